@@ -1,0 +1,2 @@
+//! The conspectus command line.
+fn main() {}
