@@ -1,1 +1,827 @@
-//! Placeholder.
+//! Exact numbers: what was sent, sums and products of it, and quotients, rounded once at the end.
+//!
+//! A [`Decimal`] is a figure as it was written. [`Exact`] holds sums and products of figures, and
+//! [`Quotient`] whatever needs a division; neither ever rounds. Each step answers `None` rather than
+//! overflow. Only [`Quotient::round`] loses anything, and gives what is shown.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::str::FromStr;
+
+use super::coded::coded_enum;
+
+/// A figure as it was written: at most 15 significant digits, at most 6 of them after the point.
+///
+/// It keeps the scale it was written with, so `87.90` is shown as `87.90`; but it is compared and
+/// hashed by value, so it equals `87.9`.
+///
+/// ```
+/// use conspectus::model::decimal::Decimal;
+///
+/// let written: Decimal = "126,153".parse()?;
+/// assert_eq!(written.to_string(), "126153");
+/// assert_eq!("87.90".parse::<Decimal>()?, "87.9".parse()?);
+/// # Ok::<(), conspectus::model::decimal::DecimalError>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct Decimal {
+    mantissa: i64,
+    scale: u8,
+}
+
+/// Why a text is not a [`Decimal`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{found:?} is not a number: write digits, such as 1234.5, -3 or 126,153, with at most 15 of them and at most 6 after the point"
+)]
+pub struct DecimalError {
+    /// The text as it was given.
+    pub found: String,
+}
+
+impl Decimal {
+    /// Zero, with nothing after the point.
+    pub const ZERO: Self = Self { mantissa: 0, scale: 0 };
+
+    /// The most digits after the point.
+    pub const SCALE_MAX: u8 = 6;
+
+    /// The greatest mantissa, 15 nines; its negative is the least.
+    pub const MANTISSA_MAX: i64 = 999_999_999_999_999;
+
+    /// `mantissa` divided by 10 to the `scale`: `new(8790, 2)` is `87.90`. `None` for a mantissa of
+    /// more than 15 digits or a scale above 6.
+    #[must_use]
+    pub const fn new(mantissa: i64, scale: u8) -> Option<Self> {
+        if scale > Self::SCALE_MAX || mantissa.unsigned_abs() > Self::MANTISSA_MAX.unsigned_abs() {
+            return None;
+        }
+        Some(Self { mantissa, scale })
+    }
+
+    /// The digits without the point: `8790` for `87.90`.
+    #[must_use]
+    pub const fn mantissa(self) -> i64 {
+        self.mantissa
+    }
+
+    /// How many digits follow the point, 0 to 6, as written.
+    #[must_use]
+    pub const fn scale(self) -> u8 {
+        self.scale
+    }
+
+    /// Whether it is below zero.
+    #[must_use]
+    pub const fn is_negative(self) -> bool {
+        self.mantissa < 0
+    }
+
+    /// Whether it is zero.
+    #[must_use]
+    pub const fn is_zero(self) -> bool {
+        self.mantissa == 0
+    }
+
+    /// Whether it is a whole number, as `3.00` is.
+    #[must_use]
+    pub const fn is_integer(self) -> bool {
+        self.mantissa % 10_i64.pow(self.scale as u32) == 0
+    }
+
+    /// The value in millionths, which every decimal is a whole number of.
+    fn millionths(self) -> i128 {
+        i128::from(self.mantissa) * 10_i128.pow(u32::from(Self::SCALE_MAX - self.scale))
+    }
+}
+
+impl Ord for Decimal {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.millionths().cmp(&other.millionths())
+    }
+}
+
+impl PartialOrd for Decimal {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Decimal {
+    fn eq(&self, other: &Self) -> bool {
+        self.millionths() == other.millionths()
+    }
+}
+
+impl Eq for Decimal {}
+
+impl Hash for Decimal {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.millionths().hash(state);
+    }
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_scaled(f, self.mantissa.into(), self.scale.into())
+    }
+}
+
+impl fmt::Debug for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Decimal {
+    type Err = DecimalError;
+
+    /// Reads `-?\d+(\.\d+)?`, and thousands separators where they belong, as in `-126,153`.
+    fn from_str(text: &str) -> Result<Self, DecimalError> {
+        read(text).ok_or_else(|| DecimalError { found: text.to_owned() })
+    }
+}
+
+fn read(text: &str) -> Option<Decimal> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text),
+    };
+    let (whole, fraction) = match digits.split_once('.') {
+        Some((_, "")) => return None,
+        Some((whole, fraction)) => (whole, fraction),
+        None => (digits, ""),
+    };
+    if !is_grouped(whole) {
+        return None;
+    }
+    let digits = whole.bytes().filter(|byte| *byte != b',');
+    let mantissa = digits.chain(fraction.bytes()).try_fold(0_i64, |sum, byte| {
+        let digit = byte.is_ascii_digit().then(|| i64::from(byte - b'0'))?;
+        let sum = sum * 10 + digit;
+        (sum <= Decimal::MANTISSA_MAX).then_some(sum)
+    })?;
+    let scale = u8::try_from(fraction.len()).ok()?;
+    Decimal::new(if negative { -mantissa } else { mantissa }, scale)
+}
+
+/// Whether the commas, if any, part groups of three, the first of one to three. That one is not `0`:
+/// in `0,125` the comma can only be a decimal point.
+fn is_grouped(whole: &str) -> bool {
+    match whole.split_once(',') {
+        None => !whole.is_empty(),
+        Some((first, rest)) => {
+            (1..=3).contains(&first.len()) && !first.starts_with('0') && rest.split(',').all(|group| group.len() == 3)
+        }
+    }
+}
+
+/// An exact sum or product of decimals: a whole number of up to 38 digits, divided by a power of ten.
+///
+/// Always in lowest terms, so that equal values are equal fields.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Exact {
+    mantissa: i128,
+    /// 0 to [`Exact::SCALE_MAX`].
+    scale: u32,
+}
+
+impl Exact {
+    /// Zero.
+    pub const ZERO: Self = Self { mantissa: 0, scale: 0 };
+
+    /// The most digits after the point: an `i128` can hold no higher power of ten.
+    const SCALE_MAX: u32 = 38;
+
+    /// The sum, or `None` on overflow.
+    #[must_use]
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        let scale = self.scale.max(other.scale);
+        let sum = self.at(scale)?.checked_add(other.at(scale)?)?;
+        Self::trimmed(sum, scale)
+    }
+
+    /// The difference, or `None` on overflow.
+    #[must_use]
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        let scale = self.scale.max(other.scale);
+        let difference = self.at(scale)?.checked_sub(other.at(scale)?)?;
+        Self::trimmed(difference, scale)
+    }
+
+    /// The product, or `None` on overflow.
+    #[must_use]
+    pub fn checked_mul(self, other: Self) -> Option<Self> {
+        let product = self.mantissa.checked_mul(other.mantissa)?;
+        Self::trimmed(product, self.scale + other.scale)
+    }
+
+    /// Whether it is below zero.
+    #[must_use]
+    pub const fn is_negative(self) -> bool {
+        self.mantissa < 0
+    }
+
+    /// Whether it is zero.
+    #[must_use]
+    pub const fn is_zero(self) -> bool {
+        self.mantissa == 0
+    }
+
+    /// The mantissa it has at a scale no less than its own.
+    fn at(self, scale: u32) -> Option<i128> {
+        let factor = 10_i128.checked_pow(scale - self.scale)?;
+        self.mantissa.checked_mul(factor)
+    }
+
+    /// The value in lowest terms, if its scale is then in range.
+    fn trimmed(mut mantissa: i128, mut scale: u32) -> Option<Self> {
+        while scale > 0 && mantissa % 10 == 0 {
+            mantissa /= 10;
+            scale -= 1;
+        }
+        (scale <= Self::SCALE_MAX).then_some(Self { mantissa, scale })
+    }
+}
+
+impl From<Decimal> for Exact {
+    fn from(decimal: Decimal) -> Self {
+        let (mantissa, scale) = (decimal.mantissa.into(), decimal.scale.into());
+        // A decimal's scale is in range, so there is always a trimmed form.
+        Self::trimmed(mantissa, scale).unwrap_or(Self { mantissa, scale })
+    }
+}
+
+impl From<i64> for Exact {
+    fn from(whole: i64) -> Self {
+        Self { mantissa: whole.into(), scale: 0 }
+    }
+}
+
+impl Ord for Exact {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let scale = self.scale.max(other.scale);
+        match (self.at(scale), other.at(scale)) {
+            (Some(left), Some(right)) => left.cmp(&right),
+            // Only one of them needs scaling up. If it doesn't fit, it is further from zero than any
+            // value that does.
+            (None, _) => self.mantissa.cmp(&0),
+            (_, None) => 0.cmp(&other.mantissa),
+        }
+    }
+}
+
+impl PartialOrd for Exact {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for Exact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_scaled(f, self.mantissa, self.scale)
+    }
+}
+
+impl fmt::Debug for Exact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// An exact quotient: a ratio, a mean, a percentage change, before it is rounded to be shown.
+///
+/// Always in lowest terms, the denominator above zero, so that equal values are equal fields.
+///
+/// ```
+/// use conspectus::model::decimal::{Quotient, Rounding};
+///
+/// let rise = Quotient::of(1672.into(), 1600.into()).and_then(|it| it.checked_sub(1.into()));
+/// let percent = rise.and_then(|it| it.checked_mul(100.into()));
+/// let shown = percent.and_then(|it| it.round(1, Rounding::HalfUp));
+/// assert_eq!(shown.map(|it| it.to_string()).as_deref(), Some("4.5"));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Quotient {
+    numerator: i128,
+    denominator: i128,
+}
+
+impl Quotient {
+    /// Zero.
+    pub const ZERO: Self = Self { numerator: 0, denominator: 1 };
+
+    /// `numerator` over `denominator`; `None` when the denominator is zero, or on overflow.
+    #[must_use]
+    pub fn of(numerator: Exact, denominator: Exact) -> Option<Self> {
+        Self::from(numerator).checked_div(denominator.into())
+    }
+
+    /// The sum, or `None` on overflow.
+    #[must_use]
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        let shared = gcd(self.denominator, other.denominator)?;
+        let (left, right) = (self.denominator / shared, other.denominator / shared);
+        let numerator = self.numerator.checked_mul(right)?.checked_add(other.numerator.checked_mul(left)?)?;
+        Self::reduced(numerator, left.checked_mul(other.denominator)?)
+    }
+
+    /// The difference, or `None` on overflow.
+    #[must_use]
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        let numerator = other.numerator.checked_neg()?;
+        self.checked_add(Self { numerator, ..other })
+    }
+
+    /// The product, or `None` on overflow.
+    #[must_use]
+    pub fn checked_mul(self, other: Self) -> Option<Self> {
+        // Reduced crosswise first, the products are in lowest terms and as small as they can be.
+        let left = Self::reduced(self.numerator, other.denominator)?;
+        let right = Self::reduced(other.numerator, self.denominator)?;
+        Some(Self {
+            numerator: left.numerator.checked_mul(right.numerator)?,
+            denominator: left.denominator.checked_mul(right.denominator)?,
+        })
+    }
+
+    /// The quotient, or `None` when `other` is zero, or on overflow.
+    #[must_use]
+    pub fn checked_div(self, other: Self) -> Option<Self> {
+        self.checked_mul(Self::reduced(other.denominator, other.numerator)?)
+    }
+
+    /// Whether it is below zero.
+    #[must_use]
+    pub const fn is_negative(self) -> bool {
+        self.numerator < 0
+    }
+
+    /// Whether it is zero.
+    #[must_use]
+    pub const fn is_zero(self) -> bool {
+        self.numerator == 0
+    }
+
+    /// The nearest number with so many decimals; `None` on overflow.
+    #[must_use]
+    pub fn round(self, decimals: u8, rounding: Rounding) -> Option<Rounded> {
+        let factor = 10_i128.checked_pow(decimals.into())?;
+        let scaled = self.numerator.checked_mul(factor)?;
+        let (down, rest) = (scaled / self.denominator, scaled % self.denominator);
+        // Twice the rest against the denominator, without doubling.
+        let rest = rest.abs();
+        let away = match rest.cmp(&(self.denominator - rest)) {
+            Ordering::Less => false,
+            Ordering::Greater => true,
+            Ordering::Equal => match rounding {
+                Rounding::HalfUp => true,
+                Rounding::HalfEven => down % 2 != 0,
+            },
+        };
+        let step = if away { scaled.signum() } else { 0 };
+        Some(Rounded { mantissa: down.checked_add(step)?, decimals })
+    }
+
+    /// The lowest terms of a fraction; `None` when the denominator is zero, or on overflow.
+    fn reduced(numerator: i128, denominator: i128) -> Option<Self> {
+        if denominator == 0 {
+            return None;
+        }
+        let shared = gcd(numerator, denominator)?;
+        let (numerator, denominator) = (numerator / shared, denominator / shared);
+        if denominator > 0 {
+            return Some(Self { numerator, denominator });
+        }
+        Some(Self { numerator: numerator.checked_neg()?, denominator: denominator.checked_neg()? })
+    }
+}
+
+/// The greatest common divisor, above zero unless both are zero; `None` for the one that doesn't fit.
+fn gcd(left: i128, right: i128) -> Option<i128> {
+    let (mut left, mut right) = (left.unsigned_abs(), right.unsigned_abs());
+    while right != 0 {
+        (left, right) = (right, left % right);
+    }
+    i128::try_from(left).ok()
+}
+
+impl From<Exact> for Quotient {
+    fn from(exact: Exact) -> Self {
+        // 10 to the greatest scale fits, and dividing by the common divisor only makes it smaller.
+        let denominator = 10_i128.pow(exact.scale);
+        Self::reduced(exact.mantissa, denominator).unwrap_or(Self { numerator: exact.mantissa, denominator })
+    }
+}
+
+impl From<Decimal> for Quotient {
+    fn from(decimal: Decimal) -> Self {
+        Exact::from(decimal).into()
+    }
+}
+
+impl From<i64> for Quotient {
+    fn from(whole: i64) -> Self {
+        Exact::from(whole).into()
+    }
+}
+
+impl Ord for Quotient {
+    /// Compares whole parts, then what is left over by its reciprocal, and so on: as exact as cross
+    /// multiplication, and it cannot overflow.
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (mut a, mut b) = (self.numerator, self.denominator);
+        let (mut c, mut d) = (other.numerator, other.denominator);
+        loop {
+            let by_whole = a.div_euclid(b).cmp(&c.div_euclid(d));
+            let (left, right) = (a.rem_euclid(b), c.rem_euclid(d));
+            if by_whole.is_ne() || left == 0 || right == 0 {
+                return by_whole.then((left != 0).cmp(&(right != 0)));
+            }
+            // left/b against right/d is d/right against b/left.
+            (a, b, c, d) = (d, right, b, left);
+        }
+    }
+}
+
+impl PartialOrd for Quotient {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Debug for Quotient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.numerator, self.denominator)
+    }
+}
+
+coded_enum! {
+    /// What becomes of a value halfway between two that can be shown.
+    pub enum Rounding {
+        /// Away from zero, as in tables published by the Office for National Statistics and the
+        /// Department for Education: 2.5 gives 3, and -2.5 gives -3.
+        HalfUp = 1, "half-up";
+        /// To the even neighbour, so that many roundings do not drift: 2.5 gives 2, and 3.5 gives 4.
+        HalfEven = 2, "half-even";
+    }
+}
+
+/// A rounded number, shown with exactly its decimals: `4.50` is not `4.5`, and zero has no sign.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Rounded {
+    mantissa: i128,
+    decimals: u8,
+}
+
+impl Rounded {
+    /// The digits without the point: `45` for `4.5`.
+    #[must_use]
+    pub const fn mantissa(self) -> i128 {
+        self.mantissa
+    }
+
+    /// How many digits follow the point.
+    #[must_use]
+    pub const fn decimals(self) -> u8 {
+        self.decimals
+    }
+
+    /// The same number as a [`Decimal`], or `None` when it is out of a decimal's range.
+    #[must_use]
+    pub fn decimal(self) -> Option<Decimal> {
+        Decimal::new(i64::try_from(self.mantissa).ok()?, self.decimals)
+    }
+}
+
+impl fmt::Display for Rounded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_scaled(f, self.mantissa, self.decimals.into())
+    }
+}
+
+impl fmt::Debug for Rounded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Writes `mantissa` with the last `scale` of its digits after a point.
+fn write_scaled(f: &mut fmt::Formatter<'_>, mantissa: i128, scale: u32) -> fmt::Result {
+    let unit = 10_u128.pow(scale);
+    let digits = mantissa.unsigned_abs();
+    let mut text = (digits / unit).to_string();
+    if scale > 0 {
+        let places = usize::try_from(scale).unwrap_or(usize::MAX);
+        text += &format!(".{:0places$}", digits % unit);
+    }
+    f.pad_integral(mantissa >= 0, "", &text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+
+    fn decimal(text: &str) -> Decimal {
+        text.parse().unwrap()
+    }
+
+    fn quotient(numerator: i64, denominator: i64) -> Quotient {
+        Quotient::of(numerator.into(), denominator.into()).unwrap()
+    }
+
+    #[test]
+    fn a_decimal_is_shown_as_it_was_written_without_separators() {
+        for (text, expect) in [
+            ("0", "0"),
+            ("7", "7"),
+            ("007", "7"),
+            ("-3", "-3"),
+            ("87.90", "87.90"),
+            ("-0.3", "-0.3"),
+            ("0.000001", "0.000001"),
+            ("-0", "0"),
+            ("-0.00", "0.00"),
+            ("126,153", "126153"),
+            ("1,234.5", "1234.5"),
+            ("-12,345,678", "-12345678"),
+            ("999999999999999", "999999999999999"),
+            ("-999999999.999999", "-999999999.999999"),
+        ] {
+            assert_eq!(decimal(text).to_string(), expect);
+        }
+        assert_eq!(format!("[{:>6}]", decimal("-1.50")), "[ -1.50]");
+    }
+
+    #[test]
+    fn nothing_else_is_a_decimal() {
+        for text in [
+            "",
+            " ",
+            "-",
+            ".",
+            "NaN",
+            "nan",
+            "inf",
+            "-inf",
+            "1e5",
+            "1E5",
+            "+5",
+            " 5 ",
+            "5 ",
+            "5.",
+            ".5",
+            "-.5",
+            "--5",
+            "1.2.3",
+            "1_000",
+            "0x10",
+            "5%",
+            "\u{a3}5",
+            "\u{2212}5",
+            "\u{665}",
+            "1,23",
+            "12,34",
+            "1234,567",
+            ",123",
+            "1,",
+            "1,234,",
+            "1,,234",
+            "1,2345",
+            "0,125",
+            "1.234,5",
+            "1.2,345",
+            "-,123",
+            "1000000000000000",
+            "1.0000000",
+            "9999999999.999999",
+            "12 345",
+            "c",
+            "low",
+        ] {
+            let error = text.parse::<Decimal>().unwrap_err();
+            assert_eq!(error.found, text);
+        }
+        assert_eq!(
+            "1e5".parse::<Decimal>().unwrap_err().to_string(),
+            "\"1e5\" is not a number: write digits, such as 1234.5, -3 or 126,153, with at most 15 of them and at most 6 after the point"
+        );
+    }
+
+    #[test]
+    fn decimals_are_compared_and_hashed_by_value() {
+        let hash = |text| BuildHasherDefault::<DefaultHasher>::default().hash_one(decimal(text));
+        assert_eq!(decimal("87.90"), decimal("87.9"));
+        assert_eq!(hash("87.90"), hash("87.9"));
+        assert_eq!(decimal("0.000"), Decimal::ZERO);
+        assert!(decimal("-0.1") < Decimal::ZERO);
+        assert!(decimal("9.99") < decimal("10"));
+        assert!(decimal("999999999999999") > decimal("0.000001"));
+    }
+
+    #[test]
+    fn a_decimal_knows_what_it_is() {
+        assert_eq!((decimal("87.90").mantissa(), decimal("87.90").scale()), (8790, 2));
+        assert!(decimal("3.00").is_integer() && !decimal("3.01").is_integer());
+        assert!(decimal("-0.01").is_negative() && !decimal("-0.0").is_negative());
+        assert!(decimal("0.00").is_zero() && !decimal("0.01").is_zero());
+        assert!(Decimal::new(Decimal::MANTISSA_MAX, 6).is_some());
+        assert!(Decimal::new(-Decimal::MANTISSA_MAX - 1, 0).is_none());
+        assert!(Decimal::new(i64::MIN, 0).is_none());
+        assert!(Decimal::new(1, 7).is_none());
+    }
+
+    #[test]
+    fn halves_round_as_the_mode_says_and_all_else_to_the_nearest() {
+        for (numerator, denominator, decimals, half_up, half_even) in [
+            (1, 2, 0, "1", "0"),
+            (3, 2, 0, "2", "2"),
+            (5, 2, 0, "3", "2"),
+            (-1, 2, 0, "-1", "0"),
+            (-3, 2, 0, "-2", "-2"),
+            (-5, 2, 0, "-3", "-2"),
+            (1, 4, 1, "0.3", "0.2"),
+            (-1, 4, 1, "-0.3", "-0.2"),
+            (3, 4, 1, "0.8", "0.8"),
+            (1, 8, 2, "0.13", "0.12"),
+            (5, 100, 1, "0.1", "0.0"),
+            (-5, 100, 1, "-0.1", "0.0"),
+            (49, 100, 0, "0", "0"),
+            (-49, 100, 0, "0", "0"),
+            (-4, 100, 1, "0.0", "0.0"),
+            (51, 100, 0, "1", "1"),
+            (1, 3, 3, "0.333", "0.333"),
+            (2, 3, 3, "0.667", "0.667"),
+            (-2, 3, 0, "-1", "-1"),
+            (9_995, 100, 1, "100.0", "100.0"),
+            (9_985, 100, 1, "99.9", "99.8"),
+            (9, 2, 1, "4.5", "4.5"),
+            (9, 2, 3, "4.500", "4.500"),
+            (7, -2, 0, "-4", "-4"),
+            (0, -3, 2, "0.00", "0.00"),
+        ] {
+            let value = quotient(numerator, denominator);
+            for (rounding, expect) in [(Rounding::HalfUp, half_up), (Rounding::HalfEven, half_even)] {
+                let shown = value.round(decimals, rounding).unwrap();
+                assert_eq!(shown.to_string(), expect, "{value:?} {rounding:?}");
+                assert_eq!(shown.decimal().unwrap().to_string(), expect);
+            }
+        }
+    }
+
+    #[test]
+    fn quotients_order_by_value() {
+        let ascending =
+            [(-4, 1), (-7, 2), (-3, 1), (-1, 3), (0, 1), (1, 3), (2, 5), (1, 2), (3, 1), (22, 7), (7, 2), (4, 1)]
+                .map(|(numerator, denominator)| quotient(numerator, denominator));
+        for (at, left) in ascending.iter().enumerate() {
+            for (with, right) in ascending.iter().enumerate() {
+                assert_eq!(left.cmp(right), at.cmp(&with), "{left:?} {right:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_none_and_never_wrong() {
+        let big = Exact::from(i64::MAX);
+        let square = big.checked_mul(big).unwrap();
+        assert!(square.checked_mul(big).is_none());
+        let mut sum = square;
+        while let Some(next) = sum.checked_add(square) {
+            assert!(next > sum);
+            sum = next;
+        }
+        let small = Exact::from(decimal("0.000001"));
+        let tiny = (0..5).try_fold(small, |product, _| product.checked_mul(small)).unwrap();
+        assert!(tiny.checked_mul(small).is_none(), "42 decimals");
+        assert!(square.checked_add(tiny).is_none(), "74 digits");
+        let negative = Exact::ZERO.checked_sub(square).unwrap();
+        let ascending = [negative, Exact::ZERO, tiny, square];
+        assert!(ascending.is_sorted());
+        assert!(ascending.iter().rev().is_sorted_by(|left, right| left > right));
+        assert!(Quotient::from(square) > Quotient::from(tiny));
+        assert!(Quotient::from(square).checked_div(tiny.into()).is_none());
+        assert!(Quotient::of(big, Exact::ZERO).is_none());
+        assert!(Quotient::ZERO.checked_div(Quotient::ZERO).is_none());
+        assert!(Quotient::from(square).round(6, Rounding::HalfUp).is_none());
+        assert!(quotient(1, 3).round(39, Rounding::HalfUp).is_none());
+        let long = quotient(1, 3).round(38, Rounding::HalfUp).unwrap();
+        assert_eq!(long.to_string(), format!("0.{}", "3".repeat(38)));
+        assert!(long.decimal().is_none());
+    }
+
+    /// Long division, a digit at a time, as on paper: the digits cut off after `decimals`, and how what
+    /// is left compares with a half.
+    fn long_division(numerator: u128, denominator: u128, decimals: u8) -> (u128, Ordering) {
+        let (mut digits, mut rest) = (numerator / denominator, numerator % denominator);
+        for _ in 0..decimals {
+            rest *= 10;
+            digits = digits * 10 + rest / denominator;
+            rest %= denominator;
+        }
+        (digits, (rest * 2).cmp(&denominator))
+    }
+
+    fn any_decimal() -> impl Strategy<Value = Decimal> {
+        let mantissa = prop_oneof![-2_000_i64..=2_000, -Decimal::MANTISSA_MAX..=Decimal::MANTISSA_MAX];
+        (mantissa, 0..=Decimal::SCALE_MAX).prop_map(|(mantissa, scale)| Decimal::new(mantissa, scale).unwrap())
+    }
+
+    fn millionths(decimal: Decimal) -> i128 {
+        i128::from(decimal.mantissa()) * 10_i128.pow(6 - u32::from(decimal.scale()))
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_reads_back_with_its_scale(value in any_decimal()) {
+            let back = decimal(&value.to_string());
+            prop_assert_eq!((back.mantissa(), back.scale()), (value.mantissa(), value.scale()));
+        }
+
+        #[test]
+        fn separators_change_nothing(whole in 0_i64..=Decimal::MANTISSA_MAX) {
+            let digits = whole.to_string();
+            let mut grouped = String::new();
+            for (at, digit) in digits.chars().enumerate() {
+                if at > 0 && (digits.len() - at) % 3 == 0 {
+                    grouped.push(',');
+                }
+                grouped.push(digit);
+            }
+            prop_assert_eq!(decimal(&grouped).to_string(), digits);
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused_as_its_digits_say(text in "-?[0-9]{0,4}(\\.[0-9]{0,3})?|[-+0-9.,e ]{0,8}") {
+            let well_formed = {
+                let body = text.strip_prefix('-').unwrap_or(&text);
+                body.split('.').count() <= 2
+                    && body.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
+            };
+            let found = text.parse::<Decimal>();
+            if well_formed {
+                let places = text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+                prop_assert_eq!(found.is_ok(), places <= 6);
+            } else {
+                prop_assert!(found.is_err() || text.contains(','));
+            }
+        }
+
+        #[test]
+        fn sums_and_products_agree_with_millionths(a in any_decimal(), b in any_decimal()) {
+            let (left, right) = (Exact::from(a), Exact::from(b));
+            let of = |mantissa, scale| Exact::trimmed(mantissa, scale);
+            prop_assert_eq!(left.checked_add(right), of(millionths(a) + millionths(b), 6));
+            prop_assert_eq!(left.checked_sub(right), of(millionths(a) - millionths(b), 6));
+            let product = i128::from(a.mantissa()) * i128::from(b.mantissa());
+            let scale = u32::from(a.scale()) + u32::from(b.scale());
+            prop_assert_eq!(left.checked_mul(right), of(product, scale));
+            prop_assert_eq!(left.cmp(&right), millionths(a).cmp(&millionths(b)));
+            prop_assert_eq!(a.cmp(&b), millionths(a).cmp(&millionths(b)));
+            prop_assert_eq!(Quotient::from(a).cmp(&b.into()), millionths(a).cmp(&millionths(b)));
+        }
+
+        #[test]
+        fn quotients_obey_the_rules_of_fractions(
+            a in -999_999_i64..=999_999, b in 1_i64..=999_999, c in -999_999_i64..=999_999, d in 1_i64..=999_999
+        ) {
+            let (left, right) = (quotient(a, b), quotient(c, d));
+            prop_assert_eq!(left.checked_add(right), Some(quotient(a * d + c * b, b * d)));
+            prop_assert_eq!(left.checked_sub(right), Some(quotient(a * d - c * b, b * d)));
+            prop_assert_eq!(left.checked_mul(right), Some(quotient(a * c, b * d)));
+            prop_assert_eq!(left.cmp(&right), (a * d).cmp(&(c * b)));
+            let ratio = (c != 0).then(|| quotient(a * d, b * c));
+            prop_assert_eq!(left.checked_div(right), ratio);
+        }
+
+        #[test]
+        fn order_survives_where_cross_multiplication_would_not(
+            a in any::<i64>(), b in 1_i64..=i64::MAX, c in any::<i64>(), d in 1_i64..=i64::MAX
+        ) {
+            let cross = (i128::from(a) * i128::from(d)).cmp(&(i128::from(c) * i128::from(b)));
+            prop_assert_eq!(quotient(a, b).cmp(&quotient(c, d)), cross);
+            let huge = Quotient { numerator: i128::MAX, denominator: b.into() };
+            let near = Quotient { numerator: i128::MAX - 1, denominator: b.into() };
+            prop_assert!(near < huge);
+        }
+
+        #[test]
+        fn rounding_agrees_with_long_division(
+            numerator in prop_oneof![-2_000_i64..=2_000, -Decimal::MANTISSA_MAX..=Decimal::MANTISSA_MAX],
+            denominator in prop_oneof![1_i64..=400, 1..=Decimal::MANTISSA_MAX],
+            decimals in 0_u8..=6,
+        ) {
+            let magnitude = u128::from(numerator.unsigned_abs());
+            let (cut, rest) = long_division(magnitude, u128::from(denominator.unsigned_abs()), decimals);
+            for rounding in [Rounding::HalfUp, Rounding::HalfEven] {
+                let up = rest.is_gt() || rest.is_eq() && (rounding == Rounding::HalfUp || cut % 2 == 1);
+                let expect = i128::try_from(cut + u128::from(up)).unwrap() * i128::from(numerator.signum());
+                let found = quotient(numerator, denominator).round(decimals, rounding).unwrap();
+                prop_assert_eq!((found.mantissa(), found.decimals()), (expect, decimals));
+            }
+        }
+    }
+}

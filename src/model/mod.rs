@@ -1,5 +1,12 @@
-//! The plain types of the domain: parsed once at the edge, exact, ordered, free of input and output.
+//! The plain types of the domain: parsed once at the edge, exact, ordered, free of input and
+//! output.
 
+pub mod coded;
 pub mod date;
 pub mod decimal;
+pub mod id;
+pub mod marker;
+pub mod observation;
 pub mod period;
+pub mod timestamp;
+pub mod violation;

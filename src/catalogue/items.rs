@@ -1,0 +1,337 @@
+//! What the catalogue holds: areas, agencies, breakdown dimensions and indicator versions.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::coded::coded_enum;
+use crate::model::date::Date;
+use crate::model::decimal::Rounding;
+use crate::model::id::{AgencyId, AreaCode, CategoryId, DimensionId, IndicatorId};
+use crate::model::period::{Frequency, Period};
+
+coded_enum! {
+    /// The part of the partnership that an agency belongs to.
+    pub enum Sector {
+        /// Police forces.
+        Police = 1, "police";
+        /// Integrated care boards, hospital and community trusts.
+        Health = 2, "health";
+        /// Children's and adults' social care.
+        SocialCare = 3, "social-care";
+        /// Schools and colleges, and those who answer for them.
+        Education = 4, "education";
+        /// Youth justice services.
+        YouthJustice = 5, "youth-justice";
+        /// Any other.
+        Other = 6, "other";
+    }
+}
+
+coded_enum! {
+    /// The levels of the area hierarchy, from the widest to the narrowest.
+    pub enum AreaLevel {
+        /// A country.
+        Country = 1, "country";
+        /// An English region.
+        Region = 2, "region";
+        /// A safeguarding partnership of several authorities.
+        Partnership = 3, "partnership";
+        /// A county or a unitary authority.
+        UpperTier = 4, "upper-tier";
+        /// A district of a county.
+        District = 5, "district";
+        /// A ward.
+        Ward = 6, "ward";
+    }
+}
+
+coded_enum! {
+    /// What an indicator counts, which decides all of its arithmetic
+    /// (see [`crate::picture::combine`]).
+    pub enum Kind {
+        /// Events in a period.
+        Events = 1, "events";
+        /// A stock at a point.
+        Stock = 2, "stock";
+        /// Distinct people in a period.
+        Distinct = 3, "distinct";
+        /// A proportion, in per cent.
+        Ratio = 4, "ratio";
+        /// A mean, weighted by its count.
+        Mean = 5, "mean";
+        /// An amount, of money for one.
+        Amount = 6, "amount";
+    }
+}
+
+coded_enum! {
+    /// How the figures of several agencies combine.
+    pub enum AcrossAgencies {
+        /// They add.
+        Add = 1, "add";
+        /// The lead agency's figure stands for all.
+        Lead = 2, "lead";
+        /// They are views of one thing, and stay side by side.
+        SideBySide = 3, "side-by-side";
+    }
+}
+
+coded_enum! {
+    /// Which direction is good.
+    pub enum Polarity {
+        /// Higher is better.
+        HigherIsBetter = 1, "higher-is-better";
+        /// Lower is better.
+        LowerIsBetter = 2, "lower-is-better";
+        /// Neither: the figure describes.
+        Neutral = 3, "neutral";
+    }
+}
+
+/// From a first day to a last, both inclusive, either of them open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Validity {
+    /// The first day; none from the beginning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_from: Option<Date>,
+    /// The last day; none until further notice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_to: Option<Date>,
+}
+
+impl Validity {
+    /// Whether the day is within.
+    pub fn holds(self, day: Date) -> bool {
+        self.valid_from.is_none_or(|from| from <= day) && self.valid_to.is_none_or(|to| day <= to)
+    }
+
+    /// Whether the whole period is within.
+    pub fn covers(self, period: Period) -> bool {
+        self.holds(period.start()) && self.holds(period.end())
+    }
+
+    /// Whether the first day is after the last.
+    pub fn is_reversed(self) -> bool {
+        matches!((self.valid_from, self.valid_to), (Some(from), Some(to)) if from > to)
+    }
+
+    /// Whether some day is within both.
+    pub fn overlaps(self, other: Self) -> bool {
+        let starts_by = |a: Self, b: Self| match (a.valid_from, b.valid_to) {
+            (Some(from), Some(to)) => from <= to,
+            _ => true,
+        };
+        starts_by(self, other) && starts_by(other, self)
+    }
+}
+
+/// An organisation that submits figures.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Agency {
+    /// Its id.
+    pub id: AgencyId,
+    /// Its name, as shown.
+    pub name: String,
+    /// Its sector.
+    pub sector: Sector,
+    /// The areas that it may report for.
+    #[serde(default)]
+    pub areas: Vec<AreaCode>,
+}
+
+/// One parent of an area, for as long as it was that.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct AreaParent {
+    /// The parent's code.
+    pub code: AreaCode,
+    /// When it was the parent.
+    #[serde(flatten)]
+    pub validity: Validity,
+}
+
+/// A place in the hierarchy of areas.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Area {
+    /// Its code.
+    pub code: AreaCode,
+    /// Its name, as shown.
+    pub name: String,
+    /// Its level.
+    pub level: AreaLevel,
+    /// Its parents over time, never two at once; empty for the top.
+    #[serde(default)]
+    pub parents: Vec<AreaParent>,
+}
+
+impl Area {
+    /// The parent on a day.
+    pub fn parent_on(&self, day: Date) -> Option<&AreaCode> {
+        self.parents.iter().find(|parent| parent.validity.holds(day)).map(|parent| &parent.code)
+    }
+}
+
+/// One value that a dimension can take.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Category {
+    /// Its id.
+    pub id: CategoryId,
+    /// Its title, as shown.
+    pub title: String,
+}
+
+/// A way to break a figure down.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dimension {
+    /// Its id.
+    pub id: DimensionId,
+    /// Its title, as shown.
+    pub title: String,
+    /// Its categories, in the order in which they are shown.
+    pub categories: Vec<Category>,
+}
+
+/// An agency that is expected to report an indicator, for as long as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct ExpectedAgency {
+    /// The agency.
+    pub agency: AgencyId,
+    /// The days of the periods that are expected of it.
+    #[serde(flatten)]
+    pub validity: Validity,
+}
+
+/// One version of an indicator's definition.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct IndicatorVersion {
+    /// The indicator's id.
+    pub id: IndicatorId,
+    /// The first day on which this version counts; none for the first version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective_from: Option<Date>,
+    /// Its title, as shown.
+    pub title: String,
+    /// What exactly is counted.
+    #[serde(default)]
+    pub definition: String,
+    /// The unit that is counted.
+    pub unit: String,
+    /// The kind; the same for every version.
+    pub kind: Kind,
+    /// The decimals that answers are rounded to, 0 to 6.
+    #[serde(default)]
+    pub decimals: u8,
+    /// How halves are rounded.
+    #[serde(default = "half_up")]
+    pub rounding: Rounding,
+    /// Which direction is good.
+    #[serde(default = "neutral")]
+    pub polarity: Polarity,
+    /// The shortest period that is reported.
+    pub frequency: Frequency,
+    /// How many days after a period's last day its figure is due.
+    #[serde(default)]
+    pub due_days: u16,
+    /// The level of the areas that figures are expected for.
+    pub reporting_level: AreaLevel,
+    /// How the figures of several agencies combine.
+    pub across_agencies: AcrossAgencies,
+    /// The lead agency, with [`AcrossAgencies::Lead`] and only then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lead_agency: Option<AgencyId>,
+    /// The agencies that are expected to report it.
+    #[serde(default)]
+    pub expected_agencies: Vec<ExpectedAgency>,
+    /// The dimensions that it may be broken down by.
+    #[serde(default)]
+    pub dimensions: Vec<DimensionId>,
+    /// Whether its figures can't be compared with those before it.
+    #[serde(default)]
+    pub breaks_comparability: bool,
+    /// Why this version was made.
+    #[serde(default)]
+    pub version_note: String,
+    /// Where the definition comes from.
+    #[serde(default)]
+    pub source: String,
+}
+
+fn half_up() -> Rounding {
+    Rounding::HalfUp
+}
+
+fn neutral() -> Polarity {
+    Polarity::Neutral
+}
+
+impl IndicatorVersion {
+    /// The day by which the period's figure is due.
+    pub fn due(&self, period: Period) -> Date {
+        period.end().plus_days(i32::from(self.due_days))
+    }
+
+    /// Whether figures for the period are taken: periods of the indicator's frequency, longer ones
+    /// made of whole such periods, and for stocks the day they are as at.
+    pub fn takes(&self, period: Period) -> bool {
+        if period.frequency() == Frequency::Day {
+            return self.kind == Kind::Stock || self.frequency == Frequency::Day;
+        }
+        period.divide(self.frequency).is_some()
+    }
+}
+
+/// An indicator: the versions of its definition, by `effective_from`, at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Indicator {
+    versions: Vec<IndicatorVersion>,
+}
+
+impl Indicator {
+    /// An indicator of one version.
+    pub fn new(version: IndicatorVersion) -> Self {
+        Self { versions: vec![version] }
+    }
+
+    /// Adds the version, or puts it in the place of the one of the same `effective_from`.
+    pub fn put(&mut self, version: IndicatorVersion) {
+        match self.versions.binary_search_by_key(&version.effective_from, |known| known.effective_from) {
+            Ok(at) => self.versions[at] = version,
+            Err(at) => self.versions.insert(at, version),
+        }
+    }
+
+    /// The versions, the newest last.
+    pub fn versions(&self) -> &[IndicatorVersion] {
+        &self.versions
+    }
+
+    /// The version in force for a period: the newest that is effective by its last day.
+    pub fn version_for(&self, period: Period) -> &IndicatorVersion {
+        let effective =
+            self.versions.partition_point(|version| version.effective_from.is_none_or(|from| from <= period.end()));
+        &self.versions[effective.saturating_sub(1)]
+    }
+
+    /// The newest version.
+    pub fn newest(&self) -> &IndicatorVersion {
+        &self.versions[self.versions.len() - 1]
+    }
+
+    /// The kind, which all versions share.
+    pub fn kind(&self) -> Kind {
+        self.versions[0].kind
+    }
+
+    /// Whether comparability is broken between the two periods: a version that breaks it is in
+    /// force for the later and wasn't for the earlier, or came between.
+    pub fn breaks_between(&self, earlier: Period, later: Period) -> bool {
+        self.versions.iter().any(|version| {
+            version.breaks_comparability
+                && version.effective_from.is_some_and(|from| earlier.end() < from && from <= later.end())
+        })
+    }
+}

@@ -1,0 +1,340 @@
+//! The catalogue: who reports, for where, what is counted, and how it is broken down.
+//!
+//! A catalogue is a value: cheap to clone (it shares with the one it was cloned from), so the state
+//! keeps one for every revision that changed it, and a query as of a revision has the definitions
+//! and the hierarchy of that revision.
+//!
+//! Nothing is ever deleted, so each item has an index (`AgencyIx` and so on), given in the order of
+//! creation, that stays. The columns of the picture are keyed by these.
+
+pub mod items;
+mod review;
+
+use std::sync::Arc;
+
+use imbl::{OrdMap, Vector};
+
+use crate::model::date::Date;
+use crate::model::id::{AgencyId, AreaCode, DimensionId, IndicatorId};
+use items::{Agency, Area, AreaLevel, Dimension, Indicator, IndicatorVersion};
+
+macro_rules! index_type {
+    ($(#[$doc:meta])* $Name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $Name(pub u32);
+    };
+}
+
+index_type!(
+    /// An agency's place in the order of creation.
+    AgencyIx
+);
+index_type!(
+    /// An area's place in the order of creation.
+    AreaIx
+);
+index_type!(
+    /// An indicator's place in the order of creation.
+    IndicatorIx
+);
+
+/// The most agencies that a catalogue may hold.
+pub const AGENCIES_MAX: usize = 1 << 16;
+/// The most areas that a catalogue may hold.
+pub const AREAS_MAX: usize = 1 << 24;
+
+/// Items to create or change, all or none.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CataloguePut {
+    /// Areas, by code.
+    pub areas: Vec<Area>,
+    /// Agencies, by id.
+    pub agencies: Vec<Agency>,
+    /// Dimensions, by id.
+    pub dimensions: Vec<Dimension>,
+    /// Indicator versions, by id and `effective_from`.
+    pub indicators: Vec<IndicatorVersion>,
+}
+
+/// What a put does to one item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PutOutcome {
+    /// It is new.
+    Created,
+    /// It is changed.
+    Updated,
+    /// It is already so.
+    Unchanged,
+    /// A further version of an indicator that is there.
+    VersionAdded,
+}
+
+/// What a put does to each of its items, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PutOutcomes {
+    /// To the areas.
+    pub areas: Vec<PutOutcome>,
+    /// To the agencies.
+    pub agencies: Vec<PutOutcome>,
+    /// To the dimensions.
+    pub dimensions: Vec<PutOutcome>,
+    /// To the indicator versions.
+    pub indicators: Vec<PutOutcome>,
+}
+
+impl PutOutcomes {
+    /// Whether every item is already so.
+    pub fn nothing_changes(&self) -> bool {
+        [&self.areas, &self.agencies, &self.dimensions, &self.indicators]
+            .into_iter()
+            .flatten()
+            .all(|outcome| *outcome == PutOutcome::Unchanged)
+    }
+}
+
+/// Rows by key, each with an index that stays.
+#[derive(Debug, Clone)]
+struct Table<K: Ord + Clone, V> {
+    index: OrdMap<K, u32>,
+    rows: Vector<Arc<V>>,
+}
+
+impl<K: Ord + Clone, V> Default for Table<K, V> {
+    fn default() -> Self {
+        Self { index: OrdMap::new(), rows: Vector::new() }
+    }
+}
+
+impl<K: Ord + Clone, V: PartialEq> Table<K, V> {
+    fn get<Q>(&self, key: &Q) -> Option<(u32, &V)>
+    where
+        Q: Ord + ?Sized,
+        K: std::borrow::Borrow<Q>,
+    {
+        let ix = *self.index.get(key)?;
+        Some((ix, self.row(ix)))
+    }
+
+    fn row(&self, ix: u32) -> &V {
+        &self.rows[ix as usize]
+    }
+
+    fn put(&mut self, key: K, value: V) -> u32 {
+        if let Some(&ix) = self.index.get(&key) {
+            self.rows.set(ix as usize, Arc::new(value));
+            ix
+        } else {
+            let ix = u32::try_from(self.rows.len()).expect("review bounds the number of items");
+            self.index.insert(key, ix);
+            self.rows.push_back(Arc::new(value));
+            ix
+        }
+    }
+
+    fn outcome(&self, key: &K, value: &V) -> PutOutcome {
+        match self.get(key) {
+            None => PutOutcome::Created,
+            Some((_, known)) if known == value => PutOutcome::Unchanged,
+            Some(_) => PutOutcome::Updated,
+        }
+    }
+
+    /// The rows by key, after one key.
+    fn after<'a>(&'a self, key: Option<&K>) -> impl Iterator<Item = &'a V> {
+        use std::ops::Bound;
+        let from = key.map_or(Bound::Unbounded, |key| Bound::Excluded(key.clone()));
+        self.index.range((from, Bound::Unbounded)).map(|(_, ix)| self.row(*ix))
+    }
+}
+
+/// Who reports, for where, what is counted, and how it is broken down, at one revision.
+#[derive(Debug, Clone, Default)]
+pub struct Catalogue {
+    areas: Table<AreaCode, Area>,
+    agencies: Table<AgencyId, Agency>,
+    dimensions: Table<DimensionId, Dimension>,
+    indicators: Table<IndicatorId, Indicator>,
+    /// For each area, the areas that name it as a parent at some time, by code.
+    children: OrdMap<AreaCode, Vec<AreaIx>>,
+}
+
+impl Catalogue {
+    /// An agency by id.
+    pub fn agency(&self, id: &AgencyId) -> Option<(AgencyIx, &Agency)> {
+        self.agencies.get(id).map(|(ix, agency)| (AgencyIx(ix), agency))
+    }
+
+    /// The agency of an index of this catalogue.
+    pub fn agency_at(&self, ix: AgencyIx) -> &Agency {
+        self.agencies.row(ix.0)
+    }
+
+    /// The agencies by id, after one id.
+    pub fn agencies_after(&self, id: Option<&AgencyId>) -> impl Iterator<Item = &Agency> {
+        self.agencies.after(id)
+    }
+
+    /// How many agencies there are.
+    pub fn agency_count(&self) -> usize {
+        self.agencies.rows.len()
+    }
+
+    /// An area by code.
+    pub fn area(&self, code: &AreaCode) -> Option<(AreaIx, &Area)> {
+        self.areas.get(code).map(|(ix, area)| (AreaIx(ix), area))
+    }
+
+    /// The area of an index of this catalogue.
+    pub fn area_at(&self, ix: AreaIx) -> &Area {
+        self.areas.row(ix.0)
+    }
+
+    /// The areas by code, after one code.
+    pub fn areas_after(&self, code: Option<&AreaCode>) -> impl Iterator<Item = &Area> {
+        self.areas.after(code)
+    }
+
+    /// How many areas there are.
+    pub fn area_count(&self) -> usize {
+        self.areas.rows.len()
+    }
+
+    /// A dimension by id.
+    pub fn dimension(&self, id: &DimensionId) -> Option<&Dimension> {
+        self.dimensions.get(id).map(|(_, dimension)| dimension)
+    }
+
+    /// The dimensions by id, after one id.
+    pub fn dimensions_after(&self, id: Option<&DimensionId>) -> impl Iterator<Item = &Dimension> {
+        self.dimensions.after(id)
+    }
+
+    /// An indicator by id.
+    pub fn indicator(&self, id: &IndicatorId) -> Option<(IndicatorIx, &Indicator)> {
+        self.indicators.get(id).map(|(ix, indicator)| (IndicatorIx(ix), indicator))
+    }
+
+    /// The indicator of an index of this catalogue.
+    pub fn indicator_at(&self, ix: IndicatorIx) -> &Indicator {
+        self.indicators.row(ix.0)
+    }
+
+    /// The indicators by id, after one id.
+    pub fn indicators_after(&self, id: Option<&IndicatorId>) -> impl Iterator<Item = &Indicator> {
+        self.indicators.after(id)
+    }
+
+    /// How many indicators there are.
+    pub fn indicator_count(&self) -> usize {
+        self.indicators.rows.len()
+    }
+
+    /// The areas whose parent on that day is this one, by code.
+    pub fn children(&self, ix: AreaIx, day: Date) -> impl Iterator<Item = AreaIx> {
+        let code = &self.area_at(ix).code;
+        self.children
+            .get(code)
+            .into_iter()
+            .flatten()
+            .copied()
+            .filter(move |child| self.area_at(*child).parent_on(day) == Some(code))
+    }
+
+    /// Whether the first area is the second or lies within it on that day.
+    pub fn is_within(&self, inner: AreaIx, outer: AreaIx, day: Date) -> bool {
+        let mut at = Some(inner);
+        while let Some(ix) = at {
+            if ix == outer {
+                return true;
+            }
+            at = self.area_at(ix).parent_on(day).and_then(|code| self.area(code)).map(|(parent, _)| parent);
+        }
+        false
+    }
+
+    /// The areas of a level that lie within an area on that day, itself included, by code.
+    pub fn areas_of_level(&self, ix: AreaIx, level: AreaLevel, day: Date) -> Vec<AreaIx> {
+        let mut found = Vec::new();
+        let mut open = vec![ix];
+        while let Some(at) = open.pop() {
+            let area = self.area_at(at);
+            if area.level == level {
+                found.push(at);
+            } else if area.level < level {
+                open.extend(self.children(at, day));
+            }
+        }
+        found.sort_by(|a, b| self.area_at(*a).code.cmp(&self.area_at(*b).code));
+        found
+    }
+
+    /// What the put would do to each item.
+    pub fn outcomes(&self, put: &CataloguePut) -> PutOutcomes {
+        PutOutcomes {
+            areas: put.areas.iter().map(|area| self.areas.outcome(&area.code, area)).collect(),
+            agencies: put.agencies.iter().map(|agency| self.agencies.outcome(&agency.id, agency)).collect(),
+            dimensions: put
+                .dimensions
+                .iter()
+                .map(|dimension| self.dimensions.outcome(&dimension.id, dimension))
+                .collect(),
+            indicators: put.indicators.iter().map(|version| self.version_outcome(version)).collect(),
+        }
+    }
+
+    fn version_outcome(&self, version: &IndicatorVersion) -> PutOutcome {
+        let Some((_, indicator)) = self.indicator(&version.id) else { return PutOutcome::Created };
+        match indicator.versions().iter().find(|known| known.effective_from == version.effective_from) {
+            None => PutOutcome::VersionAdded,
+            Some(known) if known == version => PutOutcome::Unchanged,
+            Some(_) => PutOutcome::Updated,
+        }
+    }
+
+    /// Puts the items. They have passed [`Catalogue::review`].
+    pub fn apply(&mut self, put: &CataloguePut) {
+        for area in &put.areas {
+            self.put_area(area);
+        }
+        for agency in &put.agencies {
+            self.agencies.put(agency.id.clone(), agency.clone());
+        }
+        for dimension in &put.dimensions {
+            self.dimensions.put(dimension.id.clone(), dimension.clone());
+        }
+        for version in &put.indicators {
+            let indicator = match self.indicator(&version.id) {
+                None => Indicator::new(version.clone()),
+                Some((_, known)) => {
+                    let mut indicator = known.clone();
+                    indicator.put(version.clone());
+                    indicator
+                }
+            };
+            self.indicators.put(version.id.clone(), indicator);
+        }
+    }
+
+    fn put_area(&mut self, area: &Area) {
+        let before: Vec<AreaCode> = self
+            .area(&area.code)
+            .map(|(_, known)| known.parents.iter().map(|parent| parent.code.clone()).collect())
+            .unwrap_or_default();
+        let ix = AreaIx(self.areas.put(area.code.clone(), area.clone()));
+        for code in before {
+            if let Some(children) = self.children.get_mut(&code) {
+                children.retain(|child| *child != ix);
+            }
+        }
+        for parent in &area.parents {
+            let mut children = self.children.get(&parent.code).cloned().unwrap_or_default();
+            if !children.contains(&ix) {
+                children.push(ix);
+                children.sort_by(|a, b| self.area_at(*a).code.cmp(&self.area_at(*b).code));
+                self.children.insert(parent.code.clone(), children);
+            }
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! Whether a put may be applied: every problem of every item, at its field.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::items::{AcrossAgencies, Agency, Area, Dimension, IndicatorVersion, Kind, Validity};
+use super::{AGENCIES_MAX, AREAS_MAX, Catalogue, CataloguePut};
+use crate::model::id::{AgencyId, AreaCode, DimensionId, Found, IndicatorId};
+use crate::model::period::Frequency;
+use crate::model::violation::Violations;
+
+/// The most items that one put may have.
+pub(super) const PUT_ITEMS_MAX: usize = 10_000;
+const TITLE_CHARACTERS_MAX: usize = 200;
+const UNIT_CHARACTERS_MAX: usize = 64;
+const DEFINITION_CHARACTERS_MAX: usize = 4_000;
+const VERSION_NOTE_CHARACTERS_MAX: usize = 1_000;
+const SOURCE_CHARACTERS_MAX: usize = 500;
+const CATEGORIES_MAX: usize = 1_000;
+const DUE_DAYS_MAX: u16 = 3_660;
+const DECIMALS_MAX: u8 = 6;
+
+impl Catalogue {
+    /// Every reason why the put may not be applied; none when it may. Items may refer to each other
+    /// and to what is there.
+    pub fn review(&self, put: &CataloguePut) -> Violations {
+        let mut review = Review { catalogue: self, put: Names::of(put), violations: Violations::default() };
+        review.sizes(put);
+        unique(&mut review.violations, "areas", "code", put.areas.iter().map(|area| area.code.as_str()));
+        for (index, area) in put.areas.iter().enumerate() {
+            review.area(&format!("areas[{index}]"), area);
+        }
+        unique(&mut review.violations, "agencies", "id", put.agencies.iter().map(|agency| agency.id.as_str()));
+        for (index, agency) in put.agencies.iter().enumerate() {
+            review.agency(&format!("agencies[{index}]"), agency);
+        }
+        unique(
+            &mut review.violations,
+            "dimensions",
+            "id",
+            put.dimensions.iter().map(|dimension| dimension.id.as_str()),
+        );
+        for (index, dimension) in put.dimensions.iter().enumerate() {
+            review.dimension(&format!("dimensions[{index}]"), dimension);
+        }
+        review.versions(&put.indicators);
+        for (index, version) in put.indicators.iter().enumerate() {
+            review.indicator(&format!("indicators[{index}]"), version);
+        }
+        review.violations
+    }
+}
+
+/// What a put brings, by name, for references within it.
+struct Names<'a> {
+    areas: BTreeMap<&'a AreaCode, &'a Area>,
+    agencies: BTreeSet<&'a AgencyId>,
+    dimensions: BTreeSet<&'a DimensionId>,
+}
+
+impl<'a> Names<'a> {
+    fn of(put: &'a CataloguePut) -> Self {
+        Self {
+            areas: put.areas.iter().map(|area| (&area.code, area)).collect(),
+            agencies: put.agencies.iter().map(|agency| &agency.id).collect(),
+            dimensions: put.dimensions.iter().map(|dimension| &dimension.id).collect(),
+        }
+    }
+}
+
+struct Review<'a> {
+    catalogue: &'a Catalogue,
+    put: Names<'a>,
+    violations: Violations,
+}
+
+impl<'a> Review<'a> {
+    fn sizes(&mut self, put: &CataloguePut) {
+        let items = put.areas.len() + put.agencies.len() + put.dimensions.len() + put.indicators.len();
+        if items == 0 {
+            self.violations
+                .add("areas", "the put has no items; allowed: at least one area, agency, dimension or indicator");
+        }
+        if items > PUT_ITEMS_MAX {
+            self.violations.add("areas", format!("the put has {items} items; allowed: {PUT_ITEMS_MAX} at the most"));
+        }
+        if self.catalogue.area_count() + put.areas.len() > AREAS_MAX {
+            self.violations.add("areas", format!("allowed: {AREAS_MAX} areas in all"));
+        }
+        if self.catalogue.agency_count() + put.agencies.len() > AGENCIES_MAX {
+            self.violations.add("agencies", format!("allowed: {AGENCIES_MAX} agencies in all"));
+        }
+    }
+
+    /// The area as it will be: the put's, or else the catalogue's.
+    fn find_area(&self, code: &AreaCode) -> Option<&'a Area> {
+        self.put.areas.get(code).copied().or_else(|| self.catalogue.area(code).map(|(_, area)| area))
+    }
+
+    fn area(&mut self, at: &str, area: &Area) {
+        self.text(&format!("{at}.name"), &area.name, 1, TITLE_CHARACTERS_MAX);
+        for (index, parent) in area.parents.iter().enumerate() {
+            let field = format!("{at}.parents[{index}]");
+            self.validity(&field, parent.validity);
+            match self.find_area(&parent.code) {
+                None => self.unknown(&format!("{field}.code"), "area", parent.code.as_str()),
+                Some(found) if found.level >= area.level => self.violations.add(
+                    format!("{field}.code"),
+                    format!(
+                        "`{}` is a {}; allowed: an area of a wider level than {}",
+                        found.code, found.level, area.level
+                    ),
+                ),
+                Some(_) => {}
+            }
+            if area.parents[..index].iter().any(|other| other.validity.overlaps(parent.validity)) {
+                self.violations
+                    .add(field, "another parent of the area is valid on the same days; allowed: one parent on any day");
+            }
+        }
+        self.children_of(at, area);
+    }
+
+    /// The children that the area has already must stay below it.
+    fn children_of(&mut self, at: &str, area: &Area) {
+        let children = self.catalogue.children.get(&area.code).into_iter().flatten();
+        for child in children.map(|ix| self.catalogue.area_at(*ix)) {
+            if !self.put.areas.contains_key(&child.code) && child.level <= area.level {
+                self.violations.add(
+                    format!("{at}.level"),
+                    format!(
+                        "found `{}`, and its child `{}` is a {}; allowed: a wider level than its children's",
+                        area.level, child.code, child.level
+                    ),
+                );
+            }
+        }
+    }
+
+    fn agency(&mut self, at: &str, agency: &Agency) {
+        self.text(&format!("{at}.name"), &agency.name, 1, TITLE_CHARACTERS_MAX);
+        unique(&mut self.violations, &format!("{at}.areas"), "", agency.areas.iter().map(AreaCode::as_str));
+        for (index, code) in agency.areas.iter().enumerate() {
+            if self.find_area(code).is_none() {
+                self.unknown(&format!("{at}.areas[{index}]"), "area", code.as_str());
+            }
+        }
+    }
+
+    fn dimension(&mut self, at: &str, dimension: &Dimension) {
+        self.text(&format!("{at}.title"), &dimension.title, 1, TITLE_CHARACTERS_MAX);
+        let count = dimension.categories.len();
+        if !(1..=CATEGORIES_MAX).contains(&count) {
+            self.violations.add(format!("{at}.categories"), format!("found {count}; allowed: 1 to {CATEGORIES_MAX}"));
+        }
+        unique(
+            &mut self.violations,
+            &format!("{at}.categories"),
+            "id",
+            dimension.categories.iter().map(|category| category.id.as_str()),
+        );
+        for (index, category) in dimension.categories.iter().enumerate() {
+            self.text(&format!("{at}.categories[{index}].title"), &category.title, 1, TITLE_CHARACTERS_MAX);
+        }
+        let known =
+            self.catalogue.dimension(&dimension.id).map(|known| known.categories.as_slice()).unwrap_or_default();
+        for gone in known.iter().filter(|known| dimension.categories.iter().all(|category| category.id != known.id)) {
+            self.violations
+                .add(format!("{at}.categories"), format!("`{}` is missing; a category, once there, stays", gone.id));
+        }
+    }
+
+    /// What the versions of one indicator must have in common.
+    fn versions(&mut self, versions: &[IndicatorVersion]) {
+        let mut first: BTreeMap<&IndicatorId, Kind> = BTreeMap::new();
+        let mut seen = BTreeSet::new();
+        for (index, version) in versions.iter().enumerate() {
+            let at = format!("indicators[{index}]");
+            if !seen.insert((&version.id, version.effective_from)) {
+                self.violations.add(
+                    format!("{at}.effective_from"),
+                    format!("this version of `{}` is in the request twice", version.id),
+                );
+            }
+            let known = self.catalogue.indicator(&version.id).map(|(_, indicator)| indicator.kind());
+            let kind = known.unwrap_or_else(|| *first.entry(&version.id).or_insert(version.kind));
+            if version.kind != kind {
+                self.violations.add(
+                    format!("{at}.kind"),
+                    format!("found `{}`; allowed: `{kind}`, the kind of `{}`. What is counted otherwise is another indicator", version.kind, version.id),
+                );
+            }
+            let has_first = known.is_some()
+                || versions.iter().any(|other| other.id == version.id && other.effective_from.is_none());
+            if !has_first {
+                self.violations.add(
+                    format!("{at}.effective_from"),
+                    format!("`{}` has no first version yet; allowed: nothing, for its first version", version.id),
+                );
+            }
+        }
+    }
+
+    fn indicator(&mut self, at: &str, version: &IndicatorVersion) {
+        self.text(&format!("{at}.title"), &version.title, 1, TITLE_CHARACTERS_MAX);
+        self.text(&format!("{at}.definition"), &version.definition, 0, DEFINITION_CHARACTERS_MAX);
+        self.text(&format!("{at}.unit"), &version.unit, 1, UNIT_CHARACTERS_MAX);
+        self.text(&format!("{at}.version_note"), &version.version_note, 0, VERSION_NOTE_CHARACTERS_MAX);
+        self.text(&format!("{at}.source"), &version.source, 0, SOURCE_CHARACTERS_MAX);
+        if version.decimals > DECIMALS_MAX {
+            self.violations
+                .add(format!("{at}.decimals"), format!("found {}; allowed: 0 to {DECIMALS_MAX}", version.decimals));
+        }
+        if version.due_days > DUE_DAYS_MAX {
+            self.violations
+                .add(format!("{at}.due_days"), format!("found {}; allowed: 0 to {DUE_DAYS_MAX}", version.due_days));
+        }
+        if version.frequency == Frequency::Day && version.kind != Kind::Stock {
+            self.violations.add(format!("{at}.frequency"), "found `day`; allowed for stocks only");
+        }
+        if version.breaks_comparability && version.effective_from.is_none() {
+            self.violations
+                .add(format!("{at}.breaks_comparability"), "a first version has nothing before it to break with");
+        }
+        self.lead(at, version);
+        self.expected(at, version);
+        unique(
+            &mut self.violations,
+            &format!("{at}.dimensions"),
+            "",
+            version.dimensions.iter().map(DimensionId::as_str),
+        );
+        for (index, dimension) in version.dimensions.iter().enumerate() {
+            if self.catalogue.dimension(dimension).is_none() && !self.put.dimensions.contains(dimension) {
+                self.unknown(&format!("{at}.dimensions[{index}]"), "dimension", dimension.as_str());
+            }
+        }
+    }
+
+    fn lead(&mut self, at: &str, version: &IndicatorVersion) {
+        let field = format!("{at}.lead_agency");
+        match (version.across_agencies, &version.lead_agency) {
+            (AcrossAgencies::Lead, None) => {
+                self.violations.add(field, "found nothing; with `lead`, the lead agency is needed");
+            }
+            (AcrossAgencies::Lead, Some(lead)) => self.agency_known(&field, lead),
+            (AcrossAgencies::Add | AcrossAgencies::SideBySide, Some(lead)) => {
+                self.violations.add(field, format!("found `{lead}`; allowed only with `lead`"));
+            }
+            (AcrossAgencies::Add | AcrossAgencies::SideBySide, None) => {}
+        }
+    }
+
+    fn expected(&mut self, at: &str, version: &IndicatorVersion) {
+        for (index, expected) in version.expected_agencies.iter().enumerate() {
+            let field = format!("{at}.expected_agencies[{index}]");
+            self.agency_known(&format!("{field}.agency"), &expected.agency);
+            self.validity(&field, expected.validity);
+            let twice = version.expected_agencies[..index]
+                .iter()
+                .any(|other| other.agency == expected.agency && other.validity.overlaps(expected.validity));
+            if twice {
+                self.violations.add(field, format!("`{}` is already expected on the same days", expected.agency));
+            }
+        }
+    }
+
+    fn agency_known(&mut self, field: &str, id: &AgencyId) {
+        if self.catalogue.agency(id).is_none() && !self.put.agencies.contains(id) {
+            self.unknown(field, "agency", id.as_str());
+        }
+    }
+
+    fn validity(&mut self, at: &str, validity: Validity) {
+        if validity.is_reversed() {
+            self.violations.add(format!("{at}.valid_to"), "the last day is before the first");
+        }
+    }
+
+    fn text(&mut self, field: &str, text: &str, min: usize, max: usize) {
+        let characters = text.chars().count();
+        if !(min..=max).contains(&characters) || text.chars().any(|c| c.is_control() && c != '\n') {
+            self.violations.add(
+                field,
+                format!(
+                    "found {} ({characters} characters); allowed: {min} to {max} characters, no control characters",
+                    Found(text)
+                ),
+            );
+        }
+    }
+
+    fn unknown(&mut self, field: &str, what: &str, id: &str) {
+        self.violations
+            .add(field, format!("found `{id}`; there is no such {what} in the catalogue or in this request"));
+    }
+}
+
+fn unique<'t>(violations: &mut Violations, list: &str, key: &str, texts: impl Iterator<Item = &'t str>) {
+    let mut seen = BTreeMap::new();
+    for (index, text) in texts.enumerate() {
+        if let Some(first) = seen.insert(text, index) {
+            let dot = if key.is_empty() { "" } else { "." };
+            violations
+                .add(format!("{list}[{index}]{dot}{key}"), format!("found `{text}`, which is also {list}[{first}]"));
+        }
+    }
+}

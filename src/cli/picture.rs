@@ -1,0 +1,131 @@
+//! `conspectus picture`: the multi-agency picture as a table.
+
+use clap::Parser;
+
+use super::Failure;
+use super::connect::{Server, refusal};
+use super::format::{Remarks, change, coverage, json};
+use super::table::{Align, Table};
+use crate::rpc::proto::{Change, Comparison, Figure, GetPictureRequest, GetPictureResponse, Indicator, PictureRow};
+
+/// Show the picture of an area and a period: every indicator by every agency, together, and changed
+/// since the period before.
+#[derive(Debug, Parser)]
+pub(super) struct Args {
+    #[command(flatten)]
+    server: Server,
+    /// The area's code, such as E10000014.
+    area: String,
+    /// The period: FY2021-22, 2021/22, "Apr-Jun 2021", 2022-06 and the like.
+    period: String,
+    /// Only these indicators, by id.
+    #[arg(long, value_delimiter = ',')]
+    indicator: Vec<String>,
+    /// Compare with the same period a year before.
+    #[arg(long)]
+    year_before: bool,
+    /// As of this revision.
+    #[arg(long, default_value_t = 0)]
+    as_of: i64,
+    /// Print the answer as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: Args) -> Result<(), Failure> {
+    let request = GetPictureRequest {
+        area: args.area,
+        period: args.period,
+        indicators: args.indicator,
+        comparison: if args.year_before { Comparison::YearBefore } else { Comparison::PreviousPeriod }.into(),
+        as_of_revision: args.as_of,
+        min_revision: 0,
+    };
+    let mut client = args.server.pictures().await?;
+    let answer = client.get_picture(request).await.map_err(|status| refusal(&status, str::to_owned))?.into_inner();
+    if args.json {
+        println!("{}", json(&answer, "GetPictureResponse")?);
+    } else {
+        print!("{}", table(&answer));
+    }
+    Ok(())
+}
+
+/// The picture as a director reads it.
+fn table(picture: &GetPictureResponse) -> String {
+    let area = picture.area.clone().unwrap_or_default();
+    let earlier =
+        picture.rows.iter().filter_map(|row| row.change.as_ref()).map(|change| change.from_period.clone()).next();
+    let heading = |text: &str, align| (text.to_owned(), align);
+    let mut table = Table::new(vec![
+        heading("indicator", Align::Left),
+        heading("agency", Align::Left),
+        heading(&picture.period, Align::Right),
+        heading("", Align::Left),
+        heading(&earlier.unwrap_or_default(), Align::Right),
+        heading("change", Align::Right),
+        heading("", Align::Right),
+        heading("reported", Align::Left),
+    ]);
+    let mut remarks = Remarks::default();
+    for row in &picture.rows {
+        push(&mut table, &mut remarks, row);
+    }
+    if table.is_empty() {
+        return format!("Nothing is expected or known of {} in {}.\n", area.name, picture.period);
+    }
+    let lines = remarks.lines();
+    let title = format!("{} ({}), {}, at revision {}", area.name, area.code, picture.period, picture.revision);
+    format!(
+        "{title}\n\n{table}{}{lines}{}",
+        if lines.is_empty() { "" } else { "\n" },
+        if lines.is_empty() { "" } else { "\n" }
+    )
+}
+
+/// One line for an indicator that one agency reports; otherwise one for all together, and one for
+/// each agency.
+fn push(table: &mut Table, remarks: &mut Remarks, row: &PictureRow) {
+    let indicator = row.indicator.clone().unwrap_or_default();
+    let title = format!("{} ({})", indicator.title, indicator.unit);
+    let combined = row.combined.clone().unwrap_or_default();
+    let name = |cell: &crate::rpc::proto::PictureCell| cell.agency.clone().unwrap_or_default().name;
+    if let ([cell], Some(_)) = (row.cells.as_slice(), &combined.value) {
+        table.push(line(remarks, &indicator, title, name(cell), &combined, row.change.as_ref()));
+        return;
+    }
+    let together = match row.cells.len() {
+        0 => String::new(),
+        count => format!("{count} {}", if count == 1 { "agency" } else { "agencies" }),
+    };
+    table.push(line(remarks, &indicator, title, together, &combined, row.change.as_ref()));
+    for cell in &row.cells {
+        let figure = cell.figure.clone().unwrap_or_default();
+        table.push(line(
+            remarks,
+            &indicator,
+            String::new(),
+            format!("  {}", name(cell)),
+            &figure,
+            cell.change.as_ref(),
+        ));
+    }
+}
+
+fn line(
+    remarks: &mut Remarks,
+    indicator: &Indicator,
+    title: String,
+    agency: String,
+    figure: &Figure,
+    since: Option<&Change>,
+) -> Vec<String> {
+    let kind = indicator.kind();
+    let value = remarks.value(figure, kind);
+    let flags = remarks.flags(figure);
+    let earlier =
+        since.and_then(|change| change.from.as_ref()).map(|from| remarks.value(from, kind)).unwrap_or_default();
+    let earlier = if earlier == value && figure.value.is_none() { String::new() } else { earlier };
+    let (difference, percent) = change(since);
+    vec![title, agency, value, flags, earlier, difference, percent, coverage(figure.coverage.as_ref())]
+}

@@ -1,0 +1,58 @@
+//! `conspectus serve`: runs the server.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use tokio::net::TcpListener;
+
+use super::Failure;
+use crate::server::{self, Config};
+
+/// Run the server, until Ctrl-C or SIGTERM.
+#[derive(Debug, Parser)]
+pub(super) struct Args {
+    /// The address to listen on.
+    #[arg(long, env = "CONSPECTUS_LISTEN", default_value = "127.0.0.1:50051")]
+    listen: SocketAddr,
+    /// The data folder.
+    #[arg(long, env = "CONSPECTUS_DATA", default_value = "conspectus-data")]
+    data: PathBuf,
+    /// Load the demo, once: two published reports, and made-up figures marked so.
+    #[arg(long)]
+    demo: bool,
+    /// How many seconds calls may take to end once the server is told to stop.
+    #[arg(long, env = "CONSPECTUS_DRAIN_SECONDS", default_value_t = 10)]
+    drain_seconds: u64,
+}
+
+pub(super) async fn run(args: Args) -> Result<(), Failure> {
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .map_err(|error| Failure(format!("can't listen on {}: {error}", args.listen)))?;
+    let address = listener.local_addr()?;
+    tracing::info!(%address, data = %args.data.display(), "listening");
+    if !address.ip().is_loopback() {
+        tracing::warn!(%address, "anyone who can reach this address can read and write: no credentials are checked");
+    }
+    let config = Config { data: args.data, demo: args.demo, drain_timeout: Duration::from_secs(args.drain_seconds) };
+    Ok(server::run(listener, config, signal()).await?)
+}
+
+/// Ends at Ctrl-C or SIGTERM.
+async fn signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    drop(interrupt.await);
+}

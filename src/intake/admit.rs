@@ -1,0 +1,151 @@
+//! Deciding: whether a command becomes an entry. Pure: the state, the command and the time in,
+//! the decision out.
+
+use crate::catalogue::{CataloguePut, PutOutcomes};
+use crate::entry::{Body, Entry, Fingerprint, Withdrawal};
+use crate::intake::review::review_observations;
+use crate::journal::Revision;
+use crate::model::observation::{Breakdown, Submission};
+use crate::model::timestamp::Timestamp;
+use crate::model::violation::Violations;
+use crate::picture::columns::{BreakdownIx, Withdrawn};
+use crate::state::{Outcome, State};
+
+/// Something that a caller wants written.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Put items of the catalogue.
+    PutCatalogue(CataloguePut),
+    /// Take figures.
+    Submit {
+        /// The figures.
+        submission: Submission,
+        /// Of the figures.
+        fingerprint: Fingerprint,
+    },
+    /// Take a submission back.
+    Withdraw(Withdrawal),
+}
+
+/// What becomes of a command that is allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// It becomes this entry, with this effect.
+    Accept(Entry, Effect),
+    /// It was done before, at this revision, and changes nothing.
+    Already(Revision),
+    /// It asks for what is already so, and changes nothing.
+    NothingChanges(Effect),
+}
+
+/// What an entry does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// To the items of the catalogue.
+    Catalogue(PutOutcomes),
+    /// To the figures, by observation.
+    Figures(Vec<Outcome>),
+    /// To the figures of a submission that is withdrawn.
+    Withdrawn(Withdrawn),
+}
+
+/// Why a command isn't allowed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// The input is wrong.
+    #[error("{0}")]
+    Invalid(Violations),
+    /// The request id was used for other content.
+    #[error(
+        "request id `{request_id}` was received at revision {revision} with other content; use a new id for new content"
+    )]
+    RequestIdReused {
+        /// The request id.
+        request_id: String,
+        /// The revision of the submission that used it.
+        revision: Revision,
+    },
+    /// There is no such submission.
+    #[error("`{agency}` has no submission `{request_id}`")]
+    NoSuchSubmission {
+        /// The agency.
+        agency: String,
+        /// The request id.
+        request_id: String,
+    },
+}
+
+/// Decides on a command at an instant.
+///
+/// # Errors
+/// When the command isn't allowed; nothing of it is then written.
+pub fn admit(state: &State, command: &Command, at: Timestamp) -> Result<Decision, Rejection> {
+    // The clock may have been set back; the journal's never is.
+    let at = state.newest_at().map_or(at, |newest| newest.max(at));
+    match command {
+        Command::PutCatalogue(put) => admit_put(state, put, at),
+        Command::Submit { submission, fingerprint } => admit_submission(state, submission, *fingerprint, at),
+        Command::Withdraw(withdrawal) => admit_withdrawal(state, withdrawal, at),
+    }
+}
+
+fn admit_put(state: &State, put: &CataloguePut, at: Timestamp) -> Result<Decision, Rejection> {
+    state.catalogue().review(put).into_result(()).map_err(Rejection::Invalid)?;
+    let outcomes = state.catalogue().outcomes(put);
+    if outcomes.nothing_changes() {
+        return Ok(Decision::NothingChanges(Effect::Catalogue(outcomes)));
+    }
+    let entry = Entry { at, body: Body::CataloguePut(put.clone()) };
+    Ok(Decision::Accept(entry, Effect::Catalogue(outcomes)))
+}
+
+fn admit_submission(
+    state: &State,
+    submission: &Submission,
+    fingerprint: Fingerprint,
+    at: Timestamp,
+) -> Result<Decision, Rejection> {
+    let known = state
+        .catalogue()
+        .agency(&submission.agency)
+        .and_then(|(agency, _)| state.submission(agency, &submission.request_id));
+    if let Some(known) = known {
+        return if known.fingerprint == fingerprint {
+            Ok(Decision::Already(known.revision))
+        } else {
+            Err(Rejection::RequestIdReused { request_id: submission.request_id.to_string(), revision: known.revision })
+        };
+    }
+    let mut violations =
+        review_observations(state.catalogue(), &submission.agency, &submission.observations, at.date());
+    bound_breakdowns(state, submission, &mut violations);
+    violations.into_result(()).map_err(Rejection::Invalid)?;
+    let outcomes = state.outcomes(submission, state.revision());
+    let entry = Entry { at, body: Body::Submission { submission: submission.clone(), fingerprint } };
+    Ok(Decision::Accept(entry, Effect::Figures(outcomes)))
+}
+
+/// The columns can tell so many breakdowns apart, and no more.
+fn bound_breakdowns(state: &State, submission: &Submission, violations: &mut Violations) {
+    let is_new = |breakdown: &Breakdown| state.columns().breakdown(breakdown).is_none();
+    let new = submission.observations.iter().filter(|observation| is_new(&observation.breakdown)).count();
+    if state.columns().breakdown_count() + new > BreakdownIx::MAX {
+        violations.add("observations", format!("too many different breakdowns; allowed: {} in all", BreakdownIx::MAX));
+    }
+}
+
+fn admit_withdrawal(state: &State, withdrawal: &Withdrawal, at: Timestamp) -> Result<Decision, Rejection> {
+    let submission = state
+        .catalogue()
+        .agency(&withdrawal.agency)
+        .and_then(|(agency, _)| state.submission(agency, &withdrawal.request_id))
+        .ok_or_else(|| Rejection::NoSuchSubmission {
+            agency: withdrawal.agency.to_string(),
+            request_id: withdrawal.request_id.to_string(),
+        })?;
+    if let Some(revision) = state.withdrawn_at(submission.revision) {
+        return Ok(Decision::Already(revision));
+    }
+    let effect = Effect::Withdrawn(state.withdrawal_effect(withdrawal));
+    Ok(Decision::Accept(Entry { at, body: Body::Withdrawal(withdrawal.clone()) }, effect))
+}

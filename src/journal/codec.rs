@@ -1,0 +1,395 @@
+//! The persisted form of an entry: what joins the journal's bytes to the domain.
+//!
+//! The format is `conspectus.journal.v1`. Decoding checks everything again, so that bytes which
+//! were damaged below the chain's hashes, or written by something else, are refused and never
+//! half understood.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use prost::Message;
+
+use crate::catalogue::CataloguePut;
+use crate::catalogue::items::{
+    AcrossAgencies, Agency, Area, AreaLevel, AreaParent, Category, Dimension, ExpectedAgency, IndicatorVersion, Kind,
+    Polarity, Sector, Validity,
+};
+use crate::entry::{Body, Entry, Fingerprint, Withdrawal};
+use crate::model::date::Date;
+use crate::model::decimal::{Decimal, Rounding};
+use crate::model::marker::Markers;
+use crate::model::observation::{Breakdown, Measure, Observation, Submission, Value};
+use crate::model::period::{Frequency, Period};
+use crate::model::timestamp::Timestamp;
+
+#[allow(missing_docs, unreachable_pub, reason = "generated from proto/conspectus/journal/v1, where it is documented")]
+#[allow(clippy::all, clippy::pedantic, reason = "generated")]
+mod proto {
+    include!(concat!(env!("OUT_DIR"), "/conspectus.journal.v1.rs"));
+}
+
+/// The bytes aren't an entry.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not an entry of a known format: {0}")]
+pub struct DecodeError(String);
+
+impl DecodeError {
+    fn new(what: impl Display) -> Self {
+        Self(what.to_string())
+    }
+}
+
+/// The bytes of an entry.
+pub fn encode(entry: &Entry) -> Vec<u8> {
+    use proto::entry::Body as P;
+    let body = match &entry.body {
+        Body::CataloguePut(put) => P::CataloguePut(put_to_proto(put)),
+        Body::Submission { submission, fingerprint } => P::Submission(submission_to_proto(submission, *fingerprint)),
+        Body::Withdrawal(withdrawal) => P::Withdrawal(proto::Withdrawal {
+            agency: withdrawal.agency.to_string(),
+            request_id: withdrawal.request_id.to_string(),
+            reason: withdrawal.reason.clone(),
+        }),
+    };
+    proto::Entry { accepted_at_micros: entry.at.0, body: Some(body) }.encode_to_vec()
+}
+
+/// The entry of bytes.
+///
+/// # Errors
+/// When the bytes aren't what [`encode`] gives, in this version or an earlier one.
+pub fn decode(bytes: &[u8]) -> Result<Entry, DecodeError> {
+    use proto::entry::Body as P;
+    let entry = proto::Entry::decode(bytes).map_err(DecodeError::new)?;
+    let body = match entry.body {
+        Some(P::CataloguePut(put)) => Body::CataloguePut(put_from_proto(put)?),
+        Some(P::Submission(submission)) => {
+            let fingerprint = <[u8; 16]>::try_from(submission.fingerprint.as_ref())
+                .map_err(|_| DecodeError::new("a fingerprint of other than 16 bytes"))?;
+            Body::Submission { submission: submission_from_proto(submission)?, fingerprint: Fingerprint(fingerprint) }
+        }
+        Some(P::Withdrawal(withdrawal)) => Body::Withdrawal(Withdrawal {
+            agency: parse(&withdrawal.agency)?,
+            request_id: parse(&withdrawal.request_id)?,
+            reason: withdrawal.reason,
+        }),
+        None => return Err(DecodeError::new("an entry of no known kind")),
+    };
+    Ok(Entry { at: Timestamp(entry.accepted_at_micros), body })
+}
+
+/// Texts that repeat, each kept once.
+struct Dictionary<K> {
+    places: HashMap<K, u32>,
+    texts: Vec<String>,
+}
+
+impl<K: std::hash::Hash + Eq + Clone + Display> Dictionary<K> {
+    fn new() -> Self {
+        Self { places: HashMap::new(), texts: Vec::new() }
+    }
+
+    fn place(&mut self, key: &K) -> u32 {
+        if let Some(place) = self.places.get(key) {
+            return *place;
+        }
+        let place = u32::try_from(self.texts.len()).expect("a submission has far fewer observations than 2^32");
+        self.places.insert(key.clone(), place);
+        self.texts.push(key.to_string());
+        place
+    }
+}
+
+fn submission_to_proto(submission: &Submission, fingerprint: Fingerprint) -> proto::Submission {
+    let mut indicators = Dictionary::new();
+    let mut areas = Dictionary::new();
+    let mut periods = Dictionary::new();
+    let mut breakdowns = Dictionary::new();
+    let mut columns = proto::Submission {
+        agency: submission.agency.to_string(),
+        request_id: submission.request_id.to_string(),
+        fingerprint: fingerprint.0.to_vec(),
+        source: submission.source.clone(),
+        sample: submission.sample,
+        ..proto::Submission::default()
+    };
+    for (index, observation) in (0..).zip(&submission.observations) {
+        columns.indicator.push(indicators.place(&observation.indicator));
+        columns.area.push(areas.place(&observation.area));
+        columns.period.push(periods.place(&observation.period));
+        columns.breakdown.push(breakdowns.place(&observation.breakdown));
+        let (form, first, second) = value_to_columns(&observation.value);
+        columns.form.push(form);
+        columns.first.push(first);
+        columns.second.push(second);
+        if let Some(note) = &observation.note {
+            columns.notes.push(proto::Note { observation: index, text: note.to_string() });
+        }
+    }
+    if breakdowns.texts.iter().all(String::is_empty) {
+        columns.breakdown.clear();
+        breakdowns.texts.clear();
+    }
+    if columns.second.iter().all(|second| *second == 0) {
+        columns.second.clear();
+    }
+    columns.indicators = indicators.texts;
+    columns.areas = areas.texts;
+    columns.periods = periods.texts;
+    columns.breakdowns = breakdowns.texts;
+    columns
+}
+
+const FORM_BITS: u32 = 3;
+const SCALE_BITS: u32 = 3;
+const LOW_THREE: u32 = 0b111;
+
+fn value_to_columns(value: &Value) -> (u32, i64, i64) {
+    let (form, first, second) = match value.measure {
+        None => (0, None, None),
+        Some(Measure::Number(number)) => (1, Some(number), None),
+        Some(Measure::Ratio { numerator, denominator }) => (2, Some(numerator), Some(denominator)),
+        Some(Measure::Percentage { percent, base }) => (3, Some(percent), Some(base)),
+        Some(Measure::Mean { mean, count }) => (4, Some(mean), Some(count)),
+    };
+    let scale = |part: Option<Decimal>| part.map_or(0, |decimal| u32::from(decimal.scale()));
+    let digits = |part: Option<Decimal>| part.map_or(0, Decimal::mantissa);
+    let packed = form
+        | (scale(first) << FORM_BITS)
+        | (scale(second) << (FORM_BITS + SCALE_BITS))
+        | (u32::from(value.markers.bits()) << (FORM_BITS + 2 * SCALE_BITS));
+    (packed, digits(first), digits(second))
+}
+
+fn value_from_columns(packed: u32, first: i64, second: i64) -> Result<Value, DecodeError> {
+    let decimal = |digits, shift: u32| {
+        let scale = u8::try_from((packed >> shift) & LOW_THREE).map_err(DecodeError::new)?;
+        Decimal::new(digits, scale).ok_or_else(|| DecodeError::new("a number of too many digits"))
+    };
+    let first = decimal(first, FORM_BITS)?;
+    let second = decimal(second, FORM_BITS + SCALE_BITS)?;
+    let measure = match packed & LOW_THREE {
+        0 => None,
+        1 => Some(Measure::Number(first)),
+        2 => Some(Measure::Ratio { numerator: first, denominator: second }),
+        3 => Some(Measure::Percentage { percent: first, base: second }),
+        4 => Some(Measure::Mean { mean: first, count: second }),
+        other => return Err(DecodeError::new(format!("a value of form {other}"))),
+    };
+    let markers = u16::try_from(packed >> (FORM_BITS + 2 * SCALE_BITS))
+        .ok()
+        .and_then(Markers::from_bits)
+        .ok_or_else(|| DecodeError::new("an unknown marker"))?;
+    Ok(Value { measure, markers })
+}
+
+fn submission_from_proto(columns: proto::Submission) -> Result<Submission, DecodeError> {
+    let count = columns.indicator.len();
+    let whole = [columns.area.len(), columns.period.len(), columns.form.len(), columns.first.len()];
+    let optional = [columns.breakdown.len(), columns.second.len()];
+    if whole.iter().any(|len| *len != count) || optional.iter().any(|len| *len != count && *len != 0) {
+        return Err(DecodeError::new("columns of different lengths"));
+    }
+    let indicators = parse_all(&columns.indicators)?;
+    let areas = parse_all(&columns.areas)?;
+    let periods = parse_all::<Period>(&columns.periods)?;
+    let breakdowns = parse_all::<Breakdown>(&columns.breakdowns)?;
+    let mut observations = (0..count)
+        .map(|at| {
+            Ok(Observation {
+                indicator: pick(&indicators, columns.indicator[at])?,
+                area: pick(&areas, columns.area[at])?,
+                period: pick(&periods, columns.period[at])?,
+                breakdown: columns
+                    .breakdown
+                    .get(at)
+                    .map_or_else(|| Ok(Breakdown::default()), |place| pick(&breakdowns, *place))?,
+                value: value_from_columns(
+                    columns.form[at],
+                    columns.first[at],
+                    columns.second.get(at).copied().unwrap_or(0),
+                )?,
+                note: None,
+            })
+        })
+        .collect::<Result<Vec<_>, DecodeError>>()?;
+    for note in columns.notes {
+        let observation = usize::try_from(note.observation).ok().and_then(|at| observations.get_mut(at));
+        observation.ok_or_else(|| DecodeError::new("a remark on no observation"))?.note = Some(Arc::from(note.text));
+    }
+    Ok(Submission {
+        agency: parse(&columns.agency)?,
+        request_id: parse(&columns.request_id)?,
+        source: columns.source,
+        sample: columns.sample,
+        observations,
+    })
+}
+
+fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, DecodeError> {
+    text.parse().map_err(DecodeError::new)
+}
+
+fn parse_all<T: FromStr<Err: Display>>(texts: &[String]) -> Result<Vec<T>, DecodeError> {
+    texts.iter().map(|text| parse(text)).collect()
+}
+
+fn pick<T: Clone>(items: &[T], place: u32) -> Result<T, DecodeError> {
+    let item = usize::try_from(place).ok().and_then(|place| items.get(place));
+    item.cloned().ok_or_else(|| DecodeError::new("a place outside its dictionary"))
+}
+
+fn parse_day(text: &str) -> Result<Option<Date>, DecodeError> {
+    if text.is_empty() { Ok(None) } else { parse(text).map(Some) }
+}
+
+fn day(day: Option<Date>) -> String {
+    day.map(|day| day.to_string()).unwrap_or_default()
+}
+
+fn link(id: impl Display, validity: Validity) -> proto::Link {
+    let validity = proto::Validity { valid_from: day(validity.valid_from), valid_to: day(validity.valid_to) };
+    proto::Link { id: id.to_string(), validity: Some(validity) }
+}
+
+fn unlink<T: FromStr<Err: Display>>(link: &proto::Link) -> Result<(T, Validity), DecodeError> {
+    let (from, to) =
+        link.validity.as_ref().map(|span| (span.valid_from.as_str(), span.valid_to.as_str())).unwrap_or_default();
+    Ok((parse(&link.id)?, Validity { valid_from: parse_day(from)?, valid_to: parse_day(to)? }))
+}
+
+fn put_to_proto(put: &CataloguePut) -> proto::CataloguePut {
+    proto::CataloguePut {
+        areas: put
+            .areas
+            .iter()
+            .map(|area| proto::Area {
+                code: area.code.to_string(),
+                name: area.name.clone(),
+                level: area.level.code(),
+                parents: area.parents.iter().map(|parent| link(&parent.code, parent.validity)).collect(),
+            })
+            .collect(),
+        agencies: put
+            .agencies
+            .iter()
+            .map(|agency| proto::Agency {
+                id: agency.id.to_string(),
+                name: agency.name.clone(),
+                sector: agency.sector.code(),
+                areas: agency.areas.iter().map(ToString::to_string).collect(),
+            })
+            .collect(),
+        dimensions: put
+            .dimensions
+            .iter()
+            .map(|dimension| proto::Dimension {
+                id: dimension.id.to_string(),
+                title: dimension.title.clone(),
+                categories: dimension
+                    .categories
+                    .iter()
+                    .map(|category| proto::Category { id: category.id.to_string(), title: category.title.clone() })
+                    .collect(),
+            })
+            .collect(),
+        indicators: put.indicators.iter().map(version_to_proto).collect(),
+    }
+}
+
+fn version_to_proto(version: &IndicatorVersion) -> proto::IndicatorVersion {
+    proto::IndicatorVersion {
+        id: version.id.to_string(),
+        effective_from: day(version.effective_from),
+        title: version.title.clone(),
+        definition: version.definition.clone(),
+        unit: version.unit.clone(),
+        kind: version.kind.code(),
+        decimals: u32::from(version.decimals),
+        rounding: version.rounding.code(),
+        polarity: version.polarity.code(),
+        frequency: version.frequency.code(),
+        due_days: u32::from(version.due_days),
+        reporting_level: version.reporting_level.code(),
+        across_agencies: version.across_agencies.code(),
+        lead_agency: version.lead_agency.as_ref().map(ToString::to_string).unwrap_or_default(),
+        expected_agencies: version
+            .expected_agencies
+            .iter()
+            .map(|expected| link(&expected.agency, expected.validity))
+            .collect(),
+        dimensions: version.dimensions.iter().map(ToString::to_string).collect(),
+        breaks_comparability: version.breaks_comparability,
+        version_note: version.version_note.clone(),
+        source: version.source.clone(),
+    }
+}
+
+fn known<T>(what: &str, code: i32, value: Option<T>) -> Result<T, DecodeError> {
+    value.ok_or_else(|| DecodeError::new(format!("an unknown {what}, {code}")))
+}
+
+fn put_from_proto(put: proto::CataloguePut) -> Result<CataloguePut, DecodeError> {
+    Ok(CataloguePut {
+        areas: put.areas.into_iter().map(area_from_proto).collect::<Result<_, _>>()?,
+        agencies: put.agencies.into_iter().map(agency_from_proto).collect::<Result<_, _>>()?,
+        dimensions: put.dimensions.into_iter().map(dimension_from_proto).collect::<Result<_, _>>()?,
+        indicators: put.indicators.into_iter().map(version_from_proto).collect::<Result<_, _>>()?,
+    })
+}
+
+fn area_from_proto(area: proto::Area) -> Result<Area, DecodeError> {
+    let parent = |parent| unlink(parent).map(|(code, validity)| AreaParent { code, validity });
+    Ok(Area {
+        code: parse(&area.code)?,
+        level: known("level", area.level, AreaLevel::from_code(area.level))?,
+        parents: area.parents.iter().map(parent).collect::<Result<_, _>>()?,
+        name: area.name,
+    })
+}
+
+fn agency_from_proto(agency: proto::Agency) -> Result<Agency, DecodeError> {
+    Ok(Agency {
+        id: parse(&agency.id)?,
+        sector: known("sector", agency.sector, Sector::from_code(agency.sector))?,
+        areas: parse_all(&agency.areas)?,
+        name: agency.name,
+    })
+}
+
+fn dimension_from_proto(dimension: proto::Dimension) -> Result<Dimension, DecodeError> {
+    let category = |category: proto::Category| Ok(Category { id: parse(&category.id)?, title: category.title });
+    Ok(Dimension {
+        id: parse(&dimension.id)?,
+        categories: dimension.categories.into_iter().map(category).collect::<Result<_, DecodeError>>()?,
+        title: dimension.title,
+    })
+}
+
+fn version_from_proto(version: proto::IndicatorVersion) -> Result<IndicatorVersion, DecodeError> {
+    let expected = |expected| unlink(expected).map(|(agency, validity)| ExpectedAgency { agency, validity });
+    let lead = version.lead_agency.as_str();
+    Ok(IndicatorVersion {
+        id: parse(&version.id)?,
+        effective_from: parse_day(&version.effective_from)?,
+        kind: known("kind", version.kind, Kind::from_code(version.kind))?,
+        decimals: u8::try_from(version.decimals).map_err(DecodeError::new)?,
+        rounding: known("rounding", version.rounding, Rounding::from_code(version.rounding))?,
+        polarity: known("polarity", version.polarity, Polarity::from_code(version.polarity))?,
+        frequency: known("frequency", version.frequency, Frequency::from_code(version.frequency))?,
+        due_days: u16::try_from(version.due_days).map_err(DecodeError::new)?,
+        reporting_level: known("level", version.reporting_level, AreaLevel::from_code(version.reporting_level))?,
+        across_agencies: known("rule", version.across_agencies, AcrossAgencies::from_code(version.across_agencies))?,
+        lead_agency: if lead.is_empty() { None } else { Some(parse(lead)?) },
+        expected_agencies: version.expected_agencies.iter().map(expected).collect::<Result<_, _>>()?,
+        dimensions: parse_all(&version.dimensions)?,
+        breaks_comparability: version.breaks_comparability,
+        title: version.title,
+        definition: version.definition,
+        unit: version.unit,
+        version_note: version.version_note,
+        source: version.source,
+    })
+}

@@ -1,0 +1,257 @@
+//! The frame that one append group is stored as, shared by all engines.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 1 | `0xC1`: a journal record, version 1 |
+//! | 1 | how the entries are coded: 0 = as they are |
+//! | 8 | the first entry's revision |
+//! | 4 | the number of entries, at least 1 |
+//! | 32 | the chain hash before the first entry |
+//! | 4 + n, for each entry | the payload's length, then the payload |
+//! | 32 | the chain hash after the last entry |
+//! | 32 | BLAKE3 of everything above |
+//!
+//! All numbers are big-endian.
+
+use super::{ChainHash, Error, Revision, Stored, Tail};
+use std::sync::LazyLock;
+
+/// The largest record. A group above it is refused, because a group can't be split and stay atomic.
+pub const RECORD_BYTES_MAX: usize = 1 << 20;
+
+/// The largest entry: one that fills a record alone. Larger ones must be refused at admission.
+pub const ENTRY_BYTES_MAX: usize = RECORD_BYTES_MAX - FRAME_BYTES - LENGTH_BYTES;
+
+const VERSION: u8 = 0xC1;
+const PLAIN: u8 = 0;
+const HASH_BYTES: usize = 32;
+const LENGTH_BYTES: usize = 4;
+const FRAME_BYTES: usize = 1 + 1 + 8 + 4 + 3 * HASH_BYTES;
+
+static ENTRY_HASHER: LazyLock<blake3::Hasher> =
+    LazyLock::new(|| blake3::Hasher::new_derive_key("conspectus journal entry v1"));
+
+/// The size of the record that holds entries of these lengths as one group. A writer that builds groups keeps
+/// this at or below [`RECORD_BYTES_MAX`].
+pub fn record_bytes(entry_lengths: impl IntoIterator<Item = usize>) -> usize {
+    entry_lengths
+        .into_iter()
+        .fold(FRAME_BYTES, |bytes, length| bytes.saturating_add(LENGTH_BYTES).saturating_add(length))
+}
+
+impl Tail {
+    /// The tail once `payload` is appended.
+    pub(super) fn extend(self, payload: &[u8]) -> Self {
+        let revision = self.revision.next();
+        let mut hasher = ENTRY_HASHER.clone();
+        hasher.update(&self.hash.0).update(&revision.0.to_be_bytes()).update(payload);
+        Self { revision, hash: ChainHash(hasher.finalize().into()) }
+    }
+}
+
+/// A group as it is about to be stored.
+pub(super) struct Encoded {
+    pub(super) bytes: Vec<u8>,
+    pub(super) hashes: Vec<ChainHash>,
+    pub(super) tail: Tail,
+}
+
+/// Frames a group that isn't empty, to follow `before`.
+pub(super) fn encode(before: Tail, payloads: &[Vec<u8>]) -> Result<Encoded, Error> {
+    let bytes = record_bytes(payloads.iter().map(Vec::len));
+    let too_large = || Error::TooLarge { bytes, bytes_max: RECORD_BYTES_MAX };
+    if bytes > RECORD_BYTES_MAX {
+        return Err(too_large());
+    }
+    let length = |n: usize| u32::try_from(n).map(u32::to_be_bytes).map_err(|_| too_large());
+
+    let mut out = Vec::with_capacity(bytes);
+    out.extend([VERSION, PLAIN]);
+    out.extend(before.revision.next().0.to_be_bytes());
+    out.extend(length(payloads.len())?);
+    out.extend(before.hash.0);
+    let mut tail = before;
+    let mut hashes = Vec::with_capacity(payloads.len());
+    for payload in payloads {
+        out.extend(length(payload.len())?);
+        out.extend(payload);
+        tail = tail.extend(payload);
+        hashes.push(tail.hash);
+    }
+    out.extend(tail.hash.0);
+    let checksum = blake3::hash(&out);
+    out.extend(checksum.as_bytes());
+    Ok(Encoded { bytes: out, hashes, tail })
+}
+
+/// A group as read back: framing, checksum and the chain within it are verified.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) before: Tail,
+    pub(super) entries: Vec<Stored>,
+    pub(super) tail: Tail,
+}
+
+/// Reads one record. Any bytes give an answer: a record, or [`Error::Corrupt`] saying what is wrong at `place`.
+pub(super) fn decode(place: Revision, bytes: &[u8]) -> Result<Record, Error> {
+    decode_frame(bytes).map_err(|what| Error::corrupt(format_args!("revision {place}"), what))
+}
+
+/// Reads the record stored under revision `key` and checks that it follows `before`.
+pub(super) fn decode_after(before: Tail, key: Revision, bytes: &[u8]) -> Result<Record, Error> {
+    let expected = before.revision.next();
+    let place = format_args!("revision {expected}");
+    if key != expected {
+        return Err(Error::corrupt(place, format!("the next record found is that of revision {key}")));
+    }
+    let record = decode(key, bytes)?;
+    if record.before != before {
+        return Err(Error::corrupt(
+            place,
+            format!("the record follows {}, but the journal before it ends at {before}", record.before),
+        ));
+    }
+    Ok(record)
+}
+
+fn decode_frame(bytes: &[u8]) -> Result<Record, String> {
+    let cut = || format!("the record ends early, after {} bytes", bytes.len());
+    let (framed, checksum) = bytes.split_last_chunk::<HASH_BYTES>().ok_or_else(cut)?;
+    if blake3::hash(framed) != *checksum {
+        return Err(format!("the record of {} bytes doesn't match its checksum", bytes.len()));
+    }
+
+    let mut rest = framed;
+    let [version, codec] = take(&mut rest).ok_or_else(cut)?;
+    if version != VERSION {
+        return Err(format!("the record is of version {version:#04x}, and this program reads {VERSION:#04x}"));
+    }
+    if codec != PLAIN {
+        return Err(format!("the record is coded as {codec}, and this program reads {PLAIN}"));
+    }
+    let first = u64::from_be_bytes(take(&mut rest).ok_or_else(cut)?);
+    let count = u32::from_be_bytes(take(&mut rest).ok_or_else(cut)?);
+    let hash = ChainHash(take(&mut rest).ok_or_else(cut)?);
+    let before = first.checked_sub(1).map(|revision| Tail { revision: Revision(revision), hash });
+    let before = before.filter(|_| count > 0).ok_or("the record counts no entry, or counts from 0")?;
+    first.checked_add(u64::from(count)).ok_or("the record counts past the last revision")?;
+
+    let mut tail = before;
+    let mut entries = Vec::new();
+    for _ in 0..count {
+        let length = u32::from_be_bytes(take(&mut rest).ok_or_else(cut)?);
+        let length = usize::try_from(length).map_err(|_| cut())?;
+        let (payload, after) = rest.split_at_checked(length).ok_or_else(cut)?;
+        rest = after;
+        tail = tail.extend(payload);
+        entries.push(Stored { revision: tail.revision, hash: tail.hash, payload: payload.to_vec() });
+    }
+    if rest != tail.hash.0 {
+        return Err(format!("the record doesn't end with the chain hash {} of its last entry", tail.hash));
+    }
+    Ok(Record { before, entries, tail })
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (head, tail) = rest.split_first_chunk::<N>()?;
+    *rest = tail;
+    Some(*head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sample() -> Vec<u8> {
+        encode(Tail::EMPTY, &[b"one".to_vec(), Vec::new(), b"three".to_vec()]).unwrap().bytes
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.chunks(32).fold(String::new(), |text, line| {
+            text + &line.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n"
+        })
+    }
+
+    #[test]
+    fn the_format_never_changes_by_accident() {
+        insta::assert_snapshot!(hex(&sample()), @r"
+        c100000000000000000100000003000000000000000000000000000000000000
+        0000000000000000000000000000000000036f6e650000000000000005746872
+        656563217d96f933af2a926a36055e66a8e589c157e10a3cd62b01899f6c7d65
+        2abafdb6c1c6d9ec6bafa67033b074b2f92baf4c633964255c60f7fbdff74e3e
+        f417
+        ");
+    }
+
+    #[test]
+    fn a_record_reads_back_as_written() {
+        let record = decode(Revision(1), &sample()).unwrap();
+        let payloads: Vec<_> = record.entries.iter().map(|entry| entry.payload.as_slice()).collect();
+        assert_eq!(payloads, [b"one".as_slice(), b"", b"three"]);
+        assert_eq!((record.before, record.tail.revision), (Tail::EMPTY, Revision(3)));
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_is_detected() {
+        let good = sample();
+        for bit in 0..good.len() * 8 {
+            let mut bad = good.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            assert!(decode(Revision(1), &bad).is_err(), "bit {bit}");
+        }
+        for length in 0..good.len() {
+            assert!(decode(Revision(1), &good[..length]).is_err(), "cut at {length}");
+        }
+    }
+
+    #[test]
+    fn the_size_is_known_before_encoding() {
+        for lengths in [vec![0], vec![1, 2, 3], vec![ENTRY_BYTES_MAX]] {
+            let payloads: Vec<_> = lengths.iter().map(|&length| vec![7; length]).collect();
+            let bytes = encode(Tail::EMPTY, &payloads).unwrap().bytes;
+            assert_eq!(bytes.len(), record_bytes(lengths));
+        }
+        assert!(matches!(
+            encode(Tail::EMPTY, &[vec![0; ENTRY_BYTES_MAX + 1]]),
+            Err(Error::TooLarge { bytes, bytes_max: RECORD_BYTES_MAX }) if bytes == RECORD_BYTES_MAX + 1
+        ));
+    }
+
+    /// Puts a true checksum on any bytes, so that the checks behind it are reached.
+    fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
+        let checksum = blake3::hash(&bytes);
+        bytes.extend(checksum.as_bytes());
+        bytes
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert!(decode(Revision(1), &bytes).is_err());
+            prop_assert!(decode(Revision(1), &sealed(bytes)).is_err());
+        }
+
+        #[test]
+        fn a_mutated_record_is_refused_even_with_a_true_checksum(
+            at in 0..sample().len() - HASH_BYTES, byte in any::<u8>(), cut in 0..sample().len() - HASH_BYTES,
+        ) {
+            let good = sample();
+            let mut bad = good[..good.len() - HASH_BYTES].to_vec();
+            prop_assume!(bad[at] != byte);
+            bad[at] = byte;
+            prop_assert!(decode(Revision(1), &sealed(bad.clone())).is_err());
+            bad.truncate(cut);
+            prop_assert!(decode(Revision(1), &sealed(bad)).is_err());
+        }
+
+        #[test]
+        fn any_group_reads_back(payloads in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..50), 1..20)) {
+            let encoded = encode(Tail::EMPTY, &payloads).unwrap();
+            let record = decode_after(Tail::EMPTY, Revision(1), &encoded.bytes).unwrap();
+            prop_assert_eq!(record.tail, encoded.tail);
+            prop_assert_eq!(record.entries.iter().map(|entry| entry.hash).collect::<Vec<_>>(), encoded.hashes);
+            prop_assert_eq!(record.entries.into_iter().map(|entry| entry.payload).collect::<Vec<_>>(), payloads);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Identifiers: each its own type, parsed once, cheap to clone, ordered by text.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// The text isn't an identifier.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("found {}; allowed: {allowed}", Found(.found))]
+pub struct IdError {
+    /// The text that was found.
+    pub found: String,
+    /// What is allowed.
+    pub allowed: &'static str,
+}
+
+/// Text from outside as an error shows it: in backticks, cut at 60 characters, or `nothing`.
+pub struct Found<'a>(pub &'a str);
+
+impl fmt::Display for Found<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const CHARACTERS_MAX: usize = 60;
+        if self.0.is_empty() {
+            return f.write_str("nothing");
+        }
+        match self.0.char_indices().nth(CHARACTERS_MAX) {
+            None => write!(f, "`{}`", self.0.escape_debug()),
+            Some((cut, _)) => write!(f, "`{}…` ({} bytes)", self.0[..cut].escape_debug(), self.0.len()),
+        }
+    }
+}
+
+macro_rules! id_type {
+    ($(#[$doc:meta])* $Name:ident, $valid:path, $allowed:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize, serde::Serialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $Name(Arc<str>);
+
+        impl $Name {
+            /// Parses an identifier.
+            ///
+            /// # Errors
+            /// When the text isn't one; the error says what is allowed.
+            pub fn parse(text: &str) -> Result<Self, IdError> {
+                if $valid(text) {
+                    Ok(Self(Arc::from(text)))
+                } else {
+                    Err(IdError { found: text.to_owned(), allowed: $allowed })
+                }
+            }
+
+            /// The identifier as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $Name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                Self::parse(text)
+            }
+        }
+
+        impl TryFrom<String> for $Name {
+            type Error = IdError;
+
+            fn try_from(text: String) -> Result<Self, IdError> {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<$Name> for String {
+            fn from(id: $Name) -> Self {
+                id.0.as_ref().to_owned()
+            }
+        }
+
+        impl fmt::Display for $Name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $Name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $Name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+id_type!(
+    /// The id of an agency: `hampshire-constabulary`.
+    AgencyId, is_slug,
+    "1 to 64 lower-case letters, digits and single hyphens, starting with a letter"
+);
+id_type!(
+    /// The id of an indicator: `initial-contacts`.
+    IndicatorId, is_slug,
+    "1 to 64 lower-case letters, digits and single hyphens, starting with a letter"
+);
+id_type!(
+    /// The id of a breakdown dimension: `age-band`.
+    DimensionId, is_slug,
+    "1 to 64 lower-case letters, digits and single hyphens, starting with a letter"
+);
+id_type!(
+    /// The id of a category of a dimension: `0-to-4`.
+    CategoryId, is_category,
+    "1 to 64 lower-case letters, digits and single hyphens"
+);
+id_type!(
+    /// The code of an area: an ONS code (`E10000014`) or a partnership's own (`HIPS`).
+    AreaCode, is_area_code,
+    "1 to 32 letters, digits and hyphens, an ONS code for a place that has one"
+);
+id_type!(
+    /// A sender's own id for a request.
+    RequestId, is_request_id,
+    "1 to 64 printable ASCII characters without spaces"
+);
+
+fn is_slug(text: &str) -> bool {
+    is_category(text) && text.starts_with(|c: char| c.is_ascii_lowercase())
+}
+
+fn is_category(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+        && !text.contains("--")
+}
+
+fn is_area_code(text: &str) -> bool {
+    (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
+fn is_request_id(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_a_slug_and_nothing_else() {
+        for good in ["a", "hampshire-constabulary", "s47-to-conference"] {
+            assert_eq!(IndicatorId::parse(good).unwrap().as_str(), good);
+        }
+        for bad in ["", "A", "4a", "-a", "a-", "a--b", "a b", "é", &"a".repeat(65)] {
+            assert!(IndicatorId::parse(bad).is_err(), "{bad}");
+        }
+        assert!(CategoryId::parse("0-to-4").is_ok());
+    }
+
+    #[test]
+    fn an_error_shows_what_was_found_and_what_is_allowed() {
+        let long = "x".repeat(1000) + " ";
+        assert_eq!(
+            RequestId::parse("").unwrap_err().to_string(),
+            "found nothing; allowed: 1 to 64 printable ASCII characters without spaces"
+        );
+        assert!(RequestId::parse(&long).unwrap_err().to_string().len() < 200);
+    }
+}

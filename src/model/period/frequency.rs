@@ -1,0 +1,53 @@
+//! The lengths of a period, by the texts and numbers that the outside knows them by.
+
+use crate::model::coded::coded_enum;
+
+coded_enum! {
+    /// How often an indicator is reported: the length of its periods.
+    pub enum Frequency {
+        /// A calendar month.
+        Month = 1, "month";
+        /// Three months from April, July, October or January.
+        Quarter = 2, "quarter";
+        /// Six months from April or October.
+        HalfYear = 3, "half-year";
+        /// Twelve months from April.
+        FinancialYear = 4, "financial-year";
+        /// Twelve months from January.
+        CalendarYear = 5, "calendar-year";
+        /// Twelve months from September.
+        AcademicYear = 6, "academic-year";
+        /// An ISO 8601 week, Monday to Sunday.
+        Week = 7, "week";
+        /// One day.
+        Day = 8, "day";
+    }
+}
+
+impl Frequency {
+    /// The next finer one that periods of this one are made of.
+    pub(super) const fn finer(self) -> Option<Self> {
+        match self {
+            Self::FinancialYear => Some(Self::HalfYear),
+            Self::CalendarYear | Self::HalfYear => Some(Self::Quarter),
+            Self::AcademicYear | Self::Quarter => Some(Self::Month),
+            Self::Month | Self::Week | Self::Day => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frequency_is_known_by_its_text_and_its_code() {
+        for (code, frequency) in (1..).zip(Frequency::ALL) {
+            assert_eq!(frequency.code(), code);
+            assert_eq!(Frequency::from_code(code), Some(*frequency));
+            assert_eq!(frequency.to_string().parse(), Ok(*frequency));
+        }
+        assert_eq!((Frequency::from_code(0), Frequency::from_code(9)), (None, None));
+        assert!("Month".parse::<Frequency>().is_err());
+    }
+}

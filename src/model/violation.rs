@@ -1,0 +1,116 @@
+//! What is wrong with an input: every problem, each at its field.
+
+use std::fmt;
+
+/// One problem of an input.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Violation {
+    /// Where, as a path of the request's fields: `observations[3].period`.
+    pub field: String,
+    /// What was found and what is allowed: one plain sentence, or two.
+    pub description: String,
+}
+
+impl Violation {
+    /// A problem of a field.
+    pub fn new(field: impl Into<String>, description: impl fmt::Display) -> Self {
+        Self { field: field.into(), description: description.to_string() }
+    }
+}
+
+/// At most this many violations are told in one answer; the last then says how many more
+/// there are.
+pub const VIOLATIONS_MAX: usize = 1_000;
+
+/// The problems of one input, collected.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Violations {
+    told: Vec<Violation>,
+    untold: usize,
+}
+
+impl Violations {
+    /// Notes a problem of a field.
+    pub fn add(&mut self, field: impl Into<String>, description: impl fmt::Display) {
+        if self.told.len() < VIOLATIONS_MAX {
+            self.told.push(Violation::new(field, description));
+        } else {
+            self.untold += 1;
+        }
+    }
+
+    /// The value, or the error noted as a problem of the field.
+    pub fn check<T, E: fmt::Display>(&mut self, field: impl Into<String>, result: Result<T, E>) -> Option<T> {
+        result.map_err(|error| self.add(field, error)).ok()
+    }
+
+    /// Sorts by the place in the input's first list, then by the order of noting.
+    pub fn sort(&mut self) {
+        let place = |field: &str| -> Option<usize> {
+            let (_, rest) = field.split_once('[')?;
+            rest.split_once(']')?.0.parse().ok()
+        };
+        self.told.sort_by_key(|violation| place(&violation.field));
+    }
+
+    /// Adds another input's problems.
+    pub fn extend(&mut self, other: Self) {
+        for violation in other.told {
+            self.add(violation.field, violation.description);
+        }
+        self.untold += other.untold;
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.told.is_empty()
+    }
+
+    /// The problems, in the order in which they were noted.
+    pub fn iter(&self) -> impl Iterator<Item = &Violation> {
+        self.told.iter()
+    }
+
+    /// How many problems there are, told and untold.
+    pub fn len(&self) -> usize {
+        self.told.len() + self.untold
+    }
+
+    /// How many problems were found beyond those told.
+    pub fn untold(&self) -> usize {
+        self.untold
+    }
+
+    /// `Ok` of the value when nothing is wrong.
+    ///
+    /// # Errors
+    /// These problems, when there is one or more.
+    pub fn into_result<T>(self, value: T) -> Result<T, Self> {
+        if self.is_empty() { Ok(value) } else { Err(self) }
+    }
+}
+
+impl fmt::Display for Violations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.told.as_slice() {
+            [] => f.write_str("nothing is wrong"),
+            [one] => write!(f, "{}: {}", one.field, one.description),
+            [first, ..] => write!(f, "{} problems, the first: {}: {}", self.len(), first.field, first.description),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problems_past_the_bound_are_counted_not_kept() {
+        let mut violations = Violations::default();
+        for n in 0..VIOLATIONS_MAX + 7 {
+            violations.add(format!("rows[{n}]"), "wrong");
+        }
+        assert_eq!((violations.iter().count(), violations.len()), (VIOLATIONS_MAX, VIOLATIONS_MAX + 7));
+        assert_eq!(violations.to_string(), "1007 problems, the first: rows[0]: wrong");
+    }
+}

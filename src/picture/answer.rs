@@ -1,0 +1,247 @@
+//! Answered figures and changes: combined over agencies, rounded once, with what they rest on.
+
+use super::combine::{Gap, Parts, gap_of};
+use super::resolve::{ByAgency, Missing, Series, Slots, Tally};
+use crate::catalogue::AreaIx;
+use crate::catalogue::items::{AcrossAgencies, IndicatorVersion, Kind};
+use crate::model::decimal::{Exact, Quotient, Rounded};
+use crate::model::marker::{Marker, Markers};
+use crate::model::period::Period;
+
+/// An answered figure: a value, or the reason that there is none, and what it rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figure {
+    /// The value, exact and rounded to the indicator's decimals, or why there is none.
+    pub value: Result<FigureValue, Gap>,
+    /// The exact numerator and denominator, for kinds that have them.
+    pub parts: Option<(Exact, Exact)>,
+    /// The markers of all that went into it.
+    pub markers: Markers,
+    /// Whether something made up went into it.
+    pub sample: bool,
+    /// Who was expected, and who reported.
+    pub slots: Slots,
+    /// Whether nothing expected is missing and nothing is older than the period's close.
+    pub complete: bool,
+    /// Some of what is missing.
+    pub missing: Vec<Missing>,
+    /// For a stock that is older than the period's close: the period that it is of.
+    pub as_at: Option<Period>,
+}
+
+/// A value before and after rounding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FigureValue {
+    /// The value itself.
+    pub exact: Quotient,
+    /// As it is shown.
+    pub rounded: Rounded,
+}
+
+impl Figure {
+    /// Finishes a tally: the only place where a figure is rounded.
+    pub fn of(tally: &Tally, version: &IndicatorVersion, gap: Gap) -> Self {
+        let value = match tally.parts {
+            _ if tally.too_large => Err(Gap::TooLarge),
+            Some(parts) => parts.value(version.kind).and_then(|exact| {
+                let rounded = exact.round(version.decimals, version.rounding).ok_or(Gap::TooLarge)?;
+                Ok(FigureValue { exact, rounded })
+            }),
+            None if tally.markers.absences().next().is_some() && gap == Gap::NotReported => Err(Gap::Marked),
+            None => Err(gap),
+        };
+        let shown = tally.parts.filter(|_| Parts::are_shown(version.kind));
+        let mut missing = tally.missing.clone();
+        missing.sort_by_key(|missing| (missing.agency, missing.area, missing.period));
+        Self {
+            value,
+            parts: shown.map(|parts| (parts.number, parts.weight)),
+            markers: tally.markers,
+            sample: tally.sample,
+            slots: tally.slots,
+            complete: tally.is_complete(),
+            missing,
+            as_at: tally.as_at,
+        }
+    }
+}
+
+/// The figures of some agencies as one, by the indicator's rule: those found and those silent.
+pub fn combined(
+    series: &Series<'_>,
+    version: &IndicatorVersion,
+    found: &ByAgency,
+    silent: &ByAgency,
+    never: bool,
+) -> Figure {
+    let mut all = Tally::default();
+    let mut gap = gap_of(version.across_agencies);
+    match version.across_agencies {
+        AcrossAgencies::Add => found.values().chain(silent.values()).for_each(|tally| all.add(tally)),
+        AcrossAgencies::SideBySide => found.values().chain(silent.values()).for_each(|tally| {
+            all.add_slots(tally);
+            all.sample |= tally.sample;
+        }),
+        AcrossAgencies::Lead => {
+            let lead = version.lead_agency.as_ref().and_then(|id| series.view().catalogue.agency(id));
+            if let Some(tally) = lead.and_then(|(ix, _)| found.get(&ix).or_else(|| silent.get(&ix))) {
+                all.add(tally);
+                if all.markers.absences().next().is_some() {
+                    gap = Gap::NotReported;
+                }
+            }
+        }
+    }
+    if never && gap == Gap::NotReported {
+        gap = Gap::NotCombinable;
+    }
+    Figure::of(&all, version, gap)
+}
+
+/// The unit of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeUnit {
+    /// The indicator's own; a percentage change is defined.
+    Number,
+    /// Percentage points; a percentage change of a percentage is refused.
+    PercentagePoints,
+}
+
+/// The unit in which figures of a kind change.
+pub const fn change_unit(kind: Kind) -> ChangeUnit {
+    match kind {
+        Kind::Ratio => ChangeUnit::PercentagePoints,
+        Kind::Events | Kind::Stock | Kind::Distinct | Kind::Mean | Kind::Amount => ChangeUnit::Number,
+    }
+}
+
+/// Why a change, or its percentage, isn't given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeGap {
+    /// The later figure has no value.
+    NoLaterValue,
+    /// The earlier figure has no value.
+    NoEarlierValue,
+    /// From zero, of which nothing is a percentage.
+    FromZero,
+    /// From below zero, of which a percentage would mislead.
+    FromBelowZero,
+    /// The series is broken between the two.
+    Break,
+    /// There is no earlier period.
+    NoEarlierPeriod,
+    /// The exact result has more digits than can be computed with.
+    TooLarge,
+}
+
+/// The change of a figure since an earlier period.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The earlier period and its figure; none when there is no such period.
+    pub from: Option<(Period, Figure)>,
+    /// The unit of the difference.
+    pub unit: ChangeUnit,
+    /// Later less earlier.
+    pub difference: Option<Rounded>,
+    /// The difference in per cent of the earlier figure, to one decimal.
+    pub percent: Option<Rounded>,
+    /// Why one of these isn't given.
+    pub gap: Option<ChangeGap>,
+    /// Whether one of the figures, or both, are partial.
+    pub partial: bool,
+}
+
+/// Percentage changes are shown to one decimal, as the published reports do.
+const PERCENT_DECIMALS: u8 = 1;
+
+impl Change {
+    /// The change when there is no earlier period.
+    pub fn without_earlier(kind: Kind) -> Self {
+        let gap = Some(ChangeGap::NoEarlierPeriod);
+        Self { from: None, unit: change_unit(kind), difference: None, percent: None, gap, partial: false }
+    }
+
+    /// The change from an earlier figure to a later one.
+    pub fn between(
+        earlier_period: Period,
+        earlier: Figure,
+        later: &Figure,
+        version: &IndicatorVersion,
+        broken: bool,
+    ) -> Self {
+        let unit = change_unit(version.kind);
+        let mut change = Self {
+            partial: !earlier.complete || !later.complete,
+            from: None,
+            unit,
+            difference: None,
+            percent: None,
+            gap: None,
+        };
+        change.gap = match (&later.value, &earlier.value) {
+            (Err(_), _) => Some(ChangeGap::NoLaterValue),
+            (Ok(_), Err(_)) => Some(ChangeGap::NoEarlierValue),
+            (Ok(_), Ok(_)) if broken => Some(ChangeGap::Break),
+            (Ok(later), Ok(earlier)) => change.fill(earlier.exact, later.exact, version).err(),
+        };
+        change.from = Some((earlier_period, earlier));
+        change
+    }
+
+    fn fill(&mut self, earlier: Quotient, later: Quotient, version: &IndicatorVersion) -> Result<(), ChangeGap> {
+        let exact = later.checked_sub(earlier).ok_or(ChangeGap::TooLarge)?;
+        let difference = exact.round(version.decimals, version.rounding).ok_or(ChangeGap::TooLarge)?;
+        self.difference = Some(difference);
+        match self.unit {
+            ChangeUnit::PercentagePoints => Ok(()),
+            ChangeUnit::Number if earlier.is_zero() => Err(ChangeGap::FromZero),
+            ChangeUnit::Number if earlier.is_negative() => Err(ChangeGap::FromBelowZero),
+            ChangeUnit::Number => {
+                let hundredfold = exact.checked_mul(Quotient::from(100)).ok_or(ChangeGap::TooLarge)?;
+                let percent = hundredfold.checked_div(earlier).ok_or(ChangeGap::TooLarge)?;
+                self.percent = Some(percent.round(PERCENT_DECIMALS, version.rounding).ok_or(ChangeGap::TooLarge)?);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What a figure is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Comparison {
+    /// The period before, of the same length.
+    PreviousPeriod,
+    /// The same period a year before.
+    YearBefore,
+}
+
+impl Comparison {
+    /// The period that one is compared with.
+    pub fn earlier(self, period: Period) -> Option<Period> {
+        match self {
+            Self::PreviousPeriod => period.previous(),
+            Self::YearBefore => period.year_before(),
+        }
+    }
+}
+
+/// Whether the series is broken between two periods of one length: by a definition, or by a sender's
+/// marker `b` on a figure after the earlier and up to the later.
+pub fn is_broken(series: &mut Series<'_>, areas: &[AreaIx], earlier: Period, later: Period) -> bool {
+    if series.indicator.breaks_between(earlier, later) {
+        return true;
+    }
+    let mut at = Some(later);
+    while let Some(period) = at.filter(|period| *period > earlier) {
+        if series.has_break_marker(period) {
+            for area in areas {
+                let figures = series.figures(*area, period);
+                if figures.values().any(|tally| tally.markers.contains(Marker::Break)) {
+                    return true;
+                }
+            }
+        }
+        at = period.previous();
+    }
+    false
+}

@@ -1,0 +1,160 @@
+//! What an indicator's kind does to its figures. Nothing else in the service decides arithmetic.
+//!
+//! | kind | over time | over areas | the value |
+//! |---|---|---|---|
+//! | events, amount | add | add | the sum |
+//! | stock | the last in the period | add | the sum |
+//! | distinct people | never | add | the sum |
+//! | ratio | add numerators and denominators | the same | 100 × numerators / denominators |
+//! | mean | add mean × count, and counts | the same | the one over the other |
+//!
+//! A printed percentage adds as `percent × base / 100` over `base`, exactly.
+
+use crate::catalogue::items::{AcrossAgencies, Kind};
+use crate::model::decimal::{Decimal, Exact, Quotient};
+use crate::model::observation::Measure;
+
+/// How figures of consecutive periods make the figure of the period that they fill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OverTime {
+    /// They add.
+    Add,
+    /// The last one is it.
+    Last,
+    /// They don't: only what was submitted for the period itself is its figure.
+    Never,
+}
+
+/// How figures of a kind combine over time.
+pub const fn over_time(kind: Kind) -> OverTime {
+    match kind {
+        Kind::Events | Kind::Ratio | Kind::Mean | Kind::Amount => OverTime::Add,
+        Kind::Stock => OverTime::Last,
+        Kind::Distinct => OverTime::Never,
+    }
+}
+
+/// Why there is no value where one could stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Gap {
+    /// Nothing was submitted.
+    NotReported,
+    /// It was submitted without a value; the markers say why.
+    Marked,
+    /// The agencies' figures stay side by side.
+    SideBySide,
+    /// The kind doesn't combine over these periods.
+    NotCombinable,
+    /// The base is zero.
+    ZeroBase,
+    /// The lead agency hasn't reported.
+    LeadNotReported,
+    /// The exact result has more digits than can be computed with.
+    TooLarge,
+}
+
+/// The parts of a figure that add up: exact, of any kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parts {
+    /// The count, the numerator, or the mean times its count.
+    pub number: Exact,
+    /// The denominator or the count; zero for kinds that have none.
+    pub weight: Exact,
+    /// Whether a numerator in it was worked out from a printed percentage.
+    pub derived: bool,
+}
+
+impl Parts {
+    /// The parts of a submitted measure; none when they have too many digits.
+    pub fn of(measure: Measure) -> Option<Self> {
+        let exact = |number, weight| Self { number, weight, derived: false };
+        match measure {
+            Measure::Number(number) => Some(exact(number.into(), Exact::ZERO)),
+            Measure::Ratio { numerator, denominator } => Some(exact(numerator.into(), denominator.into())),
+            Measure::Percentage { percent, base } => {
+                let hundredth = Exact::from(Decimal::new(1, 2)?);
+                let number = Exact::from(percent).checked_mul(base.into())?.checked_mul(hundredth)?;
+                Some(Self { number, weight: base.into(), derived: true })
+            }
+            Measure::Mean { mean, count } => Some(exact(Exact::from(mean).checked_mul(count.into())?, count.into())),
+        }
+    }
+
+    /// Both together; none when the sum has too many digits.
+    pub fn plus(self, other: Self) -> Option<Self> {
+        Some(Self {
+            number: self.number.checked_add(other.number)?,
+            weight: self.weight.checked_add(other.weight)?,
+            derived: self.derived || other.derived,
+        })
+    }
+
+    /// The value of the parts, not rounded yet.
+    ///
+    /// # Errors
+    /// When the base is zero, or there are too many digits.
+    pub fn value(self, kind: Kind) -> Result<Quotient, Gap> {
+        let over = |number: Exact, weight: Exact| {
+            if weight.is_zero() { Err(Gap::ZeroBase) } else { Quotient::of(number, weight).ok_or(Gap::TooLarge) }
+        };
+        match kind {
+            Kind::Events | Kind::Stock | Kind::Distinct | Kind::Amount => Ok(self.number.into()),
+            Kind::Ratio => over(self.number.checked_mul(Exact::from(100)).ok_or(Gap::TooLarge)?, self.weight),
+            Kind::Mean => over(self.number, self.weight),
+        }
+    }
+
+    /// Whether values of the kind have a numerator and a denominator to show.
+    pub const fn are_shown(kind: Kind) -> bool {
+        match kind {
+            Kind::Ratio | Kind::Mean => true,
+            Kind::Events | Kind::Stock | Kind::Distinct | Kind::Amount => false,
+        }
+    }
+}
+
+/// What a combined figure over agencies is when its rule gives none.
+pub const fn gap_of(rule: AcrossAgencies) -> Gap {
+    match rule {
+        AcrossAgencies::Add => Gap::NotReported,
+        AcrossAgencies::Lead => Gap::LeadNotReported,
+        AcrossAgencies::SideBySide => Gap::SideBySide,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::decimal::Rounding;
+
+    fn decimal(text: &str) -> Decimal {
+        text.parse().unwrap()
+    }
+
+    fn percentage(percent: &str, base: &str) -> Parts {
+        Parts::of(Measure::Percentage { percent: decimal(percent), base: decimal(base) }).unwrap()
+    }
+
+    /// DfE, Characteristics of children in need, methodology: a rate over several authorities is the
+    /// total of its numerators over the total of its denominators. Figures: Hampshire's report.
+    #[test]
+    fn percentages_combine_by_their_base_and_are_never_averaged() {
+        let two_years = percentage("87.9", "18496").plus(percentage("90.9", "18003")).unwrap();
+        let value = two_years.value(Kind::Ratio).unwrap();
+        // (16257.984 + 16364.727) / 36499; the mean of the two percentages would be 89.4.
+        assert_eq!(value.round(3, Rounding::HalfUp).unwrap().to_string(), "89.380");
+        assert!(two_years.derived);
+    }
+
+    #[test]
+    fn means_combine_by_their_count() {
+        let mean = |mean, count| Parts::of(Measure::Mean { mean: decimal(mean), count: decimal(count) }).unwrap();
+        let both = mean("10", "1").plus(mean("20", "3")).unwrap();
+        assert_eq!(both.value(Kind::Mean).unwrap().round(1, Rounding::HalfUp).unwrap().to_string(), "17.5");
+    }
+
+    #[test]
+    fn nothing_over_nothing_has_no_value() {
+        assert_eq!(percentage("0", "0").value(Kind::Ratio), Err(Gap::ZeroBase));
+    }
+}

@@ -1,0 +1,521 @@
+//! The figure of each agency for an area and a period, from what was submitted for it or for its
+//! parts.
+//!
+//! For one agency, one area and one period:
+//!
+//! 1. A figure submitted for the area and the period themselves is it. (For a stock, one submitted
+//!    as at the period's last day is as good.)
+//! 2. Otherwise there may be two ways to build it: over time, from the same area's figures of the
+//!    period's parts (a year from halves, from quarters, from months), and over areas, from the
+//!    figures of the areas directly below for the same period. Each part is found by these same
+//!    rules. The way that misses fewer of its reports, as a share, is taken; over time when equal.
+//! 3. Otherwise a marker submitted in place of a figure says why there is none.
+//!
+//! Beside each figure stand its **slots**: one for each reporter (an agency that is expected, or one
+//! that has reported), each area it reports for, and each period at the indicator's frequency (for a
+//! stock: the one that closes the period). A figure submitted whole fills all slots of its area and
+//! period.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
+
+use super::columns::{BreakdownIx, Columns, Row};
+use super::combine::{OverTime, Parts, over_time};
+use crate::catalogue::items::{ExpectedAgency, Indicator, IndicatorVersion, Kind};
+use crate::catalogue::{AgencyIx, AreaIx, Catalogue, IndicatorIx};
+use crate::journal::Revision;
+use crate::model::date::Date;
+use crate::model::marker::{Marker, Markers};
+use crate::model::period::{Frequency, Period};
+
+/// How many missing slots a figure names.
+pub const MISSING_NAMED_MAX: usize = 20;
+
+/// What a query sees: figures and definitions as of one revision, on one day.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    /// The catalogue as of the revision.
+    pub catalogue: &'a Catalogue,
+    /// The figures, of every revision.
+    pub columns: &'a Columns,
+    /// The revision.
+    pub as_of: Revision,
+    /// The day that lateness is judged on.
+    pub today: Date,
+}
+
+/// How many slots stand behind a figure, and what became of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Slots {
+    /// All of them.
+    pub expected: usize,
+    /// Those with a figure, or said not to apply.
+    pub reported: usize,
+    /// Those without, past their due date.
+    pub late: usize,
+    /// Those submitted as not available, confidential or low.
+    pub not_available: usize,
+    /// Those of the reported that their sender marks as estimated.
+    pub imputed: usize,
+}
+
+impl Slots {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            expected: self.expected + other.expected,
+            reported: self.reported + other.reported,
+            late: self.late + other.late,
+            not_available: self.not_available + other.not_available,
+            imputed: self.imputed + other.imputed,
+        }
+    }
+
+    /// Whether a larger share of these is reported than of the other. No slots at all count as
+    /// all reported.
+    fn better_than(self, other: Self) -> bool {
+        let share = |slots: Self| if slots.expected == 0 { (1, 1) } else { (slots.reported, slots.expected) };
+        let ((a, b), (c, d)) = (share(self), share(other));
+        a * d > c * b
+    }
+}
+
+/// Why a slot has no figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MissingReason {
+    /// Its due date has passed.
+    Late,
+    /// It isn't due yet.
+    NotDue,
+    /// The sender said that there is none.
+    NotAvailable,
+}
+
+/// A slot without a figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missing {
+    /// The agency.
+    pub agency: AgencyIx,
+    /// The area.
+    pub area: AreaIx,
+    /// The period.
+    pub period: Period,
+    /// Why.
+    pub reason: MissingReason,
+}
+
+/// A figure that can still be combined, and what stands behind it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// The exact parts; none when there is no value.
+    pub parts: Option<Parts>,
+    /// Whether a sum had too many digits.
+    pub too_large: bool,
+    /// The markers of all that went into it.
+    pub markers: Markers,
+    /// Whether something made up went into it.
+    pub sample: bool,
+    /// Its slots.
+    pub slots: Slots,
+    /// For a stock that is older than the period's close: the period that it is of.
+    pub as_at: Option<Period>,
+    /// Some of the slots without a figure, at most [`MISSING_NAMED_MAX`].
+    pub missing: Vec<Missing>,
+}
+
+impl Tally {
+    /// Adds a figure, value and slots.
+    pub fn add(&mut self, other: &Self) {
+        self.parts = match (self.parts, other.parts) {
+            (Some(a), Some(b)) => {
+                let sum = a.plus(b);
+                self.too_large |= sum.is_none();
+                sum
+            }
+            (Some(one), None) | (None, Some(one)) => Some(one),
+            (None, None) => None,
+        };
+        self.too_large |= other.too_large;
+        self.markers = self.markers.union(other.markers);
+        self.sample |= other.sample;
+        self.as_at = match (self.as_at, other.as_at) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        self.add_slots(other);
+    }
+
+    /// Adds the slots of a figure, and not its value.
+    pub fn add_slots(&mut self, other: &Self) {
+        self.slots = self.slots.plus(other.slots);
+        let room = MISSING_NAMED_MAX.saturating_sub(self.missing.len());
+        self.missing.extend(other.missing.iter().take(room));
+    }
+
+    /// Whether nothing expected is missing and nothing is older than it should be.
+    pub fn is_complete(&self) -> bool {
+        self.slots.reported == self.slots.expected && self.as_at.is_none()
+    }
+}
+
+/// The figures of one indicator under one breakdown, for any area and period.
+pub struct Series<'a> {
+    view: View<'a>,
+    /// The indicator.
+    pub ix: IndicatorIx,
+    /// Its definition.
+    pub indicator: &'a Indicator,
+    breakdown: Option<BreakdownIx>,
+    /// Only these agencies; all when none.
+    agencies: Option<HashSet<AgencyIx>>,
+    /// The periods that have a slab.
+    periods: Vec<Period>,
+    /// The areas that have a row in some slab, and all areas that they were ever within.
+    areas: HashSet<AreaIx>,
+    known: HashMap<(AreaIx, Period), Rc<ByAgency>>,
+}
+
+/// Figures by agency, ascending by index.
+pub type ByAgency = BTreeMap<AgencyIx, Tally>;
+
+impl<'a> Series<'a> {
+    /// The figures of an indicator under a breakdown, of some agencies or all.
+    pub fn new(
+        view: View<'a>,
+        ix: IndicatorIx,
+        breakdown: Option<BreakdownIx>,
+        agencies: Option<HashSet<AgencyIx>>,
+    ) -> Self {
+        let slabs = view.columns.slabs(ix);
+        let periods = slabs.into_iter().flat_map(|slabs| slabs.keys().copied()).collect();
+        let mut areas = HashSet::new();
+        for slab in slabs.into_iter().flat_map(|slabs| slabs.values()) {
+            for area in slab.areas() {
+                if !areas.contains(&area) {
+                    insert_with_ancestors(view.catalogue, area, &mut areas);
+                }
+            }
+        }
+        let indicator = view.catalogue.indicator_at(ix);
+        Self { view, ix, indicator, breakdown, agencies, periods, areas, known: HashMap::new() }
+    }
+
+    /// What the series is looked at through.
+    pub fn view(&self) -> View<'a> {
+        self.view
+    }
+
+    /// The version of the definition in force for a period.
+    pub fn version(&self, period: Period) -> &'a IndicatorVersion {
+        self.indicator.version_for(period)
+    }
+
+    /// The figure of every agency that has submitted one, or a marker in its place, for the area and
+    /// the period or for parts of them.
+    pub fn figures(&mut self, area: AreaIx, period: Period) -> Rc<ByAgency> {
+        if let Some(known) = self.known.get(&(area, period)) {
+            return Rc::clone(known);
+        }
+        let found = Rc::new(self.resolve(area, period));
+        self.known.insert((area, period), Rc::clone(&found));
+        found
+    }
+
+    /// The slots of the agencies that are expected to report for the area and the periods, and are
+    /// not among those found. Below the reporting level nobody is expected.
+    pub fn silent(&self, area: AreaIx, periods: &[Period], found: &ByAgency) -> ByAgency {
+        let mut silent = ByAgency::new();
+        for period in periods {
+            let version = self.version(*period);
+            if self.view.catalogue.area_at(area).level > version.reporting_level {
+                continue;
+            }
+            let ids: BTreeSet<_> = version.expected_agencies.iter().map(|expected| &expected.agency).collect();
+            for (agency, _) in ids.into_iter().filter_map(|id| self.view.catalogue.agency(id)) {
+                if self.asks_for(agency) && !found.contains_key(&agency) {
+                    let owed = self.owed(agency, area, *period);
+                    if owed.slots.expected > 0 {
+                        silent.entry(agency).or_default().add_slots(&owed);
+                    }
+                }
+            }
+        }
+        silent
+    }
+
+    fn asks_for(&self, agency: AgencyIx) -> bool {
+        self.agencies.as_ref().is_none_or(|agencies| agencies.contains(&agency))
+    }
+
+    fn resolve(&mut self, area: AreaIx, period: Period) -> ByAgency {
+        let mut marked = ByAgency::new();
+        let mut found = ByAgency::new();
+        for row in self.direct(area, period) {
+            let tally = self.whole(row, area, period);
+            let place = if tally.parts.is_some() || tally.too_large { &mut found } else { &mut marked };
+            place.entry(row.key.agency()).or_insert(tally);
+        }
+        for (agency, tally) in self.built(area, period) {
+            found.entry(agency).or_insert(tally);
+        }
+        for (agency, tally) in marked {
+            found.entry(agency).or_insert(tally);
+        }
+        found
+    }
+
+    /// The rows submitted for the area and the period themselves; for a stock then those of the
+    /// period's last day.
+    fn direct(&self, area: AreaIx, period: Period) -> Vec<&'a Row> {
+        let Some(breakdown) = self.breakdown else { return Vec::new() };
+        let mut names = vec![period];
+        if over_time(self.indicator.kind()) == OverTime::Last && period.frequency() != Frequency::Day {
+            names.push(period.closing_day());
+        }
+        names
+            .into_iter()
+            .filter_map(|name| self.view.columns.slab(self.ix, name))
+            .flat_map(|slab| slab.area_rows(area, breakdown, self.view.as_of))
+            .filter(|row| self.asks_for(row.key.agency()))
+            .collect()
+    }
+
+    /// A submitted row as a figure that fills all slots of its area and period.
+    fn whole(&self, row: &Row, area: AreaIx, period: Period) -> Tally {
+        let agency = row.key.agency();
+        let owed = self.owed_by_reporter(agency, area, period);
+        let expected = owed.slots.expected;
+        let measure = row.measure();
+        let parts = measure.and_then(Parts::of);
+        let mut markers = row.markers();
+        if parts.is_some_and(|parts| parts.derived) {
+            markers = markers.with(Marker::Estimated);
+        }
+        let mut slots = Slots { expected, ..Slots::default() };
+        let mut missing = Vec::new();
+        if measure.is_some() || markers.contains(Marker::NotApplicable) {
+            slots.reported = expected;
+            slots.imputed = if row.markers().contains(Marker::Estimated) { expected } else { 0 };
+        } else {
+            slots.not_available = expected;
+            missing = owed.missing;
+            for slot in &mut missing {
+                slot.reason = MissingReason::NotAvailable;
+            }
+        }
+        Tally {
+            parts,
+            too_large: measure.is_some() && parts.is_none(),
+            markers,
+            sample: row.is_sample(),
+            slots,
+            as_at: None,
+            missing,
+        }
+    }
+
+    /// The figures that can be built from parts, over time or over areas.
+    fn built(&mut self, area: AreaIx, period: Period) -> ByAgency {
+        let mut built = self.over_areas(area, period);
+        for (agency, over_time) in self.over_time(area, period) {
+            match built.get(&agency) {
+                Some(over_areas) if over_areas.slots.better_than(over_time.slots) => {}
+                Some(_) | None => {
+                    built.insert(agency, over_time);
+                }
+            }
+        }
+        built
+    }
+
+    fn over_areas(&mut self, area: AreaIx, period: Period) -> ByAgency {
+        let children: Vec<AreaIx> = self.view.catalogue.children(area, period.end()).collect();
+        if !children.iter().any(|child| self.areas.contains(child)) {
+            return ByAgency::new();
+        }
+        let found: Vec<(AreaIx, Rc<ByAgency>)> = children
+            .into_iter()
+            .map(|child| {
+                let figures = if self.areas.contains(&child) { self.figures(child, period) } else { Rc::default() };
+                (child, figures)
+            })
+            .collect();
+        let mut sums = ByAgency::new();
+        for agency in found.iter().flat_map(|(_, figures)| figures.keys().copied()) {
+            sums.entry(agency).or_default();
+        }
+        for (agency, sum) in &mut sums {
+            for (child, figures) in &found {
+                match figures.get(agency) {
+                    Some(figure) => sum.add(figure),
+                    None => sum.add_slots(&self.owed(*agency, *child, period)),
+                }
+            }
+        }
+        sums
+    }
+
+    fn over_time(&mut self, area: AreaIx, period: Period) -> ByAgency {
+        if over_time(self.indicator.kind()) == OverTime::Never || !self.areas.contains(&area) {
+            return ByAgency::new();
+        }
+        let parts = period.parts();
+        if !parts.iter().any(|part| self.has_figures_within(*part)) {
+            return ByAgency::new();
+        }
+        self.joined(area, &parts)
+    }
+
+    /// The figures of an area for consecutive periods together, by the kind's rule over time. A
+    /// single period is itself, for every kind.
+    pub fn joined(&mut self, area: AreaIx, periods: &[Period]) -> ByAgency {
+        if let [one] = periods {
+            return ByAgency::clone(&self.figures(area, *one));
+        }
+        let found: Vec<(Period, Rc<ByAgency>)> = periods
+            .iter()
+            .map(|period| {
+                let figures =
+                    if self.has_figures_within(*period) { self.figures(area, *period) } else { Rc::default() };
+                (*period, figures)
+            })
+            .collect();
+        let agencies: BTreeSet<AgencyIx> = found.iter().flat_map(|(_, figures)| figures.keys().copied()).collect();
+        let rule = over_time(self.indicator.kind());
+        let join = |agency| match rule {
+            OverTime::Add => self.sum(agency, area, &found),
+            OverTime::Last => self.last(agency, area, &found),
+            OverTime::Never => Tally::default(),
+        };
+        agencies.into_iter().map(|agency| (agency, join(agency))).collect()
+    }
+
+    fn has_figures_within(&self, period: Period) -> bool {
+        self.periods.iter().any(|known| period.contains(*known))
+    }
+
+    fn sum(&self, agency: AgencyIx, area: AreaIx, found: &[(Period, Rc<ByAgency>)]) -> Tally {
+        let mut sum = Tally::default();
+        for (part, figures) in found {
+            match figures.get(&agency) {
+                Some(figure) => sum.add(figure),
+                None => sum.add_slots(&self.owed_by_reporter(agency, area, *part)),
+            }
+        }
+        sum
+    }
+
+    /// The stock at the end of the last part that has one. When that isn't the last part, the slots
+    /// of the period's close are as they are: still owed, or said to be not available.
+    fn last(&self, agency: AgencyIx, area: AreaIx, found: &[(Period, Rc<ByAgency>)]) -> Tally {
+        let Some(&(period, _)) = found.last() else { return Tally::default() };
+        let figures = || found.iter().rev().filter_map(|(part, figures)| Some((*part, figures.get(&agency)?)));
+        let valued = figures().find(|(_, figure)| figure.parts.is_some() || figure.too_large);
+        let Some((part, figure)) = valued.or_else(|| figures().next()) else {
+            return self.owed_by_reporter(agency, area, period);
+        };
+        if part.end() == period.end() {
+            return figure.clone();
+        }
+        let close = figures().next().filter(|(part, _)| part.end() == period.end());
+        let mut stale = Tally {
+            parts: figure.parts,
+            too_large: figure.too_large,
+            markers: figure.markers,
+            sample: figure.sample,
+            as_at: Some(figure.as_at.unwrap_or(part)),
+            ..Tally::default()
+        };
+        match close {
+            Some((_, marked)) => stale.add_slots(marked),
+            None => stale.add_slots(&self.owed_by_reporter(agency, area, period)),
+        }
+        stale
+    }
+
+    /// The slots of one that reports for this very area: what it is expected to report, and at least
+    /// the area itself.
+    fn owed_by_reporter(&self, agency: AgencyIx, area: AreaIx, period: Period) -> Tally {
+        let owed = self.owed(agency, area, period);
+        if owed.slots.expected > 0 {
+            return owed;
+        }
+        let mut own = Tally::default();
+        for part in self.frequency_parts(period) {
+            self.owe(&mut own, agency, area, part);
+        }
+        own
+    }
+
+    /// The slots that an agency has not filled, if it has filled none: of the areas at the reporting
+    /// level that it is expected to report for; below that level, of the area itself, because the
+    /// sum of an area needs all that it is made of.
+    fn owed(&self, agency: AgencyIx, area: AreaIx, period: Period) -> Tally {
+        let mut owed = Tally::default();
+        let level = self.view.catalogue.area_at(area).level;
+        for part in self.frequency_parts(period) {
+            let version = self.version(part);
+            if level > version.reporting_level {
+                self.owe(&mut owed, agency, area, part);
+                continue;
+            }
+            let id = &self.view.catalogue.agency_at(agency).id;
+            let expects = |expected: &ExpectedAgency| expected.agency == *id && expected.validity.covers(part);
+            if !version.expected_agencies.iter().any(expects) {
+                continue;
+            }
+            let reports_for = &self.view.catalogue.agency_at(agency).areas;
+            for place in self.view.catalogue.areas_of_level(area, version.reporting_level, part.end()) {
+                if reports_for.contains(&self.view.catalogue.area_at(place).code) {
+                    self.owe(&mut owed, agency, place, part);
+                }
+            }
+        }
+        owed
+    }
+
+    fn owe(&self, owed: &mut Tally, agency: AgencyIx, area: AreaIx, period: Period) {
+        let is_late = self.version(period).due(period) < self.view.today;
+        owed.slots.expected += 1;
+        owed.slots.late += usize::from(is_late);
+        if owed.missing.len() < MISSING_NAMED_MAX {
+            let reason = if is_late { MissingReason::Late } else { MissingReason::NotDue };
+            owed.missing.push(Missing { agency, area, period, reason });
+        }
+    }
+
+    /// The periods at the indicator's frequency that a figure of this period rests on.
+    fn frequency_parts(&self, period: Period) -> Vec<Period> {
+        let frequency = self.version(period).frequency;
+        let mut parts = period.divide(frequency).unwrap_or_default();
+        match over_time(self.indicator.kind()) {
+            OverTime::Add => parts,
+            OverTime::Last => parts.split_off(parts.len().saturating_sub(1)),
+            OverTime::Never if period.frequency() == frequency => parts,
+            OverTime::Never => Vec::new(),
+        }
+    }
+
+    /// Whether some figure within the period carries its sender's marker of a break.
+    pub fn has_break_marker(&self, period: Period) -> bool {
+        let slabs = self.view.columns.slabs(self.ix).into_iter().flatten();
+        slabs
+            .filter(|(known, _)| period.contains(**known))
+            .any(|(_, slab)| slab.rows(self.view.as_of).any(|row| row.markers().contains(Marker::Break)))
+    }
+
+    /// Whether a period longer than the frequency has no figure because the kind doesn't combine.
+    pub fn cannot_combine(&self, period: Period) -> bool {
+        self.indicator.kind() == Kind::Distinct
+            && self.periods.iter().any(|known| *known != period.slot() && period.contains(*known))
+    }
+}
+
+fn insert_with_ancestors(catalogue: &Catalogue, area: AreaIx, areas: &mut HashSet<AreaIx>) {
+    let mut open = vec![area];
+    while let Some(at) = open.pop() {
+        if areas.insert(at) {
+            let parents = &catalogue.area_at(at).parents;
+            open.extend(parents.iter().filter_map(|parent| catalogue.area(&parent.code)).map(|(ix, _)| ix));
+        }
+    }
+}

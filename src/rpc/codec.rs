@@ -1,0 +1,69 @@
+//! The server's codec: protobuf, with a proper error for a message that is too large or can't be
+//! read.
+//!
+//! tonic's own answers are `OUT_OF_RANGE` and `INTERNAL` without details; a partner's developer
+//! deserves to be told what is wrong with the request.
+
+use std::marker::PhantomData;
+
+use bytes::Buf;
+use prost::Message;
+use tonic::Status;
+use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder};
+use tonic_prost::{ProstCodec, ProstEncoder};
+
+use super::{REQUEST_BYTES_MAX, status};
+use crate::model::violation::Violations;
+
+/// Encodes `T`, decodes `U`.
+#[derive(Debug)]
+pub struct RequestCodec<T, U>(PhantomData<(T, U)>);
+
+impl<T, U> Default for RequestCodec<T, U> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T, U> Codec for RequestCodec<T, U>
+where
+    T: Message + Send + 'static,
+    U: Message + Default + Send + 'static,
+{
+    type Encode = T;
+    type Decode = U;
+    type Encoder = ProstEncoder<T>;
+    type Decoder = RequestDecoder<U>;
+
+    fn encoder(&mut self) -> Self::Encoder {
+        ProstCodec::<T, U>::raw_encoder(BufferSettings::default())
+    }
+
+    fn decoder(&mut self) -> Self::Decoder {
+        RequestDecoder(PhantomData)
+    }
+}
+
+/// Decodes requests, and says what is wrong with those that it can't.
+#[derive(Debug)]
+pub struct RequestDecoder<U>(PhantomData<U>);
+
+impl<U: Message + Default> Decoder for RequestDecoder<U> {
+    type Item = U;
+    type Error = Status;
+
+    fn decode(&mut self, buf: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
+        let bytes = buf.remaining();
+        let mut violations = Violations::default();
+        if bytes > REQUEST_BYTES_MAX {
+            violations
+                .add("", format!("the request has {bytes} bytes; allowed: {REQUEST_BYTES_MAX}. Send it in parts"));
+        } else {
+            match U::decode(buf) {
+                Ok(message) => return Ok(Some(message)),
+                Err(error) => violations.add("", format!("not a message of this method: {error}")),
+            }
+        }
+        Err(status::invalid(&violations, REQUEST_BYTES_MAX))
+    }
+}

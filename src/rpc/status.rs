@@ -1,0 +1,139 @@
+//! Errors as gRPC carries them: one place that maps every error to a code, a stable reason and
+//! details.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tonic::metadata::MetadataMap;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+
+use crate::intake::admit::Rejection;
+use crate::intake::writer::WriteError;
+use crate::model::violation::Violations;
+
+/// The domain of every `ErrorInfo`.
+pub const DOMAIN: &str = "conspectus";
+
+/// The request header by which a client that takes long response headers asks for more violations:
+/// the bytes of error details that it takes.
+pub const ERROR_BYTES_HEADER: &str = "conspectus-error-bytes-max";
+
+/// Error details travel in a header. Clients of the common libraries take 8 KiB of headers unless
+/// told otherwise, and base64 makes four bytes of three.
+const ERROR_BYTES_DEFAULT: usize = 4 << 10;
+const ERROR_BYTES_MAX: usize = 1 << 20;
+const RETRY_DELAY: Duration = Duration::from_millis(100);
+
+/// The stable reasons of errors: `ErrorInfo.reason`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The request is wrong; a `BadRequest` tells every violation.
+    InvalidRequest,
+    /// There is no such thing.
+    NotFound,
+    /// The request id was used for other content.
+    RequestIdReused,
+    /// Too many writes are waiting.
+    QueueFull,
+    /// The request is too large to store as one entry.
+    TooLarge,
+    /// The disk is full.
+    NoRoom,
+    /// The journal failed; nothing is written until a restart.
+    JournalFailed,
+    /// An entry can't be read back.
+    JournalUnreadable,
+    /// The revision that was waited for did not come.
+    RevisionNotReached,
+    /// The server is starting.
+    Starting,
+    /// The server is stopping.
+    Stopping,
+}
+
+impl Reason {
+    /// The reason's text; it never changes.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "INVALID_REQUEST",
+            Self::NotFound => "NOT_FOUND",
+            Self::RequestIdReused => "REQUEST_ID_REUSED",
+            Self::QueueFull => "QUEUE_FULL",
+            Self::TooLarge => "TOO_LARGE",
+            Self::NoRoom => "NO_ROOM",
+            Self::JournalFailed => "JOURNAL_FAILED",
+            Self::JournalUnreadable => "JOURNAL_UNREADABLE",
+            Self::RevisionNotReached => "REVISION_NOT_REACHED",
+            Self::Starting => "STARTING",
+            Self::Stopping => "STOPPING",
+        }
+    }
+
+    /// The status code that goes with it.
+    pub const fn code(self) -> Code {
+        match self {
+            Self::InvalidRequest | Self::TooLarge => Code::InvalidArgument,
+            Self::NotFound => Code::NotFound,
+            Self::RequestIdReused => Code::AlreadyExists,
+            Self::QueueFull | Self::NoRoom => Code::ResourceExhausted,
+            Self::JournalFailed | Self::Starting | Self::Stopping => Code::Unavailable,
+            Self::JournalUnreadable => Code::DataLoss,
+            Self::RevisionNotReached => Code::DeadlineExceeded,
+        }
+    }
+}
+
+/// An error with its reason.
+pub(super) fn error(reason: Reason, message: impl Into<String>) -> Status {
+    with_details(reason, message.into(), ErrorDetails::new())
+}
+
+fn with_details(reason: Reason, message: String, mut details: ErrorDetails) -> Status {
+    details.set_error_info(reason.text(), DOMAIN, HashMap::new());
+    Status::with_error_details(reason.code(), message, details)
+}
+
+/// How many bytes of error details the caller takes.
+pub(super) fn error_bytes(metadata: &MetadataMap) -> usize {
+    let asked = metadata.get(ERROR_BYTES_HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
+    asked.unwrap_or(ERROR_BYTES_DEFAULT).min(ERROR_BYTES_MAX)
+}
+
+/// The error of a wrong request: every violation that fits, and how many more there are.
+pub(super) fn invalid(violations: &Violations, bytes_max: usize) -> Status {
+    let mut told = Vec::new();
+    let mut bytes = 0;
+    for violation in violations.iter() {
+        bytes += violation.field.len() + violation.description.len() + 8;
+        if bytes > bytes_max && !told.is_empty() {
+            break;
+        }
+        told.push(FieldViolation::new(violation.field.clone(), violation.description.clone()));
+    }
+    let untold = violations.len() - told.len();
+    if untold > 0 {
+        let more = format!(
+            "{untold} more violations; send header {ERROR_BYTES_HEADER} with the bytes that you take, up to {ERROR_BYTES_MAX}"
+        );
+        told.push(FieldViolation::new("", more));
+    }
+    with_details(Reason::InvalidRequest, violations.to_string(), ErrorDetails::with_bad_request(told))
+}
+
+/// The error of a write that wasn't made.
+pub(super) fn of_write(write: &WriteError, bytes_max: usize) -> Status {
+    let message = write.to_string();
+    match write {
+        WriteError::Rejected(Rejection::Invalid(violations)) => invalid(violations, bytes_max),
+        WriteError::Rejected(Rejection::RequestIdReused { .. }) => error(Reason::RequestIdReused, message),
+        WriteError::Rejected(Rejection::NoSuchSubmission { .. }) => error(Reason::NotFound, message),
+        WriteError::QueueFull => {
+            with_details(Reason::QueueFull, message, ErrorDetails::with_retry_info(Some(RETRY_DELAY)))
+        }
+        WriteError::TooLarge { .. } => error(Reason::TooLarge, message),
+        WriteError::NoRoom(_) => error(Reason::NoRoom, message),
+        WriteError::Failed(_) => error(Reason::JournalFailed, message),
+        WriteError::Stopping => error(Reason::Stopping, message),
+    }
+}

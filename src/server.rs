@@ -1,0 +1,206 @@
+//! The wiring: the only file that sees everything.
+//!
+//! [`run`] takes a listener and a shutdown signal, so that a test owns the port and the stop. It
+//! answers health checks at once, with `NOT_SERVING` until the journal is replayed; opens the gate
+//! when it is; and on shutdown lets calls end within a deadline.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::Server;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+use crate::demo;
+use crate::intake::writer;
+use crate::journal::{self, Journal, SledJournal, codec};
+use crate::model::timestamp::Timestamp;
+use crate::rpc::proto::catalogue_service_server::CatalogueServiceServer;
+use crate::rpc::proto::picture_service_server::PictureServiceServer;
+use crate::rpc::proto::submission_service_server::SubmissionServiceServer;
+use crate::rpc::{Catalogue, Context, FILE_DESCRIPTOR_SET, Gate, Picture, RECEIVED_BYTES_MAX, Submissions};
+use crate::state::State;
+
+/// How many calls one connection may have open at once. hyper's own guard, which tonic removes
+/// unless told.
+const CONCURRENT_STREAMS_MAX: u32 = 256;
+/// How many streams that the peer broke a connection may have reset (rapid reset, made you reset).
+const LOCAL_RESETS_MAX: usize = 1_024;
+/// How many streams the peer may reset before they are accepted.
+const PENDING_RESETS_MAX: usize = 20;
+/// Header lists are small: metadata of a call.
+const HEADER_LIST_BYTES_MAX: u32 = 16 << 10;
+/// A peer that is gone without a word is noticed.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The services that health is told of, beside the server as a whole.
+const SERVICES: [&str; 3] =
+    ["conspectus.v1.CatalogueService", "conspectus.v1.PictureService", "conspectus.v1.SubmissionService"];
+
+/// How a server runs.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The data folder.
+    pub data: PathBuf,
+    /// Whether to load the published figures and the sample ones, once.
+    pub demo: bool,
+    /// How long calls may take to end once the server is told to stop.
+    pub drain_timeout: Duration,
+}
+
+/// Why a server stopped, or didn't start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The journal can't be opened, or isn't what was written.
+    #[error("{0}")]
+    Journal(#[from] journal::Error),
+    /// The network failed.
+    #[error("the network failed: {0}")]
+    Transport(#[from] tonic::transport::Error),
+    /// The reflection service can't be built.
+    #[error("the reflection service can't be built: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The demo's figures were refused.
+    #[error("the demo can't be loaded: {0}")]
+    Demo(#[from] demo::Error),
+    /// A task of the server panicked.
+    #[error("a part of the server failed: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+/// Serves on a listener until the shutdown signal, then drains.
+///
+/// # Errors
+/// When the journal or the network fail; the journal is closed by then.
+pub async fn run(
+    listener: TcpListener,
+    config: Config,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), Error> {
+    let gate = Gate::default();
+    let (health, health_service) = tonic_health::server::health_reporter();
+    set_health(&health, ServingStatus::NotServing).await;
+    let (stop, stopped) = watch::channel(false);
+
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let router = Server::builder()
+        .max_concurrent_streams(CONCURRENT_STREAMS_MAX)
+        .http2_max_local_error_reset_streams(Some(LOCAL_RESETS_MAX))
+        .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
+        .http2_max_header_list_size(HEADER_LIST_BYTES_MAX)
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .add_service(health_service)
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?)
+        .add_service(CatalogueServiceServer::new(Catalogue(gate.clone())).max_decoding_message_size(RECEIVED_BYTES_MAX))
+        .add_service(
+            SubmissionServiceServer::new(Submissions(gate.clone())).max_decoding_message_size(RECEIVED_BYTES_MAX),
+        )
+        .add_service(PictureServiceServer::new(Picture(gate.clone())).max_decoding_message_size(RECEIVED_BYTES_MAX));
+    let mut until = stopped.clone();
+    let incoming = TcpListenerStream::new(listener);
+    let serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async move {
+        drop(until.wait_for(|stop| *stop).await);
+    }));
+
+    let outcome = serve(&config, &gate, &health, shutdown).await;
+    set_health(&health, ServingStatus::NotServing).await;
+    stop.send_replace(true);
+    let deadline = config.drain_timeout;
+    let abort = serving.abort_handle();
+    match tokio::time::timeout(deadline, serving).await {
+        Ok(ended) => ended??,
+        Err(_) => {
+            tracing::warn!(seconds = deadline.as_secs(), "calls were still open at the deadline: they are cut off");
+            abort.abort();
+        }
+    }
+    drop(gate);
+    if let Some(writer) = outcome? {
+        // The gate's handles are gone with the calls; the writer ends once its queue is empty.
+        drop(tokio::time::timeout(deadline, tokio::task::spawn_blocking(move || writer.join())).await);
+    }
+    Ok(())
+}
+
+type WriterThread = std::thread::JoinHandle<()>;
+
+/// Opens the journal, replays it, opens the gate, and waits for the shutdown signal.
+async fn serve(
+    config: &Config,
+    gate: &Gate,
+    health: &HealthReporter,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<Option<WriterThread>, Error> {
+    let folder = config.data.clone();
+    let mut opening = tokio::task::spawn_blocking(move || replay(&folder));
+    tokio::pin!(shutdown);
+    let (journal, state) = tokio::select! {
+        opened = &mut opening => opened??,
+        () = &mut shutdown => return Ok(None),
+    };
+    let reader = journal.reader();
+    let running = writer::start(Box::new(journal), state, now);
+    let context = Context { writer: running.handle, state: running.state, reader, clock: Arc::new(now) };
+    if config.demo {
+        demo::load(&context).await?;
+    }
+    gate.open(context);
+    set_health(health, ServingStatus::Serving).await;
+    let mut failure = running.failure;
+    tokio::select! {
+        () = &mut shutdown => tracing::info!("stopping"),
+        failed = failure.wait_for(Option::is_some) => {
+            // Reads go on; writes are refused, and health says so.
+            if failed.is_ok() {
+                health.set_service_status(SERVICES[2], ServingStatus::NotServing).await;
+            }
+            shutdown.await;
+        }
+    }
+    Ok(Some(running.thread))
+}
+
+/// Opens the journal in a folder and replays it.
+///
+/// # Errors
+/// When the journal isn't what was written: it is then not served from.
+pub fn replay(folder: &std::path::Path) -> Result<(SledJournal, State), journal::Error> {
+    let start = Instant::now();
+    let journal = SledJournal::open(folder)?;
+    let mut state = State::default();
+    let tail = journal.reader().scan(journal::Revision::ZERO, &mut |stored| {
+        let entry = codec::decode(&stored.payload).map_err(|error| journal::Error::Corrupt {
+            place: format!("revision {}", stored.revision),
+            what: error.to_string(),
+        })?;
+        state.apply(&entry);
+        Ok(())
+    })?;
+    tracing::info!(revision = tail.revision.0, chain = %tail.hash, milliseconds = start.elapsed().as_millis(), "the journal is replayed and its chain verified");
+    Ok((journal, state))
+}
+
+async fn set_health(health: &HealthReporter, status: ServingStatus) {
+    health.set_service_status("", status).await;
+    for service in SERVICES {
+        health.set_service_status(service, status).await;
+    }
+}
+
+/// The system's clock.
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}

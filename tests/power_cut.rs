@@ -1,0 +1,256 @@
+//! Cuts the power under a journal, again and again, and looks for entries that were acknowledged and are lost.
+//!
+//! The journal lives on an ext4 image behind a loop device with direct input and output, so that the image holds
+//! what ext4 has sent to its disk and nothing else. A child process appends and prints each acknowledged revision
+//! with its hash. At a random moment it is stopped, and the image is copied: that is what a power cut leaves. The
+//! copy is mounted, the journal opened, and every acknowledged entry looked up. Each image goes through several
+//! lives, since the first bytes of a file and its later ones are lost in different ways.
+//!
+//! `CONSPECTUS_CUTS=200` sets the number of cuts, `CONSPECTUS_SEED=1` repeats a run's choices. Mounting needs root
+//! on Linux; without it the test says `skipped` and passes.
+
+#![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test itself may")]
+
+use conspectus::journal::{ChainHash, Journal, Revision, SledJournal};
+use std::{
+    collections::BTreeMap,
+    env, fs, io,
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+const LIVES: u64 = 4;
+const IMAGE_BYTES: u64 = 2 << 30;
+const WRITER_FOLDER: &str = "CONSPECTUS_POWER_CUT_FOLDER";
+
+#[test]
+fn no_acknowledged_entry_is_lost_when_the_power_is_cut() {
+    let cuts = number("CONSPECTUS_CUTS").unwrap_or(4);
+    let seed = number("CONSPECTUS_SEED")
+        .unwrap_or_else(|| u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()).unwrap());
+    println!("seed {seed}");
+    let mut random = Random(seed);
+
+    let place = tempfile::tempdir().unwrap();
+    let (image, cut_image) = (place.path().join("disk"), place.path().join("disk-after-cut"));
+    if let Err(reason) = format(&image).and_then(|()| Mount::new(&image, place.path()).map(drop)) {
+        println!("skipped: {reason}");
+        return;
+    }
+    let (mut total, mut lost) = (0, Vec::new());
+    for cut in 0..cuts {
+        if cut % LIVES == 0 {
+            format(&image).unwrap();
+        }
+        let acknowledged = {
+            let mount = Mount::new(&image, place.path()).unwrap();
+            live_and_be_cut(&mount, &cut_image, &mut random)
+        };
+        fs::rename(&cut_image, &image).unwrap();
+        total += acknowledged.len();
+        let mount = Mount::new(&image, place.path()).unwrap();
+        let missing = missing(&mount.path, &acknowledged);
+        println!("cut {cut}, life {}: {} acknowledged, {missing}", cut % LIVES + 1, acknowledged.len());
+        if missing != "none lost" {
+            lost.push(format!("cut {cut}, life {}: {missing}", cut % LIVES + 1));
+            drop(mount);
+            // What is broken stays broken: go on with a new disk.
+            format(&image).unwrap();
+        }
+    }
+    println!("{cuts} cuts, {total} acknowledged, {} cuts with a loss", lost.len());
+    assert!(lost.is_empty(), "seed {seed}: {lost:#?}");
+}
+
+/// The child's side: appends until it is stopped. Does nothing when run as a test of its own.
+#[test]
+fn writer() {
+    let Some(folder) = env::var_os(WRITER_FOLDER) else {
+        return;
+    };
+    let mut random = Random(number("CONSPECTUS_SEED").unwrap());
+    let mut journal = SledJournal::open(Path::new(&folder)).unwrap();
+    loop {
+        let large = random.below(4) == 0;
+        let lengths: Vec<_> = if large {
+            vec![450_000 + random.below(100_000)]
+        } else {
+            (0..=random.below(5)).map(|_| random.below(30_000)).collect()
+        };
+        let payloads: Vec<Vec<u8>> = lengths.into_iter().map(|length| random.bytes(length)).collect();
+        let after = journal.tail().revision;
+        let Ok(hashes) = journal.append(after, &payloads) else {
+            // The disk is full: wait for the cut.
+            thread::sleep(Duration::from_secs(60));
+            return;
+        };
+        let lines: String =
+            (after.0 + 1..).zip(hashes).map(|(revision, hash)| format!("acknowledged {revision} {hash}\n")).collect();
+        io::stdout().write_all(lines.as_bytes()).unwrap();
+        io::stdout().flush().unwrap();
+    }
+}
+
+type Acknowledged = BTreeMap<Revision, String>;
+
+/// Lets a writer live on the mounted disk for a while, and copies the disk as the power cut finds it.
+fn live_and_be_cut(mount: &Mount, cut_image: &Path, random: &mut Random) -> Acknowledged {
+    let canary = mount.path.join("never-synced");
+    fs::write(&canary, "must not survive").unwrap();
+
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(["--exact", "writer", "--nocapture"]);
+    command.env(WRITER_FOLDER, mount.path.join("journal")).env("CONSPECTUS_SEED", random.next().to_string());
+    let mut writer = Writer(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let mut lines = BufReader::new(writer.0.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let parse = |line: String| {
+        let (revision, hash) = line.strip_prefix("acknowledged ")?.split_once(' ')?;
+        Some((Revision(revision.parse().ok()?), hash.to_owned()))
+    };
+    let first = lines.by_ref().find_map(parse).expect("the writer acknowledges something");
+    let rest = thread::spawn(move || lines.filter_map(parse).collect::<Acknowledged>());
+
+    thread::sleep(Duration::from_micros(random.next() % 600_000));
+    writer.stop();
+    copy_still(&mount.image, cut_image);
+    drop(writer);
+    let mut acknowledged = rest.join().unwrap();
+    acknowledged.extend([first]);
+    acknowledged
+}
+
+/// Which acknowledged entries the journal on this disk doesn't have, in words.
+fn missing(disk: &Path, acknowledged: &Acknowledged) -> String {
+    let canary = fs::read(disk.join("never-synced")).unwrap_or_default();
+    assert!(canary.is_empty(), "the image holds what was never synced: this was no power cut");
+    let _ = fs::remove_file(disk.join("never-synced"));
+
+    let mut found = BTreeMap::<Revision, ChainHash>::new();
+    let opened = SledJournal::open(&disk.join("journal")).and_then(|journal| {
+        let scanned = journal.reader().scan(Revision::ZERO, &mut |entry| {
+            found.insert(entry.revision, entry.hash);
+            Ok(())
+        });
+        scanned.and_then(|_| journal.close())
+    });
+    let lost = acknowledged
+        .iter()
+        .filter(|&(revision, hash)| found.get(revision).map(ToString::to_string).as_ref() != Some(hash))
+        .count();
+    match opened {
+        Err(error) => format!("{lost} lost: {error}"),
+        Ok(()) if lost == 0 => "none lost".to_owned(),
+        Ok(()) => format!("{lost} lost, silently"),
+    }
+}
+
+/// Copies the image at rest: the writer is stopped, and what it had in flight has arrived.
+fn copy_still(image: &Path, to: &Path) {
+    for _ in 0..100 {
+        let before = fs::metadata(image).unwrap().modified().unwrap();
+        run("cp", ["--sparse=always".as_ref(), image, to]).unwrap();
+        if fs::metadata(image).unwrap().modified().unwrap() == before {
+            return;
+        }
+    }
+    panic!("the disk never came to rest");
+}
+
+struct Writer(Child);
+
+impl Writer {
+    /// Stops all its threads, and waits until each has.
+    fn stop(&self) {
+        let pid = self.0.id();
+        run("kill", ["-STOP".as_ref(), Path::new(&pid.to_string())]).unwrap();
+        let stopped = || {
+            fs::read_dir(format!("/proc/{pid}/task")).unwrap().all(|task| {
+                let stat = fs::read_to_string(task.unwrap().path().join("stat")).unwrap_or_default();
+                stat.rsplit(") ").next().is_none_or(|state| state.is_empty() || state.starts_with('T'))
+            })
+        };
+        while !stopped() {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A mounted image, unmounted when dropped.
+struct Mount {
+    image: PathBuf,
+    device: PathBuf,
+    path: PathBuf,
+}
+
+impl Mount {
+    fn new(image: &Path, place: &Path) -> Result<Self, String> {
+        let path = place.join("mounted");
+        fs::create_dir_all(&path).map_err(|error| error.to_string())?;
+        let device = run("losetup", ["--direct-io=on".as_ref(), "--find".as_ref(), "--show".as_ref(), image])?;
+        let mount = Self { image: image.to_owned(), device: device.into(), path };
+        // A long commit interval, so that ext4 writes when it is told to sync and not by itself during the copy.
+        run("mount", ["-o".as_ref(), "commit=300".as_ref(), mount.device.as_path(), mount.path.as_path()])?;
+        Ok(mount)
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = run("umount", [&self.path]).or_else(|_| run("umount", [Path::new("-l"), &self.path]));
+        let _ = run("losetup", [Path::new("-d"), &self.device]);
+    }
+}
+
+/// Makes `image` a new, empty disk.
+fn format(image: &Path) -> Result<(), String> {
+    let create = || {
+        let _ = fs::remove_file(image);
+        fs::File::create(image)?.set_len(IMAGE_BYTES)
+    };
+    create().map_err(|error| error.to_string())?;
+    run("mkfs.ext4", ["-q".as_ref(), image]).map(drop)
+}
+
+fn run<const N: usize>(program: &str, arguments: [impl AsRef<std::ffi::OsStr>; N]) -> Result<String, String> {
+    let output = Command::new(program).args(arguments).output().map_err(|error| format!("{program}: {error}"))?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    } else {
+        Err(format!("{program}: {}", String::from_utf8_lossy(&output.stderr).trim()))
+    }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    env::var(variable).ok()?.parse().ok()
+}
+
+/// SplitMix64: small, and the same on every machine.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.next()).unwrap() % limit
+    }
+
+    fn bytes(&mut self, length: usize) -> Vec<u8> {
+        (0..length.div_ceil(8)).flat_map(|_| self.next().to_le_bytes()).take(length).collect()
+    }
+}
