@@ -213,6 +213,8 @@ pub enum Comparison {
     PreviousPeriod,
     /// The same period a year before.
     YearBefore,
+    /// This earlier period.
+    With(Period),
 }
 
 impl Comparison {
@@ -221,6 +223,7 @@ impl Comparison {
         match self {
             Self::PreviousPeriod => period.previous(),
             Self::YearBefore => period.year_before(),
+            Self::With(earlier) => Some(earlier),
         }
     }
 }

@@ -156,7 +156,27 @@ fn find_indicators(catalogue: &Catalogue, ids: &[String], violations: &mut Viola
     Some(found)
 }
 
-fn comparison(code: i32, default: Option<Comparison>, violations: &mut Violations) -> Option<Comparison> {
+/// What to compare the periods with: a rule, or one earlier period of their length.
+fn comparison(
+    code: i32,
+    with: &str,
+    default: Option<Comparison>,
+    periods: &[Period],
+    violations: &mut Violations,
+) -> Option<Comparison> {
+    if !with.is_empty() {
+        if code != 0 {
+            violations.add("compare_with", "found both comparison and compare_with; allowed: one of the two");
+        }
+        let earlier = convert::period("compare_with", with, violations)?;
+        if let Some(wrong) =
+            periods.iter().find(|period| earlier >= **period || earlier.frequency() != period.frequency())
+        {
+            let length = wrong.frequency();
+            violations.add("compare_with", format!("found `{earlier}`; allowed: a {length} before `{wrong}`"));
+        }
+        return Some(Comparison::With(earlier));
+    }
     match proto::Comparison::try_from(code) {
         Ok(proto::Comparison::Unspecified) => default,
         Ok(proto::Comparison::PreviousPeriod) => Some(Comparison::PreviousPeriod),
@@ -177,7 +197,8 @@ fn picture_query(
     let area = find_area(catalogue, "area".to_owned(), &request.area, violations);
     let period = convert::period("period", &request.period, violations);
     let indicators = find_indicators(catalogue, &request.indicators, violations);
-    let comparison = comparison(request.comparison, Some(Comparison::PreviousPeriod), violations);
+    let default = Some(Comparison::PreviousPeriod);
+    let comparison = comparison(request.comparison, &request.compare_with, default, period.as_slice(), violations);
     let indicators = indicators?;
     Some(PictureQuery {
         area: area?,
@@ -205,7 +226,8 @@ fn aggregate_query(
     let groups = groups(&request.group_by, violations);
     let breakdown = convert::breakdown("breakdown", &request.breakdown, violations);
     let breakdown = breakdown.map(|breakdown| snapshot.state.columns().breakdown(&breakdown));
-    let comparison = comparison(request.comparison, None, violations);
+    let compared = periods.as_deref().unwrap_or_default();
+    let comparison = comparison(request.comparison, &request.compare_with, None, compared, violations);
     let has = |group| groups.as_ref().is_some_and(|groups| groups.contains(&group));
     Some(AggregateQuery {
         indicators: indicators?,
