@@ -107,7 +107,9 @@ pub async fn run(
         .add_service(
             SubmissionServiceServer::new(Submissions(gate.clone())).max_decoding_message_size(RECEIVED_BYTES_MAX),
         )
-        .add_service(PictureServiceServer::new(Picture(gate.clone())).max_decoding_message_size(RECEIVED_BYTES_MAX));
+        .add_service(
+            PictureServiceServer::new(Picture::new(gate.clone())).max_decoding_message_size(RECEIVED_BYTES_MAX),
+        );
     let mut until = stopped.clone();
     let incoming = TcpListenerStream::new(listener);
     let serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async move {

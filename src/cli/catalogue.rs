@@ -70,7 +70,15 @@ async fn put(server: &Server, file: PathBuf, dry_run: bool) -> Result<(), Failur
 }
 
 fn summary(answer: &PutCatalogueResponse, dry_run: bool) -> String {
-    let all = || answer.areas.iter().chain(&answer.agencies).chain(&answer.dimensions).chain(&answer.indicators);
+    let all = || {
+        answer
+            .areas
+            .iter()
+            .chain(&answer.agencies)
+            .chain(&answer.dimensions)
+            .chain(&answer.indicators)
+            .chain(&answer.reconciliation_rules)
+    };
     let count = |wanted: PutOutcome| all().filter(|outcome| **outcome == i32::from(wanted)).count();
     let counts = format!(
         "{} created, {} updated, {} versions added, {} unchanged",

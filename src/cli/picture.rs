@@ -54,7 +54,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         comparison: if args.year_before { Comparison::YearBefore } else { Comparison::Unspecified }.into(),
         compare_with: args.compare_with.unwrap_or_default(),
         as_of_revision: args.as_of,
-        min_revision: 0,
+        ..GetPictureRequest::default()
     };
     let mut client = args.server.pictures().await?;
     let answer = client.get_picture(request).await.map_err(|status| refusal(&status, str::to_owned))?.into_inner();

@@ -113,6 +113,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         page_token: String::new(),
         compare_across_breaks: args.across_breaks,
         compare_with: args.compare_with.unwrap_or_default(),
+        ..QueryAggregateRequest::default()
     };
     let mut client = server.pictures().await?;
     let mut answer = QueryAggregateResponse::default();
