@@ -159,11 +159,12 @@ async fn serve(
     gate.open(context);
     set_health(health, ServingStatus::Serving).await;
     let mut failure = running.failure;
+    let failed = async { failure.wait_for(Option::is_some).await.is_ok() };
     tokio::select! {
         () = &mut shutdown => tracing::info!("stopping"),
-        failed = failure.wait_for(Option::is_some) => {
+        failed = failed => {
             // Reads go on; writes are refused, and health says so.
-            if failed.is_ok() {
+            if failed {
                 health.set_service_status(SERVICES[2], ServingStatus::NotServing).await;
             }
             shutdown.await;
