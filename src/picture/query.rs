@@ -267,11 +267,11 @@ fn review_periods(view: View<'_>, query: &AggregateQuery, violations: &mut Viola
 
 fn review_areas(view: View<'_>, query: &AggregateQuery, violations: &mut Violations) {
     let Some(day) = query.periods.last().map(|period| period.end()) else { return };
-    for (place, inner) in query.areas.iter().enumerate() {
+    for inner in &query.areas {
         for outer in query.areas.iter().filter(|outer| *outer != inner) {
             if view.catalogue.is_within(*inner, *outer, day) {
                 violations.add(
-                    format!("areas[{place}]"),
+                    "areas",
                     format!(
                         "{} lies within {}, and would be counted twice; group by area, or leave one out",
                         view.catalogue.area_at(*inner).code,

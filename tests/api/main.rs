@@ -4,4 +4,6 @@
 
 mod app;
 mod published;
+mod raw;
+mod refusing;
 mod submitting;
