@@ -6,4 +6,5 @@ mod app;
 mod published;
 mod raw;
 mod refusing;
+mod serving;
 mod submitting;
