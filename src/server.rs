@@ -116,22 +116,24 @@ pub async fn run(
         drop(until.wait_for(|stop| *stop).await);
     }));
 
-    let outcome = serve(&config, &gate, &health, shutdown).await;
+    let outcome = serve(&config, &gate, &health, stopped, shutdown).await;
+    let deadline = tokio::time::Instant::now() + config.drain_timeout;
     set_health(&health, ServingStatus::NotServing).await;
+    end_watches(health).await;
     stop.send_replace(true);
-    let deadline = config.drain_timeout;
     let abort = serving.abort_handle();
-    match tokio::time::timeout(deadline, serving).await {
+    match tokio::time::timeout_at(deadline, serving).await {
         Ok(ended) => ended??,
         Err(_) => {
-            tracing::warn!(seconds = deadline.as_secs(), "calls were still open at the deadline: they are cut off");
+            let seconds = config.drain_timeout.as_secs_f64();
+            tracing::warn!(seconds, "calls were still open at the deadline: they are cut off");
             abort.abort();
         }
     }
     drop(gate);
     if let Some(writer) = outcome? {
         // The gate's handles are gone with the calls; the writer ends once its queue is empty.
-        drop(tokio::time::timeout(deadline, tokio::task::spawn_blocking(move || writer.join())).await);
+        drop(tokio::time::timeout_at(deadline, tokio::task::spawn_blocking(move || writer.join())).await);
     }
     Ok(())
 }
@@ -143,6 +145,7 @@ async fn serve(
     config: &Config,
     gate: &Gate,
     health: &HealthReporter,
+    stopping: watch::Receiver<bool>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<Option<WriterThread>, Error> {
     let folder = config.data.clone();
@@ -154,18 +157,19 @@ async fn serve(
     };
     let reader = journal.reader();
     let running = writer::start(Box::new(journal), state, now);
-    let context = Context { writer: running.handle, state: running.state, reader, clock: Arc::new(now) };
+    let context = Context { writer: running.handle, state: running.state, reader, clock: Arc::new(now), stopping };
     if config.demo {
         demo::load(&context).await?;
     }
     gate.open(context);
     set_health(health, ServingStatus::Serving).await;
     let mut failure = running.failure;
+    let failed = async { failure.wait_for(Option::is_some).await.is_ok() };
     tokio::select! {
         () = &mut shutdown => tracing::info!("stopping"),
-        failed = failure.wait_for(Option::is_some) => {
+        failed = failed => {
             // Reads go on; writes are refused, and health says so.
-            if failed.is_ok() {
+            if failed {
                 health.set_service_status(SERVICES[2], ServingStatus::NotServing).await;
             }
             shutdown.await;
@@ -198,6 +202,14 @@ async fn set_health(health: &HealthReporter, status: ServingStatus) {
     health.set_service_status("", status).await;
     for service in SERVICES {
         health.set_service_status(service, status).await;
+    }
+}
+
+/// Ends the streams of those who watch the health. They have been told; left open, each would hold up
+/// the stop until its deadline.
+async fn end_watches(mut health: HealthReporter) {
+    for service in SERVICES.iter().chain(&[""]) {
+        health.clear_service_status(service).await;
     }
 }
 

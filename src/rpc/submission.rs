@@ -13,7 +13,7 @@ use crate::intake::review::{Draft, review_drafts};
 use crate::intake::writer::{WriteError, Written};
 use crate::journal::{ChainHash, Revision, codec};
 use crate::model::decimal::Decimal;
-use crate::model::id::{AgencyId, AreaCode, Found, IndicatorId, RequestId};
+use crate::model::id::{AgencyId, AreaCode, IndicatorId, RequestId};
 use crate::model::marker::{Marker, Markers};
 use crate::model::observation::{Measure, Observation, Submission, Value};
 use crate::model::timestamp::Timestamp;
@@ -334,10 +334,11 @@ impl Parser<'_> {
     }
 
     fn draft(&mut self, observation: &proto::Observation) -> Draft {
-        if observation.note.chars().count() > NOTE_CHARACTERS_MAX {
+        let characters = observation.note.chars().count();
+        if characters > NOTE_CHARACTERS_MAX {
             self.violations.add(
                 self.field("note"),
-                format!("found {}; allowed: {NOTE_CHARACTERS_MAX} characters at the most", Found(&observation.note)),
+                format!("found {characters} characters; allowed: {NOTE_CHARACTERS_MAX} at the most"),
             );
         }
         Draft {

@@ -113,6 +113,7 @@ impl<Q: Question> Watcher<Q> {
     /// Sends until the reader goes away; otherwise why it ended.
     async fn run(self, mut state: Arc<State>, after: Revision) -> Option<Status> {
         let mut states = self.context.state.clone();
+        let mut stopping = self.context.stopping.clone();
         let mut known = if after == Revision::ZERO {
             None
         } else {
@@ -142,12 +143,14 @@ impl<Q: Question> Watcher<Q> {
                 }
             }
             known = Some(rows);
+            let stopped = Some(status::error(Reason::Stopping, "the server is stopping; resume in a moment"));
             tokio::select! {
                 changed = states.changed() => {
                     if changed.is_err() {
-                        return Some(status::error(Reason::Stopping, "the server is stopping; resume elsewhere"));
+                        return stopped;
                     }
                 }
+                _ = stopping.wait_for(|stop| *stop) => return stopped,
                 () = self.messages.closed() => return None,
             }
             tokio::time::sleep(GATHER).await;
