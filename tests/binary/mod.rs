@@ -25,17 +25,20 @@ const SENDERS: u64 = 16;
 
 /// `conspectus serve` on a folder, killed when dropped.
 pub(crate) struct Server {
-    process: Child,
+    process: Process,
     channel: Channel,
 }
+
+/// A child, killed when dropped.
+struct Process(Child);
 
 impl Server {
     /// Starts the server and waits until it answers. The error is what it said before it ended.
     pub(crate) async fn start(folder: &Path) -> Result<Self, String> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_conspectus"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder).env("CONSPECTUS_LOG", "info");
-        let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut said = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let mut process = Process(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
+        let mut said = BufReader::new(process.0.stderr.take().unwrap()).lines().map_while(Result::ok);
         let address = |line: String| Some(line.split_once("address=")?.1.split_whitespace().next()?.to_owned());
         let address = said.by_ref().find_map(address).ok_or("it ended before it listened")?;
         // The rest is read as it comes, so that its pipe is never full.
@@ -44,7 +47,7 @@ impl Server {
         let mut server = Self { process, channel };
         let start = Instant::now();
         while server.list(String::new()).await.is_err() {
-            if server.process.try_wait().unwrap().is_some() {
+            if server.process.0.try_wait().unwrap().is_some() {
                 return Err(said.join().unwrap().join("\n"));
             }
             assert!(start.elapsed() < START_TIMEOUT, "it doesn't answer");
@@ -55,13 +58,13 @@ impl Server {
 
     /// Its process id.
     pub(crate) fn id(&self) -> u32 {
-        self.process.id()
+        self.process.0.id()
     }
 
     /// Ends it as SIGKILL does: at once, whatever it is doing.
     pub(crate) fn kill(mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
+        self.process.0.kill().unwrap();
+        self.process.0.wait().unwrap();
     }
 
     /// Puts the demo's catalogue.
@@ -109,10 +112,10 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
