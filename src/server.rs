@@ -107,7 +107,9 @@ pub async fn run(
         .add_service(
             SubmissionServiceServer::new(Submissions(gate.clone())).max_decoding_message_size(RECEIVED_BYTES_MAX),
         )
-        .add_service(PictureServiceServer::new(Picture(gate.clone())).max_decoding_message_size(RECEIVED_BYTES_MAX));
+        .add_service(
+            PictureServiceServer::new(Picture::new(gate.clone())).max_decoding_message_size(RECEIVED_BYTES_MAX),
+        );
     let mut until = stopped.clone();
     // Small answers go out at once: held back by Nagle's algorithm, they wait for the caller's delayed
     // acknowledgement, some 40 ms.

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::coded::coded_enum;
 use crate::model::date::Date;
-use crate::model::decimal::Rounding;
-use crate::model::id::{AgencyId, AreaCode, CategoryId, DimensionId, IndicatorId};
+use crate::model::decimal::{Decimal, Rounding};
+use crate::model::id::{AgencyId, AreaCode, CategoryId, DimensionId, IndicatorId, RuleId};
 use crate::model::period::{Frequency, Period};
 
 coded_enum! {
@@ -204,6 +204,72 @@ pub struct ExpectedAgency {
     pub validity: Validity,
 }
 
+coded_enum! {
+    /// Which figure of a population stands under a rate.
+    pub enum PopulationRule {
+        /// The population of the period itself.
+        SamePeriod = 1, "same-period";
+        /// The newest for a period that ends by the last day of the period asked for, at most
+        /// [`PopulationRule::YEARS_BACK_MAX`] years before.
+        Latest = 2, "latest";
+    }
+}
+
+impl PopulationRule {
+    /// How old a population may be.
+    pub const YEARS_BACK_MAX: i32 = 10;
+}
+
+/// How an indicator is made a rate.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateRule {
+    /// The indicator that is the population: a stock.
+    pub population_indicator: IndicatorId,
+    /// Per how many of it, 1 to 1,000,000.
+    pub per: u32,
+    /// Which of its figures is taken.
+    pub rule: PopulationRule,
+    /// The decimals that rates are rounded to, 0 to 6.
+    #[serde(default)]
+    pub decimals: u8,
+}
+
+/// A figure of one agency that should agree with another's.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReconciliationRule {
+    /// Its id.
+    pub id: RuleId,
+    /// Its title, as shown.
+    pub title: String,
+    /// One side.
+    pub left: ReconciliationSide,
+    /// The other side.
+    pub right: ReconciliationSide,
+    /// How far apart they may be, in the indicators' unit; 0 or more.
+    #[serde(default = "zero")]
+    pub tolerance: Decimal,
+    /// How far apart they may be, in per cent of the larger, 0 to 100. The wider tolerance holds.
+    #[serde(default = "zero")]
+    pub tolerance_percent: Decimal,
+}
+
+/// One side of a reconciliation.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReconciliationSide {
+    /// The indicator.
+    pub indicator: IndicatorId,
+    /// The agency; all together, by the indicator's rule, when none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agency: Option<AgencyId>,
+}
+
+fn zero() -> Decimal {
+    Decimal::ZERO
+}
+
 /// One version of an indicator's definition.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -258,6 +324,9 @@ pub struct IndicatorVersion {
     /// Where the definition comes from.
     #[serde(default)]
     pub source: String,
+    /// How it is made a rate, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<RateRule>,
 }
 
 fn half_up() -> Rounding {

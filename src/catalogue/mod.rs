@@ -15,8 +15,8 @@ use std::sync::Arc;
 use imbl::{OrdMap, Vector};
 
 use crate::model::date::Date;
-use crate::model::id::{AgencyId, AreaCode, DimensionId, IndicatorId};
-use items::{Agency, Area, AreaLevel, Dimension, Indicator, IndicatorVersion};
+use crate::model::id::{AgencyId, AreaCode, DimensionId, IndicatorId, RuleId};
+use items::{Agency, Area, AreaLevel, Dimension, Indicator, IndicatorVersion, ReconciliationRule};
 
 macro_rules! index_type {
     ($(#[$doc:meta])* $Name:ident) => {
@@ -56,6 +56,8 @@ pub struct CataloguePut {
     pub dimensions: Vec<Dimension>,
     /// Indicator versions, by id and `effective_from`.
     pub indicators: Vec<IndicatorVersion>,
+    /// Reconciliation rules, by id.
+    pub reconciliation_rules: Vec<ReconciliationRule>,
 }
 
 /// What a put does to one item.
@@ -82,12 +84,14 @@ pub struct PutOutcomes {
     pub dimensions: Vec<PutOutcome>,
     /// To the indicator versions.
     pub indicators: Vec<PutOutcome>,
+    /// To the reconciliation rules.
+    pub reconciliation_rules: Vec<PutOutcome>,
 }
 
 impl PutOutcomes {
     /// Whether every item is already so.
     pub fn nothing_changes(&self) -> bool {
-        [&self.areas, &self.agencies, &self.dimensions, &self.indicators]
+        [&self.areas, &self.agencies, &self.dimensions, &self.indicators, &self.reconciliation_rules]
             .into_iter()
             .flatten()
             .all(|outcome| *outcome == PutOutcome::Unchanged)
@@ -156,6 +160,7 @@ pub struct Catalogue {
     agencies: Table<AgencyId, Agency>,
     dimensions: Table<DimensionId, Dimension>,
     indicators: Table<IndicatorId, Indicator>,
+    rules: Table<RuleId, ReconciliationRule>,
     /// For each area, the areas that name it as a parent at some time, by code.
     children: OrdMap<AreaCode, Vec<AreaIx>>,
 }
@@ -231,6 +236,16 @@ impl Catalogue {
         self.indicators.rows.len()
     }
 
+    /// A reconciliation rule by id.
+    pub fn rule(&self, id: &RuleId) -> Option<&ReconciliationRule> {
+        self.rules.get(id).map(|(_, rule)| rule)
+    }
+
+    /// The reconciliation rules by id, after one id.
+    pub fn rules_after(&self, id: Option<&RuleId>) -> impl Iterator<Item = &ReconciliationRule> {
+        self.rules.after(id)
+    }
+
     /// The areas whose parent on that day is this one, by code.
     pub fn children(&self, ix: AreaIx, day: Date) -> impl Iterator<Item = AreaIx> {
         let code = &self.area_at(ix).code;
@@ -281,6 +296,11 @@ impl Catalogue {
                 .map(|dimension| self.dimensions.outcome(&dimension.id, dimension))
                 .collect(),
             indicators: put.indicators.iter().map(|version| self.version_outcome(version)).collect(),
+            reconciliation_rules: put
+                .reconciliation_rules
+                .iter()
+                .map(|rule| self.rules.outcome(&rule.id, rule))
+                .collect(),
         }
     }
 
@@ -303,6 +323,9 @@ impl Catalogue {
         }
         for dimension in &put.dimensions {
             self.dimensions.put(dimension.id.clone(), dimension.clone());
+        }
+        for rule in &put.reconciliation_rules {
+            self.rules.put(rule.id.clone(), rule.clone());
         }
         for version in &put.indicators {
             let indicator = match self.indicator(&version.id) {

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::items::{AcrossAgencies, Agency, Area, Dimension, IndicatorVersion, Kind, Validity};
+use super::items::{AcrossAgencies, Agency, Area, Dimension, IndicatorVersion, Kind, ReconciliationRule, Validity};
 use super::{AGENCIES_MAX, AREAS_MAX, Catalogue, CataloguePut};
+use crate::model::decimal::Decimal;
 use crate::model::id::{AgencyId, AreaCode, DimensionId, Found, IndicatorId};
 use crate::model::period::Frequency;
 use crate::model::violation::Violations;
@@ -18,6 +19,7 @@ const SOURCE_CHARACTERS_MAX: usize = 500;
 const CATEGORIES_MAX: usize = 1_000;
 const DUE_DAYS_MAX: u16 = 3_660;
 const DECIMALS_MAX: u8 = 6;
+const RATE_PER_MAX: u32 = 1_000_000;
 
 impl Catalogue {
     /// Every reason why the put may not be applied; none when it may. Items may refer to each other
@@ -46,6 +48,11 @@ impl Catalogue {
         for (index, version) in put.indicators.iter().enumerate() {
             review.indicator(&format!("indicators[{index}]"), version);
         }
+        let rules = &put.reconciliation_rules;
+        unique(&mut review.violations, "reconciliation_rules", "id", rules.iter().map(|rule| rule.id.as_str()));
+        for (index, rule) in rules.iter().enumerate() {
+            review.rule(&format!("reconciliation_rules[{index}]"), rule);
+        }
         review.violations
     }
 }
@@ -55,6 +62,7 @@ struct Names<'a> {
     areas: BTreeMap<&'a AreaCode, &'a Area>,
     agencies: BTreeSet<&'a AgencyId>,
     dimensions: BTreeSet<&'a DimensionId>,
+    indicators: BTreeMap<&'a IndicatorId, Kind>,
 }
 
 impl<'a> Names<'a> {
@@ -63,6 +71,7 @@ impl<'a> Names<'a> {
             areas: put.areas.iter().map(|area| (&area.code, area)).collect(),
             agencies: put.agencies.iter().map(|agency| &agency.id).collect(),
             dimensions: put.dimensions.iter().map(|dimension| &dimension.id).collect(),
+            indicators: put.indicators.iter().map(|version| (&version.id, version.kind)).collect(),
         }
     }
 }
@@ -75,7 +84,11 @@ struct Review<'a> {
 
 impl<'a> Review<'a> {
     fn sizes(&mut self, put: &CataloguePut) {
-        let items = put.areas.len() + put.agencies.len() + put.dimensions.len() + put.indicators.len();
+        let items = put.areas.len()
+            + put.agencies.len()
+            + put.dimensions.len()
+            + put.indicators.len()
+            + put.reconciliation_rules.len();
         if items == 0 {
             self.violations
                 .add("areas", "the put has no items; allowed: at least one area, agency, dimension or indicator");
@@ -222,6 +235,7 @@ impl<'a> Review<'a> {
             self.violations
                 .add(format!("{at}.breaks_comparability"), "a first version has nothing before it to break with");
         }
+        self.rate(at, version);
         self.lead(at, version);
         self.expected(at, version);
         unique(
@@ -234,6 +248,70 @@ impl<'a> Review<'a> {
             if self.catalogue.dimension(dimension).is_none() && !self.put.dimensions.contains(dimension) {
                 self.unknown(&format!("{at}.dimensions[{index}]"), "dimension", dimension.as_str());
             }
+        }
+    }
+
+    /// The kind of an indicator, the catalogue's or the put's; noted when there is none.
+    fn kind_of(&mut self, field: &str, id: &IndicatorId) -> Option<Kind> {
+        let known = self.catalogue.indicator(id).map(|(_, indicator)| indicator.kind());
+        let kind = known.or_else(|| self.put.indicators.get(id).copied());
+        if kind.is_none() {
+            self.unknown(field, "indicator", id.as_str());
+        }
+        kind
+    }
+
+    fn rate(&mut self, at: &str, version: &IndicatorVersion) {
+        let Some(rate) = &version.rate else { return };
+        match version.kind {
+            Kind::Events | Kind::Stock | Kind::Distinct => {}
+            kind @ (Kind::Ratio | Kind::Mean | Kind::Amount) => {
+                self.violations.add(
+                    format!("{at}.rate"),
+                    format!("`{}` is of kind {kind}; allowed for events, stocks and distinct people", version.id),
+                );
+            }
+        }
+        let field = format!("{at}.rate.population_indicator");
+        if let Some(kind) = self.kind_of(&field, &rate.population_indicator)
+            && kind != Kind::Stock
+        {
+            let found = format!("`{}` is of kind {kind}; allowed: a stock", rate.population_indicator);
+            self.violations.add(field, found);
+        }
+        if !(1..=RATE_PER_MAX).contains(&rate.per) {
+            self.violations.add(format!("{at}.rate.per"), format!("found {}; allowed: 1 to {RATE_PER_MAX}", rate.per));
+        }
+        if rate.decimals > DECIMALS_MAX {
+            let found = format!("found {}; allowed: 0 to {DECIMALS_MAX}", rate.decimals);
+            self.violations.add(format!("{at}.rate.decimals"), found);
+        }
+    }
+
+    fn rule(&mut self, at: &str, rule: &ReconciliationRule) {
+        self.text(&format!("{at}.title"), &rule.title, 1, TITLE_CHARACTERS_MAX);
+        let left = self.kind_of(&format!("{at}.left_indicator"), &rule.left.indicator);
+        let right = self.kind_of(&format!("{at}.right_indicator"), &rule.right.indicator);
+        if let (Some(left), Some(right)) = (left, right)
+            && left != right
+        {
+            self.violations.add(
+                format!("{at}.right_indicator"),
+                format!("`{}` is of kind {right}; allowed: {left}, the kind of the left one", rule.right.indicator),
+            );
+        }
+        for (side, agency) in [("left_agency", &rule.left.agency), ("right_agency", &rule.right.agency)] {
+            if let Some(agency) = agency {
+                self.agency_known(&format!("{at}.{side}"), agency);
+            }
+        }
+        if rule.tolerance.is_negative() {
+            self.violations.add(format!("{at}.tolerance"), format!("found `{}`; allowed: 0 or more", rule.tolerance));
+        }
+        let hundred = Decimal::new(100, 0).unwrap_or(Decimal::ZERO);
+        if rule.tolerance_percent.is_negative() || rule.tolerance_percent > hundred {
+            let found = format!("found `{}`; allowed: 0 to 100", rule.tolerance_percent);
+            self.violations.add(format!("{at}.tolerance_percent"), found);
         }
     }
 

@@ -70,7 +70,15 @@ async fn put(server: &Server, file: PathBuf, dry_run: bool) -> Result<(), Failur
 }
 
 fn summary(answer: &PutCatalogueResponse, dry_run: bool) -> String {
-    let all = || answer.areas.iter().chain(&answer.agencies).chain(&answer.dimensions).chain(&answer.indicators);
+    let all = || {
+        answer
+            .areas
+            .iter()
+            .chain(&answer.agencies)
+            .chain(&answer.dimensions)
+            .chain(&answer.indicators)
+            .chain(&answer.reconciliation_rules)
+    };
     let count = |wanted: PutOutcome| all().filter(|outcome| **outcome == i32::from(wanted)).count();
     let counts = format!(
         "{} created, {} updated, {} versions added, {} unchanged",
@@ -87,7 +95,7 @@ fn summary(answer: &PutCatalogueResponse, dry_run: bool) -> String {
 }
 
 fn lists<const N: usize>(headings: [&str; N]) -> Table {
-    Table::new(headings.into_iter().map(|heading| (heading.to_owned(), Align::Left)).collect())
+    Table::new(headings.map(|heading| (heading, Align::Left)))
 }
 
 fn word<T: std::fmt::Display>(value: Option<T>) -> String {
@@ -102,7 +110,7 @@ async fn agencies(server: &Server) -> Result<(), Failure> {
         let page =
             client.list_agencies(request.clone()).await.map_err(|status| refusal(&status, str::to_owned))?.into_inner();
         for agency in page.agencies {
-            table.push(vec![agency.id, agency.name, word(Sector::from_code(agency.sector)), agency.areas.join(" ")]);
+            table.push([agency.id, agency.name, word(Sector::from_code(agency.sector)), agency.areas.join(" ")]);
         }
         if page.next_page_token.is_empty() {
             print!("{table}");
@@ -121,7 +129,7 @@ async fn areas(server: &Server) -> Result<(), Failure> {
             client.list_areas(request.clone()).await.map_err(|status| refusal(&status, str::to_owned))?.into_inner();
         for area in page.areas {
             let parents: Vec<String> = area.parents.into_iter().map(|parent| parent.code).collect();
-            table.push(vec![area.code, area.name, word(AreaLevel::from_code(area.level)), parents.join(" ")]);
+            table.push([area.code, area.name, word(AreaLevel::from_code(area.level)), parents.join(" ")]);
         }
         if page.next_page_token.is_empty() {
             print!("{table}");
@@ -142,9 +150,9 @@ async fn dimensions(server: &Server) -> Result<(), Failure> {
             .map_err(|status| refusal(&status, str::to_owned))?
             .into_inner();
         for dimension in page.dimensions {
-            table.push(vec![dimension.id, String::new(), dimension.title]);
+            table.push([dimension.id, String::new(), dimension.title]);
             for category in dimension.categories {
-                table.push(vec![String::new(), category.id, category.title]);
+                table.push([String::new(), category.id, category.title]);
             }
         }
         if page.next_page_token.is_empty() {
@@ -166,7 +174,7 @@ async fn indicators(server: &Server) -> Result<(), Failure> {
             .map_err(|status| refusal(&status, str::to_owned))?
             .into_inner();
         for indicator in page.indicators {
-            table.push(vec![
+            table.push([
                 indicator.id,
                 indicator.title,
                 indicator.unit,

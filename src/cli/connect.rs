@@ -1,5 +1,7 @@
 //! Reaching a server, and telling what it says is wrong.
 
+use std::net::SocketAddr;
+
 use clap::Parser;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
@@ -35,6 +37,11 @@ fn ask_for_all(mut request: Request<()>) -> Result<Request<()>, Status> {
 }
 
 impl Server {
+    /// The server at an address of this machine.
+    pub(super) fn at(address: SocketAddr) -> Self {
+        Self { server: format!("http://{address}") }
+    }
+
     async fn connect(&self) -> Result<Connection, Failure> {
         let endpoint = Endpoint::from_shared(self.server.clone())
             .map_err(|_| Failure(format!("`{}` isn't an address; allowed: http://HOST:PORT", self.server)))?

@@ -25,6 +25,7 @@ pub(super) fn json(message: &impl Message, name: &str) -> Result<String, Failure
 pub(super) struct Remarks {
     markers: BTreeSet<i32>,
     partial: bool,
+    partial_change: bool,
     sample: bool,
     as_at: bool,
 }
@@ -32,7 +33,6 @@ pub(super) struct Remarks {
 impl Remarks {
     /// The value of a figure, grouped by thousands, or why there is none.
     pub(super) fn value(&mut self, figure: &Figure, kind: Kind) -> String {
-        self.markers.extend(&figure.markers);
         match (&figure.value, figure.gap()) {
             (Some(value), _) if kind == Kind::Ratio => format!("{value}%"),
             (Some(value), _) => thousands(value),
@@ -48,6 +48,7 @@ impl Remarks {
 
     /// What stands beside the value: markers, how old it is, whether it is partial or made up.
     pub(super) fn flags(&mut self, figure: &Figure) -> String {
+        self.markers.extend(&figure.markers);
         let mut flags: Vec<String> = figure
             .markers
             .iter()
@@ -68,6 +69,31 @@ impl Remarks {
         flags.join(" ")
     }
 
+    /// The difference and the percentage of a change, with their signs and units; in brackets when
+    /// one of the figures is partial.
+    pub(super) fn change(&mut self, change: Option<&Change>) -> (String, String) {
+        let Some(change) = change else { return Default::default() };
+        let sign = |text: &str| if text.starts_with('-') || is_zero(text) { "" } else { "+" };
+        let difference = change.difference.as_deref().map(|text| match change.unit() {
+            ChangeUnit::PercentagePoints => format!("{}{text} pp", sign(text)),
+            ChangeUnit::Number | ChangeUnit::Unspecified => format!("{}{}", sign(text), thousands(text)),
+        });
+        let percent = change.percent.as_deref().map(|text| format!("{}{text}%", sign(text)));
+        let gap = match change.gap() {
+            ChangeGap::FromZero => "from zero",
+            ChangeGap::FromBelowZero => "from below zero",
+            ChangeGap::Break => "break",
+            ChangeGap::TooLarge => "too large",
+            ChangeGap::Unspecified
+            | ChangeGap::NoLaterValue
+            | ChangeGap::NoEarlierValue
+            | ChangeGap::NoEarlierPeriod => "",
+        };
+        self.partial_change |= change.partial && difference.is_some();
+        let bracketed = |text: String| if change.partial { format!("({text})") } else { text };
+        (difference.map(bracketed).unwrap_or_default(), percent.map_or_else(|| gap.to_owned(), bracketed))
+    }
+
     /// What the table's signs mean, a line each.
     pub(super) fn lines(&self) -> String {
         let mut lines = Vec::new();
@@ -76,6 +102,9 @@ impl Remarks {
         }
         if self.partial {
             lines.push("partial: something expected is not in it; see how many reported".to_owned());
+        }
+        if self.partial_change {
+            lines.push("(…): a change from or to a partial figure".to_owned());
         }
         if self.as_at {
             lines.push("as at: the stock at the period's close is missing; this is the last one before".to_owned());
@@ -102,23 +131,6 @@ fn meaning(marker: Marker) -> &'static str {
         Marker::Revised => "revised",
         Marker::Break => "a break in the series: not comparable with what came before",
     }
-}
-
-/// The difference and the percentage of a change, with their signs and units.
-pub(super) fn change(change: Option<&Change>) -> (String, String) {
-    let Some(change) = change else { return Default::default() };
-    let sign = |text: &str| if text.starts_with('-') || is_zero(text) { String::new() } else { "+".to_owned() };
-    let difference = change.difference.as_deref().map(|text| match change.unit() {
-        ChangeUnit::PercentagePoints => format!("{}{text} pp", sign(text)),
-        ChangeUnit::Number | ChangeUnit::Unspecified => format!("{}{}", sign(text), thousands(text)),
-    });
-    let percent = match (&change.percent, change.gap()) {
-        (Some(text), _) => format!("{}{text}%", sign(text)),
-        (None, ChangeGap::FromZero) => "from zero".to_owned(),
-        (None, ChangeGap::Break) => "break".to_owned(),
-        (None, _) => String::new(),
-    };
-    (difference.unwrap_or_default(), percent)
 }
 
 fn is_zero(text: &str) -> bool {

@@ -19,14 +19,18 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
-    let mut client = HealthClient::new(args.server.channel().await?);
-    let request = HealthCheckRequest { service: args.service };
+    check(&args.server, args.service).await?;
+    println!("SERVING");
+    Ok(())
+}
+
+/// Whether a service, or the whole server when empty, is serving.
+pub(super) async fn check(server: &Server, service: String) -> Result<(), Failure> {
+    let mut client = HealthClient::new(server.channel().await?);
+    let request = HealthCheckRequest { service };
     let answer = client.check(request).await.map_err(|status| refusal(&status, str::to_owned))?.into_inner();
     match answer.status() {
-        ServingStatus::Serving => {
-            println!("SERVING");
-            Ok(())
-        }
+        ServingStatus::Serving => Ok(()),
         other @ (ServingStatus::Unknown | ServingStatus::NotServing | ServingStatus::ServiceUnknown) => {
             Err(Failure(other.as_str_name().to_owned()))
         }

@@ -4,9 +4,11 @@ use clap::Parser;
 
 use super::Failure;
 use super::connect::{Server, refusal};
-use super::format::{Remarks, change, coverage, json};
+use super::format::{Remarks, coverage, json};
 use super::table::{Align, Table};
-use crate::rpc::proto::{Change, Comparison, Figure, GetPictureRequest, GetPictureResponse, Indicator, PictureRow};
+use crate::rpc::proto::{
+    Change, Comparison, Figure, Gap, GetPictureRequest, GetPictureResponse, Indicator, PictureCell, PictureRow,
+};
 
 /// Show the picture of an area and a period: every indicator by every agency, together, and changed
 /// since the period before.
@@ -24,6 +26,9 @@ pub(super) struct Args {
     /// Compare with the same period a year before.
     #[arg(long)]
     year_before: bool,
+    /// Compare with this earlier period.
+    #[arg(long, conflicts_with = "year_before")]
+    compare_with: Option<String>,
     /// As of this revision.
     #[arg(long, default_value_t = 0)]
     as_of: i64,
@@ -32,14 +37,24 @@ pub(super) struct Args {
     json: bool,
 }
 
+/// The picture of an area and a period, as a table.
+pub(super) async fn show(server: &Server, area: &str, period: &str) -> Result<String, Failure> {
+    let request =
+        GetPictureRequest { area: area.to_owned(), period: period.to_owned(), ..GetPictureRequest::default() };
+    let mut client = server.pictures().await?;
+    let answer = client.get_picture(request).await.map_err(|status| refusal(&status, str::to_owned))?;
+    Ok(table(answer.get_ref()))
+}
+
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let request = GetPictureRequest {
         area: args.area,
         period: args.period,
         indicators: args.indicator,
-        comparison: if args.year_before { Comparison::YearBefore } else { Comparison::PreviousPeriod }.into(),
+        comparison: if args.year_before { Comparison::YearBefore } else { Comparison::Unspecified }.into(),
+        compare_with: args.compare_with.unwrap_or_default(),
         as_of_revision: args.as_of,
-        min_revision: 0,
+        ..GetPictureRequest::default()
     };
     let mut client = args.server.pictures().await?;
     let answer = client.get_picture(request).await.map_err(|status| refusal(&status, str::to_owned))?.into_inner();
@@ -56,16 +71,15 @@ fn table(picture: &GetPictureResponse) -> String {
     let area = picture.area.clone().unwrap_or_default();
     let earlier =
         picture.rows.iter().filter_map(|row| row.change.as_ref()).map(|change| change.from_period.clone()).next();
-    let heading = |text: &str, align| (text.to_owned(), align);
-    let mut table = Table::new(vec![
-        heading("indicator", Align::Left),
-        heading("agency", Align::Left),
-        heading(&picture.period, Align::Right),
-        heading("", Align::Left),
-        heading(&earlier.unwrap_or_default(), Align::Right),
-        heading("change", Align::Right),
-        heading("", Align::Right),
-        heading("reported", Align::Left),
+    let mut table = Table::new([
+        ("indicator", Align::Wrap(38)),
+        ("agency", Align::Wrap(34)),
+        (&picture.period, Align::Right),
+        ("", Align::Left),
+        (&earlier.unwrap_or_default(), Align::Right),
+        ("change", Align::Right),
+        ("", Align::Right),
+        ("reported", Align::Wrap(24)),
     ]);
     let mut remarks = Remarks::default();
     for row in &picture.rows {
@@ -89,15 +103,15 @@ fn push(table: &mut Table, remarks: &mut Remarks, row: &PictureRow) {
     let indicator = row.indicator.clone().unwrap_or_default();
     let title = format!("{} ({})", indicator.title, indicator.unit);
     let combined = row.combined.clone().unwrap_or_default();
-    let name = |cell: &crate::rpc::proto::PictureCell| cell.agency.clone().unwrap_or_default().name;
-    if let ([cell], Some(_)) = (row.cells.as_slice(), &combined.value) {
-        table.push(line(remarks, &indicator, title, name(cell), &combined, row.change.as_ref()));
+    let name = |cell: &PictureCell| cell.agency.clone().unwrap_or_default().name;
+    if let [cell] = row.cells.as_slice()
+        && combined.gap() != Gap::LeadNotReported
+    {
+        let figure = cell.figure.clone().unwrap_or_default();
+        table.push(line(remarks, &indicator, title, name(cell), &figure, cell.change.as_ref()));
         return;
     }
-    let together = match row.cells.len() {
-        0 => String::new(),
-        count => format!("{count} {}", if count == 1 { "agency" } else { "agencies" }),
-    };
+    let together = format!("{} agencies", row.cells.len());
     table.push(line(remarks, &indicator, title, together, &combined, row.change.as_ref()));
     for cell in &row.cells {
         let figure = cell.figure.clone().unwrap_or_default();
@@ -126,6 +140,6 @@ fn line(
     let earlier =
         since.and_then(|change| change.from.as_ref()).map(|from| remarks.value(from, kind)).unwrap_or_default();
     let earlier = if earlier == value && figure.value.is_none() { String::new() } else { earlier };
-    let (difference, percent) = change(since);
+    let (difference, percent) = remarks.change(since);
     vec![title, agency, value, flags, earlier, difference, percent, coverage(figure.coverage.as_ref())]
 }

@@ -4,7 +4,7 @@ use clap::{Parser, ValueEnum};
 
 use super::Failure;
 use super::connect::{Server, refusal};
-use super::format::{Remarks, change, coverage, json};
+use super::format::{Remarks, coverage, json};
 use super::table::{Align, Table};
 use crate::catalogue::items::AreaLevel;
 use crate::model::observation::Breakdown;
@@ -49,6 +49,9 @@ pub(super) struct Args {
     /// What to compare with.
     #[arg(long, value_enum)]
     compare: Option<Compare>,
+    /// Or compare with this earlier period.
+    #[arg(long, conflicts_with = "compare")]
+    compare_with: Option<String>,
     /// Compare across a break in comparability too.
     #[arg(long)]
     across_breaks: bool,
@@ -99,7 +102,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         group_by: args.by.iter().map(|by| group(*by).into()).collect(),
         breakdown: breakdown.iter().map(category).collect(),
         comparison: match args.compare {
-            None => Comparison::None,
+            None => Comparison::Unspecified,
             Some(Compare::Previous) => Comparison::PreviousPeriod,
             Some(Compare::YearBefore) => Comparison::YearBefore,
         }
@@ -109,6 +112,8 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         page_size: 0,
         page_token: String::new(),
         compare_across_breaks: args.across_breaks,
+        compare_with: args.compare_with.unwrap_or_default(),
+        ..QueryAggregateRequest::default()
     };
     let mut client = server.pictures().await?;
     let mut answer = QueryAggregateResponse::default();
@@ -164,20 +169,18 @@ async fn kinds(server: &Server) -> Result<std::collections::BTreeMap<String, Kin
 }
 
 fn table(answer: &QueryAggregateResponse, kinds: &std::collections::BTreeMap<String, Kind>) -> String {
-    let left = |text: &str| (text.to_owned(), Align::Left);
-    let right = |text: &str| (text.to_owned(), Align::Right);
-    let mut table = Table::new(vec![
-        left("indicator"),
-        left("area"),
-        left("agency"),
-        left("period"),
-        right("figure"),
-        left(""),
-        left("since"),
-        right("was"),
-        right("change"),
-        right(""),
-        left("reported"),
+    let mut table = Table::new([
+        ("indicator", Align::Left),
+        ("area", Align::Left),
+        ("agency", Align::Left),
+        ("period", Align::Left),
+        ("figure", Align::Right),
+        ("", Align::Left),
+        ("since", Align::Left),
+        ("was", Align::Right),
+        ("change", Align::Right),
+        ("", Align::Right),
+        ("reported", Align::Left),
     ]);
     let mut remarks = Remarks::default();
     for row in &answer.rows {
@@ -186,8 +189,8 @@ fn table(answer: &QueryAggregateResponse, kinds: &std::collections::BTreeMap<Str
         let (value, flags) = (remarks.value(&figure, kind), remarks.flags(&figure));
         let since = row.change.as_ref().map(|change| change.from_period.clone()).unwrap_or_default();
         let was = row.change.as_ref().and_then(|change| change.from.as_ref()).map(|from| remarks.value(from, kind));
-        let (difference, percent) = change(row.change.as_ref());
-        table.push(vec![
+        let (difference, percent) = remarks.change(row.change.as_ref());
+        table.push([
             row.indicator.clone(),
             row.area.clone(),
             row.agency.clone(),

@@ -1,13 +1,14 @@
 //! `conspectus serve`: runs the server.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
 use tokio::net::TcpListener;
 
-use super::Failure;
+use super::connect::Server;
+use super::{Failure, health, picture};
 use crate::server::{self, Config};
 
 /// Run the server, until Ctrl-C or SIGTERM.
@@ -36,8 +37,29 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     if !address.ip().is_loopback() {
         tracing::warn!(%address, "anyone who can reach this address can read and write: no credentials are checked");
     }
+    if args.demo {
+        tokio::spawn(show_demo(address));
+    }
     let config = Config { data: args.data, demo: args.demo, drain_timeout: Duration::from_secs(args.drain_seconds) };
     Ok(server::run(listener, config, signal()).await?)
+}
+
+/// Once the server serves, asks it for a picture, as anyone would, and shows it.
+async fn show_demo(mut address: SocketAddr) {
+    const ASK_EVERY: Duration = Duration::from_millis(50);
+    if address.ip().is_unspecified() {
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    let server = Server::at(address);
+    while health::check(&server, String::new()).await.is_err() {
+        tokio::time::sleep(ASK_EVERY).await;
+    }
+    match picture::show(&server, "E10000014", "FY2021-22").await {
+        Ok(table) => println!(
+            "{table}\nServing on {address}. In another terminal, ask for another picture, such as\n  conspectus picture HIPS FY2020-21"
+        ),
+        Err(failure) => tracing::error!("the demo's picture can't be shown: {}", failure.0),
+    }
 }
 
 /// Ends at Ctrl-C or SIGTERM.

@@ -5,7 +5,11 @@ use unicode_width::UnicodeWidthStr;
 /// Where a column's text stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Align {
+    /// At the left, on one line.
     Left,
+    /// At the left, on as many lines as it takes at this width.
+    Wrap(usize),
+    /// At the right, as numbers do.
     Right,
 }
 
@@ -19,17 +23,49 @@ pub(super) struct Table {
 const GAP: &str = "  ";
 
 impl Table {
-    pub(super) fn new(columns: Vec<(String, Align)>) -> Self {
+    pub(super) fn new<'a>(columns: impl IntoIterator<Item = (&'a str, Align)>) -> Self {
+        let columns = columns.into_iter().map(|(heading, align)| (heading.to_owned(), align)).collect();
         Self { columns, rows: Vec::new() }
     }
 
-    pub(super) fn push(&mut self, row: Vec<String>) {
-        self.rows.push(row);
+    /// Adds a row. A text that is wrapped makes it several lines.
+    pub(super) fn push(&mut self, row: impl IntoIterator<Item = String>) {
+        let cells: Vec<Vec<String>> = row
+            .into_iter()
+            .zip(&self.columns)
+            .map(|(text, (_, align))| match align {
+                Align::Wrap(width) => wrap(&text, *width),
+                Align::Left | Align::Right => vec![text],
+            })
+            .collect();
+        let lines = cells.iter().map(Vec::len).max().unwrap_or(0);
+        for line in 0..lines {
+            self.rows.push(cells.iter().map(|cell| cell.get(line).cloned().unwrap_or_default()).collect());
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
+}
+
+/// Lines of at most so many columns, broken at spaces; later lines keep the first one's indent.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let indent = &text[..text.len() - text.trim_start().len()];
+    let mut lines = Vec::new();
+    let mut line = indent.to_owned();
+    for word in text.split_whitespace() {
+        if line.trim().is_empty() {
+            line.push_str(word);
+        } else if line.width() + 1 + word.width() <= width {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(std::mem::replace(&mut line, format!("{indent}{word}")));
+        }
+    }
+    lines.push(line);
+    lines
 }
 
 /// Columns as wide as their widest text; empty columns are left out; no space at a line's end.
@@ -49,7 +85,7 @@ impl std::fmt::Display for Table {
                 let cell = text(row, at);
                 let fill = " ".repeat(widths[at].saturating_sub(cell.width()));
                 match align {
-                    Align::Left => line.extend([cell.as_str(), &fill, GAP]),
+                    Align::Left | Align::Wrap(_) => line.extend([cell.as_str(), &fill, GAP]),
                     Align::Right => line.extend([fill.as_str(), &cell, GAP]),
                 }
             }
@@ -64,12 +100,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_line_up_and_empty_ones_are_left_out() {
-        let heading = |text: &str, align| (text.to_owned(), align);
-        let mut table =
-            Table::new(vec![heading("what", Align::Left), heading("none", Align::Left), heading("n", Align::Right)]);
-        table.push(vec!["é".to_owned(), String::new(), "1,234".to_owned()]);
-        table.push(vec!["longer than that".to_owned(), String::new(), "5".to_owned()]);
+    fn columns_line_up_long_texts_wrap_and_empty_columns_are_left_out() {
+        let columns = [("what", Align::Wrap(12)), ("none", Align::Left), ("n", Align::Right)];
+        let mut table = Table::new(columns);
+        table.push(["é", "", "1,234"].map(str::to_owned));
+        table.push(["  rather longer than that", "", "5"].map(str::to_owned));
         insta::assert_snapshot!(table);
     }
 }

@@ -14,7 +14,7 @@ use prost::Message;
 use crate::catalogue::CataloguePut;
 use crate::catalogue::items::{
     AcrossAgencies, Agency, Area, AreaLevel, AreaParent, Category, Dimension, ExpectedAgency, IndicatorVersion, Kind,
-    Polarity, Sector, Validity,
+    Polarity, PopulationRule, RateRule, ReconciliationRule, ReconciliationSide, Sector, Validity,
 };
 use crate::entry::{Body, Entry, Fingerprint, Withdrawal};
 use crate::model::date::Date;
@@ -296,6 +296,7 @@ fn put_to_proto(put: &CataloguePut) -> proto::CataloguePut {
             })
             .collect(),
         indicators: put.indicators.iter().map(version_to_proto).collect(),
+        reconciliation_rules: put.reconciliation_rules.iter().map(rule_to_proto).collect(),
     }
 }
 
@@ -324,6 +325,26 @@ fn version_to_proto(version: &IndicatorVersion) -> proto::IndicatorVersion {
         breaks_comparability: version.breaks_comparability,
         version_note: version.version_note.clone(),
         source: version.source.clone(),
+        rate: version.rate.as_ref().map(|rate| proto::RateRule {
+            population_indicator: rate.population_indicator.to_string(),
+            per: rate.per,
+            rule: rate.rule.code(),
+            decimals: u32::from(rate.decimals),
+        }),
+    }
+}
+
+fn rule_to_proto(rule: &ReconciliationRule) -> proto::ReconciliationRule {
+    let agency = |side: &ReconciliationSide| side.agency.as_ref().map(ToString::to_string).unwrap_or_default();
+    proto::ReconciliationRule {
+        id: rule.id.to_string(),
+        title: rule.title.clone(),
+        left_indicator: rule.left.indicator.to_string(),
+        left_agency: agency(&rule.left),
+        right_indicator: rule.right.indicator.to_string(),
+        right_agency: agency(&rule.right),
+        tolerance: rule.tolerance.to_string(),
+        tolerance_percent: rule.tolerance_percent.to_string(),
     }
 }
 
@@ -337,6 +358,7 @@ fn put_from_proto(put: proto::CataloguePut) -> Result<CataloguePut, DecodeError>
         agencies: put.agencies.into_iter().map(agency_from_proto).collect::<Result<_, _>>()?,
         dimensions: put.dimensions.into_iter().map(dimension_from_proto).collect::<Result<_, _>>()?,
         indicators: put.indicators.into_iter().map(version_from_proto).collect::<Result<_, _>>()?,
+        reconciliation_rules: put.reconciliation_rules.into_iter().map(rule_from_proto).collect::<Result<_, _>>()?,
     })
 }
 
@@ -391,5 +413,30 @@ fn version_from_proto(version: proto::IndicatorVersion) -> Result<IndicatorVersi
         unit: version.unit,
         version_note: version.version_note,
         source: version.source,
+        rate: version.rate.as_ref().map(rate_from_proto).transpose()?,
+    })
+}
+
+fn rate_from_proto(rate: &proto::RateRule) -> Result<RateRule, DecodeError> {
+    Ok(RateRule {
+        population_indicator: parse(&rate.population_indicator)?,
+        per: rate.per,
+        rule: known("rule", rate.rule, PopulationRule::from_code(rate.rule))?,
+        decimals: u8::try_from(rate.decimals).map_err(DecodeError::new)?,
+    })
+}
+
+fn rule_from_proto(rule: proto::ReconciliationRule) -> Result<ReconciliationRule, DecodeError> {
+    let side = |indicator: &str, agency: &str| {
+        let agency = if agency.is_empty() { None } else { Some(parse(agency)?) };
+        Ok(ReconciliationSide { indicator: parse(indicator)?, agency })
+    };
+    Ok(ReconciliationRule {
+        id: parse(&rule.id)?,
+        left: side(&rule.left_indicator, &rule.left_agency)?,
+        right: side(&rule.right_indicator, &rule.right_agency)?,
+        tolerance: parse(&rule.tolerance)?,
+        tolerance_percent: parse(&rule.tolerance_percent)?,
+        title: rule.title,
     })
 }

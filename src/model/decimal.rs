@@ -25,7 +25,8 @@ use super::id::Found;
 /// assert_eq!("87.90".parse::<Decimal>()?, "87.9".parse()?);
 /// # Ok::<(), conspectus::model::decimal::DecimalError>(())
 /// ```
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, serde::Deserialize, serde::Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Decimal {
     mantissa: i64,
     scale: u8,
@@ -133,6 +134,20 @@ impl fmt::Display for Decimal {
 impl fmt::Debug for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+impl TryFrom<String> for Decimal {
+    type Error = DecimalError;
+
+    fn try_from(text: String) -> Result<Self, DecimalError> {
+        text.parse()
+    }
+}
+
+impl From<Decimal> for String {
+    fn from(decimal: Decimal) -> Self {
+        decimal.to_string()
     }
 }
 

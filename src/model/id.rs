@@ -130,6 +130,12 @@ id_type!(
     "1 to 32 letters, digits and hyphens, an ONS code for a place that has one"
 );
 id_type!(
+    /// The id of a reconciliation rule: `mash-referrals`.
+    RuleId,
+    is_slug,
+    "1 to 64 lower-case letters, digits and single hyphens, starting with a letter"
+);
+id_type!(
     /// A sender's own id for a request.
     RequestId, is_request_id,
     "1 to 64 printable ASCII characters without spaces"

@@ -1,6 +1,7 @@
 //! Answered figures and changes: combined over agencies, rounded once, with what they rest on.
 
 use super::combine::{Gap, Parts, gap_of};
+use super::discrepancy::Discrepancy;
 use super::resolve::{ByAgency, Missing, Series, Slots, Tally};
 use crate::catalogue::AreaIx;
 use crate::catalogue::items::{AcrossAgencies, IndicatorVersion, Kind};
@@ -27,6 +28,8 @@ pub struct Figure {
     pub missing: Vec<Missing>,
     /// For a stock that is older than the period's close: the period that it is of.
     pub as_at: Option<Period>,
+    /// Where submitted figures that should agree don't.
+    pub discrepancies: Vec<Discrepancy>,
 }
 
 /// A value before and after rounding.
@@ -48,6 +51,7 @@ impl Figure {
                 Ok(FigureValue { exact, rounded })
             }),
             None if tally.markers.absences().next().is_some() && gap == Gap::NotReported => Err(Gap::Marked),
+            None if tally.uncombined && gap == Gap::NotReported => Err(Gap::NotCombinable),
             None => Err(gap),
         };
         let shown = tally.parts.filter(|_| Parts::are_shown(version.kind));
@@ -62,18 +66,13 @@ impl Figure {
             complete: tally.is_complete(),
             missing,
             as_at: tally.as_at,
+            discrepancies: Vec::new(),
         }
     }
 }
 
 /// The figures of some agencies as one, by the indicator's rule: those found and those silent.
-pub fn combined(
-    series: &Series<'_>,
-    version: &IndicatorVersion,
-    found: &ByAgency,
-    silent: &ByAgency,
-    never: bool,
-) -> Figure {
+pub fn combined(series: &Series<'_>, version: &IndicatorVersion, found: &ByAgency, silent: &ByAgency) -> Figure {
     let mut all = Tally::default();
     let mut gap = gap_of(version.across_agencies);
     match version.across_agencies {
@@ -91,9 +90,6 @@ pub fn combined(
                 }
             }
         }
-    }
-    if never && gap == Gap::NotReported {
-        gap = Gap::NotCombinable;
     }
     Figure::of(&all, version, gap)
 }
@@ -206,6 +202,15 @@ impl Change {
     }
 }
 
+/// What figures are compared with, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct ChangeRule {
+    /// The earlier period; none for no comparison.
+    pub comparison: Option<Comparison>,
+    /// Whether to compare across a break.
+    pub across_breaks: bool,
+}
+
 /// What a figure is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Comparison {
@@ -213,6 +218,8 @@ pub enum Comparison {
     PreviousPeriod,
     /// The same period a year before.
     YearBefore,
+    /// This earlier period.
+    With(Period),
 }
 
 impl Comparison {
@@ -221,6 +228,7 @@ impl Comparison {
         match self {
             Self::PreviousPeriod => period.previous(),
             Self::YearBefore => period.year_before(),
+            Self::With(earlier) => Some(earlier),
         }
     }
 }

@@ -189,6 +189,25 @@ impl Slab {
             .filter(|row| row.packed & WITHDRAWN_BIT == 0)
     }
 
+    /// The rows of an area and an agency under every breakdown but the total, as of a revision,
+    /// withdrawn ones left out.
+    pub fn breakdown_rows(
+        &self,
+        area: AreaIx,
+        agency: AgencyIx,
+        as_of: Revision,
+    ) -> impl Iterator<Item = (BreakdownIx, &Row)> {
+        let from = RowKey::new(area, BreakdownIx(1), AgencyIx(0));
+        let start = self.rows.partition_point(|row| row.key < from);
+        self.rows[start..]
+            .iter()
+            .take_while(move |row| row.key.area() == area)
+            .filter(move |row| row.key.agency() == agency)
+            .filter_map(move |row| self.row_as_of(row, as_of))
+            .filter(|row| row.packed & WITHDRAWN_BIT == 0)
+            .map(|row| (row.key.breakdown(), row))
+    }
+
     /// All rows as of a revision, by key, withdrawn ones left out.
     pub fn rows(&self, as_of: Revision) -> impl Iterator<Item = &Row> {
         self.rows.iter().filter_map(move |row| self.row_as_of(row, as_of)).filter(|row| row.packed & WITHDRAWN_BIT == 0)

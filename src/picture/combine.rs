@@ -113,6 +113,14 @@ impl Parts {
     }
 }
 
+/// Whether figures of a kind add over areas, so that one can be a share of another.
+pub const fn adds_over_areas(kind: Kind) -> bool {
+    match kind {
+        Kind::Events | Kind::Stock | Kind::Distinct | Kind::Amount => true,
+        Kind::Ratio | Kind::Mean => false,
+    }
+}
+
 /// What a combined figure over agencies is when its rule gives none.
 pub const fn gap_of(rule: AcrossAgencies) -> Gap {
     match rule {

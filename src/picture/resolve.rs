@@ -21,7 +21,7 @@ use std::rc::Rc;
 
 use super::columns::{BreakdownIx, Columns, Row};
 use super::combine::{OverTime, Parts, over_time};
-use crate::catalogue::items::{ExpectedAgency, Indicator, IndicatorVersion, Kind};
+use crate::catalogue::items::{ExpectedAgency, Indicator, IndicatorVersion};
 use crate::catalogue::{AgencyIx, AreaIx, Catalogue, IndicatorIx};
 use crate::journal::Revision;
 use crate::model::date::Date;
@@ -42,6 +42,28 @@ pub struct View<'a> {
     pub as_of: Revision,
     /// The day that lateness is judged on.
     pub today: Date,
+    /// Which hierarchy areas are rolled up by.
+    pub areas: AreasAsOf,
+}
+
+/// Which hierarchy areas are rolled up by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum AreasAsOf {
+    /// That of each period's last day.
+    #[default]
+    Then,
+    /// Today's, for every period.
+    Now,
+}
+
+impl View<'_> {
+    /// The day whose hierarchy a period is rolled up by.
+    pub fn hierarchy_day(&self, period: Period) -> Date {
+        match self.areas {
+            AreasAsOf::Then => period.end(),
+            AreasAsOf::Now => self.today,
+        }
+    }
 }
 
 /// How many slots stand behind a figure, and what became of them.
@@ -72,7 +94,7 @@ impl Slots {
 
     /// Whether a larger share of these is reported than of the other. No slots at all count as
     /// all reported.
-    fn better_than(self, other: Self) -> bool {
+    pub(super) fn better_than(self, other: Self) -> bool {
         let share = |slots: Self| if slots.expected == 0 { (1, 1) } else { (slots.reported, slots.expected) };
         let ((a, b), (c, d)) = (share(self), share(other));
         a * d > c * b
@@ -118,6 +140,8 @@ pub struct Tally {
     pub slots: Slots,
     /// For a stock that is older than the period's close: the period that it is of.
     pub as_at: Option<Period>,
+    /// Whether parts were submitted that can't be combined, so that something is missing here.
+    pub uncombined: bool,
     /// Some of the slots without a figure, at most [`MISSING_NAMED_MAX`].
     pub missing: Vec<Missing>,
 }
@@ -146,6 +170,7 @@ impl Tally {
 
     /// Adds the slots of a figure, and not its value.
     pub fn add_slots(&mut self, other: &Self) {
+        self.uncombined |= other.uncombined;
         self.slots = self.slots.plus(other.slots);
         let room = MISSING_NAMED_MAX.saturating_sub(self.missing.len());
         self.missing.extend(other.missing.iter().take(room));
@@ -153,7 +178,7 @@ impl Tally {
 
     /// Whether nothing expected is missing and nothing is older than it should be.
     pub fn is_complete(&self) -> bool {
-        self.slots.reported == self.slots.expected && self.as_at.is_none()
+        self.slots.reported == self.slots.expected && self.as_at.is_none() && !self.uncombined
     }
 }
 
@@ -202,6 +227,16 @@ impl<'a> Series<'a> {
     /// What the series is looked at through.
     pub fn view(&self) -> View<'a> {
         self.view
+    }
+
+    /// The breakdown that the figures are of; none for one that nothing was ever submitted under.
+    pub fn breakdown(&self) -> Option<BreakdownIx> {
+        self.breakdown
+    }
+
+    /// The periods that figures were submitted for, ascending.
+    pub fn periods(&self) -> &[Period] {
+        &self.periods
     }
 
     /// The version of the definition in force for a period.
@@ -260,12 +295,30 @@ impl<'a> Series<'a> {
         for (agency, tally) in marked {
             found.entry(agency).or_insert(tally);
         }
+        if over_time(self.indicator.kind()) == OverTime::Never {
+            for agency in self.uncombined(area, period) {
+                found.entry(agency).or_insert_with(|| Tally { uncombined: true, ..Tally::default() });
+            }
+        }
         found
+    }
+
+    /// The agencies that have figures for parts of the period, of a kind that doesn't combine.
+    fn uncombined(&mut self, area: AreaIx, period: Period) -> BTreeSet<AgencyIx> {
+        let mut agencies = BTreeSet::new();
+        if self.areas.contains(&area) {
+            for part in period.parts() {
+                if self.has_figures_within(part) {
+                    agencies.extend(self.figures(area, part).keys().copied());
+                }
+            }
+        }
+        agencies
     }
 
     /// The rows submitted for the area and the period themselves; for a stock then those of the
     /// period's last day.
-    fn direct(&self, area: AreaIx, period: Period) -> Vec<&'a Row> {
+    pub(super) fn direct(&self, area: AreaIx, period: Period) -> Vec<&'a Row> {
         let Some(breakdown) = self.breakdown else { return Vec::new() };
         let mut names = vec![period];
         if over_time(self.indicator.kind()) == OverTime::Last && period.frequency() != Frequency::Day {
@@ -309,6 +362,7 @@ impl<'a> Series<'a> {
             sample: row.is_sample(),
             slots,
             as_at: None,
+            uncombined: false,
             missing,
         }
     }
@@ -327,8 +381,9 @@ impl<'a> Series<'a> {
         built
     }
 
-    fn over_areas(&mut self, area: AreaIx, period: Period) -> ByAgency {
-        let children: Vec<AreaIx> = self.view.catalogue.children(area, period.end()).collect();
+    /// The figures built from the areas directly below, for the same period.
+    pub(super) fn over_areas(&mut self, area: AreaIx, period: Period) -> ByAgency {
+        let children: Vec<AreaIx> = self.view.catalogue.children(area, self.view.hierarchy_day(period)).collect();
         if !children.iter().any(|child| self.areas.contains(child)) {
             return ByAgency::new();
         }
@@ -354,7 +409,8 @@ impl<'a> Series<'a> {
         sums
     }
 
-    fn over_time(&mut self, area: AreaIx, period: Period) -> ByAgency {
+    /// The figures built from the period's parts, for the same area.
+    pub(super) fn over_time(&mut self, area: AreaIx, period: Period) -> ByAgency {
         if over_time(self.indicator.kind()) == OverTime::Never || !self.areas.contains(&area) {
             return ByAgency::new();
         }
@@ -384,7 +440,7 @@ impl<'a> Series<'a> {
         let join = |agency| match rule {
             OverTime::Add => self.sum(agency, area, &found),
             OverTime::Last => self.last(agency, area, &found),
-            OverTime::Never => Tally::default(),
+            OverTime::Never => Tally { uncombined: true, ..Tally::default() },
         };
         agencies.into_iter().map(|agency| (agency, join(agency))).collect()
     }
@@ -464,7 +520,9 @@ impl<'a> Series<'a> {
                 continue;
             }
             let reports_for = &self.view.catalogue.agency_at(agency).areas;
-            for place in self.view.catalogue.areas_of_level(area, version.reporting_level, part.end()) {
+            for place in
+                self.view.catalogue.areas_of_level(area, version.reporting_level, self.view.hierarchy_day(part))
+            {
                 if reports_for.contains(&self.view.catalogue.area_at(place).code) {
                     self.owe(&mut owed, agency, place, part);
                 }
@@ -501,12 +559,6 @@ impl<'a> Series<'a> {
         slabs
             .filter(|(known, _)| period.contains(**known))
             .any(|(_, slab)| slab.rows(self.view.as_of).any(|row| row.markers().contains(Marker::Break)))
-    }
-
-    /// Whether a period longer than the frequency has no figure because the kind doesn't combine.
-    pub fn cannot_combine(&self, period: Period) -> bool {
-        self.indicator.kind() == Kind::Distinct
-            && self.periods.iter().any(|known| *known != period.slot() && period.contains(*known))
     }
 }
 

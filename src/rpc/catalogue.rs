@@ -11,14 +11,15 @@ use super::status::{self, Reason};
 use super::{Context, Gate, as_of, convert, number, page, proto};
 use crate::catalogue::items::{
     AcrossAgencies, Agency, Area, AreaLevel, AreaParent, Category, Dimension, ExpectedAgency, Indicator,
-    IndicatorVersion, Kind, Polarity, Sector, Validity,
+    IndicatorVersion, Kind, Polarity, PopulationRule, RateRule, ReconciliationRule, ReconciliationSide, Sector,
+    Validity,
 };
 use crate::catalogue::{self, CataloguePut, PutOutcome, PutOutcomes};
 use crate::intake::admit::{Command, Decision, Effect, admit};
 use crate::intake::writer::{WriteError, Written};
 use crate::model::date::Date;
-use crate::model::decimal::Rounding;
-use crate::model::id::{AgencyId, AreaCode, CategoryId, DimensionId, IndicatorId};
+use crate::model::decimal::{Decimal, Rounding};
+use crate::model::id::{AgencyId, AreaCode, CategoryId, DimensionId, IndicatorId, RuleId};
 use crate::model::period::Frequency;
 use crate::model::violation::Violations;
 
@@ -66,6 +67,7 @@ impl CatalogueService for Catalogue {
             agencies: codes(&outcomes.agencies),
             dimensions: codes(&outcomes.dimensions),
             indicators: codes(&outcomes.indicators),
+            reconciliation_rules: codes(&outcomes.reconciliation_rules),
         }))
     }
 
@@ -178,6 +180,33 @@ impl CatalogueService for Catalogue {
         })?;
         Ok(Response::new(proto::ListIndicatorsResponse { revision, indicators, next_page_token }))
     }
+
+    async fn get_reconciliation_rule(
+        &self,
+        request: Request<proto::GetReconciliationRuleRequest>,
+    ) -> Result<Response<proto::GetReconciliationRuleResponse>, Status> {
+        let context = self.0.context()?;
+        let proto::GetReconciliationRuleRequest { id, as_of_revision } = request.get_ref();
+        let (revision, rule) =
+            context.get::<RuleId, _>("id", id, *as_of_revision, request.metadata(), |catalogue, id| {
+                catalogue.rule(id).map(convert::reconciliation_rule)
+            })?;
+        Ok(Response::new(proto::GetReconciliationRuleResponse { revision, reconciliation_rule: Some(rule) }))
+    }
+
+    async fn list_reconciliation_rules(
+        &self,
+        request: Request<proto::ListReconciliationRulesRequest>,
+    ) -> Result<Response<proto::ListReconciliationRulesResponse>, Status> {
+        let context = self.0.context()?;
+        let paging = Paging::of("ListReconciliationRules", &request, request.get_ref());
+        let (revision, reconciliation_rules, next_page_token) = context.list(paging, |catalogue, after, take| {
+            let after = after.and_then(|text| RuleId::parse(text).ok());
+            let rules = catalogue.rules_after(after.as_ref()).take(take);
+            rules.map(|rule| (rule.id.to_string(), convert::reconciliation_rule(rule))).collect()
+        })?;
+        Ok(Response::new(proto::ListReconciliationRulesResponse { revision, reconciliation_rules, next_page_token }))
+    }
 }
 
 /// What the list requests have in common.
@@ -200,7 +229,13 @@ macro_rules! list_request {
     )+};
 }
 
-list_request!(ListAgenciesRequest, ListAreasRequest, ListDimensionsRequest, ListIndicatorsRequest);
+list_request!(
+    ListAgenciesRequest,
+    ListAreasRequest,
+    ListDimensionsRequest,
+    ListIndicatorsRequest,
+    ListReconciliationRulesRequest
+);
 
 struct Paging {
     query: page::Query,
@@ -281,10 +316,13 @@ fn put(catalogue: &catalogue::Catalogue, request: &proto::PutCatalogueRequest) -
     let agencies: Vec<_> = parser.each("agencies", &request.agencies, Parser::agency);
     let dimensions: Vec<_> = parser.each("dimensions", &request.dimensions, Parser::dimension);
     let indicators: Vec<_> = parser.each("indicators", &request.indicators, Parser::indicator);
+    let rules: Vec<_> = parser.each("reconciliation_rules", &request.reconciliation_rules, Parser::rule);
     let mut violations = parser.violations;
-    let whole = (all(areas), all(agencies), all(dimensions), all(indicators));
-    let (Some(areas), Some(agencies), Some(dimensions), Some(indicators)) = whole else { return Err(violations) };
-    let put = CataloguePut { areas, agencies, dimensions, indicators };
+    let whole = (all(areas), all(agencies), all(dimensions), all(indicators), all(rules));
+    let (Some(areas), Some(agencies), Some(dimensions), Some(indicators), Some(reconciliation_rules)) = whole else {
+        return Err(violations);
+    };
+    let put = CataloguePut { areas, agencies, dimensions, indicators, reconciliation_rules };
     if !violations.is_empty() {
         violations.extend(catalogue.review(&put));
         return Err(violations);
@@ -411,6 +449,10 @@ impl Parser {
             Some(ExpectedAgency { agency: agency?, validity: validity? })
         });
         let dimensions = self.parse_each("dimensions", &message.dimensions);
+        let rate = match &message.rate {
+            None => Some(None),
+            Some(rate) => self.rate(rate).map(Some),
+        };
         Some(IndicatorVersion {
             id: id?,
             effective_from: effective_from?,
@@ -431,7 +473,43 @@ impl Parser {
             breaks_comparability: message.breaks_comparability,
             version_note: message.version_note.clone(),
             source: message.source.clone(),
+            rate: rate?,
         })
+    }
+
+    fn rate(&mut self, rate: &proto::RateRule) -> Option<RateRule> {
+        let population = self.parse("rate.population_indicator", &rate.population_indicator);
+        let per = self.small("rate.per", rate.per, "1 to 1000000");
+        let rule = self.code("rate.rule", rate.rule, PopulationRule::from_code(rate.rule), &PopulationRule::allowed());
+        let decimals = self.small("rate.decimals", rate.decimals, "0 to 6");
+        Some(RateRule { population_indicator: population?, per: per?, rule: rule?, decimals: decimals? })
+    }
+
+    fn rule(&mut self, rule: &proto::ReconciliationRule) -> Option<ReconciliationRule> {
+        let id = self.parse("id", &rule.id);
+        let left = self.side("left", &rule.left_indicator, &rule.left_agency);
+        let right = self.side("right", &rule.right_indicator, &rule.right_agency);
+        let tolerance = self.tolerance("tolerance", &rule.tolerance);
+        let tolerance_percent = self.tolerance("tolerance_percent", &rule.tolerance_percent);
+        Some(ReconciliationRule {
+            id: id?,
+            title: rule.title.clone(),
+            left: left?,
+            right: right?,
+            tolerance: tolerance?,
+            tolerance_percent: tolerance_percent?,
+        })
+    }
+
+    fn side(&mut self, side: &str, indicator: &str, agency: &str) -> Option<ReconciliationSide> {
+        let indicator = self.parse(&format!("{side}_indicator"), indicator);
+        let agency =
+            if agency.is_empty() { Some(None) } else { self.parse(&format!("{side}_agency"), agency).map(Some) };
+        Some(ReconciliationSide { indicator: indicator?, agency: agency? })
+    }
+
+    fn tolerance(&mut self, field: &str, text: &str) -> Option<Decimal> {
+        if text.is_empty() { Some(Decimal::ZERO) } else { self.parse(field, text) }
     }
 }
 
@@ -443,5 +521,6 @@ pub fn put_request(put: &CataloguePut, validate_only: bool) -> proto::PutCatalog
         dimensions: put.dimensions.iter().map(convert::dimension).collect(),
         indicators: put.indicators.iter().map(convert::indicator).collect(),
         validate_only,
+        reconciliation_rules: put.reconciliation_rules.iter().map(convert::reconciliation_rule).collect(),
     }
 }

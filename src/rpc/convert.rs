@@ -1,7 +1,9 @@
 //! Between the served messages and the domain: what several services share.
 
 use crate::catalogue::Catalogue;
-use crate::catalogue::items::{Agency, Area, Category, Dimension, IndicatorVersion, Validity};
+use crate::catalogue::items::{
+    Agency, Area, Category, Dimension, IndicatorVersion, ReconciliationRule, ReconciliationSide, Validity,
+};
 use crate::model::date::Date;
 use crate::model::id::{CategoryId, DimensionId};
 use crate::model::marker::Markers;
@@ -11,6 +13,7 @@ use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
 use crate::picture::answer::{Change, ChangeGap, ChangeUnit, Figure};
 use crate::picture::combine::Gap;
+use crate::picture::discrepancy::{Discrepancy, DiscrepancyKind};
 use crate::picture::resolve::{Missing, MissingReason};
 
 use super::proto;
@@ -135,6 +138,26 @@ pub(super) fn indicator(version: &IndicatorVersion) -> proto::Indicator {
         breaks_comparability: version.breaks_comparability,
         version_note: version.version_note.clone(),
         source: version.source.clone(),
+        rate: version.rate.as_ref().map(|rate| proto::RateRule {
+            population_indicator: rate.population_indicator.to_string(),
+            per: i32::try_from(rate.per).unwrap_or(i32::MAX),
+            rule: rate.rule.code(),
+            decimals: i32::from(rate.decimals),
+        }),
+    }
+}
+
+pub(super) fn reconciliation_rule(rule: &ReconciliationRule) -> proto::ReconciliationRule {
+    let agency = |side: &ReconciliationSide| side.agency.as_ref().map(ToString::to_string).unwrap_or_default();
+    proto::ReconciliationRule {
+        id: rule.id.to_string(),
+        title: rule.title.clone(),
+        left_indicator: rule.left.indicator.to_string(),
+        left_agency: agency(&rule.left),
+        right_indicator: rule.right.indicator.to_string(),
+        right_agency: agency(&rule.right),
+        tolerance: rule.tolerance.to_string(),
+        tolerance_percent: rule.tolerance_percent.to_string(),
     }
 }
 
@@ -143,7 +166,7 @@ pub(super) fn figure(catalogue: &Catalogue, figure: &Figure) -> proto::Figure {
     let slots = figure.slots;
     proto::Figure {
         value: figure.value.as_ref().ok().map(|value| value.rounded.to_string()),
-        gap: figure.value.as_ref().err().map_or(proto::Gap::Unspecified, |gap| gap_code(*gap)).into(),
+        gap: figure.value.as_ref().err().map_or(proto::Gap::Unspecified, |gap| self::gap(*gap)).into(),
         numerator: figure.parts.map(|(numerator, _)| numerator.to_string()),
         denominator: figure.parts.map(|(_, denominator)| denominator.to_string()),
         markers: markers(figure.markers),
@@ -158,6 +181,7 @@ pub(super) fn figure(catalogue: &Catalogue, figure: &Figure) -> proto::Figure {
         }),
         sample: figure.sample,
         as_at: figure.as_at.map(|period| period.to_string()),
+        discrepancies: figure.discrepancies.iter().map(|told| discrepancy(catalogue, told)).collect(),
     }
 }
 
@@ -175,7 +199,23 @@ fn missing_slot(catalogue: &Catalogue, missing: &Missing) -> proto::Missing {
     }
 }
 
-fn gap_code(gap: Gap) -> proto::Gap {
+fn discrepancy(catalogue: &Catalogue, told: &Discrepancy) -> proto::Discrepancy {
+    let (kind, dimension) = match &told.kind {
+        DiscrepancyKind::OverTime => (proto::DiscrepancyKind::OverTime, String::new()),
+        DiscrepancyKind::OverAreas => (proto::DiscrepancyKind::OverAreas, String::new()),
+        DiscrepancyKind::Breakdown(id) => (proto::DiscrepancyKind::Breakdown, id.to_string()),
+    };
+    proto::Discrepancy {
+        kind: kind.into(),
+        agency: catalogue.agency_at(told.agency).id.to_string(),
+        dimension,
+        submitted: told.submitted.to_string(),
+        parts: told.parts.to_string(),
+        difference: told.difference.to_string(),
+    }
+}
+
+pub(super) fn gap(gap: Gap) -> proto::Gap {
     match gap {
         Gap::NotReported => proto::Gap::NotReported,
         Gap::Marked => proto::Gap::Marked,

@@ -5,6 +5,8 @@
 //! on the newest durable state; and converts the answer. It holds no lock across an await, and no
 //! call of it touches the disk but to fetch an old receipt.
 
+mod answer;
+mod ask;
 mod catalogue;
 pub mod codec;
 mod convert;
@@ -12,11 +14,11 @@ mod page;
 mod picture;
 mod status;
 mod submission;
+mod watch;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tonic::Status;
 
 use crate::intake::writer::Handle;
@@ -62,7 +64,7 @@ pub struct Context {
     /// Takes writes.
     pub writer: Handle,
     /// The newest durable state.
-    pub state: watch::Receiver<Arc<State>>,
+    pub state: tokio::sync::watch::Receiver<Arc<State>>,
     /// Reads entries back.
     pub reader: Arc<dyn Reader>,
     /// Tells the time.

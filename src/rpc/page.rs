@@ -55,6 +55,20 @@ impl Query {
         start
     }
 
+    /// The rows of the page that starts there, and the next page's token; empty on the last page.
+    pub(super) fn slice(
+        &self,
+        start: Option<&Start>,
+        rows: usize,
+        size: usize,
+        revision: Revision,
+    ) -> (std::ops::Range<usize>, String) {
+        let from = start.and_then(|start| start.after.parse().ok()).unwrap_or(0).min(rows);
+        let to = rows.min(from + size);
+        let token = if to < rows { self.token(&Start { revision, after: to.to_string() }) } else { String::new() };
+        (from..to, token)
+    }
+
     fn parse(&self, token: &str) -> Option<Start> {
         let bytes = (0..token.len())
             .step_by(2)

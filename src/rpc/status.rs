@@ -21,7 +21,7 @@ pub const ERROR_BYTES_HEADER: &str = "conspectus-error-bytes-max";
 
 /// Error details travel in a header. Clients of the common libraries take 8 KiB of headers unless
 /// told otherwise, and base64 makes four bytes of three.
-const ERROR_BYTES_DEFAULT: usize = 4 << 10;
+pub(super) const ERROR_BYTES_DEFAULT: usize = 4 << 10;
 const ERROR_BYTES_MAX: usize = 1 << 20;
 const RETRY_DELAY: Duration = Duration::from_millis(100);
 
@@ -46,6 +46,10 @@ pub enum Reason {
     JournalUnreadable,
     /// The revision that was waited for did not come.
     RevisionNotReached,
+    /// Too many streams watch already.
+    TooManyWatchers,
+    /// A stream's reader didn't take a message in time.
+    WatchTooSlow,
     /// The server is starting.
     Starting,
     /// The server is stopping.
@@ -65,6 +69,8 @@ impl Reason {
             Self::JournalFailed => "JOURNAL_FAILED",
             Self::JournalUnreadable => "JOURNAL_UNREADABLE",
             Self::RevisionNotReached => "REVISION_NOT_REACHED",
+            Self::TooManyWatchers => "TOO_MANY_WATCHERS",
+            Self::WatchTooSlow => "WATCH_TOO_SLOW",
             Self::Starting => "STARTING",
             Self::Stopping => "STOPPING",
         }
@@ -76,7 +82,7 @@ impl Reason {
             Self::InvalidRequest | Self::TooLarge => Code::InvalidArgument,
             Self::NotFound => Code::NotFound,
             Self::RequestIdReused => Code::AlreadyExists,
-            Self::QueueFull | Self::NoRoom => Code::ResourceExhausted,
+            Self::QueueFull | Self::NoRoom | Self::TooManyWatchers | Self::WatchTooSlow => Code::ResourceExhausted,
             Self::JournalFailed | Self::Starting | Self::Stopping => Code::Unavailable,
             Self::JournalUnreadable => Code::DataLoss,
             Self::RevisionNotReached => Code::DeadlineExceeded,

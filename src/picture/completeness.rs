@@ -1,0 +1,222 @@
+//! Who owes which figure, how late it is, and how reporting has gone.
+
+use std::collections::BTreeMap;
+
+use super::columns::{BreakdownIx, Row, Slab};
+use super::combine::{OverTime, over_time};
+use super::explain::contribute;
+use super::query::QUERY_CELLS_MAX;
+use super::resolve::{Series, View};
+use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
+use crate::journal::Revision;
+use crate::model::date::Date;
+use crate::model::marker::Marker;
+use crate::model::period::Period;
+use crate::model::timestamp::Timestamp;
+
+/// Asks who owes what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// The area within which figures are owed.
+    pub area: AreaIx,
+    /// The periods, each standing for the periods of the indicator's frequency in it.
+    pub periods: Vec<Period>,
+    /// The indicators, by id.
+    pub indicators: Vec<IndicatorIx>,
+    /// Only these agencies; all when none.
+    pub agencies: Option<Vec<AgencyIx>>,
+}
+
+/// What became of a figure that is expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// It is there, and came by its due date.
+    OnTime,
+    /// It is there, and came after.
+    ReportedLate,
+    /// It isn't there, and its due date has passed.
+    Late,
+    /// It isn't there, and isn't due yet.
+    NotDue,
+    /// Its sender said that there is none.
+    NotAvailable,
+}
+
+/// A figure that is expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot {
+    /// The agency.
+    pub agency: AgencyIx,
+    /// The indicator.
+    pub indicator: IndicatorIx,
+    /// The area.
+    pub area: AreaIx,
+    /// The period.
+    pub period: Period,
+    /// The period asked for that it is in.
+    pub asked: Period,
+    /// What became of it.
+    pub status: Status,
+    /// The day it is due.
+    pub due: Date,
+    /// When the figure that fills it first came.
+    pub received: Option<Timestamp>,
+    /// How many days after its due date it came, or is late by today.
+    pub days_late: i32,
+}
+
+/// How one agency's reporting of one period has gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReportingRate {
+    /// How many figures are expected.
+    pub expected: usize,
+    /// How many are there.
+    pub reported: usize,
+    /// How many of those came by their due date.
+    pub on_time: usize,
+    /// How many aren't there, and are past their due date.
+    pub late: usize,
+    /// How many were said to be not available.
+    pub not_available: usize,
+}
+
+/// Every slot that is asked for, by agency id, indicator id, area code and period; none when there
+/// are more than [`QUERY_CELLS_MAX`]. `accepted_at` tells when a revision was accepted.
+pub fn slots(
+    view: View<'_>,
+    question: &Question,
+    accepted_at: &dyn Fn(Revision) -> Option<Timestamp>,
+) -> Option<Vec<Slot>> {
+    let mut found = Vec::new();
+    for ix in &question.indicators {
+        let mut series = Series::new(view, *ix, Some(BreakdownIx::TOTAL), None);
+        for asked in &question.periods {
+            let frequency = series.version(*asked).frequency;
+            for period in asked.divide(frequency).unwrap_or_default() {
+                for (agency, area) in owed(view, &series, question, period) {
+                    if found.len() == QUERY_CELLS_MAX {
+                        return None;
+                    }
+                    found.push(slot(&mut series, agency, area, period, *asked, accepted_at));
+                }
+            }
+        }
+    }
+    let catalogue = view.catalogue;
+    found.sort_by_cached_key(|slot| {
+        let indicator = catalogue.indicator_at(slot.indicator).newest().id.clone();
+        let area = catalogue.area_at(slot.area).code.clone();
+        (catalogue.agency_at(slot.agency).id.clone(), indicator, area, slot.period)
+    });
+    Some(found)
+}
+
+/// The agencies and areas that owe a figure for a period at the indicator's frequency.
+fn owed(view: View<'_>, series: &Series<'_>, question: &Question, period: Period) -> Vec<(AgencyIx, AreaIx)> {
+    let version = series.version(period);
+    let areas = view.catalogue.areas_of_level(question.area, version.reporting_level, view.hierarchy_day(period));
+    let mut owed = Vec::new();
+    for expected in version.expected_agencies.iter().filter(|expected| expected.validity.covers(period)) {
+        let Some((ix, agency)) = view.catalogue.agency(&expected.agency) else { continue };
+        if question.agencies.as_ref().is_none_or(|agencies| agencies.contains(&ix)) {
+            let reports_for = |area: &&AreaIx| agency.areas.contains(&view.catalogue.area_at(**area).code);
+            owed.extend(areas.iter().filter(reports_for).map(|area| (ix, *area)));
+        }
+    }
+    owed
+}
+
+fn slot(
+    series: &mut Series<'_>,
+    agency: AgencyIx,
+    area: AreaIx,
+    period: Period,
+    asked: Period,
+    accepted_at: &dyn Fn(Revision) -> Option<Timestamp>,
+) -> Slot {
+    let today = series.view().today;
+    let due = series.version(period).due(period);
+    let filled = filled_since(series, agency, area, period);
+    let received = filled.and_then(accepted_at);
+    let (status, day) = match received.map(Timestamp::date) {
+        Some(day) if day <= due => (Status::OnTime, due),
+        Some(day) => (Status::ReportedLate, day),
+        None if is_not_available(series, agency, area, period) => (Status::NotAvailable, due),
+        None if due < today => (Status::Late, today),
+        None => (Status::NotDue, due),
+    };
+    let days_late = (day.days() - due.days()).max(0);
+    Slot { agency, indicator: series.ix, area, period, asked, status, due, received, days_late }
+}
+
+/// The revision at which a slot was first filled: by a figure of its own period and area or of
+/// wider ones, or else by the last of the figures that build it.
+fn filled_since(series: &mut Series<'_>, agency: AgencyIx, area: AreaIx, period: Period) -> Option<Revision> {
+    let view = series.view();
+    let mut wider = vec![area];
+    let day = view.hierarchy_day(period);
+    while let Some(parent) = wider.last().and_then(|ix| view.catalogue.area_at(*ix).parent_on(day)) {
+        let Some((ix, _)) = view.catalogue.area(parent) else { break };
+        wider.push(ix);
+    }
+    let rule = over_time(series.indicator.kind());
+    let fills = |known: &&Period| match rule {
+        OverTime::Add => known.divide(period.frequency()).is_some_and(|parts| parts.contains(&period)),
+        OverTime::Last => known.contains(period) && known.end() == period.end(),
+        OverTime::Never => false,
+    };
+    let whole = series
+        .periods()
+        .iter()
+        .filter(|known| **known == period.slot() || fills(known))
+        .filter_map(|known| view.columns.slab(series.ix, *known))
+        .flat_map(|slab| wider.iter().filter_map(|area| first_value(slab, *area, agency, view.as_of)))
+        .min();
+    if whole.is_some() {
+        return whole;
+    }
+    let built = series.figures(area, period);
+    if !built.get(&agency).is_some_and(|figure| figure.parts.is_some() && figure.is_complete()) {
+        return None;
+    }
+    let mut contributions = Vec::new();
+    contribute(series, agency, area, period, &mut contributions);
+    let since = contributions.iter().filter_map(|contribution| {
+        let slab = view.columns.slab(series.ix, contribution.period)?;
+        first_value(slab, contribution.area, agency, view.as_of)
+    });
+    since.max()
+}
+
+/// The revision of the first value, or marker that none applies, that a figure had and still has
+/// one as of the revision.
+fn first_value(slab: &Slab, area: AreaIx, agency: AgencyIx, as_of: Revision) -> Option<Revision> {
+    let fills = |row: &&Row| row.measure().is_some() || row.markers().contains(Marker::NotApplicable);
+    let now = slab.area_rows(area, BreakdownIx::TOTAL, as_of).find(|row| row.key.agency() == agency).filter(fills)?;
+    let first = slab.history(now.key).find(fills)?;
+    Some(first.revision())
+}
+
+fn is_not_available(series: &mut Series<'_>, agency: AgencyIx, area: AreaIx, period: Period) -> bool {
+    series.figures(area, period).get(&agency).is_some_and(|figure| figure.slots.not_available > 0)
+}
+
+/// How reporting has gone, by agency and period asked for.
+pub fn rates(slots: &[Slot]) -> BTreeMap<(AgencyIx, Period), ReportingRate> {
+    let mut rates: BTreeMap<_, ReportingRate> = BTreeMap::new();
+    for slot in slots {
+        let rate = rates.entry((slot.agency, slot.asked)).or_default();
+        rate.expected += 1;
+        match slot.status {
+            Status::OnTime => {
+                rate.reported += 1;
+                rate.on_time += 1;
+            }
+            Status::ReportedLate => rate.reported += 1,
+            Status::Late => rate.late += 1,
+            Status::NotDue => {}
+            Status::NotAvailable => rate.not_available += 1,
+        }
+    }
+    rates
+}

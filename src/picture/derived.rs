@@ -1,0 +1,244 @@
+//! What can be added to a figure: its rate, its share, its rank, a benchmark.
+
+use std::collections::BTreeMap;
+
+use super::answer::Figure;
+use super::columns::BreakdownIx;
+use super::combine::{Gap, adds_over_areas};
+use super::query::{AggregateQuery, AggregateRow};
+use super::resolve::{Series, View};
+use super::together::{Together, Who};
+use crate::catalogue::items::{Indicator, IndicatorVersion, Polarity, PopulationRule, RateRule};
+use crate::catalogue::{AreaIx, IndicatorIx};
+use crate::model::decimal::{Quotient, Rounded};
+use crate::model::period::Period;
+use crate::model::violation::Violations;
+
+/// Shares are shown to one decimal.
+const SHARE_DECIMALS: u8 = 1;
+const QUARTERS: usize = 4;
+
+/// Every reason why what is asked to be added has no right answer.
+pub(super) fn review(view: View<'_>, query: &AggregateQuery, violations: &mut Violations) {
+    let asked = &query.derived;
+    for (field, needs_area) in [("share", asked.share), ("rank", asked.rank)] {
+        if needs_area && !query.by_area {
+            violations.add(field, "allowed only grouped by area");
+        }
+    }
+    for version in versions(view, query) {
+        let id = &version.id;
+        if asked.rate && version.rate.is_none() {
+            violations
+                .add("rate", format!("`{id}` has no rate rule in the catalogue; allowed for indicators that have one"));
+        }
+        if asked.share && !adds_over_areas(version.kind) {
+            violations.add(
+                "share",
+                format!("`{id}` is of kind {}, which is no part of a total; allowed for kinds that add", version.kind),
+            );
+        }
+        if !asked.benchmark.is_empty() && adds_over_areas(version.kind) && !asked.rate {
+            violations.add(
+                "benchmark_areas",
+                format!("`{id}` counts, and a group's count is no benchmark for one area; ask for its rate too"),
+            );
+        }
+    }
+}
+
+/// The versions of the indicators asked for, each once, in force for the periods asked for.
+fn versions<'a>(view: View<'a>, query: &AggregateQuery) -> Vec<&'a IndicatorVersion> {
+    let mut versions: Vec<&IndicatorVersion> = Vec::new();
+    for ix in &query.indicators {
+        let indicator = view.catalogue.indicator_at(*ix);
+        for period in &query.periods {
+            let version = indicator.version_for(*period);
+            if !versions.contains(&version) {
+                versions.push(version);
+            }
+        }
+    }
+    versions
+}
+
+/// The populations under the rates of one indicator.
+pub(super) struct Rates<'a> {
+    view: View<'a>,
+    indicator: &'a Indicator,
+    /// The series of each population that a version of the indicator names.
+    populations: BTreeMap<IndicatorIx, Series<'a>>,
+}
+
+/// The population under a rate.
+pub(super) struct Population {
+    rule: Option<RateRule>,
+    found: Option<(Period, Figure)>,
+}
+
+impl<'a> Rates<'a> {
+    pub(super) fn new(view: View<'a>, ix: IndicatorIx) -> Self {
+        Self { view, indicator: view.catalogue.indicator_at(ix), populations: BTreeMap::new() }
+    }
+
+    /// The population of some areas for a period, by the rule of the version in force.
+    pub(super) fn population(&mut self, areas: &[AreaIx], period: Period) -> Population {
+        let Some(rule) = &self.indicator.version_for(period).rate else {
+            return Population { rule: None, found: None };
+        };
+        let found = self.view.catalogue.indicator(&rule.population_indicator).and_then(|(ix, _)| {
+            let view = self.view;
+            let series =
+                self.populations.entry(ix).or_insert_with(|| Series::new(view, ix, Some(BreakdownIx::TOTAL), None));
+            population(series, areas, period, rule.rule)
+        });
+        Population { rule: Some(rule.clone()), found }
+    }
+}
+
+fn population(
+    series: &mut Series<'_>,
+    areas: &[AreaIx],
+    period: Period,
+    rule: PopulationRule,
+) -> Option<(Period, Figure)> {
+    let mut candidates = match rule {
+        PopulationRule::SamePeriod => vec![period],
+        PopulationRule::Latest => {
+            let earliest = period.end().year() - PopulationRule::YEARS_BACK_MAX;
+            let fits = |known: &&Period| known.end() <= period.end() && known.end().year() >= earliest;
+            series.periods().iter().filter(fits).copied().collect()
+        }
+    };
+    candidates.sort_by_key(|candidate| (candidate.end(), *candidate));
+    candidates.into_iter().rev().find_map(|candidate| {
+        let figure = Together::of(series, areas, &[candidate]).figure(series, Who::Combined);
+        figure.value.is_ok().then_some((candidate, figure))
+    })
+}
+
+/// A figure per so many of a population.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rate {
+    /// The rate, exact and rounded, or why there is none.
+    pub value: Result<(Quotient, Rounded), Gap>,
+    /// Per how many; 0 when the version in force has no rule.
+    pub per: u32,
+    /// The population's period and figure.
+    pub population: Option<(Period, Figure)>,
+}
+
+impl Rate {
+    pub(super) fn of(figure: &Figure, population: &Population, version: &IndicatorVersion) -> Self {
+        let value = || {
+            let rule = population.rule.as_ref().ok_or(Gap::NotReported)?;
+            let (_, below) = population.found.as_ref().ok_or(Gap::NotReported)?;
+            let (above, below) =
+                (figure.value.as_ref().map_err(|gap| *gap)?, below.value.as_ref().map_err(|gap| *gap)?);
+            if below.exact.is_zero() {
+                return Err(Gap::ZeroBase);
+            }
+            let scaled = above.exact.checked_mul(Quotient::from(i64::from(rule.per))).ok_or(Gap::TooLarge)?;
+            let exact = scaled.checked_div(below.exact).ok_or(Gap::TooLarge)?;
+            Ok((exact, exact.round(rule.decimals, version.rounding).ok_or(Gap::TooLarge)?))
+        };
+        Self {
+            value: value(),
+            per: population.rule.as_ref().map_or(0, |rule| rule.per),
+            population: population.found.clone(),
+        }
+    }
+}
+
+/// A figure as a part of all areas asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Share {
+    /// The percentage; none when one of the two has no value or the total is zero.
+    pub percent: Option<Rounded>,
+    /// All areas together.
+    pub total: Figure,
+}
+
+impl Share {
+    pub(super) fn of(figure: &Figure, total: Figure, version: &IndicatorVersion) -> Self {
+        let percent = || {
+            let (part, whole) = (figure.value.as_ref().ok()?.exact, total.value.as_ref().ok()?.exact);
+            let hundredfold = part.checked_mul(Quotient::from(100))?;
+            if whole.is_zero() { None } else { hundredfold.checked_div(whole)?.round(SHARE_DECIMALS, version.rounding) }
+        };
+        Self { percent: percent(), total }
+    }
+}
+
+/// A figure's place among the areas asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rank {
+    /// 1 for the best; equal figures have equal ranks, and the next one counts them all.
+    pub rank: usize,
+    /// Among how many that have a value.
+    pub of: usize,
+    /// The quarter that the rank is in, 1 to 4.
+    pub quartile: usize,
+}
+
+/// Ranks rows that differ by area, for each agency and period: by rate where there are rates.
+pub(super) fn rank(rows: &mut [AggregateRow], indicator: &Indicator) {
+    let mut groups: BTreeMap<_, Vec<(usize, Quotient)>> = BTreeMap::new();
+    for (place, row) in rows.iter().enumerate() {
+        let value = match &row.rate {
+            Some(rate) => rate.value.as_ref().ok().map(|(exact, _)| *exact),
+            None => row.figure.value.as_ref().ok().map(|value| value.exact),
+        };
+        if let Some(value) = value {
+            groups.entry((row.agency, row.period)).or_default().push((place, value));
+        }
+    }
+    for ((_, period), values) in groups {
+        let version = period.map_or_else(|| indicator.newest(), |period| indicator.version_for(period));
+        let better = |a: Quotient, b: Quotient| match version.polarity {
+            Polarity::LowerIsBetter => a < b,
+            Polarity::HigherIsBetter | Polarity::Neutral => a > b,
+        };
+        for (place, value) in &values {
+            let rank = 1 + values.iter().filter(|(_, other)| better(*other, *value)).count();
+            let of = values.len();
+            rows[*place].rank = Some(Rank { rank, of, quartile: (QUARTERS * rank).div_ceil(of).min(QUARTERS) });
+        }
+    }
+}
+
+/// A figure beside that of a group of areas.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Benchmark {
+    /// The group's value: its rate where rates are asked for, else its figure.
+    pub value: Option<Rounded>,
+    /// The figure or rate less the group's.
+    pub difference: Option<Rounded>,
+    /// The group's figure.
+    pub figure: Figure,
+}
+
+impl Benchmark {
+    pub(super) fn of(
+        figure: &Figure,
+        rate: Option<&Rate>,
+        group: Figure,
+        group_rate: Option<Rate>,
+        version: &IndicatorVersion,
+    ) -> Self {
+        let of_figure = |figure: &Figure| figure.value.as_ref().ok().map(|value| (value.exact, value.rounded));
+        let of_rate = |rate: &Rate| rate.value.as_ref().ok().copied();
+        let (own, theirs, decimals) = match (rate, group_rate) {
+            (Some(rate), Some(group_rate)) => {
+                let decimals = version.rate.as_ref().map_or(version.decimals, |rule| rule.decimals);
+                (of_rate(rate), of_rate(&group_rate), decimals)
+            }
+            _ => (of_figure(figure), of_figure(&group), version.decimals),
+        };
+        let difference = || {
+            let exact = own?.0.checked_sub(theirs?.0)?;
+            exact.round(decimals, version.rounding)
+        };
+        Self { value: theirs.map(|(_, rounded)| rounded), difference: difference(), figure: group }
+    }
+}

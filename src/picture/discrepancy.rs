@@ -1,0 +1,131 @@
+//! Submitted figures that should agree and don't: a year and its months, a county and its districts,
+//! a total and its breakdown. The submitted whole is what is answered; the difference is told.
+
+use super::answer::Figure;
+use super::columns::BreakdownIx;
+use super::combine::{Gap, Parts, adds_over_areas};
+use super::resolve::{ByAgency, Series, Tally};
+use super::together::Together;
+use crate::catalogue::items::AcrossAgencies;
+use crate::catalogue::{AgencyIx, AreaIx};
+use crate::model::decimal::{Quotient, Rounded};
+use crate::model::id::DimensionId;
+use crate::model::period::Period;
+
+/// What a submitted whole was put beside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DiscrepancyKind {
+    /// The figures of all of the period's parts.
+    OverTime,
+    /// The figures of all areas directly below.
+    OverAreas,
+    /// The figures of a dimension's categories.
+    Breakdown(DimensionId),
+}
+
+/// A submitted figure, and what its parts come to instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Discrepancy {
+    /// What it was put beside.
+    pub kind: DiscrepancyKind,
+    /// The agency that submitted both.
+    pub agency: AgencyIx,
+    /// What was submitted, as shown.
+    pub submitted: Rounded,
+    /// What the parts come to, as shown.
+    pub parts: Rounded,
+    /// Parts less submitted, as shown.
+    pub difference: Rounded,
+}
+
+impl Discrepancy {
+    /// Whether the agency's figure is in the combined one.
+    pub fn counts_in(&self, series: &Series<'_>, period: Period) -> bool {
+        let version = series.version(period);
+        match version.across_agencies {
+            AcrossAgencies::Add => true,
+            AcrossAgencies::SideBySide => false,
+            AcrossAgencies::Lead => {
+                version.lead_agency == Some(series.view().catalogue.agency_at(self.agency).id.clone())
+            }
+        }
+    }
+}
+
+/// Every discrepancy of the figures submitted for an area and a period, by agency.
+pub fn find(series: &mut Series<'_>, area: AreaIx, period: Period, together: &Together) -> Vec<Discrepancy> {
+    let submitted: ByAgency = series
+        .direct(area, period)
+        .into_iter()
+        .filter_map(|row| {
+            let agency = row.key.agency();
+            let parts = Parts::of(row.measure()?)?;
+            // A day's stock under a period's own figure is no second submission of the same.
+            together.found().get(&agency).filter(|figure| figure.parts == Some(parts))?;
+            Some((agency, Tally { parts: Some(parts), ..Tally::default() }))
+        })
+        .collect();
+    if submitted.is_empty() {
+        return Vec::new();
+    }
+    let over_time = series.over_time(area, period);
+    let over_areas = series.over_areas(area, period);
+    let mut told = Vec::new();
+    for (agency, whole) in &submitted {
+        let built = [(DiscrepancyKind::OverTime, &over_time), (DiscrepancyKind::OverAreas, &over_areas)];
+        for (kind, figures) in built {
+            if let Some(parts) = figures.get(agency).filter(|parts| parts.is_complete()) {
+                told.extend(compare(series, period, *agency, kind, whole, parts));
+            }
+        }
+        if series.breakdown() == Some(BreakdownIx::TOTAL) {
+            told.extend(breakdowns(series, area, period, *agency, whole));
+        }
+    }
+    told
+}
+
+/// The total beside each dimension that it was broken down by.
+fn breakdowns(series: &Series<'_>, area: AreaIx, period: Period, agency: AgencyIx, whole: &Tally) -> Vec<Discrepancy> {
+    let view = series.view();
+    let version = series.version(period);
+    let Some(slab) = view.columns.slab(series.ix, period) else { return Vec::new() };
+    let mut told = Vec::new();
+    for dimension in version.dimensions.iter().filter_map(|id| view.catalogue.dimension(id)) {
+        let mut sum = Tally::default();
+        let mut found = 0;
+        for (breakdown, row) in slab.breakdown_rows(area, agency, view.as_of) {
+            let mut categories = view.columns.breakdown_at(breakdown).iter();
+            let (Some((id, _)), None) = (categories.next(), categories.next()) else { continue };
+            let parts = row.measure().and_then(Parts::of);
+            if *id == dimension.id && parts.is_some() {
+                sum.add(&Tally { parts, ..Tally::default() });
+                found += 1;
+            }
+        }
+        let all = found == dimension.categories.len();
+        let told_of = DiscrepancyKind::Breakdown(dimension.id.clone());
+        let compared = compare(series, period, agency, told_of, whole, &sum);
+        told.extend(compared.filter(|told| all || (adds_over_areas(version.kind) && told.difference.mantissa() > 0)));
+    }
+    told
+}
+
+fn compare(
+    series: &Series<'_>,
+    period: Period,
+    agency: AgencyIx,
+    kind: DiscrepancyKind,
+    submitted: &Tally,
+    parts: &Tally,
+) -> Option<Discrepancy> {
+    let version = series.version(period);
+    let value = |tally: &Tally| Figure::of(tally, version, Gap::NotReported).value.ok();
+    let (submitted, parts) = (value(submitted)?, value(parts)?);
+    if submitted.rounded == parts.rounded {
+        return None;
+    }
+    let exact: Quotient = parts.exact.checked_sub(submitted.exact)?;
+    let difference = exact.round(version.decimals, version.rounding)?;
+    Some(Discrepancy { kind, agency, submitted: submitted.rounded, parts: parts.rounded, difference })
+}

@@ -1,0 +1,263 @@
+//! Why a figure is what it is: what went into it, and the rule and the sum in words.
+
+use super::answer::Figure;
+use super::columns::{BreakdownIx, Row, Slab};
+use super::combine::{OverTime, Parts, over_time};
+use super::resolve::{Series, View};
+use super::together::{Together, Who};
+use crate::catalogue::items::{AcrossAgencies, IndicatorVersion, Kind};
+use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
+use crate::journal::Revision;
+use crate::model::period::Period;
+
+/// How many characters a formula may have.
+const FORMULA_CHARACTERS_MAX: usize = 2_000;
+
+/// Which figure is to be explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Question {
+    /// The indicator.
+    pub indicator: IndicatorIx,
+    /// The area.
+    pub area: AreaIx,
+    /// The period.
+    pub period: Period,
+    /// The breakdown; none for one that nothing was ever submitted under.
+    pub breakdown: Option<BreakdownIx>,
+    /// Whose figure.
+    pub who: Who,
+}
+
+/// How a figure came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Derivation {
+    /// It was submitted for the area and the period themselves.
+    Submitted,
+    /// From figures of the period's parts.
+    OverTime,
+    /// From figures of the areas directly below.
+    OverAreas,
+    /// From figures of several agencies.
+    OverAgencies,
+    /// A marker was submitted in its place.
+    Marked,
+    /// Nothing was submitted.
+    Nothing,
+}
+
+/// One submitted figure that went into another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Contribution {
+    /// The agency that submitted it.
+    pub agency: AgencyIx,
+    /// The area that it was submitted for.
+    pub area: AreaIx,
+    /// The period that it was submitted for, under its storage name.
+    pub period: Period,
+    /// The figure.
+    pub row: Row,
+    /// The revision of the submission that it is of.
+    pub source: Revision,
+}
+
+/// Why a figure is what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// The figure.
+    pub figure: Figure,
+    /// How it came about.
+    pub derivation: Derivation,
+    /// The rule in words.
+    pub rule: String,
+    /// The sum in figures.
+    pub formula: String,
+    /// What went into it, by agency, area and period.
+    pub contributions: Vec<Contribution>,
+    /// The definition that it was combined by.
+    pub version: IndicatorVersion,
+}
+
+/// Explains a figure.
+pub fn explain(view: View<'_>, question: Question) -> Explanation {
+    let Question { area, period, who, .. } = question;
+    let mut series = Series::new(view, question.indicator, question.breakdown, None);
+    let together = Together::of(&mut series, &[area], &[period]);
+    let figure = together.figure(&series, who);
+    let version = series.version(period).clone();
+    let agencies = match who {
+        Who::Agency(agency) => vec![agency],
+        Who::Combined => combined_agencies(view, &version, &together),
+    };
+    let mut contributions = Vec::new();
+    let mut derivation = Derivation::Nothing;
+    for agency in agencies {
+        derivation = contribute(&mut series, agency, area, period, &mut contributions);
+    }
+    if who == Who::Combined && !contributions.is_empty() {
+        derivation = Derivation::OverAgencies;
+    }
+    let catalogue = view.catalogue;
+    contributions.sort_by_key(|contribution| {
+        let agency = catalogue.agency_at(contribution.agency).id.clone();
+        (agency, catalogue.area_at(contribution.area).code.clone(), contribution.period)
+    });
+    let rule = rule(view, &version, derivation, who);
+    let formula = formula(&version, &figure, &contributions);
+    Explanation { figure, derivation, rule, formula, contributions, version }
+}
+
+/// The agencies whose figures go into the combined one, or stand side by side.
+fn combined_agencies(view: View<'_>, version: &IndicatorVersion, together: &Together) -> Vec<AgencyIx> {
+    let lead = version.lead_agency.as_ref().and_then(|id| view.catalogue.agency(id)).map(|(ix, _)| ix);
+    let counts = |agency: &AgencyIx| match version.across_agencies {
+        AcrossAgencies::Add | AcrossAgencies::SideBySide => true,
+        AcrossAgencies::Lead => lead == Some(*agency),
+    };
+    together.found().keys().copied().filter(counts).collect()
+}
+
+/// Collects the submitted figures that one agency's figure rests on, by the rules of
+/// [`super::resolve`].
+pub(super) fn contribute(
+    series: &mut Series<'_>,
+    agency: AgencyIx,
+    area: AreaIx,
+    period: Period,
+    into: &mut Vec<Contribution>,
+) -> Derivation {
+    let submitted = submitted(series, agency, area, period);
+    if let Some(contribution) = submitted.filter(|found| found.row.measure().is_some()) {
+        into.push(contribution);
+        return Derivation::Submitted;
+    }
+    let over_time = series.over_time(area, period).remove(&agency);
+    let over_areas = series.over_areas(area, period).remove(&agency);
+    match (over_time, over_areas) {
+        (Some(time), Some(areas)) if areas.slots.better_than(time.slots) => below(series, agency, area, period, into),
+        (None, Some(_)) => below(series, agency, area, period, into),
+        (Some(_), _) => parts(series, agency, area, period, into),
+        (None, None) => match submitted {
+            Some(marked) => {
+                into.push(marked);
+                Derivation::Marked
+            }
+            None => Derivation::Nothing,
+        },
+    }
+}
+
+/// What an agency submitted for an area and a period themselves: a value rather than a marker.
+fn submitted(series: &Series<'_>, agency: AgencyIx, area: AreaIx, period: Period) -> Option<Contribution> {
+    let view = series.view();
+    let mut names = vec![period];
+    if over_time(series.indicator.kind()) == OverTime::Last {
+        names.push(period.closing_day());
+    }
+    let find = |name: &Period| {
+        let slab: &Slab = view.columns.slab(series.ix, *name)?;
+        let row = slab.area_rows(area, series.breakdown()?, view.as_of).find(|row| row.key.agency() == agency)?;
+        Some(Contribution { agency, area, period: name.slot(), row: *row, source: slab.source(row) })
+    };
+    let found: Vec<Contribution> = names.iter().filter_map(find).collect();
+    found.iter().find(|found| found.row.measure().is_some()).or(found.first()).copied()
+}
+
+fn below(
+    series: &mut Series<'_>,
+    agency: AgencyIx,
+    area: AreaIx,
+    period: Period,
+    into: &mut Vec<Contribution>,
+) -> Derivation {
+    let view = series.view();
+    let children: Vec<AreaIx> = view.catalogue.children(area, view.hierarchy_day(period)).collect();
+    for child in children {
+        contribute(series, agency, child, period, into);
+    }
+    Derivation::OverAreas
+}
+
+fn parts(
+    series: &mut Series<'_>,
+    agency: AgencyIx,
+    area: AreaIx,
+    period: Period,
+    into: &mut Vec<Contribution>,
+) -> Derivation {
+    let parts = period.parts();
+    match over_time(series.indicator.kind()) {
+        OverTime::Add | OverTime::Never => {
+            for part in parts {
+                contribute(series, agency, area, part, into);
+            }
+        }
+        OverTime::Last => {
+            let has_value = |part: &Period, series: &mut Series<'_>| {
+                series.figures(area, *part).get(&agency).is_some_and(|figure| figure.parts.is_some())
+            };
+            if let Some(last) = parts.into_iter().rev().find(|part| has_value(part, series)) {
+                contribute(series, agency, area, last, into);
+            }
+        }
+    }
+    Derivation::OverTime
+}
+
+fn rule(view: View<'_>, version: &IndicatorVersion, derivation: Derivation, who: Who) -> String {
+    let kind = match version.kind {
+        Kind::Events => "Events add over time and over areas.",
+        Kind::Amount => "Amounts add over time and over areas.",
+        Kind::Stock => "A stock adds over areas; over time it is the last in the period.",
+        Kind::Distinct => "Distinct people add over areas, and are never combined over time.",
+        Kind::Ratio => "A ratio is the sum of its numerators over the sum of its denominators.",
+        Kind::Mean => "A mean is weighted by its count.",
+    };
+    let came = match derivation {
+        Derivation::Submitted => "This figure was submitted for the area and the period themselves.",
+        Derivation::OverTime => "This figure is built from those of the period's parts.",
+        Derivation::OverAreas => "This figure is built from those of the areas directly below.",
+        Derivation::OverAgencies => "",
+        Derivation::Marked => "A marker was submitted in place of a figure.",
+        Derivation::Nothing => "Nothing was submitted.",
+    };
+    let agencies = match (who, version.across_agencies) {
+        (Who::Agency(_), _) => String::new(),
+        (Who::Combined, AcrossAgencies::Add) => "The agencies' figures add.".to_owned(),
+        (Who::Combined, AcrossAgencies::SideBySide) => {
+            "The agencies' figures are views of one thing, and stay side by side.".to_owned()
+        }
+        (Who::Combined, AcrossAgencies::Lead) => {
+            let lead = version.lead_agency.as_ref().and_then(|id| view.catalogue.agency(id));
+            let name = lead.map(|(_, agency)| agency.name.as_str()).unwrap_or_default();
+            format!("The figure of {name}, the lead agency, stands for all.")
+        }
+    };
+    [kind, came, &agencies].into_iter().filter(|sentence| !sentence.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+fn formula(version: &IndicatorVersion, figure: &Figure, contributions: &[Contribution]) -> String {
+    let Ok(value) = &figure.value else { return String::new() };
+    let parts: Vec<Parts> =
+        contributions.iter().filter_map(|contribution| Parts::of(contribution.row.measure()?)).collect();
+    let sum = |part: fn(&Parts) -> String| {
+        let text = parts.iter().map(part).collect::<Vec<_>>().join(" + ");
+        if parts.len() == 1 { text } else { format!("({text})") }
+    };
+    let numbers = || sum(|parts| parts.number.to_string());
+    let weights = || sum(|parts| parts.weight.to_string());
+    let text = match version.kind {
+        Kind::Ratio => format!("100 × {} / {}", numbers(), weights()),
+        Kind::Mean => format!("{} / {}", numbers(), weights()),
+        Kind::Events | Kind::Stock | Kind::Distinct | Kind::Amount => {
+            numbers().trim_start_matches('(').trim_end_matches(')').to_owned()
+        }
+    };
+    let end = format!(" = {}", value.rounded);
+    let room = FORMULA_CHARACTERS_MAX - end.len();
+    match text.char_indices().nth(room) {
+        None => text + &end,
+        Some((cut, _)) => {
+            format!("{}…{end}", &text[..cut.saturating_sub(1)].trim_end_matches(|c: char| !c.is_ascii_digit()))
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Figures of two agencies that should agree: referrals sent, and referrals received.
+
+use super::answer::Figure;
+use super::columns::BreakdownIx;
+use super::resolve::{Series, View};
+use super::together::{Together, Who};
+use crate::catalogue::AreaIx;
+use crate::catalogue::items::{ReconciliationRule, ReconciliationSide};
+use crate::model::decimal::{Decimal, Quotient, Rounded};
+use crate::model::id::RuleId;
+use crate::model::period::Period;
+
+/// How two figures that should agree stand to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// They are within the tolerance.
+    Agrees,
+    /// They are further apart.
+    Differs,
+    /// One side has no value, and the other has.
+    OneSided,
+}
+
+/// Two figures that should agree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pair {
+    /// The rule that says so.
+    pub rule: RuleId,
+    /// The area.
+    pub area: AreaIx,
+    /// The period.
+    pub period: Period,
+    /// One side.
+    pub left: Figure,
+    /// The other side.
+    pub right: Figure,
+    /// Left less right.
+    pub difference: Option<Rounded>,
+    /// How they stand to each other.
+    pub status: Status,
+}
+
+/// The pairs of a rule for areas and periods, by area and period; those of which neither side has a
+/// value are left out.
+pub fn pairs(view: View<'_>, rule: &ReconciliationRule, areas: &[AreaIx], periods: &[Period]) -> Vec<Pair> {
+    let (Some(mut left), Some(mut right)) = (Side::of(view, &rule.left), Side::of(view, &rule.right)) else {
+        return Vec::new();
+    };
+    let mut pairs = Vec::new();
+    for area in areas {
+        for period in periods {
+            let (one, other) = (left.figure(*area, *period), right.figure(*area, *period));
+            let (difference, status) = match (&one.value, &other.value) {
+                (Err(_), Err(_)) => continue,
+                (Ok(_), Err(_)) | (Err(_), Ok(_)) => (None, Status::OneSided),
+                (Ok(a), Ok(b)) => {
+                    let version = left.series.version(*period);
+                    let exact = a.exact.checked_sub(b.exact);
+                    let within = exact.is_some_and(|exact| within(rule, exact, a.exact, b.exact));
+                    let rounded = exact.and_then(|exact| exact.round(version.decimals, version.rounding));
+                    (rounded, if within { Status::Agrees } else { Status::Differs })
+                }
+            };
+            let rule = rule.id.clone();
+            pairs.push(Pair { rule, area: *area, period: *period, left: one, right: other, difference, status });
+        }
+    }
+    pairs
+}
+
+struct Side<'a> {
+    series: Series<'a>,
+    who: Who,
+}
+
+impl<'a> Side<'a> {
+    fn of(view: View<'a>, side: &ReconciliationSide) -> Option<Self> {
+        let (indicator, _) = view.catalogue.indicator(&side.indicator)?;
+        let who = match &side.agency {
+            None => Who::Combined,
+            Some(id) => Who::Agency(view.catalogue.agency(id)?.0),
+        };
+        Some(Self { series: Series::new(view, indicator, Some(BreakdownIx::TOTAL), None), who })
+    }
+
+    fn figure(&mut self, area: AreaIx, period: Period) -> Figure {
+        Together::of(&mut self.series, &[area], &[period]).figure(&self.series, self.who)
+    }
+}
+
+/// Whether a difference is within the wider of the rule's two tolerances.
+fn within(rule: &ReconciliationRule, difference: Quotient, a: Quotient, b: Quotient) -> bool {
+    let size = |value: Quotient| if value.is_negative() { Quotient::ZERO.checked_sub(value) } else { Some(value) };
+    let allowed = || {
+        let hundredth = Quotient::from(Decimal::new(1, 2)?);
+        let of_larger = size(a)?.max(size(b)?).checked_mul(rule.tolerance_percent.into())?.checked_mul(hundredth)?;
+        Some(of_larger.max(rule.tolerance.into()))
+    };
+    match (size(difference), allowed()) {
+        (Some(difference), Some(allowed)) => difference <= allowed,
+        _ => false,
+    }
+}

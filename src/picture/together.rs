@@ -1,0 +1,135 @@
+//! The figures of some areas and some periods together, by agency and combined: what every
+//! question is answered from.
+
+use super::answer::{Change, ChangeRule, Figure, combined, is_broken};
+use super::combine::Gap;
+use super::resolve::{ByAgency, Series, Tally};
+use crate::catalogue::{AgencyIx, AreaIx};
+use crate::model::marker::Marker;
+use crate::model::period::Period;
+
+/// Whose figure is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// One agency's.
+    Agency(AgencyIx),
+    /// All agencies' together, by the indicator's rule.
+    Combined,
+}
+
+/// The figures of some areas and some periods together.
+pub struct Together {
+    last: Period,
+    found: ByAgency,
+    silent: ByAgency,
+    /// Whether the definition breaks with the period before.
+    breaks: bool,
+}
+
+impl Together {
+    /// Joins the areas' figures for consecutive periods, at least one.
+    pub fn of(series: &mut Series<'_>, areas: &[AreaIx], periods: &[Period]) -> Self {
+        let mut found = ByAgency::new();
+        let mut silent = ByAgency::new();
+        for area in areas {
+            let figures = series.joined(*area, periods);
+            for (agency, owed) in series.silent(*area, periods, &figures) {
+                silent.entry(agency).or_default().add_slots(&owed);
+            }
+            for (agency, figure) in &figures {
+                found.entry(*agency).or_default().add(figure);
+            }
+        }
+        // One that has reported for some of the areas is expected for the others too.
+        for (agency, owed) in std::mem::take(&mut silent) {
+            match found.get_mut(&agency) {
+                Some(figure) => figure.add_slots(&owed),
+                None => {
+                    silent.insert(agency, owed);
+                }
+            }
+        }
+        let (first, last) = (periods[0], periods[periods.len() - 1]);
+        let breaks = first.previous().is_some_and(|previous| series.indicator.breaks_between(previous, last));
+        Self { last, found, silent, breaks }
+    }
+
+    /// The agencies that have reported or are expected to, by index.
+    pub fn agencies(&self) -> impl Iterator<Item = AgencyIx> {
+        self.found.keys().chain(self.silent.keys()).copied()
+    }
+
+    /// The figures of the agencies that have reported.
+    pub fn found(&self) -> &ByAgency {
+        &self.found
+    }
+
+    /// The figure of an agency, or of all.
+    pub fn figure(&self, series: &Series<'_>, who: Who) -> Figure {
+        let version = series.version(self.last);
+        let mut figure = match who {
+            Who::Combined => combined(series, version, &self.found, &self.silent),
+            Who::Agency(agency) => {
+                let nothing = Tally::default();
+                let tally = self.found.get(&agency).or_else(|| self.silent.get(&agency)).unwrap_or(&nothing);
+                Figure::of(tally, version, Gap::NotReported)
+            }
+        };
+        if self.breaks && figure.value.is_ok() {
+            figure.markers = figure.markers.with(Marker::Break);
+        }
+        figure
+    }
+}
+
+/// Figures, and those that they are compared with.
+pub struct Compared {
+    /// The figures.
+    pub now: Together,
+    /// What they are compared with: none when nothing is asked for.
+    before: Option<Before>,
+}
+
+/// The earlier period, its figures, and whether the series is broken since; none when there is no
+/// such period.
+type Before = Option<(Period, Together, bool)>;
+
+impl Compared {
+    /// The figures of a group of periods, and those of the earlier one. `group` gives the periods
+    /// that one stands for.
+    pub fn of(
+        series: &mut Series<'_>,
+        areas: &[AreaIx],
+        periods: &[Period],
+        rule: ChangeRule,
+        group: impl Fn(Period) -> Vec<Period>,
+    ) -> Self {
+        let now = Together::of(series, areas, &grouped(periods, &group));
+        let before = rule.comparison.map(|comparison| {
+            let earlier = comparison.earlier(periods[0])?;
+            let broken = !rule.across_breaks && is_broken(series, areas, earlier, periods[0]);
+            Some((earlier, Together::of(series, areas, &group(earlier)), broken))
+        });
+        Self { now, before }
+    }
+
+    /// The figure of an agency, or of all, and its change.
+    pub fn figure(&self, series: &Series<'_>, who: Who) -> (Figure, Option<Change>) {
+        let figure = self.now.figure(series, who);
+        let version = series.version(self.now.last);
+        let change = self.before.as_ref().map(|before| match before {
+            None => Change::without_earlier(version.kind),
+            Some((period, together, broken)) => {
+                Change::between(*period, together.figure(series, who), &figure, version, *broken)
+            }
+        });
+        (figure, change)
+    }
+}
+
+fn grouped(periods: &[Period], group: impl Fn(Period) -> Vec<Period>) -> Vec<Period> {
+    match periods {
+        [one] => group(*one),
+        several => several.to_vec(),
+    }
+}
