@@ -42,6 +42,12 @@ async fn the_changes_that_the_reports_print_are_the_services_answers() {
         };
         check(&app, request, &[expect]).await;
     }
+    // 2018/19 report: "34%" more contacts in 2018-19 than two years before.
+    let two_years = QueryAggregateRequest {
+        compare_with: "FY2016-17".to_owned(),
+        ..query(["initial-contacts"], ["FY2018-19"], [GroupBy::Period])
+    };
+    check(&app, two_years, &["FY2016-17 87235 to 117188: 29953, 34.3 %"]).await;
 }
 
 #[tokio::test]

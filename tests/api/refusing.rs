@@ -401,7 +401,6 @@ async fn a_question_without_a_right_answer_is_refused() {
                 indicators: vec!["initial-contracts".to_owned()],
                 comparison: 9,
                 as_of_revision: newest + 1,
-                min_revision: 0,
                 ..GetPictureRequest::default()
             },
         ),

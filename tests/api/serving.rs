@@ -132,6 +132,19 @@ async fn a_server_that_is_started_again_gives_the_same_bytes() {
 }
 
 #[tokio::test]
+async fn a_small_answer_is_not_held_back() {
+    let app = TestApp::with_catalogue().await;
+    let request = submission("one", [figure(CONTACTS, "FY2021-22", "5")]);
+    app.receipt(request.clone()).await;
+    let start = Instant::now();
+    for _ in 0..40 {
+        app.receipt(request.clone()).await;
+    }
+    // Nagle's algorithm would hold many of them back for 40 ms.
+    assert!(start.elapsed() < Duration::from_millis(800), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
 async fn a_second_server_on_the_same_folder_is_refused_in_plain_words() {
     let app = TestApp::empty().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
