@@ -53,6 +53,15 @@ impl Violations {
         self.told.sort_by_key(|violation| place(&violation.field));
     }
 
+    /// The problems of a part of an input, as problems of the whole.
+    #[must_use]
+    pub fn within(mut self, part: &str) -> Self {
+        for violation in &mut self.told {
+            violation.field = format!("{part}.{}", violation.field);
+        }
+        self
+    }
+
     /// Adds another input's problems.
     pub fn extend(&mut self, other: Self) {
         for violation in other.told {

@@ -4,7 +4,8 @@
 //! For one agency, one area and one period:
 //!
 //! 1. A figure submitted for the area and the period themselves is it. (For a stock, one submitted
-//!    as at the period's last day is as good.)
+//!    for another period that ends on the same day is as good: the day itself first, then the
+//!    shortest. Weeks share only with days.)
 //! 2. Otherwise there may be two ways to build it: over time, from the same area's figures of the
 //!    period's parts (a year from halves, from quarters, from months), and over areas, from the
 //!    figures of the areas directly below for the same period. Each part is found by these same
@@ -316,20 +317,34 @@ impl<'a> Series<'a> {
         agencies
     }
 
-    /// The rows submitted for the area and the period themselves; for a stock then those of the
-    /// period's last day.
+    /// The rows submitted for the area and the period themselves, under any of its names.
     pub(super) fn direct(&self, area: AreaIx, period: Period) -> Vec<&'a Row> {
         let Some(breakdown) = self.breakdown else { return Vec::new() };
-        let mut names = vec![period];
-        if over_time(self.indicator.kind()) == OverTime::Last && period.frequency() != Frequency::Day {
-            names.push(period.closing_day());
-        }
-        names
+        self.names(period)
             .into_iter()
             .filter_map(|name| self.view.columns.slab(self.ix, name))
             .flat_map(|slab| slab.area_rows(area, breakdown, self.view.as_of))
             .filter(|row| self.asks_for(row.key.agency()))
             .collect()
+    }
+
+    /// The periods that a figure for this one can have been submitted for: itself; and for a stock
+    /// every other that ends on the same day, the shortest first. Weeks share only with days.
+    pub(super) fn names(&self, period: Period) -> Vec<Period> {
+        let mut names = vec![period];
+        if over_time(self.indicator.kind()) == OverTime::Last {
+            let is_week = |period: Period| period.frequency() == Frequency::Week;
+            let is_day = |period: Period| period.frequency() == Frequency::Day;
+            let shares = |known: &&Period| {
+                known.end() == period.end()
+                    && **known != period.slot()
+                    && (is_week(**known) == is_week(period) || is_day(**known) || is_day(period))
+            };
+            let mut others: Vec<Period> = self.periods.iter().filter(shares).copied().collect();
+            others.sort_by_key(|known| std::cmp::Reverse(*known));
+            names.extend(others);
+        }
+        names
     }
 
     /// A submitted row as a figure that fills all slots of its area and period.

@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test itself may")]
 
 mod app;
+mod asking;
 mod published;
 mod raw;
 mod refusing;
 mod serving;
 mod submitting;
+mod watching;
