@@ -20,6 +20,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
+use imbl::OrdSet;
+
 use super::columns::{BreakdownIx, Columns, Row};
 use super::combine::{OverTime, Parts, over_time};
 use crate::catalogue::items::{ExpectedAgency, Indicator, IndicatorVersion};
@@ -193,10 +195,10 @@ pub struct Series<'a> {
     breakdown: Option<BreakdownIx>,
     /// Only these agencies; all when none.
     agencies: Option<HashSet<AgencyIx>>,
-    /// The periods that have a slab.
+    /// The periods that have a slab, ascending.
     periods: Vec<Period>,
-    /// The areas that have a row in some slab, and all areas that they were ever within.
-    areas: HashSet<AreaIx>,
+    /// The areas at or below which there is or was a figure.
+    areas: OrdSet<AreaIx>,
     known: HashMap<(AreaIx, Period), Rc<ByAgency>>,
 }
 
@@ -213,14 +215,7 @@ impl<'a> Series<'a> {
     ) -> Self {
         let slabs = view.columns.slabs(ix);
         let periods = slabs.into_iter().flat_map(|slabs| slabs.keys().copied()).collect();
-        let mut areas = HashSet::new();
-        for slab in slabs.into_iter().flat_map(|slabs| slabs.values()) {
-            for area in slab.areas() {
-                if !areas.contains(&area) {
-                    insert_with_ancestors(view.catalogue, area, &mut areas);
-                }
-            }
-        }
+        let areas = view.columns.covered(ix);
         let indicator = view.catalogue.indicator_at(ix);
         Self { view, ix, indicator, breakdown, agencies, periods, areas, known: HashMap::new() }
     }
@@ -461,7 +456,10 @@ impl<'a> Series<'a> {
     }
 
     fn has_figures_within(&self, period: Period) -> bool {
-        self.periods.iter().any(|known| period.contains(*known))
+        // Periods are in the order of their first days.
+        let from = self.periods.partition_point(|known| known.start() < period.start());
+        let known = self.periods[from..].iter().take_while(|known| known.start() <= period.end());
+        known.into_iter().any(|known| period.contains(*known))
     }
 
     fn sum(&self, agency: AgencyIx, area: AreaIx, found: &[(Period, Rc<ByAgency>)]) -> Tally {
@@ -574,15 +572,5 @@ impl<'a> Series<'a> {
         slabs
             .filter(|(known, _)| period.contains(**known))
             .any(|(_, slab)| slab.rows(self.view.as_of).any(|row| row.markers().contains(Marker::Break)))
-    }
-}
-
-fn insert_with_ancestors(catalogue: &Catalogue, area: AreaIx, areas: &mut HashSet<AreaIx>) {
-    let mut open = vec![area];
-    while let Some(at) = open.pop() {
-        if areas.insert(at) {
-            let parents = &catalogue.area_at(at).parents;
-            open.extend(parents.iter().filter_map(|parent| catalogue.area(&parent.code)).map(|(ix, _)| ix));
-        }
     }
 }
