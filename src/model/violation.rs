@@ -18,6 +18,16 @@ impl Violation {
     }
 }
 
+/// `observations[3].period: found …`; of the whole input, the description alone.
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.field.as_str() {
+            "" => f.write_str(&self.description),
+            field => write!(f, "{field}: {}", self.description),
+        }
+    }
+}
+
 /// At most this many violations are told in one answer; the last then says how many more
 /// there are.
 pub const VIOLATIONS_MAX: usize = 1_000;
@@ -103,8 +113,8 @@ impl fmt::Display for Violations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.told.as_slice() {
             [] => f.write_str("nothing is wrong"),
-            [one] => write!(f, "{}: {}", one.field, one.description),
-            [first, ..] => write!(f, "{} problems, the first: {}: {}", self.len(), first.field, first.description),
+            [one] => write!(f, "{one}"),
+            [first, ..] => write!(f, "{} problems, the first: {first}", self.len()),
         }
     }
 }
