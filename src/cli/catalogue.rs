@@ -4,16 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use super::Failure;
-use super::connect::{Server, refusal};
+use super::connect::{Server, answered};
 use super::table::{Align, Table};
+use super::{Failure, known};
 use crate::catalogue::CataloguePut;
 use crate::catalogue::items::{AcrossAgencies, AreaLevel, Kind, Sector};
 use crate::model::period::Frequency;
-use crate::rpc::proto::{
-    ListAgenciesRequest, ListAreasRequest, ListDimensionsRequest, ListIndicatorsRequest, PutCatalogueResponse,
-    PutOutcome,
-};
+use crate::rpc::proto::{PutCatalogueResponse, PutOutcome};
 use crate::rpc::put_request;
 
 /// Put items of a TOML file into the catalogue, or list what is there.
@@ -29,7 +26,8 @@ pub(super) struct Args {
 enum Verb {
     /// Create or change the items of a TOML file: all of them or, when one is wrong, none.
     Put {
-        /// The file, with tables [[areas]], [[agencies]], [[dimensions]] and [[indicators]].
+        /// The file, with tables [[areas]], [[agencies]], [[dimensions]], [[indicators]] and
+        /// [[reconciliation_rules]].
         file: PathBuf,
         /// Only check: say what would happen, and store nothing.
         #[arg(long)]
@@ -43,10 +41,9 @@ enum Verb {
     Dimensions,
     /// List the indicators.
     Indicators,
+    /// List the reconciliation rules.
+    Rules,
 }
-
-/// Far more than a catalogue has; the server gives pages of it.
-const PAGE: i32 = 1_000;
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
     match args.verb {
@@ -55,6 +52,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         Verb::Areas => areas(&args.server).await,
         Verb::Dimensions => dimensions(&args.server).await,
         Verb::Indicators => indicators(&args.server).await,
+        Verb::Rules => rules(&args.server).await,
     }
 }
 
@@ -64,7 +62,7 @@ async fn put(server: &Server, file: PathBuf, dry_run: bool) -> Result<(), Failur
     let put: CataloguePut = toml::from_str(&text).map_err(|error| Failure(format!("{}: {error}", file.display())))?;
     let mut client = server.catalogue().await?;
     let request = put_request(&put, dry_run);
-    let answer = client.put_catalogue(request).await.map_err(|status| refusal(&status, str::to_owned))?.into_inner();
+    let answer = answered(client.put_catalogue(request).await)?;
     println!("{}", summary(&answer, dry_run));
     Ok(())
 }
@@ -103,90 +101,61 @@ fn word<T: std::fmt::Display>(value: Option<T>) -> String {
 }
 
 async fn agencies(server: &Server) -> Result<(), Failure> {
-    let mut client = server.catalogue().await?;
     let mut table = lists(["id", "name", "sector", "reports for"]);
-    let mut request = ListAgenciesRequest { page_size: PAGE, ..ListAgenciesRequest::default() };
-    loop {
-        let page =
-            client.list_agencies(request.clone()).await.map_err(|status| refusal(&status, str::to_owned))?.into_inner();
-        for agency in page.agencies {
-            table.push([agency.id, agency.name, word(Sector::from_code(agency.sector)), agency.areas.join(" ")]);
-        }
-        if page.next_page_token.is_empty() {
-            print!("{table}");
-            return Ok(());
-        }
-        request.page_token = page.next_page_token;
+    for agency in known::agencies(server).await? {
+        table.push([agency.id, agency.name, word(Sector::from_code(agency.sector)), agency.areas.join(" ")]);
     }
+    print!("{table}");
+    Ok(())
 }
 
 async fn areas(server: &Server) -> Result<(), Failure> {
-    let mut client = server.catalogue().await?;
     let mut table = lists(["code", "name", "level", "within"]);
-    let mut request = ListAreasRequest { page_size: PAGE, ..ListAreasRequest::default() };
-    loop {
-        let page =
-            client.list_areas(request.clone()).await.map_err(|status| refusal(&status, str::to_owned))?.into_inner();
-        for area in page.areas {
-            let parents: Vec<String> = area.parents.into_iter().map(|parent| parent.code).collect();
-            table.push([area.code, area.name, word(AreaLevel::from_code(area.level)), parents.join(" ")]);
-        }
-        if page.next_page_token.is_empty() {
-            print!("{table}");
-            return Ok(());
-        }
-        request.page_token = page.next_page_token;
+    for area in known::areas(server).await? {
+        let parents: Vec<String> = area.parents.into_iter().map(|parent| parent.code).collect();
+        table.push([area.code, area.name, word(AreaLevel::from_code(area.level)), parents.join(" ")]);
     }
+    print!("{table}");
+    Ok(())
 }
 
 async fn dimensions(server: &Server) -> Result<(), Failure> {
-    let mut client = server.catalogue().await?;
     let mut table = lists(["dimension", "category", "title"]);
-    let mut request = ListDimensionsRequest { page_size: PAGE, ..ListDimensionsRequest::default() };
-    loop {
-        let page = client
-            .list_dimensions(request.clone())
-            .await
-            .map_err(|status| refusal(&status, str::to_owned))?
-            .into_inner();
-        for dimension in page.dimensions {
-            table.push([dimension.id, String::new(), dimension.title]);
-            for category in dimension.categories {
-                table.push([String::new(), category.id, category.title]);
-            }
+    for dimension in known::dimensions(server).await? {
+        table.push([dimension.id, String::new(), dimension.title]);
+        for category in dimension.categories {
+            table.push([String::new(), category.id, category.title]);
         }
-        if page.next_page_token.is_empty() {
-            print!("{table}");
-            return Ok(());
-        }
-        request.page_token = page.next_page_token;
     }
+    print!("{table}");
+    Ok(())
 }
 
 async fn indicators(server: &Server) -> Result<(), Failure> {
-    let mut client = server.catalogue().await?;
     let mut table = lists(["id", "title", "unit", "kind", "every", "over agencies"]);
-    let mut request = ListIndicatorsRequest { page_size: PAGE, ..ListIndicatorsRequest::default() };
-    loop {
-        let page = client
-            .list_indicators(request.clone())
-            .await
-            .map_err(|status| refusal(&status, str::to_owned))?
-            .into_inner();
-        for indicator in page.indicators {
-            table.push([
-                indicator.id,
-                indicator.title,
-                indicator.unit,
-                word(Kind::from_code(indicator.kind)),
-                word(Frequency::from_code(indicator.frequency)),
-                word(AcrossAgencies::from_code(indicator.across_agencies)),
-            ]);
-        }
-        if page.next_page_token.is_empty() {
-            print!("{table}");
-            return Ok(());
-        }
-        request.page_token = page.next_page_token;
+    for indicator in known::indicators(server).await?.into_values() {
+        table.push([
+            indicator.id,
+            indicator.title,
+            indicator.unit,
+            word(Kind::from_code(indicator.kind)),
+            word(Frequency::from_code(indicator.frequency)),
+            word(AcrossAgencies::from_code(indicator.across_agencies)),
+        ]);
     }
+    print!("{table}");
+    Ok(())
+}
+
+async fn rules(server: &Server) -> Result<(), Failure> {
+    let mut table = lists(["id", "title", "of", "and of"]);
+    for rule in known::rules(server).await?.into_values() {
+        let of = |indicator: String, agency: String| {
+            if agency.is_empty() { indicator } else { format!("{indicator} by {agency}") }
+        };
+        let (left, right) = (of(rule.left_indicator, rule.left_agency), of(rule.right_indicator, rule.right_agency));
+        table.push([rule.id, rule.title, left, right]);
+    }
+    print!("{table}");
+    Ok(())
 }

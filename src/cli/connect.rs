@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use clap::Parser;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Status};
+use tonic::{Request, Response, Status};
 use tonic_types::StatusExt;
 
 use super::Failure;
@@ -69,6 +69,26 @@ impl Server {
 
     pub(super) async fn channel(&self) -> Result<Connection, Failure> {
         self.connect().await
+    }
+}
+
+/// What a server answered, or what its refusal says, its fields as they are.
+pub(super) fn answered<A>(result: Result<Response<A>, Status>) -> Result<A, Failure> {
+    result.map(Response::into_inner).map_err(|status| refusal(&status, str::to_owned))
+}
+
+/// Asks for page after page. `ask` is given a page's token, empty for the first; `take` takes a page
+/// and gives the next one's token, empty after the last.
+pub(super) async fn pages<P>(
+    mut ask: impl AsyncFnMut(String) -> Result<Response<P>, Status>,
+    mut take: impl FnMut(P) -> String,
+) -> Result<(), Failure> {
+    let mut token = String::new();
+    loop {
+        token = take(answered(ask(token).await)?);
+        if token.is_empty() {
+            return Ok(());
+        }
     }
 }
 

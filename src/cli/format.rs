@@ -1,4 +1,4 @@
-//! Figures as people read them, and answers as JSON.
+//! Figures as people read them, and answers as JSON and CSV.
 
 use std::collections::BTreeSet;
 
@@ -8,16 +8,50 @@ use prost_reflect::{DescriptorPool, DynamicMessage};
 use super::Failure;
 use crate::model::marker::Marker;
 use crate::rpc::FILE_DESCRIPTOR_SET;
-use crate::rpc::proto::{Change, ChangeGap, ChangeUnit, Coverage, Figure, Gap, Kind};
+use crate::rpc::proto::{Change, ChangeGap, ChangeUnit, Coverage, Discrepancy, DiscrepancyKind, Figure, Gap, Kind};
 
 /// A message as protobuf's JSON, indented.
 pub(super) fn json(message: &impl Message, name: &str) -> Result<String, Failure> {
+    Ok(serde_json::to_string_pretty(&dynamic(message, name)?)?)
+}
+
+/// A message as protobuf's JSON, on one line.
+pub(super) fn json_line(message: &impl Message, name: &str) -> Result<String, Failure> {
+    Ok(serde_json::to_string(&dynamic(message, name)?)?)
+}
+
+fn dynamic(message: &impl Message, name: &str) -> Result<DynamicMessage, Failure> {
     let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET)?;
     let full_name = format!("conspectus.v1.{name}");
     let descriptor =
         pool.get_message_by_name(&full_name).ok_or_else(|| Failure(format!("there is no message {full_name}")))?;
-    let dynamic = DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice())?;
-    Ok(serde_json::to_string_pretty(&dynamic)?)
+    Ok(DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice())?)
+}
+
+/// Rows as CSV, under a row of headings.
+pub(super) fn csv<const N: usize>(
+    headings: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> Result<String, Failure> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(headings)?;
+    for row in rows {
+        writer.write_record(row)?;
+    }
+    let bytes = writer.into_inner().map_err(|error| Failure(error.to_string()))?;
+    Ok(String::from_utf8(bytes)?)
+}
+
+/// Markers as they are written in a spreadsheet: `e p`.
+pub(super) fn markers(codes: &[i32]) -> String {
+    let texts: Vec<&str> = codes.iter().filter_map(|code| Marker::from_code(*code)).map(Marker::text).collect();
+    texts.join(" ")
+}
+
+/// An instant to the second, in UTC.
+pub(super) fn time(at: Option<&prost_types::Timestamp>) -> String {
+    let whole = |at: &prost_types::Timestamp| prost_types::Timestamp { seconds: at.seconds, nanos: 0 };
+    at.map(|at| whole(at).to_string()).unwrap_or_default()
 }
 
 /// The remarks that a table's figures call for, collected while they are shown.
@@ -28,33 +62,22 @@ pub(super) struct Remarks {
     partial_change: bool,
     sample: bool,
     as_at: bool,
+    discrepancies: Vec<String>,
 }
 
 impl Remarks {
     /// The value of a figure, grouped by thousands, or why there is none.
     pub(super) fn value(&mut self, figure: &Figure, kind: Kind) -> String {
         match (&figure.value, figure.gap()) {
-            (Some(value), _) if kind == Kind::Ratio => format!("{value}%"),
-            (Some(value), _) => thousands(value),
-            (None, Gap::NotReported) => "–".to_owned(),
-            (None, Gap::Marked | Gap::Unspecified) => String::new(),
-            (None, Gap::SideBySide) => "side by side".to_owned(),
-            (None, Gap::NotCombinable) => "not combinable".to_owned(),
-            (None, Gap::ZeroBase) => "of nothing".to_owned(),
-            (None, Gap::LeadNotReported) => "lead missing".to_owned(),
-            (None, Gap::TooLarge) => "too large".to_owned(),
+            (Some(value), _) => number(value, kind),
+            (None, gap) => gap_text(gap).to_owned(),
         }
     }
 
     /// What stands beside the value: markers, how old it is, whether it is partial or made up.
     pub(super) fn flags(&mut self, figure: &Figure) -> String {
         self.markers.extend(&figure.markers);
-        let mut flags: Vec<String> = figure
-            .markers
-            .iter()
-            .filter_map(|code| Marker::from_code(*code))
-            .map(|marker| format!("[{marker}]"))
-            .collect();
+        let mut flags = bracketed(&figure.markers);
         if let Some(as_at) = &figure.as_at {
             flags.push(format!("as at {as_at}"));
             self.as_at = true;
@@ -66,19 +89,36 @@ impl Remarks {
             flags.push("*".to_owned());
             self.sample = true;
         }
+        if !figure.discrepancies.is_empty() {
+            flags.push("≠".to_owned());
+        }
         flags.join(" ")
+    }
+
+    /// What stands beside a figure as it was submitted.
+    pub(super) fn submitted_flags(&mut self, markers: &[i32], sample: bool) -> String {
+        self.flags(&Figure { markers: markers.to_vec(), sample, ..Figure::default() })
+    }
+
+    /// Where figures that were submitted for what is named don't agree: a line each, below.
+    pub(super) fn discrepancies(&mut self, what: &str, kind: Kind, figure: &Figure) {
+        for discrepancy in &figure.discrepancies {
+            let line = disagreement(what, kind, discrepancy);
+            if !self.discrepancies.contains(&line) {
+                self.discrepancies.push(line);
+            }
+        }
     }
 
     /// The difference and the percentage of a change, with their signs and units; in brackets when
     /// one of the figures is partial.
     pub(super) fn change(&mut self, change: Option<&Change>) -> (String, String) {
         let Some(change) = change else { return Default::default() };
-        let sign = |text: &str| if text.starts_with('-') || is_zero(text) { "" } else { "+" };
         let difference = change.difference.as_deref().map(|text| match change.unit() {
-            ChangeUnit::PercentagePoints => format!("{}{text} pp", sign(text)),
-            ChangeUnit::Number | ChangeUnit::Unspecified => format!("{}{}", sign(text), thousands(text)),
+            ChangeUnit::PercentagePoints => format!("{} pp", signed(text)),
+            ChangeUnit::Number | ChangeUnit::Unspecified => signed(text),
         });
-        let percent = change.percent.as_deref().map(|text| format!("{}{text}%", sign(text)));
+        let percent = change.percent.as_deref().map(|text| format!("{}%", signed(text)));
         let gap = match change.gap() {
             ChangeGap::FromZero => "from zero",
             ChangeGap::FromBelowZero => "from below zero",
@@ -115,8 +155,64 @@ impl Remarks {
                 .filter_map(|code| Marker::from_code(*code))
                 .map(|marker| format!("[{marker}] {}", meaning(marker))),
         );
+        lines.extend(self.discrepancies.iter().cloned());
         lines.join("\n")
     }
+
+    /// The same below a table: after an empty line, and ended; nothing when there is nothing to say.
+    pub(super) fn below(&self) -> String {
+        let lines = self.lines();
+        if lines.is_empty() { lines } else { format!("\n{lines}\n") }
+    }
+}
+
+/// Why there is no value.
+pub(super) fn gap_text(gap: Gap) -> &'static str {
+    match gap {
+        Gap::NotReported => "–",
+        Gap::Marked | Gap::Unspecified => "",
+        Gap::SideBySide => "side by side",
+        Gap::NotCombinable => "not combinable",
+        Gap::ZeroBase => "of nothing",
+        Gap::LeadNotReported => "lead missing",
+        Gap::TooLarge => "too large",
+    }
+}
+
+fn bracketed(markers: &[i32]) -> Vec<String> {
+    markers.iter().filter_map(|code| Marker::from_code(*code)).map(|marker| format!("[{marker}]")).collect()
+}
+
+fn disagreement(what: &str, kind: Kind, discrepancy: &Discrepancy) -> String {
+    let parts = match discrepancy.kind() {
+        DiscrepancyKind::Unspecified => "its parts come".to_owned(),
+        DiscrepancyKind::OverTime => "the shorter periods in it come".to_owned(),
+        DiscrepancyKind::OverAreas => "the areas in it come".to_owned(),
+        DiscrepancyKind::Breakdown => format!("its categories of {} come", discrepancy.dimension),
+    };
+    format!(
+        "≠ {what}, {}: {} was submitted; {parts} to {} ({})",
+        discrepancy.agency,
+        number(&discrepancy.submitted, kind),
+        number(&discrepancy.parts, kind),
+        difference(&discrepancy.difference, kind),
+    )
+}
+
+/// A decimal text as the kind is shown: a ratio in per cent, others grouped by thousands.
+pub(super) fn number(text: &str, kind: Kind) -> String {
+    if kind == Kind::Ratio { format!("{text}%") } else { thousands(text) }
+}
+
+/// A difference of two figures of a kind, with its sign: a ratio's in percentage points.
+pub(super) fn difference(text: &str, kind: Kind) -> String {
+    if kind == Kind::Ratio { format!("{} pp", signed(text)) } else { signed(text) }
+}
+
+/// A decimal text with its sign, grouped by thousands; zero has none.
+pub(super) fn signed(text: &str) -> String {
+    let sign = if text.starts_with('-') || is_zero(text) { "" } else { "+" };
+    format!("{sign}{}", thousands(text))
 }
 
 fn meaning(marker: Marker) -> &'static str {

@@ -1,15 +1,23 @@
 //! The command line: one file a verb. Answers go to standard output; a failure is one plain
 //! sentence on standard error and a non-zero exit.
 
+mod asking;
 mod catalogue;
+mod completeness;
 mod connect;
+mod explain;
 mod format;
 mod health;
+mod history;
+mod known;
 mod picture;
 mod query;
+mod reconcile;
 mod serve;
 mod submit;
 mod table;
+mod template;
+mod watch;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -28,9 +36,15 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Serve(serve::Args),
+    Template(template::Args),
     Submit(submit::Args),
     Picture(picture::Args),
     Query(query::Args),
+    Explain(explain::Args),
+    History(history::Args),
+    Completeness(completeness::Args),
+    Reconcile(reconcile::Args),
+    Watch(watch::Args),
     Catalogue(catalogue::Args),
     Health(health::Args),
 }
@@ -61,9 +75,15 @@ pub fn main() -> ExitCode {
     let result = runtime.block_on(async {
         match cli.verb {
             Verb::Serve(args) => serve::run(args).await,
+            Verb::Template(args) => template::run(args).await,
             Verb::Submit(args) => submit::run(args).await,
             Verb::Picture(args) => picture::run(args).await,
             Verb::Query(args) => query::run(args).await,
+            Verb::Explain(args) => explain::run(args).await,
+            Verb::History(args) => history::run(args).await,
+            Verb::Completeness(args) => completeness::run(args).await,
+            Verb::Reconcile(args) => reconcile::run(args).await,
+            Verb::Watch(args) => watch::run(args).await,
             Verb::Catalogue(args) => catalogue::run(args).await,
             Verb::Health(args) => health::run(args).await,
         }

@@ -3,7 +3,8 @@
 use clap::Parser;
 
 use super::Failure;
-use super::connect::{Server, refusal};
+use super::asking::{AsOf, Hierarchy};
+use super::connect::{Server, answered};
 use super::format::{Remarks, coverage, json};
 use super::table::{Align, Table};
 use crate::rpc::proto::{
@@ -29,9 +30,10 @@ pub(super) struct Args {
     /// Compare with this earlier period.
     #[arg(long, conflicts_with = "year_before")]
     compare_with: Option<String>,
-    /// As of this revision.
-    #[arg(long, default_value_t = 0)]
-    as_of: i64,
+    #[command(flatten)]
+    hierarchy: Hierarchy,
+    #[command(flatten)]
+    as_of: AsOf,
     /// Print the answer as JSON.
     #[arg(long)]
     json: bool,
@@ -42,8 +44,7 @@ pub(super) async fn show(server: &Server, area: &str, period: &str) -> Result<St
     let request =
         GetPictureRequest { area: area.to_owned(), period: period.to_owned(), ..GetPictureRequest::default() };
     let mut client = server.pictures().await?;
-    let answer = client.get_picture(request).await.map_err(|status| refusal(&status, str::to_owned))?;
-    Ok(table(answer.get_ref()))
+    Ok(table(&answered(client.get_picture(request).await)?))
 }
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
@@ -53,11 +54,13 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         indicators: args.indicator,
         comparison: if args.year_before { Comparison::YearBefore } else { Comparison::Unspecified }.into(),
         compare_with: args.compare_with.unwrap_or_default(),
-        as_of_revision: args.as_of,
+        as_of_revision: args.as_of.revision,
+        as_of_time: args.as_of.time,
+        areas_as_of: args.hierarchy.code(),
         ..GetPictureRequest::default()
     };
     let mut client = args.server.pictures().await?;
-    let answer = client.get_picture(request).await.map_err(|status| refusal(&status, str::to_owned))?.into_inner();
+    let answer = answered(client.get_picture(request).await)?;
     if args.json {
         println!("{}", json(&answer, "GetPictureResponse")?);
     } else {
@@ -69,12 +72,17 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
 /// The picture as a director reads it.
 fn table(picture: &GetPictureResponse) -> String {
     let area = picture.area.clone().unwrap_or_default();
-    let earlier =
-        picture.rows.iter().filter_map(|row| row.change.as_ref()).map(|change| change.from_period.clone()).next();
+    let place = format!("{} ({})", area.name, area.code);
+    rows(&place, &picture.period, picture.revision, &picture.rows)
+}
+
+/// The rows of a picture of a place, as a table.
+pub(super) fn rows(place: &str, period: &str, revision: i64, rows: &[PictureRow]) -> String {
+    let earlier = rows.iter().filter_map(|row| row.change.as_ref()).map(|change| change.from_period.clone()).next();
     let mut table = Table::new([
         ("indicator", Align::Wrap(38)),
         ("agency", Align::Wrap(34)),
-        (&picture.period, Align::Right),
+        (period, Align::Right),
         ("", Align::Left),
         (&earlier.unwrap_or_default(), Align::Right),
         ("change", Align::Right),
@@ -82,19 +90,13 @@ fn table(picture: &GetPictureResponse) -> String {
         ("reported", Align::Wrap(24)),
     ]);
     let mut remarks = Remarks::default();
-    for row in &picture.rows {
+    for row in rows {
         push(&mut table, &mut remarks, row);
     }
     if table.is_empty() {
-        return format!("Nothing is expected or known of {} in {}.\n", area.name, picture.period);
+        return format!("Nothing is expected or known of {place} in {period}.\n");
     }
-    let lines = remarks.lines();
-    let title = format!("{} ({}), {}, at revision {}", area.name, area.code, picture.period, picture.revision);
-    format!(
-        "{title}\n\n{table}{}{lines}{}",
-        if lines.is_empty() { "" } else { "\n" },
-        if lines.is_empty() { "" } else { "\n" }
-    )
+    format!("{place}, {period}, at revision {revision}\n\n{table}{}", remarks.below())
 }
 
 /// One line for an indicator that one agency reports; otherwise one for all together, and one for
@@ -137,6 +139,7 @@ fn line(
     let kind = indicator.kind();
     let value = remarks.value(figure, kind);
     let flags = remarks.flags(figure);
+    remarks.discrepancies(&indicator.title, kind, figure);
     let earlier =
         since.and_then(|change| change.from.as_ref()).map(|from| remarks.value(from, kind)).unwrap_or_default();
     let earlier = if earlier == value && figure.value.is_none() { String::new() } else { earlier };

@@ -1,0 +1,140 @@
+//! `conspectus completeness`: who owes what, and how reporting has gone.
+
+use clap::Parser;
+
+use super::Failure;
+use super::asking::{Form, Periods};
+use super::connect::{Server, pages};
+use super::format::{csv, json, time};
+use super::table::{Align, Table};
+use crate::rpc::proto::{GetCompletenessRequest, GetCompletenessResponse, Slot, SlotStatus};
+
+/// Show how much each agency has reported, and which figures it owes.
+#[derive(Debug, Parser)]
+pub(super) struct Args {
+    #[command(flatten)]
+    server: Server,
+    /// The area's code: figures are owed for it and the areas within it.
+    area: String,
+    #[command(flatten)]
+    periods: Periods,
+    /// Only these indicators, by id.
+    #[arg(long, value_delimiter = ',')]
+    indicator: Vec<String>,
+    /// Only these agencies, by id.
+    #[arg(long, value_delimiter = ',')]
+    agency: Vec<String>,
+    /// List only figures that are late; the rates count all.
+    #[arg(long)]
+    late_only: bool,
+    /// As of this revision.
+    #[arg(long, value_name = "REVISION", default_value_t = 0)]
+    as_of: i64,
+    #[command(flatten)]
+    form: Form,
+}
+
+pub(super) async fn run(args: Args) -> Result<(), Failure> {
+    let request = GetCompletenessRequest {
+        period_range: args.periods.range(),
+        periods: args.periods.listed,
+        area: args.area,
+        indicators: args.indicator,
+        agencies: args.agency,
+        late_only: args.late_only,
+        as_of_revision: args.as_of,
+        page_size: 0,
+        page_token: String::new(),
+    };
+    let answer = ask(&args.server, request).await?;
+    args.form.print(
+        || json(&answer, "GetCompletenessResponse"),
+        || csv(CSV_HEADINGS, answer.slots.iter().map(csv_row)),
+        || tables(&answer),
+    )
+}
+
+/// Every slot, and the rates, which each page tells alike.
+pub(super) async fn ask(server: &Server, request: GetCompletenessRequest) -> Result<GetCompletenessResponse, Failure> {
+    let mut client = server.pictures().await?;
+    let mut answer = GetCompletenessResponse::default();
+    let ask =
+        async |page_token| client.get_completeness(GetCompletenessRequest { page_token, ..request.clone() }).await;
+    pages(ask, |page| {
+        answer.revision = page.revision;
+        answer.rates = page.rates;
+        answer.slots.extend(page.slots);
+        page.next_page_token
+    })
+    .await?;
+    Ok(answer)
+}
+
+fn tables(answer: &GetCompletenessResponse) -> String {
+    let mut rates = Table::new([
+        ("agency", Align::Left),
+        ("period", Align::Left),
+        ("expected", Align::Right),
+        ("reported", Align::Right),
+        ("on time", Align::Right),
+        ("late", Align::Right),
+        ("not available", Align::Right),
+    ]);
+    for rate in &answer.rates {
+        let counts = [rate.expected, rate.reported, rate.on_time, rate.late, rate.not_available];
+        rates.push([rate.agency.clone(), rate.period.clone()].into_iter().chain(counts.map(|count| count.to_string())));
+    }
+    let mut slots = Table::new([
+        ("agency", Align::Left),
+        ("indicator", Align::Left),
+        ("area", Align::Left),
+        ("period", Align::Left),
+        ("due", Align::Left),
+        ("", Align::Left),
+        ("received", Align::Left),
+        ("days late", Align::Right),
+    ]);
+    for slot in &answer.slots {
+        slots.push([
+            slot.agency.clone(),
+            slot.indicator.clone(),
+            slot.area.clone(),
+            slot.period.clone(),
+            slot.due.clone(),
+            status(slot.status()).to_owned(),
+            time(slot.received_at.as_ref()),
+            if slot.days_late == 0 { String::new() } else { slot.days_late.to_string() },
+        ]);
+    }
+    if rates.is_empty() {
+        return "Nobody is expected to report anything of that.\n".to_owned();
+    }
+    let slots = if slots.is_empty() { String::new() } else { format!("{slots}\n") };
+    format!("{rates}\n{slots}at revision {}\n", answer.revision)
+}
+
+fn status(status: SlotStatus) -> &'static str {
+    match status {
+        SlotStatus::Unspecified => "",
+        SlotStatus::OnTime => "on time",
+        SlotStatus::ReportedLate => "reported late",
+        SlotStatus::Late => "late",
+        SlotStatus::NotDue => "not due yet",
+        SlotStatus::NotAvailable => "not available",
+    }
+}
+
+const CSV_HEADINGS: [&str; 8] = ["agency", "indicator", "area", "period", "due", "status", "received_at", "days_late"];
+
+fn csv_row(slot: &Slot) -> [String; 8] {
+    [
+        slot.agency.clone(),
+        slot.indicator.clone(),
+        slot.area.clone(),
+        slot.period.clone(),
+        slot.due.clone(),
+        status(slot.status()).to_owned(),
+        time(slot.received_at.as_ref()),
+        slot.days_late.to_string(),
+    ]
+}

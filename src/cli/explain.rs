@@ -1,0 +1,123 @@
+//! `conspectus explain`: why a figure is what it is.
+
+use clap::Parser;
+
+use super::Failure;
+use super::asking::{AsOf, BrokenDown, Form};
+use super::connect::{Server, answered};
+use super::format::{Remarks, coverage, csv, json, markers, time};
+use super::table::{Align, Table};
+use crate::rpc::proto::{CategoryRef, Contribution, ExplainFigureRequest, ExplainFigureResponse};
+
+/// Show why a figure is what it is: the rule, the sum, and every submitted figure that went into it.
+#[derive(Debug, Parser)]
+pub(super) struct Args {
+    #[command(flatten)]
+    server: Server,
+    /// The area's code.
+    area: String,
+    /// The period.
+    period: String,
+    /// The indicator, by id.
+    #[arg(long)]
+    indicator: String,
+    /// Only this agency's figure; otherwise that of all together.
+    #[arg(long, default_value = "")]
+    agency: String,
+    #[command(flatten)]
+    breakdown: BrokenDown,
+    #[command(flatten)]
+    as_of: AsOf,
+    #[command(flatten)]
+    form: Form,
+}
+
+pub(super) async fn run(args: Args) -> Result<(), Failure> {
+    let request = ExplainFigureRequest {
+        indicator: args.indicator,
+        area: args.area,
+        period: args.period,
+        agency: args.agency,
+        breakdown: args.breakdown.categories(),
+        as_of_revision: args.as_of.revision,
+        as_of_time: args.as_of.time,
+        min_revision: 0,
+    };
+    let mut client = args.server.pictures().await?;
+    let answer = answered(client.explain_figure(request.clone()).await)?;
+    args.form.print(
+        || json(&answer, "ExplainFigureResponse"),
+        || csv(CSV_HEADINGS, answer.contributions.iter().map(csv_row)),
+        || text(&request, &answer),
+    )
+}
+
+fn text(request: &ExplainFigureRequest, answer: &ExplainFigureResponse) -> String {
+    let indicator = answer.indicator.clone().unwrap_or_default();
+    let figure = answer.figure.clone().unwrap_or_default();
+    let kind = indicator.kind();
+    let mut remarks = Remarks::default();
+    let mut of = vec![format!("{} ({})", indicator.title, indicator.unit)];
+    of.extend(request.breakdown.iter().map(|CategoryRef { dimension, category }| format!("{dimension}={category}")));
+    let keys = [&request.area, &request.period, &request.agency];
+    of.extend(keys.into_iter().filter(|key| !key.is_empty()).cloned());
+    let shown = [remarks.value(&figure, kind), remarks.flags(&figure)].join(" ");
+    remarks.discrepancies(&indicator.title, kind, &figure);
+    let mut lines = vec![format!("{}: {}", of.join(", "), shown.trim()), String::new()];
+    for (heading, text) in [
+        ("rule", &answer.rule),
+        ("sum", &answer.formula),
+        ("reported", &coverage(figure.coverage.as_ref())),
+        ("revision", &answer.revision.to_string()),
+    ] {
+        if !text.is_empty() {
+            lines.push(format!("{heading:<10}{text}"));
+        }
+    }
+    let missing = figure.coverage.iter().flat_map(|coverage| &coverage.missing);
+    lines.extend(missing.map(|missing| format!("missing   {}, {}, {}", missing.agency, missing.area, missing.period)));
+    let mut table = Table::new([
+        ("agency", Align::Left),
+        ("area", Align::Left),
+        ("period", Align::Left),
+        ("submitted", Align::Right),
+        ("", Align::Left),
+        ("revision", Align::Right),
+        ("submission", Align::Left),
+        ("source", Align::Wrap(48)),
+    ]);
+    for contribution in &answer.contributions {
+        table.push([
+            contribution.agency.clone(),
+            contribution.area.clone(),
+            contribution.period.clone(),
+            contribution.value.clone(),
+            remarks.submitted_flags(&contribution.markers, contribution.sample),
+            contribution.revision.to_string(),
+            contribution.request_id.clone(),
+            contribution.source.clone(),
+        ]);
+    }
+    let table = if table.is_empty() { String::new() } else { format!("\n{table}") };
+    let more = usize::try_from(answer.contribution_count).unwrap_or(0).saturating_sub(answer.contributions.len());
+    let more = if more == 0 { String::new() } else { format!("and {more} more\n") };
+    format!("{}\n{table}{more}{}", lines.join("\n"), remarks.below())
+}
+
+const CSV_HEADINGS: [&str; 10] =
+    ["agency", "area", "period", "value", "markers", "sample", "revision", "accepted_at", "request_id", "source"];
+
+fn csv_row(contribution: &Contribution) -> [String; 10] {
+    [
+        contribution.agency.clone(),
+        contribution.area.clone(),
+        contribution.period.clone(),
+        contribution.value.clone(),
+        markers(&contribution.markers),
+        contribution.sample.to_string(),
+        contribution.revision.to_string(),
+        time(contribution.accepted_at.as_ref()),
+        contribution.request_id.clone(),
+        contribution.source.clone(),
+    ]
+}

@@ -1,0 +1,102 @@
+//! `conspectus history`: every value that a submitted figure has had.
+
+use clap::Parser;
+
+use super::Failure;
+use super::asking::{BrokenDown, Form};
+use super::connect::{Server, answered};
+use super::format::{Remarks, csv, json, markers, time};
+use super::table::{Align, Table};
+use crate::rpc::proto::{GetHistoryRequest, GetHistoryResponse, HistoryEvent, HistoryItem};
+
+/// Show every value that a submitted figure has had: when, by which submission, and why.
+#[derive(Debug, Parser)]
+pub(super) struct Args {
+    #[command(flatten)]
+    server: Server,
+    /// The area's code.
+    area: String,
+    /// The period that it was submitted for.
+    period: String,
+    /// The indicator, by id.
+    #[arg(long)]
+    indicator: String,
+    /// The agency, by id.
+    #[arg(long)]
+    agency: String,
+    #[command(flatten)]
+    breakdown: BrokenDown,
+    #[command(flatten)]
+    form: Form,
+}
+
+pub(super) async fn run(args: Args) -> Result<(), Failure> {
+    let request = GetHistoryRequest {
+        indicator: args.indicator,
+        agency: args.agency,
+        area: args.area,
+        period: args.period,
+        breakdown: args.breakdown.categories(),
+    };
+    let mut client = args.server.pictures().await?;
+    let answer = answered(client.get_history(request).await)?;
+    args.form.print(
+        || json(&answer, "GetHistoryResponse"),
+        || csv(CSV_HEADINGS, answer.items.iter().map(csv_row)),
+        || table(&answer),
+    )
+}
+
+fn table(answer: &GetHistoryResponse) -> String {
+    let mut table = Table::new([
+        ("revision", Align::Right),
+        ("accepted", Align::Left),
+        ("what", Align::Left),
+        ("value", Align::Right),
+        ("", Align::Left),
+        ("submission", Align::Left),
+        ("source", Align::Wrap(48)),
+    ]);
+    let mut remarks = Remarks::default();
+    for item in &answer.items {
+        table.push([
+            item.revision.to_string(),
+            time(item.accepted_at.as_ref()),
+            event(item.event()).to_owned(),
+            item.value.clone(),
+            remarks.submitted_flags(&item.markers, item.sample),
+            item.request_id.clone(),
+            item.source.clone(),
+        ]);
+    }
+    if table.is_empty() {
+        return "That figure was never submitted for that period; `conspectus explain` says what an answer rests on.\n"
+            .to_owned();
+    }
+    format!("{table}{}", remarks.below())
+}
+
+fn event(event: HistoryEvent) -> &'static str {
+    match event {
+        HistoryEvent::Unspecified => "",
+        HistoryEvent::Submitted => "submitted",
+        HistoryEvent::Restored => "restored",
+        HistoryEvent::Withdrawn => "withdrawn",
+    }
+}
+
+const CSV_HEADINGS: [&str; 8] =
+    ["revision", "accepted_at", "event", "value", "markers", "sample", "request_id", "source"];
+
+fn csv_row(item: &HistoryItem) -> [String; 8] {
+    [
+        item.revision.to_string(),
+        time(item.accepted_at.as_ref()),
+        event(item.event()).to_owned(),
+        item.value.clone(),
+        markers(&item.markers),
+        item.sample.to_string(),
+        item.request_id.clone(),
+        item.source.clone(),
+    ]
+}

@@ -1,0 +1,151 @@
+//! `conspectus reconcile`: where figures that should agree don't.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clap::Parser;
+
+use super::Failure;
+use super::asking::{Form, Periods};
+use super::connect::{Server, answered};
+use super::format::{Remarks, csv, difference, json};
+use super::known::{self, kind_of};
+use super::table::{Align, Table};
+use crate::catalogue::items::AreaLevel;
+use crate::rpc::proto::{
+    Indicator, ReconcileRequest, ReconcileResponse, ReconciliationRow, ReconciliationRule, ReconciliationStatus,
+};
+
+/// Show where two agencies' figures that should agree don't, by the catalogue's reconciliation rules.
+#[derive(Debug, Parser)]
+pub(super) struct Args {
+    #[command(flatten)]
+    server: Server,
+    /// The areas, by code.
+    #[arg(required = true)]
+    area: Vec<String>,
+    /// Each area stands for the areas of this level within it.
+    #[arg(long)]
+    level: Option<AreaLevel>,
+    #[command(flatten)]
+    periods: Periods,
+    /// Only these rules, by id.
+    #[arg(long, value_delimiter = ',')]
+    rule: Vec<String>,
+    /// List pairs that agree too.
+    #[arg(long)]
+    all: bool,
+    /// As of this revision.
+    #[arg(long, value_name = "REVISION", default_value_t = 0)]
+    as_of: i64,
+    #[command(flatten)]
+    form: Form,
+}
+
+pub(super) async fn run(args: Args) -> Result<(), Failure> {
+    let request = ReconcileRequest {
+        rules: args.rule,
+        areas: args.area,
+        area_level: args.level.map_or(0, AreaLevel::code),
+        period_range: args.periods.range(),
+        periods: args.periods.listed,
+        include_agreeing: args.all,
+        as_of_revision: args.as_of,
+    };
+    let mut client = args.server.pictures().await?;
+    let answer = answered(client.reconcile(request).await)?;
+    let rules = known::rules(&args.server).await?;
+    let indicators = known::indicators(&args.server).await?;
+    args.form.print(
+        || json(&answer, "ReconcileResponse"),
+        || csv(CSV_HEADINGS, answer.rows.iter().map(csv_row)),
+        || text(&answer, &rules, &indicators),
+    )
+}
+
+fn text(
+    answer: &ReconcileResponse,
+    rules: &BTreeMap<String, ReconciliationRule>,
+    indicators: &BTreeMap<String, Indicator>,
+) -> String {
+    let mut table = Table::new([
+        ("rule", Align::Left),
+        ("area", Align::Left),
+        ("period", Align::Left),
+        ("left", Align::Right),
+        ("", Align::Left),
+        ("right", Align::Right),
+        ("", Align::Left),
+        ("difference", Align::Right),
+        ("", Align::Left),
+    ]);
+    let mut remarks = Remarks::default();
+    for row in &answer.rows {
+        let kind = rules.get(&row.rule).map(|rule| kind_of(indicators, &rule.left_indicator)).unwrap_or_default();
+        let (left, right) = (row.left.clone().unwrap_or_default(), row.right.clone().unwrap_or_default());
+        table.push([
+            row.rule.clone(),
+            row.area.clone(),
+            row.period.clone(),
+            remarks.value(&left, kind),
+            remarks.flags(&left),
+            remarks.value(&right, kind),
+            remarks.flags(&right),
+            row.difference.as_deref().map(|text| difference(text, kind)).unwrap_or_default(),
+            status(row.status()).to_owned(),
+        ]);
+    }
+    if table.is_empty() {
+        return format!("Nothing disagrees, at revision {}.\n", answer.revision);
+    }
+    let shown: BTreeSet<&str> = answer.rows.iter().map(|row| row.rule.as_str()).collect();
+    let meanings: Vec<String> = shown.into_iter().filter_map(|id| rules.get(id)).map(meaning).collect();
+    format!("{table}\n{}\n{}\nat revision {}\n", meanings.join("\n"), remarks.below().trim_start(), answer.revision)
+}
+
+/// What a rule puts beside what, and how far apart they may be.
+fn meaning(rule: &ReconciliationRule) -> String {
+    let side = |indicator: &str, agency: &str| {
+        if agency.is_empty() { indicator.to_owned() } else { format!("{indicator} by {agency}") }
+    };
+    let set = |text: &str| text.bytes().any(|byte| matches!(byte, b'1'..=b'9'));
+    let mut apart: Vec<String> = Vec::new();
+    if set(&rule.tolerance) {
+        apart.push(rule.tolerance.clone());
+    }
+    if set(&rule.tolerance_percent) {
+        apart.push(format!("{}%", rule.tolerance_percent));
+    }
+    let apart = if apart.is_empty() { "nothing".to_owned() } else { apart.join(" or ") };
+    format!(
+        "{}: left is {}; right is {}; they may differ by {apart}",
+        rule.id,
+        side(&rule.left_indicator, &rule.left_agency),
+        side(&rule.right_indicator, &rule.right_agency),
+    )
+}
+
+fn status(status: ReconciliationStatus) -> &'static str {
+    match status {
+        ReconciliationStatus::Unspecified => "",
+        ReconciliationStatus::Agrees => "agrees",
+        ReconciliationStatus::Differs => "differs",
+        ReconciliationStatus::OneSided => "one-sided",
+    }
+}
+
+const CSV_HEADINGS: [&str; 7] = ["rule", "area", "period", "left", "right", "difference", "status"];
+
+fn csv_row(row: &ReconciliationRow) -> [String; 7] {
+    let value = |figure: &Option<crate::rpc::proto::Figure>| {
+        figure.as_ref().and_then(|figure| figure.value.clone()).unwrap_or_default()
+    };
+    [
+        row.rule.clone(),
+        row.area.clone(),
+        row.period.clone(),
+        value(&row.left),
+        value(&row.right),
+        row.difference.clone().unwrap_or_default(),
+        status(row.status()).to_owned(),
+    ]
+}

@@ -1,0 +1,134 @@
+//! `conspectus template`: a spreadsheet to fill in, with a row for each figure that an agency owes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clap::Parser;
+
+use super::connect::{Server, answered};
+use super::{Failure, completeness, known};
+use crate::rpc::proto::{GetAgencyRequest, GetCompletenessRequest, Indicator, Kind, Slot, SlotStatus};
+
+/// Print a CSV file to fill in and submit: a row for each figure that an agency is expected to report.
+///
+/// A row that is left as it is is refused when it is submitted: delete it, or say in `markers` why
+/// there is no figure (x not available, z not applicable, c confidential).
+#[derive(Debug, Parser)]
+pub(super) struct Args {
+    #[command(flatten)]
+    server: Server,
+    /// The agency, by id.
+    #[arg(long)]
+    agency: String,
+    /// The periods; each stands for the shorter ones that an indicator is reported for.
+    #[arg(long, required = true, value_delimiter = ',')]
+    period: Vec<String>,
+    /// Only these areas, by code, and the areas within them; otherwise all that it reports for.
+    #[arg(long, value_delimiter = ',')]
+    area: Vec<String>,
+    /// Only these indicators, by id.
+    #[arg(long, value_delimiter = ',')]
+    indicator: Vec<String>,
+    /// Only figures that aren't there yet.
+    #[arg(long)]
+    missing: bool,
+}
+
+pub(super) async fn run(args: Args) -> Result<(), Failure> {
+    let indicators = known::indicators(&args.server).await?;
+    let mut areas: BTreeSet<String> = args.area.into_iter().collect();
+    if areas.is_empty() {
+        let mut client = args.server.catalogue().await?;
+        let agency =
+            answered(client.get_agency(GetAgencyRequest { id: args.agency.clone(), as_of_revision: 0 }).await)?;
+        areas.extend(agency.agency.unwrap_or_default().areas);
+    }
+    // A county and a district of it owe the district's figures both: each once.
+    let mut owed = BTreeMap::new();
+    for area in areas {
+        let request = GetCompletenessRequest {
+            area,
+            periods: args.period.clone(),
+            indicators: args.indicator.clone(),
+            agencies: vec![args.agency.clone()],
+            ..GetCompletenessRequest::default()
+        };
+        let answer = completeness::ask(&args.server, request).await?;
+        owed.extend(answer.slots.into_iter().filter(|slot| !args.missing || is_missing(slot)).map(|slot| {
+            let key = (slot.indicator.clone(), slot.area.clone(), slot.due.clone(), slot.period.clone());
+            (key, slot)
+        }));
+    }
+    if owed.is_empty() {
+        let what = if args.missing { " that isn't there yet" } else { "" };
+        return Err(Failure(format!("{} is not expected to report anything of that{what}", args.agency)));
+    }
+    print!("{}", csv(&owed.into_values().collect::<Vec<_>>(), &indicators)?);
+    Ok(())
+}
+
+fn is_missing(slot: &Slot) -> bool {
+    match slot.status() {
+        SlotStatus::Late | SlotStatus::NotDue | SlotStatus::NotAvailable => true,
+        SlotStatus::Unspecified | SlotStatus::OnTime | SlotStatus::ReportedLate => false,
+    }
+}
+
+/// The rows to fill in, with the columns that the indicators need.
+fn csv(slots: &[Slot], indicators: &BTreeMap<String, Indicator>) -> Result<String, Failure> {
+    let has = |kind| slots.iter().any(|slot| known::kind_of(indicators, &slot.indicator) == kind);
+    let mut headings = vec!["indicator", "area", "period", "value"];
+    if has(Kind::Ratio) {
+        headings.extend(["numerator", "denominator"]);
+    }
+    if has(Kind::Mean) {
+        headings.push("count");
+    }
+    headings.extend(["markers", "note"]);
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(&headings)?;
+    for slot in slots {
+        let unit = indicators.get(&slot.indicator).map(|indicator| indicator.unit.as_str()).unwrap_or_default();
+        let note = format!("{unit}; due {}", slot.due);
+        let cell = |heading: &&str| match *heading {
+            "indicator" => slot.indicator.as_str(),
+            "area" => slot.area.as_str(),
+            "period" => slot.period.as_str(),
+            "note" => note.as_str(),
+            _ => "",
+        };
+        writer.write_record(headings.iter().map(cell))?;
+    }
+    let bytes = writer.into_inner().map_err(|error| Failure(error.to_string()))?;
+    Ok(String::from_utf8(bytes)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_columns_are_those_that_the_kinds_need() {
+        let kinds =
+            [("contacts", Kind::Events, "contacts"), ("timely", Kind::Ratio, "per cent"), ("wait", Kind::Mean, "days")];
+        let indicators: BTreeMap<String, Indicator> = kinds
+            .iter()
+            .map(|(id, kind, unit)| {
+                let kind = i32::from(*kind);
+                (
+                    (*id).to_owned(),
+                    Indicator { id: (*id).to_owned(), kind, unit: (*unit).to_owned(), ..Indicator::default() },
+                )
+            })
+            .collect();
+        let slot = |indicator: &str| Slot {
+            indicator: indicator.to_owned(),
+            area: "E10000014".to_owned(),
+            period: "FY2021-22".to_owned(),
+            due: "2022-07-31".to_owned(),
+            ..Slot::default()
+        };
+        let counts = csv(&[slot("contacts")], &indicators).unwrap();
+        let all = csv(&[slot("contacts"), slot("timely"), slot("wait")], &indicators).unwrap();
+        insta::assert_snapshot!(format!("{counts}\n{all}"));
+    }
+}

@@ -1,0 +1,249 @@
+//! `conspectus watch`: a picture now, and each change of it as it comes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use clap::Parser;
+use tonic::{Code, Status, Streaming};
+use tonic_types::StatusExt;
+
+use super::Failure;
+use super::asking::Hierarchy;
+use super::connect::{Server, refusal};
+use super::format::{Remarks, coverage, json_line};
+use super::picture;
+use crate::rpc::Reason;
+use crate::rpc::proto::{Figure, GetPictureRequest, Kind, PictureRow, WatchPictureRequest, WatchPictureResponse};
+
+/// Show the picture of an area and a period, then each change of it, until Ctrl-C.
+///
+/// When the connection ends, it is made again, and goes on after the last change that was shown.
+#[derive(Debug, Parser)]
+pub(super) struct Args {
+    #[command(flatten)]
+    server: Server,
+    /// The area's code, such as E10000014.
+    area: String,
+    /// The period.
+    period: String,
+    /// Only these indicators, by id.
+    #[arg(long, value_delimiter = ',')]
+    indicator: Vec<String>,
+    #[command(flatten)]
+    hierarchy: Hierarchy,
+    /// Begin with the first change after this revision, rather than with the picture.
+    #[arg(long, value_name = "REVISION", default_value_t = 0)]
+    after: i64,
+    /// End after this many messages: the picture is one, each change another.
+    #[arg(long, value_name = "MESSAGES")]
+    count: Option<u64>,
+    /// Print each message as a JSON object on a line of its own.
+    #[arg(long)]
+    json: bool,
+}
+
+/// How long it waits before it connects again: twice as long each time, up to the longest.
+const RECONNECT_FIRST: Duration = Duration::from_millis(250);
+const RECONNECT_LONGEST: Duration = Duration::from_secs(15);
+
+pub(super) async fn run(args: Args) -> Result<(), Failure> {
+    tokio::select! {
+        ended = watch(args) => ended,
+        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+    }
+}
+
+async fn watch(args: Args) -> Result<(), Failure> {
+    let picture = GetPictureRequest {
+        area: args.area,
+        period: args.period,
+        indicators: args.indicator,
+        areas_as_of: args.hierarchy.code(),
+        ..GetPictureRequest::default()
+    };
+    let mut request = WatchPictureRequest { picture: Some(picture), after_revision: args.after };
+    let mut left = args.count.unwrap_or(u64::MAX);
+    let mut screen = Screen::default();
+    let mut stream = open(&args.server, &request).await?;
+    while left > 0 {
+        match stream.message().await {
+            Ok(Some(message)) => {
+                request.after_revision = message.revision;
+                if args.json {
+                    println!("{}", json_line(&message, "WatchPictureResponse")?);
+                } else {
+                    print!("{}", screen.show(message));
+                }
+                left -= 1;
+            }
+            Err(status) if !may_resume(&status) => return Err(refusal(&status, str::to_owned)),
+            Ok(None) | Err(_) => stream = reopen(&args.server, &request).await?,
+        }
+    }
+    Ok(())
+}
+
+async fn open(server: &Server, request: &WatchPictureRequest) -> Result<Streaming<WatchPictureResponse>, Failure> {
+    let mut client = server.pictures().await?;
+    let answer = client.watch_picture(request.clone()).await.map_err(|status| refusal(&status, str::to_owned))?;
+    Ok(answer.into_inner())
+}
+
+/// Tries until the server answers again; what it refuses then is a failure.
+async fn reopen(server: &Server, request: &WatchPictureRequest) -> Result<Streaming<WatchPictureResponse>, Failure> {
+    eprintln!("conspectus: the connection ended; trying again, to go on after revision {}", request.after_revision);
+    let mut wait = RECONNECT_FIRST;
+    loop {
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(RECONNECT_LONGEST);
+        let Ok(mut client) = server.pictures().await else { continue };
+        match client.watch_picture(request.clone()).await {
+            Ok(answer) => return Ok(answer.into_inner()),
+            Err(status) if may_resume(&status) => {}
+            Err(status) => return Err(refusal(&status, str::to_owned)),
+        }
+    }
+}
+
+/// Whether a stream ended in a way that says nothing against asking again: the server stops or
+/// starts, the reader was too slow, or the connection broke, which no reason of the server's tells.
+fn may_resume(status: &Status) -> bool {
+    match status.get_details_error_info() {
+        Some(info) => status.code() == Code::Unavailable || info.reason == Reason::WatchTooSlow.text(),
+        None => matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Internal | Code::Cancelled),
+    }
+}
+
+/// What is on the screen: the rows that were shown, by indicator.
+#[derive(Debug, Default)]
+struct Screen(BTreeMap<String, PictureRow>);
+
+impl Screen {
+    /// The text of a message, which is then what is known.
+    fn show(&mut self, message: WatchPictureResponse) -> String {
+        let WatchPictureResponse { revision, area, period, snapshot, rows, removed_indicators } = message;
+        if snapshot {
+            let text = picture::rows(&area, &period, revision, &rows);
+            self.0 = rows.into_iter().map(|row| (id(&row), row)).collect();
+            return format!("{text}\n");
+        }
+        let mut lines = Vec::new();
+        for indicator in removed_indicators {
+            self.0.remove(&indicator);
+            lines.push(format!("{indicator}: gone"));
+        }
+        for row in rows {
+            let known = self.0.insert(id(&row), row.clone()).unwrap_or_default();
+            lines.extend(changes(&known, &row));
+        }
+        lines.iter().map(|line| format!("revision {revision}  {line}\n")).collect()
+    }
+}
+
+fn id(row: &PictureRow) -> String {
+    row.indicator.clone().unwrap_or_default().id
+}
+
+/// What changed of a row: a line for each agency whose figure did, and one for all together.
+fn changes(known: &PictureRow, row: &PictureRow) -> Vec<String> {
+    let kind = row.indicator.clone().unwrap_or_default().kind();
+    let figures = |row: &PictureRow| -> Vec<(String, Figure)> {
+        let of = |cell: &crate::rpc::proto::PictureCell| {
+            (cell.agency.clone().unwrap_or_default().id, cell.figure.clone().unwrap_or_default())
+        };
+        let together = ("all together".to_owned(), row.combined.clone().unwrap_or_default());
+        row.cells.iter().map(of).chain([together]).collect()
+    };
+    let before: BTreeMap<String, Figure> = figures(known).into_iter().collect();
+    let one_agency = row.cells.len() == 1;
+    let mut lines = Vec::new();
+    for (who, figure) in figures(row) {
+        let was = before.get(&who).cloned().unwrap_or_default();
+        if figure == was || (one_agency && who == "all together") {
+            continue;
+        }
+        let (now, was) = (shown(&figure, kind), shown(&was, kind));
+        let text =
+            if now == was { format!("{now}, otherwise covered or checked") } else { format!("{now}, was {was}") };
+        lines.push(format!("{}, {who}: {text}", id(row)));
+    }
+    if lines.is_empty() {
+        lines.push(format!("{}: its definition, or what it is compared with, changed", id(row)));
+    }
+    lines
+}
+
+/// A figure on one line: its value, what stands beside it, and how many reported.
+fn shown(figure: &Figure, kind: Kind) -> String {
+    let mut remarks = Remarks::default();
+    let value = remarks.value(figure, kind);
+    let value = if value.is_empty() { "no value".to_owned() } else { value };
+    let parts = [value, remarks.flags(figure)];
+    let mut text = parts.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(" ");
+    let reported = coverage(figure.coverage.as_ref());
+    if !reported.is_empty() {
+        text.push_str(&format!(" ({reported})"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rpc::proto::{Agency, Coverage, Gap, Indicator, PictureCell};
+
+    fn row(value: Option<&str>, reported: i64) -> PictureRow {
+        let figure = Figure {
+            value: value.map(str::to_owned),
+            gap: if value.is_some() { Gap::Unspecified } else { Gap::NotReported }.into(),
+            coverage: Some(Coverage { expected: 2, reported, complete: reported == 2, ..Coverage::default() }),
+            ..Figure::default()
+        };
+        let cell = |id: &str, figure: &Figure| PictureCell {
+            agency: Some(Agency { id: id.to_owned(), ..Agency::default() }),
+            figure: Some(figure.clone()),
+            change: None,
+        };
+        PictureRow {
+            indicator: Some(Indicator { id: "contacts".to_owned(), ..Indicator::default() }),
+            cells: vec![cell("a", &figure), cell("b", &Figure::default())],
+            combined: Some(figure),
+            change: None,
+        }
+    }
+
+    #[test]
+    fn a_change_tells_whose_figure_changed_and_what_it_was() {
+        let mut screen = Screen::default();
+        let message = |revision, snapshot, rows| WatchPictureResponse {
+            revision,
+            snapshot,
+            rows,
+            ..WatchPictureResponse::default()
+        };
+        screen.show(message(1, true, vec![row(None, 0)]));
+        let mut text = screen.show(message(2, false, vec![row(Some("1200"), 1)]));
+        text.push_str(&screen.show(message(3, false, vec![row(Some("1250"), 2)])));
+        text.push_str(&screen.show(message(4, false, vec![row(Some("1250"), 2)])));
+        let gone = WatchPictureResponse {
+            revision: 5,
+            removed_indicators: vec!["contacts".to_owned()],
+            ..WatchPictureResponse::default()
+        };
+        text.push_str(&screen.show(gone));
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn a_stream_resumes_unless_the_server_has_a_reason_against_it() {
+        for (code, resumes) in [
+            (Code::Unavailable, true),
+            (Code::Unknown, true),
+            (Code::InvalidArgument, false),
+            (Code::ResourceExhausted, false),
+            (Code::Unimplemented, false),
+        ] {
+            assert_eq!(may_resume(&Status::new(code, "")), resumes, "{code:?}");
+        }
+    }
+}
