@@ -186,6 +186,11 @@ impl Catalogue {
         self.areas.get(code).map(|(ix, area)| (AreaIx(ix), area))
     }
 
+    /// Whether an index of this catalogue or a later one is an area of this one.
+    pub fn has_area(&self, ix: AreaIx) -> bool {
+        (ix.0 as usize) < self.areas.rows.len()
+    }
+
     /// The area of an index of this catalogue.
     pub fn area_at(&self, ix: AreaIx) -> &Area {
         self.areas.row(ix.0)

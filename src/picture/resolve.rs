@@ -189,7 +189,8 @@ impl<'a> Series<'a> {
         let periods = slabs.into_iter().flat_map(|slabs| slabs.keys().copied()).collect();
         let mut areas = HashSet::new();
         for slab in slabs.into_iter().flat_map(|slabs| slabs.values()) {
-            for area in slab.areas() {
+            // A slab knows areas that an earlier catalogue doesn't.
+            for area in slab.areas().filter(|area| view.catalogue.has_area(*area)) {
                 if !areas.contains(&area) {
                     insert_with_ancestors(view.catalogue, area, &mut areas);
                 }
