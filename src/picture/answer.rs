@@ -1,9 +1,11 @@
 //! Answered figures and changes: combined over agencies, rounded once, with what they rest on.
 
+use std::collections::BTreeSet;
+
 use super::combine::{Gap, Parts, gap_of};
 use super::resolve::{ByAgency, Missing, Series, Slots, Tally};
-use crate::catalogue::AreaIx;
 use crate::catalogue::items::{AcrossAgencies, IndicatorVersion, Kind};
+use crate::catalogue::{AgencyIx, AreaIx};
 use crate::model::decimal::{Exact, Quotient, Rounded};
 use crate::model::marker::{Marker, Markers};
 use crate::model::period::Period;
@@ -47,7 +49,7 @@ impl Figure {
                 let rounded = exact.round(version.decimals, version.rounding).ok_or(Gap::TooLarge)?;
                 Ok(FigureValue { exact, rounded })
             }),
-            None if tally.markers.absences().next().is_some() && gap == Gap::NotReported => Err(Gap::Marked),
+            None if tally.markers.absences().next().is_some() => Err(Gap::Marked),
             None => Err(gap),
         };
         let shown = tally.parts.filter(|_| Parts::are_shown(version.kind));
@@ -67,32 +69,35 @@ impl Figure {
 }
 
 /// The figures of some agencies as one, by the indicator's rule: those found and those silent.
+/// `not_combined` have submitted figures of parts, of a kind that doesn't combine.
 pub fn combined(
     series: &Series<'_>,
     version: &IndicatorVersion,
     found: &ByAgency,
     silent: &ByAgency,
-    never: bool,
+    not_combined: &BTreeSet<AgencyIx>,
 ) -> Figure {
     let mut all = Tally::default();
     let mut gap = gap_of(version.across_agencies);
+    let mut none_combine = false;
     match version.across_agencies {
-        AcrossAgencies::Add => found.values().chain(silent.values()).for_each(|tally| all.add(tally)),
+        AcrossAgencies::Add => {
+            found.values().chain(silent.values()).for_each(|tally| all.add(tally));
+            none_combine = !not_combined.is_empty();
+        }
         AcrossAgencies::SideBySide => found.values().chain(silent.values()).for_each(|tally| {
             all.add_slots(tally);
             all.sample |= tally.sample;
         }),
         AcrossAgencies::Lead => {
             let lead = version.lead_agency.as_ref().and_then(|id| series.view().catalogue.agency(id));
-            if let Some(tally) = lead.and_then(|(ix, _)| found.get(&ix).or_else(|| silent.get(&ix))) {
-                all.add(tally);
-                if all.markers.absences().next().is_some() {
-                    gap = Gap::NotReported;
-                }
+            if let Some((lead, _)) = lead {
+                found.get(&lead).or_else(|| silent.get(&lead)).into_iter().for_each(|tally| all.add(tally));
+                none_combine = not_combined.contains(&lead);
             }
         }
     }
-    if never && gap == Gap::NotReported {
+    if none_combine {
         gap = Gap::NotCombinable;
     }
     Figure::of(&all, version, gap)

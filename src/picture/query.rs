@@ -1,6 +1,6 @@
 //! The questions that can be asked, and their answers.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::answer::{Change, Comparison, Figure, combined, is_broken};
 use super::columns::BreakdownIx;
@@ -102,8 +102,8 @@ struct Together {
     last: Period,
     found: ByAgency,
     silent: ByAgency,
-    /// Whether there are figures of parts, of a kind that doesn't combine.
-    never: bool,
+    /// Those with figures of parts, of a kind that doesn't combine.
+    not_combined: BTreeSet<AgencyIx>,
     /// Whether the definition breaks with the period before.
     breaks: bool,
 }
@@ -133,8 +133,8 @@ impl Together {
         }
         let (first, last) = (periods[0], periods[periods.len() - 1]);
         let breaks = first.previous().is_some_and(|previous| series.indicator.breaks_between(previous, last));
-        let never = series.cannot_combine(last);
-        Self { last, found, silent, never, breaks }
+        let not_combined = areas.iter().flat_map(|area| series.not_combined(*area, last)).collect();
+        Self { last, found, silent, not_combined, breaks }
     }
 
     fn agencies(&self) -> impl Iterator<Item = AgencyIx> {
@@ -144,12 +144,12 @@ impl Together {
     fn of_agency(&self, series: &Series<'_>, agency: AgencyIx) -> Figure {
         let nothing = Tally::default();
         let tally = self.found.get(&agency).or_else(|| self.silent.get(&agency)).unwrap_or(&nothing);
-        let gap = if self.never { Gap::NotCombinable } else { Gap::NotReported };
+        let gap = if self.not_combined.contains(&agency) { Gap::NotCombinable } else { Gap::NotReported };
         self.marked(Figure::of(tally, series.version(self.last), gap))
     }
 
     fn combined(&self, series: &Series<'_>) -> Figure {
-        self.marked(combined(series, series.version(self.last), &self.found, &self.silent, self.never))
+        self.marked(combined(series, series.version(self.last), &self.found, &self.silent, &self.not_combined))
     }
 
     fn marked(&self, mut figure: Figure) -> Figure {
@@ -357,7 +357,7 @@ fn answer(series: &mut Series<'_>, query: &AggregateQuery, areas: &[AreaIx], per
         return vec![(None, figure, change)];
     }
     let asked = query.agencies.iter().flatten().copied();
-    let agencies: std::collections::BTreeSet<AgencyIx> = now.agencies().chain(asked).collect();
+    let agencies: BTreeSet<AgencyIx> = now.agencies().chain(asked).collect();
     agencies
         .into_iter()
         .map(|agency| {

@@ -21,7 +21,7 @@ use std::rc::Rc;
 
 use super::columns::{BreakdownIx, Columns, Row};
 use super::combine::{OverTime, Parts, over_time};
-use crate::catalogue::items::{ExpectedAgency, Indicator, IndicatorVersion, Kind};
+use crate::catalogue::items::{ExpectedAgency, Indicator, IndicatorVersion};
 use crate::catalogue::{AgencyIx, AreaIx, Catalogue, IndicatorIx};
 use crate::journal::Revision;
 use crate::model::date::Date;
@@ -504,10 +504,24 @@ impl<'a> Series<'a> {
             .any(|(_, slab)| slab.rows(self.view.as_of).any(|row| row.markers().contains(Marker::Break)))
     }
 
-    /// Whether a period longer than the frequency has no figure because the kind doesn't combine.
-    pub fn cannot_combine(&self, period: Period) -> bool {
-        self.indicator.kind() == Kind::Distinct
-            && self.periods.iter().any(|known| *known != period.slot() && period.contains(*known))
+    /// The agencies that submitted figures for parts of the period, for the area or within it, when
+    /// the kind doesn't combine them.
+    pub fn not_combined(&self, area: AreaIx, period: Period) -> BTreeSet<AgencyIx> {
+        let mut agencies = BTreeSet::new();
+        let Some(breakdown) = self.breakdown else { return agencies };
+        if over_time(self.indicator.kind()) != OverTime::Never {
+            return agencies;
+        }
+        let slabs = self.view.columns.slabs(self.ix).into_iter().flatten();
+        for (_, slab) in slabs.filter(|(known, _)| **known != period.slot() && period.contains(**known)) {
+            for place in slab.areas().filter(|place| self.areas.contains(place)) {
+                if self.view.catalogue.is_within(place, area, period.end()) {
+                    let rows = slab.area_rows(place, breakdown, self.view.as_of);
+                    agencies.extend(rows.map(|row| row.key.agency()).filter(|agency| self.asks_for(*agency)));
+                }
+            }
+        }
+        agencies
     }
 }
 

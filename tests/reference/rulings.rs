@@ -1,7 +1,7 @@
 //! Cases in which the service was once wrong, each with the rule that decides it.
 
 use conspectus::catalogue::CataloguePut;
-use conspectus::catalogue::items::{AreaLevel, Kind};
+use conspectus::catalogue::items::{AcrossAgencies, AreaLevel, IndicatorVersion, Kind};
 use conspectus::model::period::Frequency;
 
 use crate::desk::{Desk, agency, area, version};
@@ -18,4 +18,33 @@ fn a_revision_before_an_area_can_still_be_asked_about() {
     assert!(desk.all("P", "FY2021-22-Q1").starts_with("15 "));
     desk.as_of = Some(before);
     assert!(desk.all("P", "FY2021-22-Q1").starts_with("10 "));
+}
+
+/// "Distinct people are only what was submitted": what others submitted, elsewhere or later, is no reason to say
+/// that figures don't combine; and a year that was submitted as confidential is not a year that doesn't combine.
+#[test]
+fn only_an_agency_with_figures_of_parts_is_told_that_they_dont_combine() {
+    let mut desk = Desk::of(version(Kind::Distinct, Frequency::Quarter));
+    let empty = desk.revision();
+    desk.send("police", &["D1 FY2021-22-Q1 10"]);
+    assert_eq!(desk.all("U2", "FY2021-22"), "NotReported 0/0");
+    assert_eq!(desk.all("U1", "FY2021-22"), "NotCombinable 0/0", "D1 is within U1");
+    desk.send("police", &["U1 FY2021-22 [c]"]);
+    assert_eq!(desk.all("U1", "FY2021-22"), "Marked 0/0 [c]");
+    desk.as_of = Some(empty);
+    assert_eq!(desk.all("U1", "FY2021-22"), "NotReported 0/0");
+}
+
+/// The combined figure is the lead's: when the lead's doesn't combine, it has not failed to report.
+#[test]
+fn a_lead_with_figures_of_parts_has_reported() {
+    let mut desk = Desk::of(IndicatorVersion {
+        across_agencies: AcrossAgencies::Lead,
+        lead_agency: Some("care".parse().unwrap()),
+        ..version(Kind::Distinct, Frequency::Quarter)
+    });
+    desk.send("police", &["U1 FY2021-22-Q1 10"]);
+    assert_eq!(desk.all("U1", "FY2021-22"), "LeadNotReported 0/0");
+    desk.send("care", &["U1 FY2021-22-Q1 10"]);
+    assert_eq!(desk.all("U1", "FY2021-22"), "NotCombinable 0/0");
 }
