@@ -21,7 +21,7 @@ use std::rc::Rc;
 
 use super::columns::{BreakdownIx, Columns, Row};
 use super::combine::{OverTime, Parts, over_time};
-use crate::catalogue::items::{ExpectedAgency, Indicator, IndicatorVersion};
+use crate::catalogue::items::{Agency, ExpectedAgency, Indicator, IndicatorVersion};
 use crate::catalogue::{AgencyIx, AreaIx, Catalogue, IndicatorIx};
 use crate::journal::Revision;
 use crate::model::date::Date;
@@ -225,15 +225,17 @@ impl<'a> Series<'a> {
     /// not among those found. Below the reporting level nobody is expected.
     pub fn silent(&self, area: AreaIx, periods: &[Period], found: &ByAgency) -> ByAgency {
         let mut silent = ByAgency::new();
-        for period in periods {
-            let version = self.version(*period);
+        // Who is expected is for the definition of each part to say: it may have changed within a period.
+        for part in periods.iter().flat_map(|period| self.frequency_parts(*period)) {
+            let version = self.version(part);
             if self.view.catalogue.area_at(area).level > version.reporting_level {
                 continue;
             }
             let ids: BTreeSet<_> = version.expected_agencies.iter().map(|expected| &expected.agency).collect();
             for (agency, _) in ids.into_iter().filter_map(|id| self.view.catalogue.agency(id)) {
                 if self.asks_for(agency) && !found.contains_key(&agency) {
-                    let owed = self.owed(agency, area, *period);
+                    let mut owed = Tally::default();
+                    self.owe_expected(&mut owed, agency, area, part);
                     if owed.slots.expected > 0 {
                         silent.entry(agency).or_default().add_slots(&owed);
                     }
@@ -454,24 +456,28 @@ impl<'a> Series<'a> {
         let mut owed = Tally::default();
         let level = self.view.catalogue.area_at(area).level;
         for part in self.frequency_parts(period) {
-            let version = self.version(part);
-            if level > version.reporting_level {
+            if level > self.version(part).reporting_level {
                 self.owe(&mut owed, agency, area, part);
-                continue;
-            }
-            let id = &self.view.catalogue.agency_at(agency).id;
-            let expects = |expected: &ExpectedAgency| expected.agency == *id && expected.validity.covers(part);
-            if !version.expected_agencies.iter().any(expects) {
-                continue;
-            }
-            let reports_for = &self.view.catalogue.agency_at(agency).areas;
-            for place in self.view.catalogue.areas_of_level(area, version.reporting_level, part.end()) {
-                if reports_for.contains(&self.view.catalogue.area_at(place).code) {
-                    self.owe(&mut owed, agency, place, part);
-                }
+            } else {
+                self.owe_expected(&mut owed, agency, area, part);
             }
         }
         owed
+    }
+
+    /// Owes a period at the indicator's frequency, for each area at the reporting level that the
+    /// agency is expected to report for.
+    fn owe_expected(&self, owed: &mut Tally, agency: AgencyIx, area: AreaIx, part: Period) {
+        let version = self.version(part);
+        let Agency { id, areas: reports_for, .. } = self.view.catalogue.agency_at(agency);
+        let expects = |expected: &ExpectedAgency| expected.agency == *id && expected.validity.covers(part);
+        if version.expected_agencies.iter().any(expects) {
+            for place in self.view.catalogue.areas_of_level(area, version.reporting_level, part.end()) {
+                if reports_for.contains(&self.view.catalogue.area_at(place).code) {
+                    self.owe(owed, agency, place, part);
+                }
+            }
+        }
     }
 
     fn owe(&self, owed: &mut Tally, agency: AgencyIx, area: AreaIx, period: Period) {

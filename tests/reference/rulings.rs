@@ -1,10 +1,10 @@
 //! Cases in which the service was once wrong, each with the rule that decides it.
 
 use conspectus::catalogue::CataloguePut;
-use conspectus::catalogue::items::{AcrossAgencies, AreaLevel, IndicatorVersion, Kind};
+use conspectus::catalogue::items::{AcrossAgencies, AreaLevel, ExpectedAgency, IndicatorVersion, Kind, Validity};
 use conspectus::model::period::Frequency;
 
-use crate::desk::{Desk, agency, area, version};
+use crate::desk::{Desk, agency, area, day, version};
 
 /// "Any query can be asked as of an earlier revision": the areas that came later are no reason to panic.
 #[test]
@@ -47,4 +47,17 @@ fn a_lead_with_figures_of_parts_has_reported() {
     assert_eq!(desk.all("U1", "FY2021-22"), "LeadNotReported 0/0");
     desk.send("care", &["U1 FY2021-22-Q1 10"]);
     assert_eq!(desk.all("U1", "FY2021-22"), "NotCombinable 0/0");
+}
+
+/// "One expected agency, for one period at the indicator's frequency": who is expected for a quarter is for the
+/// version of that quarter to say. A year whose last version expects nobody still misses what its first did.
+#[test]
+fn an_agency_expected_for_a_part_of_the_year_is_missing_from_the_year() {
+    let first = version(Kind::Events, Frequency::Quarter);
+    let effective_from = Some(day("2021-10-01"));
+    let expected = ExpectedAgency { agency: "police".parse().unwrap(), validity: Validity::default() };
+    let second = IndicatorVersion { effective_from, expected_agencies: vec![expected], ..first.clone() };
+    let desk = Desk::of_versions(vec![first, second]);
+    assert_eq!(desk.of_agency("care", "U1", "FY2021-22"), "NotReported 0/2 2 late partial");
+    assert_eq!(desk.all("U1", "FY2021-22"), "NotReported 0/4 4 late partial");
 }
