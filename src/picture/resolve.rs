@@ -137,10 +137,8 @@ impl Tally {
         self.too_large |= other.too_large;
         self.markers = self.markers.union(other.markers);
         self.sample |= other.sample;
-        self.as_at = match (self.as_at, other.as_at) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
+        // The oldest is told: the one that closed first, whenever it began.
+        self.as_at = self.as_at.into_iter().chain(other.as_at).min_by_key(|period| (period.end(), *period));
         self.add_slots(other);
     }
 
@@ -425,7 +423,8 @@ impl<'a> Series<'a> {
             too_large: figure.too_large,
             markers: figure.markers,
             sample: figure.sample,
-            as_at: Some(figure.as_at.unwrap_or(part)),
+            // A marker isn't a stock, whenever it is of.
+            as_at: valued.map(|_| figure.as_at.unwrap_or(part)),
             ..Tally::default()
         };
         match close {

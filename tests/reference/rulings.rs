@@ -61,3 +61,19 @@ fn an_agency_expected_for_a_part_of_the_year_is_missing_from_the_year() {
     assert_eq!(desk.of_agency("care", "U1", "FY2021-22"), "NotReported 0/2 2 late partial");
     assert_eq!(desk.all("U1", "FY2021-22"), "NotReported 0/4 4 late partial");
 }
+
+/// `as_at` is "the period that the value is the stock of": with no value there is none.
+#[test]
+fn a_marker_is_not_a_stock_as_at_its_period() {
+    let mut desk = Desk::of(version(Kind::Stock, Frequency::Quarter));
+    desk.send("care", &["U1 FY2021-22-Q1 [x]"]);
+    assert_eq!(desk.all("U1", "FY2021-22"), "Marked 0/1 [x] 1 late partial");
+}
+
+/// Of several stocks that are out of date the oldest is told, which is the one that closed first.
+#[test]
+fn the_oldest_of_two_stocks_is_the_one_that_closed_first() {
+    let mut desk = Desk::of(version(Kind::Stock, Frequency::Month));
+    desk.send("care", &["U1 2021-05 10", "U2 FY2021-22-H1 5"]);
+    assert_eq!(desk.all("P", "FY2021-22"), "15 0/2 2 late as at 2021-05 partial");
+}
