@@ -9,6 +9,7 @@
 //!    period's parts (a year from halves, from quarters, from months), and over areas, from the
 //!    figures of the areas directly below for the same period. Each part is found by these same
 //!    rules. The way that misses fewer of its reports, as a share, is taken; over time when equal.
+//!    A way that finds markers only is taken last of all.
 //! 3. Otherwise a marker submitted in place of a figure says why there is none.
 //!
 //! Beside each figure stand its **slots**: one for each reporter (an agency that is expected, or one
@@ -149,6 +150,20 @@ impl Tally {
         self.missing.extend(other.missing.iter().take(room));
     }
 
+    /// Whether there is a figure, even one of too many digits, and not just markers.
+    fn has_figure(&self) -> bool {
+        self.parts.is_some() || self.too_large
+    }
+
+    /// Whether this is the better of two ways to build a figure: it ends in one and the other
+    /// doesn't, or else it misses a smaller share of its reports.
+    fn is_better_than(&self, other: &Self) -> bool {
+        match (self.has_figure(), other.has_figure()) {
+            (true, true) | (false, false) => self.slots.better_than(other.slots),
+            (has_figure, _) => has_figure,
+        }
+    }
+
     /// Whether nothing expected is missing and nothing is older than it should be.
     pub fn is_complete(&self) -> bool {
         self.slots.reported == self.slots.expected && self.as_at.is_none()
@@ -252,13 +267,13 @@ impl<'a> Series<'a> {
         let mut found = ByAgency::new();
         for row in self.direct(area, period) {
             let tally = self.whole(row, area, period);
-            let place = if tally.parts.is_some() || tally.too_large { &mut found } else { &mut marked };
+            let place = if tally.has_figure() { &mut found } else { &mut marked };
             place.entry(row.key.agency()).or_insert(tally);
         }
-        for (agency, tally) in self.built(area, period) {
-            found.entry(agency).or_insert(tally);
-        }
-        for (agency, tally) in marked {
+        // What is built of nothing but markers is no figure: the area's and period's own marker says more.
+        let (built, empty): (ByAgency, ByAgency) =
+            self.built(area, period).into_iter().partition(|(_, tally)| tally.has_figure());
+        for (agency, tally) in built.into_iter().chain(marked).chain(empty) {
             found.entry(agency).or_insert(tally);
         }
         found
@@ -319,7 +334,7 @@ impl<'a> Series<'a> {
         let mut built = self.over_areas(area, period);
         for (agency, over_time) in self.over_time(area, period) {
             match built.get(&agency) {
-                Some(over_areas) if over_areas.slots.better_than(over_time.slots) => {}
+                Some(over_areas) if over_areas.is_better_than(&over_time) => {}
                 Some(_) | None => {
                     built.insert(agency, over_time);
                 }
@@ -410,7 +425,7 @@ impl<'a> Series<'a> {
     fn last(&self, agency: AgencyIx, area: AreaIx, found: &[(Period, Rc<ByAgency>)]) -> Tally {
         let Some(&(period, _)) = found.last() else { return Tally::default() };
         let figures = || found.iter().rev().filter_map(|(part, figures)| Some((*part, figures.get(&agency)?)));
-        let valued = figures().find(|(_, figure)| figure.parts.is_some() || figure.too_large);
+        let valued = figures().find(|(_, figure)| figure.has_figure());
         let Some((part, figure)) = valued.or_else(|| figures().next()) else {
             return self.owed_by_reporter(agency, area, period);
         };

@@ -77,3 +77,24 @@ fn the_oldest_of_two_stocks_is_the_one_that_closed_first() {
     desk.send("care", &["U1 2021-05 10", "U2 FY2021-22-H1 5"]);
     assert_eq!(desk.all("P", "FY2021-22"), "15 0/2 2 late as at 2021-05 partial");
 }
+
+/// "Otherwise a marker submitted in place of a figure says why there is none": what parts say of themselves
+/// is no figure, and comes after it.
+#[test]
+fn a_years_own_marker_comes_before_those_of_its_parts() {
+    let mut desk = Desk::of(version(Kind::Events, Frequency::Quarter));
+    desk.send("care", &["U1 FY2021-22-Q1 [x]"]);
+    assert_eq!(desk.all("U1", "FY2021-22"), "Marked 0/4 [x] 3 late 1 not available partial");
+    desk.send("care", &["U1 FY2021-22 [c]"]);
+    assert_eq!(desk.all("U1", "FY2021-22"), "Marked 0/4 [c] 4 not available partial");
+}
+
+/// "There may be two ways to build it": one that ends without a figure doesn't build one.
+#[test]
+fn districts_with_figures_come_before_quarters_that_dont_apply() {
+    let mut desk = Desk::of(version(Kind::Events, Frequency::Quarter));
+    desk.send("care", &["U1 FY2021-22-Q1 [z]", "U1 FY2021-22-Q2 [z]"]);
+    assert_eq!(desk.all("U1", "FY2021-22-H1"), "Marked 2/2 [z]");
+    desk.send("care", &["D1 FY2021-22-H1 3"]);
+    assert_eq!(desk.all("U1", "FY2021-22-H1"), "3 2/4 2 late partial");
+}
