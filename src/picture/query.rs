@@ -8,6 +8,7 @@ use super::combine::{Gap, OverTime, over_time};
 use super::resolve::{ByAgency, Series, Tally, View};
 use crate::catalogue::items::{AcrossAgencies, IndicatorVersion};
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
+use crate::model::date::Date;
 use crate::model::marker::Marker;
 use crate::model::period::Period;
 use crate::model::violation::Violations;
@@ -266,10 +267,10 @@ fn review_periods(view: View<'_>, query: &AggregateQuery, violations: &mut Viola
 }
 
 fn review_areas(view: View<'_>, query: &AggregateQuery, violations: &mut Violations) {
-    let Some(day) = query.periods.last().map(|period| period.end()) else { return };
+    let days: BTreeSet<Date> = query.periods.iter().flat_map(|period| hierarchy_days(*period)).collect();
     for (place, inner) in query.areas.iter().enumerate() {
         for outer in query.areas.iter().filter(|outer| *outer != inner) {
-            if view.catalogue.is_within(*inner, *outer, day) {
+            if days.iter().any(|day| view.catalogue.is_within(*inner, *outer, *day)) {
                 violations.add(
                     format!("areas[{place}]"),
                     format!(
@@ -281,6 +282,12 @@ fn review_areas(view: View<'_>, query: &AggregateQuery, violations: &mut Violati
             }
         }
     }
+}
+
+/// The days whose hierarchy decides what a period's figures are built from: its own last day and
+/// those of its parts.
+fn hierarchy_days(period: Period) -> Vec<Date> {
+    period.parts().into_iter().flat_map(hierarchy_days).chain([period.end()]).collect()
 }
 
 fn review_agencies(view: View<'_>, query: &AggregateQuery, violations: &mut Violations) {

@@ -98,3 +98,16 @@ fn districts_with_figures_come_before_quarters_that_dont_apply() {
     desk.send("care", &["D1 FY2021-22-H1 3"]);
     assert_eq!(desk.all("U1", "FY2021-22-H1"), "3 2/4 2 late partial");
 }
+
+/// "A county together with its own district is refused": on any day that decides what the figures are built of,
+/// not on the last alone.
+#[test]
+fn a_district_that_left_during_the_periods_is_still_counted_twice() {
+    let mut desk = Desk::of(version(Kind::Events, Frequency::Quarter));
+    let mut moved = area("D1", AreaLevel::District, "U1");
+    moved.parents[0].validity.valid_to = Some(day("2021-06-30"));
+    desk.put(CataloguePut { areas: vec![moved], ..CataloguePut::default() });
+    assert!(desk.refuses(&["D1", "U1"], &["FY2021-22-Q1", "FY2021-22-Q2"]));
+    assert!(desk.refuses(&["D1", "U1"], &["FY2021-22"]), "the year is built of quarters");
+    assert!(!desk.refuses(&["D1", "U1"], &["FY2021-22-Q2", "FY2021-22-Q3"]));
+}
