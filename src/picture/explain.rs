@@ -132,8 +132,9 @@ pub(super) fn contribute(
     }
     let over_time = series.over_time(area, period).remove(&agency);
     let over_areas = series.over_areas(area, period).remove(&agency);
+    let rule = super::combine::over_time(series.indicator.kind());
     let over_areas_is_better = match (&over_time, &over_areas) {
-        (Some(time), Some(areas)) => areas.is_better_than(time),
+        (Some(time), Some(areas)) => areas.is_taken_over(time, rule),
         (None, Some(_)) => true,
         (_, None) => false,
     };

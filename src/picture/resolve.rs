@@ -9,7 +9,10 @@
 //! 2. Otherwise there may be two ways to build it: over time, from the same area's figures of the
 //!    period's parts (a year from halves, from quarters, from months), and over areas, from the
 //!    figures of the areas directly below for the same period. Each part is found by these same
-//!    rules. The way that misses fewer of its reports, as a share, is taken; over time when equal.
+//!    rules. The way that misses fewer of its reports, as a share, is taken. Of two that miss as
+//!    many, for a stock the one over areas is; for other kinds the one that rests on fewer submitted
+//!    figures, so that a year that one area submitted whole isn't passed over for its months; and
+//!    when these are as many too, the one over time.
 //!    A way that finds markers only is taken last of all.
 //! 3. Otherwise a marker submitted in place of a figure says why there is none.
 //!
@@ -18,6 +21,7 @@
 //! stock: the one that closes the period). A figure submitted whole fills all slots of its area and
 //! period.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
@@ -96,12 +100,11 @@ impl Slots {
         }
     }
 
-    /// Whether a larger share of these is reported than of the other. No slots at all count as
-    /// all reported.
-    fn better_than(self, other: Self) -> bool {
-        let share = |slots: Self| if slots.expected == 0 { (1, 1) } else { (slots.reported, slots.expected) };
-        let ((a, b), (c, d)) = (share(self), share(other));
-        a * d > c * b
+    /// How the share of these that is reported stands to the other's. No slots at all count as none
+    /// reported: a way through periods shorter than the frequency knows nothing of coverage.
+    fn compare_share(self, other: Self) -> Ordering {
+        let crosswise = |one: Self, other: Self| one.reported * other.expected.max(1);
+        crosswise(self, other).cmp(&crosswise(other, self))
     }
 }
 
@@ -140,6 +143,8 @@ pub struct Tally {
     pub markers: Markers,
     /// Whether something made up went into it.
     pub sample: bool,
+    /// How many submitted figures and markers it rests on.
+    pub submitted: usize,
     /// Its slots.
     pub slots: Slots,
     /// For a stock that is older than the period's close: the period that it is of.
@@ -165,6 +170,7 @@ impl Tally {
         self.too_large |= other.too_large;
         self.markers = self.markers.union(other.markers);
         self.sample |= other.sample;
+        self.submitted += other.submitted;
         // The oldest is told: the one that closed first, whenever it began.
         self.as_at = self.as_at.into_iter().chain(other.as_at).min_by_key(|period| (period.end(), *period));
         self.add_slots(other);
@@ -183,11 +189,14 @@ impl Tally {
         self.parts.is_some() || self.too_large
     }
 
-    /// Whether this is the better of two ways to build a figure: it ends in one and the other
-    /// doesn't, or else it misses a smaller share of its reports.
-    pub(super) fn is_better_than(&self, other: &Self) -> bool {
-        match (self.has_figure(), other.has_figure()) {
-            (true, true) | (false, false) => self.slots.better_than(other.slots),
+    /// Of two ways to build a figure, whether this one over areas is taken rather than the other over
+    /// time: it ends in a figure and the other doesn't, or else by the rules of this module.
+    pub(super) fn is_taken_over(&self, over_time: &Self, rule: OverTime) -> bool {
+        match (self.has_figure(), over_time.has_figure()) {
+            (true, true) | (false, false) => match self.slots.compare_share(over_time.slots) {
+                Ordering::Equal => rule == OverTime::Last || self.submitted < over_time.submitted,
+                unequal => unequal.is_gt(),
+            },
             (has_figure, _) => has_figure,
         }
     }
@@ -385,6 +394,7 @@ impl<'a> Series<'a> {
             too_large: measure.is_some() && parts.is_none(),
             markers,
             sample: row.is_sample(),
+            submitted: 1,
             slots,
             as_at: None,
             uncombined: false,
@@ -394,10 +404,11 @@ impl<'a> Series<'a> {
 
     /// The figures that can be built from parts, over time or over areas.
     fn built(&mut self, area: AreaIx, period: Period) -> ByAgency {
+        let rule = over_time(self.indicator.kind());
         let mut built = self.over_areas(area, period);
         for (agency, over_time) in self.over_time(area, period) {
             match built.get(&agency) {
-                Some(over_areas) if over_areas.is_better_than(&over_time) => {}
+                Some(over_areas) if over_areas.is_taken_over(&over_time, rule) => {}
                 Some(_) | None => {
                     built.insert(agency, over_time);
                 }
@@ -470,7 +481,11 @@ impl<'a> Series<'a> {
         agencies.into_iter().map(|agency| (agency, join(agency))).collect()
     }
 
+    /// Whether a figure was ever submitted within a period, or for a stock as at a day of it.
     fn has_figures_within(&self, period: Period) -> bool {
+        if over_time(self.indicator.kind()) == OverTime::Last {
+            return self.periods.iter().any(|known| period.start() <= known.end() && known.end() <= period.end());
+        }
         // Periods are in the order of their first days.
         let from = self.periods.partition_point(|known| known.start() < period.start());
         let known = self.periods[from..].iter().take_while(|known| known.start() <= period.end());
@@ -506,6 +521,7 @@ impl<'a> Series<'a> {
             too_large: figure.too_large,
             markers: figure.markers,
             sample: figure.sample,
+            submitted: figure.submitted,
             // A marker isn't a stock, whenever it is of.
             as_at: valued.map(|_| figure.as_at.unwrap_or(part)),
             ..Tally::default()

@@ -1,0 +1,94 @@
+//! Questions, in ids, and the service's answers to them.
+
+use conspectus::journal::Revision;
+use conspectus::model::date::Date;
+use conspectus::model::id::{AgencyId, AreaCode, IndicatorId};
+use conspectus::model::observation::Breakdown;
+use conspectus::model::period::Period;
+use conspectus::picture::answer::{ChangeRule, Comparison};
+use conspectus::picture::query::{self, AggregateQuery, AskedBreakdown, Derived, PictureQuery};
+use conspectus::picture::resolve::{AreasAsOf, View};
+use conspectus::state::State;
+
+use crate::shown::{self, Row};
+
+/// A question, as of a revision, on a day.
+#[derive(Debug, Clone)]
+pub(crate) struct Question {
+    pub(crate) as_of: usize,
+    pub(crate) today: Date,
+    pub(crate) what: What,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum What {
+    Picture(AskedPicture),
+    Aggregate(AskedAggregate),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct AskedPicture {
+    pub(crate) area: AreaCode,
+    pub(crate) period: Period,
+    pub(crate) indicators: Option<Vec<IndicatorId>>,
+    pub(crate) comparison: Option<Comparison>,
+}
+
+/// Indicators, areas and agencies by id and periods ascending, each once.
+#[derive(Debug, Clone)]
+pub(crate) struct AskedAggregate {
+    pub(crate) indicators: Vec<IndicatorId>,
+    pub(crate) areas: Vec<AreaCode>,
+    pub(crate) agencies: Option<Vec<AgencyId>>,
+    pub(crate) periods: Vec<Period>,
+    pub(crate) breakdown: Breakdown,
+    pub(crate) by_indicator: bool,
+    pub(crate) by_area: bool,
+    pub(crate) by_agency: bool,
+    pub(crate) by_period: bool,
+    pub(crate) comparison: Option<Comparison>,
+    pub(crate) across_breaks: bool,
+}
+
+/// The service's answer; none when it refuses the question.
+pub(crate) fn ask(state: &State, question: &Question) -> Option<Vec<Row>> {
+    let as_of = Revision(question.as_of as u64);
+    let catalogue = state.catalogue_as_of(as_of);
+    let view =
+        View { catalogue: &catalogue, columns: state.columns(), as_of, today: question.today, areas: AreasAsOf::Then };
+    let area = |code| catalogue.area(code).unwrap().0;
+    let indicators = |ids: &[_]| ids.iter().map(|id| catalogue.indicator(id).unwrap().0).collect::<Vec<_>>();
+    match &question.what {
+        What::Picture(asked) => {
+            let query = PictureQuery {
+                area: area(&asked.area),
+                period: asked.period,
+                indicators: asked.indicators.as_deref().map(indicators),
+                comparison: asked.comparison,
+            };
+            Some(shown::picture(view, &query::picture(view, &query)))
+        }
+        What::Aggregate(asked) => {
+            let agencies = asked.agencies.as_ref();
+            let query = AggregateQuery {
+                indicators: indicators(&asked.indicators),
+                areas: asked.areas.iter().map(area).collect(),
+                agencies: agencies.map(|ids| ids.iter().map(|id| catalogue.agency(id).unwrap().0).collect()),
+                periods: asked.periods.clone(),
+                breakdowns: vec![AskedBreakdown {
+                    category: None,
+                    breakdown: state.columns().breakdown(&asked.breakdown),
+                }],
+                by_indicator: asked.by_indicator,
+                by_area: asked.by_area,
+                by_agency: asked.by_agency,
+                by_period: asked.by_period,
+                change: ChangeRule { comparison: asked.comparison, across_breaks: asked.across_breaks },
+                year_to_date: false,
+                derived: Derived::default(),
+            };
+            let is_answered = query::review(view, &query).is_empty();
+            is_answered.then(|| shown::aggregate(view, &query::aggregate(view, &query)))
+        }
+    }
+}
