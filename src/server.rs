@@ -11,8 +11,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
@@ -92,6 +92,7 @@ pub async fn run(
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     let router = Server::builder()
         .max_concurrent_streams(CONCURRENT_STREAMS_MAX)
@@ -111,27 +112,31 @@ pub async fn run(
             PictureServiceServer::new(Picture::new(gate.clone())).max_decoding_message_size(RECEIVED_BYTES_MAX),
         );
     let mut until = stopped.clone();
-    let incoming = TcpListenerStream::new(listener);
+    // Small answers go out at once: held back by Nagle's algorithm, they wait for the caller's delayed
+    // acknowledgement, some 40 ms.
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async move {
         drop(until.wait_for(|stop| *stop).await);
     }));
 
-    let outcome = serve(&config, &gate, &health, shutdown).await;
+    let outcome = serve(&config, &gate, &health, stopped, shutdown).await;
+    let deadline = tokio::time::Instant::now() + config.drain_timeout;
     set_health(&health, ServingStatus::NotServing).await;
+    end_watches(health).await;
     stop.send_replace(true);
-    let deadline = config.drain_timeout;
     let abort = serving.abort_handle();
-    match tokio::time::timeout(deadline, serving).await {
+    match tokio::time::timeout_at(deadline, serving).await {
         Ok(ended) => ended??,
         Err(_) => {
-            tracing::warn!(seconds = deadline.as_secs(), "calls were still open at the deadline: they are cut off");
+            let seconds = config.drain_timeout.as_secs_f64();
+            tracing::warn!(seconds, "calls were still open at the deadline: they are cut off");
             abort.abort();
         }
     }
     drop(gate);
     if let Some(writer) = outcome? {
         // The gate's handles are gone with the calls; the writer ends once its queue is empty.
-        drop(tokio::time::timeout(deadline, tokio::task::spawn_blocking(move || writer.join())).await);
+        drop(tokio::time::timeout_at(deadline, tokio::task::spawn_blocking(move || writer.join())).await);
     }
     Ok(())
 }
@@ -143,6 +148,7 @@ async fn serve(
     config: &Config,
     gate: &Gate,
     health: &HealthReporter,
+    stopping: watch::Receiver<bool>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<Option<WriterThread>, Error> {
     let folder = config.data.clone();
@@ -154,18 +160,19 @@ async fn serve(
     };
     let reader = journal.reader();
     let running = writer::start(Box::new(journal), state, now);
-    let context = Context { writer: running.handle, state: running.state, reader, clock: Arc::new(now) };
+    let context = Context { writer: running.handle, state: running.state, reader, clock: Arc::new(now), stopping };
     if config.demo {
         demo::load(&context).await?;
     }
     gate.open(context);
     set_health(health, ServingStatus::Serving).await;
     let mut failure = running.failure;
+    let failed = async { failure.wait_for(Option::is_some).await.is_ok() };
     tokio::select! {
         () = &mut shutdown => tracing::info!("stopping"),
-        failed = failure.wait_for(Option::is_some) => {
+        failed = failed => {
             // Reads go on; writes are refused, and health says so.
-            if failed.is_ok() {
+            if failed {
                 health.set_service_status(SERVICES[2], ServingStatus::NotServing).await;
             }
             shutdown.await;
@@ -198,6 +205,14 @@ async fn set_health(health: &HealthReporter, status: ServingStatus) {
     health.set_service_status("", status).await;
     for service in SERVICES {
         health.set_service_status(service, status).await;
+    }
+}
+
+/// Ends the streams of those who watch the health. They have been told; left open, each would hold up
+/// the stop until its deadline.
+async fn end_watches(mut health: HealthReporter) {
+    for service in SERVICES.iter().chain(&[""]) {
+        health.clear_service_status(service).await;
     }
 }
 

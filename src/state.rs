@@ -187,6 +187,9 @@ impl State {
         match &entry.body {
             Body::CataloguePut(put) => {
                 Arc::make_mut(&mut self.catalogue).apply(put);
+                if !put.areas.is_empty() {
+                    self.columns.cover_again(&self.catalogue);
+                }
                 self.catalogues.insert(revision, Arc::clone(&self.catalogue));
             }
             Body::Submission { submission, fingerprint } => {
@@ -211,6 +214,7 @@ impl State {
             let (indicator, area) = self.place(observation).expect("admission knows indicator and area");
             let key = RowKey::new(area, self.columns.intern(&observation.breakdown), agency);
             self.columns.put(indicator, observation.period, key, &observation.value, submission.sample, revision);
+            self.columns.cover(indicator, area, &catalogue);
         }
         let record = SubmissionRecord {
             revision,

@@ -1,4 +1,5 @@
-//! Cuts the power under a journal, again and again, and looks for entries that were acknowledged and are lost.
+//! Cuts the power under a journal, and under a whole server, again and again, and looks for what was acknowledged and is
+//! lost.
 //!
 //! The journal lives on an ext4 image behind a loop device with direct input and output, so that the image holds
 //! what ext4 has sent to its disk and nothing else. A child process appends and prints each acknowledged revision
@@ -6,11 +7,16 @@
 //! copy is mounted, the journal opened, and every acknowledged entry looked up. Each image goes through several
 //! lives, since the first bytes of a file and its later ones are lost in different ways.
 //!
+//! The same is done to the real server, with clients that hold on to their receipts.
+//!
 //! `CONSPECTUS_CUTS=200` sets the number of cuts, `CONSPECTUS_SEED=1` repeats a run's choices. Mounting needs root
 //! on Linux; without it the test says `skipped` and passes.
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test itself may")]
 
+mod binary;
+
+use binary::{Acknowledged as Receipted, Load, Server};
 use conspectus::journal::{ChainHash, Journal, Revision, SledJournal};
 use std::{
     collections::BTreeMap,
@@ -29,10 +35,8 @@ const WRITER_FOLDER: &str = "CONSPECTUS_POWER_CUT_FOLDER";
 #[test]
 fn no_acknowledged_entry_is_lost_when_the_power_is_cut() {
     let cuts = number("CONSPECTUS_CUTS").unwrap_or(4);
-    let seed = number("CONSPECTUS_SEED")
-        .unwrap_or_else(|| u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()).unwrap());
-    println!("seed {seed}");
-    let mut random = Random(seed);
+    let mut random = Random(seed());
+    let seed = random.0;
 
     let place = tempfile::tempdir().unwrap();
     let (image, cut_image) = (place.path().join("disk"), place.path().join("disk-after-cut"));
@@ -63,6 +67,59 @@ fn no_acknowledged_entry_is_lost_when_the_power_is_cut() {
     }
     println!("{cuts} cuts, {total} acknowledged, {} cuts with a loss", lost.len());
     assert!(lost.is_empty(), "seed {seed}: {lost:#?}");
+}
+
+#[test]
+fn no_acknowledged_submission_is_lost_when_the_power_is_cut() {
+    let cuts = number("CONSPECTUS_CUTS").unwrap_or(4);
+    let mut random = Random(seed());
+    let seed = random.0;
+
+    let place = tempfile::tempdir().unwrap();
+    let (image, cut_image) = (place.path().join("disk"), place.path().join("disk-after-cut"));
+    if let Err(reason) = format(&image).and_then(|()| Mount::new(&image, place.path()).map(drop)) {
+        println!("skipped: {reason}");
+        return;
+    }
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut receipts: Vec<Receipted> = Vec::new();
+    let mut total = 0;
+    for cut in 0..cuts {
+        if cut % LIVES == 0 {
+            format(&image).unwrap();
+            receipts.clear();
+        }
+        let mount = Mount::new(&image, place.path()).unwrap();
+        fs::write(mount.path.join("never-synced"), "must not survive").unwrap();
+        let acknowledged = runtime.block_on(async {
+            let server = Server::start(&mount.path.join("journal")).await.unwrap();
+            server.put_catalogue().await;
+            let load = Load::on(&server, &format!("cut-{cut}"));
+            load.until(50, Duration::from_micros(random.next() % 200_000)).await;
+            stop(server.id());
+            copy_still(&mount.image, &cut_image);
+            server.kill();
+            load.outcome().await.0
+        });
+        drop(mount);
+        fs::rename(&cut_image, &image).unwrap();
+        total += acknowledged.len();
+        receipts.extend(acknowledged);
+
+        let mount = Mount::new(&image, place.path()).unwrap();
+        assert_cut(&mount.path);
+        let wrong = runtime.block_on(async {
+            let server = Server::start(&mount.path.join("journal")).await.unwrap();
+            let mut wrong = Vec::new();
+            for receipt in &receipts {
+                wrong.extend(server.wrong_with(receipt).await);
+            }
+            wrong
+        });
+        println!("cut {cut}, life {}: {} receipts, {} wrong", cut % LIVES + 1, receipts.len(), wrong.len());
+        assert!(wrong.is_empty(), "seed {seed}, cut {cut}: {wrong:#?}");
+    }
+    println!("{cuts} cuts, {total} acknowledged, none lost");
 }
 
 /// The child's side: appends until it is stopped. Does nothing when run as a test of its own.
@@ -114,7 +171,7 @@ fn live_and_be_cut(mount: &Mount, cut_image: &Path, random: &mut Random) -> Ackn
     let rest = thread::spawn(move || lines.filter_map(parse).collect::<Acknowledged>());
 
     thread::sleep(Duration::from_micros(random.next() % 600_000));
-    writer.stop();
+    stop(writer.0.id());
     copy_still(&mount.image, cut_image);
     drop(writer);
     let mut acknowledged = rest.join().unwrap();
@@ -124,10 +181,7 @@ fn live_and_be_cut(mount: &Mount, cut_image: &Path, random: &mut Random) -> Ackn
 
 /// Which acknowledged entries the journal on this disk doesn't have, in words.
 fn missing(disk: &Path, acknowledged: &Acknowledged) -> String {
-    let canary = fs::read(disk.join("never-synced")).unwrap_or_default();
-    assert!(canary.is_empty(), "the image holds what was never synced: this was no power cut");
-    let _ = fs::remove_file(disk.join("never-synced"));
-
+    assert_cut(disk);
     let mut found = BTreeMap::<Revision, ChainHash>::new();
     let opened = SledJournal::open(&disk.join("journal")).and_then(|journal| {
         let scanned = journal.reader().scan(Revision::ZERO, &mut |entry| {
@@ -147,6 +201,13 @@ fn missing(disk: &Path, acknowledged: &Acknowledged) -> String {
     }
 }
 
+/// That what was never synced is gone.
+fn assert_cut(disk: &Path) {
+    let canary = fs::read(disk.join("never-synced")).unwrap_or_default();
+    assert!(canary.is_empty(), "the image holds what was never synced: this was no power cut");
+    let _ = fs::remove_file(disk.join("never-synced"));
+}
+
 /// Copies the image at rest: the writer is stopped, and what it had in flight has arrived.
 fn copy_still(image: &Path, to: &Path) {
     for _ in 0..100 {
@@ -159,24 +220,21 @@ fn copy_still(image: &Path, to: &Path) {
     panic!("the disk never came to rest");
 }
 
-struct Writer(Child);
-
-impl Writer {
-    /// Stops all its threads, and waits until each has.
-    fn stop(&self) {
-        let pid = self.0.id();
-        run("kill", ["-STOP".as_ref(), Path::new(&pid.to_string())]).unwrap();
-        let stopped = || {
-            fs::read_dir(format!("/proc/{pid}/task")).unwrap().all(|task| {
-                let stat = fs::read_to_string(task.unwrap().path().join("stat")).unwrap_or_default();
-                stat.rsplit(") ").next().is_none_or(|state| state.is_empty() || state.starts_with('T'))
-            })
-        };
-        while !stopped() {
-            thread::sleep(Duration::from_millis(1));
-        }
+/// Stops all threads of a process, and waits until each has.
+fn stop(pid: u32) {
+    run("kill", ["-STOP".as_ref(), Path::new(&pid.to_string())]).unwrap();
+    let stopped = || {
+        fs::read_dir(format!("/proc/{pid}/task")).unwrap().all(|task| {
+            let stat = fs::read_to_string(task.unwrap().path().join("stat")).unwrap_or_default();
+            stat.rsplit(") ").next().is_none_or(|state| state.is_empty() || state.starts_with('T'))
+        })
+    };
+    while !stopped() {
+        thread::sleep(Duration::from_millis(1));
     }
 }
+
+struct Writer(Child);
 
 impl Drop for Writer {
     fn drop(&mut self) {
@@ -228,6 +286,14 @@ fn run<const N: usize>(program: &str, arguments: [impl AsRef<std::ffi::OsStr>; N
     } else {
         Err(format!("{program}: {}", String::from_utf8_lossy(&output.stderr).trim()))
     }
+}
+
+/// What a run's choices follow from.
+fn seed() -> u64 {
+    let now = || u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()).unwrap();
+    let seed = number("CONSPECTUS_SEED").unwrap_or_else(now);
+    println!("seed {seed}");
+    seed
 }
 
 fn number(variable: &str) -> Option<u64> {

@@ -119,7 +119,7 @@ impl<'a> Review<'a> {
                 Some(found) if found.level >= area.level => self.violations.add(
                     format!("{field}.code"),
                     format!(
-                        "`{}` is a {}; allowed: an area of a wider level than {}",
+                        "`{}` is of level {}; allowed: an area of a wider level than {}",
                         found.code, found.level, area.level
                     ),
                 ),
@@ -136,16 +136,17 @@ impl<'a> Review<'a> {
     /// The children that the area has already must stay below it.
     fn children_of(&mut self, at: &str, area: &Area) {
         let children = self.catalogue.children.get(&area.code).into_iter().flatten();
-        for child in children.map(|ix| self.catalogue.area_at(*ix)) {
-            if !self.put.areas.contains_key(&child.code) && child.level <= area.level {
-                self.violations.add(
-                    format!("{at}.level"),
-                    format!(
-                        "found `{}`, and its child `{}` is a {}; allowed: a wider level than its children's",
-                        area.level, child.code, child.level
-                    ),
-                );
-            }
+        let above = children
+            .map(|ix| self.catalogue.area_at(*ix))
+            .find(|child| !self.put.areas.contains_key(&child.code) && child.level <= area.level);
+        if let Some(child) = above {
+            self.violations.add(
+                format!("{at}.level"),
+                format!(
+                    "found `{}`, and `{}`, which lies within it, is of level {}; allowed: a wider level than what lies within",
+                    area.level, child.code, child.level
+                ),
+            );
         }
     }
 
@@ -350,20 +351,19 @@ impl<'a> Review<'a> {
 
     fn validity(&mut self, at: &str, validity: Validity) {
         if validity.is_reversed() {
-            self.violations.add(format!("{at}.valid_to"), "the last day is before the first");
+            self.violations
+                .add(format!("{at}.valid_to"), "found a last day before the first; allowed: the first or a later one");
         }
     }
 
     fn text(&mut self, field: &str, text: &str, min: usize, max: usize) {
         let characters = text.chars().count();
-        if !(min..=max).contains(&characters) || text.chars().any(|c| c.is_control() && c != '\n') {
-            self.violations.add(
-                field,
-                format!(
-                    "found {} ({characters} characters); allowed: {min} to {max} characters, no control characters",
-                    Found(text)
-                ),
-            );
+        if !(min..=max).contains(&characters) {
+            self.violations.add(field, format!("found {characters} characters; allowed: {min} to {max}"));
+        }
+        if text.chars().any(|c| c.is_control() && c != '\n') {
+            self.violations
+                .add(field, format!("found {}; allowed: no control characters but line breaks", Found(text)));
         }
     }
 

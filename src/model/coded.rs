@@ -3,7 +3,7 @@
 
 /// The text is none of a vocabulary's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("found `{found}`; allowed: {allowed}")]
+#[error("found {}; allowed: {allowed}", super::id::Found(.found))]
 pub struct UnknownWord {
     /// The text that was found.
     pub found: String,

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::id::Found;
+
 /// A day of the proleptic Gregorian calendar, in the years 1900 to 2199.
 ///
 /// Held as a count of days, so that comparing, hashing and stepping cost one integer operation.
@@ -23,7 +25,7 @@ pub struct Date {
 
 /// Why a text is not a [`Date`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} is not a date: write YYYY-MM-DD, such as 2022-03-31, in the years 1900 to 2199")]
+#[error("found {}; allowed: a day as YYYY-MM-DD, such as 2022-03-31, in the years 1900 to 2199", Found(.found))]
 pub struct DateError {
     /// The text as it was given.
     pub found: String,
@@ -283,7 +285,7 @@ mod tests {
         }
         assert_eq!(
             "2022-02-30".parse::<Date>().unwrap_err().to_string(),
-            "\"2022-02-30\" is not a date: write YYYY-MM-DD, such as 2022-03-31, in the years 1900 to 2199"
+            "found `2022-02-30`; allowed: a day as YYYY-MM-DD, such as 2022-03-31, in the years 1900 to 2199"
         );
     }
 

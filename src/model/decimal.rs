@@ -10,6 +10,7 @@ use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use super::coded::coded_enum;
+use super::id::Found;
 
 /// A figure as it was written: at most 15 significant digits, at most 6 of them after the point.
 ///
@@ -34,7 +35,8 @@ pub struct Decimal {
 /// Why a text is not a [`Decimal`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{found:?} is not a number: write digits, such as 1234.5, -3 or 126,153, with at most 15 of them and at most 6 after the point"
+    "found {}; allowed: a number in digits, such as 1234.5, -3 or 126,153, with at most 15 of them and at most 6 after the point",
+    Found(.found)
 )]
 pub struct DecimalError {
     /// The text as it was given.
@@ -622,7 +624,7 @@ mod tests {
         }
         assert_eq!(
             "1e5".parse::<Decimal>().unwrap_err().to_string(),
-            "\"1e5\" is not a number: write digits, such as 1234.5, -3 or 126,153, with at most 15 of them and at most 6 after the point"
+            "found `1e5`; allowed: a number in digits, such as 1234.5, -3 or 126,153, with at most 15 of them and at most 6 after the point"
         );
     }
 

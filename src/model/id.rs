@@ -1,6 +1,6 @@
 //! Identifiers: each its own type, parsed once, cheap to clone, ordered by text.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -23,10 +23,16 @@ impl fmt::Display for Found<'_> {
         if self.0.is_empty() {
             return f.write_str("nothing");
         }
-        match self.0.char_indices().nth(CHARACTERS_MAX) {
-            None => write!(f, "`{}`", self.0.escape_debug()),
-            Some((cut, _)) => write!(f, "`{}…` ({} bytes)", self.0[..cut].escape_debug(), self.0.len()),
+        let cut = self.0.char_indices().nth(CHARACTERS_MAX).map_or(self.0.len(), |(cut, _)| cut);
+        f.write_char('`')?;
+        for c in self.0[..cut].chars() {
+            // Quotes stand in names as they are: `Children's`.
+            match c {
+                '\'' | '"' => f.write_char(c)?,
+                _ => write!(f, "{}", c.escape_debug())?,
+            }
         }
+        if cut == self.0.len() { f.write_char('`') } else { write!(f, "…` ({} bytes)", self.0.len()) }
     }
 }
 

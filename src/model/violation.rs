@@ -18,6 +18,16 @@ impl Violation {
     }
 }
 
+/// `observations[3].period: found …`; of the whole input, the description alone.
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.field.as_str() {
+            "" => f.write_str(&self.description),
+            field => write!(f, "{field}: {}", self.description),
+        }
+    }
+}
+
 /// At most this many violations are told in one answer; the last then says how many more
 /// there are.
 pub const VIOLATIONS_MAX: usize = 1_000;
@@ -51,6 +61,15 @@ impl Violations {
             rest.split_once(']')?.0.parse().ok()
         };
         self.told.sort_by_key(|violation| place(&violation.field));
+    }
+
+    /// The problems of a part of an input, as problems of the whole.
+    #[must_use]
+    pub fn within(mut self, part: &str) -> Self {
+        for violation in &mut self.told {
+            violation.field = format!("{part}.{}", violation.field);
+        }
+        self
     }
 
     /// Adds another input's problems.
@@ -94,8 +113,8 @@ impl fmt::Display for Violations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.told.as_slice() {
             [] => f.write_str("nothing is wrong"),
-            [one] => write!(f, "{}: {}", one.field, one.description),
-            [first, ..] => write!(f, "{} problems, the first: {}: {}", self.len(), first.field, first.description),
+            [one] => write!(f, "{one}"),
+            [first, ..] => write!(f, "{} problems, the first: {first}", self.len()),
         }
     }
 }

@@ -9,9 +9,9 @@
 
 use std::sync::Arc;
 
-use imbl::{OrdMap, Vector};
+use imbl::{OrdMap, OrdSet, Vector};
 
-use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
+use crate::catalogue::{AgencyIx, AreaIx, Catalogue, IndicatorIx};
 use crate::journal::Revision;
 use crate::model::decimal::Decimal;
 use crate::model::marker::Markers;
@@ -213,16 +213,6 @@ impl Slab {
         self.rows.iter().filter_map(move |row| self.row_as_of(row, as_of)).filter(|row| row.packed & WITHDRAWN_BIT == 0)
     }
 
-    /// The areas that have a row, now or ever, each once, ascending.
-    pub fn areas(&self) -> impl Iterator<Item = AreaIx> {
-        let mut at = 0;
-        std::iter::from_fn(move || {
-            let area = self.rows.get(at)?.key.area();
-            at += self.rows[at..].partition_point(|row| row.key.area() == area);
-            Some(area)
-        })
-    }
-
     /// Every row that a figure has had, the oldest first, withdrawn ones too.
     pub fn history(&self, key: RowKey) -> impl Iterator<Item = &Row> {
         let start = self.replaced.partition_point(|row| row.key < key);
@@ -308,11 +298,20 @@ pub struct Withdrawn {
 /// The slabs of one indicator, by period ([`Period::slot`]).
 pub type Slabs = OrdMap<Period, Arc<Slab>>;
 
+/// The figures of one indicator.
+#[derive(Debug, Clone, Default)]
+struct Indicator {
+    slabs: Slabs,
+    /// The areas that have or had a figure, and all areas that they are or were within: an area that
+    /// isn't here has nothing at or below it.
+    covered: OrdSet<AreaIx>,
+}
+
 /// All figures, at every revision.
 #[derive(Debug, Clone)]
 pub struct Columns {
     /// By the indicator's index. Indicators without a figure may be missing at the end.
-    indicators: Vector<Slabs>,
+    indicators: Vector<Indicator>,
     breakdowns: Vector<Arc<Breakdown>>,
     breakdown_index: OrdMap<Arc<Breakdown>, BreakdownIx>,
 }
@@ -331,7 +330,30 @@ impl Default for Columns {
 impl Columns {
     /// The slabs of an indicator, by period.
     pub fn slabs(&self, indicator: IndicatorIx) -> Option<&Slabs> {
-        self.indicators.get(indicator.0 as usize)
+        self.indicators.get(indicator.0 as usize).map(|indicator| &indicator.slabs)
+    }
+
+    /// The areas at or below which an indicator has or had a figure.
+    pub fn covered(&self, indicator: IndicatorIx) -> OrdSet<AreaIx> {
+        self.indicators.get(indicator.0 as usize).map(|indicator| indicator.covered.clone()).unwrap_or_default()
+    }
+
+    /// Takes note that an indicator has a figure for an area.
+    pub fn cover(&mut self, indicator: IndicatorIx, area: AreaIx, catalogue: &Catalogue) {
+        if let Some(indicator) = self.indicators.get_mut(indicator.0 as usize)
+            && !indicator.covered.contains(&area)
+        {
+            cover(&mut indicator.covered, catalogue, area);
+        }
+    }
+
+    /// Takes note of areas that have come to lie within others.
+    pub fn cover_again(&mut self, catalogue: &Catalogue) {
+        for indicator in &mut self.indicators {
+            for area in indicator.covered.clone() {
+                cover(&mut indicator.covered, catalogue, area);
+            }
+        }
     }
 
     /// The slab of an indicator and a period, under whichever name the period goes.
@@ -387,16 +409,16 @@ impl Columns {
     ) {
         let row = Row::new(key, value, sample, revision);
         while self.indicators.len() <= indicator.0 as usize {
-            self.indicators.push_back(OrdMap::new());
+            self.indicators.push_back(Indicator::default());
         }
-        let slabs = &mut self.indicators[indicator.0 as usize];
-        Arc::make_mut(slabs.entry(period.slot()).or_default()).put(row);
+        let indicator = &mut self.indicators[indicator.0 as usize];
+        Arc::make_mut(indicator.slabs.entry(period.slot()).or_default()).put(row);
     }
 
     /// Takes back what a submission set. `stands` says whether a submission stands.
     pub fn withdraw(&mut self, submission: Revision, at: Revision, stands: &dyn Fn(Revision) -> bool) -> Withdrawn {
         let mut counts = Withdrawn::default();
-        for slabs in &mut self.indicators {
+        for Indicator { slabs, .. } in &mut self.indicators {
             let touched: Vec<Period> = slabs
                 .iter()
                 .filter(|(_, slab)| slab.rows.iter().any(|row| slab.source(row) == submission))
@@ -411,6 +433,16 @@ impl Columns {
             }
         }
         counts
+    }
+}
+
+/// Adds an area, and all that it is or was within.
+fn cover(covered: &mut OrdSet<AreaIx>, catalogue: &Catalogue, area: AreaIx) {
+    let mut open = vec![area];
+    while let Some(at) = open.pop() {
+        covered.insert(at);
+        let parents = &catalogue.area_at(at).parents;
+        open.extend(parents.iter().filter_map(|parent| catalogue.area(&parent.code)).map(|(ix, _)| ix));
     }
 }
 

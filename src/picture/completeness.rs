@@ -162,7 +162,7 @@ fn filled_since(series: &mut Series<'_>, agency: AgencyIx, area: AreaIx, period:
     let rule = over_time(series.indicator.kind());
     let fills = |known: &&Period| match rule {
         OverTime::Add => known.divide(period.frequency()).is_some_and(|parts| parts.contains(&period)),
-        OverTime::Last => known.contains(period) && known.end() == period.end(),
+        OverTime::Last => series.names(period).contains(known),
         OverTime::Never => false,
     };
     let whole = series

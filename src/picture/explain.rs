@@ -149,16 +149,12 @@ pub(super) fn contribute(
 /// What an agency submitted for an area and a period themselves: a value rather than a marker.
 fn submitted(series: &Series<'_>, agency: AgencyIx, area: AreaIx, period: Period) -> Option<Contribution> {
     let view = series.view();
-    let mut names = vec![period];
-    if over_time(series.indicator.kind()) == OverTime::Last {
-        names.push(period.closing_day());
-    }
     let find = |name: &Period| {
         let slab: &Slab = view.columns.slab(series.ix, *name)?;
         let row = slab.area_rows(area, series.breakdown()?, view.as_of).find(|row| row.key.agency() == agency)?;
         Some(Contribution { agency, area, period: name.slot(), row: *row, source: slab.source(row) })
     };
-    let found: Vec<Contribution> = names.iter().filter_map(find).collect();
+    let found: Vec<Contribution> = series.names(period).iter().filter_map(find).collect();
     found.iter().find(|found| found.row.measure().is_some()).or(found.first()).copied()
 }
 

@@ -255,11 +255,11 @@ fn review_year_to_date(query: &AggregateQuery, violations: &mut Violations) {
 
 fn review_areas(view: View<'_>, field: &str, areas: &[AreaIx], query: &AggregateQuery, violations: &mut Violations) {
     let Some(day) = query.periods.last().map(|period| view.hierarchy_day(*period)) else { return };
-    for (place, inner) in areas.iter().enumerate() {
+    for inner in areas {
         for outer in areas.iter().filter(|outer| *outer != inner) {
             if view.catalogue.is_within(*inner, *outer, day) {
                 violations.add(
-                    if field == "areas" { format!("areas[{place}]") } else { field.to_owned() },
+                    field,
                     format!(
                         "{} lies within {}, and would be counted twice; group by area, or leave one out",
                         view.catalogue.area_at(*inner).code,

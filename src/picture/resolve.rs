@@ -4,7 +4,8 @@
 //! For one agency, one area and one period:
 //!
 //! 1. A figure submitted for the area and the period themselves is it. (For a stock, one submitted
-//!    as at the period's last day is as good.)
+//!    for another period that ends on the same day is as good: the day itself first, then the
+//!    shortest. Weeks share only with days.)
 //! 2. Otherwise there may be two ways to build it: over time, from the same area's figures of the
 //!    period's parts (a year from halves, from quarters, from months), and over areas, from the
 //!    figures of the areas directly below for the same period. Each part is found by these same
@@ -18,6 +19,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
+
+use imbl::OrdSet;
 
 use super::columns::{BreakdownIx, Columns, Row};
 use super::combine::{OverTime, Parts, over_time};
@@ -192,10 +195,10 @@ pub struct Series<'a> {
     breakdown: Option<BreakdownIx>,
     /// Only these agencies; all when none.
     agencies: Option<HashSet<AgencyIx>>,
-    /// The periods that have a slab.
+    /// The periods that have a slab, ascending.
     periods: Vec<Period>,
-    /// The areas that have a row in some slab, and all areas that they were ever within.
-    areas: HashSet<AreaIx>,
+    /// The areas at or below which there is or was a figure.
+    areas: OrdSet<AreaIx>,
     known: HashMap<(AreaIx, Period), Rc<ByAgency>>,
 }
 
@@ -212,14 +215,7 @@ impl<'a> Series<'a> {
     ) -> Self {
         let slabs = view.columns.slabs(ix);
         let periods = slabs.into_iter().flat_map(|slabs| slabs.keys().copied()).collect();
-        let mut areas = HashSet::new();
-        for slab in slabs.into_iter().flat_map(|slabs| slabs.values()) {
-            for area in slab.areas() {
-                if !areas.contains(&area) {
-                    insert_with_ancestors(view.catalogue, area, &mut areas);
-                }
-            }
-        }
+        let areas = view.columns.covered(ix);
         let indicator = view.catalogue.indicator_at(ix);
         Self { view, ix, indicator, breakdown, agencies, periods, areas, known: HashMap::new() }
     }
@@ -316,20 +312,34 @@ impl<'a> Series<'a> {
         agencies
     }
 
-    /// The rows submitted for the area and the period themselves; for a stock then those of the
-    /// period's last day.
+    /// The rows submitted for the area and the period themselves, under any of its names.
     pub(super) fn direct(&self, area: AreaIx, period: Period) -> Vec<&'a Row> {
         let Some(breakdown) = self.breakdown else { return Vec::new() };
-        let mut names = vec![period];
-        if over_time(self.indicator.kind()) == OverTime::Last && period.frequency() != Frequency::Day {
-            names.push(period.closing_day());
-        }
-        names
+        self.names(period)
             .into_iter()
             .filter_map(|name| self.view.columns.slab(self.ix, name))
             .flat_map(|slab| slab.area_rows(area, breakdown, self.view.as_of))
             .filter(|row| self.asks_for(row.key.agency()))
             .collect()
+    }
+
+    /// The periods that a figure for this one can have been submitted for: itself; and for a stock
+    /// every other that ends on the same day, the shortest first. Weeks share only with days.
+    pub(super) fn names(&self, period: Period) -> Vec<Period> {
+        let mut names = vec![period];
+        if over_time(self.indicator.kind()) == OverTime::Last {
+            let is_week = |period: Period| period.frequency() == Frequency::Week;
+            let is_day = |period: Period| period.frequency() == Frequency::Day;
+            let shares = |known: &&Period| {
+                known.end() == period.end()
+                    && **known != period.slot()
+                    && (is_week(**known) == is_week(period) || is_day(**known) || is_day(period))
+            };
+            let mut others: Vec<Period> = self.periods.iter().filter(shares).copied().collect();
+            others.sort_by_key(|known| std::cmp::Reverse(*known));
+            names.extend(others);
+        }
+        names
     }
 
     /// A submitted row as a figure that fills all slots of its area and period.
@@ -446,7 +456,10 @@ impl<'a> Series<'a> {
     }
 
     fn has_figures_within(&self, period: Period) -> bool {
-        self.periods.iter().any(|known| period.contains(*known))
+        // Periods are in the order of their first days.
+        let from = self.periods.partition_point(|known| known.start() < period.start());
+        let known = self.periods[from..].iter().take_while(|known| known.start() <= period.end());
+        known.into_iter().any(|known| period.contains(*known))
     }
 
     fn sum(&self, agency: AgencyIx, area: AreaIx, found: &[(Period, Rc<ByAgency>)]) -> Tally {
@@ -559,15 +572,5 @@ impl<'a> Series<'a> {
         slabs
             .filter(|(known, _)| period.contains(**known))
             .any(|(_, slab)| slab.rows(self.view.as_of).any(|row| row.markers().contains(Marker::Break)))
-    }
-}
-
-fn insert_with_ancestors(catalogue: &Catalogue, area: AreaIx, areas: &mut HashSet<AreaIx>) {
-    let mut open = vec![area];
-    while let Some(at) = open.pop() {
-        if areas.insert(at) {
-            let parents = &catalogue.area_at(at).parents;
-            open.extend(parents.iter().filter_map(|parent| catalogue.area(&parent.code)).map(|(ix, _)| ix));
-        }
     }
 }

@@ -69,6 +69,8 @@ pub struct Context {
     pub reader: Arc<dyn Reader>,
     /// Tells the time.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Becomes true when the server is told to stop: streams then end.
+    pub stopping: tokio::sync::watch::Receiver<bool>,
 }
 
 impl std::fmt::Debug for Context {

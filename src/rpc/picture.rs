@@ -44,6 +44,7 @@ impl PictureService for Picture {
         let request = request.into_inner();
         let state = context.at_least(request.min_revision).await?;
         let mut violations = Violations::default();
+        review_min_revision(request.min_revision, &mut violations);
         let as_of_time = request.as_of_time.as_ref();
         let snapshot = Snapshot::asked(context, state, request.as_of_revision, as_of_time, &mut violations);
         let view = snapshot.view(ask::areas_as_of(request.areas_as_of, &mut violations));
@@ -67,6 +68,7 @@ impl PictureService for Picture {
         let request = request.into_inner();
         let state = context.at_least(request.min_revision).await?;
         let mut violations = Violations::default();
+        review_min_revision(request.min_revision, &mut violations);
         let cleared = proto::QueryAggregateRequest {
             page_size: 0,
             page_token: String::new(),
@@ -102,6 +104,7 @@ impl PictureService for Picture {
         let request = request.into_inner();
         let state = context.at_least(request.min_revision).await?;
         let mut violations = Violations::default();
+        review_min_revision(request.min_revision, &mut violations);
         let as_of_time = request.as_of_time.as_ref();
         let snapshot = Snapshot::asked(context, state, request.as_of_revision, as_of_time, &mut violations);
         let view = snapshot.view(AreasAsOf::Then);
@@ -238,6 +241,12 @@ impl PictureService for Picture {
         let question = watch::AggregateQuestion::of(query.unwrap_or_default());
         let stream = watch::start(context, &self.watchers, question, after_revision, bytes_max)?;
         Ok(Response::new(Box::pin(stream)))
+    }
+}
+
+fn review_min_revision(min_revision: i64, violations: &mut Violations) {
+    if min_revision < 0 {
+        violations.add("min_revision", format!("found {min_revision}; allowed: 0 or more"));
     }
 }
 

@@ -13,7 +13,7 @@ use crate::intake::review::{Draft, review_drafts};
 use crate::intake::writer::{WriteError, Written};
 use crate::journal::{ChainHash, Revision, codec};
 use crate::model::decimal::Decimal;
-use crate::model::id::{AgencyId, AreaCode, Found, IndicatorId, RequestId};
+use crate::model::id::{AgencyId, AreaCode, IndicatorId, RequestId};
 use crate::model::marker::{Marker, Markers};
 use crate::model::observation::{Measure, Observation, Submission, Value};
 use crate::model::timestamp::Timestamp;
@@ -57,11 +57,7 @@ impl SubmissionService for Submissions {
             Written::Already(revision) => (original_receipt(context, &submission, revision).await?, true),
             Written::Accepted { .. } | Written::NothingChanges(_) => unreachable!("a submission has outcomes"),
         };
-        Ok(Response::new(proto::SubmitObservationsResponse {
-            revision: number(context.newest().revision()),
-            receipt: Some(receipt),
-            already_received,
-        }))
+        Ok(answer(&context.newest(), receipt, already_received))
     }
 
     async fn withdraw_submission(
@@ -166,6 +162,20 @@ impl SubmissionService for Submissions {
     }
 }
 
+fn answer(
+    state: &State,
+    receipt: proto::Receipt,
+    already_received: bool,
+) -> Response<proto::SubmitObservationsResponse> {
+    let revision = u64::try_from(receipt.revision).map_or(Revision::ZERO, Revision);
+    Response::new(proto::SubmitObservationsResponse {
+        revision: number(state.revision()),
+        receipt: Some(receipt),
+        already_received,
+        withdrawn_at_revision: state.withdrawn_at(revision).map(number).unwrap_or_default(),
+    })
+}
+
 /// Answers a `validate_only` submission.
 async fn check(
     context: &Context,
@@ -184,11 +194,7 @@ async fn check(
             (receipt(identity, None, &state.outcomes(submission, state.revision())), false)
         }
     };
-    Ok(Response::new(proto::SubmitObservationsResponse {
-        revision: number(state.revision()),
-        receipt: Some(receipt),
-        already_received,
-    }))
+    Ok(answer(&state, receipt, already_received))
 }
 
 /// The receipt that a submission was first given.
@@ -334,10 +340,11 @@ impl Parser<'_> {
     }
 
     fn draft(&mut self, observation: &proto::Observation) -> Draft {
-        if observation.note.chars().count() > NOTE_CHARACTERS_MAX {
+        let characters = observation.note.chars().count();
+        if characters > NOTE_CHARACTERS_MAX {
             self.violations.add(
                 self.field("note"),
-                format!("found {}; allowed: {NOTE_CHARACTERS_MAX} characters at the most", Found(&observation.note)),
+                format!("found {characters} characters; allowed: {NOTE_CHARACTERS_MAX} at the most"),
             );
         }
         Draft {

@@ -113,6 +113,7 @@ impl<Q: Question> Watcher<Q> {
     /// Sends until the reader goes away; otherwise why it ended.
     async fn run(self, mut state: Arc<State>, after: Revision) -> Option<Status> {
         let mut states = self.context.state.clone();
+        let mut stopping = self.context.stopping.clone();
         let mut known = if after == Revision::ZERO {
             None
         } else {
@@ -142,12 +143,14 @@ impl<Q: Question> Watcher<Q> {
                 }
             }
             known = Some(rows);
+            let stopped = Some(status::error(Reason::Stopping, "the server is stopping; resume in a moment"));
             tokio::select! {
                 changed = states.changed() => {
                     if changed.is_err() {
-                        return Some(status::error(Reason::Stopping, "the server is stopping; resume elsewhere"));
+                        return stopped;
                     }
                 }
+                _ = stopping.wait_for(|stop| *stop) => return stopped,
                 () = self.messages.closed() => return None,
             }
             tokio::time::sleep(GATHER).await;
@@ -192,9 +195,9 @@ impl Question for PictureQuestion {
     fn rows(&self, snapshot: &Snapshot) -> Result<BTreeMap<String, proto::PictureRow>, Violations> {
         let mut violations = Violations::default();
         for (field, given) in [
-            ("picture.as_of_revision", self.request.as_of_revision != 0),
-            ("picture.as_of_time", self.request.as_of_time.is_some()),
-            ("picture.min_revision", self.request.min_revision != 0),
+            ("as_of_revision", self.request.as_of_revision != 0),
+            ("as_of_time", self.request.as_of_time.is_some()),
+            ("min_revision", self.request.min_revision != 0),
         ] {
             if given {
                 violations.add(field, "allowed: nothing; what is watched is the newest");
@@ -202,7 +205,7 @@ impl Question for PictureQuestion {
         }
         let view = snapshot.view(ask::areas_as_of(self.request.areas_as_of, &mut violations));
         let query = ask::picture(view, &self.request, &mut violations);
-        let Some(query) = query.filter(|_| violations.is_empty()) else { return Err(violations) };
+        let Some(query) = query.filter(|_| violations.is_empty()) else { return Err(violations.within("picture")) };
         let rows = query::picture(view, &query);
         Ok(rows.iter().map(|row| (row.version.id.to_string(), answer::picture_row(&snapshot.catalogue, row))).collect())
     }
@@ -248,11 +251,11 @@ impl Question for AggregateQuestion {
     fn rows(&self, snapshot: &Snapshot) -> Result<BTreeMap<RowKey, proto::AggregateRow>, Violations> {
         let mut violations = Violations::default();
         for (field, given) in [
-            ("query.as_of_revision", self.request.as_of_revision != 0),
-            ("query.as_of_time", self.request.as_of_time.is_some()),
-            ("query.min_revision", self.request.min_revision != 0),
-            ("query.page_size", self.request.page_size != 0),
-            ("query.page_token", !self.request.page_token.is_empty()),
+            ("as_of_revision", self.request.as_of_revision != 0),
+            ("as_of_time", self.request.as_of_time.is_some()),
+            ("min_revision", self.request.min_revision != 0),
+            ("page_size", self.request.page_size != 0),
+            ("page_token", !self.request.page_token.is_empty()),
         ] {
             if given {
                 violations.add(field, "allowed: nothing; what is watched is the newest, whole");
@@ -260,7 +263,7 @@ impl Question for AggregateQuestion {
         }
         let view = snapshot.view(ask::areas_as_of(self.request.areas_as_of, &mut violations));
         let query = ask::aggregate(view, &self.request, &mut violations);
-        let Some(query) = query.filter(|_| violations.is_empty()) else { return Err(violations) };
+        let Some(query) = query.filter(|_| violations.is_empty()) else { return Err(violations.within("query")) };
         let rows = query::aggregate(view, &query);
         if rows.len() > ROWS_MAX {
             let what = format!("the answer has {} rows; allowed: {ROWS_MAX} to be watched. Ask for less", rows.len());

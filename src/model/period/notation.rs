@@ -24,11 +24,12 @@
 
 use super::{Frequency, Name, Period, first_of_month};
 use crate::model::date::Date;
+use crate::model::id::Found;
 use Token::{Dash, Month, One, Part, Slash, To, Two, Word, Year};
 
 /// Why a text is not a [`Period`]: what was found, and one sentence on what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} is not a reference period: {reason}")]
+#[error("found {}, not a reference period: {reason}", Found(.found))]
 pub struct PeriodError {
     /// The text as it was given.
     pub found: String,
@@ -556,27 +557,27 @@ mod tests {
         for (input, expect) in [
             (
                 "2022",
-                "\"2022\" is not a reference period: publishers use 2022 both for a financial year's first and for its last year; write FY2021-22, FY2022-23, AY2022-23 or CY2022",
+                "found `2022`, not a reference period: publishers use 2022 both for a financial year's first and for its last year; write FY2021-22, FY2022-23, AY2022-23 or CY2022",
             ),
             (
                 "Q1 2021",
-                "\"Q1 2021\" is not a reference period: a quarter of 2021 may be financial or calendar; write FY2021-22-Q1 or CY2021-Q1",
+                "found `Q1 2021`, not a reference period: a quarter of 2021 may be financial or calendar; write FY2021-22-Q1 or CY2021-Q1",
             ),
             (
                 "H2 1999",
-                "\"H2 1999\" is not a reference period: half years are those of a financial year, which takes two years to name; write FY1999-00-H2",
+                "found `H2 1999`, not a reference period: half years are those of a financial year, which takes two years to name; write FY1999-00-H2",
             ),
             (
                 "2008–09",
-                "\"2008–09\" is not a reference period: it may be a month or a financial year; write 2008-09 for the month or FY2008-09 for the year",
+                "found `2008–09`, not a reference period: it may be a month or a financial year; write 2008-09 for the month or FY2008-09 for the year",
             ),
             (
                 "2021-20",
-                "\"2021-20\" is not a reference period: 2021 and 20 are not years that follow one another; write FY2021-22, or a month as 2022-06",
+                "found `2021-20`, not a reference period: 2021 and 20 are not years that follow one another; write FY2021-22, or a month as 2022-06",
             ),
             (
                 "soon",
-                "\"soon\" is not a reference period: write a month as 2022-06, a quarter as FY2021-22-Q1 or CY2021-Q3, a half year as FY2021-22-H1, a year as FY2021-22, CY2021 or AY2021-22, a week as 2022-W07 or a day as 2022-03-31",
+                "found `soon`, not a reference period: write a month as 2022-06, a quarter as FY2021-22-Q1 or CY2021-Q3, a half year as FY2021-22-H1, a year as FY2021-22, CY2021 or AY2021-22, a week as 2022-W07 or a day as 2022-03-31",
             ),
         ] {
             assert_eq!(input.parse::<Period>().unwrap_err().to_string(), expect);

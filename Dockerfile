@@ -1,0 +1,40 @@
+FROM rust:1-slim-bookworm AS build
+WORKDIR /build
+
+# The dependencies, in a layer of their own: it stays until the manifest or a proto changes.
+COPY Cargo.toml Cargo.lock build.rs ./
+COPY proto proto
+# Benches and tests aren't copied, and cargo refuses a declared target without its file. The
+# program is a stand-in, with the docs that the package's lints demand.
+RUN sed -i -E '/^\[\[(bench|test|example)\]\]/,/^$/d' Cargo.toml \
+    && mkdir src \
+    && echo '//! A stand-in.' > src/lib.rs \
+    && printf '//! A stand-in.\nfn main() {}\n' > src/main.rs \
+    && cargo build --release --locked --bin conspectus
+
+COPY data data
+COPY src src
+# Copied files keep their times, which are older than the stand-in's: without the touch cargo would
+# take the stand-in for up to date.
+RUN touch src/lib.rs src/main.rs \
+    && cargo build --release --locked --bin conspectus
+
+
+FROM debian:bookworm-slim
+
+# A fixed uid, so that whoever owns the volume can be told. A new volume takes its owner from here.
+RUN groupadd --gid 10001 conspectus \
+    && useradd --uid 10001 --gid conspectus --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin conspectus \
+    && install --directory --owner=conspectus --group=conspectus --mode=0700 /data
+
+COPY --from=build /build/target/release/conspectus /usr/local/bin/conspectus
+
+USER 10001:10001
+ENV CONSPECTUS_DATA=/data \
+    CONSPECTUS_LISTEN=0.0.0.0:50051
+VOLUME /data
+EXPOSE 50051
+# Long journals take a while to replay; until then the server says that it isn't serving.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD ["conspectus", "health"]
+ENTRYPOINT ["conspectus"]
+CMD ["serve"]

@@ -1,0 +1,320 @@
+//! The parts that a submission and a query are made of, without network and disk: run by `cargo
+//! bench --bench kernels`, explained in `docs/performance.md`.
+
+#[path = "load/workload.rs"]
+#[expect(dead_code, reason = "shared with the load, which needs more of it")]
+mod workload;
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use conspectus::catalogue::{AreaIx, IndicatorIx};
+use conspectus::entry::{Entry, Fingerprint};
+use conspectus::intake::admit::{Command, Decision, admit};
+use conspectus::intake::writer;
+use conspectus::journal::{Journal, MemoryDisk, MemoryJournal, Revision, codec};
+use conspectus::model::id::{AgencyId, AreaCode, IndicatorId, RequestId};
+use conspectus::model::marker::Markers;
+use conspectus::model::observation::{Breakdown, Measure, Observation, Submission, Value};
+use conspectus::model::period::Period;
+use conspectus::model::timestamp::Timestamp;
+use conspectus::picture::answer::{ChangeRule, Comparison};
+use conspectus::picture::query::{self, AggregateQuery, AskedBreakdown, Derived, PictureQuery};
+use conspectus::picture::resolve::{AreasAsOf, View};
+use conspectus::rpc::proto;
+use conspectus::rpc::proto::submission_service_server::SubmissionService;
+use conspectus::rpc::{Context, Gate, Submissions};
+use conspectus::state::State;
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+
+use workload::{BATCH_OBSERVATIONS, Workload};
+
+type Failure = Box<dyn std::error::Error>;
+
+const OBSERVATIONS: u64 = 1_000_000;
+/// Any time that is after the data's months.
+const NOW: Timestamp = Timestamp(1_780_000_000_000_000);
+
+/// What everything starts from: a state full of figures, and submissions that it hasn't seen.
+struct Fixture {
+    empty: State,
+    full: State,
+    large: Command,
+    single: Command,
+}
+
+impl Fixture {
+    fn new() -> Result<Self, Failure> {
+        let mut empty = State::default();
+        write(&mut empty, &Command::PutCatalogue(workload::catalogue()?))?;
+        let mut full = empty.clone();
+        for batch in (Workload { observations: OBSERVATIONS, seed: 1 }).batches() {
+            write(&mut full, &command(&batch)?)?;
+        }
+        let mut other = Workload { observations: OBSERVATIONS, seed: 2 }.batches().skip(10);
+        let mut large = other.next().ok_or("no batch")?;
+        large.request_id = "another".to_owned();
+        let single = Workload { observations: OBSERVATIONS, seed: 2 }.single(1);
+        Ok(Self { empty, full, large: command(&large)?, single: command(&single)? })
+    }
+}
+
+/// Admits and applies a command.
+fn write(state: &mut State, command: &Command) -> Result<(), Failure> {
+    state.apply(&decide(state, command)?);
+    Ok(())
+}
+
+fn decide(state: &State, command: &Command) -> Result<Entry, Failure> {
+    match admit(state, command, NOW)? {
+        Decision::Accept(entry, _) => Ok(entry),
+        Decision::Already(_) | Decision::NothingChanges(_) => Err("the submission isn't new".into()),
+    }
+}
+
+fn command(request: &proto::SubmitObservationsRequest) -> Result<Command, Failure> {
+    let submission = Submission {
+        agency: AgencyId::parse(&request.agency)?,
+        request_id: RequestId::parse(&request.request_id)?,
+        source: String::new(),
+        sample: false,
+        observations: request.observations.iter().map(observation).collect::<Result<_, _>>()?,
+    };
+    let fingerprint = Fingerprint::of(&submission);
+    Ok(Command::Submit { submission, fingerprint })
+}
+
+fn observation(observation: &proto::Observation) -> Result<Observation, Failure> {
+    let measure = match observation.measure.as_ref().ok_or("no measure")? {
+        proto::observation::Measure::Number(number) => Measure::Number(number.parse()?),
+        proto::observation::Measure::Ratio(ratio) => {
+            Measure::Ratio { numerator: ratio.numerator.parse()?, denominator: ratio.denominator.parse()? }
+        }
+        proto::observation::Measure::Percentage(_) | proto::observation::Measure::Mean(_) => {
+            return Err("the workload has none".into());
+        }
+    };
+    let breakdown: Vec<_> =
+        observation.breakdown.iter().map(|one| format!("{}={}", one.dimension, one.category)).collect();
+    Ok(Observation {
+        indicator: IndicatorId::parse(&observation.indicator)?,
+        area: AreaCode::parse(&observation.area)?,
+        period: observation.period.parse()?,
+        breakdown: breakdown.join(";").parse::<Breakdown>()?,
+        value: Value { measure: Some(measure), markers: Markers::default() },
+        note: None,
+    })
+}
+
+fn submissions(c: &mut Criterion, fixture: &Fixture) -> Result<(), Failure> {
+    let mut group = c.benchmark_group("submission");
+    for (name, command, count) in [("of 1", &fixture.single, 1), ("of 1,000", &fixture.large, BATCH_OBSERVATIONS)] {
+        group.throughput(Throughput::Elements(count as u64));
+        for (size, state) in [("empty", &fixture.empty), ("full", &fixture.full)] {
+            let entry = decide(state, command)?;
+            group.bench_function(format!("{name}: admit, {size}"), |b| b.iter(|| admit(state, command, NOW)));
+            // The clone shares all with the one that readers hold: what is touched is copied, as
+            // it is after each group.
+            group.bench_function(format!("{name}: apply, {size}, shared with readers"), |b| {
+                b.iter_batched(
+                    || state.clone(),
+                    |mut state| {
+                        state.apply(&entry);
+                        state
+                    },
+                    BatchSize::SmallInput,
+                );
+            });
+        }
+        let entry = decide(&fixture.full, command)?;
+        let bytes = codec::encode(&entry);
+        group.bench_function(format!("{name}: encode"), |b| b.iter(|| codec::encode(black_box(&entry))));
+        group.bench_function(format!("{name}: decode"), |b| b.iter(|| codec::decode(black_box(&bytes))));
+        if let Command::Submit { submission, .. } = command {
+            group.bench_function(format!("{name}: fingerprint"), |b| {
+                b.iter(|| Fingerprint::of(black_box(submission)));
+            });
+        }
+    }
+    group.bench_function("state clone", |b| b.iter(|| fixture.full.clone()));
+    group.finish();
+    Ok(())
+}
+
+/// The whole way of a submission but for the network and the disk: parse, queue, admit, frame,
+/// apply, receipt.
+fn service(c: &mut Criterion) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let journal = MemoryJournal::open(&MemoryDisk::new())?;
+    let reader = journal.reader();
+    let running = writer::start(Box::new(journal), State::default(), || NOW);
+    let context = Context { writer: running.handle, state: running.state, reader, clock: Arc::new(|| NOW) };
+    runtime.block_on(context.writer.write(Command::PutCatalogue(workload::catalogue()?)))?;
+    let gate = Gate::default();
+    gate.open(context);
+    let service = Submissions(gate);
+    let mut group = c.benchmark_group("service, journal in memory");
+    let mut number = 0;
+    let workload = Workload { observations: OBSERVATIONS, seed: 3 };
+    let mut batches = workload.batches().collect::<Vec<_>>().into_iter().cycle();
+    let mut next = |count: usize| {
+        number += 1;
+        let mut request = if count == 1 { workload.single(number) } else { batches.next().unwrap_or_default() };
+        request.request_id = format!("request-{number}");
+        request
+    };
+    for count in [1, BATCH_OBSERVATIONS] {
+        group.throughput(Throughput::Elements(count as u64));
+        group.bench_function(format!("submission of {count}"), |b| {
+            b.iter_batched(
+                || tonic::Request::new(next(count)),
+                |request| runtime.block_on(service.submit_observations(request)),
+                BatchSize::SmallInput,
+            );
+        });
+    }
+    group.finish();
+    Ok(())
+}
+
+/// The figures that a question touches, packed as tightly as they go: what a loop over them takes
+/// is the limit.
+fn dense(view: View<'_>, indicators: &[IndicatorIx], months: &[Period]) -> Vec<(u32, i64, i64)> {
+    let mut cells = Vec::new();
+    for indicator in indicators {
+        for slab in months.iter().filter_map(|month| view.columns.slab(*indicator, *month)) {
+            for row in slab.rows(view.as_of).filter(|row| view.columns.breakdown_at(row.key.breakdown()).is_total()) {
+                let (first, second) = match row.measure() {
+                    Some(Measure::Ratio { numerator, denominator }) => (numerator.mantissa(), denominator.mantissa()),
+                    Some(Measure::Number(number)) => (number.mantissa(), 0),
+                    Some(Measure::Percentage { .. } | Measure::Mean { .. }) | None => (0, 0),
+                };
+                cells.push((row.key.agency().0, first, second));
+            }
+        }
+    }
+    cells
+}
+
+fn sum(cells: &[(u32, i64, i64)]) -> [(i64, i64); 64] {
+    let mut sums = [(0, 0); 64];
+    for (agency, first, second) in cells {
+        let place = &mut sums[*agency as usize % 64];
+        place.0 += first;
+        place.1 += second;
+    }
+    sums
+}
+
+fn queries(c: &mut Criterion, fixture: &Fixture) -> Result<(), Failure> {
+    let state = &fixture.full;
+    let catalogue = state.catalogue();
+    let view = View {
+        catalogue,
+        columns: state.columns(),
+        as_of: state.revision(),
+        today: NOW.date(),
+        areas: AreasAsOf::Then,
+    };
+    let indicator = |ix| -> Result<IndicatorIx, Failure> {
+        let id = IndicatorId::parse(&workload::indicator(ix))?;
+        Ok(catalogue.indicator(&id).ok_or("no such indicator")?.0)
+    };
+    let area = |code: &str| -> Result<AreaIx, Failure> {
+        Ok(catalogue.area(&AreaCode::parse(code)?).ok_or("no such area")?.0)
+    };
+    let months = (0..120).map(|ix| workload::month(ix).parse()).collect::<Result<Vec<Period>, _>>()?;
+    let all = (0..200).map(&indicator).collect::<Result<Vec<_>, _>>()?;
+    let areas = (0..150).map(|ix| area(&workload::area(ix))).collect::<Result<Vec<_>, _>>()?;
+    let whole = area(workload::WHOLE)?;
+    let base = AggregateQuery {
+        indicators: vec![indicator(8)?],
+        areas: vec![whole],
+        agencies: None,
+        periods: vec![months[60]],
+        breakdowns: vec![AskedBreakdown::TOTAL],
+        by_indicator: false,
+        by_area: false,
+        by_agency: false,
+        by_period: false,
+        change: ChangeRule::default(),
+        year_to_date: false,
+        derived: Derived::default(),
+    };
+    let q1 = AggregateQuery { areas, by_area: true, ..base.clone() };
+    let q2 = AggregateQuery { periods: months.clone(), by_agency: true, ..base.clone() };
+    let q4 = AggregateQuery { indicators: vec![indicator(40)?], periods: vec!["CY2020".parse()?], ..base };
+    let q3 = PictureQuery {
+        area: whole,
+        period: months[60],
+        indicators: None,
+        comparison: Some(Comparison::PreviousPeriod),
+    };
+    let mut group = c.benchmark_group("query");
+    let cells = [
+        dense(view, &q1.indicators, &months[60..61]),
+        dense(view, &q2.indicators, &months),
+        dense(view, &all, &months[59..61]),
+        dense(view, &q4.indicators, &months[60..72]),
+    ];
+    for (name, cells) in ["Q1", "Q2", "Q3", "Q4"].iter().zip(&cells) {
+        group.throughput(Throughput::Elements(cells.len() as u64));
+        group.bench_function(format!("{name}: dense loop"), |b| b.iter(|| sum(black_box(cells))));
+        group.bench_function(format!("{name}: engine"), |b| match *name {
+            "Q1" => b.iter(|| query::aggregate(view, &q1)),
+            "Q2" => b.iter(|| query::aggregate(view, &q2)),
+            "Q3" => b.iter(|| query::picture(view, &q3)),
+            _ => b.iter(|| query::aggregate(view, &q4)),
+        });
+    }
+    group.finish();
+    Ok(())
+}
+
+fn notation(c: &mut Criterion) {
+    let mut group = c.benchmark_group("period");
+    for text in ["2022-06", "FY2021-22-Q1", "Apr-Jun 2021", "2021/22"] {
+        group.bench_function(text, |b| b.iter(|| black_box(text).parse::<Period>()));
+    }
+    group.finish();
+}
+
+/// Framing, chaining and storing a group, without a disk.
+fn framing(c: &mut Criterion, fixture: &Fixture) -> Result<(), Failure> {
+    let single = codec::encode(&decide(&fixture.full, &fixture.single)?);
+    let large = codec::encode(&decide(&fixture.full, &fixture.large)?);
+    let mut group = c.benchmark_group("append to memory");
+    for (name, payloads) in [("64 entries of 1", vec![single; 64]), ("16 entries of 1,000", vec![large; 16])] {
+        let bytes: usize = payloads.iter().map(Vec::len).sum();
+        group.throughput(Throughput::Bytes(bytes as u64));
+        group.bench_function(name, |b| {
+            b.iter_batched(
+                || MemoryJournal::open(&MemoryDisk::new()),
+                |journal| journal.and_then(|mut journal| journal.append(Revision::ZERO, &payloads)),
+                BatchSize::SmallInput,
+            );
+        });
+    }
+    group.finish();
+    Ok(())
+}
+
+fn all(c: &mut Criterion) {
+    let run = |c: &mut Criterion| -> Result<(), Failure> {
+        let fixture = Fixture::new()?;
+        submissions(c, &fixture)?;
+        service(c)?;
+        queries(c, &fixture)?;
+        notation(c);
+        framing(c, &fixture)
+    };
+    run(c).expect("the workload is admitted");
+}
+
+criterion_group! {
+    name = kernels;
+    config = Criterion::default().sample_size(20).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
+    targets = all
+}
+criterion_main!(kernels);

@@ -1,0 +1,109 @@
+//! The closed loop: so many senders, each with one call open at a time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use tonic::transport::Channel;
+
+use crate::Failure;
+use crate::process::Server;
+use crate::wire::{self, Call};
+
+/// Over how many connections many senders go. HTTP/2 would take one, whose lock they would then
+/// share in the client and in the server.
+const CONNECTIONS_MAX: usize = 4;
+/// No measurement takes longer.
+const DRIVE_TIMEOUT: Duration = Duration::from_secs(900);
+
+/// How long to go on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Window {
+    /// Not counted.
+    pub(crate) warm_up: Duration,
+    /// Counted.
+    pub(crate) measured: Duration,
+}
+
+/// What came of it.
+pub(crate) struct Measured {
+    nanoseconds: Histogram<u64>,
+    elapsed: Duration,
+    /// The size of the last answer.
+    pub(crate) answer_bytes: usize,
+}
+
+impl Measured {
+    /// Calls a second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.nanoseconds.len() as f64 / self.elapsed.as_secs_f64()
+    }
+
+    /// A quantile of the latency, in milliseconds.
+    pub(crate) fn milliseconds(&self, quantile: f64) -> f64 {
+        self.nanoseconds.value_at_quantile(quantile) as f64 / 1e6
+    }
+}
+
+/// Drives a server with calls, numbered from 0, until the window ends or there is no further call.
+/// Without a window it goes on until there is none, and counts all.
+pub(crate) async fn drive(
+    server: &Server,
+    senders: usize,
+    window: Option<Window>,
+    next: impl Fn(u64) -> Option<Call> + Send + Sync + 'static,
+) -> Result<Measured, Failure> {
+    let channels = (0..senders.min(CONNECTIONS_MAX)).map(|_| server.channel()).collect::<Result<Vec<_>, _>>()?;
+    let (next, number) = (Arc::new(next), Arc::new(AtomicU64::new(0)));
+    let start = Instant::now();
+    let from = start + window.map_or(Duration::ZERO, |window| window.warm_up);
+    let until = window.map_or(start + DRIVE_TIMEOUT, |window| from + window.measured);
+    let mut tasks = tokio::task::JoinSet::new();
+    for sender in 0..senders {
+        let channel = channels[sender % channels.len()].clone();
+        let (next, number) = (Arc::clone(&next), Arc::clone(&number));
+        tasks.spawn(async move {
+            let next = || next(number.fetch_add(1, Ordering::Relaxed));
+            send(&channel, next, from, until).await
+        });
+    }
+    let mut all = Measured { nanoseconds: histogram()?, elapsed: Duration::ZERO, answer_bytes: 0 };
+    while let Some(ended) = tasks.join_next().await {
+        let (nanoseconds, answer_bytes) = ended??;
+        all.nanoseconds.add(nanoseconds)?;
+        all.answer_bytes = answer_bytes.max(all.answer_bytes);
+    }
+    all.elapsed = Instant::now().min(until).duration_since(from);
+    if window.is_none() && Instant::now() >= until {
+        return Err(format!("not done after {} seconds", DRIVE_TIMEOUT.as_secs()).into());
+    }
+    Ok(all)
+}
+
+/// One sender: calls until the end, and counts those that ended within the window.
+async fn send(
+    channel: &Channel,
+    next: impl Fn() -> Option<Call>,
+    from: Instant,
+    until: Instant,
+) -> Result<(Histogram<u64>, usize), Failure> {
+    let (mut nanoseconds, mut answer_bytes) = (histogram()?, 0);
+    while let Some(call) = next() {
+        let sent = Instant::now();
+        if sent >= until {
+            break;
+        }
+        answer_bytes = wire::call(channel, call).await?.len();
+        let received = Instant::now();
+        if (from..until).contains(&received) {
+            nanoseconds.record(u64::try_from(received.duration_since(sent).as_nanos())?)?;
+        }
+    }
+    Ok((nanoseconds, answer_bytes))
+}
+
+/// Latencies up to a minute and beyond, to three digits.
+pub(crate) fn histogram() -> Result<Histogram<u64>, Failure> {
+    Ok(Histogram::new(3)?)
+}

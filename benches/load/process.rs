@@ -1,0 +1,138 @@
+//! The servers that are measured, each a process of its own that never outlives this one.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::Failure;
+use crate::wire::{self, Call};
+
+const START_TIMEOUT: Duration = Duration::from_secs(120);
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+const ASK_EVERY: Duration = Duration::from_millis(2);
+/// A `HealthCheckResponse` that says `SERVING`.
+const SERVING: [u8; 2] = [0x08, 0x01];
+
+/// A running server.
+pub(crate) struct Server {
+    child: Child,
+    /// Kills the server when this process is gone, however it went: it then reads the end of its
+    /// standard input.
+    watchdog: Option<Child>,
+    port: u16,
+}
+
+impl Server {
+    /// Starts the echo: this very program.
+    pub(crate) fn echo() -> Result<Self, Failure> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["--bench", "--serve-echo"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let out = child.stdout.take();
+        let mut server = Self { child, watchdog: None, port: 0 };
+        let mut line = String::new();
+        BufReader::new(out.ok_or("the echo has no standard output")?).read_line(&mut line)?;
+        server.port = line.trim().parse()?;
+        Ok(server)
+    }
+
+    /// Starts the service on a data folder, and gives it with the time it took until it served.
+    pub(crate) async fn conspectus(data: &Path) -> Result<(Self, Duration), Failure> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let start = Instant::now();
+        let child = Command::new(env!("CARGO_BIN_EXE_conspectus"))
+            .arg("serve")
+            .args(["--listen", &format!("127.0.0.1:{port}"), "--data"])
+            .arg(data)
+            .env("CONSPECTUS_LOG", "warn")
+            .stdin(Stdio::null())
+            .spawn()?;
+        let mut server = Self { child, watchdog: None, port };
+        server.watchdog = Some(watchdog(server.child.id())?);
+        let channel = server.channel()?;
+        while start.elapsed() < START_TIMEOUT {
+            let health = Call { method: wire::HEALTH, message: Bytes::new() };
+            if wire::call(&channel, health).await.is_ok_and(|answer| *answer == SERVING) {
+                return Ok((server, start.elapsed()));
+            }
+            if let Some(status) = server.child.try_wait()? {
+                return Err(format!("the server ended before it served: {status}").into());
+            }
+            tokio::time::sleep(ASK_EVERY).await;
+        }
+        Err(format!("the server doesn't serve after {} seconds", START_TIMEOUT.as_secs()).into())
+    }
+
+    /// Connects to it, once something is sent.
+    pub(crate) fn channel(&self) -> Result<Channel, Failure> {
+        let windows = 4 << 20;
+        let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{}", self.port))?;
+        Ok(endpoint.initial_stream_window_size(windows).initial_connection_window_size(windows).connect_lazy())
+    }
+
+    /// How much memory it has, in bytes.
+    pub(crate) fn resident_bytes(&self) -> Result<u64, Failure> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+        Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? << 10)
+    }
+
+    /// Asks it to stop, as an operator would, and waits until it has.
+    pub(crate) fn stop(mut self) -> Result<(), Failure> {
+        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
+        let start = Instant::now();
+        while self.child.try_wait()?.is_none() {
+            if start.elapsed() > STOP_TIMEOUT {
+                return Err("the server doesn't stop".into());
+            }
+            std::thread::sleep(ASK_EVERY);
+        }
+        Ok(())
+    }
+}
+
+fn watchdog(process: u32) -> std::io::Result<Child> {
+    Command::new("sh")
+        .args(["-c", "cat >/dev/null; kill -KILL \"$0\" 2>/dev/null", &process.to_string()])
+        .stdin(Stdio::piped())
+        .spawn()
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+        // Before it can take another process for the one that it watched.
+        if let Some(watchdog) = &mut self.watchdog {
+            drop(watchdog.kill());
+            drop(watchdog.wait());
+        }
+    }
+}
+
+/// How many bytes the files of a folder take on the disk.
+pub(crate) fn disk_bytes(folder: &Path) -> std::io::Result<u64> {
+    const BLOCK_BYTES: u64 = 512;
+    let mut bytes = 0;
+    let mut open: Vec<PathBuf> = vec![folder.to_owned()];
+    while let Some(at) = open.pop() {
+        for entry in std::fs::read_dir(at)? {
+            let entry = entry?;
+            let metadata = entry.metadata()?;
+            if metadata.is_dir() {
+                open.push(entry.path());
+            } else {
+                bytes += metadata.blocks() * BLOCK_BYTES;
+            }
+        }
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,264 @@
+//! A server for one test, and the short words that tests use to talk to it.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use conspectus::catalogue::CataloguePut;
+use conspectus::rpc::client::catalogue_service_client::CatalogueServiceClient;
+use conspectus::rpc::client::picture_service_client::PictureServiceClient;
+use conspectus::rpc::client::submission_service_client::SubmissionServiceClient;
+use conspectus::rpc::proto::{
+    self, AggregateRow, Figure, Gap, GroupBy, Marker, Observation, Outcome, PutCatalogueRequest, QueryAggregateRequest,
+    QueryAggregateResponse, Receipt, SubmitObservationsRequest, SubmitObservationsResponse, observation::Measure,
+};
+use conspectus::rpc::put_request;
+use conspectus::server::{self, Config};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tonic::Status;
+use tonic::transport::{Channel, Endpoint};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_types::StatusExt;
+
+pub(crate) const HAMPSHIRE: &str = "E10000014";
+pub(crate) const CHILDRENS_SERVICES: &str = "hampshire-childrens-services";
+pub(crate) const CONSTABULARY: &str = "hampshire-constabulary";
+/// Long enough for a call to end, short enough to show when one doesn't.
+pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A running server on a folder that goes with it.
+pub(crate) struct TestApp {
+    folder: TempDir,
+    demo: bool,
+    running: Option<Running>,
+}
+
+struct Running {
+    address: SocketAddr,
+    channel: Channel,
+    stop: oneshot::Sender<()>,
+    ended: JoinHandle<Result<(), server::Error>>,
+}
+
+impl TestApp {
+    /// A server with nothing in it.
+    pub(crate) async fn empty() -> Self {
+        Self::start(false, DRAIN_TIMEOUT).await
+    }
+
+    /// A server with the demo's catalogue, at revision 1, and no figures.
+    pub(crate) async fn with_catalogue() -> Self {
+        let app = Self::empty().await;
+        app.catalogue().put_catalogue(catalogue()).await.unwrap();
+        app
+    }
+
+    /// A server with the demo in it.
+    pub(crate) async fn with_demo() -> Self {
+        Self::start(true, DRAIN_TIMEOUT).await
+    }
+
+    pub(crate) async fn start(demo: bool, drain_timeout: Duration) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let running = Running::start(folder.path(), demo, drain_timeout).await;
+        Self { folder, demo, running: Some(running) }
+    }
+
+    /// Tells the server to stop and waits until it has.
+    pub(crate) async fn stop(&mut self) {
+        let running = self.running.take().unwrap();
+        let _ = running.stop.send(());
+        running.ended.await.unwrap().unwrap();
+    }
+
+    /// Tells the server to stop; what is returned ends when it has.
+    pub(crate) fn begin_stop(&mut self) -> JoinHandle<Result<(), server::Error>> {
+        let running = self.running.take().unwrap();
+        let _ = running.stop.send(());
+        running.ended
+    }
+
+    /// Stops the server and starts another on the same folder.
+    pub(crate) async fn restart(&mut self) {
+        self.stop().await;
+        self.running = Some(Running::start(self.folder.path(), self.demo, DRAIN_TIMEOUT).await);
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn channel(&self) -> Channel {
+        self.running.as_ref().unwrap().channel.clone()
+    }
+
+    /// A connection of its own to the server.
+    pub(crate) fn endpoint(&self) -> Endpoint {
+        endpoint(self.running.as_ref().unwrap().address)
+    }
+
+    pub(crate) fn submissions(&self) -> SubmissionServiceClient<Channel> {
+        SubmissionServiceClient::new(self.channel())
+    }
+
+    pub(crate) fn pictures(&self) -> PictureServiceClient<Channel> {
+        PictureServiceClient::new(self.channel())
+    }
+
+    pub(crate) fn catalogue(&self) -> CatalogueServiceClient<Channel> {
+        CatalogueServiceClient::new(self.channel())
+    }
+
+    pub(crate) async fn try_submit(
+        &self,
+        request: SubmitObservationsRequest,
+    ) -> Result<SubmitObservationsResponse, Status> {
+        Ok(self.submissions().submit_observations(request).await?.into_inner())
+    }
+
+    /// Submits what is accepted.
+    pub(crate) async fn submit(&self, request: SubmitObservationsRequest) -> SubmitObservationsResponse {
+        self.try_submit(request).await.unwrap()
+    }
+
+    /// Submits what is accepted, and returns the receipt.
+    pub(crate) async fn receipt(&self, request: SubmitObservationsRequest) -> Receipt {
+        self.submit(request).await.receipt.unwrap()
+    }
+
+    pub(crate) async fn try_query(&self, request: QueryAggregateRequest) -> Result<QueryAggregateResponse, Status> {
+        Ok(self.pictures().query_aggregate(request).await?.into_inner())
+    }
+
+    /// The rows of a query that is answered.
+    pub(crate) async fn query(&self, request: QueryAggregateRequest) -> Vec<AggregateRow> {
+        self.try_query(request).await.unwrap().rows
+    }
+
+    /// What the service says the figure of Hampshire is: its value, or why there is none.
+    pub(crate) async fn value(&self, indicator: &str, period: &str) -> String {
+        let rows = self.query(query([indicator], [period], [GroupBy::Period])).await;
+        told_figure(rows[0].figure.as_ref().unwrap())
+    }
+
+    /// The newest revision.
+    pub(crate) async fn revision(&self) -> i64 {
+        self.submissions().list_submissions(proto::ListSubmissionsRequest::default()).await.unwrap().get_ref().revision
+    }
+}
+
+impl Running {
+    async fn start(folder: &Path, demo: bool, drain_timeout: Duration) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let config = Config { data: folder.to_owned(), demo, drain_timeout };
+        let (stop, stopped) = oneshot::channel();
+        let ended = tokio::spawn(server::run(listener, config, async { drop(stopped.await) }));
+        let channel = endpoint(address).connect().await.unwrap();
+        until_serving(&channel).await;
+        Self { address, channel, stop, ended }
+    }
+}
+
+fn endpoint(address: SocketAddr) -> Endpoint {
+    Endpoint::from_shared(format!("http://{address}")).unwrap()
+}
+
+/// What health says of a service; the whole server for none.
+pub(crate) async fn health(channel: &Channel, service: &str) -> ServingStatus {
+    let request = HealthCheckRequest { service: service.to_owned() };
+    HealthClient::new(channel.clone()).check(request).await.unwrap().get_ref().status()
+}
+
+async fn until_serving(channel: &Channel) {
+    while health(channel, "").await != ServingStatus::Serving {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// The demo's catalogue.
+pub(crate) fn catalogue() -> PutCatalogueRequest {
+    let put: CataloguePut = toml::from_str(include_str!("../../data/catalogue.toml")).unwrap();
+    put_request(&put, false)
+}
+
+/// A figure of Hampshire that is a number.
+pub(crate) fn figure(indicator: &str, period: &str, number: &str) -> Observation {
+    Observation {
+        indicator: indicator.to_owned(),
+        area: HAMPSHIRE.to_owned(),
+        period: period.to_owned(),
+        measure: Some(Measure::Number(number.to_owned())),
+        ..Observation::default()
+    }
+}
+
+/// A figure of Hampshire that has no value, for a reason.
+pub(crate) fn absent(indicator: &str, period: &str, marker: Marker) -> Observation {
+    Observation { measure: None, markers: vec![marker.into()], ..figure(indicator, period, "") }
+}
+
+/// A submission of Hampshire's children's services.
+pub(crate) fn submission(request_id: &str, observations: impl Into<Vec<Observation>>) -> SubmitObservationsRequest {
+    SubmitObservationsRequest {
+        agency: CHILDRENS_SERVICES.to_owned(),
+        request_id: request_id.to_owned(),
+        observations: observations.into(),
+        ..SubmitObservationsRequest::default()
+    }
+}
+
+/// A query about Hampshire.
+pub(crate) fn query<'t>(
+    indicators: impl IntoIterator<Item = &'t str>,
+    periods: impl IntoIterator<Item = &'t str>,
+    group_by: impl IntoIterator<Item = GroupBy>,
+) -> QueryAggregateRequest {
+    QueryAggregateRequest {
+        indicators: indicators.into_iter().map(str::to_owned).collect(),
+        areas: vec![HAMPSHIRE.to_owned()],
+        periods: periods.into_iter().map(str::to_owned).collect(),
+        group_by: group_by.into_iter().map(i32::from).collect(),
+        ..QueryAggregateRequest::default()
+    }
+}
+
+/// A figure in short: `117188`, or `NOT_REPORTED`.
+pub(crate) fn told_figure(figure: &Figure) -> String {
+    let gap = Gap::try_from(figure.gap).unwrap().as_str_name();
+    figure.value.clone().unwrap_or_else(|| gap.trim_start_matches("GAP_").to_owned())
+}
+
+/// The outcomes of a receipt in short: `new`, `revised from 5 of revision 2`, `unchanged since 2`.
+pub(crate) fn told_outcomes(receipt: &Receipt) -> Vec<String> {
+    let told = |outcome: &proto::ObservationOutcome| match outcome.outcome() {
+        Outcome::Unspecified => "nothing".to_owned(),
+        Outcome::New => "new".to_owned(),
+        Outcome::Revised => format!("revised from {} of revision {}", outcome.revised_from, outcome.previous_revision),
+        Outcome::Unchanged => format!("unchanged since {}", outcome.previous_revision),
+    };
+    receipt.outcomes.iter().map(told).collect()
+}
+
+/// A refusal in short: its code and reason, then each violation on a line of its own.
+pub(crate) fn told_refusal(status: &Status) -> String {
+    let reason = status.get_details_error_info().map(|info| {
+        assert_eq!(info.domain, "conspectus");
+        info.reason
+    });
+    let mut told = format!("{:?} {}", status.code(), reason.as_deref().unwrap_or("without a reason"));
+    match status.get_details_bad_request() {
+        None => told.push_str(&format!(": {}", status.message())),
+        Some(request) => {
+            for violation in request.field_violations {
+                told.push_str(&format!("\n  {}: {}", violation.field, violation.description));
+            }
+        }
+    }
+    told
+}

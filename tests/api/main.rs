@@ -1,0 +1,12 @@
+//! The service from outside: real clients against a real server, over TCP, on a folder of its own.
+
+#![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test itself may")]
+
+mod app;
+mod asking;
+mod published;
+mod raw;
+mod refusing;
+mod serving;
+mod submitting;
+mod watching;
