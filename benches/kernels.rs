@@ -149,7 +149,8 @@ fn service(c: &mut Criterion) -> Result<(), Failure> {
     let journal = MemoryJournal::open(&MemoryDisk::new())?;
     let reader = journal.reader();
     let running = writer::start(Box::new(journal), State::default(), || NOW);
-    let context = Context { writer: running.handle, state: running.state, reader, clock: Arc::new(|| NOW) };
+    let (_stop, stopping) = tokio::sync::watch::channel(false);
+    let context = Context { writer: running.handle, state: running.state, reader, clock: Arc::new(|| NOW), stopping };
     runtime.block_on(context.writer.write(Command::PutCatalogue(workload::catalogue()?)))?;
     let gate = Gate::default();
     gate.open(context);

@@ -50,8 +50,8 @@ impl Figure {
                 let rounded = exact.round(version.decimals, version.rounding).ok_or(Gap::TooLarge)?;
                 Ok(FigureValue { exact, rounded })
             }),
-            None if tally.markers.absences().next().is_some() && gap == Gap::NotReported => Err(Gap::Marked),
-            None if tally.uncombined && gap == Gap::NotReported => Err(Gap::NotCombinable),
+            None if tally.markers.absences().next().is_some() => Err(Gap::Marked),
+            None if tally.uncombined && gap != Gap::SideBySide => Err(Gap::NotCombinable),
             None => Err(gap),
         };
         let shown = tally.parts.filter(|_| Parts::are_shown(version.kind));
@@ -74,7 +74,7 @@ impl Figure {
 /// The figures of some agencies as one, by the indicator's rule: those found and those silent.
 pub fn combined(series: &Series<'_>, version: &IndicatorVersion, found: &ByAgency, silent: &ByAgency) -> Figure {
     let mut all = Tally::default();
-    let mut gap = gap_of(version.across_agencies);
+    let gap = gap_of(version.across_agencies);
     match version.across_agencies {
         AcrossAgencies::Add => found.values().chain(silent.values()).for_each(|tally| all.add(tally)),
         AcrossAgencies::SideBySide => found.values().chain(silent.values()).for_each(|tally| {
@@ -85,9 +85,6 @@ pub fn combined(series: &Series<'_>, version: &IndicatorVersion, found: &ByAgenc
             let lead = version.lead_agency.as_ref().and_then(|id| series.view().catalogue.agency(id));
             if let Some(tally) = lead.and_then(|(ix, _)| found.get(&ix).or_else(|| silent.get(&ix))) {
                 all.add(tally);
-                if all.markers.absences().next().is_some() {
-                    gap = Gap::NotReported;
-                }
             }
         }
     }

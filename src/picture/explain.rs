@@ -132,17 +132,25 @@ pub(super) fn contribute(
     }
     let over_time = series.over_time(area, period).remove(&agency);
     let over_areas = series.over_areas(area, period).remove(&agency);
-    match (over_time, over_areas) {
-        (Some(time), Some(areas)) if areas.slots.better_than(time.slots) => below(series, agency, area, period, into),
-        (None, Some(_)) => below(series, agency, area, period, into),
-        (Some(_), _) => parts(series, agency, area, period, into),
-        (None, None) => match submitted {
-            Some(marked) => {
-                into.push(marked);
-                Derivation::Marked
+    let over_areas_is_better = match (&over_time, &over_areas) {
+        (Some(time), Some(areas)) => areas.is_better_than(time),
+        (None, Some(_)) => true,
+        (_, None) => false,
+    };
+    let built = if over_areas_is_better { over_areas } else { over_time };
+    match (built, submitted) {
+        (Some(figure), marked) if figure.has_figure() || marked.is_none() => {
+            if over_areas_is_better {
+                below(series, agency, area, period, into)
+            } else {
+                parts(series, agency, area, period, into)
             }
-            None => Derivation::Nothing,
-        },
+        }
+        (_, Some(marked)) => {
+            into.push(marked);
+            Derivation::Marked
+        }
+        (_, None) => Derivation::Nothing,
     }
 }
 

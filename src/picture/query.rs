@@ -11,6 +11,7 @@ use super::resolve::{Series, View};
 use super::together::{Compared, Together, Who};
 use crate::catalogue::items::{AcrossAgencies, IndicatorVersion};
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
+use crate::model::date::Date;
 use crate::model::id::CategoryId;
 use crate::model::period::Period;
 use crate::model::violation::Violations;
@@ -254,10 +255,10 @@ fn review_year_to_date(query: &AggregateQuery, violations: &mut Violations) {
 }
 
 fn review_areas(view: View<'_>, field: &str, areas: &[AreaIx], query: &AggregateQuery, violations: &mut Violations) {
-    let Some(day) = query.periods.last().map(|period| view.hierarchy_day(*period)) else { return };
+    let days: BTreeSet<Date> = query.periods.iter().flat_map(|period| hierarchy_days(view, *period)).collect();
     for inner in areas {
         for outer in areas.iter().filter(|outer| *outer != inner) {
-            if view.catalogue.is_within(*inner, *outer, day) {
+            if days.iter().any(|day| view.catalogue.is_within(*inner, *outer, *day)) {
                 violations.add(
                     field,
                     format!(
@@ -269,6 +270,12 @@ fn review_areas(view: View<'_>, field: &str, areas: &[AreaIx], query: &Aggregate
             }
         }
     }
+}
+
+/// The days whose hierarchy decides what a period's figures are built from: its own and those of its
+/// parts.
+fn hierarchy_days(view: View<'_>, period: Period) -> Vec<Date> {
+    period.parts().into_iter().flat_map(|part| hierarchy_days(view, part)).chain([view.hierarchy_day(period)]).collect()
 }
 
 fn review_agencies(view: View<'_>, query: &AggregateQuery, violations: &mut Violations) {

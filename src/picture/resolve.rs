@@ -10,6 +10,7 @@
 //!    period's parts (a year from halves, from quarters, from months), and over areas, from the
 //!    figures of the areas directly below for the same period. Each part is found by these same
 //!    rules. The way that misses fewer of its reports, as a share, is taken; over time when equal.
+//!    A way that finds markers only is taken last of all.
 //! 3. Otherwise a marker submitted in place of a figure says why there is none.
 //!
 //! Beside each figure stand its **slots**: one for each reporter (an agency that is expected, or one
@@ -24,7 +25,7 @@ use imbl::OrdSet;
 
 use super::columns::{BreakdownIx, Columns, Row};
 use super::combine::{OverTime, Parts, over_time};
-use crate::catalogue::items::{ExpectedAgency, Indicator, IndicatorVersion};
+use crate::catalogue::items::{Agency, ExpectedAgency, Indicator, IndicatorVersion};
 use crate::catalogue::{AgencyIx, AreaIx, Catalogue, IndicatorIx};
 use crate::journal::Revision;
 use crate::model::date::Date;
@@ -97,7 +98,7 @@ impl Slots {
 
     /// Whether a larger share of these is reported than of the other. No slots at all count as
     /// all reported.
-    pub(super) fn better_than(self, other: Self) -> bool {
+    fn better_than(self, other: Self) -> bool {
         let share = |slots: Self| if slots.expected == 0 { (1, 1) } else { (slots.reported, slots.expected) };
         let ((a, b), (c, d)) = (share(self), share(other));
         a * d > c * b
@@ -164,10 +165,8 @@ impl Tally {
         self.too_large |= other.too_large;
         self.markers = self.markers.union(other.markers);
         self.sample |= other.sample;
-        self.as_at = match (self.as_at, other.as_at) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
+        // The oldest is told: the one that closed first, whenever it began.
+        self.as_at = self.as_at.into_iter().chain(other.as_at).min_by_key(|period| (period.end(), *period));
         self.add_slots(other);
     }
 
@@ -177,6 +176,20 @@ impl Tally {
         self.slots = self.slots.plus(other.slots);
         let room = MISSING_NAMED_MAX.saturating_sub(self.missing.len());
         self.missing.extend(other.missing.iter().take(room));
+    }
+
+    /// Whether there is a figure, even one of too many digits, and not just markers.
+    pub fn has_figure(&self) -> bool {
+        self.parts.is_some() || self.too_large
+    }
+
+    /// Whether this is the better of two ways to build a figure: it ends in one and the other
+    /// doesn't, or else it misses a smaller share of its reports.
+    pub(super) fn is_better_than(&self, other: &Self) -> bool {
+        match (self.has_figure(), other.has_figure()) {
+            (true, true) | (false, false) => self.slots.better_than(other.slots),
+            (has_figure, _) => has_figure,
+        }
     }
 
     /// Whether nothing expected is missing and nothing is older than it should be.
@@ -255,15 +268,17 @@ impl<'a> Series<'a> {
     /// not among those found. Below the reporting level nobody is expected.
     pub fn silent(&self, area: AreaIx, periods: &[Period], found: &ByAgency) -> ByAgency {
         let mut silent = ByAgency::new();
-        for period in periods {
-            let version = self.version(*period);
+        // Who is expected is for the definition of each part to say: it may have changed within a period.
+        for part in periods.iter().flat_map(|period| self.frequency_parts(*period)) {
+            let version = self.version(part);
             if self.view.catalogue.area_at(area).level > version.reporting_level {
                 continue;
             }
             let ids: BTreeSet<_> = version.expected_agencies.iter().map(|expected| &expected.agency).collect();
             for (agency, _) in ids.into_iter().filter_map(|id| self.view.catalogue.agency(id)) {
                 if self.asks_for(agency) && !found.contains_key(&agency) {
-                    let owed = self.owed(agency, area, *period);
+                    let mut owed = Tally::default();
+                    self.owe_expected(&mut owed, agency, area, part);
                     if owed.slots.expected > 0 {
                         silent.entry(agency).or_default().add_slots(&owed);
                     }
@@ -282,13 +297,13 @@ impl<'a> Series<'a> {
         let mut found = ByAgency::new();
         for row in self.direct(area, period) {
             let tally = self.whole(row, area, period);
-            let place = if tally.parts.is_some() || tally.too_large { &mut found } else { &mut marked };
+            let place = if tally.has_figure() { &mut found } else { &mut marked };
             place.entry(row.key.agency()).or_insert(tally);
         }
-        for (agency, tally) in self.built(area, period) {
-            found.entry(agency).or_insert(tally);
-        }
-        for (agency, tally) in marked {
+        // What is built of nothing but markers is no figure: the area's and period's own marker says more.
+        let (built, empty): (ByAgency, ByAgency) =
+            self.built(area, period).into_iter().partition(|(_, tally)| tally.has_figure());
+        for (agency, tally) in built.into_iter().chain(marked).chain(empty) {
             found.entry(agency).or_insert(tally);
         }
         if over_time(self.indicator.kind()) == OverTime::Never {
@@ -382,7 +397,7 @@ impl<'a> Series<'a> {
         let mut built = self.over_areas(area, period);
         for (agency, over_time) in self.over_time(area, period) {
             match built.get(&agency) {
-                Some(over_areas) if over_areas.slots.better_than(over_time.slots) => {}
+                Some(over_areas) if over_areas.is_better_than(&over_time) => {}
                 Some(_) | None => {
                     built.insert(agency, over_time);
                 }
@@ -478,7 +493,7 @@ impl<'a> Series<'a> {
     fn last(&self, agency: AgencyIx, area: AreaIx, found: &[(Period, Rc<ByAgency>)]) -> Tally {
         let Some(&(period, _)) = found.last() else { return Tally::default() };
         let figures = || found.iter().rev().filter_map(|(part, figures)| Some((*part, figures.get(&agency)?)));
-        let valued = figures().find(|(_, figure)| figure.parts.is_some() || figure.too_large);
+        let valued = figures().find(|(_, figure)| figure.has_figure());
         let Some((part, figure)) = valued.or_else(|| figures().next()) else {
             return self.owed_by_reporter(agency, area, period);
         };
@@ -491,7 +506,8 @@ impl<'a> Series<'a> {
             too_large: figure.too_large,
             markers: figure.markers,
             sample: figure.sample,
-            as_at: Some(figure.as_at.unwrap_or(part)),
+            // A marker isn't a stock, whenever it is of.
+            as_at: valued.map(|_| figure.as_at.unwrap_or(part)),
             ..Tally::default()
         };
         match close {
@@ -522,26 +538,29 @@ impl<'a> Series<'a> {
         let mut owed = Tally::default();
         let level = self.view.catalogue.area_at(area).level;
         for part in self.frequency_parts(period) {
-            let version = self.version(part);
-            if level > version.reporting_level {
+            if level > self.version(part).reporting_level {
                 self.owe(&mut owed, agency, area, part);
-                continue;
-            }
-            let id = &self.view.catalogue.agency_at(agency).id;
-            let expects = |expected: &ExpectedAgency| expected.agency == *id && expected.validity.covers(part);
-            if !version.expected_agencies.iter().any(expects) {
-                continue;
-            }
-            let reports_for = &self.view.catalogue.agency_at(agency).areas;
-            for place in
-                self.view.catalogue.areas_of_level(area, version.reporting_level, self.view.hierarchy_day(part))
-            {
-                if reports_for.contains(&self.view.catalogue.area_at(place).code) {
-                    self.owe(&mut owed, agency, place, part);
-                }
+            } else {
+                self.owe_expected(&mut owed, agency, area, part);
             }
         }
         owed
+    }
+
+    /// Owes a period at the indicator's frequency, for each area at the reporting level that the
+    /// agency is expected to report for.
+    fn owe_expected(&self, owed: &mut Tally, agency: AgencyIx, area: AreaIx, part: Period) {
+        let version = self.version(part);
+        let Agency { id, areas: reports_for, .. } = self.view.catalogue.agency_at(agency);
+        let expects = |expected: &ExpectedAgency| expected.agency == *id && expected.validity.covers(part);
+        if version.expected_agencies.iter().any(expects) {
+            let day = self.view.hierarchy_day(part);
+            for place in self.view.catalogue.areas_of_level(area, version.reporting_level, day) {
+                if reports_for.contains(&self.view.catalogue.area_at(place).code) {
+                    self.owe(owed, agency, place, part);
+                }
+            }
+        }
     }
 
     fn owe(&self, owed: &mut Tally, agency: AgencyIx, area: AreaIx, period: Period) {

@@ -256,7 +256,8 @@ async fn the_pages_of_a_list_agree_though_writes_come_between() {
     assert_eq!(keys_of_pages!(app, list_areas, ListAreasRequest, areas, code, 8), all);
     let all = sorted(known.dimensions.into_iter().map(|dimension| dimension.id).collect());
     assert_eq!(keys_of_pages!(app, list_dimensions, ListDimensionsRequest, dimensions, id, 2), all);
-    let all = sorted(known.indicators.into_iter().map(|indicator| indicator.id).collect());
+    let mut all = sorted(known.indicators.into_iter().map(|indicator| indicator.id).collect());
+    all.dedup(); // One of them has two versions.
     assert_eq!(keys_of_pages!(app, list_indicators, ListIndicatorsRequest, indicators, id, 7), all);
 }
 
