@@ -92,7 +92,7 @@ fn text(request: &ExplainFigureRequest, answer: &ExplainFigureResponse) -> Strin
             contribution.area.clone(),
             contribution.period.clone(),
             contribution.value.clone(),
-            remarks.submitted_flags(&contribution.markers, contribution.sample),
+            remarks.submitted_flags(&contribution.markers, contribution.sample).to_owned(),
             contribution.revision.to_string(),
             contribution.request_id.clone(),
             contribution.source.clone(),

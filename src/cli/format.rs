@@ -95,9 +95,11 @@ impl Remarks {
         flags.join(" ")
     }
 
-    /// What stands beside a figure as it was submitted.
-    pub(super) fn submitted_flags(&mut self, markers: &[i32], sample: bool) -> String {
-        self.flags(&Figure { markers: markers.to_vec(), sample, ..Figure::default() })
+    /// What stands beside the text of a figure as it was submitted, which has its markers in it.
+    pub(super) fn submitted_flags(&mut self, markers: &[i32], sample: bool) -> &'static str {
+        self.markers.extend(markers);
+        self.sample |= sample;
+        if sample { "*" } else { "" }
     }
 
     /// Where figures that were submitted for what is named don't agree: a line each, below.

@@ -64,7 +64,7 @@ fn table(answer: &GetHistoryResponse) -> String {
             time(item.accepted_at.as_ref()),
             event(item.event()).to_owned(),
             item.value.clone(),
-            remarks.submitted_flags(&item.markers, item.sample),
+            remarks.submitted_flags(&item.markers, item.sample).to_owned(),
             item.request_id.clone(),
             item.source.clone(),
         ]);

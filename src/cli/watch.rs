@@ -9,7 +9,7 @@ use tonic_types::StatusExt;
 
 use super::Failure;
 use super::asking::Hierarchy;
-use super::connect::{Server, refusal};
+use super::connect::{Server, answered, refusal};
 use super::format::{Remarks, coverage, json_line};
 use super::picture;
 use crate::rpc::Reason;
@@ -65,6 +65,9 @@ async fn watch(args: Args) -> Result<(), Failure> {
     let mut left = args.count.unwrap_or(u64::MAX);
     let mut screen = Screen::default();
     let mut stream = open(&args.server, &request).await?;
+    if args.after > 0 && !args.json {
+        screen = Screen::as_of(&args.server, &request).await?;
+    }
     while left > 0 {
         match stream.message().await {
             Ok(Some(message)) => {
@@ -119,6 +122,15 @@ fn may_resume(status: &Status) -> bool {
 struct Screen(BTreeMap<String, PictureRow>);
 
 impl Screen {
+    /// The rows that a watch which resumes takes as known, so that what a figure was can be told.
+    async fn as_of(server: &Server, request: &WatchPictureRequest) -> Result<Self, Failure> {
+        let picture = request.picture.clone().unwrap_or_default();
+        let mut client = server.pictures().await?;
+        let request = GetPictureRequest { as_of_revision: request.after_revision, ..picture };
+        let answer = answered(client.get_picture(request).await)?;
+        Ok(Self(answer.rows.into_iter().map(|row| (id(&row), row)).collect()))
+    }
+
     /// The text of a message, which is then what is known.
     fn show(&mut self, message: WatchPictureResponse) -> String {
         let WatchPictureResponse { revision, area, period, snapshot, rows, removed_indicators } = message;
