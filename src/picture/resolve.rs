@@ -195,7 +195,7 @@ impl Tally {
         match (self.has_figure(), over_time.has_figure()) {
             (true, true) | (false, false) => match self.slots.compare_share(over_time.slots) {
                 Ordering::Equal => rule == OverTime::Last || self.submitted < over_time.submitted,
-                unequal => unequal.is_gt(),
+                unequal @ (Ordering::Less | Ordering::Greater) => unequal.is_gt(),
             },
             (has_figure, _) => has_figure,
         }

@@ -373,7 +373,7 @@ impl<'a> Series<'a> {
         // The ways are in the order over time, over areas.
         let is_better = |areas: &Tally, time: &Tally| match areas.share().cmp(&time.share()) {
             std::cmp::Ordering::Equal => self.kind == Kind::Stock || areas.submitted < time.submitted,
-            unequal => unequal.is_gt(),
+            unequal @ (std::cmp::Ordering::Less | std::cmp::Ordering::Greater) => unequal.is_gt(),
         };
         let better = |ways: Vec<Tally>| {
             ways.into_iter().reduce(|first, second| if is_better(&second, &first) { second } else { first })
