@@ -3,7 +3,7 @@
 use clap::Parser;
 
 use super::Failure;
-use super::asking::{Form, Periods};
+use super::asking::{AsOf, Form, Periods};
 use super::connect::{Server, pages};
 use super::format::{csv, json, time};
 use super::table::{Align, Table};
@@ -27,9 +27,8 @@ pub(super) struct Args {
     /// List only figures that are late; the rates count all.
     #[arg(long)]
     late_only: bool,
-    /// As of this revision.
-    #[arg(long, value_name = "REVISION", default_value_t = 0)]
-    as_of: i64,
+    #[command(flatten)]
+    as_of: AsOf,
     #[command(flatten)]
     form: Form,
 }
@@ -42,7 +41,8 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         indicators: args.indicator,
         agencies: args.agency,
         late_only: args.late_only,
-        as_of_revision: args.as_of,
+        as_of_revision: args.as_of.revision,
+        as_of_time: args.as_of.time,
         page_size: 0,
         page_token: String::new(),
     };

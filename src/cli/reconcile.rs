@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::Parser;
 
 use super::Failure;
-use super::asking::{Form, Periods};
+use super::asking::{AsOf, Form, Periods};
 use super::connect::{Server, answered};
 use super::format::{Remarks, csv, difference, json};
 use super::known::{self, kind_of};
@@ -34,9 +34,8 @@ pub(super) struct Args {
     /// List pairs that agree too.
     #[arg(long)]
     all: bool,
-    /// As of this revision.
-    #[arg(long, value_name = "REVISION", default_value_t = 0)]
-    as_of: i64,
+    #[command(flatten)]
+    as_of: AsOf,
     #[command(flatten)]
     form: Form,
 }
@@ -49,7 +48,8 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         period_range: args.periods.range(),
         periods: args.periods.listed,
         include_agreeing: args.all,
-        as_of_revision: args.as_of,
+        as_of_revision: args.as_of.revision,
+        as_of_time: args.as_of.time,
     };
     let mut client = args.server.pictures().await?;
     let answer = answered(client.reconcile(request).await)?;
@@ -130,6 +130,7 @@ fn status(status: ReconciliationStatus) -> &'static str {
         ReconciliationStatus::Agrees => "agrees",
         ReconciliationStatus::Differs => "differs",
         ReconciliationStatus::OneSided => "one-sided",
+        ReconciliationStatus::Partial => "partial",
     }
 }
 

@@ -19,6 +19,8 @@ pub enum Status {
     Differs,
     /// One side has no value, and the other has.
     OneSided,
+    /// They are further apart, and one or both are partial.
+    Partial,
 }
 
 /// Two figures that should agree.
@@ -58,7 +60,12 @@ pub fn pairs(view: View<'_>, rule: &ReconciliationRule, areas: &[AreaIx], period
                     let exact = a.exact.checked_sub(b.exact);
                     let within = exact.is_some_and(|exact| within(rule, exact, a.exact, b.exact));
                     let rounded = exact.and_then(|exact| exact.round(version.decimals, version.rounding));
-                    (rounded, if within { Status::Agrees } else { Status::Differs })
+                    let status = match (within, one.complete && other.complete) {
+                        (true, _) => Status::Agrees,
+                        (false, true) => Status::Differs,
+                        (false, false) => Status::Partial,
+                    };
+                    (rounded, status)
                 }
             };
             let rule = rule.id.clone();

@@ -137,6 +137,7 @@ pub(super) fn pair(catalogue: &Catalogue, pair: &Pair) -> proto::ReconciliationR
         reconcile::Status::Agrees => proto::ReconciliationStatus::Agrees,
         reconcile::Status::Differs => proto::ReconciliationStatus::Differs,
         reconcile::Status::OneSided => proto::ReconciliationStatus::OneSided,
+        reconcile::Status::Partial => proto::ReconciliationStatus::Partial,
     };
     proto::ReconciliationRow {
         rule: pair.rule.to_string(),

@@ -61,7 +61,12 @@ impl Snapshot {
             }
             Some(at) => {
                 let micros = at.seconds.saturating_mul(1_000_000).saturating_add(i64::from(at.nanos) / 1_000);
-                state.revision_at(Timestamp(micros))
+                let revision = state.revision_at(Timestamp(micros));
+                if revision == Revision::ZERO {
+                    violations.add("as_of_time", "nothing had been accepted by then; allowed: a later instant");
+                    return Self::at(context, Arc::clone(&state), state.revision());
+                }
+                revision
             }
         };
         Self::at(context, state, revision)

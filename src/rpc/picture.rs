@@ -156,7 +156,8 @@ impl PictureService for Picture {
         let start = paging.start(&request.page_token, &mut violations);
         let size = page::size(request.page_size, ROWS_DEFAULT, ROWS_MAX, &mut violations);
         let as_of_revision = start.as_ref().map_or(request.as_of_revision, |start| number(start.revision));
-        let snapshot = Snapshot::asked(context, context.newest(), as_of_revision, None, &mut violations);
+        let as_of_time = request.as_of_time.as_ref().filter(|_| start.is_none());
+        let snapshot = Snapshot::asked(context, context.newest(), as_of_revision, as_of_time, &mut violations);
         let view = snapshot.view(AreasAsOf::Then);
         let question = ask::completeness(view, &request, &mut violations);
         let question = checked(question, &violations, bytes_max)?;
@@ -195,7 +196,8 @@ impl PictureService for Picture {
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();
         let mut violations = Violations::default();
-        let snapshot = Snapshot::asked(context, context.newest(), request.as_of_revision, None, &mut violations);
+        let as_of_time = request.as_of_time.as_ref();
+        let snapshot = Snapshot::asked(context, context.newest(), request.as_of_revision, as_of_time, &mut violations);
         let view = snapshot.view(AreasAsOf::Then);
         let asked = ask::reconcile(view, &request, &mut violations);
         let (rules, areas, periods) = checked(asked, &violations, bytes_max)?;
