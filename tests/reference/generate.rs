@@ -127,9 +127,9 @@ pub(crate) fn history(random: Random) -> (History, World) {
     world.first_put();
     for _ in 0..1 + world.random.below(SUBMISSIONS_MAX) {
         match world.random.below(100) {
-            0..70 => world.submission(),
-            70..80 => world.again(),
-            80..88 => world.withdrawal(),
+            0..64 => world.submission(),
+            64..76 => world.again(),
+            76..88 => world.withdrawal(),
             _ => world.catalogue_change(),
         }
     }
@@ -418,19 +418,24 @@ impl World {
             return Value { measure: None, markers: markers.with(*self.random.pick(&absences)) };
         }
         let measure = match kind {
+            // One of sixteen is 6.25%, a half at one decimal.
+            Kind::Events | Kind::Stock | Kind::Distinct | Kind::Amount if self.random.percent(15) => {
+                Measure::Number(number(*self.random.pick(&[16, 17, 19]), 0))
+            }
             Kind::Events | Kind::Stock | Kind::Distinct => Measure::Number(self.number(0, 40, scale)),
             Kind::Amount => Measure::Number(self.number(-40, 60, scale)),
+            // Bases whose quotients often end in a half.
             Kind::Ratio if self.random.percent(60) => {
-                let denominator = self.random.between(0, 30);
+                let denominator = *self.random.pick(&[0, 1, 3, 7, 8, 16, 16, 40, 80]);
                 let numerator = self.random.between(0, denominator);
                 Measure::Ratio { numerator: number(numerator, 0), denominator: number(denominator, 0) }
             }
             Kind::Ratio => {
-                let base = self.random.between(0, 40);
+                let base = *self.random.pick(&[0, 3, 8, 20]);
                 Measure::Percentage { percent: self.number(0, 100, 1), base: number(base, 0) }
             }
             Kind::Mean => {
-                let count = self.random.between(0, 9);
+                let count = *self.random.pick(&[0, 1, 2, 4, 4, 7]);
                 Measure::Mean { mean: self.number(-9, 30, 1), count: number(count, 0) }
             }
         };

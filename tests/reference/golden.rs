@@ -329,6 +329,20 @@ fn a_mean_changes_by_a_number_and_week_53_has_no_year_before() {
     assert_eq!(desk.change("U1", "2020-W53", YearBefore), "from nothing: NoEarlierPeriod");
 }
 
+/// Two means of 30 digits over 15 each are exact; their difference would need 45.
+#[test]
+fn what_has_too_many_digits_is_refused_and_never_rounded_on_the_way() {
+    let mut desk = quarterly(Kind::Mean);
+    desk.send("care", &["U1 FY2021-22-Q1 999999999999989 over 999999999.999937"]);
+    desk.send("care", &["U2 FY2021-22-Q1 999999999999947 over 888888888.888883"]);
+    desk.send("care", &["U1 FY2021-22-Q2 777777777777767 over 777777777.777773"]);
+    desk.send("care", &["U2 FY2021-22-Q2 666666666666659 over 999999999.999829"]);
+    // (999999999999989 × 999999999999937 + 999999999999947 × 888888888888883) / 1888888888888820.
+    let mean = "999999999999969 2/2 (1888888888888761888888888.889894 over 1888888888.88882)";
+    assert_eq!(desk.all("P", "FY2021-22-Q1"), mean);
+    assert_eq!(desk.change("P", "FY2021-22-Q2", PreviousPeriod), "from 999999999999969 in FY2021-22-Q1: TooLarge");
+}
+
 // ---- Rounding ----
 
 /// Half up, away from zero, as ONS and DfE publish (DfE, "percentages are rounded to …; halves up"); half to

@@ -291,9 +291,13 @@ fn the_groups_of_an_answer_add_up_to_the_whole() {
             let Some(together) = answer(whole) else { continue };
             let Some(expected) = together[0].figure.exact.as_deref().and_then(fraction) else { continue };
             for (_, split) in splits.into_iter().filter(|(applies, _)| *applies) {
-                // An indicator whose rule over agencies changes within the periods is another one for each.
-                let rules = asked.periods.iter().map(|period| sight.version(indicator, *period).across_agencies);
-                if split.by_period && rules.clone().any(|rule| rule != version.across_agencies) {
+                // Where the rule over agencies changes within the periods, each follows its own.
+                let rule = |period: &Period| {
+                    let version = sight.version(indicator, *period);
+                    (version.across_agencies, &version.lead_agency)
+                };
+                let is_one_rule = asked.periods.windows(2).all(|pair| rule(&pair[0]) == rule(&pair[1]));
+                if split.by_period && !is_one_rule {
                     continue;
                 }
                 let rows = answer(split).unwrap();
