@@ -57,8 +57,8 @@ pub(crate) async fn drive(
     let channels = (0..senders.min(CONNECTIONS_MAX)).map(|_| server.channel()).collect::<Result<Vec<_>, _>>()?;
     let (next, number) = (Arc::new(next), Arc::new(AtomicU64::new(0)));
     let start = Instant::now();
-    let from = start + window.map_or(Duration::ZERO, |window| window.warm_up);
-    let until = window.map_or(start + DRIVE_TIMEOUT, |window| from + window.measured);
+    let from = window.map(|window| start + window.warm_up);
+    let until = window.map_or(start + DRIVE_TIMEOUT, |window| start + window.warm_up + window.measured);
     let mut tasks = tokio::task::JoinSet::new();
     for sender in 0..senders {
         let channel = channels[sender % channels.len()].clone();
@@ -69,38 +69,51 @@ pub(crate) async fn drive(
         });
     }
     let mut all = Measured { nanoseconds: histogram()?, elapsed: Duration::ZERO, answer_bytes: 0 };
+    let mut first_sent = None;
     while let Some(ended) = tasks.join_next().await {
-        let (nanoseconds, answer_bytes) = ended??;
-        all.nanoseconds.add(nanoseconds)?;
-        all.answer_bytes = answer_bytes.max(all.answer_bytes);
+        let sent = ended??;
+        all.nanoseconds.add(sent.nanoseconds)?;
+        all.answer_bytes = sent.answer_bytes.max(all.answer_bytes);
+        first_sent = first_sent.into_iter().chain(sent.first).min();
     }
-    all.elapsed = Instant::now().min(until).duration_since(from);
+    all.elapsed = first_sent.map_or(Duration::ZERO, |first| first.elapsed());
     if window.is_none() && Instant::now() >= until {
         return Err(format!("not done after {} seconds", DRIVE_TIMEOUT.as_secs()).into());
     }
     Ok(all)
 }
 
-/// One sender: calls until the end, and counts those that ended within the window.
+/// What one sender counted.
+struct Sent {
+    nanoseconds: Histogram<u64>,
+    /// When the first call that is counted was sent.
+    first: Option<Instant>,
+    answer_bytes: usize,
+}
+
+/// One sender: calls until the end. What was sent after the warm-up is counted, and at least one
+/// call after the first, so that slow ones are counted too.
 async fn send(
     channel: &Channel,
     next: impl Fn() -> Option<Call>,
-    from: Instant,
+    from: Option<Instant>,
     until: Instant,
-) -> Result<(Histogram<u64>, usize), Failure> {
-    let (mut nanoseconds, mut answer_bytes) = (histogram()?, 0);
+) -> Result<Sent, Failure> {
+    let mut counted = Sent { nanoseconds: histogram()?, first: None, answer_bytes: 0 };
+    let mut is_warm = from.is_none();
     while let Some(call) = next() {
         let sent = Instant::now();
-        if sent >= until {
+        if sent >= until && (from.is_none() || counted.first.is_some()) {
             break;
         }
-        answer_bytes = wire::call(channel, call).await?.len();
-        let received = Instant::now();
-        if (from..until).contains(&received) {
-            nanoseconds.record(u64::try_from(received.duration_since(sent).as_nanos())?)?;
+        counted.answer_bytes = wire::call(channel, call).await?.len();
+        if is_warm {
+            counted.first.get_or_insert(sent);
+            counted.nanoseconds.record(u64::try_from(sent.elapsed().as_nanos())?)?;
         }
+        is_warm |= from.is_some_and(|from| Instant::now() >= from);
     }
-    Ok((nanoseconds, answer_bytes))
+    Ok(counted)
 }
 
 /// Latencies up to a minute and beyond, to three digits.

@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use clap::Parser;
 use prost::Message;
+use tokio::signal::unix::{SignalKind, signal};
 
 use drive::{Measured, Window, drive};
 use process::Server;
@@ -44,7 +45,8 @@ const QUERY_SENDERS: usize = 16;
 const LOAD_SENDERS: usize = 64;
 const MESSAGE_BYTES: usize = 100;
 const PAGE_BYTES: usize = 4096;
-const PAGES_MAX: usize = 2_000;
+const PAGES_MAX: u64 = 2_000;
+const DISK_TIME_MAX: Duration = Duration::from_millis(500);
 
 /// Measures the service beside the limits of this machine.
 #[derive(Debug, Clone, Parser)]
@@ -89,7 +91,7 @@ fn main() -> ExitCode {
                 }
                 tokio::select! {
                     ended = measure(&args) => ended,
-                    _ = tokio::signal::ctrl_c() => Err("stopped".into()),
+                    stopped = stop() => stopped.and(Err("stopped".into())),
                 }
             })
         });
@@ -102,18 +104,27 @@ fn main() -> ExitCode {
     }
 }
 
+/// Ends at Ctrl-C or SIGTERM, so that the servers and the folder go too.
+async fn stop() -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupt = tokio::signal::ctrl_c() => interrupt?,
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
 async fn measure(args: &Args) -> Result<(), Failure> {
     let measured = Duration::from_secs_f64(args.seconds);
     let window = Window { warm_up: measured / 4, measured };
     let workload = Workload { observations: args.observations, seed: args.seed };
     eprintln!("encoding {} observations", args.observations);
     let batches: Arc<[Bytes]> = workload.batches().map(|batch| batch.encode_to_vec().into()).collect();
-    let mut report = Report::default();
+    let mut report = Report::of([MACHINE, SINGLE, LARGE, QUERIES, UNDER_LOAD, SIZE]);
     for number in 1..=args.runs {
         eprintln!("run {number} of {}", args.runs);
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-        let disk = disk(folder.path(), &mut report)?;
-        let mut run = Run { window, workload, report: &mut report, echo: Server::echo()?, disk };
+        let mut run = Run { window, workload, report: &mut report, echo: Server::echo()? };
         run.all(&folder.path().join("data"), &batches).await?;
     }
     let cores = std::thread::available_parallelism()?;
@@ -125,25 +136,31 @@ async fn measure(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// How fast 4 KiB are appended and synced, one after the other: the median, in milliseconds.
+/// How fast 4 KiB are written and synced, one after the other: at the end of a growing file, and
+/// in place, which spares the file system a note of the new length. The median of the latter, in
+/// milliseconds.
 fn disk(folder: &Path, report: &mut Report) -> Result<f64, Failure> {
-    let mut file = OpenOptions::new().create(true).append(true).open(folder.join("pages"))?;
-    let mut nanoseconds = drive::histogram()?;
-    let start = Instant::now();
-    while start.elapsed() < Duration::from_secs(1) && nanoseconds.len() < PAGES_MAX as u64 {
-        let one = Instant::now();
-        file.write_all(&[1; PAGE_BYTES])?;
-        file.sync_data()?;
-        nanoseconds.record(u64::try_from(one.elapsed().as_nanos())?)?;
+    let path = folder.join("pages");
+    let open = || OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let mut median = 0.0;
+    for what in ["append", "overwrite"] {
+        let mut file = open()?;
+        let mut nanoseconds = drive::histogram()?;
+        let start = Instant::now();
+        // What is overwritten was appended just before; the further it gets, the more there is.
+        let pages_max = if what == "append" { PAGES_MAX } else { file.metadata()?.len() / PAGE_BYTES as u64 };
+        while start.elapsed() < DISK_TIME_MAX && nanoseconds.len() < pages_max {
+            let one = Instant::now();
+            file.write_all(&[1; PAGE_BYTES])?;
+            file.sync_data()?;
+            nanoseconds.record(u64::try_from(one.elapsed().as_nanos())?)?;
+        }
+        median = nanoseconds.value_at_quantile(0.5) as f64 / 1e6;
+        let rate = nanoseconds.len() as f64 / start.elapsed().as_secs_f64();
+        report.add(MACHINE, format!("{what} 4 KiB and fdatasync, one at a time"), rate, "/s");
+        report.add(MACHINE, format!("{what} 4 KiB and fdatasync, p50"), median, "ms");
     }
-    let median = nanoseconds.value_at_quantile(0.5) as f64 / 1e6;
-    report.add(
-        MACHINE,
-        "append 4 KiB and fdatasync, one at a time",
-        nanoseconds.len() as f64 / start.elapsed().as_secs_f64(),
-        "/s",
-    );
-    report.add(MACHINE, "the same, p50", median, "ms");
+    std::fs::remove_file(&path)?;
     Ok(median)
 }
 
@@ -160,8 +177,6 @@ struct Run<'a> {
     workload: Workload,
     report: &'a mut Report,
     echo: Server,
-    /// The median of a synced append, in milliseconds.
-    disk: f64,
 }
 
 impl Run<'_> {
@@ -175,7 +190,7 @@ impl Run<'_> {
         server.stop()?;
         let server = self.size(data, empty, filled).await?;
         let sizes = self.queries(&server).await?;
-        self.single(&server).await?;
+        self.single(&server, data).await?;
         self.under_load(&server, &sizes).await?;
         server.stop()
     }
@@ -248,17 +263,20 @@ impl Run<'_> {
         Ok(p99s)
     }
 
-    async fn single(&mut self, server: &Server) -> Result<(), Failure> {
+    async fn single(&mut self, server: &Server, data: &Path) -> Result<(), Failure> {
+        let beside_data = data.parent().ok_or("the data has no folder around it")?;
         for (place, senders) in (0..).zip(SENDERS) {
+            // A shared disk has its moments: it is asked right before what is compared with it.
+            let disk = disk(beside_data, self.report)?;
             let echo = self.echo(senders, MESSAGE_BYTES, MESSAGE_BYTES).await?;
             self.report.add(MACHINE, format!("echo of {MESSAGE_BYTES} bytes, {senders} at a time"), echo.rate(), "/s");
             let p50 = echo.milliseconds(0.5);
-            self.report.add(MACHINE, format!("the same, {senders} at a time, p50"), p50, "ms");
+            self.report.add(MACHINE, format!("echo of {MESSAGE_BYTES} bytes, {senders} at a time, p50"), p50, "ms");
             let next = self.singles(place);
             let found = drive(server, senders, Some(self.window), next).await?;
             let name = format!("{senders} at a time");
             self.report.beside(SINGLE, &name, found.rate(), "/s", ("echo", echo.rate()));
-            let parts = ("echo p50 + fdatasync p50", p50 + self.disk);
+            let parts = ("echo p50 + overwrite p50", p50 + disk);
             self.report.beside(SINGLE, format!("{name}, p50"), found.milliseconds(0.5), "ms", parts);
             self.report.add(SINGLE, format!("{name}, p99"), found.milliseconds(0.99), "ms");
         }

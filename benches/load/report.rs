@@ -1,12 +1,15 @@
 //! What was measured, over all runs: medians, and ratios taken within a run.
 
-use std::collections::BTreeMap;
-
-/// The rows, in the order in which they first came.
-#[derive(Debug, Default)]
+/// The rows by section, in the order in which they first came.
+#[derive(Debug)]
 pub(crate) struct Report {
-    order: Vec<(&'static str, String)>,
-    samples: BTreeMap<String, Vec<Sample>>,
+    sections: Vec<Section>,
+}
+
+#[derive(Debug)]
+struct Section {
+    title: &'static str,
+    rows: Vec<(String, Vec<Sample>)>,
 }
 
 #[derive(Debug, Clone)]
@@ -17,6 +20,11 @@ struct Sample {
 }
 
 impl Report {
+    /// Nothing yet, of these sections in this order.
+    pub(crate) fn of(titles: impl IntoIterator<Item = &'static str>) -> Self {
+        Self { sections: titles.into_iter().map(|title| Section { title, rows: Vec::new() }).collect() }
+    }
+
     /// Notes a figure that stands alone.
     pub(crate) fn add(&mut self, section: &'static str, name: impl Into<String>, value: f64, unit: &'static str) {
         self.push(section, name.into(), Sample { value, unit, beside: None });
@@ -36,40 +44,36 @@ impl Report {
 
     fn push(&mut self, section: &'static str, name: String, sample: Sample) {
         eprintln!("  {section}: {name}: {} {}", figure(sample.value), sample.unit);
-        if !self.samples.contains_key(&name) {
-            self.order.push((section, name.clone()));
+        let Some(section) = self.sections.iter_mut().find(|known| known.title == section) else { return };
+        let rows = &mut section.rows;
+        match rows.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, samples)) => samples.push(sample),
+            None => rows.push((name, vec![sample])),
         }
-        self.samples.entry(name).or_default().push(sample);
     }
 
     /// Prints all of it, as tables in Markdown.
     pub(crate) fn print(&self) {
-        let mut shown = "";
-        for (section, name) in &self.order {
-            if *section != shown {
-                println!("\n**{section}**\n");
-                println!("| what | median | from – to | beside | ratio |\n|---|---|---|---|---|");
-                shown = section;
-            }
-            let samples = &self.samples[name];
-            let values = sorted(samples.iter().map(|sample| sample.value));
-            let (Some(low), Some(high), Some(first)) = (values.first(), values.last(), samples.first()) else {
-                continue;
-            };
-            let limits = sorted(samples.iter().filter_map(|sample| Some(sample.beside.as_ref()?.1)));
-            let ratios = sorted(samples.iter().filter_map(|sample| Some(sample.value / sample.beside.as_ref()?.1)));
-            let beside = first.beside.as_ref().map(|(what, _)| format!("{what} {}", figure(median(&limits))));
-            let ratio = if ratios.is_empty() { String::new() } else { format!("**{:.2}**", median(&ratios)) };
-            println!(
-                "| {name} | {} {} | {} – {} | {} | {ratio} |",
-                figure(median(&values)),
-                first.unit,
-                figure(*low),
-                figure(*high),
-                beside.unwrap_or_default(),
-            );
+        for section in &self.sections {
+            println!("\n**{}**\n", section.title);
+            println!("| what | median | from – to | beside | ratio |\n|---|---|---|---|---|");
+            section.rows.iter().for_each(|(name, samples)| print_row(name, samples));
         }
     }
+}
+
+fn print_row(name: &str, samples: &[Sample]) {
+    let values = sorted(samples.iter().map(|sample| sample.value));
+    let (Some(low), Some(high), Some(first)) = (values.first(), values.last(), samples.first()) else { return };
+    let beside = || samples.iter().filter_map(|sample| Some((sample.value, sample.beside.as_ref()?.1)));
+    let limit = median(&sorted(beside().map(|(_, limit)| limit)));
+    let ratio = median(&sorted(beside().map(|(value, limit)| value / limit)));
+    let (limit, ratio) = match &first.beside {
+        Some((what, _)) => (format!("{what} {}", figure(limit)), format!("**{}**", figure(ratio))),
+        None => (String::new(), String::new()),
+    };
+    let value = figure(median(&values));
+    println!("| {name} | {value} {} | {} – {} | {limit} | {ratio} |", first.unit, figure(*low), figure(*high));
 }
 
 fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
@@ -86,6 +90,7 @@ fn median(sorted: &[f64]) -> f64 {
 fn figure(value: f64) -> String {
     match value.abs() {
         large if large >= 100.0 => thousands(&format!("{value:.0}")),
+        tiny if tiny < 0.01 => format!("{value:.4}"),
         small if small < 1.0 => format!("{value:.3}"),
         middle if middle < 10.0 => format!("{value:.2}"),
         _ => format!("{value:.1}"),
