@@ -21,6 +21,7 @@
 //! stock: the one that closes the period). A figure submitted whole fills all slots of its area and
 //! period.
 
+use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
@@ -222,6 +223,8 @@ pub struct Series<'a> {
     /// The areas at or below which there is or was a figure.
     areas: OrdSet<AreaIx>,
     known: HashMap<(AreaIx, Period), Rc<ByAgency>>,
+    /// What each period rests on, by [`Series::frequency_parts`].
+    parts: RefCell<HashMap<Period, Rc<[Period]>>>,
 }
 
 /// Figures by agency, ascending by index.
@@ -239,7 +242,17 @@ impl<'a> Series<'a> {
         let periods = slabs.into_iter().flat_map(|slabs| slabs.keys().copied()).collect();
         let areas = view.columns.covered(ix);
         let indicator = view.catalogue.indicator_at(ix);
-        Self { view, ix, indicator, breakdown, agencies, periods, areas, known: HashMap::new() }
+        Self {
+            view,
+            ix,
+            indicator,
+            breakdown,
+            agencies,
+            periods,
+            areas,
+            known: HashMap::new(),
+            parts: RefCell::default(),
+        }
     }
 
     /// What the series is looked at through.
@@ -278,7 +291,7 @@ impl<'a> Series<'a> {
     pub fn silent(&self, area: AreaIx, periods: &[Period], found: &ByAgency) -> ByAgency {
         let mut silent = ByAgency::new();
         // Who is expected is for the definition of each part to say: it may have changed within a period.
-        for part in periods.iter().flat_map(|period| self.frequency_parts(*period)) {
+        for part in periods.iter().flat_map(|period| self.frequency_parts(*period).to_vec()) {
             let version = self.version(part);
             if self.view.catalogue.area_at(area).level > version.reporting_level {
                 continue;
@@ -484,12 +497,21 @@ impl<'a> Series<'a> {
     /// Whether a figure was ever submitted within a period, or for a stock as at a day of it.
     fn has_figures_within(&self, period: Period) -> bool {
         if over_time(self.indicator.kind()) == OverTime::Last {
-            return self.periods.iter().any(|known| period.start() <= known.end() && known.end() <= period.end());
+            return self.periods.iter().any(|known| self.is_of(*known, period));
         }
         // Periods are in the order of their first days.
         let from = self.periods.partition_point(|known| known.start() < period.start());
         let known = self.periods[from..].iter().take_while(|known| known.start() <= period.end());
         known.into_iter().any(|known| period.contains(*known))
+    }
+
+    /// Whether a figure of one period can go into that of another: it lies within, or for a stock it
+    /// is as at a day of it.
+    fn is_of(&self, known: Period, period: Period) -> bool {
+        match over_time(self.indicator.kind()) {
+            OverTime::Add | OverTime::Never => period.contains(known),
+            OverTime::Last => period.start() <= known.end() && known.end() <= period.end(),
+        }
     }
 
     fn sum(&self, agency: AgencyIx, area: AreaIx, found: &[(Period, Rc<ByAgency>)]) -> Tally {
@@ -541,7 +563,7 @@ impl<'a> Series<'a> {
             return owed;
         }
         let mut own = Tally::default();
-        for part in self.frequency_parts(period) {
+        for &part in &*self.frequency_parts(period) {
             self.owe(&mut own, agency, area, part);
         }
         own
@@ -553,7 +575,7 @@ impl<'a> Series<'a> {
     fn owed(&self, agency: AgencyIx, area: AreaIx, period: Period) -> Tally {
         let mut owed = Tally::default();
         let level = self.view.catalogue.area_at(area).level;
-        for part in self.frequency_parts(period) {
+        for &part in &*self.frequency_parts(period) {
             if level > self.version(part).reporting_level {
                 self.owe(&mut owed, agency, area, part);
             } else {
@@ -590,7 +612,16 @@ impl<'a> Series<'a> {
     }
 
     /// The periods at the indicator's frequency that a figure of this period rests on.
-    fn frequency_parts(&self, period: Period) -> Vec<Period> {
+    fn frequency_parts(&self, period: Period) -> Rc<[Period]> {
+        let known = self.parts.borrow().get(&period).map(Rc::clone);
+        known.unwrap_or_else(|| {
+            let parts: Rc<[Period]> = self.divided(period).into();
+            self.parts.borrow_mut().insert(period, Rc::clone(&parts));
+            parts
+        })
+    }
+
+    fn divided(&self, period: Period) -> Vec<Period> {
         let frequency = self.version(period).frequency;
         let mut parts = period.divide(frequency).unwrap_or_default();
         match over_time(self.indicator.kind()) {
@@ -605,7 +636,7 @@ impl<'a> Series<'a> {
     pub fn has_break_marker(&self, period: Period) -> bool {
         let slabs = self.view.columns.slabs(self.ix).into_iter().flatten();
         slabs
-            .filter(|(known, _)| period.contains(**known))
+            .filter(|(known, _)| self.is_of(**known, period))
             .any(|(_, slab)| slab.rows(self.view.as_of).any(|row| row.markers().contains(Marker::Break)))
     }
 }

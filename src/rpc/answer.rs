@@ -13,7 +13,7 @@ use crate::state::State;
 
 pub(super) fn picture_row(catalogue: &Catalogue, row: &PictureRow) -> proto::PictureRow {
     let cell = |cell: &PictureCell| proto::PictureCell {
-        agency: Some(convert::agency(catalogue.agency_at(cell.agency))),
+        agency: Some(convert::agency_name(catalogue.agency_at(cell.agency))),
         figure: Some(convert::figure(catalogue, &cell.figure)),
         change: cell.change.as_ref().map(|change| convert::change(catalogue, change)),
     };

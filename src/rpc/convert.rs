@@ -86,6 +86,16 @@ pub(super) fn agency(agency: &Agency) -> proto::Agency {
     }
 }
 
+/// An agency as it is named in an answer, without the areas that it reports for.
+pub(super) fn agency_name(agency: &Agency) -> proto::Agency {
+    proto::Agency {
+        id: agency.id.to_string(),
+        name: agency.name.clone(),
+        sector: agency.sector.code(),
+        areas: Vec::new(),
+    }
+}
+
 pub(super) fn area(area: &Area) -> proto::Area {
     let parents = area.parents.iter().map(|parent| proto::AreaParent {
         code: parent.code.to_string(),

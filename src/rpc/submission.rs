@@ -15,7 +15,8 @@ use crate::journal::{ChainHash, Revision, codec};
 use crate::model::decimal::Decimal;
 use crate::model::id::{AgencyId, AreaCode, IndicatorId, RequestId};
 use crate::model::marker::{Marker, Markers};
-use crate::model::observation::{Measure, Observation, Submission, Value};
+use crate::model::observation::{Breakdown, Measure, Observation, Submission, Value};
+use crate::model::period::Period;
 use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
 use crate::state::{Outcome, State, SubmissionRecord};
@@ -339,6 +340,18 @@ impl Parser<'_> {
         format!("observations[{}]{}{field}", self.index, if field.is_empty() { "" } else { "." })
     }
 
+    /// The value, or the error noted at its field; a field is only named when something is wrong.
+    fn parsed<T, E: std::fmt::Display>(&mut self, field: &str, parsed: Result<T, E>) -> Option<T> {
+        parsed.map_err(|error| self.violations.add(self.field(field), error)).ok()
+    }
+
+    fn breakdown(&mut self, categories: &[proto::CategoryRef]) -> Option<Breakdown> {
+        if categories.is_empty() {
+            return Some(Breakdown::default());
+        }
+        convert::breakdown(&self.field("breakdown"), categories, self.violations)
+    }
+
     fn draft(&mut self, observation: &proto::Observation) -> Draft {
         let characters = observation.note.chars().count();
         if characters > NOTE_CHARACTERS_MAX {
@@ -348,10 +361,10 @@ impl Parser<'_> {
             );
         }
         Draft {
-            indicator: self.violations.check(self.field("indicator"), IndicatorId::parse(&observation.indicator)),
-            area: self.violations.check(self.field("area"), AreaCode::parse(&observation.area)),
-            period: convert::period(&self.field("period"), &observation.period, self.violations),
-            breakdown: convert::breakdown(&self.field("breakdown"), &observation.breakdown, self.violations),
+            indicator: self.parsed("indicator", IndicatorId::parse(&observation.indicator)),
+            area: self.parsed("area", AreaCode::parse(&observation.area)),
+            period: self.parsed("period", observation.period.parse::<Period>()),
+            breakdown: self.breakdown(&observation.breakdown),
             value: self.value(observation),
             note: (!observation.note.is_empty()).then(|| Arc::from(observation.note.as_str())),
         }
@@ -431,6 +444,6 @@ impl Parser<'_> {
     }
 
     fn decimal(&mut self, field: &str, text: &str) -> Option<Decimal> {
-        self.violations.check(self.field(field), text.parse::<Decimal>())
+        self.parsed(field, text.parse::<Decimal>())
     }
 }

@@ -1,0 +1,119 @@
+//! Sums and products of figures, exact.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use super::{Decimal, write_scaled};
+
+/// An exact sum or product of decimals: a whole number of up to 38 digits, divided by a power of ten.
+///
+/// Always in lowest terms, so that equal values are equal fields.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Exact {
+    pub(super) mantissa: i128,
+    /// 0 to [`Exact::SCALE_MAX`].
+    pub(super) scale: u32,
+}
+
+impl Exact {
+    /// Zero.
+    pub const ZERO: Self = Self { mantissa: 0, scale: 0 };
+
+    /// The most digits after the point: an `i128` can hold no higher power of ten.
+    const SCALE_MAX: u32 = 38;
+
+    /// The sum, or `None` on overflow.
+    #[must_use]
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        let scale = self.scale.max(other.scale);
+        let sum = self.at(scale)?.checked_add(other.at(scale)?)?;
+        Self::trimmed(sum, scale)
+    }
+
+    /// The difference, or `None` on overflow.
+    #[must_use]
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        let scale = self.scale.max(other.scale);
+        let difference = self.at(scale)?.checked_sub(other.at(scale)?)?;
+        Self::trimmed(difference, scale)
+    }
+
+    /// The product, or `None` on overflow.
+    #[must_use]
+    pub fn checked_mul(self, other: Self) -> Option<Self> {
+        let product = self.mantissa.checked_mul(other.mantissa)?;
+        Self::trimmed(product, self.scale + other.scale)
+    }
+
+    /// Whether it is below zero.
+    #[must_use]
+    pub const fn is_negative(self) -> bool {
+        self.mantissa < 0
+    }
+
+    /// Whether it is zero.
+    #[must_use]
+    pub const fn is_zero(self) -> bool {
+        self.mantissa == 0
+    }
+
+    /// The mantissa it has at a scale no less than its own.
+    fn at(self, scale: u32) -> Option<i128> {
+        let factor = 10_i128.checked_pow(scale - self.scale)?;
+        self.mantissa.checked_mul(factor)
+    }
+
+    /// The value in lowest terms, if its scale is then in range.
+    pub(super) fn trimmed(mut mantissa: i128, mut scale: u32) -> Option<Self> {
+        while scale > 0 && mantissa % 10 == 0 {
+            mantissa /= 10;
+            scale -= 1;
+        }
+        (scale <= Self::SCALE_MAX).then_some(Self { mantissa, scale })
+    }
+}
+
+impl From<Decimal> for Exact {
+    fn from(decimal: Decimal) -> Self {
+        let (mantissa, scale) = (decimal.mantissa.into(), decimal.scale.into());
+        // A decimal's scale is in range, so there is always a trimmed form.
+        Self::trimmed(mantissa, scale).unwrap_or(Self { mantissa, scale })
+    }
+}
+
+impl From<i64> for Exact {
+    fn from(whole: i64) -> Self {
+        Self { mantissa: whole.into(), scale: 0 }
+    }
+}
+
+impl Ord for Exact {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let scale = self.scale.max(other.scale);
+        match (self.at(scale), other.at(scale)) {
+            (Some(left), Some(right)) => left.cmp(&right),
+            // Only one of them needs scaling up. If it doesn't fit, it is further from zero than any
+            // value that does.
+            (None, _) => self.mantissa.cmp(&0),
+            (_, None) => 0.cmp(&other.mantissa),
+        }
+    }
+}
+
+impl PartialOrd for Exact {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for Exact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_scaled(f, self.mantissa, self.scale)
+    }
+}
+
+impl fmt::Debug for Exact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
