@@ -11,11 +11,13 @@ use super::connect::Server;
 use super::{Failure, health, picture};
 use crate::server::{self, Config};
 
+const LISTEN_DEFAULT: &str = "127.0.0.1:50051";
+
 /// Run the server, until Ctrl-C or SIGTERM.
 #[derive(Debug, Parser)]
 pub(super) struct Args {
     /// The address to listen on.
-    #[arg(long, env = "CONSPECTUS_LISTEN", default_value = "127.0.0.1:50051")]
+    #[arg(long, env = "CONSPECTUS_LISTEN", default_value = LISTEN_DEFAULT)]
     listen: SocketAddr,
     /// The data folder.
     #[arg(long, env = "CONSPECTUS_DATA", default_value = "conspectus-data")]
@@ -54,9 +56,12 @@ async fn show_demo(mut address: SocketAddr) {
     while health::check(&server, String::new()).await.is_err() {
         tokio::time::sleep(ASK_EVERY).await;
     }
+    let program = std::env::args().next().unwrap_or_else(|| "conspectus".to_owned());
+    let elsewhere =
+        if address.to_string() == LISTEN_DEFAULT { String::new() } else { format!(" --server http://{address}") };
     match picture::show(&server, "E10000014", "FY2021-22").await {
         Ok(table) => println!(
-            "{table}\nServing on {address}. In another terminal, ask for another picture, such as\n  conspectus picture HIPS FY2020-21"
+            "{table}\nServing on {address}. In another terminal, ask for another picture, such as\n  {program} picture HIPS FY2020-21{elsewhere}"
         ),
         Err(failure) => tracing::error!("the demo's picture can't be shown: {}", failure.0),
     }
