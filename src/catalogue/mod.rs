@@ -231,11 +231,6 @@ impl Catalogue {
         self.indicators.after(id)
     }
 
-    /// How many indicators there are.
-    pub fn indicator_count(&self) -> usize {
-        self.indicators.rows.len()
-    }
-
     /// A reconciliation rule by id.
     pub fn rule(&self, id: &RuleId) -> Option<&ReconciliationRule> {
         self.rules.get(id).map(|(_, rule)| rule)
