@@ -21,7 +21,7 @@ use conspectus::model::period::Period;
 use conspectus::model::timestamp::Timestamp;
 use conspectus::picture::answer::{ChangeRule, Comparison};
 use conspectus::picture::query::{self, AggregateQuery, AskedBreakdown, Derived, PictureQuery};
-use conspectus::picture::resolve::{AreasAsOf, View};
+use conspectus::picture::view::{AreasAsOf, View};
 use conspectus::rpc::proto;
 use conspectus::rpc::proto::submission_service_server::SubmissionService;
 use conspectus::rpc::{Context, Gate, Submissions};

@@ -16,7 +16,7 @@ use crate::journal::Revision;
 use crate::model::id::{AgencyId, RequestId};
 use crate::model::observation::{Observation, Submission, Value};
 use crate::model::timestamp::Timestamp;
-use crate::picture::columns::{Columns, RowKey, Withdrawn};
+use crate::picture::columns::{Columns, Placed, Row, RowKey, Withdrawn};
 
 /// Everything that is known at a revision, and at every one before it.
 #[derive(Debug, Clone, Default)]
@@ -210,12 +210,14 @@ impl State {
     ) {
         let catalogue = Arc::clone(&self.catalogue);
         let (agency, _) = catalogue.agency(&submission.agency).expect("admission knows the agency");
+        let mut figures = Vec::with_capacity(submission.observations.len());
         for observation in &submission.observations {
             let (indicator, area) = self.place(observation).expect("admission knows indicator and area");
             let key = RowKey::new(area, self.columns.intern(&observation.breakdown), agency);
-            self.columns.put(indicator, observation.period, key, &observation.value, submission.sample, revision);
-            self.columns.cover(indicator, area, &catalogue);
+            let row = Row::new(key, &observation.value, submission.sample, revision);
+            figures.push(Placed { indicator, period: observation.period.slot(), row });
         }
+        self.columns.put(&mut figures, &catalogue);
         let record = SubmissionRecord {
             revision,
             agency: submission.agency.clone(),

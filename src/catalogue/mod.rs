@@ -7,6 +7,7 @@
 //! Nothing is ever deleted, so each item has an index (`AgencyIx` and so on), given in the order of
 //! creation, that stays. The columns of the picture are keyed by these.
 
+mod hierarchy;
 pub mod items;
 mod review;
 
@@ -14,8 +15,11 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, Vector};
 
+pub use hierarchy::Hierarchy;
+
 use crate::model::date::Date;
 use crate::model::id::{AgencyId, AreaCode, DimensionId, IndicatorId, RuleId};
+use hierarchy::Hierarchies;
 use items::{Agency, Area, AreaLevel, Dimension, Indicator, IndicatorVersion, ReconciliationRule};
 
 macro_rules! index_type {
@@ -161,8 +165,12 @@ pub struct Catalogue {
     dimensions: Table<DimensionId, Dimension>,
     indicators: Table<IndicatorId, Indicator>,
     rules: Table<RuleId, ReconciliationRule>,
+    /// By the agency's index: the areas that it reports for, by index.
+    reported: Vector<Arc<[AreaIx]>>,
     /// For each area, the areas that name it as a parent at some time, by code.
     children: OrdMap<AreaCode, Vec<AreaIx>>,
+    /// The areas as trees.
+    hierarchies: Arc<Hierarchies>,
 }
 
 impl Catalogue {
@@ -241,43 +249,25 @@ impl Catalogue {
         self.rules.after(id)
     }
 
-    /// The areas whose parent on that day is this one, by code.
-    pub fn children(&self, ix: AreaIx, day: Date) -> impl Iterator<Item = AreaIx> {
-        let code = &self.area_at(ix).code;
-        self.children
-            .get(code)
-            .into_iter()
-            .flatten()
-            .copied()
-            .filter(move |child| self.area_at(*child).parent_on(day) == Some(code))
-    }
-
-    /// Whether the first area is the second or lies within it on that day.
-    pub fn is_within(&self, inner: AreaIx, outer: AreaIx, day: Date) -> bool {
-        let mut at = Some(inner);
-        while let Some(ix) = at {
-            if ix == outer {
-                return true;
-            }
-            at = self.area_at(ix).parent_on(day).and_then(|code| self.area(code)).map(|(parent, _)| parent);
-        }
-        false
+    /// The areas as they lie within each other on a day.
+    pub fn hierarchy(&self, day: Date) -> &Hierarchy {
+        self.hierarchies.on(day, || {
+            let parent = |area: &Area| area.parent_on(day).and_then(|code| self.area(code)).map(|(parent, _)| parent);
+            let areas: Vec<_> = self.areas.rows.iter().map(|area| (area.level, parent(area))).collect();
+            Hierarchy::new(&areas, |one, other| self.area_at(*one).code.cmp(&self.area_at(*other).code))
+        })
     }
 
     /// The areas of a level that lie within an area on that day, itself included, by code.
     pub fn areas_of_level(&self, ix: AreaIx, level: AreaLevel, day: Date) -> Vec<AreaIx> {
-        let mut found = Vec::new();
-        let mut open = vec![ix];
-        while let Some(at) = open.pop() {
-            let area = self.area_at(at);
-            if area.level == level {
-                found.push(at);
-            } else if area.level < level {
-                open.extend(self.children(at, day));
-            }
-        }
+        let mut found: Vec<AreaIx> = self.hierarchy(day).of_level(ix, level).collect();
         found.sort_by(|a, b| self.area_at(*a).code.cmp(&self.area_at(*b).code));
         found
+    }
+
+    /// The areas that an agency reports for, by index.
+    pub fn reports_for(&self, agency: AgencyIx) -> &[AreaIx] {
+        &self.reported[agency.0 as usize]
     }
 
     /// What the put would do to each item.
@@ -313,8 +303,11 @@ impl Catalogue {
         for area in &put.areas {
             self.put_area(area);
         }
+        if !put.areas.is_empty() {
+            self.hierarchies = Arc::new(Hierarchies::new(self.areas.rows.iter().map(Arc::as_ref)));
+        }
         for agency in &put.agencies {
-            self.agencies.put(agency.id.clone(), agency.clone());
+            self.put_agency(agency);
         }
         for dimension in &put.dimensions {
             self.dimensions.put(dimension.id.clone(), dimension.clone());
@@ -332,6 +325,18 @@ impl Catalogue {
                 }
             };
             self.indicators.put(version.id.clone(), indicator);
+        }
+    }
+
+    fn put_agency(&mut self, agency: &Agency) {
+        let ix = self.agencies.put(agency.id.clone(), agency.clone()) as usize;
+        let mut areas: Vec<AreaIx> =
+            agency.areas.iter().filter_map(|code| self.area(code)).map(|(area, _)| area).collect();
+        areas.sort_unstable();
+        if ix == self.reported.len() {
+            self.reported.push_back(areas.into());
+        } else {
+            self.reported.set(ix, areas.into());
         }
     }
 

@@ -7,7 +7,7 @@
 mod exact;
 mod quotient;
 
-pub use exact::Exact;
+pub use exact::{Exact, Sum};
 pub use quotient::{Quotient, Rounded, Rounding};
 
 use std::cmp::Ordering;

@@ -2,7 +2,8 @@
 
 use super::combine::{Gap, Parts, gap_of};
 use super::discrepancy::Discrepancy;
-use super::resolve::{ByAgency, Missing, Series, Slots, Tally};
+use super::resolve::Series;
+use super::tally::{ByAgency, Missing, Slots, Tally};
 use crate::catalogue::AreaIx;
 use crate::catalogue::items::{AcrossAgencies, IndicatorVersion, Kind};
 use crate::model::decimal::{Exact, Quotient, Rounded};
@@ -76,14 +77,14 @@ pub fn combined(series: &Series<'_>, version: &IndicatorVersion, found: &ByAgenc
     let mut all = Tally::default();
     let gap = gap_of(version.across_agencies);
     match version.across_agencies {
-        AcrossAgencies::Add => found.values().chain(silent.values()).for_each(|tally| all.add(tally)),
-        AcrossAgencies::SideBySide => found.values().chain(silent.values()).for_each(|tally| {
+        AcrossAgencies::Add => found.tallies().chain(silent.tallies()).for_each(|tally| all.add(tally)),
+        AcrossAgencies::SideBySide => found.tallies().chain(silent.tallies()).for_each(|tally| {
             all.add_slots(tally);
             all.sample |= tally.sample;
         }),
         AcrossAgencies::Lead => {
             let lead = version.lead_agency.as_ref().and_then(|id| series.view().catalogue.agency(id));
-            if let Some(tally) = lead.and_then(|(ix, _)| found.get(&ix).or_else(|| silent.get(&ix))) {
+            if let Some(tally) = lead.and_then(|(ix, _)| found.get(ix).or_else(|| silent.get(ix))) {
                 all.add(tally);
             }
         }
@@ -241,7 +242,7 @@ pub fn is_broken(series: &mut Series<'_>, areas: &[AreaIx], earlier: Period, lat
         if series.has_break_marker(period) {
             for area in areas {
                 let figures = series.figures(*area, period);
-                if figures.values().any(|tally| tally.markers.contains(Marker::Break)) {
+                if figures.tallies().any(|tally| tally.markers.contains(Marker::Break)) {
                     return true;
                 }
             }

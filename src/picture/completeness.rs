@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::columns::{BreakdownIx, Row, Slab};
+use super::columns::{BreakdownIx, Row, RowKey, Slab};
 use super::combine::{OverTime, over_time};
 use super::explain::contribute;
 use super::query::QUERY_CELLS_MAX;
-use super::resolve::{Series, View};
+use super::resolve::Series;
+use super::view::View;
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::journal::Revision;
 use crate::model::date::Date;
@@ -117,9 +118,9 @@ fn owed(view: View<'_>, series: &Series<'_>, question: &Question, period: Period
     let areas = view.catalogue.areas_of_level(question.area, version.reporting_level, view.hierarchy_day(period));
     let mut owed = Vec::new();
     for expected in version.expected_agencies.iter().filter(|expected| expected.validity.covers(period)) {
-        let Some((ix, agency)) = view.catalogue.agency(&expected.agency) else { continue };
+        let Some((ix, _)) = view.catalogue.agency(&expected.agency) else { continue };
         if question.agencies.as_ref().is_none_or(|agencies| agencies.contains(&ix)) {
-            let reports_for = |area: &&AreaIx| agency.areas.contains(&view.catalogue.area_at(**area).code);
+            let reports_for = |area: &&AreaIx| view.catalogue.reports_for(ix).binary_search(area).is_ok();
             owed.extend(areas.iter().filter(reports_for).map(|area| (ix, *area)));
         }
     }
@@ -176,7 +177,7 @@ fn filled_since(series: &mut Series<'_>, agency: AgencyIx, area: AreaIx, period:
         return whole;
     }
     let built = series.figures(area, period);
-    if !built.get(&agency).is_some_and(|figure| figure.parts.is_some() && figure.is_complete()) {
+    if !built.get(agency).is_some_and(|figure| figure.parts.is_some() && figure.is_complete()) {
         return None;
     }
     let mut contributions = Vec::new();
@@ -191,14 +192,14 @@ fn filled_since(series: &mut Series<'_>, agency: AgencyIx, area: AreaIx, period:
 /// The revision of the first value, or marker that none applies, that a figure had and still has
 /// one as of the revision.
 fn first_value(slab: &Slab, area: AreaIx, agency: AgencyIx, as_of: Revision) -> Option<Revision> {
-    let fills = |row: &&Row| row.measure().is_some() || row.markers().contains(Marker::NotApplicable);
-    let now = slab.area_rows(area, BreakdownIx::TOTAL, as_of).find(|row| row.key.agency() == agency).filter(fills)?;
+    let fills = |row: &Row| row.measure().is_some() || row.markers().contains(Marker::NotApplicable);
+    let now = slab.row(RowKey::new(area, BreakdownIx::TOTAL, agency), as_of).filter(fills)?;
     let first = slab.history(now.key).find(fills)?;
     Some(first.revision())
 }
 
 fn is_not_available(series: &mut Series<'_>, agency: AgencyIx, area: AreaIx, period: Period) -> bool {
-    series.figures(area, period).get(&agency).is_some_and(|figure| figure.slots.not_available > 0)
+    series.figures(area, period).get(agency).is_some_and(|figure| figure.slots.not_available > 0)
 }
 
 /// How reporting has gone, by agency and period asked for.

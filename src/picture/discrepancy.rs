@@ -4,7 +4,8 @@
 use super::answer::Figure;
 use super::columns::BreakdownIx;
 use super::combine::{Gap, Parts, adds_over_areas};
-use super::resolve::{ByAgency, Series, Tally};
+use super::resolve::Series;
+use super::tally::{ByAgency, Tally};
 use super::together::Together;
 use crate::catalogue::items::AcrossAgencies;
 use crate::catalogue::{AgencyIx, AreaIx};
@@ -61,7 +62,7 @@ pub fn find(series: &mut Series<'_>, area: AreaIx, period: Period, together: &To
             let agency = row.key.agency();
             let parts = Parts::of(row.measure()?)?;
             // A day's stock under a period's own figure is no second submission of the same.
-            together.found().get(&agency).filter(|figure| figure.parts == Some(parts))?;
+            together.found().get(agency).filter(|figure| figure.parts == Some(parts))?;
             Some((agency, Tally { parts: Some(parts), ..Tally::default() }))
         })
         .collect();
@@ -71,15 +72,15 @@ pub fn find(series: &mut Series<'_>, area: AreaIx, period: Period, together: &To
     let over_time = series.over_time(area, period);
     let over_areas = series.over_areas(area, period);
     let mut told = Vec::new();
-    for (agency, whole) in &submitted {
+    for (agency, whole) in submitted.iter() {
         let built = [(DiscrepancyKind::OverTime, &over_time), (DiscrepancyKind::OverAreas, &over_areas)];
         for (kind, figures) in built {
             if let Some(parts) = figures.get(agency).filter(|parts| parts.is_complete()) {
-                told.extend(compare(series, period, *agency, kind, whole, parts));
+                told.extend(compare(series, period, agency, kind, whole, parts));
             }
         }
         if series.breakdown() == Some(BreakdownIx::TOTAL) {
-            told.extend(breakdowns(series, area, period, *agency, whole));
+            told.extend(breakdowns(series, area, period, agency, whole));
         }
     }
     told
@@ -94,7 +95,7 @@ fn breakdowns(series: &Series<'_>, area: AreaIx, period: Period, agency: AgencyI
     for dimension in version.dimensions.iter().filter_map(|id| view.catalogue.dimension(id)) {
         let mut sum = Tally::default();
         let mut found = 0;
-        for (breakdown, row) in slab.breakdown_rows(area, agency, view.as_of) {
+        for (breakdown, row) in slab.broken_down(area, agency, view.as_of) {
             let mut categories = view.columns.breakdown_at(breakdown).iter();
             let (Some((id, _)), None) = (categories.next(), categories.next()) else { continue };
             let parts = row.measure().and_then(Parts::of);

@@ -1,10 +1,11 @@
 //! Why a figure is what it is: what went into it, and the rule and the sum in words.
 
 use super::answer::Figure;
-use super::columns::{BreakdownIx, Row, Slab};
+use super::columns::{BreakdownIx, Row, RowKey, Slab};
 use super::combine::{OverTime, Parts, over_time};
-use super::resolve::{Series, View};
+use super::resolve::Series;
 use super::together::{Together, Who};
+use super::view::View;
 use crate::catalogue::items::{AcrossAgencies, IndicatorVersion, Kind};
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::journal::Revision;
@@ -113,7 +114,7 @@ fn combined_agencies(view: View<'_>, version: &IndicatorVersion, together: &Toge
         AcrossAgencies::Add | AcrossAgencies::SideBySide => true,
         AcrossAgencies::Lead => lead == Some(*agency),
     };
-    together.found().keys().copied().filter(counts).collect()
+    together.found().agencies().filter(counts).collect()
 }
 
 /// Collects the submitted figures that one agency's figure rests on, by the rules of
@@ -130,8 +131,8 @@ pub(super) fn contribute(
         into.push(contribution);
         return Derivation::Submitted;
     }
-    let over_time = series.over_time(area, period).remove(&agency);
-    let over_areas = series.over_areas(area, period).remove(&agency);
+    let over_time = series.over_time(area, period).remove(agency);
+    let over_areas = series.over_areas(area, period).remove(agency);
     let rule = super::combine::over_time(series.indicator.kind());
     let over_areas_is_better = match (&over_time, &over_areas) {
         (Some(time), Some(areas)) => areas.is_taken_over(time, rule),
@@ -160,8 +161,9 @@ fn submitted(series: &Series<'_>, agency: AgencyIx, area: AreaIx, period: Period
     let view = series.view();
     let find = |name: &Period| {
         let slab: &Slab = view.columns.slab(series.ix, *name)?;
-        let row = slab.area_rows(area, series.breakdown()?, view.as_of).find(|row| row.key.agency() == agency)?;
-        Some(Contribution { agency, area, period: name.slot(), row: *row, source: slab.source(row) })
+        let key = RowKey::new(area, series.breakdown()?, agency);
+        let row = slab.row(key, view.as_of).filter(|row| row.value().is_some())?;
+        Some(Contribution { agency, area, period: name.slot(), source: slab.source(&row), row })
     };
     let found: Vec<Contribution> = series.names(period).iter().filter_map(find).collect();
     found.iter().find(|found| found.row.measure().is_some()).or(found.first()).copied()
@@ -175,8 +177,7 @@ fn below(
     into: &mut Vec<Contribution>,
 ) -> Derivation {
     let view = series.view();
-    let children: Vec<AreaIx> = view.catalogue.children(area, view.hierarchy_day(period)).collect();
-    for child in children {
+    for child in view.hierarchy(period).children(area) {
         contribute(series, agency, child, period, into);
     }
     Derivation::OverAreas
@@ -198,7 +199,7 @@ fn parts(
         }
         OverTime::Last => {
             let has_value = |part: &Period, series: &mut Series<'_>| {
-                series.figures(area, *part).get(&agency).is_some_and(|figure| figure.parts.is_some())
+                series.figures(area, *part).get(agency).is_some_and(|figure| figure.parts.is_some())
             };
             if let Some(last) = parts.into_iter().rev().find(|part| has_value(part, series)) {
                 contribute(series, agency, area, last, into);

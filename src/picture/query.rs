@@ -7,8 +7,9 @@ use super::columns::BreakdownIx;
 use super::combine::{OverTime, over_time};
 use super::derived::{self, Benchmark, Rank, Rate, Rates, Share};
 use super::discrepancy;
-use super::resolve::{Series, View};
+use super::resolve::Series;
 use super::together::{Compared, Together, Who};
+use super::view::View;
 use crate::catalogue::items::{AcrossAgencies, IndicatorVersion};
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::date::Date;
@@ -258,7 +259,7 @@ fn review_areas(view: View<'_>, field: &str, areas: &[AreaIx], query: &Aggregate
     let days: BTreeSet<Date> = query.periods.iter().flat_map(|period| hierarchy_days(view, *period)).collect();
     for inner in areas {
         for outer in areas.iter().filter(|outer| *outer != inner) {
-            if days.iter().any(|day| view.catalogue.is_within(*inner, *outer, *day)) {
+            if days.iter().any(|day| view.catalogue.hierarchy(*day).is_within(*inner, *outer)) {
                 violations.add(
                     field,
                     format!(

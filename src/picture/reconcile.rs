@@ -2,8 +2,9 @@
 
 use super::answer::Figure;
 use super::columns::BreakdownIx;
-use super::resolve::{Series, View};
+use super::resolve::Series;
 use super::together::{Together, Who};
+use super::view::View;
 use crate::catalogue::AreaIx;
 use crate::catalogue::items::{ReconciliationRule, ReconciliationSide};
 use crate::model::decimal::{Decimal, Quotient, Rounded};

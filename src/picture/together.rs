@@ -3,7 +3,8 @@
 
 use super::answer::{Change, ChangeRule, Figure, combined, is_broken};
 use super::combine::Gap;
-use super::resolve::{ByAgency, Series, Tally};
+use super::resolve::Series;
+use super::tally::{ByAgency, Tally};
 use crate::catalogue::{AgencyIx, AreaIx};
 use crate::model::marker::Marker;
 use crate::model::period::Period;
@@ -29,25 +30,21 @@ pub struct Together {
 impl Together {
     /// Joins the areas' figures for consecutive periods, at least one.
     pub fn of(series: &mut Series<'_>, areas: &[AreaIx], periods: &[Period]) -> Self {
-        let mut found = ByAgency::new();
-        let mut silent = ByAgency::new();
+        let mut found = ByAgency::default();
+        let mut silent = ByAgency::default();
         for area in areas {
             let figures = series.joined(*area, periods);
             for (agency, owed) in series.silent(*area, periods, &figures) {
-                silent.entry(agency).or_default().add_slots(&owed);
+                silent.entry(agency).add_slots(&owed);
             }
-            for (agency, figure) in &figures {
-                found.entry(*agency).or_default().add(figure);
+            for (agency, figure) in figures.iter() {
+                found.entry(agency).add(figure);
             }
         }
         // One that has reported for some of the areas is expected for the others too.
         for (agency, owed) in std::mem::take(&mut silent) {
-            match found.get_mut(&agency) {
-                Some(figure) => figure.add_slots(&owed),
-                None => {
-                    silent.insert(agency, owed);
-                }
-            }
+            let place = if found.contains(agency) { &mut found } else { &mut silent };
+            place.entry(agency).add_slots(&owed);
         }
         let (first, last) = (periods[0], periods[periods.len() - 1]);
         let breaks = first.previous().is_some_and(|previous| series.indicator.breaks_between(previous, last));
@@ -56,7 +53,7 @@ impl Together {
 
     /// The agencies that have reported or are expected to, by index.
     pub fn agencies(&self) -> impl Iterator<Item = AgencyIx> {
-        self.found.keys().chain(self.silent.keys()).copied()
+        self.found.agencies().chain(self.silent.agencies())
     }
 
     /// The figures of the agencies that have reported.
@@ -71,7 +68,7 @@ impl Together {
             Who::Combined => combined(series, version, &self.found, &self.silent),
             Who::Agency(agency) => {
                 let nothing = Tally::default();
-                let tally = self.found.get(&agency).or_else(|| self.silent.get(&agency)).unwrap_or(&nothing);
+                let tally = self.found.get(agency).or_else(|| self.silent.get(agency)).unwrap_or(&nothing);
                 Figure::of(tally, version, Gap::NotReported)
             }
         };

@@ -18,8 +18,8 @@ use crate::model::violation::Violations;
 use crate::picture::answer::{ChangeRule, Comparison};
 use crate::picture::columns::RowKey;
 use crate::picture::query::{self, AggregateQuery, AskedBreakdown, Derived, PictureQuery, QUERY_CELLS_MAX};
-use crate::picture::resolve::{AreasAsOf, View};
 use crate::picture::together::Who;
+use crate::picture::view::{AreasAsOf, View};
 use crate::picture::{completeness, explain};
 use crate::state::State;
 

@@ -14,7 +14,7 @@ use crate::model::violation::Violations;
 use crate::picture::answer::{Change, ChangeGap, ChangeUnit, Figure};
 use crate::picture::combine::Gap;
 use crate::picture::discrepancy::{Discrepancy, DiscrepancyKind};
-use crate::picture::resolve::{Missing, MissingReason};
+use crate::picture::tally::{Missing, MissingReason};
 
 use super::proto;
 

@@ -12,7 +12,7 @@ use crate::catalogue::AgencyIx;
 use crate::model::violation::Violations;
 use crate::picture::completeness::{self, Status as SlotStatus};
 use crate::picture::query::QUERY_CELLS_MAX;
-use crate::picture::resolve::AreasAsOf;
+use crate::picture::view::AreasAsOf;
 use crate::picture::{explain, query, reconcile};
 
 const ROWS_DEFAULT: usize = 1_000;
@@ -138,7 +138,7 @@ impl PictureService for Picture {
         let (indicator, period, key) = checked(asked, &violations, bytes_max)?;
         let slab = view.columns.slab(indicator, period);
         let items = slab.zip(key).into_iter().flat_map(|(slab, key)| {
-            slab.history(key).map(|row| history_item(&snapshot, slab, row)).collect::<Vec<_>>()
+            slab.history(key).map(|row| history_item(&snapshot, slab, &row)).collect::<Vec<_>>()
         });
         Ok(Response::new(proto::GetHistoryResponse { revision: number(snapshot.revision), items: items.collect() }))
     }

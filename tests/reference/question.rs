@@ -7,7 +7,7 @@ use conspectus::model::observation::Breakdown;
 use conspectus::model::period::Period;
 use conspectus::picture::answer::{ChangeRule, Comparison};
 use conspectus::picture::query::{self, AggregateQuery, AskedBreakdown, Derived, PictureQuery};
-use conspectus::picture::resolve::{AreasAsOf, View};
+use conspectus::picture::view::{AreasAsOf, View};
 use conspectus::state::State;
 
 use crate::shown::{self, Row};

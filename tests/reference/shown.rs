@@ -6,7 +6,8 @@ use conspectus::model::id::{AgencyId, AreaCode};
 use conspectus::model::marker::Marker;
 use conspectus::picture::answer::{Change, Figure};
 use conspectus::picture::query::{AggregateRow, PictureRow};
-use conspectus::picture::resolve::{MISSING_NAMED_MAX, View};
+use conspectus::picture::tally::MISSING_NAMED_MAX;
+use conspectus::picture::view::View;
 
 pub(crate) type Markers = BTreeSet<Marker>;
 

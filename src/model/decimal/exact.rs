@@ -73,6 +73,37 @@ impl Exact {
     }
 }
 
+/// Decimals being added up: an [`Exact`] that is put in lowest terms once, at the end.
+///
+/// Adding can't overflow: the digits of so many decimals as memory holds stay well below an `i128`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sum {
+    mantissa: i128,
+    scale: u8,
+}
+
+impl Sum {
+    /// Adds a decimal.
+    pub fn add(&mut self, decimal: Decimal) {
+        let (mut mantissa, scale) = (i128::from(decimal.mantissa), decimal.scale);
+        if scale > self.scale {
+            self.mantissa *= 10_i128.pow(u32::from(scale - self.scale));
+            self.scale = scale;
+        } else if scale < self.scale {
+            mantissa *= 10_i128.pow(u32::from(self.scale - scale));
+        }
+        self.mantissa += mantissa;
+    }
+
+    /// What was added.
+    #[must_use]
+    pub fn total(self) -> Exact {
+        let (mantissa, scale) = (self.mantissa, self.scale.into());
+        // A decimal's scale is in range, so there is always a trimmed form.
+        Exact::trimmed(mantissa, scale).unwrap_or(Exact { mantissa, scale })
+    }
+}
+
 impl From<Decimal> for Exact {
     fn from(decimal: Decimal) -> Self {
         let (mantissa, scale) = (decimal.mantissa.into(), decimal.scale.into());

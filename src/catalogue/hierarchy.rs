@@ -1,0 +1,152 @@
+//! The areas as trees: one for each stretch of days on which no area changes its parent.
+//!
+//! A tree is a walk through all areas, each followed by what lies within it, by code. So what lies
+//! within an area is a run of the walk, and whether one area lies within another is a comparison of
+//! two numbers.
+
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use super::AreaIx;
+use super::items::{Area, AreaLevel};
+use crate::model::date::Date;
+
+/// The trees of all days. A tree is made when it is first asked for.
+#[derive(Debug)]
+pub(super) struct Hierarchies {
+    /// The first day of each stretch but the earliest, ascending.
+    turns: Vec<Date>,
+    /// One more than there are turns.
+    trees: Vec<OnceLock<Hierarchy>>,
+}
+
+impl Hierarchies {
+    pub(super) fn new<'a>(areas: impl Iterator<Item = &'a Area>) -> Self {
+        let mut turns: Vec<Date> = areas
+            .flat_map(|area| &area.parents)
+            .flat_map(|parent| [parent.validity.valid_from, parent.validity.valid_to.map(|last| last.plus_days(1))])
+            .flatten()
+            .collect();
+        turns.sort_unstable();
+        turns.dedup();
+        let trees = (0..=turns.len()).map(|_| OnceLock::new()).collect();
+        Self { turns, trees }
+    }
+
+    /// The tree of a day.
+    pub(super) fn on(&self, day: Date, make: impl FnOnce() -> Hierarchy) -> &Hierarchy {
+        self.trees[self.turns.partition_point(|turn| *turn <= day)].get_or_init(make)
+    }
+}
+
+/// Those of no areas.
+impl Default for Hierarchies {
+    fn default() -> Self {
+        Self::new(std::iter::empty())
+    }
+}
+
+/// The areas on one day.
+#[derive(Debug, Default)]
+pub struct Hierarchy {
+    /// Every area, followed by those within it.
+    walk: Vec<AreaIx>,
+    /// By the area's index: where it is in the walk, and where what lies within it ends.
+    places: Vec<(u32, u32)>,
+    /// By the area's index.
+    levels: Vec<AreaLevel>,
+}
+
+impl Hierarchy {
+    /// The tree in which each area, by its index, has this level and this parent. `is_before` orders
+    /// areas of one parent.
+    pub(super) fn new(
+        areas: &[(AreaLevel, Option<AreaIx>)],
+        mut by_code: impl FnMut(&AreaIx, &AreaIx) -> std::cmp::Ordering,
+    ) -> Self {
+        let mut children: Vec<Vec<AreaIx>> = vec![Vec::new(); areas.len()];
+        let mut open = Vec::new();
+        for (ix, (_, parent)) in (0..).map(AreaIx).zip(areas) {
+            parent.map_or(&mut open, |parent| &mut children[parent.0 as usize]).push(ix);
+        }
+        for siblings in children.iter_mut().chain([&mut open]) {
+            siblings.sort_by(&mut by_code);
+            siblings.reverse(); // The last is walked first.
+        }
+        let mut tree = Self {
+            walk: Vec::with_capacity(areas.len()),
+            places: vec![(0, 0); areas.len()],
+            levels: areas.iter().map(|(level, _)| *level).collect(),
+        };
+        let mut above: Vec<AreaIx> = Vec::new();
+        while let Some(ix) = open.pop() {
+            while above.last().is_some_and(|last| areas[ix.0 as usize].1 != Some(*last)) {
+                tree.leave(above.pop());
+            }
+            tree.places[ix.0 as usize].0 = tree.end();
+            tree.walk.push(ix);
+            above.push(ix);
+            open.append(&mut children[ix.0 as usize]);
+        }
+        while let Some(ix) = above.pop() {
+            tree.leave(Some(ix));
+        }
+        tree
+    }
+
+    fn end(&self) -> u32 {
+        u32::try_from(self.walk.len()).expect("review bounds the number of areas")
+    }
+
+    fn leave(&mut self, area: Option<AreaIx>) {
+        if let Some(area) = area {
+            self.places[area.0 as usize].1 = self.end();
+        }
+    }
+
+    /// Where an area is in the walk.
+    pub fn place(&self, area: AreaIx) -> u32 {
+        self.places[area.0 as usize].0
+    }
+
+    /// Where an area and all that lies within it are in the walk.
+    pub fn span(&self, area: AreaIx) -> Range<u32> {
+        let (start, end) = self.places[area.0 as usize];
+        start..end
+    }
+
+    /// The level of an area.
+    pub fn level(&self, area: AreaIx) -> AreaLevel {
+        self.levels[area.0 as usize]
+    }
+
+    /// Whether the first area is the second or lies within it.
+    pub fn is_within(&self, inner: AreaIx, outer: AreaIx) -> bool {
+        self.span(outer).contains(&self.place(inner))
+    }
+
+    /// An area and all that lies within it: each followed by what lies within it, by code.
+    pub fn within(&self, area: AreaIx) -> &[AreaIx] {
+        let Range { start, end } = self.span(area);
+        &self.walk[start as usize..end as usize]
+    }
+
+    /// The areas directly below an area, by code.
+    pub fn children(&self, area: AreaIx) -> impl Iterator<Item = AreaIx> {
+        let Range { start, end } = self.span(area);
+        let mut at = start + 1;
+        std::iter::from_fn(move || {
+            if at >= end {
+                return None;
+            }
+            let child = self.walk[at as usize];
+            at = self.span(child).end;
+            Some(child)
+        })
+    }
+
+    /// The areas of a level that lie within an area, itself included, in the order of the walk.
+    pub fn of_level(&self, area: AreaIx, level: AreaLevel) -> impl Iterator<Item = AreaIx> {
+        self.within(area).iter().copied().filter(move |inner| self.level(*inner) == level)
+    }
+}

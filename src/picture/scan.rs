@@ -1,0 +1,193 @@
+//! The short way to a figure: where an area's figure can only be the sum of what was submitted for
+//! areas of one level and one period, it is one pass over the slab.
+//!
+//! It gives what [`super::resolve`]'s rules give, because nothing is left for them to choose: no
+//! figure for the area itself, none for areas between or below, and none for parts of the period.
+
+use std::num::NonZeroU32;
+
+use super::columns::{BreakdownIx, Row, Slab};
+use super::combine::Parts;
+use super::owed::{Owed, Part, owe};
+use super::tally::{ByAgency, MISSING_NAMED_MAX, Missing, MissingReason, Slots, Tally};
+use crate::catalogue::{AgencyIx, AreaIx};
+use crate::journal::Revision;
+use crate::model::decimal::Sum;
+use crate::model::marker::{Marker, Markers};
+use crate::model::observation::Measure;
+
+/// What is scanned: the figures of a slab under a breakdown, for an area.
+#[derive(Clone, Copy)]
+pub(super) struct Scan<'a> {
+    pub(super) slab: &'a Slab,
+    pub(super) breakdown: BreakdownIx,
+    pub(super) as_of: Revision,
+    pub(super) area: AreaIx,
+    /// The period, which is of the indicator's frequency.
+    pub(super) part: &'a Part<'a>,
+}
+
+/// One agency's figures, added up.
+#[derive(Default)]
+struct Added {
+    number: Sum,
+    weight: Sum,
+    /// What isn't a plain sum: means and printed percentages.
+    weighted: Option<Parts>,
+    has_figure: bool,
+    too_large: bool,
+    markers: Markers,
+    sample: bool,
+    rows: usize,
+    reported: usize,
+    imputed: usize,
+    not_available: Vec<AreaIx>,
+    /// The areas that it has a row for, by index; kept where somebody is expected.
+    areas: Vec<AreaIx>,
+}
+
+/// Every agency's figures. Agencies are few, and mostly the first of the catalogue's.
+#[derive(Default)]
+struct AddedByAgency {
+    /// By the agency's index, its place in `added`.
+    places: Vec<Option<NonZeroU32>>,
+    added: Vec<(AgencyIx, Added)>,
+}
+
+impl AddedByAgency {
+    fn of(&mut self, agency: AgencyIx) -> &mut Added {
+        let ix = agency.0 as usize;
+        if ix >= self.places.len() {
+            self.places.resize(ix + 1, None);
+        }
+        let end = u32::try_from(self.added.len()).ok().and_then(|end| NonZeroU32::MIN.checked_add(end));
+        if self.places[ix].is_none() {
+            self.added.push((agency, Added::default()));
+            self.places[ix] = end;
+        }
+        let place = self.places[ix].map_or(0, |place| place.get() as usize - 1);
+        &mut self.added[place].1
+    }
+}
+
+impl Scan<'_> {
+    /// The figures by agency; none where a figure lies at another level than the reporting level, so
+    /// that there is something to choose.
+    pub(super) fn by_agency(&self, owed: &Owed<'_>, asks_for: impl Fn(AgencyIx) -> bool) -> Option<ByAgency> {
+        let mut added = AddedByAgency::default();
+        let somebody_is_expected = !self.part.expected.is_empty();
+        let (hierarchy, level) = (self.part.hierarchy, self.part.version.reporting_level);
+        let span = hierarchy.span(self.area);
+        let mut add = |row: Row| {
+            let added = added.of(row.key.agency());
+            added.add(row);
+            if somebody_is_expected {
+                added.areas.push(row.key.area());
+            }
+        };
+        if span.len() == 1 {
+            self.slab.area_rows(self.area, self.breakdown, self.as_of).for_each(add);
+        } else {
+            for row in self.slab.breakdown_rows(self.breakdown, self.as_of) {
+                let area = row.key.area();
+                if span.contains(&hierarchy.place(area)) {
+                    if hierarchy.level(area) != level {
+                        return None;
+                    }
+                    add(row);
+                }
+            }
+        }
+        let found = added.added.into_iter().filter(|(agency, _)| asks_for(*agency));
+        Some(found.map(|(agency, added)| (agency, self.tally(owed, agency, &added))).collect())
+    }
+
+    /// An agency's figures as a tally: a slot for each row, and one for each area that is owed besides.
+    fn tally(&self, owed: &Owed<'_>, agency: AgencyIx, added: &Added) -> Tally {
+        let missing = added.not_available.iter().take(MISSING_NAMED_MAX).map(|area| Missing {
+            agency,
+            area: *area,
+            period: self.part.period,
+            reason: MissingReason::NotAvailable,
+        });
+        let mut tally = Tally {
+            missing: missing.collect(),
+            slots: Slots {
+                expected: added.rows,
+                reported: added.reported,
+                late: 0,
+                not_available: added.not_available.len(),
+                imputed: added.imputed,
+            },
+            markers: added.markers,
+            sample: added.sample,
+            submitted: added.rows,
+            ..Tally::default()
+        };
+        let parts = added.parts();
+        tally.too_large = added.too_large || (added.has_figure && parts.is_none());
+        tally.parts = parts.filter(|_| added.has_figure);
+        if self.part.expects(agency) {
+            for area in owed.expected_areas(self.part, agency, self.area) {
+                if added.areas.binary_search(&area).is_err() {
+                    owe(&mut tally, self.part, agency, area);
+                }
+            }
+        }
+        tally
+    }
+}
+
+impl Added {
+    fn add(&mut self, row: Row) {
+        let measure = row.measure();
+        let markers = row.markers();
+        match measure {
+            None => {}
+            Some(Measure::Number(number)) => self.number.add(number),
+            Some(Measure::Ratio { numerator, denominator }) => {
+                self.number.add(numerator);
+                self.weight.add(denominator);
+            }
+            Some(weighted @ (Measure::Percentage { .. } | Measure::Mean { .. })) => self.add_weighted(weighted),
+        }
+        self.has_figure |= measure.is_some();
+        self.rows += 1;
+        self.sample |= row.is_sample();
+        if !markers.is_empty() {
+            self.markers = self.markers.union(markers);
+        }
+        if measure.is_some() || markers.contains(Marker::NotApplicable) {
+            self.reported += 1;
+            self.imputed += usize::from(markers.contains(Marker::Estimated));
+        } else {
+            self.not_available.push(row.key.area());
+        }
+    }
+
+    fn add_weighted(&mut self, measure: Measure) {
+        let Some(parts) = Parts::of(measure) else {
+            self.too_large = true;
+            return;
+        };
+        if parts.derived {
+            self.markers = self.markers.with(Marker::Estimated);
+        }
+        self.weighted = match self.weighted {
+            None => Some(parts),
+            Some(known) => known.plus(parts).or_else(|| {
+                self.too_large = true;
+                Some(known)
+            }),
+        };
+    }
+
+    /// All that was added; none when it has too many digits.
+    fn parts(&self) -> Option<Parts> {
+        let plain = Parts { number: self.number.total(), weight: self.weight.total(), derived: false };
+        if self.too_large {
+            return None;
+        }
+        self.weighted.map_or(Some(plain), |weighted| weighted.plus(plain))
+    }
+}
