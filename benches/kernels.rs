@@ -32,7 +32,7 @@ use workload::{BATCH_OBSERVATIONS, Workload};
 
 type Failure = Box<dyn std::error::Error>;
 
-const OBSERVATIONS: u64 = 1_000_000;
+const OBSERVATIONS: u64 = 3_000_000;
 /// Any time that is after the data's months.
 const NOW: Timestamp = Timestamp(1_780_000_000_000_000);
 

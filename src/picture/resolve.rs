@@ -51,8 +51,17 @@ pub struct Series<'a> {
     periods: Vec<Period>,
     /// The areas at or below which there is or was a figure.
     areas: OrdSet<AreaIx>,
-    known: HashMap<(AreaIx, Period), Rc<ByAgency>>,
+    known: HashMap<(AreaIx, Period), Found>,
     owed: Owed<'a>,
+}
+
+/// The figures of an area and a period.
+#[derive(Clone)]
+struct Found {
+    figures: Rc<ByAgency>,
+    /// Whether they are plain sums: every figure within the area and the period is of the reporting
+    /// level and of the indicator's frequency, so that there was nothing to choose.
+    is_plain: bool,
 }
 
 impl<'a> Series<'a> {
@@ -103,11 +112,18 @@ impl<'a> Series<'a> {
     /// The figure of every agency that has submitted one, or a marker in its place, for the area and
     /// the period or for parts of them.
     pub fn figures(&mut self, area: AreaIx, period: Period) -> Rc<ByAgency> {
+        self.found(area, period).figures
+    }
+
+    fn found(&mut self, area: AreaIx, period: Period) -> Found {
         if let Some(known) = self.known.get(&(area, period)) {
-            return Rc::clone(known);
+            return known.clone();
         }
-        let found = Rc::new(self.resolve(area, period));
-        self.known.insert((area, period), Rc::clone(&found));
+        let plain = self.scan(area, period).or_else(|| self.sum_of_plain_parts(area, period));
+        let is_plain = plain.is_some();
+        let figures = Rc::new(plain.unwrap_or_else(|| self.resolve(area, period)));
+        let found = Found { figures, is_plain };
+        self.known.insert((area, period), found.clone());
         found
     }
 
@@ -137,9 +153,6 @@ impl<'a> Series<'a> {
     }
 
     fn resolve(&mut self, area: AreaIx, period: Period) -> ByAgency {
-        if let Some(found) = self.scan(area, period) {
-            return found;
-        }
         let mut marked = ByAgency::default();
         let mut found = ByAgency::default();
         for row in self.direct(area, period) {
@@ -180,6 +193,35 @@ impl<'a> Series<'a> {
         };
         let scan = Scan { slab, breakdown, as_of: self.view.as_of, area, part };
         scan.by_agency(&self.owed, |agency| self.asks_for(agency))
+    }
+
+    /// The figures built over time, where every part is a plain sum and the definition and the
+    /// hierarchy are those of the parts.
+    ///
+    /// The other way, over areas, adds the same figures and can't miss fewer. Take one agency and one
+    /// part. Over areas it owes a slot for each area that it has a figure for in *any* part, and for
+    /// each that it is expected to report for; over time, for each that it has a figure for in *this*
+    /// part, and the latter, or one slot when there are none at all. Of equals, the way over time is
+    /// taken.
+    fn sum_of_plain_parts(&mut self, area: AreaIx, period: Period) -> Option<ByAgency> {
+        let (version, hierarchy) = (self.version(period), self.view.hierarchy(period));
+        let parts = period.parts();
+        let is_alike = |part: &Period| {
+            std::ptr::eq(self.version(*part), version) && std::ptr::eq(self.view.hierarchy(*part), hierarchy)
+        };
+        let may_be_plain = over_time(self.indicator.kind()) == OverTime::Add
+            && self.areas.contains(&area)
+            && !parts.is_empty()
+            && parts.iter().all(is_alike)
+            && self.view.columns.slab(self.ix, period).is_none();
+        let is_plain = may_be_plain && parts.iter().all(|part| self.found(area, *part).is_plain);
+        is_plain.then(|| {
+            if parts.iter().any(|part| self.has_figures_within(*part)) {
+                self.joined(area, &parts)
+            } else {
+                ByAgency::default()
+            }
+        })
     }
 
     /// The agencies that have figures for parts of the period, of a kind that doesn't combine.
