@@ -196,6 +196,12 @@ impl Period {
         }
     }
 
+    /// Its first day, as a period: no period that begins later comes before it.
+    #[must_use]
+    pub const fn opening_day(self) -> Self {
+        Self { start: self.start, name: Name::Day }
+    }
+
     /// Its last day, as a period: where a stock figure for it is taken.
     #[must_use]
     pub fn closing_day(self) -> Self {

@@ -167,8 +167,9 @@ fn filled_since(series: &mut Series<'_>, agency: AgencyIx, area: AreaIx, period:
         OverTime::Never => false,
     };
     let whole = series
-        .periods()
+        .by_end()
         .iter()
+        .map(|(_, known)| known)
         .filter(|known| **known == period.slot() || fills(known))
         .filter_map(|known| view.columns.slab(series.ix, *known))
         .flat_map(|slab| wider.iter().filter_map(|area| first_value(slab, *area, agency, view.as_of)))

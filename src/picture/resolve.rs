@@ -21,12 +21,13 @@
 //! stock: the one that closes the period). A figure submitted whole fills all slots of its area and
 //! period.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use imbl::OrdSet;
 
-use super::columns::{BreakdownIx, Row};
+use super::columns::{BreakdownIx, Row, Slab, Slabs};
 use super::combine::{OverTime, Parts, over_time};
 use super::owed::Owed;
 use super::scan::Scan;
@@ -34,6 +35,7 @@ use super::tally::{ByAgency, MissingReason, Slots, Tally};
 use super::view::View;
 use crate::catalogue::items::{Indicator, IndicatorVersion};
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
+use crate::model::date::Date;
 use crate::model::marker::Marker;
 use crate::model::period::{Frequency, Period};
 
@@ -47,8 +49,9 @@ pub struct Series<'a> {
     breakdown: Option<BreakdownIx>,
     /// Only these agencies; all when none.
     agencies: Option<HashSet<AgencyIx>>,
-    /// The periods that have a slab, ascending.
-    periods: Vec<Period>,
+    slabs: Option<&'a Slabs>,
+    /// The periods that have a slab, by their last day.
+    by_end: OnceCell<Vec<(Date, Period)>>,
     /// The areas at or below which there is or was a figure.
     areas: OrdSet<AreaIx>,
     known: HashMap<(AreaIx, Period), Found>,
@@ -72,8 +75,6 @@ impl<'a> Series<'a> {
         breakdown: Option<BreakdownIx>,
         agencies: Option<HashSet<AgencyIx>>,
     ) -> Self {
-        let slabs = view.columns.slabs(ix);
-        let periods = slabs.into_iter().flat_map(|slabs| slabs.keys().copied()).collect();
         let areas = view.columns.covered(ix);
         let indicator = view.catalogue.indicator_at(ix);
         Self {
@@ -82,7 +83,8 @@ impl<'a> Series<'a> {
             indicator,
             breakdown,
             agencies,
-            periods,
+            slabs: view.columns.slabs(ix),
+            by_end: OnceCell::new(),
             areas,
             known: HashMap::new(),
             owed: Owed::new(view, indicator),
@@ -99,9 +101,21 @@ impl<'a> Series<'a> {
         self.breakdown
     }
 
-    /// The periods that figures were submitted for, ascending.
-    pub fn periods(&self) -> &[Period] {
-        &self.periods
+    /// The periods that figures were submitted for, each after its last day, by that.
+    pub fn by_end(&self) -> &[(Date, Period)] {
+        self.by_end.get_or_init(|| {
+            let periods = self.slabs.into_iter().flat_map(|slabs| slabs.keys());
+            let mut by_end: Vec<_> = periods.map(|period| (period.end(), *period)).collect();
+            by_end.sort_unstable();
+            by_end
+        })
+    }
+
+    /// The periods that figures were submitted for that end from one day to another.
+    fn ending(&self, from: Date, to: Date) -> impl Iterator<Item = Period> {
+        let by_end = self.by_end();
+        let first = by_end.partition_point(|(end, _)| *end < from);
+        by_end[first..].iter().take_while(move |(end, _)| *end <= to).map(|(_, period)| *period)
     }
 
     /// The version of the definition in force for a period.
@@ -215,13 +229,7 @@ impl<'a> Series<'a> {
             && parts.iter().all(is_alike)
             && self.view.columns.slab(self.ix, period).is_none();
         let is_plain = may_be_plain && parts.iter().all(|part| self.found(area, *part).is_plain);
-        is_plain.then(|| {
-            if parts.iter().any(|part| self.has_figures_within(*part)) {
-                self.joined(area, &parts)
-            } else {
-                ByAgency::default()
-            }
-        })
+        is_plain.then(|| self.over_time(area, period))
     }
 
     /// The agencies that have figures for parts of the period, of a kind that doesn't combine.
@@ -255,12 +263,11 @@ impl<'a> Series<'a> {
         if over_time(self.indicator.kind()) == OverTime::Last {
             let is_week = |period: Period| period.frequency() == Frequency::Week;
             let is_day = |period: Period| period.frequency() == Frequency::Day;
-            let shares = |known: &&Period| {
-                known.end() == period.end()
-                    && **known != period.slot()
-                    && (is_week(**known) == is_week(period) || is_day(**known) || is_day(period))
+            let shares = |known: &Period| {
+                *known != period.slot() && (is_week(*known) == is_week(period) || is_day(*known) || is_day(period))
             };
-            let mut others: Vec<Period> = self.periods.iter().filter(shares).copied().collect();
+            let end = period.end();
+            let mut others: Vec<Period> = self.ending(end, end).filter(shares).collect();
             others.sort_by_key(|known| std::cmp::Reverse(*known));
             names.extend(others);
         }
@@ -329,18 +336,17 @@ impl<'a> Series<'a> {
                 (child, figures)
             })
             .collect();
-        let agencies: BTreeSet<AgencyIx> = found.iter().flat_map(|(_, figures)| figures.agencies()).collect();
-        let sum = |agency| {
-            let mut sum = Tally::default();
-            for (child, figures) in &found {
-                match figures.get(agency) {
-                    Some(figure) => sum.add(figure),
+        let mut sums = ByAgency::of_all(found.iter().flat_map(|(_, figures)| figures.agencies()));
+        for (child, figures) in &found {
+            let mut figures = figures.iter().peekable();
+            for (agency, sum) in sums.iter_mut() {
+                match figures.next_if(|(known, _)| *known == agency) {
+                    Some((_, figure)) => sum.add(figure),
                     None => sum.add_slots(&self.owed.by_agency(agency, *child, period)),
                 }
             }
-            (agency, sum)
-        };
-        agencies.into_iter().map(sum).collect()
+        }
+        sums
     }
 
     /// The figures built from the period's parts, for the same area.
@@ -352,15 +358,19 @@ impl<'a> Series<'a> {
         if !parts.iter().any(|part| self.has_figures_within(*part)) {
             return ByAgency::default();
         }
-        self.joined(area, &parts)
+        self.several(area, &parts)
     }
 
     /// The figures of an area for consecutive periods together, by the kind's rule over time. A
     /// single period is itself, for every kind.
-    pub fn joined(&mut self, area: AreaIx, periods: &[Period]) -> ByAgency {
-        if let [one] = periods {
-            return ByAgency::clone(&self.figures(area, *one));
+    pub fn joined(&mut self, area: AreaIx, periods: &[Period]) -> Rc<ByAgency> {
+        match periods {
+            [one] => self.figures(area, *one),
+            several => Rc::new(self.several(area, several)),
         }
+    }
+
+    fn several(&mut self, area: AreaIx, periods: &[Period]) -> ByAgency {
         let found: Vec<(Period, Rc<ByAgency>)> = periods
             .iter()
             .map(|period| {
@@ -369,45 +379,41 @@ impl<'a> Series<'a> {
                 (*period, figures)
             })
             .collect();
-        let agencies: BTreeSet<AgencyIx> = found.iter().flat_map(|(_, figures)| figures.agencies()).collect();
-        let rule = over_time(self.indicator.kind());
-        let join = |agency| match rule {
-            OverTime::Add => self.sum(agency, area, &found),
-            OverTime::Last => self.last(agency, area, &found),
-            OverTime::Never => Tally { uncombined: true, ..Tally::default() },
-        };
-        agencies.into_iter().map(|agency| (agency, join(agency))).collect()
+        let mut joined = ByAgency::of_all(found.iter().flat_map(|(_, figures)| figures.agencies()));
+        match over_time(self.indicator.kind()) {
+            OverTime::Add => {
+                for (part, figures) in &found {
+                    let mut figures = figures.iter().peekable();
+                    for (agency, sum) in joined.iter_mut() {
+                        match figures.next_if(|(known, _)| *known == agency) {
+                            Some((_, figure)) => sum.add(figure),
+                            None => sum.add_slots(&self.owed.by_reporter(agency, area, *part)),
+                        }
+                    }
+                }
+            }
+            OverTime::Last => joined.iter_mut().for_each(|(agency, last)| *last = self.last(agency, area, &found)),
+            OverTime::Never => joined.iter_mut().for_each(|(_, figure)| figure.uncombined = true),
+        }
+        joined
     }
 
     /// Whether a figure was ever submitted within a period, or for a stock as at a day of it.
     fn has_figures_within(&self, period: Period) -> bool {
-        if over_time(self.indicator.kind()) == OverTime::Last {
-            return self.periods.iter().any(|known| self.is_of(*known, period));
-        }
-        // Periods are in the order of their first days.
-        let from = self.periods.partition_point(|known| known.start() < period.start());
-        let known = self.periods[from..].iter().take_while(|known| known.start() <= period.end());
-        known.into_iter().any(|known| period.contains(*known))
+        self.view.columns.slab(self.ix, period).is_some() || self.slabs_within(period).next().is_some()
     }
 
-    /// Whether a figure of one period can go into that of another: it lies within, or for a stock it
-    /// is as at a day of it.
-    fn is_of(&self, known: Period, period: Period) -> bool {
-        match over_time(self.indicator.kind()) {
-            OverTime::Add | OverTime::Never => period.contains(known),
-            OverTime::Last => period.start() <= known.end() && known.end() <= period.end(),
-        }
-    }
-
-    fn sum(&self, agency: AgencyIx, area: AreaIx, found: &[(Period, Rc<ByAgency>)]) -> Tally {
-        let mut sum = Tally::default();
-        for (part, figures) in found {
-            match figures.get(agency) {
-                Some(figure) => sum.add(figure),
-                None => sum.add_slots(&self.owed.by_reporter(agency, area, *part)),
-            }
-        }
-        sum
+    /// The slabs whose figures can go into that of a period: those of periods within it, or for a stock
+    /// those as at a day of it.
+    fn slabs_within(&self, period: Period) -> impl Iterator<Item = &'a Slab> {
+        let is_stock = over_time(self.indicator.kind()) == OverTime::Last;
+        let stocks = is_stock.then(|| self.ending(period.start(), period.end())).into_iter().flatten();
+        let stocks = stocks.filter_map(|known| self.view.columns.slab(self.ix, known));
+        let others = self.slabs.filter(|_| !is_stock).into_iter();
+        let others = others.flat_map(move |slabs| slabs.range(period.opening_day()..));
+        let others = others.take_while(move |(known, _)| known.start() <= period.end());
+        let others = others.filter(move |(known, _)| period.contains(**known)).map(|(_, slab)| slab.as_ref());
+        stocks.chain(others)
     }
 
     /// The stock at the end of the last part that has one. When that isn't the last part, the slots
@@ -442,10 +448,8 @@ impl<'a> Series<'a> {
 
     /// Whether some figure within the period carries its sender's marker of a break.
     pub fn has_break_marker(&self, period: Period) -> bool {
-        let slabs = self.view.columns.slabs(self.ix).into_iter().flatten();
-        slabs
-            .filter(|(known, _)| self.is_of(**known, period))
-            .filter(|(_, slab)| slab.may_have_break())
-            .any(|(_, slab)| slab.rows(self.view.as_of).any(|row| row.markers().contains(Marker::Break)))
+        self.slabs_within(period)
+            .filter(|slab| slab.may_have_break())
+            .any(|slab| slab.rows(self.view.as_of).any(|row| row.markers().contains(Marker::Break)))
     }
 }

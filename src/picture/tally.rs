@@ -148,6 +148,20 @@ impl Tally {
 pub struct ByAgency(Vec<(AgencyIx, Tally)>);
 
 impl ByAgency {
+    /// Empty figures for these agencies, named in any order and as often as may be.
+    pub fn of_all(agencies: impl Iterator<Item = AgencyIx>) -> Self {
+        let mut is_named = Vec::new();
+        for agency in agencies {
+            let ix = agency.0 as usize;
+            if ix >= is_named.len() {
+                is_named.resize(ix + 1, false);
+            }
+            is_named[ix] = true;
+        }
+        let named = (0..).map(AgencyIx).zip(is_named).filter(|(_, is_named)| *is_named);
+        Self(named.map(|(agency, _)| (agency, Tally::default())).collect())
+    }
+
     fn place(&self, agency: AgencyIx) -> Result<usize, usize> {
         match self.0.last() {
             // Mostly they come in order.
@@ -198,6 +212,11 @@ impl ByAgency {
     /// The agencies and their figures.
     pub fn iter(&self) -> impl Iterator<Item = (AgencyIx, &Tally)> {
         self.0.iter().map(|(agency, tally)| (*agency, tally))
+    }
+
+    /// The agencies and their figures, to change them.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (AgencyIx, &mut Tally)> {
+        self.0.iter_mut().map(|(agency, tally)| (*agency, tally))
     }
 
     /// Whether nobody has a figure.

@@ -1,6 +1,8 @@
 //! The figures of some areas and some periods together, by agency and combined: what every
 //! question is answered from.
 
+use std::rc::Rc;
+
 use super::answer::{Change, ChangeRule, Figure, combined, is_broken};
 use super::combine::Gap;
 use super::resolve::Series;
@@ -21,7 +23,7 @@ pub enum Who {
 /// The figures of some areas and some periods together.
 pub struct Together {
     last: Period,
-    found: ByAgency,
+    found: Rc<ByAgency>,
     silent: ByAgency,
     /// Whether the definition breaks with the period before.
     breaks: bool,
@@ -30,20 +32,23 @@ pub struct Together {
 impl Together {
     /// Joins the areas' figures for consecutive periods, at least one.
     pub fn of(series: &mut Series<'_>, areas: &[AreaIx], periods: &[Period]) -> Self {
-        let mut found = ByAgency::default();
+        let mut found = Rc::<ByAgency>::default();
         let mut silent = ByAgency::default();
         for area in areas {
             let figures = series.joined(*area, periods);
             for (agency, owed) in series.silent(*area, periods, &figures) {
                 silent.entry(agency).add_slots(&owed);
             }
-            for (agency, figure) in figures.iter() {
-                found.entry(agency).add(figure);
+            if found.is_empty() {
+                found = figures;
+            } else {
+                let sums = Rc::make_mut(&mut found);
+                figures.iter().for_each(|(agency, figure)| sums.entry(agency).add(figure));
             }
         }
         // One that has reported for some of the areas is expected for the others too.
         for (agency, owed) in std::mem::take(&mut silent) {
-            let place = if found.contains(agency) { &mut found } else { &mut silent };
+            let place = if found.contains(agency) { Rc::make_mut(&mut found) } else { &mut silent };
             place.entry(agency).add_slots(&owed);
         }
         let (first, last) = (periods[0], periods[periods.len() - 1]);

@@ -25,6 +25,9 @@ impl Exact {
     /// The sum, or `None` on overflow.
     #[must_use]
     pub fn checked_add(self, other: Self) -> Option<Self> {
+        if self.scale == other.scale {
+            return Self::trimmed(self.mantissa.checked_add(other.mantissa)?, self.scale);
+        }
         let scale = self.scale.max(other.scale);
         let sum = self.at(scale)?.checked_add(other.at(scale)?)?;
         Self::trimmed(sum, scale)

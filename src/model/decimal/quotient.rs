@@ -85,7 +85,7 @@ impl Quotient {
     pub fn round(self, decimals: u8, rounding: Rounding) -> Option<Rounded> {
         let factor = 10_i128.checked_pow(decimals.into())?;
         let scaled = self.numerator.checked_mul(factor)?;
-        let (down, rest) = (scaled / self.denominator, scaled % self.denominator);
+        let (down, rest) = divide(scaled, self.denominator);
         // Twice the rest against the denominator, without doubling.
         let rest = rest.abs();
         let away = match rest.cmp(&(self.denominator - rest)) {
@@ -102,11 +102,13 @@ impl Quotient {
 
     /// The lowest terms of a fraction; `None` when the denominator is zero, or on overflow.
     fn reduced(numerator: i128, denominator: i128) -> Option<Self> {
-        if denominator == 0 {
-            return None;
+        match denominator {
+            0 => return None,
+            1 => return Some(Self { numerator, denominator }),
+            _ => {}
         }
         let shared = gcd(numerator, denominator)?;
-        let (numerator, denominator) = (numerator / shared, denominator / shared);
+        let (numerator, denominator) = (divide(numerator, shared).0, divide(denominator, shared).0);
         if denominator > 0 {
             return Some(Self { numerator, denominator });
         }
@@ -114,13 +116,32 @@ impl Quotient {
     }
 }
 
+/// Quotient, towards zero, and rest. Most numbers are small, and then it is much faster.
+fn divide(number: i128, by: i128) -> (i128, i128) {
+    match (i64::try_from(number), i64::try_from(by)) {
+        // The least of all by -1 is the one quotient that doesn't fit.
+        (Ok(number), Ok(by)) if number != i64::MIN => ((number / by).into(), (number % by).into()),
+        _ => (number / by, number % by),
+    }
+}
+
 /// The greatest common divisor, above zero unless both are zero; `None` for the one that doesn't fit.
 fn gcd(left: i128, right: i128) -> Option<i128> {
     let (mut left, mut right) = (left.unsigned_abs(), right.unsigned_abs());
     while right != 0 {
+        if let (Ok(left), Ok(right)) = (u64::try_from(left), u64::try_from(right)) {
+            return Some(gcd_of_small(left, right).into());
+        }
         (left, right) = (right, left % right);
     }
     i128::try_from(left).ok()
+}
+
+fn gcd_of_small(mut left: u64, mut right: u64) -> u64 {
+    while right != 0 {
+        (left, right) = (right, left % right);
+    }
+    left
 }
 
 impl From<Exact> for Quotient {
