@@ -440,3 +440,92 @@ fn rule_from_proto(rule: proto::ReconciliationRule) -> Result<ReconciliationRule
         title: rule.title,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn observation(place: [&str; 4], measure: Option<Measure>, markers: u16, note: Option<&str>) -> Observation {
+        let [indicator, area, period, breakdown] = place;
+        Observation {
+            indicator: indicator.parse().unwrap(),
+            area: area.parse().unwrap(),
+            period: period.parse().unwrap(),
+            breakdown: breakdown.parse().unwrap(),
+            value: Value { measure, markers: Markers::from_bits(markers).unwrap() },
+            note: note.map(Arc::from),
+        }
+    }
+
+    fn entry(observations: Vec<Observation>) -> Entry {
+        let submission = Submission {
+            agency: "police".parse().unwrap(),
+            request_id: "one".parse().unwrap(),
+            source: "a report".to_owned(),
+            sample: true,
+            observations: observations.into_iter().collect(),
+        };
+        let fingerprint = Fingerprint::of(&submission);
+        Entry { at: Timestamp(1_700_000_000_000_000), body: Body::Submission { submission, fingerprint } }
+    }
+
+    /// Every form of value, markers, breakdowns and remarks.
+    fn rich() -> Entry {
+        let decimal = |text: &str| text.parse::<Decimal>().unwrap();
+        let number = |text| Some(Measure::Number(decimal(text)));
+        let ratio = Measure::Ratio { numerator: decimal("3"), denominator: decimal("4") };
+        let percentage = Measure::Percentage { percent: decimal("87.90"), base: decimal("18496") };
+        let mean = Measure::Mean { mean: decimal("-1.5"), count: decimal("12") };
+        entry(vec![
+            observation(["contacts", "E10000014", "2022-06", ""], number("117188"), 0, None),
+            observation(["contacts", "E06000046", "2022-06", "sex=female"], number("-0.25"), 0b1010_0000, Some("why")),
+            observation(["timely", "E06000046", "FY2021-22", "sex=female"], Some(ratio), 0, None),
+            observation(["timely", "E10000014", "CY2021-Q2", ""], Some(percentage), 0b1_0000_0000, None),
+            observation(["delay", "E10000014", "2022-W07", "age=0-to-4;sex=male"], Some(mean), 0, Some("é")),
+            observation(["contacts", "E10000014", "2022-03-31", ""], None, 0b10, None),
+        ])
+    }
+
+    /// Nothing but totals and numbers: columns that say nothing are left out.
+    fn plain() -> Entry {
+        let number = |number| Some(Measure::Number(Decimal::new(number, 0).unwrap()));
+        entry(vec![
+            observation(["contacts", "E10000014", "2022-06", ""], number(5), 0, None),
+            observation(["contacts", "E10000014", "2022-07", ""], number(0), 0, None),
+        ])
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.chunks(32).fold(String::new(), |text, line| {
+            text + &line.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n"
+        })
+    }
+
+    #[test]
+    fn the_format_and_the_fingerprint_never_change_by_accident() {
+        insta::assert_snapshot!(hex(&encode(&rich())), @"
+        088080f9c0c1c482031a89020a06706f6c69636512036f6e651a10486727b522
+        c0dff8dd2fa99f1917c711220861207265706f727428013208636f6e74616374
+        73320674696d656c79320564656c61793a094531303030303031343a09453036
+        3030303034364207323032322d303642094659323032312d3232420943593230
+        32312d51324208323032322d573037420a323032322d30332d33314a004a0a73
+        65783d66656d616c654a136167653d302d746f2d343b7365783d6d616c655206
+        0000010102005a0600010100000062060000010203046a06000101000200720b
+        01918005029380080c80087a0a88a70e3106ac89011d0082010800000880a102
+        18008a0107080112037768798a010608041202c3a9
+        ");
+        insta::assert_snapshot!(hex(&encode(&plain())), @"
+        088080f9c0c1c482031a660a06706f6c69636512036f6e651a1076d38c378b1d
+        8672f91fdf1e08980b34220861207265706f727428013208636f6e7461637473
+        3a094531303030303031344207323032322d30364207323032322d3037520200
+        005a02000062020001720201017a020a00
+        ");
+    }
+
+    #[test]
+    fn a_submission_reads_back_as_written() {
+        for entry in [rich(), plain()] {
+            assert_eq!(decode(&encode(&entry)).unwrap(), entry);
+        }
+    }
+}
