@@ -14,7 +14,8 @@ use crate::catalogue::{AgencyIx, AreaIx, Catalogue, IndicatorIx};
 use crate::entry::{Body, Entry, Fingerprint, Withdrawal};
 use crate::journal::Revision;
 use crate::model::id::{AgencyId, RequestId};
-use crate::model::observation::{Observation, Submission, Value};
+use crate::model::observation::{Submission, Value};
+use crate::model::observations::Line;
 use crate::model::timestamp::Timestamp;
 use crate::picture::columns::{Columns, RowKey, Withdrawn};
 
@@ -79,6 +80,13 @@ pub enum Outcome {
     },
 }
 
+/// Where the figures of a submission go: by their places in its dictionaries.
+struct Places {
+    agency: AgencyIx,
+    indicators: Vec<IndicatorIx>,
+    areas: Vec<AreaIx>,
+}
+
 impl State {
     /// The newest revision; 0 before the first entry.
     pub fn revision(&self) -> Revision {
@@ -88,6 +96,12 @@ impl State {
     /// When the newest entry was accepted.
     pub fn newest_at(&self) -> Option<Timestamp> {
         self.times.last().copied()
+    }
+
+    /// An instant, or the newest entry's when that is later: a clock may have been set back, and the
+    /// journal's never is.
+    pub fn not_before_newest(&self, at: Timestamp) -> Timestamp {
+        self.newest_at().map_or(at, |newest| newest.max(at))
     }
 
     /// When a revision was accepted.
@@ -151,33 +165,38 @@ impl State {
     /// What each observation does to the figures as of a revision: the one before the submission's
     /// own, for its receipt, or the newest, for one that is yet to come.
     pub fn outcomes(&self, submission: &Submission, as_of: Revision) -> Vec<Outcome> {
-        let Some((agency, _)) = self.catalogue.agency(&submission.agency) else { return Vec::new() };
-        submission
-            .observations
-            .iter()
-            .map(|observation| self.outcome(agency, observation, submission.sample, as_of))
-            .collect()
-    }
-
-    fn outcome(&self, agency: AgencyIx, observation: &Observation, sample: bool, as_of: Revision) -> Outcome {
-        let found = self.place(observation).and_then(|(indicator, area)| {
-            let breakdown = self.columns.breakdown(&observation.breakdown)?;
-            let key = RowKey::new(area, breakdown, agency);
-            self.columns.row(indicator, observation.period, key, as_of)
-        });
-        match found.and_then(|row| row.value().map(|value| (row, value))) {
-            None => Outcome::New,
-            Some((row, value)) if value == observation.value && row.is_sample() == sample => {
-                Outcome::Unchanged { since: row.revision() }
+        let Some(places) = self.places(submission) else { return Vec::new() };
+        let table = &submission.observations;
+        let breakdown = |breakdown| self.columns.breakdown(breakdown);
+        let breakdowns: Vec<_> = table.dictionaries().breakdowns.iter().map(breakdown).collect();
+        let outcome = |line: &Line| {
+            let Some(breakdown) = breakdowns[line.breakdown as usize] else { return Outcome::New };
+            let key = RowKey::new(places.areas[line.area as usize], breakdown, places.agency);
+            let (indicator, period) =
+                (places.indicators[line.indicator as usize], table.dictionaries().periods[line.period as usize]);
+            let row = self.columns.row(indicator, period, key, as_of);
+            match row.and_then(|row| row.value().map(|value| (row, value))) {
+                None => Outcome::New,
+                Some((row, value)) if value == line.value && row.is_sample() == submission.sample => {
+                    Outcome::Unchanged { since: row.revision() }
+                }
+                Some((row, from)) => Outcome::Revised { from, since: row.revision() },
             }
-            Some((row, from)) => Outcome::Revised { from, since: row.revision() },
-        }
+        };
+        table.lines().iter().map(outcome).collect()
     }
 
-    fn place(&self, observation: &Observation) -> Option<(IndicatorIx, AreaIx)> {
-        let (indicator, _) = self.catalogue.indicator(&observation.indicator)?;
-        let (area, _) = self.catalogue.area(&observation.area)?;
-        Some((indicator, area))
+    /// Where the figures of a submission go, each of its ids looked up once. None when the catalogue
+    /// lacks one.
+    fn places(&self, submission: &Submission) -> Option<Places> {
+        let dictionaries = submission.observations.dictionaries();
+        let indicator = |id| Some(self.catalogue.indicator(id)?.0);
+        let area = |code| Some(self.catalogue.area(code)?.0);
+        Some(Places {
+            agency: self.catalogue.agency(&submission.agency)?.0,
+            indicators: dictionaries.indicators.iter().map(indicator).collect::<Option<_>>()?,
+            areas: dictionaries.areas.iter().map(area).collect::<Option<_>>()?,
+        })
     }
 
     /// Applies an admitted entry. It can't fail: admission has seen to all that could be wrong.
@@ -209,11 +228,14 @@ impl State {
         fingerprint: Fingerprint,
     ) {
         let catalogue = Arc::clone(&self.catalogue);
-        let (agency, _) = catalogue.agency(&submission.agency).expect("admission knows the agency");
-        for observation in &submission.observations {
-            let (indicator, area) = self.place(observation).expect("admission knows indicator and area");
-            let key = RowKey::new(area, self.columns.intern(&observation.breakdown), agency);
-            self.columns.put(indicator, observation.period, key, &observation.value, submission.sample, revision);
+        let Places { agency, indicators, areas } = self.places(submission).expect("admission knows every id");
+        let dictionaries = submission.observations.dictionaries();
+        let breakdowns: Vec<_> = dictionaries.breakdowns.iter().map(|it| self.columns.intern(it)).collect();
+        for line in submission.observations.lines() {
+            let (indicator, area) = (indicators[line.indicator as usize], areas[line.area as usize]);
+            let period = dictionaries.periods[line.period as usize];
+            let key = RowKey::new(area, breakdowns[line.breakdown as usize], agency);
+            self.columns.put(indicator, period, key, &line.value, submission.sample, revision);
             self.columns.cover(indicator, area, &catalogue);
         }
         let record = SubmissionRecord {

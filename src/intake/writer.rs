@@ -179,7 +179,10 @@ impl<C: Fn() -> Timestamp> Writer<C> {
             Ok(Decision::Already(revision)) => Outcome::Other(Ok(Written::Already(revision))),
             Ok(Decision::NothingChanges(effect)) => Outcome::Other(Ok(Written::NothingChanges(effect))),
             Ok(Decision::Accept(entry, effect)) => {
-                let payload = codec::encode(&entry);
+                let payload = match &command {
+                    Command::Submit(prepared) => codec::encode_at(entry.at, prepared.bytes()),
+                    Command::PutCatalogue(_) | Command::Withdraw(_) => codec::encode(&entry),
+                };
                 if payload.len() > ENTRY_BYTES_MAX {
                     Outcome::Other(Err(WriteError::TooLarge { bytes: payload.len() }))
                 } else {

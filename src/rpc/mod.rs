@@ -12,6 +12,7 @@ pub mod codec;
 mod convert;
 mod page;
 mod picture;
+mod received;
 mod status;
 mod submission;
 mod watch;

@@ -6,23 +6,18 @@ use tonic::{Request, Response, Status};
 
 use super::proto::submission_service_server::SubmissionService;
 use super::status::{self, Reason};
-use super::{Context, Gate, convert, count, number, page, proto};
-use crate::entry::{Body, Fingerprint, Withdrawal};
+use super::{Context, Gate, convert, count, number, page, proto, received};
+use crate::entry::{Body, Withdrawal};
 use crate::intake::admit::{Command, Decision, Effect, admit};
-use crate::intake::review::{Draft, review_drafts};
+use crate::intake::prepare::Prepared;
 use crate::intake::writer::{WriteError, Written};
 use crate::journal::{ChainHash, Revision, codec};
-use crate::model::decimal::Decimal;
-use crate::model::id::{AgencyId, AreaCode, IndicatorId, RequestId};
-use crate::model::marker::{Marker, Markers};
-use crate::model::observation::{Breakdown, Measure, Observation, Submission, Value};
-use crate::model::period::Period;
+use crate::model::id::{AgencyId, RequestId};
+use crate::model::observation::{Observation, Submission};
 use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
 use crate::state::{Outcome, State, SubmissionRecord};
 
-const NOTE_CHARACTERS_MAX: usize = 500;
-const SOURCE_CHARACTERS_MAX: usize = 500;
 const REASON_CHARACTERS_MAX: usize = 500;
 const LIST_PAGE_DEFAULT: usize = 100;
 const LIST_PAGE_MAX: usize = 1_000;
@@ -42,23 +37,26 @@ impl SubmissionService for Submissions {
         let request = request.into_inner();
         let validate_only = request.validate_only;
         let now = (context.clock)();
-        let submission = submission(&context.newest(), request, now)
+        let state = context.newest();
+        let prepared = received::submission(&state, request, now)
+            .and_then(|submission| Prepared::reviewed(submission, &state, now))
             .map_err(|violations| status::invalid(&violations, bytes_max))?;
-        let fingerprint = Fingerprint::of(&submission);
-        let identity = (submission.agency.clone(), submission.request_id.clone());
-        let command = Command::Submit { submission: submission.clone(), fingerprint };
+        drop(state);
+        let submission = Arc::clone(prepared.submission());
+        let command = Command::Submit(prepared);
         if validate_only {
             return check(context, &submission, &command, now, bytes_max).await;
         }
         let written = context.writer.write(command).await.map_err(|error| status::of_write(&error, bytes_max))?;
+        let state = context.newest();
         let (receipt, already_received) = match written {
-            Written::Accepted { revision, hash, at, effect: Effect::Figures(outcomes) } => {
-                (receipt(identity, Some((revision, hash, at)), &outcomes), false)
+            Written::Accepted { revision, hash, at, .. } => {
+                (receipt(&state, &submission, Some((revision, hash, at))), false)
             }
             Written::Already(revision) => (original_receipt(context, &submission, revision).await?, true),
-            Written::Accepted { .. } | Written::NothingChanges(_) => unreachable!("a submission has outcomes"),
+            Written::NothingChanges(_) => unreachable!("a submission is an entry"),
         };
-        Ok(answer(&context.newest(), receipt, already_received))
+        Ok(answer(&state, receipt, already_received))
     }
 
     async fn withdraw_submission(
@@ -88,7 +86,7 @@ impl SubmissionService for Submissions {
         };
         let counts = match effect {
             Some(Effect::Withdrawn(counts)) => counts,
-            Some(Effect::Catalogue(_) | Effect::Figures(_)) | None => crate::picture::columns::Withdrawn::default(),
+            Some(Effect::Catalogue(_) | Effect::Figures) | None => crate::picture::columns::Withdrawn::default(),
         };
         Ok(Response::new(proto::WithdrawSubmissionResponse {
             revision: number(context.newest().revision()),
@@ -116,12 +114,11 @@ impl SubmissionService for Submissions {
         let record = record
             .ok_or_else(|| status::error(Reason::NotFound, format!("`{agency}` has no submission `{request_id}`")))?;
         let (stored, hash) = stored(context, record.revision).await?;
-        let outcomes = state.outcomes(&stored, Revision(record.revision.0 - 1));
-        let receipt = receipt((agency, request_id), Some((record.revision, hash, record.at)), &outcomes);
+        let receipt = receipt(&state, &stored, Some((record.revision, hash, record.at)));
         Ok(Response::new(proto::GetSubmissionResponse {
             revision: number(state.revision()),
             submission: Some(summary(&state, record)),
-            observations: stored.observations.iter().map(observation_message).collect(),
+            observations: stored.observations.iter().map(|observation| observation_message(&observation)).collect(),
             receipt: Some(receipt),
         }))
     }
@@ -190,10 +187,7 @@ async fn check(
         .map_err(|rejection| status::of_write(&WriteError::Rejected(rejection), bytes_max))?;
     let (receipt, already_received) = match decision {
         Decision::Already(revision) => (original_receipt(context, submission, revision).await?, true),
-        Decision::Accept(..) | Decision::NothingChanges(_) => {
-            let identity = (submission.agency.clone(), submission.request_id.clone());
-            (receipt(identity, None, &state.outcomes(submission, state.revision())), false)
-        }
+        Decision::Accept(..) | Decision::NothingChanges(_) => (receipt(&state, submission, None), false),
     };
     Ok(answer(&state, receipt, already_received))
 }
@@ -208,13 +202,11 @@ async fn original_receipt(
     let record =
         state.submission_at(revision).ok_or_else(|| status::error(Reason::NotFound, "the submission is gone"))?;
     let (_, hash) = stored(context, revision).await?;
-    let outcomes = state.outcomes(submission, Revision(revision.0 - 1));
-    let identity = (record.agency.clone(), record.request_id.clone());
-    Ok(receipt(identity, Some((revision, hash, record.at)), &outcomes))
+    Ok(receipt(&state, submission, Some((revision, hash, record.at))))
 }
 
 /// A submission as the journal has it, and the chain's hash with it.
-async fn stored(context: &Context, revision: Revision) -> Result<(Submission, ChainHash), Status> {
+async fn stored(context: &Context, revision: Revision) -> Result<(Arc<Submission>, ChainHash), Status> {
     let reader = Arc::clone(&context.reader);
     let unreadable = |what: String| {
         tracing::error!(%revision, what, "an entry can't be read back");
@@ -247,15 +239,14 @@ fn summary(state: &State, record: &SubmissionRecord) -> proto::Submission {
     }
 }
 
-fn receipt(
-    (agency, request_id): (AgencyId, RequestId),
-    place: Option<(Revision, ChainHash, Timestamp)>,
-    outcomes: &[Outcome],
-) -> proto::Receipt {
+/// The receipt of a submission that is stored at a revision, or of one that could be.
+fn receipt(state: &State, submission: &Submission, place: Option<(Revision, ChainHash, Timestamp)>) -> proto::Receipt {
+    let before = place.map_or(state.revision(), |(revision, ..)| Revision(revision.0 - 1));
+    let outcomes = state.outcomes(submission, before);
     let of_kind = |kind: fn(&Outcome) -> bool| count(outcomes.iter().filter(|outcome| kind(outcome)).count());
     proto::Receipt {
-        agency: agency.to_string(),
-        request_id: request_id.to_string(),
+        agency: submission.agency.to_string(),
+        request_id: submission.request_id.to_string(),
         revision: place.map(|(revision, ..)| number(revision)).unwrap_or_default(),
         accepted_at: place.map(|(_, _, at)| convert::timestamp(at)),
         chain_hash: place.map(|(_, hash, _)| hash.0.to_vec()).unwrap_or_default(),
@@ -297,153 +288,4 @@ fn withdrawal(request: &proto::WithdrawSubmissionRequest) -> Result<Withdrawal, 
     }
     let (Some(agency), Some(request_id)) = (agency, request_id) else { return Err(violations) };
     violations.into_result(Withdrawal { agency, request_id, reason: request.reason.clone() })
-}
-
-/// The submission of a request, or everything that is wrong with it: what can't be parsed, and what
-/// the catalogue doesn't know, in one go.
-fn submission(
-    state: &State,
-    request: proto::SubmitObservationsRequest,
-    now: Timestamp,
-) -> Result<Submission, Violations> {
-    let mut violations = Violations::default();
-    let agency = violations.check("agency", AgencyId::parse(&request.agency));
-    let request_id = violations.check("request_id", RequestId::parse(&request.request_id));
-    let characters = request.source.chars().count();
-    if characters > SOURCE_CHARACTERS_MAX {
-        violations
-            .add("source", format!("found {characters} characters; allowed: {SOURCE_CHARACTERS_MAX} at the most"));
-    }
-    let drafts: Vec<Draft> = request
-        .observations
-        .iter()
-        .enumerate()
-        .map(|(index, observation)| Parser { index, violations: &mut violations }.draft(observation))
-        .collect();
-    let (Some(agency), Some(request_id), true) = (&agency, request_id, violations.is_empty()) else {
-        violations.extend(review_drafts(state.catalogue(), agency.as_ref(), &drafts, now.date()));
-        violations.sort();
-        return Err(violations);
-    };
-    let observations = drafts.into_iter().filter_map(Draft::complete).collect();
-    Ok(Submission { agency: agency.clone(), request_id, source: request.source, sample: request.sample, observations })
-}
-
-/// Parses one observation, noting what is wrong at its fields.
-struct Parser<'a> {
-    index: usize,
-    violations: &'a mut Violations,
-}
-
-impl Parser<'_> {
-    fn field(&self, field: &str) -> String {
-        format!("observations[{}]{}{field}", self.index, if field.is_empty() { "" } else { "." })
-    }
-
-    /// The value, or the error noted at its field; a field is only named when something is wrong.
-    fn parsed<T, E: std::fmt::Display>(&mut self, field: &str, parsed: Result<T, E>) -> Option<T> {
-        parsed.map_err(|error| self.violations.add(self.field(field), error)).ok()
-    }
-
-    fn breakdown(&mut self, categories: &[proto::CategoryRef]) -> Option<Breakdown> {
-        if categories.is_empty() {
-            return Some(Breakdown::default());
-        }
-        convert::breakdown(&self.field("breakdown"), categories, self.violations)
-    }
-
-    fn draft(&mut self, observation: &proto::Observation) -> Draft {
-        let characters = observation.note.chars().count();
-        if characters > NOTE_CHARACTERS_MAX {
-            self.violations.add(
-                self.field("note"),
-                format!("found {characters} characters; allowed: {NOTE_CHARACTERS_MAX} at the most"),
-            );
-        }
-        Draft {
-            indicator: self.parsed("indicator", IndicatorId::parse(&observation.indicator)),
-            area: self.parsed("area", AreaCode::parse(&observation.area)),
-            period: self.parsed("period", observation.period.parse::<Period>()),
-            breakdown: self.breakdown(&observation.breakdown),
-            value: self.value(observation),
-            note: (!observation.note.is_empty()).then(|| Arc::from(observation.note.as_str())),
-        }
-    }
-
-    fn value(&mut self, observation: &proto::Observation) -> Option<Value> {
-        let markers = self.markers(&observation.markers);
-        let measure = observation.measure.as_ref().map(|measure| self.measure(measure));
-        let absences: Vec<_> = markers.iter().flat_map(|markers| markers.absences()).collect();
-        match (&measure, absences.as_slice()) {
-            (Some(_), [absence, ..]) => {
-                self.violations.add(
-                    self.field("markers"),
-                    format!("`{absence}` says that there is no value, and there is one; allowed: either"),
-                );
-                return None;
-            }
-            (None, []) => {
-                if markers.is_some() {
-                    self.violations.add(
-                        self.field(""),
-                        "found no value; allowed: a number, ratio, percentage or mean, or a marker that says why there is none (c, x, z or low). A missing value is never zero",
-                    );
-                }
-                return None;
-            }
-            (None, [_, _, ..]) => {
-                self.violations.add(
-                    self.field("markers"),
-                    "found several reasons why there is no value; allowed: one of c, x, z, low",
-                );
-                return None;
-            }
-            (Some(_), []) | (None, [_]) => {}
-        }
-        Some(Value {
-            measure: match measure {
-                Some(parsed) => Some(parsed?),
-                None => None,
-            },
-            markers: markers?,
-        })
-    }
-
-    fn markers(&mut self, codes: &[i32]) -> Option<Markers> {
-        let known: Vec<Option<Marker>> = codes.iter().map(|code| Marker::from_code(*code)).collect();
-        for (place, _) in known.iter().enumerate().filter(|(_, marker)| marker.is_none()) {
-            let found = codes[place];
-            self.violations.add(
-                self.field(&format!("markers[{place}]")),
-                format!("found {found}; allowed: {}", Marker::allowed()),
-            );
-        }
-        known.into_iter().collect()
-    }
-
-    fn measure(&mut self, measure: &proto::observation::Measure) -> Option<Measure> {
-        use proto::observation::Measure as P;
-        match measure {
-            P::Number(number) => self.decimal("number", number).map(Measure::Number),
-            P::Ratio(ratio) => {
-                let numerator = self.decimal("ratio.numerator", &ratio.numerator);
-                let denominator = self.decimal("ratio.denominator", &ratio.denominator);
-                Some(Measure::Ratio { numerator: numerator?, denominator: denominator? })
-            }
-            P::Percentage(percentage) => {
-                let percent = self.decimal("percentage.percent", &percentage.percent);
-                let base = self.decimal("percentage.base", &percentage.base);
-                Some(Measure::Percentage { percent: percent?, base: base? })
-            }
-            P::Mean(mean) => {
-                let count = self.decimal("mean.count", &mean.count);
-                let mean = self.decimal("mean.mean", &mean.mean);
-                Some(Measure::Mean { mean: mean?, count: count? })
-            }
-        }
-    }
-
-    fn decimal(&mut self, field: &str, text: &str) -> Option<Decimal> {
-        self.parsed(field, text.parse::<Decimal>())
-    }
 }

@@ -1,0 +1,84 @@
+//! Making a submission ready: all that can be done before its turn with the writer, on as many
+//! threads as there are. What is left to the writer is what depends on the entries just before.
+
+use std::sync::Arc;
+
+use super::review::{Draft, review};
+use crate::entry::{Body, Fingerprint};
+use crate::journal::{Revision, codec};
+use crate::model::date::Date;
+use crate::model::observation::Submission;
+use crate::model::timestamp::Timestamp;
+use crate::model::violation::Violations;
+use crate::state::State;
+
+/// A submission with its fingerprint, its bytes in the journal, and what it was reviewed against.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    submission: Arc<Submission>,
+    fingerprint: Fingerprint,
+    bytes: Vec<u8>,
+    reviewed: Option<(Revision, Date)>,
+}
+
+impl Prepared {
+    /// A submission that is reviewed when it is admitted.
+    pub fn new(submission: Submission) -> Self {
+        let fingerprint = Fingerprint::of(&submission);
+        let submission = Arc::new(submission);
+        let body = Body::Submission { submission: Arc::clone(&submission), fingerprint };
+        let bytes = codec::encode_body(&body);
+        Self { submission, fingerprint, bytes, reviewed: None }
+    }
+
+    /// A submission that was reviewed against a state: as long as neither the catalogue nor the day
+    /// changes, it isn't again.
+    ///
+    /// # Errors
+    /// Every violation, unless the request was received before: that is for admission to tell.
+    pub fn reviewed(submission: Submission, state: &State, now: Timestamp) -> Result<Self, Violations> {
+        let today = state.not_before_newest(now).date();
+        let violations = review_whole(&submission, state, today);
+        if violations.is_empty() {
+            return Ok(Self { reviewed: Some((state.catalogue_revision(), today)), ..Self::new(submission) });
+        }
+        let agency = state.catalogue().agency(&submission.agency);
+        let known = agency.and_then(|(agency, _)| state.submission(agency, &submission.request_id));
+        if known.is_some() { Ok(Self::new(submission)) } else { Err(violations) }
+    }
+
+    /// The problems that it has with a state on a day; none, without a look, when it was reviewed
+    /// against the same.
+    pub fn violations(&self, state: &State, today: Date) -> Violations {
+        if self.reviewed == Some((state.catalogue_revision(), today)) {
+            return Violations::default();
+        }
+        review_whole(&self.submission, state, today)
+    }
+
+    /// The submission.
+    pub fn submission(&self) -> &Arc<Submission> {
+        &self.submission
+    }
+
+    /// The fingerprint.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// The entry's body.
+    pub fn body(&self) -> Body {
+        Body::Submission { submission: Arc::clone(&self.submission), fingerprint: self.fingerprint }
+    }
+
+    /// The body's bytes in the journal.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+fn review_whole(submission: &Submission, state: &State, today: Date) -> Violations {
+    let table = &submission.observations;
+    let drafts = table.lines().iter().copied().map(Draft::from);
+    review(state.catalogue(), Some(&submission.agency), table.dictionaries(), drafts, today)
+}
