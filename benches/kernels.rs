@@ -155,7 +155,7 @@ fn service(c: &mut Criterion) -> Result<(), Failure> {
     runtime.block_on(context.writer.write(Command::PutCatalogue(workload::catalogue()?)))?;
     let gate = Gate::default();
     gate.open(context);
-    let service = Submissions(gate);
+    let service = Submissions::new(gate);
     let mut group = c.benchmark_group("service, journal in memory");
     let mut number = 0;
     let workload = Workload { observations: OBSERVATIONS, seed: 3 };

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::review::{Draft, review};
 use crate::entry::{Body, Fingerprint};
 use crate::journal::{Revision, codec};
@@ -12,12 +14,13 @@ use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
 use crate::state::State;
 
-/// A submission with its fingerprint, its bytes in the journal, and what it was reviewed against.
+/// A submission with its fingerprint, its bytes in the journal, and what it was reviewed against. Cheap
+/// to clone.
 #[derive(Debug, Clone)]
 pub struct Prepared {
     submission: Arc<Submission>,
     fingerprint: Fingerprint,
-    bytes: Vec<u8>,
+    bytes: Bytes,
     reviewed: Option<(Revision, Date)>,
 }
 
@@ -27,7 +30,7 @@ impl Prepared {
         let fingerprint = Fingerprint::of(&submission);
         let submission = Arc::new(submission);
         let body = Body::Submission { submission: Arc::clone(&submission), fingerprint };
-        let bytes = codec::encode_body(&body);
+        let bytes = codec::encode_body(&body).into();
         Self { submission, fingerprint, bytes, reviewed: None }
     }
 

@@ -66,7 +66,7 @@ pub fn review(
     let mut violations = Violations::default();
     let count = drafts.len();
     if !(1..=OBSERVATIONS_MAX).contains(&count) {
-        violations.add("observations", format!("found {count} observations; allowed: 1 to {OBSERVATIONS_MAX}"));
+        violations.add("observations", count_found(count));
     }
     let known = agency.and_then(|id| catalogue.agency(id)).map(|(_, agency)| agency);
     if let (Some(id), None) = (agency, known) {
@@ -102,6 +102,11 @@ pub fn review(
         }
     }
     violations
+}
+
+/// What is wrong with a number of observations.
+pub fn count_found(count: usize) -> String {
+    format!("found {count} observations; allowed: 1 to {OBSERVATIONS_MAX}")
 }
 
 /// For each period the place of the first that is kept under the same key: `CY2021-Q2` and

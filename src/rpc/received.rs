@@ -6,8 +6,9 @@ use std::hash::Hash;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::columns::StreamDictionaries;
 use super::{convert, proto};
-use crate::intake::review::{Draft, review};
+use crate::intake::review::{Draft, OBSERVATIONS_MAX, count_found, review};
 use crate::model::decimal::Decimal;
 use crate::model::id::{AgencyId, AreaCode, IndicatorId, RequestId};
 use crate::model::marker::{Marker, Markers};
@@ -22,10 +23,11 @@ const NOTE_CHARACTERS_MAX: usize = 500;
 const SOURCE_CHARACTERS_MAX: usize = 500;
 
 /// The submission of a request, or everything that is wrong with it: what can't be parsed, and what
-/// the catalogue doesn't know, in one go.
+/// the catalogue doesn't know, in one go. `stream` is what the columns of a stream have said so far.
 pub(super) fn submission(
     state: &State,
     request: proto::SubmitObservationsRequest,
+    stream: &mut StreamDictionaries,
     now: Timestamp,
 ) -> Result<Submission, Violations> {
     let mut violations = Violations::default();
@@ -36,29 +38,97 @@ pub(super) fn submission(
         violations
             .add("source", format!("found {characters} characters; allowed: {SOURCE_CHARACTERS_MAX} at the most"));
     }
-    let mut texts = Texts::default();
-    let mut notes = Vec::new();
-    let drafts: Vec<Draft> = request
-        .observations
-        .iter()
-        .zip(0..)
-        .map(|(observation, index)| {
-            let mut parser = Parser { index, violations: &mut violations };
-            notes.extend(parser.note(&observation.note).map(|note| (index, note)));
-            parser.draft(observation, &mut texts)
-        })
-        .collect();
-    let dictionaries = texts.dictionaries();
+    if let Some(columns) = &request.columns {
+        // First of all, so that the places of later messages hold whatever becomes of this one.
+        stream.extend(columns, &mut violations);
+        if !request.observations.is_empty() {
+            violations.add("columns", "there are `observations` too; allowed: either");
+        }
+    }
+    let count = request.columns.as_ref().map_or(request.observations.len(), |columns| columns.digits.len());
+    if count > OBSERVATIONS_MAX {
+        violations.add("observations", count_found(count));
+        return Err(violations);
+    }
+    let table = match &request.columns {
+        None => of_messages(&request.observations, &mut violations),
+        Some(columns) => stream.read(columns, &mut violations),
+    };
     let (Some(agency), Some(request_id), true) = (&agency, request_id, violations.is_empty()) else {
-        let found = review(state.catalogue(), agency.as_ref(), &dictionaries, drafts.into_iter(), now.date());
-        violations.extend(found);
+        let drafts = table.drafts.into_iter();
+        let today = state.not_before_newest(now).date();
+        violations.extend(review(state.catalogue(), agency.as_ref(), &table.dictionaries, drafts, today));
         violations.sort();
         return Err(violations);
     };
-    let lines = drafts.into_iter().filter_map(Draft::complete).collect();
-    let observations =
-        Observations::new(dictionaries, lines, notes).expect("each line refers to what it was read from");
+    let lines = table.drafts.into_iter().filter_map(Draft::complete).collect();
+    let observations = Observations::new(table.dictionaries, lines, table.notes)
+        .expect("each line refers to what it was read from, and each remark to a line");
     Ok(Submission { agency: agency.clone(), request_id, source: request.source, sample: request.sample, observations })
+}
+
+/// The figures of a request, as far as they could be read.
+#[derive(Default)]
+pub(super) struct Read {
+    pub(super) dictionaries: Dictionaries,
+    pub(super) drafts: Vec<Draft>,
+    pub(super) notes: Vec<(u32, Arc<str>)>,
+}
+
+fn of_messages(observations: &[proto::Observation], violations: &mut Violations) -> Read {
+    let mut texts = Texts::default();
+    let mut notes = Vec::new();
+    let mut drafts = Vec::with_capacity(observations.len());
+    for (observation, index) in observations.iter().zip(0..) {
+        let mut parser = Parser { index, violations };
+        notes.extend(parser.note(observation).map(|note| (index, note)));
+        drafts.push(parser.draft(observation, &mut texts));
+    }
+    Read { dictionaries: texts.dictionaries(), drafts, notes }
+}
+
+/// A remark, when there is one.
+///
+/// # Errors
+/// When it is too long.
+pub(super) fn note(note: &str) -> Result<Option<Arc<str>>, String> {
+    // A byte is a character at the most: few need counting.
+    let characters = if note.len() > NOTE_CHARACTERS_MAX { note.chars().count() } else { 0 };
+    if characters > NOTE_CHARACTERS_MAX {
+        return Err(format!("found {characters} characters; allowed: {NOTE_CHARACTERS_MAX} at the most"));
+    }
+    Ok((!note.is_empty()).then(|| Arc::from(note)))
+}
+
+/// Whether markers go with a value that is there, or isn't.
+///
+/// # Errors
+/// What is wrong, and whether it is with the markers or with the whole.
+pub(super) fn fit(has_measure: bool, markers: Markers) -> Result<(), (Misfit, String)> {
+    let mut absences = markers.absences();
+    match (has_measure, absences.next(), absences.next()) {
+        (true, None, _) | (false, Some(_), None) => Ok(()),
+        (true, Some(absence), _) => Err((
+            Misfit::Markers,
+            format!("`{absence}` says that there is no value, and there is one; allowed: either"),
+        )),
+        (false, None, _) => Err((
+            Misfit::Whole,
+            "found no value; allowed: a number, ratio, percentage or mean, or a marker that says why there is none (c, x, z or low). A missing value is never zero".to_owned(),
+        )),
+        (false, Some(_), Some(_)) => Err((
+            Misfit::Markers,
+            "found several reasons why there is no value; allowed: one of c, x, z, low".to_owned(),
+        )),
+    }
+}
+
+/// What is wrong, where markers and value don't go together.
+pub(super) enum Misfit {
+    /// The markers.
+    Markers,
+    /// The figure as a whole.
+    Whole,
 }
 
 /// The texts of a request, by what they say.
@@ -135,15 +205,8 @@ impl Parser<'_> {
         parsed.map_err(|error| self.violations.add(self.field(field), error)).ok()
     }
 
-    fn note(&mut self, note: &str) -> Option<Arc<str>> {
-        if note.len() > NOTE_CHARACTERS_MAX {
-            let characters = note.chars().count();
-            if characters > NOTE_CHARACTERS_MAX {
-                let found = format!("found {characters} characters; allowed: {NOTE_CHARACTERS_MAX} at the most");
-                self.violations.add(self.field("note"), found);
-            }
-        }
-        (!note.is_empty()).then(|| Arc::from(note))
+    fn note(&mut self, observation: &proto::Observation) -> Option<Arc<str>> {
+        self.parsed("note", note(&observation.note)).flatten()
     }
 
     fn breakdown(&mut self, categories: &[proto::CategoryRef], texts: &mut Texts<'_>) -> Option<u32> {
@@ -175,32 +238,15 @@ impl Parser<'_> {
     fn value(&mut self, observation: &proto::Observation) -> Option<Value> {
         let markers = self.markers(&observation.markers);
         let measure = observation.measure.as_ref().map(|measure| self.measure(measure));
-        let absences: Vec<_> = markers.iter().flat_map(|markers| markers.absences()).collect();
-        match (&measure, absences.as_slice()) {
-            (Some(_), [absence, ..]) => {
-                self.violations.add(
-                    self.field("markers"),
-                    format!("`{absence}` says that there is no value, and there is one; allowed: either"),
-                );
-                return None;
-            }
-            (None, []) => {
-                if markers.is_some() {
-                    self.violations.add(
-                        self.field(""),
-                        "found no value; allowed: a number, ratio, percentage or mean, or a marker that says why there is none (c, x, z or low). A missing value is never zero",
-                    );
-                }
-                return None;
-            }
-            (None, [_, _, ..]) => {
-                self.violations.add(
-                    self.field("markers"),
-                    "found several reasons why there is no value; allowed: one of c, x, z, low",
-                );
-                return None;
-            }
-            (Some(_), []) | (None, [_]) => {}
+        if let Some(markers) = markers
+            && let Err((misfit, what)) = fit(measure.is_some(), markers)
+        {
+            let field = match misfit {
+                Misfit::Markers => "markers",
+                Misfit::Whole => "",
+            };
+            self.violations.add(self.field(field), what);
+            return None;
         }
         Some(Value {
             measure: match measure {

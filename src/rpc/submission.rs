@@ -1,22 +1,21 @@
 //! The submission service: figures in.
 
-use std::sync::Arc;
+use tonic::{Request, Response, Status, Streaming};
 
-use tonic::{Request, Response, Status};
-
+use super::columns::StreamDictionaries;
 use super::proto::submission_service_server::SubmissionService;
+use super::receipt::{self, Form, Sent};
 use super::status::{self, Reason};
-use super::{Context, Gate, convert, count, number, page, proto, received};
-use crate::entry::{Body, Withdrawal};
+use super::stream::{self, Streams};
+use super::{Gate, convert, count, number, page, proto};
+use crate::entry::Withdrawal;
 use crate::intake::admit::{Command, Decision, Effect, admit};
-use crate::intake::prepare::Prepared;
 use crate::intake::writer::{WriteError, Written};
-use crate::journal::{ChainHash, Revision, codec};
+use crate::journal::Revision;
 use crate::model::id::{AgencyId, RequestId};
-use crate::model::observation::{Observation, Submission};
-use crate::model::timestamp::Timestamp;
+use crate::model::observation::Observation;
 use crate::model::violation::Violations;
-use crate::state::{Outcome, State, SubmissionRecord};
+use crate::state::{State, SubmissionRecord};
 
 const REASON_CHARACTERS_MAX: usize = 500;
 const LIST_PAGE_DEFAULT: usize = 100;
@@ -24,7 +23,17 @@ const LIST_PAGE_MAX: usize = 1_000;
 
 /// Serves `conspectus.v1.SubmissionService`.
 #[derive(Debug, Clone)]
-pub struct Submissions(pub Gate);
+pub struct Submissions {
+    gate: Gate,
+    streams: Streams,
+}
+
+impl Submissions {
+    /// The service behind a gate.
+    pub fn new(gate: Gate) -> Self {
+        Self { gate, streams: Streams::default() }
+    }
+}
 
 #[tonic::async_trait]
 impl SubmissionService for Submissions {
@@ -32,38 +41,33 @@ impl SubmissionService for Submissions {
         &self,
         request: Request<proto::SubmitObservationsRequest>,
     ) -> Result<Response<proto::SubmitObservationsResponse>, Status> {
-        let context = self.0.context()?;
+        let context = self.gate.context()?;
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();
-        let validate_only = request.validate_only;
-        let now = (context.clock)();
-        let state = context.newest();
-        let prepared = received::submission(&state, request, now)
-            .and_then(|submission| Prepared::reviewed(submission, &state, now))
-            .map_err(|violations| status::invalid(&violations, bytes_max))?;
-        drop(state);
-        let submission = Arc::clone(prepared.submission());
-        let command = Command::Submit(prepared);
-        if validate_only {
-            return check(context, &submission, &command, now, bytes_max).await;
-        }
-        let written = context.writer.write(command).await.map_err(|error| status::of_write(&error, bytes_max))?;
-        let state = context.newest();
-        let (receipt, already_received) = match written {
-            Written::Accepted { revision, hash, at, .. } => {
-                (receipt(&state, &submission, Some((revision, hash, at))), false)
-            }
-            Written::Already(revision) => (original_receipt(context, &submission, revision).await?, true),
-            Written::NothingChanges(_) => unreachable!("a submission is an entry"),
+        let sent = Sent::read(context, request, &mut StreamDictionaries::default(), bytes_max)?;
+        let answer = if sent.validate_only {
+            sent.check(context, bytes_max).await
+        } else {
+            sent.write(context, bytes_max).await
         };
-        Ok(answer(&state, receipt, already_received))
+        answer.map(Response::new)
+    }
+
+    type StreamSubmissionsStream = stream::Answers;
+
+    async fn stream_submissions(
+        &self,
+        request: Request<Streaming<proto::StreamSubmissionsRequest>>,
+    ) -> Result<Response<Self::StreamSubmissionsStream>, Status> {
+        let context = self.gate.context()?;
+        stream::start(context, &self.streams, request.into_inner()).map(Response::new)
     }
 
     async fn withdraw_submission(
         &self,
         request: Request<proto::WithdrawSubmissionRequest>,
     ) -> Result<Response<proto::WithdrawSubmissionResponse>, Status> {
-        let context = self.0.context()?;
+        let context = self.gate.context()?;
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();
         let withdrawal = withdrawal(&request).map_err(|violations| status::invalid(&violations, bytes_max))?;
@@ -100,7 +104,7 @@ impl SubmissionService for Submissions {
         &self,
         request: Request<proto::GetSubmissionRequest>,
     ) -> Result<Response<proto::GetSubmissionResponse>, Status> {
-        let context = self.0.context()?;
+        let context = self.gate.context()?;
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();
         let mut violations = Violations::default();
@@ -113,8 +117,8 @@ impl SubmissionService for Submissions {
         let record = state.catalogue().agency(&agency).and_then(|(ix, _)| state.submission(ix, &request_id));
         let record = record
             .ok_or_else(|| status::error(Reason::NotFound, format!("`{agency}` has no submission `{request_id}`")))?;
-        let (stored, hash) = stored(context, record.revision).await?;
-        let receipt = receipt(&state, &stored, Some((record.revision, hash, record.at)));
+        let (stored, hash) = receipt::stored(context, record.revision).await?;
+        let receipt = receipt::of(&state, &stored, Form::Messages, Some((record.revision, hash, record.at)));
         Ok(Response::new(proto::GetSubmissionResponse {
             revision: number(state.revision()),
             submission: Some(summary(&state, record)),
@@ -127,7 +131,7 @@ impl SubmissionService for Submissions {
         &self,
         request: Request<proto::ListSubmissionsRequest>,
     ) -> Result<Response<proto::ListSubmissionsResponse>, Status> {
-        let context = self.0.context()?;
+        let context = self.gate.context()?;
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();
         let state = context.newest();
@@ -160,72 +164,6 @@ impl SubmissionService for Submissions {
     }
 }
 
-fn answer(
-    state: &State,
-    receipt: proto::Receipt,
-    already_received: bool,
-) -> Response<proto::SubmitObservationsResponse> {
-    let revision = u64::try_from(receipt.revision).map_or(Revision::ZERO, Revision);
-    Response::new(proto::SubmitObservationsResponse {
-        revision: number(state.revision()),
-        receipt: Some(receipt),
-        already_received,
-        withdrawn_at_revision: state.withdrawn_at(revision).map(number).unwrap_or_default(),
-    })
-}
-
-/// Answers a `validate_only` submission.
-async fn check(
-    context: &Context,
-    submission: &Submission,
-    command: &Command,
-    now: Timestamp,
-    bytes_max: usize,
-) -> Result<Response<proto::SubmitObservationsResponse>, Status> {
-    let state = context.newest();
-    let decision = admit(&state, command, now)
-        .map_err(|rejection| status::of_write(&WriteError::Rejected(rejection), bytes_max))?;
-    let (receipt, already_received) = match decision {
-        Decision::Already(revision) => (original_receipt(context, submission, revision).await?, true),
-        Decision::Accept(..) | Decision::NothingChanges(_) => (receipt(&state, submission, None), false),
-    };
-    Ok(answer(&state, receipt, already_received))
-}
-
-/// The receipt that a submission was first given.
-async fn original_receipt(
-    context: &Context,
-    submission: &Submission,
-    revision: Revision,
-) -> Result<proto::Receipt, Status> {
-    let state = context.newest();
-    let record =
-        state.submission_at(revision).ok_or_else(|| status::error(Reason::NotFound, "the submission is gone"))?;
-    let (_, hash) = stored(context, revision).await?;
-    Ok(receipt(&state, submission, Some((revision, hash, record.at))))
-}
-
-/// A submission as the journal has it, and the chain's hash with it.
-async fn stored(context: &Context, revision: Revision) -> Result<(Arc<Submission>, ChainHash), Status> {
-    let reader = Arc::clone(&context.reader);
-    let unreadable = |what: String| {
-        tracing::error!(%revision, what, "an entry can't be read back");
-        status::error(Reason::JournalUnreadable, format!("revision {revision} can't be read back from the journal"))
-    };
-    let read = tokio::task::spawn_blocking(move || reader.read(revision)).await;
-    let stored = match read {
-        Ok(Ok(Some(stored))) => stored,
-        Ok(Ok(None)) => return Err(unreadable("it isn't there".to_owned())),
-        Ok(Err(error)) => return Err(unreadable(error.to_string())),
-        Err(error) => return Err(unreadable(error.to_string())),
-    };
-    match codec::decode(&stored.payload).map(|entry| entry.body) {
-        Ok(Body::Submission { submission, .. }) => Ok((submission, stored.hash)),
-        Ok(Body::CataloguePut(_) | Body::Withdrawal(_)) => Err(unreadable("it isn't a submission".to_owned())),
-        Err(error) => Err(unreadable(error.to_string())),
-    }
-}
-
 fn summary(state: &State, record: &SubmissionRecord) -> proto::Submission {
     proto::Submission {
         agency: record.agency.to_string(),
@@ -237,33 +175,6 @@ fn summary(state: &State, record: &SubmissionRecord) -> proto::Submission {
         sample: record.sample,
         withdrawn_at_revision: state.withdrawn_at(record.revision).map(number).unwrap_or_default(),
     }
-}
-
-/// The receipt of a submission that is stored at a revision, or of one that could be.
-fn receipt(state: &State, submission: &Submission, place: Option<(Revision, ChainHash, Timestamp)>) -> proto::Receipt {
-    let before = place.map_or(state.revision(), |(revision, ..)| Revision(revision.0 - 1));
-    let outcomes = state.outcomes(submission, before);
-    let of_kind = |kind: fn(&Outcome) -> bool| count(outcomes.iter().filter(|outcome| kind(outcome)).count());
-    proto::Receipt {
-        agency: submission.agency.to_string(),
-        request_id: submission.request_id.to_string(),
-        revision: place.map(|(revision, ..)| number(revision)).unwrap_or_default(),
-        accepted_at: place.map(|(_, _, at)| convert::timestamp(at)),
-        chain_hash: place.map(|(_, hash, _)| hash.0.to_vec()).unwrap_or_default(),
-        new_count: of_kind(|outcome| matches!(outcome, Outcome::New)),
-        revised_count: of_kind(|outcome| matches!(outcome, Outcome::Revised { .. })),
-        unchanged_count: of_kind(|outcome| matches!(outcome, Outcome::Unchanged { .. })),
-        outcomes: outcomes.iter().map(outcome_message).collect(),
-    }
-}
-
-fn outcome_message(outcome: &Outcome) -> proto::ObservationOutcome {
-    let (outcome, revised_from, since) = match outcome {
-        Outcome::New => (proto::Outcome::New, String::new(), 0),
-        Outcome::Revised { from, since } => (proto::Outcome::Revised, from.to_string(), number(*since)),
-        Outcome::Unchanged { since } => (proto::Outcome::Unchanged, String::new(), number(*since)),
-    };
-    proto::ObservationOutcome { outcome: outcome.into(), revised_from, previous_revision: since }
 }
 
 fn observation_message(observation: &Observation) -> proto::Observation {
