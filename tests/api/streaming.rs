@@ -267,9 +267,13 @@ async fn a_dictionary_without_end_ends_the_stream() {
     let app = TestApp::with_catalogue().await;
     let mut open = Open::on(&app).await.unwrap();
     let areas = (0..=65_536).map(|n| format!("A{n}")).collect();
-    open.send(of_columns("many", FigureColumns { areas, area: vec![1], period: vec![], digits: vec![5], ..columns() })).await;
+    open.send(of_columns("many", FigureColumns { areas, area: vec![1], period: vec![], digits: vec![5], ..columns() }))
+        .await;
     // What came with it is answered before the stream ends.
-    assert_eq!(told(&open.answers.message().await.unwrap().unwrap()), "InvalidArgument INVALID_REQUEST\n  observations[0].area: found `A1`; there is no such area in the catalogue");
+    assert_eq!(
+        told(&open.answers.message().await.unwrap().unwrap()),
+        "InvalidArgument INVALID_REQUEST\n  observations[0].area: found `A1`; there is no such area in the catalogue"
+    );
     let ended = open.answers.message().await.unwrap_err();
     assert_eq!(
         told_refusal(&ended),
