@@ -80,8 +80,10 @@ pub enum Outcome {
     },
 }
 
-/// Where the figures of a submission go: by their places in its dictionaries.
-struct Places {
+/// Where the figures of a submission go, by their places in its dictionaries. An index stays, so this
+/// holds for every later state too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
     agency: AgencyIx,
     indicators: Vec<IndicatorIx>,
     areas: Vec<AreaIx>,
@@ -165,7 +167,12 @@ impl State {
     /// What each observation does to the figures as of a revision: the one before the submission's
     /// own, for its receipt, or the newest, for one that is yet to come.
     pub fn outcomes(&self, submission: &Submission, as_of: Revision) -> Vec<Outcome> {
-        let Some(places) = self.places(submission) else { return Vec::new() };
+        let places = self.places(submission);
+        places.map_or_else(Vec::new, |places| self.outcomes_at(&places, submission, as_of))
+    }
+
+    /// The same as [`Self::outcomes`], the places known.
+    pub fn outcomes_at(&self, places: &Places, submission: &Submission, as_of: Revision) -> Vec<Outcome> {
         let table = &submission.observations;
         let breakdown = |breakdown| self.columns.breakdown(breakdown);
         let breakdowns: Vec<_> = table.dictionaries().breakdowns.iter().map(breakdown).collect();
@@ -188,7 +195,7 @@ impl State {
 
     /// Where the figures of a submission go, each of its ids looked up once. None when the catalogue
     /// lacks one.
-    fn places(&self, submission: &Submission) -> Option<Places> {
+    pub fn places(&self, submission: &Submission) -> Option<Places> {
         let dictionaries = submission.observations.dictionaries();
         let indicator = |id| Some(self.catalogue.indicator(id)?.0);
         let area = |code| Some(self.catalogue.area(code)?.0);
@@ -201,6 +208,11 @@ impl State {
 
     /// Applies an admitted entry. It can't fail: admission has seen to all that could be wrong.
     pub fn apply(&mut self, entry: &Entry) {
+        self.apply_at(None, entry);
+    }
+
+    /// The same as [`Self::apply`]; where a submission's figures go may be known already.
+    pub fn apply_at(&mut self, places: Option<&Places>, entry: &Entry) {
         self.times.push_back(entry.at);
         let revision = self.revision();
         match &entry.body {
@@ -212,7 +224,15 @@ impl State {
                 self.catalogues.insert(revision, Arc::clone(&self.catalogue));
             }
             Body::Submission { submission, fingerprint } => {
-                self.apply_submission(revision, entry.at, submission, *fingerprint);
+                let found;
+                let places = match places {
+                    Some(places) => places,
+                    None => {
+                        found = self.places(submission).expect("admission knows every id");
+                        &found
+                    }
+                };
+                self.apply_submission(revision, entry.at, submission, places, *fingerprint);
             }
             Body::Withdrawal(withdrawal) => {
                 self.apply_withdrawal(revision, withdrawal);
@@ -225,10 +245,12 @@ impl State {
         revision: Revision,
         at: Timestamp,
         submission: &Submission,
+        places: &Places,
         fingerprint: Fingerprint,
     ) {
         let catalogue = Arc::clone(&self.catalogue);
-        let Places { agency, indicators, areas } = self.places(submission).expect("admission knows every id");
+        let Places { agency, indicators, areas } = places;
+        let agency = *agency;
         let dictionaries = submission.observations.dictionaries();
         let breakdowns: Vec<_> = dictionaries.breakdowns.iter().map(|it| self.columns.intern(it)).collect();
         for line in submission.observations.lines() {

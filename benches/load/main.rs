@@ -275,7 +275,9 @@ impl Run<'_> {
                 let at = from + usize::try_from(number).ok()?;
                 (at < to).then(|| Call { method: wire::SUBMIT, message: batches[at].clone() })
             };
+            let before = server.cpu()?;
             let found = drive(server, senders, None, next).await?;
+            let cpu = (server.cpu()? - before).as_secs_f64() * 1e6 / ((to - from) * BATCH_OBSERVATIONS) as f64;
             let echo = self.echo(senders, bytes, found.answer_bytes).await?;
             let of = |found: &Measured| found.rate() * BATCH_OBSERVATIONS as f64;
             let name = format!("{what}{senders} at a time");
@@ -284,6 +286,7 @@ impl Run<'_> {
             let p50 = ("echo", echo.milliseconds(0.5));
             self.report.beside(section, format!("{name}, p50"), found.milliseconds(0.5), "ms", p50);
             self.report.add(section, format!("{name}, p99"), found.milliseconds(0.99), "ms");
+            self.report.add(section, format!("{name}, CPU of the server, each observation"), cpu, "µs");
         }
         Ok(())
     }
@@ -303,7 +306,10 @@ impl Run<'_> {
                 let server = fresh(&self.folder.join(format!("{name}-{streams}"))).await?;
                 let messages = shares(&requests, streams, packed);
                 let bytes = messages.iter().flatten().map(Bytes::len).sum::<usize>() / requests.len();
+                let before = server.cpu()?;
                 let found = stream::stream(&server, wire::STREAM, messages.clone(), is_accepted).await?;
+                let observations = (requests.len() * BATCH_OBSERVATIONS) as f64;
+                let cpu = (server.cpu()? - before).as_secs_f64() * 1e6 / observations;
                 server.stop()?;
                 let echoed = echo::message(bytes, found.answer_bytes);
                 let echoes = messages.iter().map(|share| vec![echoed.clone(); share.len()]).collect();
@@ -311,7 +317,8 @@ impl Run<'_> {
                 let of = |found: &stream::Streamed| found.rate() * BATCH_OBSERVATIONS as f64;
                 let limit = ("echo of the same stream", of(&echo));
                 let name = format!("{streams} streams of {name} of {bytes} bytes");
-                self.report.beside(BULK, name, of(&found), "obs/s", limit);
+                self.report.beside(BULK, &name, of(&found), "obs/s", limit);
+                self.report.add(BULK, format!("{name}, CPU of the server, each observation"), cpu, "µs");
             }
         }
         Ok(())
@@ -365,12 +372,15 @@ impl Run<'_> {
             let p50 = echo.milliseconds(0.5);
             self.report.add(MACHINE, format!("echo of {MESSAGE_BYTES} bytes, {senders} at a time, p50"), p50, "ms");
             let next = self.singles(place);
+            let before = server.cpu()?;
             let found = drive(server, senders, Some(self.window), next).await?;
+            let cpu = (server.cpu()? - before).as_secs_f64() * 1e6 / found.calls() as f64;
             let name = format!("{senders} at a time");
             self.report.beside(SINGLE, &name, found.rate(), "/s", ("echo", echo.rate()));
             let parts = ("echo p50 + overwrite p50", p50 + disk);
             self.report.beside(SINGLE, format!("{name}, p50"), found.milliseconds(0.5), "ms", parts);
             self.report.add(SINGLE, format!("{name}, p99"), found.milliseconds(0.99), "ms");
+            self.report.add(SINGLE, format!("{name}, CPU of the server, each"), cpu, "µs");
         }
         Ok(())
     }

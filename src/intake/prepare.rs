@@ -12,7 +12,7 @@ use crate::model::date::Date;
 use crate::model::observation::Submission;
 use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
-use crate::state::State;
+use crate::state::{Outcome, Places, State};
 
 /// A submission with its fingerprint, its bytes in the journal, and what it was reviewed against. Cheap
 /// to clone.
@@ -22,6 +22,7 @@ pub struct Prepared {
     fingerprint: Fingerprint,
     bytes: Bytes,
     reviewed: Option<(Revision, Date)>,
+    places: Option<Arc<Places>>,
 }
 
 impl Prepared {
@@ -31,7 +32,7 @@ impl Prepared {
         let submission = Arc::new(submission);
         let body = Body::Submission { submission: Arc::clone(&submission), fingerprint };
         let bytes = codec::encode_body(&body).into();
-        Self { submission, fingerprint, bytes, reviewed: None }
+        Self { submission, fingerprint, bytes, reviewed: None, places: None }
     }
 
     /// A submission that was reviewed against a state: as long as neither the catalogue nor the day
@@ -43,7 +44,9 @@ impl Prepared {
         let today = state.not_before_newest(now).date();
         let violations = review_whole(&submission, state, today);
         if violations.is_empty() {
-            return Ok(Self { reviewed: Some((state.catalogue_revision(), today)), ..Self::new(submission) });
+            let places = state.places(&submission).map(Arc::new);
+            let reviewed = Some((state.catalogue_revision(), today));
+            return Ok(Self { reviewed, places, ..Self::new(submission) });
         }
         let agency = state.catalogue().agency(&submission.agency);
         let known = agency.and_then(|(agency, _)| state.submission(agency, &submission.request_id));
@@ -67,6 +70,19 @@ impl Prepared {
     /// The fingerprint.
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
+    }
+
+    /// Where its figures go, when it was reviewed.
+    pub fn places(&self) -> Option<&Places> {
+        self.places.as_deref()
+    }
+
+    /// What its observations do to a state's figures as of a revision.
+    pub fn outcomes(&self, state: &State, as_of: Revision) -> Vec<Outcome> {
+        match self.places() {
+            Some(places) => state.outcomes_at(places, &self.submission, as_of),
+            None => state.outcomes(&self.submission, as_of),
+        }
     }
 
     /// The entry's body.

@@ -234,9 +234,9 @@ impl<C: Fn() -> Timestamp> Writer<C> {
             Ok(Decision::Already(revision)) => Outcome::Other(Ok(Written::Already(revision))),
             Ok(Decision::NothingChanges(effect)) => Outcome::Other(Ok(Written::NothingChanges(effect))),
             Ok(Decision::Accept(entry, effect)) => {
-                let payload = match &command {
-                    Command::Submit(prepared) => codec::encode_at(entry.at, prepared.bytes()),
-                    Command::PutCatalogue(_) | Command::Withdraw(_) => codec::encode(&entry),
+                let (payload, places) = match &command {
+                    Command::Submit(prepared) => (codec::encode_at(entry.at, prepared.bytes()), prepared.places()),
+                    Command::PutCatalogue(_) | Command::Withdraw(_) => (codec::encode(&entry), None),
                 };
                 if payload.len() > ENTRY_BYTES_MAX {
                     Outcome::Other(Err(WriteError::TooLarge { bytes: payload.len() }))
@@ -249,7 +249,7 @@ impl<C: Fn() -> Timestamp> Writer<C> {
                         return;
                     }
                     let at = entry.at;
-                    self.state.apply(&entry);
+                    self.state.apply_at(places, &entry);
                     Outcome::Entry { place: group.push(payload), at, effect }
                 }
             }

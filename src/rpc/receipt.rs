@@ -84,7 +84,7 @@ impl Sent {
         match admit(&state, &self.command(), (context.clock)()) {
             Ok(Decision::Already(revision)) => self.original(context, revision).await,
             Ok(Decision::Accept(..) | Decision::NothingChanges(_)) => {
-                Ok(response(&state, of(&state, self.prepared.submission(), self.form, None), false))
+                Ok(response(&state, self.receipt(&state, None), false))
             }
             Err(rejection) => Err(status::of_write(&WriteError::Rejected(rejection), bytes_max)),
         }
@@ -102,8 +102,7 @@ impl Sent {
         match written {
             Written::Accepted { revision, hash, at, .. } => {
                 let state = context.newest();
-                let receipt = of(&state, self.prepared.submission(), self.form, Some((revision, hash, at)));
-                Ok(response(&state, receipt, false))
+                Ok(response(&state, self.receipt(&state, Some((revision, hash, at))), false))
             }
             Written::Already(revision) => self.original(context, revision).await,
             Written::NothingChanges(_) => unreachable!("a submission is an entry"),
@@ -120,8 +119,13 @@ impl Sent {
         let record =
             state.submission_at(revision).ok_or_else(|| status::error(Reason::NotFound, "the submission is gone"))?;
         let (_, hash) = stored(context, revision).await?;
-        let receipt = of(&state, self.prepared.submission(), self.form, Some((revision, hash, record.at)));
-        Ok(response(&state, receipt, true))
+        Ok(response(&state, self.receipt(&state, Some((revision, hash, record.at))), true))
+    }
+
+    /// The receipt of what is stored at a place, or could be.
+    fn receipt(&self, state: &State, place: Option<Place>) -> proto::Receipt {
+        let before = place.map_or(state.revision(), before);
+        of(self.prepared.submission(), self.form, place, &self.prepared.outcomes(state, before))
     }
 }
 
@@ -156,18 +160,23 @@ pub(super) async fn stored(context: &Context, revision: Revision) -> Result<(Arc
     }
 }
 
-/// The receipt of a submission that is stored at a revision, or of one that could be.
-pub(super) fn of(
-    state: &State,
-    submission: &Submission,
-    form: Form,
-    place: Option<(Revision, ChainHash, Timestamp)>,
-) -> proto::Receipt {
-    let before = place.map_or(state.revision(), |(revision, ..)| Revision(revision.0 - 1));
-    let outcomes = state.outcomes(submission, before);
+/// The revision of an entry, the chain's hash with it, and when it was accepted.
+type Place = (Revision, ChainHash, Timestamp);
+
+/// The revision that a receipt's outcomes are told against.
+fn before((revision, ..): Place) -> Revision {
+    Revision(revision.0 - 1)
+}
+
+/// The receipt of a submission as the journal has it.
+pub(super) fn of_stored(state: &State, submission: &Submission, place: Place) -> proto::Receipt {
+    of(submission, Form::Messages, Some(place), &state.outcomes(submission, before(place)))
+}
+
+fn of(submission: &Submission, form: Form, place: Option<Place>, outcomes: &[Outcome]) -> proto::Receipt {
     let (messages, columns): (&[Outcome], &[Outcome]) = match form {
-        Form::Messages => (&outcomes, &[]),
-        Form::Columns => (&[], &outcomes),
+        Form::Messages => (outcomes, &[]),
+        Form::Columns => (&[], outcomes),
     };
     let of_kind = |kind: fn(&Outcome) -> bool| count(outcomes.iter().filter(|outcome| kind(outcome)).count());
     proto::Receipt {

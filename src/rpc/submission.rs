@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::columns::StreamDictionaries;
 use super::proto::submission_service_server::SubmissionService;
-use super::receipt::{self, Form, Sent};
+use super::receipt::{self, Sent};
 use super::status::{self, Reason};
 use super::stream::{self, Streams};
 use super::{Gate, convert, count, number, page, proto};
@@ -118,7 +118,7 @@ impl SubmissionService for Submissions {
         let record = record
             .ok_or_else(|| status::error(Reason::NotFound, format!("`{agency}` has no submission `{request_id}`")))?;
         let (stored, hash) = receipt::stored(context, record.revision).await?;
-        let receipt = receipt::of(&state, &stored, Form::Messages, Some((record.revision, hash, record.at)));
+        let receipt = receipt::of_stored(&state, &stored, (record.revision, hash, record.at));
         Ok(Response::new(proto::GetSubmissionResponse {
             revision: number(state.revision()),
             submission: Some(summary(&state, record)),
