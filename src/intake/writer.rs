@@ -327,3 +327,80 @@ impl Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::catalogue::CataloguePut;
+    use crate::entry::Withdrawal;
+    use crate::journal::{MemoryDisk, MemoryJournal};
+
+    fn withdrawal() -> Command {
+        Command::Withdraw(Withdrawal {
+            agency: "nobody".parse().unwrap(),
+            request_id: "none".parse().unwrap(),
+            reason: String::new(),
+        })
+    }
+
+    /// A writer that stands still until it is let go, once it has taken one command.
+    async fn held() -> (Running, std::sync::mpsc::Sender<()>) {
+        let (go, wait) = channel();
+        let (taken, mut is_taken) = mpsc::unbounded_channel();
+        let wait = Mutex::new(wait);
+        let clock = move || {
+            taken.send(()).unwrap_or_default();
+            wait.lock().unwrap().recv().unwrap_or_default(); // Let go for good by a sender that is gone.
+            Timestamp(0)
+        };
+        let journal = MemoryJournal::open(&MemoryDisk::new()).unwrap();
+        let running = start(Box::new(journal), State::default(), clock);
+        let pending = running.handle.queue(withdrawal()).await.unwrap();
+        is_taken.recv().await.unwrap();
+        tokio::spawn(pending.written());
+        (running, go)
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_refuses_calls_and_holds_streams_up() {
+        let (running, go) = held().await;
+        let mut waiting = Vec::new();
+        for _ in 0..QUEUE_COMMANDS_MAX {
+            waiting.push(running.handle.queue(withdrawal()).await.unwrap());
+        }
+        assert_eq!(running.handle.write(withdrawal()).await, Err(WriteError::QueueFull));
+        let handle = running.handle.clone();
+        let held_up = tokio::spawn(async move { handle.queue(withdrawal()).await.unwrap().written().await });
+        tokio::task::yield_now().await;
+        assert!(!held_up.is_finished());
+        drop(go);
+        let not_there =
+            |answer| assert!(matches!(answer, Err(WriteError::Rejected(Rejection::NoSuchSubmission { .. }))));
+        for pending in waiting {
+            not_there(pending.written().await);
+        }
+        not_there(held_up.await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_queue_is_full_of_few_large_commands() {
+        let (running, go) = held().await;
+        let large = || Command::PutCatalogue(CataloguePut::default());
+        let mut waiting = Vec::new();
+        let full = loop {
+            match tokio::time::timeout(std::time::Duration::from_millis(200), running.handle.queue(large())).await {
+                Ok(queued) => waiting.push(queued.unwrap()),
+                Err(_) => break running.handle.write(large()).await,
+            }
+        };
+        assert_eq!(full, Err(WriteError::QueueFull));
+        assert!((1..QUEUE_BYTES_MAX / ENTRY_BYTES_MAX + 1).contains(&waiting.len()), "{}", waiting.len());
+        drop(go);
+        for pending in waiting {
+            assert!(matches!(pending.written().await, Err(WriteError::Rejected(Rejection::Invalid(_)))));
+        }
+    }
+}
