@@ -12,6 +12,7 @@ use std::time::Duration;
 use conspectus::catalogue::{AreaIx, IndicatorIx};
 use conspectus::entry::{Entry, Fingerprint};
 use conspectus::intake::admit::{Command, Decision, admit};
+use conspectus::intake::prepare::Prepared;
 use conspectus::intake::writer;
 use conspectus::journal::{Journal, MemoryDisk, MemoryJournal, Revision, codec};
 use conspectus::model::id::{AgencyId, AreaCode, IndicatorId, RequestId};
@@ -81,8 +82,7 @@ fn command(request: &proto::SubmitObservationsRequest) -> Result<Command, Failur
         sample: false,
         observations: request.observations.iter().map(observation).collect::<Result<_, _>>()?,
     };
-    let fingerprint = Fingerprint::of(&submission);
-    Ok(Command::Submit { submission, fingerprint })
+    Ok(Command::Submit(Prepared::new(submission)))
 }
 
 fn observation(observation: &proto::Observation) -> Result<Observation, Failure> {
@@ -131,7 +131,8 @@ fn submissions(c: &mut Criterion, fixture: &Fixture) -> Result<(), Failure> {
         let bytes = codec::encode(&entry);
         group.bench_function(format!("{name}: encode"), |b| b.iter(|| codec::encode(black_box(&entry))));
         group.bench_function(format!("{name}: decode"), |b| b.iter(|| codec::decode(black_box(&bytes))));
-        if let Command::Submit { submission, .. } = command {
+        if let Command::Submit(prepared) = command {
+            let submission = prepared.submission();
             group.bench_function(format!("{name}: fingerprint"), |b| {
                 b.iter(|| Fingerprint::of(black_box(submission)));
             });
@@ -154,7 +155,7 @@ fn service(c: &mut Criterion) -> Result<(), Failure> {
     runtime.block_on(context.writer.write(Command::PutCatalogue(workload::catalogue()?)))?;
     let gate = Gate::default();
     gate.open(context);
-    let service = Submissions(gate);
+    let service = Submissions::new(gate);
     let mut group = c.benchmark_group("service, journal in memory");
     let mut number = 0;
     let workload = Workload { observations: OBSERVATIONS, seed: 3 };

@@ -52,7 +52,7 @@ pub async fn load(context: &Context) -> Result<(), Error> {
     }
     let gate = Gate::default();
     gate.open(context.clone());
-    let service = Submissions(gate);
+    let service = Submissions::new(gate);
     for request in submissions()? {
         let answer = service.submit_observations(Request::new(request)).await.map_err(Box::new)?.into_inner();
         if let (Some(receipt), false) = (answer.receipt, answer.already_received) {
@@ -104,6 +104,7 @@ fn by_agency(
         observations,
         source: source.to_owned(),
         sample,
+        columns: None,
     };
     agencies.into_iter().map(request).collect()
 }

@@ -106,7 +106,7 @@ pub async fn run(
         .add_service(reflection().build_v1alpha()?)
         .add_service(CatalogueServiceServer::new(Catalogue(gate.clone())).max_decoding_message_size(RECEIVED_BYTES_MAX))
         .add_service(
-            SubmissionServiceServer::new(Submissions(gate.clone())).max_decoding_message_size(RECEIVED_BYTES_MAX),
+            SubmissionServiceServer::new(Submissions::new(gate.clone())).max_decoding_message_size(RECEIVED_BYTES_MAX),
         )
         .add_service(
             PictureServiceServer::new(Picture::new(gate.clone())).max_decoding_message_size(RECEIVED_BYTES_MAX),

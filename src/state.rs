@@ -14,7 +14,8 @@ use crate::catalogue::{AgencyIx, AreaIx, Catalogue, IndicatorIx};
 use crate::entry::{Body, Entry, Fingerprint, Withdrawal};
 use crate::journal::Revision;
 use crate::model::id::{AgencyId, RequestId};
-use crate::model::observation::{Observation, Submission, Value};
+use crate::model::observation::{Submission, Value};
+use crate::model::observations::Line;
 use crate::model::timestamp::Timestamp;
 use crate::picture::columns::{Columns, Placed, Row, RowKey, Withdrawn};
 
@@ -79,6 +80,15 @@ pub enum Outcome {
     },
 }
 
+/// Where the figures of a submission go, by their places in its dictionaries. An index stays, so this
+/// holds for every later state too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    agency: AgencyIx,
+    indicators: Vec<IndicatorIx>,
+    areas: Vec<AreaIx>,
+}
+
 impl State {
     /// The newest revision; 0 before the first entry.
     pub fn revision(&self) -> Revision {
@@ -88,6 +98,12 @@ impl State {
     /// When the newest entry was accepted.
     pub fn newest_at(&self) -> Option<Timestamp> {
         self.times.last().copied()
+    }
+
+    /// An instant, or the newest entry's when that is later: a clock may have been set back, and the
+    /// journal's never is.
+    pub fn not_before_newest(&self, at: Timestamp) -> Timestamp {
+        self.newest_at().map_or(at, |newest| newest.max(at))
     }
 
     /// When a revision was accepted.
@@ -151,37 +167,52 @@ impl State {
     /// What each observation does to the figures as of a revision: the one before the submission's
     /// own, for its receipt, or the newest, for one that is yet to come.
     pub fn outcomes(&self, submission: &Submission, as_of: Revision) -> Vec<Outcome> {
-        let Some((agency, _)) = self.catalogue.agency(&submission.agency) else { return Vec::new() };
-        submission
-            .observations
-            .iter()
-            .map(|observation| self.outcome(agency, observation, submission.sample, as_of))
-            .collect()
+        let places = self.places(submission);
+        places.map_or_else(Vec::new, |places| self.outcomes_at(&places, submission, as_of))
     }
 
-    fn outcome(&self, agency: AgencyIx, observation: &Observation, sample: bool, as_of: Revision) -> Outcome {
-        let found = self.place(observation).and_then(|(indicator, area)| {
-            let breakdown = self.columns.breakdown(&observation.breakdown)?;
-            let key = RowKey::new(area, breakdown, agency);
-            self.columns.row(indicator, observation.period, key, as_of)
-        });
-        match found.and_then(|row| row.value().map(|value| (row, value))) {
-            None => Outcome::New,
-            Some((row, value)) if value == observation.value && row.is_sample() == sample => {
-                Outcome::Unchanged { since: row.revision() }
+    /// The same as [`Self::outcomes`], the places known.
+    pub fn outcomes_at(&self, places: &Places, submission: &Submission, as_of: Revision) -> Vec<Outcome> {
+        let table = &submission.observations;
+        let breakdown = |breakdown| self.columns.breakdown(breakdown);
+        let breakdowns: Vec<_> = table.dictionaries().breakdowns.iter().map(breakdown).collect();
+        let outcome = |line: &Line| {
+            let Some(breakdown) = breakdowns[line.breakdown as usize] else { return Outcome::New };
+            let key = RowKey::new(places.areas[line.area as usize], breakdown, places.agency);
+            let (indicator, period) =
+                (places.indicators[line.indicator as usize], table.dictionaries().periods[line.period as usize]);
+            let row = self.columns.row(indicator, period, key, as_of);
+            match row.and_then(|row| row.value().map(|value| (row, value))) {
+                None => Outcome::New,
+                Some((row, value)) if value == line.value && row.is_sample() == submission.sample => {
+                    Outcome::Unchanged { since: row.revision() }
+                }
+                Some((row, from)) => Outcome::Revised { from, since: row.revision() },
             }
-            Some((row, from)) => Outcome::Revised { from, since: row.revision() },
-        }
+        };
+        table.lines().iter().map(outcome).collect()
     }
 
-    fn place(&self, observation: &Observation) -> Option<(IndicatorIx, AreaIx)> {
-        let (indicator, _) = self.catalogue.indicator(&observation.indicator)?;
-        let (area, _) = self.catalogue.area(&observation.area)?;
-        Some((indicator, area))
+    /// Where the figures of a submission go, each of its ids looked up once. None when the catalogue
+    /// lacks one.
+    pub fn places(&self, submission: &Submission) -> Option<Places> {
+        let dictionaries = submission.observations.dictionaries();
+        let indicator = |id| Some(self.catalogue.indicator(id)?.0);
+        let area = |code| Some(self.catalogue.area(code)?.0);
+        Some(Places {
+            agency: self.catalogue.agency(&submission.agency)?.0,
+            indicators: dictionaries.indicators.iter().map(indicator).collect::<Option<_>>()?,
+            areas: dictionaries.areas.iter().map(area).collect::<Option<_>>()?,
+        })
     }
 
     /// Applies an admitted entry. It can't fail: admission has seen to all that could be wrong.
     pub fn apply(&mut self, entry: &Entry) {
+        self.apply_at(None, entry);
+    }
+
+    /// The same as [`Self::apply`]; where a submission's figures go may be known already.
+    pub fn apply_at(&mut self, places: Option<&Places>, entry: &Entry) {
         self.times.push_back(entry.at);
         let revision = self.revision();
         match &entry.body {
@@ -193,7 +224,15 @@ impl State {
                 self.catalogues.insert(revision, Arc::clone(&self.catalogue));
             }
             Body::Submission { submission, fingerprint } => {
-                self.apply_submission(revision, entry.at, submission, *fingerprint);
+                let found;
+                let places = match places {
+                    Some(places) => places,
+                    None => {
+                        found = self.places(submission).expect("admission knows every id");
+                        &found
+                    }
+                };
+                self.apply_submission(revision, entry.at, submission, places, *fingerprint);
             }
             Body::Withdrawal(withdrawal) => {
                 self.apply_withdrawal(revision, withdrawal);
@@ -206,17 +245,23 @@ impl State {
         revision: Revision,
         at: Timestamp,
         submission: &Submission,
+        places: &Places,
         fingerprint: Fingerprint,
     ) {
         let catalogue = Arc::clone(&self.catalogue);
-        let (agency, _) = catalogue.agency(&submission.agency).expect("admission knows the agency");
-        let mut figures = Vec::with_capacity(submission.observations.len());
-        for observation in &submission.observations {
-            let (indicator, area) = self.place(observation).expect("admission knows indicator and area");
-            let key = RowKey::new(area, self.columns.intern(&observation.breakdown), agency);
-            let row = Row::new(key, &observation.value, submission.sample, revision);
-            figures.push(Placed { indicator, period: observation.period.slot(), row });
-        }
+        let Places { agency, indicators, areas } = places;
+        let agency = *agency;
+        let dictionaries = submission.observations.dictionaries();
+        let breakdowns: Vec<_> = dictionaries.breakdowns.iter().map(|it| self.columns.intern(it)).collect();
+        let figures = submission.observations.lines().iter().map(|line| {
+            let key = RowKey::new(areas[line.area as usize], breakdowns[line.breakdown as usize], agency);
+            Placed {
+                indicator: indicators[line.indicator as usize],
+                period: dictionaries.periods[line.period as usize].slot(),
+                row: Row::new(key, &line.value, submission.sample, revision),
+            }
+        });
+        let mut figures: Vec<Placed> = figures.collect();
         self.columns.put(&mut figures, &catalogue);
         let record = SubmissionRecord {
             revision,

@@ -30,11 +30,17 @@ pub(crate) struct Window {
 pub(crate) struct Measured {
     nanoseconds: Histogram<u64>,
     elapsed: Duration,
+    calls: u64,
     /// The size of the last answer.
     pub(crate) answer_bytes: usize,
 }
 
 impl Measured {
+    /// How many calls there were, the uncounted of the warm-up too.
+    pub(crate) fn calls(&self) -> u64 {
+        self.calls
+    }
+
     /// Calls a second.
     pub(crate) fn rate(&self) -> f64 {
         self.nanoseconds.len() as f64 / self.elapsed.as_secs_f64()
@@ -68,11 +74,12 @@ pub(crate) async fn drive(
             send(&channel, next, from, until).await
         });
     }
-    let mut all = Measured { nanoseconds: histogram()?, elapsed: Duration::ZERO, answer_bytes: 0 };
+    let mut all = Measured { nanoseconds: histogram()?, elapsed: Duration::ZERO, calls: 0, answer_bytes: 0 };
     let mut first_sent = None;
     while let Some(ended) = tasks.join_next().await {
         let sent = ended??;
         all.nanoseconds.add(sent.nanoseconds)?;
+        all.calls += sent.calls;
         all.answer_bytes = sent.answer_bytes.max(all.answer_bytes);
         first_sent = first_sent.into_iter().chain(sent.first).min();
     }
@@ -88,6 +95,7 @@ struct Sent {
     nanoseconds: Histogram<u64>,
     /// When the first call that is counted was sent.
     first: Option<Instant>,
+    calls: u64,
     answer_bytes: usize,
 }
 
@@ -99,7 +107,7 @@ async fn send(
     from: Option<Instant>,
     until: Instant,
 ) -> Result<Sent, Failure> {
-    let mut counted = Sent { nanoseconds: histogram()?, first: None, answer_bytes: 0 };
+    let mut counted = Sent { nanoseconds: histogram()?, first: None, calls: 0, answer_bytes: 0 };
     let mut is_warm = from.is_none();
     while let Some(call) = next() {
         let sent = Instant::now();
@@ -107,6 +115,7 @@ async fn send(
             break;
         }
         counted.answer_bytes = wire::call(channel, call).await?.len();
+        counted.calls += 1;
         if is_warm {
             counted.first.get_or_insert(sent);
             counted.nanoseconds.record(u64::try_from(sent.elapsed().as_nanos())?)?;

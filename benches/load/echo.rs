@@ -2,19 +2,21 @@
 
 use std::convert::Infallible;
 use std::io::Read;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::net::TcpListener;
+use tokio_stream::{Stream, StreamExt};
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Service, http};
-use tonic::server::{Grpc, NamedService, UnaryService};
+use tonic::server::{Grpc, NamedService, StreamingService, UnaryService};
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use crate::Failure;
-use crate::wire::{ANSWER_BYTES_MAX, Raw};
+use crate::wire::{ANSWER_BYTES_MAX, ECHO_STREAM, Raw};
 
 /// A message of `bytes` bytes that asks for an answer of `answer_bytes`.
 pub(crate) fn message(bytes: usize, answer_bytes: usize) -> Bytes {
@@ -62,7 +64,11 @@ impl Service<http::Request<Body>> for Echo {
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         Box::pin(async move {
             let mut grpc = Grpc::new(Raw).apply_max_message_size_config(Some(ANSWER_BYTES_MAX), None);
-            Ok(grpc.unary(Answer, request).await)
+            Ok(if request.uri().path() == ECHO_STREAM {
+                grpc.streaming(Answers, request).await
+            } else {
+                grpc.unary(Answer, request).await
+            })
         })
     }
 }
@@ -74,10 +80,25 @@ impl UnaryService<Bytes> for Answer {
     type Future = BoxFuture<Response<Bytes>, Status>;
 
     fn call(&mut self, request: Request<Bytes>) -> Self::Future {
-        Box::pin(async move {
-            let asked = request.get_ref().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
-            let bytes = usize::try_from(asked).map_err(|_| Status::invalid_argument("too large"))?;
-            Ok(Response::new(Bytes::from(vec![0; bytes.min(ANSWER_BYTES_MAX)])))
-        })
+        Box::pin(async move { answer(request.get_ref()).map(Response::new) })
     }
+}
+
+struct Answers;
+
+impl StreamingService<Bytes> for Answers {
+    type Response = Bytes;
+    type ResponseStream = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>;
+    type Future = BoxFuture<Response<Self::ResponseStream>, Status>;
+
+    fn call(&mut self, request: Request<Streaming<Bytes>>) -> Self::Future {
+        let answers = request.into_inner().map(|message| answer(&message?));
+        Box::pin(async move { Ok(Response::new(Box::pin(answers) as Self::ResponseStream)) })
+    }
+}
+
+fn answer(message: &Bytes) -> Result<Bytes, Status> {
+    let asked = message.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+    let bytes = usize::try_from(asked).map_err(|_| Status::invalid_argument("too large"))?;
+    Ok(Bytes::from(vec![0; bytes.min(ANSWER_BYTES_MAX)]))
 }

@@ -12,8 +12,11 @@
 
 mod drive;
 mod echo;
+mod growth;
+mod open;
 mod process;
 mod report;
+mod stream;
 mod wire;
 mod workload;
 
@@ -26,6 +29,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use clap::Parser;
+use conspectus::rpc::proto;
 use prost::Message;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -33,7 +37,7 @@ use drive::{Measured, Window, drive};
 use process::Server;
 use report::Report;
 use wire::Call;
-use workload::{BATCH_OBSERVATIONS, Question, Workload};
+use workload::{BATCH_OBSERVATIONS, Packer, Question, Workload};
 
 /// Why there is no report.
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -43,6 +47,8 @@ const BATCH_SENDERS: usize = 16;
 const QUERY_SENDERS: usize = 16;
 /// How many senders of single observations are the write load under which queries are measured.
 const LOAD_SENDERS: usize = 64;
+const STREAMS: [usize; 2] = [1, 4];
+const OPEN_SHARES: [f64; 3] = [0.25, 0.5, 0.75];
 const MESSAGE_BYTES: usize = 100;
 const PAGE_BYTES: usize = 4096;
 const PAGES_MAX: u64 = 2_000;
@@ -66,12 +72,35 @@ struct Args {
     /// Other seeds give other figures.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Measure only these parts; the server is filled in any case.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<Part>,
+    /// Instead of all else, how cost grows: a line of CSV for each of these numbers of observations.
+    #[arg(long, value_delimiter = ',')]
+    growth: Vec<u64>,
     /// What cargo adds.
     #[arg(long, hide = true)]
     bench: bool,
     /// Be the echo.
     #[arg(long, hide = true)]
     serve_echo: bool,
+}
+
+/// What can be measured by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Submissions of columns, and streams of submissions, each on a fresh server.
+    Bulk,
+    /// What a start takes, and the sizes.
+    Size,
+    /// The queries.
+    Queries,
+    /// Submissions of one observation: closed loop.
+    Single,
+    /// Submissions of one observation: open loop.
+    Open,
+    /// Queries under write load.
+    UnderLoad,
 }
 
 fn main() -> ExitCode {
@@ -115,17 +144,21 @@ async fn stop() -> Result<(), Failure> {
 }
 
 async fn measure(args: &Args) -> Result<(), Failure> {
+    if !args.growth.is_empty() {
+        return growth::measure(&args.growth, args.seed).await;
+    }
     let measured = Duration::from_secs_f64(args.seconds);
     let window = Window { warm_up: measured / 4, measured };
     let workload = Workload { observations: args.observations, seed: args.seed };
     eprintln!("encoding {} observations", args.observations);
     let batches: Arc<[Bytes]> = workload.batches().map(|batch| batch.encode_to_vec().into()).collect();
-    let mut report = Report::of([MACHINE, SINGLE, LARGE, QUERIES, UNDER_LOAD, SIZE]);
+    let mut report = Report::of([MACHINE, SINGLE, OPEN, LARGE, BULK, QUERIES, UNDER_LOAD, SIZE]);
     for number in 1..=args.runs {
         eprintln!("run {number} of {}", args.runs);
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-        let mut run = Run { window, workload, report: &mut report, echo: Server::echo()? };
-        run.all(&folder.path().join("data"), &batches).await?;
+        let echo = Server::echo()?;
+        let mut run = Run { window, workload, report: &mut report, echo, folder: folder.path(), only: &args.only };
+        run.all(&batches).await?;
     }
     let cores = std::thread::available_parallelism()?;
     println!(
@@ -166,7 +199,9 @@ fn disk(folder: &Path, report: &mut Report) -> Result<f64, Failure> {
 
 const MACHINE: &str = "The machine";
 const SINGLE: &str = "Submissions of one observation, durable";
+const OPEN: &str = "Submissions of one observation, durable, at a fixed rate";
 const LARGE: &str = "Submissions of 1,000 observations, durable";
+const BULK: &str = "Columns and streams of 1,000 observations a submission, durable";
 const QUERIES: &str = "Queries";
 const UNDER_LOAD: &str = "Queries under write load";
 const SIZE: &str = "Start and size";
@@ -177,21 +212,44 @@ struct Run<'a> {
     workload: Workload,
     report: &'a mut Report,
     echo: Server,
+    folder: &'a Path,
+    only: &'a [Part],
+}
+
+/// A server on a fresh folder, with the catalogue.
+async fn fresh(data: &Path) -> Result<Server, Failure> {
+    let (server, _) = Server::conspectus(data).await?;
+    let put = conspectus::rpc::put_request(&workload::catalogue()?, false).encode_to_vec();
+    wire::call(&server.channel()?, Call { method: wire::PUT_CATALOGUE, message: put.into() }).await?;
+    Ok(server)
 }
 
 impl Run<'_> {
-    async fn all(&mut self, data: &Path, batches: &Arc<[Bytes]>) -> Result<(), Failure> {
-        let (server, _) = Server::conspectus(data).await?;
-        let put = conspectus::rpc::put_request(&workload::catalogue()?, false).encode_to_vec();
-        wire::call(&server.channel()?, Call { method: wire::PUT_CATALOGUE, message: put.into() }).await?;
-        let empty = (server.resident_bytes()?, process::disk_bytes(data)?);
-        self.large(&server, batches).await?;
-        let filled = server.resident_bytes()?;
-        server.stop()?;
-        let server = self.size(data, empty, filled).await?;
-        let sizes = self.queries(&server).await?;
-        self.single(&server, data).await?;
-        self.under_load(&server, &sizes).await?;
+    async fn all(&mut self, batches: &Arc<[Bytes]>) -> Result<(), Failure> {
+        let only = self.only;
+        let has = |part| only.is_empty() || only.contains(&part);
+        let data = self.folder.join("data");
+        let mut server = fresh(&data).await?;
+        let empty = (server.resident_bytes()?, process::disk_bytes(&data)?);
+        self.large(LARGE, "", &server, batches).await?;
+        if has(Part::Size) {
+            let filled = server.resident_bytes()?;
+            server.stop()?;
+            server = self.size(&data, empty, filled).await?;
+        }
+        if has(Part::Bulk) {
+            self.bulk(batches).await?;
+        }
+        let sizes = if has(Part::Queries) || has(Part::UnderLoad) { self.queries(&server).await? } else { Vec::new() };
+        if has(Part::Single) {
+            self.single(&server).await?;
+        }
+        if has(Part::Open) {
+            self.open(&server).await?;
+        }
+        if has(Part::UnderLoad) {
+            self.under_load(&server, &sizes).await?;
+        }
         server.stop()
     }
 
@@ -202,7 +260,13 @@ impl Run<'_> {
     }
 
     /// Fills the server: a tenth by one sender, the rest by several.
-    async fn large(&mut self, server: &Server, batches: &Arc<[Bytes]>) -> Result<(), Failure> {
+    async fn large(
+        &mut self,
+        section: &'static str,
+        what: &str,
+        server: &Server,
+        batches: &Arc<[Bytes]>,
+    ) -> Result<(), Failure> {
         let alone = batches.len().div_ceil(10);
         for (senders, from, to) in [(1, 0, alone), (BATCH_SENDERS, alone, batches.len())] {
             let batches = Arc::clone(batches);
@@ -211,15 +275,51 @@ impl Run<'_> {
                 let at = from + usize::try_from(number).ok()?;
                 (at < to).then(|| Call { method: wire::SUBMIT, message: batches[at].clone() })
             };
+            let before = server.cpu()?;
             let found = drive(server, senders, None, next).await?;
+            let cpu = (server.cpu()? - before).as_secs_f64() * 1e6 / ((to - from) * BATCH_OBSERVATIONS) as f64;
             let echo = self.echo(senders, bytes, found.answer_bytes).await?;
             let of = |found: &Measured| found.rate() * BATCH_OBSERVATIONS as f64;
-            let name = format!("{senders} at a time");
+            let name = format!("{what}{senders} at a time");
             let limit = ("echo of the same size", of(&echo));
-            self.report.beside(LARGE, &name, of(&found), "obs/s", limit);
+            self.report.beside(section, &name, of(&found), "obs/s", limit);
             let p50 = ("echo", echo.milliseconds(0.5));
-            self.report.beside(LARGE, format!("{name}, p50"), found.milliseconds(0.5), "ms", p50);
-            self.report.add(LARGE, format!("{name}, p99"), found.milliseconds(0.99), "ms");
+            self.report.beside(section, format!("{name}, p50"), found.milliseconds(0.5), "ms", p50);
+            self.report.add(section, format!("{name}, p99"), found.milliseconds(0.99), "ms");
+            self.report.add(section, format!("{name}, CPU of the server, each observation"), cpu, "µs");
+        }
+        Ok(())
+    }
+
+    /// The same observations again, each way on a fresh server.
+    async fn bulk(&mut self, batches: &Arc<[Bytes]>) -> Result<(), Failure> {
+        let requests: Vec<_> = batches
+            .iter()
+            .map(|batch| proto::SubmitObservationsRequest::decode(batch.clone()))
+            .collect::<Result<_, _>>()?;
+        let columns = requests.iter().map(|request| Packer::default().pack(request).encode_to_vec().into()).collect();
+        let server = fresh(&self.folder.join("columns")).await?;
+        self.large(BULK, "columns, ", &server, &columns).await?;
+        server.stop()?;
+        for streams in STREAMS {
+            for (name, packed) in [("messages", false), ("columns", true)] {
+                let server = fresh(&self.folder.join(format!("{name}-{streams}"))).await?;
+                let messages = shares(&requests, streams, packed);
+                let bytes = messages.iter().flatten().map(Bytes::len).sum::<usize>() / requests.len();
+                let before = server.cpu()?;
+                let found = stream::stream(&server, wire::STREAM, messages.clone(), is_accepted).await?;
+                let observations = (requests.len() * BATCH_OBSERVATIONS) as f64;
+                let cpu = (server.cpu()? - before).as_secs_f64() * 1e6 / observations;
+                server.stop()?;
+                let echoed = echo::message(bytes, found.answer_bytes);
+                let echoes = messages.iter().map(|share| vec![echoed.clone(); share.len()]).collect();
+                let echo = stream::stream(&self.echo, wire::ECHO_STREAM, echoes, |_| Ok(())).await?;
+                let of = |found: &stream::Streamed| found.rate() * BATCH_OBSERVATIONS as f64;
+                let limit = ("echo of the same stream", of(&echo));
+                let name = format!("{streams} streams of {name} of {bytes} bytes");
+                self.report.beside(BULK, &name, of(&found), "obs/s", limit);
+                self.report.add(BULK, format!("{name}, CPU of the server, each observation"), cpu, "µs");
+            }
         }
         Ok(())
     }
@@ -263,22 +363,39 @@ impl Run<'_> {
         Ok(p99s)
     }
 
-    async fn single(&mut self, server: &Server, data: &Path) -> Result<(), Failure> {
-        let beside_data = data.parent().ok_or("the data has no folder around it")?;
+    async fn single(&mut self, server: &Server) -> Result<(), Failure> {
         for (place, senders) in (0..).zip(SENDERS) {
             // A shared disk has its moments: it is asked right before what is compared with it.
-            let disk = disk(beside_data, self.report)?;
+            let disk = disk(self.folder, self.report)?;
             let echo = self.echo(senders, MESSAGE_BYTES, MESSAGE_BYTES).await?;
             self.report.add(MACHINE, format!("echo of {MESSAGE_BYTES} bytes, {senders} at a time"), echo.rate(), "/s");
             let p50 = echo.milliseconds(0.5);
             self.report.add(MACHINE, format!("echo of {MESSAGE_BYTES} bytes, {senders} at a time, p50"), p50, "ms");
             let next = self.singles(place);
+            let before = server.cpu()?;
             let found = drive(server, senders, Some(self.window), next).await?;
+            let cpu = (server.cpu()? - before).as_secs_f64() * 1e6 / found.calls() as f64;
             let name = format!("{senders} at a time");
             self.report.beside(SINGLE, &name, found.rate(), "/s", ("echo", echo.rate()));
             let parts = ("echo p50 + overwrite p50", p50 + disk);
             self.report.beside(SINGLE, format!("{name}, p50"), found.milliseconds(0.5), "ms", parts);
             self.report.add(SINGLE, format!("{name}, p99"), found.milliseconds(0.99), "ms");
+            self.report.add(SINGLE, format!("{name}, CPU of the server, each"), cpu, "µs");
+        }
+        Ok(())
+    }
+
+    /// At shares of what a closed loop of as many senders as the write load's gets.
+    async fn open(&mut self, server: &Server) -> Result<(), Failure> {
+        let closed = drive(server, LOAD_SENDERS, Some(self.window), self.singles(20)).await?;
+        for (place, share) in (21..).zip(OPEN_SHARES) {
+            let rate = closed.rate() * share;
+            let nanoseconds = open::open_loop(server, rate, self.window, self.singles(place)).await?;
+            for (name, quantile) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)] {
+                let name = format!("at {share} of the closed loop's rate, {name}");
+                self.report.add(OPEN, name, nanoseconds.value_at_quantile(quantile) as f64 / 1e6, "ms");
+            }
+            self.report.add(OPEN, format!("at {share} of the closed loop's rate"), rate, "/s");
         }
         Ok(())
     }
@@ -306,6 +423,29 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+/// Messages for so many streams, each with the dictionaries of its own when they are packed.
+fn shares(requests: &[proto::SubmitObservationsRequest], streams: usize, packed: bool) -> Vec<Vec<Bytes>> {
+    let share = |first: usize| {
+        let mut packer = Packer::default();
+        let message = |request: &proto::SubmitObservationsRequest| {
+            let request = if packed { packer.pack(request) } else { request.clone() };
+            proto::StreamSubmissionsRequest { submission: Some(request) }.encode_to_vec().into()
+        };
+        requests.iter().skip(first).step_by(streams).map(message).collect()
+    };
+    (0..streams).map(share).collect()
+}
+
+/// An answer begins with the request id, as field 1; then comes field 2, unless it is a refusal.
+fn is_accepted(answer: &Bytes) -> Result<(), Failure> {
+    const ACCEPTED: u8 = 2 << 3 | 2;
+    let after_id = answer.get(1).map(|length| 2 + usize::from(*length)).and_then(|at| answer.get(at));
+    if after_id == Some(&ACCEPTED) {
+        return Ok(());
+    }
+    Err(format!("refused: {:?}", proto::StreamSubmissionsResponse::decode(answer.clone())?).into())
 }
 
 async fn ask(server: &Server, senders: usize, window: Window, question: Question) -> Result<Measured, Failure> {

@@ -15,6 +15,8 @@ pub(crate) const ECHO: &str = "/bench.Echo/Echo";
 pub(crate) const HEALTH: &str = "/grpc.health.v1.Health/Check";
 pub(crate) const PUT_CATALOGUE: &str = "/conspectus.v1.CatalogueService/PutCatalogue";
 pub(crate) const SUBMIT: &str = "/conspectus.v1.SubmissionService/SubmitObservations";
+pub(crate) const STREAM: &str = "/conspectus.v1.SubmissionService/StreamSubmissions";
+pub(crate) const ECHO_STREAM: &str = "/bench.Echo/Stream";
 pub(crate) const PICTURE: &str = "/conspectus.v1.PictureService/GetPicture";
 pub(crate) const AGGREGATE: &str = "/conspectus.v1.PictureService/QueryAggregate";
 

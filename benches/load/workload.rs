@@ -4,6 +4,8 @@
 //! Everything follows from a seed and the number of observations asked for. Indicator `i` has
 //! `1 + i % 8` breakdowns, the total one of them; its figures are spread evenly over them.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use conspectus::catalogue::CataloguePut;
 use conspectus::rpc::proto;
@@ -189,6 +191,51 @@ fn observation(cell: Cell) -> proto::Observation {
         breakdown: breakdown.into_iter().collect(),
         measure: Some(measure),
         ..proto::Observation::default()
+    }
+}
+
+/// Requests as columns; the dictionaries grow from one to the next, as in a stream.
+#[derive(Default)]
+pub(crate) struct Packer {
+    indicators: HashMap<String, u32>,
+    areas: HashMap<String, u32>,
+    periods: HashMap<String, u32>,
+    breakdowns: HashMap<String, u32>,
+}
+
+impl Packer {
+    /// The same request as columns.
+    pub(crate) fn pack(&mut self, request: &proto::SubmitObservationsRequest) -> proto::SubmitObservationsRequest {
+        let mut columns = proto::FigureColumns::default();
+        for observation in &request.observations {
+            let breakdown: Vec<_> =
+                observation.breakdown.iter().map(|it| format!("{}={}", it.dimension, it.category)).collect();
+            let place = |places: &mut HashMap<String, u32>, texts: &mut Vec<String>, text: &str| {
+                let next = u32::try_from(places.len()).unwrap_or(u32::MAX);
+                *places.entry(text.to_owned()).or_insert_with(|| {
+                    texts.push(text.to_owned());
+                    next
+                })
+            };
+            columns.indicator.push(place(&mut self.indicators, &mut columns.indicators, &observation.indicator));
+            columns.area.push(place(&mut self.areas, &mut columns.areas, &observation.area));
+            columns.period.push(place(&mut self.periods, &mut columns.periods, &observation.period));
+            columns.breakdown.push(place(&mut self.breakdowns, &mut columns.breakdowns, &breakdown.join(";")));
+            let digits = |text: &str| text.parse::<i64>().unwrap_or(0);
+            let (form, first, second) = match &observation.measure {
+                Some(proto::observation::Measure::Ratio(ratio)) => {
+                    (proto::ValueForm::Ratio, digits(&ratio.numerator), digits(&ratio.denominator))
+                }
+                Some(proto::observation::Measure::Number(number)) => (proto::ValueForm::Number, digits(number), 0),
+                Some(proto::observation::Measure::Percentage(_) | proto::observation::Measure::Mean(_)) | None => {
+                    (proto::ValueForm::None, 0, 0) // The workload has none.
+                }
+            };
+            columns.form.push(form.into());
+            columns.digits.push(first);
+            columns.base_digits.push(second);
+        }
+        proto::SubmitObservationsRequest { observations: Vec::new(), columns: Some(columns), ..request.clone() }
     }
 }
 

@@ -349,7 +349,7 @@ impl IndicatorVersion {
         if period.frequency() == Frequency::Day {
             return self.kind == Kind::Stock || self.frequency == Frequency::Day;
         }
-        period.divide(self.frequency).is_some()
+        period.frequency() == self.frequency || period.divide(self.frequency).is_some()
     }
 }
 

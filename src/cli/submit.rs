@@ -63,6 +63,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         observations,
         source: args.source,
         sample: args.sample,
+        columns: None,
     };
     let mut client = args.server.submissions().await?;
     let answer = client

@@ -2,14 +2,14 @@
 //! the decision out.
 
 use crate::catalogue::{CataloguePut, PutOutcomes};
-use crate::entry::{Body, Entry, Fingerprint, Withdrawal};
-use crate::intake::review::review_observations;
+use crate::entry::{Body, Entry, Withdrawal};
+use crate::intake::prepare::Prepared;
 use crate::journal::Revision;
-use crate::model::observation::{Breakdown, Submission};
+use crate::model::observation::Breakdown;
 use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
 use crate::picture::columns::{BreakdownIx, Withdrawn};
-use crate::state::{Outcome, State};
+use crate::state::State;
 
 /// Something that a caller wants written.
 #[derive(Debug, Clone)]
@@ -17,12 +17,7 @@ pub enum Command {
     /// Put items of the catalogue.
     PutCatalogue(CataloguePut),
     /// Take figures.
-    Submit {
-        /// The figures.
-        submission: Submission,
-        /// Of the figures.
-        fingerprint: Fingerprint,
-    },
+    Submit(Prepared),
     /// Take a submission back.
     Withdraw(Withdrawal),
 }
@@ -43,8 +38,8 @@ pub enum Decision {
 pub enum Effect {
     /// To the items of the catalogue.
     Catalogue(PutOutcomes),
-    /// To the figures, by observation.
-    Figures(Vec<Outcome>),
+    /// To the figures: [`State::outcomes`] tells, of the state before.
+    Figures,
     /// To the figures of a submission that is withdrawn.
     Withdrawn(Withdrawn),
 }
@@ -80,11 +75,10 @@ pub enum Rejection {
 /// # Errors
 /// When the command isn't allowed; nothing of it is then written.
 pub fn admit(state: &State, command: &Command, at: Timestamp) -> Result<Decision, Rejection> {
-    // The clock may have been set back; the journal's never is.
-    let at = state.newest_at().map_or(at, |newest| newest.max(at));
+    let at = state.not_before_newest(at);
     match command {
         Command::PutCatalogue(put) => admit_put(state, put, at),
-        Command::Submit { submission, fingerprint } => admit_submission(state, submission, *fingerprint, at),
+        Command::Submit(prepared) => admit_submission(state, prepared, at),
         Command::Withdraw(withdrawal) => admit_withdrawal(state, withdrawal, at),
     }
 }
@@ -99,37 +93,30 @@ fn admit_put(state: &State, put: &CataloguePut, at: Timestamp) -> Result<Decisio
     Ok(Decision::Accept(entry, Effect::Catalogue(outcomes)))
 }
 
-fn admit_submission(
-    state: &State,
-    submission: &Submission,
-    fingerprint: Fingerprint,
-    at: Timestamp,
-) -> Result<Decision, Rejection> {
-    let known = state
-        .catalogue()
-        .agency(&submission.agency)
-        .and_then(|(agency, _)| state.submission(agency, &submission.request_id));
-    if let Some(known) = known {
-        return if known.fingerprint == fingerprint {
+fn admit_submission(state: &State, prepared: &Prepared, at: Timestamp) -> Result<Decision, Rejection> {
+    let submission = prepared.submission();
+    let agency = state.catalogue().agency(&submission.agency);
+    if let Some(known) = agency.and_then(|(agency, _)| state.submission(agency, &submission.request_id)) {
+        return if known.fingerprint == prepared.fingerprint() {
             Ok(Decision::Already(known.revision))
         } else {
             Err(Rejection::RequestIdReused { request_id: submission.request_id.to_string(), revision: known.revision })
         };
     }
-    let mut violations =
-        review_observations(state.catalogue(), &submission.agency, &submission.observations, at.date());
-    bound_breakdowns(state, submission, &mut violations);
+    let mut violations = prepared.violations(state, at.date());
+    bound_breakdowns(state, &submission.observations.dictionaries().breakdowns, &mut violations);
     violations.into_result(()).map_err(Rejection::Invalid)?;
-    let outcomes = state.outcomes(submission, state.revision());
-    let entry = Entry { at, body: Body::Submission { submission: submission.clone(), fingerprint } };
-    Ok(Decision::Accept(entry, Effect::Figures(outcomes)))
+    Ok(Decision::Accept(Entry { at, body: prepared.body() }, Effect::Figures))
 }
 
 /// The columns can tell so many breakdowns apart, and no more.
-fn bound_breakdowns(state: &State, submission: &Submission, violations: &mut Violations) {
-    let is_new = |breakdown: &Breakdown| state.columns().breakdown(breakdown).is_none();
-    let new = submission.observations.iter().filter(|observation| is_new(&observation.breakdown)).count();
-    if state.columns().breakdown_count() + new > BreakdownIx::MAX {
+fn bound_breakdowns(state: &State, breakdowns: &[Breakdown], violations: &mut Violations) {
+    let known = state.columns().breakdown_count();
+    if known + breakdowns.len() <= BreakdownIx::MAX {
+        return;
+    }
+    let new = breakdowns.iter().filter(|breakdown| state.columns().breakdown(breakdown).is_none()).count();
+    if known + new > BreakdownIx::MAX {
         violations.add("observations", format!("too many different breakdowns; allowed: {} in all", BreakdownIx::MAX));
     }
 }

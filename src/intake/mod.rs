@@ -1,5 +1,7 @@
-//! The way in: commands are admitted against the state, made durable, then applied.
+//! The way in: submissions are prepared; commands are admitted against the state, made durable,
+//! then applied.
 
 pub mod admit;
+pub mod prepare;
 pub mod review;
 pub mod writer;

@@ -1,133 +1,171 @@
 //! Whether a submission may be admitted: every problem of every observation, at its field.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
 
 use crate::catalogue::Catalogue;
-use crate::catalogue::items::{Agency, Indicator, IndicatorVersion, Kind};
+use crate::catalogue::items::{Agency, Dimension, Indicator, IndicatorVersion, Kind};
 use crate::model::date::Date;
 use crate::model::decimal::Decimal;
-use crate::model::id::{AgencyId, AreaCode, IndicatorId};
-use crate::model::observation::{Breakdown, Measure, Observation, Value};
+use crate::model::id::{AgencyId, AreaCode};
+use crate::model::observation::{Breakdown, Measure, Value};
+use crate::model::observations::{Dictionaries, Hashing, Line};
 use crate::model::period::Period;
 use crate::model::violation::Violations;
 
 /// The most observations that one submission may have.
 pub const OBSERVATIONS_MAX: usize = 10_000;
 
-/// An observation as far as it could be parsed: what is missing was told as a violation already.
-#[derive(Debug, Clone, Default)]
+/// A line as far as it could be parsed: what is missing was told as a violation already.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Draft {
     /// What is counted.
-    pub indicator: Option<IndicatorId>,
+    pub indicator: Option<u32>,
     /// Where.
-    pub area: Option<AreaCode>,
+    pub area: Option<u32>,
     /// When.
-    pub period: Option<Period>,
+    pub period: Option<u32>,
     /// Of whom.
-    pub breakdown: Option<Breakdown>,
+    pub breakdown: Option<u32>,
     /// The figure.
     pub value: Option<Value>,
-    /// A remark.
-    pub note: Option<Arc<str>>,
 }
 
 impl Draft {
-    /// The observation, when nothing is missing.
-    pub fn complete(self) -> Option<Observation> {
-        Some(Observation {
+    /// The line, when nothing is missing.
+    pub fn complete(self) -> Option<Line> {
+        Some(Line {
             indicator: self.indicator?,
             area: self.area?,
             period: self.period?,
             breakdown: self.breakdown?,
             value: self.value?,
-            note: self.note,
         })
     }
-
-    fn fields(&self) -> Fields<'_> {
-        Fields {
-            indicator: self.indicator.as_ref(),
-            area: self.area.as_ref(),
-            period: self.period,
-            breakdown: self.breakdown.as_ref(),
-            value: self.value.as_ref(),
-        }
-    }
 }
 
-/// What is known of an observation, parsed in full or in part.
-#[derive(Clone, Copy)]
-struct Fields<'a> {
-    indicator: Option<&'a IndicatorId>,
-    area: Option<&'a AreaCode>,
-    period: Option<Period>,
-    breakdown: Option<&'a Breakdown>,
-    value: Option<&'a Value>,
-}
-
-impl<'a> From<&'a Observation> for Fields<'a> {
-    fn from(observation: &'a Observation) -> Self {
+impl From<Line> for Draft {
+    fn from(line: Line) -> Self {
         Self {
-            indicator: Some(&observation.indicator),
-            area: Some(&observation.area),
-            period: Some(observation.period),
-            breakdown: Some(&observation.breakdown),
-            value: Some(&observation.value),
+            indicator: Some(line.indicator),
+            area: Some(line.area),
+            period: Some(line.period),
+            breakdown: Some(line.breakdown),
+            value: Some(line.value),
         }
     }
 }
 
-/// Every problem that drafts have with the catalogue and with each other, on a day.
-pub fn review_drafts(catalogue: &Catalogue, agency: Option<&AgencyId>, drafts: &[Draft], today: Date) -> Violations {
-    review(catalogue, agency, drafts.iter().map(Draft::fields), today)
-}
-
-/// Every problem that observations have with the catalogue and with each other, on a day.
-pub fn review_observations(
-    catalogue: &Catalogue,
-    agency: &AgencyId,
-    observations: &[Observation],
-    today: Date,
-) -> Violations {
-    review(catalogue, Some(agency), observations.iter().map(Fields::from), today)
-}
-
-fn review<'a>(
+/// Every problem that the lines of a submission have with the catalogue and with each other, on a day.
+pub fn review(
     catalogue: &Catalogue,
     agency: Option<&AgencyId>,
-    observations: impl ExactSizeIterator<Item = Fields<'a>>,
+    dictionaries: &Dictionaries,
+    drafts: impl ExactSizeIterator<Item = Draft>,
     today: Date,
 ) -> Violations {
     let mut violations = Violations::default();
-    let count = observations.len();
+    let count = drafts.len();
     if !(1..=OBSERVATIONS_MAX).contains(&count) {
-        violations.add("observations", format!("found {count} observations; allowed: 1 to {OBSERVATIONS_MAX}"));
+        violations.add("observations", count_found(count));
     }
     let known = agency.and_then(|id| catalogue.agency(id)).map(|(_, agency)| agency);
     if let (Some(id), None) = (agency, known) {
         violations.add("agency", format!("found `{id}`; there is no such agency in the catalogue"));
     }
-    let mut seen = BTreeMap::new();
-    for (index, fields) in observations.enumerate() {
-        let mut one = Review { index, violations: &mut violations };
-        one.observation(catalogue, known, fields, today);
-        if let Fields {
+    let known = Known::of(catalogue, known, dictionaries);
+    let slots = slots(&dictionaries.periods);
+    let mut seen: HashMap<[u32; 4], usize, Hashing> = HashMap::with_capacity_and_hasher(count, Hashing::default());
+    for (index, draft) in drafts.enumerate() {
+        Review { known: &known, index, violations: &mut violations }.draft(draft, today);
+        let Draft {
             indicator: Some(indicator),
             area: Some(area),
             period: Some(period),
             breakdown: Some(breakdown),
             ..
-        } = fields
-            && let Some(first) = seen.insert((indicator, area, period.slot(), breakdown), index)
-        {
+        } = draft
+        else {
+            continue;
+        };
+        let figure = [indicator, area, slots[period as usize], breakdown];
+        if let Some(first) = seen.insert(figure, index) {
+            let [indicator, area] = [
+                known.dictionaries.indicators[indicator as usize].as_str(),
+                known.dictionaries.areas[area as usize].as_str(),
+            ];
+            let period = known.dictionaries.periods[period as usize];
+            let of = of(&known.dictionaries.breakdowns[breakdown as usize]);
             violations.add(
                 format!("observations[{index}]"),
-                format!("the same figure as observations[{first}]: `{indicator}`, {area}, {period}{}", of(breakdown)),
+                format!("the same figure as observations[{first}]: `{indicator}`, {area}, {period}{of}"),
             );
         }
     }
     violations
+}
+
+/// What is wrong with a number of observations.
+pub fn count_found(count: usize) -> String {
+    format!("found {count} observations; allowed: 1 to {OBSERVATIONS_MAX}")
+}
+
+/// For each period the place of the first that is kept under the same key: `CY2021-Q2` and
+/// `FY2021-22-Q1` are one.
+fn slots(periods: &[Period]) -> Vec<u32> {
+    let mut first: HashMap<Period, u32, Hashing> = HashMap::default();
+    periods.iter().zip(0..).map(|(period, place)| *first.entry(period.slot()).or_insert(place)).collect()
+}
+
+/// The dictionaries, each entry looked up once.
+struct Known<'a> {
+    agency: Option<&'a Agency>,
+    dictionaries: &'a Dictionaries,
+    indicators: Vec<Option<&'a Indicator>>,
+    areas: Vec<KnownArea>,
+    /// For each category of each breakdown, its dimension, and whether that has the category.
+    breakdowns: Vec<Vec<(Option<&'a Dimension>, bool)>>,
+}
+
+#[derive(Clone, Copy)]
+enum KnownArea {
+    Reported,
+    /// The agency reports for others.
+    Foreign,
+    Unknown,
+}
+
+impl<'a> Known<'a> {
+    fn of(catalogue: &'a Catalogue, agency: Option<&'a Agency>, dictionaries: &'a Dictionaries) -> Self {
+        let category = |(dimension, category): &_| {
+            let dimension = catalogue.dimension(dimension);
+            (dimension, dimension.is_some_and(|known| known.categories.iter().any(|other| other.id == *category)))
+        };
+        Self {
+            agency,
+            dictionaries,
+            indicators: dictionaries.indicators.iter().map(|id| Some(catalogue.indicator(id)?.1)).collect(),
+            areas: known_areas(catalogue, agency, &dictionaries.areas),
+            breakdowns: dictionaries.breakdowns.iter().map(|it| it.iter().map(category).collect()).collect(),
+        }
+    }
+}
+
+fn known_areas(catalogue: &Catalogue, agency: Option<&Agency>, codes: &[AreaCode]) -> Vec<KnownArea> {
+    /// An agency has some hundred areas at the most: to look for a few, going through them is faster.
+    const SEARCHED_MAX: usize = 8;
+    let all = agency.filter(|_| codes.len() > SEARCHED_MAX);
+    let all: HashSet<&AreaCode, Hashing> = all.into_iter().flat_map(|agency| &agency.areas).collect();
+    let reports = |code| match agency {
+        None => true,
+        Some(_) if codes.len() > SEARCHED_MAX => all.contains(code),
+        Some(agency) => agency.areas.contains(code),
+    };
+    let known = |code| match catalogue.area(code) {
+        None => KnownArea::Unknown,
+        Some(_) if reports(code) => KnownArea::Reported,
+        Some(_) => KnownArea::Foreign,
+    };
+    codes.iter().map(known).collect()
 }
 
 fn of(breakdown: &Breakdown) -> String {
@@ -135,6 +173,7 @@ fn of(breakdown: &Breakdown) -> String {
 }
 
 struct Review<'a> {
+    known: &'a Known<'a>,
     index: usize,
     violations: &'a mut Violations,
 }
@@ -144,11 +183,13 @@ impl Review<'_> {
         self.violations.add(format!("observations[{}].{field}", self.index), description);
     }
 
-    fn observation(&mut self, catalogue: &Catalogue, agency: Option<&Agency>, fields: Fields<'_>, today: Date) {
-        if let Some(area) = fields.area {
-            self.area(catalogue, agency, area);
+    fn draft(&mut self, draft: Draft, today: Date) {
+        let known = self.known;
+        if let Some(area) = draft.area {
+            self.area(area as usize);
         }
-        if let Some(period) = fields.period
+        let period = draft.period.map(|place| known.dictionaries.periods[place as usize]);
+        if let Some(period) = period
             && period.start() > today
         {
             self.add(
@@ -156,42 +197,48 @@ impl Review<'_> {
                 format!("found `{period}`, which starts after today ({today}); allowed: a period that has begun"),
             );
         }
-        let Some(id) = fields.indicator else { return };
-        let Some((_, indicator)) = catalogue.indicator(id) else {
+        let Some(place) = draft.indicator else { return };
+        let Some(indicator) = known.indicators[place as usize] else {
+            let id = &known.dictionaries.indicators[place as usize];
             self.add("indicator", format!("found `{id}`; there is no such indicator in the catalogue"));
             return;
         };
-        if let Some(value) = fields.value {
-            self.value(indicator, fields.period, value);
+        if let Some(value) = &draft.value {
+            self.value(indicator, period, value);
         }
-        let Some(period) = fields.period else { return };
+        let Some(period) = period else { return };
         let version = indicator.version_for(period);
         if !version.takes(period) {
             self.add("period", format!("found `{period}`; {}", allowed_periods(version)));
         }
-        if let Some(breakdown) = fields.breakdown {
-            self.breakdown(catalogue, version, breakdown);
+        if let Some(breakdown) = draft.breakdown {
+            self.breakdown(version, breakdown as usize);
         }
     }
 
-    fn area(&mut self, catalogue: &Catalogue, agency: Option<&Agency>, code: &AreaCode) {
-        if catalogue.area(code).is_none() {
-            self.add("area", format!("found `{code}`; there is no such area in the catalogue"));
-        } else if let Some(agency) = agency
-            && !agency.areas.contains(code)
-        {
-            self.add("area", format!("found `{code}`; `{}` reports for {}", agency.id, some(&agency.areas)));
+    fn area(&mut self, place: usize) {
+        let code = &self.known.dictionaries.areas[place];
+        match (self.known.areas[place], self.known.agency) {
+            (KnownArea::Unknown, _) => {
+                self.add("area", format!("found `{code}`; there is no such area in the catalogue"));
+            }
+            (KnownArea::Foreign, Some(agency)) => {
+                self.add("area", format!("found `{code}`; `{}` reports for {}", agency.id, some(&agency.areas)));
+            }
+            (KnownArea::Reported, _) | (KnownArea::Foreign, None) => {}
         }
     }
 
-    fn breakdown(&mut self, catalogue: &Catalogue, version: &IndicatorVersion, breakdown: &Breakdown) {
-        for (dimension, category) in breakdown.iter() {
+    fn breakdown(&mut self, version: &IndicatorVersion, place: usize) {
+        let known = self.known;
+        let categories = known.dictionaries.breakdowns[place].iter().zip(&known.breakdowns[place]);
+        for ((dimension, category), (known, has_category)) in categories {
             if !version.dimensions.contains(dimension) {
                 let allowed =
                     if version.dimensions.is_empty() { "no breakdown".to_owned() } else { some(&version.dimensions) };
                 self.add("breakdown", format!("found `{dimension}`; allowed for `{}`: {allowed}", version.id));
-            } else if let Some(known) = catalogue.dimension(dimension)
-                && known.categories.iter().all(|other| other.id != *category)
+            } else if let Some(known) = known
+                && !has_category
             {
                 let ids: Vec<_> = known.categories.iter().map(|category| &category.id).collect();
                 self.add("breakdown", format!("found `{category}`; allowed for `{dimension}`: {}", some(&ids)));

@@ -8,17 +8,20 @@
 use std::sync::Arc;
 use std::thread;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use super::admit::{Command, Decision, Effect, Rejection, admit};
 use crate::journal::{
     ChainHash, ENTRY_BYTES_MAX, Error as JournalError, Journal, RECORD_BYTES_MAX, Revision, codec, record_bytes,
 };
+use crate::model::observations::Line;
 use crate::model::timestamp::Timestamp;
 use crate::state::State;
 
 /// How many commands may wait for the writer.
 pub const QUEUE_COMMANDS_MAX: usize = 4_096;
+/// How much memory they may take, nearly; one command of any size may wait alone.
+pub const QUEUE_BYTES_MAX: usize = 64 << 20;
 /// How many entries one group may have.
 pub const GROUP_ENTRIES_MAX: usize = 1_024;
 
@@ -49,7 +52,7 @@ pub enum WriteError {
     #[error(transparent)]
     Rejected(#[from] Rejection),
     /// Too many commands are waiting. Try again in a moment.
-    #[error("{QUEUE_COMMANDS_MAX} writes are waiting already; try again in a moment")]
+    #[error("too many writes are waiting already; try again in a moment")]
     QueueFull,
     /// The entry would be too large to store.
     #[error("the request takes {bytes} bytes to store; allowed: {ENTRY_BYTES_MAX}. Send it in parts")]
@@ -71,12 +74,34 @@ pub enum WriteError {
 struct Request {
     command: Command,
     reply: oneshot::Sender<Result<Written, WriteError>>,
+    /// What it takes of the queue's memory, given back when the writer has taken it.
+    _room: OwnedSemaphorePermit,
 }
 
 /// Sends commands to the writer. Cheap to clone; the writer stops when the last clone is gone.
 #[derive(Debug, Clone)]
 pub struct Handle {
     queue: mpsc::Sender<Request>,
+    /// In units of [`ROOM_BYTES`].
+    room: Arc<Semaphore>,
+}
+
+/// What the queue's memory is counted in.
+const ROOM_BYTES: usize = 1 << 10;
+const ROOMS_MAX: usize = QUEUE_BYTES_MAX / ROOM_BYTES;
+
+/// A command that is queued.
+#[derive(Debug)]
+pub struct Pending(oneshot::Receiver<Result<Written, WriteError>>);
+
+impl Pending {
+    /// What the writer did, once that is durable.
+    ///
+    /// # Errors
+    /// When nothing was written; the error says why.
+    pub async fn written(self) -> Result<Written, WriteError> {
+        self.0.await.unwrap_or(Err(WriteError::Stopping))
+    }
 }
 
 impl Handle {
@@ -85,13 +110,42 @@ impl Handle {
     /// # Errors
     /// When nothing was written; the error says why.
     pub async fn write(&self, command: Command) -> Result<Written, WriteError> {
+        let rooms = rooms(&command);
+        let room = Arc::clone(&self.room).try_acquire_many_owned(rooms).map_err(|_| WriteError::QueueFull)?;
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Request { command, reply }).map_err(|error| match error {
+        self.queue.try_send(Request { command, reply, _room: room }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => WriteError::QueueFull,
             mpsc::error::TrySendError::Closed(_) => WriteError::Stopping,
         })?;
-        answer.await.unwrap_or(Err(WriteError::Stopping))
+        Pending(answer).written().await
     }
+
+    /// Queues a command, once there is room. Who calls this must bound how many it has under way.
+    ///
+    /// # Errors
+    /// When the server is stopping.
+    pub async fn queue(&self, command: Command) -> Result<Pending, WriteError> {
+        let rooms = rooms(&command);
+        let room = Arc::clone(&self.room).acquire_many_owned(rooms).await.map_err(|_| WriteError::Stopping)?;
+        let (reply, answer) = oneshot::channel();
+        let request = Request { command, reply, _room: room };
+        self.queue.send(request).await.map_err(|_| WriteError::Stopping)?;
+        Ok(Pending(answer))
+    }
+}
+
+/// How much of the queue's memory a command takes.
+fn rooms(command: &Command) -> u32 {
+    let bytes = match command {
+        Command::Submit(prepared) => {
+            prepared.bytes().len() + prepared.submission().observations.len() * size_of::<Line>()
+        }
+        // Rare, and at the most about this.
+        Command::PutCatalogue(_) => ENTRY_BYTES_MAX,
+        Command::Withdraw(_) => 0,
+    };
+    let rooms = (1 + bytes / ROOM_BYTES).min(ROOMS_MAX);
+    u32::try_from(rooms).unwrap_or(u32::MAX)
 }
 
 /// A running writer.
@@ -117,7 +171,8 @@ pub fn start(journal: Box<dyn Journal>, state: State, clock: impl Fn() -> Timest
         .name("writer".to_owned())
         .spawn(move || writer.run(commands))
         .expect("the system starts a thread");
-    Running { handle: Handle { queue }, state: published, failure, thread }
+    let room = Arc::new(Semaphore::new(ROOMS_MAX));
+    Running { handle: Handle { queue, room }, state: published, failure, thread }
 }
 
 struct Writer<C> {
@@ -166,7 +221,7 @@ impl<C: Fn() -> Timestamp> Writer<C> {
     }
 
     /// Admits one command into the group; commits the group first when it has no room.
-    fn take(&mut self, Request { command, reply }: Request, group: &mut Group) {
+    fn take(&mut self, Request { command, reply, _room }: Request, group: &mut Group) {
         if reply.is_closed() {
             return; // The sender has gone; it can ask again.
         }
@@ -179,7 +234,10 @@ impl<C: Fn() -> Timestamp> Writer<C> {
             Ok(Decision::Already(revision)) => Outcome::Other(Ok(Written::Already(revision))),
             Ok(Decision::NothingChanges(effect)) => Outcome::Other(Ok(Written::NothingChanges(effect))),
             Ok(Decision::Accept(entry, effect)) => {
-                let payload = codec::encode(&entry);
+                let (payload, places) = match &command {
+                    Command::Submit(prepared) => (codec::encode_at(entry.at, prepared.bytes()), prepared.places()),
+                    Command::PutCatalogue(_) | Command::Withdraw(_) => (codec::encode(&entry), None),
+                };
                 if payload.len() > ENTRY_BYTES_MAX {
                     Outcome::Other(Err(WriteError::TooLarge { bytes: payload.len() }))
                 } else {
@@ -191,7 +249,7 @@ impl<C: Fn() -> Timestamp> Writer<C> {
                         return;
                     }
                     let at = entry.at;
-                    self.state.apply(&entry);
+                    self.state.apply_at(places, &entry);
                     Outcome::Entry { place: group.push(payload), at, effect }
                 }
             }
@@ -266,6 +324,83 @@ impl Outcome {
                 at,
                 effect,
             }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::catalogue::CataloguePut;
+    use crate::entry::Withdrawal;
+    use crate::journal::{MemoryDisk, MemoryJournal};
+
+    fn withdrawal() -> Command {
+        Command::Withdraw(Withdrawal {
+            agency: "nobody".parse().unwrap(),
+            request_id: "none".parse().unwrap(),
+            reason: String::new(),
+        })
+    }
+
+    /// A writer that stands still until it is let go, once it has taken one command.
+    async fn held() -> (Running, std::sync::mpsc::Sender<()>) {
+        let (go, wait) = channel();
+        let (taken, mut is_taken) = mpsc::unbounded_channel();
+        let wait = Mutex::new(wait);
+        let clock = move || {
+            taken.send(()).unwrap_or_default();
+            wait.lock().unwrap().recv().unwrap_or_default(); // Let go for good by a sender that is gone.
+            Timestamp(0)
+        };
+        let journal = MemoryJournal::open(&MemoryDisk::new()).unwrap();
+        let running = start(Box::new(journal), State::default(), clock);
+        let pending = running.handle.queue(withdrawal()).await.unwrap();
+        is_taken.recv().await.unwrap();
+        tokio::spawn(pending.written());
+        (running, go)
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_refuses_calls_and_holds_streams_up() {
+        let (running, go) = held().await;
+        let mut waiting = Vec::new();
+        for _ in 0..QUEUE_COMMANDS_MAX {
+            waiting.push(running.handle.queue(withdrawal()).await.unwrap());
+        }
+        assert_eq!(running.handle.write(withdrawal()).await, Err(WriteError::QueueFull));
+        let handle = running.handle.clone();
+        let held_up = tokio::spawn(async move { handle.queue(withdrawal()).await.unwrap().written().await });
+        tokio::task::yield_now().await;
+        assert!(!held_up.is_finished());
+        drop(go);
+        let not_there =
+            |answer| assert!(matches!(answer, Err(WriteError::Rejected(Rejection::NoSuchSubmission { .. }))));
+        for pending in waiting {
+            not_there(pending.written().await);
+        }
+        not_there(held_up.await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_queue_is_full_of_few_large_commands() {
+        let (running, go) = held().await;
+        let large = || Command::PutCatalogue(CataloguePut::default());
+        let mut waiting = Vec::new();
+        let full = loop {
+            match tokio::time::timeout(std::time::Duration::from_millis(200), running.handle.queue(large())).await {
+                Ok(queued) => waiting.push(queued.unwrap()),
+                Err(_) => break running.handle.write(large()).await,
+            }
+        };
+        assert_eq!(full, Err(WriteError::QueueFull));
+        assert!((1..QUEUE_BYTES_MAX / ENTRY_BYTES_MAX + 1).contains(&waiting.len()), "{}", waiting.len());
+        drop(go);
+        for pending in waiting {
+            assert!(matches!(pending.written().await, Err(WriteError::Rejected(Rejection::Invalid(_)))));
         }
     }
 }

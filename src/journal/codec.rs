@@ -4,7 +4,6 @@
 //! were damaged below the chain's hashes, or written by something else, are refused and never
 //! half understood.
 
-use std::collections::HashMap;
 use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -20,8 +19,9 @@ use crate::entry::{Body, Entry, Fingerprint, Withdrawal};
 use crate::model::date::Date;
 use crate::model::decimal::{Decimal, Rounding};
 use crate::model::marker::Markers;
-use crate::model::observation::{Breakdown, Measure, Observation, Submission, Value};
-use crate::model::period::{Frequency, Period};
+use crate::model::observation::{Breakdown, Measure, Submission, Value};
+use crate::model::observations::{Dictionaries, Line, Observations};
+use crate::model::period::Frequency;
 use crate::model::timestamp::Timestamp;
 
 #[allow(missing_docs, unreachable_pub, reason = "generated from proto/conspectus/journal/v1, where it is documented")]
@@ -43,8 +43,13 @@ impl DecodeError {
 
 /// The bytes of an entry.
 pub fn encode(entry: &Entry) -> Vec<u8> {
+    encode_at(entry.at, &encode_body(&entry.body))
+}
+
+/// The bytes of an entry but for its time, which is known last. See [`encode_at`].
+pub fn encode_body(body: &Body) -> Vec<u8> {
     use proto::entry::Body as P;
-    let body = match &entry.body {
+    let body = match body {
         Body::CataloguePut(put) => P::CataloguePut(put_to_proto(put)),
         Body::Submission { submission, fingerprint } => P::Submission(submission_to_proto(submission, *fingerprint)),
         Body::Withdrawal(withdrawal) => P::Withdrawal(proto::Withdrawal {
@@ -53,7 +58,16 @@ pub fn encode(entry: &Entry) -> Vec<u8> {
             reason: withdrawal.reason.clone(),
         }),
     };
-    proto::Entry { accepted_at_micros: entry.at.0, body: Some(body) }.encode_to_vec()
+    proto::Entry { accepted_at_micros: 0, body: Some(body) }.encode_to_vec()
+}
+
+/// The bytes of an entry from those of its body: fields of protobuf stand one after the other.
+pub fn encode_at(at: Timestamp, body: &[u8]) -> Vec<u8> {
+    let time = proto::Entry { accepted_at_micros: at.0, body: None };
+    let mut bytes = Vec::with_capacity(time.encoded_len() + body.len());
+    time.encode(&mut bytes).expect("a vector has room");
+    bytes.extend_from_slice(body);
+    bytes
 }
 
 /// The entry of bytes.
@@ -68,7 +82,8 @@ pub fn decode(bytes: &[u8]) -> Result<Entry, DecodeError> {
         Some(P::Submission(submission)) => {
             let fingerprint = <[u8; 16]>::try_from(submission.fingerprint.as_ref())
                 .map_err(|_| DecodeError::new("a fingerprint of other than 16 bytes"))?;
-            Body::Submission { submission: submission_from_proto(submission)?, fingerprint: Fingerprint(fingerprint) }
+            let submission = Arc::new(submission_from_proto(submission)?);
+            Body::Submission { submission, fingerprint: Fingerprint(fingerprint) }
         }
         Some(P::Withdrawal(withdrawal)) => Body::Withdrawal(Withdrawal {
             agency: parse(&withdrawal.agency)?,
@@ -80,65 +95,49 @@ pub fn decode(bytes: &[u8]) -> Result<Entry, DecodeError> {
     Ok(Entry { at: Timestamp(entry.accepted_at_micros), body })
 }
 
-/// Texts that repeat, each kept once.
-struct Dictionary<K> {
-    places: HashMap<K, u32>,
-    texts: Vec<String>,
-}
-
-impl<K: std::hash::Hash + Eq + Clone + Display> Dictionary<K> {
-    fn new() -> Self {
-        Self { places: HashMap::new(), texts: Vec::new() }
-    }
-
-    fn place(&mut self, key: &K) -> u32 {
-        if let Some(place) = self.places.get(key) {
-            return *place;
-        }
-        let place = u32::try_from(self.texts.len()).expect("a submission has far fewer observations than 2^32");
-        self.places.insert(key.clone(), place);
-        self.texts.push(key.to_string());
-        place
-    }
+fn texts<T: Display>(items: &[T]) -> Vec<String> {
+    items.iter().map(ToString::to_string).collect()
 }
 
 fn submission_to_proto(submission: &Submission, fingerprint: Fingerprint) -> proto::Submission {
-    let mut indicators = Dictionary::new();
-    let mut areas = Dictionary::new();
-    let mut periods = Dictionary::new();
-    let mut breakdowns = Dictionary::new();
+    let table = &submission.observations;
+    let (dictionaries, lines) = (table.dictionaries(), table.lines());
+    let column = |place: fn(&Line) -> u32| lines.iter().map(place).collect();
     let mut columns = proto::Submission {
         agency: submission.agency.to_string(),
         request_id: submission.request_id.to_string(),
         fingerprint: fingerprint.0.to_vec(),
         source: submission.source.clone(),
         sample: submission.sample,
+        indicators: texts(&dictionaries.indicators),
+        areas: texts(&dictionaries.areas),
+        periods: texts(&dictionaries.periods),
+        indicator: column(|line| line.indicator),
+        area: column(|line| line.area),
+        period: column(|line| line.period),
+        form: Vec::with_capacity(lines.len()),
+        first: Vec::with_capacity(lines.len()),
+        second: Vec::with_capacity(lines.len()),
+        notes: table
+            .notes()
+            .iter()
+            .map(|(line, text)| proto::Note { observation: *line, text: text.to_string() })
+            .collect(),
         ..proto::Submission::default()
     };
-    for (index, observation) in (0..).zip(&submission.observations) {
-        columns.indicator.push(indicators.place(&observation.indicator));
-        columns.area.push(areas.place(&observation.area));
-        columns.period.push(periods.place(&observation.period));
-        columns.breakdown.push(breakdowns.place(&observation.breakdown));
-        let (form, first, second) = value_to_columns(&observation.value);
+    if !dictionaries.breakdowns.iter().all(Breakdown::is_total) {
+        columns.breakdowns = texts(&dictionaries.breakdowns);
+        columns.breakdown = column(|line| line.breakdown);
+    }
+    for line in lines {
+        let (form, first, second) = value_to_columns(&line.value);
         columns.form.push(form);
         columns.first.push(first);
         columns.second.push(second);
-        if let Some(note) = &observation.note {
-            columns.notes.push(proto::Note { observation: index, text: note.to_string() });
-        }
-    }
-    if breakdowns.texts.iter().all(String::is_empty) {
-        columns.breakdown.clear();
-        breakdowns.texts.clear();
     }
     if columns.second.iter().all(|second| *second == 0) {
         columns.second.clear();
     }
-    columns.indicators = indicators.texts;
-    columns.areas = areas.texts;
-    columns.periods = periods.texts;
-    columns.breakdowns = breakdowns.texts;
     columns
 }
 
@@ -192,39 +191,31 @@ fn submission_from_proto(columns: proto::Submission) -> Result<Submission, Decod
     if whole.iter().any(|len| *len != count) || optional.iter().any(|len| *len != count && *len != 0) {
         return Err(DecodeError::new("columns of different lengths"));
     }
-    let indicators = parse_all(&columns.indicators)?;
-    let areas = parse_all(&columns.areas)?;
-    let periods = parse_all::<Period>(&columns.periods)?;
-    let breakdowns = parse_all::<Breakdown>(&columns.breakdowns)?;
-    let mut observations = (0..count)
-        .map(|at| {
-            Ok(Observation {
-                indicator: pick(&indicators, columns.indicator[at])?,
-                area: pick(&areas, columns.area[at])?,
-                period: pick(&periods, columns.period[at])?,
-                breakdown: columns
-                    .breakdown
-                    .get(at)
-                    .map_or_else(|| Ok(Breakdown::default()), |place| pick(&breakdowns, *place))?,
-                value: value_from_columns(
-                    columns.form[at],
-                    columns.first[at],
-                    columns.second.get(at).copied().unwrap_or(0),
-                )?,
-                note: None,
-            })
+    let all_total = columns.breakdown.is_empty();
+    let dictionaries = Dictionaries {
+        indicators: parse_all(&columns.indicators)?,
+        areas: parse_all(&columns.areas)?,
+        periods: parse_all(&columns.periods)?,
+        breakdowns: if all_total { vec![Breakdown::default()] } else { parse_all(&columns.breakdowns)? },
+    };
+    let line = |at: usize| {
+        let or_zero = |column: &[i64]| column.get(at).copied().unwrap_or(0);
+        Ok(Line {
+            indicator: columns.indicator[at],
+            area: columns.area[at],
+            period: columns.period[at],
+            breakdown: columns.breakdown.get(at).copied().unwrap_or(0),
+            value: value_from_columns(columns.form[at], columns.first[at], or_zero(&columns.second))?,
         })
-        .collect::<Result<Vec<_>, DecodeError>>()?;
-    for note in columns.notes {
-        let observation = usize::try_from(note.observation).ok().and_then(|at| observations.get_mut(at));
-        observation.ok_or_else(|| DecodeError::new("a remark on no observation"))?.note = Some(Arc::from(note.text));
-    }
+    };
+    let lines = (0..count).map(line).collect::<Result<Vec<_>, DecodeError>>()?;
+    let notes = columns.notes.into_iter().map(|note| (note.observation, Arc::from(note.text))).collect();
     Ok(Submission {
         agency: parse(&columns.agency)?,
         request_id: parse(&columns.request_id)?,
         source: columns.source,
         sample: columns.sample,
-        observations,
+        observations: Observations::new(dictionaries, lines, notes).map_err(DecodeError::new)?,
     })
 }
 
@@ -234,11 +225,6 @@ fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, DecodeError> {
 
 fn parse_all<T: FromStr<Err: Display>>(texts: &[String]) -> Result<Vec<T>, DecodeError> {
     texts.iter().map(|text| parse(text)).collect()
-}
-
-fn pick<T: Clone>(items: &[T], place: u32) -> Result<T, DecodeError> {
-    let item = usize::try_from(place).ok().and_then(|place| items.get(place));
-    item.cloned().ok_or_else(|| DecodeError::new("a place outside its dictionary"))
 }
 
 fn parse_day(text: &str) -> Result<Option<Date>, DecodeError> {
@@ -439,4 +425,97 @@ fn rule_from_proto(rule: proto::ReconciliationRule) -> Result<ReconciliationRule
         tolerance_percent: parse(&rule.tolerance_percent)?,
         title: rule.title,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::observation::Observation;
+
+    fn observation(place: [&str; 4], measure: Option<Measure>, markers: u16, note: Option<&str>) -> Observation {
+        let [indicator, area, period, breakdown] = place;
+        Observation {
+            indicator: indicator.parse().unwrap(),
+            area: area.parse().unwrap(),
+            period: period.parse().unwrap(),
+            breakdown: breakdown.parse().unwrap(),
+            value: Value { measure, markers: Markers::from_bits(markers).unwrap() },
+            note: note.map(Arc::from),
+        }
+    }
+
+    fn entry(observations: Vec<Observation>) -> Entry {
+        let submission = Submission {
+            agency: "police".parse().unwrap(),
+            request_id: "one".parse().unwrap(),
+            source: "a report".to_owned(),
+            sample: true,
+            observations: observations.into_iter().collect(),
+        };
+        let fingerprint = Fingerprint::of(&submission);
+        Entry {
+            at: Timestamp(1_700_000_000_000_000),
+            body: Body::Submission { submission: Arc::new(submission), fingerprint },
+        }
+    }
+
+    /// Every form of value, markers, breakdowns and remarks.
+    fn rich() -> Entry {
+        let decimal = |text: &str| text.parse::<Decimal>().unwrap();
+        let number = |text| Some(Measure::Number(decimal(text)));
+        let ratio = Measure::Ratio { numerator: decimal("3"), denominator: decimal("4") };
+        let percentage = Measure::Percentage { percent: decimal("87.90"), base: decimal("18496") };
+        let mean = Measure::Mean { mean: decimal("-1.5"), count: decimal("12") };
+        entry(vec![
+            observation(["contacts", "E10000014", "2022-06", ""], number("117188"), 0, None),
+            observation(["contacts", "E06000046", "2022-06", "sex=female"], number("-0.25"), 0b1010_0000, Some("why")),
+            observation(["timely", "E06000046", "FY2021-22", "sex=female"], Some(ratio), 0, None),
+            observation(["timely", "E10000014", "CY2021-Q2", ""], Some(percentage), 0b1_0000_0000, None),
+            observation(["delay", "E10000014", "2022-W07", "age=0-to-4;sex=male"], Some(mean), 0, Some("é")),
+            observation(["contacts", "E10000014", "2022-03-31", ""], None, 0b10, None),
+        ])
+    }
+
+    /// Nothing but totals and numbers: columns that say nothing are left out.
+    fn plain() -> Entry {
+        let number = |number| Some(Measure::Number(Decimal::new(number, 0).unwrap()));
+        entry(vec![
+            observation(["contacts", "E10000014", "2022-06", ""], number(5), 0, None),
+            observation(["contacts", "E10000014", "2022-07", ""], number(0), 0, None),
+        ])
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.chunks(32).fold(String::new(), |text, line| {
+            text + &line.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n"
+        })
+    }
+
+    #[test]
+    fn the_format_and_the_fingerprint_never_change_by_accident() {
+        insta::assert_snapshot!(hex(&encode(&rich())), @"
+        088080f9c0c1c482031a89020a06706f6c69636512036f6e651a10486727b522
+        c0dff8dd2fa99f1917c711220861207265706f727428013208636f6e74616374
+        73320674696d656c79320564656c61793a094531303030303031343a09453036
+        3030303034364207323032322d303642094659323032312d3232420943593230
+        32312d51324208323032322d573037420a323032322d30332d33314a004a0a73
+        65783d66656d616c654a136167653d302d746f2d343b7365783d6d616c655206
+        0000010102005a0600010100000062060000010203046a06000101000200720b
+        01918005029380080c80087a0a88a70e3106ac89011d0082010800000880a102
+        18008a0107080112037768798a010608041202c3a9
+        ");
+        insta::assert_snapshot!(hex(&encode(&plain())), @"
+        088080f9c0c1c482031a660a06706f6c69636512036f6e651a1076d38c378b1d
+        8672f91fdf1e08980b34220861207265706f727428013208636f6e7461637473
+        3a094531303030303031344207323032322d30364207323032322d3037520200
+        005a02000062020001720201017a020a00
+        ");
+    }
+
+    #[test]
+    fn a_submission_reads_back_as_written() {
+        for entry in [rich(), plain()] {
+            assert_eq!(decode(&encode(&entry)).unwrap(), entry);
+        }
+    }
 }

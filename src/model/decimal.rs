@@ -201,6 +201,11 @@ fn is_grouped(whole: &str) -> bool {
 
 /// Writes `mantissa` with the last `scale` of its digits after a point.
 fn write_scaled(f: &mut fmt::Formatter<'_>, mantissa: i128, scale: u32) -> fmt::Result {
+    if scale == 0
+        && let Ok(whole) = i64::try_from(mantissa)
+    {
+        return fmt::Display::fmt(&whole, f); // Most figures are: this takes no memory.
+    }
     let unit = 10_u128.pow(scale);
     let digits = mantissa.unsigned_abs();
     let mut text = (digits / unit).to_string();

@@ -7,6 +7,7 @@ pub mod decimal;
 pub mod id;
 pub mod marker;
 pub mod observation;
+pub mod observations;
 pub mod period;
 pub mod timestamp;
 pub mod violation;

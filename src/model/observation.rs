@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::decimal::Decimal;
 use super::id::{AgencyId, AreaCode, CategoryId, DimensionId, IndicatorId, RequestId};
 use super::marker::Markers;
+use super::observations::Observations;
 use super::period::Period;
 
 /// A value in one of the forms that it can be submitted in. The indicator's kind says which it
@@ -153,7 +154,7 @@ pub struct Submission {
     /// Whether they are made up.
     pub sample: bool,
     /// The figures, in the sender's order.
-    pub observations: Vec<Observation>,
+    pub observations: Observations,
 }
 
 #[cfg(test)]

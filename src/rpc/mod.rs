@@ -9,10 +9,14 @@ mod answer;
 mod ask;
 mod catalogue;
 pub mod codec;
+mod columns;
 mod convert;
 mod page;
 mod picture;
+mod receipt;
+mod received;
 mod status;
+mod stream;
 mod submission;
 mod watch;
 

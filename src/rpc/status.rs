@@ -8,6 +8,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
+use super::proto;
 use crate::intake::admit::Rejection;
 use crate::intake::writer::WriteError;
 use crate::model::violation::Violations;
@@ -50,6 +51,10 @@ pub enum Reason {
     TooManyWatchers,
     /// A stream's reader didn't take a message in time.
     WatchTooSlow,
+    /// Too many streams of submissions are open already.
+    TooManyStreams,
+    /// A stream's sender didn't take the answers in time.
+    StreamTooSlow,
     /// The server is starting.
     Starting,
     /// The server is stopping.
@@ -71,6 +76,8 @@ impl Reason {
             Self::RevisionNotReached => "REVISION_NOT_REACHED",
             Self::TooManyWatchers => "TOO_MANY_WATCHERS",
             Self::WatchTooSlow => "WATCH_TOO_SLOW",
+            Self::TooManyStreams => "TOO_MANY_STREAMS",
+            Self::StreamTooSlow => "STREAM_TOO_SLOW",
             Self::Starting => "STARTING",
             Self::Stopping => "STOPPING",
         }
@@ -82,7 +89,12 @@ impl Reason {
             Self::InvalidRequest | Self::TooLarge => Code::InvalidArgument,
             Self::NotFound => Code::NotFound,
             Self::RequestIdReused => Code::AlreadyExists,
-            Self::QueueFull | Self::NoRoom | Self::TooManyWatchers | Self::WatchTooSlow => Code::ResourceExhausted,
+            Self::QueueFull
+            | Self::NoRoom
+            | Self::TooManyWatchers
+            | Self::WatchTooSlow
+            | Self::TooManyStreams
+            | Self::StreamTooSlow => Code::ResourceExhausted,
             Self::JournalFailed | Self::Starting | Self::Stopping => Code::Unavailable,
             Self::JournalUnreadable => Code::DataLoss,
             Self::RevisionNotReached => Code::DeadlineExceeded,
@@ -93,6 +105,27 @@ impl Reason {
 /// An error with its reason.
 pub(super) fn error(reason: Reason, message: impl Into<String>) -> Status {
     with_details(reason, message.into(), ErrorDetails::new())
+}
+
+/// The error of a bound that is reached, and after how long to try again.
+pub(super) fn exhausted(reason: Reason, message: impl Into<String>) -> Status {
+    with_details(reason, message.into(), ErrorDetails::with_retry_info(Some(RETRY_DELAY)))
+}
+
+/// A status as a stream tells it of one submission.
+pub(super) fn refusal(status: &Status) -> proto::Refusal {
+    let details = status.get_error_details();
+    let told = details.bad_request().map(|it| it.field_violations.as_slice()).unwrap_or_default();
+    let field =
+        |it: &FieldViolation| proto::RefusedField { field: it.field.clone(), description: it.description.clone() };
+    let delay = details.retry_info().and_then(|it| it.retry_delay).unwrap_or_default();
+    proto::Refusal {
+        code: status.code().into(),
+        reason: details.error_info().map(|it| it.reason.clone()).unwrap_or_default(),
+        message: status.message().to_owned(),
+        violations: told.iter().map(field).collect(),
+        retry_after_milliseconds: i32::try_from(delay.as_millis()).unwrap_or(i32::MAX),
+    }
 }
 
 fn with_details(reason: Reason, message: String, mut details: ErrorDetails) -> Status {
@@ -134,9 +167,7 @@ pub(super) fn of_write(write: &WriteError, bytes_max: usize) -> Status {
         WriteError::Rejected(Rejection::Invalid(violations)) => invalid(violations, bytes_max),
         WriteError::Rejected(Rejection::RequestIdReused { .. }) => error(Reason::RequestIdReused, message),
         WriteError::Rejected(Rejection::NoSuchSubmission { .. }) => error(Reason::NotFound, message),
-        WriteError::QueueFull => {
-            with_details(Reason::QueueFull, message, ErrorDetails::with_retry_info(Some(RETRY_DELAY)))
-        }
+        WriteError::QueueFull => exhausted(Reason::QueueFull, message),
         WriteError::TooLarge { .. } => error(Reason::TooLarge, message),
         WriteError::NoRoom(_) => error(Reason::NoRoom, message),
         WriteError::Failed(_) => error(Reason::JournalFailed, message),

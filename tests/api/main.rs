@@ -8,5 +8,6 @@ mod published;
 mod raw;
 mod refusing;
 mod serving;
+mod streaming;
 mod submitting;
 mod watching;

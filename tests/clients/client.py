@@ -91,6 +91,7 @@ def main(address):
         pictures = PictureServiceStub(channel)
         read_picture(pictures, revision)
         read_aggregates(pictures, revision)
+        stream(submissions)
     limits = [("grpc.max_metadata_size", HEADER_BYTES), ("grpc.absolute_max_metadata_size", HEADER_BYTES)]
     with grpc.insecure_channel(address, options=limits) as channel:
         read_all_violations(SubmissionServiceStub(channel))
@@ -301,6 +302,34 @@ def read_aggregates(stub, revision):
         values,
         {(POLICE, "2022-04"): "10", (POLICE, "2022-05"): "20", (POLICE, "2022-06"): "30", (HEALTH, "2022-06"): "5"},
     )
+
+
+def stream(stub):
+    """The bulk lane: columns whose dictionaries grow, a refusal between, an answer for each."""
+
+    def request(request_id, **columns):
+        return submission.StreamSubmissionsRequest(
+            submission=submission.SubmitObservationsRequest(
+                agency=HEALTH, request_id=request_id, columns=submission.FigureColumns(**columns)
+            )
+        )
+
+    ratios = [submission.VALUE_FORM_NUMBER, submission.VALUE_FORM_RATIO]
+    requests = [
+        request("bulk-1", indicators=[VISITS], areas=[AREA], periods=["2023-01", "2023-02"], period=[0, 1], digits=[7, 8]),
+        request("bulk-bad", period=[9], digits=[1]),
+        # The second item of a dictionary that the first message began.
+        request("bulk-2", indicators=[TIMELY], indicator=[0, 1], period=[0], form=ratios, digits=[7, 1], base_digits=[0, 4]),
+    ]
+    first, bad, second = stub.StreamSubmissions(iter(requests), timeout=SECONDS)
+    same("the first of the stream", (first.request_id, first.accepted.receipt.new_count), ("bulk-1", 2))
+    same("its outcomes", list(first.accepted.receipt.outcome_column), [submission.OUTCOME_NEW])
+    same("the refused", (bad.WhichOneof("result"), bad.refused.reason), ("refused", "INVALID_REQUEST"))
+    same("at its place", bad.refused.violations[0].field, "columns.period[0]")
+    outcomes = [submission.OUTCOME_UNCHANGED, submission.OUTCOME_NEW]
+    same("the second's outcomes", list(second.accepted.receipt.outcome_column), outcomes)
+    again = list(stub.StreamSubmissions(iter(requests), timeout=SECONDS))
+    same("sent again", [it.accepted.already_received for it in again], [True, False, True])
 
 
 main(sys.argv[1])

@@ -7,7 +7,7 @@ use conspectus::model::decimal::Decimal;
 use conspectus::model::observation::Measure;
 
 use crate::asked;
-use crate::desk::submit;
+use crate::desk::with;
 use crate::generate::{History, Random, history};
 use crate::model::Sight;
 use crate::question::{Question, What, ask};
@@ -102,7 +102,7 @@ fn smallest(mut history: History, question: &Question) -> History {
 fn parts(command: &Command) -> usize {
     match command {
         Command::PutCatalogue(put) => put.areas.len() + put.agencies.len() + put.indicators.len(),
-        Command::Submit { submission, .. } => submission.observations.len(),
+        Command::Submit(prepared) => prepared.submission().observations.len(),
         Command::Withdraw(_) => 0,
     }
 }
@@ -120,8 +120,11 @@ fn without(command: &Command, part: usize) -> Command {
                 put.indicators.remove(part - areas - agencies);
             }
         }
-        Command::Submit { submission, .. } => {
-            submission.observations.remove(part);
+        Command::Submit(prepared) => {
+            let submission = prepared.submission().clone();
+            let mut observations: Vec<_> = submission.observations.iter().collect();
+            observations.remove(part);
+            smaller = with(&submission, observations);
         }
         Command::Withdraw(_) => {}
     }
@@ -175,10 +178,11 @@ pub(crate) fn read_out(history: &History) -> String {
                     ));
                 }
             }
-            Command::Submit { submission, .. } => {
+            Command::Submit(prepared) => {
+                let submission = prepared.submission();
                 let sample = if submission.sample { ", sample" } else { "" };
                 line(format!("{} submits {}{sample}", submission.agency, submission.request_id));
-                for it in &submission.observations {
+                for it in submission.observations.iter() {
                     line(format!("  {} {} {} {}: {}", it.indicator, it.area, it.period, it.breakdown, it.value));
                 }
             }
@@ -220,13 +224,15 @@ fn the_largest_numbers_are_exact_or_refused() {
 
 /// Makes every number as long as a number may be, and keeps a numerator below its denominator.
 fn enlarge(command: &mut Command) {
-    let Command::Submit { submission, .. } = command else { return };
+    let Command::Submit(prepared) = command else { return };
+    let submission = prepared.submission().clone();
+    let mut observations: Vec<_> = submission.observations.iter().collect();
     let long = |decimal: Decimal, scale: u8| {
         // A remainder, so that little cancels.
         let digits = decimal.mantissa() * (Decimal::MANTISSA_MAX / 10_000) + decimal.mantissa() % 89;
         Decimal::new(digits, scale).unwrap()
     };
-    for observation in &mut submission.observations {
+    for observation in &mut observations {
         observation.value.measure = observation.value.measure.map(|measure| match measure {
             Measure::Number(number) => Measure::Number(long(number, number.scale())),
             Measure::Ratio { numerator, denominator } => {
@@ -236,7 +242,7 @@ fn enlarge(command: &mut Command) {
             Measure::Mean { mean, count } => Measure::Mean { mean: long(mean, 0), count: long(count, 6) },
         });
     }
-    *command = submit(submission.clone());
+    *command = with(&submission, observations);
 }
 
 #[test]

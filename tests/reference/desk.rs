@@ -5,8 +5,9 @@ use conspectus::catalogue::items::{
     AcrossAgencies, Agency, Area, AreaLevel, AreaParent, ExpectedAgency, IndicatorVersion, Kind, Polarity, Sector,
     Validity,
 };
-use conspectus::entry::{Fingerprint, Withdrawal};
+use conspectus::entry::Withdrawal;
 use conspectus::intake::admit::{Command, Decision, admit};
+use conspectus::intake::prepare::Prepared;
 use conspectus::model::date::Date;
 use conspectus::model::decimal::Rounding;
 use conspectus::model::marker::Markers;
@@ -28,10 +29,14 @@ pub(crate) struct Desk {
     pub(crate) as_of: Option<usize>,
 }
 
+/// The same submission with other observations, as a command.
+pub(crate) fn with(submission: &Submission, observations: impl IntoIterator<Item = Observation>) -> Command {
+    submit(Submission { observations: observations.into_iter().collect(), ..submission.clone() })
+}
+
 /// A submission as a command.
 pub(crate) fn submit(submission: Submission) -> Command {
-    let fingerprint = Fingerprint::of(&submission);
-    Command::Submit { submission, fingerprint }
+    Command::Submit(Prepared::new(submission))
 }
 
 pub(crate) fn day(text: &str) -> Date {

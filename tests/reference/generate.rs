@@ -467,8 +467,8 @@ impl World {
         }
         let earlier = self.random.pick(&self.sent).clone();
         let Some(agency) = self.agencies.iter().find(|agency| agency.id == earlier.agency).cloned() else { return };
-        let mut observations =
-            if self.random.percent(50) { earlier.observations } else { self.random.some(&earlier.observations, 60) };
+        let observations: Vec<_> = earlier.observations.iter().collect();
+        let mut observations = if self.random.percent(50) { observations } else { self.random.some(&observations, 60) };
         for observation in &mut observations {
             if self.random.percent(40) {
                 observation.value = self.value(&observation.indicator, observation.period);
@@ -505,7 +505,7 @@ impl World {
             request_id: format!("r{}", self.requests).parse().unwrap(),
             source: String::new(),
             sample: self.random.percent(10),
-            observations: unique,
+            observations: unique.into_iter().collect(),
         };
         self.sent.push(submission.clone());
         self.commands.push(submit(submission));
@@ -522,7 +522,7 @@ impl World {
 
     /// Everything that was sent, admitted or not.
     pub(crate) fn sent_observations(&self) -> Vec<Observation> {
-        self.sent.iter().flat_map(|it| it.observations.clone()).collect()
+        self.sent.iter().flat_map(|it| it.observations.iter()).collect()
     }
 
     /// A random question about what was lived. What it names is in the catalogue as of its revision.
@@ -539,13 +539,8 @@ impl World {
             _ => Some(Comparison::PreviousPeriod),
         };
         // Most often about something that was sent, where it was sent for, or above.
-        let sent: Vec<_> = self
-            .sent
-            .iter()
-            .flat_map(|it| &it.observations)
-            .filter(|it| ids.contains(&it.indicator))
-            .cloned()
-            .collect();
+        let sent: Vec<_> =
+            self.sent.iter().flat_map(|it| it.observations.iter()).filter(|it| ids.contains(&it.indicator)).collect();
         let seen =
             if sent.is_empty() || self.random.percent(15) { None } else { Some(self.random.pick(&sent).clone()) };
         let about = seen.as_ref().map_or_else(|| self.random.pick(&ids).clone(), |it| it.indicator.clone());

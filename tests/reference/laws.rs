@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use conspectus::catalogue::items::{AcrossAgencies, Kind, Validity};
 use conspectus::entry::{Body, Withdrawal};
-use conspectus::intake::admit::{Command, Decision, Effect, admit};
+use conspectus::intake::admit::{Command, Decision, admit};
 use conspectus::journal::codec;
 use conspectus::model::id::IndicatorId;
 use conspectus::model::observation::{Observation, Submission};
@@ -14,7 +14,7 @@ use conspectus::state::{Outcome, State};
 use num_rational::BigRational as Number;
 
 use crate::agree::{read_out, seeds};
-use crate::desk::{day, submit};
+use crate::desk::{day, submit, with};
 use crate::generate::{History, Lived, Random, World, history};
 use crate::model::{Sight, whole};
 use crate::question::{AskedAggregate, AskedPicture, Question, What, ask};
@@ -67,14 +67,15 @@ fn the_order_in_which_independent_submissions_arrive_changes_nothing() {
             commands.into_iter().partition(|command| matches!(command, Command::PutCatalogue(_)));
         // Two that say something of one figure depend on each other: only the first keeps it.
         for command in &mut submissions {
-            let Command::Submit { submission, .. } = command else { unreachable!() };
+            let Command::Submit(prepared) = command else { unreachable!() };
+            let submission = prepared.submission().clone();
             let agency = submission.agency.to_string();
-            submission.observations.retain(|it| {
+            let first = submission.observations.iter().filter(|it| {
                 let is_new = !taken.iter().any(|(by, known)| *by == agency && is_same_place(known, it));
                 taken.push((agency.clone(), it.clone()));
                 is_new
             });
-            *command = submit(submission.clone());
+            *command = with(&submission, first);
         }
         let mut backwards = puts.clone();
         backwards.extend(submissions.iter().rev().cloned());
@@ -125,8 +126,8 @@ fn sending_the_same_again_changes_nothing_but_the_revision() {
         let Some(last) = last_submission(lived) else { return 0 };
         let again = Submission { request_id: "again".parse().unwrap(), ..last };
         let at = Timestamp(lived.entries[lived.entries.len() - 1].at.0 + 1);
-        let Ok(Decision::Accept(entry, effect)) = admit(&lived.state, &submit(again), at) else { return 0 };
-        let Effect::Figures(outcomes) = effect else { unreachable!() };
+        let Ok(Decision::Accept(entry, _)) = admit(&lived.state, &submit(again.clone()), at) else { return 0 };
+        let outcomes = lived.state.outcomes(&again, lived.state.revision());
         if !outcomes.iter().all(|outcome| matches!(outcome, Outcome::Unchanged { .. })) {
             return 0;
         }
@@ -144,14 +145,14 @@ fn sending_the_same_again_changes_nothing_but_the_revision() {
 fn last_submission(lived: &Lived) -> Option<Submission> {
     let last = lived.entries.iter().rev().find(|entry| !matches!(entry.body, Body::CataloguePut(_)))?;
     let Body::Submission { submission, .. } = &last.body else { return None };
-    Some(submission.clone())
+    Some(Submission::clone(submission))
 }
 
 #[test]
 fn a_withdrawn_submission_was_never_received() {
     on_every_world(|history, world, lived| {
         let sent = lived.entries.iter().filter_map(|entry| match &entry.body {
-            Body::Submission { submission, .. } => Some(submission),
+            Body::Submission { submission, .. } => Some(submission.as_ref()),
             Body::CataloguePut(_) | Body::Withdrawal(_) => None,
         });
         let sent: Vec<&Submission> = sent.collect();
@@ -167,7 +168,7 @@ fn a_withdrawn_submission_was_never_received() {
         }));
         let mut never = history.clone();
         never.commands.retain(|command| match command {
-            Command::Submit { submission, .. } => submission.request_id != gone.request_id,
+            Command::Submit(prepared) => prepared.submission().request_id != gone.request_id,
             Command::PutCatalogue(_) | Command::Withdraw(_) => true,
         });
         same_answers(world, &never.live(), &withdrawn.live())
@@ -241,10 +242,11 @@ fn simplify(command: &mut Command, frequencies: &BTreeMap<IndicatorId, Frequency
                 area.parents.iter_mut().for_each(|parent| parent.validity = Validity::default());
             }
         }
-        Command::Submit { submission, fingerprint: _ } => {
+        Command::Submit(prepared) => {
             let is_own = |it: &Observation| frequencies.get(&it.indicator) == Some(&it.period.frequency());
-            submission.observations.retain(|it| it.area.as_str() != "P" && is_own(it));
-            *command = submit(submission.clone());
+            let submission = prepared.submission().clone();
+            let simple = submission.observations.iter().filter(|it| it.area.as_str() != "P" && is_own(it));
+            *command = with(&submission, simple);
         }
         Command::Withdraw(_) => {}
     }

@@ -64,7 +64,7 @@ impl Sight {
                     if withdrawn.contains(&(&submission.agency, &submission.request_id)) {
                         continue;
                     }
-                    for observation in &submission.observations {
+                    for observation in submission.observations.iter() {
                         let standing = Standing {
                             agency: submission.agency.clone(),
                             indicator: observation.indicator.clone(),

@@ -1,0 +1,244 @@
+//! The observations of a submission as a table: what repeats in them stands in dictionaries, each
+//! text parsed and looked up once, and every observation is a line of places in these.
+//!
+//! It is the same in memory as in the columnar message and in the journal.
+
+use std::borrow::Borrow;
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use super::id::{AreaCode, IndicatorId};
+use super::observation::{Breakdown, Observation, Value};
+use super::period::Period;
+
+/// Hashes what comes from outside: seeded, so that nobody can choose what collides, and fast on short
+/// texts.
+pub type Hashing = foldhash::fast::RandomState;
+
+/// Items that repeat, each kept once, in the order of first use.
+#[derive(Debug, Clone)]
+pub struct Dictionary<T> {
+    items: Vec<T>,
+    places: HashMap<T, u32, Hashing>,
+}
+
+impl<T> Default for Dictionary<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), places: HashMap::default() }
+    }
+}
+
+impl<T: Eq + Hash + Clone> Dictionary<T> {
+    /// The place of an item, given to it now when it has none.
+    pub fn place(&mut self, item: T) -> u32 {
+        if let Some(place) = self.places.get(&item) {
+            return *place;
+        }
+        let place = u32::try_from(self.items.len()).expect("a message is far too small for 2^32 items");
+        self.items.push(item.clone());
+        self.places.insert(item, place);
+        place
+    }
+
+    /// The place of an item that is there.
+    pub fn find<Q: Eq + Hash + ?Sized>(&self, item: &Q) -> Option<u32>
+    where
+        T: Borrow<Q>,
+    {
+        self.places.get(item).copied()
+    }
+
+    /// The items, by place.
+    pub fn items(&self) -> &[T] {
+        &self.items
+    }
+
+    /// The items, by place.
+    pub fn into_items(self) -> Vec<T> {
+        self.items
+    }
+}
+
+/// What the lines of a table refer to. No item is there twice.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Dictionaries {
+    /// What is counted.
+    pub indicators: Vec<IndicatorId>,
+    /// Where.
+    pub areas: Vec<AreaCode>,
+    /// When.
+    pub periods: Vec<Period>,
+    /// Of whom.
+    pub breakdowns: Vec<Breakdown>,
+}
+
+/// One observation: its places in the dictionaries, and its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line {
+    /// What is counted.
+    pub indicator: u32,
+    /// Where.
+    pub area: u32,
+    /// When.
+    pub period: u32,
+    /// Of whom.
+    pub breakdown: u32,
+    /// The figure.
+    pub value: Value,
+}
+
+/// The parts don't make a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TableError {
+    /// A line refers to what isn't there.
+    #[error("a place outside its dictionary")]
+    Place,
+    /// A remark refers to a line that isn't there.
+    #[error("a remark on no observation")]
+    Note,
+}
+
+/// The observations of a submission, in the sender's order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Observations {
+    dictionaries: Dictionaries,
+    lines: Vec<Line>,
+    /// The remarks, by line.
+    notes: Vec<(u32, Arc<str>)>,
+}
+
+impl Observations {
+    /// The table of these parts; the remarks by line.
+    ///
+    /// # Errors
+    /// When one refers to what isn't there.
+    pub fn new(
+        dictionaries: Dictionaries,
+        lines: Vec<Line>,
+        mut notes: Vec<(u32, Arc<str>)>,
+    ) -> Result<Self, TableError> {
+        let within = |place: u32, len: usize| (place as usize) < len;
+        let is_whole = |line: &Line| {
+            within(line.indicator, dictionaries.indicators.len())
+                && within(line.area, dictionaries.areas.len())
+                && within(line.period, dictionaries.periods.len())
+                && within(line.breakdown, dictionaries.breakdowns.len())
+        };
+        if !lines.iter().all(is_whole) {
+            return Err(TableError::Place);
+        }
+        notes.sort_by_key(|(line, _)| *line);
+        if notes.last().is_some_and(|(line, _)| !within(*line, lines.len())) {
+            return Err(TableError::Note);
+        }
+        Ok(Self { dictionaries, lines, notes })
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// What the lines refer to.
+    pub fn dictionaries(&self) -> &Dictionaries {
+        &self.dictionaries
+    }
+
+    /// The observations as places and values.
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
+    /// The remarks, by line.
+    pub fn notes(&self) -> &[(u32, Arc<str>)] {
+        &self.notes
+    }
+
+    /// The observations, each whole.
+    pub fn iter(&self) -> impl Iterator<Item = Observation> {
+        let mut notes = self.notes.iter().peekable();
+        self.lines.iter().zip(0..).map(move |(line, place)| Observation {
+            indicator: self.dictionaries.indicators[line.indicator as usize].clone(),
+            area: self.dictionaries.areas[line.area as usize].clone(),
+            period: self.dictionaries.periods[line.period as usize],
+            breakdown: self.dictionaries.breakdowns[line.breakdown as usize].clone(),
+            value: line.value,
+            note: notes.next_if(|(line, _)| *line == place).map(|(_, note)| Arc::clone(note)),
+        })
+    }
+}
+
+impl FromIterator<Observation> for Observations {
+    fn from_iter<I: IntoIterator<Item = Observation>>(observations: I) -> Self {
+        let (mut indicators, mut areas) = (Dictionary::default(), Dictionary::default());
+        let (mut periods, mut breakdowns) = (Dictionary::default(), Dictionary::default());
+        let (mut lines, mut notes) = (Vec::new(), Vec::new());
+        for (place, observation) in (0..).zip(observations) {
+            lines.push(Line {
+                indicator: indicators.place(observation.indicator),
+                area: areas.place(observation.area),
+                period: periods.place(observation.period),
+                breakdown: breakdowns.place(observation.breakdown),
+                value: observation.value,
+            });
+            notes.extend(observation.note.map(|note| (place, note)));
+        }
+        let dictionaries = Dictionaries {
+            indicators: indicators.into_items(),
+            areas: areas.into_items(),
+            periods: periods.into_items(),
+            breakdowns: breakdowns.into_items(),
+        };
+        Self { dictionaries, lines, notes }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn observation(indicator: &str, period: &str, note: Option<&str>) -> Observation {
+        Observation {
+            indicator: indicator.parse().unwrap(),
+            area: "E10000014".parse().unwrap(),
+            period: period.parse().unwrap(),
+            breakdown: Breakdown::default(),
+            value: Value { measure: None, markers: super::super::marker::Markers::NONE },
+            note: note.map(Arc::from),
+        }
+    }
+
+    #[test]
+    fn what_repeats_is_kept_once_and_comes_back_whole() {
+        let sent = vec![
+            observation("contacts", "2022-06", None),
+            observation("referrals", "2022-06", Some("late")),
+            observation("contacts", "2022-07", None),
+        ];
+        let table: Observations = sent.iter().cloned().collect();
+        assert_eq!((table.dictionaries().indicators.len(), table.dictionaries().areas.len()), (2, 1));
+        assert_eq!(table.iter().collect::<Vec<_>>(), sent);
+        let parts = (table.dictionaries().clone(), table.lines().to_vec(), table.notes().to_vec());
+        assert_eq!(Observations::new(parts.0, parts.1, parts.2), Ok(table));
+    }
+
+    #[test]
+    fn a_table_refers_to_nothing_that_isnt_there() {
+        let table: Observations = [observation("contacts", "2022-06", None)].into_iter().collect();
+        let parts = || (table.dictionaries().clone(), table.lines().to_vec());
+        for place in 0..4 {
+            let (dictionaries, mut lines) = parts();
+            let line = &mut lines[0];
+            *[&mut line.indicator, &mut line.area, &mut line.period, &mut line.breakdown][place] = 1;
+            assert_eq!(Observations::new(dictionaries, lines, vec![]), Err(TableError::Place));
+        }
+        let (dictionaries, lines) = parts();
+        assert_eq!(Observations::new(dictionaries, lines, vec![(1, Arc::from("n"))]), Err(TableError::Note));
+    }
+}
