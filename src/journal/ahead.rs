@@ -61,7 +61,7 @@ pub(super) struct Contents {
     base: Tail,
     /// By revision.
     records: Vec<Found>,
-    /// Where each revision was begun that isn't whole.
+    /// The revisions that were begun and aren't whole.
     torn: Vec<Revision>,
 }
 
@@ -95,18 +95,18 @@ impl Ahead {
         let (mut records, mut torn) = (Vec::new(), Vec::new());
         let mut at = 0;
         while let Some(block) = ring.get(at..).filter(|rest| !rest.is_empty()) {
-            match record_at(block) {
-                Some(Ok((bytes, record))) => {
-                    let length = bytes.len();
+            at += match record_at(block) {
+                Begun::Whole(bytes, record) => {
+                    let room = (PREFIX_BYTES + bytes.len()).next_multiple_of(BLOCK_BYTES);
                     records.push(Found { at: at as u64, bytes, record });
-                    at += (PREFIX_BYTES + length).next_multiple_of(BLOCK_BYTES);
+                    room
                 }
-                Some(Err(begun)) => {
-                    torn.extend(begun);
-                    at += BLOCK_BYTES;
+                Begun::Torn(revision) => {
+                    torn.push(revision);
+                    BLOCK_BYTES
                 }
-                None => at += BLOCK_BYTES,
-            }
+                Begun::Nothing => BLOCK_BYTES,
+            };
         }
         records.sort_by_key(|found| found.record.tail.revision);
         // A last block that is cut short is written anew.
@@ -202,17 +202,26 @@ impl Contents {
     }
 }
 
-/// The record that begins with this block: whole, or the revision that it says it is of; none when none begins here.
-fn record_at(block: &[u8]) -> Option<Result<(Vec<u8>, Record), Option<Revision>>> {
-    let (magic, rest) = block.split_first_chunk::<4>()?;
-    if *magic != RECORD_MAGIC {
-        return None;
+/// What begins with a block.
+enum Begun {
+    Whole(Vec<u8>, Record),
+    /// A record that says it is of this revision, and isn't whole.
+    Torn(Revision),
+    Nothing,
+}
+
+fn record_at(block: &[u8]) -> Begun {
+    let length = block.strip_prefix(&RECORD_MAGIC).and_then(<[u8]>::split_first_chunk::<4>);
+    let Some((length, revision, rest)) =
+        length.and_then(|(length, rest)| Some((u32::from_be_bytes(*length), record::first_revision(rest)?, rest)))
+    else {
+        return Begun::Nothing;
+    };
+    let bytes = usize::try_from(length).ok().and_then(|length| rest.get(..length));
+    match bytes.and_then(|bytes| Some((bytes, record::decode(revision, bytes).ok()?))) {
+        Some((bytes, record)) => Begun::Whole(bytes.to_vec(), record),
+        None => Begun::Torn(revision),
     }
-    let (length, rest) = rest.split_first_chunk::<4>()?;
-    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-    let begun = record::first_revision(rest);
-    let whole = rest.get(..length).and_then(|bytes| Some((bytes.to_vec(), record::decode(begun?, bytes).ok()?)));
-    Some(whole.ok_or(begun))
 }
 
 fn room_for(record_bytes: usize) -> u64 {

@@ -130,6 +130,23 @@ impl Backlog {
         self.changed.notify_all();
     }
 
+    /// Ends all carrying over: nothing more is written after a failure, here or elsewhere.
+    pub(super) fn fail(&self, cause: String) {
+        self.state().failed.get_or_insert(cause);
+        self.changed.notify_all();
+    }
+
+    /// Waits until the thread has carried over all there is, or never will.
+    #[cfg(test)]
+    pub(super) fn catch_up(&self) {
+        let mut state = self.state();
+        while !state.waiting.is_empty() && state.failed.is_none() && state.no_room.is_none() {
+            state.wanted = true;
+            self.changed.notify_all();
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
     /// Why the thread ended before its time.
     pub(super) fn failure(&self) -> Option<String> {
         self.state().failed.clone()

@@ -3,9 +3,11 @@
 use super::Error;
 use std::{fmt, io, sync::Arc};
 
+type Watcher = dyn Fn(&str) -> io::Result<()> + Send + Sync;
+
 /// What all such calls go through. A clone shares its watcher.
 #[derive(Clone)]
-pub(super) struct Calls(Arc<dyn Fn(&str) -> io::Result<()> + Send + Sync>);
+pub(super) struct Calls(Arc<Watcher>);
 
 impl Calls {
     /// Calls that fail only when the system says so.

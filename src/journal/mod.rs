@@ -10,6 +10,8 @@ mod calls;
 pub mod codec;
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod faults;
 mod memory;
 mod pipeline;
 mod record;

@@ -143,6 +143,12 @@ impl SledJournal {
         sync()
     }
 
+    /// Waits until the store has all that was appended, or never will.
+    #[cfg(test)]
+    pub(super) fn catch_up(&self) {
+        self.log.store().backlog.catch_up();
+    }
+
     #[cfg(test)]
     pub(super) fn insert_behind_its_back(&self, first: Revision) {
         self.log.store().tree.insert_behind_its_back(first);
@@ -190,8 +196,8 @@ impl Store for SledStore {
         let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
         let place = ahead.place_for(record.bytes.len());
         self.backlog.wait_for(&place)?;
-        ahead.write(&place, &record.bytes)?;
-        self.witness().write_tail(record.tail)?;
+        let durable = ahead.write(&place, &record.bytes).and_then(|()| self.witness().write_tail(record.tail));
+        durable.inspect_err(|failure| self.backlog.fail(failure.to_string()))?;
         self.backlog.push(Waiting { place, first, tail: record.tail, bytes: record.bytes });
         Ok(())
     }
