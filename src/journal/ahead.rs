@@ -247,3 +247,111 @@ fn parse_header(bytes: &[u8]) -> Option<Tail> {
     let base = Tail { revision, hash: ChainHash(found.get(16..48)?.try_into().ok()?) };
     (header(base) == found).then_some(base)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::TempDir;
+
+    fn file() -> (TempDir, PathBuf) {
+        let place = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let path = place.path().join("ahead");
+        Ahead::create(&path, Tail::EMPTY, &Calls::unwatched()).unwrap();
+        (place, path)
+    }
+
+    /// Writes one record for each length after `tail`, and returns the tail after each.
+    fn write(path: &Path, mut tail: Tail, lengths: &[usize]) -> Vec<Tail> {
+        let (mut ahead, _) = Ahead::open(path, &Calls::unwatched()).unwrap();
+        let each = lengths.iter().map(|length| {
+            let record = record::encode(tail, &[vec![length.to_be_bytes()[7]; *length]]).unwrap();
+            let place = ahead.place_for(record.bytes.len());
+            ahead.write(&place, &record.bytes).unwrap();
+            tail = record.tail;
+            tail
+        });
+        each.collect()
+    }
+
+    /// The tails of the records after `stored`.
+    fn found(path: &Path, stored: Tail) -> Result<Vec<Tail>, String> {
+        let (_, contents) = Ahead::open(path, &Calls::unwatched()).map_err(|error| error.to_string())?;
+        let following = contents.after(Path::new("ahead"), stored).map_err(|error| error.to_string())?;
+        let mut end = None;
+        for (place, _) in &following {
+            assert!(end.is_none_or(|end| end <= place.start) && place.start % BLOCK_BYTES as u64 == 0);
+            end = Some(place.end);
+        }
+        Ok(following.into_iter().map(|(_, found)| found.record.tail).collect())
+    }
+
+    #[test]
+    fn records_are_found_again_however_often_the_ring_went_round() {
+        let (_place, path) = file();
+        let mut tails = vec![Tail::EMPTY];
+        for life in 0..5 {
+            let lengths: Vec<_> = (0..25).map(|n| (n * 77_777 + life * 5_555) % 1_000_000).collect();
+            tails.extend(write(&path, *tails.last().unwrap(), &lengths));
+            // What the last 15 MiB or so hold is there, with any number of records that the store has already.
+            for stored in tails.len().saturating_sub(16)..tails.len() {
+                assert_eq!(found(&path, tails[stored]).unwrap(), tails[stored + 1..], "life {life}, {stored}");
+            }
+        }
+        assert_eq!(
+            path.metadata().unwrap().len(),
+            RING_BYTES + BLOCK_BYTES as u64,
+            "it has its full size, and no more"
+        );
+    }
+
+    #[test]
+    fn however_the_newest_record_was_torn_the_others_are_there_and_another_takes_its_place() {
+        let (_place, path) = file();
+        let tails = write(&path, Tail::EMPTY, &[10, 9_000, 3_000]);
+        let before = std::fs::read(&path).unwrap();
+        let newest = write(&path, tails[2], &[18_000])[0];
+        let after = std::fs::read(&path).unwrap();
+        let blocks: Vec<_> = (0..after.len() / BLOCK_BYTES)
+            .map(|block| block * BLOCK_BYTES..(block + 1) * BLOCK_BYTES)
+            .filter(|block| before[block.clone()] != after[block.clone()])
+            .collect();
+        assert_eq!(blocks.len(), 5);
+        for arrived in 0..1 << blocks.len() {
+            let mut bytes = before.clone();
+            for (_, block) in (0..).zip(&blocks).filter(|(bit, _)| arrived & (1 << bit) != 0) {
+                bytes[block.clone()].copy_from_slice(&after[block.clone()]);
+            }
+            std::fs::write(&path, bytes).unwrap();
+            let whole = arrived + 1 == 1 << blocks.len();
+            let expected: Vec<_> = tails.iter().copied().chain(whole.then_some(newest)).collect();
+            assert_eq!(found(&path, Tail::EMPTY).unwrap(), expected, "{arrived:b}");
+            let other = write(&path, *expected.last().unwrap(), &[500])[0];
+            assert_eq!(found(&path, Tail::EMPTY).unwrap().last(), Some(&other), "{arrived:b}");
+        }
+    }
+
+    #[test]
+    fn damage_before_the_newest_record_is_refused() {
+        let (_place, path) = file();
+        let tails = write(&path, Tail::EMPTY, &[10, 50, 30]);
+        let good = std::fs::read(&path).unwrap();
+        for byte in [0, 30, BLOCK_BYTES, BLOCK_BYTES + 3, BLOCK_BYTES + 6, BLOCK_BYTES + 40, 2 * BLOCK_BYTES + 60] {
+            let mut bytes = good.clone();
+            bytes[byte] ^= 1;
+            std::fs::write(&path, bytes).unwrap();
+            assert!(found(&path, Tail::EMPTY).is_err(), "byte {byte}");
+        }
+        std::fs::write(&path, &good[..2 * BLOCK_BYTES]).unwrap();
+        insta::assert_snapshot!(found(&path, tails[1]).unwrap_err(), @"the journal is damaged at ahead: the write-ahead file ends at revision 1 with hash 192442d388e56308c3dde6803784698ae6ae82cc2590ffd6cff707f887a35b4c, but the store has revision 2 with hash f02e2aa1387f8d9f331513443e0a68b0589ad4b32e7271cec4cfd8a2efad973f; restore it from a backup");
+    }
+
+    #[test]
+    fn a_file_of_another_history_is_refused() {
+        let (_place, path) = file();
+        let tails = write(&path, Tail::EMPTY, &[10, 50, 30]);
+        for revision in [2, 3, 4] {
+            let other = Tail { revision: Revision(revision), ..tails[0] };
+            assert!(found(&path, other).is_err(), "{other}");
+        }
+    }
+}
