@@ -187,17 +187,16 @@ async fn serve(
 /// When the journal isn't what was written: it is then not served from.
 pub fn replay(folder: &std::path::Path) -> Result<(SledJournal, State), journal::Error> {
     let start = Instant::now();
-    let journal = SledJournal::open(folder)?;
     let mut state = State::default();
-    let tail = journal.reader().scan(journal::Revision::ZERO, &mut |stored| {
-        let entry = codec::decode(&stored.payload).map_err(|error| journal::Error::Corrupt {
+    let decode = |stored: &journal::Stored| {
+        codec::decode(&stored.payload).map_err(|error| journal::Error::Corrupt {
             place: format!("revision {}", stored.revision),
             what: error.to_string(),
-        })?;
-        state.apply(&entry);
-        Ok(())
-    })?;
-    tracing::info!(revision = tail.revision.0, chain = %tail.hash, milliseconds = start.elapsed().as_millis(), "the journal is replayed and its chain verified");
+        })
+    };
+    let journal = SledJournal::open_and_replay(folder, decode, |entry| state.apply(&entry))?;
+    let (tail, milliseconds) = (journal.tail(), start.elapsed().as_millis());
+    tracing::info!(revision = tail.revision.0, chain = %tail.hash, milliseconds, "the journal is replayed and its chain verified");
     Ok((journal, state))
 }
 

@@ -3,7 +3,7 @@
 use super::{
     ChainHash, Error, Journal, Reader, Revision, Tail,
     record::Encoded,
-    store::{Log, Records, Store},
+    store::{Log, Records, Store, walk},
 };
 use std::{
     collections::BTreeMap,
@@ -82,9 +82,10 @@ impl MemoryJournal {
         disk.contents()
             .records
             .retain(|&first, bytes| first <= acknowledged || super::record::decode(first, bytes).is_ok());
-        let log = Log::open(disk.clone(), &mut |_| ())?;
-        disk.contents().tail = log.tail();
-        Ok(Self(log))
+        let records = disk.records(Revision(1), Revision(u64::MAX));
+        let tail = walk(records, Revision::ZERO, &mut |_| Ok(()))?;
+        disk.contents().tail = tail;
+        Ok(Self(Log::new(disk.clone(), tail)))
     }
 
     /// Opens the disk of this journal again, as after a crash.
@@ -112,7 +113,7 @@ impl Journal for MemoryJournal {
 }
 
 impl Store for MemoryDisk {
-    fn put(&self, first: Revision, record: &Encoded) -> Result<(), Error> {
+    fn put(&self, first: Revision, record: Encoded) -> Result<(), Error> {
         let mut contents = self.contents();
         if contents.tail.revision.next() != first {
             return Err(Error::Conflict { tail: contents.tail });

@@ -4,13 +4,20 @@
 //! [`Journal`] and [`Reader`] are the contract, [`SledJournal`] keeps it on disk, and
 //! [`MemoryJournal`] keeps it in memory with faults on demand. One conformance suite runs against both.
 
+mod ahead;
+mod backlog;
+mod calls;
 pub mod codec;
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod faults;
 mod memory;
+mod pipeline;
 mod record;
 mod sled;
 mod store;
+mod tree;
 mod witness;
 
 pub use memory::{Fault, MemoryDisk, MemoryJournal};

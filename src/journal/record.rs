@@ -3,18 +3,19 @@
 //! | bytes | what |
 //! |---|---|
 //! | 1 | `0xC1`: a journal record, version 1 |
-//! | 1 | how the entries are coded: 0 = as they are |
+//! | 1 | how the entries are coded: 0 = as they are, 1 = compressed by zstd |
 //! | 8 | the first entry's revision |
 //! | 4 | the number of entries, at least 1 |
 //! | 32 | the chain hash before the first entry |
-//! | 4 + n, for each entry | the payload's length, then the payload |
+//! | 4 + n, for each entry | the payload's length, then the payload; all of them coded |
 //! | 32 | the chain hash after the last entry |
 //! | 32 | BLAKE3 of everything above |
 //!
-//! All numbers are big-endian.
+//! All numbers are big-endian. Compressed entries have before them the 4 bytes of their length as they are, which is
+//! checked before anything is made of them: damage can't ask for more memory than the largest record takes.
 
 use super::{ChainHash, Error, Revision, Stored, Tail};
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
 /// The largest record. A group above it is refused, because a group can't be split and stay atomic.
 pub const RECORD_BYTES_MAX: usize = 1 << 20;
@@ -24,9 +25,16 @@ pub const ENTRY_BYTES_MAX: usize = RECORD_BYTES_MAX - FRAME_BYTES - LENGTH_BYTES
 
 const VERSION: u8 = 0xC1;
 const PLAIN: u8 = 0;
+const ZSTD: u8 = 1;
+/// The fastest that packs numbers well; the levels above cost more time than they save bytes.
+const ZSTD_LEVEL: i32 = 1;
+/// What is smaller stays as it is.
+const COMPRESSED_BYTES_MIN: usize = 512;
 const HASH_BYTES: usize = 32;
 const LENGTH_BYTES: usize = 4;
-const FRAME_BYTES: usize = 1 + 1 + 8 + 4 + 3 * HASH_BYTES;
+const HEAD_BYTES: usize = 1 + 1 + 8 + 4 + HASH_BYTES;
+const FOOT_BYTES: usize = 2 * HASH_BYTES;
+const FRAME_BYTES: usize = HEAD_BYTES + FOOT_BYTES;
 
 static ENTRY_HASHER: LazyLock<blake3::Hasher> =
     LazyLock::new(|| blake3::Hasher::new_derive_key("conspectus journal entry v1"));
@@ -84,6 +92,43 @@ pub(super) fn encode(before: Tail, payloads: &[Vec<u8>]) -> Result<Encoded, Erro
     Ok(Encoded { bytes: out, hashes, tail })
 }
 
+/// Makes one record of several plain ones, each of which follows the one before, and compresses it where that pays.
+/// Together they must be no larger than a record may be.
+pub(super) fn merge(records: &[&[u8]]) -> Option<Vec<u8>> {
+    let (first, last) = (records.first()?, records.last()?);
+    let (mut count, mut entries) = (0_u32, Vec::new());
+    for record in records {
+        count += u32::from_be_bytes(record.get(10..14)?.try_into().ok()?);
+        entries.extend_from_slice(record.get(HEAD_BYTES..record.len().checked_sub(FOOT_BYTES)?)?);
+    }
+    let plain_length = u32::try_from(entries.len()).ok()?.to_be_bytes();
+    let packed = (entries.len() >= COMPRESSED_BYTES_MIN)
+        .then(|| zstd::bulk::compress(&entries, ZSTD_LEVEL).ok())
+        .flatten()
+        .filter(|packed| packed.len() + LENGTH_BYTES < entries.len());
+    let mut out = Vec::with_capacity(FRAME_BYTES + entries.len());
+    out.extend([VERSION, if packed.is_some() { ZSTD } else { PLAIN }]);
+    out.extend_from_slice(first.get(2..10)?);
+    out.extend(count.to_be_bytes());
+    out.extend_from_slice(first.get(14..HEAD_BYTES)?);
+    match &packed {
+        Some(packed) => {
+            out.extend(plain_length);
+            out.extend(packed);
+        }
+        None => out.extend(entries),
+    }
+    out.extend_from_slice(last.get(last.len() - FOOT_BYTES..last.len() - HASH_BYTES)?);
+    let checksum = blake3::hash(&out);
+    out.extend(checksum.as_bytes());
+    Some(out)
+}
+
+/// The first revision that bytes say they are a record of, whether or not they are one.
+pub(super) fn first_revision(bytes: &[u8]) -> Option<Revision> {
+    Some(Revision(u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?)))
+}
+
 /// A group as read back: framing, checksum and the chain within it are verified.
 #[derive(Debug)]
 pub(super) struct Record {
@@ -99,19 +144,23 @@ pub(super) fn decode(place: Revision, bytes: &[u8]) -> Result<Record, Error> {
 
 /// Reads the record stored under revision `key` and checks that it follows `before`.
 pub(super) fn decode_after(before: Tail, key: Revision, bytes: &[u8]) -> Result<Record, Error> {
+    let record = decode(key, bytes)?;
+    expect_next(before, key, record.before)?;
+    Ok(record)
+}
+
+/// Checks that a record stored under revision `key`, made to follow `follows`, comes after `before`.
+pub(super) fn expect_next(before: Tail, key: Revision, follows: Tail) -> Result<(), Error> {
     let expected = before.revision.next();
     let place = format_args!("revision {expected}");
     if key != expected {
         return Err(Error::corrupt(place, format!("the next record found is that of revision {key}")));
     }
-    let record = decode(key, bytes)?;
-    if record.before != before {
-        return Err(Error::corrupt(
-            place,
-            format!("the record follows {}, but the journal before it ends at {before}", record.before),
-        ));
+    if follows != before {
+        let what = format!("the record follows {follows}, but the journal before it ends at {before}");
+        return Err(Error::corrupt(place, what));
     }
-    Ok(record)
+    Ok(())
 }
 
 fn decode_frame(bytes: &[u8]) -> Result<Record, String> {
@@ -126,9 +175,6 @@ fn decode_frame(bytes: &[u8]) -> Result<Record, String> {
     if version != VERSION {
         return Err(format!("the record is of version {version:#04x}, and this program reads {VERSION:#04x}"));
     }
-    if codec != PLAIN {
-        return Err(format!("the record is coded as {codec}, and this program reads {PLAIN}"));
-    }
     let first = u64::from_be_bytes(take(&mut rest).ok_or_else(cut)?);
     let count = u32::from_be_bytes(take(&mut rest).ok_or_else(cut)?);
     let hash = ChainHash(take(&mut rest).ok_or_else(cut)?);
@@ -136,20 +182,42 @@ fn decode_frame(bytes: &[u8]) -> Result<Record, String> {
     let before = before.filter(|_| count > 0).ok_or("the record counts no entry, or counts from 0")?;
     first.checked_add(u64::from(count)).ok_or("the record counts past the last revision")?;
 
+    let (coded, after) = rest.split_last_chunk::<HASH_BYTES>().ok_or_else(cut)?;
+    let plain = match codec {
+        PLAIN => Cow::Borrowed(coded),
+        ZSTD => Cow::Owned(decompress(coded)?),
+        other => return Err(format!("the record is coded as {other}, and this program reads {PLAIN} and {ZSTD}")),
+    };
+    let mut rest = &*plain;
     let mut tail = before;
     let mut entries = Vec::new();
     for _ in 0..count {
         let length = u32::from_be_bytes(take(&mut rest).ok_or_else(cut)?);
         let length = usize::try_from(length).map_err(|_| cut())?;
-        let (payload, after) = rest.split_at_checked(length).ok_or_else(cut)?;
-        rest = after;
+        let payload = rest.split_off(..length).ok_or_else(cut)?;
         tail = tail.extend(payload);
         entries.push(Stored { revision: tail.revision, hash: tail.hash, payload: payload.to_vec() });
     }
-    if rest != tail.hash.0 {
+    if !rest.is_empty() {
+        return Err(format!("the record has {} bytes more than its entries", rest.len()));
+    }
+    if *after != tail.hash.0 {
         return Err(format!("the record doesn't end with the chain hash {} of its last entry", tail.hash));
     }
     Ok(Record { before, entries, tail })
+}
+
+fn decompress(coded: &[u8]) -> Result<Vec<u8>, String> {
+    let (length, packed) = coded.split_first_chunk::<LENGTH_BYTES>().ok_or("the record ends before its length")?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+    if length > RECORD_BYTES_MAX {
+        return Err(format!("the record unpacks to {length} bytes, and a record holds at most {RECORD_BYTES_MAX}"));
+    }
+    match zstd::bulk::decompress(packed, length) {
+        Ok(plain) if plain.len() == length => Ok(plain),
+        Ok(plain) => Err(format!("the record unpacks to {} bytes instead of {length}", plain.len())),
+        Err(error) => Err(format!("the record doesn't unpack: {error}")),
+    }
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {

@@ -1,136 +1,178 @@
-//! The engine on disk: sled 0.34, with nothing resting on its word alone.
+//! The engine on disk: a write-ahead file that makes appends durable, and sled, which keeps them.
 //!
-//! A journal's folder holds `lock`, `witness` and `sled/`. What was learnt about sled, and what follows:
-//!
-//! - Its `flush` is `sync_file_range` on Linux, which a power cut undoes: `fdatasync` on its file follows each.
-//! - A leaf of more than a quarter of a segment is written to a file in `blobs/` that nothing syncs. A leaf
-//!   holds up to 17 values and is rewritten as a whole, so it is the *leaf* that must stay below: records are
-//!   cut into parts of [`PART_BYTES_MAX`], and 17 of them fit a quarter of a segment.
-//! - It recovers a prefix of its log. So a record's first part is written last: where it is, the others are.
-//! - It opens a damaged file as a shorter one, even as an empty one: see [`Witness`].
-//! - It panics on some damage: every call is sheltered.
-//! - Its cache lets go of a leaf only after some thousands of reads, whatever its limit: a scan may leave
-//!   most of what it read in memory. Smaller parts make smaller leaves, and so less of it.
-//! - It may wait for ever once the disk is full: an append is refused while there is still room.
+//! A journal's folder holds `lock`, `witness`, `ahead` and `sled/`. An append is one write to the write-ahead file and
+//! one sync of it; a thread carries what has gathered there over to sled ([`Backlog`]). So an acknowledgement costs
+//! what the disk costs, and rests on a file that has no layout to lose; and neither of the two can lose something
+//! without the other or the [`Witness`] telling.
 
 use super::{
-    ChainHash, Error, Journal, Reader, Revision, Tail,
-    record::Encoded,
+    ChainHash, Error, Journal, Reader, Revision, Stored, Tail,
+    ahead::{Ahead, Contents},
+    backlog::{Backlog, Waiting},
+    calls::Calls,
+    pipeline,
+    record::{self, Encoded},
     store::{Log, Records, Store},
-    witness::Witness,
+    tree::Tree,
+    witness::{Seen, Witness},
 };
-use rustix::fs::{Advice, FlockOperation, fadvise, flock, fstatvfs};
+use rustix::fs::{Advice, FlockOperation, fadvise, flock};
 use std::{
     fs::File,
-    io,
-    panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    thread,
-    time::{Duration, Instant},
+    thread::{self, JoinHandle},
 };
-
-const SEGMENT_BYTES: usize = 8 << 20;
-/// A journal is read once, at the start; the least that keeps its newest leaves at hand.
-const CACHE_BYTES: u64 = 16 << 20;
-/// 17 of these, with their keys, stay well below a quarter of a segment; smaller ones cost appends, larger ones memory.
-const PART_BYTES_MAX: usize = 32 << 10;
-/// More than one append can take, whatever sled rewrites on the way.
-const ROOM_BYTES_MIN: u64 = 64 << 20;
-/// sled lets go of its own lock a moment after it is dropped.
-const STORE_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A journal in a folder, open in one process at a time.
 ///
 /// The folder stays locked until the journal and all its readers are dropped.
-pub struct SledJournal(Log<SledStore>);
+pub struct SledJournal {
+    log: Log<SledStore>,
+    carrier: Option<JoinHandle<()>>,
+}
 
 struct SledStore {
-    /// sled's file, opened beside it to be synced.
-    file: File,
-    witness: Mutex<Witness>,
+    backlog: Arc<Backlog>,
+    ahead: Mutex<Ahead>,
+    witness: Arc<Mutex<Witness>>,
     // Dropped in this order: the lock last.
-    db: sled::Db,
+    tree: Arc<Tree>,
     _lock: File,
 }
 
 impl SledJournal {
-    /// Opens the journal in `folder`, creating it when neither the witness nor the store is there, and verifies
-    /// all of it: checksums, contiguity from revision 1, the chain, and that it reaches what the witness saw.
+    /// Opens the journal in `folder` as [`open_and_replay`](Self::open_and_replay) does, without a look at what
+    /// the entries say.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        Self::open_and_replay(folder, |_| Ok(()), |()| ())
+    }
+
+    /// Opens the journal in `folder`, creating it when nothing is there, and verifies all of it: checksums, contiguity
+    /// from revision 1, the chain, and that it reaches what the witness saw. Reads it once for that: `decode` gets
+    /// each entry, verified, on one of several threads, and `apply` what it made of them, in order, on this one.
+    ///
+    /// What `apply` got is the journal's only if this returns `Ok`.
     ///
     /// # Errors
     ///
     /// [`Error::Locked`] when another process has it open, [`Error::Corrupt`] when anything is amiss or missing,
-    /// [`Error::Io`].
-    pub fn open(folder: &Path) -> Result<Self, Error> {
-        let in_folder = |doing: &str| format!("{doing} {}", folder.display());
-        std::fs::create_dir_all(folder).map_err(Error::io(in_folder("create the folder")))?;
+    /// [`Error::Io`], and whatever `decode` gives.
+    pub fn open_and_replay<T: Send>(
+        folder: &Path,
+        decode: impl Fn(&Stored) -> Result<T, Error> + Sync,
+        apply: impl FnMut(T),
+    ) -> Result<Self, Error> {
+        Self::open_with(folder, &Calls::unwatched(), decode, apply)
+    }
+
+    pub(super) fn open_with<T: Send>(
+        folder: &Path,
+        calls: &Calls,
+        decode: impl Fn(&Stored) -> Result<T, Error> + Sync,
+        mut apply: impl FnMut(T),
+    ) -> Result<Self, Error> {
+        let places = Places::of(folder);
+        std::fs::create_dir_all(folder).map_err(Error::io(format!("create the folder {}", folder.display())))?;
         let lock = lock(folder)?;
-        let (witness_path, path) = (folder.join("witness"), folder.join("sled"));
-        if !exists(&witness_path)? {
-            if exists(&path)? {
-                return Err(Error::corrupt(witness_path.display(), "the file is missing, though there is a store"));
-            }
-            Witness::create(&witness_path)?;
-        }
-        let (witness, seen) = Witness::open(&witness_path)?;
-        if seen != Tail::EMPTY && !exists(&path.join("db"))? {
-            return Err(Error::corrupt(path.display(), format!("the store is missing, but the witness saw {seen}")));
+        let (mut witness, seen) = places.open_witness(calls)?;
+        let ahead = places.open_ahead(seen, calls)?;
+        let begun = seen.tail != Tail::EMPTY || ahead.as_ref().is_some_and(|(_, found)| !found.is_empty());
+        if begun && !exists(&places.db)? {
+            let what = format!("the store is missing, but the witness saw {}", seen.tail);
+            return Err(Error::corrupt(places.sled.display(), what));
         }
 
-        forget_cached(&path.join("db"))?;
-        let db = open_store(&path)?;
-        drop_unfinished(&db, seen.revision)?;
-        let file = File::open(path.join("db")).map_err(Error::io(in_folder("open the store in")))?;
-        let store = SledStore { file, witness: Mutex::new(witness), db, _lock: lock };
-        let mut at_seen = Tail::EMPTY;
-        let log = Log::open(store, &mut |entry| {
-            if entry.revision <= seen.revision {
-                at_seen = Tail { revision: entry.revision, hash: entry.hash };
-            }
-        })?;
-        if at_seen != seen {
-            let place = at_seen.revision.next().min(seen.revision);
-            let what = format!("the witness saw {seen}, and the store has instead {at_seen}");
-            return Err(Error::corrupt(format_args!("revision {place}"), what));
+        let tree = places.open_tree(seen.stored, calls)?;
+        let mut replay = Replay { tail: Tail::EMPTY, at_seen: Tail::EMPTY, seen: seen.tail, apply: &mut apply };
+        let records = tree.records(Revision(1), Revision(u64::MAX));
+        pipeline::in_order(records, |found| Verified::of(found?, &decode), |verified| replay.take(verified?))?;
+        let stored = replay.tail;
+        if stored.revision < seen.stored {
+            let what = format!("the witness saw the store at revision {}, and it has instead {stored}", seen.stored);
+            return Err(Error::corrupt(format_args!("revision {}", stored.revision.next()), what));
         }
-        log.store().settle(folder, log.tail())?;
-        Ok(Self(log))
+
+        let (mut ahead, following) = match ahead {
+            Some((ahead, found)) => (ahead, found.after(&places.ahead, stored)?),
+            None => (Ahead::create(&places.ahead, stored, calls)?.0, Vec::new()),
+        };
+        let ours = following.iter().map(|(_, found)| (found.record.before.revision.next(), found.bytes.clone()));
+        pipeline::in_order(ours, |found| Verified::of(found, &decode), |verified| replay.take(verified?))?;
+        let tail = replay.end()?;
+        ahead.resume_after(&following);
+
+        tree.sync()?;
+        witness.write(Seen { tail, stored: stored.revision, ahead: true })?;
+        witness.syncing()()?;
+        places.sync_folders()?;
+        let backlog = Arc::new(Backlog::new(following.into_iter().map(Waiting::from).collect()));
+        let store = SledStore {
+            backlog,
+            ahead: Mutex::new(ahead),
+            witness: Arc::new(Mutex::new(witness)),
+            tree: Arc::new(tree),
+            _lock: lock,
+        };
+        Ok(Self { carrier: Some(store.start_carrier()?), log: Log::new(store, tail) })
     }
 
     /// Closes the journal, and reports what dropping it would keep to itself.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] when the witness can't be synced. All appended entries are durable in any case.
-    pub fn close(self) -> Result<(), Error> {
-        self.0.store().witness().sync()
+    /// [`Error::Io`] when the store can't take what is left, or the witness can't be synced. All appended entries are
+    /// durable in any case.
+    pub fn close(mut self) -> Result<(), Error> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
+        let Some(carrier) = self.carrier.take() else { return Ok(()) };
+        let store = self.log.store();
+        store.backlog.close();
+        let ended = carrier.join().map_err(|_| "its thread panicked".to_owned());
+        if let Some(cause) = ended.err().or_else(|| store.backlog.failure()) {
+            return Err(Error::io("carry entries over to the store")(std::io::Error::other(cause)));
+        }
+        let sync = store.witness().syncing();
+        sync()
+    }
+
+    /// Waits until the store has all that was appended, or never will.
+    #[cfg(test)]
+    pub(super) fn catch_up(&self) {
+        self.log.store().backlog.catch_up();
     }
 
     #[cfg(test)]
-    pub(super) fn insert_behind_its_back(&self, key: &[u8]) {
-        self.0.store().db.insert(key, b"not ours").unwrap();
+    pub(super) fn insert_behind_its_back(&self, first: Revision) {
+        self.log.store().tree.insert_behind_its_back(first);
     }
 }
 
 impl Drop for SledJournal {
     fn drop(&mut self) {
-        // Every acknowledged append is durable already: this only brings the witness up to it.
-        let _ = self.0.store().witness().sync();
+        // Every acknowledged append is durable already: this only leaves less to do for the next start.
+        let _ = self.end();
     }
 }
 
 impl Journal for SledJournal {
     fn tail(&self) -> Tail {
-        self.0.tail()
+        self.log.tail()
     }
 
     fn append(&mut self, after: Revision, payloads: &[Vec<u8>]) -> Result<Vec<ChainHash>, Error> {
-        self.0.append(after, payloads)
+        self.log.append(after, payloads)
     }
 
     fn reader(&self) -> Arc<dyn Reader> {
-        self.0.reader()
+        self.log.reader()
     }
 }
 
@@ -139,117 +181,156 @@ impl SledStore {
         self.witness.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn sync(&self) -> Result<(), Error> {
-        sheltered("flush the store", || self.db.flush())?;
-        self.file.sync_data().map_err(Error::io("sync the store"))
-    }
-
-    /// Makes what opening has written durable: sled's own files, the witness, and the folders they are in.
-    fn settle(&self, folder: &Path, tail: Tail) -> Result<(), Error> {
-        self.sync()?;
-        {
-            let mut witness = self.witness();
-            witness.write(tail)?;
-            witness.sync()?;
-        }
-        let store = folder.join("sled");
-        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        for path in [&store.join("conf"), &store.join("blobs"), &store, folder, parent] {
-            File::open(path).and_then(|file| file.sync_all()).map_err(Error::io(format!("sync {}", path.display())))?;
-        }
-        Ok(())
-    }
-
-    fn check_room(&self) -> Result<(), Error> {
-        let disk = fstatvfs(&self.file).map_err(|errno| Error::io("ask for free space")(errno.into()))?;
-        let bytes_free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        if bytes_free < ROOM_BYTES_MIN {
-            return Err(Error::NoRoom { bytes_free, bytes_min: ROOM_BYTES_MIN });
-        }
-        Ok(())
+    fn start_carrier(&self) -> Result<JoinHandle<()>, Error> {
+        let (backlog, tree, witness) = (Arc::clone(&self.backlog), Arc::clone(&self.tree), Arc::clone(&self.witness));
+        thread::Builder::new()
+            .name("carrier".to_owned())
+            .spawn(move || backlog.carry_over(&tree, &witness))
+            .map_err(Error::io("start a thread"))
     }
 }
 
 impl Store for SledStore {
-    fn put(&self, first: Revision, record: &Encoded) -> Result<(), Error> {
-        self.check_room()?;
-        let parts = (0_u16..).zip(record.bytes.chunks(PART_BYTES_MAX)).collect::<Vec<_>>();
-        for (part, bytes) in parts.into_iter().rev() {
-            let key = key(first, part);
-            let swapped =
-                sheltered("write to the store", || self.db.compare_and_swap(key, None::<&[u8]>, Some(bytes)))?;
-            if swapped.is_err() {
-                return Err(Error::corrupt(format_args!("revision {first}"), "another writer has put a record there"));
-            }
-        }
-        self.sync()?;
-        self.witness().write(record.tail)
+    fn put(&self, first: Revision, record: Encoded) -> Result<(), Error> {
+        self.tree.check_room()?;
+        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = ahead.place_for(record.bytes.len());
+        self.backlog.wait_for(&place)?;
+        let durable = ahead.write(&place, &record.bytes).and_then(|()| self.witness().write_tail(record.tail));
+        durable.inspect_err(|failure| self.backlog.fail(failure.to_string()))?;
+        self.backlog.push(Waiting { place, first, tail: record.tail, bytes: record.bytes });
+        Ok(())
     }
 
     fn records(&self, from: Revision, to: Revision) -> Records<'_> {
-        let start = match sheltered("read the store", || self.db.range(..=key(from, u16::MAX)).next_back().transpose())
-        {
-            Ok(found) => found.and_then(|(key, _)| parse_key(&key)).map_or(Revision::ZERO, |(first, _)| first),
-            Err(error) => return Box::new(std::iter::once(Err(error))),
-        };
-        let mut pairs = self.db.range(key(start, 0)..=key(to, u16::MAX));
-        let mut parts =
-            std::iter::from_fn(move || sheltered("read the store", || pairs.next().transpose()).transpose())
-                .map(|pair| pair.and_then(Part::parse))
-                .peekable();
-        Box::new(std::iter::from_fn(move || {
-            Some(parts.next()?.and_then(|head| {
-                let first = head.first;
-                head.expect_number(0)?;
-                let mut record = head.bytes.to_vec();
-                for number in 1.. {
-                    let Some(part) = parts.next_if(|next| next.as_ref().is_ok_and(|part| part.first == first)) else {
-                        break;
-                    };
-                    let part = part?;
-                    part.expect_number(number)?;
-                    record.extend_from_slice(&part.bytes);
-                }
-                Ok((first, record))
-            }))
-        }))
+        // First what is not in the tree: what leaves the backlog after this is.
+        let (waiting, oldest) = self.backlog.records(from, to);
+        let ours = waiting.into_iter().map(|record| Ok((record.first, record.bytes.clone())));
+        let in_tree = oldest.map_or(to, |oldest| to.min(Revision(oldest.0 - 1)));
+        if from > in_tree { Box::new(ours) } else { Box::new(self.tree.records(from, in_tree).chain(ours)) }
     }
 }
 
-/// One key and value of the store.
-struct Part {
-    first: Revision,
-    number: u16,
-    bytes: sled::IVec,
+/// A record, verified by itself, and what was made of its entries.
+struct Verified<T> {
+    key: Revision,
+    before: Tail,
+    tail: Tail,
+    entries: Vec<(Tail, T)>,
 }
 
-impl Part {
-    fn parse((key, bytes): (sled::IVec, sled::IVec)) -> Result<Self, Error> {
-        let (first, number) = parse_key(&key)
-            .ok_or_else(|| Error::corrupt("the store", format!("a key of {} bytes isn't the journal's", key.len())))?;
-        Ok(Self { first, number, bytes })
+impl<T> Verified<T> {
+    fn of((key, bytes): (Revision, Vec<u8>), decode: &impl Fn(&Stored) -> Result<T, Error>) -> Result<Self, Error> {
+        let record = record::decode(key, &bytes)?;
+        let decoded = |entry: Stored| Ok((Tail { revision: entry.revision, hash: entry.hash }, decode(&entry)?));
+        let entries = record.entries.into_iter().map(decoded).collect::<Result<_, Error>>()?;
+        Ok(Self { key, before: record.before, tail: record.tail, entries })
     }
+}
 
-    fn expect_number(&self, expected: u16) -> Result<(), Error> {
-        if self.number == expected {
-            return Ok(());
+/// The way through all records at the start.
+struct Replay<'a, F> {
+    tail: Tail,
+    /// What the witness saw, and the entry that is there instead.
+    seen: Tail,
+    at_seen: Tail,
+    apply: &'a mut F,
+}
+
+impl<F> Replay<'_, F> {
+    fn take<T>(&mut self, verified: Verified<T>) -> Result<(), Error>
+    where
+        F: FnMut(T),
+    {
+        record::expect_next(self.tail, verified.key, verified.before)?;
+        for (tail, decoded) in verified.entries {
+            if tail.revision <= self.seen.revision {
+                self.at_seen = tail;
+            }
+            (self.apply)(decoded);
         }
-        let what = format!("part {expected} of the record is missing: part {} comes instead", self.number);
-        Err(Error::corrupt(format_args!("revision {}", self.first), what))
+        self.tail = verified.tail;
+        Ok(())
+    }
+
+    /// Where the journal ends: not before what the witness saw.
+    fn end(&self) -> Result<Tail, Error> {
+        if self.at_seen == self.seen {
+            return Ok(self.tail);
+        }
+        let place = self.at_seen.revision.next().min(self.seen.revision);
+        let what = format!("the witness saw {}, and the journal has instead {}", self.seen, self.at_seen);
+        Err(Error::corrupt(format_args!("revision {place}"), what))
     }
 }
 
-/// The key of a part: the first revision of its record, and the part's number, both big-endian.
-fn key(first: Revision, part: u16) -> [u8; 10] {
-    let mut key = [0; 10];
-    key[..8].copy_from_slice(&first.0.to_be_bytes());
-    key[8..].copy_from_slice(&part.to_be_bytes());
-    key
+/// Where the parts of a journal are.
+struct Places {
+    folder: PathBuf,
+    witness: PathBuf,
+    ahead: PathBuf,
+    sled: PathBuf,
+    db: PathBuf,
 }
 
-fn parse_key(key: &[u8]) -> Option<(Revision, u16)> {
-    let (first, part) = key.split_first_chunk::<8>()?;
-    Some((Revision(u64::from_be_bytes(*first)), u16::from_be_bytes(part.try_into().ok()?)))
+impl Places {
+    fn of(folder: &Path) -> Self {
+        let sled = folder.join("sled");
+        Self {
+            folder: folder.to_owned(),
+            witness: folder.join("witness"),
+            ahead: folder.join("ahead"),
+            db: sled.join("db"),
+            sled,
+        }
+    }
+
+    /// The witness is there, or nothing is.
+    fn open_witness(&self, calls: &Calls) -> Result<(Witness, Seen), Error> {
+        if !exists(&self.witness)? {
+            let begun = exists(&self.ahead)? && !Ahead::open(&self.ahead, calls)?.1.is_empty();
+            if begun || exists(&self.sled)? {
+                return Err(Error::corrupt(self.witness.display(), "the file is missing, though there is a store"));
+            }
+            Witness::create(&self.witness)?;
+            Ahead::create(&self.ahead, Tail::EMPTY, calls)?;
+        }
+        Witness::open(&self.witness, calls)
+    }
+
+    /// The write-ahead file is there, or nothing was ever appended, or the journal was last written to by a version
+    /// that had none: it is to be made once the store is verified, and whatever is there now was made by a start
+    /// that didn't end.
+    fn open_ahead(&self, seen: Seen, calls: &Calls) -> Result<Option<(Ahead, Contents)>, Error> {
+        if !seen.ahead {
+            return Ok(None);
+        }
+        if exists(&self.ahead)? {
+            forget_cached(&self.ahead)?;
+            return Ahead::open(&self.ahead, calls).map(Some);
+        }
+        if seen.tail != Tail::EMPTY || exists(&self.db)? {
+            let what = format!("the file is missing, though the witness saw {}", seen.tail);
+            return Err(Error::corrupt(self.ahead.display(), what));
+        }
+        Ahead::create(&self.ahead, Tail::EMPTY, calls).map(Some)
+    }
+
+    fn open_tree(&self, stored: Revision, calls: &Calls) -> Result<Tree, Error> {
+        if exists(&self.db)? {
+            forget_cached(&self.db)?;
+        }
+        Tree::open(&self.sled, stored, calls)
+    }
+
+    /// Makes durable what opening has made: sled's own files, and the folders that they are in.
+    fn sync_folders(&self) -> Result<(), Error> {
+        let parent = self.folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        for path in [&self.sled.join("conf"), &self.sled.join("blobs"), &self.sled, &self.folder, parent] {
+            sync_folder(path)?;
+        }
+        Ok(())
+    }
 }
 
 fn exists(path: &Path) -> Result<bool, Error> {
@@ -266,61 +347,18 @@ fn lock(folder: &Path) -> Result<File, Error> {
     }
 }
 
-pub(super) fn open_store(path: &Path) -> Result<sled::Db, Error> {
-    let deadline = Instant::now() + STORE_LOCK_TIMEOUT;
-    loop {
-        let config =
-            sled::Config::new().path(path).segment_size(SEGMENT_BYTES).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-        match sheltered("open the store", || config.open()) {
-            Err(Error::Io { source, .. })
-                if source.to_string().starts_with("could not acquire lock") && Instant::now() < deadline =>
-            {
-                thread::sleep(Duration::from_millis(5));
-            }
-            opened => return opened,
-        }
-    }
+/// Makes a folder's entries durable.
+pub(super) fn sync_folder(path: &Path) -> Result<(), Error> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(Error::io(format!("sync {}", path.display())))
 }
 
 /// Makes what is read next come from the disk. After a failed sync, the kernel may keep pages as clean that never
 /// reached it: an append that was not acknowledged would look durable after a restart, until the power fails.
 fn forget_cached(path: &Path) -> Result<(), Error> {
-    if exists(path)? {
-        let forget = || {
-            let file = File::open(path)?;
-            file.sync_data()?;
-            Ok(fadvise(&file, 0, None, Advice::DontNeed)?)
-        };
-        forget().map_err(Error::io("sync the store"))?;
-    }
-    Ok(())
-}
-
-/// Removes the parts at the end that have no first part: a crash came between, so nobody was told of them.
-fn drop_unfinished(db: &sled::Db, seen: Revision) -> Result<(), Error> {
-    while let Some(last) = sheltered("read the store", || db.last())? {
-        let Part { first, number, .. } = Part::parse(last)?;
-        let finished = sheltered("read the store", || db.contains_key(key(first, 0)))?;
-        if finished || first <= seen {
-            break;
-        }
-        sheltered("tidy the store", || db.remove(key(first, number)))?;
-    }
-    Ok(())
-}
-
-/// Runs a call into sled, which panics on some kinds of damage, and puts its errors in our words.
-fn sheltered<T>(doing: &str, call: impl FnOnce() -> sled::Result<T>) -> Result<T, Error> {
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(Ok(done)) => Ok(done),
-        Ok(Err(sled::Error::Io(source))) if source.kind() != io::ErrorKind::UnexpectedEof => {
-            Err(Error::io(doing)(source))
-        }
-        Ok(Err(damage)) => Err(Error::corrupt("the store", format!("can't {doing}: {damage}"))),
-        Err(panic) => {
-            let said = panic.downcast_ref::<String>().map(String::as_str);
-            let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-            Err(Error::corrupt("the store", format!("can't {doing}: sled panicked: {said}")))
-        }
-    }
+    let forget = || {
+        let file = File::open(path)?;
+        file.sync_data()?;
+        Ok(fadvise(&file, 0, None, Advice::DontNeed)?)
+    };
+    forget().map_err(Error::io(format!("sync {}", path.display())))
 }

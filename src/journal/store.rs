@@ -7,16 +7,16 @@ use super::{
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Records in the order of their first revision, as the engine has them.
-pub(super) type Records<'a> = Box<dyn Iterator<Item = Result<(Revision, Vec<u8>), Error>> + 'a>;
+pub(super) type Records<'a> = Box<dyn Iterator<Item = Result<(Revision, Vec<u8>), Error>> + Send + 'a>;
 
 /// What an engine does.
 pub(super) trait Store: Send + Sync + 'static {
     /// Stores a record under its first revision and returns once it is durable, all or nothing.
     /// [`Error::Conflict`] and [`Error::NoRoom`] mean that nothing was stored; any other error that nobody knows.
-    fn put(&self, first: Revision, record: &Encoded) -> Result<(), Error>;
+    fn put(&self, first: Revision, record: Encoded) -> Result<(), Error>;
 
-    /// For `from` up to `to`, both at least 1: the records with first revisions up to `to`, starting from the one that would hold `from`: the last that
-    /// starts at or before it or, when there is none, the first of all.
+    /// For `from` up to `to`, both at least 1: the records with first revisions up to `to`, starting from the one that
+    /// would hold `from`: the last that starts at or before it or, when there is none, the first of all.
     fn records(&self, from: Revision, to: Revision) -> Records<'_>;
 }
 
@@ -33,13 +33,9 @@ struct Shared<S> {
 }
 
 impl<S: Store> Log<S> {
-    /// Verifies everything in the store from the first entry, showing each to `each`, and opens it.
-    pub(super) fn open(store: S, each: &mut dyn FnMut(&Stored)) -> Result<Self, Error> {
-        let tail = walk(store.records(Revision(1), Revision(u64::MAX)), Revision::ZERO, &mut |entry| {
-            each(&entry);
-            Ok(())
-        })?;
-        Ok(Self { shared: Arc::new(Shared { store, tail: RwLock::new(tail) }), poisoned: None })
+    /// A journal over a store whose entries have been verified up to `tail`, its end.
+    pub(super) fn new(store: S, tail: Tail) -> Self {
+        Self { shared: Arc::new(Shared { store, tail: RwLock::new(tail) }), poisoned: None }
     }
 
     pub(super) fn store(&self) -> &S {
@@ -63,11 +59,12 @@ impl<S: Store> Journal for Log<S> {
         if payloads.is_empty() {
             return Ok(Vec::new());
         }
-        let record = record::encode(tail, payloads)?;
-        match self.shared.store.put(after.next(), &record) {
+        let mut record = record::encode(tail, payloads)?;
+        let (hashes, tail) = (std::mem::take(&mut record.hashes), record.tail);
+        match self.shared.store.put(after.next(), record) {
             Ok(()) => {
-                *self.shared.tail.write().unwrap_or_else(PoisonError::into_inner) = record.tail;
-                Ok(record.hashes)
+                *self.shared.tail.write().unwrap_or_else(PoisonError::into_inner) = tail;
+                Ok(hashes)
             }
             Err(refusal @ (Error::Conflict { .. } | Error::NoRoom { .. })) => Err(refusal),
             Err(failure) => {
@@ -125,7 +122,7 @@ impl<S: Store> Reader for Shared<S> {
 }
 
 /// Goes through records, each of which must follow the one before, and hands on the entries after `after`.
-fn walk(
+pub(super) fn walk(
     records: Records<'_>,
     after: Revision,
     each: &mut dyn FnMut(Stored) -> Result<(), Error>,

@@ -1,27 +1,50 @@
-//! The witness: a small file outside the store that remembers how far the journal once came.
+//! The witness: a small file beside the others that remembers how far the journal once came.
 //!
-//! A store that has lost its end, or was replaced by an older copy, is still a well-formed store. The witness is
-//! what makes the loss visible. It is written after every append, once that is durable, so it never runs ahead;
-//! it is synced only when the journal opens and closes, so after a power cut it may be a little behind.
+//! A store or a write-ahead file that has lost its end, or was replaced by an older copy, is still well formed. The
+//! witness is what makes the loss visible, and what tells an acknowledged record that was damaged from one that
+//! was torn before anybody was told of it; so it is a file of its own. It is written after every append, once that
+//! is durable, so it never runs ahead; it is synced only when the store has caught up, and when the journal opens
+//! and closes, so after a power cut it may be a little behind.
 //!
 //! Two slots of a sector each are written in turn, so that a torn write leaves the other one:
-//! 8 bytes of magic, the revision (8 bytes, big-endian), the chain hash, BLAKE3 of all that.
+//! 8 bytes of magic, the newest revision (8 bytes, big-endian) and its chain hash, the newest revision that the store
+//! had (8 bytes), BLAKE3 of all that. The first version had no write-ahead file, and so no revision of the store.
 
-use super::{ChainHash, Error, Revision, Tail};
+use super::{ChainHash, Error, Revision, Tail, calls::Calls};
 use std::{
     fs::{File, OpenOptions},
-    io::{Read, Seek, SeekFrom, Write},
+    io::{Read, Write},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-const MAGIC: &[u8; 8] = b"witness1";
-const SLOT_BYTES: u64 = 512;
+const MAGIC: &[u8; 8] = b"witness2";
+const MAGIC_BEFORE_AHEAD: &[u8; 8] = b"witness1";
+const SLOT_BYTES: usize = 512;
+
+/// What the witness has seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// The newest entry that was durable.
+    pub(super) tail: Tail,
+    /// The newest revision that was durable in the store.
+    pub(super) stored: Revision,
+    /// Whether there was a write-ahead file.
+    pub(super) ahead: bool,
+}
+
+impl Seen {
+    const EMPTY: Self = Self { tail: Tail::EMPTY, stored: Revision::ZERO, ahead: true };
+}
 
 /// The open witness file.
 pub(super) struct Witness {
     path: PathBuf,
-    file: File,
-    next_slot: u64,
+    file: Arc<File>,
+    calls: Calls,
+    seen: Seen,
+    next_slot: usize,
 }
 
 impl Witness {
@@ -30,7 +53,7 @@ impl Witness {
         let fresh = path.with_extension("new");
         let write = || {
             let mut file = File::create(&fresh)?;
-            file.write_all(&slot(Tail::EMPTY))?;
+            file.write_all(&slot(Seen::EMPTY))?;
             file.sync_all()?;
             std::fs::rename(&fresh, path)
         };
@@ -38,53 +61,82 @@ impl Witness {
     }
 
     /// Opens the witness and tells what it has seen.
-    pub(super) fn open(path: &Path) -> Result<(Self, Tail), Error> {
+    pub(super) fn open(path: &Path, calls: &Calls) -> Result<(Self, Seen), Error> {
         let read = || {
             let mut file = OpenOptions::new().read(true).write(true).open(path)?;
             let mut bytes = Vec::new();
-            Read::by_ref(&mut file).take(2 * SLOT_BYTES).read_to_end(&mut bytes)?;
+            Read::by_ref(&mut file).take(2 * SLOT_BYTES as u64).read_to_end(&mut bytes)?;
             Ok((file, bytes))
         };
         let (file, bytes) = read().map_err(Error::io(format!("read the witness {}", path.display())))?;
-        let slots = [0, SLOT_BYTES].map(|at| usize::try_from(at).ok().and_then(|at| parse(bytes.get(at..)?)));
-        let (seen, next_slot) = match slots {
-            [Some(a), Some(b)] if a.revision > b.revision => (a, 1),
+        let (seen, next_slot) = match [0, SLOT_BYTES].map(|at| parse(bytes.get(at..)?)) {
+            // Of two slots of one revision, the one that knows more of the store is the newer.
+            [Some(a), Some(b)] if (a.ahead, a.tail.revision, a.stored) > (b.ahead, b.tail.revision, b.stored) => (a, 1),
             [_, Some(b)] => (b, 0),
             [Some(a), None] => (a, 1),
             [None, None] => {
                 return Err(Error::corrupt(path.display(), "neither of its two slots holds a valid revision and hash"));
             }
         };
-        Ok((Self { path: path.to_owned(), file, next_slot }, seen))
+        Ok((Self { path: path.to_owned(), file: Arc::new(file), calls: calls.clone(), seen, next_slot }, seen))
     }
 
     /// Remembers a tail that is durable.
-    pub(super) fn write(&mut self, tail: Tail) -> Result<(), Error> {
-        self.file
-            .seek(SeekFrom::Start(self.next_slot * SLOT_BYTES))
-            .and_then(|_| self.file.write_all(&slot(tail)))
-            .map_err(Error::io(format!("write the witness {}", self.path.display())))?;
+    pub(super) fn write_tail(&mut self, tail: Tail) -> Result<(), Error> {
+        self.write(Seen { tail, ahead: true, ..self.seen })
+    }
+
+    /// Remembers how far the store has come.
+    pub(super) fn write_stored(&mut self, stored: Revision) -> Result<(), Error> {
+        self.write(Seen { stored, ahead: true, ..self.seen })
+    }
+
+    /// Remembers all of this.
+    pub(super) fn write(&mut self, seen: Seen) -> Result<(), Error> {
+        self.calls.make("write the witness", || {
+            let at = self.next_slot * SLOT_BYTES;
+            self.file
+                .write_all_at(&slot(seen), at as u64)
+                .map_err(Error::io(format!("write the witness {}", self.path.display())))
+        })?;
+        self.seen = seen;
         self.next_slot = 1 - self.next_slot;
         Ok(())
     }
 
-    /// Makes the newest write durable.
-    pub(super) fn sync(&self) -> Result<(), Error> {
-        self.file.sync_data().map_err(Error::io(format!("sync the witness {}", self.path.display())))
+    /// What makes the newest write durable, without keeping the witness from being written meanwhile.
+    pub(super) fn syncing(&self) -> impl FnOnce() -> Result<(), Error> + use<> {
+        let (path, file, calls) = (self.path.clone(), Arc::clone(&self.file), self.calls.clone());
+        move || {
+            calls.make("sync the witness", || {
+                file.sync_data().map_err(Error::io(format!("sync the witness {}", path.display())))
+            })
+        }
     }
 }
 
-fn slot(tail: Tail) -> Vec<u8> {
-    let mut bytes = [MAGIC.as_slice(), &tail.revision.0.to_be_bytes(), &tail.hash.0].concat();
+fn slot(seen: Seen) -> Vec<u8> {
+    let mut bytes = [MAGIC.as_slice(), &seen.tail.revision.0.to_be_bytes(), &seen.tail.hash.0].concat();
+    bytes.extend(seen.stored.0.to_be_bytes());
     let checksum = blake3::hash(&bytes);
     bytes.extend(checksum.as_bytes());
     bytes
 }
 
-fn parse(bytes: &[u8]) -> Option<Tail> {
+fn parse(bytes: &[u8]) -> Option<Seen> {
     let (magic, rest) = bytes.split_first_chunk::<8>()?;
     let (revision, rest) = rest.split_first_chunk::<8>()?;
     let (hash, rest) = rest.split_first_chunk::<32>()?;
     let tail = Tail { revision: Revision(u64::from_be_bytes(*revision)), hash: ChainHash(*hash) };
-    (magic == MAGIC && rest.starts_with(&slot(tail)[48..])).then_some(tail)
+    let (seen, checked) = if magic == MAGIC {
+        let (stored, _) = rest.split_first_chunk::<8>()?;
+        (Seen { tail, stored: Revision(u64::from_be_bytes(*stored)), ahead: true }, 56)
+    } else if magic == MAGIC_BEFORE_AHEAD {
+        // What was durable then was durable in the store.
+        (Seen { tail, stored: tail.revision, ahead: false }, 48)
+    } else {
+        return None;
+    };
+    let (framed, checksum) = bytes.split_at_checked(checked)?;
+    checksum.starts_with(blake3::hash(framed).as_bytes()).then_some(seen)
 }

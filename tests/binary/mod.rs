@@ -176,7 +176,7 @@ impl Load {
 }
 
 /// One to five figures that other senders revise too.
-fn request(name: &str, sender: u64, n: u64) -> SubmitObservationsRequest {
+pub(crate) fn request(name: &str, sender: u64, n: u64) -> SubmitObservationsRequest {
     let figure = |place: u64| Observation {
         indicator: "initial-contacts".to_owned(),
         area: "E10000014".to_owned(),

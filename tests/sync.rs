@@ -1,0 +1,98 @@
+//! Looks at the real server from outside, through `strace`: between a submission and its acknowledgement the
+//! write-ahead file is written and synced, and submissions that come together share a sync.
+//!
+//! Needs `strace` and the right to trace; without it the test says `skipped` and passes.
+
+#![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test itself may")]
+
+mod binary;
+
+use binary::{Load, Server, request};
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+/// A running `strace` of one process.
+struct Trace(Child);
+
+/// A call to the write-ahead file that ended well: when it began and ended, in seconds.
+#[derive(Debug)]
+struct Call {
+    sync: bool,
+    began: f64,
+    ended: f64,
+}
+
+impl Trace {
+    fn of(server: &Server, output: &Path) -> Option<Self> {
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-y", "-ttt", "-T", "-e", "trace=pwrite64,fdatasync", "-p", &server.id().to_string(), "-o"]);
+        let mut started = strace.arg(output).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
+        // Attached, or gone.
+        thread::sleep(Duration::from_millis(500));
+        started.try_wait().unwrap().is_none().then_some(Self(started))
+    }
+
+    /// Ends it, and tells what it saw of the write-ahead file.
+    fn calls(mut self, output: &Path) -> Vec<Call> {
+        Command::new("kill").args(["-INT", &self.0.id().to_string()]).status().unwrap();
+        self.0.wait().unwrap();
+        fs::read_to_string(output).unwrap().lines().filter_map(parse).collect()
+    }
+}
+
+/// `1234 1700000000.123456 fdatasync(9</path/ahead>) = 0 <0.000123>`; a call that another thread's interrupts has
+/// its end on a line of its own, and its file is told only on the first.
+fn parse(line: &str) -> Option<Call> {
+    let mut words = line.split_whitespace().skip(1);
+    let began: f64 = words.next()?.parse().ok()?;
+    let call = words.next()?;
+    let sync = call.starts_with("fdatasync(");
+    if !line.contains("/ahead>") || !(sync || call.starts_with("pwrite64(")) {
+        return None;
+    }
+    let took: f64 = line.rsplit_once('<')?.1.strip_suffix('>')?.parse().ok()?;
+    Some(Call { sync, began, ended: began + took })
+}
+
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
+}
+
+#[tokio::test]
+async fn an_acknowledgement_comes_after_a_sync_and_a_group_shares_one() {
+    let place = tempfile::tempdir().unwrap();
+    let server = Server::start(&place.path().join("data")).await.unwrap();
+    server.put_catalogue().await;
+
+    let output = place.path().join("one at a time");
+    let Some(trace) = Trace::of(&server, &output) else {
+        println!("skipped: strace can't be run here");
+        return;
+    };
+    let mut answered = Vec::new();
+    for n in 0..50 {
+        let sent = now();
+        server.submit(&request("traced", 1, n)).await.unwrap();
+        answered.push((sent, now()));
+    }
+    let calls = trace.calls(&output);
+    for (sent, acknowledged) in &answered {
+        let within: Vec<_> = calls.iter().filter(|call| call.began > *sent && call.ended < *acknowledged).collect();
+        assert!(matches!(within[..], [Call { sync: false, .. }, Call { sync: true, .. }]), "{within:?}");
+    }
+
+    let output = place.path().join("together");
+    let trace = Trace::of(&server, &output).unwrap();
+    let load = Load::on(&server, "together");
+    load.until(500, Duration::ZERO).await;
+    let syncs = trace.calls(&output).iter().filter(|call| call.sync).count();
+    server.kill();
+    let acknowledged = load.outcome().await.0.len();
+    println!("{acknowledged} acknowledged with {syncs} syncs");
+    assert!(syncs > 0 && syncs * 2 < acknowledged, "{syncs} syncs for {acknowledged}");
+}
