@@ -24,7 +24,7 @@ use crate::rpc::proto::catalogue_service_server::CatalogueServiceServer;
 use crate::rpc::proto::picture_service_server::PictureServiceServer;
 use crate::rpc::proto::submission_service_server::SubmissionServiceServer;
 use crate::rpc::{Catalogue, Context, FILE_DESCRIPTOR_SET, Gate, Picture, RECEIVED_BYTES_MAX, Submissions};
-use crate::state::State;
+use crate::state::{Replay, State};
 
 /// How many calls one connection may have open at once. hyper's own guard, which tonic removes
 /// unless told.
@@ -187,14 +187,15 @@ async fn serve(
 /// When the journal isn't what was written: it is then not served from.
 pub fn replay(folder: &std::path::Path) -> Result<(SledJournal, State), journal::Error> {
     let start = Instant::now();
-    let mut state = State::default();
+    let mut replayed = Replay::default();
     let decode = |stored: &journal::Stored| {
         codec::decode(&stored.payload).map_err(|error| journal::Error::Corrupt {
             place: format!("revision {}", stored.revision),
             what: error.to_string(),
         })
     };
-    let journal = SledJournal::open_and_replay(folder, decode, |entry| state.apply(&entry))?;
+    let journal = SledJournal::open_and_replay(folder, decode, |entry| replayed.apply(&entry))?;
+    let state = replayed.finish();
     let (tail, milliseconds) = (journal.tail(), start.elapsed().as_millis());
     tracing::info!(revision = tail.revision.0, chain = %tail.hash, milliseconds, "the journal is replayed and its chain verified");
     Ok((journal, state))

@@ -17,7 +17,7 @@ use crate::model::id::{AgencyId, RequestId};
 use crate::model::observation::{Submission, Value};
 use crate::model::observations::Line;
 use crate::model::timestamp::Timestamp;
-use crate::picture::columns::{Columns, Placed, Row, RowKey, Withdrawn};
+use crate::picture::columns::{Columns, Pending, Placed, Row, RowKey, Withdrawn};
 
 /// Everything that is known at a revision, and at every one before it.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +38,30 @@ struct Register {
     by_request: OrdMap<(AgencyIx, RequestId), Revision>,
     /// The submissions that were withdrawn, and the revision that did it.
     withdrawn: OrdMap<Revision, Revision>,
+}
+
+impl Register {
+    fn take(
+        &mut self,
+        revision: Revision,
+        at: Timestamp,
+        submission: &Submission,
+        agency: AgencyIx,
+        fingerprint: Fingerprint,
+    ) {
+        let record = SubmissionRecord {
+            revision,
+            agency: submission.agency.clone(),
+            request_id: submission.request_id.clone(),
+            at,
+            observation_count: submission.observations.len(),
+            source: submission.source.clone(),
+            sample: submission.sample,
+            fingerprint,
+        };
+        self.by_request.insert((agency, submission.request_id.clone()), revision);
+        self.by_revision.insert(revision, Arc::new(record));
+    }
 }
 
 /// What is known of a submission, but for its figures.
@@ -248,7 +272,13 @@ impl State {
         places: &Places,
         fingerprint: Fingerprint,
     ) {
-        let catalogue = Arc::clone(&self.catalogue);
+        let mut figures = self.placed(revision, submission, places);
+        self.columns.put(&mut figures, &self.catalogue);
+        self.register.take(revision, at, submission, places.agency, fingerprint);
+    }
+
+    /// The figures of a submission, and where each goes.
+    fn placed(&mut self, revision: Revision, submission: &Submission, places: &Places) -> Vec<Placed> {
         let Places { agency, indicators, areas } = places;
         let agency = *agency;
         let dictionaries = submission.observations.dictionaries();
@@ -261,20 +291,7 @@ impl State {
                 row: Row::new(key, &line.value, submission.sample, revision),
             }
         });
-        let mut figures: Vec<Placed> = figures.collect();
-        self.columns.put(&mut figures, &catalogue);
-        let record = SubmissionRecord {
-            revision,
-            agency: submission.agency.clone(),
-            request_id: submission.request_id.clone(),
-            at,
-            observation_count: submission.observations.len(),
-            source: submission.source.clone(),
-            sample: submission.sample,
-            fingerprint,
-        };
-        self.register.by_request.insert((agency, submission.request_id.clone()), revision);
-        self.register.by_revision.insert(revision, Arc::new(record));
+        figures.collect()
     }
 
     fn apply_withdrawal(&mut self, revision: Revision, withdrawal: &Withdrawal) -> Withdrawn {
@@ -290,5 +307,51 @@ impl State {
     /// What a withdrawal would do, or what it did when asked of the state before it.
     pub fn withdrawal_effect(&self, withdrawal: &Withdrawal) -> Withdrawn {
         self.clone().apply_withdrawal(Revision(self.revision().0 + 1), withdrawal)
+    }
+}
+
+/// A state that entries are replayed into: as [`State::apply`] does it, but for the figures, which go
+/// into the columns many submissions' at a time.
+#[derive(Debug, Default)]
+pub struct Replay {
+    state: State,
+    pending: Pending,
+}
+
+/// Some 80 MB.
+const PENDING_ROWS_MAX: usize = 2_000_000;
+
+impl Replay {
+    /// Applies the next entry.
+    pub fn apply(&mut self, entry: &Entry) {
+        match &entry.body {
+            Body::Submission { submission, fingerprint } => {
+                let state = &mut self.state;
+                state.times.push_back(entry.at);
+                let (revision, places) = (state.revision(), state.places(submission));
+                let places = places.expect("admission knows every id");
+                self.pending.add(&state.placed(revision, submission, &places));
+                state.register.take(revision, entry.at, submission, places.agency, *fingerprint);
+                if self.pending.len() >= PENDING_ROWS_MAX {
+                    self.settle();
+                }
+            }
+            Body::CataloguePut(_) | Body::Withdrawal(_) => {
+                self.settle();
+                self.state.apply(entry);
+            }
+        }
+    }
+
+    fn settle(&mut self) {
+        if !self.pending.is_empty() {
+            self.state.columns.put_pending(std::mem::take(&mut self.pending), &self.state.catalogue);
+        }
+    }
+
+    /// The state after all entries.
+    pub fn finish(mut self) -> State {
+        self.settle();
+        self.state
     }
 }

@@ -10,6 +10,7 @@ use conspectus::model::id::IndicatorId;
 use conspectus::model::observation::{Observation, Submission};
 use conspectus::model::period::{Frequency, Period};
 use conspectus::model::timestamp::Timestamp;
+use conspectus::state::Replay;
 use conspectus::state::{Outcome, State};
 use num_rational::BigRational as Number;
 
@@ -109,14 +110,14 @@ fn an_earlier_revision_answers_as_it_did_then() {
 #[test]
 fn a_replayed_journal_answers_as_the_live_state_does() {
     on_every_world(|_, world, lived| {
-        let mut replayed = Lived { entries: Vec::new(), state: State::default() };
+        let (mut entries, mut replay) = (Vec::new(), Replay::default());
         for entry in &lived.entries {
             let read = codec::decode(&codec::encode(entry)).unwrap();
             assert_eq!(read, *entry);
-            replayed.state.apply(&read);
-            replayed.entries.push(read);
+            replay.apply(&read);
+            entries.push(read);
         }
-        same_answers(world, lived, &replayed)
+        same_answers(world, lived, &Lived { entries, state: replay.finish() })
     });
 }
 

@@ -7,6 +7,7 @@
 //!
 //! Updated by [`crate::state::State::apply`] alone.
 
+mod pending;
 mod row;
 mod slab;
 
@@ -18,6 +19,7 @@ use crate::catalogue::{AreaIx, Catalogue, IndicatorIx};
 use crate::journal::Revision;
 use crate::model::observation::Breakdown;
 use crate::model::period::Period;
+pub use pending::Pending;
 pub use row::{Row, RowKey};
 pub use slab::Slab;
 
@@ -51,6 +53,18 @@ struct Indicator {
     /// The areas that have or had a figure, and all areas that they are or were within: an area that
     /// isn't here has nothing at or below it.
     covered: OrdSet<AreaIx>,
+}
+
+impl Indicator {
+    /// Takes note of the areas of rows, which come by key.
+    fn cover(&mut self, rows: &[Row], catalogue: &Catalogue) {
+        for rows in rows.chunk_by(|one, other| one.key.area() == other.key.area()) {
+            let area = rows[0].key.area();
+            if !self.covered.contains(&area) {
+                cover(&mut self.covered, catalogue, area);
+            }
+        }
+    }
 }
 
 /// All figures, at every revision.
@@ -144,12 +158,7 @@ impl Columns {
                 rows.clear();
                 rows.extend(of_period.iter().map(|figure| figure.row));
                 Arc::make_mut(indicator.slabs.entry(of_period[0].period).or_default()).put(&rows);
-                for rows in rows.chunk_by(|one, other| one.key.area() == other.key.area()) {
-                    let area = rows[0].key.area();
-                    if !indicator.covered.contains(&area) {
-                        cover(&mut indicator.covered, catalogue, area);
-                    }
-                }
+                indicator.cover(&rows, catalogue);
             }
         }
     }
