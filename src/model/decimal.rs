@@ -201,20 +201,36 @@ fn is_grouped(whole: &str) -> bool {
 
 /// Writes `mantissa` with the last `scale` of its digits after a point.
 fn write_scaled(f: &mut fmt::Formatter<'_>, mantissa: i128, scale: u32) -> fmt::Result {
-    if scale == 0
-        && let Ok(whole) = i64::try_from(mantissa)
-    {
-        return fmt::Display::fmt(&whole, f); // Most figures are: this takes no memory.
+    // An answer has thousands of figures: they are written here, without memory of their own.
+    let mut text = [b'0'; TEXT_BYTES_MAX];
+    let mut start = TEXT_BYTES_MAX;
+    let mut rest = mantissa.unsigned_abs();
+    let mut places = 0;
+    while rest > 0 || places <= scale {
+        if places == scale && scale > 0 {
+            start -= 1;
+            text[start] = b'.';
+        }
+        let digit = match u64::try_from(rest) {
+            Ok(small) => {
+                rest = (small / 10).into();
+                small % 10
+            }
+            Err(_) => {
+                let digit = rest % 10;
+                rest /= 10;
+                u64::try_from(digit).unwrap_or_default()
+            }
+        };
+        start -= 1;
+        text[start] += u8::try_from(digit).unwrap_or_default();
+        places += 1;
     }
-    let unit = 10_u128.pow(scale);
-    let digits = mantissa.unsigned_abs();
-    let mut text = (digits / unit).to_string();
-    if scale > 0 {
-        let places = usize::try_from(scale).unwrap_or(usize::MAX);
-        text += &format!(".{:0places$}", digits % unit);
-    }
-    f.pad_integral(mantissa >= 0, "", &text)
+    f.pad_integral(mantissa >= 0, "", std::str::from_utf8(&text[start..]).unwrap_or_default())
 }
+
+/// As many digits as an `i128` and its scale can have, and the point.
+const TEXT_BYTES_MAX: usize = 48;
 
 #[cfg(test)]
 mod tests {

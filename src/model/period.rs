@@ -348,6 +348,7 @@ impl fmt::Display for Period {
                 let (year, week) = self.iso_week();
                 format!("{year}-W{week:02}")
             }
+            Name::Month if f.width().is_none() => return write!(f, "{year}-{month:02}"),
             Name::Month => format!("{year}-{month:02}"),
             Name::FinancialQuarter => format!("FY{}-Q{quarter}", two_years(financial)),
             Name::CalendarQuarter => format!("CY{year}-Q{}", (month - 1) / 3 + 1),

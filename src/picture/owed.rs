@@ -9,6 +9,7 @@ use super::tally::{MISSING_NAMED_MAX, Missing, MissingReason, Tally};
 use super::view::View;
 use crate::catalogue::items::{Indicator, IndicatorVersion, Validity};
 use crate::catalogue::{AgencyIx, AreaIx, Hierarchy};
+use crate::model::observations::Hashing;
 use crate::model::period::Period;
 
 /// Who is expected to report one indicator, and where.
@@ -17,7 +18,7 @@ pub(super) struct Owed<'a> {
     indicator: &'a Indicator,
     /// The agencies that each version names.
     expected: Vec<OnceCell<Vec<(AgencyIx, Validity)>>>,
-    parts: RefCell<HashMap<Period, Rc<[Part<'a>]>>>,
+    parts: RefCell<HashMap<Period, Rc<[Part<'a>]>, Hashing>>,
 }
 
 /// A period at the indicator's frequency: who owes it.

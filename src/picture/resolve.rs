@@ -37,6 +37,7 @@ use crate::catalogue::items::{Indicator, IndicatorVersion};
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::date::Date;
 use crate::model::marker::Marker;
+use crate::model::observations::Hashing;
 use crate::model::period::{Frequency, Period};
 
 /// The figures of one indicator under one breakdown, for any area and period.
@@ -54,7 +55,7 @@ pub struct Series<'a> {
     by_end: OnceCell<Vec<(Date, Period)>>,
     /// The areas at or below which there is or was a figure.
     areas: OrdSet<AreaIx>,
-    known: HashMap<(AreaIx, Period), Found>,
+    known: HashMap<(AreaIx, Period), Found, Hashing>,
     owed: Owed<'a>,
 }
 
@@ -86,7 +87,7 @@ impl<'a> Series<'a> {
             slabs: view.columns.slabs(ix),
             by_end: OnceCell::new(),
             areas,
-            known: HashMap::new(),
+            known: HashMap::default(),
             owed: Owed::new(view, indicator),
         }
     }

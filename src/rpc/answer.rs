@@ -27,9 +27,9 @@ pub(super) fn picture_row(catalogue: &Catalogue, row: &PictureRow) -> proto::Pic
 
 pub(super) fn aggregate_row(catalogue: &Catalogue, row: &AggregateRow) -> proto::AggregateRow {
     proto::AggregateRow {
-        indicator: catalogue.indicator_at(row.indicator).newest().id.to_string(),
-        area: row.area.map(|ix| catalogue.area_at(ix).code.to_string()).unwrap_or_default(),
-        agency: row.agency.map(|ix| catalogue.agency_at(ix).id.to_string()).unwrap_or_default(),
+        indicator: catalogue.indicator_at(row.indicator).newest().id.as_str().to_owned(),
+        area: row.area.map(|ix| catalogue.area_at(ix).code.as_str().to_owned()).unwrap_or_default(),
+        agency: row.agency.map(|ix| catalogue.agency_at(ix).id.as_str().to_owned()).unwrap_or_default(),
         period: row.period.map(|period| period.to_string()).unwrap_or_default(),
         category: row.category.as_ref().map(ToString::to_string).unwrap_or_default(),
         figure: Some(convert::figure(catalogue, &row.figure)),
@@ -86,8 +86,8 @@ pub(super) fn contribution(state: &State, catalogue: &Catalogue, contribution: &
     let row = &contribution.row;
     let submission = state.submission_at(contribution.source);
     proto::Contribution {
-        agency: catalogue.agency_at(contribution.agency).id.to_string(),
-        area: catalogue.area_at(contribution.area).code.to_string(),
+        agency: catalogue.agency_at(contribution.agency).id.as_str().to_owned(),
+        area: catalogue.area_at(contribution.area).code.as_str().to_owned(),
         period: contribution.period.to_string(),
         value: row.value().map(|value| value.to_string()).unwrap_or_default(),
         markers: convert::markers(row.markers()),
@@ -108,9 +108,9 @@ pub(super) fn slot(catalogue: &Catalogue, slot: &Slot) -> proto::Slot {
         completeness::Status::NotAvailable => proto::SlotStatus::NotAvailable,
     };
     proto::Slot {
-        agency: catalogue.agency_at(slot.agency).id.to_string(),
-        indicator: catalogue.indicator_at(slot.indicator).newest().id.to_string(),
-        area: catalogue.area_at(slot.area).code.to_string(),
+        agency: catalogue.agency_at(slot.agency).id.as_str().to_owned(),
+        indicator: catalogue.indicator_at(slot.indicator).newest().id.as_str().to_owned(),
+        area: catalogue.area_at(slot.area).code.as_str().to_owned(),
         period: slot.period.to_string(),
         status: status.into(),
         due: slot.due.to_string(),
@@ -141,7 +141,7 @@ pub(super) fn pair(catalogue: &Catalogue, pair: &Pair) -> proto::ReconciliationR
     };
     proto::ReconciliationRow {
         rule: pair.rule.to_string(),
-        area: catalogue.area_at(pair.area).code.to_string(),
+        area: catalogue.area_at(pair.area).code.as_str().to_owned(),
         period: pair.period.to_string(),
         left: side(&pair.left),
         right: side(&pair.right),

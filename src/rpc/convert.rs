@@ -79,7 +79,7 @@ fn day(day: Option<Date>) -> String {
 
 pub(super) fn agency(agency: &Agency) -> proto::Agency {
     proto::Agency {
-        id: agency.id.to_string(),
+        id: agency.id.as_str().to_owned(),
         name: agency.name.clone(),
         sector: agency.sector.code(),
         areas: agency.areas.iter().map(ToString::to_string).collect(),
@@ -89,7 +89,7 @@ pub(super) fn agency(agency: &Agency) -> proto::Agency {
 /// An agency as it is named in an answer, without the areas that it reports for.
 pub(super) fn agency_name(agency: &Agency) -> proto::Agency {
     proto::Agency {
-        id: agency.id.to_string(),
+        id: agency.id.as_str().to_owned(),
         name: agency.name.clone(),
         sector: agency.sector.code(),
         areas: Vec::new(),
@@ -98,12 +98,12 @@ pub(super) fn agency_name(agency: &Agency) -> proto::Agency {
 
 pub(super) fn area(area: &Area) -> proto::Area {
     let parents = area.parents.iter().map(|parent| proto::AreaParent {
-        code: parent.code.to_string(),
+        code: parent.code.as_str().to_owned(),
         valid_from: day(parent.validity.valid_from),
         valid_to: day(parent.validity.valid_to),
     });
     proto::Area {
-        code: area.code.to_string(),
+        code: area.code.as_str().to_owned(),
         name: area.name.clone(),
         level: area.level.code(),
         parents: parents.collect(),
@@ -111,9 +111,10 @@ pub(super) fn area(area: &Area) -> proto::Area {
 }
 
 pub(super) fn dimension(dimension: &Dimension) -> proto::Dimension {
-    let category = |category: &Category| proto::Category { id: category.id.to_string(), title: category.title.clone() };
+    let category =
+        |category: &Category| proto::Category { id: category.id.as_str().to_owned(), title: category.title.clone() };
     proto::Dimension {
-        id: dimension.id.to_string(),
+        id: dimension.id.as_str().to_owned(),
         title: dimension.title.clone(),
         categories: dimension.categories.iter().map(category).collect(),
     }
@@ -129,7 +130,7 @@ pub(super) fn indicator(version: &IndicatorVersion) -> proto::Indicator {
         }
     });
     proto::Indicator {
-        id: version.id.to_string(),
+        id: version.id.as_str().to_owned(),
         title: version.title.clone(),
         definition: version.definition.clone(),
         unit: version.unit.clone(),
@@ -160,7 +161,7 @@ pub(super) fn indicator(version: &IndicatorVersion) -> proto::Indicator {
 pub(super) fn reconciliation_rule(rule: &ReconciliationRule) -> proto::ReconciliationRule {
     let agency = |side: &ReconciliationSide| side.agency.as_ref().map(ToString::to_string).unwrap_or_default();
     proto::ReconciliationRule {
-        id: rule.id.to_string(),
+        id: rule.id.as_str().to_owned(),
         title: rule.title.clone(),
         left_indicator: rule.left.indicator.to_string(),
         left_agency: agency(&rule.left),
@@ -202,8 +203,8 @@ fn missing_slot(catalogue: &Catalogue, missing: &Missing) -> proto::Missing {
         MissingReason::NotAvailable => proto::MissingReason::NotAvailable,
     };
     proto::Missing {
-        agency: catalogue.agency_at(missing.agency).id.to_string(),
-        area: catalogue.area_at(missing.area).code.to_string(),
+        agency: catalogue.agency_at(missing.agency).id.as_str().to_owned(),
+        area: catalogue.area_at(missing.area).code.as_str().to_owned(),
         period: missing.period.to_string(),
         reason: reason.into(),
     }
@@ -213,11 +214,11 @@ fn discrepancy(catalogue: &Catalogue, told: &Discrepancy) -> proto::Discrepancy 
     let (kind, dimension) = match &told.kind {
         DiscrepancyKind::OverTime => (proto::DiscrepancyKind::OverTime, String::new()),
         DiscrepancyKind::OverAreas => (proto::DiscrepancyKind::OverAreas, String::new()),
-        DiscrepancyKind::Breakdown(id) => (proto::DiscrepancyKind::Breakdown, id.to_string()),
+        DiscrepancyKind::Breakdown(id) => (proto::DiscrepancyKind::Breakdown, id.as_str().to_owned()),
     };
     proto::Discrepancy {
         kind: kind.into(),
-        agency: catalogue.agency_at(told.agency).id.to_string(),
+        agency: catalogue.agency_at(told.agency).id.as_str().to_owned(),
         dimension,
         submitted: told.submitted.to_string(),
         parts: told.parts.to_string(),
