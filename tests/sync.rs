@@ -19,12 +19,12 @@ use std::{
 /// A running `strace` of one process.
 struct Trace(Child);
 
-/// A call to the write-ahead file that ended well: when it began and ended, in seconds.
+/// A call to the write-ahead file that ended well: when it began and ended, in microseconds.
 #[derive(Debug)]
 struct Call {
     sync: bool,
-    began: f64,
-    ended: f64,
+    began: u128,
+    ended: u128,
 }
 
 impl Trace {
@@ -49,18 +49,24 @@ impl Trace {
 /// its end on a line of its own, and its file is told only on the first.
 fn parse(line: &str) -> Option<Call> {
     let mut words = line.split_whitespace().skip(1);
-    let began: f64 = words.next()?.parse().ok()?;
+    let began = micros(words.next()?)?;
     let call = words.next()?;
     let sync = call.starts_with("fdatasync(");
     if !line.contains("/ahead>") || !(sync || call.starts_with("pwrite64(")) {
         return None;
     }
-    let took: f64 = line.rsplit_once('<')?.1.strip_suffix('>')?.parse().ok()?;
+    let took = micros(line.rsplit_once('<')?.1.strip_suffix('>')?)?;
     Some(Call { sync, began, ended: began + took })
 }
 
-fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
+/// Seconds with six decimals.
+fn micros(text: &str) -> Option<u128> {
+    let (seconds, micros) = text.split_once('.')?;
+    Some(seconds.parse::<u128>().ok()? * 1_000_000 + micros.parse::<u128>().ok()?)
+}
+
+fn now() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()
 }
 
 #[tokio::test]
@@ -82,7 +88,7 @@ async fn an_acknowledgement_comes_after_a_sync_and_a_group_shares_one() {
     }
     let calls = trace.calls(&output);
     for (sent, acknowledged) in &answered {
-        let within: Vec<_> = calls.iter().filter(|call| call.began > *sent && call.ended < *acknowledged).collect();
+        let within: Vec<_> = calls.iter().filter(|call| call.began >= *sent && call.ended <= *acknowledged).collect();
         assert!(matches!(within[..], [Call { sync: false, .. }, Call { sync: true, .. }]), "{within:?}");
     }
 
