@@ -10,14 +10,18 @@ mod binary;
 use binary::{Load, Server, request};
 use std::{
     fs,
+    io::{BufRead, BufReader},
     path::Path,
-    process::{Child, Command, Stdio},
-    thread,
+    process::{Child, ChildStderr, Command, Stdio},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 /// A running `strace` of one process.
-struct Trace(Child);
+struct Trace {
+    process: Child,
+    /// What it says: a pipe that must stay open.
+    _says: BufReader<ChildStderr>,
+}
 
 /// A call to the write-ahead file that ended well: when it began and ended, in microseconds.
 #[derive(Debug)]
@@ -31,16 +35,22 @@ impl Trace {
     fn of(server: &Server, output: &Path) -> Option<Self> {
         let mut strace = Command::new("strace");
         strace.args(["-f", "-y", "-ttt", "-T", "-e", "trace=pwrite64,fdatasync", "-p", &server.id().to_string(), "-o"]);
-        let mut started = strace.arg(output).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
-        // Attached, or gone.
-        thread::sleep(Duration::from_millis(500));
-        started.try_wait().unwrap().is_none().then_some(Self(started))
+        let mut started = strace.arg(output).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().ok()?;
+        // It says so once it is attached, or why it can't be.
+        let mut said = String::new();
+        let mut says = BufReader::new(started.stderr.take().unwrap());
+        says.read_line(&mut said).unwrap();
+        let attached = said.contains("attached");
+        if !attached {
+            started.wait().unwrap();
+        }
+        attached.then_some(Self { process: started, _says: says })
     }
 
     /// Ends it, and tells what it saw of the write-ahead file.
     fn calls(mut self, output: &Path) -> Vec<Call> {
-        Command::new("kill").args(["-INT", &self.0.id().to_string()]).status().unwrap();
-        self.0.wait().unwrap();
+        Command::new("kill").args(["-INT", &self.process.id().to_string()]).status().unwrap();
+        self.process.wait().unwrap();
         fs::read_to_string(output).unwrap().lines().filter_map(parse).collect()
     }
 }
