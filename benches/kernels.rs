@@ -1,11 +1,13 @@
-//! The parts that a submission and a query are made of, without network and disk: run by `cargo
-//! bench --bench kernels`, explained in `docs/performance.md`.
+//! The parts that a submission and a query are made of, without the network and, but for `journal/append`, without
+//! the disk: run by `cargo bench --bench kernels`, explained in `docs/performance.md`.
 
 #[path = "load/workload.rs"]
 #[expect(dead_code, reason = "shared with the load, which needs more of it")]
 mod workload;
 
+use std::fs::File;
 use std::hint::black_box;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ use conspectus::entry::{Entry, Fingerprint};
 use conspectus::intake::admit::{Command, Decision, admit};
 use conspectus::intake::prepare::Prepared;
 use conspectus::intake::writer;
-use conspectus::journal::{Journal, MemoryDisk, MemoryJournal, Revision, codec};
+use conspectus::journal::{Journal, MemoryDisk, MemoryJournal, Revision, SledJournal, codec};
 use conspectus::model::id::{AgencyId, AreaCode, IndicatorId, RequestId};
 use conspectus::model::marker::Markers;
 use conspectus::model::observation::{Breakdown, Measure, Observation, Submission, Value};
@@ -33,7 +35,10 @@ use workload::{BATCH_OBSERVATIONS, Workload};
 
 type Failure = Box<dyn std::error::Error>;
 
-const OBSERVATIONS: u64 = 3_000_000;
+const OBSERVATIONS: u64 = 1_000_000;
+/// What the disk alone writes over, again and again.
+const BLOCKS: usize = 4_096;
+const BLOCK_BYTES: usize = 4 << 10;
 /// Any time that is after the data's months.
 const NOW: Timestamp = Timestamp(1_780_000_000_000_000);
 
@@ -302,6 +307,43 @@ fn framing(c: &mut Criterion, fixture: &Fixture) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Making a group durable, beside what the disk takes to write a block over and sync it.
+fn appending(c: &mut Criterion, fixture: &Fixture) -> Result<(), Failure> {
+    let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    let single = codec::encode(&decide(&fixture.full, &fixture.single)?);
+    let large = codec::encode(&decide(&fixture.full, &fixture.large)?);
+    let mut group = c.benchmark_group("journal");
+    let file = File::create(place.path().join("blocks"))?;
+    file.write_all_at(&vec![0; BLOCKS * BLOCK_BYTES], 0)?;
+    file.sync_all()?;
+    let mut blocks = (0..BLOCKS).cycle();
+    group.bench_function("append: the disk alone, 4 KiB written over and synced", |b| {
+        b.iter(|| {
+            let at = blocks.next().unwrap_or_default() * BLOCK_BYTES;
+            file.write_all_at(&[1; BLOCK_BYTES], at as u64).and_then(|()| file.sync_data())
+        });
+    });
+    for (count, of, payload) in [
+        (1, 1, &single),
+        (16, 1, &single),
+        (64, 1, &single),
+        (256, 1, &single),
+        (1, 1_000, &large),
+        (16, 1_000, &large),
+    ] {
+        let payloads = vec![payload.clone(); count];
+        let mut journal = SledJournal::open(&place.path().join(format!("{count} of {of}")))?;
+        group.throughput(Throughput::Elements((count * of) as u64));
+        group.bench_function(format!("append: a group of {count} entries of {of}"), |b| {
+            b.iter(|| journal.append(journal.tail().revision, &payloads));
+        });
+        let tail = journal.tail().revision;
+        journal.append(tail, &payloads)?;
+    }
+    group.finish();
+    Ok(())
+}
+
 fn all(c: &mut Criterion) {
     let run = |c: &mut Criterion| -> Result<(), Failure> {
         let fixture = Fixture::new()?;
@@ -309,7 +351,8 @@ fn all(c: &mut Criterion) {
         service(c)?;
         queries(c, &fixture)?;
         notation(c);
-        framing(c, &fixture)
+        framing(c, &fixture)?;
+        appending(c, &fixture)
     };
     run(c).expect("the workload is admitted");
 }

@@ -10,37 +10,47 @@ mod binary;
 use binary::{Load, Server, request};
 use std::{
     fs,
+    io::{BufRead, BufReader},
     path::Path,
-    process::{Child, Command, Stdio},
-    thread,
+    process::{Child, ChildStderr, Command, Stdio},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 /// A running `strace` of one process.
-struct Trace(Child);
+struct Trace {
+    process: Child,
+    /// What it says: a pipe that must stay open.
+    _says: BufReader<ChildStderr>,
+}
 
-/// A call to the write-ahead file that ended well: when it began and ended, in seconds.
+/// A call to the write-ahead file that ended well: when it began and ended, in microseconds.
 #[derive(Debug)]
 struct Call {
     sync: bool,
-    began: f64,
-    ended: f64,
+    began: u128,
+    ended: u128,
 }
 
 impl Trace {
     fn of(server: &Server, output: &Path) -> Option<Self> {
         let mut strace = Command::new("strace");
         strace.args(["-f", "-y", "-ttt", "-T", "-e", "trace=pwrite64,fdatasync", "-p", &server.id().to_string(), "-o"]);
-        let mut started = strace.arg(output).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
-        // Attached, or gone.
-        thread::sleep(Duration::from_millis(500));
-        started.try_wait().unwrap().is_none().then_some(Self(started))
+        let mut started = strace.arg(output).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().ok()?;
+        // It says so once it is attached, or why it can't be.
+        let mut said = String::new();
+        let mut says = BufReader::new(started.stderr.take().unwrap());
+        says.read_line(&mut said).unwrap();
+        let attached = said.contains("attached");
+        if !attached {
+            started.wait().unwrap();
+        }
+        attached.then_some(Self { process: started, _says: says })
     }
 
     /// Ends it, and tells what it saw of the write-ahead file.
     fn calls(mut self, output: &Path) -> Vec<Call> {
-        Command::new("kill").args(["-INT", &self.0.id().to_string()]).status().unwrap();
-        self.0.wait().unwrap();
+        Command::new("kill").args(["-INT", &self.process.id().to_string()]).status().unwrap();
+        self.process.wait().unwrap();
         fs::read_to_string(output).unwrap().lines().filter_map(parse).collect()
     }
 }
@@ -49,18 +59,24 @@ impl Trace {
 /// its end on a line of its own, and its file is told only on the first.
 fn parse(line: &str) -> Option<Call> {
     let mut words = line.split_whitespace().skip(1);
-    let began: f64 = words.next()?.parse().ok()?;
+    let began = micros(words.next()?)?;
     let call = words.next()?;
     let sync = call.starts_with("fdatasync(");
     if !line.contains("/ahead>") || !(sync || call.starts_with("pwrite64(")) {
         return None;
     }
-    let took: f64 = line.rsplit_once('<')?.1.strip_suffix('>')?.parse().ok()?;
+    let took = micros(line.rsplit_once('<')?.1.strip_suffix('>')?)?;
     Some(Call { sync, began, ended: began + took })
 }
 
-fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
+/// Seconds with six decimals.
+fn micros(text: &str) -> Option<u128> {
+    let (seconds, micros) = text.split_once('.')?;
+    Some(seconds.parse::<u128>().ok()? * 1_000_000 + micros.parse::<u128>().ok()?)
+}
+
+fn now() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()
 }
 
 #[tokio::test]
@@ -82,7 +98,7 @@ async fn an_acknowledgement_comes_after_a_sync_and_a_group_shares_one() {
     }
     let calls = trace.calls(&output);
     for (sent, acknowledged) in &answered {
-        let within: Vec<_> = calls.iter().filter(|call| call.began > *sent && call.ended < *acknowledged).collect();
+        let within: Vec<_> = calls.iter().filter(|call| call.began >= *sent && call.ended <= *acknowledged).collect();
         assert!(matches!(within[..], [Call { sync: false, .. }, Call { sync: true, .. }]), "{within:?}");
     }
 

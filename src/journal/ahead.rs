@@ -25,7 +25,7 @@ use std::{
 };
 
 /// How many bytes of records the ring holds. Part of the format.
-pub(super) const RING_BYTES: u64 = 32 << 20;
+pub(super) const RING_BYTES: u64 = 16 << 20;
 /// The page of the system's cache, and the block of its file systems.
 const BLOCK_BYTES: usize = 4 << 10;
 /// How much the file grows at a time, until it has its full size.
@@ -191,6 +191,10 @@ impl Contents {
             let start = before + (found.at + RING_BYTES - before % RING_BYTES) % RING_BYTES;
             following.push((start..start + room_for(found.bytes.len()), found));
         }
+        if tail.revision < newest.revision {
+            let what = format!("the write-ahead file was made at {newest}, but the store has {stored}");
+            return Err(Error::corrupt(path.display(), what));
+        }
         if self.torn.contains(&tail.revision.next()) {
             let revision = tail.revision.next().0;
             tracing::warn!(
@@ -292,8 +296,8 @@ mod tests {
         for life in 0..5 {
             let lengths: Vec<_> = (0..25).map(|n| (n * 77_777 + life * 5_555) % 1_000_000).collect();
             tails.extend(write(&path, *tails.last().unwrap(), &lengths));
-            // What the last 15 MiB or so hold is there, with any number of records that the store has already.
-            for stored in tails.len().saturating_sub(16)..tails.len() {
+            // What the last 8 MiB or so hold is there, with any number of records that the store has already.
+            for stored in tails.len().saturating_sub(8)..tails.len() {
                 assert_eq!(found(&path, tails[stored]).unwrap(), tails[stored + 1..], "life {life}, {stored}");
             }
         }
@@ -343,6 +347,15 @@ mod tests {
         }
         std::fs::write(&path, &good[..2 * BLOCK_BYTES]).unwrap();
         insta::assert_snapshot!(found(&path, tails[1]).unwrap_err(), @"the journal is damaged at ahead: the write-ahead file ends at revision 1 with hash 192442d388e56308c3dde6803784698ae6ae82cc2590ffd6cff707f887a35b4c, but the store has revision 2 with hash f02e2aa1387f8d9f331513443e0a68b0589ad4b32e7271cec4cfd8a2efad973f; restore it from a backup");
+    }
+
+    #[test]
+    fn a_store_that_ends_before_the_file_began_is_refused() {
+        let (_place, path) = file();
+        let tails = write(&path, Tail::EMPTY, &[10, 50]);
+        Ahead::create(&path, tails[1], &Calls::unwatched()).unwrap();
+        assert_eq!(found(&path, tails[1]).unwrap(), []);
+        insta::assert_snapshot!(found(&path, tails[0]).unwrap_err(), @"the journal is damaged at ahead: the write-ahead file was made at revision 2 with hash f02e2aa1387f8d9f331513443e0a68b0589ad4b32e7271cec4cfd8a2efad973f, but the store has revision 1 with hash 192442d388e56308c3dde6803784698ae6ae82cc2590ffd6cff707f887a35b4c; restore it from a backup");
     }
 
     #[test]

@@ -238,3 +238,30 @@ fn said(panic: &(dyn Any + Send)) -> &str {
     let said = panic.downcast_ref::<String>().map(String::as_str);
     said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    fn waiting(place: Range<u64>, revision: u64) -> Waiting {
+        let tail = Tail { revision: Revision(revision), ..Tail::EMPTY };
+        Waiting { place, first: tail.revision, tail, bytes: Vec::new() }
+    }
+
+    #[test]
+    fn a_place_is_not_written_over_before_the_store_has_its_record() {
+        let backlog = Backlog::new([waiting(4_096..8_192, 1), waiting(8_192..16_384, 2)].into());
+        backlog.wait_for(&(16_384..RING_BYTES + 4_096)).unwrap();
+        thread::scope(|scope| {
+            let over = scope.spawn(|| backlog.wait_for(&(RING_BYTES..RING_BYTES + 8_192)));
+            thread::sleep(Duration::from_millis(100));
+            assert!(!over.is_finished(), "the first record is still there");
+            backlog.state().waiting.pop_front();
+            backlog.changed.notify_all();
+            over.join().unwrap().unwrap();
+        });
+        backlog.fail("the disk is on fire".to_owned());
+        assert!(backlog.wait_for(&(16_384..20_480)).is_err());
+    }
+}

@@ -1,7 +1,7 @@
 //! Calls that change the disk: each of them can be made to fail by a test, before it is done and after.
 
 use super::Error;
-use std::{fmt, io, sync::Arc};
+use std::{io, sync::Arc};
 
 type Watcher = dyn Fn(&str) -> io::Result<()> + Send + Sync;
 
@@ -28,11 +28,5 @@ impl Calls {
         let done = call()?;
         (self.0)(doing).map_err(Error::io(doing))?;
         Ok(done)
-    }
-}
-
-impl fmt::Debug for Calls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Calls")
     }
 }

@@ -123,29 +123,60 @@ fn each_call_that_fails_ends_all_writing_and_loses_nothing_acknowledged() {
     }
 }
 
-/// Copies the folder before and after each call, with what is acknowledged by then: what a kill there leaves.
-fn copies(place: &Path) -> Vec<(PathBuf, Acknowledged)> {
+/// Copies the folder before and after every `nth` call of `life`, with what is acknowledged by then: what a kill there
+/// leaves. Other threads wait meanwhile, at their next call.
+fn copies(
+    place: &Path,
+    nth: usize,
+    life: impl FnOnce(&Path, &Calls, &Mutex<Acknowledged>) -> Result<(), Error>,
+) -> Vec<(PathBuf, Acknowledged)> {
     let folder = place.join("journal");
-    let (acknowledged, copies) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+    let (acknowledged, copies) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new((0, Vec::new()))));
     let calls = {
         let (folder, place) = (folder.clone(), place.to_owned());
         let (acknowledged, copies) = (Arc::clone(&acknowledged), Arc::clone(&copies));
         Calls::watched(move |_| {
-            let mut copies = copies.lock().unwrap();
-            let copy = place.join(format!("copy {}", copies.len()));
-            copy_folder(&folder, &copy);
-            copies.push((copy, acknowledged.lock().unwrap().clone()));
+            let (count, copies) = &mut *copies.lock().unwrap();
+            *count += 1;
+            if *count % nth == 0 {
+                let before = acknowledged.lock().unwrap().clone();
+                let copy = place.join(format!("copy {count}"));
+                copy_folder(&folder, &copy);
+                copies.push((copy, before));
+            }
             Ok(())
         })
     };
-    live(&folder, &calls, &acknowledged).unwrap();
-    std::mem::take(&mut *copies.lock().unwrap())
+    life(&folder, &calls, &acknowledged).unwrap();
+    let copies = std::mem::take(&mut copies.lock().unwrap().1);
+    assert!(copies.len() > 10);
+    copies
 }
 
 #[test]
 fn a_process_that_dies_at_any_call_leaves_all_that_it_acknowledged() {
     let place = memory();
-    for (copy, acknowledged) in copies(place.path()) {
+    for (copy, acknowledged) in copies(place.path(), 1, live) {
+        assert_kept(&copy, &acknowledged, &copy.display().to_string());
+        fs::remove_dir_all(copy).unwrap();
+    }
+}
+
+/// Twice what the ring holds, as fast as it goes.
+fn go_round(folder: &Path, calls: &Calls, acknowledged: &Mutex<Acknowledged>) -> Result<(), Error> {
+    let mut journal = open(folder, calls)?;
+    let large = vec![7; ENTRY_BYTES_MAX];
+    for revision in 0..2 * super::ahead::RING_BYTES / ENTRY_BYTES_MAX as u64 {
+        let hashes = journal.append(Revision(revision), std::slice::from_ref(&large))?;
+        acknowledged.lock().unwrap().extend(hashes);
+    }
+    journal.close()
+}
+
+#[test]
+fn a_process_that_dies_while_the_ring_goes_round_leaves_all_that_it_acknowledged() {
+    let place = memory();
+    for (copy, acknowledged) in copies(place.path(), 19, go_round) {
         assert_kept(&copy, &acknowledged, &copy.display().to_string());
         fs::remove_dir_all(copy).unwrap();
     }

@@ -286,6 +286,41 @@ mod tests {
         ));
     }
 
+    /// Records of one entry each, one after the other, and what they are as one.
+    fn merged(payloads: &[Vec<u8>]) -> (Tail, Vec<u8>) {
+        let mut tail = Tail::EMPTY;
+        let each = payloads.iter().map(|payload| {
+            let encoded = encode(tail, std::slice::from_ref(payload)).unwrap();
+            tail = encoded.tail;
+            encoded.bytes
+        });
+        let records: Vec<_> = each.collect();
+        (tail, merge(&records.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap())
+    }
+
+    #[test]
+    fn small_records_merge_plain_and_larger_ones_compressed() {
+        let small = [b"one".to_vec(), Vec::new(), b"three".to_vec()];
+        assert_eq!(merged(&small).1, encode(Tail::EMPTY, &small).unwrap().bytes, "as if appended as one group");
+        let larger: Vec<_> = (0..100).map(|n| format!("entry {n}").into_bytes()).collect();
+        let (tail, bytes) = merged(&larger);
+        let plain = encode(Tail::EMPTY, &larger).unwrap().bytes;
+        assert!(bytes[1] == ZSTD && bytes.len() * 2 < plain.len(), "{} of {}", bytes.len(), plain.len());
+        let record = decode_after(Tail::EMPTY, Revision(1), &bytes).unwrap();
+        assert_eq!(record.tail, tail);
+        assert_eq!(record.entries.into_iter().map(|entry| entry.payload).collect::<Vec<_>>(), larger);
+        let incompressible = vec![blake3::hash(b"any").as_bytes().to_vec(); 1];
+        assert_eq!(merged(&incompressible).1[1], PLAIN);
+    }
+
+    #[test]
+    fn a_length_that_asks_for_too_much_is_refused_before_anything_is_unpacked() {
+        let (_, mut bytes) = merged(&[vec![7; 5_000]]);
+        bytes[HEAD_BYTES..HEAD_BYTES + LENGTH_BYTES].copy_from_slice(&u32::MAX.to_be_bytes());
+        bytes.truncate(bytes.len() - HASH_BYTES);
+        insta::assert_snapshot!(decode(Revision(1), &sealed(bytes)).unwrap_err(), @"the journal is damaged at revision 1: the record unpacks to 4294967295 bytes, and a record holds at most 1048576; restore it from a backup");
+    }
+
     /// Puts a true checksum on any bytes, so that the checks behind it are reached.
     fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
         let checksum = blake3::hash(&bytes);
@@ -311,6 +346,19 @@ mod tests {
             prop_assert!(decode(Revision(1), &sealed(bad.clone())).is_err());
             bad.truncate(cut);
             prop_assert!(decode(Revision(1), &sealed(bad)).is_err());
+        }
+
+        #[test]
+        fn a_mutated_compressed_record_is_refused_even_with_a_true_checksum(place in any::<prop::sample::Index>(), byte in any::<u8>()) {
+            let good = merged(&(0..100).map(|n| format!("entry {n}").into_bytes()).collect::<Vec<_>>()).1;
+            let mut bad = good[..good.len() - HASH_BYTES].to_vec();
+            let at = place.index(bad.len());
+            prop_assume!(bad[at] != byte);
+            bad[at] = byte;
+            // There is more than one way to pack the same entries: it is the entries that mustn't change.
+            if let Ok(record) = decode(Revision(1), &sealed(bad)) {
+                prop_assert_eq!(record.tail, decode(Revision(1), &good).unwrap().tail);
+            }
         }
 
         #[test]

@@ -97,13 +97,17 @@ impl SledJournal {
             return Err(Error::corrupt(format_args!("revision {}", stored.revision.next()), what));
         }
 
-        let (mut ahead, following) = match ahead {
-            Some((ahead, found)) => (ahead, found.after(&places.ahead, stored)?),
-            None => (Ahead::create(&places.ahead, stored, calls)?.0, Vec::new()),
+        let (ahead, following) = match ahead {
+            Some((ahead, found)) => (Some(ahead), found.after(&places.ahead, stored)?),
+            None => (None, Vec::new()),
         };
         let ours = following.iter().map(|(_, found)| (found.record.before.revision.next(), found.bytes.clone()));
         pipeline::in_order(ours, |found| Verified::of(found, &decode), |verified| replay.take(verified?))?;
         let tail = replay.end()?;
+        let mut ahead = match ahead {
+            Some(ahead) => ahead,
+            None => Ahead::create(&places.ahead, tail, calls)?.0,
+        };
         ahead.resume_after(&following);
 
         tree.sync()?;

@@ -28,7 +28,7 @@ const CACHE_BYTES: u64 = 16 << 20;
 /// 17 of these, with their keys, stay well below a quarter of a segment; smaller ones cost appends, larger ones memory.
 const PART_BYTES_MAX: usize = 32 << 10;
 /// More than all that waits to be put can take, whatever sled rewrites on the way.
-const ROOM_BYTES_MIN: u64 = 128 << 20;
+const ROOM_BYTES_MIN: u64 = 64 << 20;
 /// sled lets go of its own lock a moment after it is dropped.
 const STORE_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
