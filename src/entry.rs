@@ -1,5 +1,6 @@
 //! An entry of the journal: one accepted write, decided and not yet, or already, applied.
 
+use crate::access::{By, Change};
 use crate::catalogue::CataloguePut;
 use crate::model::id::{AgencyId, RequestId};
 use crate::model::observation::{Measure, Submission};
@@ -10,6 +11,8 @@ use crate::model::timestamp::Timestamp;
 pub struct Entry {
     /// When it was accepted; never before the entry before it.
     pub at: Timestamp,
+    /// Who caused it.
+    pub by: By,
     /// What was accepted.
     pub body: Body,
 }
@@ -28,6 +31,8 @@ pub enum Body {
     },
     /// Takes a submission back.
     Withdrawal(Withdrawal),
+    /// Changes identities and their keys, all together.
+    Access(Vec<Change>),
 }
 
 /// A submission to take back.

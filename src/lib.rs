@@ -10,10 +10,14 @@
 //! | [`rpc`] | the served messages, converted; the only one that knows tonic |
 //! | [`intake`], [`picture`] | the way in: admit, append, apply; the way out: resolve, combine |
 //! | [`state`] | the fold of the journal's entries |
+//! | [`audit`] | the log of who read unpublished figures |
+//! | [`access`] | who is calling, and what they may do |
 //! | [`journal`] | the append-only, hash-chained log: revisions and bytes |
 //! | [`catalogue`], [`entry`] | who reports, for where, what is counted; an accepted write |
 //! | [`model`] | ids, periods, decimals, markers: plain types, parsed once |
 
+pub mod access;
+pub mod audit;
 pub mod catalogue;
 pub mod cli;
 pub mod demo;

@@ -5,25 +5,33 @@
 //! when it is; and on shutdown lets calls end within a deadline.
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
+use crate::access::{Change, Secret};
+use crate::audit;
 use crate::demo;
-use crate::intake::writer;
+use crate::intake::admit::Command;
+use crate::intake::writer::{self, WriteError};
 use crate::journal::{self, Journal, SledJournal, codec};
+use crate::model::id::IdentityId;
 use crate::model::timestamp::Timestamp;
 use crate::rpc::proto::catalogue_service_server::CatalogueServiceServer;
+use crate::rpc::proto::key_service_server::KeyServiceServer;
 use crate::rpc::proto::picture_service_server::PictureServiceServer;
 use crate::rpc::proto::submission_service_server::SubmissionServiceServer;
-use crate::rpc::{Catalogue, Context, FILE_DESCRIPTOR_SET, Gate, Picture, RECEIVED_BYTES_MAX, Submissions};
+use crate::rpc::{
+    Catalogue, Context, FILE_DESCRIPTOR_SET, Gate, Guard, Keys, Picture, RECEIVED_BYTES_MAX, Submissions,
+};
 use crate::state::State;
 
 /// How many calls one connection may have open at once. hyper's own guard, which tonic removes
@@ -39,9 +47,18 @@ const HEADER_LIST_BYTES_MAX: u32 = 16 << 10;
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// How long calls may take to end once the server is told to stop, unless it is told otherwise.
+pub const DRAIN_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
+
 /// The services that health is told of, beside the server as a whole.
-const SERVICES: [&str; 3] =
-    ["conspectus.v1.CatalogueService", "conspectus.v1.PictureService", "conspectus.v1.SubmissionService"];
+const SERVICES: [&str; 4] = [
+    "conspectus.v1.CatalogueService",
+    "conspectus.v1.KeyService",
+    "conspectus.v1.PictureService",
+    "conspectus.v1.SubmissionService",
+];
+/// The one that stops when the journal fails.
+const SUBMISSIONS: &str = SERVICES[3];
 
 /// How a server runs.
 #[derive(Debug, Clone)]
@@ -52,6 +69,15 @@ pub struct Config {
     pub demo: bool,
     /// How long calls may take to end once the server is told to stop.
     pub drain_timeout: Duration,
+    /// Where to tell the demo's keys. With none, none are made, and the demo is open.
+    pub demo_keys: Option<mpsc::UnboundedSender<Vec<(IdentityId, Secret)>>>,
+}
+
+impl Config {
+    /// A server on a data folder, with nothing asked for beyond that.
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Self { data: data.into(), demo: false, drain_timeout: DRAIN_TIMEOUT_DEFAULT, demo_keys: None }
+    }
 }
 
 /// Why a server stopped, or didn't start.
@@ -69,6 +95,20 @@ pub enum Error {
     /// The demo's figures were refused.
     #[error("the demo can't be loaded: {0}")]
     Demo(#[from] demo::Error),
+    /// The audit log can't be opened, or isn't what was written.
+    #[error("{0}")]
+    Audit(#[from] audit::Error),
+    /// The network can reach the server, and nobody has credentials.
+    #[error(
+        "there are no credentials, so anyone who can reach {0} could read and write everything; listen on this machine only, or make a first key: `conspectus key create --data FOLDER --role operator`"
+    )]
+    Open(SocketAddr),
+    /// The listener is gone.
+    #[error("the listener failed: {0}")]
+    Listener(std::io::Error),
+    /// A change was refused.
+    #[error("{0}")]
+    Write(WriteError),
     /// A task of the server panicked.
     #[error("a part of the server failed: {0}")]
     Task(#[from] tokio::task::JoinError),
@@ -83,7 +123,9 @@ pub async fn run(
     config: Config,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), Error> {
+    let address = listener.local_addr().map_err(Error::Listener)?;
     let gate = Gate::default();
+    let guard = Guard::new(gate.clone());
     let (health, health_service) = tonic_health::server::health_reporter();
     set_health(&health, ServingStatus::NotServing).await;
     let (stop, stopped) = watch::channel(false);
@@ -101,9 +143,13 @@ pub async fn run(
         .http2_max_header_list_size(HEADER_LIST_BYTES_MAX)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .layer(guard.clone())
         .add_service(health_service)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
+        .add_service(
+            KeyServiceServer::new(Keys::new(gate.clone(), guard.clone())).max_decoding_message_size(RECEIVED_BYTES_MAX),
+        )
         .add_service(CatalogueServiceServer::new(Catalogue(gate.clone())).max_decoding_message_size(RECEIVED_BYTES_MAX))
         .add_service(
             SubmissionServiceServer::new(Submissions(gate.clone())).max_decoding_message_size(RECEIVED_BYTES_MAX),
@@ -119,7 +165,7 @@ pub async fn run(
         drop(until.wait_for(|stop| *stop).await);
     }));
 
-    let outcome = serve(&config, &gate, &health, stopped, shutdown).await;
+    let outcome = serve(&config, address, (&gate, &guard), &health, stopped, shutdown).await;
     let deadline = tokio::time::Instant::now() + config.drain_timeout;
     set_health(&health, ServingStatus::NotServing).await;
     end_watches(health).await;
@@ -133,7 +179,7 @@ pub async fn run(
             abort.abort();
         }
     }
-    drop(gate);
+    drop((gate, guard));
     if let Some(writer) = outcome? {
         // The gate's handles are gone with the calls; the writer ends once its queue is empty.
         drop(tokio::time::timeout_at(deadline, tokio::task::spawn_blocking(move || writer.join())).await);
@@ -146,7 +192,8 @@ type WriterThread = std::thread::JoinHandle<()>;
 /// Opens the journal, replays it, opens the gate, and waits for the shutdown signal.
 async fn serve(
     config: &Config,
-    gate: &Gate,
+    address: SocketAddr,
+    (gate, guard): (&Gate, &Guard),
     health: &HealthReporter,
     stopping: watch::Receiver<bool>,
     shutdown: impl Future<Output = ()> + Send,
@@ -158,12 +205,24 @@ async fn serve(
         opened = &mut opening => opened??,
         () = &mut shutdown => return Ok(None),
     };
+    let audit = audit::Log::open(&config.data, now())?;
     let reader = journal.reader();
     let running = writer::start(Box::new(journal), state, now);
     let context = Context { writer: running.handle, state: running.state, reader, clock: Arc::new(now), stopping };
     if config.demo {
         demo::load(&context).await?;
+        if let Some(tell) = &config.demo_keys {
+            // Whoever asked for them may have gone.
+            drop(tell.send(demo::keys(&context).await?));
+        }
     }
+    if context.state.borrow().access().is_empty() {
+        if !address.ip().is_loopback() {
+            return Err(Error::Open(address));
+        }
+        tracing::warn!(%address, "NO CREDENTIALS ARE CONFIGURED: anyone on this machine can read and write everything, and nothing is audited");
+    }
+    guard.audit(audit);
     gate.open(context);
     set_health(health, ServingStatus::Serving).await;
     let mut failure = running.failure;
@@ -173,7 +232,7 @@ async fn serve(
         failed = failed => {
             // Reads go on; writes are refused, and health says so.
             if failed {
-                health.set_service_status(SERVICES[2], ServingStatus::NotServing).await;
+                health.set_service_status(SUBMISSIONS, ServingStatus::NotServing).await;
             }
             shutdown.await;
         }
@@ -201,6 +260,20 @@ pub fn replay(folder: &std::path::Path) -> Result<(SledJournal, State), journal:
     Ok((journal, state))
 }
 
+/// Changes identities or keys in a data folder that no server runs on.
+///
+/// # Errors
+/// When the journal is in use or can't be opened, or the change is refused.
+pub async fn change_access_offline(folder: &Path, change: Change) -> Result<(), Error> {
+    let (journal, state) = replay(folder)?;
+    let running = writer::start(Box::new(journal), state, now);
+    let written = running.handle.write(Command::ChangeAccess(vec![change])).await;
+    drop(running.handle);
+    // The journal is closed once the thread has ended.
+    drop(tokio::task::spawn_blocking(move || running.thread.join()).await?);
+    written.map(drop).map_err(Error::Write)
+}
+
 async fn set_health(health: &HealthReporter, status: ServingStatus) {
     health.set_service_status("", status).await;
     for service in SERVICES {
@@ -217,7 +290,7 @@ async fn end_watches(mut health: HealthReporter) {
 }
 
 /// The system's clock.
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }

@@ -2,6 +2,7 @@
 //! sentence on standard error and a non-zero exit.
 
 mod asking;
+mod audit;
 mod catalogue;
 mod completeness;
 mod connect;
@@ -9,6 +10,7 @@ mod explain;
 mod format;
 mod health;
 mod history;
+mod key;
 mod known;
 mod picture;
 mod query;
@@ -46,6 +48,8 @@ enum Verb {
     Reconcile(reconcile::Args),
     Watch(watch::Args),
     Catalogue(catalogue::Args),
+    Key(key::Args),
+    Audit(audit::Args),
     Health(health::Args),
 }
 
@@ -85,6 +89,8 @@ pub fn main() -> ExitCode {
             Verb::Reconcile(args) => reconcile::run(args).await,
             Verb::Watch(args) => watch::run(args).await,
             Verb::Catalogue(args) => catalogue::run(args).await,
+            Verb::Key(args) => key::run(args).await,
+            Verb::Audit(args) => audit::run(&args),
             Verb::Health(args) => health::run(args).await,
         }
     });

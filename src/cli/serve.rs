@@ -6,11 +6,16 @@ use std::time::Duration;
 
 use clap::Parser;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 
-use super::connect::Server;
+use super::connect::{Server, key_variable};
 use super::{Failure, health, picture};
+use crate::access::Secret;
+use crate::model::id::IdentityId;
 use crate::server::{self, Config};
 
+/// What the demo reads figures for.
+const DEMO_PURPOSE: &str = "trying the demo";
 const LISTEN_DEFAULT: &str = "127.0.0.1:50051";
 
 /// Run the server, until Ctrl-C or SIGTERM.
@@ -36,23 +41,32 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         .map_err(|error| Failure(format!("can't listen on {}: {error}", args.listen)))?;
     let address = listener.local_addr()?;
     tracing::info!(%address, data = %args.data.display(), "listening");
-    if !address.ip().is_loopback() {
-        tracing::warn!(%address, "anyone who can reach this address can read and write: no credentials are checked");
-    }
+    let (demo_keys, keys) = mpsc::unbounded_channel();
     if args.demo {
-        tokio::spawn(show_demo(address));
+        tokio::spawn(show_demo(address, keys));
     }
-    let config = Config { data: args.data, demo: args.demo, drain_timeout: Duration::from_secs(args.drain_seconds) };
+    let config = Config {
+        demo: args.demo,
+        drain_timeout: Duration::from_secs(args.drain_seconds),
+        demo_keys: args.demo.then_some(demo_keys),
+        ..Config::new(args.data)
+    };
     Ok(server::run(listener, config, signal()).await?)
 }
 
 /// Once the server serves, asks it for a picture, as anyone would, and shows it.
-async fn show_demo(mut address: SocketAddr) {
+async fn show_demo(mut address: SocketAddr, mut keys: mpsc::UnboundedReceiver<Vec<(IdentityId, Secret)>>) {
     const ASK_EVERY: Duration = Duration::from_millis(50);
     if address.ip().is_unspecified() {
         address.set_ip(Ipv4Addr::LOCALHOST.into());
     }
+    let Some(keys) = keys.recv().await else { return };
+    let analyst = keys.iter().find(|(id, _)| id.as_str() == "analyst").map(|(_, secret)| secret.reveal());
     let server = Server::at(address);
+    let server = match analyst {
+        Some(key) => server.with_key(key, DEMO_PURPOSE),
+        None => server,
+    };
     while health::check(&server, String::new()).await.is_err() {
         tokio::time::sleep(ASK_EVERY).await;
     }
@@ -61,10 +75,26 @@ async fn show_demo(mut address: SocketAddr) {
         if address.to_string() == LISTEN_DEFAULT { String::new() } else { format!(" --server http://{address}") };
     match picture::show(&server, "E10000014", "FY2021-22").await {
         Ok(table) => println!(
-            "{table}\nServing on {address}. In another terminal, ask for another picture, such as\n  {program} picture HIPS FY2020-21{elsewhere}"
+            "{table}\n{}\nServing on {address}. In another terminal, set these, and ask for another picture, such as\n  {program} picture HIPS FY2020-21{elsewhere}",
+            exports(&keys)
         ),
         Err(failure) => tracing::error!("the demo's picture can't be shown: {}", failure.0),
     }
+}
+
+/// The demo's keys, as a shell takes them. The analyst's is the one that is used unless told otherwise.
+fn exports(keys: &[(IdentityId, Secret)]) -> String {
+    if keys.is_empty() {
+        return "There are other identities in this data folder, so no keys are made for the demo.\n".to_owned();
+    }
+    let line =
+        |(id, secret): &(IdentityId, Secret)| format!("export {}={}\n", key_variable(id.as_str()), secret.reveal());
+    let lines: String = keys.iter().map(line).collect();
+    format!(
+        "{lines}export {}=\"${}\" CONSPECTUS_PURPOSE=\"{DEMO_PURPOSE}\"\n",
+        "CONSPECTUS_KEY",
+        key_variable("analyst")
+    )
 }
 
 /// Ends at Ctrl-C or SIGTERM.

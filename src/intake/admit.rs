@@ -1,6 +1,7 @@
 //! Deciding: whether a command becomes an entry. Pure: the state, the command and the time in,
 //! the decision out.
 
+use crate::access::{By, Change};
 use crate::catalogue::{CataloguePut, PutOutcomes};
 use crate::entry::{Body, Entry, Fingerprint, Withdrawal};
 use crate::intake::review::review_observations;
@@ -25,12 +26,14 @@ pub enum Command {
     },
     /// Take a submission back.
     Withdraw(Withdrawal),
+    /// Change identities and their keys, all together.
+    ChangeAccess(Vec<Change>),
 }
 
 /// What becomes of a command that is allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// It becomes this entry, with this effect.
+    /// It becomes this entry, with this effect, once the writer has put down who caused it.
     Accept(Entry, Effect),
     /// It was done before, at this revision, and changes nothing.
     Already(Revision),
@@ -47,6 +50,8 @@ pub enum Effect {
     Figures(Vec<Outcome>),
     /// To the figures of a submission that is withdrawn.
     Withdrawn(Withdrawn),
+    /// To the identities and their keys.
+    Access,
 }
 
 /// Why a command isn't allowed.
@@ -86,7 +91,15 @@ pub fn admit(state: &State, command: &Command, at: Timestamp) -> Result<Decision
         Command::PutCatalogue(put) => admit_put(state, put, at),
         Command::Submit { submission, fingerprint } => admit_submission(state, submission, *fingerprint, at),
         Command::Withdraw(withdrawal) => admit_withdrawal(state, withdrawal, at),
+        Command::ChangeAccess(changes) => {
+            state.access().review(changes, state.catalogue(), at).into_result(()).map_err(Rejection::Invalid)?;
+            Ok(Decision::Accept(entry(at, Body::Access(changes.clone())), Effect::Access))
+        }
     }
+}
+
+fn entry(at: Timestamp, body: Body) -> Entry {
+    Entry { at, by: By::default(), body }
 }
 
 fn admit_put(state: &State, put: &CataloguePut, at: Timestamp) -> Result<Decision, Rejection> {
@@ -95,8 +108,7 @@ fn admit_put(state: &State, put: &CataloguePut, at: Timestamp) -> Result<Decisio
     if outcomes.nothing_changes() {
         return Ok(Decision::NothingChanges(Effect::Catalogue(outcomes)));
     }
-    let entry = Entry { at, body: Body::CataloguePut(put.clone()) };
-    Ok(Decision::Accept(entry, Effect::Catalogue(outcomes)))
+    Ok(Decision::Accept(entry(at, Body::CataloguePut(put.clone())), Effect::Catalogue(outcomes)))
 }
 
 fn admit_submission(
@@ -121,7 +133,7 @@ fn admit_submission(
     bound_breakdowns(state, submission, &mut violations);
     violations.into_result(()).map_err(Rejection::Invalid)?;
     let outcomes = state.outcomes(submission, state.revision());
-    let entry = Entry { at, body: Body::Submission { submission: submission.clone(), fingerprint } };
+    let entry = entry(at, Body::Submission { submission: submission.clone(), fingerprint });
     Ok(Decision::Accept(entry, Effect::Figures(outcomes)))
 }
 
@@ -147,5 +159,5 @@ fn admit_withdrawal(state: &State, withdrawal: &Withdrawal, at: Timestamp) -> Re
         return Ok(Decision::Already(revision));
     }
     let effect = Effect::Withdrawn(state.withdrawal_effect(withdrawal));
-    Ok(Decision::Accept(Entry { at, body: Body::Withdrawal(withdrawal.clone()) }, effect))
+    Ok(Decision::Accept(entry(at, Body::Withdrawal(withdrawal.clone())), effect))
 }

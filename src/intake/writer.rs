@@ -11,6 +11,8 @@ use std::thread;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::admit::{Command, Decision, Effect, Rejection, admit};
+use crate::access::By;
+use crate::entry::Entry;
 use crate::journal::{
     ChainHash, ENTRY_BYTES_MAX, Error as JournalError, Journal, RECORD_BYTES_MAX, Revision, codec, record_bytes,
 };
@@ -70,6 +72,7 @@ pub enum WriteError {
 
 struct Request {
     command: Command,
+    by: By,
     reply: oneshot::Sender<Result<Written, WriteError>>,
 }
 
@@ -77,16 +80,23 @@ struct Request {
 #[derive(Debug, Clone)]
 pub struct Handle {
     queue: mpsc::Sender<Request>,
+    by: By,
 }
 
 impl Handle {
+    /// A handle for what this caller has written. Without it, it is whoever runs the machine.
+    #[must_use]
+    pub fn by(&self, by: By) -> Self {
+        Self { queue: self.queue.clone(), by }
+    }
+
     /// Has a command written, and answers once it is durable.
     ///
     /// # Errors
     /// When nothing was written; the error says why.
     pub async fn write(&self, command: Command) -> Result<Written, WriteError> {
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Request { command, reply }).map_err(|error| match error {
+        self.queue.try_send(Request { command, by: self.by.clone(), reply }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => WriteError::QueueFull,
             mpsc::error::TrySendError::Closed(_) => WriteError::Stopping,
         })?;
@@ -117,7 +127,7 @@ pub fn start(journal: Box<dyn Journal>, state: State, clock: impl Fn() -> Timest
         .name("writer".to_owned())
         .spawn(move || writer.run(commands))
         .expect("the system starts a thread");
-    Running { handle: Handle { queue }, state: published, failure, thread }
+    Running { handle: Handle { queue, by: By::Local }, state: published, failure, thread }
 }
 
 struct Writer<C> {
@@ -166,7 +176,7 @@ impl<C: Fn() -> Timestamp> Writer<C> {
     }
 
     /// Admits one command into the group; commits the group first when it has no room.
-    fn take(&mut self, Request { command, reply }: Request, group: &mut Group) {
+    fn take(&mut self, Request { command, by, reply }: Request, group: &mut Group) {
         if reply.is_closed() {
             return; // The sender has gone; it can ask again.
         }
@@ -179,6 +189,7 @@ impl<C: Fn() -> Timestamp> Writer<C> {
             Ok(Decision::Already(revision)) => Outcome::Other(Ok(Written::Already(revision))),
             Ok(Decision::NothingChanges(effect)) => Outcome::Other(Ok(Written::NothingChanges(effect))),
             Ok(Decision::Accept(entry, effect)) => {
+                let entry = Entry { by, ..entry };
                 let payload = codec::encode(&entry);
                 if payload.len() > ENTRY_BYTES_MAX {
                     Outcome::Other(Err(WriteError::TooLarge { bytes: payload.len() }))

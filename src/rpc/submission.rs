@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
+use super::guard::Session;
 use super::proto::submission_service_server::SubmissionService;
 use super::status::{self, Reason};
 use super::{Context, Gate, convert, count, number, page, proto};
+use crate::access::Resource;
 use crate::entry::{Body, Fingerprint, Withdrawal};
 use crate::intake::admit::{Command, Decision, Effect, admit};
 use crate::intake::review::{Draft, review_drafts};
@@ -37,6 +39,8 @@ impl SubmissionService for Submissions {
         &self,
         request: Request<proto::SubmitObservationsRequest>,
     ) -> Result<Response<proto::SubmitObservationsResponse>, Status> {
+        let session = Session::of(&request)?;
+        session.permit(Resource::Agency(&request.get_ref().agency))?;
         let context = self.0.context()?;
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();
@@ -48,9 +52,16 @@ impl SubmissionService for Submissions {
         let identity = (submission.agency.clone(), submission.request_id.clone());
         let command = Command::Submit { submission: submission.clone(), fingerprint };
         if validate_only {
+            // What it would revise is what was submitted before.
+            session.read_told(format!("agency={} dry run", submission.agency), context.newest().revision()).await?;
             return check(context, &submission, &command, now, bytes_max).await;
         }
-        let written = context.writer.write(command).await.map_err(|error| status::of_write(&error, bytes_max))?;
+        let written = context
+            .writer
+            .by(session.by())
+            .write(command)
+            .await
+            .map_err(|error| status::of_write(&error, bytes_max))?;
         let (receipt, already_received) = match written {
             Written::Accepted { revision, hash, at, effect: Effect::Figures(outcomes) } => {
                 (receipt(identity, Some((revision, hash, at)), &outcomes), false)
@@ -65,6 +76,8 @@ impl SubmissionService for Submissions {
         &self,
         request: Request<proto::WithdrawSubmissionRequest>,
     ) -> Result<Response<proto::WithdrawSubmissionResponse>, Status> {
+        let session = Session::of(&request)?;
+        session.permit(Resource::Agency(&request.get_ref().agency))?;
         let context = self.0.context()?;
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();
@@ -79,7 +92,7 @@ impl SubmissionService for Submissions {
                 Err(error) => Err(error),
             }
         } else {
-            context.writer.write(command).await
+            context.writer.by(session.by()).write(command).await
         };
         let (at, effect) = match answer.map_err(|error| status::of_write(&error, bytes_max))? {
             Written::Accepted { revision, effect, .. } => (number(revision), Some(effect)),
@@ -88,7 +101,9 @@ impl SubmissionService for Submissions {
         };
         let counts = match effect {
             Some(Effect::Withdrawn(counts)) => counts,
-            Some(Effect::Catalogue(_) | Effect::Figures(_)) | None => crate::picture::columns::Withdrawn::default(),
+            Some(Effect::Catalogue(_) | Effect::Figures(_) | Effect::Access) | None => {
+                crate::picture::columns::Withdrawn::default()
+            }
         };
         Ok(Response::new(proto::WithdrawSubmissionResponse {
             revision: number(context.newest().revision()),
@@ -102,6 +117,8 @@ impl SubmissionService for Submissions {
         &self,
         request: Request<proto::GetSubmissionRequest>,
     ) -> Result<Response<proto::GetSubmissionResponse>, Status> {
+        let session = Session::of(&request)?;
+        session.permit(Resource::Agency(&request.get_ref().agency))?;
         let context = self.0.context()?;
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();
@@ -118,6 +135,9 @@ impl SubmissionService for Submissions {
         let (stored, hash) = stored(context, record.revision).await?;
         let outcomes = state.outcomes(&stored, Revision(record.revision.0 - 1));
         let receipt = receipt((agency, request_id), Some((record.revision, hash, record.at)), &outcomes);
+        session
+            .read_told(format!("agency={} request_id={}", record.agency, record.request_id), record.revision)
+            .await?;
         Ok(Response::new(proto::GetSubmissionResponse {
             revision: number(state.revision()),
             submission: Some(summary(&state, record)),
@@ -130,6 +150,8 @@ impl SubmissionService for Submissions {
         &self,
         request: Request<proto::ListSubmissionsRequest>,
     ) -> Result<Response<proto::ListSubmissionsResponse>, Status> {
+        let session = Session::of(&request)?;
+        session.permit(Resource::Agency(&request.get_ref().agency))?;
         let context = self.0.context()?;
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();
@@ -229,7 +251,9 @@ async fn stored(context: &Context, revision: Revision) -> Result<(Submission, Ch
     };
     match codec::decode(&stored.payload).map(|entry| entry.body) {
         Ok(Body::Submission { submission, .. }) => Ok((submission, stored.hash)),
-        Ok(Body::CataloguePut(_) | Body::Withdrawal(_)) => Err(unreadable("it isn't a submission".to_owned())),
+        Ok(Body::CataloguePut(_) | Body::Withdrawal(_) | Body::Access(_)) => {
+            Err(unreadable("it isn't a submission".to_owned()))
+        }
         Err(error) => Err(unreadable(error.to_string())),
     }
 }

@@ -69,6 +69,14 @@ impl TestApp {
         Self { folder, demo, running: Some(running) }
     }
 
+    /// A server on what `seed` makes of an empty data folder.
+    pub(crate) async fn seeded(seed: impl AsyncFnOnce(&Path)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        seed(folder.path()).await;
+        let running = Running::start(folder.path(), false, DRAIN_TIMEOUT).await;
+        Self { folder, demo: false, running: Some(running) }
+    }
+
     /// Tells the server to stop and waits until it has.
     pub(crate) async fn stop(&mut self) {
         let running = self.running.take().unwrap();
@@ -156,7 +164,7 @@ impl Running {
     async fn start(folder: &Path, demo: bool, drain_timeout: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let config = Config { data: folder.to_owned(), demo, drain_timeout };
+        let config = Config { demo, drain_timeout, ..Config::new(folder) };
         let (stop, stopped) = oneshot::channel();
         let ended = tokio::spawn(server::run(listener, config, async { drop(stopped.await) }));
         let channel = endpoint(address).connect().await.unwrap();

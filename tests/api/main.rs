@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test itself may")]
 
+mod access;
 mod app;
 mod asking;
+mod matrix;
+mod people;
 mod published;
 mod raw;
 mod refusing;

@@ -1,0 +1,337 @@
+//! What every call goes through before a handler: who is calling, whether it may do this at all,
+//! how much at once, and for how long. A call that isn't allowed is refused before its message is
+//! read.
+//!
+//! [`METHODS`] says what each method does. A method that isn't there is refused to everybody, so a
+//! new one is closed until it is given a row.
+//!
+//! Health and reflection are open: they tell whether the server serves, and what the protos tell.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task;
+
+use tonic::body::Body;
+use tonic::codegen::http;
+use tonic::transport::server::TcpConnectInfo;
+use tonic::{Request, Status};
+use tonic_types::StatusExt;
+use tower::{Layer, Service};
+
+use super::reads::Reads;
+use super::status::{self, Reason};
+use super::{Context, Gate};
+use crate::access::{
+    self, Action, Asked, By, Caller, Credential, KeyId, Presented, Purpose, Resource, Unauthenticated,
+};
+use crate::audit;
+use crate::journal::Revision;
+use crate::model::timestamp::Timestamp;
+
+/// The request header in which an analyst says what figures are read for.
+pub const PURPOSE_HEADER: &str = "conspectus-purpose";
+
+/// What each method does, by its path.
+pub const METHODS: [(&str, Action); 27] = [
+    ("/conspectus.v1.CatalogueService/GetAgency", Action::ReadCatalogue),
+    ("/conspectus.v1.CatalogueService/GetArea", Action::ReadCatalogue),
+    ("/conspectus.v1.CatalogueService/GetDimension", Action::ReadCatalogue),
+    ("/conspectus.v1.CatalogueService/GetIndicator", Action::ReadCatalogue),
+    ("/conspectus.v1.CatalogueService/GetReconciliationRule", Action::ReadCatalogue),
+    ("/conspectus.v1.CatalogueService/ListAgencies", Action::ReadCatalogue),
+    ("/conspectus.v1.CatalogueService/ListAreas", Action::ReadCatalogue),
+    ("/conspectus.v1.CatalogueService/ListDimensions", Action::ReadCatalogue),
+    ("/conspectus.v1.CatalogueService/ListIndicators", Action::ReadCatalogue),
+    ("/conspectus.v1.CatalogueService/ListReconciliationRules", Action::ReadCatalogue),
+    ("/conspectus.v1.CatalogueService/PutCatalogue", Action::ChangeCatalogue),
+    ("/conspectus.v1.KeyService/CreateKey", Action::ChangeKeys),
+    ("/conspectus.v1.KeyService/ListKeys", Action::ReadKeys),
+    ("/conspectus.v1.KeyService/RevokeKey", Action::ChangeKeys),
+    ("/conspectus.v1.KeyService/RotateKey", Action::ChangeKeys),
+    ("/conspectus.v1.PictureService/ExplainFigure", Action::ReadFigures),
+    ("/conspectus.v1.PictureService/GetCompleteness", Action::ReadCompleteness),
+    ("/conspectus.v1.PictureService/GetHistory", Action::ReadFigures),
+    ("/conspectus.v1.PictureService/GetPicture", Action::ReadFigures),
+    ("/conspectus.v1.PictureService/QueryAggregate", Action::ReadFigures),
+    ("/conspectus.v1.PictureService/Reconcile", Action::ReadFigures),
+    ("/conspectus.v1.PictureService/WatchAggregate", Action::ReadFigures),
+    ("/conspectus.v1.PictureService/WatchPicture", Action::ReadFigures),
+    ("/conspectus.v1.SubmissionService/GetSubmission", Action::ReadSubmissions),
+    ("/conspectus.v1.SubmissionService/ListSubmissions", Action::ReadSubmissions),
+    ("/conspectus.v1.SubmissionService/SubmitObservations", Action::Submit),
+    ("/conspectus.v1.SubmissionService/WithdrawSubmission", Action::Submit),
+];
+
+/// The services that anyone may ask.
+const OPEN_SERVICES: [&str; 3] =
+    ["/grpc.health.v1.Health/", "/grpc.reflection.v1.ServerReflection/", "/grpc.reflection.v1alpha.ServerReflection/"];
+
+/// Guards the services behind it.
+#[derive(Debug, Clone, Default)]
+pub struct Guard(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    gate: Gate,
+    audit: OnceLock<audit::Log>,
+    used: Mutex<BTreeMap<KeyId, Timestamp>>,
+}
+
+impl Guard {
+    /// A guard of the services behind a gate.
+    pub fn new(gate: Gate) -> Self {
+        Self(Arc::new(Shared { gate, audit: OnceLock::new(), used: Mutex::default() }))
+    }
+
+    /// Has reads and refusals written to a log, from before the gate opens.
+    pub fn audit(&self, log: audit::Log) {
+        // Given twice, it stays as it was.
+        drop(self.0.audit.set(log));
+    }
+
+    /// When a key last opened, as far as this guard knows.
+    pub(super) fn last_used(&self, key: KeyId) -> Option<Timestamp> {
+        self.0.used.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied()
+    }
+
+    /// Lets a call in: who is calling, and that it may do this to something.
+    fn admit<B>(&self, request: &http::Request<B>) -> Result<Session, Status> {
+        let context = self.0.gate.context()?;
+        let method = METHODS.iter().find(|(path, _)| *path == request.uri().path());
+        let shown = Shown::of(request);
+        let caller = shown.caller(context).inspect_err(|status| {
+            let method = method.map_or("", |(path, _)| path);
+            self.refused(audit::Line { method: method.to_owned(), ..shown.line(audit::Event::Refused, None) }, status);
+        })?;
+        if let Some(Credential::Key(key)) = caller.known().map(|known| &known.credential) {
+            let now = (context.clock)();
+            self.0.used.lock().unwrap_or_else(PoisonError::into_inner).insert(*key, now);
+        }
+        let (method, action) =
+            *method.ok_or_else(|| status::error(Reason::Unimplemented, "there is no such method"))?;
+        let session = Session { caller, method, action, shown: Some(Arc::new(shown)), guard: self.clone() };
+        session.permit(Resource::Any)?;
+        Ok(session)
+    }
+
+    /// Puts down that a call was refused, and why.
+    fn refused(&self, line: audit::Line, status: &Status) {
+        if let (Some(log), Ok(context)) = (self.0.audit.get(), self.0.gate.context()) {
+            let reason = status.get_details_error_info().map(|info| info.reason);
+            log.note((context.clock)(), audit::Line { outcome: reason.unwrap_or_default(), ..line });
+        }
+    }
+}
+
+/// What a call presents, kept for as long as it is open.
+#[derive(Debug, Clone)]
+struct Shown {
+    authorization: Option<String>,
+    purpose: Option<Purpose>,
+    address: Option<IpAddr>,
+}
+
+impl Shown {
+    fn of<B>(request: &http::Request<B>) -> Self {
+        let one = |name: &str| {
+            let mut values = request.headers().get_all(name).iter();
+            let first = values.next()?;
+            // Twice is neither.
+            Some(if values.next().is_none() { first.to_str().unwrap_or_default().to_owned() } else { String::new() })
+        };
+        let purpose = one(PURPOSE_HEADER).map(|text| Purpose::parse(&text)).transpose();
+        let info = request.extensions().get::<TcpConnectInfo>();
+        Self {
+            authorization: one("authorization"),
+            // One that can't be read is none.
+            purpose: purpose.unwrap_or_default(),
+            address: info.and_then(|info| info.remote_addr).map(|address| address.ip()),
+        }
+    }
+
+    /// A line of the audit log about a call of this.
+    fn line(&self, event: audit::Event, caller: Option<&Caller>) -> audit::Line {
+        let known = caller.and_then(Caller::known);
+        audit::Line {
+            event,
+            identity: known.map(|known| known.identity.id.to_string()).unwrap_or_default(),
+            credential: known.map(|known| known.credential.to_string()).unwrap_or_default(),
+            address: self.address.map(|address| address.to_string()).unwrap_or_default(),
+            method: String::new(),
+            scope: String::new(),
+            purpose: self.purpose.as_ref().map(|purpose| purpose.as_str().to_owned()).unwrap_or_default(),
+            revision: 0,
+            outcome: "OK".to_owned(),
+        }
+    }
+
+    fn caller(&self, context: &Context) -> Result<Caller, Status> {
+        let presented = Presented {
+            authorization: self.authorization.as_deref(),
+            certificate: None,
+            purpose: self.purpose.clone(),
+        };
+        let state = context.newest();
+        access::authenticate(state.access(), &presented, (context.clock)()).map_err(status::unauthenticated)
+    }
+}
+
+/// A call that was let in: who is calling, and what it does. A handler asks it whether the caller
+/// may do that to the very thing; a stream asks again, for as long as it is open.
+#[derive(Debug, Clone)]
+pub(super) struct Session {
+    caller: Caller,
+    method: &'static str,
+    action: Action,
+    shown: Option<Arc<Shown>>,
+    guard: Guard,
+}
+
+impl Session {
+    /// The session of a call that reads, once it may read what it asks for.
+    ///
+    /// # Errors
+    /// When the call didn't come through the guard, or may not.
+    pub(super) fn reading<Q: Reads>(context: &Context, request: &Request<Q>) -> Result<Self, Status> {
+        let session = Self::of(request)?;
+        let (state, question) = (context.newest(), request.get_ref());
+        let (areas, agencies) = (question.areas(), question.agencies());
+        let day = (context.clock)().date();
+        session.permit(Resource::Figures(&Asked { catalogue: state.catalogue(), day, areas, agencies }))?;
+        Ok(session)
+    }
+
+    /// The session of a call.
+    ///
+    /// # Errors
+    /// When the call didn't come through the guard.
+    pub(super) fn of<T>(request: &Request<T>) -> Result<Self, Status> {
+        request.extensions().get::<Self>().cloned().ok_or_else(|| status::unauthenticated(Unauthenticated::Missing))
+    }
+
+    /// Whether the caller may do this to something.
+    ///
+    /// # Errors
+    /// When it may not.
+    pub(super) fn permit(&self, resource: Resource<'_>) -> Result<(), Status> {
+        access::permit(&self.caller, self.action, resource).map_err(status::denied).inspect_err(|status| {
+            if let Some(line) = self.line(audit::Event::Refused) {
+                self.guard.refused(line, status);
+            }
+        })
+    }
+
+    /// Puts down, durably, that the caller reads unpublished figures: what it asks for, as of a
+    /// revision. Nothing is kept of an open server's reads: nobody is known there.
+    ///
+    /// # Errors
+    /// When it can't be put down; the figures must then not be told.
+    pub(super) async fn read(&self, question: &impl Reads, revision: Revision) -> Result<(), Status> {
+        self.read_told(question.told(), revision).await
+    }
+
+    /// As [`read`](Self::read), in words.
+    pub(super) async fn read_told(&self, scope: String, revision: Revision) -> Result<(), Status> {
+        self.put_down(audit::Event::Read, scope, revision).await
+    }
+
+    /// Puts down, durably, that the caller changed keys.
+    ///
+    /// # Errors
+    /// When it can't be put down.
+    pub(super) async fn changed_keys(&self, scope: String, revision: Revision) -> Result<(), Status> {
+        self.put_down(audit::Event::Keys, scope, revision).await
+    }
+
+    async fn put_down(&self, event: audit::Event, scope: String, revision: Revision) -> Result<(), Status> {
+        let (Some(log), Some(line)) = (self.guard.0.audit.get(), self.line(event)) else { return Ok(()) };
+        let now = (self.guard.0.gate.context()?.clock)();
+        let written = log.write(now, audit::Line { scope, revision: revision.0, ..line }).await;
+        written.map_err(|why| status::unaudited(&why))
+    }
+
+    /// A line about this call; none when nobody is known to be calling.
+    fn line(&self, event: audit::Event) -> Option<audit::Line> {
+        let shown = self.shown.as_ref().filter(|_| self.caller.known().is_some())?;
+        Some(audit::Line { method: self.method.to_owned(), ..shown.line(event, Some(&self.caller)) })
+    }
+
+    /// Whether the caller would be let in now.
+    ///
+    /// # Errors
+    /// When it would not.
+    pub(super) fn check(&self) -> Result<(), Status> {
+        let Some(shown) = &self.shown else { return Ok(()) };
+        shown.caller(self.guard.0.gate.context()?).map(drop).inspect_err(|status| {
+            if let Some(line) = self.line(audit::Event::Refused) {
+                self.guard.refused(line, status);
+            }
+        })
+    }
+
+    /// Who is calling, as the journal names it.
+    pub(super) fn by(&self) -> By {
+        self.caller.by()
+    }
+}
+
+/// A request of whoever runs the machine, to a service that is reached without the network.
+pub fn local<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.extensions_mut().insert(Session {
+        caller: Caller::Local,
+        method: "",
+        action: Action::Submit,
+        shown: None,
+        guard: Guard::default(),
+    });
+    request
+}
+
+impl<S> Layer<S> for Guard {
+    type Service = Guarded<S>;
+
+    fn layer(&self, inner: S) -> Guarded<S> {
+        Guarded { guard: self.clone(), inner }
+    }
+}
+
+/// The services behind a guard.
+#[derive(Debug, Clone)]
+pub struct Guarded<S> {
+    guard: Guard,
+    inner: S,
+}
+
+type Answer<S> = Result<http::Response<Body>, S>;
+
+impl<S> Service<http::Request<Body>> for Guarded<S>
+where
+    S: Service<http::Request<Body>, Response = http::Response<Body>>,
+    S::Future: Send + 'static,
+    S::Error: 'static,
+{
+    type Response = http::Response<Body>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Answer<S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> task::Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        if OPEN_SERVICES.iter().any(|service| request.uri().path().starts_with(service)) {
+            return Box::pin(self.inner.call(request));
+        }
+        match self.guard.admit(&request) {
+            Err(refusal) => Box::pin(async move { Ok(refusal.into_http()) }),
+            Ok(session) => {
+                request.extensions_mut().insert(session);
+                Box::pin(self.inner.call(request))
+            }
+        }
+    }
+}
