@@ -13,7 +13,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
@@ -25,12 +24,14 @@ use crate::intake::writer::{self, WriteError};
 use crate::journal::{self, Journal, SledJournal, codec};
 use crate::model::id::IdentityId;
 use crate::model::timestamp::Timestamp;
+use crate::net;
+use crate::net::tls::{self, Tls};
 use crate::rpc::proto::catalogue_service_server::CatalogueServiceServer;
 use crate::rpc::proto::key_service_server::KeyServiceServer;
 use crate::rpc::proto::picture_service_server::PictureServiceServer;
 use crate::rpc::proto::submission_service_server::SubmissionServiceServer;
 use crate::rpc::{
-    Catalogue, Context, FILE_DESCRIPTOR_SET, Gate, Guard, Keys, Picture, RECEIVED_BYTES_MAX, Submissions,
+    Catalogue, Context, FILE_DESCRIPTOR_SET, Gate, Guard, Keys, Limits, Picture, RECEIVED_BYTES_MAX, Submissions,
 };
 use crate::state::State;
 
@@ -43,6 +44,17 @@ const LOCAL_RESETS_MAX: usize = 1_024;
 const PENDING_RESETS_MAX: usize = 20;
 /// Header lists are small: metadata of a call.
 const HEADER_LIST_BYTES_MAX: u32 = 16 << 10;
+/// The largest frame that a peer may send: HTTP/2's own default, and least.
+const FRAME_BYTES_MAX: u32 = 16 << 10;
+/// How much a peer may send of one stream, and of all of a connection, before it is read.
+const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+/// How often it is written down when keys last opened.
+const LAST_USED_EVERY: Duration = Duration::from_secs(60);
+/// A connection this old is asked to make another, and ended after a while more: so every caller comes
+/// by today's certificates, and streams resume.
+const CONNECTION_AGE_MAX: Duration = Duration::from_secs(3_600);
+const CONNECTION_AGE_GRACE: Duration = Duration::from_secs(300);
 /// A peer that is gone without a word is noticed.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -69,6 +81,8 @@ pub struct Config {
     pub demo: bool,
     /// How long calls may take to end once the server is told to stop.
     pub drain_timeout: Duration,
+    /// Who is let in from the network, and how much of it.
+    pub network: Network,
     /// Where to tell the demo's keys. With none, none are made, and the demo is open.
     pub demo_keys: Option<mpsc::UnboundedSender<Vec<(IdentityId, Secret)>>>,
 }
@@ -76,8 +90,29 @@ pub struct Config {
 impl Config {
     /// A server on a data folder, with nothing asked for beyond that.
     pub fn new(data: impl Into<PathBuf>) -> Self {
-        Self { data: data.into(), demo: false, drain_timeout: DRAIN_TIMEOUT_DEFAULT, demo_keys: None }
+        Self {
+            data: data.into(),
+            demo: false,
+            drain_timeout: DRAIN_TIMEOUT_DEFAULT,
+            network: Network::default(),
+            demo_keys: None,
+        }
     }
+}
+
+/// Who is let in from the network, and how much of it.
+#[derive(Debug, Clone, Default)]
+pub struct Network {
+    /// The certificates; none speaks in clear, which only this machine may hear.
+    pub tls: Option<tls::Files>,
+    /// Speak in clear to the network all the same: something in front makes it secret.
+    pub allow_plaintext_network: bool,
+    /// Tell the protos by reflection to the network too. This machine is always told.
+    pub reflection: bool,
+    /// Bounds of the connections.
+    pub bounds: net::Bounds,
+    /// Bounds of the calls.
+    pub limits: Limits,
 }
 
 /// Why a server stopped, or didn't start.
@@ -103,6 +138,14 @@ pub enum Error {
         "there are no credentials, so anyone who can reach {0} could read and write everything; listen on this machine only, or make a first key: `conspectus key create --data FOLDER --role operator`"
     )]
     Open(SocketAddr),
+    /// What is said to the network would be heard by it.
+    #[error(
+        "{0} can be reached from the network, and nothing is secret without TLS: give --tls-cert and --tls-key, or, behind something that makes it secret, --allow-plaintext-network"
+    )]
+    Plaintext(SocketAddr),
+    /// The certificates can't be used.
+    #[error("{0}")]
+    Tls(#[from] tls::Error),
     /// The listener is gone.
     #[error("the listener failed: {0}")]
     Listener(std::io::Error),
@@ -125,11 +168,19 @@ pub async fn run(
 ) -> Result<(), Error> {
     let address = listener.local_addr().map_err(Error::Listener)?;
     let gate = Gate::default();
-    let guard = Guard::new(gate.clone());
+    let guard = Guard::new(gate.clone(), config.network.limits);
+    if !address.ip().is_loopback() && config.network.tls.is_none() && !config.network.allow_plaintext_network {
+        return Err(Error::Plaintext(address));
+    }
+    let tls = match &config.network.tls {
+        Some(files) => Some(Tls::start(files.clone()).await?),
+        None => None,
+    };
     let (health, health_service) = tonic_health::server::health_reporter();
     set_health(&health, ServingStatus::NotServing).await;
     let (stop, stopped) = watch::channel(false);
 
+    let is_reflected = address.ip().is_loopback() || config.network.reflection;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
@@ -141,12 +192,17 @@ pub async fn run(
         .http2_max_local_error_reset_streams(Some(LOCAL_RESETS_MAX))
         .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
         .http2_max_header_list_size(HEADER_LIST_BYTES_MAX)
+        .max_frame_size(FRAME_BYTES_MAX)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_connection_age(CONNECTION_AGE_MAX)
+        .max_connection_age_grace(CONNECTION_AGE_GRACE)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .layer(guard.clone())
         .add_service(health_service)
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?)
+        .add_optional_service(is_reflected.then(|| reflection().build_v1()).transpose()?)
+        .add_optional_service(is_reflected.then(|| reflection().build_v1alpha()).transpose()?)
         .add_service(
             KeyServiceServer::new(Keys::new(gate.clone(), guard.clone())).max_decoding_message_size(RECEIVED_BYTES_MAX),
         )
@@ -158,9 +214,7 @@ pub async fn run(
             PictureServiceServer::new(Picture::new(gate.clone())).max_decoding_message_size(RECEIVED_BYTES_MAX),
         );
     let mut until = stopped.clone();
-    // Small answers go out at once: held back by Nagle's algorithm, they wait for the caller's delayed
-    // acknowledgement, some 40 ms.
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let incoming = net::accept(listener, tls, config.network.bounds);
     let serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async move {
         drop(until.wait_for(|stop| *stop).await);
     }));
@@ -179,6 +233,7 @@ pub async fn run(
             abort.abort();
         }
     }
+    save_last_used_now(&guard, &config.data);
     drop((gate, guard));
     if let Some(writer) = outcome? {
         // The gate's handles are gone with the calls; the writer ends once its queue is empty.
@@ -223,6 +278,8 @@ async fn serve(
         tracing::warn!(%address, "NO CREDENTIALS ARE CONFIGURED: anyone on this machine can read and write everything, and nothing is audited");
     }
     guard.audit(audit);
+    guard.used().load(&config.data);
+    tokio::spawn(save_last_used(guard.clone(), config.data.clone(), context.stopping.clone()));
     gate.open(context);
     set_health(health, ServingStatus::Serving).await;
     let mut failure = running.failure;
@@ -258,6 +315,19 @@ pub fn replay(folder: &std::path::Path) -> Result<(SledJournal, State), journal:
     })?;
     tracing::info!(revision = tail.revision.0, chain = %tail.hash, milliseconds = start.elapsed().as_millis(), "the journal is replayed and its chain verified");
     Ok((journal, state))
+}
+
+/// Writes down when keys last opened, now and then, until the stop.
+async fn save_last_used(guard: Guard, folder: PathBuf, mut stopping: watch::Receiver<bool>) {
+    while tokio::time::timeout(LAST_USED_EVERY, stopping.wait_for(|stop| *stop)).await.is_err() {
+        save_last_used_now(&guard, &folder);
+    }
+}
+
+fn save_last_used_now(guard: &Guard, folder: &Path) {
+    if let Err(error) = guard.used().save(folder) {
+        tracing::warn!(%error, "when keys were last used can't be written down");
+    }
 }
 
 /// Changes identities or keys in a data folder that no server runs on.

@@ -1,12 +1,13 @@
 //! Reaching a server, and telling what it says is wrong.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use clap::Parser;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Request, Response, Status};
 use tonic_types::StatusExt;
 
@@ -38,6 +39,15 @@ pub(super) struct Server {
     /// What you read figures for, which analysts are asked: it goes to the audit log.
     #[arg(long, global = true, env = "CONSPECTUS_PURPOSE", value_name = "WORDS")]
     purpose: Option<String>,
+    /// The authority that the server's certificate must be of: PEM. Needed for https://.
+    #[arg(long, global = true, env = "CONSPECTUS_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Your client certificate, where the server takes one: PEM.
+    #[arg(long, global = true, env = "CONSPECTUS_CERT", value_name = "FILE", requires = "cert_key")]
+    cert: Option<PathBuf>,
+    /// The certificate's private key: PEM.
+    #[arg(long, global = true, env = "CONSPECTUS_CERT_KEY", value_name = "FILE", requires = "cert")]
+    cert_key: Option<PathBuf>,
 }
 
 type Connection = InterceptedService<Channel, Headers>;
@@ -68,12 +78,52 @@ impl Interceptor for Headers {
 impl Server {
     /// The server at an address of this machine.
     pub(super) fn at(address: SocketAddr) -> Self {
-        Self { server: format!("http://{address}"), key: None, acting: None, purpose: None }
+        Self {
+            server: format!("http://{address}"),
+            key: None,
+            acting: None,
+            purpose: None,
+            ca: None,
+            cert: None,
+            cert_key: None,
+        }
     }
 
     /// The same server, asked with a key, for a purpose.
     pub(super) fn with_key(self, key: String, purpose: &str) -> Self {
         Self { key: Some(key), purpose: Some(purpose.to_owned()), ..self }
+    }
+
+    fn tls(&self) -> Result<ClientTlsConfig, Failure> {
+        let read = |path: &PathBuf| {
+            std::fs::read(path).map_err(|error| Failure(format!("can't read {}: {error}", path.display())))
+        };
+        let ca = self.ca.as_ref().ok_or_else(|| {
+            Failure("https:// needs --ca: the file of the authority that the server's certificate is of".to_owned())
+        })?;
+        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(ca)?));
+        Ok(match self.cert.as_ref().zip(self.cert_key.as_ref()) {
+            None => tls,
+            Some((cert, key)) => tls.identity(Identity::from_pem(read(cert)?, read(key)?)),
+        })
+    }
+
+    /// Why the server can't be reached, and what to do.
+    fn unreachable(&self, error: &tonic::transport::Error) -> Failure {
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(source) = cause.source() {
+            cause = source;
+        }
+        let told = cause.to_string();
+        let tls = told.contains("certificate") || told.contains("tls") || told.contains("TLS");
+        Failure(if tls {
+            format!("{} can't be trusted, or doesn't trust this: {told}", self.server)
+        } else {
+            format!(
+                "no server answers at {}; start one with `conspectus serve`, or name another with --server",
+                self.server
+            )
+        })
     }
 
     fn headers(&self) -> Result<Headers, Failure> {
@@ -119,15 +169,13 @@ impl Server {
     }
 
     async fn connect(&self) -> Result<Connection, Failure> {
-        let endpoint = Endpoint::from_shared(self.server.clone())
-            .map_err(|_| Failure(format!("`{}` isn't an address; allowed: http://HOST:PORT", self.server)))?
+        let mut endpoint = Endpoint::from_shared(self.server.clone())
+            .map_err(|_| Failure(format!("`{}` isn't an address; allowed: http(s)://HOST:PORT", self.server)))?
             .http2_max_header_list_size(ERROR_BYTES_MAX);
-        let channel = endpoint.connect().await.map_err(|_| {
-            Failure(format!(
-                "no server answers at {}; start one with `conspectus serve`, or name another with --server",
-                self.server
-            ))
-        })?;
+        if endpoint.uri().scheme_str() == Some("https") {
+            endpoint = endpoint.tls_config(self.tls()?)?;
+        }
+        let channel = endpoint.connect().await.map_err(|error| self.unreachable(&error))?;
         Ok(InterceptedService::new(channel, self.headers()?))
     }
 

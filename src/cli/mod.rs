@@ -4,6 +4,7 @@
 mod asking;
 mod audit;
 mod catalogue;
+mod cert;
 mod completeness;
 mod connect;
 mod explain;
@@ -50,6 +51,7 @@ enum Verb {
     Catalogue(catalogue::Args),
     Key(key::Args),
     Audit(audit::Args),
+    Cert(cert::Args),
     Health(health::Args),
 }
 
@@ -91,6 +93,7 @@ pub fn main() -> ExitCode {
             Verb::Catalogue(args) => catalogue::run(args).await,
             Verb::Key(args) => key::run(args).await,
             Verb::Audit(args) => audit::run(&args),
+            Verb::Cert(args) => cert::run(args),
             Verb::Health(args) => health::run(args).await,
         }
     });

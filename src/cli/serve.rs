@@ -12,7 +12,9 @@ use super::connect::{Server, key_variable};
 use super::{Failure, health, picture};
 use crate::access::Secret;
 use crate::model::id::IdentityId;
-use crate::server::{self, Config};
+use crate::net::{self, tls};
+use crate::rpc::Limits;
+use crate::server::{self, Config, Network};
 
 /// What the demo reads figures for.
 const DEMO_PURPOSE: &str = "trying the demo";
@@ -27,6 +29,27 @@ pub(super) struct Args {
     /// The data folder.
     #[arg(long, env = "CONSPECTUS_DATA", default_value = "conspectus-data")]
     data: PathBuf,
+    /// Its TLS certificate, and those between it and its authority: PEM.
+    #[arg(long, env = "CONSPECTUS_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key: PEM.
+    #[arg(long, env = "CONSPECTUS_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// The authorities whose client certificates are taken: PEM.
+    #[arg(long, env = "CONSPECTUS_CLIENT_CA", value_name = "FILE", requires = "tls_cert")]
+    client_ca: Option<PathBuf>,
+    /// These authorities' lists of revoked certificates, one of each: PEM.
+    #[arg(long, env = "CONSPECTUS_CLIENT_CRL", value_name = "FILE", requires = "client_ca")]
+    client_crl: Option<PathBuf>,
+    /// Speak in clear to the network: only where something in front of it makes what is said secret.
+    #[arg(long, conflicts_with = "tls_cert")]
+    allow_plaintext_network: bool,
+    /// Tell the API by reflection to the network too, and not to this machine alone.
+    #[arg(long)]
+    reflection: bool,
+    /// How many calls an identity may begin in a second, over time.
+    #[arg(long, env = "CONSPECTUS_CALLS_A_SECOND", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..))]
+    calls_a_second: u32,
     /// Load the demo, once: two published reports, and made-up figures marked so.
     #[arg(long)]
     demo: bool,
@@ -45,13 +68,43 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     if args.demo {
         tokio::spawn(show_demo(address, keys));
     }
+    let files = args.tls_cert.zip(args.tls_key).map(|(certificate, key)| tls::Files {
+        certificate,
+        key,
+        client_authorities: args.client_ca,
+        client_revocations: args.client_crl,
+        reload_every: tls::RELOAD_EVERY_DEFAULT,
+    });
+    let mut bounds = net::Bounds::default();
+    bounds.connections_max = bounds.connections_max.min(descriptors().saturating_sub(DESCRIPTORS_KEPT));
+    let network = Network {
+        tls: files,
+        allow_plaintext_network: args.allow_plaintext_network,
+        reflection: args.reflection,
+        bounds,
+        limits: Limits { calls_a_second_of_identity_max: args.calls_a_second, ..Limits::default() },
+    };
     let config = Config {
+        network,
         demo: args.demo,
         drain_timeout: Duration::from_secs(args.drain_seconds),
         demo_keys: args.demo.then_some(demo_keys),
         ..Config::new(args.data)
     };
     Ok(server::run(listener, config, signal()).await?)
+}
+
+/// File descriptors that are no connections: the journal's, the logs', and some to spare.
+const DESCRIPTORS_KEPT: usize = 128;
+
+/// How many file descriptors this process may have: as many as the system allows it.
+fn descriptors() -> usize {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    let soft = limit.current;
+    limit.current = limit.maximum;
+    let allowed = if setrlimit(Resource::Nofile, limit.clone()).is_ok() { limit.current } else { soft };
+    allowed.map_or(usize::MAX, |allowed| usize::try_from(allowed).unwrap_or(usize::MAX))
 }
 
 /// Once the server serves, asks it for a picture, as anyone would, and shows it.

@@ -7,20 +7,19 @@
 //!
 //! Health and reflection are open: they tell whether the server serves, and what the protos tell.
 
-use std::collections::BTreeMap;
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::task;
+use std::time::{Duration, Instant};
 
 use tonic::body::Body;
 use tonic::codegen::http;
-use tonic::transport::server::TcpConnectInfo;
 use tonic::{Request, Status};
 use tonic_types::StatusExt;
 use tower::{Layer, Service};
 
+use super::limits::{Calls, Limits, Place};
 use super::reads::Reads;
 use super::status::{self, Reason};
 use super::{Context, Gate};
@@ -29,10 +28,16 @@ use crate::access::{
 };
 use crate::audit;
 use crate::journal::Revision;
+use crate::last_used::LastUsed;
+use crate::model::id::IdentityId;
 use crate::model::timestamp::Timestamp;
+use crate::net::{NoLongerGood, Peer};
 
 /// The request header in which an analyst says what figures are read for.
 pub const PURPOSE_HEADER: &str = "conspectus-purpose";
+
+/// When one with too many connections may try again.
+const CONNECTIONS_RETRY: Duration = Duration::from_secs(1);
 
 /// What each method does, by its path.
 pub const METHODS: [(&str, Action); 27] = [
@@ -76,14 +81,16 @@ pub struct Guard(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     gate: Gate,
+    limits: Limits,
+    calls: Calls,
     audit: OnceLock<audit::Log>,
-    used: Mutex<BTreeMap<KeyId, Timestamp>>,
+    used: LastUsed,
 }
 
 impl Guard {
     /// A guard of the services behind a gate.
-    pub fn new(gate: Gate) -> Self {
-        Self(Arc::new(Shared { gate, audit: OnceLock::new(), used: Mutex::default() }))
+    pub fn new(gate: Gate, limits: Limits) -> Self {
+        Self(Arc::new(Shared { gate, limits, ..Shared::default() }))
     }
 
     /// Has reads and refusals written to a log, from before the gate opens.
@@ -94,11 +101,16 @@ impl Guard {
 
     /// When a key last opened, as far as this guard knows.
     pub(super) fn last_used(&self, key: KeyId) -> Option<Timestamp> {
-        self.0.used.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied()
+        self.0.used.get(key)
+    }
+
+    /// When each key last opened.
+    pub fn used(&self) -> &LastUsed {
+        &self.0.used
     }
 
     /// Lets a call in: who is calling, and that it may do this to something.
-    fn admit<B>(&self, request: &http::Request<B>) -> Result<Session, Status> {
+    fn admit<B>(&self, request: &http::Request<B>) -> Result<(Session, Place), Status> {
         let context = self.0.gate.context()?;
         let method = METHODS.iter().find(|(path, _)| *path == request.uri().path());
         let shown = Shown::of(request);
@@ -107,14 +119,16 @@ impl Guard {
             self.refused(audit::Line { method: method.to_owned(), ..shown.line(audit::Event::Refused, None) }, status);
         })?;
         if let Some(Credential::Key(key)) = caller.known().map(|known| &known.credential) {
-            let now = (context.clock)();
-            self.0.used.lock().unwrap_or_else(PoisonError::into_inner).insert(*key, now);
+            self.0.used.note(*key, (context.clock)());
         }
         let (method, action) =
             *method.ok_or_else(|| status::error(Reason::Unimplemented, "there is no such method"))?;
         let session = Session { caller, method, action, shown: Some(Arc::new(shown)), guard: self.clone() };
         session.permit(Resource::Any)?;
-        Ok(session)
+        let identity = session.caller.known().map(|known| &known.identity.id);
+        session.claim(identity)?;
+        let place = self.0.calls.place(identity, &self.0.limits, Instant::now())?;
+        Ok((session, place))
     }
 
     /// Puts down that a call was refused, and why.
@@ -131,7 +145,7 @@ impl Guard {
 struct Shown {
     authorization: Option<String>,
     purpose: Option<Purpose>,
-    address: Option<IpAddr>,
+    peer: Option<Peer>,
 }
 
 impl Shown {
@@ -143,12 +157,11 @@ impl Shown {
             Some(if values.next().is_none() { first.to_str().unwrap_or_default().to_owned() } else { String::new() })
         };
         let purpose = one(PURPOSE_HEADER).map(|text| Purpose::parse(&text)).transpose();
-        let info = request.extensions().get::<TcpConnectInfo>();
         Self {
             authorization: one("authorization"),
             // One that can't be read is none.
             purpose: purpose.unwrap_or_default(),
-            address: info.and_then(|info| info.remote_addr).map(|address| address.ip()),
+            peer: request.extensions().get::<Peer>().cloned(),
         }
     }
 
@@ -159,7 +172,7 @@ impl Shown {
             event,
             identity: known.map(|known| known.identity.id.to_string()).unwrap_or_default(),
             credential: known.map(|known| known.credential.to_string()).unwrap_or_default(),
-            address: self.address.map(|address| address.to_string()).unwrap_or_default(),
+            address: self.peer.as_ref().map(|peer| peer.address().to_string()).unwrap_or_default(),
             method: String::new(),
             scope: String::new(),
             purpose: self.purpose.as_ref().map(|purpose| purpose.as_str().to_owned()).unwrap_or_default(),
@@ -169,9 +182,11 @@ impl Shown {
     }
 
     fn caller(&self, context: &Context) -> Result<Caller, Status> {
+        let certificate = self.peer.as_ref().map(Peer::certificate).transpose();
+        let certificate = certificate.map_err(|NoLongerGood| status::unauthenticated(Unauthenticated::Refused))?;
         let presented = Presented {
             authorization: self.authorization.as_deref(),
-            certificate: None,
+            certificate: certificate.flatten(),
             purpose: self.purpose.clone(),
         };
         let state = context.newest();
@@ -259,6 +274,21 @@ impl Session {
         Some(audit::Line { method: self.method.to_owned(), ..shown.line(event, Some(&self.caller)) })
     }
 
+    /// Notes that the caller uses its connection, which may then stay.
+    fn claim(&self, identity: Option<&IdentityId>) -> Result<(), Status> {
+        match (self.shown.as_ref().and_then(|shown| shown.peer.as_ref()), identity) {
+            (Some(peer), Some(identity)) if !peer.claim(identity) => {
+                let what = "this caller has too many connections open; use one for many calls";
+                Err(status::retry(Reason::RateLimited, what, CONNECTIONS_RETRY))
+            }
+            (Some(peer), None) => {
+                peer.trust();
+                Ok(())
+            }
+            (Some(_), Some(_)) | (None, _) => Ok(()),
+        }
+    }
+
     /// Whether the caller would be let in now.
     ///
     /// # Errors
@@ -306,6 +336,55 @@ pub struct Guarded<S> {
     inner: S,
 }
 
+/// How long a call may take: what its caller allows, and no longer than the server does.
+fn allowed(headers: &http::HeaderMap, most: Duration) -> Duration {
+    let asked = headers.get("grpc-timeout").and_then(|value| {
+        let text = value.to_str().ok()?;
+        let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+        if digits.len() > 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        let count: u64 = digits.parse().ok()?;
+        match unit {
+            "H" => Some(Duration::from_secs(count * 3_600)),
+            "M" => Some(Duration::from_secs(count * 60)),
+            "S" => Some(Duration::from_secs(count)),
+            "m" => Some(Duration::from_millis(count)),
+            "u" => Some(Duration::from_micros(count)),
+            "n" => Some(Duration::from_nanos(count)),
+            _ => None,
+        }
+    });
+    asked.map_or(most, |asked| asked.min(most))
+}
+
+/// An answer that keeps its call's place until it is taken: who asks and doesn't read uses up its own
+/// share, and no more.
+struct Held {
+    body: Body,
+    _place: Place,
+}
+
+impl http_body::Body for Held {
+    type Data = bytes::Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut task::Context<'_>,
+    ) -> task::Poll<Option<Result<http_body::Frame<Self::Data>, Status>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.body.size_hint()
+    }
+}
+
 type Answer<S> = Result<http::Response<Body>, S>;
 
 impl<S> Service<http::Request<Body>> for Guarded<S>
@@ -328,9 +407,23 @@ where
         }
         match self.guard.admit(&request) {
             Err(refusal) => Box::pin(async move { Ok(refusal.into_http()) }),
-            Ok(session) => {
+            Ok((session, place)) => {
+                // Begun before the transport's own timer, which would answer with CANCELLED.
+                let allowed = allowed(request.headers(), self.guard.0.limits.call_timeout);
+                let deadline = tokio::time::sleep(allowed);
                 request.extensions_mut().insert(session);
-                Box::pin(self.inner.call(request))
+                let answer = self.inner.call(request);
+                Box::pin(async move {
+                    tokio::select! {
+                        // Answered at the very end is answered.
+                        biased;
+                        answer = answer => Ok(answer?.map(|body| Body::new(Held { body, _place: place }))),
+                        () = deadline => {
+                            let what = format!("not answered within {} seconds", allowed.as_secs_f64());
+                            Ok(status::error(Reason::DeadlineExceeded, what).into_http())
+                        }
+                    }
+                })
             }
         }
     }

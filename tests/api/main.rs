@@ -12,4 +12,5 @@ mod raw;
 mod refusing;
 mod serving;
 mod submitting;
+mod tls;
 mod watching;

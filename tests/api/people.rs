@@ -10,7 +10,7 @@ use conspectus::catalogue::CataloguePut;
 use conspectus::catalogue::items::Sector;
 use conspectus::intake::admit::Command;
 use conspectus::intake::writer;
-use conspectus::model::id::{AgencyId, AreaCode, IdentityId};
+use conspectus::model::id::{AgencyId, AreaCode, CertificateUri, IdentityId};
 use conspectus::model::timestamp::Timestamp;
 use conspectus::server;
 
@@ -21,12 +21,13 @@ pub(crate) struct Person {
     pub(crate) name: &'static str,
     pub(crate) role: Role,
     agency: Option<&'static str>,
+    pub(crate) certificate: Option<&'static str>,
     sectors: &'static [Sector],
     areas: &'static [&'static str],
 }
 
 const fn person(name: &'static str, role: Role) -> Person {
-    Person { name, role, agency: None, sectors: &[], areas: &[] }
+    Person { name, role, agency: None, certificate: None, sectors: &[], areas: &[] }
 }
 
 /// One of each role, and two analysts who are limited. The first identity must be an operator.
@@ -34,7 +35,11 @@ pub(crate) const PEOPLE: [Person; 7] = [
     person("operator", Role::Operator),
     person("steward", Role::Steward),
     person("reader", Role::Reader),
-    Person { agency: Some(CHILDRENS_SERVICES), ..person("submitter", Role::Submitter) },
+    Person {
+        agency: Some(CHILDRENS_SERVICES),
+        certificate: Some("spiffe://partners.test/childrens-services"),
+        ..person("submitter", Role::Submitter)
+    },
     person("analyst", Role::Analyst),
     Person { sectors: &[Sector::SocialCare], ..person("analyst-of-social-care", Role::Analyst) },
     Person { areas: &[HAMPSHIRE], ..person("analyst-of-hampshire", Role::Analyst) },
@@ -117,7 +122,11 @@ pub(crate) async fn seed(folder: &Path) {
                     sectors: person.sectors.iter().copied().collect(),
                     areas: person.areas.iter().map(|area| AreaCode::parse(area).unwrap()).collect(),
                 },
-                certificates: Vec::new(),
+                certificates: if suffix.is_empty() {
+                    person.certificate.iter().map(|uri| CertificateUri::parse(uri).unwrap()).collect()
+                } else {
+                    Vec::new()
+                },
             },
             key: Some(key),
         };

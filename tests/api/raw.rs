@@ -5,9 +5,10 @@ use conspectus::rpc::proto::SubmitObservationsResponse;
 use tokio_stream::Stream;
 use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codegen::http;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::Channel;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 use tonic_prost::{ProstCodec, ProstDecoder};
 
 use crate::app::TestApp;
@@ -80,6 +81,44 @@ pub(crate) async fn call(call: Call) -> Result<Vec<u8>, Status> {
     }
     let mut answer = client.streaming(request, call.path, RawBytes).await?.into_inner();
     Ok(answer.message().await?.unwrap_or_default())
+}
+
+/// Makes a call by HTTP/2 alone, and tells its status.
+pub(crate) async fn status_of(
+    address: std::net::SocketAddr,
+    path: &str,
+    headers: &[(&str, &str)],
+    message: &[u8],
+) -> Code {
+    let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let (send, connection) = h2::client::handshake(stream).await.unwrap();
+    let driver = tokio::spawn(connection);
+    let mut request = http::Request::post(format!("http://{address}{path}"))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let mut send = send.ready().await.unwrap();
+    let (answer, mut body) = send.send_request(request.body(()).unwrap(), false).unwrap();
+    let mut frame = vec![0];
+    frame.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
+    frame.extend(message);
+    // An answer may come, and the stream end, before the message is sent.
+    let _ = body.send_data(frame.into(), true);
+    let mut answer = answer.await.unwrap();
+    let status = |headers: &http::HeaderMap| headers.get("grpc-status").map(|code| Code::from_bytes(code.as_bytes()));
+    let code = match status(answer.headers()) {
+        Some(code) => code,
+        None => {
+            while let Some(data) = answer.body_mut().data().await {
+                data.unwrap();
+            }
+            status(&answer.body_mut().trailers().await.unwrap().unwrap()).unwrap()
+        }
+    };
+    driver.abort();
+    code
 }
 
 /// Bytes in, bytes out.

@@ -1,0 +1,243 @@
+//! The network: connections are accepted, counted, made secret by TLS, and handed on once they have
+//! begun to speak HTTP/2. One that is slow or silent until then, or that shows no credentials for a
+//! while after, is closed; so are those above the bounds.
+
+mod connection;
+pub mod tls;
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
+use tokio_stream::wrappers::ReceiverStream;
+
+pub use connection::Connection;
+use connection::Stream;
+use tls::Tls;
+
+use crate::model::id::{CertificateUri, IdentityId};
+
+/// Bounds of the connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// How many there may be in all.
+    pub connections_max: usize,
+    /// How many of one address.
+    pub connections_of_address_max: usize,
+    /// How many of one identity.
+    pub connections_of_identity_max: usize,
+    /// How long a TLS handshake may take.
+    pub handshake_timeout: Duration,
+    /// How long a connection may take to begin to speak HTTP/2.
+    pub preface_timeout: Duration,
+    /// How long a connection may stay without a call of a caller who is known.
+    pub unknown_timeout: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            connections_max: 4_096,
+            connections_of_address_max: 1_024,
+            connections_of_identity_max: 256,
+            handshake_timeout: Duration::from_secs(5),
+            preface_timeout: Duration::from_secs(5),
+            unknown_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+/// The connections that there are.
+#[derive(Debug)]
+struct Connections {
+    bounds: Bounds,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    all: usize,
+    of_address: BTreeMap<IpAddr, usize>,
+    of_identity: BTreeMap<IdentityId, usize>,
+}
+
+impl Connections {
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for a connection, unless there is none.
+    fn place(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+        let mut counts = self.counts();
+        let of_address = counts.of_address.get(&address).copied().unwrap_or(0);
+        if counts.all >= self.bounds.connections_max || of_address >= self.bounds.connections_of_address_max {
+            return None;
+        }
+        counts.all += 1;
+        counts.of_address.insert(address, of_address + 1);
+        Some(Place { connections: Arc::clone(self), address, identities: Mutex::default() })
+    }
+}
+
+/// A connection's place among them.
+#[derive(Debug)]
+struct Place {
+    connections: Arc<Connections>,
+    address: IpAddr,
+    identities: Mutex<BTreeSet<IdentityId>>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        fn less<K: Ord + Clone>(counts: &mut BTreeMap<K, usize>, key: &K) {
+            match counts.get_mut(key) {
+                Some(count) if *count > 1 => *count -= 1,
+                Some(_) => drop(counts.remove(key)),
+                None => {}
+            }
+        }
+        let mut counts = self.connections.counts();
+        counts.all -= 1;
+        less(&mut counts.of_address, &self.address);
+        for identity in self.identities.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            less(&mut counts.of_identity, identity);
+        }
+    }
+}
+
+/// The other end of a connection.
+#[derive(Debug, Clone)]
+pub struct Peer(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    certificate: Option<tls::Shown>,
+    known: AtomicBool,
+    place: Place,
+}
+
+/// The certificate that a connection was made with is no longer good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoLongerGood;
+
+impl Peer {
+    /// Where it is.
+    pub fn address(&self) -> IpAddr {
+        self.0.place.address
+    }
+
+    /// The URI of its certificate, when it has shown one with exactly one URI.
+    ///
+    /// # Errors
+    /// When the certificate is no longer good.
+    pub fn certificate(&self) -> Result<Option<&CertificateUri>, NoLongerGood> {
+        self.0.certificate.as_ref().map(|shown| shown.uri().ok_or(NoLongerGood)).transpose()
+    }
+
+    /// Notes that an identity calls over this connection. False when it has too many connections.
+    #[must_use]
+    pub fn claim(&self, identity: &IdentityId) -> bool {
+        self.trust();
+        let mut identities = self.0.place.identities.lock().unwrap_or_else(PoisonError::into_inner);
+        if identities.contains(identity) {
+            return true;
+        }
+        let connections = &self.0.place.connections;
+        let mut counts = connections.counts();
+        let count = counts.of_identity.entry(identity.clone()).or_default();
+        if *count >= connections.bounds.connections_of_identity_max {
+            return false;
+        }
+        *count += 1;
+        identities.insert(identity.clone());
+        true
+    }
+
+    /// Notes that somebody who may call does: the connection may stay.
+    pub fn trust(&self) {
+        self.0.known.store(true, Ordering::Relaxed);
+    }
+
+    fn is_known(&self) -> bool {
+        self.0.known.load(Ordering::Relaxed)
+    }
+}
+
+/// Accepts connections, until what it gives is dropped.
+pub fn accept(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    bounds: Bounds,
+) -> ReceiverStream<Result<Connection, io::Error>> {
+    /// Connections that wait to be taken over.
+    const READY_MAX: usize = 64;
+    /// How long it waits after the system could not give a connection, for want of descriptors say.
+    const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+    let (ready, taken) = mpsc::channel(READY_MAX);
+    let connections = Arc::new(Connections { bounds, counts: Mutex::default() });
+    tokio::spawn(async move {
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = ready.closed() => return,
+            };
+            match accepted {
+                Ok((stream, address)) => {
+                    // Above the bounds it is closed at once.
+                    let Some(place) = connections.place(canonical(address)) else { continue };
+                    let (tls, ready) = (tls.clone(), ready.clone());
+                    tokio::spawn(async move {
+                        if let Some(connection) = open(stream, tls, place).await {
+                            drop(ready.send(Ok(connection)).await);
+                        }
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "no connection can be accepted; trying again in a moment");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    });
+    ReceiverStream::new(taken)
+}
+
+/// An address of IPv4 that came by IPv6 is the one that it is.
+fn canonical(address: SocketAddr) -> IpAddr {
+    address.ip().to_canonical()
+}
+
+/// A connection, once it has shown that it speaks HTTP/2, in time.
+async fn open(stream: TcpStream, tls: Option<Tls>, place: Place) -> Option<Connection> {
+    let bounds = place.connections.bounds;
+    // Small answers go out at once: held back by Nagle's algorithm, they wait for the caller's delayed
+    // acknowledgement, some 40 ms.
+    stream.set_nodelay(true).ok()?;
+    let (stream, certificate) = match tls {
+        None => (Stream::Plain(stream), None),
+        Some(tls) => {
+            let handshake = TlsAcceptor::from(tls.server()).accept(stream);
+            let stream = tokio::time::timeout(bounds.handshake_timeout, handshake).await.ok()?.ok()?;
+            let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+            let certificate = tls::Shown::of(chain, &tls);
+            (Stream::Tls(Box::new(stream)), certificate)
+        }
+    };
+    let peer = Peer(Arc::new(Inner { certificate, known: AtomicBool::new(false), place }));
+    let connection = Connection::new(stream, peer, bounds.unknown_timeout);
+    tokio::time::timeout(bounds.preface_timeout, connection.begun()).await.ok()?.ok()
+}
+
+impl fmt::Display for NoLongerGood {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the certificate is no longer good")
+    }
+}
