@@ -206,7 +206,7 @@ impl Register {
     }
 
     /// Applies changes that were reviewed. It can't fail.
-    pub(crate) fn apply(&mut self, changes: &[Change], at: Timestamp) {
+    pub fn apply(&mut self, changes: &[Change], at: Timestamp) {
         for change in changes {
             self.apply_one(change, at);
         }

@@ -103,7 +103,7 @@ fn descriptors() -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     let soft = limit.current;
     limit.current = limit.maximum;
-    let allowed = if setrlimit(Resource::Nofile, limit.clone()).is_ok() { limit.current } else { soft };
+    let allowed = if setrlimit(Resource::Nofile, limit).is_ok() { limit.current } else { soft };
     allowed.map_or(usize::MAX, |allowed| usize::try_from(allowed).unwrap_or(usize::MAX))
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
@@ -33,12 +34,19 @@ pub struct Connection {
     preface: &'static [u8],
     /// When it is closed, unless somebody who is known has called by then.
     unknown_until: Option<Pin<Box<Sleep>>>,
+    /// Tells it to make way for another, as long as nobody who is known has called.
+    make_way: Option<oneshot::Receiver<()>>,
 }
 
 impl Connection {
     pub(super) fn new(stream: Stream, peer: Peer, unknown_timeout: Duration) -> Self {
         let unknown_until = Some(Box::pin(tokio::time::sleep(unknown_timeout)));
-        Self { stream, peer, preface: &[], unknown_until }
+        Self { stream, peer, preface: &[], unknown_until, make_way: None }
+    }
+
+    /// The connection, unless it is told to make way.
+    pub(super) fn unless(self, told: oneshot::Receiver<()>) -> Self {
+        Self { make_way: Some(told), ..self }
     }
 
     /// The connection, once the client has begun to speak HTTP/2.
@@ -59,8 +67,11 @@ impl Connection {
     fn poll_unknown(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let Some(until) = &mut self.unknown_until else { return Ok(()) };
         if self.peer.is_known() {
-            self.unknown_until = None;
-        } else if until.as_mut().poll(cx).is_ready() {
+            (self.unknown_until, self.make_way) = (None, None);
+            return Ok(());
+        }
+        let make_way = self.make_way.as_mut().map_or(Poll::Pending, |told| Pin::new(told).poll(cx));
+        if make_way.is_ready() || until.as_mut().poll(cx).is_ready() {
             return Err(io::ErrorKind::TimedOut.into());
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! The network: connections are accepted, counted, made secret by TLS, and handed on once they have
 //! begun to speak HTTP/2. One that is slow or silent until then, or that shows no credentials for a
-//! while after, is closed; so are those above the bounds.
+//! while after, is closed. When there is no place for another, the one that has been there longest
+//! without credentials makes way: so however many are held open, whoever has some gets in.
 
 mod connection;
 pub mod tls;
@@ -15,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -67,6 +68,10 @@ struct Counts {
     all: usize,
     of_address: BTreeMap<IpAddr, usize>,
     of_identity: BTreeMap<IdentityId, usize>,
+    /// The connections over which nobody who is known has called, the oldest first, and how each is told
+    /// to make way.
+    unknown: BTreeMap<u64, oneshot::Sender<()>>,
+    next: u64,
 }
 
 impl Connections {
@@ -74,16 +79,24 @@ impl Connections {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a connection, unless there is none.
-    fn place(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+    /// A place for a connection, unless there is none, and how it is told to make way for another.
+    fn place(self: &Arc<Self>, address: IpAddr) -> Option<(Place, oneshot::Receiver<()>)> {
         let mut counts = self.counts();
         let of_address = counts.of_address.get(&address).copied().unwrap_or(0);
-        if counts.all >= self.bounds.connections_max || of_address >= self.bounds.connections_of_address_max {
+        if of_address >= self.bounds.connections_of_address_max {
             return None;
         }
+        if counts.all >= self.bounds.connections_max {
+            let (_, oldest) = counts.unknown.pop_first()?;
+            drop(oldest.send(()));
+        }
+        let (make_way, told) = oneshot::channel();
+        let number = counts.next;
+        counts.next += 1;
+        counts.unknown.insert(number, make_way);
         counts.all += 1;
         counts.of_address.insert(address, of_address + 1);
-        Some(Place { connections: Arc::clone(self), address, identities: Mutex::default() })
+        Some((Place { connections: Arc::clone(self), number, address, identities: Mutex::default() }, told))
     }
 }
 
@@ -91,6 +104,7 @@ impl Connections {
 #[derive(Debug)]
 struct Place {
     connections: Arc<Connections>,
+    number: u64,
     address: IpAddr,
     identities: Mutex<BTreeSet<IdentityId>>,
 }
@@ -106,6 +120,7 @@ impl Drop for Place {
         }
         let mut counts = self.connections.counts();
         counts.all -= 1;
+        counts.unknown.remove(&self.number);
         less(&mut counts.of_address, &self.address);
         for identity in self.identities.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             less(&mut counts.of_identity, identity);
@@ -163,7 +178,9 @@ impl Peer {
 
     /// Notes that somebody who may call does: the connection may stay.
     pub fn trust(&self) {
-        self.0.known.store(true, Ordering::Relaxed);
+        if !self.0.known.swap(true, Ordering::Relaxed) {
+            self.0.place.connections.counts().unknown.remove(&self.0.place.number);
+        }
     }
 
     fn is_known(&self) -> bool {
@@ -192,11 +209,15 @@ pub fn accept(
             match accepted {
                 Ok((stream, address)) => {
                     // Above the bounds it is closed at once.
-                    let Some(place) = connections.place(canonical(address)) else { continue };
+                    let Some((place, mut told)) = connections.place(canonical(address)) else { continue };
                     let (tls, ready) = (tls.clone(), ready.clone());
                     tokio::spawn(async move {
-                        if let Some(connection) = open(stream, tls, place).await {
-                            drop(ready.send(Ok(connection)).await);
+                        let opened = tokio::select! {
+                            opened = open(stream, tls, place) => opened,
+                            _ = &mut told => None,
+                        };
+                        if let Some(connection) = opened {
+                            drop(ready.send(Ok(connection.unless(told))).await);
                         }
                     });
                 }

@@ -9,10 +9,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task;
 use std::time::{Duration, Instant};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::body::Body;
 use tonic::codegen::http;
 use tonic::{Request, Status};
@@ -123,11 +124,13 @@ impl Guard {
         }
         let (method, action) =
             *method.ok_or_else(|| status::error(Reason::Unimplemented, "there is no such method"))?;
-        let session = Session { caller, method, action, shown: Some(Arc::new(shown)), guard: self.clone() };
+        let shown = Some(Arc::new(shown));
+        let session = Session { caller, method, action, shown, turns: None, turn: Arc::default(), guard: self.clone() };
         session.permit(Resource::Any)?;
         let identity = session.caller.known().map(|known| &known.identity.id);
         session.claim(identity)?;
         let place = self.0.calls.place(identity, &self.0.limits, Instant::now())?;
+        let session = Session { turns: place.turns(), ..session };
         Ok((session, place))
     }
 
@@ -202,6 +205,8 @@ pub(super) struct Session {
     method: &'static str,
     action: Action,
     shown: Option<Arc<Shown>>,
+    turns: Option<Arc<Semaphore>>,
+    turn: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
     guard: Guard,
 }
 
@@ -239,6 +244,16 @@ impl Session {
         })
     }
 
+    /// Waits for the caller's turn to have an answer computed. It ends when the answer is there: when
+    /// it is put down that it is read, or the session is gone.
+    pub(super) async fn turn(&self) {
+        if let Some(turns) = &self.turns {
+            // It is never closed.
+            let turn = Arc::clone(turns).acquire_owned().await.ok();
+            *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn;
+        }
+    }
+
     /// Puts down, durably, that the caller reads unpublished figures: what it asks for, as of a
     /// revision. Nothing is kept of an open server's reads: nobody is known there.
     ///
@@ -250,6 +265,7 @@ impl Session {
 
     /// As [`read`](Self::read), in words.
     pub(super) async fn read_told(&self, scope: String, revision: Revision) -> Result<(), Status> {
+        drop(self.turn.lock().unwrap_or_else(PoisonError::into_inner).take());
         self.put_down(audit::Event::Read, scope, revision).await
     }
 
@@ -316,6 +332,8 @@ pub fn local<T>(message: T) -> Request<T> {
         method: "",
         action: Action::Submit,
         shown: None,
+        turns: None,
+        turn: Arc::default(),
         guard: Guard::default(),
     });
     request

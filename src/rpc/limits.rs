@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Semaphore;
 use tonic::Status;
 
 use super::status::{self, Reason};
@@ -20,6 +21,8 @@ pub struct Limits {
     pub calls_of_identity_max: usize,
     /// How many an identity may begin in a second, over time.
     pub calls_a_second_of_identity_max: u32,
+    /// For how many calls of one identity answers are computed at the same time; the others wait.
+    pub turns_of_identity: usize,
     /// How long a call may take until its answer begins, whatever its caller allows.
     pub call_timeout: Duration,
 }
@@ -30,9 +33,15 @@ impl Default for Limits {
             calls_max: 2_048,
             calls_of_identity_max: 512,
             calls_a_second_of_identity_max: 5_000,
+            turns_of_identity: (threads() / 2).max(1),
             call_timeout: Duration::from_secs(60),
         }
     }
+}
+
+/// How many threads compute.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// How far an identity may run ahead of its rate.
@@ -58,6 +67,8 @@ struct Load {
     open: usize,
     /// The instant up to which its calls so far have used its rate up.
     used_up_to: Instant,
+    /// Its turns to have answers computed.
+    turns: Arc<Semaphore>,
 }
 
 /// A call's place among them, until it is dropped.
@@ -65,6 +76,17 @@ struct Load {
 pub(super) struct Place {
     calls: Calls,
     identity: Option<IdentityId>,
+    turns: Option<Arc<Semaphore>>,
+}
+
+impl Place {
+    /// The turns of its caller; none when nobody in particular calls.
+    ///
+    /// An answer is computed in one go, on a thread that others need too. A caller with many questions
+    /// waits for its own, and so leaves threads to the others.
+    pub(super) fn turns(&self) -> Option<Arc<Semaphore>> {
+        self.turns.clone()
+    }
 }
 
 impl Calls {
@@ -82,18 +104,20 @@ impl Calls {
             let what = "the server has all the calls that it takes at once; try again in a moment";
             return Err(status::retry(Reason::Overloaded, what, RETRY_DELAY));
         }
-        if let Some(identity) = identity {
-            counts.sweep(now);
-            counts.take(identity, limits, now)?;
-        }
+        counts.sweep(now);
+        let turns = identity.map(|identity| counts.take(identity, limits, now)).transpose()?;
         counts.all += 1;
-        Ok(Place { calls: self.clone(), identity: identity.cloned() })
+        Ok(Place { calls: self.clone(), identity: identity.cloned(), turns })
     }
 }
 
 impl Counts {
-    fn take(&mut self, identity: &IdentityId, limits: &Limits, now: Instant) -> Result<(), Status> {
-        let load = self.of_identity.entry(identity.clone()).or_insert(Load { open: 0, used_up_to: now });
+    fn take(&mut self, identity: &IdentityId, limits: &Limits, now: Instant) -> Result<Arc<Semaphore>, Status> {
+        let load = self.of_identity.entry(identity.clone()).or_insert_with(|| Load {
+            open: 0,
+            used_up_to: now,
+            turns: Arc::new(Semaphore::new(limits.turns_of_identity)),
+        });
         if load.open >= limits.calls_of_identity_max {
             let what = format!("allowed: {} calls at once; end some of yours first", limits.calls_of_identity_max);
             return Err(status::retry(Reason::RateLimited, what, RETRY_DELAY));
@@ -106,7 +130,7 @@ impl Counts {
         }
         load.used_up_to = load.used_up_to.max(now) + Duration::from_secs(1) / rate;
         load.open += 1;
-        Ok(())
+        Ok(Arc::clone(&load.turns))
     }
 
     fn sweep(&mut self, now: Instant) {
@@ -138,6 +162,7 @@ mod tests {
         calls_max: 3,
         calls_of_identity_max: 2,
         calls_a_second_of_identity_max: 10,
+        turns_of_identity: 1,
         call_timeout: Duration::from_secs(1),
     };
 

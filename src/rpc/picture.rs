@@ -46,6 +46,7 @@ impl PictureService for Picture {
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();
         let state = context.at_least(request.min_revision).await?;
+        session.turn().await;
         let mut violations = Violations::default();
         review_min_revision(request.min_revision, &mut violations);
         let as_of_time = request.as_of_time.as_ref();
@@ -72,6 +73,7 @@ impl PictureService for Picture {
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();
         let state = context.at_least(request.min_revision).await?;
+        session.turn().await;
         let mut violations = Violations::default();
         review_min_revision(request.min_revision, &mut violations);
         let cleared = proto::QueryAggregateRequest {
@@ -110,6 +112,7 @@ impl PictureService for Picture {
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();
         let state = context.at_least(request.min_revision).await?;
+        session.turn().await;
         let mut violations = Violations::default();
         review_min_revision(request.min_revision, &mut violations);
         let as_of_time = request.as_of_time.as_ref();
@@ -139,6 +142,7 @@ impl PictureService for Picture {
     ) -> Result<Response<proto::GetHistoryResponse>, Status> {
         let context = self.gate.context()?;
         let session = Session::reading(context, &request)?;
+        session.turn().await;
         let bytes_max = status::error_bytes(request.metadata());
         let mut violations = Violations::default();
         let snapshot = Snapshot::newest(context, context.newest());
@@ -158,7 +162,8 @@ impl PictureService for Picture {
         request: Request<proto::GetCompletenessRequest>,
     ) -> Result<Response<proto::GetCompletenessResponse>, Status> {
         let context = self.gate.context()?;
-        Session::reading(context, &request)?;
+        let session = Session::reading(context, &request)?;
+        session.turn().await;
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();
         let mut violations = Violations::default();
@@ -205,6 +210,7 @@ impl PictureService for Picture {
     ) -> Result<Response<proto::ReconcileResponse>, Status> {
         let context = self.gate.context()?;
         let session = Session::reading(context, &request)?;
+        session.turn().await;
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();
         let mut violations = Violations::default();
