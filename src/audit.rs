@@ -202,7 +202,7 @@ impl Log {
         let mut writer = Writer { file, head, second: 0, refusals: 0, untold: 0, failed: false };
         if dropped > 0 {
             tracing::warn!(path = %path.display(), bytes = dropped, "the audit log ended in a line that was cut off: it is dropped");
-            let line = Line { event: Event::Repaired, ..Line::told(format!("{dropped} bytes")) };
+            let line = Line::told(Event::Repaired, format!("{dropped} bytes"));
             writer.group(vec![Waiting { at: now, line, reply: None }]);
         }
         thread::Builder::new()
@@ -234,10 +234,10 @@ impl Log {
 }
 
 impl Line {
-    /// A line that only tells something.
-    fn told(scope: String) -> Self {
+    /// A line that no call is behind.
+    pub fn told(event: Event, scope: String) -> Self {
         Self {
-            event: Event::Repaired,
+            event,
             identity: String::new(),
             credential: String::new(),
             address: String::new(),
@@ -278,7 +278,7 @@ impl Writer {
     }
 
     fn untold_line(&mut self) -> Waiting {
-        let line = Line { event: Event::RefusedMore, ..Line::told(format!("{} more", self.untold)) };
+        let line = Line::told(Event::RefusedMore, format!("{} more", self.untold));
         self.untold = 0;
         Waiting { at: Timestamp((self.second + 1) * MICROS_A_SECOND), line, reply: None }
     }

@@ -133,6 +133,9 @@ pub enum Error {
     /// The audit log can't be opened, or isn't what was written.
     #[error("{0}")]
     Audit(#[from] audit::Error),
+    /// A change of keys isn't in the audit log.
+    #[error("{0}")]
+    Unaudited(#[from] audit::Unwritten),
     /// The network can reach the server, and nobody has credentials.
     #[error(
         "there are no credentials, so anyone who can reach {0} could read and write everything; listen on this machine only, or make a first key: `conspectus key create --data FOLDER --role operator`"
@@ -268,7 +271,12 @@ async fn serve(
         demo::load(&context).await?;
         if let Some(tell) = &config.demo_keys {
             // Whoever asked for them may have gone.
-            drop(tell.send(demo::keys(&context).await?));
+            let keys = demo::keys(&context).await?;
+            for (identity, key) in &keys {
+                let scope = format!("on this machine: the demo's key {} of {identity}", key.id());
+                audit.write(now(), audit::Line::told(audit::Event::Keys, scope)).await?;
+            }
+            drop(tell.send(keys));
         }
     }
     if context.state.borrow().access().is_empty() {
@@ -337,7 +345,11 @@ fn save_last_used_now(guard: &Guard, folder: &Path) {
 pub async fn change_access_offline(folder: &Path, change: Change) -> Result<(), Error> {
     let (journal, state) = replay(folder)?;
     let running = writer::start(Box::new(journal), state, now);
+    let line = audit::Line::told(audit::Event::Keys, format!("on this machine: {change}"));
     let written = running.handle.write(Command::ChangeAccess(vec![change])).await;
+    if written.is_ok() {
+        audit::Log::open(folder, now())?.write(now(), line).await?;
+    }
     drop(running.handle);
     // The journal is closed once the thread has ended.
     drop(tokio::task::spawn_blocking(move || running.thread.join()).await?);

@@ -206,13 +206,10 @@ async fn oversized_messages(address: SocketAddr, from: u8) {
 }
 
 /// Makes connections, sixteen at a time, and tells when there are as many as it can have.
-async fn many<T: Send + 'static, F: Future<Output = std::io::Result<T>> + Send>(
+async fn many<T: Send + 'static, F: Future<Output = std::io::Result<T>> + Send + 'static>(
     count: usize,
     connect: impl Fn(usize) -> F + Copy + Send + Sync + 'static,
-) -> Vec<T>
-where
-    F: 'static,
-{
+) -> Vec<T> {
     const AT_ONCE: usize = 16;
     let mut makers = JoinSet::new();
     for maker in 0..AT_ONCE {

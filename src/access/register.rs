@@ -1,5 +1,6 @@
 //! The identities and their keys: a fold of the journal's entries about them.
 
+use std::fmt;
 use std::sync::Arc;
 
 use imbl::OrdMap;
@@ -49,6 +50,24 @@ pub enum Change {
         /// Which key; none for the identity with all that shows it.
         key: Option<KeyId>,
     },
+}
+
+/// In words, for the audit log.
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Create { identity, key } => {
+                write!(f, "create {}, {}", identity.id, identity.role)?;
+                if let Some(agency) = &identity.agency {
+                    write!(f, " of {agency}")?;
+                }
+                key.as_ref().map_or(Ok(()), |key| write!(f, " key {}", key.id))
+            }
+            Self::Rotate { identity, key, .. } => write!(f, "rotate {identity} key {}", key.id),
+            Self::Revoke { identity, key: Some(key) } => write!(f, "revoke {identity} key {key}"),
+            Self::Revoke { identity, key: None } => write!(f, "revoke {identity}"),
+        }
+    }
 }
 
 /// What is known of an identity.

@@ -66,7 +66,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     tracing::info!(%address, data = %args.data.display(), "listening");
     let (demo_keys, keys) = mpsc::unbounded_channel();
     if args.demo {
-        tokio::spawn(show_demo(address, keys));
+        tokio::spawn(show_demo(address, args.tls_cert.is_some(), keys));
     }
     let files = args.tls_cert.zip(args.tls_key).map(|(certificate, key)| tls::Files {
         certificate,
@@ -108,12 +108,24 @@ fn descriptors() -> usize {
 }
 
 /// Once the server serves, asks it for a picture, as anyone would, and shows it.
-async fn show_demo(mut address: SocketAddr, mut keys: mpsc::UnboundedReceiver<Vec<(IdentityId, Secret)>>) {
+async fn show_demo(
+    mut address: SocketAddr,
+    is_tls: bool,
+    mut keys: mpsc::UnboundedReceiver<Vec<(IdentityId, Secret)>>,
+) {
     const ASK_EVERY: Duration = Duration::from_millis(50);
     if address.ip().is_unspecified() {
         address.set_ip(Ipv4Addr::LOCALHOST.into());
     }
     let Some(keys) = keys.recv().await else { return };
+    if is_tls {
+        // The server's name and authority are for its callers to know.
+        println!(
+            "{}\nServing on {address}. In another terminal, set these, and ask with --server and --ca.",
+            exports(&keys)
+        );
+        return;
+    }
     let analyst = keys.iter().find(|(id, _)| id.as_str() == "analyst").map(|(_, secret)| secret.reveal());
     let server = Server::at(address);
     let server = match analyst {

@@ -88,7 +88,8 @@ impl Connections {
         }
         if counts.all >= self.bounds.connections_max {
             let (_, oldest) = counts.unknown.pop_first()?;
-            drop(oldest.send(()));
+            // One that is gone makes way anyway.
+            let _ = oldest.send(());
         }
         let (make_way, told) = oneshot::channel();
         let number = counts.next;
@@ -260,5 +261,76 @@ async fn open(stream: TcpStream, tls: Option<Tls>, place: Place) -> Option<Conne
 impl fmt::Display for NoLongerGood {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the certificate is no longer good")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connections(connections_max: usize) -> Arc<Connections> {
+        let bounds = Bounds {
+            connections_max,
+            connections_of_address_max: 2,
+            connections_of_identity_max: 1,
+            ..Bounds::default()
+        };
+        Arc::new(Connections { bounds, counts: Mutex::default() })
+    }
+
+    fn address(host: u8) -> IpAddr {
+        IpAddr::from([10, 0, 0, host])
+    }
+
+    fn peer(place: Place) -> Peer {
+        Peer(Arc::new(Inner { certificate: None, known: AtomicBool::new(false), place }))
+    }
+
+    #[test]
+    fn an_address_has_its_share_of_the_connections() {
+        let connections = connections(10);
+        let first = connections.place(address(1)).unwrap();
+        let _second = connections.place(address(1)).unwrap();
+        assert!(connections.place(address(1)).is_none());
+        assert!(connections.place(address(2)).is_some());
+        drop(first);
+        assert!(connections.place(address(1)).is_some());
+    }
+
+    #[test]
+    fn the_longest_unknown_makes_way_and_one_who_is_known_does_not() {
+        let connections = connections(3);
+        let (known, mut known_told) = connections.place(address(1)).unwrap();
+        let (_older, mut older_told) = connections.place(address(2)).unwrap();
+        let (_newer, mut newer_told) = connections.place(address(3)).unwrap();
+        let known = peer(known);
+        known.trust();
+        let _new = connections.place(address(4)).unwrap();
+        assert!(older_told.try_recv().is_ok());
+        assert!(newer_told.try_recv().is_err() && known_told.try_recv().is_err());
+        let _newest = connections.place(address(4)).unwrap();
+        assert!(newer_told.try_recv().is_ok());
+    }
+
+    #[test]
+    fn when_everybody_is_known_nobody_makes_way() {
+        let connections = connections(1);
+        let (place, _told) = connections.place(address(1)).unwrap();
+        peer(place).trust();
+        let (place, _told) = connections.place(address(1)).unwrap();
+        let known = peer(place);
+        known.trust();
+        assert!(connections.place(address(2)).is_none());
+    }
+
+    #[test]
+    fn an_identity_has_its_share_whatever_its_addresses() {
+        let connections = connections(10);
+        let id = IdentityId::parse("feed").unwrap();
+        let [one, other] = [1, 2].map(|host| peer(connections.place(address(host)).unwrap().0));
+        assert!(one.claim(&id) && one.claim(&id));
+        assert!(!other.claim(&id));
+        drop(one);
+        assert!(other.claim(&id));
     }
 }

@@ -40,7 +40,7 @@ impl Keys {
         let context = self.gate.context()?;
         let bytes_max = status::error_bytes(request.metadata());
         let session = Session::of(request)?;
-        let told = told(&change);
+        let told = change.to_string();
         let written = context.writer.by(session.by()).write(Command::ChangeAccess(vec![change])).await;
         let revision = match written.map_err(|error| status::of_write(&error, bytes_max))? {
             Written::Accepted { revision, .. } | Written::Already(revision) => revision,
@@ -179,20 +179,6 @@ impl Keys {
             revoked_at: key.revoked_at.map(convert::timestamp),
             last_used_at: self.guard.last_used(key.id).map(convert::timestamp),
         }
-    }
-}
-
-/// A change in words, for the audit log.
-fn told(change: &Change) -> String {
-    match change {
-        Change::Create { identity, key } => {
-            let key = key.as_ref().map(|key| format!(" key {}", key.id)).unwrap_or_default();
-            let agency = identity.agency.as_ref().map(|agency| format!(" of {agency}")).unwrap_or_default();
-            format!("create {}, {}{agency}{key}", identity.id, identity.role)
-        }
-        Change::Rotate { identity, key, .. } => format!("rotate {identity} key {}", key.id),
-        Change::Revoke { identity, key: Some(key) } => format!("revoke {identity} key {key}"),
-        Change::Revoke { identity, key: None } => format!("revoke {identity}"),
     }
 }
 

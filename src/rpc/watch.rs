@@ -162,15 +162,20 @@ impl<Q: Question> Watcher<Q> {
             }
             known = Some(rows);
             let stopped = Some(status::error(Reason::Stopping, "the server is stopping; resume in a moment"));
-            tokio::select! {
-                changed = states.changed() => {
-                    if changed.is_err() {
-                        return stopped;
+            loop {
+                tokio::select! {
+                    changed = states.changed() => match changed {
+                        Ok(()) => break,
+                        Err(_) => return stopped,
+                    },
+                    _ = stopping.wait_for(|stop| *stop) => return stopped,
+                    () = self.messages.closed() => return None,
+                    () = tokio::time::sleep(CHECK_EVERY) => {
+                        if let Err(refused) = self.reader.session.check() {
+                            return Some(refused);
+                        }
                     }
                 }
-                _ = stopping.wait_for(|stop| *stop) => return stopped,
-                () = self.messages.closed() => return None,
-                () = tokio::time::sleep(CHECK_EVERY) => {}
             }
             tokio::time::sleep(GATHER).await;
             state = Arc::clone(&states.borrow_and_update());

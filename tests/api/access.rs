@@ -5,20 +5,23 @@ use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
 use conspectus::audit::{self, Event};
+use conspectus::rpc::Limits;
+use conspectus::rpc::client::catalogue_service_client::CatalogueServiceClient;
 use conspectus::rpc::client::key_service_client::KeyServiceClient;
 use conspectus::rpc::client::picture_service_client::PictureServiceClient;
 use conspectus::rpc::client::submission_service_client::SubmissionServiceClient;
 use conspectus::rpc::proto::{
-    CreateKeyRequest, GetPictureRequest, GetSubmissionRequest, ListKeysRequest, RevokeKeyRequest, Role,
-    RotateKeyRequest, WatchPictureRequest,
+    CreateKeyRequest, GetPictureRequest, GetSubmissionRequest, ListAreasRequest, ListKeysRequest, RevokeKeyRequest,
+    Role, RotateKeyRequest, WatchPictureRequest,
 };
 use conspectus::server::{self, Config, Error, Network};
 use prost::Message;
 use tokio::net::TcpListener;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
+use tonic_types::StatusExt;
 
-use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE, TestApp, figure, submission, told_refusal};
+use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE, TestApp, endpoint, figure, health, submission, told_refusal};
 use crate::people::{self, Condition, authorization};
 use crate::raw;
 
@@ -202,12 +205,10 @@ async fn a_call_past_its_deadline_says_so_and_leaves_nothing_half_done() {
         let key = authorization("submitter", Condition::Good).unwrap();
         let headers = [("authorization", key.as_str()), ("grpc-timeout", &format!("{}u", n * 40))];
         let path = "/conspectus.v1.SubmissionService/SubmitObservations";
-        match raw::status_of(app.address(), path, &headers, &request.encode_to_vec()).await {
-            Code::Ok => {}
-            code => {
-                assert_eq!(code, Code::DeadlineExceeded);
-                late += 1;
-            }
+        let code = raw::status_of(app.address(), path, &headers, &request.encode_to_vec()).await;
+        if code != Code::Ok {
+            assert_eq!(code, Code::DeadlineExceeded);
+            late += 1;
         }
         let mut submissions = SubmissionServiceClient::new(app.channel());
         // Whole or not at all: a retry is right in both cases, and finds one submission.
@@ -228,4 +229,50 @@ async fn without_credentials_it_listens_on_this_machine_only_and_without_tls_too
     assert!(matches!(run(Network::default()).await, Error::Plaintext(_)));
     let network = Network { allow_plaintext_network: true, ..Network::default() };
     assert!(matches!(run(network).await, Error::Open(_)));
+}
+
+#[tokio::test]
+async fn figures_that_cannot_be_audited_are_not_told_and_the_rest_goes_on() {
+    // A log on a disk that is full from the beginning.
+    let app = TestApp::seeded(async |folder: &std::path::Path| {
+        people::seed(folder).await;
+        std::os::unix::fs::symlink("/dev/full", folder.join(audit::FILE_NAME)).unwrap();
+    })
+    .await;
+    let read = PictureServiceClient::new(app.channel()).get_picture(by("analyst", picture())).await.unwrap_err();
+    assert_eq!(read.code(), Code::Unavailable);
+    assert!(told_refusal(&read).starts_with("Unavailable AUDIT_UNAVAILABLE"), "{read:?}");
+    let request = submission("unaudited", [figure("initial-contacts", "FY2021-22", "5")]);
+    SubmissionServiceClient::new(app.channel()).submit_observations(by("submitter", request)).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_calls_too_often_is_told_when_to_try_again_and_others_and_health_are_answered() {
+    let limits = Limits { calls_a_second_of_identity_max: 1, ..Limits::default() };
+    let network = Network { limits, ..Network::default() };
+    let app = TestApp::seeded_with(people::seed, network, |address| endpoint("http", address)).await;
+    let list =
+        async |name| CatalogueServiceClient::new(app.channel()).list_areas(by(name, ListAreasRequest::default())).await;
+    let mut refused = None;
+    for _ in 0..10 {
+        refused = refused.or(list("steward").await.err());
+    }
+    let refused = refused.unwrap();
+    assert!(told_refusal(&refused).starts_with("ResourceExhausted RATE_LIMITED"), "{refused:?}");
+    assert!(refused.get_details_retry_info().unwrap().retry_delay.unwrap() <= Duration::from_secs(3));
+    list("analyst").await.unwrap();
+    health(&app.channel(), "").await;
+}
+
+#[tokio::test]
+async fn health_is_answered_when_the_server_has_all_the_calls_that_it_takes() {
+    let limits = Limits { calls_max: 1, ..Limits::default() };
+    let network = Network { limits, ..Network::default() };
+    let app = TestApp::seeded_with(people::seed, network, |address| endpoint("http", address)).await;
+    let watch = by("analyst", WatchPictureRequest { picture: Some(picture()), after_revision: 0 });
+    let watched = PictureServiceClient::new(app.channel()).watch_picture(watch).await.unwrap();
+    let other = CatalogueServiceClient::new(app.channel()).list_areas(by("steward", ListAreasRequest::default())).await;
+    assert!(refusal(other).starts_with("Unavailable OVERLOADED"));
+    health(&app.channel(), "").await;
+    drop(watched);
 }

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use conspectus::net::tls::Files;
 use conspectus::rpc::proto::{GetAgencyRequest, ListSubmissionsRequest};
-use conspectus::server::Network;
+use conspectus::server::{self, Config, Network};
 use prost::Message;
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Status};
 
@@ -208,4 +209,29 @@ async fn files_that_cannot_be_used_change_nothing() {
     let path = "/conspectus.v1.CatalogueService/GetAgency".parse().unwrap();
     let authorization = authorization("analyst", Condition::Good);
     call(Call { channel, path, message, authorization, purpose: None }).await.unwrap();
+}
+
+/// The protos are told to this machine; to the network only when that is asked for.
+#[tokio::test]
+async fn the_network_is_told_nothing_by_reflection_unless_that_is_asked_for() {
+    let certificates = Certificates::new();
+    for reflection in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        people::seed(folder.path()).await;
+        let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
+        let address = (std::net::Ipv4Addr::LOCALHOST, listener.local_addr().unwrap().port()).into();
+        let network = Network { tls: Some(certificates.files()), reflection, ..Network::default() };
+        let config = Config { network, ..Config::new(folder.path()) };
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let running = tokio::spawn(server::run(listener, config, async { drop(stopped.await) }));
+        let channel = certificates.reach(address, None).connect().await.unwrap();
+        health(&channel, "").await;
+        let path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo".parse().unwrap();
+        // Field 7 of a request asks for the list of services.
+        let message = vec![0x3a, 0];
+        let told = call(Call { channel, path, message, authorization: None, purpose: None }).await;
+        assert_eq!(code(&told), if reflection { Code::Ok } else { Code::Unimplemented });
+        drop(stop);
+        running.await.unwrap().unwrap();
+    }
 }
