@@ -10,6 +10,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let served = [
         "conspectus/v1/catalogue_service.proto",
+        "conspectus/v1/key_service.proto",
         "conspectus/v1/picture_service.proto",
         "conspectus/v1/submission_service.proto",
     ];

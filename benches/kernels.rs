@@ -27,7 +27,7 @@ use conspectus::picture::query::{self, AggregateQuery, AskedBreakdown, Derived, 
 use conspectus::picture::view::{AreasAsOf, View};
 use conspectus::rpc::proto;
 use conspectus::rpc::proto::submission_service_server::SubmissionService;
-use conspectus::rpc::{Context, Gate, Submissions};
+use conspectus::rpc::{Context, Gate, Submissions, local};
 use conspectus::state::State;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -175,7 +175,7 @@ fn service(c: &mut Criterion) -> Result<(), Failure> {
         group.throughput(Throughput::Elements(count as u64));
         group.bench_function(format!("submission of {count}"), |b| {
             b.iter_batched(
-                || tonic::Request::new(next(count)),
+                || local(next(count)),
                 |request| runtime.block_on(service.submit_observations(request)),
                 BatchSize::SmallInput,
             );

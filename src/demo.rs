@@ -6,16 +6,17 @@
 
 use std::collections::BTreeMap;
 
-use tonic::Request;
-
+use crate::access::{Change, Identity, NewKey, Role, Scope, Secret};
 use crate::catalogue::CataloguePut;
 use crate::figures::{self, Figure};
 use crate::intake::admit::Command;
 use crate::intake::writer::{WriteError, Written};
+use crate::model::id::{AgencyId, IdError, IdentityId};
+use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
 use crate::rpc::proto::submission_service_server::SubmissionService;
 use crate::rpc::proto::{Observation, SubmitObservationsRequest};
-use crate::rpc::{Context, Gate, Submissions};
+use crate::rpc::{Context, Gate, Submissions, local, new_secret};
 
 const CATALOGUE: &str = include_str!("../data/catalogue.toml");
 const PUBLISHED: &str = include_str!("../data/hampshire-published.csv");
@@ -39,6 +40,63 @@ pub enum Error {
     /// Figures were refused.
     #[error("{0}")]
     Submit(#[from] Box<tonic::Status>),
+    /// A key can't be made.
+    #[error("its keys: {0}")]
+    Random(#[from] getrandom::Error),
+    /// One of its own names is wrong.
+    #[error("its keys: {0}")]
+    Id(#[from] IdError),
+}
+
+/// How long the demo's keys hold.
+const KEY_DAYS: i64 = 30;
+
+/// The demo's identities: their role and, for a submitter, the agency; one of each sector that the
+/// demo has figures of. The operator is first: the first identity must be one.
+const IDENTITIES: [(&str, Role); 6] = [
+    ("operator", Role::Operator),
+    ("steward", Role::Steward),
+    ("analyst", Role::Analyst),
+    ("hampshire-constabulary", Role::Submitter),
+    ("hampshire-icb", Role::Submitter),
+    ("portsmouth-childrens-services", Role::Submitter),
+];
+
+/// Makes the demo's identities, or new keys for them in the place of the old ones, and gives the keys.
+/// None are made where there are other identities already.
+///
+/// # Errors
+/// When they can't be made.
+pub async fn keys(context: &Context) -> Result<Vec<(IdentityId, Secret)>, Error> {
+    let state = std::sync::Arc::clone(&context.state.borrow());
+    let now = (context.clock)();
+    let (mut changes, mut keys) = (Vec::new(), Vec::new());
+    for (name, role) in IDENTITIES {
+        let id = IdentityId::parse(name)?;
+        let secret = new_secret()?;
+        let expires_at = Timestamp(now.0 + KEY_DAYS * 24 * 3_600_000_000);
+        let key = NewKey { id: secret.id(), hash: secret.hash(), expires_at };
+        match state.access().get(&id) {
+            None if state.access().is_empty() => {
+                let agency = if role == Role::Submitter { Some(AgencyId::parse(name)?) } else { None };
+                let certificates = Vec::new();
+                let identity = Identity { id: id.clone(), role, agency, scope: Scope::default(), certificates };
+                changes.push(Change::Create { identity, key: Some(key) });
+            }
+            Some(record) if record.revoked_at.is_none() && record.identity.role == role => {
+                let live = record.keys.iter().filter(|key| key.is_live(now));
+                changes.extend(live.map(|key| Change::Revoke { identity: id.clone(), key: Some(key.id) }));
+                // The clock of the writer may be a little later than this one.
+                changes.push(Change::Rotate { identity: id.clone(), key, older_until: expires_at });
+            }
+            None | Some(_) => continue,
+        }
+        keys.push((id, secret));
+    }
+    if !changes.is_empty() {
+        context.writer.write(Command::ChangeAccess(changes)).await?;
+    }
+    Ok(keys)
 }
 
 /// Loads the demo; what is there already stays as it is.
@@ -54,7 +112,7 @@ pub async fn load(context: &Context) -> Result<(), Error> {
     gate.open(context.clone());
     let service = Submissions::new(gate);
     for request in submissions()? {
-        let answer = service.submit_observations(Request::new(request)).await.map_err(Box::new)?.into_inner();
+        let answer = service.submit_observations(local(request)).await.map_err(Box::new)?.into_inner();
         if let (Some(receipt), false) = (answer.receipt, answer.already_received) {
             tracing::info!(
                 agency = receipt.agency,

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::Write;
 use std::sync::Arc;
 
+use crate::access::{By, Change};
 use crate::catalogue::CataloguePut;
 use crate::model::id::{AgencyId, RequestId};
 use crate::model::observation::{Measure, Submission};
@@ -14,6 +15,8 @@ use crate::model::timestamp::Timestamp;
 pub struct Entry {
     /// When it was accepted; never before the entry before it.
     pub at: Timestamp,
+    /// Who caused it.
+    pub by: By,
     /// What was accepted.
     pub body: Body,
 }
@@ -32,6 +35,8 @@ pub enum Body {
     },
     /// Takes a submission back.
     Withdrawal(Withdrawal),
+    /// Changes identities and their keys, all together.
+    Access(Vec<Change>),
 }
 
 /// A submission to take back.

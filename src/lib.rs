@@ -10,10 +10,15 @@
 //! | [`rpc`] | the served messages, converted; the only one that knows tonic |
 //! | [`intake`], [`picture`] | the way in: admit, append, apply; the way out: resolve, combine |
 //! | [`state`] | the fold of the journal's entries |
+//! | [`net`] | connections: accepted, counted, made secret |
+//! | [`audit`], [`last_used`] | the log of who read unpublished figures; when keys last opened |
+//! | [`access`] | who is calling, and what they may do |
 //! | [`journal`] | the append-only, hash-chained log: revisions and bytes |
 //! | [`catalogue`], [`entry`] | who reports, for where, what is counted; an accepted write |
 //! | [`model`] | ids, periods, decimals, markers: plain types, parsed once |
 
+pub mod access;
+pub mod audit;
 pub mod catalogue;
 pub mod cli;
 pub mod demo;
@@ -21,7 +26,9 @@ pub mod entry;
 pub mod figures;
 pub mod intake;
 pub mod journal;
+pub mod last_used;
 pub mod model;
+pub mod net;
 pub mod picture;
 pub mod rpc;
 pub mod server;

@@ -5,25 +5,34 @@
 //! when it is; and on shutdown lets calls end within a deadline.
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
+use crate::access::{Change, Secret};
+use crate::audit;
 use crate::demo;
-use crate::intake::writer;
+use crate::intake::admit::Command;
+use crate::intake::writer::{self, WriteError};
 use crate::journal::{self, Journal, SledJournal, codec};
+use crate::model::id::IdentityId;
 use crate::model::timestamp::Timestamp;
+use crate::net;
+use crate::net::tls::{self, Tls};
 use crate::rpc::proto::catalogue_service_server::CatalogueServiceServer;
+use crate::rpc::proto::key_service_server::KeyServiceServer;
 use crate::rpc::proto::picture_service_server::PictureServiceServer;
 use crate::rpc::proto::submission_service_server::SubmissionServiceServer;
-use crate::rpc::{Catalogue, Context, FILE_DESCRIPTOR_SET, Gate, Picture, RECEIVED_BYTES_MAX, Submissions};
+use crate::rpc::{
+    Catalogue, Context, FILE_DESCRIPTOR_SET, Gate, Guard, Keys, Limits, Picture, RECEIVED_BYTES_MAX, Submissions,
+};
 use crate::state::{Replay, State};
 
 /// How many calls one connection may have open at once. hyper's own guard, which tonic removes
@@ -35,13 +44,33 @@ const LOCAL_RESETS_MAX: usize = 1_024;
 const PENDING_RESETS_MAX: usize = 20;
 /// Header lists are small: metadata of a call.
 const HEADER_LIST_BYTES_MAX: u32 = 16 << 10;
+/// The largest frame that a peer may send: HTTP/2's own default, and least.
+const FRAME_BYTES_MAX: u32 = 16 << 10;
+/// How much a peer may send of one stream, and of all of a connection, before it is read.
+const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+/// How often it is written down when keys last opened.
+const LAST_USED_EVERY: Duration = Duration::from_secs(60);
+/// A connection this old is asked to make another, and ended after a while more: so every caller comes
+/// by today's certificates, and streams resume.
+const CONNECTION_AGE_MAX: Duration = Duration::from_secs(3_600);
+const CONNECTION_AGE_GRACE: Duration = Duration::from_secs(300);
 /// A peer that is gone without a word is noticed.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// How long calls may take to end once the server is told to stop, unless it is told otherwise.
+pub const DRAIN_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
+
 /// The services that health is told of, beside the server as a whole.
-const SERVICES: [&str; 3] =
-    ["conspectus.v1.CatalogueService", "conspectus.v1.PictureService", "conspectus.v1.SubmissionService"];
+const SERVICES: [&str; 4] = [
+    "conspectus.v1.CatalogueService",
+    "conspectus.v1.KeyService",
+    "conspectus.v1.PictureService",
+    "conspectus.v1.SubmissionService",
+];
+/// The one that stops when the journal fails.
+const SUBMISSIONS: &str = SERVICES[3];
 
 /// How a server runs.
 #[derive(Debug, Clone)]
@@ -52,6 +81,38 @@ pub struct Config {
     pub demo: bool,
     /// How long calls may take to end once the server is told to stop.
     pub drain_timeout: Duration,
+    /// Who is let in from the network, and how much of it.
+    pub network: Network,
+    /// Where to tell the demo's keys. With none, none are made, and the demo is open.
+    pub demo_keys: Option<mpsc::UnboundedSender<Vec<(IdentityId, Secret)>>>,
+}
+
+impl Config {
+    /// A server on a data folder, with nothing asked for beyond that.
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Self {
+            data: data.into(),
+            demo: false,
+            drain_timeout: DRAIN_TIMEOUT_DEFAULT,
+            network: Network::default(),
+            demo_keys: None,
+        }
+    }
+}
+
+/// Who is let in from the network, and how much of it.
+#[derive(Debug, Clone, Default)]
+pub struct Network {
+    /// The certificates; none speaks in clear, which only this machine may hear.
+    pub tls: Option<tls::Files>,
+    /// Speak in clear to the network all the same: something in front makes it secret.
+    pub allow_plaintext_network: bool,
+    /// Tell the protos by reflection to the network too. This machine is always told.
+    pub reflection: bool,
+    /// Bounds of the connections.
+    pub bounds: net::Bounds,
+    /// Bounds of the calls.
+    pub limits: Limits,
 }
 
 /// Why a server stopped, or didn't start.
@@ -69,6 +130,31 @@ pub enum Error {
     /// The demo's figures were refused.
     #[error("the demo can't be loaded: {0}")]
     Demo(#[from] demo::Error),
+    /// The audit log can't be opened, or isn't what was written.
+    #[error("{0}")]
+    Audit(#[from] audit::Error),
+    /// A change of keys isn't in the audit log.
+    #[error("{0}")]
+    Unaudited(#[from] audit::Unwritten),
+    /// The network can reach the server, and nobody has credentials.
+    #[error(
+        "there are no credentials, so anyone who can reach {0} could read and write everything; listen on this machine only, or make a first key: `conspectus key create --data FOLDER --role operator`"
+    )]
+    Open(SocketAddr),
+    /// What is said to the network would be heard by it.
+    #[error(
+        "{0} can be reached from the network, and nothing is secret without TLS: give --tls-cert and --tls-key, or, behind something that makes it secret, --allow-plaintext-network"
+    )]
+    Plaintext(SocketAddr),
+    /// The certificates can't be used.
+    #[error("{0}")]
+    Tls(#[from] tls::Error),
+    /// The listener is gone.
+    #[error("the listener failed: {0}")]
+    Listener(std::io::Error),
+    /// A change was refused.
+    #[error("{0}")]
+    Write(WriteError),
     /// A task of the server panicked.
     #[error("a part of the server failed: {0}")]
     Task(#[from] tokio::task::JoinError),
@@ -83,11 +169,21 @@ pub async fn run(
     config: Config,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), Error> {
+    let address = listener.local_addr().map_err(Error::Listener)?;
     let gate = Gate::default();
+    let guard = Guard::new(gate.clone(), config.network.limits);
+    if !address.ip().is_loopback() && config.network.tls.is_none() && !config.network.allow_plaintext_network {
+        return Err(Error::Plaintext(address));
+    }
+    let tls = match &config.network.tls {
+        Some(files) => Some(Tls::start(files.clone()).await?),
+        None => None,
+    };
     let (health, health_service) = tonic_health::server::health_reporter();
     set_health(&health, ServingStatus::NotServing).await;
     let (stop, stopped) = watch::channel(false);
 
+    let is_reflected = address.ip().is_loopback() || config.network.reflection;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
@@ -99,11 +195,20 @@ pub async fn run(
         .http2_max_local_error_reset_streams(Some(LOCAL_RESETS_MAX))
         .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
         .http2_max_header_list_size(HEADER_LIST_BYTES_MAX)
+        .max_frame_size(FRAME_BYTES_MAX)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_connection_age(CONNECTION_AGE_MAX)
+        .max_connection_age_grace(CONNECTION_AGE_GRACE)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .layer(guard.clone())
         .add_service(health_service)
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?)
+        .add_optional_service(is_reflected.then(|| reflection().build_v1()).transpose()?)
+        .add_optional_service(is_reflected.then(|| reflection().build_v1alpha()).transpose()?)
+        .add_service(
+            KeyServiceServer::new(Keys::new(gate.clone(), guard.clone())).max_decoding_message_size(RECEIVED_BYTES_MAX),
+        )
         .add_service(CatalogueServiceServer::new(Catalogue(gate.clone())).max_decoding_message_size(RECEIVED_BYTES_MAX))
         .add_service(
             SubmissionServiceServer::new(Submissions::new(gate.clone())).max_decoding_message_size(RECEIVED_BYTES_MAX),
@@ -112,14 +217,12 @@ pub async fn run(
             PictureServiceServer::new(Picture::new(gate.clone())).max_decoding_message_size(RECEIVED_BYTES_MAX),
         );
     let mut until = stopped.clone();
-    // Small answers go out at once: held back by Nagle's algorithm, they wait for the caller's delayed
-    // acknowledgement, some 40 ms.
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let incoming = net::accept(listener, tls, config.network.bounds);
     let serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async move {
         drop(until.wait_for(|stop| *stop).await);
     }));
 
-    let outcome = serve(&config, &gate, &health, stopped, shutdown).await;
+    let outcome = serve(&config, address, (&gate, &guard), &health, stopped, shutdown).await;
     let deadline = tokio::time::Instant::now() + config.drain_timeout;
     set_health(&health, ServingStatus::NotServing).await;
     end_watches(health).await;
@@ -133,7 +236,8 @@ pub async fn run(
             abort.abort();
         }
     }
-    drop(gate);
+    save_last_used_now(&guard, &config.data);
+    drop((gate, guard));
     if let Some(writer) = outcome? {
         // The gate's handles are gone with the calls; the writer ends once its queue is empty.
         drop(tokio::time::timeout_at(deadline, tokio::task::spawn_blocking(move || writer.join())).await);
@@ -146,7 +250,8 @@ type WriterThread = std::thread::JoinHandle<()>;
 /// Opens the journal, replays it, opens the gate, and waits for the shutdown signal.
 async fn serve(
     config: &Config,
-    gate: &Gate,
+    address: SocketAddr,
+    (gate, guard): (&Gate, &Guard),
     health: &HealthReporter,
     stopping: watch::Receiver<bool>,
     shutdown: impl Future<Output = ()> + Send,
@@ -158,12 +263,31 @@ async fn serve(
         opened = &mut opening => opened??,
         () = &mut shutdown => return Ok(None),
     };
+    let audit = audit::Log::open(&config.data, now())?;
     let reader = journal.reader();
     let running = writer::start(Box::new(journal), state, now);
     let context = Context { writer: running.handle, state: running.state, reader, clock: Arc::new(now), stopping };
     if config.demo {
         demo::load(&context).await?;
+        if let Some(tell) = &config.demo_keys {
+            // Whoever asked for them may have gone.
+            let keys = demo::keys(&context).await?;
+            for (identity, key) in &keys {
+                let scope = format!("on this machine: the demo's key {} of {identity}", key.id());
+                audit.write(now(), audit::Line::told(audit::Event::Keys, scope)).await?;
+            }
+            drop(tell.send(keys));
+        }
     }
+    if context.state.borrow().access().is_empty() {
+        if !address.ip().is_loopback() {
+            return Err(Error::Open(address));
+        }
+        tracing::warn!(%address, "NO CREDENTIALS ARE CONFIGURED: anyone on this machine can read and write everything, and nothing is audited");
+    }
+    guard.audit(audit);
+    guard.used().load(&config.data);
+    tokio::spawn(save_last_used(guard.clone(), config.data.clone(), context.stopping.clone()));
     gate.open(context);
     set_health(health, ServingStatus::Serving).await;
     let mut failure = running.failure;
@@ -173,7 +297,7 @@ async fn serve(
         failed = failed => {
             // Reads go on; writes are refused, and health says so.
             if failed {
-                health.set_service_status(SERVICES[2], ServingStatus::NotServing).await;
+                health.set_service_status(SUBMISSIONS, ServingStatus::NotServing).await;
             }
             shutdown.await;
         }
@@ -201,6 +325,37 @@ pub fn replay(folder: &std::path::Path) -> Result<(SledJournal, State), journal:
     Ok((journal, state))
 }
 
+/// Writes down when keys last opened, now and then, until the stop.
+async fn save_last_used(guard: Guard, folder: PathBuf, mut stopping: watch::Receiver<bool>) {
+    while tokio::time::timeout(LAST_USED_EVERY, stopping.wait_for(|stop| *stop)).await.is_err() {
+        save_last_used_now(&guard, &folder);
+    }
+}
+
+fn save_last_used_now(guard: &Guard, folder: &Path) {
+    if let Err(error) = guard.used().save(folder) {
+        tracing::warn!(%error, "when keys were last used can't be written down");
+    }
+}
+
+/// Changes identities or keys in a data folder that no server runs on.
+///
+/// # Errors
+/// When the journal is in use or can't be opened, or the change is refused.
+pub async fn change_access_offline(folder: &Path, change: Change) -> Result<(), Error> {
+    let (journal, state) = replay(folder)?;
+    let running = writer::start(Box::new(journal), state, now);
+    let line = audit::Line::told(audit::Event::Keys, format!("on this machine: {change}"));
+    let written = running.handle.write(Command::ChangeAccess(vec![change])).await;
+    if written.is_ok() {
+        audit::Log::open(folder, now())?.write(now(), line).await?;
+    }
+    drop(running.handle);
+    // The journal is closed once the thread has ended.
+    drop(tokio::task::spawn_blocking(move || running.thread.join()).await?);
+    written.map(drop).map_err(Error::Write)
+}
+
 async fn set_health(health: &HealthReporter, status: ServingStatus) {
     health.set_service_status("", status).await;
     for service in SERVICES {
@@ -217,7 +372,7 @@ async fn end_watches(mut health: HealthReporter) {
 }
 
 /// The system's clock.
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, Vector};
 
+use crate::access::Register as AccessRegister;
 use crate::catalogue::{AgencyIx, AreaIx, Catalogue, IndicatorIx};
 use crate::entry::{Body, Entry, Fingerprint, Withdrawal};
 use crate::journal::Revision;
@@ -29,6 +30,7 @@ pub struct State {
     catalogue: Arc<Catalogue>,
     columns: Columns,
     register: Register,
+    access: AccessRegister,
 }
 
 /// What is known of the submissions themselves.
@@ -167,6 +169,12 @@ impl State {
         &self.columns
     }
 
+    /// The identities and their keys: the newest, whatever revision is asked about. What was allowed
+    /// once isn't allowed now.
+    pub fn access(&self) -> &AccessRegister {
+        &self.access
+    }
+
     /// A submission by agency and request id.
     pub fn submission(&self, agency: AgencyIx, request_id: &RequestId) -> Option<&SubmissionRecord> {
         let revision = self.register.by_request.get(&(agency, request_id.clone()))?;
@@ -261,6 +269,7 @@ impl State {
             Body::Withdrawal(withdrawal) => {
                 self.apply_withdrawal(revision, withdrawal);
             }
+            Body::Access(changes) => self.access.apply(changes, entry.at),
         }
     }
 
@@ -336,7 +345,7 @@ impl Replay {
                     self.settle();
                 }
             }
-            Body::CataloguePut(_) | Body::Withdrawal(_) => {
+            Body::CataloguePut(_) | Body::Withdrawal(_) | Body::Access(_) => {
                 self.settle();
                 self.state.apply(entry);
             }

@@ -6,61 +6,65 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
-
-use conspectus::server::{self, Config};
-use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
-use tokio::sync::oneshot;
+use std::process::{Child, Command, Stdio};
 
 const CONSPECTUS: &str = env!("CARGO_BIN_EXE_conspectus");
 
-/// A demo server on a port of its own, until it is dropped.
+/// A demo server on a port of its own, started as a reader starts it, until it is dropped.
 struct Demo {
+    server: Child,
     address: String,
-    stop: Option<oneshot::Sender<()>>,
-    running: Option<JoinHandle<Result<(), server::Error>>>,
+    /// The variables that it tells its reader to set.
+    variables: Vec<(String, String)>,
     _folder: tempfile::TempDir,
 }
 
 impl Demo {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let runtime = Runtime::new().unwrap();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let (stop, stopped) = oneshot::channel();
-        let config = Config { data: folder.path().to_owned(), demo: true, drain_timeout: Duration::from_secs(1) };
-        let running =
-            thread::spawn(move || runtime.block_on(server::run(listener, config, async { drop(stopped.await) })));
-        let demo = Self { address, stop: Some(stop), running: Some(running), _folder: folder };
-        demo.wait();
-        demo
+        let mut command = Command::new(CONSPECTUS);
+        command.args(["serve", "--demo", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path());
+        let mut server = command.env("CONSPECTUS_LOG", "error").stdout(Stdio::piped()).spawn().unwrap();
+        let mut variables: Vec<(String, String)> = Vec::new();
+        let mut lines = BufReader::new(server.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let address = lines.by_ref().find_map(|line| {
+            for (name, value) in line.strip_prefix("export ").into_iter().flat_map(assignments) {
+                let value = match value.strip_prefix('$') {
+                    None => value,
+                    Some(other) => variables.iter().find(|(name, _)| name == other).unwrap().1.clone(),
+                };
+                variables.push((name, value));
+            }
+            let (address, _) = line.strip_prefix("Serving on ")?.split_once(". ")?;
+            Some(format!("http://{address}"))
+        });
+        // The rest is read as it comes, so that its pipe is never full.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { server, address: address.unwrap(), variables, _folder: folder }
     }
+}
 
-    fn wait(&self) {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        let serving = || {
-            let mut health = Command::new(CONSPECTUS);
-            health.args(["health", "--server", &self.address]).stdout(Stdio::null()).stderr(Stdio::null());
-            health.status().unwrap().success()
+/// The assignments of a line, as a shell reads them: `A=1 B="two words"`.
+fn assignments(line: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut rest = line;
+    while let Some((name, value)) = rest.split_once('=') {
+        let (value, after) = match value.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"').unwrap(),
+            None => value.split_once(' ').unwrap_or((value, "")),
         };
-        while !serving() {
-            assert!(Instant::now() < deadline, "the demo server doesn't serve");
-            thread::sleep(Duration::from_millis(50));
-        }
+        found.push((name.to_owned(), value.to_owned()));
+        rest = after.trim_start();
     }
+    found
 }
 
 impl Drop for Demo {
     fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(running) = self.running.take() {
-            running.join().unwrap().unwrap();
-        }
+        self.server.kill().unwrap();
+        self.server.wait().unwrap();
     }
 }
 
@@ -71,6 +75,9 @@ fn check(document: &str) {
     }
     let demo = Demo::start();
     let cases = trycmd::TestCases::new();
+    for (name, value) in &demo.variables {
+        cases.env(name, value);
+    }
     cases
         .env("CONSPECTUS_SERVER", &demo.address)
         .register_bin("conspectus", Path::new(CONSPECTUS).to_owned())

@@ -1,58 +1,182 @@
 //! Reaching a server, and telling what it says is wrong.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use clap::Parser;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Request, Response, Status};
 use tonic_types::StatusExt;
 
 use super::Failure;
-use crate::rpc::ERROR_BYTES_HEADER;
+use crate::access::Purpose;
 use crate::rpc::client::catalogue_service_client::CatalogueServiceClient;
+use crate::rpc::client::key_service_client::KeyServiceClient;
 use crate::rpc::client::picture_service_client::PictureServiceClient;
 use crate::rpc::client::submission_service_client::SubmissionServiceClient;
+use crate::rpc::{ERROR_BYTES_HEADER, PURPOSE_HEADER, Reason};
 
 /// The most bytes that an answer may have: a full page of rows has far fewer.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// The most bytes of error details that this client takes.
 const ERROR_BYTES_MAX: u32 = 1 << 20;
 
-/// Which server to ask.
-#[derive(Debug, Parser)]
+/// Which server to ask, and who asks.
+#[derive(Debug, Clone, Parser)]
 pub(super) struct Server {
-    /// The server's address.
-    #[arg(long, env = "CONSPECTUS_SERVER", default_value = "http://127.0.0.1:50051")]
+    /// The server's address: http://HOST:PORT or https://HOST:PORT.
+    #[arg(long, global = true, env = "CONSPECTUS_SERVER", default_value = "http://127.0.0.1:50051")]
     server: String,
+    /// Your API key. On the command line others on this machine can see it: better set the variable.
+    #[arg(long, global = true, env = "CONSPECTUS_KEY", hide_env_values = true, value_name = "KEY")]
+    key: Option<String>,
+    /// Take the key from another variable: `--as portsmouth-feed` takes CONSPECTUS_KEY_PORTSMOUTH_FEED.
+    #[arg(long = "as", global = true, value_name = "NAME")]
+    acting: Option<String>,
+    /// What you read figures for, which analysts are asked: it goes to the audit log.
+    #[arg(long, global = true, env = "CONSPECTUS_PURPOSE", value_name = "WORDS")]
+    purpose: Option<String>,
+    /// The authority that the server's certificate must be of: PEM. Needed for https://.
+    #[arg(long, global = true, env = "CONSPECTUS_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Your client certificate, where the server takes one: PEM.
+    #[arg(long, global = true, env = "CONSPECTUS_CERT", value_name = "FILE", requires = "cert_key")]
+    cert: Option<PathBuf>,
+    /// The certificate's private key: PEM.
+    #[arg(long, global = true, env = "CONSPECTUS_CERT_KEY", value_name = "FILE", requires = "cert")]
+    cert_key: Option<PathBuf>,
 }
 
-type Connection = InterceptedService<Channel, fn(Request<()>) -> Result<Request<()>, Status>>;
+type Connection = InterceptedService<Channel, Headers>;
 
-/// Asks the server for every violation that it can tell.
-fn ask_for_all(mut request: Request<()>) -> Result<Request<()>, Status> {
-    // Base64 makes four bytes of three, and the other headers need room too.
-    request.metadata_mut().insert(ERROR_BYTES_HEADER, (ERROR_BYTES_MAX / 2).into());
-    Ok(request)
+/// What goes with every request.
+#[derive(Debug, Clone)]
+pub(super) struct Headers {
+    authorization: Option<MetadataValue<Ascii>>,
+    purpose: Option<MetadataValue<Ascii>>,
+}
+
+impl Interceptor for Headers {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        let metadata = request.metadata_mut();
+        // Every violation that the server can tell. Base64 makes four bytes of three, and the other
+        // headers need room too.
+        metadata.insert(ERROR_BYTES_HEADER, (ERROR_BYTES_MAX / 2).into());
+        if let Some(authorization) = &self.authorization {
+            metadata.insert("authorization", authorization.clone());
+        }
+        if let Some(purpose) = &self.purpose {
+            metadata.insert(PURPOSE_HEADER, purpose.clone());
+        }
+        Ok(request)
+    }
 }
 
 impl Server {
     /// The server at an address of this machine.
     pub(super) fn at(address: SocketAddr) -> Self {
-        Self { server: format!("http://{address}") }
+        Self {
+            server: format!("http://{address}"),
+            key: None,
+            acting: None,
+            purpose: None,
+            ca: None,
+            cert: None,
+            cert_key: None,
+        }
+    }
+
+    /// The same server, asked with a key, for a purpose.
+    pub(super) fn with_key(self, key: String, purpose: &str) -> Self {
+        Self { key: Some(key), purpose: Some(purpose.to_owned()), ..self }
+    }
+
+    fn tls(&self) -> Result<ClientTlsConfig, Failure> {
+        let read = |path: &PathBuf| {
+            std::fs::read(path).map_err(|error| Failure(format!("can't read {}: {error}", path.display())))
+        };
+        let ca = self.ca.as_ref().ok_or_else(|| {
+            Failure("https:// needs --ca: the file of the authority that the server's certificate is of".to_owned())
+        })?;
+        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(ca)?));
+        Ok(match self.cert.as_ref().zip(self.cert_key.as_ref()) {
+            None => tls,
+            Some((cert, key)) => tls.identity(Identity::from_pem(read(cert)?, read(key)?)),
+        })
+    }
+
+    /// Why the server can't be reached, and what to do.
+    fn unreachable(&self, error: &tonic::transport::Error) -> Failure {
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(source) = cause.source() {
+            cause = source;
+        }
+        let told = cause.to_string();
+        let tls = told.contains("certificate") || told.contains("tls") || told.contains("TLS");
+        Failure(if tls {
+            format!("{} can't be trusted, or doesn't trust this: {told}", self.server)
+        } else {
+            format!(
+                "no server answers at {}; start one with `conspectus serve`, or name another with --server",
+                self.server
+            )
+        })
+    }
+
+    fn headers(&self) -> Result<Headers, Failure> {
+        let key = match &self.acting {
+            None => self.key.clone(),
+            Some(name) => {
+                let variable = key_variable(name);
+                let found = std::env::var(&variable);
+                Some(found.map_err(|_| Failure(format!("--as {name}: the variable {variable} isn't set")))?)
+            }
+        };
+        let bearer = |key: String| {
+            let mut value = format!("Bearer {}", key.trim()).parse::<MetadataValue<Ascii>>().ok()?;
+            value.set_sensitive(true);
+            Some(value)
+        };
+        let authorization = match key.filter(|key| !key.trim().is_empty()) {
+            None => None,
+            Some(key) => {
+                if !self.is_private() {
+                    let server = &self.server;
+                    return Err(Failure(format!("the key would cross the network in clear to {server}; use https://")));
+                }
+                Some(bearer(key).ok_or_else(|| Failure("the key has characters that no key has".to_owned()))?)
+            }
+        };
+        let purpose = match &self.purpose {
+            None => None,
+            Some(text) => {
+                let purpose = Purpose::parse(text).map_err(|error| Failure(format!("--purpose: {error}")))?;
+                Some(purpose.as_str().parse().map_err(|_| Failure("--purpose: it can't be sent".to_owned()))?)
+            }
+        };
+        Ok(Headers { authorization, purpose })
+    }
+
+    /// Whether nobody on the way can read what is sent: it is encrypted, or stays on this machine.
+    fn is_private(&self) -> bool {
+        let Ok(uri) = self.server.parse::<tonic::transport::Uri>() else { return false };
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+        let loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        loopback || uri.scheme_str() == Some("https")
     }
 
     async fn connect(&self) -> Result<Connection, Failure> {
-        let endpoint = Endpoint::from_shared(self.server.clone())
-            .map_err(|_| Failure(format!("`{}` isn't an address; allowed: http://HOST:PORT", self.server)))?
+        let mut endpoint = Endpoint::from_shared(self.server.clone())
+            .map_err(|_| Failure(format!("`{}` isn't an address; allowed: http(s)://HOST:PORT", self.server)))?
             .http2_max_header_list_size(ERROR_BYTES_MAX);
-        let channel = endpoint.connect().await.map_err(|_| {
-            Failure(format!(
-                "no server answers at {}; start one with `conspectus serve`, or name another with --server",
-                self.server
-            ))
-        })?;
-        Ok(InterceptedService::new(channel, ask_for_all as fn(Request<()>) -> Result<Request<()>, Status>))
+        if endpoint.uri().scheme_str() == Some("https") {
+            endpoint = endpoint.tls_config(self.tls()?)?;
+        }
+        let channel = endpoint.connect().await.map_err(|error| self.unreachable(&error))?;
+        Ok(InterceptedService::new(channel, self.headers()?))
     }
 
     pub(super) async fn catalogue(&self) -> Result<CatalogueServiceClient<Connection>, Failure> {
@@ -67,9 +191,18 @@ impl Server {
         Ok(PictureServiceClient::new(self.connect().await?).max_decoding_message_size(ANSWER_BYTES_MAX))
     }
 
+    pub(super) async fn keys(&self) -> Result<KeyServiceClient<Connection>, Failure> {
+        Ok(KeyServiceClient::new(self.connect().await?).max_decoding_message_size(ANSWER_BYTES_MAX))
+    }
+
     pub(super) async fn channel(&self) -> Result<Connection, Failure> {
         self.connect().await
     }
+}
+
+/// The variable that holds a key under a name.
+pub(super) fn key_variable(name: &str) -> String {
+    format!("CONSPECTUS_KEY_{}", name.to_uppercase().replace('-', "_"))
 }
 
 /// What a server answered, or what its refusal says, its fields as they are.
@@ -95,6 +228,13 @@ pub(super) async fn pages<P>(
 /// What a server's refusal says: its violations, each on a line of its own when there are several.
 /// `place` turns a field into where the user wrote it.
 pub(super) fn refusal(status: &Status, place: impl Fn(&str) -> String) -> Failure {
+    let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
+    if reason == Reason::PurposeMissing.text() {
+        return Failure("say what you read figures for, with --purpose or CONSPECTUS_PURPOSE".to_owned());
+    }
+    if reason == Reason::Unauthenticated.text() {
+        return Failure(format!("{}; give a key with --as or CONSPECTUS_KEY", status.message()));
+    }
     let violations = status.get_details_bad_request().map(|details| details.field_violations).unwrap_or_default();
     let tell = |field: &str, description: &str| {
         if field.is_empty() { description.to_owned() } else { format!("{}: {description}", place(field)) }

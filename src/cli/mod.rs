@@ -2,13 +2,16 @@
 //! sentence on standard error and a non-zero exit.
 
 mod asking;
+mod audit;
 mod catalogue;
+mod cert;
 mod completeness;
 mod connect;
 mod explain;
 mod format;
 mod health;
 mod history;
+mod key;
 mod known;
 mod picture;
 mod query;
@@ -46,6 +49,9 @@ enum Verb {
     Reconcile(reconcile::Args),
     Watch(watch::Args),
     Catalogue(catalogue::Args),
+    Key(key::Args),
+    Audit(audit::Args),
+    Cert(cert::Args),
     Health(health::Args),
 }
 
@@ -85,6 +91,9 @@ pub fn main() -> ExitCode {
             Verb::Reconcile(args) => reconcile::run(args).await,
             Verb::Watch(args) => watch::run(args).await,
             Verb::Catalogue(args) => catalogue::run(args).await,
+            Verb::Key(args) => key::run(args).await,
+            Verb::Audit(args) => audit::run(&args),
+            Verb::Cert(args) => cert::run(args),
             Verb::Health(args) => health::run(args).await,
         }
     });

@@ -1,6 +1,7 @@
 //! Deciding: whether a command becomes an entry. Pure: the state, the command and the time in,
 //! the decision out.
 
+use crate::access::{By, Change};
 use crate::catalogue::{CataloguePut, PutOutcomes};
 use crate::entry::{Body, Entry, Withdrawal};
 use crate::intake::prepare::Prepared;
@@ -20,12 +21,14 @@ pub enum Command {
     Submit(Prepared),
     /// Take a submission back.
     Withdraw(Withdrawal),
+    /// Change identities and their keys, all together.
+    ChangeAccess(Vec<Change>),
 }
 
 /// What becomes of a command that is allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// It becomes this entry, with this effect.
+    /// It becomes this entry, with this effect, once the writer has put down who caused it.
     Accept(Entry, Effect),
     /// It was done before, at this revision, and changes nothing.
     Already(Revision),
@@ -42,6 +45,8 @@ pub enum Effect {
     Figures,
     /// To the figures of a submission that is withdrawn.
     Withdrawn(Withdrawn),
+    /// To the identities and their keys.
+    Access,
 }
 
 /// Why a command isn't allowed.
@@ -80,7 +85,15 @@ pub fn admit(state: &State, command: &Command, at: Timestamp) -> Result<Decision
         Command::PutCatalogue(put) => admit_put(state, put, at),
         Command::Submit(prepared) => admit_submission(state, prepared, at),
         Command::Withdraw(withdrawal) => admit_withdrawal(state, withdrawal, at),
+        Command::ChangeAccess(changes) => {
+            state.access().review(changes, state.catalogue(), at).into_result(()).map_err(Rejection::Invalid)?;
+            Ok(Decision::Accept(entry(at, Body::Access(changes.clone())), Effect::Access))
+        }
     }
+}
+
+fn entry(at: Timestamp, body: Body) -> Entry {
+    Entry { at, by: By::default(), body }
 }
 
 fn admit_put(state: &State, put: &CataloguePut, at: Timestamp) -> Result<Decision, Rejection> {
@@ -89,8 +102,7 @@ fn admit_put(state: &State, put: &CataloguePut, at: Timestamp) -> Result<Decisio
     if outcomes.nothing_changes() {
         return Ok(Decision::NothingChanges(Effect::Catalogue(outcomes)));
     }
-    let entry = Entry { at, body: Body::CataloguePut(put.clone()) };
-    Ok(Decision::Accept(entry, Effect::Catalogue(outcomes)))
+    Ok(Decision::Accept(entry(at, Body::CataloguePut(put.clone())), Effect::Catalogue(outcomes)))
 }
 
 fn admit_submission(state: &State, prepared: &Prepared, at: Timestamp) -> Result<Decision, Rejection> {
@@ -106,7 +118,7 @@ fn admit_submission(state: &State, prepared: &Prepared, at: Timestamp) -> Result
     let mut violations = prepared.violations(state, at.date());
     bound_breakdowns(state, &submission.observations.dictionaries().breakdowns, &mut violations);
     violations.into_result(()).map_err(Rejection::Invalid)?;
-    Ok(Decision::Accept(Entry { at, body: prepared.body() }, Effect::Figures))
+    Ok(Decision::Accept(entry(at, prepared.body()), Effect::Figures))
 }
 
 /// The columns can tell so many breakdowns apart, and no more.
@@ -134,5 +146,5 @@ fn admit_withdrawal(state: &State, withdrawal: &Withdrawal, at: Timestamp) -> Re
         return Ok(Decision::Already(revision));
     }
     let effect = Effect::Withdrawn(state.withdrawal_effect(withdrawal));
-    Ok(Decision::Accept(Entry { at, body: Body::Withdrawal(withdrawal.clone()) }, effect))
+    Ok(Decision::Accept(entry(at, Body::Withdrawal(withdrawal.clone())), effect))
 }

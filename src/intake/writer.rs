@@ -11,6 +11,8 @@ use std::thread;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use super::admit::{Command, Decision, Effect, Rejection, admit};
+use crate::access::By;
+use crate::entry::Entry;
 use crate::journal::{
     ChainHash, ENTRY_BYTES_MAX, Error as JournalError, Journal, RECORD_BYTES_MAX, Revision, codec, record_bytes,
 };
@@ -73,6 +75,7 @@ pub enum WriteError {
 
 struct Request {
     command: Command,
+    by: By,
     reply: oneshot::Sender<Result<Written, WriteError>>,
     /// What it takes of the queue's memory, given back when the writer has taken it.
     _room: OwnedSemaphorePermit,
@@ -84,6 +87,7 @@ pub struct Handle {
     queue: mpsc::Sender<Request>,
     /// In units of [`ROOM_BYTES`].
     room: Arc<Semaphore>,
+    by: By,
 }
 
 /// What the queue's memory is counted in.
@@ -105,6 +109,12 @@ impl Pending {
 }
 
 impl Handle {
+    /// A handle for what this caller has written. Without it, it is whoever runs the machine.
+    #[must_use]
+    pub fn by(&self, by: By) -> Self {
+        Self { by, ..self.clone() }
+    }
+
     /// Has a command written, and answers once it is durable.
     ///
     /// # Errors
@@ -113,10 +123,12 @@ impl Handle {
         let rooms = rooms(&command);
         let room = Arc::clone(&self.room).try_acquire_many_owned(rooms).map_err(|_| WriteError::QueueFull)?;
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Request { command, reply, _room: room }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => WriteError::QueueFull,
-            mpsc::error::TrySendError::Closed(_) => WriteError::Stopping,
-        })?;
+        self.queue.try_send(Request { command, by: self.by.clone(), reply, _room: room }).map_err(
+            |error| match error {
+                mpsc::error::TrySendError::Full(_) => WriteError::QueueFull,
+                mpsc::error::TrySendError::Closed(_) => WriteError::Stopping,
+            },
+        )?;
         Pending(answer).written().await
     }
 
@@ -128,7 +140,7 @@ impl Handle {
         let rooms = rooms(&command);
         let room = Arc::clone(&self.room).acquire_many_owned(rooms).await.map_err(|_| WriteError::Stopping)?;
         let (reply, answer) = oneshot::channel();
-        let request = Request { command, reply, _room: room };
+        let request = Request { command, by: self.by.clone(), reply, _room: room };
         self.queue.send(request).await.map_err(|_| WriteError::Stopping)?;
         Ok(Pending(answer))
     }
@@ -142,7 +154,7 @@ fn rooms(command: &Command) -> u32 {
         }
         // Rare, and at the most about this.
         Command::PutCatalogue(_) => ENTRY_BYTES_MAX,
-        Command::Withdraw(_) => 0,
+        Command::Withdraw(_) | Command::ChangeAccess(_) => 0,
     };
     let rooms = (1 + bytes / ROOM_BYTES).min(ROOMS_MAX);
     u32::try_from(rooms).unwrap_or(u32::MAX)
@@ -172,7 +184,7 @@ pub fn start(journal: Box<dyn Journal>, state: State, clock: impl Fn() -> Timest
         .spawn(move || writer.run(commands))
         .expect("the system starts a thread");
     let room = Arc::new(Semaphore::new(ROOMS_MAX));
-    Running { handle: Handle { queue, room }, state: published, failure, thread }
+    Running { handle: Handle { queue, room, by: By::Local }, state: published, failure, thread }
 }
 
 struct Writer<C> {
@@ -221,7 +233,7 @@ impl<C: Fn() -> Timestamp> Writer<C> {
     }
 
     /// Admits one command into the group; commits the group first when it has no room.
-    fn take(&mut self, Request { command, reply, _room }: Request, group: &mut Group) {
+    fn take(&mut self, Request { command, by, reply, _room }: Request, group: &mut Group) {
         if reply.is_closed() {
             return; // The sender has gone; it can ask again.
         }
@@ -234,9 +246,14 @@ impl<C: Fn() -> Timestamp> Writer<C> {
             Ok(Decision::Already(revision)) => Outcome::Other(Ok(Written::Already(revision))),
             Ok(Decision::NothingChanges(effect)) => Outcome::Other(Ok(Written::NothingChanges(effect))),
             Ok(Decision::Accept(entry, effect)) => {
+                let entry = Entry { by, ..entry };
                 let (payload, places) = match &command {
-                    Command::Submit(prepared) => (codec::encode_at(entry.at, prepared.bytes()), prepared.places()),
-                    Command::PutCatalogue(_) | Command::Withdraw(_) => (codec::encode(&entry), None),
+                    Command::Submit(prepared) => {
+                        (codec::encode_around(entry.at, prepared.bytes(), &entry.by), prepared.places())
+                    }
+                    Command::PutCatalogue(_) | Command::Withdraw(_) | Command::ChangeAccess(_) => {
+                        (codec::encode(&entry), None)
+                    }
                 };
                 if payload.len() > ENTRY_BYTES_MAX {
                     Outcome::Other(Err(WriteError::TooLarge { bytes: payload.len() }))

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use prost::Message;
 
+use crate::access::{By, Change, Credential, Identity, KeyHash, KeyId, NewKey, Role, Scope};
 use crate::catalogue::CataloguePut;
 use crate::catalogue::items::{
     AcrossAgencies, Agency, Area, AreaLevel, AreaParent, Category, Dimension, ExpectedAgency, IndicatorVersion, Kind,
@@ -43,10 +44,10 @@ impl DecodeError {
 
 /// The bytes of an entry.
 pub fn encode(entry: &Entry) -> Vec<u8> {
-    encode_at(entry.at, &encode_body(&entry.body))
+    encode_around(entry.at, &encode_body(&entry.body), &entry.by)
 }
 
-/// The bytes of an entry but for its time, which is known last. See [`encode_at`].
+/// The bytes of an entry but for its time, and who caused it, which are known last. See [`encode_around`].
 pub fn encode_body(body: &Body) -> Vec<u8> {
     use proto::entry::Body as P;
     let body = match body {
@@ -57,16 +58,21 @@ pub fn encode_body(body: &Body) -> Vec<u8> {
             request_id: withdrawal.request_id.to_string(),
             reason: withdrawal.reason.clone(),
         }),
+        Body::Access(changes) => {
+            P::AccessPut(proto::AccessPut { changes: changes.iter().map(change_to_proto).collect() })
+        }
     };
-    proto::Entry { accepted_at_micros: 0, body: Some(body) }.encode_to_vec()
+    proto::Entry { accepted_at_micros: 0, by: None, body: Some(body) }.encode_to_vec()
 }
 
 /// The bytes of an entry from those of its body: fields of protobuf stand one after the other.
-pub fn encode_at(at: Timestamp, body: &[u8]) -> Vec<u8> {
-    let time = proto::Entry { accepted_at_micros: at.0, body: None };
-    let mut bytes = Vec::with_capacity(time.encoded_len() + body.len());
+pub fn encode_around(at: Timestamp, body: &[u8], by: &By) -> Vec<u8> {
+    let time = proto::Entry { accepted_at_micros: at.0, by: None, body: None };
+    let by = proto::Entry { accepted_at_micros: 0, by: by_to_proto(by), body: None };
+    let mut bytes = Vec::with_capacity(time.encoded_len() + body.len() + by.encoded_len());
     time.encode(&mut bytes).expect("a vector has room");
     bytes.extend_from_slice(body);
+    by.encode(&mut bytes).expect("a vector has room");
     bytes
 }
 
@@ -90,9 +96,12 @@ pub fn decode(bytes: &[u8]) -> Result<Entry, DecodeError> {
             request_id: parse(&withdrawal.request_id)?,
             reason: withdrawal.reason,
         }),
+        Some(P::AccessPut(put)) => {
+            Body::Access(put.changes.into_iter().map(change_from_proto).collect::<Result<_, _>>()?)
+        }
         None => return Err(DecodeError::new("an entry of no known kind")),
     };
-    Ok(Entry { at: Timestamp(entry.accepted_at_micros), body })
+    Ok(Entry { at: Timestamp(entry.accepted_at_micros), by: by_from_proto(entry.by)?, body })
 }
 
 fn texts<T: Display>(items: &[T]) -> Vec<String> {
@@ -427,6 +436,110 @@ fn rule_from_proto(rule: proto::ReconciliationRule) -> Result<ReconciliationRule
     })
 }
 
+fn by_to_proto(by: &By) -> Option<proto::By> {
+    let kind = |kind| proto::By { kind, ..proto::By::default() };
+    match by {
+        By::Unknown => None,
+        By::Open => Some(kind(1)),
+        By::Local => Some(kind(2)),
+        By::Identity { id, credential } => {
+            let (key_id, certificate) = match credential {
+                Credential::Key(key) => (key.0.to_vec(), String::new()),
+                Credential::Certificate(uri) => (Vec::new(), uri.to_string()),
+            };
+            Some(proto::By { identity: id.to_string(), key_id, certificate, ..kind(3) })
+        }
+    }
+}
+
+fn by_from_proto(by: Option<proto::By>) -> Result<By, DecodeError> {
+    let Some(by) = by else { return Ok(By::Unknown) };
+    match by.kind {
+        1 => Ok(By::Open),
+        2 => Ok(By::Local),
+        3 => {
+            let credential = if by.key_id.is_empty() {
+                Credential::Certificate(parse(&by.certificate)?)
+            } else {
+                Credential::Key(key_id(&by.key_id)?)
+            };
+            Ok(By::Identity { id: parse(&by.identity)?, credential })
+        }
+        other => Err(DecodeError::new(format!("caused by something of kind {other}"))),
+    }
+}
+
+fn change_to_proto(change: &Change) -> proto::AccessChange {
+    use proto::access_change::Change as P;
+    let change = match change {
+        Change::Create { identity, key } => P::Created(proto::IdentityCreated {
+            id: identity.id.to_string(),
+            role: identity.role.code(),
+            agency: identity.agency.as_ref().map(ToString::to_string).unwrap_or_default(),
+            sectors: identity.scope.sectors.iter().map(|sector| sector.code()).collect(),
+            areas: identity.scope.areas.iter().map(ToString::to_string).collect(),
+            certificates: identity.certificates.iter().map(ToString::to_string).collect(),
+            key: key.as_ref().map(key_to_proto),
+        }),
+        Change::Rotate { identity, key, older_until } => P::Rotated(proto::KeyRotated {
+            id: identity.to_string(),
+            key: Some(key_to_proto(key)),
+            older_until_micros: older_until.0,
+        }),
+        Change::Revoke { identity, key } => P::Revoked(proto::Revoked {
+            id: identity.to_string(),
+            key_id: key.map(|key| key.0.to_vec()).unwrap_or_default(),
+        }),
+    };
+    proto::AccessChange { change: Some(change) }
+}
+
+fn change_from_proto(change: proto::AccessChange) -> Result<Change, DecodeError> {
+    use proto::access_change::Change as P;
+    match change.change {
+        Some(P::Created(created)) => {
+            let sector = |code: i32| known("sector", code, Sector::from_code(code));
+            let agency = created.agency.as_str();
+            Ok(Change::Create {
+                identity: Identity {
+                    id: parse(&created.id)?,
+                    role: known("role", created.role, Role::from_code(created.role))?,
+                    agency: if agency.is_empty() { None } else { Some(parse(agency)?) },
+                    scope: Scope {
+                        sectors: created.sectors.into_iter().map(sector).collect::<Result<_, _>>()?,
+                        areas: parse_all(&created.areas)?.into_iter().collect(),
+                    },
+                    certificates: parse_all(&created.certificates)?,
+                },
+                key: created.key.map(key_from_proto).transpose()?,
+            })
+        }
+        Some(P::Rotated(rotated)) => Ok(Change::Rotate {
+            identity: parse(&rotated.id)?,
+            key: key_from_proto(rotated.key.ok_or_else(|| DecodeError::new("a further key that isn't there"))?)?,
+            older_until: Timestamp(rotated.older_until_micros),
+        }),
+        Some(P::Revoked(revoked)) => {
+            let key = if revoked.key_id.is_empty() { None } else { Some(key_id(&revoked.key_id)?) };
+            Ok(Change::Revoke { identity: parse(&revoked.id)?, key })
+        }
+        None => Err(DecodeError::new("a change of no known kind")),
+    }
+}
+
+fn key_to_proto(key: &NewKey) -> proto::NewKey {
+    proto::NewKey { id: key.id.0.to_vec(), hash: key.hash.as_bytes().to_vec(), expires_at_micros: key.expires_at.0 }
+}
+
+fn key_from_proto(key: proto::NewKey) -> Result<NewKey, DecodeError> {
+    let hash = <[u8; 32]>::try_from(key.hash).map_err(|_| DecodeError::new("a key's hash of other than 32 bytes"))?;
+    Ok(NewKey { id: key_id(&key.id)?, hash: KeyHash::from_bytes(hash), expires_at: Timestamp(key.expires_at_micros) })
+}
+
+fn key_id(bytes: &[u8]) -> Result<KeyId, DecodeError> {
+    bytes.try_into().map(KeyId).map_err(|_| DecodeError::new("a key's name of other than 8 bytes"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -455,6 +568,7 @@ mod tests {
         let fingerprint = Fingerprint::of(&submission);
         Entry {
             at: Timestamp(1_700_000_000_000_000),
+            by: By::Unknown,
             body: Body::Submission { submission: Arc::new(submission), fingerprint },
         }
     }
@@ -517,5 +631,78 @@ mod tests {
         for entry in [rich(), plain()] {
             assert_eq!(decode(&encode(&entry)).unwrap(), entry);
         }
+    }
+
+    fn hex_line(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+    }
+
+    fn withdrawal() -> Body {
+        Body::Withdrawal(Withdrawal {
+            agency: "a".parse().unwrap(),
+            request_id: "r".parse().unwrap(),
+            reason: "why".to_owned(),
+        })
+    }
+
+    /// As it stood in journals before entries told who caused them.
+    const BEFORE_CALLERS: &str = "0807220b0a01611201721a03776879";
+
+    #[test]
+    fn an_entry_of_before_callers_were_kept_is_read_and_written_as_it_was() {
+        let entry = Entry { at: Timestamp(7), by: By::Unknown, body: withdrawal() };
+        assert_eq!(decode(&bytes(BEFORE_CALLERS)), Ok(entry.clone()));
+        assert_eq!(hex_line(&encode(&entry)), BEFORE_CALLERS);
+    }
+
+    /// What is in journals must be read for ever.
+    #[test]
+    fn entries_are_written_as_they_always_were() {
+        let key = |n: u8| NewKey {
+            id: KeyId([n; 8]),
+            hash: KeyHash::from_bytes([n + 1; 32]),
+            expires_at: Timestamp(1_000 + i64::from(n)),
+        };
+        let identity = |id: &str, role, agency: Option<&str>| Identity {
+            id: id.parse().unwrap(),
+            role,
+            agency: agency.map(|agency| agency.parse().unwrap()),
+            scope: Scope::default(),
+            certificates: vec!["spiffe://a/b".parse().unwrap()],
+        };
+        let analyst = Identity {
+            scope: Scope {
+                sectors: [Sector::Police, Sector::Health].into(),
+                areas: ["E10000014".parse().unwrap()].into(),
+            },
+            ..identity("al", Role::Analyst, None)
+        };
+        let changes = vec![
+            Change::Create { identity: analyst, key: Some(key(1)) },
+            Change::Create { identity: identity("feed", Role::Submitter, Some("force")), key: None },
+            Change::Rotate { identity: "al".parse().unwrap(), key: key(3), older_until: Timestamp(9) },
+            Change::Revoke { identity: "al".parse().unwrap(), key: Some(KeyId([1; 8])) },
+            Change::Revoke { identity: "feed".parse().unwrap(), key: None },
+        ];
+        let jo = |credential| By::Identity { id: "jo".parse().unwrap(), credential };
+        let entries = [
+            Entry { at: Timestamp(7), by: By::Open, body: withdrawal() },
+            Entry { at: Timestamp(7), by: By::Local, body: withdrawal() },
+            Entry { at: Timestamp(7), by: jo(Credential::Key(KeyId([9; 8]))), body: withdrawal() },
+            Entry {
+                at: Timestamp(7),
+                by: jo(Credential::Certificate("urn:x".parse().unwrap())),
+                body: Body::Access(changes),
+            },
+        ];
+        let written: Vec<String> = entries.iter().map(|entry| hex_line(&encode(entry))).collect();
+        for (entry, written) in entries.iter().zip(&written) {
+            assert_eq!(decode(&bytes(written)).as_ref(), Ok(entry));
+        }
+        insta::assert_snapshot!(written.join("\n"));
     }
 }

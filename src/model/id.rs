@@ -136,6 +136,18 @@ id_type!(
     "1 to 64 lower-case letters, digits and single hyphens, starting with a letter"
 );
 id_type!(
+    /// The name of an identity, somebody or something that calls: `hampshire-constabulary-feed`.
+    IdentityId,
+    is_slug,
+    "1 to 64 lower-case letters, digits and single hyphens, starting with a letter"
+);
+id_type!(
+    /// A URI that stands in a client certificate: `spiffe://partner.example/feed`.
+    CertificateUri,
+    is_certificate_uri,
+    "a URI of 3 to 200 printable ASCII characters without spaces, as in spiffe://partner.example/feed or urn:…"
+);
+id_type!(
     /// A sender's own id for a request.
     RequestId, is_request_id,
     "1 to 64 printable ASCII characters without spaces"
@@ -155,6 +167,14 @@ fn is_category(text: &str) -> bool {
 
 fn is_area_code(text: &str) -> bool {
     (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
+fn is_certificate_uri(text: &str) -> bool {
+    let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
+    (3..=200).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_graphic())
+        && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
 }
 
 fn is_request_id(text: &str) -> bool {

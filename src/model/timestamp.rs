@@ -1,5 +1,7 @@
 //! Instants, as the journal keeps them.
 
+use std::fmt;
+
 use super::date::Date;
 
 /// Microseconds since 1970-01-01T00:00:00Z.
@@ -10,5 +12,25 @@ impl Timestamp {
     /// The day of the instant, in UTC.
     pub fn date(self) -> Date {
         Date::of_unix_seconds(self.0.div_euclid(1_000_000))
+    }
+}
+
+/// RFC 3339, in UTC, to the second: `2022-03-31T17:00:00Z`.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let second = self.0.div_euclid(1_000_000).rem_euclid(86_400);
+        write!(f, "{}T{:02}:{:02}:{:02}Z", self.date(), second / 3_600, second / 60 % 60, second % 60)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_is_told_to_the_second() {
+        assert_eq!(Timestamp(0).to_string(), "1970-01-01T00:00:00Z");
+        assert_eq!(Timestamp(1_648_746_061_999_999).to_string(), "2022-03-31T17:01:01Z");
+        assert_eq!(Timestamp(-1).to_string(), "1969-12-31T23:59:59Z");
     }
 }

@@ -6,9 +6,11 @@ use std::str::FromStr;
 use prost::Message;
 use tonic::{Request, Response, Status};
 
+use super::guard::Session;
 use super::proto::catalogue_service_server::CatalogueService;
 use super::status::{self, Reason};
 use super::{Context, Gate, as_of, convert, number, page, proto};
+use crate::access::Resource;
 use crate::catalogue::items::{
     AcrossAgencies, Agency, Area, AreaLevel, AreaParent, Category, Dimension, ExpectedAgency, Indicator,
     IndicatorVersion, Kind, Polarity, PopulationRule, RateRule, ReconciliationRule, ReconciliationSide, Sector,
@@ -36,6 +38,8 @@ impl CatalogueService for Catalogue {
         &self,
         request: Request<proto::PutCatalogueRequest>,
     ) -> Result<Response<proto::PutCatalogueResponse>, Status> {
+        let session = Session::of(&request)?;
+        session.permit(Resource::Any)?;
         let context = self.0.context()?;
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();
@@ -51,7 +55,7 @@ impl CatalogueService for Catalogue {
                 Err(error) => Err(error),
             }
         } else {
-            context.writer.write(command).await
+            context.writer.by(session.by()).write(command).await
         };
         let (revision, outcomes) = match written.map_err(|error| status::of_write(&error, bytes_max))? {
             Written::Accepted { revision, effect: Effect::Catalogue(outcomes), .. } => (revision, outcomes),
@@ -75,6 +79,7 @@ impl CatalogueService for Catalogue {
         &self,
         request: Request<proto::GetAgencyRequest>,
     ) -> Result<Response<proto::GetAgencyResponse>, Status> {
+        Session::of(&request)?.permit(Resource::Any)?;
         let context = self.0.context()?;
         let proto::GetAgencyRequest { id, as_of_revision } = request.get_ref();
         let (revision, agency) =
@@ -88,6 +93,7 @@ impl CatalogueService for Catalogue {
         &self,
         request: Request<proto::ListAgenciesRequest>,
     ) -> Result<Response<proto::ListAgenciesResponse>, Status> {
+        Session::of(&request)?.permit(Resource::Any)?;
         let context = self.0.context()?;
         let paging = Paging::of("ListAgencies", &request, request.get_ref());
         let (revision, agencies, next_page_token) = context.list(paging, |catalogue, after, take| {
@@ -102,6 +108,7 @@ impl CatalogueService for Catalogue {
         &self,
         request: Request<proto::GetAreaRequest>,
     ) -> Result<Response<proto::GetAreaResponse>, Status> {
+        Session::of(&request)?.permit(Resource::Any)?;
         let context = self.0.context()?;
         let proto::GetAreaRequest { code, as_of_revision } = request.get_ref();
         let (revision, area) =
@@ -115,6 +122,7 @@ impl CatalogueService for Catalogue {
         &self,
         request: Request<proto::ListAreasRequest>,
     ) -> Result<Response<proto::ListAreasResponse>, Status> {
+        Session::of(&request)?.permit(Resource::Any)?;
         let context = self.0.context()?;
         let paging = Paging::of("ListAreas", &request, request.get_ref());
         let (revision, areas, next_page_token) = context.list(paging, |catalogue, after, take| {
@@ -129,6 +137,7 @@ impl CatalogueService for Catalogue {
         &self,
         request: Request<proto::GetDimensionRequest>,
     ) -> Result<Response<proto::GetDimensionResponse>, Status> {
+        Session::of(&request)?.permit(Resource::Any)?;
         let context = self.0.context()?;
         let proto::GetDimensionRequest { id, as_of_revision } = request.get_ref();
         let (revision, dimension) =
@@ -142,6 +151,7 @@ impl CatalogueService for Catalogue {
         &self,
         request: Request<proto::ListDimensionsRequest>,
     ) -> Result<Response<proto::ListDimensionsResponse>, Status> {
+        Session::of(&request)?.permit(Resource::Any)?;
         let context = self.0.context()?;
         let paging = Paging::of("ListDimensions", &request, request.get_ref());
         let (revision, dimensions, next_page_token) = context.list(paging, |catalogue, after, take| {
@@ -156,6 +166,7 @@ impl CatalogueService for Catalogue {
         &self,
         request: Request<proto::GetIndicatorRequest>,
     ) -> Result<Response<proto::GetIndicatorResponse>, Status> {
+        Session::of(&request)?.permit(Resource::Any)?;
         let context = self.0.context()?;
         let proto::GetIndicatorRequest { id, as_of_revision } = request.get_ref();
         let (revision, versions) =
@@ -171,6 +182,7 @@ impl CatalogueService for Catalogue {
         &self,
         request: Request<proto::ListIndicatorsRequest>,
     ) -> Result<Response<proto::ListIndicatorsResponse>, Status> {
+        Session::of(&request)?.permit(Resource::Any)?;
         let context = self.0.context()?;
         let paging = Paging::of("ListIndicators", &request, request.get_ref());
         let (revision, indicators, next_page_token) = context.list(paging, |catalogue, after, take| {
@@ -185,6 +197,7 @@ impl CatalogueService for Catalogue {
         &self,
         request: Request<proto::GetReconciliationRuleRequest>,
     ) -> Result<Response<proto::GetReconciliationRuleResponse>, Status> {
+        Session::of(&request)?.permit(Resource::Any)?;
         let context = self.0.context()?;
         let proto::GetReconciliationRuleRequest { id, as_of_revision } = request.get_ref();
         let (revision, rule) =
@@ -198,6 +211,7 @@ impl CatalogueService for Catalogue {
         &self,
         request: Request<proto::ListReconciliationRulesRequest>,
     ) -> Result<Response<proto::ListReconciliationRulesResponse>, Status> {
+        Session::of(&request)?.permit(Resource::Any)?;
         let context = self.0.context()?;
         let paging = Paging::of("ListReconciliationRules", &request, request.get_ref());
         let (revision, reconciliation_rules, next_page_token) = context.list(paging, |catalogue, after, take| {

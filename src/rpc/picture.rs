@@ -6,7 +6,9 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
 use super::ask::{self, Snapshot};
+use super::guard::Session;
 use super::proto::picture_service_server::PictureService;
+use super::reads::Reads;
 use super::{Gate, answer, convert, count, number, page, proto, status, watch};
 use crate::catalogue::AgencyIx;
 use crate::model::violation::Violations;
@@ -40,9 +42,11 @@ impl PictureService for Picture {
         request: Request<proto::GetPictureRequest>,
     ) -> Result<Response<proto::GetPictureResponse>, Status> {
         let context = self.gate.context()?;
+        let session = Session::reading(context, &request)?;
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();
         let state = context.at_least(request.min_revision).await?;
+        session.turn().await;
         let mut violations = Violations::default();
         review_min_revision(request.min_revision, &mut violations);
         let as_of_time = request.as_of_time.as_ref();
@@ -51,6 +55,7 @@ impl PictureService for Picture {
         let query = ask::picture(view, &request, &mut violations);
         let query = checked(query, &violations, bytes_max)?;
         let rows = query::picture(view, &query);
+        session.read(&request, snapshot.revision).await?;
         Ok(Response::new(proto::GetPictureResponse {
             revision: number(snapshot.revision),
             area: Some(convert::area(snapshot.catalogue.area_at(query.area))),
@@ -64,9 +69,11 @@ impl PictureService for Picture {
         request: Request<proto::QueryAggregateRequest>,
     ) -> Result<Response<proto::QueryAggregateResponse>, Status> {
         let context = self.gate.context()?;
+        let session = Session::reading(context, &request)?;
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();
         let state = context.at_least(request.min_revision).await?;
+        session.turn().await;
         let mut violations = Violations::default();
         review_min_revision(request.min_revision, &mut violations);
         let cleared = proto::QueryAggregateRequest {
@@ -88,6 +95,7 @@ impl PictureService for Picture {
         let query = checked(query, &violations, bytes_max)?;
         let rows = query::aggregate(view, &query);
         let (range, next_page_token) = paging.slice(start.as_ref(), rows.len(), size, snapshot.revision);
+        session.read(&request, snapshot.revision).await?;
         Ok(Response::new(proto::QueryAggregateResponse {
             revision: number(snapshot.revision),
             rows: rows[range].iter().map(|row| answer::aggregate_row(&snapshot.catalogue, row)).collect(),
@@ -100,9 +108,11 @@ impl PictureService for Picture {
         request: Request<proto::ExplainFigureRequest>,
     ) -> Result<Response<proto::ExplainFigureResponse>, Status> {
         let context = self.gate.context()?;
+        let session = Session::reading(context, &request)?;
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();
         let state = context.at_least(request.min_revision).await?;
+        session.turn().await;
         let mut violations = Violations::default();
         review_min_revision(request.min_revision, &mut violations);
         let as_of_time = request.as_of_time.as_ref();
@@ -111,6 +121,7 @@ impl PictureService for Picture {
         let question = ask::explain(view, &request, &mut violations);
         let explained = explain::explain(view, checked(question, &violations, bytes_max)?);
         let contributions = explained.contributions.iter().take(CONTRIBUTIONS_MAX);
+        session.read(&request, snapshot.revision).await?;
         Ok(Response::new(proto::ExplainFigureResponse {
             revision: number(snapshot.revision),
             figure: Some(convert::figure(&snapshot.catalogue, &explained.figure)),
@@ -130,6 +141,8 @@ impl PictureService for Picture {
         request: Request<proto::GetHistoryRequest>,
     ) -> Result<Response<proto::GetHistoryResponse>, Status> {
         let context = self.gate.context()?;
+        let session = Session::reading(context, &request)?;
+        session.turn().await;
         let bytes_max = status::error_bytes(request.metadata());
         let mut violations = Violations::default();
         let snapshot = Snapshot::newest(context, context.newest());
@@ -140,6 +153,7 @@ impl PictureService for Picture {
         let items = slab.zip(key).into_iter().flat_map(|(slab, key)| {
             slab.history(key).map(|row| history_item(&snapshot, slab, &row)).collect::<Vec<_>>()
         });
+        session.read(request.get_ref(), snapshot.revision).await?;
         Ok(Response::new(proto::GetHistoryResponse { revision: number(snapshot.revision), items: items.collect() }))
     }
 
@@ -148,6 +162,8 @@ impl PictureService for Picture {
         request: Request<proto::GetCompletenessRequest>,
     ) -> Result<Response<proto::GetCompletenessResponse>, Status> {
         let context = self.gate.context()?;
+        let session = Session::reading(context, &request)?;
+        session.turn().await;
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();
         let mut violations = Violations::default();
@@ -193,6 +209,8 @@ impl PictureService for Picture {
         request: Request<proto::ReconcileRequest>,
     ) -> Result<Response<proto::ReconcileResponse>, Status> {
         let context = self.gate.context()?;
+        let session = Session::reading(context, &request)?;
+        session.turn().await;
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();
         let mut violations = Violations::default();
@@ -211,6 +229,7 @@ impl PictureService for Picture {
                 .add("periods", format!("more than {ROWS_MAX} pairs; allowed: fewer. Ask for fewer periods or areas"));
             return Err(status::invalid(&violations, bytes_max));
         }
+        session.read(&request, snapshot.revision).await?;
         Ok(Response::new(proto::ReconcileResponse {
             revision: number(snapshot.revision),
             rows: told.iter().map(|pair| answer::pair(&snapshot.catalogue, pair)).collect(),
@@ -224,10 +243,13 @@ impl PictureService for Picture {
         request: Request<proto::WatchPictureRequest>,
     ) -> Result<Response<Self::WatchPictureStream>, Status> {
         let context = self.gate.context()?;
+        let session = Session::reading(context, &request)?;
         let bytes_max = status::error_bytes(request.metadata());
+        let told = request.get_ref().told();
         let proto::WatchPictureRequest { picture, after_revision } = request.into_inner();
         let question = watch::PictureQuestion::of(picture.unwrap_or_default());
-        let stream = watch::start(context, &self.watchers, question, after_revision, bytes_max)?;
+        let reader = watch::Audited { session, told };
+        let stream = watch::start(context, &self.watchers, question, reader, after_revision, bytes_max)?;
         Ok(Response::new(Box::pin(stream)))
     }
 
@@ -238,10 +260,13 @@ impl PictureService for Picture {
         request: Request<proto::WatchAggregateRequest>,
     ) -> Result<Response<Self::WatchAggregateStream>, Status> {
         let context = self.gate.context()?;
+        let session = Session::reading(context, &request)?;
         let bytes_max = status::error_bytes(request.metadata());
+        let told = request.get_ref().told();
         let proto::WatchAggregateRequest { query, after_revision } = request.into_inner();
         let question = watch::AggregateQuestion::of(query.unwrap_or_default());
-        let stream = watch::start(context, &self.watchers, question, after_revision, bytes_max)?;
+        let reader = watch::Audited { session, told };
+        let stream = watch::start(context, &self.watchers, question, reader, after_revision, bytes_max)?;
         Ok(Response::new(Box::pin(stream)))
     }
 }

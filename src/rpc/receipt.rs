@@ -7,6 +7,7 @@ use tonic::Status;
 use super::columns::StreamDictionaries;
 use super::status::{self, Reason};
 use super::{Context, convert, count, number, proto, received};
+use crate::access::By;
 use crate::entry::Body;
 use crate::intake::admit::{Command, Decision, admit};
 use crate::intake::prepare::Prepared;
@@ -53,6 +54,11 @@ impl Sent {
         Ok(Self { prepared, form, validate_only })
     }
 
+    /// What a dry run reads, in words.
+    pub(super) fn told(&self) -> String {
+        format!("agency={} dry run", self.prepared.submission().agency)
+    }
+
     /// What the writer is asked.
     pub(super) fn command(&self) -> Command {
         Command::Submit(self.prepared.clone())
@@ -65,9 +71,10 @@ impl Sent {
     pub(super) async fn write(
         &self,
         context: &Context,
+        by: By,
         bytes_max: usize,
     ) -> Result<proto::SubmitObservationsResponse, Status> {
-        let written = context.writer.write(self.command()).await;
+        let written = context.writer.by(by).write(self.command()).await;
         self.answer(context, written.map_err(|error| status::of_write(&error, bytes_max))?).await
     }
 
@@ -155,7 +162,9 @@ pub(super) async fn stored(context: &Context, revision: Revision) -> Result<(Arc
     };
     match codec::decode(&stored.payload).map(|entry| entry.body) {
         Ok(Body::Submission { submission, .. }) => Ok((submission, stored.hash)),
-        Ok(Body::CataloguePut(_) | Body::Withdrawal(_)) => Err(unreadable("it isn't a submission".to_owned())),
+        Ok(Body::CataloguePut(_) | Body::Withdrawal(_) | Body::Access(_)) => {
+            Err(unreadable("it isn't a submission".to_owned()))
+        }
         Err(error) => Err(unreadable(error.to_string())),
     }
 }

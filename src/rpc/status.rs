@@ -9,6 +9,8 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use super::proto;
+use crate::access::{Denied, Unauthenticated};
+use crate::audit::Unwritten;
 use crate::intake::admit::Rejection;
 use crate::intake::writer::WriteError;
 use crate::model::violation::Violations;
@@ -59,6 +61,26 @@ pub enum Reason {
     Starting,
     /// The server is stopping.
     Stopping,
+    /// Nobody that is known is calling.
+    Unauthenticated,
+    /// The caller's key has expired.
+    KeyExpired,
+    /// The caller may not do this.
+    PermissionDenied,
+    /// Figures are read for a stated purpose, and none was stated.
+    PurposeMissing,
+    /// The caller calls too often, or has too many calls or connections open.
+    RateLimited,
+    /// The server has all the calls that it takes at once.
+    Overloaded,
+    /// The call took longer than its caller, or the server, allows.
+    DeadlineExceeded,
+    /// There is no such method.
+    Unimplemented,
+    /// What must be audited can't be, so it isn't answered.
+    AuditUnavailable,
+    /// The system has no random bytes for a key.
+    NoRandomness,
 }
 
 impl Reason {
@@ -80,6 +102,16 @@ impl Reason {
             Self::StreamTooSlow => "STREAM_TOO_SLOW",
             Self::Starting => "STARTING",
             Self::Stopping => "STOPPING",
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::KeyExpired => "KEY_EXPIRED",
+            Self::PermissionDenied => "PERMISSION_DENIED",
+            Self::PurposeMissing => "PURPOSE_MISSING",
+            Self::RateLimited => "RATE_LIMITED",
+            Self::Overloaded => "OVERLOADED",
+            Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
+            Self::Unimplemented => "UNIMPLEMENTED",
+            Self::AuditUnavailable => "AUDIT_UNAVAILABLE",
+            Self::NoRandomness => "NO_RANDOMNESS",
         }
     }
 
@@ -94,10 +126,19 @@ impl Reason {
             | Self::TooManyWatchers
             | Self::WatchTooSlow
             | Self::TooManyStreams
-            | Self::StreamTooSlow => Code::ResourceExhausted,
-            Self::JournalFailed | Self::Starting | Self::Stopping => Code::Unavailable,
+            | Self::StreamTooSlow
+            | Self::RateLimited => Code::ResourceExhausted,
+            Self::JournalFailed
+            | Self::Starting
+            | Self::Stopping
+            | Self::Overloaded
+            | Self::AuditUnavailable
+            | Self::NoRandomness => Code::Unavailable,
             Self::JournalUnreadable => Code::DataLoss,
-            Self::RevisionNotReached => Code::DeadlineExceeded,
+            Self::RevisionNotReached | Self::DeadlineExceeded => Code::DeadlineExceeded,
+            Self::Unauthenticated | Self::KeyExpired => Code::Unauthenticated,
+            Self::PermissionDenied | Self::PurposeMissing => Code::PermissionDenied,
+            Self::Unimplemented => Code::Unimplemented,
         }
     }
 }
@@ -131,6 +172,37 @@ pub(super) fn refusal(status: &Status) -> proto::Refusal {
 fn with_details(reason: Reason, message: String, mut details: ErrorDetails) -> Status {
     details.set_error_info(reason.text(), DOMAIN, HashMap::new());
     Status::with_error_details(reason.code(), message, details)
+}
+
+/// An error that is worth another try after a while.
+pub(super) fn retry(reason: Reason, message: impl Into<String>, after: Duration) -> Status {
+    with_details(reason, message.into(), ErrorDetails::with_retry_info(Some(after)))
+}
+
+/// The error of a call whose caller isn't known.
+pub(super) fn unauthenticated(why: Unauthenticated) -> Status {
+    let reason = match why {
+        Unauthenticated::Missing | Unauthenticated::Refused => Reason::Unauthenticated,
+        Unauthenticated::Expired => Reason::KeyExpired,
+    };
+    error(reason, why.to_string())
+}
+
+/// The error of a call that isn't allowed.
+pub(super) fn denied(why: Denied) -> Status {
+    let reason = match why {
+        Denied::NotAllowed => Reason::PermissionDenied,
+        Denied::PurposeMissing => Reason::PurposeMissing,
+    };
+    error(reason, why.to_string())
+}
+
+/// The error of a read that couldn't be audited.
+pub(super) fn unaudited(why: &Unwritten) -> Status {
+    match why {
+        Unwritten::Busy => retry(Reason::Overloaded, why.to_string(), RETRY_DELAY),
+        Unwritten::NoRoom | Unwritten::Failed => error(Reason::AuditUnavailable, why.to_string()),
+    }
 }
 
 /// How many bytes of error details the caller takes.

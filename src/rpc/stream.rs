@@ -16,10 +16,12 @@ use tokio_stream::{Stream, StreamExt};
 use tonic::{Status, Streaming};
 
 use super::columns::{DICTIONARY_ITEMS_MAX, StreamDictionaries};
+use super::guard::Session;
 use super::proto::stream_submissions_response::Result as Told;
 use super::receipt::Sent;
 use super::status::{self, Reason};
 use super::{Context, proto};
+use crate::access::Resource;
 use crate::intake::writer::{Pending, WriteError};
 use crate::model::violation::Violations;
 
@@ -52,6 +54,7 @@ pub(super) type Answers = Pin<Box<dyn Stream<Item = Result<proto::StreamSubmissi
 pub(super) fn start(
     context: &Context,
     streams: &Streams,
+    session: Session,
     messages: Streaming<proto::StreamSubmissionsRequest>,
 ) -> Result<Answers, Status> {
     let place = Arc::clone(&streams.0).try_acquire_owned().map_err(|_| {
@@ -61,8 +64,14 @@ pub(super) fn start(
     let (under_way, steps) = mpsc::channel(UNDER_WAY_MAX + 1);
     let farewell =
         under_way.clone().try_reserve_owned().map_err(|_| status::error(Reason::Stopping, "the stream closed"))?;
-    let reading =
-        Reading { context: context.clone(), messages, under_way, dictionaries: StreamDictionaries::default() };
+    let context_of_caller = Context { writer: context.writer.by(session.by()), ..context.clone() };
+    let reading = Reading {
+        context: context_of_caller,
+        session,
+        messages,
+        under_way,
+        dictionaries: StreamDictionaries::default(),
+    };
     tokio::spawn(async move {
         if let Err(last) = reading.run().await {
             farewell.send(Step::End(last));
@@ -84,7 +93,9 @@ struct Answering {
 
 /// The reading half.
 struct Reading {
+    /// Its writer's handle is the caller's.
     context: Context,
+    session: Session,
     messages: Streaming<proto::StreamSubmissionsRequest>,
     under_way: mpsc::Sender<Step>,
     dictionaries: StreamDictionaries,
@@ -115,6 +126,8 @@ impl Reading {
                 () = self.under_way.closed() => return Ok(()),
             };
             let Some(message) = message else { return Ok(()) };
+            // Whoever was revoked since gets no further.
+            self.session.check()?;
             let step = self.take(message.submission.unwrap_or_default()).await;
             match self.under_way.send_timeout(step, READER_TIMEOUT).await {
                 Ok(()) => {}
@@ -140,14 +153,23 @@ impl Reading {
 
     async fn take(&mut self, request: proto::SubmitObservationsRequest) -> Step {
         let request_id = request.request_id.clone();
-        match Sent::read(&self.context, request, &mut self.dictionaries, REFUSAL_BYTES_MAX) {
+        match self.queued(request).await {
+            Ok((sent, Some(pending))) => Step::Written { request_id, sent, pending },
+            Ok((sent, None)) => Step::Check { request_id, sent },
             Err(status) => Step::Refused { request_id, status },
-            Ok(sent) if sent.validate_only => Step::Check { request_id, sent },
-            Ok(sent) => match self.context.writer.queue(sent.command()).await {
-                Ok(pending) => Step::Written { request_id, sent, pending },
-                Err(error) => Step::Refused { request_id, status: of_write(&error) },
-            },
         }
+    }
+
+    /// Queues a submission with the writer, unless it is only to be checked.
+    async fn queued(&mut self, request: proto::SubmitObservationsRequest) -> Result<(Sent, Option<Pending>), Status> {
+        self.session.permit(Resource::Agency(&request.agency))?;
+        let sent = Sent::read(&self.context, request, &mut self.dictionaries, REFUSAL_BYTES_MAX)?;
+        if sent.validate_only {
+            self.session.read_told(sent.told(), self.context.newest().revision()).await?;
+            return Ok((sent, None));
+        }
+        let pending = self.context.writer.queue(sent.command()).await.map_err(|error| of_write(&error))?;
+        Ok((sent, Some(pending)))
     }
 }
 

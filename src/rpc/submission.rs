@@ -3,11 +3,13 @@
 use tonic::{Request, Response, Status, Streaming};
 
 use super::columns::StreamDictionaries;
+use super::guard::Session;
 use super::proto::submission_service_server::SubmissionService;
 use super::receipt::{self, Sent};
 use super::status::{self, Reason};
 use super::stream::{self, Streams};
 use super::{Gate, convert, count, number, page, proto};
+use crate::access::Resource;
 use crate::entry::Withdrawal;
 use crate::intake::admit::{Command, Decision, Effect, admit};
 use crate::intake::writer::{WriteError, Written};
@@ -41,14 +43,18 @@ impl SubmissionService for Submissions {
         &self,
         request: Request<proto::SubmitObservationsRequest>,
     ) -> Result<Response<proto::SubmitObservationsResponse>, Status> {
+        let session = Session::of(&request)?;
+        session.permit(Resource::Agency(&request.get_ref().agency))?;
         let context = self.gate.context()?;
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();
         let sent = Sent::read(context, request, &mut StreamDictionaries::default(), bytes_max)?;
         let answer = if sent.validate_only {
+            // What it would revise is what was submitted before.
+            session.read_told(sent.told(), context.newest().revision()).await?;
             sent.check(context, bytes_max).await
         } else {
-            sent.write(context, bytes_max).await
+            sent.write(context, session.by(), bytes_max).await
         };
         answer.map(Response::new)
     }
@@ -59,14 +65,17 @@ impl SubmissionService for Submissions {
         &self,
         request: Request<Streaming<proto::StreamSubmissionsRequest>>,
     ) -> Result<Response<Self::StreamSubmissionsStream>, Status> {
+        let session = Session::of(&request)?;
         let context = self.gate.context()?;
-        stream::start(context, &self.streams, request.into_inner()).map(Response::new)
+        stream::start(context, &self.streams, session, request.into_inner()).map(Response::new)
     }
 
     async fn withdraw_submission(
         &self,
         request: Request<proto::WithdrawSubmissionRequest>,
     ) -> Result<Response<proto::WithdrawSubmissionResponse>, Status> {
+        let session = Session::of(&request)?;
+        session.permit(Resource::Agency(&request.get_ref().agency))?;
         let context = self.gate.context()?;
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();
@@ -81,7 +90,7 @@ impl SubmissionService for Submissions {
                 Err(error) => Err(error),
             }
         } else {
-            context.writer.write(command).await
+            context.writer.by(session.by()).write(command).await
         };
         let (at, effect) = match answer.map_err(|error| status::of_write(&error, bytes_max))? {
             Written::Accepted { revision, effect, .. } => (number(revision), Some(effect)),
@@ -90,7 +99,9 @@ impl SubmissionService for Submissions {
         };
         let counts = match effect {
             Some(Effect::Withdrawn(counts)) => counts,
-            Some(Effect::Catalogue(_) | Effect::Figures) | None => crate::picture::columns::Withdrawn::default(),
+            Some(Effect::Catalogue(_) | Effect::Figures | Effect::Access) | None => {
+                crate::picture::columns::Withdrawn::default()
+            }
         };
         Ok(Response::new(proto::WithdrawSubmissionResponse {
             revision: number(context.newest().revision()),
@@ -104,6 +115,8 @@ impl SubmissionService for Submissions {
         &self,
         request: Request<proto::GetSubmissionRequest>,
     ) -> Result<Response<proto::GetSubmissionResponse>, Status> {
+        let session = Session::of(&request)?;
+        session.permit(Resource::Agency(&request.get_ref().agency))?;
         let context = self.gate.context()?;
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();
@@ -119,6 +132,9 @@ impl SubmissionService for Submissions {
             .ok_or_else(|| status::error(Reason::NotFound, format!("`{agency}` has no submission `{request_id}`")))?;
         let (stored, hash) = receipt::stored(context, record.revision).await?;
         let receipt = receipt::of_stored(&state, &stored, (record.revision, hash, record.at));
+        session
+            .read_told(format!("agency={} request_id={}", record.agency, record.request_id), record.revision)
+            .await?;
         Ok(Response::new(proto::GetSubmissionResponse {
             revision: number(state.revision()),
             submission: Some(summary(&state, record)),
@@ -131,6 +147,8 @@ impl SubmissionService for Submissions {
         &self,
         request: Request<proto::ListSubmissionsRequest>,
     ) -> Result<Response<proto::ListSubmissionsResponse>, Status> {
+        let session = Session::of(&request)?;
+        session.permit(Resource::Agency(&request.get_ref().agency))?;
         let context = self.gate.context()?;
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();

@@ -13,6 +13,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::ask::{self, Snapshot};
+use super::guard::Session;
 use super::status::{self, Reason};
 use super::{Context, answer, number, proto};
 use crate::journal::Revision;
@@ -24,6 +25,9 @@ use crate::state::State;
 const WATCHERS_MAX: usize = 256;
 /// How long a reader may take to take a message.
 const READER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often it is asked again whether the reader may still read, when nothing changes. Whoever may
+/// not any more is cut off within a minute.
+const CHECK_EVERY: Duration = Duration::from_secs(15);
 /// How long changes are gathered before they are sent.
 const GATHER: Duration = Duration::from_millis(20);
 /// The most rows of an answer that can be watched.
@@ -61,6 +65,12 @@ pub(super) trait Question: Send + Sync + 'static {
     ) -> Self::Message;
 }
 
+/// Who watches, and what, in words: checked again for as long as it does.
+pub(super) struct Audited {
+    pub(super) session: Session,
+    pub(super) told: String,
+}
+
 /// Watches the answer to a question.
 ///
 /// # Errors
@@ -69,6 +79,7 @@ pub(super) fn start<Q: Question>(
     context: &Context,
     watchers: &Watchers,
     question: Q,
+    reader: Audited,
     after_revision: i64,
     bytes_max: usize,
 ) -> Result<ReceiverStream<Result<Q::Message, Status>>, Status> {
@@ -93,7 +104,7 @@ pub(super) fn start<Q: Question>(
     let (messages, stream) = mpsc::channel(2);
     let farewell =
         messages.clone().try_reserve_owned().map_err(|_| status::error(Reason::Stopping, "the stream closed"))?;
-    let watcher = Watcher { context: context.clone(), question, messages, _place: place };
+    let watcher = Watcher { context: context.clone(), question, reader, messages, _place: place };
     tokio::spawn(async move {
         if let Some(last) = watcher.run(state, after).await {
             farewell.send(Err(last));
@@ -105,6 +116,7 @@ pub(super) fn start<Q: Question>(
 struct Watcher<Q: Question> {
     context: Context,
     question: Q,
+    reader: Audited,
     messages: mpsc::Sender<Result<Q::Message, Status>>,
     _place: OwnedSemaphorePermit,
 }
@@ -120,6 +132,9 @@ impl<Q: Question> Watcher<Q> {
             self.question.rows(&Snapshot::at(&self.context, Arc::clone(&state), after)).ok()
         };
         loop {
+            if let Err(refused) = self.reader.session.check() {
+                return Some(refused);
+            }
             let revision = state.revision();
             let rows = self.question.rows(&Snapshot::newest(&self.context, state));
             let rows = match rows {
@@ -128,6 +143,9 @@ impl<Q: Question> Watcher<Q> {
                 Err(violations) => return Some(status::invalid(&violations, status::ERROR_BYTES_DEFAULT)),
             };
             if let Some(message) = self.difference(revision, known.as_ref(), &rows) {
+                if let Err(unaudited) = self.reader.session.read_told(self.reader.told.clone(), revision).await {
+                    return Some(unaudited);
+                }
                 match tokio::time::timeout(READER_TIMEOUT, self.messages.send(Ok(message))).await {
                     Ok(Ok(())) => {}
                     Ok(Err(_)) => return None,
@@ -144,14 +162,20 @@ impl<Q: Question> Watcher<Q> {
             }
             known = Some(rows);
             let stopped = Some(status::error(Reason::Stopping, "the server is stopping; resume in a moment"));
-            tokio::select! {
-                changed = states.changed() => {
-                    if changed.is_err() {
-                        return stopped;
+            loop {
+                tokio::select! {
+                    changed = states.changed() => match changed {
+                        Ok(()) => break,
+                        Err(_) => return stopped,
+                    },
+                    _ = stopping.wait_for(|stop| *stop) => return stopped,
+                    () = self.messages.closed() => return None,
+                    () = tokio::time::sleep(CHECK_EVERY) => {
+                        if let Err(refused) = self.reader.session.check() {
+                            return Some(refused);
+                        }
                     }
                 }
-                _ = stopping.wait_for(|stop| *stop) => return stopped,
-                () = self.messages.closed() => return None,
             }
             tokio::time::sleep(GATHER).await;
             state = Arc::clone(&states.borrow_and_update());

@@ -13,7 +13,7 @@ use conspectus::rpc::proto::{
     QueryAggregateResponse, Receipt, SubmitObservationsRequest, SubmitObservationsResponse, observation::Measure,
 };
 use conspectus::rpc::put_request;
-use conspectus::server::{self, Config};
+use conspectus::server::{self, Config, Network};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -69,6 +69,24 @@ impl TestApp {
         Self { folder, demo, running: Some(running) }
     }
 
+    /// A server on what `seed` makes of an empty data folder.
+    pub(crate) async fn seeded(seed: impl AsyncFnOnce(&Path)) -> Self {
+        Self::seeded_with(seed, Network::default(), |address| endpoint("http", address)).await
+    }
+
+    /// The same, in a network of its own kind, reached as `reach` says.
+    pub(crate) async fn seeded_with(
+        seed: impl AsyncFnOnce(&Path),
+        network: Network,
+        reach: impl FnOnce(SocketAddr) -> Endpoint,
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        seed(folder.path()).await;
+        let config = Config { drain_timeout: DRAIN_TIMEOUT, network, ..Config::new(folder.path()) };
+        let running = Running::start_with(config, reach).await;
+        Self { folder, demo: false, running: Some(running) }
+    }
+
     /// Tells the server to stop and waits until it has.
     pub(crate) async fn stop(&mut self) {
         let running = self.running.take().unwrap();
@@ -97,9 +115,14 @@ impl TestApp {
         self.running.as_ref().unwrap().channel.clone()
     }
 
+    /// Where the server listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.running.as_ref().unwrap().address
+    }
+
     /// A connection of its own to the server.
     pub(crate) fn endpoint(&self) -> Endpoint {
-        endpoint(self.running.as_ref().unwrap().address)
+        endpoint("http", self.address())
     }
 
     pub(crate) fn submissions(&self) -> SubmissionServiceClient<Channel> {
@@ -154,19 +177,23 @@ impl TestApp {
 
 impl Running {
     async fn start(folder: &Path, demo: bool, drain_timeout: Duration) -> Self {
+        let config = Config { demo, drain_timeout, ..Config::new(folder) };
+        Self::start_with(config, |address| endpoint("http", address)).await
+    }
+
+    async fn start_with(config: Config, reach: impl FnOnce(SocketAddr) -> Endpoint) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let config = Config { data: folder.to_owned(), demo, drain_timeout };
         let (stop, stopped) = oneshot::channel();
         let ended = tokio::spawn(server::run(listener, config, async { drop(stopped.await) }));
-        let channel = endpoint(address).connect().await.unwrap();
+        let channel = reach(address).connect().await.unwrap();
         until_serving(&channel).await;
         Self { address, channel, stop, ended }
     }
 }
 
-fn endpoint(address: SocketAddr) -> Endpoint {
-    Endpoint::from_shared(format!("http://{address}")).unwrap()
+pub(crate) fn endpoint(scheme: &str, address: SocketAddr) -> Endpoint {
+    Endpoint::from_shared(format!("{scheme}://{address}")).unwrap()
 }
 
 /// What health says of a service; the whole server for none.

@@ -2,12 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test itself may")]
 
+mod access;
 mod app;
 mod asking;
+mod matrix;
+mod people;
 mod published;
 mod raw;
 mod refusing;
 mod serving;
 mod streaming;
 mod submitting;
+mod tls;
 mod watching;

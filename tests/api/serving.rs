@@ -25,8 +25,12 @@ use crate::app::{
 use crate::raw::submit_bytes;
 
 const CONTACTS: &str = "initial-contacts";
-const SERVICES: [&str; 3] =
-    ["conspectus.v1.CatalogueService", "conspectus.v1.PictureService", "conspectus.v1.SubmissionService"];
+const SERVICES: [&str; 4] = [
+    "conspectus.v1.CatalogueService",
+    "conspectus.v1.KeyService",
+    "conspectus.v1.PictureService",
+    "conspectus.v1.SubmissionService",
+];
 
 async fn picture(app: &TestApp, as_of_revision: i64) -> GetPictureResponse {
     let request = GetPictureRequest {
@@ -148,7 +152,7 @@ async fn a_small_answer_is_not_held_back() {
 async fn a_second_server_on_the_same_folder_is_refused_in_plain_words() {
     let app = TestApp::empty().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let config = Config { data: app.folder().to_owned(), demo: false, drain_timeout: DRAIN_TIMEOUT };
+    let config = Config { drain_timeout: DRAIN_TIMEOUT, ..Config::new(app.folder()) };
     let refusal = server::run(listener, config, std::future::pending()).await.unwrap_err();
     assert_eq!(refusal.to_string(), format!("{} is in use by another process", app.folder().display()));
 }

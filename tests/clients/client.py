@@ -4,6 +4,8 @@ Usage: client.py HOST:PORT. The server's data folder must be a fresh one: revisi
 are checked.
 """
 
+import contextlib
+import importlib
 import pathlib
 import sys
 import tempfile
@@ -38,9 +40,18 @@ def generate(folder):
         sys.exit("the protos don't compile")
 
 
-with tempfile.TemporaryDirectory() as stubs:
-    generate(stubs)
-    sys.path.insert(0, stubs)
+@contextlib.contextmanager
+def generated():
+    """The stubs, for as long as they are imported."""
+    with tempfile.TemporaryDirectory() as stubs:
+        generate(stubs)
+        sys.path.insert(0, stubs)
+        for service in ("catalogue", "key", "picture", "submission"):
+            importlib.import_module(f"conspectus.v1.{service}_service_pb2")
+        yield
+
+
+with generated():
     from conspectus.v1 import catalogue_pb2 as catalogue
     from conspectus.v1 import catalogue_service_pb2 as puts
     from conspectus.v1 import figures_pb2 as figures
@@ -332,4 +343,5 @@ def stream(stub):
     same("sent again", [it.accepted.already_received for it in again], [True, False, True])
 
 
-main(sys.argv[1])
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -154,7 +154,7 @@ fn a_withdrawn_submission_was_never_received() {
     on_every_world(|history, world, lived| {
         let sent = lived.entries.iter().filter_map(|entry| match &entry.body {
             Body::Submission { submission, .. } => Some(submission.as_ref()),
-            Body::CataloguePut(_) | Body::Withdrawal(_) => None,
+            Body::CataloguePut(_) | Body::Withdrawal(_) | Body::Access(_) => None,
         });
         let sent: Vec<&Submission> = sent.collect();
         if sent.is_empty() {
@@ -170,7 +170,7 @@ fn a_withdrawn_submission_was_never_received() {
         let mut never = history.clone();
         never.commands.retain(|command| match command {
             Command::Submit(prepared) => prepared.submission().request_id != gone.request_id,
-            Command::PutCatalogue(_) | Command::Withdraw(_) => true,
+            Command::PutCatalogue(_) | Command::Withdraw(_) | Command::ChangeAccess(_) => true,
         });
         same_answers(world, &never.live(), &withdrawn.live())
     });
@@ -227,7 +227,7 @@ fn an_area_is_the_sum_of_the_areas_below_it() {
 fn first_frequencies(history: &History) -> BTreeMap<IndicatorId, Frequency> {
     let puts = history.commands.iter().filter_map(|command| match command {
         Command::PutCatalogue(put) => Some(put),
-        Command::Submit { .. } | Command::Withdraw(_) => None,
+        Command::Submit { .. } | Command::Withdraw(_) | Command::ChangeAccess(_) => None,
     });
     let versions = puts.flat_map(|put| &put.indicators).filter(|version| version.effective_from.is_none());
     versions.map(|version| (version.id.clone(), version.frequency)).collect()
@@ -249,7 +249,7 @@ fn simplify(command: &mut Command, frequencies: &BTreeMap<IndicatorId, Frequency
             let simple = submission.observations.iter().filter(|it| it.area.as_str() != "P" && is_own(it));
             *command = with(&submission, simple);
         }
-        Command::Withdraw(_) => {}
+        Command::Withdraw(_) | Command::ChangeAccess(_) => {}
     }
 }
 

@@ -48,7 +48,7 @@ impl Sight {
             .iter()
             .filter_map(|entry| match &entry.body {
                 Body::Withdrawal(withdrawal) => Some((&withdrawal.agency, &withdrawal.request_id)),
-                Body::CataloguePut(_) | Body::Submission { .. } => None,
+                Body::CataloguePut(_) | Body::Submission { .. } | Body::Access(_) => None,
             })
             .collect();
         for entry in entries {
@@ -78,7 +78,7 @@ impl Sight {
                         sight.figures.push(standing);
                     }
                 }
-                Body::Withdrawal(_) => {}
+                Body::Withdrawal(_) | Body::Access(_) => {}
             }
         }
         sight

@@ -1,0 +1,79 @@
+//! From what a call presents to who is calling: the one way in. Another kind of credential is
+//! another field of [`Presented`], and another arm here.
+
+use std::sync::Arc;
+
+use super::key::{KeyHash, Secret};
+use super::{Caller, Credential, Known, Purpose, Record, Register};
+use crate::model::id::CertificateUri;
+use crate::model::timestamp::Timestamp;
+
+/// What a call presents.
+#[derive(Debug, Clone, Default)]
+pub struct Presented<'a> {
+    /// The header `authorization`, empty when it can't be read or comes twice.
+    pub authorization: Option<&'a str>,
+    /// The one URI in a client certificate that the connection's TLS has verified.
+    pub certificate: Option<&'a CertificateUri>,
+    /// What the caller says it is reading for.
+    pub purpose: Option<Purpose>,
+}
+
+/// Nobody that is known is calling. It tells no more than the caller knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unauthenticated {
+    /// Nothing was presented.
+    #[error("no credentials: send an API key in the header `authorization: Bearer cps_…`, or use a client certificate")]
+    Missing,
+    /// What was presented is not, or no longer, known, or can't be read.
+    #[error("these credentials are not accepted")]
+    Refused,
+    /// The key was good, and has expired. Only its holder is told.
+    #[error("this key has expired; ask for another")]
+    Expired,
+}
+
+/// Who is calling, at an instant. A key that is presented decides, whatever the certificate says.
+///
+/// # Errors
+/// When nobody that is known is.
+pub fn authenticate(register: &Register, presented: &Presented<'_>, at: Timestamp) -> Result<Caller, Unauthenticated> {
+    if register.is_empty() {
+        return Ok(Caller::Open);
+    }
+    let (record, credential) = match (presented.authorization, presented.certificate) {
+        (Some(header), _) => by_key(register, header, at)?,
+        (None, Some(uri)) => {
+            let record = register.of_certificate(uri).ok_or(Unauthenticated::Refused)?;
+            (record, Credential::Certificate(uri.clone()))
+        }
+        (None, None) => return Err(Unauthenticated::Missing),
+    };
+    if record.revoked_at.is_some() {
+        return Err(Unauthenticated::Refused);
+    }
+    let identity = Arc::clone(&record.identity);
+    Ok(Caller::Known(Known { identity, credential, purpose: presented.purpose.clone() }))
+}
+
+fn by_key<'r>(
+    register: &'r Register,
+    header: &str,
+    at: Timestamp,
+) -> Result<(&'r Record, Credential), Unauthenticated> {
+    let (scheme, text) = header.split_once(' ').ok_or(Unauthenticated::Refused)?;
+    let secret = Secret::parse(text.trim()).map_err(|_| Unauthenticated::Refused)?;
+    let found = register.of_key(secret.id());
+    // A name that isn't known costs as much as one that is, and its hash is no secret's.
+    let kept = found.map_or(KeyHash::NONE, |(_, key)| key.hash);
+    let same = secret.hash() == kept;
+    let (record, key) =
+        found.filter(|_| same && scheme.eq_ignore_ascii_case("bearer")).ok_or(Unauthenticated::Refused)?;
+    if key.revoked_at.is_some() {
+        return Err(Unauthenticated::Refused);
+    }
+    if !key.is_live(at) {
+        return Err(Unauthenticated::Expired);
+    }
+    Ok((record, Credential::Key(key.id)))
+}

@@ -1,0 +1,221 @@
+//! Who may do what: one table, [`extent`], and what it means for a thing, [`permit`].
+
+use super::{Caller, Role, Scope};
+use crate::catalogue::Catalogue;
+use crate::model::date::Date;
+use crate::model::id::{AgencyId, AreaCode};
+
+/// What a call does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Submits figures of an agency, or takes them back.
+    Submit,
+    /// Reads what an agency submitted.
+    ReadSubmissions,
+    /// Reads the catalogue.
+    ReadCatalogue,
+    /// Changes the catalogue.
+    ChangeCatalogue,
+    /// Reads unpublished figures.
+    ReadFigures,
+    /// Reads who owes which figure, without the figures.
+    ReadCompleteness,
+    /// Reads who has keys.
+    ReadKeys,
+    /// Makes, replaces and revokes keys.
+    ChangeKeys,
+}
+
+impl Action {
+    /// Every action.
+    pub const ALL: [Self; 8] = [
+        Self::Submit,
+        Self::ReadSubmissions,
+        Self::ReadCatalogue,
+        Self::ChangeCatalogue,
+        Self::ReadFigures,
+        Self::ReadCompleteness,
+        Self::ReadKeys,
+        Self::ChangeKeys,
+    ];
+}
+
+/// How far a role's right to do something goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Not at all.
+    Nothing,
+    /// For its own agency's figures.
+    OwnAgency,
+    /// Within its scope of sectors and areas, for a stated purpose.
+    Scope,
+    /// For everything.
+    Everything,
+}
+
+/// The table: how far each role's right to each action goes.
+pub const fn extent(role: Role, action: Action) -> Extent {
+    use Extent::{Everything, Nothing, OwnAgency, Scope};
+    match action {
+        Action::Submit | Action::ReadSubmissions => match role {
+            Role::Submitter => OwnAgency,
+            Role::Reader | Role::Analyst | Role::Steward | Role::Operator => Nothing,
+        },
+        Action::ReadCatalogue => match role {
+            Role::Submitter | Role::Analyst | Role::Steward => Everything,
+            Role::Reader | Role::Operator => Nothing,
+        },
+        Action::ChangeCatalogue => match role {
+            Role::Steward => Everything,
+            Role::Submitter | Role::Reader | Role::Analyst | Role::Operator => Nothing,
+        },
+        Action::ReadFigures => match role {
+            Role::Analyst => Scope,
+            Role::Submitter | Role::Reader | Role::Steward | Role::Operator => Nothing,
+        },
+        Action::ReadCompleteness => match role {
+            Role::Submitter => OwnAgency,
+            Role::Analyst => Scope,
+            Role::Steward => Everything,
+            Role::Reader | Role::Operator => Nothing,
+        },
+        Action::ReadKeys | Action::ChangeKeys => match role {
+            Role::Operator => Everything,
+            Role::Submitter | Role::Reader | Role::Analyst | Role::Steward => Nothing,
+        },
+    }
+}
+
+/// What something is done to.
+#[derive(Debug, Clone, Copy)]
+pub enum Resource<'a> {
+    /// It isn't known yet: may it be done to anything at all?
+    Any,
+    /// Submissions of an agency, by the text that should be its id.
+    Agency(&'a str),
+    /// Figures.
+    Figures(&'a Asked<'a>),
+}
+
+/// The figures that a request asks for, in its own texts, which may be wrong.
+#[derive(Debug, Clone)]
+pub struct Asked<'a> {
+    /// What knows the sectors and the hierarchy.
+    pub catalogue: &'a Catalogue,
+    /// The day whose hierarchy counts: today.
+    pub day: Date,
+    /// The areas' codes.
+    pub areas: Vec<&'a str>,
+    /// Whose figures the answer may rest on.
+    pub agencies: Agencies<'a>,
+}
+
+/// Whose figures an answer may rest on.
+#[derive(Debug, Clone, Copy)]
+pub enum Agencies<'a> {
+    /// Anyone's.
+    Any,
+    /// Only those of these agencies, by their ids.
+    Named(&'a [String]),
+}
+
+/// Why something isn't allowed. It tells nothing of what it would have been done to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// The role has no such right, or it doesn't go so far.
+    #[error("this caller may not do this")]
+    NotAllowed,
+    /// It would be allowed, had the caller said what for.
+    #[error("say what you read figures for, in the header `conspectus-purpose`: 3 to 200 printable ASCII characters")]
+    PurposeMissing,
+}
+
+/// Whether a caller may do something to something.
+///
+/// # Errors
+/// When it may not.
+pub fn permit(caller: &Caller, action: Action, resource: Resource<'_>) -> Result<(), Denied> {
+    let Some(known) = caller.known() else { return Ok(()) };
+    let identity = &known.identity;
+    let own = |agency: &str| identity.agency.as_ref().map(AgencyId::as_str) == Some(agency);
+    let extent = extent(identity.role, action);
+    let reaches = match (extent, resource) {
+        (Extent::Nothing, _) => false,
+        (Extent::Everything, _) | (_, Resource::Any) => true,
+        (Extent::OwnAgency, Resource::Agency(agency)) => own(agency),
+        (Extent::OwnAgency, Resource::Figures(asked)) => match asked.agencies {
+            Agencies::Any => false,
+            Agencies::Named(agencies) => !agencies.is_empty() && agencies.iter().all(|agency| own(agency)),
+        },
+        (Extent::Scope, Resource::Agency(_)) => false,
+        (Extent::Scope, Resource::Figures(asked)) => asked.is_within(&identity.scope),
+    };
+    match (reaches, extent) {
+        (false, _) => Err(Denied::NotAllowed),
+        (true, Extent::Scope) if known.purpose.is_none() => Err(Denied::PurposeMissing),
+        (true, Extent::Nothing | Extent::OwnAgency | Extent::Scope | Extent::Everything) => Ok(()),
+    }
+}
+
+impl Asked<'_> {
+    fn is_within(&self, scope: &Scope) -> bool {
+        let sectors = scope.sectors.is_empty()
+            || match self.agencies {
+                Agencies::Any => false,
+                Agencies::Named(agencies) => {
+                    !agencies.is_empty() && agencies.iter().all(|agency| self.is_of_sector(agency, scope))
+                }
+            };
+        sectors && (scope.areas.is_empty() || self.areas.iter().all(|area| self.is_in_area(area, scope)))
+    }
+
+    fn is_of_sector(&self, agency: &str, scope: &Scope) -> bool {
+        let found = AgencyId::parse(agency).ok().and_then(|id| self.catalogue.agency(&id));
+        found.is_some_and(|(_, agency)| scope.sectors.contains(&agency.sector))
+    }
+
+    fn is_in_area(&self, area: &str, scope: &Scope) -> bool {
+        let Some((inner, _)) = AreaCode::parse(area).ok().and_then(|code| self.catalogue.area(&code)) else {
+            return false;
+        };
+        let mut outer = scope.areas.iter().filter_map(|code| self.catalogue.area(code));
+        outer.any(|(outer, _)| inner == outer || self.catalogue.hierarchy(self.day).is_within(inner, outer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::access::{Credential, Identity, KeyId, Known, Purpose};
+    use crate::model::id::IdentityId;
+
+    /// The whole table, for a reader: a row an action, a column a role.
+    #[test]
+    fn the_table_is_what_the_documents_say() {
+        let row = |action: &Action| {
+            let cells = Role::ALL.iter().map(|role| format!("{:<12}", format!("{:?}", extent(*role, *action))));
+            format!("{:<17}{}", format!("{action:?}"), cells.collect::<String>()).trim_end().to_owned()
+        };
+        let head = format!("{:<17}{}", "", Role::ALL.iter().map(|role| format!("{role:<12}")).collect::<String>());
+        let rows: Vec<String> =
+            std::iter::once(head.trim_end().to_owned()).chain(Action::ALL.iter().map(row)).collect();
+        insta::assert_snapshot!(rows.join("\n"));
+    }
+
+    #[test]
+    fn figures_are_read_for_a_stated_purpose() {
+        let analyst = |purpose| {
+            let id = IdentityId::parse("analyst").unwrap();
+            let identity =
+                Identity { id, role: Role::Analyst, agency: None, scope: Scope::default(), certificates: Vec::new() };
+            let credential = Credential::Key(KeyId([0; 8]));
+            Caller::Known(Known { identity: Arc::new(identity), credential, purpose })
+        };
+        assert_eq!(permit(&analyst(None), Action::ReadFigures, Resource::Any), Err(Denied::PurposeMissing));
+        assert_eq!(permit(&analyst(None), Action::ReadCatalogue, Resource::Any), Ok(()));
+        let purpose = Purpose::parse("the annual report").ok();
+        assert_eq!(permit(&analyst(purpose), Action::ReadFigures, Resource::Any), Ok(()));
+    }
+}

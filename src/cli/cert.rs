@@ -1,0 +1,218 @@
+//! `conspectus cert`: an authority and certificates for development. In earnest they come from the
+//! partnership's own authority.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Parser, Subcommand};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevocationReason, RevokedCertParams, SanType,
+    SerialNumber,
+};
+use time::{Duration, OffsetDateTime};
+
+use super::Failure;
+use crate::model::id::CertificateUri;
+
+/// Make an authority and certificates to develop and test with. Not for use in earnest: the
+/// authority's key lies in the folder, readable by whoever owns it.
+#[derive(Debug, Parser)]
+pub(super) struct Args {
+    /// The folder that the files are kept in.
+    #[arg(long, global = true, default_value = "conspectus-certs", value_name = "FOLDER")]
+    folder: PathBuf,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Make the authority: ca.pem, ca-key.pem, and an empty list of revoked certificates, ca-crl.pem.
+    Authority {
+        /// How many days it holds.
+        #[arg(long, default_value_t = 365)]
+        days: u32,
+    },
+    /// Make a server's certificate: NAME.pem and NAME-key.pem.
+    Server {
+        /// The files' name.
+        #[arg(long, default_value = "server")]
+        name: String,
+        /// The hosts that it is for: names or addresses.
+        #[arg(long, value_delimiter = ',', default_value = "localhost,127.0.0.1,::1")]
+        host: Vec<String>,
+        /// How many days it holds.
+        #[arg(long, default_value_t = 90)]
+        days: u32,
+    },
+    /// Make a client's certificate: NAME.pem and NAME-key.pem.
+    Client {
+        /// The files' name.
+        name: String,
+        /// The URI in it, which shows an identity: `conspectus key create --certificate URI`.
+        #[arg(long)]
+        uri: CertificateUri,
+        /// How many days it holds.
+        #[arg(long, default_value_t = 90)]
+        days: u32,
+    },
+    /// Put certificates of these names on the list of revoked ones, ca-crl.pem, and no others.
+    Revoke {
+        /// The files' names.
+        names: Vec<String>,
+    },
+}
+
+const MINUTES_BEFORE: Duration = Duration::minutes(5);
+
+pub(super) fn run(args: Args) -> Result<(), Failure> {
+    let folder = args.folder;
+    match args.verb {
+        Verb::Authority { days } => authority(&folder, days),
+        Verb::Server { name, host, days } => {
+            let params = CertificateParams::new(host)?;
+            issue(&folder, &name, params, ExtendedKeyUsagePurpose::ServerAuth, days)
+        }
+        Verb::Client { name, uri, days } => {
+            let mut params = CertificateParams::default();
+            params.subject_alt_names.push(SanType::URI(uri.as_str().try_into()?));
+            issue(&folder, &name, params, ExtendedKeyUsagePurpose::ClientAuth, days)
+        }
+        Verb::Revoke { names } => revoke(&folder, &names),
+    }
+}
+
+fn authority(folder: &Path, days: u32) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder)?;
+    let mut params = CertificateParams::default();
+    params.distinguished_name = named("conspectus development authority");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    holds(&mut params, days);
+    let key = KeyPair::generate()?;
+    let pem = key.serialize_pem();
+    let issuer = CertifiedIssuer::self_signed(params, key)?;
+    write(folder, "ca-key.pem", &pem, true)?;
+    write(folder, "ca.pem", &issuer.pem(), false)?;
+    write(folder, "ca-crl.pem", &list(&issuer, Vec::new())?, false)?;
+    println!("{}", folder.join("ca.pem").display());
+    Ok(())
+}
+
+fn issue(
+    folder: &Path,
+    name: &str,
+    mut params: CertificateParams,
+    usage: ExtendedKeyUsagePurpose,
+    days: u32,
+) -> Result<(), Failure> {
+    let issuer = issuer(folder)?;
+    params.distinguished_name = named(name);
+    params.extended_key_usages = vec![usage];
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.use_authority_key_identifier_extension = true;
+    let serial = serial()?;
+    params.serial_number = Some(SerialNumber::from_slice(&serial));
+    holds(&mut params, days);
+    let key = KeyPair::generate()?;
+    let certificate = params.signed_by(&key, &issuer)?;
+    write(folder, &format!("{name}-key.pem"), &key.serialize_pem(), true)?;
+    write(folder, &format!("{name}.serial"), &hex(&serial), false)?;
+    write(folder, &format!("{name}.pem"), &certificate.pem(), false)?;
+    println!("{}", folder.join(format!("{name}.pem")).display());
+    Ok(())
+}
+
+fn revoke(folder: &Path, names: &[String]) -> Result<(), Failure> {
+    let issuer = issuer(folder)?;
+    let mut revoked = Vec::new();
+    for name in names {
+        let path = folder.join(format!("{name}.serial"));
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| Failure(format!("can't read {}: {error}", path.display())))?;
+        revoked.push(RevokedCertParams {
+            serial_number: SerialNumber::from_slice(
+                &unhex(text.trim()).ok_or_else(|| Failure(format!("{} holds no serial number", path.display())))?,
+            ),
+            revocation_time: OffsetDateTime::now_utc(),
+            reason_code: Some(RevocationReason::CessationOfOperation),
+            invalidity_date: None,
+        });
+    }
+    write(folder, "ca-crl.pem", &list(&issuer, revoked)?, false)?;
+    println!("{} certificates are revoked", names.len());
+    Ok(())
+}
+
+fn list(issuer: &rcgen::Issuer<'_, KeyPair>, revoked: Vec<RevokedCertParams>) -> Result<String, Failure> {
+    let now = OffsetDateTime::now_utc();
+    let number = u64::try_from(now.unix_timestamp_nanos()).unwrap_or(0);
+    let list = CertificateRevocationListParams {
+        this_update: now - MINUTES_BEFORE,
+        next_update: now + Duration::days(365),
+        crl_number: SerialNumber::from(number),
+        issuing_distribution_point: None,
+        revoked_certs: revoked,
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    Ok(list.signed_by(issuer)?.pem()?)
+}
+
+fn issuer(folder: &Path) -> Result<rcgen::Issuer<'static, KeyPair>, Failure> {
+    let read = |name: &str| {
+        let path = folder.join(name);
+        std::fs::read_to_string(&path).map_err(|error| {
+            Failure(format!("can't read {}: {error}; make one with `conspectus cert authority`", path.display()))
+        })
+    };
+    let key = KeyPair::from_pem(&read("ca-key.pem")?)?;
+    Ok(rcgen::Issuer::from_ca_cert_pem(&read("ca.pem")?, key)?)
+}
+
+fn named(name: &str) -> DistinguishedName {
+    let mut named = DistinguishedName::new();
+    named.push(DnType::CommonName, name);
+    named
+}
+
+fn holds(params: &mut CertificateParams, days: u32) {
+    let now = OffsetDateTime::now_utc();
+    // Another machine's clock may be a little behind.
+    params.not_before = now - MINUTES_BEFORE;
+    params.not_after = now + Duration::days(i64::from(days));
+}
+
+fn serial() -> Result<[u8; 16], Failure> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)?;
+    // A positive number.
+    bytes[0] &= 0x7f;
+    bytes[0] |= 0x40;
+    Ok(bytes)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()
+}
+
+/// Writes a file whole or not at all; a private one for its owner only.
+fn write(folder: &Path, name: &str, text: &str, private: bool) -> Result<(), Failure> {
+    let (path, fresh) = (folder.join(name), folder.join(format!("{name}.new")));
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, if private { 0o600 } else { 0o644 });
+    let write = || {
+        let mut file = options.open(&fresh)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&fresh, &path)
+    };
+    write().map_err(|error| Failure(format!("can't write {}: {error}", path.display())))
+}

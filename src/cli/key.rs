@@ -1,0 +1,227 @@
+//! `conspectus key`: who may call.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use super::Failure;
+use super::connect::{Server, answered, pages};
+use super::format::{json, time};
+use super::table::{Align, Table};
+use crate::access::{Change, Identity, NewKey, Role, Scope};
+use crate::catalogue::items::Sector;
+use crate::model::id::IdentityId;
+use crate::model::timestamp::Timestamp;
+use crate::rpc::new_secret;
+use crate::rpc::proto::{
+    self, CreateKeyRequest, CreateKeyResponse, ListKeysRequest, RevokeKeyRequest, RotateKeyRequest,
+};
+use crate::server;
+
+const PAGE: i32 = 1_000;
+
+/// Make, list, replace and revoke the keys by which callers show who they are.
+#[derive(Debug, Parser)]
+pub(super) struct Args {
+    #[command(flatten)]
+    server: Server,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Make an identity and its first key, which is printed this once.
+    Create {
+        /// The identity's name, such as portsmouth-feed.
+        identity: String,
+        /// What it is for: submitter, reader, analyst, steward or operator.
+        #[arg(long)]
+        role: Role,
+        /// Of a submitter, its agency.
+        #[arg(long, default_value = "")]
+        agency: String,
+        /// Of an analyst, only figures of agencies of these sectors.
+        #[arg(long, value_delimiter = ',')]
+        sector: Vec<Sector>,
+        /// Of an analyst, only figures of these areas and what is within them.
+        #[arg(long, value_delimiter = ',')]
+        area: Vec<String>,
+        /// A URI in a client certificate that shows it, exactly as it stands there.
+        #[arg(long, value_name = "URI")]
+        certificate: Vec<String>,
+        /// How many days the key holds.
+        #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(i32).range(1..))]
+        days: i32,
+        /// Make no key: certificates alone show it.
+        #[arg(long)]
+        without_key: bool,
+        /// Make it in this data folder, while no server runs on it: for the first operator, or when
+        /// every operator's key is lost.
+        #[arg(long, value_name = "FOLDER")]
+        data: Option<PathBuf>,
+    },
+    /// List the identities and their keys.
+    List {
+        /// Print the answer as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a further key for an identity, which is printed this once. The old one goes on holding
+    /// for a while.
+    Rotate {
+        /// The identity's name.
+        identity: String,
+        /// How many days the key holds.
+        #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(i32).range(1..))]
+        days: i32,
+        /// How many hours the old key goes on holding.
+        #[arg(long, default_value_t = 168)]
+        overlap_hours: i32,
+    },
+    /// Revoke an identity with all that shows it, or one of its keys.
+    Revoke {
+        /// The identity's name.
+        identity: String,
+        /// Only this key, by its public name.
+        #[arg(long, value_name = "KEY_ID", default_value = "")]
+        key_id: String,
+    },
+}
+
+pub(super) async fn run(args: Args) -> Result<(), Failure> {
+    let server = args.server;
+    match args.verb {
+        Verb::Create { identity, role, agency, sector, area, certificate, days, without_key, data } => {
+            let request = CreateKeyRequest {
+                identity,
+                role: role.code(),
+                agency,
+                sectors: sector.into_iter().map(Sector::code).collect(),
+                areas: area,
+                certificates: certificate,
+                days,
+                without_key,
+            };
+            match data {
+                None => create(&server, request).await,
+                Some(folder) => create_in(folder, role, request).await,
+            }
+        }
+        Verb::List { json } => list(&server, json).await,
+        Verb::Rotate { identity, days, overlap_hours } => rotate(&server, identity, days, overlap_hours).await,
+        Verb::Revoke { identity, key_id } => revoke(&server, identity, key_id).await,
+    }
+}
+
+async fn create(server: &Server, request: CreateKeyRequest) -> Result<(), Failure> {
+    let identity = request.identity.clone();
+    let CreateKeyResponse { key_id, secret, expires_at, .. } =
+        answered(server.keys().await?.create_key(request).await)?;
+    if secret.is_empty() {
+        println!("`{identity}` is made; its certificates show it");
+    } else {
+        hand_over(&identity, &key_id, &time(expires_at.as_ref()), &secret);
+    }
+    Ok(())
+}
+
+/// The key alone goes to standard output, so that a script can take it.
+fn hand_over(identity: &str, key_id: &str, expires_at: &str, secret: &str) {
+    eprintln!("Key {key_id} of `{identity}` holds until {expires_at}. It is shown this once, and kept nowhere:");
+    println!("{secret}");
+}
+
+/// Makes an operator without a server: who can write in the data folder is trusted with it.
+async fn create_in(folder: PathBuf, role: Role, request: CreateKeyRequest) -> Result<(), Failure> {
+    let plain = request.agency.is_empty()
+        && request.sectors.is_empty()
+        && request.areas.is_empty()
+        && request.certificates.is_empty()
+        && !request.without_key;
+    if role != Role::Operator || !plain {
+        return Err(Failure(
+            "--data makes operators only, with a key; an operator makes the others at a running server".to_owned(),
+        ));
+    }
+    let now = server::now();
+    let secret = new_secret()?;
+    let expires_at = Timestamp(now.0 + i64::from(request.days) * 24 * 3_600_000_000);
+    let identity = Identity {
+        id: IdentityId::parse(&request.identity)?,
+        role,
+        agency: None,
+        scope: Scope::default(),
+        certificates: Vec::new(),
+    };
+    let key = NewKey { id: secret.id(), hash: secret.hash(), expires_at };
+    server::change_access_offline(&folder, Change::Create { identity, key: Some(key) }).await?;
+    hand_over(&request.identity, &secret.id().to_string(), &expires_at.to_string(), &secret.reveal());
+    Ok(())
+}
+
+async fn rotate(server: &Server, identity: String, days: i32, overlap_hours: i32) -> Result<(), Failure> {
+    let request = RotateKeyRequest { identity: identity.clone(), days, overlap_hours: Some(overlap_hours) };
+    let answer = answered(server.keys().await?.rotate_key(request).await)?;
+    hand_over(&identity, &answer.key_id, &time(answer.expires_at.as_ref()), &answer.secret);
+    eprintln!("The key before it holds until {} at the latest.", time(answer.older_until.as_ref()));
+    Ok(())
+}
+
+async fn revoke(server: &Server, identity: String, key_id: String) -> Result<(), Failure> {
+    let what = if key_id.is_empty() { format!("`{identity}`") } else { format!("Key {key_id} of `{identity}`") };
+    let answer = answered(server.keys().await?.revoke_key(RevokeKeyRequest { identity, key_id }).await)?;
+    println!("{what} is revoked, at revision {}", answer.revision);
+    Ok(())
+}
+
+async fn list(server: &Server, as_json: bool) -> Result<(), Failure> {
+    let mut client = server.keys().await?;
+    let mut answer = proto::ListKeysResponse::default();
+    let ask = async |page_token| client.list_keys(ListKeysRequest { page_size: PAGE, page_token }).await;
+    pages(ask, |page| {
+        answer.revision = page.revision;
+        answer.identities.extend(page.identities);
+        page.next_page_token
+    })
+    .await?;
+    if as_json {
+        println!("{}", json(&answer, "ListKeysResponse")?);
+        return Ok(());
+    }
+    let headings = ["identity", "role", "for", "shown by", "since", "until", "last used"];
+    let mut table = Table::new(headings.map(|heading| (heading, Align::Left)));
+    for identity in answer.identities {
+        rows(&mut table, &identity);
+    }
+    print!("{table}");
+    Ok(())
+}
+
+/// A row for each key and certificate of an identity.
+fn rows(table: &mut Table, identity: &proto::Identity) {
+    let role = Role::from_code(identity.role).map(|role| role.to_string()).unwrap_or_default();
+    let sectors = identity.sectors.iter().filter_map(|code| Sector::from_code(*code)).map(|sector| sector.to_string());
+    let scope: Vec<String> = std::iter::once(identity.agency.clone())
+        .filter(|agency| !agency.is_empty())
+        .chain(sectors)
+        .chain(identity.areas.iter().cloned())
+        .collect();
+    let mut first = [identity.id.clone(), role, scope.join(" ")];
+    let mut push = |shown_by: String, since: String, until: String, used: String| {
+        let [id, role, scope] = std::mem::take(&mut first);
+        table.push([id, role, scope, shown_by, since, until, used]);
+    };
+    let gone = identity.revoked_at.as_ref();
+    for key in &identity.keys {
+        let until = match key.revoked_at.as_ref().or(gone) {
+            Some(revoked) => format!("revoked {}", time(Some(revoked))),
+            None => time(key.expires_at.as_ref()),
+        };
+        push(format!("key {}", key.id), time(key.issued_at.as_ref()), until, time(key.last_used_at.as_ref()));
+    }
+    for uri in &identity.certificates {
+        let until = gone.map(|at| format!("revoked {}", time(Some(at)))).unwrap_or_default();
+        push(uri.clone(), time(identity.created_at.as_ref()), until, String::new());
+    }
+}

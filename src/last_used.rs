@@ -1,0 +1,65 @@
+//! When each key last opened. It isn't an entry of the journal, which would grow with every call: it
+//! is kept in memory, and written to a small file of the data folder each minute and at the stop. A
+//! crash loses a minute of it, and nothing rests on it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::access::KeyId;
+use crate::model::timestamp::Timestamp;
+
+const FILE_NAME: &str = "last-used";
+
+/// When each key last opened.
+#[derive(Debug, Default)]
+pub struct LastUsed {
+    at: Mutex<BTreeMap<KeyId, Timestamp>>,
+    changed: AtomicBool,
+}
+
+impl LastUsed {
+    fn at(&self) -> MutexGuard<'_, BTreeMap<KeyId, Timestamp>> {
+        self.at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a key opens.
+    pub fn note(&self, key: KeyId, now: Timestamp) {
+        self.at().insert(key, now);
+        self.changed.store(true, Ordering::Relaxed);
+    }
+
+    /// When a key last opened.
+    pub fn get(&self, key: KeyId) -> Option<Timestamp> {
+        self.at().get(&key).copied()
+    }
+
+    /// Takes up what a data folder's file says; what it doesn't say in the right form is passed over.
+    pub fn load(&self, folder: &Path) {
+        let text = std::fs::read_to_string(folder.join(FILE_NAME)).unwrap_or_default();
+        let parse = |line: &str| {
+            let (key, at) = line.split_once(' ')?;
+            Some((key.parse().ok()?, Timestamp(at.parse().ok()?)))
+        };
+        self.at().extend(text.lines().filter_map(parse));
+    }
+
+    /// Writes the file, unless nothing has changed.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn save(&self, folder: &Path) -> io::Result<()> {
+        if !self.changed.swap(false, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let text = self.at().iter().fold(String::new(), |mut text, (key, at)| {
+            let _ = writeln!(text, "{key} {}", at.0); // Writing to a string can't fail.
+            text
+        });
+        let fresh = folder.join(format!("{FILE_NAME}.new"));
+        std::fs::write(&fresh, text).and_then(|()| std::fs::rename(&fresh, folder.join(FILE_NAME)))
+    }
+}

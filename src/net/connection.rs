@@ -1,0 +1,145 @@
+//! One connection: bytes in and out, and who is at the other end.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::time::Sleep;
+use tokio_rustls::server::TlsStream;
+use tonic::transport::server::Connected;
+
+use super::Peer;
+
+/// What a client of HTTP/2 says first.
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// The bytes of a connection, in clear or secret.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// A connection that is open.
+#[derive(Debug)]
+pub struct Connection {
+    stream: Stream,
+    peer: Peer,
+    /// What of the preface was read, and is still to be handed on.
+    preface: &'static [u8],
+    /// When it is closed, unless somebody who is known has called by then.
+    unknown_until: Option<Pin<Box<Sleep>>>,
+    /// Tells it to make way for another, as long as nobody who is known has called.
+    make_way: Option<oneshot::Receiver<()>>,
+}
+
+impl Connection {
+    pub(super) fn new(stream: Stream, peer: Peer, unknown_timeout: Duration) -> Self {
+        let unknown_until = Some(Box::pin(tokio::time::sleep(unknown_timeout)));
+        Self { stream, peer, preface: &[], unknown_until, make_way: None }
+    }
+
+    /// The connection, unless it is told to make way.
+    pub(super) fn unless(self, told: oneshot::Receiver<()>) -> Self {
+        Self { make_way: Some(told), ..self }
+    }
+
+    /// The connection, once the client has begun to speak HTTP/2.
+    pub(super) async fn begun(mut self) -> io::Result<Self> {
+        let mut preface = [0; PREFACE.len()];
+        match &mut self.stream {
+            Stream::Plain(stream) => stream.read_exact(&mut preface).await?,
+            Stream::Tls(stream) => stream.read_exact(&mut preface).await?,
+        };
+        if &preface != PREFACE {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        self.preface = PREFACE;
+        Ok(self)
+    }
+
+    /// Fails once the connection has been without a caller who is known for too long.
+    fn poll_unknown(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let Some(until) = &mut self.unknown_until else { return Ok(()) };
+        if self.peer.is_known() {
+            (self.unknown_until, self.make_way) = (None, None);
+            return Ok(());
+        }
+        let make_way = self.make_way.as_mut().map_or(Poll::Pending, |told| Pin::new(told).poll(cx));
+        if make_way.is_ready() || until.as_mut().poll(cx).is_ready() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        Ok(())
+    }
+}
+
+impl Connected for Connection {
+    type ConnectInfo = Peer;
+
+    fn connect_info(&self) -> Peer {
+        self.peer.clone()
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let connection = self.get_mut();
+        if !connection.preface.is_empty() {
+            let (now, later) = connection.preface.split_at(connection.preface.len().min(buf.remaining()));
+            buf.put_slice(now);
+            connection.preface = later;
+            return Poll::Ready(Ok(()));
+        }
+        connection.poll_unknown(cx)?;
+        match &mut connection.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.get_mut().stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
+            Stream::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.get_mut().stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.stream {
+            Stream::Plain(stream) => stream.is_write_vectored(),
+            Stream::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}

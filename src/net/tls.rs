@@ -1,0 +1,224 @@
+//! TLS: the server's certificate, and the client certificates that it takes.
+//!
+//! The files are read again and again, and what changed in them holds for the next connection: no
+//! restart, and no call fails. A connection that is open shows its certificate again with every call,
+//! so one that is revoked or has expired is refused within [`CHECK_EVERY`]. Files that can't be read
+//! change nothing, and are complained of.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
+use tokio_rustls::rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
+use tokio_rustls::rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier};
+use tokio_rustls::rustls::{self, RootCertStore, ServerConfig, version};
+
+use crate::model::id::CertificateUri;
+
+/// How often the files are read again, unless it is told otherwise.
+pub const RELOAD_EVERY_DEFAULT: Duration = Duration::from_secs(10);
+/// For how long a certificate that was found good is taken for good, while the files stay the same.
+const CHECK_EVERY: Duration = Duration::from_secs(10);
+
+/// Where the certificates are: PEM files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files {
+    /// The server's certificate, and those between it and its authority.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// The authorities whose client certificates are taken; none takes no client certificates.
+    pub client_authorities: Option<PathBuf>,
+    /// The authorities' lists of revoked certificates: one of each authority.
+    pub client_revocations: Option<PathBuf>,
+    /// How often they are read again.
+    pub reload_every: Duration,
+}
+
+/// Why TLS can't be had.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file can't be read, or isn't PEM of the right kind.
+    #[error("{}: {what}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The files don't go together.
+    #[error("TLS: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The authorities or their lists don't go together.
+    #[error("client certificates: {0}")]
+    Verifier(#[from] VerifierBuilderError),
+}
+
+/// What holds for the next connection.
+struct Loaded {
+    generation: u64,
+    contents: Vec<Vec<u8>>,
+    server: Arc<ServerConfig>,
+    clients: Option<Arc<dyn ClientCertVerifier>>,
+}
+
+/// The TLS of a server, kept up to date with its files for as long as it is there.
+#[derive(Clone)]
+pub struct Tls(watch::Receiver<Arc<Loaded>>);
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").finish_non_exhaustive()
+    }
+}
+
+impl Tls {
+    /// Reads the files, and goes on reading them in a task of its own.
+    ///
+    /// # Errors
+    /// When they can't be used.
+    pub async fn start(files: Files) -> Result<Self, Error> {
+        let first = load(&files, 0).await?;
+        let (publish, current) = watch::channel(Arc::new(first));
+        tokio::spawn(reload(files, publish));
+        Ok(Self(current))
+    }
+
+    /// The configuration of the next connection.
+    pub(super) fn server(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.0.borrow().server)
+    }
+}
+
+async fn reload(files: Files, publish: watch::Sender<Arc<Loaded>>) {
+    let mut complained = false;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(files.reload_every) => {}
+            () = publish.closed() => return,
+        }
+        let current = Arc::clone(&publish.borrow());
+        match read(&files).await {
+            Ok(contents) if contents == current.contents => complained = false,
+            Ok(_) | Err(_) => match load(&files, current.generation + 1).await {
+                Ok(loaded) => {
+                    tracing::info!("the certificates are read again: what changed holds from now on");
+                    publish.send_replace(Arc::new(loaded));
+                    complained = false;
+                }
+                // Files that are being replaced may not go together for a moment.
+                Err(error) if !complained => {
+                    tracing::error!(%error, "the certificates have changed and can't be used: the former ones still hold");
+                    complained = true;
+                }
+                Err(_) => {}
+            },
+        }
+    }
+}
+
+fn bad(path: &Path) -> impl FnOnce(pem::Error) -> Error {
+    let path = path.to_owned();
+    move |error| Error::File { path, what: error.to_string() }
+}
+
+/// The bytes of the files, in order.
+async fn read(files: &Files) -> Result<Vec<Vec<u8>>, Error> {
+    let Files { certificate, key, client_authorities, client_revocations, .. } = files;
+    let paths = [Some(certificate), Some(key), client_authorities.as_ref(), client_revocations.as_ref()];
+    let paths: Vec<PathBuf> = paths.into_iter().flatten().cloned().collect();
+    let read = tokio::task::spawn_blocking(move || {
+        let one = |path: &PathBuf| {
+            std::fs::read(path).map_err(|error| Error::File { path: path.clone(), what: error.to_string() })
+        };
+        paths.iter().map(one).collect()
+    });
+    read.await.unwrap_or_else(|error| Err(Error::File { path: PathBuf::new(), what: error.to_string() }))
+}
+
+async fn load(files: &Files, generation: u64) -> Result<Loaded, Error> {
+    let contents = read(files).await?;
+    let mut rest = contents.iter();
+    let mut next = || rest.next().map(Vec::as_slice).unwrap_or_default();
+    let provider = Arc::new(ring::default_provider());
+    let chain = CertificateDer::pem_slice_iter(next()).collect::<Result<Vec<_>, _>>();
+    let chain = chain.map_err(bad(&files.certificate))?;
+    let key = PrivateKeyDer::from_pem_slice(next()).map_err(bad(&files.key))?;
+    let clients = match &files.client_authorities {
+        None => None,
+        Some(path) => {
+            let mut roots = RootCertStore::empty();
+            for certificate in CertificateDer::pem_slice_iter(next()) {
+                roots.add(certificate.map_err(bad(path))?)?;
+            }
+            let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+            if let Some(path) = &files.client_revocations {
+                let lists = CertificateRevocationListDer::pem_slice_iter(next()).collect::<Result<Vec<_>, _>>();
+                builder = builder.with_crls(lists.map_err(bad(path))?);
+            }
+            // Who has no certificate may have a key.
+            Some(builder.allow_unauthenticated().build()?)
+        }
+    };
+    let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(&[&version::TLS13])?;
+    let builder = match &clients {
+        None => builder.with_no_client_auth(),
+        Some(clients) => builder.with_client_cert_verifier(Arc::clone(clients)),
+    };
+    let mut server = builder.with_single_cert(chain, key)?;
+    server.alpn_protocols = vec![b"h2".to_vec()];
+    // A resumed session would show a certificate that nobody looks at again.
+    server.session_storage = Arc::new(NoServerSessionStorage {});
+    server.send_tls13_tickets = 0;
+    Ok(Loaded { generation, contents, server: Arc::new(server), clients })
+}
+
+/// A client certificate that a connection has shown.
+pub(super) struct Shown {
+    chain: Vec<CertificateDer<'static>>,
+    uri: CertificateUri,
+    tls: Tls,
+    /// Found good with these files, then.
+    checked: Mutex<(u64, Instant)>,
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Shown({})", self.uri)
+    }
+}
+
+impl Shown {
+    /// The certificate of a connection whose handshake has verified it, when it has exactly one URI.
+    pub(super) fn of(chain: &[CertificateDer<'_>], tls: &Tls) -> Option<Self> {
+        let own = webpki::EndEntityCert::try_from(chain.first()?).ok()?;
+        let mut names = own.valid_uri_names();
+        let uri = CertificateUri::parse(names.next()?).ok()?;
+        if names.next().is_some() {
+            return None;
+        }
+        let generation = tls.0.borrow().generation;
+        let chain = chain.iter().map(|certificate| certificate.clone().into_owned()).collect();
+        Some(Self { chain, uri, tls: tls.clone(), checked: Mutex::new((generation, Instant::now())) })
+    }
+
+    /// The URI in it, as long as it is good: neither revoked nor expired, and of an authority whose
+    /// certificates are taken.
+    pub(super) fn uri(&self) -> Option<&CertificateUri> {
+        let loaded = Arc::clone(&self.tls.0.borrow());
+        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        let (generation, at) = *checked;
+        if generation == loaded.generation && at.elapsed() < CHECK_EVERY {
+            return Some(&self.uri);
+        }
+        let (own, between) = self.chain.split_first()?;
+        loaded.clients.as_ref()?.verify_client_cert(own, between, UnixTime::now()).ok()?;
+        *checked = (loaded.generation, Instant::now());
+        Some(&self.uri)
+    }
+}

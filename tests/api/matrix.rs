@@ -1,0 +1,340 @@
+//! Who may call what: every method of the descriptors, by everybody, about their own and about
+//! others', with credentials in every condition.
+//!
+//! [`ROWS`] is written from the rules, not from the program's own table. A method without a row fails
+//! the test.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use conspectus::rpc::proto::{
+    AreaLevel, CreateKeyRequest, ExplainFigureRequest, GetAgencyRequest, GetAreaRequest, GetCompletenessRequest,
+    GetDimensionRequest, GetHistoryRequest, GetIndicatorRequest, GetPictureRequest, GetReconciliationRuleRequest,
+    GetSubmissionRequest, ListAgenciesRequest, ListAreasRequest, ListDimensionsRequest, ListIndicatorsRequest,
+    ListKeysRequest, ListReconciliationRulesRequest, ListSubmissionsRequest, PutCatalogueRequest,
+    QueryAggregateRequest, ReconcileRequest, RevokeKeyRequest, Role, RotateKeyRequest, WatchAggregateRequest,
+    WatchPictureRequest, WithdrawSubmissionRequest,
+};
+use conspectus::rpc::{FILE_DESCRIPTOR_SET, METHODS};
+use prost::Message;
+use tonic::Code;
+use tonic_types::StatusExt;
+
+use crate::app::{CHILDRENS_SERVICES, CONSTABULARY, HAMPSHIRE, TestApp, figure, submission};
+use crate::people::{self, Condition, PEOPLE, authorization};
+use crate::raw::{Call, call};
+
+const ISLE_OF_WIGHT: &str = "E06000046";
+const CONTACTS: &str = "initial-contacts";
+const YEAR: &str = "FY2021-22";
+
+/// Whose things a request is about, as the people of [`PEOPLE`] see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Own,
+    Others,
+}
+
+impl Whose {
+    fn agency(self) -> String {
+        match self {
+            Self::Own => CHILDRENS_SERVICES.to_owned(),
+            Self::Others => CONSTABULARY.to_owned(),
+        }
+    }
+
+    fn area(self) -> String {
+        match self {
+            Self::Own => HAMPSHIRE.to_owned(),
+            Self::Others => ISLE_OF_WIGHT.to_owned(),
+        }
+    }
+}
+
+/// A method, who may call it, and a request of it.
+struct Row {
+    method: &'static str,
+    /// The people who may call it at all; `name/own` only about their own.
+    allowed: &'static [&'static str],
+    request: fn(Whose) -> Vec<u8>,
+}
+
+const CATALOGUE: &[&str] = &["submitter", "analyst", "analyst-of-social-care", "analyst-of-hampshire", "steward"];
+/// Figures of everybody's: nobody who is limited to a sector may see them.
+const ALL_FIGURES: &[&str] = &["analyst", "analyst-of-hampshire/own"];
+/// Figures of an agency that is named.
+const NAMED_FIGURES: &[&str] = &["analyst", "analyst-of-hampshire/own", "analyst-of-social-care/own"];
+
+fn picture(whose: Whose) -> GetPictureRequest {
+    GetPictureRequest { area: whose.area(), period: YEAR.to_owned(), ..GetPictureRequest::default() }
+}
+
+fn aggregate(whose: Whose) -> QueryAggregateRequest {
+    QueryAggregateRequest {
+        indicators: vec![CONTACTS.to_owned()],
+        areas: vec![whose.area()],
+        agencies: vec![whose.agency()],
+        periods: vec![YEAR.to_owned()],
+        ..QueryAggregateRequest::default()
+    }
+}
+
+const ROWS: &[Row] = &[
+    Row {
+        method: "CatalogueService/PutCatalogue",
+        allowed: &["steward"],
+        request: |_| PutCatalogueRequest { validate_only: true, ..PutCatalogueRequest::default() }.encode_to_vec(),
+    },
+    Row {
+        method: "CatalogueService/GetAgency",
+        allowed: CATALOGUE,
+        request: |whose| GetAgencyRequest { id: whose.agency(), as_of_revision: 0 }.encode_to_vec(),
+    },
+    Row {
+        method: "CatalogueService/ListAgencies",
+        allowed: CATALOGUE,
+        request: |_| ListAgenciesRequest::default().encode_to_vec(),
+    },
+    Row {
+        method: "CatalogueService/GetArea",
+        allowed: CATALOGUE,
+        request: |whose| GetAreaRequest { code: whose.area(), as_of_revision: 0 }.encode_to_vec(),
+    },
+    Row {
+        method: "CatalogueService/ListAreas",
+        allowed: CATALOGUE,
+        request: |_| ListAreasRequest::default().encode_to_vec(),
+    },
+    Row {
+        method: "CatalogueService/GetDimension",
+        allowed: CATALOGUE,
+        request: |_| GetDimensionRequest { id: "sex".to_owned(), as_of_revision: 0 }.encode_to_vec(),
+    },
+    Row {
+        method: "CatalogueService/ListDimensions",
+        allowed: CATALOGUE,
+        request: |_| ListDimensionsRequest::default().encode_to_vec(),
+    },
+    Row {
+        method: "CatalogueService/GetIndicator",
+        allowed: CATALOGUE,
+        request: |_| GetIndicatorRequest { id: CONTACTS.to_owned(), as_of_revision: 0 }.encode_to_vec(),
+    },
+    Row {
+        method: "CatalogueService/ListIndicators",
+        allowed: CATALOGUE,
+        request: |_| ListIndicatorsRequest::default().encode_to_vec(),
+    },
+    Row {
+        method: "CatalogueService/GetReconciliationRule",
+        allowed: CATALOGUE,
+        request: |_| {
+            GetReconciliationRuleRequest { id: "mash-referrals".to_owned(), as_of_revision: 0 }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "CatalogueService/ListReconciliationRules",
+        allowed: CATALOGUE,
+        request: |_| ListReconciliationRulesRequest::default().encode_to_vec(),
+    },
+    Row {
+        method: "KeyService/CreateKey",
+        allowed: &["operator"],
+        // The name is taken: whoever may call it is told so.
+        request: |_| {
+            let role = Role::Reader.into();
+            CreateKeyRequest { identity: "operator".to_owned(), role, ..CreateKeyRequest::default() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "KeyService/RotateKey",
+        allowed: &["operator"],
+        request: |_| RotateKeyRequest { identity: "nobody".to_owned(), ..RotateKeyRequest::default() }.encode_to_vec(),
+    },
+    Row {
+        method: "KeyService/RevokeKey",
+        allowed: &["operator"],
+        request: |_| RevokeKeyRequest { identity: "nobody".to_owned(), ..RevokeKeyRequest::default() }.encode_to_vec(),
+    },
+    Row {
+        method: "KeyService/ListKeys",
+        allowed: &["operator"],
+        request: |_| ListKeysRequest::default().encode_to_vec(),
+    },
+    Row { method: "PictureService/GetPicture", allowed: ALL_FIGURES, request: |whose| picture(whose).encode_to_vec() },
+    Row {
+        method: "PictureService/QueryAggregate",
+        allowed: NAMED_FIGURES,
+        request: |whose| aggregate(whose).encode_to_vec(),
+    },
+    Row {
+        method: "PictureService/ExplainFigure",
+        allowed: NAMED_FIGURES,
+        request: |whose| {
+            ExplainFigureRequest {
+                indicator: CONTACTS.to_owned(),
+                area: whose.area(),
+                agency: whose.agency(),
+                period: YEAR.to_owned(),
+                ..ExplainFigureRequest::default()
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
+        method: "PictureService/GetHistory",
+        allowed: NAMED_FIGURES,
+        request: |whose| {
+            GetHistoryRequest {
+                indicator: CONTACTS.to_owned(),
+                area: whose.area(),
+                agency: whose.agency(),
+                period: YEAR.to_owned(),
+                ..GetHistoryRequest::default()
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
+        method: "PictureService/GetCompleteness",
+        allowed: &["analyst", "analyst-of-hampshire/own", "analyst-of-social-care/own", "submitter/own", "steward"],
+        request: |whose| {
+            GetCompletenessRequest {
+                area: whose.area(),
+                periods: vec![YEAR.to_owned()],
+                agencies: vec![whose.agency()],
+                ..GetCompletenessRequest::default()
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
+        method: "PictureService/Reconcile",
+        allowed: ALL_FIGURES,
+        request: |whose| {
+            ReconcileRequest {
+                areas: vec![whose.area()],
+                area_level: AreaLevel::Unspecified.into(),
+                periods: vec![YEAR.to_owned()],
+                ..ReconcileRequest::default()
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
+        method: "PictureService/WatchPicture",
+        allowed: ALL_FIGURES,
+        request: |whose| WatchPictureRequest { picture: Some(picture(whose)), after_revision: 0 }.encode_to_vec(),
+    },
+    Row {
+        method: "PictureService/WatchAggregate",
+        allowed: NAMED_FIGURES,
+        request: |whose| WatchAggregateRequest { query: Some(aggregate(whose)), after_revision: 0 }.encode_to_vec(),
+    },
+    Row {
+        method: "SubmissionService/SubmitObservations",
+        allowed: &["submitter/own"],
+        request: |whose| {
+            let mut request = submission("matrix", [figure(CONTACTS, YEAR, "5")]);
+            request.agency = whose.agency();
+            request.validate_only = true;
+            request.encode_to_vec()
+        },
+    },
+    Row {
+        method: "SubmissionService/WithdrawSubmission",
+        allowed: &["submitter/own"],
+        request: |whose| {
+            let (agency, request_id) = (whose.agency(), "none".to_owned());
+            WithdrawSubmissionRequest { agency, request_id, reason: "a test".to_owned(), validate_only: true }
+                .encode_to_vec()
+        },
+    },
+    Row {
+        method: "SubmissionService/GetSubmission",
+        allowed: &["submitter/own"],
+        request: |whose| GetSubmissionRequest { agency: whose.agency(), request_id: "none".to_owned() }.encode_to_vec(),
+    },
+    Row {
+        method: "SubmissionService/ListSubmissions",
+        allowed: &["submitter/own"],
+        request: |whose| {
+            ListSubmissionsRequest { agency: whose.agency(), ..ListSubmissionsRequest::default() }.encode_to_vec()
+        },
+    },
+];
+
+/// The paths of every method that the descriptors have.
+fn methods() -> BTreeSet<String> {
+    let set = prost_types::FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
+    let files = set.file.iter().filter(|file| file.package() == "conspectus.v1");
+    let services = files.flat_map(|file| &file.service);
+    services
+        .flat_map(|service| {
+            service.method.iter().map(move |method| format!("/conspectus.v1.{}/{}", service.name(), method.name()))
+        })
+        .collect()
+}
+
+#[test]
+fn every_method_has_a_row_here_and_in_the_guard() {
+    let rows: BTreeSet<String> = ROWS.iter().map(|row| format!("/conspectus.v1.{}", row.method)).collect();
+    let guarded: BTreeSet<String> = METHODS.iter().map(|(path, _)| (*path).to_owned()).collect();
+    assert_eq!(rows, methods());
+    assert_eq!(guarded, methods());
+    assert_eq!((ROWS.len(), METHODS.len()), (methods().len(), methods().len()), "none twice");
+}
+
+/// What should become of a call: its code and reason when it is refused; none when it is let through.
+fn expected(row: &Row, name: &str, whose: Whose, condition: Condition) -> Option<(Code, &'static str)> {
+    match condition {
+        Condition::Good => {
+            let own = format!("{name}/own");
+            let allowed = row.allowed.contains(&name) || whose == Whose::Own && row.allowed.contains(&own.as_str());
+            (!allowed).then_some((Code::PermissionDenied, "PERMISSION_DENIED"))
+        }
+        Condition::Expired => Some((Code::Unauthenticated, "KEY_EXPIRED")),
+        Condition::Absent | Condition::Revoked | Condition::Gone | Condition::Wrong | Condition::Malformed => {
+            Some((Code::Unauthenticated, "UNAUTHENTICATED"))
+        }
+    }
+}
+
+#[tokio::test]
+async fn everybody_may_do_exactly_what_they_may() {
+    let app = TestApp::seeded(people::seed).await;
+    let (mut cells, mut wrong) = (0, String::new());
+    for row in ROWS {
+        for person in &PEOPLE {
+            for whose in [Whose::Own, Whose::Others] {
+                for condition in Condition::ALL {
+                    let made = call(Call {
+                        authorization: authorization(person.name, condition),
+                        purpose: Some("a test of who may do what"),
+                        ..Call::to(&app, row.method, (row.request)(whose))
+                    });
+                    let refused = made.await.err().and_then(|status| {
+                        let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
+                        let about_access = matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied);
+                        // Whoever is let through may be told of other things, in the service's own words.
+                        assert!(about_access || !reason.is_empty(), "{} {status:?}", row.method);
+                        about_access.then_some((status.code(), reason))
+                    });
+                    let expected = expected(row, person.name, whose, condition);
+                    let refused = refused.as_ref().map(|(code, reason)| (*code, reason.as_str()));
+                    cells += 1;
+                    if refused != expected {
+                        let (method, name) = (row.method, person.name);
+                        writeln!(
+                            wrong,
+                            "{method} by {name} with {condition:?} about {whose:?}: {refused:?}, not {expected:?}"
+                        )
+                        .unwrap();
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(wrong, "");
+    assert_eq!(cells, methods().len() * PEOPLE.len() * 2 * Condition::ALL.len());
+}

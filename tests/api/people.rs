@@ -1,0 +1,150 @@
+//! Identities for tests, with keys in every condition.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use conspectus::access::{Change, Identity, NewKey, Role, Scope, Secret};
+use conspectus::catalogue::CataloguePut;
+use conspectus::catalogue::items::Sector;
+use conspectus::intake::admit::Command;
+use conspectus::intake::writer;
+use conspectus::model::id::{AgencyId, AreaCode, CertificateUri, IdentityId};
+use conspectus::model::timestamp::Timestamp;
+use conspectus::server;
+
+use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE};
+
+/// Somebody who calls.
+pub(crate) struct Person {
+    pub(crate) name: &'static str,
+    pub(crate) role: Role,
+    agency: Option<&'static str>,
+    pub(crate) certificate: Option<&'static str>,
+    sectors: &'static [Sector],
+    areas: &'static [&'static str],
+}
+
+const fn person(name: &'static str, role: Role) -> Person {
+    Person { name, role, agency: None, certificate: None, sectors: &[], areas: &[] }
+}
+
+/// One of each role, and two analysts who are limited. The first identity must be an operator.
+pub(crate) const PEOPLE: [Person; 7] = [
+    person("operator", Role::Operator),
+    person("steward", Role::Steward),
+    person("reader", Role::Reader),
+    Person {
+        agency: Some(CHILDRENS_SERVICES),
+        certificate: Some("spiffe://partners.test/childrens-services"),
+        ..person("submitter", Role::Submitter)
+    },
+    person("analyst", Role::Analyst),
+    Person { sectors: &[Sector::SocialCare], ..person("analyst-of-social-care", Role::Analyst) },
+    Person { areas: &[HAMPSHIRE], ..person("analyst-of-hampshire", Role::Analyst) },
+];
+
+/// The condition of what a caller presents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Condition {
+    Good,
+    Absent,
+    Expired,
+    Revoked,
+    /// The key is good, the identity revoked.
+    Gone,
+    /// The name of a good key, with another secret.
+    Wrong,
+    Malformed,
+}
+
+impl Condition {
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Good, Self::Absent, Self::Expired, Self::Revoked, Self::Gone, Self::Wrong, Self::Malformed];
+}
+
+/// The key of somebody in a condition: the same for the same, and for no other.
+pub(crate) fn secret(name: &str, condition: Condition) -> Secret {
+    let bytes = blake3::derive_key("conspectus tests: keys", format!("{name} {condition:?}").as_bytes());
+    let mut random = [0; Secret::RANDOM_BYTES];
+    random[..32].copy_from_slice(&bytes);
+    random[32..].copy_from_slice(&bytes[..8]);
+    Secret::from_random(random)
+}
+
+/// What somebody sends as `authorization`.
+pub(crate) fn authorization(name: &str, condition: Condition) -> Option<String> {
+    let reveal = |condition| secret(name, condition).reveal();
+    match condition {
+        Condition::Good | Condition::Expired | Condition::Revoked | Condition::Gone => {
+            Some(format!("Bearer {}", reveal(condition)))
+        }
+        Condition::Absent => None,
+        Condition::Wrong => {
+            let good = reveal(Condition::Good);
+            let (name, _) = good.rsplit_once('_').unwrap();
+            Some(format!("Bearer {name}_{}", "0".repeat(64)))
+        }
+        Condition::Malformed => Some(format!("Basic {}", reveal(Condition::Good))),
+    }
+}
+
+const MICROS_A_DAY: i64 = 86_400_000_000;
+
+fn now() -> Timestamp {
+    Timestamp(i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()).unwrap())
+}
+
+/// Puts the demo's catalogue and everybody's keys into an empty data folder.
+pub(crate) async fn seed(folder: &Path) {
+    let (journal, state) = server::replay(folder).unwrap();
+    let before = Timestamp(now().0 - 2 * MICROS_A_DAY);
+    let clock = Arc::new(AtomicI64::new(before.0));
+    let running = writer::start(Box::new(journal), state, {
+        let clock = Arc::clone(&clock);
+        move || Timestamp(clock.load(Ordering::Relaxed))
+    });
+    let put: CataloguePut = toml::from_str(include_str!("../../data/catalogue.toml")).unwrap();
+    running.handle.write(Command::PutCatalogue(put)).await.unwrap();
+    let key = |name: &str, condition, days| {
+        let secret = secret(name, condition);
+        NewKey { id: secret.id(), hash: secret.hash(), expires_at: Timestamp(before.0 + days * MICROS_A_DAY) }
+    };
+    for person in &PEOPLE {
+        let id = |suffix: &str| IdentityId::parse(&format!("{}{suffix}", person.name)).unwrap();
+        let create = |suffix: &str, key| Change::Create {
+            identity: Identity {
+                id: id(suffix),
+                role: person.role,
+                agency: person.agency.map(|agency| AgencyId::parse(agency).unwrap()),
+                scope: Scope {
+                    sectors: person.sectors.iter().copied().collect(),
+                    areas: person.areas.iter().map(|area| AreaCode::parse(area).unwrap()).collect(),
+                },
+                certificates: if suffix.is_empty() {
+                    person.certificate.iter().map(|uri| CertificateUri::parse(uri).unwrap()).collect()
+                } else {
+                    Vec::new()
+                },
+            },
+            key: Some(key),
+        };
+        let revoked = key(person.name, Condition::Revoked, 300);
+        let changes = vec![
+            create("", key(person.name, Condition::Expired, 1)),
+            Change::Rotate {
+                identity: id(""),
+                key: key(person.name, Condition::Good, 300),
+                older_until: Timestamp(before.0 + MICROS_A_DAY),
+            },
+            create("-revoked", revoked.clone()),
+            Change::Revoke { identity: id("-revoked"), key: Some(revoked.id) },
+            create("-gone", key(person.name, Condition::Gone, 300)),
+            Change::Revoke { identity: id("-gone"), key: None },
+        ];
+        running.handle.write(Command::ChangeAccess(changes)).await.unwrap();
+    }
+    drop(running.handle);
+    tokio::task::spawn_blocking(move || running.thread.join()).await.unwrap().unwrap();
+}

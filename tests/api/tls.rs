@@ -1,0 +1,237 @@
+//! Real certificates: who is let in by them, how they are replaced under load, and how those who are
+//! revoked are cut off.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use conspectus::net::tls::Files;
+use conspectus::rpc::proto::{GetAgencyRequest, ListSubmissionsRequest};
+use conspectus::server::{self, Config, Network};
+use prost::Message;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::{Code, Status};
+
+use crate::app::{CHILDRENS_SERVICES, CONSTABULARY, TestApp, endpoint, health};
+use crate::people::{self, Condition, authorization};
+use crate::raw::{Call, call};
+
+const CHILDRENS_SERVICES_URI: &str = "spiffe://partners.test/childrens-services";
+const RELOAD_EVERY: Duration = Duration::from_millis(20);
+
+/// A development authority, and what it issues.
+struct Certificates(TempDir);
+
+impl Certificates {
+    fn new() -> Self {
+        let certificates = Self(tempfile::tempdir().unwrap());
+        certificates.run(&["authority"]);
+        certificates.run(&["server"]);
+        certificates
+    }
+
+    fn run(&self, args: &[&str]) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_conspectus"));
+        let output = command.args(["cert", "--folder"]).arg(self.0.path()).args(args).output().unwrap();
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    fn client(&self, name: &str, uri: &str) {
+        self.run(&["client", name, "--uri", uri]);
+    }
+
+    fn file(&self, name: &str) -> std::path::PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn files(&self) -> Files {
+        Files {
+            certificate: self.file("server.pem"),
+            key: self.file("server-key.pem"),
+            client_authorities: Some(self.file("ca.pem")),
+            client_revocations: Some(self.file("ca-crl.pem")),
+            reload_every: RELOAD_EVERY,
+        }
+    }
+
+    /// A way to the server, with a client certificate or without.
+    fn reach(&self, app: std::net::SocketAddr, client: Option<&str>) -> Endpoint {
+        let read = |name: &str| std::fs::read(self.file(name)).unwrap();
+        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read("ca.pem")));
+        let tls = match client {
+            None => tls,
+            Some(name) => {
+                tls.identity(Identity::from_pem(read(&format!("{name}.pem")), read(&format!("{name}-key.pem"))))
+            }
+        };
+        endpoint("https", app).tls_config(tls).unwrap()
+    }
+
+    async fn app(&self, seed: impl AsyncFnOnce(&Path)) -> TestApp {
+        let network = Network { tls: Some(self.files()), ..Network::default() };
+        TestApp::seeded_with(seed, network, |address| self.reach(address, None)).await
+    }
+}
+
+/// What becomes of listing an agency's submissions.
+async fn list(channel: &Channel, agency: &str, authorization: Option<String>) -> Result<Vec<u8>, Status> {
+    let message = ListSubmissionsRequest { agency: agency.to_owned(), ..ListSubmissionsRequest::default() };
+    let path = "/conspectus.v1.SubmissionService/ListSubmissions".parse().unwrap();
+    let (channel, message) = (channel.clone(), message.encode_to_vec());
+    call(Call { channel, path, message, authorization, purpose: None }).await
+}
+
+fn code(result: &Result<Vec<u8>, Status>) -> Code {
+    result.as_ref().map_or_else(Status::code, |_| Code::Ok)
+}
+
+#[tokio::test]
+async fn a_certificate_opens_exactly_what_its_identity_may() {
+    let certificates = Certificates::new();
+    certificates.client("ours", CHILDRENS_SERVICES_URI);
+    certificates.client("unknown", "spiffe://partners.test/somebody-else");
+    certificates.client("longer", "spiffe://partners.test/childrens-services/more");
+    let app = certificates.app(people::seed).await;
+    let connect = async |client| certificates.reach(app.address(), client).connect().await.unwrap();
+    let (ours, unknown) = (connect(Some("ours")).await, connect(Some("unknown")).await);
+    let (longer, none) = (connect(Some("longer")).await, connect(None).await);
+    let key = |name| authorization(name, Condition::Good);
+    for (channel, agency, key, expected) in [
+        (&ours, CHILDRENS_SERVICES, None, Code::Ok),
+        (&ours, CONSTABULARY, None, Code::PermissionDenied),
+        (&ours, CHILDRENS_SERVICES, key("analyst"), Code::PermissionDenied),
+        (&ours, CHILDRENS_SERVICES, authorization("submitter", Condition::Revoked), Code::Unauthenticated),
+        (&unknown, CHILDRENS_SERVICES, None, Code::Unauthenticated),
+        (&longer, CHILDRENS_SERVICES, None, Code::Unauthenticated),
+        (&none, CHILDRENS_SERVICES, None, Code::Unauthenticated),
+        (&none, CHILDRENS_SERVICES, key("submitter"), Code::Ok),
+    ] {
+        assert_eq!(code(&list(channel, agency, key).await), expected, "{agency}");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_of_another_authority_or_none_at_all_is_not_let_in() {
+    let (certificates, others) = (Certificates::new(), Certificates::new());
+    others.client("ours", CHILDRENS_SERVICES_URI);
+    let app = certificates.app(people::seed).await;
+    std::fs::copy(certificates.file("ca.pem"), others.file("ca.pem")).unwrap();
+    let refused = match others.reach(app.address(), Some("ours")).connect().await {
+        Err(_) => true,
+        // In TLS 1.3 a client learns of it with its first answer.
+        Ok(channel) => list(&channel, CHILDRENS_SERVICES, None).await.is_err(),
+    };
+    assert!(refused);
+    assert!(
+        endpoint("http", app.address()).connect().await.is_err() || {
+            let plain = endpoint("http", app.address()).connect_lazy();
+            list(&plain, CHILDRENS_SERVICES, authorization("submitter", Condition::Good)).await.is_err()
+        }
+    );
+}
+
+#[tokio::test]
+async fn one_whose_certificate_is_revoked_is_cut_off_on_the_connection_that_it_has() {
+    let certificates = Certificates::new();
+    certificates.client("ours", CHILDRENS_SERVICES_URI);
+    let app = certificates.app(people::seed).await;
+    let channel = certificates.reach(app.address(), Some("ours")).connect().await.unwrap();
+    assert_eq!(code(&list(&channel, CHILDRENS_SERVICES, None).await), Code::Ok);
+    certificates.run(&["revoke", "ours"]);
+    let start = Instant::now();
+    while code(&list(&channel, CHILDRENS_SERVICES, None).await) == Code::Ok {
+        assert!(start.elapsed() < Duration::from_secs(20), "it is still let in");
+        tokio::time::sleep(RELOAD_EVERY).await;
+    }
+    let again = certificates.reach(app.address(), Some("ours")).connect().await;
+    let let_in = match again {
+        Err(_) => false,
+        Ok(channel) => list(&channel, CHILDRENS_SERVICES, None).await.is_ok(),
+    };
+    assert!(!let_in, "a new connection isn't either");
+}
+
+/// The server's certificate is replaced a hundred times, and its authority's list with it, while callers
+/// call, on connections that stay and on new ones.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn certificates_are_replaced_under_load_and_no_call_fails() {
+    const TIMES: usize = 100;
+    let certificates = Arc::new(Certificates::new());
+    certificates.client("ours", CHILDRENS_SERVICES_URI);
+    let app = certificates.app(people::seed).await;
+    let address = app.address();
+    let (stop, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let callers: Vec<_> = [true, false]
+        .into_iter()
+        .map(|stays| {
+            let (certificates, stop, calls) = (Arc::clone(&certificates), Arc::clone(&stop), Arc::clone(&calls));
+            tokio::spawn(async move {
+                let mut channel = certificates.reach(address, Some("ours")).connect().await.unwrap();
+                while !stop.load(Ordering::Relaxed) {
+                    if !stays {
+                        channel = certificates.reach(address, Some("ours")).connect().await.unwrap();
+                    }
+                    list(&channel, CHILDRENS_SERVICES, None).await.unwrap();
+                    calls.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    for n in 0..TIMES {
+        let certificates = Arc::clone(&certificates);
+        tokio::task::spawn_blocking(move || {
+            certificates.run(&["server"]);
+            certificates.run(&["revoke", "server"][..if n % 2 == 0 { 1 } else { 2 }]);
+        })
+        .await
+        .unwrap();
+    }
+    stop.store(true, Ordering::Relaxed);
+    for caller in callers {
+        caller.await.unwrap();
+    }
+    assert!(calls.load(Ordering::Relaxed) > TIMES, "{calls:?} calls");
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_used_change_nothing() {
+    let certificates = Certificates::new();
+    let app = certificates.app(people::seed).await;
+    std::fs::write(certificates.file("server.pem"), "not a certificate").unwrap();
+    tokio::time::sleep(RELOAD_EVERY * 5).await;
+    let channel = certificates.reach(app.address(), None).connect().await.unwrap();
+    health(&channel, "").await;
+    let message = GetAgencyRequest { id: CONSTABULARY.to_owned(), as_of_revision: 0 }.encode_to_vec();
+    let path = "/conspectus.v1.CatalogueService/GetAgency".parse().unwrap();
+    let authorization = authorization("analyst", Condition::Good);
+    call(Call { channel, path, message, authorization, purpose: None }).await.unwrap();
+}
+
+/// The protos are told to this machine; to the network only when that is asked for.
+#[tokio::test]
+async fn the_network_is_told_nothing_by_reflection_unless_that_is_asked_for() {
+    let certificates = Certificates::new();
+    for reflection in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        people::seed(folder.path()).await;
+        let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
+        let address = (std::net::Ipv4Addr::LOCALHOST, listener.local_addr().unwrap().port()).into();
+        let network = Network { tls: Some(certificates.files()), reflection, ..Network::default() };
+        let config = Config { network, ..Config::new(folder.path()) };
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let running = tokio::spawn(server::run(listener, config, async { drop(stopped.await) }));
+        let channel = certificates.reach(address, None).connect().await.unwrap();
+        health(&channel, "").await;
+        let path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo".parse().unwrap();
+        // Field 7 of a request asks for the list of services.
+        let message = vec![0x3a, 0];
+        let told = call(Call { channel, path, message, authorization: None, purpose: None }).await;
+        assert_eq!(code(&told), if reflection { Code::Ok } else { Code::Unimplemented });
+        drop(stop);
+        running.await.unwrap().unwrap();
+    }
+}

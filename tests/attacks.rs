@@ -1,0 +1,349 @@
+//! Attacks on a running server, and what others notice of them: a caller who calls all the while is
+//! answered every time, in time; memory stays within a bound; nothing crashes.
+//!
+//! Attackers come from other addresses of this machine, and with no key, but for those who have one of
+//! their own. `cargo test --test attacks -- --nocapture` prints what was measured.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::{BufRead, BufReader};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use conspectus::rpc::client::catalogue_service_client::CatalogueServiceClient;
+use conspectus::rpc::proto::GetAgencyRequest;
+use hdrhistogram::Histogram;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinSet;
+use tonic::Request;
+use tonic::transport::{Channel, Endpoint};
+
+/// How long each attack goes on while the other caller is measured.
+const ATTACK: Duration = Duration::from_millis(1_500);
+/// The longest that any call of the other caller may take, whatever goes on: attackers, the server and
+/// the caller share the cores of the test's machine.
+const CALL_MAX: Duration = Duration::from_secs(5);
+/// How much the server's memory may grow in all, over every attack.
+const GROWTH_BYTES_MAX: u64 = 256 << 20;
+/// More connections than the server takes of one address.
+const SILENT: usize = 2_000;
+/// More connections than the server takes in all.
+const IDLE: usize = 10_000;
+/// Connections whose answers are never read, each with as many calls as it may have: more in all than
+/// their caller may.
+const UNREAD_CONNECTIONS: usize = 10;
+/// The last part of the attackers' addresses.
+const ATTACKERS: [u8; 2] = [10, 40];
+const KEYS: [&str; 2] = ["STEWARD", "ANALYST"];
+
+/// How many attackers that build something up have built it.
+static BUILT_UP: AtomicUsize = AtomicUsize::new(0);
+/// What the attackers have sent: streams, or connections.
+static SENT: AtomicU64 = AtomicU64::new(0);
+
+struct Server {
+    child: Child,
+    address: SocketAddr,
+    keys: Vec<String>,
+    _folder: tempfile::TempDir,
+}
+
+impl Server {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_conspectus"));
+        command.args(["serve", "--demo", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path());
+        let mut child = command.env("CONSPECTUS_LOG", "error").stdout(Stdio::piped()).spawn().unwrap();
+        let mut keys = Vec::new();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let address = lines.by_ref().find_map(|line| {
+            for name in KEYS {
+                keys.extend(line.strip_prefix(&format!("export CONSPECTUS_KEY_{name}=")).map(str::to_owned));
+            }
+            let (address, _) = line.strip_prefix("Serving on ")?.split_once(". ")?;
+            Some(address.parse().unwrap())
+        });
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, address: address.unwrap(), keys, _folder: folder }
+    }
+
+    fn resident_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The other caller: calls again and again, and notes how long each took.
+async fn measured(channel: &Channel, key: &str) -> Histogram<u64> {
+    let mut micros = Histogram::new(3).unwrap();
+    let mut client = CatalogueServiceClient::new(channel.clone());
+    let start = Instant::now();
+    while start.elapsed() < ATTACK {
+        let mut request = Request::new(GetAgencyRequest { id: "hampshire-icb".to_owned(), as_of_revision: 0 });
+        request.metadata_mut().insert("authorization", format!("Bearer {key}").parse().unwrap());
+        let begun = Instant::now();
+        client.get_agency(request).await.unwrap();
+        assert!(begun.elapsed() < CALL_MAX, "{:?}", begun.elapsed());
+        micros.record(u64::try_from(begun.elapsed().as_micros()).unwrap()).unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    micros
+}
+
+/// Connects from an address of this machine that is not the other caller's.
+async fn connect(address: SocketAddr, from: u8) -> std::io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((IpAddr::V4(Ipv4Addr::new(127, 0, 1, from)), 0).into())?;
+    socket.connect(address).await
+}
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RESET: u8 = 3;
+const SETTINGS: u8 = 4;
+const WINDOW_UPDATE: u8 = 8;
+const CONTINUATION: u8 = 9;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// A header in HPACK, as a literal.
+fn literal(name: &str, value: &str) -> Vec<u8> {
+    let text = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+    [vec![0], text(name), text(value)].concat()
+}
+
+/// The headers of a call: `:method` and `:scheme` from HPACK's own table, the others as literals.
+fn call_headers(path: &str) -> Vec<u8> {
+    let (path, kind) = (literal(":path", path), literal("content-type", "application/grpc"));
+    [vec![0x83, 0x86], literal(":authority", "localhost"), path, kind, literal("te", "trailers")].concat()
+}
+
+/// An open connection of HTTP/2, with settings of its own.
+async fn begun(address: SocketAddr, from: u8, settings: &[u8]) -> std::io::Result<TcpStream> {
+    let mut stream = connect(address, from).await?;
+    stream.write_all(&[PREFACE, &frame(SETTINGS, 0, 0, settings)].concat()).await?;
+    Ok(stream)
+}
+
+/// Writes what it is given for each stream in turn, as fast as the server takes it, and reads nothing
+/// that it doesn't have to; begins again when the server has had enough.
+async fn flood(address: SocketAddr, from: u8, of_stream: impl Fn(u32) -> Vec<u8>) {
+    loop {
+        if let Ok(mut stream) = begun(address, from, &[]).await {
+            let mut sink = vec![0; 64 << 10];
+            for id in (1..).step_by(2) {
+                if stream.write_all(&of_stream(id)).await.is_err() {
+                    break;
+                }
+                SENT.fetch_add(1, Ordering::Relaxed);
+                while let Ok(Ok(1..)) = tokio::time::timeout(Duration::ZERO, stream.read(&mut sink)).await {}
+                tokio::task::yield_now().await;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+const LIST: &str = "/conspectus.v1.CatalogueService/ListAgencies";
+
+/// Streams that are begun and reset at once (CVE-2023-44487).
+async fn rapid_reset(address: SocketAddr, from: u8) {
+    let headers = call_headers(LIST);
+    flood(address, from, |id| {
+        [frame(HEADERS, END_HEADERS, id, &headers), frame(RESET, 0, id, &8_u32.to_be_bytes())].concat()
+    })
+    .await;
+}
+
+/// Streams that the server has to reset itself, because the client breaks them (CVE-2025-8671).
+async fn made_you_reset(address: SocketAddr, from: u8) {
+    let headers = call_headers(LIST);
+    flood(address, from, |id| {
+        [frame(HEADERS, END_HEADERS, id, &headers), frame(WINDOW_UPDATE, 0, id, &0_u32.to_be_bytes())].concat()
+    })
+    .await;
+}
+
+/// Headers that never end (CVE-2024-27316).
+async fn continuation_flood(address: SocketAddr, from: u8) {
+    let headers = call_headers(LIST);
+    let more = literal("x-more", &"x".repeat(100)).repeat(100);
+    flood(address, from, |id| {
+        let first = if id == 1 { frame(HEADERS, 0, 1, &headers) } else { Vec::new() };
+        [first, frame(CONTINUATION, 0, 1, &more)].concat()
+    })
+    .await;
+}
+
+/// Headers larger than the server takes.
+async fn oversized_headers(address: SocketAddr, from: u8) {
+    let headers = [call_headers(LIST), literal("x-large", &"x".repeat(100)).repeat(140)].concat();
+    flood(address, from, |id| frame(HEADERS, END_HEADERS | END_STREAM, id, &headers)).await;
+}
+
+/// Messages that say they have 4 GiB, by a caller who may not even begin.
+async fn oversized_messages(address: SocketAddr, from: u8) {
+    let headers = call_headers("/conspectus.v1.SubmissionService/SubmitObservations");
+    let data = [&[0, 0xff, 0xff, 0xff, 0xff], vec![0; 16_000].as_slice()].concat();
+    flood(address, from, |id| [frame(HEADERS, END_HEADERS, id, &headers), frame(DATA, 0, id, &data)].concat()).await;
+}
+
+/// Makes connections, sixteen at a time, and tells when there are as many as it can have.
+async fn many<T: Send + 'static, F: Future<Output = std::io::Result<T>> + Send + 'static>(
+    count: usize,
+    connect: impl Fn(usize) -> F + Copy + Send + Sync + 'static,
+) -> Vec<T> {
+    const AT_ONCE: usize = 16;
+    let mut makers = JoinSet::new();
+    for maker in 0..AT_ONCE {
+        makers.spawn(async move {
+            let mut open = Vec::new();
+            for n in (maker..count).step_by(AT_ONCE) {
+                if let Ok(connected) = tokio::time::timeout(Duration::from_secs(1), connect(n)).await {
+                    open.extend(connected);
+                }
+                SENT.fetch_add(1, Ordering::Relaxed);
+            }
+            open
+        });
+    }
+    let open = makers.join_all().await.into_iter().flatten().collect();
+    BUILT_UP.fetch_add(1, Ordering::Relaxed);
+    open
+}
+
+/// Connections that say nothing, or the preface a byte at a time.
+async fn silent(address: SocketAddr, from: u8) {
+    let mut open = many(SILENT / ATTACKERS.len(), move |_| connect(address, from)).await;
+    for byte in PREFACE.iter().cycle() {
+        for stream in open.iter_mut().step_by(2) {
+            drop(stream.write_all(&[*byte]).await);
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// Connections that begin to speak HTTP/2, and then say nothing.
+async fn idle(address: SocketAddr, from: u8) {
+    let open = many(IDLE / ATTACKERS.len(), move |n| {
+        let host = from + u8::try_from(n / 1_000).unwrap();
+        async move { begun(address, host, &[]).await }
+    })
+    .await;
+    std::future::pending::<()>().await;
+    drop(open);
+}
+
+/// Answers that are asked for, by a caller who may, and never taken: the window is one byte.
+async fn never_reads(address: SocketAddr, from: u8, key: &str) {
+    // An empty request for a long answer.
+    let data = [0; 5];
+    let bearer = literal("authorization", &format!("Bearer {key}"));
+    let headers = [call_headers("/conspectus.v1.CatalogueService/ListIndicators"), bearer].concat();
+    let window = [&4_u16.to_be_bytes()[..], &1_u32.to_be_bytes()].concat();
+    let mut open = Vec::new();
+    for _ in 0..UNREAD_CONNECTIONS {
+        if let Ok(mut stream) = begun(address, from, &window).await {
+            for id in (1..400).step_by(2) {
+                let call = [frame(HEADERS, END_HEADERS, id, &headers), frame(DATA, END_STREAM, id, &data)].concat();
+                if stream.write_all(&call).await.is_err() {
+                    break;
+                }
+                SENT.fetch_add(1, Ordering::Relaxed);
+            }
+            open.push(stream);
+        }
+    }
+    std::future::pending::<()>().await;
+    drop(open);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_else_notices_an_attack() {
+    raise_descriptors();
+    let server = Server::start();
+    let address = server.address;
+    let [steward, analyst] = [0, 1].map(|place: usize| server.keys[place].clone());
+    let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+    let quiet = measured(&channel, &steward).await;
+    let before = server.resident_bytes();
+    let tell = |name: &str, micros: &Histogram<u64>| {
+        let (p50, p99) = (micros.value_at_quantile(0.5), micros.value_at_quantile(0.99));
+        let ratio = p99 * 100 / quiet.value_at_quantile(0.99).max(1);
+        let sent = SENT.swap(0, Ordering::Relaxed);
+        let mib = server.resident_bytes() >> 20;
+        println!(
+            "{name:<20} {sent:>7} sent; {:>5} calls, p50 {p50:>6} µs, p99 {p99:>6} µs ({ratio} % of quiet), {mib} MiB",
+            micros.len()
+        );
+    };
+    tell("quiet", &quiet);
+    let attacks = [
+        "rapid reset",
+        "made you reset",
+        "CONTINUATION flood",
+        "oversized headers",
+        "oversized messages",
+        "silent",
+        "idle",
+        "never reads",
+    ];
+    for attack in attacks {
+        let mut attackers = JoinSet::new();
+        for from in ATTACKERS {
+            let analyst = analyst.clone();
+            attackers.spawn(async move {
+                match attack {
+                    "rapid reset" => rapid_reset(address, from).await,
+                    "made you reset" => made_you_reset(address, from).await,
+                    "CONTINUATION flood" => continuation_flood(address, from).await,
+                    "oversized headers" => oversized_headers(address, from).await,
+                    "oversized messages" => oversized_messages(address, from).await,
+                    "silent" => silent(address, from).await,
+                    "idle" => idle(address, from).await,
+                    "never reads" => never_reads(address, from, &analyst).await,
+                    other => panic!("{other}"),
+                }
+            });
+        }
+        if matches!(attack, "silent" | "idle") {
+            while BUILT_UP.load(Ordering::Relaxed) < ATTACKERS.len() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            BUILT_UP.store(0, Ordering::Relaxed);
+        }
+        let micros = measured(&channel, &steward).await;
+        // Whoever comes new is let in all the same.
+        measured(&Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap(), &steward).await;
+        tell(attack, &micros);
+        attackers.shutdown().await;
+        let grown = server.resident_bytes().saturating_sub(before);
+        assert!(grown < GROWTH_BYTES_MAX, "{attack}: {} MiB more", grown >> 20);
+    }
+    measured(&channel, &steward).await;
+}
+
+/// Ten thousand connections are ten thousand descriptors.
+fn raise_descriptors() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).unwrap();
+}
