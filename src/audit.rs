@@ -377,7 +377,8 @@ fn open(path: &Path) -> Result<(File, Head, u64), Error> {
     let length = file.metadata().map_err(io)?.len();
     let from = length.saturating_sub(2 * LINE_BYTES_MAX);
     let mut end = Vec::new();
-    file.seek(SeekFrom::Start(from)).and_then(|_| file.read_to_end(&mut end)).map_err(io)?;
+    file.seek(SeekFrom::Start(from)).map_err(io)?;
+    Read::by_ref(&mut file).take(length - from).read_to_end(&mut end).map_err(io)?;
     let whole = end.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     let dropped = (end.len() - whole) as u64;
     let damaged = || Error::Damaged { path: path.to_owned(), n: 0, what: "its last line isn't one" };
@@ -442,5 +443,60 @@ pub fn verify(path: &Path, each: &mut dyn FnMut(&Placed)) -> Result<Head, Error>
         }
         each(&placed);
         head = Head { n, chain };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(writer: &mut Writer) -> Result<(), Unwritten> {
+        let (reply, mut answer) = oneshot::channel();
+        let line = Line { event: Event::Read, ..Line::told(Event::Read, String::new()) };
+        writer.group(vec![Waiting { at: Timestamp(0), line, reply: Some(reply) }]);
+        answer.try_recv().unwrap()
+    }
+
+    fn writer(file: File) -> Writer {
+        Writer { file, head: Head::START, second: 0, refusals: 0, untold: 0, failed: false }
+    }
+
+    #[test]
+    fn a_line_that_was_not_written_is_told_so_and_so_is_every_later_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE_NAME);
+        let (mut good, ..) = open(&path).unwrap();
+        // A file that can't be written to: what a broken disk does.
+        let mut writer = writer(File::open(&path).unwrap());
+        assert_eq!(read(&mut writer), Err(Unwritten::Failed));
+        std::mem::swap(&mut writer.file, &mut good);
+        assert_eq!(read(&mut writer), Err(Unwritten::Failed), "what is on the disk is known after a restart");
+        assert_eq!(writer.head, Head::START);
+        assert_eq!(verify(&path, &mut |_| {}).unwrap(), Head::START);
+    }
+
+    #[test]
+    fn refusals_past_a_bound_are_counted_and_reads_never_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE_NAME);
+        let mut writer = writer(open(&path).unwrap().0);
+        let refused = |at| Waiting { at: Timestamp(at), line: Line::told(Event::Refused, String::new()), reply: None };
+        for _ in 0..REFUSALS_A_SECOND_MAX + 50 {
+            writer.group(vec![refused(0)]);
+            read(&mut writer).unwrap();
+        }
+        writer.group(vec![refused(MICROS_A_SECOND)]);
+        let (mut refusals, mut reads, mut more) = (0, 0, String::new());
+        let head = verify(&path, &mut |placed| match placed.line.event {
+            Event::Read => reads += 1,
+            Event::Refused => refusals += 1,
+            Event::RefusedMore => more.clone_from(&placed.line.scope),
+            Event::Keys | Event::Repaired => panic!("{placed:?}"),
+        });
+        assert_eq!(
+            (refusals, reads, more.as_str()),
+            (REFUSALS_A_SECOND_MAX + 1, REFUSALS_A_SECOND_MAX + 50, "50 more")
+        );
+        assert_eq!(open(&path).unwrap().1, head.unwrap(), "opened again, it goes on where it was");
     }
 }

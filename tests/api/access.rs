@@ -232,21 +232,6 @@ async fn without_credentials_it_listens_on_this_machine_only_and_without_tls_too
 }
 
 #[tokio::test]
-async fn figures_that_cannot_be_audited_are_not_told_and_the_rest_goes_on() {
-    // A log on a disk that is full from the beginning.
-    let app = TestApp::seeded(async |folder: &std::path::Path| {
-        people::seed(folder).await;
-        std::os::unix::fs::symlink("/dev/full", folder.join(audit::FILE_NAME)).unwrap();
-    })
-    .await;
-    let read = PictureServiceClient::new(app.channel()).get_picture(by("analyst", picture())).await.unwrap_err();
-    assert_eq!(read.code(), Code::Unavailable);
-    assert!(told_refusal(&read).starts_with("Unavailable AUDIT_UNAVAILABLE"), "{read:?}");
-    let request = submission("unaudited", [figure("initial-contacts", "FY2021-22", "5")]);
-    SubmissionServiceClient::new(app.channel()).submit_observations(by("submitter", request)).await.unwrap();
-}
-
-#[tokio::test]
 async fn who_calls_too_often_is_told_when_to_try_again_and_others_and_health_are_answered() {
     let limits = Limits { calls_a_second_of_identity_max: 1, ..Limits::default() };
     let network = Network { limits, ..Network::default() };
