@@ -128,7 +128,9 @@ impl Reading {
             let Some(message) = message else { return Ok(()) };
             // Whoever was revoked since gets no further.
             self.session.check()?;
-            let step = self.take(message.submission.unwrap_or_default()).await;
+            let submission = message.submission.unwrap_or_default();
+            self.session.permit(Resource::Agency(&submission.agency))?;
+            let step = self.take(submission).await;
             match self.under_way.send_timeout(step, READER_TIMEOUT).await {
                 Ok(()) => {}
                 Err(mpsc::error::SendTimeoutError::Closed(_)) => return Ok(()),
@@ -162,7 +164,6 @@ impl Reading {
 
     /// Queues a submission with the writer, unless it is only to be checked.
     async fn queued(&mut self, request: proto::SubmitObservationsRequest) -> Result<(Sent, Option<Pending>), Status> {
-        self.session.permit(Resource::Agency(&request.agency))?;
         let sent = Sent::read(&self.context, request, &mut self.dictionaries, REFUSAL_BYTES_MAX)?;
         if sent.validate_only {
             self.session.read_told(sent.told(), self.context.newest().revision()).await?;

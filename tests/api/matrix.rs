@@ -12,8 +12,8 @@ use conspectus::rpc::proto::{
     GetDimensionRequest, GetHistoryRequest, GetIndicatorRequest, GetPictureRequest, GetReconciliationRuleRequest,
     GetSubmissionRequest, ListAgenciesRequest, ListAreasRequest, ListDimensionsRequest, ListIndicatorsRequest,
     ListKeysRequest, ListReconciliationRulesRequest, ListSubmissionsRequest, PutCatalogueRequest,
-    QueryAggregateRequest, ReconcileRequest, RevokeKeyRequest, Role, RotateKeyRequest, WatchAggregateRequest,
-    WatchPictureRequest, WithdrawSubmissionRequest,
+    QueryAggregateRequest, ReconcileRequest, RevokeKeyRequest, Role, RotateKeyRequest, StreamSubmissionsRequest,
+    WatchAggregateRequest, WatchPictureRequest, WithdrawSubmissionRequest,
 };
 use conspectus::rpc::{FILE_DESCRIPTOR_SET, METHODS};
 use prost::Message;
@@ -239,6 +239,16 @@ const ROWS: &[Row] = &[
             request.agency = whose.agency();
             request.validate_only = true;
             request.encode_to_vec()
+        },
+    },
+    Row {
+        method: "SubmissionService/StreamSubmissions",
+        allowed: &["submitter/own"],
+        request: |whose| {
+            let mut request = submission("matrix", [figure(CONTACTS, YEAR, "5")]);
+            request.agency = whose.agency();
+            request.validate_only = true;
+            StreamSubmissionsRequest { submission: Some(request) }.encode_to_vec()
         },
     },
     Row {
