@@ -316,7 +316,7 @@ impl Run<'_> {
                 let echo = stream::stream(&self.echo, wire::ECHO_STREAM, echoes, |_| Ok(())).await?;
                 let of = |found: &stream::Streamed| found.rate() * BATCH_OBSERVATIONS as f64;
                 let limit = ("echo of the same stream", of(&echo));
-                let name = format!("{streams} streams of {name} of {bytes} bytes");
+                let name = format!("streams of {name} of {bytes} bytes, {streams} at once");
                 self.report.beside(BULK, &name, of(&found), "obs/s", limit);
                 self.report.add(BULK, format!("{name}, CPU of the server, each observation"), cpu, "µs");
             }

@@ -1,14 +1,17 @@
 //! Calls that no generated client makes: bytes that are no message, and messages that come late.
 
+use std::marker::PhantomData;
+
 use bytes::{Buf, BufMut};
-use conspectus::rpc::proto::SubmitObservationsResponse;
+use conspectus::rpc::proto::{StreamSubmissionsResponse, SubmitObservationsResponse};
+use prost::Message;
 use tokio_stream::Stream;
 use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::Channel;
-use tonic::{Code, Request, Response, Status};
+use tonic::{Code, Request, Response, Status, Streaming};
 use tonic_prost::{ProstCodec, ProstDecoder};
 
 use crate::app::TestApp;
@@ -21,27 +24,39 @@ pub(crate) async fn submit_bytes(
     let mut client = Grpc::new(channel);
     client.ready().await.unwrap();
     let path = PathAndQuery::from_static("/conspectus.v1.SubmissionService/SubmitObservations");
-    client.client_streaming(Request::new(message), path, Bytes).await
+    client.client_streaming(Request::new(message), path, Bytes(PhantomData)).await
 }
 
-struct Bytes;
+/// Opens a stream of submissions, whose messages are the bytes that the stream brings.
+pub(crate) async fn stream_bytes(
+    channel: Channel,
+    messages: impl Stream<Item = Vec<u8>> + Send + 'static,
+) -> Result<Streaming<StreamSubmissionsResponse>, Status> {
+    let mut client = Grpc::new(channel);
+    client.ready().await.unwrap();
+    let path = PathAndQuery::from_static("/conspectus.v1.SubmissionService/StreamSubmissions");
+    Ok(client.streaming(Request::new(messages), path, Bytes(PhantomData)).await?.into_inner())
+}
 
-impl Codec for Bytes {
+/// Sends bytes, and reads answers of a kind.
+struct Bytes<T>(PhantomData<T>);
+
+impl<T: Message + Default + Send + 'static> Codec for Bytes<T> {
     type Encode = Vec<u8>;
-    type Decode = SubmitObservationsResponse;
+    type Decode = T;
     type Encoder = Self;
-    type Decoder = ProstDecoder<SubmitObservationsResponse>;
+    type Decoder = ProstDecoder<T>;
 
     fn encoder(&mut self) -> Self {
-        Self
+        Self(PhantomData)
     }
 
     fn decoder(&mut self) -> Self::Decoder {
-        ProstCodec::<(), SubmitObservationsResponse>::default().decoder()
+        ProstCodec::<(), T>::default().decoder()
     }
 }
 
-impl Encoder for Bytes {
+impl<T> Encoder for Bytes<T> {
     type Item = Vec<u8>;
     type Error = Status;
 

@@ -8,12 +8,14 @@ use conspectus::rpc::proto::{
     Percentage, Ratio, Refusal, StreamSubmissionsRequest, StreamSubmissionsResponse, SubmitObservationsRequest,
     ValueForm, observation::Measure,
 };
+use prost::Message;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
 use tonic_types::StatusExt;
 
 use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE, TestApp, absent, figure, submission, told_outcomes, told_refusal};
+use crate::raw::stream_bytes;
 
 const CONTACTS: &str = "initial-contacts";
 const TIMELY: &str = "assessments-timely";
@@ -279,6 +281,23 @@ async fn a_dictionary_without_end_ends_the_stream() {
         told_refusal(&ended),
         "InvalidArgument INVALID_REQUEST\n  columns: a dictionary of the stream has more than 65536 items; go on in another stream"
     );
+}
+
+#[tokio::test]
+async fn a_message_that_cant_be_read_ends_the_stream_after_what_came_before() {
+    let app = TestApp::with_catalogue().await;
+    let good = StreamSubmissionsRequest { submission: Some(submission("one", [contacts("5")])) }.encode_to_vec();
+    for (name, bad, why) in [
+        ("junk", vec![0xff; 20], "not a message of this method"),
+        ("too large", vec![0; 5 << 20], "the request has 5242880 bytes; allowed: 4194304"),
+    ] {
+        let messages = tokio_stream::iter([good.clone(), bad, good.clone()]);
+        let mut answers = stream_bytes(app.channel(), messages).await.unwrap();
+        assert!(matches!(answers.message().await.unwrap().unwrap().result, Some(Told::Accepted(_))), "{name}");
+        let ended = told_refusal(&answers.message().await.unwrap_err());
+        assert!(ended.starts_with("InvalidArgument INVALID_REQUEST") && ended.contains(why), "{name}: {ended}");
+    }
+    assert_eq!(app.revision().await, 2);
 }
 
 #[tokio::test]
