@@ -142,11 +142,11 @@ struct RawBytes;
 impl Codec for RawBytes {
     type Encode = Vec<u8>;
     type Decode = Vec<u8>;
-    type Encoder = Bytes;
+    type Encoder = Bytes<()>;
     type Decoder = Self;
 
-    fn encoder(&mut self) -> Bytes {
-        Bytes
+    fn encoder(&mut self) -> Bytes<()> {
+        Bytes(PhantomData)
     }
 
     fn decoder(&mut self) -> Self {
