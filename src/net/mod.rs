@@ -49,8 +49,8 @@ impl Default for Bounds {
             connections_max: 4_096,
             connections_of_address_max: 1_024,
             connections_of_identity_max: 256,
-            handshake_timeout: Duration::from_secs(5),
-            preface_timeout: Duration::from_secs(5),
+            handshake_timeout: Duration::from_secs(10),
+            preface_timeout: Duration::from_secs(10),
             unknown_timeout: Duration::from_secs(60),
         }
     }

@@ -37,6 +37,9 @@ use crate::net::{NoLongerGood, Peer};
 /// The request header in which an analyst says what figures are read for.
 pub const PURPOSE_HEADER: &str = "conspectus-purpose";
 
+/// How often a stream asks whether its caller would still be let in, when nothing else happens. Whoever
+/// would not is cut off within a minute.
+pub(super) const CHECK_EVERY: Duration = Duration::from_secs(15);
 /// When one with too many connections may try again.
 const CONNECTIONS_RETRY: Duration = Duration::from_secs(1);
 

@@ -16,7 +16,7 @@ use tokio_stream::{Stream, StreamExt};
 use tonic::{Status, Streaming};
 
 use super::columns::{DICTIONARY_ITEMS_MAX, StreamDictionaries};
-use super::guard::Session;
+use super::guard::{CHECK_EVERY, Session};
 use super::proto::stream_submissions_response::Result as Told;
 use super::receipt::Sent;
 use super::status::{self, Reason};
@@ -124,6 +124,10 @@ impl Reading {
                     return Err(status::error(Reason::Stopping, "the server is stopping; go on in a moment"));
                 }
                 () = self.under_way.closed() => return Ok(()),
+                () = tokio::time::sleep(CHECK_EVERY) => {
+                    self.session.check()?;
+                    continue;
+                }
             };
             let Some(message) = message else { return Ok(()) };
             // Whoever was revoked since gets no further.

@@ -13,7 +13,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::ask::{self, Snapshot};
-use super::guard::Session;
+use super::guard::{CHECK_EVERY, Session};
 use super::status::{self, Reason};
 use super::{Context, answer, number, proto};
 use crate::journal::Revision;
@@ -25,9 +25,6 @@ use crate::state::State;
 const WATCHERS_MAX: usize = 256;
 /// How long a reader may take to take a message.
 const READER_TIMEOUT: Duration = Duration::from_secs(30);
-/// How often it is asked again whether the reader may still read, when nothing changes. Whoever may
-/// not any more is cut off within a minute.
-const CHECK_EVERY: Duration = Duration::from_secs(15);
 /// How long changes are gathered before they are sent.
 const GATHER: Duration = Duration::from_millis(20);
 /// The most rows of an answer that can be watched.

@@ -27,7 +27,9 @@ function status(client, method, request, key) {
   const deadline = Date.now() + 10_000;
   return new Promise((resolve) => {
     if (client[method].responseStream) {
-      const stream = client[method](request, metadata, { deadline });
+      const { requestStream } = client[method];
+      const stream = requestStream ? client[method](metadata, { deadline }) : client[method](request, metadata, { deadline });
+      if (requestStream) stream.end(request);
       stream.on('error', (error) => resolve(error.code));
       stream.on('data', () => {
         resolve(grpc.status.OK);

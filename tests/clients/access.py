@@ -32,10 +32,12 @@ def call(channel, method, request, metadata):
     path = f"/{method.containing_service.full_name}/{method.name}"
     answer = message_factory.GetMessageClass(method.output_type)
     kind = channel.unary_stream if method.server_streaming else channel.unary_unary
+    if method.client_streaming:
+        kind = channel.stream_stream
     stub = kind(path, request_serializer=lambda m: m.SerializeToString(), response_deserializer=answer.FromString)
     message = json_format.ParseDict(request, message_factory.GetMessageClass(method.input_type)())
     try:
-        answer = stub(message, timeout=SECONDS, metadata=metadata)
+        answer = stub(iter([message]) if method.client_streaming else message, timeout=SECONDS, metadata=metadata)
         if method.server_streaming:
             next(answer)
             answer.cancel()
