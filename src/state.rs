@@ -327,8 +327,8 @@ pub struct Replay {
     pending: Pending,
 }
 
-/// Some 80 MB.
-const PENDING_ROWS_MAX: usize = 2_000_000;
+/// Some 10 MB.
+const PENDING_ROWS_MAX: usize = 250_000;
 
 impl Replay {
     /// Applies the next entry.

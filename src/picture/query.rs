@@ -339,9 +339,9 @@ fn answer(
     periods: &[Period],
     mut rates: Option<&mut Rates<'_>>,
 ) -> Vec<(Who, AggregateRow)> {
-    let group = |period: Period| match period.year_to_date() {
-        Some(to_date) if query.year_to_date => to_date,
-        Some(_) | None => vec![period],
+    let group = |period: Period| {
+        let to_date = if query.year_to_date { period.year_to_date() } else { None };
+        to_date.unwrap_or_else(|| vec![period])
     };
     let compared = Compared::of(series, areas, periods, query.change, group);
     let told = match (areas, periods) {
