@@ -77,15 +77,16 @@ def fdatasync_ms(folder):
 
 @contextlib.contextmanager
 def child(command, stop=signal.SIGTERM, **options):
-    """A process for as long as the block runs. Should this process be killed, a watchdog reads the
-    end of its input and stops it."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **options)
-    script = f"cat >/dev/null; kill -{stop.value} $0 2>/dev/null"
+    """A process, and what it starts in turn, for as long as the block runs. Should this process be
+    killed, a watchdog reads the end of its input and stops it."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0, **options)
+    script = f"cat >/dev/null; kill -{stop.value} -- -$0 2>/dev/null"
     watchdog = subprocess.Popen(["sh", "-c", script, str(process.pid)], stdin=subprocess.PIPE, process_group=0)
     try:
         yield process
     finally:
-        process.send_signal(stop)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, stop)
         try:
             process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
