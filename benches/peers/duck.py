@@ -41,7 +41,6 @@ QUESTIONS = {
         group by grouping sets ((indicator, agency), (indicator)) having max(month) = $3""",
     "Q4": f"select sum(first), sum(second) from {OF_ONE}",
 }
-KEYS = {"Q1": 1, "Q2": 1, "Q3": 2, "Q4": 0}
 
 
 def missing():
@@ -133,10 +132,7 @@ class Peer:
 
     def answer(self, question):
         """The same as `Data.answer`."""
-        keys = KEYS[question.name]
-        rows = zip(*(column.tolist() for column in self.ask(question).values()))
-        whole = [[None if it is None else int(it) for it in row] for row in rows]
-        return {tuple(row[:keys]): tuple(row[keys:]) for row in whole}
+        return question.answer(zip(*(column.tolist() for column in self.ask(question).values())))
 
     def count(self):
         """How many figures there are, revisions included."""

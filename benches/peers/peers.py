@@ -22,9 +22,10 @@ MANY_SECONDS_MAX = 8
 # How many numbers of each question are put beside the right answers.
 ANSWERS = 10
 
-SYNC = "sync"
+SYNCS = ("append", "overwrite")
 ROWS = {
-    SYNC: "`fdatasync` of 4 KiB appended, p50, ms",
+    "append": "`fdatasync` of 4 KiB appended, p50, ms",
+    "overwrite": "the same, overwritten",
     "single 1": "one observation, durable, 1 sender: /s",
     "single 16": "16 senders: /s",
     "single 64": "64 senders: /s",
@@ -38,7 +39,7 @@ ROWS = {
     "bytes": "disk, bytes an observation",
 }
 # Of these less is better.
-COSTS = {SYNC, "Q1", "Q2", "Q3", "Q4", "bytes"}
+COSTS = {"Q1", "Q2", "Q3", "Q4", "bytes"}
 
 
 def main():
@@ -80,7 +81,7 @@ def measure(args):
     runs, versions = [], {}
     for number in range(args.runs):
         say(f"run {number + 1} of {args.runs}, load average {os.getloadavg()[0]:.1f}")
-        run = {SERVICE: {SYNC: drive.fdatasync_ms(args.work)} | service.measure(args.observations, args.seconds)}
+        run = {SERVICE: syncs(args.work) | service.measure(args.observations, args.seconds)}
         for peer in peers:
             folder = args.work / f"{peer.NAME}-{number}"
             folder.mkdir()
@@ -94,6 +95,7 @@ def measure(args):
 
 
 def check_service(args, data, rights):
+    """The service's answers over gRPC, from the very same data, must be the right ones."""
     folder = args.work / "service"
     folder.mkdir()
     with service.running(args.service, folder, data.catalogue) as running:
@@ -103,6 +105,7 @@ def check_service(args, data, rights):
 
 
 def measure_peer(name, peer, data, bulk, rights, seconds):
+    """One run of one peer: the figures by their row."""
     found = {}
     check_retries_and_revisions(peer, data)
     encoded = [peer.encode(submission) for submission in data.submissions]
@@ -121,10 +124,15 @@ def measure_peer(name, peer, data, bulk, rights, seconds):
     compare(name, peer, rights)
     for asked in work.QUESTIONS:
         found[asked] = drive.p50_ms(lambda number: peer.ask(work.question(asked, number)), seconds / 2)
-    found[SYNC] = drive.fdatasync_ms(bulk.parent)
+    found |= syncs(bulk.parent)
     for senders in SINGLE_SENDERS:
         found[f"single {senders}"] = peer.singles(senders, seconds)
     return found
+
+
+def syncs(folder):
+    """What a sync of the disk takes at this moment: that differs from minute to minute."""
+    return dict(zip(SYNCS, drive.fdatasync_ms(folder)))
 
 
 def submitter(peer, encoded):
@@ -173,6 +181,7 @@ def same(what, found, wanted):
 
 
 def print_table(args, count, runs, versions):
+    """Medians, and ratios taken within a run, in Markdown."""
     names = list(runs[0])
     print(
         f"{count:,} observations, medians of {args.runs} runs of {args.seconds:g} s each, {os.cpu_count()} cores, "
@@ -183,7 +192,7 @@ def print_table(args, count, runs, versions):
     print("|---" * (1 + len(names)) + "|")
     for row, title in ROWS.items():
         cells = [figure(statistics.median(run[name][row] for run in runs)) for name in names]
-        if row != SYNC:
+        if row not in SYNCS:
             for at, name in enumerate(names[1:], 1):
                 ratios = [better(row, run[SERVICE][row], run[name][row]) for run in runs]
                 cells[at] += f" ({figure(statistics.median(ratios))} ×)"

@@ -123,6 +123,12 @@ class Question:
         """How many sums a row of the answer has: (first, second), for Q3 also of the month before."""
         return 4 if self.name == "Q3" else 2
 
+    def answer(self, rows):
+        """As `Data.answer`, from rows of keys and sums as texts or numbers; empty sums are no answer."""
+        keys = {"Q1": 1, "Q2": 1, "Q3": 2, "Q4": 0}[self.name]
+        whole = [tuple(None if it is None else int(it) for it in row) for row in rows]
+        return {row[:keys]: row[keys:] for row in whole if row[keys] is not None}
+
     def places(self, figure):
         """The rows that a figure adds to, and which of their sums."""
         match self.name:
