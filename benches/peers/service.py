@@ -145,8 +145,11 @@ class Service:
         request.period_range.first, request.period_range.last = first, last
         answer = self.call("PictureService/QueryAggregate", request.SerializeToString())
         rows = self._picture.QueryAggregateResponse.FromString(answer).rows
-        keys = {"Q1": lambda row: (work.PLACES["area"][row.area],), "Q2": lambda row: (work.PLACES["agency"][row.agency],)}
-        key = keys.get(question.name, lambda row: ())
+        key = {
+            "Q1": lambda row: (work.PLACES["area"][row.area],),
+            "Q2": lambda row: (work.PLACES["agency"][row.agency],),
+            "Q4": lambda row: (),
+        }[question.name]
         return {key(row): sums(row.figure) for row in rows if row.figure.HasField("value")}
 
     def _of_picture(self, question):
