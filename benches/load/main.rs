@@ -12,6 +12,7 @@
 
 mod drive;
 mod echo;
+mod export;
 mod growth;
 mod open;
 mod process;
@@ -22,7 +23,7 @@ mod workload;
 
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -78,6 +79,9 @@ struct Args {
     /// Instead of all else, how cost grows: a line of CSV for each of these numbers of observations.
     #[arg(long, value_delimiter = ',')]
     growth: Vec<u64>,
+    /// Instead of all else, write the data into this folder.
+    #[arg(long)]
+    export: Option<PathBuf>,
     /// What cargo adds.
     #[arg(long, hide = true)]
     bench: bool,
@@ -150,6 +154,9 @@ async fn measure(args: &Args) -> Result<(), Failure> {
     let measured = Duration::from_secs_f64(args.seconds);
     let window = Window { warm_up: measured / 4, measured };
     let workload = Workload { observations: args.observations, seed: args.seed };
+    if let Some(folder) = &args.export {
+        return export::export(workload, folder);
+    }
     eprintln!("encoding {} observations", args.observations);
     let batches: Arc<[Bytes]> = workload.batches().map(|batch| batch.encode_to_vec().into()).collect();
     let mut report = Report::of([MACHINE, SINGLE, OPEN, LARGE, BULK, QUERIES, UNDER_LOAD, SIZE]);
