@@ -85,33 +85,36 @@ impl<'a> Owed<'a> {
         }
     }
 
-    /// The slots that an agency has not filled, if it has filled none: of the areas at the reporting
+    /// Owes the slots that an agency has not filled, if it has filled none: of the areas at the reporting
     /// level that it is expected to report for; below that level, of the area itself, because the
     /// sum of an area needs all that it is made of.
-    pub(super) fn by_agency(&self, agency: AgencyIx, area: AreaIx, period: Period) -> Tally {
-        let mut owed = Tally::default();
+    pub(super) fn owe_agency(&self, owed: &mut Tally, agency: AgencyIx, area: AreaIx, period: Period) {
         for part in &*self.parts(period) {
             if part.hierarchy.level(area) > part.version.reporting_level {
-                owe(&mut owed, part, agency, area);
+                owe(owed, part, agency, area);
             } else if part.expects(agency) {
-                self.owe_expected(&mut owed, part, agency, area);
+                self.owe_expected(owed, part, agency, area);
             }
         }
-        owed
     }
 
-    /// The slots of one that reports for this very area: what it is expected to report, and at least
-    /// the area itself.
+    /// Owes the slots of one that reports for this very area: what it is expected to report, and at
+    /// least the area itself.
+    pub(super) fn owe_reporter(&self, owed: &mut Tally, agency: AgencyIx, area: AreaIx, period: Period) {
+        let before = owed.slots.expected;
+        self.owe_agency(owed, agency, area, period);
+        if owed.slots.expected == before {
+            for part in &*self.parts(period) {
+                owe(owed, part, agency, area);
+            }
+        }
+    }
+
+    /// The slots of one that reports for this very area.
     pub(super) fn by_reporter(&self, agency: AgencyIx, area: AreaIx, period: Period) -> Tally {
-        let owed = self.by_agency(agency, area, period);
-        if owed.slots.expected > 0 {
-            return owed;
-        }
-        let mut own = Tally::default();
-        for part in &*self.parts(period) {
-            owe(&mut own, part, agency, area);
-        }
-        own
+        let mut owed = Tally::default();
+        self.owe_reporter(&mut owed, agency, area, period);
+        owed
     }
 
     /// The slots of an agency that is expected to report the part, for each area at the reporting level

@@ -343,7 +343,7 @@ impl<'a> Series<'a> {
             for (agency, sum) in sums.iter_mut() {
                 match figures.next_if(|(known, _)| *known == agency) {
                     Some((_, figure)) => sum.add(figure),
-                    None => sum.add_slots(&self.owed.by_agency(agency, *child, period)),
+                    None => self.owed.owe_agency(sum, agency, *child, period),
                 }
             }
         }
@@ -388,7 +388,7 @@ impl<'a> Series<'a> {
                     for (agency, sum) in joined.iter_mut() {
                         match figures.next_if(|(known, _)| *known == agency) {
                             Some((_, figure)) => sum.add(figure),
-                            None => sum.add_slots(&self.owed.by_reporter(agency, area, *part)),
+                            None => self.owed.owe_reporter(sum, agency, area, *part),
                         }
                     }
                 }
@@ -442,7 +442,7 @@ impl<'a> Series<'a> {
         };
         match close {
             Some((_, marked)) => stale.add_slots(marked),
-            None => stale.add_slots(&self.owed.by_reporter(agency, area, period)),
+            None => self.owed.owe_reporter(&mut stale, agency, area, period),
         }
         stale
     }
