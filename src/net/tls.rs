@@ -2,7 +2,7 @@
 //!
 //! The files are read again and again, and what changed in them holds for the next connection: no
 //! restart, and no call fails. A connection that is open shows its certificate again with every call,
-//! so one that is revoked or has expired is refused within [`CHECK_EVERY`]. Files that can't be read
+//! so one that is revoked or has expired is refused within `CHECK_EVERY`. Files that can't be read
 //! change nothing, and are complained of.
 
 use std::fmt;

@@ -140,7 +140,7 @@ impl Reading {
                 Err(mpsc::error::SendTimeoutError::Closed(_)) => return Ok(()),
                 Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
                     let seconds = READER_TIMEOUT.as_secs();
-                    return Err(status::error(
+                    return Err(status::exhausted(
                         Reason::StreamTooSlow,
                         format!("answers were not taken for {seconds} seconds; send again what has no answer"),
                     ));

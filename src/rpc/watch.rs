@@ -147,7 +147,7 @@ impl<Q: Question> Watcher<Q> {
                     Ok(Ok(())) => {}
                     Ok(Err(_)) => return None,
                     Err(_) => {
-                        return Some(status::error(
+                        return Some(status::exhausted(
                             Reason::WatchTooSlow,
                             format!(
                                 "a message was not taken in {} seconds; resume after the last revision received",
