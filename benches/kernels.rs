@@ -12,23 +12,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use conspectus::catalogue::{AreaIx, IndicatorIx};
-use conspectus::entry::{Entry, Fingerprint};
+use conspectus::entry::{Entry, Fingerprint, codec};
 use conspectus::intake::admit::{Command, Decision, admit};
 use conspectus::intake::prepare::Prepared;
 use conspectus::intake::writer;
-use conspectus::journal::{Journal, MemoryDisk, MemoryJournal, Revision, SledJournal, codec};
+use conspectus::journal::{DiskJournal, Journal, MemoryDisk, MemoryJournal};
 use conspectus::model::id::{AgencyId, AreaCode, IndicatorId, RequestId};
 use conspectus::model::marker::Markers;
-use conspectus::model::observation::{Breakdown, Measure, Observation, Submission, Value};
+use conspectus::model::observation::{Breakdown, Measure, Observation, Value};
 use conspectus::model::period::Period;
+use conspectus::model::revision::Revision;
+use conspectus::model::submission::Submission;
 use conspectus::model::timestamp::Timestamp;
-use conspectus::picture::answer::{ChangeRule, Comparison};
-use conspectus::picture::query::{self, AggregateQuery, AskedBreakdown, Derived, PictureQuery};
-use conspectus::picture::view::{AreasAsOf, View};
-use conspectus::rpc::proto;
+use conspectus::picture::answer;
+use conspectus::picture::change::{ChangeRule, Comparison};
+use conspectus::picture::question::{AggregateQuery, AskedBreakdown, Derived, PictureQuery};
 use conspectus::rpc::proto::submission_service_server::SubmissionService;
-use conspectus::rpc::{Context, Gate, Submissions, local};
+use conspectus::rpc::{Context, Gate, Submissions, local, proto};
 use conspectus::state::State;
+use conspectus::state::view::{AreasAsOf, View};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
 use workload::{BATCH_OBSERVATIONS, Workload};
@@ -269,10 +271,10 @@ fn queries(c: &mut Criterion, fixture: &Fixture) -> Result<(), Failure> {
         group.throughput(Throughput::Elements(cells.len() as u64));
         group.bench_function(format!("{name}: dense loop"), |b| b.iter(|| sum(black_box(cells))));
         group.bench_function(format!("{name}: engine"), |b| match *name {
-            "Q1" => b.iter(|| query::aggregate(view, &q1)),
-            "Q2" => b.iter(|| query::aggregate(view, &q2)),
-            "Q3" => b.iter(|| query::picture(view, &q3)),
-            _ => b.iter(|| query::aggregate(view, &q4)),
+            "Q1" => b.iter(|| answer::aggregate(view, &q1)),
+            "Q2" => b.iter(|| answer::aggregate(view, &q2)),
+            "Q3" => b.iter(|| answer::picture(view, &q3)),
+            _ => b.iter(|| answer::aggregate(view, &q4)),
         });
     }
     group.finish();
@@ -332,7 +334,7 @@ fn appending(c: &mut Criterion, fixture: &Fixture) -> Result<(), Failure> {
         (16, 1_000, &large),
     ] {
         let payloads = vec![payload.clone(); count];
-        let mut journal = SledJournal::open(&place.path().join(format!("{count} of {of}")))?;
+        let mut journal = DiskJournal::open(&place.path().join(format!("{count} of {of}")))?;
         group.throughput(Throughput::Elements((count * of) as u64));
         group.bench_function(format!("append: a group of {count} entries of {of}"), |b| {
             b.iter(|| journal.append(journal.tail().revision, &payloads));

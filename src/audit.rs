@@ -94,7 +94,7 @@ fn is_zero(number: &u64) -> bool {
 
 /// A line in its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Placed {
+pub struct NumberedLine {
     /// Its number, from 1 without a gap.
     pub n: u64,
     /// When, as RFC 3339 has it.
@@ -347,7 +347,7 @@ impl Writer {
 fn place(head: Head, at: Timestamp, mut line: Line, text: &mut String) -> Head {
     cut(&mut line.scope, SCOPE_BYTES_MAX);
     let n = head.n + 1;
-    let placed = Placed { n, at: at.to_string(), line };
+    let placed = NumberedLine { n, at: at.to_string(), line };
     let json = serde_json::to_string(&placed).expect("texts and numbers make JSON");
     let json = json.trim_end_matches('}');
     let chain = head.chain.after(json);
@@ -387,7 +387,7 @@ fn open(path: &Path) -> Result<(File, Head, u64), Error> {
         let lines = std::str::from_utf8(&end[..whole - 1]).map_err(|_| damaged())?;
         let last = lines.rsplit('\n').next().unwrap_or_default();
         let (text, chain) = parts(last).ok_or_else(damaged)?;
-        let placed: Placed = serde_json::from_str(&format!("{text}}}")).map_err(|_| damaged())?;
+        let placed: NumberedLine = serde_json::from_str(&format!("{text}}}")).map_err(|_| damaged())?;
         head = Head { n: placed.n, chain };
     } else if from > 0 || dropped > LINE_BYTES_MAX {
         return Err(damaged());
@@ -416,7 +416,7 @@ fn parts(line: &str) -> Option<(&str, Chain)> {
 ///
 /// # Errors
 /// At the first line that isn't.
-pub fn verify(path: &Path, each: &mut dyn FnMut(&Placed)) -> Result<Head, Error> {
+pub fn verify(path: &Path, each: &mut dyn FnMut(&NumberedLine)) -> Result<Head, Error> {
     let io = |source| Error::Io { path: path.to_owned(), source };
     let mut reader = BufReader::new(File::open(path).map_err(io)?);
     let mut head = Head::START;
@@ -434,7 +434,8 @@ pub fn verify(path: &Path, each: &mut dyn FnMut(&Placed)) -> Result<Head, Error>
         }
         let whole = line.strip_suffix('\n').ok_or_else(|| damaged("it is cut off"))?;
         let (text, chain) = parts(whole).ok_or_else(|| damaged("it has no chain"))?;
-        let placed: Placed = serde_json::from_str(&format!("{text}}}")).map_err(|_| damaged("it can't be read"))?;
+        let placed: NumberedLine =
+            serde_json::from_str(&format!("{text}}}")).map_err(|_| damaged("it can't be read"))?;
         if placed.n != n {
             return Err(damaged("lines are missing, or out of order"));
         }

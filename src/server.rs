@@ -17,14 +17,12 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::access::{Change, Secret};
-use crate::audit;
-use crate::demo;
+use crate::entry::codec;
 use crate::intake::admit::Command;
 use crate::intake::writer::{self, WriteError};
-use crate::journal::{self, Journal, SledJournal, codec};
+use crate::journal::{self, DiskJournal, Journal};
 use crate::model::id::IdentityId;
 use crate::model::timestamp::Timestamp;
-use crate::net;
 use crate::net::tls::{self, Tls};
 use crate::rpc::proto::catalogue_service_server::CatalogueServiceServer;
 use crate::rpc::proto::key_service_server::KeyServiceServer;
@@ -34,6 +32,7 @@ use crate::rpc::{
     Catalogue, Context, FILE_DESCRIPTOR_SET, Gate, Guard, Keys, Limits, Picture, RECEIVED_BYTES_MAX, Submissions,
 };
 use crate::state::{Replay, State};
+use crate::{audit, demo, net};
 
 /// How many calls one connection may have open at once. hyper's own guard, which tonic removes
 /// unless told.
@@ -309,7 +308,7 @@ async fn serve(
 ///
 /// # Errors
 /// When the journal isn't what was written: it is then not served from.
-pub fn replay(folder: &std::path::Path) -> Result<(SledJournal, State), journal::Error> {
+pub fn replay(folder: &std::path::Path) -> Result<(DiskJournal, State), journal::Error> {
     let start = Instant::now();
     let mut replayed = Replay::default();
     let decode = |stored: &journal::Stored| {
@@ -318,7 +317,7 @@ pub fn replay(folder: &std::path::Path) -> Result<(SledJournal, State), journal:
             what: error.to_string(),
         })
     };
-    let journal = SledJournal::open_and_replay(folder, decode, |entry| replayed.apply(&entry))?;
+    let journal = DiskJournal::open_and_replay(folder, decode, |entry| replayed.apply(&entry))?;
     let state = replayed.finish();
     let (tail, milliseconds) = (journal.tail(), start.elapsed().as_millis());
     tracing::info!(revision = tail.revision.0, chain = %tail.hash, milliseconds, "the journal is replayed and its chain verified");

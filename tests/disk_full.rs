@@ -5,7 +5,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test itself may")]
 
-use conspectus::journal::{ChainHash, Error, Journal, Reader, Revision, SledJournal};
+use conspectus::journal::{ChainHash, DiskJournal, Error, Journal, Reader};
+use conspectus::model::revision::Revision;
 use std::{
     fs,
     io::Write,
@@ -67,7 +68,7 @@ impl Drop for Disk {
 }
 
 /// Appends one large entry that doesn't compress, in time.
-fn append(journal: &mut SledJournal) -> Result<ChainHash, Error> {
+fn append(journal: &mut DiskJournal) -> Result<ChainHash, Error> {
     let after = journal.tail().revision;
     let mut payload = vec![0; ENTRY_BYTES];
     blake3::Hasher::new().update(&after.0.to_be_bytes()).finalize_xof().fill(&mut payload);
@@ -78,7 +79,7 @@ fn append(journal: &mut SledJournal) -> Result<ChainHash, Error> {
 }
 
 /// Appends until it is refused, and returns how.
-fn fill(journal: &mut SledJournal, acknowledged: &mut Vec<ChainHash>) -> Error {
+fn fill(journal: &mut DiskJournal, acknowledged: &mut Vec<ChainHash>) -> Error {
     loop {
         match append(journal) {
             Ok(hash) => acknowledged.push(hash),
@@ -97,8 +98,8 @@ fn assert_holds(reader: &dyn Reader, acknowledged: &[ChainHash]) {
     assert!(found.starts_with(acknowledged), "{} of {}", found.len(), acknowledged.len());
 }
 
-fn open(folder: &Path) -> SledJournal {
-    SledJournal::open(folder).unwrap()
+fn open(folder: &Path) -> DiskJournal {
+    DiskJournal::open(folder).unwrap()
 }
 
 #[test]

@@ -3,13 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use conspectus::access::{Change, Identity, NewKey, Role, Scope, Secret};
-use conspectus::access::{Presented, Purpose, Register, authenticate};
-use conspectus::audit;
+use conspectus::access::{Change, Credentials, Identity, NewKey, Purpose, Register, Role, Scope, Secret, authenticate};
 use conspectus::catalogue::CataloguePut;
-use conspectus::entry::{Body, Entry};
-use conspectus::figures;
-use conspectus::journal::codec;
+use conspectus::entry::{Body, Entry, codec};
 use conspectus::model::date::Date;
 use conspectus::model::decimal::Decimal;
 use conspectus::model::id::{AreaCode, CertificateUri, IdentityId, RequestId};
@@ -17,6 +13,7 @@ use conspectus::model::observation::Breakdown;
 use conspectus::model::period::Period;
 use conspectus::model::timestamp::Timestamp;
 use conspectus::rpc::proto;
+use conspectus::{audit, figures};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use prost::Message;
@@ -143,7 +140,7 @@ fn credentials() {
     let good = format!("Bearer {secret}");
     fuzz(bytes(vec![good.clone().into_bytes()]), |bytes| {
         let header = String::from_utf8_lossy(&bytes);
-        let presented = Presented { authorization: Some(&header), ..Presented::default() };
+        let presented = Credentials { authorization: Some(&header), ..Credentials::default() };
         let let_in = authenticate(&register, &presented, Timestamp(2)).is_ok();
         assert!(!let_in || header.contains(&secret), "nothing but the key opens: {header}");
         assert!(let_in || header != good);

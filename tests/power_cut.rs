@@ -17,7 +17,8 @@
 mod binary;
 
 use binary::{Acknowledged as Receipted, Load, Server};
-use conspectus::journal::{ChainHash, Journal, Revision, SledJournal};
+use conspectus::journal::{ChainHash, DiskJournal, Journal};
+use conspectus::model::revision::Revision;
 use std::{
     collections::BTreeMap,
     env, fs, io,
@@ -129,7 +130,7 @@ fn writer() {
         return;
     };
     let mut random = Random(number("CONSPECTUS_SEED").unwrap());
-    let mut journal = SledJournal::open(Path::new(&folder)).unwrap();
+    let mut journal = DiskJournal::open(Path::new(&folder)).unwrap();
     loop {
         let large = random.below(4) == 0;
         let lengths: Vec<_> = if large {
@@ -183,7 +184,7 @@ fn live_and_be_cut(mount: &Mount, cut_image: &Path, random: &mut Random) -> Ackn
 fn missing(disk: &Path, acknowledged: &Acknowledged) -> String {
     assert_cut(disk);
     let mut found = BTreeMap::<Revision, ChainHash>::new();
-    let opened = SledJournal::open(&disk.join("journal")).and_then(|journal| {
+    let opened = DiskJournal::open(&disk.join("journal")).and_then(|journal| {
         let scanned = journal.reader().scan(Revision::ZERO, &mut |entry| {
             found.insert(entry.revision, entry.hash);
             Ok(())

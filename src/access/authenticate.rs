@@ -1,5 +1,5 @@
 //! From what a call presents to who is calling: the one way in. Another kind of credential is
-//! another field of [`Presented`], and another arm here.
+//! another field of [`Credentials`], and another arm here.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::model::timestamp::Timestamp;
 
 /// What a call presents.
 #[derive(Debug, Clone, Default)]
-pub struct Presented<'a> {
+pub struct Credentials<'a> {
     /// The header `authorization`, empty when it can't be read or comes twice.
     pub authorization: Option<&'a str>,
     /// The one URI in a client certificate that the connection's TLS has verified.
@@ -37,7 +37,11 @@ pub enum Unauthenticated {
 ///
 /// # Errors
 /// When nobody that is known is.
-pub fn authenticate(register: &Register, presented: &Presented<'_>, at: Timestamp) -> Result<Caller, Unauthenticated> {
+pub fn authenticate(
+    register: &Register,
+    presented: &Credentials<'_>,
+    at: Timestamp,
+) -> Result<Caller, Unauthenticated> {
     if register.is_empty() {
         return Ok(Caller::Open);
     }

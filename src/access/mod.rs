@@ -14,16 +14,16 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-pub use authenticate::{Presented, Unauthenticated, authenticate};
+pub use authenticate::{Credentials, Unauthenticated, authenticate};
 pub use key::{Key, KeyHash, KeyId, NewKey, Secret};
-pub use permit::{Action, Agencies, Asked, Denied, Extent, Resource, extent, permit};
+pub use permit::{Action, Agencies, Asked, Denied, Grant, Resource, grant, permit};
 pub use register::{Change, KEY_DAYS_MAX, KEYS_LIVE_MAX, OVERLAP_HOURS_MAX, Record, Register};
 
 use crate::catalogue::items::Sector;
-use crate::model::coded::coded_enum;
+use crate::model::code_list::code_list;
 use crate::model::id::{AgencyId, AreaCode, CertificateUri, Found, IdentityId};
 
-coded_enum! {
+code_list! {
     /// What an identity is for. Each has one: who needs two has two identities, so that each key
     /// opens as little as it can.
     pub enum Role {
@@ -113,11 +113,13 @@ pub struct Known {
 
 impl Caller {
     /// As the journal and the audit log name it.
-    pub fn by(&self) -> By {
+    pub fn by(&self) -> Actor {
         match self {
-            Self::Open => By::Open,
-            Self::Local => By::Local,
-            Self::Known(known) => By::Identity { id: known.identity.id.clone(), credential: known.credential.clone() },
+            Self::Open => Actor::Open,
+            Self::Local => Actor::Local,
+            Self::Known(known) => {
+                Actor::Identity { id: known.identity.id.clone(), credential: known.credential.clone() }
+            }
         }
     }
 
@@ -132,7 +134,7 @@ impl Caller {
 
 /// Who caused an entry of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum By {
+pub enum Actor {
     /// It was written before entries told.
     #[default]
     Unknown,
@@ -149,7 +151,7 @@ pub enum By {
     },
 }
 
-impl fmt::Display for By {
+impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown => f.write_str("unknown"),

@@ -1,4 +1,4 @@
-//! Who may do what: one table, [`extent`], and what it means for a thing, [`permit`].
+//! Who may do what: one table, [`grant`], and what it means for a thing, [`permit`].
 
 use super::{Caller, Role, Scope};
 use crate::catalogue::Catalogue;
@@ -42,7 +42,7 @@ impl Action {
 
 /// How far a role's right to do something goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
+pub enum Grant {
     /// Not at all.
     Nothing,
     /// For its own agency's figures.
@@ -54,8 +54,8 @@ pub enum Extent {
 }
 
 /// The table: how far each role's right to each action goes.
-pub const fn extent(role: Role, action: Action) -> Extent {
-    use Extent::{Everything, Nothing, OwnAgency, Scope};
+pub const fn grant(role: Role, action: Action) -> Grant {
+    use Grant::{Everything, Nothing, OwnAgency, Scope};
     match action {
         Action::Submit | Action::ReadSubmissions => match role {
             Role::Submitter => OwnAgency,
@@ -138,22 +138,22 @@ pub fn permit(caller: &Caller, action: Action, resource: Resource<'_>) -> Result
     let Some(known) = caller.known() else { return Ok(()) };
     let identity = &known.identity;
     let own = |agency: &str| identity.agency.as_ref().map(AgencyId::as_str) == Some(agency);
-    let extent = extent(identity.role, action);
-    let reaches = match (extent, resource) {
-        (Extent::Nothing, _) => false,
-        (Extent::Everything, _) | (_, Resource::Any) => true,
-        (Extent::OwnAgency, Resource::Agency(agency)) => own(agency),
-        (Extent::OwnAgency, Resource::Figures(asked)) => match asked.agencies {
+    let grant = grant(identity.role, action);
+    let reaches = match (grant, resource) {
+        (Grant::Nothing, _) => false,
+        (Grant::Everything, _) | (_, Resource::Any) => true,
+        (Grant::OwnAgency, Resource::Agency(agency)) => own(agency),
+        (Grant::OwnAgency, Resource::Figures(asked)) => match asked.agencies {
             Agencies::Any => false,
             Agencies::Named(agencies) => !agencies.is_empty() && agencies.iter().all(|agency| own(agency)),
         },
-        (Extent::Scope, Resource::Agency(_)) => false,
-        (Extent::Scope, Resource::Figures(asked)) => asked.is_within(&identity.scope),
+        (Grant::Scope, Resource::Agency(_)) => false,
+        (Grant::Scope, Resource::Figures(asked)) => asked.is_within(&identity.scope),
     };
-    match (reaches, extent) {
+    match (reaches, grant) {
         (false, _) => Err(Denied::NotAllowed),
-        (true, Extent::Scope) if known.purpose.is_none() => Err(Denied::PurposeMissing),
-        (true, Extent::Nothing | Extent::OwnAgency | Extent::Scope | Extent::Everything) => Ok(()),
+        (true, Grant::Scope) if known.purpose.is_none() => Err(Denied::PurposeMissing),
+        (true, Grant::Nothing | Grant::OwnAgency | Grant::Scope | Grant::Everything) => Ok(()),
     }
 }
 
@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn the_table_is_what_the_documents_say() {
         let row = |action: &Action| {
-            let cells = Role::ALL.iter().map(|role| format!("{:<12}", format!("{:?}", extent(*role, *action))));
+            let cells = Role::ALL.iter().map(|role| format!("{:<12}", format!("{:?}", grant(*role, *action))));
             format!("{:<17}{}", format!("{action:?}"), cells.collect::<String>()).trim_end().to_owned()
         };
         let head = format!("{:<17}{}", "", Role::ALL.iter().map(|role| format!("{role:<12}")).collect::<String>());

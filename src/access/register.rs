@@ -295,7 +295,7 @@ const MICROS_AN_HOUR: i64 = 3_600_000_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::{Caller, Presented, Scope, Secret, Unauthenticated, authenticate};
+    use crate::access::{Caller, Credentials, Scope, Secret, Unauthenticated, authenticate};
 
     const HOUR: i64 = MICROS_AN_HOUR;
 
@@ -333,7 +333,7 @@ mod tests {
 
     fn who(register: &Register, n: u8, at: i64) -> Result<String, Unauthenticated> {
         let header = format!("Bearer {}", secret(n).reveal());
-        let presented = Presented { authorization: Some(&header), ..Presented::default() };
+        let presented = Credentials { authorization: Some(&header), ..Credentials::default() };
         authenticate(register, &presented, Timestamp(at)).map(|caller| caller.by().to_string())
     }
 
@@ -346,10 +346,10 @@ mod tests {
     #[test]
     fn anyone_may_call_until_there_is_an_operator() {
         let register = Register::default();
-        assert!(matches!(authenticate(&register, &Presented::default(), Timestamp(0)), Ok(Caller::Open)));
+        assert!(matches!(authenticate(&register, &Credentials::default(), Timestamp(0)), Ok(Caller::Open)));
         assert_eq!(wrong(&register, create("al", Role::Analyst, key(1, HOUR), &[]), 0), ["role"]);
         let register = with_operator();
-        let nobody = authenticate(&register, &Presented::default(), Timestamp(0));
+        let nobody = authenticate(&register, &Credentials::default(), Timestamp(0));
         assert_eq!(nobody.unwrap_err(), Unauthenticated::Missing);
     }
 
@@ -362,7 +362,7 @@ mod tests {
         // The right name, the right scheme, and another's secret.
         let header = secret(1).reveal().replace(&"01".repeat(32), &"02".repeat(32));
         let header = format!("Bearer {header}");
-        let presented = Presented { authorization: Some(&header), ..Presented::default() };
+        let presented = Credentials { authorization: Some(&header), ..Credentials::default() };
         assert_eq!(authenticate(&register, &presented, Timestamp(10 * HOUR)).unwrap_err(), Unauthenticated::Refused);
     }
 
@@ -400,7 +400,7 @@ mod tests {
         change(&mut register, create("al", Role::Analyst, key(2, 9 * HOUR), &["spiffe://a/b"]), 0);
         let who = |register: &Register, uri| {
             let uri = CertificateUri::parse(uri).unwrap();
-            let presented = Presented { certificate: Some(&uri), ..Presented::default() };
+            let presented = Credentials { certificate: Some(&uri), ..Credentials::default() };
             authenticate(register, &presented, Timestamp(0)).map(|caller| caller.by().to_string())
         };
         assert_eq!(who(&register, "spiffe://a/b"), Ok("al by certificate spiffe://a/b".to_owned()));
@@ -424,7 +424,8 @@ mod tests {
             ("Bearer cps_".to_owned(), Err(Unauthenticated::Refused)),
             (String::new(), Err(Unauthenticated::Refused)),
         ] {
-            let presented = Presented { authorization: Some(&header), certificate: Some(&uri), ..Presented::default() };
+            let presented =
+                Credentials { authorization: Some(&header), certificate: Some(&uri), ..Credentials::default() };
             let found = authenticate(&register, &presented, Timestamp(0)).map(|caller| caller.by().to_string());
             assert_eq!(found, expected, "{header}");
         }

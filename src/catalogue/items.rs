@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::coded::coded_enum;
+use crate::model::code_list::code_list;
 use crate::model::date::Date;
 use crate::model::decimal::{Decimal, Rounding};
 use crate::model::id::{AgencyId, AreaCode, CategoryId, DimensionId, IndicatorId, RuleId};
 use crate::model::period::{Frequency, Period};
 
-coded_enum! {
+code_list! {
     /// The part of the partnership that an agency belongs to.
     pub enum Sector {
         /// Police forces.
@@ -26,7 +26,7 @@ coded_enum! {
     }
 }
 
-coded_enum! {
+code_list! {
     /// The levels of the area hierarchy, from the widest to the narrowest.
     pub enum AreaLevel {
         /// A country.
@@ -44,7 +44,7 @@ coded_enum! {
     }
 }
 
-coded_enum! {
+code_list! {
     /// What an indicator counts, which decides all of its arithmetic
     /// (see [`crate::picture::combine`]).
     pub enum Kind {
@@ -63,7 +63,7 @@ coded_enum! {
     }
 }
 
-coded_enum! {
+code_list! {
     /// How the figures of several agencies combine.
     pub enum AcrossAgencies {
         /// They add.
@@ -75,7 +75,7 @@ coded_enum! {
     }
 }
 
-coded_enum! {
+code_list! {
     /// Which direction is good.
     pub enum Polarity {
         /// Higher is better.
@@ -204,7 +204,7 @@ pub struct ExpectedAgency {
     pub validity: Validity,
 }
 
-coded_enum! {
+code_list! {
     /// Which figure of a population stands under a rate.
     pub enum PopulationRule {
         /// The population of the period itself.

@@ -6,7 +6,7 @@ use clap::Parser;
 
 use super::Failure;
 use super::table::{Align, Table};
-use crate::audit::{self, Event, Placed};
+use crate::audit::{self, Event, NumberedLine};
 
 /// List the audit log of a data folder, and check that it is what was written.
 ///
@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-fn wanted(args: &Args, placed: &Placed) -> bool {
+fn wanted(args: &Args, placed: &NumberedLine) -> bool {
     let refused = match placed.line.event {
         Event::Refused | Event::RefusedMore => true,
         Event::Read | Event::Keys | Event::Repaired => false,
@@ -65,10 +65,10 @@ fn wanted(args: &Args, placed: &Placed) -> bool {
     (!args.refused || refused) && args.identity.as_ref().is_none_or(|identity| placed.line.identity == *identity)
 }
 
-fn table<'p>(lines: impl Iterator<Item = &'p Placed>) -> Table {
+fn table<'p>(lines: impl Iterator<Item = &'p NumberedLine>) -> Table {
     let headings = ["line", "at", "who", "from", "method", "of", "what for", "revision", "outcome"];
     let mut table = Table::new(headings.map(|heading| (heading, Align::Left)));
-    for Placed { n, at, line } in lines {
+    for NumberedLine { n, at, line } in lines {
         let who =
             if line.identity.is_empty() { String::new() } else { format!("{} by {}", line.identity, line.credential) };
         let method = line.method.rsplit('.').next().unwrap_or_default().to_owned();

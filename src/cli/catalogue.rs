@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use super::connect::{Server, answered};
 use super::table::{Align, Table};
-use super::{Failure, known};
+use super::{Failure, catalogue_lookup};
 use crate::catalogue::CataloguePut;
 use crate::catalogue::items::{AcrossAgencies, AreaLevel, Kind, Sector};
 use crate::model::period::Frequency;
@@ -102,7 +102,7 @@ fn word<T: std::fmt::Display>(value: Option<T>) -> String {
 
 async fn agencies(server: &Server) -> Result<(), Failure> {
     let mut table = lists(["id", "name", "sector", "reports for"]);
-    for agency in known::agencies(server).await? {
+    for agency in catalogue_lookup::agencies(server).await? {
         table.push([agency.id, agency.name, word(Sector::from_code(agency.sector)), agency.areas.join(" ")]);
     }
     print!("{table}");
@@ -111,7 +111,7 @@ async fn agencies(server: &Server) -> Result<(), Failure> {
 
 async fn areas(server: &Server) -> Result<(), Failure> {
     let mut table = lists(["code", "name", "level", "within"]);
-    for area in known::areas(server).await? {
+    for area in catalogue_lookup::areas(server).await? {
         let parents: Vec<String> = area.parents.into_iter().map(|parent| parent.code).collect();
         table.push([area.code, area.name, word(AreaLevel::from_code(area.level)), parents.join(" ")]);
     }
@@ -121,7 +121,7 @@ async fn areas(server: &Server) -> Result<(), Failure> {
 
 async fn dimensions(server: &Server) -> Result<(), Failure> {
     let mut table = lists(["dimension", "category", "title"]);
-    for dimension in known::dimensions(server).await? {
+    for dimension in catalogue_lookup::dimensions(server).await? {
         table.push([dimension.id, String::new(), dimension.title]);
         for category in dimension.categories {
             table.push([String::new(), category.id, category.title]);
@@ -133,7 +133,7 @@ async fn dimensions(server: &Server) -> Result<(), Failure> {
 
 async fn indicators(server: &Server) -> Result<(), Failure> {
     let mut table = lists(["id", "title", "unit", "kind", "every", "over agencies"]);
-    for indicator in known::indicators(server).await?.into_values() {
+    for indicator in catalogue_lookup::indicators(server).await?.into_values() {
         table.push([
             indicator.id,
             indicator.title,
@@ -149,7 +149,7 @@ async fn indicators(server: &Server) -> Result<(), Failure> {
 
 async fn rules(server: &Server) -> Result<(), Failure> {
     let mut table = lists(["id", "title", "of", "and of"]);
-    for rule in known::rules(server).await?.into_values() {
+    for rule in catalogue_lookup::rules(server).await?.into_values() {
         let of = |indicator: String, agency: String| {
             if agency.is_empty() { indicator } else { format!("{indicator} by {agency}") }
         };

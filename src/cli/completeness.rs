@@ -3,7 +3,7 @@
 use clap::Parser;
 
 use super::Failure;
-use super::asking::{AsOf, Form, Periods};
+use super::common_args::{AsOf, Form, Periods};
 use super::connect::{Server, pages};
 use super::format::{csv, json, time};
 use super::table::{Align, Table};

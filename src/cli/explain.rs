@@ -3,7 +3,7 @@
 use clap::Parser;
 
 use super::Failure;
-use super::asking::{AsOf, BrokenDown, Form};
+use super::common_args::{AsOf, BrokenDown, Form};
 use super::connect::{Server, answered};
 use super::format::{Remarks, coverage, csv, json, markers, time};
 use super::table::{Align, Table};

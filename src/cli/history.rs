@@ -3,7 +3,7 @@
 use clap::Parser;
 
 use super::Failure;
-use super::asking::{BrokenDown, Form};
+use super::common_args::{BrokenDown, Form};
 use super::connect::{Server, answered};
 use super::format::{Remarks, csv, json, markers, time};
 use super::table::{Align, Table};

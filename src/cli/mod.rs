@@ -1,10 +1,11 @@
 //! The command line: one file a verb. Answers go to standard output; a failure is one plain
 //! sentence on standard error and a non-zero exit.
 
-mod asking;
 mod audit;
 mod catalogue;
+mod catalogue_lookup;
 mod cert;
+mod common_args;
 mod completeness;
 mod connect;
 mod explain;
@@ -12,7 +13,6 @@ mod format;
 mod health;
 mod history;
 mod key;
-mod known;
 mod picture;
 mod query;
 mod reconcile;

@@ -3,7 +3,7 @@
 use clap::Parser;
 
 use super::Failure;
-use super::asking::{AsOf, Hierarchy};
+use super::common_args::{AsOf, Hierarchy};
 use super::connect::{Server, answered};
 use super::format::{Remarks, coverage, json};
 use super::table::{Align, Table};

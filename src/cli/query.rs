@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use clap::{Parser, ValueEnum};
 
 use super::Failure;
-use super::asking::{AsOf, BrokenDown, Form, Hierarchy, Periods};
+use super::catalogue_lookup::{self, kind_of};
+use super::common_args::{AsOf, BrokenDown, Form, Hierarchy, Periods};
 use super::connect::{Server, pages};
 use super::format::{Remarks, coverage, csv, difference, gap_text, json, markers, number, thousands};
-use super::known::{self, kind_of};
 use super::table::{Align, Table};
 use crate::catalogue::items::AreaLevel;
 use crate::rpc::proto::{
@@ -93,7 +93,7 @@ enum Compare {
 }
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
-    let indicators = known::indicators(&args.server).await?;
+    let indicators = catalogue_lookup::indicators(&args.server).await?;
     let mut client = args.server.pictures().await?;
     let headings = Headings {
         period: if args.year_to_date { "year to" } else { "period" },

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::Parser;
 
 use super::Failure;
-use super::asking::{AsOf, Form, Periods};
+use super::catalogue_lookup::{self, kind_of};
+use super::common_args::{AsOf, Form, Periods};
 use super::connect::{Server, answered};
 use super::format::{Remarks, csv, difference, json};
-use super::known::{self, kind_of};
 use super::table::{Align, Table};
 use crate::catalogue::items::AreaLevel;
 use crate::rpc::proto::{
@@ -53,8 +53,8 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     };
     let mut client = args.server.pictures().await?;
     let answer = answered(client.reconcile(request).await)?;
-    let rules = known::rules(&args.server).await?;
-    let indicators = known::indicators(&args.server).await?;
+    let rules = catalogue_lookup::rules(&args.server).await?;
+    let indicators = catalogue_lookup::indicators(&args.server).await?;
     args.form.print(
         || json(&answer, "ReconcileResponse"),
         || csv(CSV_HEADINGS, answer.rows.iter().map(csv_row)),

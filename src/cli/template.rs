@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::Parser;
 
 use super::connect::{Server, answered};
-use super::{Failure, completeness, known};
+use super::{Failure, catalogue_lookup, completeness};
 use crate::rpc::proto::{GetAgencyRequest, GetCompletenessRequest, Indicator, Kind, Slot, SlotStatus};
 
 /// Print a CSV file to fill in and submit: a row for each figure that an agency is expected to report.
@@ -34,7 +34,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
-    let indicators = known::indicators(&args.server).await?;
+    let indicators = catalogue_lookup::indicators(&args.server).await?;
     let mut areas: BTreeSet<String> = args.area.into_iter().collect();
     if areas.is_empty() {
         let mut client = args.server.catalogue().await?;
@@ -75,7 +75,7 @@ fn is_missing(slot: &Slot) -> bool {
 
 /// The rows to fill in, with the columns that the indicators need.
 fn csv(slots: &[Slot], indicators: &BTreeMap<String, Indicator>) -> Result<String, Failure> {
-    let has = |kind| slots.iter().any(|slot| known::kind_of(indicators, &slot.indicator) == kind);
+    let has = |kind| slots.iter().any(|slot| catalogue_lookup::kind_of(indicators, &slot.indicator) == kind);
     let mut headings = vec!["indicator", "area", "period", "value"];
     if has(Kind::Ratio) {
         headings.extend(["numerator", "denominator"]);

@@ -7,11 +7,10 @@ use clap::Parser;
 use tonic::{Code, Status, Streaming};
 use tonic_types::StatusExt;
 
-use super::Failure;
-use super::asking::Hierarchy;
+use super::common_args::Hierarchy;
 use super::connect::{Server, answered, refusal};
 use super::format::{Remarks, coverage, json_line};
-use super::picture;
+use super::{Failure, picture};
 use crate::rpc::Reason;
 use crate::rpc::proto::{Figure, GetPictureRequest, Kind, PictureRow, WatchPictureRequest, WatchPictureResponse};
 

@@ -1,16 +1,16 @@
 //! Deciding: whether a command becomes an entry. Pure: the state, the command and the time in,
 //! the decision out.
 
-use crate::access::{By, Change};
+use super::prepare::Prepared;
+use crate::access::{Actor, Change};
 use crate::catalogue::{CataloguePut, PutOutcomes};
 use crate::entry::{Body, Entry, Withdrawal};
-use crate::intake::prepare::Prepared;
-use crate::journal::Revision;
 use crate::model::observation::Breakdown;
+use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
-use crate::picture::columns::{BreakdownIx, Withdrawn};
 use crate::state::State;
+use crate::state::columns::{BreakdownIx, Withdrawn};
 
 /// Something that a caller wants written.
 #[derive(Debug, Clone)]
@@ -93,7 +93,7 @@ pub fn admit(state: &State, command: &Command, at: Timestamp) -> Result<Decision
 }
 
 fn entry(at: Timestamp, body: Body) -> Entry {
-    Entry { at, by: By::default(), body }
+    Entry { at, by: Actor::default(), body }
 }
 
 fn admit_put(state: &State, put: &CataloguePut, at: Timestamp) -> Result<Decision, Rejection> {

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::review::{Draft, review};
-use crate::entry::{Body, Fingerprint};
-use crate::journal::{Revision, codec};
+use crate::entry::{Body, Fingerprint, codec};
 use crate::model::date::Date;
-use crate::model::observation::Submission;
+use crate::model::revision::Revision;
+use crate::model::submission::Submission;
 use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
-use crate::state::{Outcome, Places, State};
+use crate::state::{Outcome, ResolvedIds, State};
 
 /// A submission with its fingerprint, its bytes in the journal, and what it was reviewed against. Cheap
 /// to clone.
@@ -22,7 +22,7 @@ pub struct Prepared {
     fingerprint: Fingerprint,
     bytes: Bytes,
     reviewed: Option<(Revision, Date)>,
-    places: Option<Arc<Places>>,
+    places: Option<Arc<ResolvedIds>>,
 }
 
 impl Prepared {
@@ -73,7 +73,7 @@ impl Prepared {
     }
 
     /// Where its figures go, when it was reviewed.
-    pub fn places(&self) -> Option<&Places> {
+    pub fn places(&self) -> Option<&ResolvedIds> {
         self.places.as_deref()
     }
 

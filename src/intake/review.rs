@@ -113,7 +113,7 @@ pub fn count_found(count: usize) -> String {
 /// `FY2021-22-Q1` are one.
 fn slots(periods: &[Period]) -> Vec<u32> {
     let mut first: HashMap<Period, u32, Hashing> = HashMap::default();
-    periods.iter().zip(0..).map(|(period, place)| *first.entry(period.slot()).or_insert(place)).collect()
+    periods.iter().zip(0..).map(|(period, place)| *first.entry(period.storage_key()).or_insert(place)).collect()
 }
 
 /// The dictionaries, each entry looked up once.

@@ -11,12 +11,11 @@ use std::thread;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use super::admit::{Command, Decision, Effect, Rejection, admit};
-use crate::access::By;
-use crate::entry::Entry;
-use crate::journal::{
-    ChainHash, ENTRY_BYTES_MAX, Error as JournalError, Journal, RECORD_BYTES_MAX, Revision, codec, record_bytes,
-};
+use crate::access::Actor;
+use crate::entry::{Entry, codec};
+use crate::journal::{ChainHash, ENTRY_BYTES_MAX, Error as JournalError, Journal, RECORD_BYTES_MAX, record_bytes};
 use crate::model::observations::Line;
+use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
 use crate::state::State;
 
@@ -75,7 +74,7 @@ pub enum WriteError {
 
 struct Request {
     command: Command,
-    by: By,
+    by: Actor,
     reply: oneshot::Sender<Result<Written, WriteError>>,
     /// What it takes of the queue's memory, given back when the writer has taken it.
     _room: OwnedSemaphorePermit,
@@ -87,7 +86,7 @@ pub struct Handle {
     queue: mpsc::Sender<Request>,
     /// In units of [`ROOM_BYTES`].
     room: Arc<Semaphore>,
-    by: By,
+    by: Actor,
 }
 
 /// What the queue's memory is counted in.
@@ -111,7 +110,7 @@ impl Pending {
 impl Handle {
     /// A handle for what this caller has written. Without it, it is whoever runs the machine.
     #[must_use]
-    pub fn by(&self, by: By) -> Self {
+    pub fn by(&self, by: Actor) -> Self {
         Self { by, ..self.clone() }
     }
 
@@ -184,7 +183,7 @@ pub fn start(journal: Box<dyn Journal>, state: State, clock: impl Fn() -> Timest
         .spawn(move || writer.run(commands))
         .expect("the system starts a thread");
     let room = Arc::new(Semaphore::new(ROOMS_MAX));
-    Running { handle: Handle { queue, room, by: By::Local }, state: published, failure, thread }
+    Running { handle: Handle { queue, room, by: Actor::Local }, state: published, failure, thread }
 }
 
 struct Writer<C> {

@@ -15,7 +15,7 @@ impl Place for MemoryDisk {
 
 impl Place for tempfile::TempDir {
     fn open(&self) -> Result<Box<dyn Journal>, Error> {
-        Ok(Box::new(SledJournal::open(&self.path().join("journal"))?))
+        Ok(Box::new(DiskJournal::open(&self.path().join("journal"))?))
     }
 }
 
@@ -24,7 +24,7 @@ macro_rules! for_every_engine {
         mod memory {
             $(#[test] fn $test() { super::$test(&super::MemoryDisk::new()); })*
         }
-        mod sled {
+        mod disk {
             $(#[test] fn $test() { super::$test(&tempfile::tempdir().unwrap()); })*
         }
     };
@@ -273,4 +273,4 @@ mod memory_only {
     }
 }
 
-pub(super) mod sled_only;
+pub(super) mod disk_only;

@@ -1,51 +1,22 @@
 //! The append-only, hash-chained log that everything else is derived from.
 //!
 //! The journal knows revisions and bytes; what an entry says is the business of the layers above.
-//! [`Journal`] and [`Reader`] are the contract, [`SledJournal`] keeps it on disk, and
+//! [`Journal`] and [`Reader`] are the contract, [`DiskJournal`] keeps it on disk, and
 //! [`MemoryJournal`] keeps it in memory with faults on demand. One conformance suite runs against both.
 
-mod ahead;
-mod backlog;
-mod calls;
-pub mod codec;
 #[cfg(test)]
 mod conformance;
-#[cfg(test)]
-mod faults;
+mod disk;
+mod log;
 mod memory;
-mod pipeline;
 mod record;
-mod sled;
-mod store;
-mod tree;
-mod witness;
 
+pub use disk::DiskJournal;
 pub use memory::{Fault, MemoryDisk, MemoryJournal};
 pub use record::{ENTRY_BYTES_MAX, RECORD_BYTES_MAX, record_bytes};
-pub use sled::SledJournal;
 
+use crate::model::revision::Revision;
 use std::{fmt, path::PathBuf, sync::Arc};
-
-/// The number of an entry, counted from 1 without a gap. 0 is the empty journal.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Revision(pub u64);
-
-impl Revision {
-    /// The empty journal, before its first entry.
-    pub const ZERO: Self = Self(0);
-
-    /// The revision after this one.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        Self(self.0 + 1)
-    }
-}
-
-impl fmt::Display for Revision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// The BLAKE3 hash that ties an entry to all entries before it.
 ///

@@ -14,7 +14,8 @@
 //! All numbers are big-endian. Compressed entries have before them the 4 bytes of their length as they are, which is
 //! checked before anything is made of them: damage can't ask for more memory than the largest record takes.
 
-use super::{ChainHash, Error, Revision, Stored, Tail};
+use super::{ChainHash, Error, Stored, Tail};
+use crate::model::revision::Revision;
 use std::{borrow::Cow, sync::LazyLock};
 
 /// The largest record. A group above it is refused, because a group can't be split and stay atomic.
@@ -182,10 +183,10 @@ fn decode_frame(bytes: &[u8]) -> Result<Record, String> {
     let before = before.filter(|_| count > 0).ok_or("the record counts no entry, or counts from 0")?;
     first.checked_add(u64::from(count)).ok_or("the record counts past the last revision")?;
 
-    let (coded, after) = rest.split_last_chunk::<HASH_BYTES>().ok_or_else(cut)?;
+    let (code_list, after) = rest.split_last_chunk::<HASH_BYTES>().ok_or_else(cut)?;
     let plain = match codec {
-        PLAIN => Cow::Borrowed(coded),
-        ZSTD => Cow::Owned(decompress(coded)?),
+        PLAIN => Cow::Borrowed(code_list),
+        ZSTD => Cow::Owned(decompress(code_list)?),
         other => return Err(format!("the record is coded as {other}, and this program reads {PLAIN} and {ZSTD}")),
     };
     let mut rest = &*plain;
@@ -207,8 +208,8 @@ fn decode_frame(bytes: &[u8]) -> Result<Record, String> {
     Ok(Record { before, entries, tail })
 }
 
-fn decompress(coded: &[u8]) -> Result<Vec<u8>, String> {
-    let (length, packed) = coded.split_first_chunk::<LENGTH_BYTES>().ok_or("the record ends before its length")?;
+fn decompress(code_list: &[u8]) -> Result<Vec<u8>, String> {
+    let (length, packed) = code_list.split_first_chunk::<LENGTH_BYTES>().ok_or("the record ends before its length")?;
     let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
     if length > RECORD_BYTES_MAX {
         return Err(format!("the record unpacks to {length} bytes, and a record holds at most {RECORD_BYTES_MAX}"));

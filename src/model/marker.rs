@@ -3,9 +3,9 @@
 
 use std::fmt;
 
-use super::coded::coded_enum;
+use super::code_list::code_list;
 
-coded_enum! {
+code_list! {
     /// One marker.
     pub enum Marker {
         /// `[c]`: known, and confidential.

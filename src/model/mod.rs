@@ -1,7 +1,7 @@
 //! The plain types of the domain: parsed once at the edge, exact, ordered, free of input and
 //! output.
 
-pub mod coded;
+pub mod code_list;
 pub mod date;
 pub mod decimal;
 pub mod id;
@@ -9,5 +9,7 @@ pub mod marker;
 pub mod observation;
 pub mod observations;
 pub mod period;
+pub mod revision;
+pub mod submission;
 pub mod timestamp;
 pub mod violation;

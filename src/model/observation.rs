@@ -4,9 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::decimal::Decimal;
-use super::id::{AgencyId, AreaCode, CategoryId, DimensionId, IndicatorId, RequestId};
+use super::id::{AreaCode, CategoryId, DimensionId, IndicatorId};
 use super::marker::Markers;
-use super::observations::Observations;
 use super::period::Period;
 
 /// A value in one of the forms that it can be submitted in. The indicator's kind says which it
@@ -140,21 +139,6 @@ pub struct Observation {
     pub value: Value,
     /// A remark kept with it.
     pub note: Option<Arc<str>>,
-}
-
-/// Some figures of one agency, accepted whole or not at all.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Submission {
-    /// Whose figures they are.
-    pub agency: AgencyId,
-    /// The sender's own id for the request.
-    pub request_id: RequestId,
-    /// Where the figures come from; may be empty.
-    pub source: String,
-    /// Whether they are made up.
-    pub sample: bool,
-    /// The figures, in the sender's order.
-    pub observations: Observations,
 }
 
 #[cfg(test)]

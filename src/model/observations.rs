@@ -31,7 +31,7 @@ impl<T> Default for Dictionary<T> {
 
 impl<T: Eq + Hash + Clone> Dictionary<T> {
     /// The place of an item, given to it now when it has none.
-    pub fn place(&mut self, item: T) -> u32 {
+    pub fn index_of(&mut self, item: T) -> u32 {
         if let Some(place) = self.places.get(&item) {
             return *place;
         }
@@ -181,10 +181,10 @@ impl FromIterator<Observation> for Observations {
         let (mut lines, mut notes) = (Vec::new(), Vec::new());
         for (place, observation) in (0..).zip(observations) {
             lines.push(Line {
-                indicator: indicators.place(observation.indicator),
-                area: areas.place(observation.area),
-                period: periods.place(observation.period),
-                breakdown: breakdowns.place(observation.breakdown),
+                indicator: indicators.index_of(observation.indicator),
+                area: areas.index_of(observation.area),
+                period: periods.index_of(observation.period),
+                breakdown: breakdowns.index_of(observation.breakdown),
                 value: observation.value,
             });
             notes.extend(observation.note.map(|note| (place, note)));

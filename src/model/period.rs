@@ -211,7 +211,7 @@ impl Period {
     /// The key that figures for it are kept under: a calendar quarter's financial name, so that
     /// `CY2021-Q2` and `FY2021-22-Q1` meet; itself for every other period.
     #[must_use]
-    pub fn slot(self) -> Self {
+    pub fn storage_key(self) -> Self {
         let name = match self.name {
             Name::CalendarQuarter => Name::FinancialQuarter,
             Name::Day
@@ -230,7 +230,7 @@ impl Period {
     /// half's two quarters, a calendar year's four calendar quarters, a quarter's three months, an
     /// academic year's twelve months. Empty for a month, a week and a day.
     #[must_use]
-    pub fn parts(self) -> Vec<Self> {
+    pub fn subperiods(self) -> Vec<Self> {
         let finer = self.frequency().finer();
         finer.and_then(|it| self.divide(it)).unwrap_or_default()
     }
@@ -457,19 +457,19 @@ mod tests {
     #[test]
     fn the_first_quarter_of_a_financial_year_is_april_to_june() {
         let first = period("FY2021-22").divide(Frequency::Quarter).unwrap()[0];
-        assert_eq!(texts(first.parts()), "2021-04 2021-05 2021-06");
+        assert_eq!(texts(first.subperiods()), "2021-04 2021-05 2021-06");
     }
 
     #[test]
     fn two_names_of_a_quarter_differ_and_share_a_slot() {
         let (calendar, financial) = (period("CY2021-Q2"), period("FY2021-22-Q1"));
         assert_ne!(calendar, financial);
-        assert_eq!(calendar.slot(), financial);
-        assert_eq!(financial.slot(), financial);
-        assert_eq!(period("CY2022-Q1").slot(), period("FY2021-22-Q4"));
+        assert_eq!(calendar.storage_key(), financial);
+        assert_eq!(financial.storage_key(), financial);
+        assert_eq!(period("CY2022-Q1").storage_key(), period("FY2021-22-Q4"));
         assert!(calendar.contains(financial) && financial.contains(calendar));
         for text in ["2022-06", "FY2021-22-H1", "FY2021-22", "CY2021", "AY2021-22", "2022-W07", "2022-03-31"] {
-            assert_eq!(period(text).slot(), period(text));
+            assert_eq!(period(text).storage_key(), period(text));
         }
     }
 
@@ -516,7 +516,7 @@ mod tests {
             ("2022-W07", ""),
             ("2022-03-31", ""),
         ] {
-            assert_eq!(texts(period(text).parts()), expect, "{text}");
+            assert_eq!(texts(period(text).subperiods()), expect, "{text}");
         }
     }
 
@@ -648,7 +648,7 @@ mod tests {
         ) {
             prop_assert!(a.contains(a));
             if a.contains(b) && b.contains(a) {
-                prop_assert_eq!(a.slot(), b.slot());
+                prop_assert_eq!(a.storage_key(), b.storage_key());
             }
             if a.contains(b) && b.contains(c) {
                 prop_assert!(a.contains(c));

@@ -80,7 +80,7 @@ impl Connections {
     }
 
     /// A place for a connection, unless there is none, and how it is told to make way for another.
-    fn place(self: &Arc<Self>, address: IpAddr) -> Option<(Place, oneshot::Receiver<()>)> {
+    fn place(self: &Arc<Self>, address: IpAddr) -> Option<(ConnectionPermit, oneshot::Receiver<()>)> {
         let mut counts = self.counts();
         let of_address = counts.of_address.get(&address).copied().unwrap_or(0);
         if of_address >= self.bounds.connections_of_address_max {
@@ -97,20 +97,20 @@ impl Connections {
         counts.unknown.insert(number, make_way);
         counts.all += 1;
         counts.of_address.insert(address, of_address + 1);
-        Some((Place { connections: Arc::clone(self), number, address, identities: Mutex::default() }, told))
+        Some((ConnectionPermit { connections: Arc::clone(self), number, address, identities: Mutex::default() }, told))
     }
 }
 
 /// A connection's place among them.
 #[derive(Debug)]
-struct Place {
+struct ConnectionPermit {
     connections: Arc<Connections>,
     number: u64,
     address: IpAddr,
     identities: Mutex<BTreeSet<IdentityId>>,
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         fn less<K: Ord + Clone>(counts: &mut BTreeMap<K, usize>, key: &K) {
             match counts.get_mut(key) {
@@ -135,9 +135,9 @@ pub struct Peer(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    certificate: Option<tls::Shown>,
+    certificate: Option<tls::ClientCertificate>,
     known: AtomicBool,
-    place: Place,
+    place: ConnectionPermit,
 }
 
 /// The certificate that a connection was made with is no longer good.
@@ -238,7 +238,7 @@ fn canonical(address: SocketAddr) -> IpAddr {
 }
 
 /// A connection, once it has shown that it speaks HTTP/2, in time.
-async fn open(stream: TcpStream, tls: Option<Tls>, place: Place) -> Option<Connection> {
+async fn open(stream: TcpStream, tls: Option<Tls>, place: ConnectionPermit) -> Option<Connection> {
     let bounds = place.connections.bounds;
     // Small answers go out at once: held back by Nagle's algorithm, they wait for the caller's delayed
     // acknowledgement, some 40 ms.
@@ -249,7 +249,7 @@ async fn open(stream: TcpStream, tls: Option<Tls>, place: Place) -> Option<Conne
             let handshake = TlsAcceptor::from(tls.server()).accept(stream);
             let stream = tokio::time::timeout(bounds.handshake_timeout, handshake).await.ok()?.ok()?;
             let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
-            let certificate = tls::Shown::of(chain, &tls);
+            let certificate = tls::ClientCertificate::of(chain, &tls);
             (Stream::Tls(Box::new(stream)), certificate)
         }
     };
@@ -282,7 +282,7 @@ mod tests {
         IpAddr::from([10, 0, 0, host])
     }
 
-    fn peer(place: Place) -> Peer {
+    fn peer(place: ConnectionPermit) -> Peer {
         Peer(Arc::new(Inner { certificate: None, known: AtomicBool::new(false), place }))
     }
 

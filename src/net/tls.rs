@@ -179,7 +179,7 @@ async fn load(files: &Files, generation: u64) -> Result<Loaded, Error> {
 }
 
 /// A client certificate that a connection has shown.
-pub(super) struct Shown {
+pub(super) struct ClientCertificate {
     chain: Vec<CertificateDer<'static>>,
     uri: CertificateUri,
     tls: Tls,
@@ -187,13 +187,13 @@ pub(super) struct Shown {
     checked: Mutex<(u64, Instant)>,
 }
 
-impl fmt::Debug for Shown {
+impl fmt::Debug for ClientCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Shown({})", self.uri)
     }
 }
 
-impl Shown {
+impl ClientCertificate {
     /// The certificate of a connection whose handshake has verified it, when it has exactly one URI.
     pub(super) fn of(chain: &[CertificateDer<'_>], tls: &Tls) -> Option<Self> {
         let own = webpki::EndEntityCert::try_from(chain.first()?).ok()?;

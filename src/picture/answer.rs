@@ -1,253 +1,218 @@
-//! Answered figures and changes: combined over agencies, rounded once, with what they rest on.
+//! The answers: the rows of a question.
 
-use super::combine::{Gap, Parts, gap_of};
-use super::discrepancy::Discrepancy;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use super::aggregate::{Aggregate, Compared, Who};
+use super::change::{Change, ChangeRule};
+use super::derived::{self, Benchmark, Rank, Rate, Rates, Share};
+use super::discrepancy;
+use super::figure::Figure;
+use super::question::{AggregateQuery, AskedBreakdown, PictureQuery};
 use super::resolve::Series;
-use super::tally::{ByAgency, Missing, Slots, Tally};
-use crate::catalogue::AreaIx;
-use crate::catalogue::items::{AcrossAgencies, IndicatorVersion, Kind};
-use crate::model::decimal::{Exact, Quotient, Rounded};
-use crate::model::marker::{Marker, Markers};
+use crate::catalogue::items::IndicatorVersion;
+use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
+use crate::model::id::CategoryId;
 use crate::model::period::Period;
+use crate::state::columns::BreakdownIx;
+use crate::state::view::View;
 
-/// An answered figure: a value, or the reason that there is none, and what it rests on.
+/// One indicator in a picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Figure {
-    /// The value, exact and rounded to the indicator's decimals, or why there is none.
-    pub value: Result<FigureValue, Gap>,
-    /// The exact numerator and denominator, for kinds that have them.
-    pub parts: Option<(Exact, Exact)>,
-    /// The markers of all that went into it.
-    pub markers: Markers,
-    /// Whether something made up went into it.
-    pub sample: bool,
-    /// Who was expected, and who reported.
-    pub slots: Slots,
-    /// Whether nothing expected is missing and nothing is older than the period's close.
-    pub complete: bool,
-    /// Some of what is missing.
-    pub missing: Vec<Missing>,
-    /// For a stock that is older than the period's close: the period that it is of.
-    pub as_at: Option<Period>,
-    /// Where submitted figures that should agree don't.
-    pub discrepancies: Vec<Discrepancy>,
+pub struct PictureRow {
+    /// The indicator's definition for the period.
+    pub version: IndicatorVersion,
+    /// Each agency that has reported or is expected to, by id.
+    pub cells: Vec<PictureCell>,
+    /// All of them together.
+    pub combined: Figure,
+    /// The change of the combined figure.
+    pub change: Option<Change>,
 }
 
-/// A value before and after rounding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FigureValue {
-    /// The value itself.
-    pub exact: Quotient,
-    /// As it is shown.
-    pub rounded: Rounded,
-}
-
-impl Figure {
-    /// Finishes a tally: the only place where a figure is rounded.
-    pub fn of(tally: &Tally, version: &IndicatorVersion, gap: Gap) -> Self {
-        let value = match tally.parts {
-            _ if tally.too_large => Err(Gap::TooLarge),
-            Some(parts) => parts.value(version.kind).and_then(|exact| {
-                let rounded = exact.round(version.decimals, version.rounding).ok_or(Gap::TooLarge)?;
-                Ok(FigureValue { exact, rounded })
-            }),
-            None if tally.markers.absences().next().is_some() => Err(Gap::Marked),
-            None if tally.uncombined && gap != Gap::SideBySide => Err(Gap::NotCombinable),
-            None => Err(gap),
-        };
-        let shown = tally.parts.filter(|_| Parts::are_shown(version.kind));
-        let mut missing = tally.missing.clone();
-        missing.sort_by_key(|missing| (missing.agency, missing.area, missing.period));
-        Self {
-            value,
-            parts: shown.map(|parts| (parts.number, parts.weight)),
-            markers: tally.markers,
-            sample: tally.sample,
-            slots: tally.slots,
-            complete: tally.is_complete(),
-            missing,
-            as_at: tally.as_at,
-            discrepancies: Vec::new(),
-        }
-    }
-}
-
-/// The figures of some agencies as one, by the indicator's rule: those found and those silent.
-pub fn combined(series: &Series<'_>, version: &IndicatorVersion, found: &ByAgency, silent: &ByAgency) -> Figure {
-    let mut all = Tally::default();
-    let gap = gap_of(version.across_agencies);
-    match version.across_agencies {
-        AcrossAgencies::Add => found.tallies().chain(silent.tallies()).for_each(|tally| all.add(tally)),
-        AcrossAgencies::SideBySide => found.tallies().chain(silent.tallies()).for_each(|tally| {
-            all.add_slots(tally);
-            all.sample |= tally.sample;
-        }),
-        AcrossAgencies::Lead => {
-            let lead = version.lead_agency.as_ref().and_then(|id| series.view().catalogue.agency(id));
-            if let Some(tally) = lead.and_then(|(ix, _)| found.get(ix).or_else(|| silent.get(ix))) {
-                all.add(tally);
-            }
-        }
-    }
-    Figure::of(&all, version, gap)
-}
-
-/// The unit of a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChangeUnit {
-    /// The indicator's own; a percentage change is defined.
-    Number,
-    /// Percentage points; a percentage change of a percentage is refused.
-    PercentagePoints,
-}
-
-/// The unit in which figures of a kind change.
-pub const fn change_unit(kind: Kind) -> ChangeUnit {
-    match kind {
-        Kind::Ratio => ChangeUnit::PercentagePoints,
-        Kind::Events | Kind::Stock | Kind::Distinct | Kind::Mean | Kind::Amount => ChangeUnit::Number,
-    }
-}
-
-/// Why a change, or its percentage, isn't given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChangeGap {
-    /// The later figure has no value.
-    NoLaterValue,
-    /// The earlier figure has no value.
-    NoEarlierValue,
-    /// From zero, of which nothing is a percentage.
-    FromZero,
-    /// From below zero, of which a percentage would mislead.
-    FromBelowZero,
-    /// The series is broken between the two.
-    Break,
-    /// There is no earlier period.
-    NoEarlierPeriod,
-    /// The exact result has more digits than can be computed with.
-    TooLarge,
-}
-
-/// The change of a figure since an earlier period.
+/// One agency's figure in a picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// The earlier period and its figure; none when there is no such period.
-    pub from: Option<(Period, Figure)>,
-    /// The unit of the difference.
-    pub unit: ChangeUnit,
-    /// Later less earlier.
-    pub difference: Option<Rounded>,
-    /// The difference in per cent of the earlier figure, to one decimal.
-    pub percent: Option<Rounded>,
-    /// Why one of these isn't given.
-    pub gap: Option<ChangeGap>,
-    /// Whether one of the figures, or both, are partial.
-    pub partial: bool,
+pub struct PictureCell {
+    /// The agency.
+    pub agency: AgencyIx,
+    /// Its figure.
+    pub figure: Figure,
+    /// The figure's change.
+    pub change: Option<Change>,
 }
 
-/// Percentage changes are shown to one decimal, as the published reports do.
-const PERCENT_DECIMALS: u8 = 1;
-
-impl Change {
-    /// The change when there is no earlier period.
-    pub fn without_earlier(kind: Kind) -> Self {
-        let gap = Some(ChangeGap::NoEarlierPeriod);
-        Self { from: None, unit: change_unit(kind), difference: None, percent: None, gap, partial: false }
-    }
-
-    /// The change from an earlier figure to a later one.
-    pub fn between(
-        earlier_period: Period,
-        earlier: Figure,
-        later: &Figure,
-        version: &IndicatorVersion,
-        broken: bool,
-    ) -> Self {
-        let unit = change_unit(version.kind);
-        let mut change = Self {
-            partial: !earlier.complete || !later.complete,
-            from: None,
-            unit,
-            difference: None,
-            percent: None,
-            gap: None,
-        };
-        change.gap = match (&later.value, &earlier.value) {
-            (Err(_), _) => Some(ChangeGap::NoLaterValue),
-            (Ok(_), Err(_)) => Some(ChangeGap::NoEarlierValue),
-            (Ok(_), Ok(_)) if broken => Some(ChangeGap::Break),
-            (Ok(later), Ok(earlier)) => change.fill(earlier.exact, later.exact, version).err(),
-        };
-        change.from = Some((earlier_period, earlier));
-        change
-    }
-
-    fn fill(&mut self, earlier: Quotient, later: Quotient, version: &IndicatorVersion) -> Result<(), ChangeGap> {
-        let exact = later.checked_sub(earlier).ok_or(ChangeGap::TooLarge)?;
-        let difference = exact.round(version.decimals, version.rounding).ok_or(ChangeGap::TooLarge)?;
-        self.difference = Some(difference);
-        match self.unit {
-            ChangeUnit::PercentagePoints => Ok(()),
-            ChangeUnit::Number if earlier.is_zero() => Err(ChangeGap::FromZero),
-            ChangeUnit::Number if earlier.is_negative() => Err(ChangeGap::FromBelowZero),
-            ChangeUnit::Number => {
-                let hundredfold = exact.checked_mul(Quotient::from(100)).ok_or(ChangeGap::TooLarge)?;
-                let percent = hundredfold.checked_div(earlier).ok_or(ChangeGap::TooLarge)?;
-                self.percent = Some(percent.round(PERCENT_DECIMALS, version.rounding).ok_or(ChangeGap::TooLarge)?);
-                Ok(())
-            }
-        }
-    }
+/// The picture: a row for each indicator, by id.
+pub fn picture(view: View<'_>, query: &PictureQuery) -> Vec<PictureRow> {
+    let catalogue = view.catalogue;
+    let asked = |ix: &IndicatorIx| query.indicators.as_ref().is_none_or(|only| only.contains(ix));
+    let indicators = catalogue.indicators_after(None);
+    let indicators = indicators.filter_map(|indicator| catalogue.indicator(&indicator.newest().id));
+    indicators
+        .map(|(ix, _)| ix)
+        .filter(asked)
+        .map(|ix| picture_row(view, query, ix))
+        .filter(|row| !row.cells.is_empty() || query.indicators.is_some())
+        .collect()
 }
 
-/// What figures are compared with, and how.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct ChangeRule {
-    /// The earlier period; none for no comparison.
-    pub comparison: Option<Comparison>,
-    /// Whether to compare across a break.
-    pub across_breaks: bool,
+fn picture_row(view: View<'_>, query: &PictureQuery, ix: IndicatorIx) -> PictureRow {
+    let mut series = Series::new(view, ix, Some(BreakdownIx::TOTAL), None);
+    let rule = ChangeRule { comparison: query.comparison, across_breaks: false };
+    let compared = Compared::of(&mut series, &[query.area], &[query.period], rule, |period| vec![period]);
+    let told = discrepancy::find(&mut series, query.area, query.period, &compared.now);
+    let mut agencies: Vec<AgencyIx> = compared.now.agencies().collect();
+    agencies.sort_by(|a, b| view.catalogue.agency_at(*a).id.cmp(&view.catalogue.agency_at(*b).id));
+    let cell = |agency: AgencyIx| {
+        let (mut figure, change) = compared.figure(&series, Who::Agency(agency));
+        figure.discrepancies = told.iter().filter(|told| told.agency == agency).cloned().collect();
+        PictureCell { agency, figure, change }
+    };
+    let cells = agencies.into_iter().map(cell).collect();
+    let (mut combined, change) = compared.figure(&series, Who::Combined);
+    combined.discrepancies = told.iter().filter(|told| told.counts_in(&series, query.period)).cloned().collect();
+    PictureRow { version: series.version(query.period).clone(), cells, combined, change }
 }
 
-/// What a figure is compared with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Comparison {
-    /// The period before, of the same length.
-    PreviousPeriod,
-    /// The same period a year before.
-    YearBefore,
-    /// This earlier period.
-    With(Period),
+/// One answered figure, and what it is of. A key that is combined is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AggregateRow {
+    /// The indicator.
+    pub indicator: IndicatorIx,
+    /// The area.
+    pub area: Option<AreaIx>,
+    /// The agency.
+    pub agency: Option<AgencyIx>,
+    /// The period.
+    pub period: Option<Period>,
+    /// The category.
+    pub category: Option<CategoryId>,
+    /// The figure.
+    pub figure: Figure,
+    /// Its change.
+    pub change: Option<Change>,
+    /// Its rate.
+    pub rate: Option<Rate>,
+    /// Its share.
+    pub share: Option<Share>,
+    /// Its rank, when it has a value.
+    pub rank: Option<Rank>,
+    /// Its benchmark.
+    pub benchmark: Option<Benchmark>,
 }
 
-impl Comparison {
-    /// The period that one is compared with.
-    pub fn earlier(self, period: Period) -> Option<Period> {
-        match self {
-            Self::PreviousPeriod => period.previous(),
-            Self::YearBefore => period.year_before(),
-            Self::With(earlier) => Some(earlier),
-        }
-    }
-}
-
-/// Whether the series is broken between two periods of one length: by a definition, or by a sender's
-/// marker `b` on a figure after the earlier and up to the later.
-pub fn is_broken(series: &mut Series<'_>, areas: &[AreaIx], earlier: Period, later: Period) -> bool {
-    if series.indicator.breaks_between(earlier, later) {
-        return true;
-    }
-    let mut at = Some(later);
-    while let Some(period) = at.filter(|period| *period > earlier) {
-        if series.has_break_marker(period) {
-            for area in areas {
-                let figures = series.figures(*area, period);
-                if figures.tallies().any(|tally| tally.markers.contains(Marker::Break)) {
-                    return true;
+/// The answer to a query that passed [`review`], by indicator, category, area, agency and period.
+pub fn aggregate(view: View<'_>, query: &AggregateQuery) -> Vec<AggregateRow> {
+    let mut rows = Vec::new();
+    for ix in &query.indicators {
+        let mut rates = query.derived.rate.then(|| Rates::new(view, *ix));
+        for asked in &query.breakdowns {
+            let agencies = query.agencies.as_ref().map(|agencies| agencies.iter().copied().collect::<HashSet<_>>());
+            let mut series = Series::new(view, *ix, asked.breakdown, agencies);
+            let first = rows.len();
+            for areas in groups(&query.areas, query.by_area) {
+                let mut answers = BTreeMap::new();
+                for periods in groups(&query.periods, query.by_period) {
+                    for (who, row) in answer(&mut series, query, asked, areas, periods, rates.as_mut()) {
+                        let id = match who {
+                            Who::Agency(agency) => Some(&view.catalogue.agency_at(agency).id),
+                            Who::Combined => None,
+                        };
+                        answers.insert((id, periods[0]), row);
+                    }
                 }
+                rows.extend(answers.into_values());
+            }
+            if query.derived.rank {
+                derived::rank(&mut rows[first..], view.catalogue.indicator_at(*ix));
             }
         }
-        at = period.previous();
     }
-    false
+    rows
+}
+
+/// Each item for itself, or all of them together.
+fn groups<T>(items: &[T], apart: bool) -> impl Iterator<Item = &[T]> {
+    items.chunks(if apart { 1 } else { items.len().max(1) })
+}
+
+/// The rows of some areas and some periods: one for all agencies together, or one for each.
+fn answer(
+    series: &mut Series<'_>,
+    query: &AggregateQuery,
+    asked: &AskedBreakdown,
+    areas: &[AreaIx],
+    periods: &[Period],
+    mut rates: Option<&mut Rates<'_>>,
+) -> Vec<(Who, AggregateRow)> {
+    let group = |period: Period| {
+        let to_date = if query.year_to_date { period.year_to_date() } else { None };
+        to_date.unwrap_or_else(|| vec![period])
+    };
+    let compared = Compared::of(series, areas, periods, query.change, group);
+    let told = match (areas, periods) {
+        ([area], [period]) if !query.year_to_date => discrepancy::find(series, *area, *period, &compared.now),
+        _ => Vec::new(),
+    };
+    let together = |series: &mut Series<'_>, areas: &[AreaIx]| {
+        Compared::of(series, areas, periods, ChangeRule::default(), group).now
+    };
+    let all_areas = query.derived.share.then(|| together(series, &query.areas));
+    let benchmark = (!query.derived.benchmark.is_empty()).then(|| together(series, &query.derived.benchmark));
+    let last = periods[periods.len() - 1];
+    let rate = rates.as_mut().map(|rates| rates.population(areas, last));
+    let benchmark_rate = benchmark.as_ref().and(rates).map(|rates| rates.population(&query.derived.benchmark, last));
+    let series = &*series;
+    let version = series.version(last);
+    whose(query, &compared.now)
+        .into_iter()
+        .map(|who| {
+            let (mut figure, change) = compared.figure(series, who);
+            figure.discrepancies = told
+                .iter()
+                .filter(|told| match who {
+                    Who::Agency(agency) => told.agency == agency,
+                    Who::Combined => told.counts_in(series, last),
+                })
+                .cloned()
+                .collect();
+            let rate = rate.as_ref().map(|population| Rate::of(&figure, population, version));
+            let share = all_areas.as_ref().map(|all| Share::of(&figure, all.figure(series, who), version));
+            let benchmark = benchmark.as_ref().map(|group| {
+                let group = group.figure(series, who);
+                let group_rate = benchmark_rate.as_ref().map(|population| Rate::of(&group, population, version));
+                Benchmark::of(&figure, rate.as_ref(), group, group_rate, version)
+            });
+            let row = AggregateRow {
+                indicator: series.ix,
+                area: query.by_area.then(|| areas[0]),
+                agency: match who {
+                    Who::Agency(agency) if query.by_agency => Some(agency),
+                    Who::Agency(_) | Who::Combined => None,
+                },
+                period: query.by_period.then(|| periods[0]),
+                category: asked.category.clone(),
+                figure,
+                change,
+                rate,
+                share,
+                rank: None,
+                benchmark,
+            };
+            (who, row)
+        })
+        .collect()
+}
+
+/// Whose figures are answered: each agency's that is known or asked for, one agency's, or all
+/// together.
+fn whose(query: &AggregateQuery, together: &Aggregate) -> Vec<Who> {
+    let asked = query.agencies.as_deref();
+    match asked {
+        _ if query.by_agency => {
+            let agencies: BTreeSet<AgencyIx> =
+                together.agencies().chain(asked.into_iter().flatten().copied()).collect();
+            agencies.into_iter().map(Who::Agency).collect()
+        }
+        Some([one]) => vec![Who::Agency(*one)],
+        Some(_) | None => vec![Who::Combined],
+    }
 }

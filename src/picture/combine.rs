@@ -55,7 +55,7 @@ pub enum Gap {
 
 /// The parts of a figure that add up: exact, of any kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Parts {
+pub struct Components {
     /// The count, the numerator, or the mean times its count.
     pub number: Exact,
     /// The denominator or the count; zero for kinds that have none.
@@ -64,7 +64,7 @@ pub struct Parts {
     pub derived: bool,
 }
 
-impl Parts {
+impl Components {
     /// The parts of a submitted measure; none when they have too many digits.
     pub fn of(measure: Measure) -> Option<Self> {
         let exact = |number, weight| Self { number, weight, derived: false };
@@ -139,8 +139,8 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn percentage(percent: &str, base: &str) -> Parts {
-        Parts::of(Measure::Percentage { percent: decimal(percent), base: decimal(base) }).unwrap()
+    fn percentage(percent: &str, base: &str) -> Components {
+        Components::of(Measure::Percentage { percent: decimal(percent), base: decimal(base) }).unwrap()
     }
 
     /// DfE, Characteristics of children in need, methodology: a rate over several authorities is the
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn means_combine_by_their_count() {
-        let mean = |mean, count| Parts::of(Measure::Mean { mean: decimal(mean), count: decimal(count) }).unwrap();
+        let mean = |mean, count| Components::of(Measure::Mean { mean: decimal(mean), count: decimal(count) }).unwrap();
         let both = mean("10", "1").plus(mean("20", "3")).unwrap();
         assert_eq!(both.value(Kind::Mean).unwrap().round(1, Rounding::HalfUp).unwrap().to_string(), "17.5");
     }

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use super::columns::{BreakdownIx, Row, RowKey, Slab};
 use super::combine::{OverTime, over_time};
 use super::explain::contribute;
-use super::query::QUERY_CELLS_MAX;
+use super::question::QUERY_CELLS_MAX;
 use super::resolve::Series;
-use super::view::View;
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
-use crate::journal::Revision;
 use crate::model::date::Date;
 use crate::model::marker::Marker;
 use crate::model::period::Period;
+use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
+use crate::state::columns::{BreakdownIx, Row, RowKey, Slab};
+use crate::state::view::View;
 
 /// Asks who owes what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,7 +170,7 @@ fn filled_since(series: &mut Series<'_>, agency: AgencyIx, area: AreaIx, period:
         .by_end()
         .iter()
         .map(|(_, known)| known)
-        .filter(|known| **known == period.slot() || fills(known))
+        .filter(|known| **known == period.storage_key() || fills(known))
         .filter_map(|known| view.columns.slab(series.ix, *known))
         .flat_map(|slab| wider.iter().filter_map(|area| first_value(slab, *area, agency, view.as_of)))
         .min();

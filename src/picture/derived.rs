@@ -2,66 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use super::answer::Figure;
-use super::columns::BreakdownIx;
-use super::combine::{Gap, adds_over_areas};
-use super::query::{AggregateQuery, AggregateRow};
+use super::aggregate::{Aggregate, Who};
+use super::answer::AggregateRow;
+use super::combine::Gap;
+use super::figure::Figure;
 use super::resolve::Series;
-use super::together::{Together, Who};
-use super::view::View;
 use crate::catalogue::items::{Indicator, IndicatorVersion, Polarity, PopulationRule, RateRule};
 use crate::catalogue::{AreaIx, IndicatorIx};
 use crate::model::decimal::{Quotient, Rounded};
 use crate::model::period::Period;
-use crate::model::violation::Violations;
+use crate::state::columns::BreakdownIx;
+use crate::state::view::View;
 
 /// Shares are shown to one decimal.
 const SHARE_DECIMALS: u8 = 1;
 const QUARTERS: usize = 4;
-
-/// Every reason why what is asked to be added has no right answer.
-pub(super) fn review(view: View<'_>, query: &AggregateQuery, violations: &mut Violations) {
-    let asked = &query.derived;
-    for (field, needs_area) in [("share", asked.share), ("rank", asked.rank)] {
-        if needs_area && !query.by_area {
-            violations.add(field, "allowed only grouped by area");
-        }
-    }
-    for version in versions(view, query) {
-        let id = &version.id;
-        if asked.rate && version.rate.is_none() {
-            violations
-                .add("rate", format!("`{id}` has no rate rule in the catalogue; allowed for indicators that have one"));
-        }
-        if asked.share && !adds_over_areas(version.kind) {
-            violations.add(
-                "share",
-                format!("`{id}` is of kind {}, which is no part of a total; allowed for kinds that add", version.kind),
-            );
-        }
-        if !asked.benchmark.is_empty() && adds_over_areas(version.kind) && !asked.rate {
-            violations.add(
-                "benchmark_areas",
-                format!("`{id}` counts, and a group's count is no benchmark for one area; ask for its rate too"),
-            );
-        }
-    }
-}
-
-/// The versions of the indicators asked for, each once, in force for the periods asked for.
-fn versions<'a>(view: View<'a>, query: &AggregateQuery) -> Vec<&'a IndicatorVersion> {
-    let mut versions: Vec<&IndicatorVersion> = Vec::new();
-    for ix in &query.indicators {
-        let indicator = view.catalogue.indicator_at(*ix);
-        for period in &query.periods {
-            let version = indicator.version_for(*period);
-            if !versions.contains(&version) {
-                versions.push(version);
-            }
-        }
-    }
-    versions
-}
 
 /// The populations under the rates of one indicator.
 pub(super) struct Rates<'a> {
@@ -113,7 +68,7 @@ fn population(
     };
     candidates.sort_by_key(|candidate| (candidate.end(), *candidate));
     candidates.into_iter().rev().find_map(|candidate| {
-        let figure = Together::of(series, areas, &[candidate]).figure(series, Who::Combined);
+        let figure = Aggregate::of(series, areas, &[candidate]).figure(series, Who::Combined);
         figure.value.is_ok().then_some((candidate, figure))
     })
 }

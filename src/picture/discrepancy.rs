@@ -1,17 +1,17 @@
 //! Submitted figures that should agree and don't: a year and its months, a county and its districts,
 //! a total and its breakdown. The submitted whole is what is answered; the difference is told.
 
-use super::answer::Figure;
-use super::columns::BreakdownIx;
-use super::combine::{Gap, Parts, adds_over_areas};
+use super::accumulator::{Accumulator, ByAgency};
+use super::aggregate::Aggregate;
+use super::combine::{Components, Gap, adds_over_areas};
+use super::figure::Figure;
 use super::resolve::Series;
-use super::tally::{ByAgency, Tally};
-use super::together::Together;
 use crate::catalogue::items::AcrossAgencies;
 use crate::catalogue::{AgencyIx, AreaIx};
 use crate::model::decimal::{Quotient, Rounded};
 use crate::model::id::DimensionId;
 use crate::model::period::Period;
+use crate::state::columns::BreakdownIx;
 
 /// What a submitted whole was put beside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,16 +54,16 @@ impl Discrepancy {
 }
 
 /// Every discrepancy of the figures submitted for an area and a period, by agency.
-pub fn find(series: &mut Series<'_>, area: AreaIx, period: Period, together: &Together) -> Vec<Discrepancy> {
+pub fn find(series: &mut Series<'_>, area: AreaIx, period: Period, together: &Aggregate) -> Vec<Discrepancy> {
     let submitted: ByAgency = series
         .direct(area, period)
         .into_iter()
         .filter_map(|row| {
             let agency = row.key.agency();
-            let parts = Parts::of(row.measure()?)?;
+            let parts = Components::of(row.measure()?)?;
             // A day's stock under a period's own figure is no second submission of the same.
             together.found().get(agency).filter(|figure| figure.parts == Some(parts))?;
-            Some((agency, Tally { parts: Some(parts), ..Tally::default() }))
+            Some((agency, Accumulator { parts: Some(parts), ..Accumulator::default() }))
         })
         .collect();
     if submitted.is_empty() {
@@ -87,20 +87,26 @@ pub fn find(series: &mut Series<'_>, area: AreaIx, period: Period, together: &To
 }
 
 /// The total beside each dimension that it was broken down by.
-fn breakdowns(series: &Series<'_>, area: AreaIx, period: Period, agency: AgencyIx, whole: &Tally) -> Vec<Discrepancy> {
+fn breakdowns(
+    series: &Series<'_>,
+    area: AreaIx,
+    period: Period,
+    agency: AgencyIx,
+    whole: &Accumulator,
+) -> Vec<Discrepancy> {
     let view = series.view();
     let version = series.version(period);
     let Some(slab) = view.columns.slab(series.ix, period) else { return Vec::new() };
     let mut told = Vec::new();
     for dimension in version.dimensions.iter().filter_map(|id| view.catalogue.dimension(id)) {
-        let mut sum = Tally::default();
+        let mut sum = Accumulator::default();
         let mut found = 0;
         for (breakdown, row) in slab.broken_down(area, agency, view.as_of) {
             let mut categories = view.columns.breakdown_at(breakdown).iter();
             let (Some((id, _)), None) = (categories.next(), categories.next()) else { continue };
-            let parts = row.measure().and_then(Parts::of);
+            let parts = row.measure().and_then(Components::of);
             if *id == dimension.id && parts.is_some() {
-                sum.add(&Tally { parts, ..Tally::default() });
+                sum.add(&Accumulator { parts, ..Accumulator::default() });
                 found += 1;
             }
         }
@@ -117,11 +123,11 @@ fn compare(
     period: Period,
     agency: AgencyIx,
     kind: DiscrepancyKind,
-    submitted: &Tally,
-    parts: &Tally,
+    submitted: &Accumulator,
+    parts: &Accumulator,
 ) -> Option<Discrepancy> {
     let version = series.version(period);
-    let value = |tally: &Tally| Figure::of(tally, version, Gap::NotReported).value.ok();
+    let value = |tally: &Accumulator| Figure::of(tally, version, Gap::NotReported).value.ok();
     let (submitted, parts) = (value(submitted)?, value(parts)?);
     if submitted.rounded == parts.rounded {
         return None;

@@ -1,15 +1,15 @@
 //! Why a figure is what it is: what went into it, and the rule and the sum in words.
 
-use super::answer::Figure;
-use super::columns::{BreakdownIx, Row, RowKey, Slab};
-use super::combine::{OverTime, Parts, over_time};
+use super::aggregate::{Aggregate, Who};
+use super::combine::{Components, OverTime, over_time};
+use super::figure::Figure;
 use super::resolve::Series;
-use super::together::{Together, Who};
-use super::view::View;
 use crate::catalogue::items::{AcrossAgencies, IndicatorVersion, Kind};
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
-use crate::journal::Revision;
 use crate::model::period::Period;
+use crate::model::revision::Revision;
+use crate::state::columns::{BreakdownIx, Row, RowKey, Slab};
+use crate::state::view::View;
 
 /// How many characters a formula may have.
 const FORMULA_CHARACTERS_MAX: usize = 2_000;
@@ -82,7 +82,7 @@ pub struct Explanation {
 pub fn explain(view: View<'_>, question: Question) -> Explanation {
     let Question { area, period, who, .. } = question;
     let mut series = Series::new(view, question.indicator, question.breakdown, None);
-    let together = Together::of(&mut series, &[area], &[period]);
+    let together = Aggregate::of(&mut series, &[area], &[period]);
     let figure = together.figure(&series, who);
     let version = series.version(period).clone();
     let agencies = match who {
@@ -108,7 +108,7 @@ pub fn explain(view: View<'_>, question: Question) -> Explanation {
 }
 
 /// The agencies whose figures go into the combined one, or stand side by side.
-fn combined_agencies(view: View<'_>, version: &IndicatorVersion, together: &Together) -> Vec<AgencyIx> {
+fn combined_agencies(view: View<'_>, version: &IndicatorVersion, together: &Aggregate) -> Vec<AgencyIx> {
     let lead = version.lead_agency.as_ref().and_then(|id| view.catalogue.agency(id)).map(|(ix, _)| ix);
     let counts = |agency: &AgencyIx| match version.across_agencies {
         AcrossAgencies::Add | AcrossAgencies::SideBySide => true,
@@ -163,7 +163,7 @@ fn submitted(series: &Series<'_>, agency: AgencyIx, area: AreaIx, period: Period
         let slab: &Slab = view.columns.slab(series.ix, *name)?;
         let key = RowKey::new(area, series.breakdown()?, agency);
         let row = slab.row(key, view.as_of).filter(|row| row.value().is_some())?;
-        Some(Contribution { agency, area, period: name.slot(), source: slab.source(&row), row })
+        Some(Contribution { agency, area, period: name.storage_key(), source: slab.source(&row), row })
     };
     let found: Vec<Contribution> = series.names(period).iter().filter_map(find).collect();
     found.iter().find(|found| found.row.measure().is_some()).or(found.first()).copied()
@@ -190,7 +190,7 @@ fn parts(
     period: Period,
     into: &mut Vec<Contribution>,
 ) -> Derivation {
-    let parts = period.parts();
+    let parts = period.subperiods();
     match over_time(series.indicator.kind()) {
         OverTime::Add | OverTime::Never => {
             for part in parts {
@@ -243,9 +243,9 @@ fn rule(view: View<'_>, version: &IndicatorVersion, derivation: Derivation, who:
 
 fn formula(version: &IndicatorVersion, figure: &Figure, contributions: &[Contribution]) -> String {
     let Ok(value) = &figure.value else { return String::new() };
-    let parts: Vec<Parts> =
-        contributions.iter().filter_map(|contribution| Parts::of(contribution.row.measure()?)).collect();
-    let sum = |part: fn(&Parts) -> String| {
+    let parts: Vec<Components> =
+        contributions.iter().filter_map(|contribution| Components::of(contribution.row.measure()?)).collect();
+    let sum = |part: fn(&Components) -> String| {
         let text = parts.iter().map(part).collect::<Vec<_>>().join(" + ");
         if parts.len() == 1 { text } else { format!("({text})") }
     };

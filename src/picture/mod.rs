@@ -1,17 +1,17 @@
 //! The picture: what everyone's figures say together, computed from columns in memory.
 
+pub mod accumulator;
+pub mod aggregate;
 pub mod answer;
-pub mod columns;
+pub mod change;
 pub mod combine;
 pub mod completeness;
 pub mod derived;
 pub mod discrepancy;
+mod expected;
 pub mod explain;
-mod owed;
-pub mod query;
+pub mod figure;
+pub mod question;
 pub mod reconcile;
 pub mod resolve;
 mod scan;
-pub mod tally;
-pub mod together;
-pub mod view;

@@ -1,15 +1,15 @@
 //! Figures of two agencies that should agree: referrals sent, and referrals received.
 
-use super::answer::Figure;
-use super::columns::BreakdownIx;
+use super::aggregate::{Aggregate, Who};
+use super::figure::Figure;
 use super::resolve::Series;
-use super::together::{Together, Who};
-use super::view::View;
 use crate::catalogue::AreaIx;
 use crate::catalogue::items::{ReconciliationRule, ReconciliationSide};
 use crate::model::decimal::{Decimal, Quotient, Rounded};
 use crate::model::id::RuleId;
 use crate::model::period::Period;
+use crate::state::columns::BreakdownIx;
+use crate::state::view::View;
 
 /// How two figures that should agree stand to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +92,7 @@ impl<'a> Side<'a> {
     }
 
     fn figure(&mut self, area: AreaIx, period: Period) -> Figure {
-        Together::of(&mut self.series, &[area], &[period]).figure(&self.series, self.who)
+        Aggregate::of(&mut self.series, &[area], &[period]).figure(&self.series, self.who)
     }
 }
 

@@ -27,18 +27,18 @@ use std::rc::Rc;
 
 use imbl::OrdSet;
 
-use super::columns::{BreakdownIx, Row, Slab, Slabs};
-use super::combine::{OverTime, Parts, over_time};
-use super::owed::Owed;
+use super::accumulator::{Accumulator, ByAgency, MissingReason, Slots};
+use super::combine::{Components, OverTime, over_time};
+use super::expected::Expected;
 use super::scan::Scan;
-use super::tally::{ByAgency, MissingReason, Slots, Tally};
-use super::view::View;
 use crate::catalogue::items::{Indicator, IndicatorVersion};
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::date::Date;
 use crate::model::marker::Marker;
 use crate::model::observations::Hashing;
 use crate::model::period::{Frequency, Period};
+use crate::state::columns::{BreakdownIx, Row, Slab, Slabs};
+use crate::state::view::View;
 
 /// The figures of one indicator under one breakdown, for any area and period.
 pub struct Series<'a> {
@@ -56,7 +56,7 @@ pub struct Series<'a> {
     /// The areas at or below which there is or was a figure.
     areas: OrdSet<AreaIx>,
     known: HashMap<(AreaIx, Period), Found, Hashing>,
-    owed: Owed<'a>,
+    owed: Expected<'a>,
 }
 
 /// The figures of an area and a period.
@@ -88,7 +88,7 @@ impl<'a> Series<'a> {
             by_end: OnceCell::new(),
             areas,
             known: HashMap::default(),
-            owed: Owed::new(view, indicator),
+            owed: Expected::new(view, indicator),
         }
     }
 
@@ -151,7 +151,7 @@ impl<'a> Series<'a> {
             for part in &*self.owed.parts(*period) {
                 for agency in part.expected.iter().copied().filter(|agency| self.asks_for(*agency)) {
                     if !found.contains(agency) {
-                        let mut owed = Tally::default();
+                        let mut owed = Accumulator::default();
                         self.owed.owe_expected(&mut owed, part, agency, area);
                         if owed.slots.expected > 0 {
                             silent.entry(agency).add_slots(&owed);
@@ -183,7 +183,7 @@ impl<'a> Series<'a> {
         }
         if over_time(self.indicator.kind()) == OverTime::Never {
             for agency in self.uncombined(area, period) {
-                found.or_insert_with(agency, || Tally { uncombined: true, ..Tally::default() });
+                found.or_insert_with(agency, || Accumulator { uncombined: true, ..Accumulator::default() });
             }
         }
         found
@@ -196,9 +196,9 @@ impl<'a> Series<'a> {
         let hierarchy = part.hierarchy;
         let level = hierarchy.level(area);
         let has_below = || hierarchy.children(area).any(|child| self.areas.contains(&child));
-        let only_way = part.period.slot() == period.slot()
+        let only_way = part.period.storage_key() == period.storage_key()
             && (level < part.version.reporting_level || (level == part.version.reporting_level && !has_below()))
-            && !period.parts().iter().any(|part| self.has_figures_within(*part))
+            && !period.subperiods().iter().any(|part| self.has_figures_within(*part))
             && self.names(period).len() == 1;
         if !only_way {
             return None;
@@ -220,7 +220,7 @@ impl<'a> Series<'a> {
     /// taken.
     fn sum_of_plain_parts(&mut self, area: AreaIx, period: Period) -> Option<ByAgency> {
         let (version, hierarchy) = (self.version(period), self.view.hierarchy(period));
-        let parts = period.parts();
+        let parts = period.subperiods();
         let is_alike = |part: &Period| {
             std::ptr::eq(self.version(*part), version) && std::ptr::eq(self.view.hierarchy(*part), hierarchy)
         };
@@ -237,7 +237,7 @@ impl<'a> Series<'a> {
     fn uncombined(&mut self, area: AreaIx, period: Period) -> BTreeSet<AgencyIx> {
         let mut agencies = BTreeSet::new();
         if self.areas.contains(&area) {
-            for part in period.parts() {
+            for part in period.subperiods() {
                 if self.has_figures_within(part) {
                     agencies.extend(self.figures(area, part).agencies());
                 }
@@ -265,7 +265,8 @@ impl<'a> Series<'a> {
             let is_week = |period: Period| period.frequency() == Frequency::Week;
             let is_day = |period: Period| period.frequency() == Frequency::Day;
             let shares = |known: &Period| {
-                *known != period.slot() && (is_week(*known) == is_week(period) || is_day(*known) || is_day(period))
+                *known != period.storage_key()
+                    && (is_week(*known) == is_week(period) || is_day(*known) || is_day(period))
             };
             let end = period.end();
             let mut others: Vec<Period> = self.ending(end, end).filter(shares).collect();
@@ -276,12 +277,12 @@ impl<'a> Series<'a> {
     }
 
     /// A submitted row as a figure that fills all slots of its area and period.
-    fn whole(&self, row: &Row, area: AreaIx, period: Period) -> Tally {
+    fn whole(&self, row: &Row, area: AreaIx, period: Period) -> Accumulator {
         let agency = row.key.agency();
         let owed = self.owed.by_reporter(agency, area, period);
         let expected = owed.slots.expected;
         let measure = row.measure();
-        let parts = measure.and_then(Parts::of);
+        let parts = measure.and_then(Components::of);
         let mut markers = row.markers();
         if parts.is_some_and(|parts| parts.derived) {
             markers = markers.with(Marker::Estimated);
@@ -298,7 +299,7 @@ impl<'a> Series<'a> {
                 slot.reason = MissingReason::NotAvailable;
             }
         }
-        Tally {
+        Accumulator {
             parts,
             too_large: measure.is_some() && parts.is_none(),
             markers,
@@ -316,7 +317,7 @@ impl<'a> Series<'a> {
         let rule = over_time(self.indicator.kind());
         let mut built = self.over_areas(area, period);
         for (agency, over_time) in self.over_time(area, period) {
-            let is_taken = |over_areas: &Tally| over_areas.is_taken_over(&over_time, rule);
+            let is_taken = |over_areas: &Accumulator| over_areas.is_taken_over(&over_time, rule);
             if !built.get(agency).is_some_and(is_taken) {
                 *built.entry(agency) = over_time;
             }
@@ -355,7 +356,7 @@ impl<'a> Series<'a> {
         if over_time(self.indicator.kind()) == OverTime::Never || !self.areas.contains(&area) {
             return ByAgency::default();
         }
-        let parts = period.parts();
+        let parts = period.subperiods();
         if !parts.iter().any(|part| self.has_figures_within(*part)) {
             return ByAgency::default();
         }
@@ -419,8 +420,8 @@ impl<'a> Series<'a> {
 
     /// The stock at the end of the last part that has one. When that isn't the last part, the slots
     /// of the period's close are as they are: still owed, or said to be not available.
-    fn last(&self, agency: AgencyIx, area: AreaIx, found: &[(Period, Rc<ByAgency>)]) -> Tally {
-        let Some(&(period, _)) = found.last() else { return Tally::default() };
+    fn last(&self, agency: AgencyIx, area: AreaIx, found: &[(Period, Rc<ByAgency>)]) -> Accumulator {
+        let Some(&(period, _)) = found.last() else { return Accumulator::default() };
         let figures = || found.iter().rev().filter_map(|(part, figures)| Some((*part, figures.get(agency)?)));
         let valued = figures().find(|(_, figure)| figure.has_figure());
         let Some((part, figure)) = valued.or_else(|| figures().next()) else {
@@ -430,7 +431,7 @@ impl<'a> Series<'a> {
             return figure.clone();
         }
         let close = figures().next().filter(|(part, _)| part.end() == period.end());
-        let mut stale = Tally {
+        let mut stale = Accumulator {
             parts: figure.parts,
             too_large: figure.too_large,
             markers: figure.markers,
@@ -438,7 +439,7 @@ impl<'a> Series<'a> {
             submitted: figure.submitted,
             // A marker isn't a stock, whenever it is of.
             as_at: valued.map(|_| figure.as_at.unwrap_or(part)),
-            ..Tally::default()
+            ..Accumulator::default()
         };
         match close {
             Some((_, marked)) => stale.add_slots(marked),

@@ -6,15 +6,15 @@
 
 use std::num::NonZeroU32;
 
-use super::columns::{BreakdownIx, Row, Slab};
-use super::combine::Parts;
-use super::owed::{Owed, Part, owe};
-use super::tally::{ByAgency, MISSING_NAMED_MAX, Missing, MissingReason, Slots, Tally};
+use super::accumulator::{Accumulator, ByAgency, MISSING_NAMED_MAX, Missing, MissingReason, Slots};
+use super::combine::Components;
+use super::expected::{Expected, Part, owe};
 use crate::catalogue::{AgencyIx, AreaIx};
-use crate::journal::Revision;
 use crate::model::decimal::Sum;
 use crate::model::marker::{Marker, Markers};
 use crate::model::observation::Measure;
+use crate::model::revision::Revision;
+use crate::state::columns::{BreakdownIx, Row, Slab};
 
 /// What is scanned: the figures of a slab under a breakdown, for an area.
 #[derive(Clone, Copy)]
@@ -33,7 +33,7 @@ struct Added {
     number: Sum,
     weight: Sum,
     /// What isn't a plain sum: means and printed percentages.
-    weighted: Option<Parts>,
+    weighted: Option<Components>,
     has_figure: bool,
     too_large: bool,
     markers: Markers,
@@ -73,7 +73,7 @@ impl AddedByAgency {
 impl Scan<'_> {
     /// The figures by agency; none where a figure lies at another level than the reporting level, so
     /// that there is something to choose.
-    pub(super) fn by_agency(&self, owed: &Owed<'_>, asks_for: impl Fn(AgencyIx) -> bool) -> Option<ByAgency> {
+    pub(super) fn by_agency(&self, owed: &Expected<'_>, asks_for: impl Fn(AgencyIx) -> bool) -> Option<ByAgency> {
         let mut added = AddedByAgency::default();
         let somebody_is_expected = !self.part.expected.is_empty();
         let (hierarchy, level) = (self.part.hierarchy, self.part.version.reporting_level);
@@ -103,14 +103,14 @@ impl Scan<'_> {
     }
 
     /// An agency's figures as a tally: a slot for each row, and one for each area that is owed besides.
-    fn tally(&self, owed: &Owed<'_>, agency: AgencyIx, added: &Added) -> Tally {
+    fn tally(&self, owed: &Expected<'_>, agency: AgencyIx, added: &Added) -> Accumulator {
         let missing = added.not_available.iter().take(MISSING_NAMED_MAX).map(|area| Missing {
             agency,
             area: *area,
             period: self.part.period,
             reason: MissingReason::NotAvailable,
         });
-        let mut tally = Tally {
+        let mut tally = Accumulator {
             missing: missing.collect(),
             slots: Slots {
                 expected: added.rows,
@@ -122,7 +122,7 @@ impl Scan<'_> {
             markers: added.markers,
             sample: added.sample,
             submitted: added.rows,
-            ..Tally::default()
+            ..Accumulator::default()
         };
         let parts = added.parts();
         tally.too_large = added.too_large || (added.has_figure && parts.is_none());
@@ -166,7 +166,7 @@ impl Added {
     }
 
     fn add_weighted(&mut self, measure: Measure) {
-        let Some(parts) = Parts::of(measure) else {
+        let Some(parts) = Components::of(measure) else {
             self.too_large = true;
             return;
         };
@@ -183,8 +183,8 @@ impl Added {
     }
 
     /// All that was added; none when it has too many digits.
-    fn parts(&self) -> Option<Parts> {
-        let plain = Parts { number: self.number.total(), weight: self.weight.total(), derived: false };
+    fn parts(&self) -> Option<Components> {
+        let plain = Components { number: self.number.total(), weight: self.weight.total(), derived: false };
         if self.too_large {
             return None;
         }

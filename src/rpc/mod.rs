@@ -5,24 +5,12 @@
 //! on the newest durable state; and converts the answer. It holds no lock across an await, and no
 //! call of it touches the disk but to fetch an old receipt.
 
-mod answer;
-mod ask;
-mod catalogue;
 pub mod codec;
-mod columns;
 mod convert;
 mod guard;
-mod key;
-mod limits;
 mod page;
-mod picture;
-mod reads;
-mod receipt;
-mod received;
+mod services;
 mod status;
-mod stream;
-mod submission;
-mod watch;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -30,18 +18,15 @@ use std::time::Duration;
 use tonic::Status;
 
 use crate::intake::writer::Handle;
-use crate::journal::{Reader, Revision};
+use crate::journal::Reader;
+use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
 use crate::state::State;
 
-pub use catalogue::{Catalogue, put_request};
-pub use guard::{Guard, METHODS, PURPOSE_HEADER, local};
-pub use key::{Keys, new_secret};
-pub use limits::Limits;
-pub use picture::Picture;
+pub use guard::{Guard, Limits, METHODS, PURPOSE_HEADER, local};
+pub use services::{Catalogue, Keys, Picture, Submissions, new_secret, put_request};
 pub use status::{DOMAIN, ERROR_BYTES_HEADER, Reason};
-pub use submission::Submissions;
 
 /// The served messages, services and clients, generated from `proto/conspectus/v1`.
 #[allow(missing_docs, unreachable_pub, reason = "generated; the protos are the reference")]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use prost::Message;
 
-use crate::journal::Revision;
+use crate::model::revision::Revision;
 use crate::model::violation::Violations;
 
 /// Where a page starts: at which revision, after what.

@@ -22,7 +22,7 @@ use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
 use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE, TestApp, endpoint, figure, health, submission, told_refusal};
-use crate::people::{self, Condition, authorization};
+use crate::identities::{self, Condition, authorization};
 use crate::raw;
 
 const PURPOSE: &str = "the annual report";
@@ -58,7 +58,7 @@ fn new_analyst(identity: &str) -> CreateKeyRequest {
 
 #[tokio::test]
 async fn a_key_is_made_used_replaced_and_revoked() {
-    let mut app = TestApp::seeded(people::seed).await;
+    let mut app = TestApp::seeded(identities::seed).await;
     let made = keys(&app).create_key(by("operator", new_analyst("al"))).await.unwrap().into_inner();
     let old = format!("Bearer {}", made.secret);
     let ask = async |app: &TestApp, authorization: &str| {
@@ -96,7 +96,7 @@ async fn a_key_is_made_used_replaced_and_revoked() {
 
 #[tokio::test]
 async fn what_cannot_be_a_key_is_refused_with_every_reason() {
-    let app = TestApp::seeded(people::seed).await;
+    let app = TestApp::seeded(identities::seed).await;
     let request = CreateKeyRequest {
         identity: "No Name".to_owned(),
         agency: "A!".to_owned(),
@@ -116,7 +116,7 @@ async fn what_cannot_be_a_key_is_refused_with_every_reason() {
 
 #[tokio::test]
 async fn one_who_watches_is_cut_off_once_its_key_is_revoked() {
-    let app = TestApp::seeded(people::seed).await;
+    let app = TestApp::seeded(identities::seed).await;
     let made = keys(&app).create_key(by("operator", new_analyst("al"))).await.unwrap().into_inner();
     let watch = WatchPictureRequest { picture: Some(picture()), after_revision: 0 };
     let request = with(watch, &format!("Bearer {}", made.secret));
@@ -132,7 +132,7 @@ async fn one_who_watches_is_cut_off_once_its_key_is_revoked() {
 
 #[tokio::test]
 async fn every_read_and_refusal_is_in_the_audit_log_and_no_figure_or_secret_is() {
-    let mut app = TestApp::seeded(people::seed).await;
+    let mut app = TestApp::seeded(identities::seed).await;
     let mut submissions = SubmissionServiceClient::new(app.channel());
     let request = submission("audited", [figure("initial-contacts", "FY2021-22", "987654321")]);
     submissions.submit_observations(by("submitter", request)).await.unwrap();
@@ -159,15 +159,15 @@ async fn every_read_and_refusal_is_in_the_audit_log_and_no_figure_or_secret_is()
     insta::assert_snapshot!(told.join("\n"));
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(!text.contains("987654321") && !text.contains("cps_"));
-    for person in &people::PEOPLE {
-        let secret = people::secret(person.name, Condition::Good).reveal();
+    for person in &identities::PEOPLE {
+        let secret = identities::secret(person.name, Condition::Good).reveal();
         assert!(!text.contains(secret.rsplit('_').next().unwrap()), "{}", person.name);
     }
 }
 
 #[tokio::test]
 async fn a_log_that_was_changed_anywhere_is_found_out_and_a_torn_end_is_repaired() {
-    let mut app = TestApp::seeded(people::seed).await;
+    let mut app = TestApp::seeded(identities::seed).await;
     for _ in 0..5 {
         PictureServiceClient::new(app.channel()).get_picture(by("analyst", picture())).await.unwrap();
     }
@@ -197,7 +197,7 @@ async fn a_log_that_was_changed_anywhere_is_found_out_and_a_torn_end_is_repaired
 
 #[tokio::test]
 async fn a_call_past_its_deadline_says_so_and_leaves_nothing_half_done() {
-    let app = TestApp::seeded(people::seed).await;
+    let app = TestApp::seeded(identities::seed).await;
     let mut late = 0;
     for n in 0..60 {
         let request = submission(&format!("late-{n}"), [figure("initial-contacts", "FY2021-22", &n.to_string())]);
@@ -235,7 +235,7 @@ async fn without_credentials_it_listens_on_this_machine_only_and_without_tls_too
 async fn who_calls_too_often_is_told_when_to_try_again_and_others_and_health_are_answered() {
     let limits = Limits { calls_a_second_of_identity_max: 1, ..Limits::default() };
     let network = Network { limits, ..Network::default() };
-    let app = TestApp::seeded_with(people::seed, network, |address| endpoint("http", address)).await;
+    let app = TestApp::seeded_with(identities::seed, network, |address| endpoint("http", address)).await;
     let list =
         async |name| CatalogueServiceClient::new(app.channel()).list_areas(by(name, ListAreasRequest::default())).await;
     let mut refused = None;
@@ -253,7 +253,7 @@ async fn who_calls_too_often_is_told_when_to_try_again_and_others_and_health_are
 async fn health_is_answered_when_the_server_has_all_the_calls_that_it_takes() {
     let limits = Limits { calls_max: 1, ..Limits::default() };
     let network = Network { limits, ..Network::default() };
-    let app = TestApp::seeded_with(people::seed, network, |address| endpoint("http", address)).await;
+    let app = TestApp::seeded_with(identities::seed, network, |address| endpoint("http", address)).await;
     let watch = by("analyst", WatchPictureRequest { picture: Some(picture()), after_revision: 0 });
     let watched = PictureServiceClient::new(app.channel()).watch_picture(watch).await.unwrap();
     let other = CatalogueServiceClient::new(app.channel()).list_areas(by("steward", ListAreasRequest::default())).await;

@@ -8,9 +8,10 @@ use conspectus::catalogue::CataloguePut;
 use conspectus::rpc::client::catalogue_service_client::CatalogueServiceClient;
 use conspectus::rpc::client::picture_service_client::PictureServiceClient;
 use conspectus::rpc::client::submission_service_client::SubmissionServiceClient;
+use conspectus::rpc::proto::observation::Measure;
 use conspectus::rpc::proto::{
     self, AggregateRow, Figure, Gap, GroupBy, Marker, Observation, Outcome, PutCatalogueRequest, QueryAggregateRequest,
-    QueryAggregateResponse, Receipt, SubmitObservationsRequest, SubmitObservationsResponse, observation::Measure,
+    QueryAggregateResponse, Receipt, SubmitObservationsRequest, SubmitObservationsResponse,
 };
 use conspectus::rpc::put_request;
 use conspectus::server::{self, Config, Network};

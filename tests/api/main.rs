@@ -4,10 +4,10 @@
 
 mod access;
 mod app;
-mod asking;
+mod identities;
 mod matrix;
-mod people;
 mod published;
+mod querying;
 mod raw;
 mod refusing;
 mod serving;

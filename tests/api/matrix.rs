@@ -21,7 +21,7 @@ use tonic::Code;
 use tonic_types::StatusExt;
 
 use crate::app::{CHILDRENS_SERVICES, CONSTABULARY, HAMPSHIRE, TestApp, figure, submission};
-use crate::people::{self, Condition, PEOPLE, authorization};
+use crate::identities::{self, Condition, PEOPLE, authorization};
 use crate::raw::{Call, call};
 
 const ISLE_OF_WIGHT: &str = "E06000046";
@@ -312,7 +312,7 @@ fn expected(row: &Row, name: &str, whose: Whose, condition: Condition) -> Option
 
 #[tokio::test]
 async fn everybody_may_do_exactly_what_they_may() {
-    let app = TestApp::seeded(people::seed).await;
+    let app = TestApp::seeded(identities::seed).await;
     let (mut cells, mut wrong) = (0, String::new());
     for row in ROWS {
         for person in &PEOPLE {

@@ -2,11 +2,12 @@
 
 use conspectus::rpc::ERROR_BYTES_HEADER;
 use conspectus::rpc::client::submission_service_client::SubmissionServiceClient;
+use conspectus::rpc::proto::observation::Measure;
 use conspectus::rpc::proto::{
     Agency, Area, AreaLevel, AreaParent, Category, CategoryRef, Comparison, Dimension, ExpectedAgency,
     GetIndicatorRequest, GetPictureRequest, GetSubmissionRequest, GroupBy, Indicator, Kind, ListAreasRequest,
     ListSubmissionsRequest, Marker, Mean, Observation, Percentage, PeriodRange, PutCatalogueRequest,
-    QueryAggregateRequest, Ratio, SubmitObservationsRequest, observation::Measure,
+    QueryAggregateRequest, Ratio, SubmitObservationsRequest,
 };
 
 use std::fmt::Write as _;

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use conspectus::rpc::proto::observation::Measure;
 use conspectus::rpc::proto::stream_submissions_response::Result as Told;
 use conspectus::rpc::proto::{
     CategoryRef, FigureColumns, FigureNote, GetSubmissionRequest, ListSubmissionsRequest, Marker, Observation,
     Percentage, Ratio, Refusal, StreamSubmissionsRequest, StreamSubmissionsResponse, SubmitObservationsRequest,
-    ValueForm, observation::Measure,
+    ValueForm,
 };
 use prost::Message;
 use tokio::sync::mpsc;

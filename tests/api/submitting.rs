@@ -1,8 +1,9 @@
 //! Figures in: receipts, safe retries, withdrawals.
 
+use conspectus::rpc::proto::observation::Measure;
 use conspectus::rpc::proto::{
     GetSubmissionRequest, GetSubmissionResponse, ListSubmissionsRequest, Marker, Observation, Percentage,
-    SubmitObservationsRequest, WithdrawSubmissionRequest, WithdrawSubmissionResponse, observation::Measure,
+    SubmitObservationsRequest, WithdrawSubmissionRequest, WithdrawSubmissionResponse,
 };
 use tonic::{Code, Status};
 

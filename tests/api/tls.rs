@@ -17,7 +17,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 use tonic::{Code, Status};
 
 use crate::app::{CHILDRENS_SERVICES, CONSTABULARY, TestApp, endpoint, health};
-use crate::people::{self, Condition, authorization};
+use crate::identities::{self, Condition, authorization};
 use crate::raw::{Call, call};
 
 const CHILDRENS_SERVICES_URI: &str = "spiffe://partners.test/childrens-services";
@@ -95,7 +95,7 @@ async fn a_certificate_opens_exactly_what_its_identity_may() {
     certificates.client("ours", CHILDRENS_SERVICES_URI);
     certificates.client("unknown", "spiffe://partners.test/somebody-else");
     certificates.client("longer", "spiffe://partners.test/childrens-services/more");
-    let app = certificates.app(people::seed).await;
+    let app = certificates.app(identities::seed).await;
     let connect = async |client| certificates.reach(app.address(), client).connect().await.unwrap();
     let (ours, unknown) = (connect(Some("ours")).await, connect(Some("unknown")).await);
     let (longer, none) = (connect(Some("longer")).await, connect(None).await);
@@ -118,7 +118,7 @@ async fn a_certificate_opens_exactly_what_its_identity_may() {
 async fn a_certificate_of_another_authority_or_none_at_all_is_not_let_in() {
     let (certificates, others) = (Certificates::new(), Certificates::new());
     others.client("ours", CHILDRENS_SERVICES_URI);
-    let app = certificates.app(people::seed).await;
+    let app = certificates.app(identities::seed).await;
     std::fs::copy(certificates.file("ca.pem"), others.file("ca.pem")).unwrap();
     let refused = match others.reach(app.address(), Some("ours")).connect().await {
         Err(_) => true,
@@ -138,7 +138,7 @@ async fn a_certificate_of_another_authority_or_none_at_all_is_not_let_in() {
 async fn one_whose_certificate_is_revoked_is_cut_off_on_the_connection_that_it_has() {
     let certificates = Certificates::new();
     certificates.client("ours", CHILDRENS_SERVICES_URI);
-    let app = certificates.app(people::seed).await;
+    let app = certificates.app(identities::seed).await;
     let channel = certificates.reach(app.address(), Some("ours")).connect().await.unwrap();
     assert_eq!(code(&list(&channel, CHILDRENS_SERVICES, None).await), Code::Ok);
     certificates.run(&["revoke", "ours"]);
@@ -162,7 +162,7 @@ async fn certificates_are_replaced_under_load_and_no_call_fails() {
     const TIMES: usize = 100;
     let certificates = Arc::new(Certificates::new());
     certificates.client("ours", CHILDRENS_SERVICES_URI);
-    let app = certificates.app(people::seed).await;
+    let app = certificates.app(identities::seed).await;
     let address = app.address();
     let (stop, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let callers: Vec<_> = [true, false]
@@ -200,7 +200,7 @@ async fn certificates_are_replaced_under_load_and_no_call_fails() {
 #[tokio::test]
 async fn files_that_cannot_be_used_change_nothing() {
     let certificates = Certificates::new();
-    let app = certificates.app(people::seed).await;
+    let app = certificates.app(identities::seed).await;
     std::fs::write(certificates.file("server.pem"), "not a certificate").unwrap();
     tokio::time::sleep(RELOAD_EVERY * 5).await;
     let channel = certificates.reach(app.address(), None).connect().await.unwrap();
@@ -217,7 +217,7 @@ async fn the_network_is_told_nothing_by_reflection_unless_that_is_asked_for() {
     let certificates = Certificates::new();
     for reflection in [false, true] {
         let folder = tempfile::tempdir().unwrap();
-        people::seed(folder.path()).await;
+        identities::seed(folder.path()).await;
         let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
         let address = (std::net::Ipv4Addr::LOCALHOST, listener.local_addr().unwrap().port()).into();
         let network = Network { tls: Some(certificates.files()), reflection, ..Network::default() };

@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use conspectus::catalogue::CataloguePut;
 use conspectus::rpc::client::catalogue_service_client::CatalogueServiceClient;
 use conspectus::rpc::client::submission_service_client::SubmissionServiceClient;
+use conspectus::rpc::proto::observation::Measure;
 use conspectus::rpc::proto::{
-    GetSubmissionRequest, ListSubmissionsRequest, Observation, Receipt, SubmitObservationsRequest, observation::Measure,
+    GetSubmissionRequest, ListSubmissionsRequest, Observation, Receipt, SubmitObservationsRequest,
 };
 use conspectus::rpc::put_request;
 use tokio::task::JoinSet;

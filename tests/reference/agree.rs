@@ -6,12 +6,12 @@ use conspectus::intake::admit::Command;
 use conspectus::model::decimal::Decimal;
 use conspectus::model::observation::Measure;
 
-use crate::asked;
-use crate::desk::with;
+use crate::canonical::Row;
+use crate::fixture::with;
 use crate::generate::{History, Random, history};
 use crate::model::Sight;
+use crate::oracle;
 use crate::question::{Question, What, ask};
-use crate::shown::Row;
 
 const WORLDS: u64 = 1_500;
 const QUESTIONS: usize = 6;
@@ -31,7 +31,7 @@ fn difference(history: &History, question: &Question) -> Option<String> {
     if !names_are_known(&sight, &question.what) {
         return None;
     }
-    let expected = asked::answer(&sight, &question.what);
+    let expected = oracle::answer(&sight, &question.what);
     let found = catch_unwind(AssertUnwindSafe(|| ask(&lived.state, &question)));
     match found {
         Err(_) => Some("the service panicked".to_owned()),
@@ -207,7 +207,7 @@ fn the_largest_numbers_are_exact_or_refused() {
         for _ in 0..QUESTIONS {
             let question = world.question(&lived);
             let sight = Sight::of(&lived.entries, question.as_of, question.today);
-            let (found, expected) = (ask(&lived.state, &question), asked::answer(&sight, &question.what));
+            let (found, expected) = (ask(&lived.state, &question), oracle::answer(&sight, &question.what));
             assert_eq!(found.is_some(), expected.is_some(), "seed {seed}");
             for (found, expected) in found.into_iter().flatten().zip(expected.into_iter().flatten()) {
                 if format!("{found:?}").contains("\"TooLarge\"") {

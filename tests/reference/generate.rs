@@ -11,13 +11,14 @@ use conspectus::model::date::Date;
 use conspectus::model::decimal::{Decimal, Rounding};
 use conspectus::model::id::IndicatorId;
 use conspectus::model::marker::{Marker, Markers};
-use conspectus::model::observation::{Breakdown, Measure, Observation, Submission, Value};
+use conspectus::model::observation::{Breakdown, Measure, Observation, Value};
 use conspectus::model::period::{Frequency, Period};
+use conspectus::model::submission::Submission;
 use conspectus::model::timestamp::Timestamp;
-use conspectus::picture::answer::Comparison;
+use conspectus::picture::change::Comparison;
 use conspectus::state::State;
 
-use crate::desk::{day, submit};
+use crate::fixture::{day, submit};
 use crate::model::cut;
 use crate::question::{AskedAggregate, AskedPicture, Question, What};
 
@@ -481,8 +482,13 @@ impl World {
         let mut unique: Vec<Observation> = Vec::new();
         for observation in observations {
             let is_same = |other: &Observation| {
-                (&other.indicator, &other.area, other.period.slot(), &other.breakdown)
-                    == (&observation.indicator, &observation.area, observation.period.slot(), &observation.breakdown)
+                (&other.indicator, &other.area, other.period.storage_key(), &other.breakdown)
+                    == (
+                        &observation.indicator,
+                        &observation.area,
+                        observation.period.storage_key(),
+                        &observation.breakdown,
+                    )
             };
             let versions = self.indicators.iter().filter(|version| version.id == observation.indicator);
             let version = versions

@@ -3,23 +3,22 @@
 use std::collections::BTreeMap;
 
 use conspectus::catalogue::items::{AcrossAgencies, Kind, Validity};
-use conspectus::entry::{Body, Withdrawal};
+use conspectus::entry::{Body, Withdrawal, codec};
 use conspectus::intake::admit::{Command, Decision, admit};
-use conspectus::journal::codec;
 use conspectus::model::id::IndicatorId;
-use conspectus::model::observation::{Observation, Submission};
+use conspectus::model::observation::Observation;
 use conspectus::model::period::{Frequency, Period};
+use conspectus::model::submission::Submission;
 use conspectus::model::timestamp::Timestamp;
-use conspectus::state::Replay;
-use conspectus::state::{Outcome, State};
+use conspectus::state::{Outcome, Replay, State};
 use num_rational::BigRational as Number;
 
 use crate::agree::{read_out, seeds};
-use crate::desk::{day, submit, with};
+use crate::canonical::{Row, Shown};
+use crate::fixture::{day, submit, with};
 use crate::generate::{History, Lived, Random, World, history};
 use crate::model::{Sight, whole};
 use crate::question::{AskedAggregate, AskedPicture, Question, What, ask};
-use crate::shown::{Row, Shown};
 
 const WORLDS: u64 = 250;
 const QUESTIONS: usize = 5;
@@ -87,8 +86,8 @@ fn the_order_in_which_independent_submissions_arrive_changes_nothing() {
 }
 
 fn is_same_place(one: &Observation, other: &Observation) -> bool {
-    (&one.indicator, &one.area, one.period.slot(), &one.breakdown)
-        == (&other.indicator, &other.area, other.period.slot(), &other.breakdown)
+    (&one.indicator, &one.area, one.period.storage_key(), &one.breakdown)
+        == (&other.indicator, &other.area, other.period.storage_key(), &other.breakdown)
 }
 
 #[test]

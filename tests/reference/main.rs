@@ -5,7 +5,7 @@
 //! - `generate`: random small worlds and questions, each from a seed.
 //! - `agree`: the service and the model give the same answer to every question.
 //! - `laws`: properties of the service alone.
-//! - `golden`, `rulings`: tables worked out by hand, with the source of each convention, on a `desk`.
+//! - `golden`, `rulings`: tables worked out by hand, with the source of each convention, on a `fixture`.
 //!
 //! `CONSPECTUS_CASES=100000` sets how many worlds each property is tried on, `CONSPECTUS_SEED=1`
 //! where the seeds start. A failure prints its seed and the smallest history that still fails.
@@ -13,12 +13,12 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test itself may")]
 
 mod agree;
-mod asked;
-mod desk;
+mod canonical;
+mod conventions;
+mod fixture;
 mod generate;
 mod golden;
 mod laws;
 mod model;
+mod oracle;
 mod question;
-mod rulings;
-mod shown;

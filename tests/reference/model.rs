@@ -18,7 +18,7 @@ use conspectus::model::observation::{Breakdown, Measure, Value};
 use conspectus::model::period::{Frequency, Period};
 use num_rational::BigRational as Number;
 
-use crate::shown::{Markers, Shown, ShownMissing};
+use crate::canonical::{Markers, Shown, ShownMissing};
 
 /// What is known at a revision, on a day.
 pub(crate) struct Sight {
@@ -191,7 +191,7 @@ pub(crate) fn next_finer(period: Period) -> Vec<Period> {
 
 /// A figure that can still be combined. The value is a number and its weight: a denominator or a count.
 #[derive(Clone, Default)]
-pub(crate) struct Tally {
+pub(crate) struct Accumulator {
     pub(crate) value: Option<(Number, Number)>,
     pub(crate) markers: Markers,
     pub(crate) sample: bool,
@@ -221,7 +221,7 @@ enum Fate {
     NotDue,
 }
 
-impl Tally {
+impl Accumulator {
     pub(crate) fn add(&mut self, other: &Self) {
         self.value = match (self.value.take(), other.value.clone()) {
             (Some((a, b)), Some((c, d))) => Some((a + c, b + d)),
@@ -236,8 +236,8 @@ impl Tally {
         self.slots.extend(other.slots.iter().cloned());
     }
 
-    fn sum(tallies: impl IntoIterator<Item = Self>) -> Self {
-        tallies.into_iter().fold(Self::default(), |mut sum, tally| {
+    fn sum(accumulators: impl IntoIterator<Item = Self>) -> Self {
+        accumulators.into_iter().fold(Self::default(), |mut sum, tally| {
             sum.add(&tally);
             sum
         })
@@ -311,7 +311,7 @@ pub(crate) struct Series<'a> {
     breakdown: &'a Breakdown,
     pub(crate) agencies: BTreeSet<AgencyId>,
     /// What was found before. Without it a case takes minutes.
-    found: RefCell<BTreeMap<(AgencyId, AreaCode, Period), Option<Tally>>>,
+    found: RefCell<BTreeMap<(AgencyId, AreaCode, Period), Option<Accumulator>>>,
 }
 
 impl<'a> Series<'a> {
@@ -331,7 +331,7 @@ impl<'a> Series<'a> {
     }
 
     /// An agency's figure for an area and a period; none when nothing is known of it.
-    pub(crate) fn figure(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Option<Tally> {
+    pub(crate) fn figure(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Option<Accumulator> {
         let key = (agency.clone(), area.clone(), period);
         if let Some(found) = self.found.borrow().get(&key) {
             return found.clone();
@@ -341,7 +341,7 @@ impl<'a> Series<'a> {
         found
     }
 
-    fn work_out(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Option<Tally> {
+    fn work_out(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Option<Accumulator> {
         // 1. "A figure submitted for the area and the period themselves is it. (For a stock, one submitted
         //    for another period that ends on the same day is as good: the day itself first, then the shortest.
         //    Weeks share only with days.)"
@@ -368,21 +368,22 @@ impl<'a> Series<'a> {
         //    A way that ends without a figure doesn't build one.
         let over_time = self.over_time(agency, area, period);
         let over_areas = self.over_areas(agency, area, period);
-        let (valued, empty): (Vec<Tally>, Vec<Tally>) =
+        let (valued, empty): (Vec<Accumulator>, Vec<Accumulator>) =
             over_time.into_iter().chain(over_areas).partition(|way| way.value.is_some());
         // The ways are in the order over time, over areas.
-        let is_better = |areas: &Tally, time: &Tally| match areas.share().cmp(&time.share()) {
+        let is_better = |areas: &Accumulator, time: &Accumulator| match areas.share().cmp(&time.share()) {
             std::cmp::Ordering::Equal => self.kind == Kind::Stock || areas.submitted < time.submitted,
             unequal @ (std::cmp::Ordering::Less | std::cmp::Ordering::Greater) => unequal.is_gt(),
         };
-        let better = |ways: Vec<Tally>| {
+        let better = |ways: Vec<Accumulator>| {
             ways.into_iter().reduce(|first, second| if is_better(&second, &first) { second } else { first })
         };
         // 3. "Otherwise a marker submitted in place of a figure says why there is none."
         let marked = submitted.first().map(|standing| self.submitted_whole(standing, period));
         let uncombined = || {
             let has_parts = next_finer(period).into_iter().any(|part| self.figure(agency, area, part).is_some());
-            (self.kind == Kind::Distinct && has_parts).then(|| Tally { uncombined: true, ..Tally::default() })
+            (self.kind == Kind::Distinct && has_parts)
+                .then(|| Accumulator { uncombined: true, ..Accumulator::default() })
         };
         better(valued).or(marked).or_else(|| better(empty)).or_else(uncombined)
     }
@@ -404,7 +405,7 @@ impl<'a> Series<'a> {
     }
 
     /// "A figure submitted whole fills all slots of its area and period."
-    fn submitted_whole(&self, standing: &Standing, period: Period) -> Tally {
+    fn submitted_whole(&self, standing: &Standing, period: Period) -> Accumulator {
         let zero = whole(0);
         let value = standing.value.measure.map(|measure| match measure {
             Measure::Number(number) => (fraction(number), zero),
@@ -424,33 +425,40 @@ impl<'a> Series<'a> {
         }
         let mut slots = self.owed_by_reporter(&standing.agency, &standing.area, period);
         slots.iter_mut().for_each(|slot| slot.fate = fate);
-        Tally { value, markers, sample: standing.sample, submitted: 1, slots, as_at: None, uncombined: false }
+        Accumulator { value, markers, sample: standing.sample, submitted: 1, slots, as_at: None, uncombined: false }
     }
 
-    fn over_time(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Option<Tally> {
+    fn over_time(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Option<Accumulator> {
         let parts = next_finer(period);
         // Distinct people are never combined over time.
         if self.kind == Kind::Distinct || parts.is_empty() { None } else { self.joined(agency, area, &parts) }
     }
 
     /// Consecutive periods together.
-    pub(crate) fn joined(&self, agency: &AgencyId, area: &AreaCode, periods: &[Period]) -> Option<Tally> {
+    pub(crate) fn joined(&self, agency: &AgencyId, area: &AreaCode, periods: &[Period]) -> Option<Accumulator> {
         if let [one] = periods {
             return self.figure(agency, area, *one);
         }
-        let figures: Vec<Option<Tally>> = periods.iter().map(|period| self.figure(agency, area, *period)).collect();
+        let figures: Vec<Option<Accumulator>> =
+            periods.iter().map(|period| self.figure(agency, area, *period)).collect();
         if figures.iter().all(Option::is_none) {
             return None;
         }
         if self.kind == Kind::Stock {
             return Some(self.last(agency, area, periods, &figures));
         }
-        let owed = |period: &Period| Tally::of_slots(self.owed_by_reporter(agency, area, *period));
-        Some(Tally::sum(figures.into_iter().zip(periods).map(|(it, period)| it.unwrap_or_else(|| owed(period)))))
+        let owed = |period: &Period| Accumulator::of_slots(self.owed_by_reporter(agency, area, *period));
+        Some(Accumulator::sum(figures.into_iter().zip(periods).map(|(it, period)| it.unwrap_or_else(|| owed(period)))))
     }
 
     /// "The last in the period; never added."
-    fn last(&self, agency: &AgencyId, area: &AreaCode, periods: &[Period], figures: &[Option<Tally>]) -> Tally {
+    fn last(
+        &self,
+        agency: &AgencyId,
+        area: &AreaCode,
+        periods: &[Period],
+        figures: &[Option<Accumulator>],
+    ) -> Accumulator {
         let (close, closing) = (periods[periods.len() - 1], figures[figures.len() - 1].as_ref());
         let known = || periods.iter().zip(figures).rev().filter_map(|(period, it)| Some((*period, it.as_ref()?)));
         let (period, figure) = known().find(|(_, it)| it.value.is_some()).or_else(|| known().next()).unwrap();
@@ -459,17 +467,18 @@ impl<'a> Series<'a> {
         }
         let slots = closing.map_or_else(|| self.owed_by_reporter(agency, area, close), |it| it.slots.clone());
         let as_at = figure.value.is_some().then(|| figure.as_at.unwrap_or(period));
-        Tally { slots, as_at, ..figure.clone() }
+        Accumulator { slots, as_at, ..figure.clone() }
     }
 
-    fn over_areas(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Option<Tally> {
+    fn over_areas(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Option<Accumulator> {
         let children = self.sight.children(area, period.end());
-        let figures: Vec<Option<Tally>> = children.iter().map(|child| self.figure(agency, child, period)).collect();
+        let figures: Vec<Option<Accumulator>> =
+            children.iter().map(|child| self.figure(agency, child, period)).collect();
         if figures.iter().all(Option::is_none) {
             return None;
         }
-        let owed = |child: &AreaCode| Tally::of_slots(self.owed(agency, child, period));
-        Some(Tally::sum(figures.into_iter().zip(children).map(|(it, child)| it.unwrap_or_else(|| owed(child)))))
+        let owed = |child: &AreaCode| Accumulator::of_slots(self.owed(agency, child, period));
+        Some(Accumulator::sum(figures.into_iter().zip(children).map(|(it, child)| it.unwrap_or_else(|| owed(child)))))
     }
 
     /// What an agency owes that has reported elsewhere: what is expected of it; and below the reporting level
@@ -534,7 +543,7 @@ impl<'a> Series<'a> {
     }
 
     /// The value of a tally, which is where a percentage or a mean is worked out.
-    pub(crate) fn value(&self, tally: &Tally) -> Option<Result<Number, &'static str>> {
+    pub(crate) fn value(&self, tally: &Accumulator) -> Option<Result<Number, &'static str>> {
         let (number, weight) = tally.value.clone()?;
         let over = |number: Number| if weight == whole(0) { Err("ZeroBase") } else { Ok(number / weight) };
         Some(match self.kind {

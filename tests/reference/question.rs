@@ -1,16 +1,17 @@
 //! Questions, in ids, and the service's answers to them.
 
-use conspectus::journal::Revision;
 use conspectus::model::date::Date;
 use conspectus::model::id::{AgencyId, AreaCode, IndicatorId};
 use conspectus::model::observation::Breakdown;
 use conspectus::model::period::Period;
-use conspectus::picture::answer::{ChangeRule, Comparison};
-use conspectus::picture::query::{self, AggregateQuery, AskedBreakdown, Derived, PictureQuery};
-use conspectus::picture::view::{AreasAsOf, View};
+use conspectus::model::revision::Revision;
+use conspectus::picture::answer;
+use conspectus::picture::change::{ChangeRule, Comparison};
+use conspectus::picture::question::{self, AggregateQuery, AskedBreakdown, Derived, PictureQuery};
 use conspectus::state::State;
+use conspectus::state::view::{AreasAsOf, View};
 
-use crate::shown::{self, Row};
+use crate::canonical::{self, Row};
 
 /// A question, as of a revision, on a day.
 #[derive(Debug, Clone)]
@@ -66,7 +67,7 @@ pub(crate) fn ask(state: &State, question: &Question) -> Option<Vec<Row>> {
                 indicators: asked.indicators.as_deref().map(indicators),
                 comparison: asked.comparison,
             };
-            Some(shown::picture(view, &query::picture(view, &query)))
+            Some(canonical::picture(view, &answer::picture(view, &query)))
         }
         What::Aggregate(asked) => {
             let agencies = asked.agencies.as_ref();
@@ -87,8 +88,8 @@ pub(crate) fn ask(state: &State, question: &Question) -> Option<Vec<Row>> {
                 year_to_date: false,
                 derived: Derived::default(),
             };
-            let is_answered = query::review(view, &query).is_empty();
-            is_answered.then(|| shown::aggregate(view, &query::aggregate(view, &query)))
+            let is_answered = question::review(view, &query).is_empty();
+            is_answered.then(|| canonical::aggregate(view, &answer::aggregate(view, &query)))
         }
     }
 }

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use super::{Decimal, Exact, write_scaled};
-use crate::model::coded::coded_enum;
+use crate::model::code_list::code_list;
 
 /// An exact quotient: a ratio, a mean, a percentage change, before it is rounded to be shown.
 ///
@@ -194,7 +194,7 @@ impl fmt::Debug for Quotient {
     }
 }
 
-coded_enum! {
+code_list! {
     /// What becomes of a value halfway between two that can be shown.
     pub enum Rounding {
         /// Away from zero, as in tables published by the Office for National Statistics and the

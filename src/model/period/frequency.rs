@@ -1,8 +1,8 @@
 //! The lengths of a period, by the texts and numbers that the outside knows them by.
 
-use crate::model::coded::coded_enum;
+use crate::model::code_list::code_list;
 
-coded_enum! {
+code_list! {
     /// How often an indicator is reported: the length of its periods.
     pub enum Frequency {
         /// A calendar month.

@@ -1,0 +1,201 @@
+//! sled 0.34, with nothing resting on its word alone. What was learnt about it, and what follows:
+//!
+//! - Its `flush` is `sync_file_range` on Linux, which a power cut undoes: `fdatasync` on its file follows each.
+//! - A leaf of more than a quarter of a segment is written to a file in `blobs/` that nothing syncs. A leaf
+//!   holds up to 17 values and is rewritten as a whole, so it is the *leaf* that must stay below: records are
+//!   cut into parts of [`PART_BYTES_MAX`], and 17 of them fit a quarter of a segment.
+//! - It recovers a prefix of its log. So a record's first part is written last: where it is, the others are.
+//! - It opens a damaged file as a shorter one, even as an empty one: the witness and the write-ahead file tell.
+//! - It panics on some damage: every call is sheltered.
+//! - Its cache lets go of a leaf only after some thousands of reads, whatever its limit: a scan may leave
+//!   most of what it read in memory. Smaller parts make smaller leaves, and so less of it.
+//! - It may wait for ever once the disk is full: nothing is put unless there is still room.
+
+use super::failpoints::Calls;
+use crate::journal::Error;
+use crate::journal::log::Records;
+use crate::model::revision::Revision;
+use rustix::fs::fstatvfs;
+use std::{
+    fs::File,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+const SEGMENT_BYTES: usize = 8 << 20;
+/// A journal is read once, at the start; the least that keeps its newest leaves at hand.
+const CACHE_BYTES: u64 = 16 << 20;
+/// 17 of these, with their keys, stay well below a quarter of a segment; smaller ones cost appends, larger ones memory.
+const PART_BYTES_MAX: usize = 32 << 10;
+/// More than all that waits to be put can take, whatever sled rewrites on the way.
+const ROOM_BYTES_MIN: u64 = 64 << 20;
+/// sled lets go of its own lock a moment after it is dropped.
+const STORE_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The records in sled.
+pub(super) struct Tree {
+    db: sled::Db,
+    /// sled's file, opened beside it to be synced.
+    file: File,
+    calls: Calls,
+}
+
+impl Tree {
+    /// Opens or creates the store in a folder, without the parts of a record after `stored` that was never finished:
+    /// a crash came between, and the write-ahead file has all of it.
+    pub(super) fn open(path: &Path, stored: Revision, calls: &Calls) -> Result<Self, Error> {
+        let db = open_store(path)?;
+        drop_unfinished(&db, stored)?;
+        let file = File::open(path.join("db")).map_err(Error::io(format!("open the store in {}", path.display())))?;
+        Ok(Self { db, file, calls: calls.clone() })
+    }
+
+    /// Puts a record under its first revision. Durable once [`sync`](Self::sync) returns.
+    pub(super) fn put(&self, first: Revision, record: &[u8]) -> Result<(), Error> {
+        let parts = (0_u16..).zip(record.chunks(PART_BYTES_MAX)).collect::<Vec<_>>();
+        for (part, bytes) in parts.into_iter().rev() {
+            let key = key(first, part);
+            let doing = "write to the store";
+            let swap = || sheltered(doing, || self.db.compare_and_swap(key, None::<&[u8]>, Some(bytes)));
+            if self.calls.make(doing, swap)?.is_err() {
+                return Err(Error::corrupt(format_args!("revision {first}"), "another writer has put a record there"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes all that was put durable.
+    pub(super) fn sync(&self) -> Result<(), Error> {
+        self.calls.make("flush the store", || sheltered("flush the store", || self.db.flush()))?;
+        self.calls.make("sync the store", || self.file.sync_data().map_err(Error::io("sync the store")))
+    }
+
+    /// Refuses when the disk is nearly full.
+    pub(super) fn check_room(&self) -> Result<(), Error> {
+        let disk = fstatvfs(&self.file).map_err(|errno| Error::io("ask for free space")(errno.into()))?;
+        let bytes_free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if bytes_free < ROOM_BYTES_MIN {
+            return Err(Error::NoRoom { bytes_free, bytes_min: ROOM_BYTES_MIN });
+        }
+        Ok(())
+    }
+
+    /// As [`Store::records`](super::store::Store::records), of what is in the tree.
+    pub(super) fn records(&self, from: Revision, to: Revision) -> Records<'_> {
+        let start = match sheltered("read the store", || self.db.range(..=key(from, u16::MAX)).next_back().transpose())
+        {
+            Ok(found) => found.and_then(|(key, _)| parse_key(&key)).map_or(Revision::ZERO, |(first, _)| first),
+            Err(error) => return Box::new(std::iter::once(Err(error))),
+        };
+        let mut pairs = self.db.range(key(start, 0)..=key(to, u16::MAX));
+        let mut parts =
+            std::iter::from_fn(move || sheltered("read the store", || pairs.next().transpose()).transpose())
+                .map(|pair| pair.and_then(Part::parse))
+                .peekable();
+        Box::new(std::iter::from_fn(move || {
+            Some(parts.next()?.and_then(|head| {
+                let first = head.first;
+                head.expect_number(0)?;
+                let mut record = head.bytes.to_vec();
+                for number in 1.. {
+                    let Some(part) = parts.next_if(|next| next.as_ref().is_ok_and(|part| part.first == first)) else {
+                        break;
+                    };
+                    let part = part?;
+                    part.expect_number(number)?;
+                    record.extend_from_slice(&part.bytes);
+                }
+                Ok((first, record))
+            }))
+        }))
+    }
+
+    #[cfg(test)]
+    pub(super) fn insert_behind_its_back(&self, first: Revision) {
+        self.db.insert(key(first, 0), b"not ours").unwrap();
+    }
+}
+
+/// One key and value of the store.
+struct Part {
+    first: Revision,
+    number: u16,
+    bytes: sled::IVec,
+}
+
+impl Part {
+    fn parse((key, bytes): (sled::IVec, sled::IVec)) -> Result<Self, Error> {
+        let (first, number) = parse_key(&key)
+            .ok_or_else(|| Error::corrupt("the store", format!("a key of {} bytes isn't the journal's", key.len())))?;
+        Ok(Self { first, number, bytes })
+    }
+
+    fn expect_number(&self, expected: u16) -> Result<(), Error> {
+        if self.number == expected {
+            return Ok(());
+        }
+        let what = format!("part {expected} of the record is missing: part {} comes instead", self.number);
+        Err(Error::corrupt(format_args!("revision {}", self.first), what))
+    }
+}
+
+/// The key of a part: the first revision of its record, and the part's number, both big-endian.
+fn key(first: Revision, part: u16) -> [u8; 10] {
+    let mut key = [0; 10];
+    key[..8].copy_from_slice(&first.0.to_be_bytes());
+    key[8..].copy_from_slice(&part.to_be_bytes());
+    key
+}
+
+fn parse_key(key: &[u8]) -> Option<(Revision, u16)> {
+    let (first, part) = key.split_first_chunk::<8>()?;
+    Some((Revision(u64::from_be_bytes(*first)), u16::from_be_bytes(part.try_into().ok()?)))
+}
+
+pub(in crate::journal) fn open_store(path: &Path) -> Result<sled::Db, Error> {
+    let deadline = Instant::now() + STORE_LOCK_TIMEOUT;
+    loop {
+        let config =
+            sled::Config::new().path(path).segment_size(SEGMENT_BYTES).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+        match sheltered("open the store", || config.open()) {
+            Err(Error::Io { source, .. })
+                if source.to_string().starts_with("could not acquire lock") && Instant::now() < deadline =>
+            {
+                thread::sleep(Duration::from_millis(5));
+            }
+            opened => return opened,
+        }
+    }
+}
+
+/// Removes the parts at the end that have no first part: a crash came between, so nobody was told of them.
+fn drop_unfinished(db: &sled::Db, stored: Revision) -> Result<(), Error> {
+    while let Some(last) = sheltered("read the store", || db.last())? {
+        let Part { first, number, .. } = Part::parse(last)?;
+        let finished = sheltered("read the store", || db.contains_key(key(first, 0)))?;
+        if finished || first <= stored {
+            break;
+        }
+        sheltered("tidy the store", || db.remove(key(first, number)))?;
+    }
+    Ok(())
+}
+
+/// Runs a call into sled, which panics on some kinds of damage, and puts its errors in our words.
+fn sheltered<T>(doing: &str, call: impl FnOnce() -> sled::Result<T>) -> Result<T, Error> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(sled::Error::Io(source))) if source.kind() != io::ErrorKind::UnexpectedEof => {
+            Err(Error::io(doing)(source))
+        }
+        Ok(Err(damage)) => Err(Error::corrupt("the store", format!("can't {doing}: {damage}"))),
+        Err(panic) => {
+            let said = panic.downcast_ref::<String>().map(String::as_str);
+            let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+            Err(Error::corrupt("the store", format!("can't {doing}: sled panicked: {said}")))
+        }
+    }
+}

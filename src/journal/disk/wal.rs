@@ -1,0 +1,369 @@
+//! The write-ahead file: where an append becomes durable, before the store has it.
+//!
+//! It is a ring of blocks in a file that is written over in place: nothing about the file itself changes, so that one
+//! `fdatasync` of the record's own bytes is all that an acknowledgement waits for. A record begins at a block and is
+//! followed by zeros up to the next one: no write touches a block that holds an acknowledged record still needed.
+//! The file grows to its full size with what is appended, so that a small journal stays small.
+//!
+//! Block 0 tells, in [`HEADER_BYTES`], where the journal ended when the file was made: 8 bytes of magic, the
+//! revision, the chain hash, BLAKE3 of these. Each record has before it 4 bytes of magic and 4 of its length.
+//!
+//! Where the newest record is, is told by the records: they name their revisions, and each the hash of the one
+//! before. So there is nothing to keep in step, and what an old record left behind can't be taken for a new one.
+
+use super::failpoints::Calls;
+use crate::journal::record::{self, Record};
+use crate::journal::{ChainHash, Error, Tail};
+use crate::model::revision::Revision;
+use std::{
+    fs::{File, OpenOptions},
+    io::Read,
+    ops::Range,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+};
+
+/// How many bytes of records the ring holds. Part of the format.
+pub(super) const RING_BYTES: u64 = 16 << 20;
+/// The page of the system's cache, and the block of its file systems.
+const BLOCK_BYTES: usize = 4 << 10;
+/// How much the file grows at a time, until it has its full size.
+const GROWTH_BYTES: u64 = 1 << 20;
+const MAGIC: &[u8; 8] = b"ahead\0\0\x01";
+const RECORD_MAGIC: [u8; 4] = *b"\xC1rec";
+const PREFIX_BYTES: usize = 8;
+const HEADER_BYTES: usize = 80;
+
+/// The open write-ahead file.
+pub(super) struct Ahead {
+    path: PathBuf,
+    file: File,
+    calls: Calls,
+    /// Where the next record goes, counted on from one round of the ring to the next.
+    next: u64,
+    /// How much of the ring the file has.
+    grown_bytes: u64,
+}
+
+/// A record that was found in the file.
+pub(super) struct Found {
+    /// Where it is in the ring.
+    pub(super) at: u64,
+    /// Its bytes, as [`record::encode`] made them.
+    pub(super) bytes: Vec<u8>,
+    pub(super) record: Record,
+}
+
+/// What an opened file holds.
+pub(super) struct Contents {
+    /// Where the journal ended when the file was made.
+    base: Tail,
+    /// By revision.
+    records: Vec<Found>,
+    /// The revisions that were begun and aren't whole.
+    torn: Vec<Revision>,
+}
+
+impl Ahead {
+    /// Creates the file of a journal that ends at `base`, durably, and opens it.
+    pub(super) fn create(path: &Path, base: Tail, calls: &Calls) -> Result<(Self, Contents), Error> {
+        let fresh = path.with_extension("new");
+        let write = || {
+            let file = File::create(&fresh)?;
+            file.write_all_at(&padded(&header(base)), 0)?;
+            file.sync_all()?;
+            std::fs::rename(&fresh, path)
+        };
+        write().map_err(Error::io(format!("create the write-ahead file {}", path.display())))?;
+        path.parent().map_or(Ok(()), super::sync_folder)?;
+        Self::open(path, calls)
+    }
+
+    /// Opens the file and finds all whole records in it.
+    pub(super) fn open(path: &Path, calls: &Calls) -> Result<(Self, Contents), Error> {
+        let read = || {
+            let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+            let mut bytes = Vec::new();
+            Read::by_ref(&mut file).take(BLOCK_BYTES as u64 + RING_BYTES).read_to_end(&mut bytes)?;
+            Ok((file, bytes))
+        };
+        let (file, bytes) = read().map_err(Error::io(format!("read the write-ahead file {}", path.display())))?;
+        let base = parse_header(&bytes)
+            .ok_or_else(|| Error::corrupt(path.display(), "its first block doesn't match its checksum"))?;
+        let ring = bytes.get(BLOCK_BYTES..).unwrap_or_default();
+        let (mut records, mut torn) = (Vec::new(), Vec::new());
+        let mut at = 0;
+        while let Some(block) = ring.get(at..).filter(|rest| !rest.is_empty()) {
+            at += match record_at(block) {
+                Begun::Whole(bytes, record) => {
+                    let room = (PREFIX_BYTES + bytes.len()).next_multiple_of(BLOCK_BYTES);
+                    records.push(Found { at: at as u64, bytes, record });
+                    room
+                }
+                Begun::Torn(revision) => {
+                    torn.push(revision);
+                    BLOCK_BYTES
+                }
+                Begun::Nothing => BLOCK_BYTES,
+            };
+        }
+        records.sort_by_key(|found| found.record.tail.revision);
+        // A last block that is cut short is written anew.
+        let grown_bytes = (ring.len() - ring.len() % BLOCK_BYTES) as u64;
+        let next = records.last().map_or(0, |newest| newest.at + room_for(newest.bytes.len()));
+        let ahead = Self { path: path.to_owned(), file, calls: calls.clone(), next, grown_bytes };
+        Ok((ahead, Contents { base, records, torn }))
+    }
+
+    /// Where a record of so many bytes would go, as places that count on from round to round.
+    pub(super) fn place_for(&self, bytes: usize) -> Range<u64> {
+        let room = room_for(bytes);
+        let left = RING_BYTES - self.next % RING_BYTES;
+        let start = if room > left { self.next + left } else { self.next };
+        start..start + room
+    }
+
+    /// Writes a record to its place and returns once it is durable.
+    pub(super) fn write(&mut self, place: &Range<u64>, record: &[u8]) -> Result<(), Error> {
+        let io = |doing: &str| Error::io(format!("{doing} {}", self.path.display()));
+        let at = place.start % RING_BYTES;
+        let end = at + (place.end - place.start);
+        if end > self.grown_bytes {
+            let grown = end.next_multiple_of(GROWTH_BYTES).min(RING_BYTES);
+            let zeros = vec![0; usize::try_from(grown - self.grown_bytes).unwrap_or_default()];
+            self.calls.make("extend the write-ahead file", || {
+                self.file.write_all_at(&zeros, BLOCK_BYTES as u64 + self.grown_bytes).map_err(io("extend"))
+            })?;
+            self.grown_bytes = grown;
+        }
+        let length = u32::try_from(record.len())
+            .map_err(|_| Error::TooLarge { bytes: record.len(), bytes_max: record::RECORD_BYTES_MAX })?;
+        let bytes = padded(&[RECORD_MAGIC.as_slice(), &length.to_be_bytes(), record].concat());
+        self.calls.make("write to the write-ahead file", || {
+            self.file.write_all_at(&bytes, BLOCK_BYTES as u64 + at).map_err(io("write to"))
+        })?;
+        self.calls.make("sync the write-ahead file", || self.file.sync_data().map_err(io("sync")))?;
+        self.next = place.end;
+        Ok(())
+    }
+
+    /// Goes on right after the last of these, if there are any.
+    pub(super) fn resume_after(&mut self, found: &[(Range<u64>, Found)]) {
+        if let Some((place, _)) = found.last() {
+            self.next = place.end;
+        }
+    }
+}
+
+impl Contents {
+    /// Whether a record was ever found in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// The records that follow `stored`, where the store ends, each at its place. An append that was cut off before
+    /// anybody was told of it is dropped, and the log says so.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] when the file is older than the store, or has a hole.
+    pub(super) fn after(self, path: &Path, stored: Tail) -> Result<Vec<(Range<u64>, Found)>, Error> {
+        let newest = self.records.last().map_or(self.base, |found| found.record.tail);
+        if newest.revision < stored.revision || (newest.revision == stored.revision && newest != stored) {
+            let what = format!("the write-ahead file ends at {newest}, but the store has {stored}");
+            return Err(Error::corrupt(path.display(), what));
+        }
+        let mut tail = stored;
+        let mut following: Vec<(Range<u64>, Found)> = Vec::new();
+        for found in self.records {
+            if found.record.tail.revision <= stored.revision {
+                continue;
+            }
+            if found.record.before != tail {
+                let what =
+                    format!("the record follows {}, but what comes before it ends at {tail}", found.record.before);
+                return Err(Error::corrupt(format_args!("revision {}", tail.revision.next()), what));
+            }
+            tail = found.record.tail;
+            // The next place after the one before that is at this one in the ring.
+            let before = following.last().map_or(0, |(place, _)| place.end);
+            let start = before + (found.at + RING_BYTES - before % RING_BYTES) % RING_BYTES;
+            following.push((start..start + room_for(found.bytes.len()), found));
+        }
+        if tail.revision < newest.revision {
+            let what = format!("the write-ahead file was made at {newest}, but the store has {stored}");
+            return Err(Error::corrupt(path.display(), what));
+        }
+        if self.torn.contains(&tail.revision.next()) {
+            let revision = tail.revision.next().0;
+            tracing::warn!(
+                revision,
+                "an append was cut off before it was acknowledged: what there is of it is dropped"
+            );
+        }
+        Ok(following)
+    }
+}
+
+/// What begins with a block.
+enum Begun {
+    Whole(Vec<u8>, Record),
+    /// A record that says it is of this revision, and isn't whole.
+    Torn(Revision),
+    Nothing,
+}
+
+fn record_at(block: &[u8]) -> Begun {
+    let length = block.strip_prefix(&RECORD_MAGIC).and_then(<[u8]>::split_first_chunk::<4>);
+    let Some((length, revision, rest)) =
+        length.and_then(|(length, rest)| Some((u32::from_be_bytes(*length), record::first_revision(rest)?, rest)))
+    else {
+        return Begun::Nothing;
+    };
+    let bytes = usize::try_from(length).ok().and_then(|length| rest.get(..length));
+    match bytes.and_then(|bytes| Some((bytes, record::decode(revision, bytes).ok()?))) {
+        Some((bytes, record)) => Begun::Whole(bytes.to_vec(), record),
+        None => Begun::Torn(revision),
+    }
+}
+
+fn room_for(record_bytes: usize) -> u64 {
+    (PREFIX_BYTES + record_bytes).next_multiple_of(BLOCK_BYTES) as u64
+}
+
+fn padded(bytes: &[u8]) -> Vec<u8> {
+    let mut blocks = bytes.to_vec();
+    blocks.resize(bytes.len().next_multiple_of(BLOCK_BYTES), 0);
+    blocks
+}
+
+fn header(base: Tail) -> Vec<u8> {
+    let mut bytes = [MAGIC.as_slice(), &base.revision.0.to_be_bytes(), &base.hash.0].concat();
+    let checksum = blake3::hash(&bytes);
+    bytes.extend(checksum.as_bytes());
+    bytes
+}
+
+fn parse_header(bytes: &[u8]) -> Option<Tail> {
+    let found = bytes.get(..HEADER_BYTES)?;
+    let revision = Revision(u64::from_be_bytes(found.get(8..16)?.try_into().ok()?));
+    let base = Tail { revision, hash: ChainHash(found.get(16..48)?.try_into().ok()?) };
+    (header(base) == found).then_some(base)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::TempDir;
+
+    fn file() -> (TempDir, PathBuf) {
+        let place = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let path = place.path().join("ahead");
+        Ahead::create(&path, Tail::EMPTY, &Calls::unwatched()).unwrap();
+        (place, path)
+    }
+
+    /// Writes one record for each length after `tail`, and returns the tail after each.
+    fn write(path: &Path, mut tail: Tail, lengths: &[usize]) -> Vec<Tail> {
+        let (mut ahead, _) = Ahead::open(path, &Calls::unwatched()).unwrap();
+        let each = lengths.iter().map(|length| {
+            let record = record::encode(tail, &[vec![length.to_be_bytes()[7]; *length]]).unwrap();
+            let place = ahead.place_for(record.bytes.len());
+            ahead.write(&place, &record.bytes).unwrap();
+            tail = record.tail;
+            tail
+        });
+        each.collect()
+    }
+
+    /// The tails of the records after `stored`.
+    fn found(path: &Path, stored: Tail) -> Result<Vec<Tail>, String> {
+        let (_, contents) = Ahead::open(path, &Calls::unwatched()).map_err(|error| error.to_string())?;
+        let following = contents.after(Path::new("ahead"), stored).map_err(|error| error.to_string())?;
+        let mut end = None;
+        for (place, _) in &following {
+            assert!(end.is_none_or(|end| end <= place.start) && place.start % BLOCK_BYTES as u64 == 0);
+            end = Some(place.end);
+        }
+        Ok(following.into_iter().map(|(_, found)| found.record.tail).collect())
+    }
+
+    #[test]
+    fn records_are_found_again_however_often_the_ring_went_round() {
+        let (_place, path) = file();
+        let mut tails = vec![Tail::EMPTY];
+        for life in 0..5 {
+            let lengths: Vec<_> = (0..25).map(|n| (n * 77_777 + life * 5_555) % 1_000_000).collect();
+            tails.extend(write(&path, *tails.last().unwrap(), &lengths));
+            // What the last 8 MiB or so hold is there, with any number of records that the store has already.
+            for stored in tails.len().saturating_sub(8)..tails.len() {
+                assert_eq!(found(&path, tails[stored]).unwrap(), tails[stored + 1..], "life {life}, {stored}");
+            }
+        }
+        assert_eq!(
+            path.metadata().unwrap().len(),
+            RING_BYTES + BLOCK_BYTES as u64,
+            "it has its full size, and no more"
+        );
+    }
+
+    #[test]
+    fn however_the_newest_record_was_torn_the_others_are_there_and_another_takes_its_place() {
+        let (_place, path) = file();
+        let tails = write(&path, Tail::EMPTY, &[10, 9_000, 3_000]);
+        let before = std::fs::read(&path).unwrap();
+        let newest = write(&path, tails[2], &[18_000])[0];
+        let after = std::fs::read(&path).unwrap();
+        let blocks: Vec<_> = (0..after.len() / BLOCK_BYTES)
+            .map(|block| block * BLOCK_BYTES..(block + 1) * BLOCK_BYTES)
+            .filter(|block| before[block.clone()] != after[block.clone()])
+            .collect();
+        assert_eq!(blocks.len(), 5);
+        for arrived in 0..1 << blocks.len() {
+            let mut bytes = before.clone();
+            for (_, block) in (0..).zip(&blocks).filter(|(bit, _)| arrived & (1 << bit) != 0) {
+                bytes[block.clone()].copy_from_slice(&after[block.clone()]);
+            }
+            std::fs::write(&path, bytes).unwrap();
+            let whole = arrived + 1 == 1 << blocks.len();
+            let expected: Vec<_> = tails.iter().copied().chain(whole.then_some(newest)).collect();
+            assert_eq!(found(&path, Tail::EMPTY).unwrap(), expected, "{arrived:b}");
+            let other = write(&path, *expected.last().unwrap(), &[500])[0];
+            assert_eq!(found(&path, Tail::EMPTY).unwrap().last(), Some(&other), "{arrived:b}");
+        }
+    }
+
+    #[test]
+    fn damage_before_the_newest_record_is_refused() {
+        let (_place, path) = file();
+        let tails = write(&path, Tail::EMPTY, &[10, 50, 30]);
+        let good = std::fs::read(&path).unwrap();
+        for byte in [0, 30, BLOCK_BYTES, BLOCK_BYTES + 3, BLOCK_BYTES + 6, BLOCK_BYTES + 40, 2 * BLOCK_BYTES + 60] {
+            let mut bytes = good.clone();
+            bytes[byte] ^= 1;
+            std::fs::write(&path, bytes).unwrap();
+            assert!(found(&path, Tail::EMPTY).is_err(), "byte {byte}");
+        }
+        std::fs::write(&path, &good[..2 * BLOCK_BYTES]).unwrap();
+        insta::assert_snapshot!(found(&path, tails[1]).unwrap_err(), @"the journal is damaged at ahead: the write-ahead file ends at revision 1 with hash 192442d388e56308c3dde6803784698ae6ae82cc2590ffd6cff707f887a35b4c, but the store has revision 2 with hash f02e2aa1387f8d9f331513443e0a68b0589ad4b32e7271cec4cfd8a2efad973f; restore it from a backup");
+    }
+
+    #[test]
+    fn a_store_that_ends_before_the_file_began_is_refused() {
+        let (_place, path) = file();
+        let tails = write(&path, Tail::EMPTY, &[10, 50]);
+        Ahead::create(&path, tails[1], &Calls::unwatched()).unwrap();
+        assert_eq!(found(&path, tails[1]).unwrap(), []);
+        insta::assert_snapshot!(found(&path, tails[0]).unwrap_err(), @"the journal is damaged at ahead: the write-ahead file was made at revision 2 with hash f02e2aa1387f8d9f331513443e0a68b0589ad4b32e7271cec4cfd8a2efad973f, but the store has revision 1 with hash 192442d388e56308c3dde6803784698ae6ae82cc2590ffd6cff707f887a35b4c; restore it from a backup");
+    }
+
+    #[test]
+    fn a_file_of_another_history_is_refused() {
+        let (_place, path) = file();
+        let tails = write(&path, Tail::EMPTY, &[10, 50, 30]);
+        for revision in [2, 3, 4] {
+            let other = Tail { revision: Revision(revision), ..tails[0] };
+            assert!(found(&path, other).is_err(), "{other}");
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! A submission: some figures of one agency, under the sender's own id.
+
+use super::id::{AgencyId, RequestId};
+use super::observations::Observations;
+
+/// Some figures of one agency, accepted whole or not at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submission {
+    /// Whose figures they are.
+    pub agency: AgencyId,
+    /// The sender's own id for the request.
+    pub request_id: RequestId,
+    /// Where the figures come from; may be empty.
+    pub source: String,
+    /// Whether they are made up.
+    pub sample: bool,
+    /// The figures, in the sender's order.
+    pub observations: Observations,
+}

@@ -1,0 +1,244 @@
+//! Figures that can still be combined, and the slots behind them.
+
+use std::cmp::Ordering;
+
+use super::combine::{Components, OverTime};
+use crate::catalogue::{AgencyIx, AreaIx};
+use crate::model::marker::Markers;
+use crate::model::period::Period;
+
+/// How many missing slots a figure names.
+pub const MISSING_NAMED_MAX: usize = 20;
+
+/// How many slots stand behind a figure, and what became of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Slots {
+    /// All of them.
+    pub expected: usize,
+    /// Those with a figure, or said not to apply.
+    pub reported: usize,
+    /// Those without, past their due date.
+    pub late: usize,
+    /// Those submitted as not available, confidential or low.
+    pub not_available: usize,
+    /// Those of the reported that their sender marks as estimated.
+    pub imputed: usize,
+}
+
+impl Slots {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            expected: self.expected + other.expected,
+            reported: self.reported + other.reported,
+            late: self.late + other.late,
+            not_available: self.not_available + other.not_available,
+            imputed: self.imputed + other.imputed,
+        }
+    }
+
+    /// How the share of these that is reported stands to the other's. No slots at all count as none
+    /// reported: a way through periods shorter than the frequency knows nothing of coverage.
+    fn compare_share(self, other: Self) -> Ordering {
+        let crosswise = |one: Self, other: Self| one.reported * other.expected.max(1);
+        crosswise(self, other).cmp(&crosswise(other, self))
+    }
+}
+
+/// Why a slot has no figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MissingReason {
+    /// Its due date has passed.
+    Late,
+    /// It isn't due yet.
+    NotDue,
+    /// The sender said that there is none.
+    NotAvailable,
+}
+
+/// A slot without a figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missing {
+    /// The agency.
+    pub agency: AgencyIx,
+    /// The area.
+    pub area: AreaIx,
+    /// The period.
+    pub period: Period,
+    /// Why.
+    pub reason: MissingReason,
+}
+
+/// A figure that can still be combined, and what stands behind it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Accumulator {
+    /// The exact parts; none when there is no value.
+    pub parts: Option<Components>,
+    /// Whether a sum had too many digits.
+    pub too_large: bool,
+    /// The markers of all that went into it.
+    pub markers: Markers,
+    /// Whether something made up went into it.
+    pub sample: bool,
+    /// How many submitted figures and markers it rests on.
+    pub submitted: usize,
+    /// Its slots.
+    pub slots: Slots,
+    /// For a stock that is older than the period's close: the period that it is of.
+    pub as_at: Option<Period>,
+    /// Whether parts were submitted that can't be combined, so that something is missing here.
+    pub uncombined: bool,
+    /// Some of the slots without a figure, at most [`MISSING_NAMED_MAX`].
+    pub missing: Vec<Missing>,
+}
+
+impl Accumulator {
+    /// Adds a figure, value and slots.
+    pub fn add(&mut self, other: &Self) {
+        self.parts = match (self.parts, other.parts) {
+            (Some(a), Some(b)) => {
+                let sum = a.plus(b);
+                self.too_large |= sum.is_none();
+                sum
+            }
+            (Some(one), None) | (None, Some(one)) => Some(one),
+            (None, None) => None,
+        };
+        self.too_large |= other.too_large;
+        self.markers = self.markers.union(other.markers);
+        self.sample |= other.sample;
+        self.submitted += other.submitted;
+        // The oldest is told: the one that closed first, whenever it began.
+        self.as_at = self.as_at.into_iter().chain(other.as_at).min_by_key(|period| (period.end(), *period));
+        self.add_slots(other);
+    }
+
+    /// Adds the slots of a figure, and not its value.
+    pub fn add_slots(&mut self, other: &Self) {
+        self.uncombined |= other.uncombined;
+        self.slots = self.slots.plus(other.slots);
+        let room = MISSING_NAMED_MAX.saturating_sub(self.missing.len());
+        self.missing.extend(other.missing.iter().take(room));
+    }
+
+    /// Whether there is a figure, even one of too many digits, and not just markers.
+    pub fn has_figure(&self) -> bool {
+        self.parts.is_some() || self.too_large
+    }
+
+    /// Of two ways to build a figure, whether this one over areas is taken rather than the other over
+    /// time: it ends in a figure and the other doesn't, or else by the rules of this module.
+    pub(super) fn is_taken_over(&self, over_time: &Self, rule: OverTime) -> bool {
+        match (self.has_figure(), over_time.has_figure()) {
+            (true, true) | (false, false) => match self.slots.compare_share(over_time.slots) {
+                Ordering::Equal => rule == OverTime::Last || self.submitted < over_time.submitted,
+                unequal @ (Ordering::Less | Ordering::Greater) => unequal.is_gt(),
+            },
+            (has_figure, _) => has_figure,
+        }
+    }
+
+    /// Whether nothing expected is missing and nothing is older than it should be.
+    pub fn is_complete(&self) -> bool {
+        self.slots.reported == self.slots.expected && self.as_at.is_none() && !self.uncombined
+    }
+}
+
+/// Figures by agency, ascending by index.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ByAgency(Vec<(AgencyIx, Accumulator)>);
+
+impl ByAgency {
+    /// Empty figures for these agencies, named in any order and as often as may be.
+    pub fn of_all(agencies: impl Iterator<Item = AgencyIx>) -> Self {
+        let mut is_named = Vec::new();
+        for agency in agencies {
+            let ix = agency.0 as usize;
+            if ix >= is_named.len() {
+                is_named.resize(ix + 1, false);
+            }
+            is_named[ix] = true;
+        }
+        let named = (0..).map(AgencyIx).zip(is_named).filter(|(_, is_named)| *is_named);
+        Self(named.map(|(agency, _)| (agency, Accumulator::default())).collect())
+    }
+
+    fn place(&self, agency: AgencyIx) -> Result<usize, usize> {
+        match self.0.last() {
+            // Mostly they come in order.
+            Some((last, _)) if *last < agency => Err(self.0.len()),
+            _ => self.0.binary_search_by_key(&agency, |(known, _)| *known),
+        }
+    }
+
+    /// An agency's figure.
+    pub fn get(&self, agency: AgencyIx) -> Option<&Accumulator> {
+        self.place(agency).ok().map(|at| &self.0[at].1)
+    }
+
+    /// Whether an agency has a figure.
+    pub fn contains(&self, agency: AgencyIx) -> bool {
+        self.place(agency).is_ok()
+    }
+
+    /// An agency's figure, an empty one when there was none.
+    pub fn entry(&mut self, agency: AgencyIx) -> &mut Accumulator {
+        self.or_insert_with(agency, Accumulator::default)
+    }
+
+    /// An agency's figure, put there when there was none.
+    pub fn or_insert_with(&mut self, agency: AgencyIx, make: impl FnOnce() -> Accumulator) -> &mut Accumulator {
+        let at = self.place(agency).unwrap_or_else(|at| {
+            self.0.insert(at, (agency, make()));
+            at
+        });
+        &mut self.0[at].1
+    }
+
+    /// Takes an agency's figure out.
+    pub fn remove(&mut self, agency: AgencyIx) -> Option<Accumulator> {
+        self.place(agency).ok().map(|at| self.0.remove(at).1)
+    }
+
+    /// The agencies, ascending.
+    pub fn agencies(&self) -> impl Iterator<Item = AgencyIx> {
+        self.0.iter().map(|(agency, _)| *agency)
+    }
+
+    /// The figures, by agency.
+    pub fn accumulators(&self) -> impl Iterator<Item = &Accumulator> {
+        self.0.iter().map(|(_, tally)| tally)
+    }
+
+    /// The agencies and their figures.
+    pub fn iter(&self) -> impl Iterator<Item = (AgencyIx, &Accumulator)> {
+        self.0.iter().map(|(agency, tally)| (*agency, tally))
+    }
+
+    /// The agencies and their figures, to change them.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (AgencyIx, &mut Accumulator)> {
+        self.0.iter_mut().map(|(agency, tally)| (*agency, tally))
+    }
+
+    /// Whether nobody has a figure.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Of agencies in any order, each once.
+impl FromIterator<(AgencyIx, Accumulator)> for ByAgency {
+    fn from_iter<I: IntoIterator<Item = (AgencyIx, Accumulator)>>(figures: I) -> Self {
+        let mut figures: Vec<_> = figures.into_iter().collect();
+        figures.sort_by_key(|(agency, _)| *agency);
+        Self(figures)
+    }
+}
+
+impl IntoIterator for ByAgency {
+    type Item = (AgencyIx, Accumulator);
+    type IntoIter = std::vec::IntoIter<(AgencyIx, Accumulator)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}

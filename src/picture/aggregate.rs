@@ -1,0 +1,138 @@
+//! The figures of some areas and some periods together, by agency and combined: what every
+//! question is answered from.
+
+use std::rc::Rc;
+
+use super::accumulator::{Accumulator, ByAgency};
+use super::change::{Change, ChangeRule, is_broken};
+use super::combine::Gap;
+use super::figure::{Figure, combined};
+use super::resolve::Series;
+use crate::catalogue::{AgencyIx, AreaIx};
+use crate::model::marker::Marker;
+use crate::model::period::Period;
+
+/// Whose figure is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// One agency's.
+    Agency(AgencyIx),
+    /// All agencies' together, by the indicator's rule.
+    Combined,
+}
+
+/// The figures of some areas and some periods together.
+pub struct Aggregate {
+    last: Period,
+    found: Rc<ByAgency>,
+    silent: ByAgency,
+    /// Whether the definition breaks with the period before.
+    breaks: bool,
+}
+
+impl Aggregate {
+    /// Joins the areas' figures for consecutive periods, at least one.
+    pub fn of(series: &mut Series<'_>, areas: &[AreaIx], periods: &[Period]) -> Self {
+        let mut found = Rc::<ByAgency>::default();
+        let mut silent = ByAgency::default();
+        for area in areas {
+            let figures = series.joined(*area, periods);
+            for (agency, owed) in series.silent(*area, periods, &figures) {
+                silent.entry(agency).add_slots(&owed);
+            }
+            if found.is_empty() {
+                found = figures;
+            } else {
+                let sums = Rc::make_mut(&mut found);
+                figures.iter().for_each(|(agency, figure)| sums.entry(agency).add(figure));
+            }
+        }
+        // One that has reported for some of the areas is expected for the others too.
+        for (agency, owed) in std::mem::take(&mut silent) {
+            let place = if found.contains(agency) { Rc::make_mut(&mut found) } else { &mut silent };
+            place.entry(agency).add_slots(&owed);
+        }
+        let (first, last) = (periods[0], periods[periods.len() - 1]);
+        let breaks = first.previous().is_some_and(|previous| series.indicator.breaks_between(previous, last));
+        Self { last, found, silent, breaks }
+    }
+
+    /// The agencies that have reported or are expected to, by index.
+    pub fn agencies(&self) -> impl Iterator<Item = AgencyIx> {
+        self.found.agencies().chain(self.silent.agencies())
+    }
+
+    /// The figures of the agencies that have reported.
+    pub fn found(&self) -> &ByAgency {
+        &self.found
+    }
+
+    /// The figure of an agency, or of all.
+    pub fn figure(&self, series: &Series<'_>, who: Who) -> Figure {
+        let version = series.version(self.last);
+        let mut figure = match who {
+            Who::Combined => combined(series, version, &self.found, &self.silent),
+            Who::Agency(agency) => {
+                let nothing = Accumulator::default();
+                let tally = self.found.get(agency).or_else(|| self.silent.get(agency)).unwrap_or(&nothing);
+                Figure::of(tally, version, Gap::NotReported)
+            }
+        };
+        if self.breaks && figure.value.is_ok() {
+            figure.markers = figure.markers.with(Marker::Break);
+        }
+        figure
+    }
+}
+
+/// Figures, and those that they are compared with.
+pub struct Compared {
+    /// The figures.
+    pub now: Aggregate,
+    /// What they are compared with: none when nothing is asked for.
+    before: Option<Before>,
+}
+
+/// The earlier period, its figures, and whether the series is broken since; none when there is no
+/// such period.
+type Before = Option<(Period, Aggregate, bool)>;
+
+impl Compared {
+    /// The figures of a group of periods, and those of the earlier one. `group` gives the periods
+    /// that one stands for.
+    pub fn of(
+        series: &mut Series<'_>,
+        areas: &[AreaIx],
+        periods: &[Period],
+        rule: ChangeRule,
+        group: impl Fn(Period) -> Vec<Period>,
+    ) -> Self {
+        let now = Aggregate::of(series, areas, &grouped(periods, &group));
+        let before = rule.comparison.map(|comparison| {
+            let earlier = comparison.earlier(periods[0])?;
+            let broken = !rule.across_breaks && is_broken(series, areas, earlier, periods[0]);
+            Some((earlier, Aggregate::of(series, areas, &group(earlier)), broken))
+        });
+        Self { now, before }
+    }
+
+    /// The figure of an agency, or of all, and its change.
+    pub fn figure(&self, series: &Series<'_>, who: Who) -> (Figure, Option<Change>) {
+        let figure = self.now.figure(series, who);
+        let version = series.version(self.now.last);
+        let change = self.before.as_ref().map(|before| match before {
+            None => Change::without_earlier(version.kind),
+            Some((period, together, broken)) => {
+                Change::between(*period, together.figure(series, who), &figure, version, *broken)
+            }
+        });
+        (figure, change)
+    }
+}
+
+fn grouped(periods: &[Period], group: impl Fn(Period) -> Vec<Period>) -> Vec<Period> {
+    match periods {
+        [one] => group(*one),
+        several => several.to_vec(),
+    }
+}

@@ -1,0 +1,169 @@
+//! What has changed: a later figure beside an earlier one.
+
+use super::figure::Figure;
+use super::resolve::Series;
+use crate::catalogue::AreaIx;
+use crate::catalogue::items::{IndicatorVersion, Kind};
+use crate::model::decimal::{Quotient, Rounded};
+use crate::model::marker::Marker;
+use crate::model::period::Period;
+
+/// The unit of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeUnit {
+    /// The indicator's own; a percentage change is defined.
+    Number,
+    /// Percentage points; a percentage change of a percentage is refused.
+    PercentagePoints,
+}
+
+/// The unit in which figures of a kind change.
+pub const fn change_unit(kind: Kind) -> ChangeUnit {
+    match kind {
+        Kind::Ratio => ChangeUnit::PercentagePoints,
+        Kind::Events | Kind::Stock | Kind::Distinct | Kind::Mean | Kind::Amount => ChangeUnit::Number,
+    }
+}
+
+/// Why a change, or its percentage, isn't given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeGap {
+    /// The later figure has no value.
+    NoLaterValue,
+    /// The earlier figure has no value.
+    NoEarlierValue,
+    /// From zero, of which nothing is a percentage.
+    FromZero,
+    /// From below zero, of which a percentage would mislead.
+    FromBelowZero,
+    /// The series is broken between the two.
+    Break,
+    /// There is no earlier period.
+    NoEarlierPeriod,
+    /// The exact result has more digits than can be computed with.
+    TooLarge,
+}
+
+/// The change of a figure since an earlier period.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The earlier period and its figure; none when there is no such period.
+    pub from: Option<(Period, Figure)>,
+    /// The unit of the difference.
+    pub unit: ChangeUnit,
+    /// Later less earlier.
+    pub difference: Option<Rounded>,
+    /// The difference in per cent of the earlier figure, to one decimal.
+    pub percent: Option<Rounded>,
+    /// Why one of these isn't given.
+    pub gap: Option<ChangeGap>,
+    /// Whether one of the figures, or both, are partial.
+    pub partial: bool,
+}
+
+/// Percentage changes are shown to one decimal, as the published reports do.
+const PERCENT_DECIMALS: u8 = 1;
+
+impl Change {
+    /// The change when there is no earlier period.
+    pub fn without_earlier(kind: Kind) -> Self {
+        let gap = Some(ChangeGap::NoEarlierPeriod);
+        Self { from: None, unit: change_unit(kind), difference: None, percent: None, gap, partial: false }
+    }
+
+    /// The change from an earlier figure to a later one.
+    pub fn between(
+        earlier_period: Period,
+        earlier: Figure,
+        later: &Figure,
+        version: &IndicatorVersion,
+        broken: bool,
+    ) -> Self {
+        let unit = change_unit(version.kind);
+        let mut change = Self {
+            partial: !earlier.complete || !later.complete,
+            from: None,
+            unit,
+            difference: None,
+            percent: None,
+            gap: None,
+        };
+        change.gap = match (&later.value, &earlier.value) {
+            (Err(_), _) => Some(ChangeGap::NoLaterValue),
+            (Ok(_), Err(_)) => Some(ChangeGap::NoEarlierValue),
+            (Ok(_), Ok(_)) if broken => Some(ChangeGap::Break),
+            (Ok(later), Ok(earlier)) => change.fill(earlier.exact, later.exact, version).err(),
+        };
+        change.from = Some((earlier_period, earlier));
+        change
+    }
+
+    fn fill(&mut self, earlier: Quotient, later: Quotient, version: &IndicatorVersion) -> Result<(), ChangeGap> {
+        let exact = later.checked_sub(earlier).ok_or(ChangeGap::TooLarge)?;
+        let difference = exact.round(version.decimals, version.rounding).ok_or(ChangeGap::TooLarge)?;
+        self.difference = Some(difference);
+        match self.unit {
+            ChangeUnit::PercentagePoints => Ok(()),
+            ChangeUnit::Number if earlier.is_zero() => Err(ChangeGap::FromZero),
+            ChangeUnit::Number if earlier.is_negative() => Err(ChangeGap::FromBelowZero),
+            ChangeUnit::Number => {
+                let hundredfold = exact.checked_mul(Quotient::from(100)).ok_or(ChangeGap::TooLarge)?;
+                let percent = hundredfold.checked_div(earlier).ok_or(ChangeGap::TooLarge)?;
+                self.percent = Some(percent.round(PERCENT_DECIMALS, version.rounding).ok_or(ChangeGap::TooLarge)?);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What figures are compared with, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct ChangeRule {
+    /// The earlier period; none for no comparison.
+    pub comparison: Option<Comparison>,
+    /// Whether to compare across a break.
+    pub across_breaks: bool,
+}
+
+/// What a figure is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Comparison {
+    /// The period before, of the same length.
+    PreviousPeriod,
+    /// The same period a year before.
+    YearBefore,
+    /// This earlier period.
+    With(Period),
+}
+
+impl Comparison {
+    /// The period that one is compared with.
+    pub fn earlier(self, period: Period) -> Option<Period> {
+        match self {
+            Self::PreviousPeriod => period.previous(),
+            Self::YearBefore => period.year_before(),
+            Self::With(earlier) => Some(earlier),
+        }
+    }
+}
+
+/// Whether the series is broken between two periods of one length: by a definition, or by a sender's
+/// marker `b` on a figure after the earlier and up to the later.
+pub fn is_broken(series: &mut Series<'_>, areas: &[AreaIx], earlier: Period, later: Period) -> bool {
+    if series.indicator.breaks_between(earlier, later) {
+        return true;
+    }
+    let mut at = Some(later);
+    while let Some(period) = at.filter(|period| *period > earlier) {
+        if series.has_break_marker(period) {
+            for area in areas {
+                let figures = series.figures(*area, period);
+                if figures.accumulators().any(|tally| tally.markers.contains(Marker::Break)) {
+                    return true;
+                }
+            }
+        }
+        at = period.previous();
+    }
+    false
+}

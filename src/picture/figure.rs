@@ -1,0 +1,92 @@
+//! Answered figures: combined over agencies, rounded once, with what they rest on.
+
+use super::accumulator::{Accumulator, ByAgency, Missing, Slots};
+use super::combine::{Components, Gap, gap_of};
+use super::discrepancy::Discrepancy;
+use super::resolve::Series;
+use crate::catalogue::items::{AcrossAgencies, IndicatorVersion};
+use crate::model::decimal::{Exact, Quotient, Rounded};
+use crate::model::marker::Markers;
+use crate::model::period::Period;
+
+/// An answered figure: a value, or the reason that there is none, and what it rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figure {
+    /// The value, exact and rounded to the indicator's decimals, or why there is none.
+    pub value: Result<FigureValue, Gap>,
+    /// The exact numerator and denominator, for kinds that have them.
+    pub parts: Option<(Exact, Exact)>,
+    /// The markers of all that went into it.
+    pub markers: Markers,
+    /// Whether something made up went into it.
+    pub sample: bool,
+    /// Who was expected, and who reported.
+    pub slots: Slots,
+    /// Whether nothing expected is missing and nothing is older than the period's close.
+    pub complete: bool,
+    /// Some of what is missing.
+    pub missing: Vec<Missing>,
+    /// For a stock that is older than the period's close: the period that it is of.
+    pub as_at: Option<Period>,
+    /// Where submitted figures that should agree don't.
+    pub discrepancies: Vec<Discrepancy>,
+}
+
+/// A value before and after rounding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FigureValue {
+    /// The value itself.
+    pub exact: Quotient,
+    /// As it is shown.
+    pub rounded: Rounded,
+}
+
+impl Figure {
+    /// Finishes a tally: the only place where a figure is rounded.
+    pub fn of(tally: &Accumulator, version: &IndicatorVersion, gap: Gap) -> Self {
+        let value = match tally.parts {
+            _ if tally.too_large => Err(Gap::TooLarge),
+            Some(parts) => parts.value(version.kind).and_then(|exact| {
+                let rounded = exact.round(version.decimals, version.rounding).ok_or(Gap::TooLarge)?;
+                Ok(FigureValue { exact, rounded })
+            }),
+            None if tally.markers.absences().next().is_some() => Err(Gap::Marked),
+            None if tally.uncombined && gap != Gap::SideBySide => Err(Gap::NotCombinable),
+            None => Err(gap),
+        };
+        let shown = tally.parts.filter(|_| Components::are_shown(version.kind));
+        let mut missing = tally.missing.clone();
+        missing.sort_by_key(|missing| (missing.agency, missing.area, missing.period));
+        Self {
+            value,
+            parts: shown.map(|parts| (parts.number, parts.weight)),
+            markers: tally.markers,
+            sample: tally.sample,
+            slots: tally.slots,
+            complete: tally.is_complete(),
+            missing,
+            as_at: tally.as_at,
+            discrepancies: Vec::new(),
+        }
+    }
+}
+
+/// The figures of some agencies as one, by the indicator's rule: those found and those silent.
+pub fn combined(series: &Series<'_>, version: &IndicatorVersion, found: &ByAgency, silent: &ByAgency) -> Figure {
+    let mut all = Accumulator::default();
+    let gap = gap_of(version.across_agencies);
+    match version.across_agencies {
+        AcrossAgencies::Add => found.accumulators().chain(silent.accumulators()).for_each(|tally| all.add(tally)),
+        AcrossAgencies::SideBySide => found.accumulators().chain(silent.accumulators()).for_each(|tally| {
+            all.add_slots(tally);
+            all.sample |= tally.sample;
+        }),
+        AcrossAgencies::Lead => {
+            let lead = version.lead_agency.as_ref().and_then(|id| series.view().catalogue.agency(id));
+            if let Some(tally) = lead.and_then(|(ix, _)| found.get(ix).or_else(|| silent.get(ix))) {
+                all.add(tally);
+            }
+        }
+    }
+    Figure::of(&all, version, gap)
+}

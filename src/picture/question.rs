@@ -1,0 +1,260 @@
+//! The questions that can be asked, and whether they have a right answer.
+
+use std::collections::BTreeSet;
+
+use super::change::{ChangeRule, Comparison};
+use super::combine::{OverTime, adds_over_areas, over_time};
+use crate::catalogue::items::{AcrossAgencies, IndicatorVersion};
+use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
+use crate::model::date::Date;
+use crate::model::id::CategoryId;
+use crate::model::period::Period;
+use crate::model::violation::Violations;
+use crate::state::columns::BreakdownIx;
+use crate::state::view::View;
+
+/// The most figures that one query may rest on: indicators × areas × periods × categories.
+pub const QUERY_CELLS_MAX: usize = 200_000;
+
+/// Asks for the picture of an area and a period.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PictureQuery {
+    /// The area.
+    pub area: AreaIx,
+    /// The period.
+    pub period: Period,
+    /// Only these indicators; all that anything is expected or known of when none.
+    pub indicators: Option<Vec<IndicatorIx>>,
+    /// What to compare with.
+    pub comparison: Option<Comparison>,
+}
+
+/// Asks for figures of some indicators, areas, agencies and periods.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AggregateQuery {
+    /// The indicators, each once.
+    pub indicators: Vec<IndicatorIx>,
+    /// The areas, each once, by code.
+    pub areas: Vec<AreaIx>,
+    /// Only these agencies; all when none.
+    pub agencies: Option<Vec<AgencyIx>>,
+    /// The periods, each once, ascending.
+    pub periods: Vec<Period>,
+    /// The breakdowns, each kept apart: at least one.
+    pub breakdowns: Vec<AskedBreakdown>,
+    /// Keep indicators apart.
+    pub by_indicator: bool,
+    /// Keep areas apart.
+    pub by_area: bool,
+    /// Keep agencies apart.
+    pub by_agency: bool,
+    /// Keep periods apart.
+    pub by_period: bool,
+    /// What to compare with.
+    pub change: ChangeRule,
+    /// Each period stands for all of its length from the first of its financial year up to it.
+    pub year_to_date: bool,
+    /// What to add to each figure.
+    pub derived: Derived,
+}
+
+/// A breakdown that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskedBreakdown {
+    /// The category, where a dimension's are kept apart; none for the breakdown as it was asked for.
+    pub category: Option<CategoryId>,
+    /// The breakdown; none for one that nothing was ever submitted under.
+    pub breakdown: Option<BreakdownIx>,
+}
+
+impl AskedBreakdown {
+    /// The total.
+    pub const TOTAL: Self = Self { category: None, breakdown: Some(BreakdownIx::TOTAL) };
+}
+
+/// What can be added to each figure of an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Derived {
+    /// The rate.
+    pub rate: bool,
+    /// The share of all areas asked for.
+    pub share: bool,
+    /// The rank among the areas asked for.
+    pub rank: bool,
+    /// The areas whose figure together is the benchmark; none for no benchmark.
+    pub benchmark: Vec<AreaIx>,
+}
+
+/// Every reason why a query has no right answer.
+pub fn review(view: View<'_>, query: &AggregateQuery) -> Violations {
+    let mut violations = Violations::default();
+    let cells = query.indicators.len() * query.areas.len() * query.periods.len() * query.breakdowns.len();
+    if cells > QUERY_CELLS_MAX {
+        violations.add(
+            "indicators",
+            format!(
+                "{} indicators × {} areas × {} periods × {} breakdowns are {cells} figures; allowed: {QUERY_CELLS_MAX}. Ask for fewer of one of them",
+                query.indicators.len(),
+                query.areas.len(),
+                query.periods.len(),
+                query.breakdowns.len()
+            ),
+        );
+        return violations;
+    }
+    if query.indicators.len() > 1 && !query.by_indicator {
+        violations.add("group_by", "several indicators never combine; group by indicator, or ask for one");
+    }
+    if query.change.comparison.is_some() && query.periods.len() > 1 && !query.by_period {
+        violations
+            .add("comparison", "several periods together have no earlier period; group by period, or ask for one");
+    }
+    if !query.by_period || query.year_to_date {
+        review_periods(view, query, &mut violations);
+    }
+    if query.year_to_date {
+        review_year_to_date(query, &mut violations);
+    }
+    if !query.by_area || query.derived.share {
+        let field = if query.by_area { "share" } else { "areas" };
+        review_areas(view, field, &query.areas, query, &mut violations);
+    }
+    review_areas(view, "benchmark_areas", &query.derived.benchmark, query, &mut violations);
+    if !query.by_agency && query.agencies.as_ref().is_none_or(|agencies| agencies.len() > 1) {
+        review_agencies(view, query, &mut violations);
+    }
+    review_derived(view, query, &mut violations);
+    violations
+}
+
+fn review_periods(view: View<'_>, query: &AggregateQuery, violations: &mut Violations) {
+    if !query.by_period {
+        for pair in query.periods.windows(2) {
+            if pair[0].frequency() != pair[1].frequency()
+                || pair[0].next().map(Period::storage_key) != Some(pair[1].storage_key())
+            {
+                violations.add(
+                    "periods",
+                    format!(
+                        "{} and {} are combined; allowed: consecutive periods of one length. Or group by period",
+                        pair[0], pair[1]
+                    ),
+                );
+            }
+        }
+    }
+    for ix in &query.indicators {
+        let indicator = view.catalogue.indicator_at(*ix);
+        let combines = query.year_to_date || query.periods.len() > 1;
+        if combines && over_time(indicator.kind()) == OverTime::Never {
+            let id = &indicator.newest().id;
+            violations.add(
+                if query.year_to_date { "year_to_date" } else { "group_by" },
+                format!(
+                    "`{id}` counts distinct people, who would be counted once for each period; group by period, or ask for a period that was submitted"
+                ),
+            );
+        }
+    }
+}
+
+fn review_year_to_date(query: &AggregateQuery, violations: &mut Violations) {
+    if query.periods.len() > 1 && !query.by_period {
+        violations
+            .add("year_to_date", "several periods overlap when each is cumulative; group by period, or ask for one");
+    }
+    for period in query.periods.iter().filter(|period| period.year_to_date().is_none()) {
+        let length = period.frequency();
+        violations
+            .add("year_to_date", format!("found `{period}`, a {length}; allowed: months, quarters and half years"));
+    }
+}
+
+fn review_areas(view: View<'_>, field: &str, areas: &[AreaIx], query: &AggregateQuery, violations: &mut Violations) {
+    let days: BTreeSet<Date> = query.periods.iter().flat_map(|period| hierarchy_days(view, *period)).collect();
+    for inner in areas {
+        for outer in areas.iter().filter(|outer| *outer != inner) {
+            if days.iter().any(|day| view.catalogue.hierarchy(*day).is_within(*inner, *outer)) {
+                violations.add(
+                    field,
+                    format!(
+                        "{} lies within {}, and would be counted twice; group by area, or leave one out",
+                        view.catalogue.area_at(*inner).code,
+                        view.catalogue.area_at(*outer).code
+                    ),
+                );
+            }
+        }
+    }
+}
+
+/// The days whose hierarchy decides what a period's figures are built from: its own and those of its
+/// parts.
+fn hierarchy_days(view: View<'_>, period: Period) -> Vec<Date> {
+    period
+        .subperiods()
+        .into_iter()
+        .flat_map(|part| hierarchy_days(view, part))
+        .chain([view.hierarchy_day(period)])
+        .collect()
+}
+
+fn review_agencies(view: View<'_>, query: &AggregateQuery, violations: &mut Violations) {
+    let Some(last) = query.periods.last() else { return };
+    for ix in &query.indicators {
+        let version = view.catalogue.indicator_at(*ix).version_for(*last);
+        if version.across_agencies == AcrossAgencies::SideBySide {
+            violations.add(
+                "group_by",
+                format!(
+                    "the agencies' figures of `{}` are views of one thing and stay side by side; group by agency, or ask for one agency",
+                    version.id
+                ),
+            );
+        }
+    }
+}
+
+/// Every reason why what is asked to be added has no right answer.
+fn review_derived(view: View<'_>, query: &AggregateQuery, violations: &mut Violations) {
+    let asked = &query.derived;
+    for (field, needs_area) in [("share", asked.share), ("rank", asked.rank)] {
+        if needs_area && !query.by_area {
+            violations.add(field, "allowed only grouped by area");
+        }
+    }
+    for version in versions(view, query) {
+        let id = &version.id;
+        if asked.rate && version.rate.is_none() {
+            violations
+                .add("rate", format!("`{id}` has no rate rule in the catalogue; allowed for indicators that have one"));
+        }
+        if asked.share && !adds_over_areas(version.kind) {
+            violations.add(
+                "share",
+                format!("`{id}` is of kind {}, which is no part of a total; allowed for kinds that add", version.kind),
+            );
+        }
+        if !asked.benchmark.is_empty() && adds_over_areas(version.kind) && !asked.rate {
+            violations.add(
+                "benchmark_areas",
+                format!("`{id}` counts, and a group's count is no benchmark for one area; ask for its rate too"),
+            );
+        }
+    }
+}
+
+/// The versions of the indicators asked for, each once, in force for the periods asked for.
+fn versions<'a>(view: View<'a>, query: &AggregateQuery) -> Vec<&'a IndicatorVersion> {
+    let mut versions: Vec<&IndicatorVersion> = Vec::new();
+    for ix in &query.indicators {
+        let indicator = view.catalogue.indicator_at(*ix);
+        for period in &query.periods {
+            let version = indicator.version_for(*period);
+            if !versions.contains(&version) {
+                versions.push(version);
+            }
+        }
+    }
+    versions
+}

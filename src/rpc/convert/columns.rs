@@ -1,0 +1,260 @@
+//! Figures as columns: places in dictionaries that grow with a stream.
+
+use std::fmt::Display;
+use std::hash::Hash;
+use std::str::FromStr;
+
+use super::parse_submission::{Misfit, Read, fit, note};
+use crate::intake::review::Draft;
+use crate::model::decimal::Decimal;
+use crate::model::id::{AreaCode, IndicatorId};
+use crate::model::marker::Markers;
+use crate::model::observation::{Breakdown, Measure, Value};
+use crate::model::observations::{Dictionaries, Dictionary};
+use crate::model::period::Period;
+use crate::model::violation::Violations;
+use crate::rpc::proto::{self, ValueForm};
+
+/// The most items of a stream's dictionary, each text counted.
+pub(crate) const DICTIONARY_ITEMS_MAX: usize = 65_536;
+
+/// What the columns of a stream have said so far. A call of its own starts with none.
+#[derive(Default)]
+pub(crate) struct StreamDictionaries {
+    indicators: Grown<IndicatorId>,
+    areas: Grown<AreaCode>,
+    periods: Grown<Period>,
+    breakdowns: Grown<Breakdown>,
+}
+
+impl StreamDictionaries {
+    /// Whether one has more items than a stream may have: the stream then ends.
+    pub(crate) fn is_full(&self) -> bool {
+        [self.indicators.texts.len(), self.areas.texts.len(), self.periods.texts.len(), self.breakdowns.texts.len()]
+            .into_iter()
+            .any(|len| len > DICTIONARY_ITEMS_MAX)
+    }
+
+    /// Adds a message's dictionaries to those before.
+    pub(crate) fn extend(&mut self, columns: &proto::FigureColumns, violations: &mut Violations) {
+        self.indicators.extend("indicators", &columns.indicators, violations);
+        self.areas.extend("areas", &columns.areas, violations);
+        self.periods.extend("periods", &columns.periods, violations);
+        self.breakdowns.extend("breakdowns", &columns.breakdowns, violations);
+    }
+
+    /// The figures of a message whose dictionaries are added.
+    pub(crate) fn read(&mut self, columns: &proto::FigureColumns, violations: &mut Violations) -> Read {
+        let count = columns.digits.len();
+        let mut drafts = vec![Draft::default(); count];
+        let mut lengths = Lengths { count, fit: true, violations };
+        let indicator = lengths.column("indicator", &columns.indicator);
+        let area = lengths.column("area", &columns.area);
+        let period = lengths.column("period", &columns.period);
+        let breakdown = lengths.column("breakdown", &columns.breakdown);
+        let form = lengths.column("form", &columns.form);
+        let decimals = lengths.column("decimals", &columns.decimals);
+        let base_digits = lengths.column("base_digits", &columns.base_digits);
+        let base_decimals = lengths.column("base_decimals", &columns.base_decimals);
+        let markers = lengths.column("markers", &columns.markers);
+        if !lengths.fit {
+            return Read { drafts, ..Read::default() };
+        }
+
+        let dictionaries = Dictionaries {
+            indicators: self.indicators.places(indicator, &mut drafts, violations, |draft| &mut draft.indicator),
+            areas: self.areas.places(area, &mut drafts, violations, |draft| &mut draft.area),
+            periods: self.periods.places(period, &mut drafts, violations, |draft| &mut draft.period),
+            breakdowns: if columns.breakdown.is_empty() {
+                drafts.iter_mut().for_each(|draft| draft.breakdown = Some(0));
+                vec![Breakdown::default()]
+            } else {
+                self.breakdowns.places(breakdown, &mut drafts, violations, |draft| &mut draft.breakdown)
+            },
+        };
+        for (at, draft) in drafts.iter_mut().enumerate() {
+            let cell = Cell {
+                form: if columns.form.is_empty() { ValueForm::Number.into() } else { form.at(at) },
+                digits: columns.digits[at],
+                decimals: decimals.at(at),
+                base_digits: base_digits.at(at),
+                base_decimals: base_decimals.at(at),
+                markers: markers.at(at),
+            };
+            draft.value = cell.value(at, violations);
+        }
+        let mut notes = Vec::new();
+        for (at, remark) in columns.notes.iter().enumerate() {
+            if remark.figure as usize >= count {
+                let found = format!("found {}; allowed: a figure's place, below {count}", remark.figure);
+                violations.add(format!("columns.notes[{at}].figure"), found);
+            }
+            let text = violations.check(format!("columns.notes[{at}].note"), note(&remark.note));
+            notes.extend(text.flatten().map(|text| (remark.figure, text)));
+        }
+        Read { dictionaries, drafts, notes }
+    }
+}
+
+/// A column of one item for each figure, or one for all, or none.
+#[derive(Clone, Copy)]
+struct Column<'a, T> {
+    name: &'static str,
+    items: &'a [T],
+}
+
+impl<T: Copy + Default> Column<'_, T> {
+    fn at(self, place: usize) -> T {
+        match self.items {
+            [] => T::default(),
+            [all] => *all,
+            items => items[place],
+        }
+    }
+}
+
+/// Checks that columns go together.
+struct Lengths<'v> {
+    count: usize,
+    /// Whether all did so far.
+    fit: bool,
+    violations: &'v mut Violations,
+}
+
+impl Lengths<'_> {
+    fn column<'a, T>(&mut self, name: &'static str, items: &'a [T]) -> Column<'a, T> {
+        let (found, count) = (items.len(), self.count);
+        if found > 1 && found != count {
+            let what =
+                format!("found {found} items, and `digits` has {count}; allowed: as many, or 1 for all, or none");
+            self.violations.add(format!("columns.{name}"), what);
+            self.fit = false;
+        }
+        Column { name, items }
+    }
+}
+
+/// A dictionary as a stream has told it.
+struct Grown<T> {
+    /// For each text, in the order in which they came, its item's place in the dictionary; none when it
+    /// couldn't be read.
+    texts: Vec<Option<u32>>,
+    dictionary: Dictionary<T>,
+    /// For each item of the dictionary, its place in the message that is being read.
+    local: Vec<Option<u32>>,
+}
+
+impl<T> Default for Grown<T> {
+    fn default() -> Self {
+        Self { texts: Vec::new(), dictionary: Dictionary::default(), local: Vec::new() }
+    }
+}
+
+impl<T: FromStr<Err: Display> + Eq + Hash + Clone> Grown<T> {
+    fn extend(&mut self, name: &str, texts: &[String], violations: &mut Violations) {
+        for (at, text) in texts.iter().enumerate() {
+            let item = text.parse::<T>().map_err(|error| violations.add(format!("columns.{name}[{at}]"), error));
+            self.texts.push(item.ok().map(|item| self.dictionary.index_of(item)));
+        }
+        self.local.resize(self.dictionary.items().len(), None);
+    }
+
+    /// Gives each draft its place in what this message uses of the dictionary, and gives that.
+    fn places(
+        &mut self,
+        column: Column<'_, u32>,
+        drafts: &mut [Draft],
+        violations: &mut Violations,
+        field: fn(&mut Draft) -> &mut Option<u32>,
+    ) -> Vec<T> {
+        let mut used = Vec::new();
+        for (at, draft) in drafts.iter_mut().enumerate() {
+            let text = column.at(at);
+            match self.texts.get(text as usize) {
+                Some(Some(item)) => {
+                    let local = &mut self.local[*item as usize];
+                    let next = || u32::try_from(used.len()).expect("the dictionaries are bounded");
+                    if local.is_none() {
+                        *local = Some(next());
+                        used.push(*item);
+                    }
+                    *field(draft) = *local;
+                }
+                Some(None) => {
+                    let found = format!("found {text}, whose text couldn't be read");
+                    violations.add(format!("columns.{}[{at}]", column.name), found);
+                }
+                None => {
+                    let len = self.texts.len();
+                    let found = format!("found {text}; allowed: a place in the dictionary, which has {len} items");
+                    violations.add(format!("columns.{}[{at}]", column.name), found);
+                }
+            }
+        }
+        used.iter()
+            .map(|item| {
+                self.local[*item as usize] = None;
+                self.dictionary.items()[*item as usize].clone()
+            })
+            .collect()
+    }
+}
+
+/// What the columns say of one figure's value.
+struct Cell {
+    form: i32,
+    digits: i64,
+    decimals: u32,
+    base_digits: i64,
+    base_decimals: u32,
+    markers: u32,
+}
+
+impl Cell {
+    fn value(&self, at: usize, violations: &mut Violations) -> Option<Value> {
+        let mut wrong = |column: &str, what: String| violations.add(format!("columns.{column}[{at}]"), what);
+        let mut decimal = |column, digits, decimals: u32| {
+            let decimal = u8::try_from(decimals).ok().and_then(|scale| Decimal::new(digits, scale));
+            if decimal.is_none() {
+                let found = format!("found {digits} with {decimals} decimals");
+                wrong(column, format!("{found}; allowed: at most 15 digits, at most 6 of them decimals"));
+            }
+            decimal
+        };
+        let first = decimal("digits", self.digits, self.decimals)?;
+        let second = decimal("base_digits", self.base_digits, self.base_decimals)?;
+        let form = ValueForm::try_from(self.form);
+        if matches!(form, Ok(ValueForm::Number | ValueForm::None)) && !second.is_zero() {
+            wrong("base_digits", format!("found {}; allowed: 0, the form has no base", self.base_digits));
+        }
+        if matches!(form, Ok(ValueForm::None)) && !first.is_zero() {
+            wrong("digits", format!("found {}; allowed: 0, there is no value", self.digits));
+        }
+        let measure = match form {
+            Ok(ValueForm::Number) => Some(Measure::Number(first)),
+            Ok(ValueForm::Ratio) => Some(Measure::Ratio { numerator: first, denominator: second }),
+            Ok(ValueForm::Percentage) => Some(Measure::Percentage { percent: first, base: second }),
+            Ok(ValueForm::Mean) => Some(Measure::Mean { mean: first, count: second }),
+            Ok(ValueForm::None) => None,
+            Ok(ValueForm::Unspecified) | Err(_) => {
+                wrong("form", format!("found {}; allowed: 1 to {}, a ValueForm", self.form, ValueForm::None as i32));
+                return None;
+            }
+        };
+        let Some(markers) = u16::try_from(self.markers).ok().and_then(Markers::from_bits) else {
+            wrong("markers", format!("found {:#b}; allowed: bits 0 to 8, one for each Marker", self.markers));
+            return None;
+        };
+        match fit(measure.is_some(), markers) {
+            Ok(()) => Some(Value { measure, markers }),
+            Err((Misfit::Markers, what)) => {
+                wrong("markers", what);
+                None
+            }
+            Err((Misfit::Whole, what)) => {
+                violations.add(format!("observations[{at}]"), what);
+                None
+            }
+        }
+    }
+}

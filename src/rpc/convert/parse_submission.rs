@@ -1,0 +1,298 @@
+//! What partners send, as submissions: each text is parsed once, every problem is told at its field.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::hash::Hash;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::columns::StreamDictionaries;
+use crate::intake::review::{Draft, OBSERVATIONS_MAX, count_found, review};
+use crate::model::decimal::Decimal;
+use crate::model::id::{AgencyId, AreaCode, IndicatorId, RequestId};
+use crate::model::marker::{Marker, Markers};
+use crate::model::observation::{Breakdown, Measure, Value};
+use crate::model::observations::{Dictionaries, Dictionary, Hashing, Observations};
+use crate::model::period::Period;
+use crate::model::submission::Submission;
+use crate::model::timestamp::Timestamp;
+use crate::model::violation::Violations;
+use crate::rpc::{convert, proto};
+use crate::state::State;
+
+const NOTE_CHARACTERS_MAX: usize = 500;
+const SOURCE_CHARACTERS_MAX: usize = 500;
+
+/// The submission of a request, or everything that is wrong with it: what can't be parsed, and what
+/// the catalogue doesn't know, in one go. `stream` is what the columns of a stream have said so far.
+pub(crate) fn submission(
+    state: &State,
+    request: proto::SubmitObservationsRequest,
+    stream: &mut StreamDictionaries,
+    now: Timestamp,
+) -> Result<Submission, Violations> {
+    let mut violations = Violations::default();
+    let agency = violations.check("agency", AgencyId::parse(&request.agency));
+    let request_id = violations.check("request_id", RequestId::parse(&request.request_id));
+    let characters = request.source.chars().count();
+    if characters > SOURCE_CHARACTERS_MAX {
+        violations
+            .add("source", format!("found {characters} characters; allowed: {SOURCE_CHARACTERS_MAX} at the most"));
+    }
+    if let Some(columns) = &request.columns {
+        // First of all, so that the places of later messages hold whatever becomes of this one.
+        stream.extend(columns, &mut violations);
+        if !request.observations.is_empty() {
+            violations.add("columns", "there are `observations` too; allowed: either");
+        }
+    }
+    let count = request.columns.as_ref().map_or(request.observations.len(), |columns| columns.digits.len());
+    if count > OBSERVATIONS_MAX {
+        violations.add("observations", count_found(count));
+        return Err(violations);
+    }
+    let table = match &request.columns {
+        None => of_messages(&request.observations, &mut violations),
+        Some(columns) => stream.read(columns, &mut violations),
+    };
+    let (Some(agency), Some(request_id), true) = (&agency, request_id, violations.is_empty()) else {
+        let drafts = table.drafts.into_iter();
+        let today = state.not_before_newest(now).date();
+        violations.extend(review(state.catalogue(), agency.as_ref(), &table.dictionaries, drafts, today));
+        violations.sort();
+        return Err(violations);
+    };
+    let lines = table.drafts.into_iter().filter_map(Draft::complete).collect();
+    let observations = Observations::new(table.dictionaries, lines, table.notes)
+        .expect("each line refers to what it was read from, and each remark to a line");
+    Ok(Submission { agency: agency.clone(), request_id, source: request.source, sample: request.sample, observations })
+}
+
+/// The figures of a request, as far as they could be read.
+#[derive(Default)]
+pub(crate) struct Read {
+    pub(crate) dictionaries: Dictionaries,
+    pub(crate) drafts: Vec<Draft>,
+    pub(crate) notes: Vec<(u32, Arc<str>)>,
+}
+
+fn of_messages(observations: &[proto::Observation], violations: &mut Violations) -> Read {
+    let mut texts = Texts::default();
+    let mut notes = Vec::new();
+    let mut drafts = Vec::with_capacity(observations.len());
+    for (observation, index) in observations.iter().zip(0..) {
+        let mut parser = Parser { index, violations };
+        notes.extend(parser.note(observation).map(|note| (index, note)));
+        drafts.push(parser.draft(observation, &mut texts));
+    }
+    Read { dictionaries: texts.dictionaries(), drafts, notes }
+}
+
+/// A remark, when there is one.
+///
+/// # Errors
+/// When it is too long.
+pub(crate) fn note(note: &str) -> Result<Option<Arc<str>>, String> {
+    // A byte is a character at the most: few need counting.
+    let characters = if note.len() > NOTE_CHARACTERS_MAX { note.chars().count() } else { 0 };
+    if characters > NOTE_CHARACTERS_MAX {
+        return Err(format!("found {characters} characters; allowed: {NOTE_CHARACTERS_MAX} at the most"));
+    }
+    Ok((!note.is_empty()).then(|| Arc::from(note)))
+}
+
+/// Whether markers go with a value that is there, or isn't.
+///
+/// # Errors
+/// What is wrong, and whether it is with the markers or with the whole.
+pub(crate) fn fit(has_measure: bool, markers: Markers) -> Result<(), (Misfit, String)> {
+    let mut absences = markers.absences();
+    match (has_measure, absences.next(), absences.next()) {
+        (true, None, _) | (false, Some(_), None) => Ok(()),
+        (true, Some(absence), _) => Err((
+            Misfit::Markers,
+            format!("`{absence}` says that there is no value, and there is one; allowed: either"),
+        )),
+        (false, None, _) => Err((
+            Misfit::Whole,
+            "found no value; allowed: a number, ratio, percentage or mean, or a marker that says why there is none (c, x, z or low). A missing value is never zero".to_owned(),
+        )),
+        (false, Some(_), Some(_)) => Err((
+            Misfit::Markers,
+            "found several reasons why there is no value; allowed: one of c, x, z, low".to_owned(),
+        )),
+    }
+}
+
+/// What is wrong, where markers and value don't go together.
+pub(crate) enum Misfit {
+    /// The markers.
+    Markers,
+    /// The figure as a whole.
+    Whole,
+}
+
+/// The texts of a request, by what they say.
+#[derive(Default)]
+struct Texts<'a> {
+    indicators: Column<'a, IndicatorId>,
+    areas: Column<'a, AreaCode>,
+    periods: Column<'a, Period>,
+    breakdowns: Dictionary<Breakdown>,
+    /// By the texts of their categories: each dimension and category, a byte after each that no text has.
+    known_breakdowns: HashMap<Vec<u8>, u32, Hashing>,
+    /// A key, as it is written.
+    key: Vec<u8>,
+}
+
+impl Texts<'_> {
+    fn dictionaries(self) -> Dictionaries {
+        Dictionaries {
+            indicators: self.indicators.dictionary.into_items(),
+            areas: self.areas.dictionary.into_items(),
+            periods: self.periods.dictionary.into_items(),
+            breakdowns: self.breakdowns.into_items(),
+        }
+    }
+}
+
+/// Texts that stand for items. Two texts may stand for one: `2021/22` is `FY2021-22`.
+struct Column<'a, T> {
+    known: HashMap<&'a str, u32, Hashing>,
+    dictionary: Dictionary<T>,
+    /// Often the next is the same.
+    last: Option<(&'a str, u32)>,
+}
+
+impl<T> Default for Column<'_, T> {
+    fn default() -> Self {
+        Self { known: HashMap::default(), dictionary: Dictionary::default(), last: None }
+    }
+}
+
+impl<'a, T: FromStr + Eq + Hash + Clone> Column<'a, T> {
+    fn index_of(&mut self, text: &'a str) -> Result<u32, T::Err> {
+        if let Some((last, place)) = self.last
+            && last == text
+        {
+            return Ok(place);
+        }
+        let place = match self.known.get(text) {
+            Some(place) => *place,
+            None => {
+                let place = self.dictionary.index_of(text.parse()?);
+                self.known.insert(text, place);
+                place
+            }
+        };
+        self.last = Some((text, place));
+        Ok(place)
+    }
+}
+
+/// Parses one observation, noting what is wrong at its fields.
+struct Parser<'a> {
+    index: u32,
+    violations: &'a mut Violations,
+}
+
+impl Parser<'_> {
+    fn field(&self, field: &str) -> String {
+        format!("observations[{}]{}{field}", self.index, if field.is_empty() { "" } else { "." })
+    }
+
+    /// The value, or the error noted at its field; a field is only named when something is wrong.
+    fn parsed<T, E: Display>(&mut self, field: &str, parsed: Result<T, E>) -> Option<T> {
+        parsed.map_err(|error| self.violations.add(self.field(field), error)).ok()
+    }
+
+    fn note(&mut self, observation: &proto::Observation) -> Option<Arc<str>> {
+        self.parsed("note", note(&observation.note)).flatten()
+    }
+
+    fn breakdown(&mut self, categories: &[proto::CategoryRef], texts: &mut Texts<'_>) -> Option<u32> {
+        const END: u8 = 0xff;
+        texts.key.clear();
+        for text in categories.iter().flat_map(|it| [&it.dimension, &it.category]) {
+            texts.key.extend_from_slice(text.as_bytes());
+            texts.key.push(END);
+        }
+        if let Some(place) = texts.known_breakdowns.get(&texts.key) {
+            return Some(*place);
+        }
+        let breakdown = convert::breakdown(&self.field("breakdown"), categories, self.violations)?;
+        let place = texts.breakdowns.index_of(breakdown);
+        texts.known_breakdowns.insert(texts.key.clone(), place);
+        Some(place)
+    }
+
+    fn draft<'t>(&mut self, observation: &'t proto::Observation, texts: &mut Texts<'t>) -> Draft {
+        Draft {
+            indicator: self.parsed("indicator", texts.indicators.index_of(&observation.indicator)),
+            area: self.parsed("area", texts.areas.index_of(&observation.area)),
+            period: self.parsed("period", texts.periods.index_of(&observation.period)),
+            breakdown: self.breakdown(&observation.breakdown, texts),
+            value: self.value(observation),
+        }
+    }
+
+    fn value(&mut self, observation: &proto::Observation) -> Option<Value> {
+        let markers = self.markers(&observation.markers);
+        let measure = observation.measure.as_ref().map(|measure| self.measure(measure));
+        if let Some(markers) = markers
+            && let Err((misfit, what)) = fit(measure.is_some(), markers)
+        {
+            let field = match misfit {
+                Misfit::Markers => "markers",
+                Misfit::Whole => "",
+            };
+            self.violations.add(self.field(field), what);
+            return None;
+        }
+        Some(Value {
+            measure: match measure {
+                Some(parsed) => Some(parsed?),
+                None => None,
+            },
+            markers: markers?,
+        })
+    }
+
+    fn markers(&mut self, codes: &[i32]) -> Option<Markers> {
+        let known: Vec<Option<Marker>> = codes.iter().map(|code| Marker::from_code(*code)).collect();
+        for (place, _) in known.iter().enumerate().filter(|(_, marker)| marker.is_none()) {
+            let found = codes[place];
+            self.violations.add(
+                self.field(&format!("markers[{place}]")),
+                format!("found {found}; allowed: {}", Marker::allowed()),
+            );
+        }
+        known.into_iter().collect()
+    }
+
+    fn measure(&mut self, measure: &proto::observation::Measure) -> Option<Measure> {
+        use proto::observation::Measure as P;
+        match measure {
+            P::Number(number) => self.decimal("number", number).map(Measure::Number),
+            P::Ratio(ratio) => {
+                let numerator = self.decimal("ratio.numerator", &ratio.numerator);
+                let denominator = self.decimal("ratio.denominator", &ratio.denominator);
+                Some(Measure::Ratio { numerator: numerator?, denominator: denominator? })
+            }
+            P::Percentage(percentage) => {
+                let percent = self.decimal("percentage.percent", &percentage.percent);
+                let base = self.decimal("percentage.base", &percentage.base);
+                Some(Measure::Percentage { percent: percent?, base: base? })
+            }
+            P::Mean(mean) => {
+                let count = self.decimal("mean.count", &mean.count);
+                let mean = self.decimal("mean.mean", &mean.mean);
+                Some(Measure::Mean { mean: mean?, count: count? })
+            }
+        }
+    }
+
+    fn decimal(&mut self, field: &str, text: &str) -> Option<Decimal> {
+        self.parsed(field, text.parse::<Decimal>())
+    }
+}

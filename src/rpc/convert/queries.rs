@@ -1,0 +1,497 @@
+//! Requests to questions: what is asked for, looked up in the catalogue, with every violation.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::catalogue::items::{AreaLevel, Category, ReconciliationRule};
+use crate::catalogue::{AgencyIx, AreaIx, Catalogue, IndicatorIx};
+use crate::model::date::Date;
+use crate::model::id::{AgencyId, AreaCode, IndicatorId};
+use crate::model::observation::Breakdown;
+use crate::model::period::Period;
+use crate::model::revision::Revision;
+use crate::model::timestamp::Timestamp;
+use crate::model::violation::Violations;
+use crate::picture::aggregate::Who;
+use crate::picture::change::{ChangeRule, Comparison};
+use crate::picture::question::{self, AggregateQuery, AskedBreakdown, Derived, PictureQuery, QUERY_CELLS_MAX};
+use crate::picture::{completeness, explain};
+use crate::rpc::{Context, as_of, convert, proto};
+use crate::state::State;
+use crate::state::columns::RowKey;
+use crate::state::view::{AreasAsOf, View};
+
+/// A state, and the revision of it that is asked about.
+pub(crate) struct Snapshot {
+    pub(crate) state: Arc<State>,
+    pub(crate) revision: Revision,
+    pub(crate) catalogue: Arc<Catalogue>,
+    today: Date,
+}
+
+impl Snapshot {
+    /// The state's newest revision.
+    pub(crate) fn newest(context: &Context, state: Arc<State>) -> Self {
+        let revision = state.revision();
+        Self::at(context, state, revision)
+    }
+
+    /// The state as of a revision that it has.
+    pub(crate) fn at(context: &Context, state: Arc<State>, revision: Revision) -> Self {
+        let catalogue = state.catalogue_as_of(revision);
+        Self { state, revision, catalogue, today: (context.clock)().date() }
+    }
+
+    /// The newest state as of the revision, or else of the instant, that a request asks for.
+    pub(crate) fn asked(
+        context: &Context,
+        state: Arc<State>,
+        as_of_revision: i64,
+        as_of_time: Option<&prost_types::Timestamp>,
+        violations: &mut Violations,
+    ) -> Self {
+        let revision = match as_of_time {
+            None => as_of(&state, as_of_revision, violations),
+            Some(_) if as_of_revision != 0 => {
+                let what = "found both as_of_revision and as_of_time; allowed: one of the two";
+                violations.add("as_of_time", what);
+                state.revision()
+            }
+            Some(at) => {
+                let micros = at.seconds.saturating_mul(1_000_000).saturating_add(i64::from(at.nanos) / 1_000);
+                let revision = state.revision_at(Timestamp(micros));
+                if revision == Revision::ZERO {
+                    violations.add("as_of_time", "nothing had been accepted by then; allowed: a later instant");
+                    return Self::at(context, Arc::clone(&state), state.revision());
+                }
+                revision
+            }
+        };
+        Self::at(context, state, revision)
+    }
+
+    pub(crate) fn view(&self, areas: AreasAsOf) -> View<'_> {
+        View {
+            catalogue: &self.catalogue,
+            columns: self.state.columns(),
+            as_of: self.revision,
+            today: self.today,
+            areas,
+        }
+    }
+}
+
+/// Which hierarchy a request asks for.
+pub(crate) fn areas_as_of(code: i32, violations: &mut Violations) -> AreasAsOf {
+    match proto::AreasAsOf::try_from(code) {
+        Ok(proto::AreasAsOf::Unspecified | proto::AreasAsOf::Then) => AreasAsOf::Then,
+        Ok(proto::AreasAsOf::Now) => AreasAsOf::Now,
+        Err(_) => {
+            violations.add("areas_as_of", format!("found {code}; allowed: then, now"));
+            AreasAsOf::Then
+        }
+    }
+}
+
+/// The query of a picture request.
+pub(crate) fn picture(
+    view: View<'_>,
+    request: &proto::GetPictureRequest,
+    violations: &mut Violations,
+) -> Option<PictureQuery> {
+    let area = find_area(view.catalogue, "area".to_owned(), &request.area, violations);
+    let period = convert::period("period", &request.period, violations);
+    let indicators = find_indicators(view.catalogue, &request.indicators, violations);
+    let default = Some(Comparison::PreviousPeriod);
+    let comparison = comparison(request.comparison, &request.compare_with, default, period.as_slice(), violations);
+    let indicators = indicators?;
+    Some(PictureQuery {
+        area: area?,
+        period: period?,
+        indicators: (!indicators.is_empty()).then_some(indicators),
+        comparison,
+    })
+}
+
+/// The query of an aggregate request, reviewed.
+pub(crate) fn aggregate(
+    view: View<'_>,
+    request: &proto::QueryAggregateRequest,
+    violations: &mut Violations,
+) -> Option<AggregateQuery> {
+    let catalogue = view.catalogue;
+    if request.indicators.is_empty() {
+        violations.add("indicators", "found none; allowed: at least one");
+    }
+    let indicators = find_indicators(catalogue, &request.indicators, violations);
+    let periods = periods(&request.periods, request.period_range.as_ref(), violations);
+    let areas = areas(view, &request.areas, request.area_level, periods.as_deref(), violations);
+    let benchmark = benchmark(catalogue, &request.benchmark_areas, violations);
+    let agencies = agencies(catalogue, &request.agencies, violations);
+    let groups = groups(&request.group_by, violations);
+    let breakdowns = breakdowns(view, request, violations);
+    let compared = periods.as_deref().unwrap_or_default();
+    let comparison = comparison(request.comparison, &request.compare_with, None, compared, violations);
+    let has = |group| groups.as_ref().is_some_and(|groups| groups.contains(&group));
+    let query = AggregateQuery {
+        indicators: indicators?,
+        areas: areas?,
+        agencies: agencies?,
+        periods: periods?,
+        breakdowns: breakdowns?,
+        by_indicator: has(proto::GroupBy::Indicator),
+        by_area: has(proto::GroupBy::Area),
+        by_agency: has(proto::GroupBy::Agency),
+        by_period: has(proto::GroupBy::Period),
+        change: ChangeRule { comparison, across_breaks: request.compare_across_breaks },
+        year_to_date: request.year_to_date,
+        derived: Derived { rate: request.rate, share: request.share, rank: request.rank, benchmark: benchmark? },
+    };
+    if violations.is_empty() {
+        violations.extend(question::review(view, &query));
+    }
+    Some(query)
+}
+
+fn benchmark(catalogue: &Catalogue, codes: &[String], violations: &mut Violations) -> Option<Vec<AreaIx>> {
+    let find =
+        |(index, code): (usize, &String)| find_area(catalogue, format!("benchmark_areas[{index}]"), code, violations);
+    let found: Vec<_> = codes.iter().enumerate().map(find).collect();
+    let mut found = found.into_iter().collect::<Option<Vec<_>>>()?;
+    found.sort();
+    found.dedup();
+    Some(found)
+}
+
+/// The breakdown asked for; with a dimension, it for each category, and first for none of them.
+fn breakdowns(
+    view: View<'_>,
+    request: &proto::QueryAggregateRequest,
+    violations: &mut Violations,
+) -> Option<Vec<AskedBreakdown>> {
+    let asked = breakdown(view, "breakdown", &request.breakdown, violations)?;
+    let as_asked = AskedBreakdown { category: None, breakdown: view.columns.breakdown(&asked) };
+    if request.by_dimension.is_empty() {
+        return Some(vec![as_asked]);
+    }
+    let dimension = find("by_dimension".to_owned(), "dimension", &request.by_dimension, violations, |id| {
+        view.catalogue.dimension(id)
+    })?;
+    if asked.iter().any(|(id, _)| *id == dimension.id) {
+        let what = format!("`{}` is also in the breakdown; allowed: one of the two", dimension.id);
+        violations.add("by_dimension", what);
+        return None;
+    }
+    let of_category = |category: &Category| {
+        let own = (dimension.id.clone(), category.id.clone());
+        let breakdown = Breakdown::new(asked.iter().cloned().chain([own]).collect());
+        let breakdown = breakdown.and_then(|breakdown| view.columns.breakdown(&breakdown));
+        AskedBreakdown { category: Some(category.id.clone()), breakdown }
+    };
+    let mut all = vec![as_asked];
+    all.extend(dimension.categories.iter().map(of_category));
+    Some(all)
+}
+
+/// A breakdown of dimensions and categories that the catalogue has.
+fn breakdown(
+    view: View<'_>,
+    field: &str,
+    categories: &[proto::CategoryRef],
+    violations: &mut Violations,
+) -> Option<Breakdown> {
+    let breakdown = convert::breakdown(field, categories, violations)?;
+    for (dimension, category) in breakdown.iter() {
+        let known = view.catalogue.dimension(dimension);
+        match known {
+            None => violations.add(field, format!("found `{dimension}`; there is no such dimension in the catalogue")),
+            Some(known) if known.categories.iter().all(|other| other.id != *category) => {
+                violations.add(field, format!("found `{category}`; there is no such category of `{dimension}`"));
+            }
+            Some(_) => {}
+        }
+    }
+    Some(breakdown)
+}
+
+/// The question of a request to explain.
+pub(crate) fn explain(
+    view: View<'_>,
+    request: &proto::ExplainFigureRequest,
+    violations: &mut Violations,
+) -> Option<explain::Question> {
+    let indicator = find_indicator(view.catalogue, "indicator".to_owned(), &request.indicator, violations);
+    let area = find_area(view.catalogue, "area".to_owned(), &request.area, violations);
+    let period = convert::period("period", &request.period, violations);
+    let who = if request.agency.is_empty() {
+        Some(Who::Combined)
+    } else {
+        find_agency(view.catalogue, "agency".to_owned(), &request.agency, violations).map(Who::Agency)
+    };
+    let breakdown = breakdown(view, "breakdown", &request.breakdown, violations);
+    Some(explain::Question {
+        indicator: indicator?,
+        area: area?,
+        period: period?,
+        breakdown: view.columns.breakdown(&breakdown?),
+        who: who?,
+    })
+}
+
+/// The place of the figure whose history is asked for; none inside for a breakdown never used.
+pub(crate) fn history(
+    view: View<'_>,
+    request: &proto::GetHistoryRequest,
+    violations: &mut Violations,
+) -> Option<(IndicatorIx, Period, Option<RowKey>)> {
+    let indicator = find_indicator(view.catalogue, "indicator".to_owned(), &request.indicator, violations);
+    let area = find_area(view.catalogue, "area".to_owned(), &request.area, violations);
+    let agency = find_agency(view.catalogue, "agency".to_owned(), &request.agency, violations);
+    let period = convert::period("period", &request.period, violations);
+    let breakdown = breakdown(view, "breakdown", &request.breakdown, violations);
+    let (area, agency) = (area?, agency?);
+    let breakdown = view.columns.breakdown(&breakdown?);
+    let key = breakdown.map(|breakdown| RowKey::new(area, breakdown, agency));
+    Some((indicator?, period?, key))
+}
+
+/// The question of a completeness request.
+pub(crate) fn completeness(
+    view: View<'_>,
+    request: &proto::GetCompletenessRequest,
+    violations: &mut Violations,
+) -> Option<completeness::Question> {
+    let area = find_area(view.catalogue, "area".to_owned(), &request.area, violations);
+    let periods = periods(&request.periods, request.period_range.as_ref(), violations);
+    let indicators = find_indicators(view.catalogue, &request.indicators, violations);
+    let agencies = agencies(view.catalogue, &request.agencies, violations);
+    let mut indicators = indicators?;
+    if indicators.is_empty() {
+        let all = view.catalogue.indicators_after(None);
+        indicators =
+            all.filter_map(|indicator| view.catalogue.indicator(&indicator.newest().id)).map(|(ix, _)| ix).collect();
+    }
+    Some(completeness::Question { area: area?, periods: periods?, indicators, agencies: agencies? })
+}
+
+/// The rules, areas and periods of a request to reconcile.
+pub(crate) fn reconcile<'a>(
+    view: View<'a>,
+    request: &proto::ReconcileRequest,
+    violations: &mut Violations,
+) -> Option<(Vec<&'a ReconciliationRule>, Vec<AreaIx>, Vec<Period>)> {
+    let find_rule = |(index, id): (usize, &String)| {
+        find(format!("rules[{index}]"), "reconciliation rule", id, violations, |id| view.catalogue.rule(id))
+    };
+    let rules: Vec<_> = request.rules.iter().enumerate().map(find_rule).collect();
+    let mut rules = rules.into_iter().collect::<Option<Vec<_>>>();
+    if request.rules.is_empty() {
+        rules = Some(view.catalogue.rules_after(None).collect());
+    }
+    let periods = periods(&request.periods, request.period_range.as_ref(), violations);
+    let areas = areas(view, &request.areas, request.area_level, periods.as_deref(), violations);
+    let (rules, areas, periods) = (rules?, areas?, periods?);
+    let cells = rules.len() * areas.len() * periods.len();
+    if cells > QUERY_CELLS_MAX {
+        let what = format!(
+            "{} rules × {} areas × {} periods are {cells} pairs; allowed: {QUERY_CELLS_MAX}. Ask for fewer of one of them",
+            rules.len(),
+            areas.len(),
+            periods.len()
+        );
+        violations.add("rules", what);
+    }
+    Some((rules, areas, periods))
+}
+
+/// Finds a thing of the catalogue by the text of its id.
+fn find<I: FromStr<Err: Display> + Display, T>(
+    field: String,
+    what: &str,
+    text: &str,
+    violations: &mut Violations,
+    look: impl FnOnce(&I) -> Option<T>,
+) -> Option<T> {
+    let id: I = violations.check(field.clone(), text.parse())?;
+    let found = look(&id);
+    if found.is_none() {
+        violations.add(field, format!("found `{id}`; there is no such {what} in the catalogue"));
+    }
+    found
+}
+
+fn find_area(catalogue: &Catalogue, field: String, text: &str, violations: &mut Violations) -> Option<AreaIx> {
+    find(field, "area", text, violations, |code: &AreaCode| catalogue.area(code).map(|(ix, _)| ix))
+}
+
+fn find_indicator(
+    catalogue: &Catalogue,
+    field: String,
+    text: &str,
+    violations: &mut Violations,
+) -> Option<IndicatorIx> {
+    find(field, "indicator", text, violations, |id: &IndicatorId| catalogue.indicator(id).map(|(ix, _)| ix))
+}
+
+fn find_agency(catalogue: &Catalogue, field: String, text: &str, violations: &mut Violations) -> Option<AgencyIx> {
+    find(field, "agency", text, violations, |id: &AgencyId| catalogue.agency(id).map(|(ix, _)| ix))
+}
+
+fn find_indicators(catalogue: &Catalogue, ids: &[String], violations: &mut Violations) -> Option<Vec<IndicatorIx>> {
+    let find =
+        |(index, id): (usize, &String)| find_indicator(catalogue, format!("indicators[{index}]"), id, violations);
+    let found: Vec<_> = ids.iter().enumerate().map(find).collect();
+    let mut found = found.into_iter().collect::<Option<Vec<_>>>()?;
+    found.sort_by(|a, b| catalogue.indicator_at(*a).newest().id.cmp(&catalogue.indicator_at(*b).newest().id));
+    found.dedup();
+    Some(found)
+}
+
+/// What to compare the periods with: a rule, or one earlier period of their length.
+fn comparison(
+    code: i32,
+    with: &str,
+    default: Option<Comparison>,
+    periods: &[Period],
+    violations: &mut Violations,
+) -> Option<Comparison> {
+    if !with.is_empty() {
+        if code != 0 {
+            violations.add("compare_with", "found both comparison and compare_with; allowed: one of the two");
+        }
+        let earlier = convert::period("compare_with", with, violations)?;
+        if let Some(wrong) =
+            periods.iter().find(|period| earlier >= **period || earlier.frequency() != period.frequency())
+        {
+            let length = wrong.frequency();
+            violations.add("compare_with", format!("found `{earlier}`; allowed: a {length} before `{wrong}`"));
+        }
+        return Some(Comparison::With(earlier));
+    }
+    match proto::Comparison::try_from(code) {
+        Ok(proto::Comparison::Unspecified) => default,
+        Ok(proto::Comparison::PreviousPeriod) => Some(Comparison::PreviousPeriod),
+        Ok(proto::Comparison::YearBefore) => Some(Comparison::YearBefore),
+        Ok(proto::Comparison::None) => None,
+        Err(_) => {
+            violations.add("comparison", format!("found {code}; allowed: previous period, year before, none"));
+            None
+        }
+    }
+}
+
+/// The periods asked for, ascending, each once: a list or a run.
+fn periods(listed: &[String], range: Option<&proto::PeriodRange>, violations: &mut Violations) -> Option<Vec<Period>> {
+    match (range, listed.is_empty()) {
+        (None, true) => {
+            violations.add("periods", "found none; allowed: at least one, or a period_range");
+            None
+        }
+        (Some(_), false) => {
+            violations.add("period_range", "found both periods and a period_range; allowed: one of the two");
+            None
+        }
+        (None, false) => {
+            let parse =
+                |(index, text): (usize, &String)| convert::period(&format!("periods[{index}]"), text, violations);
+            let parsed: Vec<_> = listed.iter().enumerate().map(parse).collect();
+            let mut parsed = parsed.into_iter().collect::<Option<Vec<_>>>()?;
+            parsed.sort();
+            parsed.dedup();
+            Some(parsed)
+        }
+        (Some(range), true) => {
+            let first = convert::period("period_range.first", &range.first, violations);
+            let last = convert::period("period_range.last", &range.last, violations);
+            period_range(first?, last?, violations)
+        }
+    }
+}
+
+fn period_range(first: Period, last: Period, violations: &mut Violations) -> Option<Vec<Period>> {
+    if first.frequency() != last.frequency() {
+        violations.add(
+            "period_range.last",
+            format!(
+                "found `{last}`, a {}; allowed: a {}, the length of the first",
+                last.frequency(),
+                first.frequency()
+            ),
+        );
+        return None;
+    }
+    if last < first {
+        violations.add(
+            "period_range.last",
+            format!("found `{last}`, before the first, `{first}`; allowed: the first or a later one"),
+        );
+        return None;
+    }
+    let following = std::iter::successors(Some(first), |period| period.next());
+    let range: Vec<Period> = following.take_while(|period| *period <= last).take(QUERY_CELLS_MAX + 1).collect();
+    Some(range)
+}
+
+/// The areas asked for, expanded to a level where one is given, by code, each once.
+fn areas(
+    view: View<'_>,
+    codes: &[String],
+    level: i32,
+    periods: Option<&[Period]>,
+    violations: &mut Violations,
+) -> Option<Vec<AreaIx>> {
+    let catalogue = view.catalogue;
+    if codes.is_empty() {
+        violations.add("areas", "found none; allowed: at least one");
+    }
+    let find = |(index, code): (usize, &String)| find_area(catalogue, format!("areas[{index}]"), code, violations);
+    let found: Vec<_> = codes.iter().enumerate().map(find).collect();
+    let mut found = found.into_iter().collect::<Option<Vec<_>>>()?;
+    if level != 0 {
+        let Some(known) = AreaLevel::from_code(level) else {
+            violations.add("area_level", format!("found {level}; allowed: {}", AreaLevel::allowed()));
+            return None;
+        };
+        let day = view.hierarchy_day(*periods?.last()?);
+        found = found.into_iter().flat_map(|area| catalogue.areas_of_level(area, known, day)).collect();
+        if found.is_empty() && !codes.is_empty() {
+            let what = format!("there is no {known} within the areas on {day}; allowed: a level that they have");
+            violations.add("area_level", what);
+        }
+    }
+    found.sort_by(|a, b| catalogue.area_at(*a).code.cmp(&catalogue.area_at(*b).code));
+    found.dedup();
+    Some(found)
+}
+
+/// The agencies asked for; `Some(None)` for all.
+fn agencies(catalogue: &Catalogue, ids: &[String], violations: &mut Violations) -> Option<Option<Vec<AgencyIx>>> {
+    if ids.is_empty() {
+        return Some(None);
+    }
+    let find = |(index, id): (usize, &String)| find_agency(catalogue, format!("agencies[{index}]"), id, violations);
+    let found: Vec<_> = ids.iter().enumerate().map(find).collect();
+    let found: BTreeSet<_> = found.into_iter().collect::<Option<_>>()?;
+    Some(Some(found.into_iter().collect()))
+}
+
+fn groups(codes: &[i32], violations: &mut Violations) -> Option<Vec<proto::GroupBy>> {
+    let mut groups = Vec::new();
+    for (index, code) in codes.iter().enumerate() {
+        match proto::GroupBy::try_from(*code) {
+            Ok(proto::GroupBy::Unspecified) | Err(_) => {
+                violations.add(
+                    format!("group_by[{index}]"),
+                    format!("found {code}; allowed: indicator, area, agency, period"),
+                );
+            }
+            Ok(group) if groups.contains(&group) => {
+                violations.add(format!("group_by[{index}]"), "found twice; allowed: each once");
+            }
+            Ok(group) => groups.push(group),
+        }
+    }
+    Some(groups)
+}

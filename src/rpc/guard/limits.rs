@@ -1,0 +1,215 @@
+//! How much at once: of all callers together, and of each. Whoever asks for more than its share is
+//! told when to try again, and the others don't notice.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Semaphore;
+use tonic::Status;
+
+use crate::model::id::IdentityId;
+use crate::rpc::status::{self, Reason};
+
+/// Bounds of the calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How many may be open in all, streams and answers that are not yet taken among them. Health
+    /// and reflection are not counted: they answer whatever the load.
+    pub calls_max: usize,
+    /// How many of one identity.
+    pub calls_of_identity_max: usize,
+    /// How many an identity may begin in a second, over time.
+    pub calls_a_second_of_identity_max: u32,
+    /// For how many calls of one identity answers are computed at the same time; the others wait.
+    pub turns_of_identity: usize,
+    /// How long a call may take until its answer begins, whatever its caller allows.
+    pub call_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            calls_max: 2_048,
+            calls_of_identity_max: 512,
+            calls_a_second_of_identity_max: 5_000,
+            turns_of_identity: (threads() / 2).max(1),
+            call_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+/// How many threads compute.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// How far an identity may run ahead of its rate.
+const BURST: Duration = Duration::from_secs(2);
+/// When to try again, where that isn't known any better.
+const RETRY_DELAY: Duration = Duration::from_millis(250);
+/// Identities that haven't called for so long are forgotten.
+const FORGET_AFTER: Duration = Duration::from_secs(60);
+
+/// The calls that are open.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Calls(Arc<Mutex<Counts>>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    all: usize,
+    of_identity: BTreeMap<IdentityId, Load>,
+    swept: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Load {
+    open: usize,
+    /// The instant up to which its calls so far have used its rate up.
+    used_up_to: Instant,
+    /// Its turns to have answers computed.
+    turns: Arc<Semaphore>,
+}
+
+/// A call's place among them, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct CallPermit {
+    calls: Calls,
+    identity: Option<IdentityId>,
+    turns: Option<Arc<Semaphore>>,
+}
+
+impl CallPermit {
+    /// The turns of its caller; none when nobody in particular calls.
+    ///
+    /// An answer is computed in one go, on a thread that others need too. A caller with many questions
+    /// waits for its own, and so leaves threads to the others.
+    pub(crate) fn turns(&self) -> Option<Arc<Semaphore>> {
+        self.turns.clone()
+    }
+}
+
+impl Calls {
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for a call of an identity, or of nobody in particular.
+    ///
+    /// # Errors
+    /// When there is none; with the time to try again.
+    pub(crate) fn place(
+        &self,
+        identity: Option<&IdentityId>,
+        limits: &Limits,
+        now: Instant,
+    ) -> Result<CallPermit, Status> {
+        let mut counts = self.counts();
+        if counts.all >= limits.calls_max {
+            let what = "the server has all the calls that it takes at once; try again in a moment";
+            return Err(status::retry(Reason::Overloaded, what, RETRY_DELAY));
+        }
+        counts.sweep(now);
+        let turns = identity.map(|identity| counts.take(identity, limits, now)).transpose()?;
+        counts.all += 1;
+        Ok(CallPermit { calls: self.clone(), identity: identity.cloned(), turns })
+    }
+}
+
+impl Counts {
+    fn take(&mut self, identity: &IdentityId, limits: &Limits, now: Instant) -> Result<Arc<Semaphore>, Status> {
+        let load = self.of_identity.entry(identity.clone()).or_insert_with(|| Load {
+            open: 0,
+            used_up_to: now,
+            turns: Arc::new(Semaphore::new(limits.turns_of_identity)),
+        });
+        if load.open >= limits.calls_of_identity_max {
+            let what = format!("allowed: {} calls at once; end some of yours first", limits.calls_of_identity_max);
+            return Err(status::retry(Reason::RateLimited, what, RETRY_DELAY));
+        }
+        let rate = limits.calls_a_second_of_identity_max.max(1);
+        let ahead = load.used_up_to.saturating_duration_since(now);
+        if ahead > BURST {
+            let what = format!("allowed: {rate} calls a second");
+            return Err(status::retry(Reason::RateLimited, what, ahead - BURST));
+        }
+        load.used_up_to = load.used_up_to.max(now) + Duration::from_secs(1) / rate;
+        load.open += 1;
+        Ok(Arc::clone(&load.turns))
+    }
+
+    fn sweep(&mut self, now: Instant) {
+        if self.swept.is_none_or(|swept| now.saturating_duration_since(swept) > FORGET_AFTER) {
+            self.swept = Some(now);
+            self.of_identity
+                .retain(|_, load| load.open > 0 || now.saturating_duration_since(load.used_up_to) < FORGET_AFTER);
+        }
+    }
+}
+
+impl Drop for CallPermit {
+    fn drop(&mut self) {
+        let mut counts = self.calls.counts();
+        counts.all -= 1;
+        if let Some(load) = self.identity.as_ref().and_then(|identity| counts.of_identity.get_mut(identity)) {
+            load.open -= 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic_types::StatusExt;
+
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        calls_max: 3,
+        calls_of_identity_max: 2,
+        calls_a_second_of_identity_max: 10,
+        turns_of_identity: 1,
+        call_timeout: Duration::from_secs(1),
+    };
+
+    fn id(name: &str) -> IdentityId {
+        IdentityId::parse(name).unwrap()
+    }
+
+    fn reason(refused: &Status) -> String {
+        refused.get_details_error_info().unwrap().reason
+    }
+
+    #[test]
+    fn each_has_its_share_and_all_together_theirs() {
+        let (calls, now) = (Calls::default(), Instant::now());
+        let place = |name: &str| calls.place(Some(&id(name)), &LIMITS, now);
+        let (a, _b) = (place("a").unwrap(), place("a").unwrap());
+        assert_eq!(reason(&place("a").unwrap_err()), "RATE_LIMITED");
+        let _c = place("b").unwrap();
+        assert_eq!(reason(&place("b").unwrap_err()), "OVERLOADED");
+        drop(a);
+        assert!(place("a").is_ok());
+    }
+
+    #[test]
+    fn who_calls_too_often_is_told_when_to_try_again() {
+        let (calls, now) = (Calls::default(), Instant::now());
+        let place = |name: &str, after: Duration| calls.place(Some(&id(name)), &LIMITS, now + after).map(drop);
+        let burst = (0..100).take_while(|_| place("a", Duration::ZERO).is_ok()).count();
+        assert_eq!(burst, 21, "two seconds of ten, and the one that it began with");
+        let refused = place("a", Duration::ZERO).unwrap_err();
+        assert_eq!(reason(&refused), "RATE_LIMITED");
+        let wait = refused.get_details_retry_info().unwrap().retry_delay.unwrap();
+        assert_eq!(wait, Duration::from_millis(100));
+        assert!(place("a", wait).is_ok());
+        assert!(place("b", Duration::ZERO).is_ok(), "another's rate is its own");
+    }
+
+    #[test]
+    fn who_has_gone_is_forgotten() {
+        let (calls, now) = (Calls::default(), Instant::now());
+        drop(calls.place(Some(&id("a")), &LIMITS, now));
+        let _b = calls.place(Some(&id("b")), &LIMITS, now + 2 * FORGET_AFTER);
+        assert_eq!(calls.counts().of_identity.keys().map(IdentityId::as_str).collect::<Vec<_>>(), ["b"]);
+    }
+}

@@ -1,0 +1,240 @@
+//! The key service: who may call.
+
+use std::collections::BTreeSet;
+
+use tonic::{Request, Response, Status};
+
+use crate::access::{Change, Identity, Key, NewKey, OVERLAP_HOURS_MAX, Record, Resource, Role, Scope, Secret};
+use crate::catalogue::items::Sector;
+use crate::intake::admit::Command;
+use crate::intake::writer::Written;
+use crate::model::id::{AgencyId, AreaCode, CertificateUri, IdentityId};
+use crate::model::revision::Revision;
+use crate::model::timestamp::Timestamp;
+use crate::model::violation::Violations;
+use crate::rpc::guard::{Guard, Session};
+use crate::rpc::proto::key_service_server::KeyService;
+use crate::rpc::status::{self, Reason};
+use crate::rpc::{Gate, convert, number, page, proto};
+
+const PAGE_DEFAULT: usize = 100;
+const PAGE_MAX: usize = 1_000;
+const DAYS_DEFAULT: i32 = 365;
+const OVERLAP_HOURS_DEFAULT: i32 = 7 * 24;
+const MICROS_AN_HOUR: i64 = 3_600_000_000;
+
+/// Serves `conspectus.v1.KeyService`.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    gate: Gate,
+    guard: Guard,
+}
+
+impl Keys {
+    /// The service behind a gate and a guard.
+    pub fn new(gate: Gate, guard: Guard) -> Self {
+        Self { gate, guard }
+    }
+
+    async fn change<T>(&self, request: &Request<T>, change: Change) -> Result<i64, Status> {
+        let context = self.gate.context()?;
+        let bytes_max = status::error_bytes(request.metadata());
+        let session = Session::of(request)?;
+        let told = change.to_string();
+        let written = context.writer.by(session.by()).write(Command::ChangeAccess(vec![change])).await;
+        let revision = match written.map_err(|error| status::of_write(&error, bytes_max))? {
+            Written::Accepted { revision, .. } | Written::Already(revision) => revision,
+            Written::NothingChanges(_) => context.newest().revision(),
+        };
+        session.changed_keys(told, revision).await?;
+        Ok(number(revision))
+    }
+
+    fn now(&self) -> Result<Timestamp, Status> {
+        Ok((self.gate.context()?.clock)())
+    }
+}
+
+#[tonic::async_trait]
+impl KeyService for Keys {
+    async fn create_key(
+        &self,
+        request: Request<proto::CreateKeyRequest>,
+    ) -> Result<Response<proto::CreateKeyResponse>, Status> {
+        Session::of(&request)?.permit(Resource::Any)?;
+        let now = self.now()?;
+        let bytes_max = status::error_bytes(request.metadata());
+        let mut violations = Violations::default();
+        let identity = identity(request.get_ref(), &mut violations);
+        let expires_at = expiry(request.get_ref().days, now, &mut violations);
+        let identity = identity.filter(|_| violations.is_empty());
+        let Some(identity) = identity else { return Err(status::invalid(&violations, bytes_max)) };
+        let secret = if request.get_ref().without_key { None } else { Some(random()?) };
+        let key = secret.as_ref().map(|secret| new_key(secret, expires_at));
+        let revision = self.change(&request, Change::Create { identity, key }).await?;
+        Ok(Response::new(proto::CreateKeyResponse {
+            revision,
+            key_id: secret.as_ref().map(|secret| secret.id().to_string()).unwrap_or_default(),
+            expires_at: secret.as_ref().map(|_| convert::timestamp(expires_at)),
+            secret: secret.map(|secret| secret.reveal()).unwrap_or_default(),
+        }))
+    }
+
+    async fn rotate_key(
+        &self,
+        request: Request<proto::RotateKeyRequest>,
+    ) -> Result<Response<proto::RotateKeyResponse>, Status> {
+        Session::of(&request)?.permit(Resource::Any)?;
+        let now = self.now()?;
+        let bytes_max = status::error_bytes(request.metadata());
+        let mut violations = Violations::default();
+        let identity = violations.check("identity", IdentityId::parse(&request.get_ref().identity));
+        let expires_at = expiry(request.get_ref().days, now, &mut violations);
+        let hours = i64::from(request.get_ref().overlap_hours.unwrap_or(OVERLAP_HOURS_DEFAULT));
+        if !(0..=OVERLAP_HOURS_MAX).contains(&hours) {
+            violations.add("overlap_hours", format!("found {hours}; allowed: 0 to {OVERLAP_HOURS_MAX}"));
+        }
+        let identity = identity.filter(|_| violations.is_empty());
+        let Some(identity) = identity else { return Err(status::invalid(&violations, bytes_max)) };
+        let older_until = Timestamp(now.0 + hours * MICROS_AN_HOUR);
+        let secret = random()?;
+        let key = new_key(&secret, expires_at);
+        let revision = self.change(&request, Change::Rotate { identity, key, older_until }).await?;
+        Ok(Response::new(proto::RotateKeyResponse {
+            revision,
+            key_id: secret.id().to_string(),
+            secret: secret.reveal(),
+            expires_at: Some(convert::timestamp(expires_at)),
+            older_until: Some(convert::timestamp(older_until)),
+        }))
+    }
+
+    async fn revoke_key(
+        &self,
+        request: Request<proto::RevokeKeyRequest>,
+    ) -> Result<Response<proto::RevokeKeyResponse>, Status> {
+        Session::of(&request)?.permit(Resource::Any)?;
+        let bytes_max = status::error_bytes(request.metadata());
+        let mut violations = Violations::default();
+        let identity = violations.check("identity", IdentityId::parse(&request.get_ref().identity));
+        let text = request.get_ref().key_id.as_str();
+        let key = if text.is_empty() { None } else { violations.check("key_id", text.parse()) };
+        let identity = identity.filter(|_| violations.is_empty());
+        let Some(identity) = identity else { return Err(status::invalid(&violations, bytes_max)) };
+        let revision = self.change(&request, Change::Revoke { identity, key }).await?;
+        Ok(Response::new(proto::RevokeKeyResponse { revision }))
+    }
+
+    async fn list_keys(
+        &self,
+        request: Request<proto::ListKeysRequest>,
+    ) -> Result<Response<proto::ListKeysResponse>, Status> {
+        Session::of(&request)?.permit(Resource::Any)?;
+        let state = self.gate.context()?.newest();
+        let mut violations = Violations::default();
+        let query = page::Query::of("ListKeys", &proto::ListKeysRequest::default());
+        let size = page::size(request.get_ref().page_size, PAGE_DEFAULT, PAGE_MAX, &mut violations);
+        let start = query.start(&request.get_ref().page_token, &mut violations);
+        let bytes_max = status::error_bytes(request.metadata());
+        violations.into_result(()).map_err(|violations| status::invalid(&violations, bytes_max))?;
+        let after = start.and_then(|start| IdentityId::parse(&start.after).ok());
+        let rest =
+            state.access().iter().filter(|record| after.as_ref().is_none_or(|after| record.identity.id > *after));
+        let mut found: Vec<&Record> = rest.take(size + 1).collect();
+        let more = found.len() > size;
+        found.truncate(size);
+        let token = |record: &&Record| {
+            query.token(&page::Start { revision: Revision::ZERO, after: record.identity.id.to_string() })
+        };
+        let next_page_token = found.last().filter(|_| more).map(token).unwrap_or_default();
+        Ok(Response::new(proto::ListKeysResponse {
+            revision: number(state.revision()),
+            identities: found.into_iter().map(|record| self.identity_message(record)).collect(),
+            next_page_token,
+        }))
+    }
+}
+
+impl Keys {
+    fn identity_message(&self, record: &Record) -> proto::Identity {
+        let Record { identity, created_at, revoked_at, keys } = record;
+        proto::Identity {
+            id: identity.id.to_string(),
+            role: identity.role.code(),
+            agency: identity.agency.as_ref().map(ToString::to_string).unwrap_or_default(),
+            sectors: identity.scope.sectors.iter().map(|sector| sector.code()).collect(),
+            areas: identity.scope.areas.iter().map(ToString::to_string).collect(),
+            certificates: identity.certificates.iter().map(ToString::to_string).collect(),
+            created_at: Some(convert::timestamp(*created_at)),
+            revoked_at: revoked_at.map(convert::timestamp),
+            keys: keys.iter().map(|key| self.key_message(key)).collect(),
+        }
+    }
+
+    fn key_message(&self, key: &Key) -> proto::Key {
+        proto::Key {
+            id: key.id.to_string(),
+            issued_at: Some(convert::timestamp(key.issued_at)),
+            expires_at: Some(convert::timestamp(key.expires_at)),
+            revoked_at: key.revoked_at.map(convert::timestamp),
+            last_used_at: self.guard.last_used(key.id).map(convert::timestamp),
+        }
+    }
+}
+
+fn random() -> Result<Secret, Status> {
+    new_secret().map_err(|error| {
+        tracing::error!(%error, "the system gives no random bytes");
+        status::error(Reason::NoRandomness, "no key can be made")
+    })
+}
+
+/// A new key, of the system's randomness.
+///
+/// # Errors
+/// When the system has none to give.
+pub fn new_secret() -> Result<Secret, getrandom::Error> {
+    let mut bytes = [0; Secret::RANDOM_BYTES];
+    getrandom::fill(&mut bytes)?;
+    Ok(Secret::from_random(bytes))
+}
+
+fn new_key(secret: &Secret, expires_at: Timestamp) -> NewKey {
+    NewKey { id: secret.id(), hash: secret.hash(), expires_at }
+}
+
+/// When a key of so many days expires. That there aren't too many is for the register to say.
+fn expiry(days: i32, now: Timestamp, violations: &mut Violations) -> Timestamp {
+    if days < 0 {
+        violations.add("days", format!("found {days}; allowed: 1 or more, or 0 for {DAYS_DEFAULT}"));
+    }
+    let days = if days == 0 { DAYS_DEFAULT } else { days };
+    Timestamp(now.0 + i64::from(days) * 24 * MICROS_AN_HOUR)
+}
+
+fn identity(request: &proto::CreateKeyRequest, violations: &mut Violations) -> Option<Identity> {
+    let id = violations.check("identity", IdentityId::parse(&request.identity));
+    let role = Role::from_code(request.role);
+    if role.is_none() {
+        violations.add("role", format!("found {}; allowed: {}", request.role, Role::allowed()));
+    }
+    let agency = (!request.agency.is_empty()).then(|| violations.check("agency", AgencyId::parse(&request.agency)));
+    let mut sectors = BTreeSet::new();
+    for (index, code) in request.sectors.iter().enumerate() {
+        match Sector::from_code(*code) {
+            Some(sector) => drop(sectors.insert(sector)),
+            None => {
+                violations.add(format!("sectors[{index}]"), format!("found {code}; allowed: {}", Sector::allowed()));
+            }
+        }
+    }
+    let mut areas = BTreeSet::new();
+    for (index, code) in request.areas.iter().enumerate() {
+        areas.extend(violations.check(format!("areas[{index}]"), AreaCode::parse(code)));
+    }
+    let mut certificates = Vec::new();
+    for (index, uri) in request.certificates.iter().enumerate() {
+        certificates.extend(violations.check(format!("certificates[{index}]"), CertificateUri::parse(uri)));
+    }
+    Some(Identity { id: id?, role: role?, agency: agency.flatten(), scope: Scope { sectors, areas }, certificates })
+}

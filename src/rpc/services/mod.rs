@@ -1,0 +1,14 @@
+//! The served methods: one file a service, and one for each of its streams.
+
+mod catalogue;
+mod key;
+mod picture;
+mod receipt;
+mod stream;
+mod submission;
+mod watch;
+
+pub use catalogue::{Catalogue, put_request};
+pub use key::{Keys, new_secret};
+pub use picture::Picture;
+pub use submission::Submissions;

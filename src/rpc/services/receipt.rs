@@ -1,0 +1,238 @@
+//! From a submission to its receipt: what a call of its own and a stream share.
+
+use std::sync::Arc;
+
+use tonic::Status;
+
+use crate::access::Actor;
+use crate::entry::{Body, codec};
+use crate::intake::admit::{Command, Decision, admit};
+use crate::intake::prepare::Prepared;
+use crate::intake::writer::{WriteError, Written};
+use crate::journal::ChainHash;
+use crate::model::revision::Revision;
+use crate::model::submission::Submission;
+use crate::model::timestamp::Timestamp;
+use crate::rpc::convert::columns::StreamDictionaries;
+use crate::rpc::convert::{self, parse_submission};
+use crate::rpc::status::{self, Reason};
+use crate::rpc::{Context, count, number, proto};
+use crate::state::{Outcome, State};
+
+/// How a submission came, and so how its outcomes are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As messages.
+    Messages,
+    /// As columns.
+    Columns,
+}
+
+/// A submission that was read and is ready for the writer.
+pub(crate) struct Sent {
+    prepared: Prepared,
+    form: Form,
+    /// Whether it is only to be checked.
+    pub(crate) validate_only: bool,
+}
+
+impl Sent {
+    /// Reads a request. `stream` is what the columns of a stream have said so far.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub(crate) fn read(
+        context: &Context,
+        request: proto::SubmitObservationsRequest,
+        stream: &mut StreamDictionaries,
+        bytes_max: usize,
+    ) -> Result<Self, Status> {
+        let (state, now) = (context.newest(), (context.clock)());
+        let form = if request.columns.is_some() { Form::Columns } else { Form::Messages };
+        let validate_only = request.validate_only;
+        let prepared = parse_submission::submission(&state, request, stream, now)
+            .and_then(|submission| Prepared::reviewed(submission, &state, now))
+            .map_err(|violations| status::invalid(&violations, bytes_max))?;
+        Ok(Self { prepared, form, validate_only })
+    }
+
+    /// What a dry run reads, in words.
+    pub(crate) fn told(&self) -> String {
+        format!("agency={} dry run", self.prepared.submission().agency)
+    }
+
+    /// What the writer is asked.
+    pub(crate) fn command(&self) -> Command {
+        Command::Submit(self.prepared.clone())
+    }
+
+    /// Has it written, and answers.
+    ///
+    /// # Errors
+    /// When nothing was written.
+    pub(crate) async fn write(
+        &self,
+        context: &Context,
+        by: Actor,
+        bytes_max: usize,
+    ) -> Result<proto::SubmitObservationsResponse, Status> {
+        let written = context.writer.by(by).write(self.command()).await;
+        self.answer(context, written.map_err(|error| status::of_write(&error, bytes_max))?).await
+    }
+
+    /// Answers as if it were written.
+    ///
+    /// # Errors
+    /// When it wouldn't be.
+    pub(crate) async fn check(
+        &self,
+        context: &Context,
+        bytes_max: usize,
+    ) -> Result<proto::SubmitObservationsResponse, Status> {
+        let state = context.newest();
+        match admit(&state, &self.command(), (context.clock)()) {
+            Ok(Decision::Already(revision)) => self.original(context, revision).await,
+            Ok(Decision::Accept(..) | Decision::NothingChanges(_)) => {
+                Ok(response(&state, self.receipt(&state, None), false))
+            }
+            Err(rejection) => Err(status::of_write(&WriteError::Rejected(rejection), bytes_max)),
+        }
+    }
+
+    /// The answer to what the writer did.
+    ///
+    /// # Errors
+    /// When it was received before, and its entry can't be read back.
+    pub(crate) async fn answer(
+        &self,
+        context: &Context,
+        written: Written,
+    ) -> Result<proto::SubmitObservationsResponse, Status> {
+        match written {
+            Written::Accepted { revision, hash, at, .. } => {
+                let state = context.newest();
+                Ok(response(&state, self.receipt(&state, Some((revision, hash, at))), false))
+            }
+            Written::Already(revision) => self.original(context, revision).await,
+            Written::NothingChanges(_) => unreachable!("a submission is an entry"),
+        }
+    }
+
+    /// The answer that it was first given.
+    async fn original(
+        &self,
+        context: &Context,
+        revision: Revision,
+    ) -> Result<proto::SubmitObservationsResponse, Status> {
+        let state = context.newest();
+        let record =
+            state.submission_at(revision).ok_or_else(|| status::error(Reason::NotFound, "the submission is gone"))?;
+        let (_, hash) = stored(context, revision).await?;
+        Ok(response(&state, self.receipt(&state, Some((revision, hash, record.at))), true))
+    }
+
+    /// The receipt of what is stored at a place, or could be.
+    fn receipt(&self, state: &State, place: Option<Accepted>) -> proto::Receipt {
+        let before = place.map_or(state.revision(), before);
+        of(self.prepared.submission(), self.form, place, &self.prepared.outcomes(state, before))
+    }
+}
+
+fn response(state: &State, receipt: proto::Receipt, already_received: bool) -> proto::SubmitObservationsResponse {
+    let revision = u64::try_from(receipt.revision).map_or(Revision::ZERO, Revision);
+    proto::SubmitObservationsResponse {
+        revision: number(state.revision()),
+        receipt: Some(receipt),
+        already_received,
+        withdrawn_at_revision: state.withdrawn_at(revision).map(number).unwrap_or_default(),
+    }
+}
+
+/// A submission as the journal has it, and the chain's hash with it.
+pub(crate) async fn stored(context: &Context, revision: Revision) -> Result<(Arc<Submission>, ChainHash), Status> {
+    let reader = Arc::clone(&context.reader);
+    let unreadable = |what: String| {
+        tracing::error!(%revision, what, "an entry can't be read back");
+        status::error(Reason::JournalUnreadable, format!("revision {revision} can't be read back from the journal"))
+    };
+    let read = tokio::task::spawn_blocking(move || reader.read(revision)).await;
+    let stored = match read {
+        Ok(Ok(Some(stored))) => stored,
+        Ok(Ok(None)) => return Err(unreadable("it isn't there".to_owned())),
+        Ok(Err(error)) => return Err(unreadable(error.to_string())),
+        Err(error) => return Err(unreadable(error.to_string())),
+    };
+    match codec::decode(&stored.payload).map(|entry| entry.body) {
+        Ok(Body::Submission { submission, .. }) => Ok((submission, stored.hash)),
+        Ok(Body::CataloguePut(_) | Body::Withdrawal(_) | Body::Access(_)) => {
+            Err(unreadable("it isn't a submission".to_owned()))
+        }
+        Err(error) => Err(unreadable(error.to_string())),
+    }
+}
+
+/// The revision of an entry, the chain's hash with it, and when it was accepted.
+type Accepted = (Revision, ChainHash, Timestamp);
+
+/// The revision that a receipt's outcomes are told against.
+fn before((revision, ..): Accepted) -> Revision {
+    Revision(revision.0 - 1)
+}
+
+/// The receipt of a submission as the journal has it.
+pub(crate) fn of_stored(state: &State, submission: &Submission, place: Accepted) -> proto::Receipt {
+    of(submission, Form::Messages, Some(place), &state.outcomes(submission, before(place)))
+}
+
+fn of(submission: &Submission, form: Form, place: Option<Accepted>, outcomes: &[Outcome]) -> proto::Receipt {
+    let (messages, columns): (&[Outcome], &[Outcome]) = match form {
+        Form::Messages => (outcomes, &[]),
+        Form::Columns => (&[], outcomes),
+    };
+    let of_kind = |kind: fn(&Outcome) -> bool| count(outcomes.iter().filter(|outcome| kind(outcome)).count());
+    proto::Receipt {
+        agency: submission.agency.to_string(),
+        request_id: submission.request_id.to_string(),
+        revision: place.map(|(revision, ..)| number(revision)).unwrap_or_default(),
+        accepted_at: place.map(|(_, _, at)| convert::timestamp(at)),
+        chain_hash: place.map(|(_, hash, _)| hash.0.to_vec()).unwrap_or_default(),
+        new_count: of_kind(|outcome| matches!(outcome, Outcome::New)),
+        revised_count: of_kind(|outcome| matches!(outcome, Outcome::Revised { .. })),
+        unchanged_count: of_kind(|outcome| matches!(outcome, Outcome::Unchanged { .. })),
+        outcomes: messages.iter().map(outcome_message).collect(),
+        outcome_column: column(columns.iter().map(|outcome| code(outcome).into())),
+        previous_revision_column: column(columns.iter().map(since)),
+    }
+}
+
+/// An item for each, or one that holds for all.
+fn column<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut items: Vec<T> = items.collect();
+    if items.iter().all(|item| *item == items[0]) {
+        items.truncate(1);
+    }
+    items
+}
+
+fn code(outcome: &Outcome) -> proto::Outcome {
+    match outcome {
+        Outcome::New => proto::Outcome::New,
+        Outcome::Revised { .. } => proto::Outcome::Revised,
+        Outcome::Unchanged { .. } => proto::Outcome::Unchanged,
+    }
+}
+
+fn since(outcome: &Outcome) -> i64 {
+    match outcome {
+        Outcome::New => 0,
+        Outcome::Revised { since, .. } | Outcome::Unchanged { since } => number(*since),
+    }
+}
+
+fn outcome_message(outcome: &Outcome) -> proto::ObservationOutcome {
+    let revised_from = match outcome {
+        Outcome::Revised { from, .. } => from.to_string(),
+        Outcome::New | Outcome::Unchanged { .. } => String::new(),
+    };
+    proto::ObservationOutcome { outcome: code(outcome).into(), revised_from, previous_revision: since(outcome) }
+}

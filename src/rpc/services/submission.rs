@@ -1,0 +1,220 @@
+//! The submission service: figures in.
+
+use tonic::{Request, Response, Status, Streaming};
+
+use super::receipt::{self, Sent};
+use super::stream::{self, Streams};
+use crate::access::Resource;
+use crate::entry::Withdrawal;
+use crate::intake::admit::{Command, Decision, Effect, admit};
+use crate::intake::writer::{WriteError, Written};
+use crate::model::id::{AgencyId, RequestId};
+use crate::model::observation::Observation;
+use crate::model::revision::Revision;
+use crate::model::violation::Violations;
+use crate::rpc::convert::columns::StreamDictionaries;
+use crate::rpc::guard::Session;
+use crate::rpc::proto::submission_service_server::SubmissionService;
+use crate::rpc::status::{self, Reason};
+use crate::rpc::{Gate, convert, count, number, page, proto};
+use crate::state::{State, SubmissionRecord};
+
+const REASON_CHARACTERS_MAX: usize = 500;
+const LIST_PAGE_DEFAULT: usize = 100;
+const LIST_PAGE_MAX: usize = 1_000;
+
+/// Serves `conspectus.v1.SubmissionService`.
+#[derive(Debug, Clone)]
+pub struct Submissions {
+    gate: Gate,
+    streams: Streams,
+}
+
+impl Submissions {
+    /// The service behind a gate.
+    pub fn new(gate: Gate) -> Self {
+        Self { gate, streams: Streams::default() }
+    }
+}
+
+#[tonic::async_trait]
+impl SubmissionService for Submissions {
+    async fn submit_observations(
+        &self,
+        request: Request<proto::SubmitObservationsRequest>,
+    ) -> Result<Response<proto::SubmitObservationsResponse>, Status> {
+        let session = Session::of(&request)?;
+        session.permit(Resource::Agency(&request.get_ref().agency))?;
+        let context = self.gate.context()?;
+        let bytes_max = status::error_bytes(request.metadata());
+        let request = request.into_inner();
+        let sent = Sent::read(context, request, &mut StreamDictionaries::default(), bytes_max)?;
+        let answer = if sent.validate_only {
+            // What it would revise is what was submitted before.
+            session.read_told(sent.told(), context.newest().revision()).await?;
+            sent.check(context, bytes_max).await
+        } else {
+            sent.write(context, session.by(), bytes_max).await
+        };
+        answer.map(Response::new)
+    }
+
+    type StreamSubmissionsStream = stream::Answers;
+
+    async fn stream_submissions(
+        &self,
+        request: Request<Streaming<proto::StreamSubmissionsRequest>>,
+    ) -> Result<Response<Self::StreamSubmissionsStream>, Status> {
+        let session = Session::of(&request)?;
+        let context = self.gate.context()?;
+        stream::start(context, &self.streams, session, request.into_inner()).map(Response::new)
+    }
+
+    async fn withdraw_submission(
+        &self,
+        request: Request<proto::WithdrawSubmissionRequest>,
+    ) -> Result<Response<proto::WithdrawSubmissionResponse>, Status> {
+        let session = Session::of(&request)?;
+        session.permit(Resource::Agency(&request.get_ref().agency))?;
+        let context = self.gate.context()?;
+        let bytes_max = status::error_bytes(request.metadata());
+        let request = request.into_inner();
+        let withdrawal = withdrawal(&request).map_err(|violations| status::invalid(&violations, bytes_max))?;
+        let command = Command::Withdraw(withdrawal);
+        let answer = if request.validate_only {
+            match admit(&context.newest(), &command, (context.clock)()).map_err(WriteError::Rejected) {
+                Ok(Decision::Accept(_, effect) | Decision::NothingChanges(effect)) => {
+                    Ok(Written::NothingChanges(effect))
+                }
+                Ok(Decision::Already(revision)) => Ok(Written::Already(revision)),
+                Err(error) => Err(error),
+            }
+        } else {
+            context.writer.by(session.by()).write(command).await
+        };
+        let (at, effect) = match answer.map_err(|error| status::of_write(&error, bytes_max))? {
+            Written::Accepted { revision, effect, .. } => (number(revision), Some(effect)),
+            Written::Already(revision) => (number(revision), None),
+            Written::NothingChanges(effect) => (0, Some(effect)),
+        };
+        let counts = match effect {
+            Some(Effect::Withdrawn(counts)) => counts,
+            Some(Effect::Catalogue(_) | Effect::Figures | Effect::Access) | None => {
+                crate::state::columns::Withdrawn::default()
+            }
+        };
+        Ok(Response::new(proto::WithdrawSubmissionResponse {
+            revision: number(context.newest().revision()),
+            withdrawn_at_revision: at,
+            restored_count: count(counts.restored),
+            removed_count: count(counts.removed),
+        }))
+    }
+
+    async fn get_submission(
+        &self,
+        request: Request<proto::GetSubmissionRequest>,
+    ) -> Result<Response<proto::GetSubmissionResponse>, Status> {
+        let session = Session::of(&request)?;
+        session.permit(Resource::Agency(&request.get_ref().agency))?;
+        let context = self.gate.context()?;
+        let bytes_max = status::error_bytes(request.metadata());
+        let request = request.into_inner();
+        let mut violations = Violations::default();
+        let agency = violations.check("agency", AgencyId::parse(&request.agency));
+        let request_id = violations.check("request_id", RequestId::parse(&request.request_id));
+        let (Some(agency), Some(request_id)) = (agency, request_id) else {
+            return Err(status::invalid(&violations, bytes_max));
+        };
+        let state = context.newest();
+        let record = state.catalogue().agency(&agency).and_then(|(ix, _)| state.submission(ix, &request_id));
+        let record = record
+            .ok_or_else(|| status::error(Reason::NotFound, format!("`{agency}` has no submission `{request_id}`")))?;
+        let (stored, hash) = receipt::stored(context, record.revision).await?;
+        let receipt = receipt::of_stored(&state, &stored, (record.revision, hash, record.at));
+        session
+            .read_told(format!("agency={} request_id={}", record.agency, record.request_id), record.revision)
+            .await?;
+        Ok(Response::new(proto::GetSubmissionResponse {
+            revision: number(state.revision()),
+            submission: Some(summary(&state, record)),
+            observations: stored.observations.iter().map(|observation| observation_message(&observation)).collect(),
+            receipt: Some(receipt),
+        }))
+    }
+
+    async fn list_submissions(
+        &self,
+        request: Request<proto::ListSubmissionsRequest>,
+    ) -> Result<Response<proto::ListSubmissionsResponse>, Status> {
+        let session = Session::of(&request)?;
+        session.permit(Resource::Agency(&request.get_ref().agency))?;
+        let context = self.gate.context()?;
+        let bytes_max = status::error_bytes(request.metadata());
+        let request = request.into_inner();
+        let state = context.newest();
+        let mut violations = Violations::default();
+        let cleared = proto::ListSubmissionsRequest { page_size: 0, page_token: String::new(), ..request.clone() };
+        let query = page::Query::of("ListSubmissions", &cleared);
+        let size = page::size(request.page_size, LIST_PAGE_DEFAULT, LIST_PAGE_MAX, &mut violations);
+        let start = query.start(&request.page_token, &mut violations);
+        let agency =
+            if request.agency.is_empty() { None } else { violations.check("agency", AgencyId::parse(&request.agency)) };
+        violations.into_result(()).map_err(|violations| status::invalid(&violations, bytes_max))?;
+        let before = match &start {
+            None => state.revision().next(),
+            Some(start) => Revision(start.after.parse().unwrap_or(0)),
+        };
+        let matching = state
+            .submissions_before(before)
+            .filter(|record| agency.as_ref().is_none_or(|agency| record.agency == *agency));
+        let mut records: Vec<&SubmissionRecord> = matching.take(size + 1).collect();
+        let more = records.len() > size;
+        records.truncate(size);
+        let revision = start.map_or(state.revision(), |start| start.revision);
+        let last = records.last().filter(|_| more);
+        let next = last.map(|last| query.token(&page::Start { revision, after: last.revision.to_string() }));
+        Ok(Response::new(proto::ListSubmissionsResponse {
+            revision: number(revision),
+            submissions: records.into_iter().map(|record| summary(&state, record)).collect(),
+            next_page_token: next.unwrap_or_default(),
+        }))
+    }
+}
+
+fn summary(state: &State, record: &SubmissionRecord) -> proto::Submission {
+    proto::Submission {
+        agency: record.agency.to_string(),
+        request_id: record.request_id.to_string(),
+        revision: number(record.revision),
+        accepted_at: Some(convert::timestamp(record.at)),
+        observation_count: count(record.observation_count),
+        source: record.source.clone(),
+        sample: record.sample,
+        withdrawn_at_revision: state.withdrawn_at(record.revision).map(number).unwrap_or_default(),
+    }
+}
+
+fn observation_message(observation: &Observation) -> proto::Observation {
+    proto::Observation {
+        indicator: observation.indicator.to_string(),
+        area: observation.area.to_string(),
+        period: observation.period.to_string(),
+        breakdown: convert::categories(&observation.breakdown),
+        markers: convert::markers(observation.value.markers),
+        note: observation.note.as_deref().unwrap_or_default().to_owned(),
+        measure: convert::measure(&observation.value),
+    }
+}
+
+fn withdrawal(request: &proto::WithdrawSubmissionRequest) -> Result<Withdrawal, Violations> {
+    let mut violations = Violations::default();
+    let agency = violations.check("agency", AgencyId::parse(&request.agency));
+    let request_id = violations.check("request_id", RequestId::parse(&request.request_id));
+    let characters = request.reason.chars().count();
+    if !(1..=REASON_CHARACTERS_MAX).contains(&characters) {
+        violations.add("reason", format!("found {characters} characters; allowed: 1 to {REASON_CHARACTERS_MAX}"));
+    }
+    let (Some(agency), Some(request_id)) = (agency, request_id) else { return Err(violations) };
+    violations.into_result(Withdrawal { agency, request_id, reason: request.reason.clone() })
+}

@@ -1,0 +1,128 @@
+//! Cases in which the service was once wrong, each with the rule that decides it.
+
+use conspectus::catalogue::CataloguePut;
+use conspectus::catalogue::items::{AcrossAgencies, AreaLevel, ExpectedAgency, IndicatorVersion, Kind, Validity};
+use conspectus::model::period::Frequency;
+
+use crate::fixture::{Fixture, agency, area, day, version};
+
+/// "Any query can be asked as of an earlier revision": the areas that came later are no reason to panic.
+#[test]
+fn a_revision_before_an_area_can_still_be_asked_about() {
+    let mut fixture = Fixture::of(version(Kind::Events, Frequency::Quarter));
+    fixture.send("care", &["U1 FY2021-22-Q1 10"]);
+    let before = fixture.revision();
+    let areas = vec![area("U3", AreaLevel::UpperTier, "P")];
+    fixture.put(CataloguePut { areas, agencies: vec![agency("care", &["P", "U1", "U3"])], ..CataloguePut::default() });
+    fixture.send("care", &["U3 FY2021-22-Q1 5"]);
+    assert!(fixture.all("P", "FY2021-22-Q1").starts_with("15 "));
+    fixture.as_of = Some(before);
+    assert!(fixture.all("P", "FY2021-22-Q1").starts_with("10 "));
+}
+
+/// "Distinct people are only what was submitted": what others submitted, elsewhere or later, is no reason to say
+/// that figures don't combine; and a year that was submitted as confidential is not a year that doesn't combine.
+#[test]
+fn only_an_agency_with_figures_of_parts_is_told_that_they_dont_combine() {
+    let mut fixture = Fixture::of(version(Kind::Distinct, Frequency::Quarter));
+    let empty = fixture.revision();
+    fixture.send("police", &["D1 FY2021-22-Q1 10"]);
+    assert_eq!(fixture.all("U2", "FY2021-22"), "NotReported 0/0");
+    assert_eq!(fixture.all("U1", "FY2021-22"), "NotCombinable 0/0 partial", "D1 is within U1");
+    fixture.send("police", &["U1 FY2021-22 [c]"]);
+    assert_eq!(fixture.all("U1", "FY2021-22"), "Marked 0/0 [c]");
+    fixture.as_of = Some(empty);
+    assert_eq!(fixture.all("U1", "FY2021-22"), "NotReported 0/0");
+}
+
+/// The combined figure is the lead's: when the lead's doesn't combine, it has not failed to report.
+#[test]
+fn a_lead_with_figures_of_parts_has_reported() {
+    let mut fixture = Fixture::of(IndicatorVersion {
+        across_agencies: AcrossAgencies::Lead,
+        lead_agency: Some("care".parse().unwrap()),
+        ..version(Kind::Distinct, Frequency::Quarter)
+    });
+    fixture.send("police", &["U1 FY2021-22-Q1 10"]);
+    assert_eq!(fixture.all("U1", "FY2021-22"), "LeadNotReported 0/0");
+    fixture.send("care", &["U1 FY2021-22-Q1 10"]);
+    assert_eq!(fixture.all("U1", "FY2021-22"), "NotCombinable 0/0 partial");
+}
+
+/// "One expected agency, for one period at the indicator's frequency": who is expected for a quarter is for the
+/// version of that quarter to say. A year whose last version expects nobody still misses what its first did.
+#[test]
+fn an_agency_expected_for_a_part_of_the_year_is_missing_from_the_year() {
+    let first = version(Kind::Events, Frequency::Quarter);
+    let effective_from = Some(day("2021-10-01"));
+    let expected = ExpectedAgency { agency: "police".parse().unwrap(), validity: Validity::default() };
+    let second = IndicatorVersion { effective_from, expected_agencies: vec![expected], ..first.clone() };
+    let fixture = Fixture::of_versions(vec![first, second]);
+    assert_eq!(fixture.of_agency("care", "U1", "FY2021-22"), "NotReported 0/2 2 late partial");
+    assert_eq!(fixture.all("U1", "FY2021-22"), "NotReported 0/4 4 late partial");
+}
+
+/// `as_at` is "the period that the value is the stock of": with no value there is none.
+#[test]
+fn a_marker_is_not_a_stock_as_at_its_period() {
+    let mut fixture = Fixture::of(version(Kind::Stock, Frequency::Quarter));
+    fixture.send("care", &["U1 FY2021-22-Q1 [x]"]);
+    assert_eq!(fixture.all("U1", "FY2021-22"), "Marked 0/1 [x] 1 late partial");
+}
+
+/// Of several stocks that are out of date the oldest is told, which is the one that closed first.
+#[test]
+fn the_oldest_of_two_stocks_is_the_one_that_closed_first() {
+    let mut fixture = Fixture::of(version(Kind::Stock, Frequency::Month));
+    fixture.send("care", &["U1 2021-05 10", "U2 FY2021-22-H1 5"]);
+    assert_eq!(fixture.all("P", "FY2021-22"), "15 0/2 2 late as at 2021-05 partial");
+}
+
+/// "Otherwise a marker submitted in place of a figure says why there is none": what parts say of themselves
+/// is no figure, and comes after it.
+#[test]
+fn a_years_own_marker_comes_before_those_of_its_parts() {
+    let mut fixture = Fixture::of(version(Kind::Events, Frequency::Quarter));
+    fixture.send("care", &["U1 FY2021-22-Q1 [x]"]);
+    assert_eq!(fixture.all("U1", "FY2021-22"), "Marked 0/4 [x] 3 late 1 not available partial");
+    fixture.send("care", &["U1 FY2021-22 [c]"]);
+    assert_eq!(fixture.all("U1", "FY2021-22"), "Marked 0/4 [c] 4 not available partial");
+}
+
+/// "There may be two ways to build it": one that ends without a figure doesn't build one.
+#[test]
+fn districts_with_figures_come_before_quarters_that_dont_apply() {
+    let mut fixture = Fixture::of(version(Kind::Events, Frequency::Quarter));
+    fixture.send("care", &["U1 FY2021-22-Q1 [z]", "U1 FY2021-22-Q2 [z]"]);
+    assert_eq!(fixture.all("U1", "FY2021-22-H1"), "Marked 2/2 [z]");
+    fixture.send("care", &["D1 FY2021-22-H1 3"]);
+    assert_eq!(fixture.all("U1", "FY2021-22-H1"), "3 2/4 2 late partial");
+}
+
+/// "A county together with its own district is refused": on any day that decides what the figures are built of,
+/// not on the last alone.
+#[test]
+fn a_district_that_left_during_the_periods_is_still_counted_twice() {
+    let mut fixture = Fixture::of(version(Kind::Events, Frequency::Quarter));
+    let mut moved = area("D1", AreaLevel::District, "U1");
+    moved.parents[0].validity.valid_to = Some(day("2021-06-30"));
+    fixture.put(CataloguePut { areas: vec![moved], ..CataloguePut::default() });
+    assert!(fixture.refuses(&["D1", "U1"], &["FY2021-22-Q1", "FY2021-22-Q2"]));
+    assert!(fixture.refuses(&["D1", "U1"], &["FY2021-22"]), "the year is built of quarters");
+    assert!(!fixture.refuses(&["D1", "U1"], &["FY2021-22-Q2", "FY2021-22-Q3"]));
+}
+
+/// "A figure submitted for the year itself beats the sum of its months", one level up too: of two ways that are
+/// as complete, the one that rests on fewer submitted figures has the more that were submitted whole.
+#[test]
+fn a_year_that_one_area_submitted_whole_is_in_the_year_of_the_area_above() {
+    let mut fixture = Fixture::of(version(Kind::Events, Frequency::Quarter));
+    let quarters = |area: &str, number: &str| -> Vec<String> {
+        (1..=4).map(|quarter| format!("{area} FY2021-22-Q{quarter} {number}")).collect()
+    };
+    let figures: Vec<String> = quarters("U1", "10").into_iter().chain(quarters("U2", "1")).collect();
+    fixture.send("care", &figures.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(fixture.all("P", "FY2021-22"), "44 8/8");
+    fixture.send("care", &["U1 FY2021-22 45"]);
+    assert_eq!(fixture.all("P", "FY2021-22"), "49 8/8");
+}
