@@ -21,7 +21,6 @@ mod frequency;
 pub mod notation;
 
 use std::fmt;
-use std::str::FromStr;
 
 use super::date::{Date, days_in_month};
 pub use frequency::Frequency;
@@ -367,14 +366,6 @@ impl fmt::Debug for Period {
     }
 }
 
-impl FromStr for Period {
-    type Err = PeriodError;
-
-    /// Reads the canonical text and every other form in [`notation`].
-    fn from_str(text: &str) -> Result<Self, PeriodError> {
-        notation::read(text)
-    }
-}
 #[cfg(test)]
 mod tests {
     use super::*;

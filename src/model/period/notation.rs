@@ -22,6 +22,8 @@
 //!
 //! A bare `2022` is refused, and so is `Q1 2021`: see [`Refusal`].
 
+use std::str::FromStr;
+
 use super::{Frequency, Name, Period, first_of_month};
 use crate::model::date::Date;
 use crate::model::id::Found;
@@ -114,12 +116,16 @@ fn two_years(scheme: &str, first: i32) -> String {
     format!("{scheme}{first:04}-{:02}", after(first))
 }
 
-/// Reads a period in any accepted notation.
-pub(super) fn read(text: &str) -> Result<Period, PeriodError> {
-    read_text(text).map_err(|reason| PeriodError { found: text.to_owned(), reason })
+impl FromStr for Period {
+    type Err = PeriodError;
+
+    /// Reads the canonical text and every other form that [this file](self) lists.
+    fn from_str(text: &str) -> Result<Self, PeriodError> {
+        read(text).map_err(|reason| PeriodError { found: text.to_owned(), reason })
+    }
 }
 
-fn read_text(text: &str) -> Result<Period, Refusal> {
+fn read(text: &str) -> Result<Period, Refusal> {
     let lower = text.to_lowercase();
     let tokens = tokens(&lower).ok_or(Refusal::Unknown)?;
     match tokens[..] {
