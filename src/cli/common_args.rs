@@ -10,7 +10,7 @@ use crate::rpc::proto::{AreasAsOf, CategoryRef, PeriodRange};
 /// Which revision to answer as of.
 #[derive(Debug, Parser)]
 pub(super) struct AsOf {
-    /// Answer as of this revision.
+    /// Answer as of this revision; 0 means the newest.
     #[arg(long = "as-of", value_name = "REVISION", default_value_t = 0)]
     pub(super) revision: i64,
     /// Answer as of this instant, such as 2022-09-30T17:00:00Z: at the newest revision accepted by then.

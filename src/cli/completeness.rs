@@ -10,7 +10,7 @@ use super::format::{csv, json, time};
 use super::table::{Align, Table};
 use crate::rpc::proto::{GetCompletenessRequest, GetCompletenessResponse, Slot, SlotStatus};
 
-/// Show how many of the expected figures each agency has reported, and how late each one is.
+/// Show which figures are expected of each agency, which it has reported, and how late the others are.
 #[derive(Debug, Parser)]
 pub(super) struct Args {
     #[command(flatten)]

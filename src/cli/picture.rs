@@ -67,12 +67,12 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
 
 fn table(picture: &GetPictureResponse) -> String {
     let area = picture.area.clone().unwrap_or_default();
-    let place = format!("{} ({})", area.name, area.code);
-    rows(&place, &picture.period, picture.revision, &picture.rows)
+    let area = format!("{} ({})", area.name, area.code);
+    rows(&area, &picture.period, picture.revision, &picture.rows)
 }
 
-/// The rows of a picture of a place, as a table.
-pub(super) fn rows(place: &str, period: &str, revision: i64, rows: &[PictureRow]) -> String {
+/// The rows of the picture of an area, as a table.
+pub(super) fn rows(area: &str, period: &str, revision: i64, rows: &[PictureRow]) -> String {
     let earlier = rows.iter().filter_map(|row| row.change.as_ref()).map(|change| change.from_period.clone()).next();
     let mut table = Table::new([
         ("indicator", Align::Wrap(38)),
@@ -89,12 +89,12 @@ pub(super) fn rows(place: &str, period: &str, revision: i64, rows: &[PictureRow]
         push(&mut table, &mut remarks, row);
     }
     if table.is_empty() {
-        return format!("No figures are expected or submitted for {place} in {period}.\n");
+        return format!("No figures are expected or submitted for {area} in {period}.\n");
     }
-    format!("{place}, {period}, at revision {revision}\n\n{table}{}", remarks.below())
+    format!("{area}, {period}, at revision {revision}\n\n{table}{}", remarks.below())
 }
 
-/// One line for an indicator that one agency reports; otherwise one for all together, and one for
+/// One line for an indicator that only one agency reports; otherwise one for the combined figure and one for
 /// each agency.
 fn push(table: &mut Table, remarks: &mut Remarks, row: &PictureRow) {
     let indicator = row.indicator.clone().unwrap_or_default();

@@ -92,7 +92,7 @@ async fn open(server: &Server, request: &WatchPictureRequest) -> Result<Streamin
     Ok(answer.into_inner())
 }
 
-/// Tries until the server answers again; what it refuses then is a failure.
+/// Tries until the server answers again. A refusal then is a failure.
 async fn reopen(server: &Server, request: &WatchPictureRequest) -> Result<Streaming<WatchPictureResponse>, Failure> {
     let after = request.after_revision;
     output::note(format_args!(
@@ -111,8 +111,8 @@ async fn reopen(server: &Server, request: &WatchPictureRequest) -> Result<Stream
     }
 }
 
-/// Whether a stream ended in a way that says nothing against asking again: the server stops or
-/// starts, the reader was too slow, or the connection broke, which no reason of the server's tells.
+/// Whether a stream that ended may be resumed: the server stops or starts, the reader was too slow, or
+/// the connection broke, and then there is no reason from the server.
 fn may_resume(status: &Status) -> bool {
     match status.get_details_error_info() {
         Some(info) => status.code() == Code::Unavailable || info.reason == Reason::WatchTooSlow.text(),
