@@ -1,10 +1,10 @@
-//! Figures in a spreadsheet: CSV rows to the observations of requests.
+//! Figures in a spreadsheet: reads CSV rows as the observations of requests.
 //!
 //! The first row names the columns, in any order. `indicator`, `area`, `period` and `value` are
-//! needed. Beside `value`, `base` makes it a printed percentage and `count` a mean; without it
-//! `numerator` and `denominator` are an exact ratio. `breakdown` is `dimension=category`, several
-//! separated by semicolons; `markers` are separated by spaces. Columns `agency` and `report` choose
-//! rows, and `note` is kept.
+//! required. With a `base`, `value` is a printed percentage; with a `count`, it is a mean. `numerator`
+//! and `denominator`, without a `value`, are an exact ratio. `breakdown` is `dimension=category`,
+//! several separated by semicolons; `markers` are separated by spaces. The caller may select rows by
+//! `agency` and `report`; a `note` is stored with its figure.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -14,7 +14,7 @@ use crate::model::observation::Breakdown;
 use crate::model::violation::Violations;
 use crate::rpc::proto;
 
-/// One row, as it was found.
+/// One row of the file.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 struct Row {
     #[serde(default)]
@@ -42,7 +42,7 @@ struct Row {
 }
 
 /// The columns that a file may have.
-pub const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 13] = [
     "indicator",
     "area",
     "period",
@@ -63,9 +63,9 @@ pub const COLUMNS: [&str; 13] = [
 pub struct Figure {
     /// The row, counted from 1 with the header, as spreadsheets do.
     pub row: u64,
-    /// The agency that the row names, if it does.
+    /// The agency in the row, or empty.
     pub agency: String,
-    /// The report that the row names, if it does.
+    /// The report in the row, or empty.
     pub report: String,
     /// The observation.
     pub observation: proto::Observation,
@@ -74,7 +74,7 @@ pub struct Figure {
 /// Reads the figures of a file.
 ///
 /// # Errors
-/// Every row that isn't a figure, by row and column.
+/// Every problem in the file, by row and column.
 pub fn read(file: impl Read) -> Result<Vec<Figure>, Violations> {
     let mut violations = Violations::default();
     let mut csv = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file);
@@ -83,18 +83,17 @@ pub fn read(file: impl Read) -> Result<Vec<Figure>, Violations> {
             violations.add("row 1", format!("found column `{unknown}`; allowed: {}", COLUMNS.join(", ")));
         }
     }
-    // Rows are counted as spreadsheets do: the header is row 1.
     let mut figures = Vec::new();
     for (row, result) in (2..).zip(csv.deserialize::<Row>()) {
         match result {
             Ok(found) => figures.push(figure(row, found, &mut violations)),
-            Err(error) => violations.add(format!("row {row}"), plain(&error)),
+            Err(error) => violations.add(format!("row {row}"), description(&error)),
         }
     }
     violations.into_result(figures)
 }
 
-fn plain(error: &csv::Error) -> String {
+fn description(error: &csv::Error) -> String {
     #[expect(clippy::wildcard_enum_match_arm, reason = "the enum is another crate's, and will grow")]
     match error.kind() {
         csv::ErrorKind::Deserialize { err, .. } => err.kind().to_string(),
@@ -168,8 +167,8 @@ fn measure(row: u64, found: &Row, violations: &mut Violations) -> Option<proto::
     }
 }
 
-/// The column that a field of an observation stands in.
-pub fn column_of(field: &str) -> &str {
+/// The column that a field of an observation is read from.
+pub(crate) fn column_of(field: &str) -> &str {
     match field {
         "number" | "percentage.percent" | "percentage" | "mean.mean" | "mean" | "" => "value",
         "percentage.base" => "base",
@@ -185,17 +184,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_bad_row_is_told_at_once() {
+    fn every_bad_row_is_reported_at_once() {
         let file =
             "indicator,area,period,value,base,markers\na,E1,2022-06,1,,q\nb,E1,2022-06,1,,\nc,E1,2022-06,,5,\nd,E1,1\n";
         let violations = read(file.as_bytes()).unwrap_err();
-        let told: Vec<String> =
+        let lines: Vec<String> =
             violations.iter().map(|violation| format!("{}: {}", violation.field, violation.description)).collect();
-        insta::assert_snapshot!(told.join("\n"));
+        insta::assert_snapshot!(lines.join("\n"));
     }
 
     #[test]
-    fn a_column_nobody_knows_is_refused() {
+    fn an_unknown_column_is_refused() {
         let violations = read("indicator,area,period,value,valeu\n".as_bytes()).unwrap_err();
         assert!(
             violations.to_string().starts_with("row 1: found column `valeu`; allowed: indicator, area"),

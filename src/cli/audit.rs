@@ -1,18 +1,20 @@
-//! `conspectus audit`: who read what, who was refused, who changed keys.
+//! `conspectus audit`: who read what, who was refused, and who changed keys.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use clap::Parser;
 
-use super::Failure;
+use super::failure::Failure;
+use super::output;
 use super::table::{Align, Table};
 use crate::audit::{self, Event, NumberedLine};
 
-/// List the audit log of a data folder, and check that it is what was written.
+/// List the audit log of a data folder, and check that nothing in it was changed.
 ///
-/// It reads the file, so it runs on the server's machine, whether the server runs or not. What it
-/// prints at the end, the number of lines and the chain of the last, is worth keeping elsewhere:
-/// lines that were cut off the end later are then noticed.
+/// It reads the file, so run it on the server's machine; the server may be running. The last thing
+/// that it prints is the number of lines and the chain hash of the last one. Keep both elsewhere:
+/// with them you can see whether lines were cut off the end later.
 #[derive(Debug, Parser)]
 pub(super) struct Args {
     /// The data folder.
@@ -24,48 +26,55 @@ pub(super) struct Args {
     /// Only refusals.
     #[arg(long)]
     refused: bool,
-    /// Only the last so many of them.
+    /// At most this many lines, the last ones.
     #[arg(long, value_name = "LINES", default_value_t = 1_000)]
     last: usize,
-    /// Only check.
+    /// Only check the log; list nothing.
     #[arg(long)]
     verify: bool,
-    /// Print each line as the JSON object that it is.
+    /// Print each line as a JSON object.
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let mut found = std::collections::VecDeque::new();
-    let checked = audit::verify(&args.data.join(audit::FILE_NAME), &mut |placed| {
-        if !args.verify && wanted(args, placed) {
-            found.push_back(placed.clone());
+    let mut found = VecDeque::new();
+    let checked = audit::verify(&args.data.join(audit::FILE_NAME), &mut |line| {
+        if !args.verify && is_wanted(args, line) {
+            found.push_back(line.clone());
             if found.len() > args.last {
                 found.pop_front();
             }
         }
     });
-    if args.json {
-        for placed in &found {
-            println!("{}", serde_json::to_string(placed)?);
-        }
-    } else if !found.is_empty() {
-        print!("{}", table(found.iter()));
-    }
+    let printed = print(args, &found);
+    // A log that was changed is a failure, whether or not anybody reads the list to its end.
     let head = checked?;
-    eprintln!("{} lines, each as it was written. The last one's chain: {}", head.n, head.chain);
+    printed?;
+    output::note(format_args!("{} lines, none changed. Chain hash of the last: {}", head.n, head.chain));
     Ok(())
 }
 
-fn wanted(args: &Args, placed: &NumberedLine) -> bool {
-    let refused = match placed.line.event {
+fn print(args: &Args, lines: &VecDeque<NumberedLine>) -> Result<(), Failure> {
+    if args.json {
+        let lines = lines.iter().map(|line| Ok(serde_json::to_string(line)? + "\n"));
+        output::print(lines.collect::<Result<String, Failure>>()?)
+    } else if lines.is_empty() {
+        Ok(())
+    } else {
+        output::print(table(lines))
+    }
+}
+
+fn is_wanted(args: &Args, line: &NumberedLine) -> bool {
+    let is_refusal = match line.line.event {
         Event::Refused | Event::RefusedMore => true,
         Event::Read | Event::Keys | Event::Repaired => false,
     };
-    (!args.refused || refused) && args.identity.as_ref().is_none_or(|identity| placed.line.identity == *identity)
+    (!args.refused || is_refusal) && args.identity.as_ref().is_none_or(|identity| line.line.identity == *identity)
 }
 
-fn table<'p>(lines: impl Iterator<Item = &'p NumberedLine>) -> Table {
+fn table(lines: &VecDeque<NumberedLine>) -> Table {
     let headings = ["line", "at", "who", "from", "method", "of", "what for", "revision", "outcome"];
     let mut table = Table::new(headings.map(|heading| (heading, Align::Left)));
     for NumberedLine { n, at, line } in lines {

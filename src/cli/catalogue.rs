@@ -1,12 +1,14 @@
-//! `conspectus catalogue`: what is counted, by whom, for where.
+//! `conspectus catalogue`: what is counted, by which agencies, for which areas.
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use super::connect::{Server, answered};
+use super::catalogue_lookup;
+use super::connect::{Server, response};
+use super::failure::Failure;
+use super::output;
 use super::table::{Align, Table};
-use super::{Failure, catalogue_lookup};
 use crate::catalogue::CataloguePut;
 use crate::catalogue::items::{AcrossAgencies, AreaLevel, Kind, Sector};
 use crate::model::period::Frequency;
@@ -24,12 +26,12 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Create or change the items of a TOML file: all of them or, when one is wrong, none.
+    /// Create or change the items of a TOML file: all of them, or none if one is wrong.
     Put {
         /// The file, with tables [[areas]], [[agencies]], [[dimensions]], [[indicators]] and
         /// [[reconciliation_rules]].
         file: PathBuf,
-        /// Only check: say what would happen, and store nothing.
+        /// Only check: report what would happen, and store nothing.
         #[arg(long)]
         dry_run: bool,
     },
@@ -57,14 +59,14 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
 }
 
 async fn put(server: &Server, file: PathBuf, dry_run: bool) -> Result<(), Failure> {
-    let text =
-        std::fs::read_to_string(&file).map_err(|error| Failure(format!("can't read {}: {error}", file.display())))?;
-    let put: CataloguePut = toml::from_str(&text).map_err(|error| Failure(format!("{}: {error}", file.display())))?;
+    let text = std::fs::read_to_string(&file)
+        .map_err(|error| Failure::Message(format!("can't read {}: {error}", file.display())))?;
+    let put: CataloguePut =
+        toml::from_str(&text).map_err(|error| Failure::Message(format!("{}: {error}", file.display())))?;
     let mut client = server.catalogue().await?;
     let request = put_request(&put, dry_run);
-    let answer = answered(client.put_catalogue(request).await)?;
-    println!("{}", summary(&answer, dry_run));
-    Ok(())
+    let answer = response(client.put_catalogue(request).await)?;
+    output::print_line(summary(&answer, dry_run))
 }
 
 fn summary(answer: &PutCatalogueResponse, dry_run: bool) -> String {
@@ -86,69 +88,65 @@ fn summary(answer: &PutCatalogueResponse, dry_run: bool) -> String {
         count(PutOutcome::Unchanged)
     );
     if dry_run {
-        format!("Nothing is wrong. Put, this would be: {counts}. Nothing was stored.")
+        format!("No problems found. Putting it would give: {counts}. Nothing was stored.")
     } else {
         format!("The catalogue is at revision {}: {counts}.", answer.revision)
     }
 }
 
-fn lists<const N: usize>(headings: [&str; N]) -> Table {
+fn list<const N: usize>(headings: [&str; N]) -> Table {
     Table::new(headings.map(|heading| (heading, Align::Left)))
 }
 
-fn word<T: std::fmt::Display>(value: Option<T>) -> String {
+fn code<T: std::fmt::Display>(value: Option<T>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
 async fn agencies(server: &Server) -> Result<(), Failure> {
-    let mut table = lists(["id", "name", "sector", "reports for"]);
+    let mut table = list(["id", "name", "sector", "reports for"]);
     for agency in catalogue_lookup::agencies(server).await? {
-        table.push([agency.id, agency.name, word(Sector::from_code(agency.sector)), agency.areas.join(" ")]);
+        table.push([agency.id, agency.name, code(Sector::from_code(agency.sector)), agency.areas.join(" ")]);
     }
-    print!("{table}");
-    Ok(())
+    output::print(table)
 }
 
 async fn areas(server: &Server) -> Result<(), Failure> {
-    let mut table = lists(["code", "name", "level", "within"]);
+    let mut table = list(["code", "name", "level", "within"]);
     for area in catalogue_lookup::areas(server).await? {
         let parents: Vec<String> = area.parents.into_iter().map(|parent| parent.code).collect();
-        table.push([area.code, area.name, word(AreaLevel::from_code(area.level)), parents.join(" ")]);
+        table.push([area.code, area.name, code(AreaLevel::from_code(area.level)), parents.join(" ")]);
     }
-    print!("{table}");
-    Ok(())
+    output::print(table)
 }
 
 async fn dimensions(server: &Server) -> Result<(), Failure> {
-    let mut table = lists(["dimension", "category", "title"]);
+    let mut table = list(["dimension", "category", "title"]);
     for dimension in catalogue_lookup::dimensions(server).await? {
         table.push([dimension.id, String::new(), dimension.title]);
         for category in dimension.categories {
             table.push([String::new(), category.id, category.title]);
         }
     }
-    print!("{table}");
-    Ok(())
+    output::print(table)
 }
 
 async fn indicators(server: &Server) -> Result<(), Failure> {
-    let mut table = lists(["id", "title", "unit", "kind", "every", "over agencies"]);
+    let mut table = list(["id", "title", "unit", "kind", "every", "over agencies"]);
     for indicator in catalogue_lookup::indicators(server).await?.into_values() {
         table.push([
             indicator.id,
             indicator.title,
             indicator.unit,
-            word(Kind::from_code(indicator.kind)),
-            word(Frequency::from_code(indicator.frequency)),
-            word(AcrossAgencies::from_code(indicator.across_agencies)),
+            code(Kind::from_code(indicator.kind)),
+            code(Frequency::from_code(indicator.frequency)),
+            code(AcrossAgencies::from_code(indicator.across_agencies)),
         ]);
     }
-    print!("{table}");
-    Ok(())
+    output::print(table)
 }
 
 async fn rules(server: &Server) -> Result<(), Failure> {
-    let mut table = lists(["id", "title", "of", "and of"]);
+    let mut table = list(["id", "title", "of", "and of"]);
     for rule in catalogue_lookup::rules(server).await?.into_values() {
         let of = |indicator: String, agency: String| {
             if agency.is_empty() { indicator } else { format!("{indicator} by {agency}") }
@@ -156,6 +154,5 @@ async fn rules(server: &Server) -> Result<(), Failure> {
         let (left, right) = (of(rule.left_indicator, rule.left_agency), of(rule.right_indicator, rule.right_agency));
         table.push([rule.id, rule.title, left, right]);
     }
-    print!("{table}");
-    Ok(())
+    output::print(table)
 }

@@ -1,25 +1,25 @@
-//! What the catalogue knows that tables and templates need beside an answer.
+//! Items of the catalogue that tables and templates show beside an answer.
 
 use std::collections::BTreeMap;
 
-use super::Failure;
 use super::connect::{Server, pages};
+use super::failure::Failure;
 use crate::rpc::proto::{
     Agency, Area, Dimension, Indicator, Kind, ListAgenciesRequest, ListAreasRequest, ListDimensionsRequest,
     ListIndicatorsRequest, ListReconciliationRulesRequest, ReconciliationRule,
 };
 
-/// Far more than a catalogue has; the server gives pages of it.
+/// The largest page that the server gives.
 const PAGE: i32 = 1_000;
 
 /// The newest version of each indicator, by id.
 pub(super) async fn indicators(server: &Server) -> Result<BTreeMap<String, Indicator>, Failure> {
     let mut client = server.catalogue().await?;
     let mut found = BTreeMap::new();
-    let ask = async |page_token| {
+    let list = async |page_token| {
         client.list_indicators(ListIndicatorsRequest { page_size: PAGE, page_token, as_of_revision: 0 }).await
     };
-    pages(ask, |page| {
+    pages(list, |page| {
         found.extend(page.indicators.into_iter().map(|indicator| (indicator.id.clone(), indicator)));
         page.next_page_token
     })
@@ -31,10 +31,10 @@ pub(super) async fn indicators(server: &Server) -> Result<BTreeMap<String, Indic
 pub(super) async fn agencies(server: &Server) -> Result<Vec<Agency>, Failure> {
     let mut client = server.catalogue().await?;
     let mut found = Vec::new();
-    let ask = async |page_token| {
+    let list = async |page_token| {
         client.list_agencies(ListAgenciesRequest { page_size: PAGE, page_token, as_of_revision: 0 }).await
     };
-    pages(ask, |page| {
+    pages(list, |page| {
         found.extend(page.agencies);
         page.next_page_token
     })
@@ -46,9 +46,9 @@ pub(super) async fn agencies(server: &Server) -> Result<Vec<Agency>, Failure> {
 pub(super) async fn areas(server: &Server) -> Result<Vec<Area>, Failure> {
     let mut client = server.catalogue().await?;
     let mut found = Vec::new();
-    let ask =
+    let list =
         async |page_token| client.list_areas(ListAreasRequest { page_size: PAGE, page_token, as_of_revision: 0 }).await;
-    pages(ask, |page| {
+    pages(list, |page| {
         found.extend(page.areas);
         page.next_page_token
     })
@@ -60,10 +60,10 @@ pub(super) async fn areas(server: &Server) -> Result<Vec<Area>, Failure> {
 pub(super) async fn dimensions(server: &Server) -> Result<Vec<Dimension>, Failure> {
     let mut client = server.catalogue().await?;
     let mut found = Vec::new();
-    let ask = async |page_token| {
+    let list = async |page_token| {
         client.list_dimensions(ListDimensionsRequest { page_size: PAGE, page_token, as_of_revision: 0 }).await
     };
-    pages(ask, |page| {
+    pages(list, |page| {
         found.extend(page.dimensions);
         page.next_page_token
     })
@@ -75,11 +75,11 @@ pub(super) async fn dimensions(server: &Server) -> Result<Vec<Dimension>, Failur
 pub(super) async fn rules(server: &Server) -> Result<BTreeMap<String, ReconciliationRule>, Failure> {
     let mut client = server.catalogue().await?;
     let mut found = BTreeMap::new();
-    let ask = async |page_token| {
+    let list = async |page_token| {
         let request = ListReconciliationRulesRequest { page_size: PAGE, page_token, as_of_revision: 0 };
         client.list_reconciliation_rules(request).await
     };
-    pages(ask, |page| {
+    pages(list, |page| {
         found.extend(page.reconciliation_rules.into_iter().map(|rule| (rule.id.clone(), rule)));
         page.next_page_token
     })
@@ -87,7 +87,7 @@ pub(super) async fn rules(server: &Server) -> Result<BTreeMap<String, Reconcilia
     Ok(found)
 }
 
-/// The kind of an indicator, so that a ratio is shown as one.
+/// The kind of an indicator; unspecified when the catalogue doesn't have it.
 pub(super) fn kind_of(indicators: &BTreeMap<String, Indicator>, id: &str) -> Kind {
     indicators.get(id).map(Indicator::kind).unwrap_or_default()
 }

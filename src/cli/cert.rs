@@ -1,5 +1,5 @@
-//! `conspectus cert`: an authority and certificates for development. In earnest they come from the
-//! partnership's own authority.
+//! `conspectus cert`: an authority and certificates for development. In production they come from
+//! the partnership's own authority.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -13,11 +13,12 @@ use rcgen::{
 };
 use time::{Duration, OffsetDateTime};
 
-use super::Failure;
+use super::failure::Failure;
+use super::output;
 use crate::model::id::CertificateUri;
 
-/// Make an authority and certificates to develop and test with. Not for use in earnest: the
-/// authority's key lies in the folder, readable by whoever owns it.
+/// Make an authority and certificates for development and tests. They are not for production: the
+/// authority's private key is in the folder, unencrypted.
 #[derive(Debug, Parser)]
 pub(super) struct Args {
     /// The folder that the files are kept in.
@@ -31,7 +32,7 @@ pub(super) struct Args {
 enum Verb {
     /// Make the authority: ca.pem, ca-key.pem, and an empty list of revoked certificates, ca-crl.pem.
     Authority {
-        /// How many days it holds.
+        /// How many days it is valid.
         #[arg(long, default_value_t = 365)]
         days: u32,
     },
@@ -40,10 +41,10 @@ enum Verb {
         /// The files' name.
         #[arg(long, default_value = "server")]
         name: String,
-        /// The hosts that it is for: names or addresses.
+        /// The hosts that it is valid for: names or addresses.
         #[arg(long, value_delimiter = ',', default_value = "localhost,127.0.0.1,::1")]
         host: Vec<String>,
-        /// How many days it holds.
+        /// How many days it is valid.
         #[arg(long, default_value_t = 90)]
         days: u32,
     },
@@ -51,21 +52,22 @@ enum Verb {
     Client {
         /// The files' name.
         name: String,
-        /// The URI in it, which shows an identity: `conspectus key create --certificate URI`.
+        /// The URI in it, which identifies its holder: `conspectus key create --certificate URI`.
         #[arg(long)]
         uri: CertificateUri,
-        /// How many days it holds.
+        /// How many days it is valid.
         #[arg(long, default_value_t = 90)]
         days: u32,
     },
-    /// Put certificates of these names on the list of revoked ones, ca-crl.pem, and no others.
+    /// Write the list of revoked certificates, ca-crl.pem: those of these names, and no others.
     Revoke {
         /// The files' names.
         names: Vec<String>,
     },
 }
 
-const MINUTES_BEFORE: Duration = Duration::minutes(5);
+/// How far another machine's clock may be behind.
+const CLOCK_SKEW: Duration = Duration::minutes(5);
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
     let folder = args.folder;
@@ -87,18 +89,17 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
 fn authority(folder: &Path, days: u32) -> Result<(), Failure> {
     std::fs::create_dir_all(folder)?;
     let mut params = CertificateParams::default();
-    params.distinguished_name = named("conspectus development authority");
+    params.distinguished_name = distinguished_name("conspectus development authority");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    holds(&mut params, days);
+    set_validity(&mut params, days);
     let key = KeyPair::generate()?;
     let pem = key.serialize_pem();
     let issuer = CertifiedIssuer::self_signed(params, key)?;
     write(folder, "ca-key.pem", &pem, true)?;
     write(folder, "ca.pem", &issuer.pem(), false)?;
     write(folder, "ca-crl.pem", &list(&issuer, Vec::new())?, false)?;
-    println!("{}", folder.join("ca.pem").display());
-    Ok(())
+    output::print_line(folder.join("ca.pem").display())
 }
 
 fn issue(
@@ -109,20 +110,19 @@ fn issue(
     days: u32,
 ) -> Result<(), Failure> {
     let issuer = issuer(folder)?;
-    params.distinguished_name = named(name);
+    params.distinguished_name = distinguished_name(name);
     params.extended_key_usages = vec![usage];
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.use_authority_key_identifier_extension = true;
     let serial = serial()?;
     params.serial_number = Some(SerialNumber::from_slice(&serial));
-    holds(&mut params, days);
+    set_validity(&mut params, days);
     let key = KeyPair::generate()?;
     let certificate = params.signed_by(&key, &issuer)?;
     write(folder, &format!("{name}-key.pem"), &key.serialize_pem(), true)?;
     write(folder, &format!("{name}.serial"), &hex(&serial), false)?;
     write(folder, &format!("{name}.pem"), &certificate.pem(), false)?;
-    println!("{}", folder.join(format!("{name}.pem")).display());
-    Ok(())
+    output::print_line(folder.join(format!("{name}.pem")).display())
 }
 
 fn revoke(folder: &Path, names: &[String]) -> Result<(), Failure> {
@@ -131,10 +131,11 @@ fn revoke(folder: &Path, names: &[String]) -> Result<(), Failure> {
     for name in names {
         let path = folder.join(format!("{name}.serial"));
         let text = std::fs::read_to_string(&path)
-            .map_err(|error| Failure(format!("can't read {}: {error}", path.display())))?;
+            .map_err(|error| Failure::Message(format!("can't read {}: {error}", path.display())))?;
         revoked.push(RevokedCertParams {
             serial_number: SerialNumber::from_slice(
-                &unhex(text.trim()).ok_or_else(|| Failure(format!("{} holds no serial number", path.display())))?,
+                &unhex(text.trim())
+                    .ok_or_else(|| Failure::Message(format!("{} contains no serial number", path.display())))?,
             ),
             revocation_time: OffsetDateTime::now_utc(),
             reason_code: Some(RevocationReason::CessationOfOperation),
@@ -142,15 +143,14 @@ fn revoke(folder: &Path, names: &[String]) -> Result<(), Failure> {
         });
     }
     write(folder, "ca-crl.pem", &list(&issuer, revoked)?, false)?;
-    println!("{} certificates are revoked", names.len());
-    Ok(())
+    output::print_line(format_args!("{} certificates are revoked", names.len()))
 }
 
 fn list(issuer: &rcgen::Issuer<'_, KeyPair>, revoked: Vec<RevokedCertParams>) -> Result<String, Failure> {
     let now = OffsetDateTime::now_utc();
     let number = u64::try_from(now.unix_timestamp_nanos()).unwrap_or(0);
     let list = CertificateRevocationListParams {
-        this_update: now - MINUTES_BEFORE,
+        this_update: now - CLOCK_SKEW,
         next_update: now + Duration::days(365),
         crl_number: SerialNumber::from(number),
         issuing_distribution_point: None,
@@ -164,30 +164,32 @@ fn issuer(folder: &Path) -> Result<rcgen::Issuer<'static, KeyPair>, Failure> {
     let read = |name: &str| {
         let path = folder.join(name);
         std::fs::read_to_string(&path).map_err(|error| {
-            Failure(format!("can't read {}: {error}; make one with `conspectus cert authority`", path.display()))
+            Failure::Message(format!(
+                "can't read {}: {error}; make one with `conspectus cert authority`",
+                path.display()
+            ))
         })
     };
     let key = KeyPair::from_pem(&read("ca-key.pem")?)?;
     Ok(rcgen::Issuer::from_ca_cert_pem(&read("ca.pem")?, key)?)
 }
 
-fn named(name: &str) -> DistinguishedName {
-    let mut named = DistinguishedName::new();
-    named.push(DnType::CommonName, name);
-    named
+fn distinguished_name(name: &str) -> DistinguishedName {
+    let mut distinguished = DistinguishedName::new();
+    distinguished.push(DnType::CommonName, name);
+    distinguished
 }
 
-fn holds(params: &mut CertificateParams, days: u32) {
+fn set_validity(params: &mut CertificateParams, days: u32) {
     let now = OffsetDateTime::now_utc();
-    // Another machine's clock may be a little behind.
-    params.not_before = now - MINUTES_BEFORE;
+    params.not_before = now - CLOCK_SKEW;
     params.not_after = now + Duration::days(i64::from(days));
 }
 
 fn serial() -> Result<[u8; 16], Failure> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)?;
-    // A positive number.
+    // A serial number is positive, and its first byte isn't 0.
     bytes[0] &= 0x7f;
     bytes[0] |= 0x40;
     Ok(bytes)
@@ -214,5 +216,5 @@ fn write(folder: &Path, name: &str, text: &str, private: bool) -> Result<(), Fai
         file.sync_all()?;
         std::fs::rename(&fresh, &path)
     };
-    write().map_err(|error| Failure(format!("can't write {}: {error}", path.display())))
+    write().map_err(|error| Failure::Message(format!("can't write {}: {error}", path.display())))
 }

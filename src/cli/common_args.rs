@@ -1,28 +1,29 @@
-//! What several verbs ask in the same words: as of when, which periods, which breakdown, in which form.
+//! The arguments that several verbs have in common: as of when, which periods, which breakdown, which format.
 
 use clap::Parser;
 
-use super::Failure;
+use super::failure::Failure;
+use super::output;
 use crate::model::observation::Breakdown;
 use crate::rpc::proto::{AreasAsOf, CategoryRef, PeriodRange};
 
-/// As of when to answer.
+/// Which revision to answer as of.
 #[derive(Debug, Parser)]
 pub(super) struct AsOf {
-    /// As of this revision.
+    /// Answer as of this revision; 0 means the newest.
     #[arg(long = "as-of", value_name = "REVISION", default_value_t = 0)]
     pub(super) revision: i64,
-    /// As of this instant, such as 2022-09-30T17:00:00Z: at the newest revision accepted by then.
+    /// Answer as of this instant, such as 2022-09-30T17:00:00Z: at the newest revision accepted by then.
     #[arg(long = "as-of-time", value_name = "TIME", value_parser = time, conflicts_with = "revision")]
     pub(super) time: Option<prost_types::Timestamp>,
 }
 
 fn time(text: &str) -> Result<prost_types::Timestamp, String> {
-    // Without a time of day and an offset, whose midnight it is would be a guess.
-    let told = text.len() > "2022-09-30".len();
+    // A date alone parses too, but which time zone's midnight it means would be a guess.
+    let is_date_alone = text.len() <= "2022-09-30".len();
     text.parse()
         .ok()
-        .filter(|_| told)
+        .filter(|_| !is_date_alone)
         .ok_or_else(|| "allowed: a date, a time and an offset, such as 2022-09-30T17:00:00Z".to_owned())
 }
 
@@ -40,16 +41,16 @@ impl Hierarchy {
     }
 }
 
-/// Some periods, or a run of them.
+/// The periods: listed, or from the first to the last.
 #[derive(Debug, Parser)]
 pub(super) struct Periods {
     /// The periods; or --from and --to.
     #[arg(long = "period", value_name = "PERIOD", value_delimiter = ',')]
     pub(super) listed: Vec<String>,
-    /// The first of a run of periods.
+    /// The first of a range of periods.
     #[arg(long, value_name = "PERIOD", requires = "to", conflicts_with = "listed")]
     from: Option<String>,
-    /// The last of a run of periods.
+    /// The last of a range of periods.
     #[arg(long, value_name = "PERIOD", requires = "from")]
     to: Option<String>,
 }
@@ -63,13 +64,13 @@ impl Periods {
 
 /// The breakdown of a figure.
 #[derive(Debug, Parser)]
-pub(super) struct BrokenDown {
+pub(super) struct BreakdownArg {
     /// The breakdown, such as sex=female.
     #[arg(long)]
     breakdown: Option<Breakdown>,
 }
 
-impl BrokenDown {
+impl BreakdownArg {
     pub(super) fn categories(&self) -> Vec<CategoryRef> {
         let category = |(dimension, category): &(_, _)| CategoryRef {
             dimension: ToString::to_string(dimension),
@@ -79,9 +80,9 @@ impl BrokenDown {
     }
 }
 
-/// The form of an answer that has rows; a table unless told.
+/// The format that an answer's rows are printed in: a table unless another is chosen.
 #[derive(Debug, Parser)]
-pub(super) struct Form {
+pub(super) struct Format {
     /// Print the answer as JSON.
     #[arg(long, conflicts_with = "csv")]
     json: bool,
@@ -90,8 +91,8 @@ pub(super) struct Form {
     csv: bool,
 }
 
-impl Form {
-    /// Prints an answer in the form asked for, made only when it is.
+impl Format {
+    /// Prints an answer in the chosen format; the others are not made.
     pub(super) fn print(
         &self,
         json: impl FnOnce() -> Result<String, Failure>,
@@ -99,13 +100,12 @@ impl Form {
         table: impl FnOnce() -> String,
     ) -> Result<(), Failure> {
         if self.json {
-            println!("{}", json()?);
+            output::print_line(json()?)
         } else if self.csv {
-            print!("{}", csv()?);
+            output::print(csv()?)
         } else {
-            print!("{}", table());
+            output::print(table())
         }
-        Ok(())
     }
 }
 

@@ -1,20 +1,21 @@
-//! `conspectus completeness`: who owes what, and how reporting has gone.
+//! `conspectus completeness`: which figures are expected, which have been reported, and how late the
+//! others are.
 
 use clap::Parser;
 
-use super::Failure;
-use super::common_args::{AsOf, Form, Periods};
+use super::common_args::{AsOf, Format, Periods};
 use super::connect::{Server, pages};
+use super::failure::Failure;
 use super::format::{csv, json, time};
 use super::table::{Align, Table};
 use crate::rpc::proto::{GetCompletenessRequest, GetCompletenessResponse, Slot, SlotStatus};
 
-/// Show how much each agency has reported, and which figures it owes.
+/// Show which figures are expected of each agency, which it has reported, and how late the others are.
 #[derive(Debug, Parser)]
 pub(super) struct Args {
     #[command(flatten)]
     server: Server,
-    /// The area's code: figures are owed for it and the areas within it.
+    /// The area's code. Figures expected for the areas within it are included.
     area: String,
     #[command(flatten)]
     periods: Periods,
@@ -24,13 +25,13 @@ pub(super) struct Args {
     /// Only these agencies, by id.
     #[arg(long, value_delimiter = ',')]
     agency: Vec<String>,
-    /// List only figures that are late; the rates count all.
+    /// List only figures that are late; the rates still count all of them.
     #[arg(long)]
     late_only: bool,
     #[command(flatten)]
     as_of: AsOf,
     #[command(flatten)]
-    form: Form,
+    format: Format,
 }
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
@@ -46,21 +47,24 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         page_size: 0,
         page_token: String::new(),
     };
-    let answer = ask(&args.server, request).await?;
-    args.form.print(
+    let answer = fetch(&args.server, request).await?;
+    args.format.print(
         || json(&answer, "GetCompletenessResponse"),
         || csv(CSV_HEADINGS, answer.slots.iter().map(csv_row)),
         || tables(&answer),
     )
 }
 
-/// Every slot, and the rates, which each page tells alike.
-pub(super) async fn ask(server: &Server, request: GetCompletenessRequest) -> Result<GetCompletenessResponse, Failure> {
+/// Every slot, and the rates, which are the same on every page.
+pub(super) async fn fetch(
+    server: &Server,
+    request: GetCompletenessRequest,
+) -> Result<GetCompletenessResponse, Failure> {
     let mut client = server.pictures().await?;
     let mut answer = GetCompletenessResponse::default();
-    let ask =
+    let get =
         async |page_token| client.get_completeness(GetCompletenessRequest { page_token, ..request.clone() }).await;
-    pages(ask, |page| {
+    pages(get, |page| {
         answer.revision = page.revision;
         answer.rates = page.rates;
         answer.slots.extend(page.slots);
@@ -107,7 +111,7 @@ fn tables(answer: &GetCompletenessResponse) -> String {
         ]);
     }
     if rates.is_empty() {
-        return "Nobody is expected to report anything of that.\n".to_owned();
+        return "No such figures are expected.\n".to_owned();
     }
     let slots = if slots.is_empty() { String::new() } else { format!("{slots}\n") };
     format!("{rates}\n{slots}at revision {}\n", answer.revision)

@@ -1,4 +1,4 @@
-//! Reaching a server, and telling what it says is wrong.
+//! Connecting to a server, and showing its refusals.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 use tonic::{Request, Response, Status};
 use tonic_types::StatusExt;
 
-use super::Failure;
+use super::failure::Failure;
 use crate::access::Purpose;
 use crate::rpc::client::catalogue_service_client::CatalogueServiceClient;
 use crate::rpc::client::key_service_client::KeyServiceClient;
@@ -19,30 +19,30 @@ use crate::rpc::client::picture_service_client::PictureServiceClient;
 use crate::rpc::client::submission_service_client::SubmissionServiceClient;
 use crate::rpc::{ERROR_BYTES_HEADER, PURPOSE_HEADER, Reason};
 
-/// The most bytes that an answer may have: a full page of rows has far fewer.
+/// The most bytes that an answer may have; a full page of rows has far fewer.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
-/// The most bytes of error details that this client takes.
+/// The most bytes of error details that this client accepts.
 const ERROR_BYTES_MAX: u32 = 1 << 20;
 
-/// Which server to ask, and who asks.
+/// Which server to call, and as whom.
 #[derive(Debug, Clone, Parser)]
 pub(super) struct Server {
     /// The server's address: http://HOST:PORT or https://HOST:PORT.
     #[arg(long, global = true, env = "CONSPECTUS_SERVER", default_value = "http://127.0.0.1:50051")]
     server: String,
-    /// Your API key. On the command line others on this machine can see it: better set the variable.
+    /// Your API key. Other users of this machine can see it on a command line: set the variable instead.
     #[arg(long, global = true, env = "CONSPECTUS_KEY", hide_env_values = true, value_name = "KEY")]
     key: Option<String>,
     /// Take the key from another variable: `--as portsmouth-feed` takes CONSPECTUS_KEY_PORTSMOUTH_FEED.
     #[arg(long = "as", global = true, value_name = "NAME")]
-    acting: Option<String>,
-    /// What you read figures for, which analysts are asked: it goes to the audit log.
+    key_name: Option<String>,
+    /// What you read figures for. An analyst must state it, and the audit log records it.
     #[arg(long, global = true, env = "CONSPECTUS_PURPOSE", value_name = "WORDS")]
     purpose: Option<String>,
-    /// The authority that the server's certificate must be of: PEM. Needed for https://.
+    /// The authority that issued the server's certificate: PEM. Needed for https://.
     #[arg(long, global = true, env = "CONSPECTUS_CA", value_name = "FILE")]
     ca: Option<PathBuf>,
-    /// Your client certificate, where the server takes one: PEM.
+    /// Your client certificate, if the server accepts them: PEM.
     #[arg(long, global = true, env = "CONSPECTUS_CERT", value_name = "FILE", requires = "cert_key")]
     cert: Option<PathBuf>,
     /// The certificate's private key: PEM.
@@ -52,7 +52,7 @@ pub(super) struct Server {
 
 type Connection = InterceptedService<Channel, Headers>;
 
-/// What goes with every request.
+/// The headers of every request.
 #[derive(Debug, Clone)]
 pub(super) struct Headers {
     authorization: Option<MetadataValue<Ascii>>,
@@ -62,8 +62,8 @@ pub(super) struct Headers {
 impl Interceptor for Headers {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         let metadata = request.metadata_mut();
-        // Every violation that the server can tell. Base64 makes four bytes of three, and the other
-        // headers need room too.
+        // Asks for every violation. In a header Base64 makes four bytes of three, and the other headers
+        // need room too.
         metadata.insert(ERROR_BYTES_HEADER, (ERROR_BYTES_MAX / 2).into());
         if let Some(authorization) = &self.authorization {
             metadata.insert("authorization", authorization.clone());
@@ -76,12 +76,12 @@ impl Interceptor for Headers {
 }
 
 impl Server {
-    /// The server at an address of this machine.
+    /// The server at an address, without TLS or credentials.
     pub(super) fn at(address: SocketAddr) -> Self {
         Self {
             server: format!("http://{address}"),
             key: None,
-            acting: None,
+            key_name: None,
             purpose: None,
             ca: None,
             cert: None,
@@ -89,17 +89,17 @@ impl Server {
         }
     }
 
-    /// The same server, asked with a key, for a purpose.
+    /// The same server, called with a key, for a purpose.
     pub(super) fn with_key(self, key: String, purpose: &str) -> Self {
         Self { key: Some(key), purpose: Some(purpose.to_owned()), ..self }
     }
 
     fn tls(&self) -> Result<ClientTlsConfig, Failure> {
         let read = |path: &PathBuf| {
-            std::fs::read(path).map_err(|error| Failure(format!("can't read {}: {error}", path.display())))
+            std::fs::read(path).map_err(|error| Failure::Message(format!("can't read {}: {error}", path.display())))
         };
         let ca = self.ca.as_ref().ok_or_else(|| {
-            Failure("https:// needs --ca: the file of the authority that the server's certificate is of".to_owned())
+            Failure::Message("https:// needs --ca, the authority that issued the server's certificate".to_owned())
         })?;
         let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(ca)?));
         Ok(match self.cert.as_ref().zip(self.cert_key.as_ref()) {
@@ -108,16 +108,16 @@ impl Server {
         })
     }
 
-    /// Why the server can't be reached, and what to do.
+    /// Why the server can't be reached, and what to do about it.
     fn unreachable(&self, error: &tonic::transport::Error) -> Failure {
         let mut cause: &dyn std::error::Error = error;
         while let Some(source) = cause.source() {
             cause = source;
         }
-        let told = cause.to_string();
-        let tls = told.contains("certificate") || told.contains("tls") || told.contains("TLS");
-        Failure(if tls {
-            format!("{} can't be trusted, or doesn't trust this: {told}", self.server)
+        let cause = cause.to_string();
+        let is_tls = ["certificate", "tls", "TLS"].iter().any(|word| cause.contains(word));
+        Failure::Message(if is_tls {
+            format!("TLS with {} failed: {cause}", self.server)
         } else {
             format!(
                 "no server answers at {}; start one with `conspectus serve`, or name another with --server",
@@ -127,12 +127,12 @@ impl Server {
     }
 
     fn headers(&self) -> Result<Headers, Failure> {
-        let key = match &self.acting {
+        let key = match &self.key_name {
             None => self.key.clone(),
             Some(name) => {
                 let variable = key_variable(name);
                 let found = std::env::var(&variable);
-                Some(found.map_err(|_| Failure(format!("--as {name}: the variable {variable} isn't set")))?)
+                Some(found.map_err(|_| Failure::Message(format!("--as {name}: the variable {variable} isn't set")))?)
             }
         };
         let bearer = |key: String| {
@@ -145,22 +145,32 @@ impl Server {
             Some(key) => {
                 if !self.is_private() {
                     let server = &self.server;
-                    return Err(Failure(format!("the key would cross the network in clear to {server}; use https://")));
+                    return Err(Failure::Message(format!(
+                        "the key would cross the network unencrypted to {server}; use https://"
+                    )));
                 }
-                Some(bearer(key).ok_or_else(|| Failure("the key has characters that no key has".to_owned()))?)
+                Some(
+                    bearer(key)
+                        .ok_or_else(|| Failure::Message("the key has characters that keys never have".to_owned()))?,
+                )
             }
         };
         let purpose = match &self.purpose {
             None => None,
             Some(text) => {
-                let purpose = Purpose::parse(text).map_err(|error| Failure(format!("--purpose: {error}")))?;
-                Some(purpose.as_str().parse().map_err(|_| Failure("--purpose: it can't be sent".to_owned()))?)
+                let purpose = Purpose::parse(text).map_err(|error| Failure::Message(format!("--purpose: {error}")))?;
+                Some(
+                    purpose
+                        .as_str()
+                        .parse()
+                        .map_err(|_| Failure::Message("--purpose: it has characters that can't be sent".to_owned()))?,
+                )
             }
         };
         Ok(Headers { authorization, purpose })
     }
 
-    /// Whether nobody on the way can read what is sent: it is encrypted, or stays on this machine.
+    /// Whether nobody else can read what is sent: it is encrypted, or stays on this machine.
     fn is_private(&self) -> bool {
         let Ok(uri) = self.server.parse::<tonic::transport::Uri>() else { return false };
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
@@ -170,7 +180,7 @@ impl Server {
 
     async fn connect(&self) -> Result<Connection, Failure> {
         let mut endpoint = Endpoint::from_shared(self.server.clone())
-            .map_err(|_| Failure(format!("`{}` isn't an address; allowed: http(s)://HOST:PORT", self.server)))?
+            .map_err(|_| Failure::Message(format!("`{}` isn't an address; allowed: http(s)://HOST:PORT", self.server)))?
             .http2_max_header_list_size(ERROR_BYTES_MAX);
         if endpoint.uri().scheme_str() == Some("https") {
             endpoint = endpoint.tls_config(self.tls()?)?;
@@ -200,51 +210,51 @@ impl Server {
     }
 }
 
-/// The variable that holds a key under a name.
+/// The variable that holds the key of a name.
 pub(super) fn key_variable(name: &str) -> String {
     format!("CONSPECTUS_KEY_{}", name.to_uppercase().replace('-', "_"))
 }
 
-/// What a server answered, or what its refusal says, its fields as they are.
-pub(super) fn answered<A>(result: Result<Response<A>, Status>) -> Result<A, Failure> {
+/// A server's response, or its refusal with the fields as they are.
+pub(super) fn response<A>(result: Result<Response<A>, Status>) -> Result<A, Failure> {
     result.map(Response::into_inner).map_err(|status| refusal(&status, str::to_owned))
 }
 
-/// Asks for page after page. `ask` is given a page's token, empty for the first; `take` takes a page
-/// and gives the next one's token, empty after the last.
+/// Fetches every page. `list` requests the page of a token, which is empty for the first; `take` takes
+/// a page and returns the token of the next, which is empty after the last.
 pub(super) async fn pages<P>(
-    mut ask: impl AsyncFnMut(String) -> Result<Response<P>, Status>,
+    mut list: impl AsyncFnMut(String) -> Result<Response<P>, Status>,
     mut take: impl FnMut(P) -> String,
 ) -> Result<(), Failure> {
     let mut token = String::new();
     loop {
-        token = take(answered(ask(token).await)?);
+        token = take(response(list(token).await)?);
         if token.is_empty() {
             return Ok(());
         }
     }
 }
 
-/// What a server's refusal says: its violations, each on a line of its own when there are several.
-/// `place` turns a field into where the user wrote it.
-pub(super) fn refusal(status: &Status, place: impl Fn(&str) -> String) -> Failure {
+/// A server's refusal: its violations, each on a line of its own when there are several. `location`
+/// turns a field into where the user wrote it.
+pub(super) fn refusal(status: &Status, location: impl Fn(&str) -> String) -> Failure {
     let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
     if reason == Reason::PurposeMissing.text() {
-        return Failure("say what you read figures for, with --purpose or CONSPECTUS_PURPOSE".to_owned());
+        return Failure::Message("say what you read figures for, with --purpose or CONSPECTUS_PURPOSE".to_owned());
     }
     if reason == Reason::Unauthenticated.text() {
-        return Failure(format!("{}; give a key with --as or CONSPECTUS_KEY", status.message()));
+        return Failure::Message(format!("{}; give a key with --as or CONSPECTUS_KEY", status.message()));
     }
     let violations = status.get_details_bad_request().map(|details| details.field_violations).unwrap_or_default();
-    let tell = |field: &str, description: &str| {
-        if field.is_empty() { description.to_owned() } else { format!("{}: {description}", place(field)) }
+    let line = |field: &str, description: &str| {
+        if field.is_empty() { description.to_owned() } else { format!("{}: {description}", location(field)) }
     };
-    Failure(match violations.as_slice() {
+    Failure::Message(match violations.as_slice() {
         [] => status.message().to_owned(),
-        [one] => tell(&one.field, &one.description),
+        [one] => line(&one.field, &one.description),
         several => {
             let lines =
-                several.iter().map(|violation| format!("\n  {}", tell(&violation.field, &violation.description)));
+                several.iter().map(|violation| format!("\n  {}", line(&violation.field, &violation.description)));
             format!("{} problems:{}", several.len(), lines.collect::<String>())
         }
     })

@@ -2,14 +2,14 @@
 
 use clap::Parser;
 
-use super::Failure;
-use super::common_args::{AsOf, BrokenDown, Form};
-use super::connect::{Server, answered};
+use super::common_args::{AsOf, BreakdownArg, Format};
+use super::connect::{Server, response};
+use super::failure::Failure;
 use super::format::{Remarks, coverage, csv, json, markers, time};
 use super::table::{Align, Table};
 use crate::rpc::proto::{CategoryRef, Contribution, ExplainFigureRequest, ExplainFigureResponse};
 
-/// Show why a figure is what it is: the rule, the sum, and every submitted figure that went into it.
+/// Show how a figure was computed: the rule, the sum, and every submitted figure that went into it.
 #[derive(Debug, Parser)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -21,15 +21,15 @@ pub(super) struct Args {
     /// The indicator, by id.
     #[arg(long)]
     indicator: String,
-    /// Only this agency's figure; otherwise that of all together.
+    /// This agency's figure; by default the combined figure of all agencies.
     #[arg(long, default_value = "")]
     agency: String,
     #[command(flatten)]
-    breakdown: BrokenDown,
+    breakdown: BreakdownArg,
     #[command(flatten)]
     as_of: AsOf,
     #[command(flatten)]
-    form: Form,
+    format: Format,
 }
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
@@ -44,8 +44,8 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         min_revision: 0,
     };
     let mut client = args.server.pictures().await?;
-    let answer = answered(client.explain_figure(request.clone()).await)?;
-    args.form.print(
+    let answer = response(client.explain_figure(request.clone()).await)?;
+    args.format.print(
         || json(&answer, "ExplainFigureResponse"),
         || csv(CSV_HEADINGS, answer.contributions.iter().map(csv_row)),
         || text(&request, &answer),

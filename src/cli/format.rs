@@ -1,11 +1,11 @@
-//! Figures as people read them, and answers as JSON and CSV.
+//! Figures as text for people, and answers as JSON and CSV.
 
 use std::collections::BTreeSet;
 
 use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage};
 
-use super::Failure;
+use super::failure::Failure;
 use crate::model::marker::Marker;
 use crate::rpc::FILE_DESCRIPTOR_SET;
 use crate::rpc::proto::{Change, ChangeGap, ChangeUnit, Coverage, Discrepancy, DiscrepancyKind, Figure, Gap, Kind};
@@ -23,8 +23,9 @@ pub(super) fn json_line(message: &impl Message, name: &str) -> Result<String, Fa
 fn dynamic(message: &impl Message, name: &str) -> Result<DynamicMessage, Failure> {
     let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET)?;
     let full_name = format!("conspectus.v1.{name}");
-    let descriptor =
-        pool.get_message_by_name(&full_name).ok_or_else(|| Failure(format!("there is no message {full_name}")))?;
+    let descriptor = pool
+        .get_message_by_name(&full_name)
+        .ok_or_else(|| Failure::Message(format!("there is no message {full_name}")))?;
     Ok(DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice())?)
 }
 
@@ -38,7 +39,7 @@ pub(super) fn csv<const N: usize>(
     for row in rows {
         writer.write_record(row)?;
     }
-    let bytes = writer.into_inner().map_err(|error| Failure(error.to_string()))?;
+    let bytes = writer.into_inner().map_err(|error| Failure::Message(error.to_string()))?;
     Ok(String::from_utf8(bytes)?)
 }
 
@@ -54,7 +55,7 @@ pub(super) fn time(at: Option<&prost_types::Timestamp>) -> String {
     at.map(|at| whole(at).to_string()).unwrap_or_default()
 }
 
-/// The remarks that a table's figures call for, collected while they are shown.
+/// The remarks that the figures of a table need, collected while they are shown.
 #[derive(Debug, Default)]
 pub(super) struct Remarks {
     markers: BTreeSet<i32>,
@@ -95,17 +96,17 @@ impl Remarks {
         flags.join(" ")
     }
 
-    /// What stands beside the text of a figure as it was submitted, which has its markers in it.
+    /// What stands beside the text of a submitted figure, which includes its markers.
     pub(super) fn submitted_flags(&mut self, markers: &[i32], sample: bool) -> &'static str {
         self.markers.extend(markers);
         self.sample |= sample;
         if sample { "*" } else { "" }
     }
 
-    /// Where figures that were submitted for what is named don't agree: a line each, below.
+    /// Adds a line below the table for each of the figure's discrepancies.
     pub(super) fn discrepancies(&mut self, what: &str, kind: Kind, figure: &Figure) {
         for discrepancy in &figure.discrepancies {
-            let line = disagreement(what, kind, discrepancy);
+            let line = discrepancy_line(what, kind, discrepancy);
             if !self.discrepancies.contains(&line) {
                 self.discrepancies.push(line);
             }
@@ -161,7 +162,7 @@ impl Remarks {
         lines.join("\n")
     }
 
-    /// The same below a table: after an empty line, and ended; nothing when there is nothing to say.
+    /// The same to print below a table: an empty line, then the lines; nothing if there are none.
     pub(super) fn below(&self) -> String {
         let lines = self.lines();
         if lines.is_empty() { lines } else { format!("\n{lines}\n") }
@@ -185,7 +186,7 @@ fn bracketed(markers: &[i32]) -> Vec<String> {
     markers.iter().filter_map(|code| Marker::from_code(*code)).map(|marker| format!("[{marker}]")).collect()
 }
 
-fn disagreement(what: &str, kind: Kind, discrepancy: &Discrepancy) -> String {
+fn discrepancy_line(what: &str, kind: Kind, discrepancy: &Discrepancy) -> String {
     let parts = match discrepancy.kind() {
         DiscrepancyKind::Unspecified => "its parts come".to_owned(),
         DiscrepancyKind::OverTime => "the shorter periods in it come".to_owned(),
@@ -201,7 +202,7 @@ fn disagreement(what: &str, kind: Kind, discrepancy: &Discrepancy) -> String {
     )
 }
 
-/// A decimal text as the kind is shown: a ratio in per cent, others grouped by thousands.
+/// A decimal text for people: a ratio in per cent, others grouped by thousands.
 pub(super) fn number(text: &str, kind: Kind) -> String {
     if kind == Kind::Ratio { format!("{text}%") } else { thousands(text) }
 }

@@ -5,23 +5,23 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use super::Failure;
 use super::connect::{Server, refusal};
+use super::failure::Failure;
+use super::output;
 
-/// Ask whether a server is serving; exits with 0 when it is.
+/// Check whether a server is serving; the exit status is 0 when it is.
 #[derive(Debug, Parser)]
 pub(super) struct Args {
     #[command(flatten)]
     server: Server,
-    /// Only this service, such as conspectus.v1.SubmissionService; the whole server when left out.
+    /// Only this service, such as conspectus.v1.SubmissionService; by default the whole server.
     #[arg(long, default_value = "")]
     service: String,
 }
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
     check(&args.server, args.service).await?;
-    println!("SERVING");
-    Ok(())
+    output::print_line("SERVING")
 }
 
 /// Whether a service, or the whole server when empty, is serving.
@@ -32,7 +32,7 @@ pub(super) async fn check(server: &Server, service: String) -> Result<(), Failur
     match answer.status() {
         ServingStatus::Serving => Ok(()),
         other @ (ServingStatus::Unknown | ServingStatus::NotServing | ServingStatus::ServiceUnknown) => {
-            Err(Failure(other.as_str_name().to_owned()))
+            Err(Failure::Message(other.as_str_name().to_owned()))
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use clap::Parser;
 
-use super::Failure;
-use super::common_args::{BrokenDown, Form};
-use super::connect::{Server, answered};
+use super::common_args::{BreakdownArg, Format};
+use super::connect::{Server, response};
+use super::failure::Failure;
 use super::format::{Remarks, csv, json, markers, time};
 use super::table::{Align, Table};
 use crate::rpc::proto::{GetHistoryRequest, GetHistoryResponse, HistoryEvent, HistoryItem};
@@ -25,9 +25,9 @@ pub(super) struct Args {
     #[arg(long)]
     agency: String,
     #[command(flatten)]
-    breakdown: BrokenDown,
+    breakdown: BreakdownArg,
     #[command(flatten)]
-    form: Form,
+    format: Format,
 }
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
@@ -39,8 +39,8 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         breakdown: args.breakdown.categories(),
     };
     let mut client = args.server.pictures().await?;
-    let answer = answered(client.get_history(request).await)?;
-    args.form.print(
+    let answer = response(client.get_history(request).await)?;
+    args.format.print(
         || json(&answer, "GetHistoryResponse"),
         || csv(CSV_HEADINGS, answer.items.iter().map(csv_row)),
         || table(&answer),
@@ -70,7 +70,7 @@ fn table(answer: &GetHistoryResponse) -> String {
         ]);
     }
     if table.is_empty() {
-        return "That figure was never submitted for that period; `conspectus explain` says what an answer rests on.\n"
+        return "That figure was never submitted for that period; `conspectus explain` shows what an answer is computed from.\n"
             .to_owned();
     }
     format!("{table}{}", remarks.below())

@@ -1,12 +1,13 @@
-//! `conspectus key`: who may call.
+//! `conspectus key`: the identities that may call, and their keys.
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use super::Failure;
-use super::connect::{Server, answered, pages};
+use super::connect::{Server, pages, response};
+use super::failure::Failure;
 use super::format::{json, time};
+use super::output;
 use super::table::{Align, Table};
 use crate::access::{Change, Identity, NewKey, Role, Scope};
 use crate::catalogue::items::Sector;
@@ -20,7 +21,7 @@ use crate::server;
 
 const PAGE: i32 = 1_000;
 
-/// Make, list, replace and revoke the keys by which callers show who they are.
+/// Create, list, replace and revoke API keys.
 #[derive(Debug, Parser)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -31,32 +32,32 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Make an identity and its first key, which is printed this once.
+    /// Create an identity and its first key. The key is printed only this once.
     Create {
         /// The identity's name, such as portsmouth-feed.
         identity: String,
-        /// What it is for: submitter, reader, analyst, steward or operator.
+        /// Its role: submitter, reader, analyst, steward or operator.
         #[arg(long)]
         role: Role,
-        /// Of a submitter, its agency.
+        /// The agency, by id, of a submitter.
         #[arg(long, default_value = "")]
         agency: String,
-        /// Of an analyst, only figures of agencies of these sectors.
+        /// Limit an analyst to figures of agencies in these sectors.
         #[arg(long, value_delimiter = ',')]
         sector: Vec<Sector>,
-        /// Of an analyst, only figures of these areas and what is within them.
+        /// Limit an analyst to figures of these areas and the areas within them.
         #[arg(long, value_delimiter = ',')]
         area: Vec<String>,
-        /// A URI in a client certificate that shows it, exactly as it stands there.
+        /// A URI in a client certificate that identifies it, exactly as in the certificate.
         #[arg(long, value_name = "URI")]
         certificate: Vec<String>,
-        /// How many days the key holds.
+        /// How many days the key is valid.
         #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(i32).range(1..))]
         days: i32,
-        /// Make no key: certificates alone show it.
+        /// Create no key: it is identified by certificates alone.
         #[arg(long)]
         without_key: bool,
-        /// Make it in this data folder, while no server runs on it: for the first operator, or when
+        /// Create it in this data folder, while no server runs on it: for the first operator, or when
         /// every operator's key is lost.
         #[arg(long, value_name = "FOLDER")]
         data: Option<PathBuf>,
@@ -67,23 +68,23 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Make a further key for an identity, which is printed this once. The old one goes on holding
-    /// for a while.
+    /// Create a further key for an identity. The key is printed only this once; the old one stays
+    /// valid for a while.
     Rotate {
         /// The identity's name.
         identity: String,
-        /// How many days the key holds.
+        /// How many days the key is valid.
         #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(i32).range(1..))]
         days: i32,
-        /// How many hours the old key goes on holding.
+        /// How many hours the old key stays valid.
         #[arg(long, default_value_t = 168)]
         overlap_hours: i32,
     },
-    /// Revoke an identity with all that shows it, or one of its keys.
+    /// Revoke one of an identity's keys, or the identity with all its keys and certificates.
     Revoke {
         /// The identity's name.
         identity: String,
-        /// Only this key, by its public name.
+        /// Only this key, by its id.
         #[arg(long, value_name = "KEY_ID", default_value = "")]
         key_id: String,
     },
@@ -117,31 +118,33 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
 async fn create(server: &Server, request: CreateKeyRequest) -> Result<(), Failure> {
     let identity = request.identity.clone();
     let CreateKeyResponse { key_id, secret, expires_at, .. } =
-        answered(server.keys().await?.create_key(request).await)?;
+        response(server.keys().await?.create_key(request).await)?;
     if secret.is_empty() {
-        println!("`{identity}` is made; its certificates show it");
+        output::print_line(format_args!("`{identity}` is created; its certificates identify it"))
     } else {
-        hand_over(&identity, &key_id, &time(expires_at.as_ref()), &secret);
+        print_key(&identity, &key_id, &time(expires_at.as_ref()), &secret)
     }
-    Ok(())
 }
 
-/// The key alone goes to standard output, so that a script can take it.
-fn hand_over(identity: &str, key_id: &str, expires_at: &str, secret: &str) {
-    eprintln!("Key {key_id} of `{identity}` holds until {expires_at}. It is shown this once, and kept nowhere:");
-    println!("{secret}");
+/// Only the key goes to standard output, for scripts.
+fn print_key(identity: &str, key_id: &str, expires_at: &str, secret: &str) -> Result<(), Failure> {
+    output::note(format_args!(
+        "Key {key_id} of `{identity}` is valid until {expires_at}. It is printed only this once, and stored nowhere:"
+    ));
+    output::print_line(secret)
 }
 
-/// Makes an operator without a server: who can write in the data folder is trusted with it.
+/// Creates an operator without a server: whoever can write to the data folder may.
 async fn create_in(folder: PathBuf, role: Role, request: CreateKeyRequest) -> Result<(), Failure> {
-    let plain = request.agency.is_empty()
+    let is_plain = request.agency.is_empty()
         && request.sectors.is_empty()
         && request.areas.is_empty()
         && request.certificates.is_empty()
         && !request.without_key;
-    if role != Role::Operator || !plain {
-        return Err(Failure(
-            "--data makes operators only, with a key; an operator makes the others at a running server".to_owned(),
+    if role != Role::Operator || !is_plain {
+        return Err(Failure::Message(
+            "--data creates only operators, with a key; an operator then creates the others on a running server"
+                .to_owned(),
         ));
     }
     let now = server::now();
@@ -156,46 +159,42 @@ async fn create_in(folder: PathBuf, role: Role, request: CreateKeyRequest) -> Re
     };
     let key = NewKey { id: secret.id(), hash: secret.hash(), expires_at };
     server::change_access_offline(&folder, Change::Create { identity, key: Some(key) }).await?;
-    hand_over(&request.identity, &secret.id().to_string(), &expires_at.to_string(), &secret.reveal());
-    Ok(())
+    print_key(&request.identity, &secret.id().to_string(), &expires_at.to_string(), &secret.reveal())
 }
 
 async fn rotate(server: &Server, identity: String, days: i32, overlap_hours: i32) -> Result<(), Failure> {
     let request = RotateKeyRequest { identity: identity.clone(), days, overlap_hours: Some(overlap_hours) };
-    let answer = answered(server.keys().await?.rotate_key(request).await)?;
-    hand_over(&identity, &answer.key_id, &time(answer.expires_at.as_ref()), &answer.secret);
-    eprintln!("The key before it holds until {} at the latest.", time(answer.older_until.as_ref()));
-    Ok(())
+    let answer = response(server.keys().await?.rotate_key(request).await)?;
+    let older_until = time(answer.older_until.as_ref());
+    output::note(format_args!("The key before it stays valid until {older_until} at the latest."));
+    print_key(&identity, &answer.key_id, &time(answer.expires_at.as_ref()), &answer.secret)
 }
 
 async fn revoke(server: &Server, identity: String, key_id: String) -> Result<(), Failure> {
     let what = if key_id.is_empty() { format!("`{identity}`") } else { format!("Key {key_id} of `{identity}`") };
-    let answer = answered(server.keys().await?.revoke_key(RevokeKeyRequest { identity, key_id }).await)?;
-    println!("{what} is revoked, at revision {}", answer.revision);
-    Ok(())
+    let answer = response(server.keys().await?.revoke_key(RevokeKeyRequest { identity, key_id }).await)?;
+    output::print_line(format_args!("{what} is revoked, at revision {}", answer.revision))
 }
 
 async fn list(server: &Server, as_json: bool) -> Result<(), Failure> {
     let mut client = server.keys().await?;
     let mut answer = proto::ListKeysResponse::default();
-    let ask = async |page_token| client.list_keys(ListKeysRequest { page_size: PAGE, page_token }).await;
-    pages(ask, |page| {
+    let list = async |page_token| client.list_keys(ListKeysRequest { page_size: PAGE, page_token }).await;
+    pages(list, |page| {
         answer.revision = page.revision;
         answer.identities.extend(page.identities);
         page.next_page_token
     })
     .await?;
     if as_json {
-        println!("{}", json(&answer, "ListKeysResponse")?);
-        return Ok(());
+        return output::print_line(json(&answer, "ListKeysResponse")?);
     }
     let headings = ["identity", "role", "for", "shown by", "since", "until", "last used"];
     let mut table = Table::new(headings.map(|heading| (heading, Align::Left)));
     for identity in answer.identities {
         rows(&mut table, &identity);
     }
-    print!("{table}");
-    Ok(())
+    output::print(table)
 }
 
 /// A row for each key and certificate of an identity.

@@ -1,5 +1,7 @@
 //! The command line: one file a verb. Answers go to standard output; a failure is one plain
-//! sentence on standard error and a non-zero exit.
+//! sentence on standard error and a non-zero exit. Everything printed passes through [`output`].
+
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod audit;
 mod catalogue;
@@ -9,10 +11,12 @@ mod common_args;
 mod completeness;
 mod connect;
 mod explain;
+mod failure;
 mod format;
 mod health;
 mod history;
 mod key;
+mod output;
 mod picture;
 mod query;
 mod reconcile;
@@ -27,6 +31,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
+
+use failure::Failure;
 
 /// Takes indicator figures from partner agencies and answers for the multi-agency picture.
 #[derive(Debug, Parser)]
@@ -55,16 +61,6 @@ enum Verb {
     Health(health::Args),
 }
 
-/// A failure, as one plain sentence, or several lines of them.
-#[derive(Debug)]
-struct Failure(String);
-
-impl<E: std::error::Error> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self(error.to_string())
-    }
-}
-
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -73,10 +69,12 @@ pub fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
+        // A log that nobody reads any more is no reason to panic.
+        .log_internal_errors(false)
         .init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return fail(&Failure::from(error)),
+        Err(error) => return exit_code(Err(error.into())),
     };
     let result = runtime.block_on(async {
         match cli.verb {
@@ -97,13 +95,15 @@ pub fn main() -> ExitCode {
             Verb::Health(args) => health::run(args).await,
         }
     });
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => fail(&failure),
-    }
+    exit_code(result)
 }
 
-fn fail(failure: &Failure) -> ExitCode {
-    eprintln!("conspectus: {}", failure.0);
-    ExitCode::FAILURE
+fn exit_code(result: Result<(), Failure>) -> ExitCode {
+    match result {
+        Ok(()) | Err(Failure::OutputClosed) => ExitCode::SUCCESS,
+        Err(Failure::Message(message)) => {
+            output::note(format_args!("conspectus: {message}"));
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -2,17 +2,18 @@
 
 use clap::Parser;
 
-use super::Failure;
 use super::common_args::{AsOf, Hierarchy};
-use super::connect::{Server, answered};
+use super::connect::{Server, response};
+use super::failure::Failure;
 use super::format::{Remarks, coverage, json};
+use super::output;
 use super::table::{Align, Table};
 use crate::rpc::proto::{
     Change, Comparison, Figure, Gap, GetPictureRequest, GetPictureResponse, Indicator, PictureCell, PictureRow,
 };
 
-/// Show the picture of an area and a period: every indicator by every agency, together, and changed
-/// since the period before.
+/// Show the picture of an area and a period: every indicator by every agency, the combined figure,
+/// and the change since the period before.
 #[derive(Debug, Parser)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -44,7 +45,7 @@ pub(super) async fn show(server: &Server, area: &str, period: &str) -> Result<St
     let request =
         GetPictureRequest { area: area.to_owned(), period: period.to_owned(), ..GetPictureRequest::default() };
     let mut client = server.pictures().await?;
-    Ok(table(&answered(client.get_picture(request).await)?))
+    Ok(table(&response(client.get_picture(request).await)?))
 }
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
@@ -60,24 +61,18 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         ..GetPictureRequest::default()
     };
     let mut client = args.server.pictures().await?;
-    let answer = answered(client.get_picture(request).await)?;
-    if args.json {
-        println!("{}", json(&answer, "GetPictureResponse")?);
-    } else {
-        print!("{}", table(&answer));
-    }
-    Ok(())
+    let answer = response(client.get_picture(request).await)?;
+    if args.json { output::print_line(json(&answer, "GetPictureResponse")?) } else { output::print(table(&answer)) }
 }
 
-/// The picture as a director reads it.
 fn table(picture: &GetPictureResponse) -> String {
     let area = picture.area.clone().unwrap_or_default();
-    let place = format!("{} ({})", area.name, area.code);
-    rows(&place, &picture.period, picture.revision, &picture.rows)
+    let area = format!("{} ({})", area.name, area.code);
+    rows(&area, &picture.period, picture.revision, &picture.rows)
 }
 
-/// The rows of a picture of a place, as a table.
-pub(super) fn rows(place: &str, period: &str, revision: i64, rows: &[PictureRow]) -> String {
+/// The rows of the picture of an area, as a table.
+pub(super) fn rows(area: &str, period: &str, revision: i64, rows: &[PictureRow]) -> String {
     let earlier = rows.iter().filter_map(|row| row.change.as_ref()).map(|change| change.from_period.clone()).next();
     let mut table = Table::new([
         ("indicator", Align::Wrap(38)),
@@ -94,12 +89,12 @@ pub(super) fn rows(place: &str, period: &str, revision: i64, rows: &[PictureRow]
         push(&mut table, &mut remarks, row);
     }
     if table.is_empty() {
-        return format!("Nothing is expected or known of {place} in {period}.\n");
+        return format!("No figures are expected or submitted for {area} in {period}.\n");
     }
-    format!("{place}, {period}, at revision {revision}\n\n{table}{}", remarks.below())
+    format!("{area}, {period}, at revision {revision}\n\n{table}{}", remarks.below())
 }
 
-/// One line for an indicator that one agency reports; otherwise one for all together, and one for
+/// One line for an indicator that only one agency reports; otherwise one for the combined figure and one for
 /// each agency.
 fn push(table: &mut Table, remarks: &mut Remarks, row: &PictureRow) {
     let indicator = row.indicator.clone().unwrap_or_default();

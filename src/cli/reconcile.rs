@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Parser;
 
-use super::Failure;
 use super::catalogue_lookup::{self, kind_of};
-use super::common_args::{AsOf, Form, Periods};
-use super::connect::{Server, answered};
+use super::common_args::{AsOf, Format, Periods};
+use super::connect::{Server, response};
+use super::failure::Failure;
 use super::format::{Remarks, csv, difference, json};
 use super::table::{Align, Table};
 use crate::catalogue::items::AreaLevel;
@@ -23,7 +23,7 @@ pub(super) struct Args {
     /// The areas, by code.
     #[arg(required = true)]
     area: Vec<String>,
-    /// Each area stands for the areas of this level within it.
+    /// Replace each area by the areas of this level within it.
     #[arg(long)]
     level: Option<AreaLevel>,
     #[command(flatten)]
@@ -37,7 +37,7 @@ pub(super) struct Args {
     #[command(flatten)]
     as_of: AsOf,
     #[command(flatten)]
-    form: Form,
+    format: Format,
 }
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
@@ -52,10 +52,10 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         as_of_time: args.as_of.time,
     };
     let mut client = args.server.pictures().await?;
-    let answer = answered(client.reconcile(request).await)?;
+    let answer = response(client.reconcile(request).await)?;
     let rules = catalogue_lookup::rules(&args.server).await?;
     let indicators = catalogue_lookup::indicators(&args.server).await?;
-    args.form.print(
+    args.format.print(
         || json(&answer, "ReconcileResponse"),
         || csv(CSV_HEADINGS, answer.rows.iter().map(csv_row)),
         || text(&answer, &rules, &indicators),
@@ -102,7 +102,7 @@ fn text(
     format!("{table}\n{}\n{}\nat revision {}\n", meanings.join("\n"), remarks.below().trim_start(), answer.revision)
 }
 
-/// What a rule puts beside what, and how far apart they may be.
+/// What a rule compares, and how far apart the two may be.
 fn meaning(rule: &ReconciliationRule) -> String {
     let side = |indicator: &str, agency: &str| {
         if agency.is_empty() { indicator.to_owned() } else { format!("{indicator} by {agency}") }

@@ -9,14 +9,16 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use super::connect::{Server, key_variable};
-use super::{Failure, health, picture};
+use super::failure::Failure;
+use super::output;
+use super::{health, picture};
 use crate::access::Secret;
 use crate::model::id::IdentityId;
 use crate::net::{self, tls};
 use crate::rpc::Limits;
 use crate::server::{self, Config, Network};
 
-/// What the demo reads figures for.
+/// The purpose that the demo states when it reads figures.
 const DEMO_PURPOSE: &str = "trying the demo";
 const LISTEN_DEFAULT: &str = "127.0.0.1:50051";
 
@@ -29,31 +31,31 @@ pub(super) struct Args {
     /// The data folder.
     #[arg(long, env = "CONSPECTUS_DATA", default_value = "conspectus-data")]
     data: PathBuf,
-    /// Its TLS certificate, and those between it and its authority: PEM.
+    /// The server's TLS certificate, with any intermediate certificates: PEM.
     #[arg(long, env = "CONSPECTUS_TLS_CERT", value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
     /// The certificate's private key: PEM.
     #[arg(long, env = "CONSPECTUS_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// The authorities whose client certificates are taken: PEM.
+    /// The authorities whose client certificates are accepted: PEM.
     #[arg(long, env = "CONSPECTUS_CLIENT_CA", value_name = "FILE", requires = "tls_cert")]
     client_ca: Option<PathBuf>,
-    /// These authorities' lists of revoked certificates, one of each: PEM.
+    /// The lists of revoked certificates of these authorities, one for each: PEM.
     #[arg(long, env = "CONSPECTUS_CLIENT_CRL", value_name = "FILE", requires = "client_ca")]
     client_crl: Option<PathBuf>,
-    /// Speak in clear to the network: only where something in front of it makes what is said secret.
+    /// Serve the network without TLS: only behind something that encrypts, such as a TLS proxy.
     #[arg(long, conflicts_with = "tls_cert")]
     allow_plaintext_network: bool,
-    /// Tell the API by reflection to the network too, and not to this machine alone.
+    /// Serve reflection to the network too; otherwise only to this machine.
     #[arg(long)]
     reflection: bool,
-    /// How many calls an identity may begin in a second, over time.
+    /// How many calls an identity may make in a second, on average.
     #[arg(long, env = "CONSPECTUS_CALLS_A_SECOND", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..))]
     calls_a_second: u32,
-    /// Load the demo, once: two published reports, and made-up figures marked so.
+    /// Load the demo's figures, once: two published reports, and made-up figures that are marked so.
     #[arg(long)]
     demo: bool,
-    /// How many seconds calls may take to end once the server is told to stop.
+    /// How many seconds open calls have to end when the server stops.
     #[arg(long, env = "CONSPECTUS_DRAIN_SECONDS", default_value_t = 10)]
     drain_seconds: u64,
 }
@@ -61,12 +63,18 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let listener = TcpListener::bind(args.listen)
         .await
-        .map_err(|error| Failure(format!("can't listen on {}: {error}", args.listen)))?;
+        .map_err(|error| Failure::Message(format!("can't listen on {}: {error}", args.listen)))?;
     let address = listener.local_addr()?;
     tracing::info!(%address, data = %args.data.display(), "listening");
     let (demo_keys, keys) = mpsc::unbounded_channel();
     if args.demo {
-        tokio::spawn(show_demo(address, args.tls_cert.is_some(), keys));
+        let is_tls = args.tls_cert.is_some();
+        tokio::spawn(async move {
+            // The server goes on without a reader of its standard output.
+            if let Err(Failure::Message(message)) = show_demo(address, is_tls, keys).await {
+                tracing::error!("the demo's picture can't be shown: {message}");
+            }
+        });
     }
     let files = args.tls_cert.zip(args.tls_key).map(|(certificate, key)| tls::Files {
         certificate,
@@ -94,10 +102,10 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     Ok(server::run(listener, config, signal()).await?)
 }
 
-/// File descriptors that are no connections: the journal's, the logs', and some to spare.
+/// File descriptors that aren't for connections: the journal's, the logs', and some to spare.
 const DESCRIPTORS_KEPT: usize = 128;
 
-/// How many file descriptors this process may have: as many as the system allows it.
+/// Raises this process's limit of file descriptors as far as the system allows, and returns it.
 fn descriptors() -> usize {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
@@ -107,24 +115,23 @@ fn descriptors() -> usize {
     allowed.map_or(usize::MAX, |allowed| usize::try_from(allowed).unwrap_or(usize::MAX))
 }
 
-/// Once the server serves, asks it for a picture, as anyone would, and shows it.
+/// Once the server serves, queries it for a picture, as any client would, and prints it.
 async fn show_demo(
     mut address: SocketAddr,
     is_tls: bool,
     mut keys: mpsc::UnboundedReceiver<Vec<(IdentityId, Secret)>>,
-) {
-    const ASK_EVERY: Duration = Duration::from_millis(50);
+) -> Result<(), Failure> {
+    const CHECK_EVERY: Duration = Duration::from_millis(50);
     if address.ip().is_unspecified() {
         address.set_ip(Ipv4Addr::LOCALHOST.into());
     }
-    let Some(keys) = keys.recv().await else { return };
+    let Some(keys) = keys.recv().await else { return Ok(()) };
     if is_tls {
-        // The server's name and authority are for its callers to know.
-        println!(
-            "{}\nServing on {address}. In another terminal, set these, and ask with --server and --ca.",
+        // Only the callers know the server's name and authority.
+        return output::print_line(format_args!(
+            "{}\nServing on {address}. In another terminal, set these, and use --server and --ca.",
             exports(&keys)
-        );
-        return;
+        ));
     }
     let analyst = keys.iter().find(|(id, _)| id.as_str() == "analyst").map(|(_, secret)| secret.reveal());
     let server = Server::at(address);
@@ -133,24 +140,22 @@ async fn show_demo(
         None => server,
     };
     while health::check(&server, String::new()).await.is_err() {
-        tokio::time::sleep(ASK_EVERY).await;
+        tokio::time::sleep(CHECK_EVERY).await;
     }
     let program = std::env::args().next().unwrap_or_else(|| "conspectus".to_owned());
     let elsewhere =
         if address.to_string() == LISTEN_DEFAULT { String::new() } else { format!(" --server http://{address}") };
-    match picture::show(&server, "E10000014", "FY2021-22").await {
-        Ok(table) => println!(
-            "{table}\n{}\nServing on {address}. In another terminal, set these, and ask for another picture, such as\n  {program} picture HIPS FY2020-21{elsewhere}",
-            exports(&keys)
-        ),
-        Err(failure) => tracing::error!("the demo's picture can't be shown: {}", failure.0),
-    }
+    let table = picture::show(&server, "E10000014", "FY2021-22").await?;
+    output::print_line(format_args!(
+        "{table}\n{}\nServing on {address}. In another terminal, set these, and query another picture, such as\n  {program} picture HIPS FY2020-21{elsewhere}",
+        exports(&keys)
+    ))
 }
 
-/// The demo's keys, as a shell takes them. The analyst's is the one that is used unless told otherwise.
+/// The demo's keys, as lines for a shell. The analyst's is the default.
 fn exports(keys: &[(IdentityId, Secret)]) -> String {
     if keys.is_empty() {
-        return "There are other identities in this data folder, so no keys are made for the demo.\n".to_owned();
+        return "This data folder has identities of its own, so the demo created no keys.\n".to_owned();
     }
     let line =
         |(id, secret): &(IdentityId, Secret)| format!("export {}={}\n", key_variable(id.as_str()), secret.reveal());

@@ -1,33 +1,34 @@
-//! `conspectus submit`: figures of a spreadsheet to a server.
+//! `conspectus submit`: submits the figures of a spreadsheet.
 
 use std::fs::File;
 use std::path::PathBuf;
 
 use clap::Parser;
 
-use super::Failure;
 use super::connect::{Server, refusal};
+use super::failure::Failure;
 use super::format::json;
+use super::output;
 use crate::figures::{self, column_of};
 use crate::rpc::proto::{Observation, Outcome, Receipt, SubmitObservationsRequest};
 
-/// Submit the figures of a CSV file: all of them or, when one is wrong, none.
+/// Submit the figures of a CSV file: all of them, or none if one is wrong.
 #[derive(Debug, Parser)]
 pub(super) struct Args {
     #[command(flatten)]
     server: Server,
-    /// The file. Its first row names the columns: indicator, area, period, value, and where they
-    /// are needed base, numerator, denominator, count, breakdown, markers, note.
+    /// The file. Its first row names the columns: indicator, area, period and value, and where they
+    /// are needed base, numerator, denominator, count, breakdown, markers and note.
     file: PathBuf,
-    /// The agency whose figures these are. Rows of other agencies, where a column names them, are
-    /// left out.
+    /// The agency whose figures these are, by id. If the file has an agency column, rows of other
+    /// agencies are skipped.
     #[arg(long)]
     agency: String,
-    /// Only the rows of this report, where a column names it.
+    /// Only the rows of this report, if the file has a report column.
     #[arg(long)]
     report: Option<String>,
-    /// Your id for this submission. Left out, it is made from the figures, so that the same file
-    /// submitted twice is received once.
+    /// Your id for this submission. By default it is derived from the figures, so that the same file
+    /// submitted twice is stored once.
     #[arg(long)]
     request_id: Option<String>,
     /// Where the figures come from.
@@ -36,7 +37,7 @@ pub(super) struct Args {
     /// Mark the figures as made up.
     #[arg(long)]
     sample: bool,
-    /// Only check: say what would happen, and store nothing.
+    /// Only check: report what would happen, and store nothing.
     #[arg(long)]
     dry_run: bool,
     /// Print the answer as JSON.
@@ -45,11 +46,16 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
-    let file =
-        File::open(&args.file).map_err(|error| Failure(format!("can't read {}: {error}", args.file.display())))?;
+    let file = File::open(&args.file)
+        .map_err(|error| Failure::Message(format!("can't read {}: {error}", args.file.display())))?;
     let mut figures = figures::read(file).map_err(|violations| {
         let lines = violations.iter().map(|violation| format!("\n  {}: {}", violation.field, violation.description));
-        Failure(format!("{} problems in {}:{}", violations.len(), args.file.display(), lines.collect::<String>()))
+        Failure::Message(format!(
+            "{} problems in {}:{}",
+            violations.len(),
+            args.file.display(),
+            lines.collect::<String>()
+        ))
     })?;
     figures.retain(|figure| figure.agency.is_empty() || figure.agency == args.agency);
     figures.retain(|figure| args.report.as_ref().is_none_or(|report| figure.report == *report));
@@ -69,23 +75,21 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let answer = client
         .submit_observations(request)
         .await
-        .map_err(|status| refusal(&status, |field| place(field, &rows)))?
+        .map_err(|status| refusal(&status, |field| location(field, &rows)))?
         .into_inner();
     if args.json {
-        println!("{}", json(&answer, "SubmitObservationsResponse")?);
-        return Ok(());
+        return output::print_line(json(&answer, "SubmitObservationsResponse")?);
     }
     let receipt = answer.receipt.unwrap_or_default();
-    println!("{}", summary(&receipt, answer.already_received, args.dry_run));
-    for (row, outcome) in
-        rows.iter().zip(&receipt.outcomes).filter(|(_, outcome)| outcome.outcome() == Outcome::Revised)
-    {
-        println!("  row {row} revises {}, of revision {}", outcome.revised_from, outcome.previous_revision);
-    }
-    Ok(())
+    let mut lines = vec![summary(&receipt, answer.already_received, args.dry_run)];
+    let revised = rows.iter().zip(&receipt.outcomes).filter(|(_, outcome)| outcome.outcome() == Outcome::Revised);
+    lines.extend(revised.map(|(row, outcome)| {
+        format!("  row {row} revises {}, of revision {}", outcome.revised_from, outcome.previous_revision)
+    }));
+    output::print_line(lines.join("\n"))
 }
 
-/// An id that the same figures always get.
+/// An id derived from the figures: the same for the same figures.
 fn id_of(agency: &str, observations: &[Observation]) -> String {
     use prost::Message;
     let mut hasher = blake3::Hasher::new_derive_key("conspectus submit request id v1");
@@ -96,8 +100,8 @@ fn id_of(agency: &str, observations: &[Observation]) -> String {
     hasher.finalize().to_hex()[..32].to_owned()
 }
 
-/// Where in the file a field of the request stands.
-fn place(field: &str, rows: &[u64]) -> String {
+/// The row and column of the file that a field of the request came from.
+fn location(field: &str, rows: &[u64]) -> String {
     let inner = field.strip_prefix("observations[").and_then(|rest| rest.split_once(']'));
     let row =
         inner.and_then(|(index, rest)| Some((rows.get(index.parse::<usize>().ok()?)?, rest.trim_start_matches('.'))));
@@ -114,7 +118,7 @@ fn summary(receipt: &Receipt, already_received: bool, dry_run: bool) -> String {
     let hash: String = receipt.chain_hash.iter().map(|byte| format!("{byte:02x}")).collect();
     match (already_received, dry_run) {
         (true, _) => format!("Already received at revision {}: {counts}. Receipt {hash}", receipt.revision),
-        (false, true) => format!("Nothing is wrong. Submitted, this would be: {counts}. Nothing was stored."),
+        (false, true) => format!("No problems found. Submitting it would give: {counts}. Nothing was stored."),
         (false, false) => format!("Received at revision {}: {counts}. Receipt {hash}", receipt.revision),
     }
 }

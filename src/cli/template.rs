@@ -1,17 +1,20 @@
-//! `conspectus template`: a spreadsheet to fill in, with a row for each figure that an agency owes.
+//! `conspectus template`: a spreadsheet to fill in, with a row for each figure that an agency is
+//! expected to report.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Parser;
 
-use super::connect::{Server, answered};
-use super::{Failure, catalogue_lookup, completeness};
+use super::connect::{Server, response};
+use super::failure::Failure;
+use super::output;
+use super::{catalogue_lookup, completeness};
 use crate::rpc::proto::{GetAgencyRequest, GetCompletenessRequest, Indicator, Kind, Slot, SlotStatus};
 
 /// Print a CSV file to fill in and submit: a row for each figure that an agency is expected to report.
 ///
-/// A row that is left as it is is refused when it is submitted: delete it, or say in `markers` why
-/// there is no figure (x not available, z not applicable, c confidential).
+/// A row without a value is refused when it is submitted: delete it, or give the reason in `markers`
+/// (x not available, z not applicable, c confidential).
 #[derive(Debug, Parser)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -19,16 +22,16 @@ pub(super) struct Args {
     /// The agency, by id.
     #[arg(long)]
     agency: String,
-    /// The periods; each stands for the shorter ones that an indicator is reported for.
+    /// The periods. Each includes the shorter periods that indicators are reported for.
     #[arg(long, required = true, value_delimiter = ',')]
     period: Vec<String>,
-    /// Only these areas, by code, and the areas within them; otherwise all that it reports for.
+    /// Only these areas, by code, and the areas within them; by default all that it reports for.
     #[arg(long, value_delimiter = ',')]
     area: Vec<String>,
     /// Only these indicators, by id.
     #[arg(long, value_delimiter = ',')]
     indicator: Vec<String>,
-    /// Only figures that aren't there yet.
+    /// Only figures that haven't been reported yet.
     #[arg(long)]
     missing: bool,
 }
@@ -39,11 +42,11 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     if areas.is_empty() {
         let mut client = args.server.catalogue().await?;
         let agency =
-            answered(client.get_agency(GetAgencyRequest { id: args.agency.clone(), as_of_revision: 0 }).await)?;
+            response(client.get_agency(GetAgencyRequest { id: args.agency.clone(), as_of_revision: 0 }).await)?;
         areas.extend(agency.agency.unwrap_or_default().areas);
     }
-    // A county and a district of it owe the district's figures both: each once.
-    let mut owed = BTreeMap::new();
+    // A county's answer has the figures of its districts too: each row is printed once.
+    let mut expected = BTreeMap::new();
     for area in areas {
         let request = GetCompletenessRequest {
             area,
@@ -52,18 +55,17 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
             agencies: vec![args.agency.clone()],
             ..GetCompletenessRequest::default()
         };
-        let answer = completeness::ask(&args.server, request).await?;
-        owed.extend(answer.slots.into_iter().filter(|slot| !args.missing || is_missing(slot)).map(|slot| {
+        let answer = completeness::fetch(&args.server, request).await?;
+        expected.extend(answer.slots.into_iter().filter(|slot| !args.missing || is_missing(slot)).map(|slot| {
             let key = (slot.indicator.clone(), slot.area.clone(), slot.due.clone(), slot.period.clone());
             (key, slot)
         }));
     }
-    if owed.is_empty() {
-        let what = if args.missing { " that isn't there yet" } else { "" };
-        return Err(Failure(format!("{} is not expected to report anything of that{what}", args.agency)));
+    if expected.is_empty() {
+        let what = if args.missing { "no such figures are missing" } else { "no such figures are expected" };
+        return Err(Failure::Message(format!("{what} from {}", args.agency)));
     }
-    print!("{}", csv(&owed.into_values().collect::<Vec<_>>(), &indicators)?);
-    Ok(())
+    output::print(csv(&expected.into_values().collect::<Vec<_>>(), &indicators)?)
 }
 
 fn is_missing(slot: &Slot) -> bool {
@@ -98,7 +100,7 @@ fn csv(slots: &[Slot], indicators: &BTreeMap<String, Indicator>) -> Result<Strin
         };
         writer.write_record(headings.iter().map(cell))?;
     }
-    let bytes = writer.into_inner().map_err(|error| Failure(error.to_string()))?;
+    let bytes = writer.into_inner().map_err(|error| Failure::Message(error.to_string()))?;
     Ok(String::from_utf8(bytes)?)
 }
 

@@ -1,4 +1,4 @@
-//! `conspectus watch`: a picture now, and each change of it as it comes.
+//! `conspectus watch`: a picture now, and each change of it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,15 +8,16 @@ use tonic::{Code, Status, Streaming};
 use tonic_types::StatusExt;
 
 use super::common_args::Hierarchy;
-use super::connect::{Server, answered, refusal};
+use super::connect::{Server, refusal, response};
+use super::failure::Failure;
 use super::format::{Remarks, coverage, json_line};
-use super::{Failure, picture};
+use super::{output, picture};
 use crate::rpc::Reason;
 use crate::rpc::proto::{Figure, GetPictureRequest, Kind, PictureRow, WatchPictureRequest, WatchPictureResponse};
 
 /// Show the picture of an area and a period, then each change of it, until Ctrl-C.
 ///
-/// When the connection ends, it is made again, and goes on after the last change that was shown.
+/// If the connection breaks, it connects again and continues after the last change that it showed.
 #[derive(Debug, Parser)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -30,7 +31,7 @@ pub(super) struct Args {
     indicator: Vec<String>,
     #[command(flatten)]
     hierarchy: Hierarchy,
-    /// Begin with the first change after this revision, rather than with the picture.
+    /// Start with the first change after this revision, instead of the picture.
     #[arg(long, value_name = "REVISION", default_value_t = 0)]
     after: i64,
     /// End after this many messages: the picture is one, each change another.
@@ -41,7 +42,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// How long it waits before it connects again: twice as long each time, up to the longest.
+/// The wait before it connects again: doubled each time, up to the longest.
 const RECONNECT_FIRST: Duration = Duration::from_millis(250);
 const RECONNECT_LONGEST: Duration = Duration::from_secs(15);
 
@@ -72,9 +73,9 @@ async fn watch(args: Args) -> Result<(), Failure> {
             Ok(Some(message)) => {
                 request.after_revision = message.revision;
                 if args.json {
-                    println!("{}", json_line(&message, "WatchPictureResponse")?);
+                    output::print_line(json_line(&message, "WatchPictureResponse")?)?;
                 } else {
-                    print!("{}", screen.show(message));
+                    output::print(screen.show(message))?;
                 }
                 left -= 1;
             }
@@ -91,9 +92,12 @@ async fn open(server: &Server, request: &WatchPictureRequest) -> Result<Streamin
     Ok(answer.into_inner())
 }
 
-/// Tries until the server answers again; what it refuses then is a failure.
+/// Tries until the server answers again. A refusal then is a failure.
 async fn reopen(server: &Server, request: &WatchPictureRequest) -> Result<Streaming<WatchPictureResponse>, Failure> {
-    eprintln!("conspectus: the connection ended; trying again, to go on after revision {}", request.after_revision);
+    let after = request.after_revision;
+    output::note(format_args!(
+        "conspectus: the connection broke; connecting again, to continue after revision {after}"
+    ));
     let mut wait = RECONNECT_FIRST;
     loop {
         tokio::time::sleep(wait).await;
@@ -107,8 +111,8 @@ async fn reopen(server: &Server, request: &WatchPictureRequest) -> Result<Stream
     }
 }
 
-/// Whether a stream ended in a way that says nothing against asking again: the server stops or
-/// starts, the reader was too slow, or the connection broke, which no reason of the server's tells.
+/// Whether a stream that ended may be resumed: the server stops or starts, the reader was too slow, or
+/// the connection broke, and then there is no reason from the server.
 fn may_resume(status: &Status) -> bool {
     match status.get_details_error_info() {
         Some(info) => status.code() == Code::Unavailable || info.reason == Reason::WatchTooSlow.text(),
@@ -116,21 +120,21 @@ fn may_resume(status: &Status) -> bool {
     }
 }
 
-/// What is on the screen: the rows that were shown, by indicator.
+/// The rows that are on the screen, by indicator.
 #[derive(Debug, Default)]
 struct Screen(BTreeMap<String, PictureRow>);
 
 impl Screen {
-    /// The rows that a watch which resumes takes as known, so that what a figure was can be told.
+    /// The rows as of the revision that a watch resumes after, to show what each changed figure was.
     async fn as_of(server: &Server, request: &WatchPictureRequest) -> Result<Self, Failure> {
         let picture = request.picture.clone().unwrap_or_default();
         let mut client = server.pictures().await?;
         let request = GetPictureRequest { as_of_revision: request.after_revision, ..picture };
-        let answer = answered(client.get_picture(request).await)?;
+        let answer = response(client.get_picture(request).await)?;
         Ok(Self(answer.rows.into_iter().map(|row| (id(&row), row)).collect()))
     }
 
-    /// The text of a message, which is then what is known.
+    /// The text of a message, whose rows are then on the screen.
     fn show(&mut self, message: WatchPictureResponse) -> String {
         let WatchPictureResponse { revision, area, period, snapshot, rows, removed_indicators } = message;
         if snapshot {
@@ -141,11 +145,11 @@ impl Screen {
         let mut lines = Vec::new();
         for indicator in removed_indicators {
             self.0.remove(&indicator);
-            lines.push(format!("{indicator}: gone"));
+            lines.push(format!("{indicator}: removed"));
         }
         for row in rows {
-            let known = self.0.insert(id(&row), row.clone()).unwrap_or_default();
-            lines.extend(changes(&known, &row));
+            let before = self.0.insert(id(&row), row.clone()).unwrap_or_default();
+            lines.extend(changes(&before, &row));
         }
         lines.iter().map(|line| format!("revision {revision}  {line}\n")).collect()
     }
@@ -155,8 +159,8 @@ fn id(row: &PictureRow) -> String {
     row.indicator.clone().unwrap_or_default().id
 }
 
-/// What changed of a row: a line for each agency whose figure did, and one for all together.
-fn changes(known: &PictureRow, row: &PictureRow) -> Vec<String> {
+/// What changed in a row: a line for each agency whose figure did, and one for the combined figure.
+fn changes(before: &PictureRow, row: &PictureRow) -> Vec<String> {
     let kind = row.indicator.clone().unwrap_or_default().kind();
     let figures = |row: &PictureRow| -> Vec<(String, Figure)> {
         let of = |cell: &crate::rpc::proto::PictureCell| {
@@ -165,7 +169,7 @@ fn changes(known: &PictureRow, row: &PictureRow) -> Vec<String> {
         let together = ("all together".to_owned(), row.combined.clone().unwrap_or_default());
         row.cells.iter().map(of).chain([together]).collect()
     };
-    let before: BTreeMap<String, Figure> = figures(known).into_iter().collect();
+    let before: BTreeMap<String, Figure> = figures(before).into_iter().collect();
     let one_agency = row.cells.len() == 1;
     let mut lines = Vec::new();
     for (who, figure) in figures(row) {
@@ -175,7 +179,7 @@ fn changes(known: &PictureRow, row: &PictureRow) -> Vec<String> {
         }
         let (now, was) = (shown(&figure, kind), shown(&was, kind));
         let text =
-            if now == was { format!("{now}, otherwise covered or checked") } else { format!("{now}, was {was}") };
+            if now == was { format!("{now}; its coverage or checks changed") } else { format!("{now}, was {was}") };
         lines.push(format!("{}, {who}: {text}", id(row)));
     }
     if lines.is_empty() {
@@ -224,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_tells_whose_figure_changed_and_what_it_was() {
+    fn a_change_names_the_agency_and_shows_the_figure_before_and_after() {
         let mut screen = Screen::default();
         let message = |revision, snapshot, rows| WatchPictureResponse {
             revision,
@@ -246,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_resumes_unless_the_server_has_a_reason_against_it() {
+    fn a_stream_resumes_unless_the_server_refused_it() {
         for (code, resumes) in [
             (Code::Unavailable, true),
             (Code::Unknown, true),

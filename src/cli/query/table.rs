@@ -1,0 +1,190 @@
+//! The rows of a query as a table for people.
+
+use std::collections::BTreeMap;
+
+use super::super::catalogue_lookup::kind_of;
+use super::super::format::{Remarks, coverage, difference, gap_text, number, thousands};
+use super::super::table::{Align, Table};
+use crate::rpc::proto::{AggregateRow, Indicator, Kind, QueryAggregateResponse, Rate};
+
+/// The headings that depend on the query.
+#[derive(Debug)]
+pub(super) struct Headings {
+    pub(super) period: &'static str,
+    pub(super) dimension: String,
+}
+
+pub(super) fn table(
+    answer: &QueryAggregateResponse,
+    indicators: &BTreeMap<String, Indicator>,
+    headings: &Headings,
+) -> String {
+    let dimension = headings.dimension.as_str();
+    let per = one_per(&answer.rows);
+    let rate_heading = per.map_or_else(|| "rate".to_owned(), |per| format!("per {}", thousands(&per.to_string())));
+    let mut table = Table::new([
+        ("indicator", Align::Left),
+        ("area", Align::Left),
+        ("agency", Align::Left),
+        (headings.period, Align::Left),
+        (dimension, Align::Left),
+        ("figure", Align::Right),
+        ("", Align::Left),
+        (&rate_heading, Align::Right),
+        ("of a population", Align::Right),
+        ("", Align::Left),
+        ("share", Align::Right),
+        ("rank", Align::Right),
+        ("quartile", Align::Right),
+        ("benchmark", Align::Right),
+        ("against it", Align::Right),
+        ("since", Align::Left),
+        ("was", Align::Right),
+        ("change", Align::Right),
+        ("", Align::Right),
+        ("reported", Align::Left),
+    ]);
+    let mut remarks = Remarks::default();
+    for row in &answer.rows {
+        let kind = kind_of(indicators, &row.indicator);
+        let figure = row.figure.clone().unwrap_or_default();
+        let (value, flags) = (remarks.value(&figure, kind), remarks.flags(&figure));
+        remarks.discrepancies(&name(row), kind, &figure);
+        let (rate, population, population_flags) = rate(&mut remarks, row.rate.as_ref(), per.is_some());
+        let (benchmark, against) = benchmark(row, kind);
+        let since = row.change.as_ref().map(|change| change.from_period.clone()).unwrap_or_default();
+        let was = row.change.as_ref().and_then(|change| change.from.as_ref()).map(|from| remarks.value(from, kind));
+        let (by, percent) = remarks.change(row.change.as_ref());
+        let share = row.share.as_ref().and_then(|share| share.percent.as_deref());
+        let of_total = if row.category.is_empty() && !dimension.is_empty() { "total" } else { &row.category };
+        table.push([
+            row.indicator.clone(),
+            row.area.clone(),
+            row.agency.clone(),
+            row.period.clone(),
+            of_total.to_owned(),
+            value,
+            flags,
+            rate,
+            population,
+            population_flags,
+            share.map(|percent| format!("{percent}%")).unwrap_or_default(),
+            row.rank.map(|rank| format!("{} of {}", rank.rank, rank.of)).unwrap_or_default(),
+            row.rank.map(|rank| rank.quartile.to_string()).unwrap_or_default(),
+            benchmark,
+            against,
+            since,
+            was.unwrap_or_default(),
+            by,
+            percent,
+            coverage(figure.coverage.as_ref()),
+        ]);
+    }
+    if table.is_empty() {
+        return "No such figures are expected or submitted.\n".to_owned();
+    }
+    format!("{table}{}\nat revision {}\n", remarks.below(), answer.revision)
+}
+
+/// What a row's figure is of, as its keys say.
+fn name(row: &AggregateRow) -> String {
+    let keys = [&row.indicator, &row.area, &row.period, &row.category];
+    let given: Vec<&str> = keys.into_iter().map(String::as_str).filter(|key| !key.is_empty()).collect();
+    given.join(", ")
+}
+
+/// What all rates are per, when it is the same.
+fn one_per(rows: &[AggregateRow]) -> Option<i32> {
+    let mut all = rows.iter().filter_map(|row| row.rate.as_ref()).map(|rate| rate.per);
+    let first = all.next()?;
+    all.all(|per| per == first).then_some(first)
+}
+
+/// The rate, and the population under it with the period that it is for.
+fn rate(remarks: &mut Remarks, rate: Option<&Rate>, per_in_heading: bool) -> (String, String, String) {
+    let Some(rate) = rate else { return Default::default() };
+    let per = if per_in_heading { String::new() } else { format!(" per {}", thousands(&rate.per.to_string())) };
+    let value = match &rate.value {
+        Some(value) => format!("{}{per}", thousands(value)),
+        None => gap_text(rate.gap()).to_owned(),
+    };
+    let Some(population) = rate.population.as_ref().filter(|_| !rate.population_period.is_empty()) else {
+        return (value, "–".to_owned(), String::new());
+    };
+    let of = format!("{} at {}", remarks.value(population, Kind::Stock), rate.population_period);
+    (value, of, remarks.flags(population))
+}
+
+/// The group's value, and the difference from it: in percentage points for a ratio, but not for a rate.
+fn benchmark(row: &AggregateRow, kind: Kind) -> (String, String) {
+    let Some(benchmark) = &row.benchmark else { return Default::default() };
+    let kind = if row.rate.is_some() { Kind::Events } else { kind };
+    let value = benchmark.value.as_deref().map_or_else(|| "–".to_owned(), |value| number(value, kind));
+    (value, benchmark.difference.as_deref().map(|text| difference(text, kind)).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rpc::proto::{
+        Benchmark, Change, ChangeGap, Coverage, Discrepancy, DiscrepancyKind, Figure, Gap, Rank, Share,
+    };
+
+    fn figure(value: &str) -> Figure {
+        let coverage = Coverage { expected: 1, reported: 1, complete: true, ..Coverage::default() };
+        Figure { value: Some(value.to_owned()), coverage: Some(coverage), ..Figure::default() }
+    }
+
+    #[test]
+    fn additions_stand_beside_the_figure_and_discrepancies_below() {
+        let rate = Rate {
+            value: Some("216.5".to_owned()),
+            per: 10_000,
+            population: Some(figure("43700")),
+            population_period: "2021-06-30".to_owned(),
+            gap: 0,
+        };
+        let discrepancy = Discrepancy {
+            kind: DiscrepancyKind::OverTime.into(),
+            agency: "police".to_owned(),
+            submitted: "1946".to_owned(),
+            parts: "1943".to_owned(),
+            difference: "-3".to_owned(),
+            ..Discrepancy::default()
+        };
+        let full = AggregateRow {
+            indicator: "missing".to_owned(),
+            area: "E06000044".to_owned(),
+            period: "FY2021-22".to_owned(),
+            figure: Some(Figure { discrepancies: vec![discrepancy], ..figure("1946") }),
+            change: Some(Change {
+                from_period: "FY2020-21".to_owned(),
+                from: Some(figure("797")),
+                gap: ChangeGap::Break.into(),
+                ..Change::default()
+            }),
+            rate: Some(rate.clone()),
+            share: Some(Share { percent: Some("15.3".to_owned()), total: None }),
+            rank: Some(Rank { rank: 4, of: 4, quartile: 4 }),
+            benchmark: Some(Benchmark {
+                value: Some("151.6".to_owned()),
+                difference: Some("64.8".to_owned()),
+                figure: None,
+            }),
+            ..AggregateRow::default()
+        };
+        let empty = AggregateRow {
+            figure: Some(Figure { gap: Gap::NotReported.into(), ..Figure::default() }),
+            category: "female".to_owned(),
+            change: None,
+            rate: Some(Rate { gap: Gap::NotReported.into(), per: 10_000, ..Rate::default() }),
+            share: Some(Share::default()),
+            rank: None,
+            benchmark: Some(Benchmark::default()),
+            ..full.clone()
+        };
+        let answer = QueryAggregateResponse { revision: 7, rows: vec![full, empty], next_page_token: String::new() };
+        let headings = Headings { period: "period", dimension: "sex".to_owned() };
+        insta::assert_snapshot!(table(&answer, &BTreeMap::new(), &headings));
+    }
+}
