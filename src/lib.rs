@@ -1,32 +1,34 @@
-//! conspectus takes indicator figures from partner agencies over gRPC, keeps them in an
+//! conspectus takes indicator submissions from partner agencies over gRPC, keeps them in an
 //! append-only journal, and answers for the multi-agency picture.
 //!
-//! Imports run one way, from the top of this table to the bottom:
+//! Imports run one way: a layer uses those below it in this table, never one above. The layers of one
+//! row don't use each other. `tests/architecture.rs` reads the imports and holds them to it.
 //!
 //! | layer | what it is |
 //! |---|---|
-//! | [`cli`], [`server`] | the command line; the wiring |
-//! | [`demo`], [`figures`] | the demo's figures; figures in spreadsheets |
-//! | [`rpc`] | the served messages, converted; the only one that knows tonic |
-//! | [`intake`], [`picture`] | the way in: admit, append, apply; the way out: resolve, combine |
-//! | [`state`] | the fold of the journal's entries |
-//! | [`net`] | connections: accepted, counted, made secret |
-//! | [`audit`], [`last_used`] | the log of who read unpublished figures; when keys last opened |
+//! | [`cli`] | the command line: one file a verb |
+//! | [`server`] | the wiring of all that is below |
+//! | `demo`, over [`figures`] | the demo's figures; figures in spreadsheets |
+//! | [`rpc`] | the served messages and methods: guarded, converted, answered |
+//! | [`net`], [`audit`], `last_used` | connections and their TLS; the log of who read what; when keys were last used |
+//! | [`intake`], [`picture`] | the way in: review, admit, append, apply; the way out: resolve, combine |
+//! | [`state`] | the fold of the journal's entries: catalogue, columns, submissions |
+//! | [`entry`] | an accepted write, and its bytes in the journal |
 //! | [`access`] | who is calling, and what they may do |
+//! | [`catalogue`] | who reports, for where, what is counted |
 //! | [`journal`] | the append-only, hash-chained log: revisions and bytes |
-//! | [`catalogue`], [`entry`] | who reports, for where, what is counted; an accepted write |
 //! | [`model`] | ids, periods, decimals, markers: plain types, parsed once |
 
 pub mod access;
 pub mod audit;
 pub mod catalogue;
 pub mod cli;
-pub mod demo;
+mod demo;
 pub mod entry;
 pub mod figures;
 pub mod intake;
 pub mod journal;
-pub mod last_used;
+mod last_used;
 pub mod model;
 pub mod net;
 pub mod picture;
