@@ -16,7 +16,8 @@
 
 mod binary;
 
-use binary::{Acknowledged as Receipted, Load, Server};
+use binary::load::{Acknowledged as Receipted, Load};
+use binary::{Process, Server};
 use conspectus::journal::{ChainHash, DiskJournal, Journal};
 use conspectus::model::revision::Revision;
 use std::{
@@ -24,7 +25,7 @@ use std::{
     env, fs, io,
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -162,7 +163,7 @@ fn live_and_be_cut(mount: &Mount, cut_image: &Path, random: &mut Random) -> Ackn
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["--exact", "writer", "--nocapture"]);
     command.env(WRITER_FOLDER, mount.path.join("journal")).env("CONSPECTUS_SEED", random.next().to_string());
-    let mut writer = Writer(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let mut writer = Process(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
     let mut lines = BufReader::new(writer.0.stdout.take().unwrap()).lines().map_while(Result::ok);
     let parse = |line: String| {
         let (revision, hash) = line.strip_prefix("acknowledged ")?.split_once(' ')?;
@@ -235,15 +236,6 @@ fn stop(pid: u32) {
     }
 }
 
-struct Writer(Child);
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// A mounted image, unmounted when dropped.
 struct Mount {
     image: PathBuf,
@@ -257,7 +249,7 @@ impl Mount {
         fs::create_dir_all(&path).map_err(|error| error.to_string())?;
         let device = run("losetup", ["--direct-io=on".as_ref(), "--find".as_ref(), "--show".as_ref(), image])?;
         let mount = Self { image: image.to_owned(), device: device.into(), path };
-        // A long commit interval, so that ext4 writes when it is told to sync and not by itself during the copy.
+        // A long commit interval, so that ext4 writes when it is asked to sync and not by itself during the copy.
         run("mount", ["-o".as_ref(), "commit=300".as_ref(), mount.device.as_path(), mount.path.as_path()])?;
         Ok(mount)
     }

@@ -1,5 +1,5 @@
 //! Looks at the real server from outside, through `strace`: between a submission and its acknowledgement the
-//! write-ahead file is written and synced, and submissions that come together share a sync.
+//! write-ahead log is written and synced, and submissions that come together share a sync.
 //!
 //! Needs `strace` and the right to trace; without it the test says `skipped` and passes.
 
@@ -7,7 +7,8 @@
 
 mod binary;
 
-use binary::{Load, Server, request};
+use binary::Server;
+use binary::load::{Load, request};
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -19,11 +20,11 @@ use std::{
 /// A running `strace` of one process.
 struct Trace {
     process: Child,
-    /// What it says: a pipe that must stay open.
-    _says: BufReader<ChildStderr>,
+    /// Its standard error: a pipe that must stay open.
+    _stderr: BufReader<ChildStderr>,
 }
 
-/// A call to the write-ahead file that ended well: when it began and ended, in microseconds.
+/// A call to the write-ahead log's file that ended well: when it began and ended, in microseconds.
 #[derive(Debug)]
 struct Call {
     sync: bool,
@@ -36,18 +37,18 @@ impl Trace {
         let mut strace = Command::new("strace");
         strace.args(["-f", "-y", "-ttt", "-T", "-e", "trace=pwrite64,fdatasync", "-p", &server.id().to_string(), "-o"]);
         let mut started = strace.arg(output).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().ok()?;
-        // It says so once it is attached, or why it can't be.
-        let mut said = String::new();
-        let mut says = BufReader::new(started.stderr.take().unwrap());
-        says.read_line(&mut said).unwrap();
-        let attached = said.contains("attached");
+        // The first line is that it is attached, or why it can't be.
+        let mut line = String::new();
+        let mut stderr = BufReader::new(started.stderr.take().unwrap());
+        stderr.read_line(&mut line).unwrap();
+        let attached = line.contains("attached");
         if !attached {
             started.wait().unwrap();
         }
-        attached.then_some(Self { process: started, _says: says })
+        attached.then_some(Self { process: started, _stderr: stderr })
     }
 
-    /// Ends it, and tells what it saw of the write-ahead file.
+    /// Ends it, and gives the calls to the write-ahead log's file.
     fn calls(mut self, output: &Path) -> Vec<Call> {
         Command::new("kill").args(["-INT", &self.process.id().to_string()]).status().unwrap();
         self.process.wait().unwrap();
@@ -56,7 +57,7 @@ impl Trace {
 }
 
 /// `1234 1700000000.123456 fdatasync(9</path/ahead>) = 0 <0.000123>`; a call that another thread's interrupts has
-/// its end on a line of its own, and its file is told only on the first.
+/// its end on a line of its own, and only the first names its file.
 fn parse(line: &str) -> Option<Call> {
     let mut words = line.split_whitespace().skip(1);
     let began = micros(words.next()?)?;

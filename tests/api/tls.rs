@@ -2,7 +2,6 @@
 //! revoked are cut off.
 
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -17,6 +16,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 use tonic::{Code, Status};
 
 use crate::app::{CHILDRENS_SERVICES, CONSTABULARY, TestApp, endpoint, health};
+use crate::binary;
 use crate::identities::{self, Condition, authorization};
 use crate::raw::{Call, call};
 
@@ -35,9 +35,8 @@ impl Certificates {
     }
 
     fn run(&self, args: &[&str]) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_conspectus"));
-        let output = command.args(["cert", "--folder"]).arg(self.0.path()).args(args).output().unwrap();
-        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let folder = self.0.path().to_str().unwrap();
+        binary::run(["cert", "--folder", folder].iter().chain(args));
     }
 
     fn client(&self, name: &str, uri: &str) {
