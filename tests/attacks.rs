@@ -242,7 +242,7 @@ async fn never_reads(address: SocketAddr, from: u8, key: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_else_notices_an_attack() {
+async fn other_callers_are_answered_in_time_during_every_attack() {
     raise_descriptors();
     let folder = tempfile::tempdir().unwrap();
     let (server, variables) = Server::start_demo(folder.path()).await;

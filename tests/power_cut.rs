@@ -10,7 +10,7 @@
 //! The same is done to the real server, with clients that hold on to their receipts.
 //!
 //! `CONSPECTUS_CUTS=200` sets the number of cuts, `CONSPECTUS_SEED=1` repeats a run's choices. Mounting needs root
-//! on Linux; without it the test says `skipped` and passes.
+//! on Linux; without it the test prints `skipped` and passes.
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test itself may")]
 
@@ -40,9 +40,9 @@ fn no_acknowledged_entry_is_lost_when_the_power_is_cut() {
     let mut random = Random(seed());
     let seed = random.0;
 
-    let place = tempfile::tempdir().unwrap();
-    let (image, cut_image) = (place.path().join("disk"), place.path().join("disk-after-cut"));
-    if let Err(reason) = format(&image).and_then(|()| Mount::new(&image, place.path()).map(drop)) {
+    let folder = tempfile::tempdir().unwrap();
+    let (image, cut_image) = (folder.path().join("disk"), folder.path().join("disk-after-cut"));
+    if let Err(reason) = format(&image).and_then(|()| Mount::new(&image, folder.path()).map(drop)) {
         println!("skipped: {reason}");
         return;
     }
@@ -52,12 +52,12 @@ fn no_acknowledged_entry_is_lost_when_the_power_is_cut() {
             format(&image).unwrap();
         }
         let acknowledged = {
-            let mount = Mount::new(&image, place.path()).unwrap();
+            let mount = Mount::new(&image, folder.path()).unwrap();
             live_and_be_cut(&mount, &cut_image, &mut random)
         };
         fs::rename(&cut_image, &image).unwrap();
         total += acknowledged.len();
-        let mount = Mount::new(&image, place.path()).unwrap();
+        let mount = Mount::new(&image, folder.path()).unwrap();
         let missing = missing(&mount.path, &acknowledged);
         println!("cut {cut}, life {}: {} acknowledged, {missing}", cut % LIVES + 1, acknowledged.len());
         if missing != "none lost" {
@@ -77,9 +77,9 @@ fn no_acknowledged_submission_is_lost_when_the_power_is_cut() {
     let mut random = Random(seed());
     let seed = random.0;
 
-    let place = tempfile::tempdir().unwrap();
-    let (image, cut_image) = (place.path().join("disk"), place.path().join("disk-after-cut"));
-    if let Err(reason) = format(&image).and_then(|()| Mount::new(&image, place.path()).map(drop)) {
+    let folder = tempfile::tempdir().unwrap();
+    let (image, cut_image) = (folder.path().join("disk"), folder.path().join("disk-after-cut"));
+    if let Err(reason) = format(&image).and_then(|()| Mount::new(&image, folder.path()).map(drop)) {
         println!("skipped: {reason}");
         return;
     }
@@ -91,7 +91,7 @@ fn no_acknowledged_submission_is_lost_when_the_power_is_cut() {
             format(&image).unwrap();
             receipts.clear();
         }
-        let mount = Mount::new(&image, place.path()).unwrap();
+        let mount = Mount::new(&image, folder.path()).unwrap();
         fs::write(mount.path.join("never-synced"), "must not survive").unwrap();
         let acknowledged = runtime.block_on(async {
             let server = Server::start(&mount.path.join("journal")).await.unwrap();
@@ -108,7 +108,7 @@ fn no_acknowledged_submission_is_lost_when_the_power_is_cut() {
         total += acknowledged.len();
         receipts.extend(acknowledged);
 
-        let mount = Mount::new(&image, place.path()).unwrap();
+        let mount = Mount::new(&image, folder.path()).unwrap();
         assert_cut(&mount.path);
         let wrong = runtime.block_on(async {
             let server = Server::start(&mount.path.join("journal")).await.unwrap();
@@ -244,8 +244,8 @@ struct Mount {
 }
 
 impl Mount {
-    fn new(image: &Path, place: &Path) -> Result<Self, String> {
-        let path = place.join("mounted");
+    fn new(image: &Path, folder: &Path) -> Result<Self, String> {
+        let path = folder.join("mounted");
         fs::create_dir_all(&path).map_err(|error| error.to_string())?;
         let device = run("losetup", ["--direct-io=on".as_ref(), "--find".as_ref(), "--show".as_ref(), image])?;
         let mount = Self { image: image.to_owned(), device: device.into(), path };

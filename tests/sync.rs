@@ -1,7 +1,7 @@
 //! Looks at the real server from outside, through `strace`: between a submission and its acknowledgement the
 //! write-ahead log is written and synced, and submissions that come together share a sync.
 //!
-//! Needs `strace` and the right to trace; without it the test says `skipped` and passes.
+//! Needs `strace` and the right to trace; without it the test prints `skipped` and passes.
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test itself may")]
 
@@ -82,11 +82,11 @@ fn now() -> u128 {
 
 #[tokio::test]
 async fn an_acknowledgement_comes_after_a_sync_and_a_group_shares_one() {
-    let place = tempfile::tempdir().unwrap();
-    let server = Server::start(&place.path().join("data")).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data")).await.unwrap();
     server.put_catalogue().await;
 
-    let output = place.path().join("one at a time");
+    let output = folder.path().join("one at a time");
     let Some(trace) = Trace::of(&server, &output) else {
         println!("skipped: strace can't be run here");
         return;
@@ -103,7 +103,7 @@ async fn an_acknowledgement_comes_after_a_sync_and_a_group_shares_one() {
         assert!(matches!(within[..], [Call { sync: false, .. }, Call { sync: true, .. }]), "{within:?}");
     }
 
-    let output = place.path().join("together");
+    let output = folder.path().join("together");
     let trace = Trace::of(&server, &output).unwrap();
     let load = Load::on(&server, "together");
     load.until(500, Duration::ZERO).await;

@@ -60,8 +60,8 @@ async fn figures(data: &Path, workload: Workload, window: Window) -> Result<Vec<
     let memory = server.resident_bytes()?.saturating_sub(empty.0) as f64 / workload.observations as f64;
     let mut p50s = Vec::new();
     for question in Question::ALL {
-        let asked = crate::ask(&server, 1, window, question).await?;
-        p50s.push((format!("{}_ms", question.key()), format!("{:.3}", asked.milliseconds(0.5))));
+        let measured = crate::ask(&server, 1, window, question).await?;
+        p50s.push((format!("{}_ms", question.key()), format!("{:.3}", measured.milliseconds(0.5))));
     }
     server.stop()?;
     let column = |name: &str, value: String| (name.to_owned(), value);

@@ -1,7 +1,7 @@
 //! What the service does on this machine, beside what the machine can do: run by `cargo bench
 //! --bench load`, explained in `docs/performance.md`.
 //!
-//! A run measures the disk and a bare echo, then fills a fresh server and asks it. Every comparison
+//! A run measures the disk and a bare echo, then fills a fresh server and queries it. Every comparison
 //! is a ratio within one run; the report gives medians over the runs.
 
 #![expect(
@@ -394,7 +394,7 @@ impl Run<'_> {
 
     async fn single(&mut self, server: &Server) -> Result<(), Failure> {
         for (group, senders) in (0..).zip(SENDERS) {
-            // A shared disk has its moments: it is asked right before what is compared with it.
+            // A shared disk differs from moment to moment: it is measured right before what is compared with it.
             let disk = disk(self.folder, self.report)?;
             let echo = self.echo(senders, MESSAGE_BYTES, MESSAGE_BYTES).await?;
             let p50 = echo.milliseconds(0.5);

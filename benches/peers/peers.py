@@ -123,8 +123,8 @@ def measure_peer(name, peer, data, bulk, rights, seconds):
     peer.settle()
     found["bytes"] = peer.bytes() / data.count
     compare(name, peer, rights)
-    for asked in work.QUESTIONS:
-        found[asked] = drive.p50_ms(lambda number: peer.ask(work.question(asked, number)), seconds / 2)
+    for query in work.QUESTIONS:
+        found[query] = drive.p50_ms(lambda number: peer.ask(work.question(query, number)), seconds / 2)
     found |= syncs(bulk.parent)
     for senders in SINGLE_SENDERS:
         found[f"single {senders}"] = peer.singles(senders, seconds)
@@ -166,9 +166,9 @@ def check_retries_and_revisions(peer, data):
     same("the sum after a revision", found[0], int(submission.figures["first"][chosen].sum()) + 1)
 
 
-def compare(name, asked, rights):
+def compare(name, peer, rights):
     for question, right in rights.items():
-        same(f"{name}'s answer to {question}", asked.answer(question), right)
+        same(f"{name}'s answer to {question}", peer.answer(question), right)
 
 
 def same(what, found, wanted):
