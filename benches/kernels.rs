@@ -209,9 +209,9 @@ fn dense(view: View<'_>, indicators: &[IndicatorIx], months: &[Period]) -> Vec<(
 fn sum(cells: &[(u32, i64, i64)]) -> [(i64, i64); 64] {
     let mut sums = [(0, 0); 64];
     for (agency, first, second) in cells {
-        let place = &mut sums[*agency as usize % 64];
-        place.0 += first;
-        place.1 += second;
+        let sum = &mut sums[*agency as usize % 64];
+        sum.0 += first;
+        sum.1 += second;
     }
     sums
 }
@@ -311,11 +311,11 @@ fn framing(c: &mut Criterion, fixture: &Fixture) -> Result<(), Failure> {
 
 /// Making a group durable, beside what the disk takes to write a block over and sync it.
 fn appending(c: &mut Criterion, fixture: &Fixture) -> Result<(), Failure> {
-    let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let single = codec::encode(&decide(&fixture.full, &fixture.single)?);
     let large = codec::encode(&decide(&fixture.full, &fixture.large)?);
     let mut group = c.benchmark_group("journal");
-    let file = File::create(place.path().join("blocks"))?;
+    let file = File::create(folder.path().join("blocks"))?;
     file.write_all_at(&vec![0; BLOCKS * BLOCK_BYTES], 0)?;
     file.sync_all()?;
     let mut blocks = (0..BLOCKS).cycle();
@@ -334,7 +334,7 @@ fn appending(c: &mut Criterion, fixture: &Fixture) -> Result<(), Failure> {
         (16, 1_000, &large),
     ] {
         let payloads = vec![payload.clone(); count];
-        let mut journal = DiskJournal::open(&place.path().join(format!("{count} of {of}")))?;
+        let mut journal = DiskJournal::open(&folder.path().join(format!("{count} of {of}")))?;
         group.throughput(Throughput::Elements((count * of) as u64));
         group.bench_function(format!("append: a group of {count} entries of {of}"), |b| {
             b.iter(|| journal.append(journal.tail().revision, &payloads));

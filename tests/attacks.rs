@@ -6,12 +6,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::io::{BufRead, BufReader};
+mod binary;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use binary::Server;
 use conspectus::rpc::client::catalogue_service_client::CatalogueServiceClient;
 use conspectus::rpc::proto::GetAgencyRequest;
 use hdrhistogram::Histogram;
@@ -37,51 +38,16 @@ const IDLE: usize = 10_000;
 const UNREAD_CONNECTIONS: usize = 10;
 /// The last part of the attackers' addresses.
 const ATTACKERS: [u8; 2] = [10, 40];
-const KEYS: [&str; 2] = ["STEWARD", "ANALYST"];
 
 /// How many attackers that build something up have built it.
 static BUILT_UP: AtomicUsize = AtomicUsize::new(0);
 /// What the attackers have sent: streams, or connections.
 static SENT: AtomicU64 = AtomicU64::new(0);
 
-struct Server {
-    child: Child,
-    address: SocketAddr,
-    keys: Vec<String>,
-    _folder: tempfile::TempDir,
-}
-
-impl Server {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_conspectus"));
-        command.args(["serve", "--demo", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path());
-        let mut child = command.env("CONSPECTUS_LOG", "error").stdout(Stdio::piped()).spawn().unwrap();
-        let mut keys = Vec::new();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let address = lines.by_ref().find_map(|line| {
-            for name in KEYS {
-                keys.extend(line.strip_prefix(&format!("export CONSPECTUS_KEY_{name}=")).map(str::to_owned));
-            }
-            let (address, _) = line.strip_prefix("Serving on ")?.split_once(". ")?;
-            Some(address.parse().unwrap())
-        });
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, address: address.unwrap(), keys, _folder: folder }
-    }
-
-    fn resident_bytes(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn resident_bytes(server: &Server) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
 }
 
 /// The other caller: calls again and again, and notes how long each took.
@@ -205,7 +171,7 @@ async fn oversized_messages(address: SocketAddr, from: u8) {
     flood(address, from, |id| [frame(HEADERS, END_HEADERS, id, &headers), frame(DATA, 0, id, &data)].concat()).await;
 }
 
-/// Makes connections, sixteen at a time, and tells when there are as many as it can have.
+/// Makes connections, sixteen at a time, and counts itself as built up when there are as many as it can have.
 async fn many<T: Send + 'static, F: Future<Output = std::io::Result<T>> + Send + 'static>(
     count: usize,
     connect: impl Fn(usize) -> F + Copy + Send + Sync + 'static,
@@ -251,7 +217,7 @@ async fn idle(address: SocketAddr, from: u8) {
     drop(open);
 }
 
-/// Answers that are asked for, by a caller who may, and never taken: the window is one byte.
+/// Answers to a caller who may have them, never taken: the window is one byte.
 async fn never_reads(address: SocketAddr, from: u8, key: &str) {
     // An empty request for a long answer.
     let data = [0; 5];
@@ -276,25 +242,27 @@ async fn never_reads(address: SocketAddr, from: u8, key: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_else_notices_an_attack() {
+async fn other_callers_are_answered_in_time_during_every_attack() {
     raise_descriptors();
-    let server = Server::start();
-    let address = server.address;
-    let [steward, analyst] = [0, 1].map(|place: usize| server.keys[place].clone());
+    let folder = tempfile::tempdir().unwrap();
+    let (server, variables) = Server::start_demo(folder.path()).await;
+    let address = server.address();
+    let key = |name: &str| variables.iter().find(|(known, _)| known == name).unwrap().1.clone();
+    let (steward, analyst) = (key("CONSPECTUS_KEY_STEWARD"), key("CONSPECTUS_KEY_ANALYST"));
     let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
     let quiet = measured(&channel, &steward).await;
-    let before = server.resident_bytes();
-    let tell = |name: &str, micros: &Histogram<u64>| {
+    let before = resident_bytes(&server);
+    let print = |name: &str, micros: &Histogram<u64>| {
         let (p50, p99) = (micros.value_at_quantile(0.5), micros.value_at_quantile(0.99));
         let ratio = p99 * 100 / quiet.value_at_quantile(0.99).max(1);
         let sent = SENT.swap(0, Ordering::Relaxed);
-        let mib = server.resident_bytes() >> 20;
+        let mib = resident_bytes(&server) >> 20;
         println!(
             "{name:<20} {sent:>7} sent; {:>5} calls, p50 {p50:>6} µs, p99 {p99:>6} µs ({ratio} % of quiet), {mib} MiB",
             micros.len()
         );
     };
-    tell("quiet", &quiet);
+    print("quiet", &quiet);
     let attacks = [
         "rapid reset",
         "made you reset",
@@ -330,11 +298,11 @@ async fn nobody_else_notices_an_attack() {
             BUILT_UP.store(0, Ordering::Relaxed);
         }
         let micros = measured(&channel, &steward).await;
-        // Whoever comes new is let in all the same.
+        // New callers are let in all the same.
         measured(&Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap(), &steward).await;
-        tell(attack, &micros);
+        print(attack, &micros);
         attackers.shutdown().await;
-        let grown = server.resident_bytes().saturating_sub(before);
+        let grown = resident_bytes(&server).saturating_sub(before);
         assert!(grown < GROWTH_BYTES_MAX, "{attack}: {} MiB more", grown >> 20);
     }
     measured(&channel, &steward).await;

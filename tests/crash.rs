@@ -7,7 +7,8 @@
 
 mod binary;
 
-use binary::{Acknowledged, Load, Server};
+use binary::Server;
+use binary::load::{Acknowledged, Load};
 use std::{env, time::Duration};
 
 /// How many are acknowledged before each kill.

@@ -1,7 +1,7 @@
-//! Fills the disk under a journal, slowly and at a stroke, and looks that appends are refused in time, reads go on,
+//! Fills the disk under a journal, slowly and at once, and checks that appends are refused in time, reads go on,
 //! nothing acknowledged is lost, and appends go on when there is room again.
 //!
-//! The disk is a small tmpfs. Mounting needs root on Linux; without it the test says `skipped` and passes.
+//! The disk is a small tmpfs. Mounting needs root on Linux; without it the test prints `skipped` and passes.
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test itself may")]
 
@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long an append may take, whatever the disk does: so long a refusal may take too.
+/// How long an append may take, refused ones too, whatever the disk does.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 const ENTRY_BYTES: usize = 900_000;
 
@@ -26,11 +26,11 @@ struct Disk(tempfile::TempDir);
 
 impl Disk {
     fn new(mib: u32) -> Option<Self> {
-        let place = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().unwrap();
         let mut mount = Command::new("mount");
-        let output = mount.args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "tmpfs"]).arg(place.path()).output();
+        let output = mount.args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "tmpfs"]).arg(folder.path()).output();
         match output {
-            Ok(output) if output.status.success() => Some(Self(place)),
+            Ok(output) if output.status.success() => Some(Self(folder)),
             Ok(output) => {
                 println!("skipped: {}", String::from_utf8_lossy(&output.stderr).trim());
                 None
@@ -124,14 +124,14 @@ fn a_disk_that_fills_up_refuses_appends_in_time_and_takes_them_when_there_is_roo
 }
 
 #[test]
-fn a_disk_that_is_full_at_a_stroke_loses_nothing_acknowledged() {
+fn a_disk_that_fills_at_any_moment_loses_nothing_acknowledged() {
     let Some(disk) = Disk::new(300) else { return };
     let mut acknowledged = Vec::new();
     for _ in 0..3 {
         let mut journal = open(&disk.journal());
         let stop = AtomicBool::new(false);
         thread::scope(|scope| {
-            // Somebody else takes all that is left, and gives it back, at any moment.
+            // Another program takes all that is left, and gives it back, at any moment.
             scope.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
                     disk.take(u32::MAX);
@@ -150,7 +150,7 @@ fn a_disk_that_is_full_at_a_stroke_loses_nothing_acknowledged() {
             assert_holds(&*journal.reader(), &acknowledged);
             stop.store(true, Ordering::Relaxed);
         });
-        // What didn't fit is carried over when it does: the next start finds it in the write-ahead file.
+        // What didn't fit is flushed when it does: the next start finds it in the write-ahead log.
         drop(journal.close());
         let reader = open(&disk.journal()).reader();
         assert_holds(&*reader, &acknowledged);

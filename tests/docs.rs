@@ -1,86 +1,62 @@
-//! The console examples of the documents print what they say.
+//! The command line as its readers use it: the console examples of the documents print what they say, and
+//! what is printed may go to `head`.
 //!
-//! Each document has a demo server of its own, so that revisions are as a reader finds them.
+//! Each test has a demo server of its own, so that revisions are as a reader finds them.
 //! `TRYCMD=overwrite cargo test --test docs` writes what is printed now into the documents; receipts
 //! and times are then to be elided again, with `[..]`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+mod binary;
 
-const CONSPECTUS: &str = env!("CARGO_BIN_EXE_conspectus");
+use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use binary::Server;
 
 /// A demo server on a port of its own, started as a reader starts it, until it is dropped.
 struct Demo {
-    server: Child,
-    address: String,
-    /// The variables that it tells its reader to set.
+    server: Server,
+    /// The variables that it asks its reader to set.
     variables: Vec<(String, String)>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Demo {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::new(CONSPECTUS);
-        command.args(["serve", "--demo", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path());
-        let mut server = command.env("CONSPECTUS_LOG", "error").stdout(Stdio::piped()).spawn().unwrap();
-        let mut variables: Vec<(String, String)> = Vec::new();
-        let mut lines = BufReader::new(server.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let address = lines.by_ref().find_map(|line| {
-            for (name, value) in line.strip_prefix("export ").into_iter().flat_map(assignments) {
-                let value = match value.strip_prefix('$') {
-                    None => value,
-                    Some(other) => variables.iter().find(|(name, _)| name == other).unwrap().1.clone(),
-                };
-                variables.push((name, value));
-            }
-            let (address, _) = line.strip_prefix("Serving on ")?.split_once(". ")?;
-            Some(format!("http://{address}"))
-        });
-        // The rest is read as it comes, so that its pipe is never full.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { server, address: address.unwrap(), variables, _folder: folder }
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let (server, variables) = runtime.block_on(Server::start_demo(folder.path()));
+        Self { server, variables, folder }
     }
-}
 
-/// The assignments of a line, as a shell reads them: `A=1 B="two words"`.
-fn assignments(line: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    let mut rest = line;
-    while let Some((name, value)) = rest.split_once('=') {
-        let (value, after) = match value.strip_prefix('"') {
-            Some(quoted) => quoted.split_once('"').unwrap(),
-            None => value.split_once(' ').unwrap_or((value, "")),
-        };
-        found.push((name.to_owned(), value.to_owned()));
-        rest = after.trim_start();
+    fn url(&self) -> String {
+        format!("http://{}", self.server.address())
     }
-    found
-}
 
-impl Drop for Demo {
-    fn drop(&mut self) {
-        self.server.kill().unwrap();
-        self.server.wait().unwrap();
+    /// A verb, as the demo's reader runs it.
+    fn verb(&self, line: &str) -> Command {
+        let mut command = binary::command();
+        command.args(line.split(' ')).envs(self.variables.iter().cloned());
+        command.env("CONSPECTUS_SERVER", self.url()).env("CONSPECTUS_DATA", self.folder.path());
+        command.env("RUST_BACKTRACE", "0");
+        command
     }
 }
 
 /// Runs the console blocks of a document from the package's folder, in order.
 fn check(document: &str) {
-    if !Path::new(document).exists() {
-        return;
-    }
+    assert!(Path::new(document).exists(), "{document} is missing");
     let demo = Demo::start();
     let cases = trycmd::TestCases::new();
     for (name, value) in &demo.variables {
         cases.env(name, value);
     }
     cases
-        .env("CONSPECTUS_SERVER", &demo.address)
-        .register_bin("conspectus", Path::new(CONSPECTUS).to_owned())
+        .env("CONSPECTUS_SERVER", demo.url())
+        .register_bin("conspectus", Path::new(env!("CARGO_BIN_EXE_conspectus")).to_owned())
         .case(document)
         .run();
 }
@@ -93,4 +69,66 @@ fn the_worked_examples_print_what_they_say() {
 #[test]
 fn the_readme_prints_what_it_says() {
     check("README.md");
+}
+
+/// Every verb but `serve`, in each of its forms.
+const CLOSED_PIPE_VERBS: &[&str] = &[
+    "--help",
+    "picture E10000014 FY2021-22",
+    "picture E10000014 FY2021-22 --json",
+    "query --indicator initial-contacts --area E10000014 --from FY2016-17 --to FY2021-22 --by period",
+    "query --indicator initial-contacts --area E10000014 --period FY2021-22 --csv",
+    "query --indicator initial-contacts --area E10000014 --period FY2021-22 --json",
+    "explain E10000014 FY2021-22 --indicator ed-attendances-safeguarding-flag",
+    "explain E10000014 FY2021-22 --indicator ed-attendances-safeguarding-flag --csv",
+    "history E10000014 FY2021-22 --indicator initial-contacts --agency hampshire-childrens-services",
+    "completeness HIPS --period FY2021-22 --indicator initial-contacts",
+    "reconcile E10000014 --from 2021-01 --to 2021-12",
+    "reconcile E10000014 --from 2021-01 --to 2021-12 --csv",
+    "template --agency portsmouth-childrens-services --period FY2021-22-Q1",
+    "submit docs/missing-episodes.csv --agency portsmouth-childrens-services --as portsmouth-childrens-services --dry-run",
+    "watch E10000014 FY2021-22 --count 1",
+    "catalogue put data/catalogue.toml --as steward",
+    "catalogue agencies",
+    "catalogue areas",
+    "catalogue dimensions",
+    "catalogue indicators",
+    "catalogue rules",
+    "key list --as operator",
+    "key create NAME --role operator --as operator",
+    "key rotate NAME --as operator",
+    "key revoke NAME --as operator",
+    "audit",
+    "audit --json",
+    "health",
+];
+
+/// As `head` does: it takes what it needs, and closes the pipe.
+#[test]
+fn every_verb_ends_quietly_when_what_it_prints_is_no_longer_read() {
+    const SIGPIPE: i32 = 13;
+    let demo = Demo::start();
+    let certificates = tempfile::tempdir().unwrap();
+    let mut loud = Vec::new();
+    // Closed before anything is printed, or once printing has begun.
+    for bytes in [0, 1] {
+        let folder = certificates.path().join(bytes.to_string());
+        let cert = |verb: &str| format!("cert --folder {} {verb}", folder.display());
+        let verbs = CLOSED_PIPE_VERBS.iter().map(|verb| verb.replace("NAME", &format!("jo-{bytes}")));
+        for verb in verbs.chain(["authority", "server", "client jo --uri urn:jo", "revoke jo"].map(cert)) {
+            let mut command = demo.verb(&verb);
+            let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            let printed = child.stdout.take().unwrap().read_exact(&mut vec![0; bytes]); // Then the pipe is closed.
+            let output = child.wait_with_output().unwrap();
+            let ended = output.status;
+            let ends_well = ended.success() || ended.code() == Some(128 + SIGPIPE) || ended.signal() == Some(SIGPIPE);
+            // A note beside the answer is no complaint: `key` says there how long a key holds.
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            let complains = ["panicked", "Broken pipe", "conspectus:"].iter().any(|word| stderr.contains(word));
+            if printed.is_err() || !ends_well || complains {
+                loud.push(format!("{verb}: {ended}: {stderr}"));
+            }
+        }
+    }
+    assert!(loud.is_empty(), "{}", loud.join("\n"));
 }

@@ -1,5 +1,5 @@
-//! Bytes and texts that nobody wrote: whatever comes, what reads it refuses it or understands it, and
-//! never panics. `CONSPECTUS_FUZZ_CASES=1000000` sets how many of each.
+//! Any bytes and texts: what reads them refuses them or understands them, and never panics.
+//! `CONSPECTUS_FUZZ_CASES=1000000` sets how many of each.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -33,11 +33,11 @@ fn bytes(real: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     let changed =
         (prop::sample::select(real), prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..4u8), 0..6));
     let changed = changed.prop_map(|(mut bytes, changes)| {
-        for (place, byte, how) in changes {
+        for (index, byte, how) in changes {
             if bytes.is_empty() {
                 break;
             }
-            let at = place.index(bytes.len());
+            let at = index.index(bytes.len());
             match how {
                 0 => bytes[at] = byte,
                 1 => drop(bytes.remove(at)),
@@ -71,7 +71,7 @@ fn entries() -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn an_entry_of_the_journal() {
+fn a_journal_entry_of_any_bytes_is_refused_or_understood() {
     fuzz(bytes(entries()), |bytes| {
         // What is understood is written as it was, but for what protobuf may write in several ways.
         if let Ok(entry) = codec::decode(&bytes) {
@@ -81,7 +81,7 @@ fn an_entry_of_the_journal() {
 }
 
 #[test]
-fn a_request() {
+fn a_request_of_any_bytes_is_refused_or_understood() {
     let submission = proto::SubmitObservationsRequest {
         agency: "hampshire-constabulary".to_owned(),
         request_id: "1".to_owned(),
@@ -97,7 +97,7 @@ fn a_request() {
 }
 
 #[test]
-fn a_text() {
+fn any_text_is_refused_or_means_the_same_when_it_is_printed() {
     fuzz(texts(), |text| {
         if let Ok(period) = text.parse::<Period>() {
             assert_eq!(period.to_string().parse::<Period>(), Ok(period), "{text}");
@@ -114,14 +114,14 @@ fn a_text() {
 }
 
 #[test]
-fn a_spreadsheet() {
+fn a_spreadsheet_of_any_bytes_is_refused_or_understood() {
     let real = [include_str!("../data/sample-figures.csv"), include_str!("../docs/missing-episodes-with-mistakes.csv")];
     let real = real.map(|text| text.lines().take(6).collect::<Vec<_>>().join("\n").into_bytes());
     fuzz(bytes(real.into()), |bytes| drop(figures::read(bytes.as_slice())));
 }
 
 #[test]
-fn a_catalogue_file() {
+fn a_catalogue_file_of_any_bytes_is_refused_or_understood() {
     let real = include_str!("../data/catalogue.toml").lines().take(40).collect::<Vec<_>>().join("\n");
     fuzz(bytes(vec![real.into_bytes()]), |bytes| {
         drop(toml::from_str::<CataloguePut>(&String::from_utf8_lossy(&bytes)));
@@ -129,7 +129,7 @@ fn a_catalogue_file() {
 }
 
 #[test]
-fn credentials() {
+fn nothing_but_the_key_is_let_in() {
     let mut register = Register::default();
     for bytes in entries() {
         if let Body::Access(changes) = codec::decode(&bytes).unwrap().body {
@@ -140,15 +140,15 @@ fn credentials() {
     let good = format!("Bearer {secret}");
     fuzz(bytes(vec![good.clone().into_bytes()]), |bytes| {
         let header = String::from_utf8_lossy(&bytes);
-        let presented = Credentials { authorization: Some(&header), ..Credentials::default() };
-        let let_in = authenticate(&register, &presented, Timestamp(2)).is_ok();
-        assert!(!let_in || header.contains(&secret), "nothing but the key opens: {header}");
+        let credentials = Credentials { authorization: Some(&header), ..Credentials::default() };
+        let let_in = authenticate(&register, &credentials, Timestamp(2)).is_ok();
+        assert!(!let_in || header.contains(&secret), "this isn't the key: {header}");
         assert!(let_in || header != good);
     });
 }
 
 #[test]
-fn an_audit_log() {
+fn an_audit_log_of_any_bytes_is_found_altered() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(audit::FILE_NAME);
     fuzz(

@@ -10,13 +10,14 @@
 //! The same is done to the real server, with clients that hold on to their receipts.
 //!
 //! `CONSPECTUS_CUTS=200` sets the number of cuts, `CONSPECTUS_SEED=1` repeats a run's choices. Mounting needs root
-//! on Linux; without it the test says `skipped` and passes.
+//! on Linux; without it the test prints `skipped` and passes.
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test itself may")]
 
 mod binary;
 
-use binary::{Acknowledged as Receipted, Load, Server};
+use binary::load::{Acknowledged as Receipted, Load};
+use binary::{Process, Server};
 use conspectus::journal::{ChainHash, DiskJournal, Journal};
 use conspectus::model::revision::Revision;
 use std::{
@@ -24,7 +25,7 @@ use std::{
     env, fs, io,
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -39,9 +40,9 @@ fn no_acknowledged_entry_is_lost_when_the_power_is_cut() {
     let mut random = Random(seed());
     let seed = random.0;
 
-    let place = tempfile::tempdir().unwrap();
-    let (image, cut_image) = (place.path().join("disk"), place.path().join("disk-after-cut"));
-    if let Err(reason) = format(&image).and_then(|()| Mount::new(&image, place.path()).map(drop)) {
+    let folder = tempfile::tempdir().unwrap();
+    let (image, cut_image) = (folder.path().join("disk"), folder.path().join("disk-after-cut"));
+    if let Err(reason) = format(&image).and_then(|()| Mount::new(&image, folder.path()).map(drop)) {
         println!("skipped: {reason}");
         return;
     }
@@ -51,12 +52,12 @@ fn no_acknowledged_entry_is_lost_when_the_power_is_cut() {
             format(&image).unwrap();
         }
         let acknowledged = {
-            let mount = Mount::new(&image, place.path()).unwrap();
+            let mount = Mount::new(&image, folder.path()).unwrap();
             live_and_be_cut(&mount, &cut_image, &mut random)
         };
         fs::rename(&cut_image, &image).unwrap();
         total += acknowledged.len();
-        let mount = Mount::new(&image, place.path()).unwrap();
+        let mount = Mount::new(&image, folder.path()).unwrap();
         let missing = missing(&mount.path, &acknowledged);
         println!("cut {cut}, life {}: {} acknowledged, {missing}", cut % LIVES + 1, acknowledged.len());
         if missing != "none lost" {
@@ -76,9 +77,9 @@ fn no_acknowledged_submission_is_lost_when_the_power_is_cut() {
     let mut random = Random(seed());
     let seed = random.0;
 
-    let place = tempfile::tempdir().unwrap();
-    let (image, cut_image) = (place.path().join("disk"), place.path().join("disk-after-cut"));
-    if let Err(reason) = format(&image).and_then(|()| Mount::new(&image, place.path()).map(drop)) {
+    let folder = tempfile::tempdir().unwrap();
+    let (image, cut_image) = (folder.path().join("disk"), folder.path().join("disk-after-cut"));
+    if let Err(reason) = format(&image).and_then(|()| Mount::new(&image, folder.path()).map(drop)) {
         println!("skipped: {reason}");
         return;
     }
@@ -90,7 +91,7 @@ fn no_acknowledged_submission_is_lost_when_the_power_is_cut() {
             format(&image).unwrap();
             receipts.clear();
         }
-        let mount = Mount::new(&image, place.path()).unwrap();
+        let mount = Mount::new(&image, folder.path()).unwrap();
         fs::write(mount.path.join("never-synced"), "must not survive").unwrap();
         let acknowledged = runtime.block_on(async {
             let server = Server::start(&mount.path.join("journal")).await.unwrap();
@@ -107,7 +108,7 @@ fn no_acknowledged_submission_is_lost_when_the_power_is_cut() {
         total += acknowledged.len();
         receipts.extend(acknowledged);
 
-        let mount = Mount::new(&image, place.path()).unwrap();
+        let mount = Mount::new(&image, folder.path()).unwrap();
         assert_cut(&mount.path);
         let wrong = runtime.block_on(async {
             let server = Server::start(&mount.path.join("journal")).await.unwrap();
@@ -162,7 +163,7 @@ fn live_and_be_cut(mount: &Mount, cut_image: &Path, random: &mut Random) -> Ackn
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["--exact", "writer", "--nocapture"]);
     command.env(WRITER_FOLDER, mount.path.join("journal")).env("CONSPECTUS_SEED", random.next().to_string());
-    let mut writer = Writer(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let mut writer = Process(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
     let mut lines = BufReader::new(writer.0.stdout.take().unwrap()).lines().map_while(Result::ok);
     let parse = |line: String| {
         let (revision, hash) = line.strip_prefix("acknowledged ")?.split_once(' ')?;
@@ -235,15 +236,6 @@ fn stop(pid: u32) {
     }
 }
 
-struct Writer(Child);
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// A mounted image, unmounted when dropped.
 struct Mount {
     image: PathBuf,
@@ -252,12 +244,12 @@ struct Mount {
 }
 
 impl Mount {
-    fn new(image: &Path, place: &Path) -> Result<Self, String> {
-        let path = place.join("mounted");
+    fn new(image: &Path, folder: &Path) -> Result<Self, String> {
+        let path = folder.join("mounted");
         fs::create_dir_all(&path).map_err(|error| error.to_string())?;
         let device = run("losetup", ["--direct-io=on".as_ref(), "--find".as_ref(), "--show".as_ref(), image])?;
         let mount = Self { image: image.to_owned(), device: device.into(), path };
-        // A long commit interval, so that ext4 writes when it is told to sync and not by itself during the copy.
+        // A long commit interval, so that ext4 writes when it is asked to sync and not by itself during the copy.
         run("mount", ["-o".as_ref(), "commit=300".as_ref(), mount.device.as_path(), mount.path.as_path()])?;
         Ok(mount)
     }

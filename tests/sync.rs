@@ -1,13 +1,14 @@
 //! Looks at the real server from outside, through `strace`: between a submission and its acknowledgement the
-//! write-ahead file is written and synced, and submissions that come together share a sync.
+//! write-ahead log is written and synced, and submissions that come together share a sync.
 //!
-//! Needs `strace` and the right to trace; without it the test says `skipped` and passes.
+//! Needs `strace` and the right to trace; without it the test prints `skipped` and passes.
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test itself may")]
 
 mod binary;
 
-use binary::{Load, Server, request};
+use binary::Server;
+use binary::load::{Load, request};
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -19,11 +20,11 @@ use std::{
 /// A running `strace` of one process.
 struct Trace {
     process: Child,
-    /// What it says: a pipe that must stay open.
-    _says: BufReader<ChildStderr>,
+    /// Its standard error: a pipe that must stay open.
+    _stderr: BufReader<ChildStderr>,
 }
 
-/// A call to the write-ahead file that ended well: when it began and ended, in microseconds.
+/// A call to the write-ahead log's file that ended well: when it began and ended, in microseconds.
 #[derive(Debug)]
 struct Call {
     sync: bool,
@@ -36,18 +37,18 @@ impl Trace {
         let mut strace = Command::new("strace");
         strace.args(["-f", "-y", "-ttt", "-T", "-e", "trace=pwrite64,fdatasync", "-p", &server.id().to_string(), "-o"]);
         let mut started = strace.arg(output).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().ok()?;
-        // It says so once it is attached, or why it can't be.
-        let mut said = String::new();
-        let mut says = BufReader::new(started.stderr.take().unwrap());
-        says.read_line(&mut said).unwrap();
-        let attached = said.contains("attached");
+        // The first line is that it is attached, or why it can't be.
+        let mut line = String::new();
+        let mut stderr = BufReader::new(started.stderr.take().unwrap());
+        stderr.read_line(&mut line).unwrap();
+        let attached = line.contains("attached");
         if !attached {
             started.wait().unwrap();
         }
-        attached.then_some(Self { process: started, _says: says })
+        attached.then_some(Self { process: started, _stderr: stderr })
     }
 
-    /// Ends it, and tells what it saw of the write-ahead file.
+    /// Ends it, and gives the calls to the write-ahead log's file.
     fn calls(mut self, output: &Path) -> Vec<Call> {
         Command::new("kill").args(["-INT", &self.process.id().to_string()]).status().unwrap();
         self.process.wait().unwrap();
@@ -56,7 +57,7 @@ impl Trace {
 }
 
 /// `1234 1700000000.123456 fdatasync(9</path/ahead>) = 0 <0.000123>`; a call that another thread's interrupts has
-/// its end on a line of its own, and its file is told only on the first.
+/// its end on a line of its own, and only the first names its file.
 fn parse(line: &str) -> Option<Call> {
     let mut words = line.split_whitespace().skip(1);
     let began = micros(words.next()?)?;
@@ -81,11 +82,11 @@ fn now() -> u128 {
 
 #[tokio::test]
 async fn an_acknowledgement_comes_after_a_sync_and_a_group_shares_one() {
-    let place = tempfile::tempdir().unwrap();
-    let server = Server::start(&place.path().join("data")).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data")).await.unwrap();
     server.put_catalogue().await;
 
-    let output = place.path().join("one at a time");
+    let output = folder.path().join("one at a time");
     let Some(trace) = Trace::of(&server, &output) else {
         println!("skipped: strace can't be run here");
         return;
@@ -102,7 +103,7 @@ async fn an_acknowledgement_comes_after_a_sync_and_a_group_shares_one() {
         assert!(matches!(within[..], [Call { sync: false, .. }, Call { sync: true, .. }]), "{within:?}");
     }
 
-    let output = place.path().join("together");
+    let output = folder.path().join("together");
     let trace = Trace::of(&server, &output).unwrap();
     let load = Load::on(&server, "together");
     load.until(500, Duration::ZERO).await;

@@ -1,4 +1,4 @@
-//! The machine's limit: a bare tonic server that answers with as many bytes as it is asked for.
+//! The machine's limit: a bare tonic server that answers with as many bytes as a call wants.
 
 use std::convert::Infallible;
 use std::io::Read;
@@ -18,7 +18,7 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::Failure;
 use crate::wire::{ANSWER_BYTES_MAX, ECHO_STREAM, Raw};
 
-/// A message of `bytes` bytes that asks for an answer of `answer_bytes`.
+/// A message of `bytes` bytes that wants an answer of `answer_bytes`.
 pub(crate) fn message(bytes: usize, answer_bytes: usize) -> Bytes {
     let mut message = BytesMut::with_capacity(bytes.max(8));
     message.put_u64(answer_bytes as u64);
@@ -98,7 +98,7 @@ impl StreamingService<Bytes> for Answers {
 }
 
 fn answer(message: &Bytes) -> Result<Bytes, Status> {
-    let asked = message.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
-    let bytes = usize::try_from(asked).map_err(|_| Status::invalid_argument("too large"))?;
+    let wanted = message.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+    let bytes = usize::try_from(wanted).map_err(|_| Status::invalid_argument("too large"))?;
     Ok(Bytes::from(vec![0; bytes.min(ANSWER_BYTES_MAX)]))
 }

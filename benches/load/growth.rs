@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use prost::Message;
 
@@ -13,23 +12,28 @@ use crate::wire::{self, Call};
 use crate::workload::{BATCH_OBSERVATIONS, Question, Workload};
 
 const SENDERS: usize = 16;
-const WINDOW: Window = Window { warm_up: Duration::from_millis(500), measured: Duration::from_secs(2) };
-/// Submissions after the fill, by which its cost at the full size is told.
+/// Submissions after the fill, by which its cost at the full size is measured.
 const LAST_SUBMISSIONS: usize = 200;
 
 /// Measures each size on a fresh server.
-pub(crate) async fn measure(sizes: &[u64], seed: u64) -> Result<(), Failure> {
-    println!(
-        "observations,fill_obs_per_s,last_obs_per_s,single_per_s,q1_ms,q2_ms,q3_ms,q4_ms,start_s,memory_bytes_per_obs,disk_bytes_per_obs"
-    );
-    for observations in sizes {
+pub(crate) async fn measure(sizes: &[u64], seed: u64, window: Window) -> Result<(), Failure> {
+    let mut csv = csv::Writer::from_writer(std::io::stdout());
+    for (number, observations) in sizes.iter().enumerate() {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-        println!("{}", line(&folder.path().join("data"), Workload { observations: *observations, seed }).await?);
+        let workload = Workload { observations: *observations, seed };
+        let (columns, values): (Vec<_>, Vec<_>) =
+            figures(&folder.path().join("data"), workload, window).await?.into_iter().unzip();
+        if number == 0 {
+            csv.write_record(columns)?;
+        }
+        csv.write_record(values)?;
+        csv.flush()?; // The larger sizes take minutes.
     }
     Ok(())
 }
 
-async fn line(data: &Path, workload: Workload) -> Result<String, Failure> {
+/// The figures of one size by their column.
+async fn figures(data: &Path, workload: Workload, window: Window) -> Result<Vec<(String, String)>, Failure> {
     let server = crate::fresh(data).await?;
     let empty = (server.resident_bytes()?, process::disk_bytes(data)?);
     // Encoded as they are sent: the larger sizes don't fit beside the server.
@@ -49,16 +53,28 @@ async fn line(data: &Path, workload: Workload) -> Result<String, Failure> {
     let last = drive(&server, SENDERS, None, next).await?.rate() * BATCH_OBSERVATIONS as f64;
     let singles =
         move |number| Some(Call { method: wire::SUBMIT, message: workload.single(number).encode_to_vec().into() });
-    let single = drive(&server, SENDERS, Some(WINDOW), singles).await?.rate();
+    let single = drive(&server, SENDERS, Some(window), singles).await?.rate();
     server.stop()?;
     let disk = process::disk_bytes(data)?.saturating_sub(empty.1) as f64 / workload.observations as f64;
     let (server, start) = Server::conspectus(data).await?;
     let memory = server.resident_bytes()?.saturating_sub(empty.0) as f64 / workload.observations as f64;
-    let mut line = format!("{},{fill:.0},{last:.0},{single:.0}", workload.observations);
+    let mut p50s = Vec::new();
     for question in Question::ALL {
-        let asked = crate::ask(&server, 1, WINDOW, question).await?;
-        line += &format!(",{:.3}", asked.milliseconds(0.5));
+        let measured = crate::ask(&server, 1, window, question).await?;
+        p50s.push((format!("{}_ms", question.key()), format!("{:.3}", measured.milliseconds(0.5))));
     }
     server.stop()?;
-    Ok(line + &format!(",{:.3},{memory:.1},{disk:.1}", start.as_secs_f64()))
+    let column = |name: &str, value: String| (name.to_owned(), value);
+    let before = [
+        column("observations", workload.observations.to_string()),
+        column("fill_obs_per_s", format!("{fill:.0}")),
+        column("last_obs_per_s", format!("{last:.0}")),
+        column("single_per_s", format!("{single:.0}")),
+    ];
+    let after = [
+        column("start_s", format!("{:.3}", start.as_secs_f64())),
+        column("memory_bytes_per_obs", format!("{memory:.1}")),
+        column("disk_bytes_per_obs", format!("{disk:.1}")),
+    ];
+    Ok(before.into_iter().chain(p50s).chain(after).collect())
 }

@@ -1,7 +1,7 @@
 //! What the service does on this machine, beside what the machine can do: run by `cargo bench
 //! --bench load`, explained in `docs/performance.md`.
 //!
-//! A run measures the disk and a bare echo, then fills a fresh server and asks it. Every comparison
+//! A run measures the disk and a bare echo, then fills a fresh server and queries it. Every comparison
 //! is a ratio within one run; the report gives medians over the runs.
 
 #![expect(
@@ -21,8 +21,8 @@ mod stream;
 mod wire;
 mod workload;
 
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use drive::{Measured, Window, drive};
 use process::Server;
-use report::Report;
+use report::{Report, Section, Unit};
 use wire::Call;
 use workload::{BATCH_OBSERVATIONS, Packer, Question, Workload};
 
@@ -76,6 +76,9 @@ struct Args {
     /// Measure only these parts; the server is filled in any case.
     #[arg(long, value_delimiter = ',')]
     only: Vec<Part>,
+    /// Also write the figures into this file, as JSON for other programs.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["growth", "export"])]
+    json: Option<PathBuf>,
     /// Instead of all else, how cost grows: a line of CSV for each of these numbers of observations.
     #[arg(long, value_delimiter = ',')]
     growth: Vec<u64>,
@@ -148,18 +151,20 @@ async fn stop() -> Result<(), Failure> {
 }
 
 async fn measure(args: &Args) -> Result<(), Failure> {
-    if !args.growth.is_empty() {
-        return growth::measure(&args.growth, args.seed).await;
-    }
     let measured = Duration::from_secs_f64(args.seconds);
     let window = Window { warm_up: measured / 4, measured };
+    if !args.growth.is_empty() {
+        return growth::measure(&args.growth, args.seed, window).await;
+    }
     let workload = Workload { observations: args.observations, seed: args.seed };
     if let Some(folder) = &args.export {
         return export::export(workload, folder);
     }
+    // Before the work: a file that can't be written is then no loss.
+    let json = args.json.as_ref().map(File::create).transpose()?;
     eprintln!("encoding {} observations", args.observations);
     let batches: Arc<[Bytes]> = workload.batches().map(|batch| batch.encode_to_vec().into()).collect();
-    let mut report = Report::of([MACHINE, SINGLE, OPEN, LARGE, BULK, QUERIES, UNDER_LOAD, SIZE]);
+    let mut report = Report::default();
     for number in 1..=args.runs {
         eprintln!("run {number} of {}", args.runs);
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
@@ -168,6 +173,16 @@ async fn measure(args: &Args) -> Result<(), Failure> {
         run.all(&batches).await?;
     }
     let cores = std::thread::available_parallelism()?;
+    if let Some(file) = json {
+        let measured = serde_json::json!({
+            "observations": args.observations,
+            "runs": args.runs,
+            "seconds": args.seconds,
+            "seed": args.seed,
+            "cores": cores,
+        });
+        report.write(BufWriter::new(file), &measured)?;
+    }
     println!(
         "{} observations, medians of {} runs of {} s each, {cores} cores for client and server together",
         args.observations, args.runs, args.seconds
@@ -197,21 +212,14 @@ fn disk(folder: &Path, report: &mut Report) -> Result<f64, Failure> {
         }
         median = nanoseconds.value_at_quantile(0.5) as f64 / 1e6;
         let rate = nanoseconds.len() as f64 / start.elapsed().as_secs_f64();
-        report.add(MACHINE, format!("{what} 4 KiB and fdatasync, one at a time"), rate, "/s");
-        report.add(MACHINE, format!("{what} 4 KiB and fdatasync, p50"), median, "ms");
+        let (key, label) = (format!("fdatasync_{what}"), format!("{what} 4 KiB and fdatasync"));
+        report.add(Section::Machine, &key, &format!("{label}, one at a time"), rate, Unit::PerSecond);
+        let (key, label) = (format!("{key}_p50"), format!("{label}, p50"));
+        report.add(Section::Machine, &key, &label, median, Unit::Milliseconds);
     }
     std::fs::remove_file(&path)?;
     Ok(median)
 }
-
-const MACHINE: &str = "The machine";
-const SINGLE: &str = "Submissions of one observation, durable";
-const OPEN: &str = "Submissions of one observation, durable, at a fixed rate";
-const LARGE: &str = "Submissions of 1,000 observations, durable";
-const BULK: &str = "Columns and streams of 1,000 observations a submission, durable";
-const QUERIES: &str = "Queries";
-const UNDER_LOAD: &str = "Queries under write load";
-const SIZE: &str = "Start and size";
 
 /// One run of everything.
 struct Run<'a> {
@@ -238,7 +246,7 @@ impl Run<'_> {
         let data = self.folder.join("data");
         let mut server = fresh(&data).await?;
         let empty = (server.resident_bytes()?, process::disk_bytes(&data)?);
-        self.large(LARGE, "", &server, batches).await?;
+        self.large(Section::Large, ("", ""), &server, batches).await?;
         if has(Part::Size) {
             let filled = server.resident_bytes()?;
             server.stop()?;
@@ -266,11 +274,12 @@ impl Run<'_> {
         drive(&self.echo, senders, Some(self.window), next).await
     }
 
-    /// Fills the server: a tenth by one sender, the rest by several.
+    /// Fills the server: a tenth by one sender, the rest by several. The figures' keys and labels
+    /// begin with `prefixes`.
     async fn large(
         &mut self,
-        section: &'static str,
-        what: &str,
+        section: Section,
+        prefixes: (&str, &str),
         server: &Server,
         batches: &Arc<[Bytes]>,
     ) -> Result<(), Failure> {
@@ -287,13 +296,17 @@ impl Run<'_> {
             let cpu = (server.cpu()? - before).as_secs_f64() * 1e6 / ((to - from) * BATCH_OBSERVATIONS) as f64;
             let echo = self.echo(senders, bytes, found.answer_bytes).await?;
             let of = |found: &Measured| found.rate() * BATCH_OBSERVATIONS as f64;
-            let name = format!("{what}{senders} at a time");
+            let key = |of: &str| format!("{}senders_{senders}{of}", prefixes.0);
+            let label = |of: &str| format!("{}{senders} at a time{of}", prefixes.1);
             let limit = ("echo of the same size", of(&echo));
-            self.report.beside(section, &name, of(&found), "obs/s", limit);
-            let p50 = ("echo", echo.milliseconds(0.5));
-            self.report.beside(section, format!("{name}, p50"), found.milliseconds(0.5), "ms", p50);
-            self.report.add(section, format!("{name}, p99"), found.milliseconds(0.99), "ms");
-            self.report.add(section, format!("{name}, CPU of the server, each observation"), cpu, "µs");
+            self.report.compare(section, &key(""), &label(""), of(&found), Unit::ObservationsPerSecond, limit);
+            let p50 = found.milliseconds(0.5);
+            let limit = ("echo", echo.milliseconds(0.5));
+            self.report.compare(section, &key("_p50"), &label(", p50"), p50, Unit::Milliseconds, limit);
+            let p99 = found.milliseconds(0.99);
+            self.report.add(section, &key("_p99"), &label(", p99"), p99, Unit::Milliseconds);
+            let label = label(", CPU of the server, each observation");
+            self.report.add(section, &key("_cpu"), &label, cpu, Unit::MicrosecondsPerObservation);
         }
         Ok(())
     }
@@ -306,7 +319,7 @@ impl Run<'_> {
             .collect::<Result<_, _>>()?;
         let columns = requests.iter().map(|request| Packer::default().pack(request).encode_to_vec().into()).collect();
         let server = fresh(&self.folder.join("columns")).await?;
-        self.large(BULK, "columns, ", &server, &columns).await?;
+        self.large(Section::Bulk, ("columns_", "columns, "), &server, &columns).await?;
         server.stop()?;
         for streams in STREAMS {
             for (name, packed) in [("messages", false), ("columns", true)] {
@@ -323,9 +336,11 @@ impl Run<'_> {
                 let echo = stream::stream(&self.echo, wire::ECHO_STREAM, echoes, |_| Ok(())).await?;
                 let of = |found: &stream::Streamed| found.rate() * BATCH_OBSERVATIONS as f64;
                 let limit = ("echo of the same stream", of(&echo));
-                let name = format!("streams of {name} of {bytes} bytes, {streams} at once");
-                self.report.beside(BULK, &name, of(&found), "obs/s", limit);
-                self.report.add(BULK, format!("{name}, CPU of the server, each observation"), cpu, "µs");
+                let key = format!("streams_{streams}_{name}");
+                let label = format!("streams of {name} of {bytes} bytes, {streams} at once");
+                self.report.compare(Section::Bulk, &key, &label, of(&found), Unit::ObservationsPerSecond, limit);
+                let (key, label) = (format!("{key}_cpu"), format!("{label}, CPU of the server, each observation"));
+                self.report.add(Section::Bulk, &key, &label, cpu, Unit::MicrosecondsPerObservation);
             }
         }
         Ok(())
@@ -335,17 +350,20 @@ impl Run<'_> {
     async fn size(&mut self, data: &Path, empty: (u64, u64), filled: u64) -> Result<Server, Failure> {
         let observations = self.workload.observations as f64;
         let each = |bytes: u64, before: u64| bytes.saturating_sub(before) as f64 / observations;
-        self.report.add(SIZE, "disk, each observation", each(process::disk_bytes(data)?, empty.1), "bytes");
-        self.report.add(SIZE, "memory, each observation, once received", each(filled, empty.0), "bytes");
+        let disk = each(process::disk_bytes(data)?, empty.1);
+        let received = each(filled, empty.0);
         let (server, took) = Server::conspectus(data).await?;
-        self.report.add(
-            SIZE,
-            "memory, each observation, once replayed",
-            each(server.resident_bytes()?, empty.0),
-            "bytes",
-        );
-        self.report.add(SIZE, "start to serving", took.as_secs_f64(), "s");
-        self.report.add(SIZE, "replayed and verified", observations / took.as_secs_f64(), "obs/s");
+        let replayed = each(server.resident_bytes()?, empty.0);
+        let took = took.as_secs_f64();
+        for (key, label, value, unit) in [
+            ("disk", "disk, each observation", disk, Unit::BytesPerObservation),
+            ("memory_received", "memory, each observation, once received", received, Unit::BytesPerObservation),
+            ("memory_replayed", "memory, each observation, once replayed", replayed, Unit::BytesPerObservation),
+            ("start", "start to serving", took, Unit::Seconds),
+            ("replay", "replayed and verified", observations / took, Unit::ObservationsPerSecond),
+        ] {
+            self.report.add(Section::Size, key, label, value, unit);
+        }
         Ok(server)
     }
 
@@ -356,38 +374,50 @@ impl Run<'_> {
             let one = ask(server, 1, self.window, question).await?;
             let bytes = one.answer_bytes;
             let echo = self.echo(1, MESSAGE_BYTES, bytes).await?;
-            let name = format!("{question:?}");
-            let size = format!("echo of {bytes} bytes");
-            let p50 = (size.as_str(), echo.milliseconds(0.5));
-            self.report.beside(QUERIES, format!("{name}, p50"), one.milliseconds(0.5), "ms", p50);
-            self.report.add(QUERIES, format!("{name}, p99"), one.milliseconds(0.99), "ms");
+            let key = |of: &str| format!("{}{of}", question.key());
+            let label = |of: &str| format!("{question:?}, {of}");
+            let limit = (&*format!("echo of {bytes} bytes"), echo.milliseconds(0.5));
+            let p50 = one.milliseconds(0.5);
+            self.report.compare(Section::Queries, &key("_p50"), &label("p50"), p50, Unit::Milliseconds, limit);
+            let p99 = one.milliseconds(0.99);
+            self.report.add(Section::Queries, &key("_p99"), &label("p99"), p99, Unit::Milliseconds);
             let many = ask(server, QUERY_SENDERS, self.window, question).await?;
             let echo = self.echo(QUERY_SENDERS, MESSAGE_BYTES, bytes).await?;
-            let rate = ("echo", echo.rate());
-            self.report.beside(QUERIES, format!("{name}, {QUERY_SENDERS} at a time"), many.rate(), "/s", rate);
-            p99s.push(one.milliseconds(0.99));
+            let key = key(&format!("_senders_{QUERY_SENDERS}"));
+            let label = label(&format!("{QUERY_SENDERS} at a time"));
+            let limit = ("echo", echo.rate());
+            self.report.compare(Section::Queries, &key, &label, many.rate(), Unit::PerSecond, limit);
+            p99s.push(p99);
         }
         Ok(p99s)
     }
 
     async fn single(&mut self, server: &Server) -> Result<(), Failure> {
-        for (place, senders) in (0..).zip(SENDERS) {
-            // A shared disk has its moments: it is asked right before what is compared with it.
+        for (group, senders) in (0..).zip(SENDERS) {
+            // A shared disk differs from moment to moment: it is measured right before what is compared with it.
             let disk = disk(self.folder, self.report)?;
             let echo = self.echo(senders, MESSAGE_BYTES, MESSAGE_BYTES).await?;
-            self.report.add(MACHINE, format!("echo of {MESSAGE_BYTES} bytes, {senders} at a time"), echo.rate(), "/s");
             let p50 = echo.milliseconds(0.5);
-            self.report.add(MACHINE, format!("echo of {MESSAGE_BYTES} bytes, {senders} at a time, p50"), p50, "ms");
-            let next = self.singles(place);
+            let key = format!("echo_senders_{senders}");
+            let label = format!("echo of {MESSAGE_BYTES} bytes, {senders} at a time");
+            self.report.add(Section::Machine, &key, &label, echo.rate(), Unit::PerSecond);
+            let (key, label) = (format!("{key}_p50"), format!("{label}, p50"));
+            self.report.add(Section::Machine, &key, &label, p50, Unit::Milliseconds);
+            let next = self.singles(group);
             let before = server.cpu()?;
             let found = drive(server, senders, Some(self.window), next).await?;
             let cpu = (server.cpu()? - before).as_secs_f64() * 1e6 / found.calls() as f64;
-            let name = format!("{senders} at a time");
-            self.report.beside(SINGLE, &name, found.rate(), "/s", ("echo", echo.rate()));
-            let parts = ("echo p50 + overwrite p50", p50 + disk);
-            self.report.beside(SINGLE, format!("{name}, p50"), found.milliseconds(0.5), "ms", parts);
-            self.report.add(SINGLE, format!("{name}, p99"), found.milliseconds(0.99), "ms");
-            self.report.add(SINGLE, format!("{name}, CPU of the server, each"), cpu, "µs");
+            let key = |of: &str| format!("senders_{senders}{of}");
+            let label = |of: &str| format!("{senders} at a time{of}");
+            let limit = ("echo", echo.rate());
+            self.report.compare(Section::Single, &key(""), &label(""), found.rate(), Unit::PerSecond, limit);
+            let limit = ("echo p50 + overwrite p50", p50 + disk);
+            let p50 = found.milliseconds(0.5);
+            self.report.compare(Section::Single, &key("_p50"), &label(", p50"), p50, Unit::Milliseconds, limit);
+            let p99 = found.milliseconds(0.99);
+            self.report.add(Section::Single, &key("_p99"), &label(", p99"), p99, Unit::Milliseconds);
+            let label = label(", CPU of the server, each");
+            self.report.add(Section::Single, &key("_cpu"), &label, cpu, Unit::Microseconds);
         }
         Ok(())
     }
@@ -395,38 +425,44 @@ impl Run<'_> {
     /// At shares of what a closed loop of as many senders as the write load's gets.
     async fn open(&mut self, server: &Server) -> Result<(), Failure> {
         let closed = drive(server, LOAD_SENDERS, Some(self.window), self.singles(20)).await?;
-        for (place, share) in (21..).zip(OPEN_SHARES) {
+        for (group, share) in (21..).zip(OPEN_SHARES) {
             let rate = closed.rate() * share;
-            let nanoseconds = open::open_loop(server, rate, self.window, self.singles(place)).await?;
-            for (name, quantile) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)] {
-                let name = format!("at {share} of the closed loop's rate, {name}");
-                self.report.add(OPEN, name, nanoseconds.value_at_quantile(quantile) as f64 / 1e6, "ms");
+            let nanoseconds = open::open_loop(server, rate, self.window, self.singles(group)).await?;
+            let key = |of: &str| format!("at_{}_percent{of}", share * 100.0);
+            let label = |of: &str| format!("at {share} of the closed loop's rate{of}");
+            for (of, name, quantile) in [("_p50", ", p50", 0.5), ("_p99", ", p99", 0.99), ("_p99_9", ", p99.9", 0.999)]
+            {
+                let latency = nanoseconds.value_at_quantile(quantile) as f64 / 1e6;
+                self.report.add(Section::Open, &key(of), &label(name), latency, Unit::Milliseconds);
             }
-            self.report.add(OPEN, format!("at {share} of the closed loop's rate"), rate, "/s");
+            self.report.add(Section::Open, &key(""), &label(""), rate, Unit::PerSecond);
         }
         Ok(())
     }
 
-    /// Submissions of one observation that no other place sends.
-    fn singles(&self, place: u64) -> impl Fn(u64) -> Option<Call> + Send + Sync + 'static {
+    /// Submissions of one observation that no other group sends.
+    fn singles(&self, group: u64) -> impl Fn(u64) -> Option<Call> + Send + Sync + 'static {
         const EACH_MAX: u64 = 1 << 32;
         let workload = self.workload;
         move |number| {
-            let message = workload.single(place * EACH_MAX + number).encode_to_vec().into();
+            let message = workload.single(group * EACH_MAX + number).encode_to_vec().into();
             Some(Call { method: wire::SUBMIT, message })
         }
     }
 
     async fn under_load(&mut self, server: &Server, idle_p99s: &[f64]) -> Result<(), Failure> {
-        for ((place, question), idle) in (10..).zip(Question::ALL).zip(idle_p99s) {
-            let writes = drive(server, LOAD_SENDERS, Some(self.window), self.singles(place));
+        for ((group, question), idle) in (10..).zip(Question::ALL).zip(idle_p99s) {
+            let writes = drive(server, LOAD_SENDERS, Some(self.window), self.singles(group));
             let (writes, found) = tokio::join!(writes, ask(server, 1, self.window, question));
             let (writes, found) = (writes?, found?);
-            let name = format!("{question:?}");
-            self.report.add(UNDER_LOAD, format!("{name} under load, p50"), found.milliseconds(0.5), "ms");
-            let p99 = ("idle", *idle);
-            self.report.beside(UNDER_LOAD, format!("{name} under load, p99"), found.milliseconds(0.99), "ms", p99);
-            self.report.add(UNDER_LOAD, format!("writes meanwhile ({name})"), writes.rate(), "/s");
+            let key = |of: &str| format!("{}{of}", question.key());
+            let (p50, p99, limit) = (found.milliseconds(0.5), found.milliseconds(0.99), ("idle", *idle));
+            let label = format!("{question:?} under load");
+            self.report.add(Section::UnderLoad, &key("_p50"), &format!("{label}, p50"), p50, Unit::Milliseconds);
+            let p99_label = format!("{label}, p99");
+            self.report.compare(Section::UnderLoad, &key("_p99"), &p99_label, p99, Unit::Milliseconds, limit);
+            let label = format!("writes meanwhile ({question:?})");
+            self.report.add(Section::UnderLoad, &key("_writes"), &label, writes.rate(), Unit::PerSecond);
         }
         Ok(())
     }

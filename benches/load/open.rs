@@ -37,13 +37,13 @@ pub(crate) async fn open_loop(
             }
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
             let Some(call) = next(number) else { return Ok(()) };
-            let place = Arc::clone(&open).try_acquire_owned().map_err(|_| "the server doesn't keep up")?;
+            let permit = Arc::clone(&open).try_acquire_owned().map_err(|_| "the server doesn't keep up")?;
             let channel = channels[usize::try_from(number).unwrap_or(0) % CONNECTIONS].clone();
             let done = done.clone();
             runtime.spawn(async move {
                 let answer = wire::call(&channel, call).await.map(|_| due.elapsed());
                 drop(done.send((due >= from, answer)));
-                drop(place);
+                drop(permit);
             });
         }
         Ok::<_, Failure>(())

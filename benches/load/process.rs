@@ -1,4 +1,5 @@
-//! The servers that are measured, each a process of its own that never outlives this one.
+//! The servers that are measured, each a process of its own that never outlives this one. Apart from the
+//! tests' harness (`tests/binary`), because a start is timed here, and the echo is started too.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -16,7 +17,7 @@ use crate::wire::{self, Call};
 const START_TIMEOUT: Duration = Duration::from_secs(120);
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 const ASK_EVERY: Duration = Duration::from_millis(2);
-/// A `HealthCheckResponse` that says `SERVING`.
+/// A `HealthCheckResponse` with `SERVING`.
 const SERVING: [u8; 2] = [0x08, 0x01];
 
 /// A running server.

@@ -151,11 +151,11 @@ impl Workload {
     }
 
     fn cell(self, indicator: u64, month: u64, chance: u64) -> Cell {
-        let place = chance % (AREAS * breakdown_count(indicator));
-        Cell { indicator, area: place % AREAS, month, breakdown: place / AREAS, chance: mix(!self.seed, chance) }
+        let cell = chance % (AREAS * breakdown_count(indicator));
+        Cell { indicator, area: cell % AREAS, month, breakdown: cell / AREAS, chance: mix(!self.seed, chance) }
     }
 
-    /// A submission of one observation, at a random place. Each number gives another.
+    /// A submission of one observation, in a random cell. Each number gives another.
     pub(crate) fn single(self, number: u64) -> proto::SubmitObservationsRequest {
         let chance = mix(self.seed, number.wrapping_add(1 << 40));
         let next = |n: u64| mix(chance, n);
@@ -210,17 +210,17 @@ impl Packer {
         for observation in &request.observations {
             let breakdown: Vec<_> =
                 observation.breakdown.iter().map(|it| format!("{}={}", it.dimension, it.category)).collect();
-            let place = |places: &mut HashMap<String, u32>, texts: &mut Vec<String>, text: &str| {
-                let next = u32::try_from(places.len()).unwrap_or(u32::MAX);
-                *places.entry(text.to_owned()).or_insert_with(|| {
+            let index_of = |known: &mut HashMap<String, u32>, texts: &mut Vec<String>, text: &str| {
+                let next = u32::try_from(known.len()).unwrap_or(u32::MAX);
+                *known.entry(text.to_owned()).or_insert_with(|| {
                     texts.push(text.to_owned());
                     next
                 })
             };
-            columns.indicator.push(place(&mut self.indicators, &mut columns.indicators, &observation.indicator));
-            columns.area.push(place(&mut self.areas, &mut columns.areas, &observation.area));
-            columns.period.push(place(&mut self.periods, &mut columns.periods, &observation.period));
-            columns.breakdown.push(place(&mut self.breakdowns, &mut columns.breakdowns, &breakdown.join(";")));
+            columns.indicator.push(index_of(&mut self.indicators, &mut columns.indicators, &observation.indicator));
+            columns.area.push(index_of(&mut self.areas, &mut columns.areas, &observation.area));
+            columns.period.push(index_of(&mut self.periods, &mut columns.periods, &observation.period));
+            columns.breakdown.push(index_of(&mut self.breakdowns, &mut columns.breakdowns, &breakdown.join(";")));
             let digits = |text: &str| text.parse::<i64>().unwrap_or(0);
             let (form, first, second) = match &observation.measure {
                 Some(proto::observation::Measure::Ratio(ratio)) => {
@@ -255,6 +255,16 @@ pub(crate) enum Question {
 impl Question {
     /// All of them.
     pub(crate) const ALL: [Self; 4] = [Self::Q1, Self::Q2, Self::Q3, Self::Q4];
+
+    /// What its figures' keys begin with.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Self::Q1 => "q1",
+            Self::Q2 => "q2",
+            Self::Q3 => "q3",
+            Self::Q4 => "q4",
+        }
+    }
 
     /// The request, as it goes over the wire. Each number asks of another indicator or month: of one
     /// that has figures for totals alone, so that every figure of the month is touched.

@@ -1,7 +1,7 @@
 """ClickHouse, in this process (chdb), which lets one statement run at a time.
 
 One table to which every revision is added, ordered by the questions' key; the newest is picked when
-asked. It has no unique keys: a retry is told by its token, for the last TOKENS submissions. An
+asked. It has no unique keys: a retry is recognised by its token, for the last TOKENS submissions. An
 insert is durable once the part that it makes, and the folder, are synced.
 """
 

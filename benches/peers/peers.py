@@ -10,6 +10,7 @@ import sys
 import clickhouse
 import drive
 import duck
+import load
 import postgres
 import service
 import work
@@ -48,7 +49,7 @@ def main():
     arguments.add_argument("--runs", type=int, default=3, help="how often to measure everything")
     arguments.add_argument("--seconds", type=float, default=2.0, help="how long each measurement goes on")
     arguments.add_argument("--work", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
-    arguments.add_argument("--service", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    arguments.add_argument("--profile", default="bench", help="which of cargo's profiles to build the service with")
     args = arguments.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
@@ -62,7 +63,7 @@ def measure(args):
     args.work.chmod(0o711)
     say("building the service, writing out the data")
     exported = args.work / "exported"
-    service.load("--observations", str(args.observations), "--export", str(exported))
+    load.run(args.profile, "--observations", str(args.observations), "--export", str(exported))
     data = work.Data(exported)
     bulk = args.work / "bulk"
     data.write(bulk)
@@ -70,7 +71,7 @@ def measure(args):
         question: data.answer(question)
         for question in (work.question(name, number) for name in work.QUESTIONS for number in range(ANSWERS))
     }
-    say(f"{data.count} observations; asking the service for its answers")
+    say(f"{data.count} observations; comparing the service's answers")
     check_service(args, data, rights)
     peers = []
     for peer in PEERS:
@@ -81,7 +82,7 @@ def measure(args):
     runs, versions = [], {}
     for number in range(args.runs):
         say(f"run {number + 1} of {args.runs}, load average {os.getloadavg()[0]:.1f}")
-        run = {SERVICE: syncs(args.work) | service.measure(args.observations, args.seconds)}
+        run = {SERVICE: syncs(args.work) | load.measure(args.profile, args.observations, args.seconds)}
         for peer in peers:
             folder = args.work / f"{peer.NAME}-{number}"
             folder.mkdir()
@@ -98,7 +99,7 @@ def check_service(args, data, rights):
     """The service's answers over gRPC, from the very same data, must be the right ones."""
     folder = args.work / "service"
     folder.mkdir()
-    with service.running(args.service, folder, data.catalogue) as running:
+    with service.running(args.profile, folder, data.catalogue) as running:
         for submission in data.submissions:
             running.submit(submission)
         compare(SERVICE, running, rights)
@@ -122,8 +123,8 @@ def measure_peer(name, peer, data, bulk, rights, seconds):
     peer.settle()
     found["bytes"] = peer.bytes() / data.count
     compare(name, peer, rights)
-    for asked in work.QUESTIONS:
-        found[asked] = drive.p50_ms(lambda number: peer.ask(work.question(asked, number)), seconds / 2)
+    for query in work.QUESTIONS:
+        found[query] = drive.p50_ms(lambda number: peer.ask(work.question(query, number)), seconds / 2)
     found |= syncs(bulk.parent)
     for senders in SINGLE_SENDERS:
         found[f"single {senders}"] = peer.singles(senders, seconds)
@@ -165,9 +166,9 @@ def check_retries_and_revisions(peer, data):
     same("the sum after a revision", found[0], int(submission.figures["first"][chosen].sum()) + 1)
 
 
-def compare(name, asked, rights):
+def compare(name, peer, rights):
     for question, right in rights.items():
-        same(f"{name}'s answer to {question}", asked.answer(question), right)
+        same(f"{name}'s answer to {question}", peer.answer(question), right)
 
 
 def same(what, found, wanted):

@@ -1,10 +1,9 @@
-"""The service beside its peers: its figures by its own load, its answers over gRPC by these stubs."""
+"""The service beside its peers: its answers over gRPC, by stubs as a partner would make them."""
 
 import contextlib
 import os
 import pathlib
 import re
-import subprocess
 import sys
 import time
 
@@ -14,54 +13,17 @@ import numpy as np
 from grpc_tools import protoc
 
 import drive
+import load
 import work
 
-REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 START_SECONDS = 30
 CALL_SECONDS = 60
 ANSWER_BYTES_MAX = 64 << 20
-# The load's rows that are compared: its section begins so, and its row is called so.
-LOAD_ROWS = {
-    "single 1": ("Submissions of one", "1 at a time"),
-    "single 16": ("Submissions of one", "16 at a time"),
-    "single 64": ("Submissions of one", "64 at a time"),
-    "many 1": ("Submissions of 1,000", "1 at a time"),
-    "many 16": ("Submissions of 1,000", "16 at a time"),
-    "bulk": ("Columns and streams", re.compile(r"4 streams of columns of \d+ bytes")),
-    "bytes": ("Start and size", "disk, each observation"),
-} | {name: ("Queries", f"{name}, p50") for name in work.QUESTIONS}
-
-
-def load(*arguments):
-    """Runs the load; what it prints."""
-    command = ["cargo", "bench", "--quiet", "--locked", "--bench", "load", "--", *arguments]
-    with drive.child(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
-        printed = process.communicate()[0]
-    if process.returncode:
-        raise RuntimeError("the load failed")
-    return printed
-
-
-def measure(observations, seconds):
-    """One run of the load: the figures by their row."""
-    only = "single,bulk,size,queries"
-    printed = load("--observations", str(observations), "--seconds", str(seconds), "--runs", "1", "--only", only)
-    found, section = {}, ""
-    for line in printed.splitlines():
-        if line.startswith("**"):
-            section = line.strip("*")
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        for row, (of_section, name) in LOAD_ROWS.items():
-            if section.startswith(of_section) and re.fullmatch(name, cells[0]):
-                found[row] = float(cells[1].split()[0].replace(",", ""))
-    if absent := LOAD_ROWS.keys() - found.keys():
-        raise RuntimeError(f"the load doesn't tell {', '.join(sorted(absent))}")
-    return found
 
 
 def stubs(folder):
     """Makes the stubs from the protos, as a partner would."""
-    protos, well_known = REPOSITORY / "proto", pathlib.Path(grpc_tools.__file__).parent / "_proto"
+    protos, well_known = load.REPOSITORY / "proto", pathlib.Path(grpc_tools.__file__).parent / "_proto"
     files = sorted(str(file) for file in (protos / "conspectus" / "v1").glob("*.proto"))
     if protoc.main(["protoc", f"-I{protos}", f"-I{well_known}", f"--python_out={folder}", *files]):
         raise RuntimeError("the protos don't compile")
@@ -72,20 +34,20 @@ def stubs(folder):
 
 
 @contextlib.contextmanager
-def running(binary, folder, catalogue):
+def running(profile, folder, catalogue):
     """A server on a fresh folder, with the catalogue."""
-    command = [binary, "serve", "--listen", "127.0.0.1:0", "--data", folder / "data"]
+    command = [load.service(profile), "serve", "--listen", "127.0.0.1:0", "--data", folder / "data"]
     with (folder / "log").open("w") as log:
         environment = os.environ | {"CONSPECTUS_LOG": "info"}
         with drive.child(command, env=environment, stdout=log, stderr=log) as process:
             ends = time.monotonic() + START_SECONDS
-            while not (address := re.search(r"127\.0\.0\.1:[1-9]\d*", (folder / "log").read_text())):
+            while not (address := re.search(r"address=(\S+)", (folder / "log").read_text())):
                 if process.poll() is not None or time.monotonic() > ends:
                     raise RuntimeError(f"the server doesn't start: {(folder / 'log').read_text()}")
                 time.sleep(0.05)
             # gRPC would send even this through a proxy of the environment.
             options = [("grpc.enable_http_proxy", 0), ("grpc.max_receive_message_length", ANSWER_BYTES_MAX)]
-            with grpc.insecure_channel(address[0], options) as channel:
+            with grpc.insecure_channel(address[1], options) as channel:
                 grpc.channel_ready_future(channel).result(START_SECONDS)
                 service = Service(channel, stubs(folder))
                 service.call("CatalogueService/PutCatalogue", catalogue)
@@ -121,9 +83,9 @@ class Service:
         return self._submission.SubmitObservationsResponse.FromString(answer).receipt
 
     @staticmethod
-    def _column(columns, column, places, name):
-        known, at = np.unique(places, return_inverse=True)
-        getattr(columns, column + "s").extend(name(int(place)) for place in known)
+    def _column(columns, column, indexes, name):
+        known, at = np.unique(indexes, return_inverse=True)
+        getattr(columns, column + "s").extend(name(int(index)) for index in known)
         getattr(columns, column).extend(at.tolist())
 
     def answer(self, question):
@@ -146,8 +108,8 @@ class Service:
         answer = self.call("PictureService/QueryAggregate", request.SerializeToString())
         rows = self._picture.QueryAggregateResponse.FromString(answer).rows
         key = {
-            "Q1": lambda row: (work.PLACES["area"][row.area],),
-            "Q2": lambda row: (work.PLACES["agency"][row.agency],),
+            "Q1": lambda row: (work.INDEXES["area"][row.area],),
+            "Q2": lambda row: (work.INDEXES["agency"][row.agency],),
             "Q4": lambda row: (),
         }[question.name]
         return {key(row): sums(row.figure) for row in rows if row.figure.HasField("value")}
@@ -157,10 +119,10 @@ class Service:
         answer = self.call("PictureService/GetPicture", request.SerializeToString())
         rows = {}
         for row in self._picture.GetPictureResponse.FromString(answer).rows:
-            indicator = work.PLACES["indicator"][row.indicator.id]
+            indicator = work.INDEXES["indicator"][row.indicator.id]
             rows[indicator, work.ALL_AGENCIES] = sums(row.combined) + sums(getattr(row.change, "from"))
             for cell in row.cells:
-                agency = work.PLACES["agency"][cell.agency.id]
+                agency = work.INDEXES["agency"][cell.agency.id]
                 rows[indicator, agency] = sums(cell.figure) + sums(getattr(cell.change, "from"))
         return {key: row for key, row in rows.items() if row[0] is not None}
 

@@ -1,6 +1,6 @@
 """The work: the load's data as numbers, the four questions, and their right answers.
 
-Every program gets numbers in place of the ids' texts: the place of an indicator, agency, area,
+Every program gets numbers in place of the ids' texts: the index of an indicator, agency, area,
 month (0 is 2015-01) and breakdown (0 is the total). `second` is a ratio's denominator, else 0.
 """
 
@@ -43,7 +43,7 @@ def breakdown(ix):
     return f"band=band-{ix}" if ix else ""
 
 
-PLACES = {
+INDEXES = {
     "indicator": {indicator(ix): ix for ix in range(INDICATORS)},
     "agency": {agency(ix): ix for ix in range(AGENCIES)},
     "area": {area(ix): ix for ix in range(AREAS)},
@@ -69,9 +69,9 @@ class Data:
         options = csv.ConvertOptions(column_types={name: "string" for name in texts})
         table = csv.read_csv(folder / "observations.csv", convert_options=options)
         self.figures = {name: table[name].fill_null(0).to_numpy() for name in ("first", "second")}
-        for name, places in PLACES.items():
+        for name, indexes in INDEXES.items():
             encoded = table[name].combine_chunks().dictionary_encode()
-            known = np.array([places[text] for text in encoded.dictionary.to_pylist()], dtype=np.uint8)
+            known = np.array([indexes[text] for text in encoded.dictionary.to_pylist()], dtype=np.uint8)
             self.figures[name] = known[encoded.indices.to_numpy()]
         self.figures = {name: self.figures[name] for name in COLUMNS}
         self.count = len(self.figures["first"])
@@ -102,10 +102,10 @@ class Data:
         rows = {}
         for at in np.flatnonzero(chosen):
             figure = int(of["first"][at]), int(of["second"][at])
-            for key, place in question.places({name: int(of[name][at]) for name in COLUMNS[:5]}):
+            for key, offset in question.sums_of({name: int(of[name][at]) for name in COLUMNS[:5]}):
                 sums = rows.setdefault(key, [None] * question.sums)
                 for step in (0, 1):
-                    sums[place + step] = (sums[place + step] or 0) + figure[step]
+                    sums[offset + step] = (sums[offset + step] or 0) + figure[step]
         # A picture has no row for what was reported of the month before alone.
         return {key: tuple(sums) for key, sums in rows.items() if sums[0] is not None}
 
@@ -129,16 +129,16 @@ class Question:
         whole = [tuple(None if it is None else int(it) for it in row) for row in rows]
         return {row[:keys]: row[keys:] for row in whole if row[keys] is not None}
 
-    def places(self, figure):
-        """The rows that a figure adds to, and which of their sums."""
+    def sums_of(self, figure):
+        """The rows that a figure adds to, and at which of their sums its two numbers begin."""
         match self.name:
             case "Q1":
                 return [((figure["area"],), 0)]
             case "Q2":
                 return [((figure["agency"],), 0)]
             case "Q3":
-                place = 0 if figure["month"] == self.months[1] else 2
-                return [((figure["indicator"], by), place) for by in (figure["agency"], ALL_AGENCIES)]
+                offset = 0 if figure["month"] == self.months[1] else 2
+                return [((figure["indicator"], by), offset) for by in (figure["agency"], ALL_AGENCIES)]
             case "Q4":
                 return [((), 0)]
 
@@ -163,12 +163,12 @@ QUESTIONS = ("Q1", "Q2", "Q3", "Q4")
 
 
 def single(chance: random.Random):
-    """One observation at a random place: the values of COLUMNS."""
+    """One observation in a random cell: the values of COLUMNS."""
     indicator = chance.randrange(INDICATORS)
     first, second = chance.randrange(5_000), 0
     if indicator % 5 == 0:
         second = 50 + chance.randrange(950)
         first = chance.randrange(second + 1)
     breakdown = chance.randrange(1 + indicator % BREAKDOWNS)
-    place = chance.randrange(MONTHS), chance.randrange(AREAS), chance.randrange(AGENCIES)
-    return indicator, breakdown, *place, first, second
+    cell = chance.randrange(MONTHS), chance.randrange(AREAS), chance.randrange(AGENCIES)
+    return indicator, breakdown, *cell, first, second

@@ -21,7 +21,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
-use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE, TestApp, endpoint, figure, health, submission, told_refusal};
+use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE, TestApp, endpoint, figure, health, refusal_text, submission};
 use crate::identities::{self, Condition, authorization};
 use crate::raw;
 
@@ -49,7 +49,7 @@ fn picture() -> GetPictureRequest {
 }
 
 fn refusal<T: Debug>(result: Result<T, Status>) -> String {
-    told_refusal(&result.unwrap_err())
+    refusal_text(&result.unwrap_err())
 }
 
 fn new_analyst(identity: &str) -> CreateKeyRequest {
@@ -115,7 +115,7 @@ async fn what_cannot_be_a_key_is_refused_with_every_reason() {
 }
 
 #[tokio::test]
-async fn one_who_watches_is_cut_off_once_its_key_is_revoked() {
+async fn a_watcher_is_cut_off_once_its_key_is_revoked() {
     let app = TestApp::seeded(identities::seed).await;
     let made = keys(&app).create_key(by("operator", new_analyst("al"))).await.unwrap().into_inner();
     let watch = WatchPictureRequest { picture: Some(picture()), after_revision: 0 };
@@ -147,16 +147,16 @@ async fn every_read_and_refusal_is_in_the_audit_log_and_no_figure_or_secret_is()
     app.stop().await;
 
     let path = app.folder().join(audit::FILE_NAME);
-    let mut told = Vec::new();
+    let mut lines = Vec::new();
     audit::verify(&path, &mut |placed| {
         let line = &placed.line;
         let method = line.method.rsplit('/').next().unwrap();
         let (identity, outcome) = (line.identity.as_str(), line.outcome.as_str());
-        told.push(format!("{:?} {identity} {method} [{}] {} {outcome}", line.event, line.scope, line.purpose));
+        lines.push(format!("{:?} {identity} {method} [{}] {} {outcome}", line.event, line.scope, line.purpose));
     })
     .unwrap();
-    let told: Vec<String> = told.into_iter().map(|line| line.split(" key ").next().unwrap().to_owned()).collect();
-    insta::assert_snapshot!(told.join("\n"));
+    let lines: Vec<String> = lines.into_iter().map(|line| line.split(" key ").next().unwrap().to_owned()).collect();
+    insta::assert_snapshot!(lines.join("\n"));
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(!text.contains("987654321") && !text.contains("cps_"));
     for person in &identities::PEOPLE {
@@ -196,7 +196,7 @@ async fn a_log_that_was_changed_anywhere_is_found_out_and_a_torn_end_is_repaired
 }
 
 #[tokio::test]
-async fn a_call_past_its_deadline_says_so_and_leaves_nothing_half_done() {
+async fn a_call_past_its_deadline_fails_as_such_and_leaves_nothing_half_done() {
     let app = TestApp::seeded(identities::seed).await;
     let mut late = 0;
     for n in 0..60 {
@@ -232,7 +232,7 @@ async fn without_credentials_it_listens_on_this_machine_only_and_without_tls_too
 }
 
 #[tokio::test]
-async fn who_calls_too_often_is_told_when_to_try_again_and_others_and_health_are_answered() {
+async fn a_caller_over_its_rate_learns_when_to_try_again_while_others_and_health_are_answered() {
     let limits = Limits { calls_a_second_of_identity_max: 1, ..Limits::default() };
     let network = Network { limits, ..Network::default() };
     let app = TestApp::seeded_with(identities::seed, network, |address| endpoint("http", address)).await;
@@ -243,7 +243,7 @@ async fn who_calls_too_often_is_told_when_to_try_again_and_others_and_health_are
         refused = refused.or(list("steward").await.err());
     }
     let refused = refused.unwrap();
-    assert!(told_refusal(&refused).starts_with("ResourceExhausted RATE_LIMITED"), "{refused:?}");
+    assert!(refusal_text(&refused).starts_with("ResourceExhausted RATE_LIMITED"), "{refused:?}");
     assert!(refused.get_details_retry_info().unwrap().retry_delay.unwrap() <= Duration::from_secs(3));
     list("analyst").await.unwrap();
     health(&app.channel(), "").await;

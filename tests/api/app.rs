@@ -75,7 +75,7 @@ impl TestApp {
         Self::seeded_with(seed, Network::default(), |address| endpoint("http", address)).await
     }
 
-    /// The same, in a network of its own kind, reached as `reach` says.
+    /// The same, in a network of its own kind, reached as `reach` has it.
     pub(crate) async fn seeded_with(
         seed: impl AsyncFnOnce(&Path),
         network: Network,
@@ -88,14 +88,14 @@ impl TestApp {
         Self { folder, demo: false, running: Some(running) }
     }
 
-    /// Tells the server to stop and waits until it has.
+    /// Asks the server to stop and waits until it has.
     pub(crate) async fn stop(&mut self) {
         let running = self.running.take().unwrap();
         let _ = running.stop.send(());
         running.ended.await.unwrap().unwrap();
     }
 
-    /// Tells the server to stop; what is returned ends when it has.
+    /// Asks the server to stop; what is returned ends when it has.
     pub(crate) fn begin_stop(&mut self) -> JoinHandle<Result<(), server::Error>> {
         let running = self.running.take().unwrap();
         let _ = running.stop.send(());
@@ -164,10 +164,10 @@ impl TestApp {
         self.try_query(request).await.unwrap().rows
     }
 
-    /// What the service says the figure of Hampshire is: its value, or why there is none.
+    /// The figure of Hampshire: its value, or why there is none.
     pub(crate) async fn value(&self, indicator: &str, period: &str) -> String {
         let rows = self.query(query([indicator], [period], [GroupBy::Period])).await;
-        told_figure(rows[0].figure.as_ref().unwrap())
+        figure_text(rows[0].figure.as_ref().unwrap())
     }
 
     /// The newest revision.
@@ -197,7 +197,7 @@ pub(crate) fn endpoint(scheme: &str, address: SocketAddr) -> Endpoint {
     Endpoint::from_shared(format!("{scheme}://{address}")).unwrap()
 }
 
-/// What health says of a service; the whole server for none.
+/// The health of a service; of the whole server for none.
 pub(crate) async fn health(channel: &Channel, service: &str) -> ServingStatus {
     let request = HealthCheckRequest { service: service.to_owned() };
     HealthClient::new(channel.clone()).check(request).await.unwrap().get_ref().status()
@@ -257,36 +257,36 @@ pub(crate) fn query<'t>(
 }
 
 /// A figure in short: `117188`, or `NOT_REPORTED`.
-pub(crate) fn told_figure(figure: &Figure) -> String {
+pub(crate) fn figure_text(figure: &Figure) -> String {
     let gap = Gap::try_from(figure.gap).unwrap().as_str_name();
     figure.value.clone().unwrap_or_else(|| gap.trim_start_matches("GAP_").to_owned())
 }
 
 /// The outcomes of a receipt in short: `new`, `revised from 5 of revision 2`, `unchanged since 2`.
-pub(crate) fn told_outcomes(receipt: &Receipt) -> Vec<String> {
-    let told = |outcome: &proto::ObservationOutcome| match outcome.outcome() {
+pub(crate) fn outcome_texts(receipt: &Receipt) -> Vec<String> {
+    let text = |outcome: &proto::ObservationOutcome| match outcome.outcome() {
         Outcome::Unspecified => "nothing".to_owned(),
         Outcome::New => "new".to_owned(),
         Outcome::Revised => format!("revised from {} of revision {}", outcome.revised_from, outcome.previous_revision),
         Outcome::Unchanged => format!("unchanged since {}", outcome.previous_revision),
     };
-    receipt.outcomes.iter().map(told).collect()
+    receipt.outcomes.iter().map(text).collect()
 }
 
 /// A refusal in short: its code and reason, then each violation on a line of its own.
-pub(crate) fn told_refusal(status: &Status) -> String {
+pub(crate) fn refusal_text(status: &Status) -> String {
     let reason = status.get_details_error_info().map(|info| {
         assert_eq!(info.domain, "conspectus");
         info.reason
     });
-    let mut told = format!("{:?} {}", status.code(), reason.as_deref().unwrap_or("without a reason"));
+    let mut text = format!("{:?} {}", status.code(), reason.as_deref().unwrap_or("without a reason"));
     match status.get_details_bad_request() {
-        None => told.push_str(&format!(": {}", status.message())),
+        None => text.push_str(&format!(": {}", status.message())),
         Some(request) => {
             for violation in request.field_violations {
-                told.push_str(&format!("\n  {}: {}", violation.field, violation.description));
+                text.push_str(&format!("\n  {}: {}", violation.field, violation.description));
             }
         }
     }
-    told
+    text
 }

@@ -4,6 +4,8 @@
 
 mod access;
 mod app;
+#[path = "../binary/mod.rs"]
+mod binary;
 mod identities;
 mod matrix;
 mod published;

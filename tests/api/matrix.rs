@@ -140,7 +140,7 @@ const ROWS: &[Row] = &[
     Row {
         method: "KeyService/CreateKey",
         allowed: &["operator"],
-        // The name is taken: whoever may call it is told so.
+        // The name is taken: whoever may call it learns so.
         request: |_| {
             let role = Role::Reader.into();
             CreateKeyRequest { identity: "operator".to_owned(), role, ..CreateKeyRequest::default() }.encode_to_vec()
@@ -326,7 +326,7 @@ async fn everybody_may_do_exactly_what_they_may() {
                     let refused = made.await.err().and_then(|status| {
                         let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
                         let about_access = matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied);
-                        // Whoever is let through may be told of other things, in the service's own words.
+                        // Whoever is let through may be refused for other reasons, in the service's own words.
                         assert!(about_access || !reason.is_empty(), "{} {status:?}", row.method);
                         about_access.then_some((status.code(), reason))
                     });

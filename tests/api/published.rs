@@ -4,13 +4,13 @@ use conspectus::rpc::proto::{
     AggregateRow, Comparison, GetSubmissionRequest, GroupBy, PeriodRange, QueryAggregateRequest,
 };
 
-use crate::app::{CHILDRENS_SERVICES, TestApp, query, told_figure, told_outcomes, told_refusal};
+use crate::app::{CHILDRENS_SERVICES, TestApp, figure_text, outcome_texts, query, refusal_text};
 
 /// A row in short: `106010 to 117188: +11178, 10.5 %`.
-fn told(row: &AggregateRow) -> String {
-    let value = told_figure(row.figure.as_ref().unwrap());
+fn text(row: &AggregateRow) -> String {
+    let value = figure_text(row.figure.as_ref().unwrap());
     let Some(change) = &row.change else { return value };
-    let from = change.from.as_ref().map(told_figure).unwrap_or_default();
+    let from = change.from.as_ref().map(figure_text).unwrap_or_default();
     let difference = change.difference.as_deref().unwrap_or("no difference");
     let percent = change.percent.as_deref().unwrap_or("none");
     format!("{} {from} to {value}: {difference}, {percent} %", change.from_period)
@@ -19,7 +19,7 @@ fn told(row: &AggregateRow) -> String {
 async fn check(app: &TestApp, request: QueryAggregateRequest, expect: &[&str]) {
     let question = format!("{:?} {:?}", request.indicators, request.periods);
     let rows = app.query(request).await;
-    assert_eq!(rows.iter().map(told).collect::<Vec<_>>(), expect, "{question}");
+    assert_eq!(rows.iter().map(text).collect::<Vec<_>>(), expect, "{question}");
 }
 
 #[tokio::test]
@@ -59,16 +59,16 @@ async fn two_kinds_of_referrals_are_never_one_series() {
         ..query(both, ["FY2017-18"], [GroupBy::Indicator])
     };
     let rows = app.query(request).await;
-    let told: Vec<_> = rows.iter().map(|row| format!("{} {}", row.indicator, told(row))).collect();
+    let texts: Vec<_> = rows.iter().map(|row| format!("{} {}", row.indicator, text(row))).collect();
     assert_eq!(
-        told,
+        texts,
         [
             "cin-referrals FY2016-17 19435 to 16596: -2839, -14.6 %",
             "referrals FY2016-17 NOT_REPORTED to 35953: no difference, none %",
         ]
     );
     let together = app.try_query(query(both, ["FY2017-18"], [])).await.unwrap_err();
-    insta::assert_snapshot!(told_refusal(&together), @r"
+    insta::assert_snapshot!(refusal_text(&together), @r"
     InvalidArgument INVALID_REQUEST
       group_by: several indicators never combine; group by indicator, or ask for one
     ");
@@ -98,7 +98,7 @@ async fn figures_that_both_reports_print_are_unchanged_in_the_laters_receipt() {
     let unchanged: Vec<String> = later
         .observations
         .iter()
-        .zip(told_outcomes(&receipt))
+        .zip(outcome_texts(&receipt))
         .filter(|(_, outcome)| outcome == "unchanged since 2")
         .map(|(observation, _)| format!("{} {}", observation.indicator, observation.period))
         .collect();

@@ -10,7 +10,7 @@ use conspectus::rpc::proto::{
 };
 use conspectus::rpc::put_request;
 
-use crate::app::{TestApp, told_figure};
+use crate::app::{TestApp, figure_text};
 
 const CATALOGUE: &str = r#"
     areas = [
@@ -145,7 +145,7 @@ fn told(rows: &[AggregateRow]) -> Vec<String> {
     rows.iter()
         .map(|row| {
             let mut text =
-                format!("{}{}{} {}", row.area, row.category, row.period, told_figure(row.figure.as_ref().unwrap()));
+                format!("{}{}{} {}", row.area, row.category, row.period, figure_text(row.figure.as_ref().unwrap()));
             if let Some(rate) = &row.rate {
                 text += &format!(
                     ", {} per {} of {}",
@@ -158,7 +158,7 @@ fn told(rows: &[AggregateRow]) -> Vec<String> {
                 text += &format!(
                     ", {}% of {}",
                     share.percent.clone().unwrap_or_default(),
-                    told_figure(share.total.as_ref().unwrap())
+                    figure_text(share.total.as_ref().unwrap())
                 );
             }
             if let Some(rank) = &row.rank {
@@ -256,7 +256,7 @@ async fn a_stock_is_the_same_for_every_period_that_ends_on_its_day() {
         ..districts("children", "CY2021")
     };
     let values: Vec<String> =
-        app.query(asked).await.iter().map(|row| told_figure(row.figure.as_ref().unwrap())).collect();
+        app.query(asked).await.iter().map(|row| figure_text(row.figure.as_ref().unwrap())).collect();
     assert_eq!(values, ["10000", "10000", "10000", "10000"]);
 }
 
@@ -383,7 +383,7 @@ async fn figures_that_should_agree_are_listed_when_they_do_not() {
     };
     let rows = |rows: Vec<conspectus::rpc::proto::ReconciliationRow>| -> Vec<String> {
         let row = |row: &conspectus::rpc::proto::ReconciliationRow| {
-            let (left, right) = (told_figure(row.left.as_ref().unwrap()), told_figure(row.right.as_ref().unwrap()));
+            let (left, right) = (figure_text(row.left.as_ref().unwrap()), figure_text(row.right.as_ref().unwrap()));
             let status = row.status().as_str_name().trim_start_matches("RECONCILIATION_STATUS_").to_owned();
             format!(
                 "{} {} {left} {right} {} {status}",

@@ -98,7 +98,7 @@ pub(crate) async fn call(call: Call) -> Result<Vec<u8>, Status> {
     Ok(answer.message().await?.unwrap_or_default())
 }
 
-/// Makes a call by HTTP/2 alone, and tells its status.
+/// Makes a call by HTTP/2 alone, and gives its status.
 pub(crate) async fn status_of(
     address: std::net::SocketAddr,
     path: &str,

@@ -1,4 +1,4 @@
-//! What is refused, and how it is told: every problem at once, each at its field, nothing stored.
+//! What is refused, and how it is reported: every problem at once, each at its field, nothing stored.
 
 use conspectus::rpc::ERROR_BYTES_HEADER;
 use conspectus::rpc::client::submission_service_client::SubmissionServiceClient;
@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
-use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE, TestApp, absent, catalogue, figure, query, submission, told_refusal};
+use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE, TestApp, absent, catalogue, figure, query, refusal_text, submission};
 use crate::raw::submit_bytes;
 
 const CONTACTS: &str = "initial-contacts";
@@ -141,20 +141,20 @@ async fn all_violations(app: &TestApp, request: SubmitObservationsRequest) -> Ve
 }
 
 #[tokio::test]
-async fn each_bad_observation_is_told_at_its_field() {
+async fn each_bad_observation_is_reported_at_its_field() {
     let app = TestApp::with_catalogue().await;
-    let mut told = String::new();
+    let mut report = String::new();
     for (name, observation) in bad_observations() {
         let found = all_violations(&app, submission("bad", [figure(CONTACTS, "FY2015-16", "1"), observation])).await;
         assert!(found.iter().all(|(field, _)| field.starts_with("observations[1]")), "{name}: {found:?}");
-        write!(told, "{name}\n{}", lines(&found)).unwrap();
+        write!(report, "{name}\n{}", lines(&found)).unwrap();
     }
-    insta::assert_snapshot!(told);
+    insta::assert_snapshot!(report);
     assert_nothing_is_stored(&app).await;
 }
 
 #[tokio::test]
-async fn all_bad_observations_are_told_at_once() {
+async fn all_bad_observations_are_reported_at_once() {
     let app = TestApp::with_catalogue().await;
     let (mut expect, mut all) = (Vec::new(), Vec::new());
     for (place, (_, observation)) in bad_observations().into_iter().enumerate() {
@@ -220,20 +220,20 @@ async fn a_submission_itself_can_be_wrong() {
             SubmitObservationsRequest { agency: "kent-police".to_owned(), ..submission("x", [contacts("-1")]) },
         ),
     ];
-    let mut told = String::new();
+    let mut report = String::new();
     for (name, request) in cases {
         let mut found = all_violations(&app, request).await;
         found.retain(|(_, text)| !text.starts_with("the same figure as"));
-        write!(told, "{name}\n{}", lines(&found)).unwrap();
+        write!(report, "{name}\n{}", lines(&found)).unwrap();
     }
-    insta::assert_snapshot!(told);
+    insta::assert_snapshot!(report);
     assert_nothing_is_stored(&app).await;
 }
 
 #[tokio::test]
 async fn junk_is_refused_in_plain_words_however_large() {
     let app = TestApp::with_catalogue().await;
-    let mut told = String::new();
+    let mut report = String::new();
     let junk = |bytes: usize| "\u{0}ß'\";--".repeat(bytes / 8);
     for (name, request) in [
         ("3 MB of junk as the agency", SubmitObservationsRequest { agency: junk(3 << 20), ..submission("x", []) }),
@@ -248,9 +248,9 @@ async fn junk_is_refused_in_plain_words_however_large() {
     ] {
         // As any client gets it, with nothing asked for.
         let refusal = app.try_submit(request).await.unwrap_err();
-        write!(told, "{name}\n{}", lines(&violations(&refusal))).unwrap();
+        write!(report, "{name}\n{}", lines(&violations(&refusal))).unwrap();
     }
-    insta::assert_snapshot!(told);
+    insta::assert_snapshot!(report);
     assert_nothing_is_stored(&app).await;
 }
 
@@ -289,17 +289,17 @@ async fn a_client_with_small_headers_gets_as_many_violations_as_fit() {
     let bad: Vec<_> = (0..1_200).map(|_| figure("ünknown", "2022", "many")).collect();
     let channel = app.endpoint().http2_max_header_list_size(8 << 10).connect().await.unwrap();
     let mut client = SubmissionServiceClient::new(channel);
-    let told = violations(&client.submit_observations(submission("x", bad.clone())).await.unwrap_err());
-    assert!((10..100).contains(&told.len()), "{}", told.len());
-    let (_, last) = told.last().unwrap();
-    let untold = 3_600 - (told.len() - 1);
+    let kept = violations(&client.submit_observations(submission("x", bad.clone())).await.unwrap_err());
+    assert!((10..100).contains(&kept.len()), "{}", kept.len());
+    let (_, last) = kept.last().unwrap();
+    let omitted = 3_600 - (kept.len() - 1);
     assert_eq!(
         *last,
         format!(
-            "{untold} more violations; send header {ERROR_BYTES_HEADER} with the bytes that you take, up to 1048576"
+            "{omitted} more violations; send header {ERROR_BYTES_HEADER} with the bytes that you take, up to 1048576"
         )
     );
-    // One that takes more asks for more, and is told the first thousand.
+    // One that takes more asks for more, and gets the first thousand.
     let all = all_violations(&app, submission("x", bad)).await;
     assert_eq!(all.len(), 1_001);
     assert!(all[1_000].1.starts_with("2600 more violations"), "{:?}", all[1_000]);
@@ -387,10 +387,10 @@ async fn a_question_without_a_right_answer_is_refused() {
         ),
     ];
     let newest = app.revision().await;
-    let mut told = String::new();
+    let mut report = String::new();
     for (name, request) in cases {
         let refusal = app.try_query(request).await.expect_err(name);
-        write!(told, "{name}\n{}", lines(&violations(&refusal))).unwrap();
+        write!(report, "{name}\n{}", lines(&violations(&refusal))).unwrap();
     }
     for (name, request) in [
         ("a picture of nothing", GetPictureRequest::default()),
@@ -407,9 +407,9 @@ async fn a_question_without_a_right_answer_is_refused() {
         ),
     ] {
         let refusal = app.pictures().get_picture(request).await.unwrap_err();
-        write!(told, "{name}\n{}", lines(&violations(&refusal))).unwrap();
+        write!(report, "{name}\n{}", lines(&violations(&refusal))).unwrap();
     }
-    insta::assert_snapshot!(told.replace(&format!("1 to {newest},"), "1 to NEWEST,"));
+    insta::assert_snapshot!(report.replace(&format!("1 to {newest},"), "1 to NEWEST,"));
 }
 
 #[tokio::test]
@@ -455,12 +455,12 @@ async fn what_is_not_there_is_not_found() {
     let request = GetIndicatorRequest { id: "initial-contracts".to_owned(), as_of_revision: 0 };
     let refusal = app.catalogue().get_indicator(request).await.unwrap_err();
     assert_eq!(
-        told_refusal(&refusal),
+        refusal_text(&refusal),
         "NotFound NOT_FOUND: there is no `initial-contracts` in the catalogue at revision 1"
     );
     let request = GetSubmissionRequest { agency: CHILDRENS_SERVICES.to_owned(), request_id: "none".to_owned() };
     let refusal = app.submissions().get_submission(request).await.unwrap_err();
-    assert_eq!(told_refusal(&refusal), "NotFound NOT_FOUND: `hampshire-childrens-services` has no submission `none`");
+    assert_eq!(refusal_text(&refusal), "NotFound NOT_FOUND: `hampshire-childrens-services` has no submission `none`");
 }
 
 #[tokio::test]
@@ -578,16 +578,16 @@ async fn a_catalogue_that_would_not_hold_together_is_refused() {
             indicators(vec![Indicator { decimals: -1, due_days: 1 << 20, ..Indicator::default() }]),
         ),
     ];
-    let mut told = String::new();
+    let mut report = String::new();
     for (name, request) in cases {
         for validate_only in [true, false] {
             let request = PutCatalogueRequest { validate_only, ..request.clone() };
             let refusal = app.catalogue().put_catalogue(request).await.expect_err(name);
             if validate_only {
-                write!(told, "{name}\n{}", lines(&violations(&refusal))).unwrap();
+                write!(report, "{name}\n{}", lines(&violations(&refusal))).unwrap();
             }
         }
     }
-    insta::assert_snapshot!(told);
+    insta::assert_snapshot!(report);
     assert_nothing_is_stored(&app).await;
 }

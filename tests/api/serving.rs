@@ -20,7 +20,7 @@ use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 
 use crate::app::{
-    CHILDRENS_SERVICES, DRAIN_TIMEOUT, HAMPSHIRE, TestApp, catalogue, figure, health, query, submission, told_outcomes,
+    CHILDRENS_SERVICES, DRAIN_TIMEOUT, HAMPSHIRE, TestApp, catalogue, figure, health, outcome_texts, query, submission,
 };
 use crate::raw::submit_bytes;
 
@@ -71,7 +71,7 @@ async fn reflection_lists_the_services() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_open_when_the_server_is_told_to_stop_is_answered() {
+async fn a_call_that_is_open_when_the_server_stops_is_answered() {
     let mut app = TestApp::with_catalogue().await;
     let (send, message) = tokio::sync::mpsc::channel(1);
     let message = tokio_stream::wrappers::ReceiverStream::new(message);
@@ -87,15 +87,15 @@ async fn a_call_that_is_open_when_the_server_is_told_to_stop_is_answered() {
     send.send(request.encode_to_vec()).await.unwrap();
     drop(send);
     let receipt = call.await.unwrap().unwrap().into_inner().receipt.unwrap();
-    assert_eq!(told_outcomes(&receipt), ["new"]);
+    assert_eq!(outcome_texts(&receipt), ["new"]);
     let start = Instant::now();
     ended.await.unwrap().unwrap();
-    assert!(start.elapsed() < DRAIN_TIMEOUT / 2, "an idle connection holds nothing up");
+    assert!(start.elapsed() < DRAIN_TIMEOUT / 2, "an idle connection delays nothing");
     drop(idle);
 }
 
 #[tokio::test]
-async fn one_who_watches_the_health_is_told_and_holds_nothing_up() {
+async fn a_watcher_of_health_learns_of_the_stop_and_does_not_delay_it() {
     let mut app = TestApp::empty().await;
     let mut watched = HealthClient::new(app.channel()).watch(HealthCheckRequest::default()).await.unwrap().into_inner();
     assert_eq!(watched.next().await.unwrap().unwrap().status(), ServingStatus::Serving);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use conspectus::rpc::proto::observation::Measure;
-use conspectus::rpc::proto::stream_submissions_response::Result as Told;
+use conspectus::rpc::proto::stream_submissions_response::Result as StreamResult;
 use conspectus::rpc::proto::{
     CategoryRef, FigureColumns, FigureNote, GetSubmissionRequest, ListSubmissionsRequest, Marker, Observation,
     Percentage, Ratio, Refusal, StreamSubmissionsRequest, StreamSubmissionsResponse, SubmitObservationsRequest,
@@ -15,7 +15,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
 use tonic_types::StatusExt;
 
-use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE, TestApp, absent, figure, submission, told_outcomes, told_refusal};
+use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE, TestApp, absent, figure, outcome_texts, refusal_text, submission};
 use crate::raw::stream_bytes;
 
 const CONTACTS: &str = "initial-contacts";
@@ -45,7 +45,7 @@ impl Open {
         self.send(submission).await;
         let answer = self.answers.message().await.unwrap().unwrap();
         assert_eq!(answer.request_id, request_id);
-        told(&answer)
+        text(&answer)
     }
 }
 
@@ -62,19 +62,19 @@ async fn stream(app: &TestApp, submissions: Vec<SubmitObservationsRequest>) -> V
 }
 
 /// An answer in short: `2: new, new`, `2 again: new`, or the refusal.
-fn told(answer: &StreamSubmissionsResponse) -> String {
+fn text(answer: &StreamSubmissionsResponse) -> String {
     match answer.result.as_ref().unwrap() {
-        Told::Accepted(accepted) => {
+        StreamResult::Accepted(accepted) => {
             let receipt = accepted.receipt.as_ref().unwrap();
             let again = if accepted.already_received { " again" } else { "" };
             let counts = (receipt.new_count, receipt.revised_count, receipt.unchanged_count);
             format!("{}{again}: {counts:?}", receipt.revision)
         }
-        Told::Refused(refusal) => told_refused(refusal),
+        StreamResult::Refused(refusal) => refused_text(refusal),
     }
 }
 
-fn told_refused(refusal: &Refusal) -> String {
+fn refused_text(refusal: &Refusal) -> String {
     let mut text = format!("{:?} {}", Code::from(refusal.code), refusal.reason);
     if refusal.violations.is_empty() {
         text += &format!(": {}", refusal.message);
@@ -141,7 +141,7 @@ async fn columns_say_the_same_as_messages() {
         notes: vec![FigureNote { figure: 0, note: "counted twice".to_owned() }],
     };
     let first = app.receipt(messages.clone()).await;
-    assert_eq!(told_outcomes(&first), ["new"; 6]);
+    assert_eq!(outcome_texts(&first), ["new"; 6]);
 
     // Under the same id it is the same submission, whichever way it comes.
     let again = app.submit(of_columns("one", columns.clone())).await;
@@ -165,7 +165,7 @@ async fn columns_say_the_same_as_messages() {
 }
 
 #[tokio::test]
-async fn whatever_is_wrong_with_columns_is_told_at_its_place() {
+async fn whatever_is_wrong_with_columns_is_reported_where_it_is() {
     let app = TestApp::with_catalogue().await;
     let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
     let with = |change: fn(&mut FigureColumns)| {
@@ -173,7 +173,7 @@ async fn whatever_is_wrong_with_columns_is_told_at_its_place() {
         change(&mut columns);
         columns
     };
-    let mut told = String::new();
+    let mut report = String::new();
     for (name, columns) in [
         ("nothing", FigureColumns::default()),
         (
@@ -204,11 +204,11 @@ async fn whatever_is_wrong_with_columns_is_told_at_its_place() {
         ("too many", with(|it| (it.period, it.digits) = (vec![], vec![1; 10_001]))),
     ] {
         let refusal = app.try_submit(of_columns("x", columns)).await.unwrap_err();
-        told += &format!("{name}\n{}\n", told_refusal(&refusal));
+        report += &format!("{name}\n{}\n", refusal_text(&refusal));
     }
     let both = SubmitObservationsRequest { columns: Some(columns()), ..submission("x", [contacts("5")]) };
-    told += &format!("both\n{}\n", told_refusal(&app.try_submit(both).await.unwrap_err()));
-    insta::assert_snapshot!(told);
+    report += &format!("both\n{}\n", refusal_text(&app.try_submit(both).await.unwrap_err()));
+    insta::assert_snapshot!(report);
     assert_eq!(app.revision().await, 1);
 }
 
@@ -227,19 +227,19 @@ async fn a_stream_answers_each_in_order_and_goes_on_after_a_refusal() {
     let answers = stream(&app, submissions.clone()).await;
     let ids: Vec<_> = answers.iter().map(|answer| answer.request_id.as_str()).collect();
     assert_eq!(ids, ["one", "wrong", "two", "one", "checked", "one", ""]);
-    insta::assert_snapshot!(answers.iter().map(told).collect::<Vec<_>>().join("\n"));
+    insta::assert_snapshot!(answers.iter().map(text).collect::<Vec<_>>().join("\n"));
     assert_eq!(app.revision().await, 3);
 
     // Sent again, nothing is stored again.
     let answers = stream(&app, submissions).await;
-    assert_eq!(told(&answers[0]), "2 again: (1, 0, 0)");
-    assert_eq!(told(&answers[2]), "3 again: (1, 0, 1)");
+    assert_eq!(text(&answers[0]), "2 again: (1, 0, 0)");
+    assert_eq!(text(&answers[2]), "3 again: (1, 0, 1)");
     assert_eq!(app.revision().await, 3);
     assert_eq!(app.value(CONTACTS, YEAR).await, "5");
 }
 
 #[tokio::test]
-async fn the_dictionaries_of_a_stream_grow_and_keep_their_places() {
+async fn the_dictionaries_of_a_stream_grow_and_keep_their_indexes() {
     let app = TestApp::with_catalogue().await;
     let mut open = Open::on(&app).await.unwrap();
     assert_eq!(open.ask(of_columns("one", columns())).await, "2: (2, 0, 0)");
@@ -250,13 +250,13 @@ async fn the_dictionaries_of_a_stream_grow_and_keep_their_places() {
         ..FigureColumns::default()
     };
     assert_eq!(open.ask(of_columns("two", more(&["FY2019-20"], &[2, 0], &[7, 5]))).await, "3: (1, 0, 1)");
-    let told = [
+    let report = [
         open.ask(of_columns("three", more(&["whenever", "FY2018-19"], &[4, 3], &[1, 2]))).await,
         open.ask(of_columns("four", more(&[], &[3, 9], &[1, 2]))).await,
         // What is wrong with a figure doesn't keep its dictionaries from growing.
         open.ask(of_columns("five", more(&["FY2017-18"], &[5], &[-1]))).await,
     ];
-    insta::assert_snapshot!(told.join("\n"));
+    insta::assert_snapshot!(report.join("\n"));
     assert_eq!(open.ask(of_columns("six", more(&[], &[4, 5], &[1, 2]))).await, "4: (2, 0, 0)");
     assert_eq!(app.value(CONTACTS, "FY2018-19").await, "1");
 
@@ -274,12 +274,12 @@ async fn a_dictionary_without_end_ends_the_stream() {
         .await;
     // What came with it is answered before the stream ends.
     assert_eq!(
-        told(&open.answers.message().await.unwrap().unwrap()),
+        text(&open.answers.message().await.unwrap().unwrap()),
         "InvalidArgument INVALID_REQUEST\n  observations[0].area: found `A1`; there is no such area in the catalogue"
     );
     let ended = open.answers.message().await.unwrap_err();
     assert_eq!(
-        told_refusal(&ended),
+        refusal_text(&ended),
         "InvalidArgument INVALID_REQUEST\n  columns: a dictionary of the stream has more than 65536 items; go on in another stream"
     );
 }
@@ -294,8 +294,8 @@ async fn a_message_that_cant_be_read_ends_the_stream_after_what_came_before() {
     ] {
         let messages = tokio_stream::iter([good.clone(), bad, good.clone()]);
         let mut answers = stream_bytes(app.channel(), messages).await.unwrap();
-        assert!(matches!(answers.message().await.unwrap().unwrap().result, Some(Told::Accepted(_))), "{name}");
-        let ended = told_refusal(&answers.message().await.unwrap_err());
+        assert!(matches!(answers.message().await.unwrap().unwrap().result, Some(StreamResult::Accepted(_))), "{name}");
+        let ended = refusal_text(&answers.message().await.unwrap_err());
         assert!(ended.starts_with("InvalidArgument INVALID_REQUEST") && ended.contains(why), "{name}: {ended}");
     }
     assert_eq!(app.revision().await, 2);
@@ -335,7 +335,7 @@ async fn answers_that_nobody_reads_hold_the_sender_up_and_are_not_lost() {
     for n in 0..SENT {
         let answer = answers.message().await.unwrap().unwrap();
         assert_eq!(answer.request_id, format!("r{n}"));
-        assert!(matches!(answer.result, Some(Told::Accepted(_))));
+        assert!(matches!(answer.result, Some(StreamResult::Accepted(_))));
     }
     assert!(answers.message().await.unwrap().is_none());
     sending.await.unwrap();
@@ -358,7 +358,7 @@ async fn many_streams_of_the_same_submissions_store_each_once() {
     for answers in futures_all(streams).await {
         assert_eq!(answers.len(), EACH);
         for answer in answers {
-            let Some(Told::Accepted(accepted)) = answer.result else { panic!("{answer:?}") };
+            let Some(StreamResult::Accepted(accepted)) = answer.result else { panic!("{answer:?}") };
             first_times += usize::from(!accepted.already_received);
         }
     }
@@ -390,7 +390,7 @@ async fn futures_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Outp
 }
 
 #[tokio::test]
-async fn one_stream_too_many_is_told_to_try_again() {
+async fn one_stream_too_many_is_refused_until_another_ends() {
     let app = TestApp::with_catalogue().await;
     let mut open = Vec::new();
     for _ in 0..64 {
@@ -398,7 +398,7 @@ async fn one_stream_too_many_is_told_to_try_again() {
     }
     let refusal = Open::on(&app).await.map(|_| ()).unwrap_err();
     assert_eq!(
-        told_refusal(&refusal),
+        refusal_text(&refusal),
         "ResourceExhausted TOO_MANY_STREAMS: 64 streams are open already; try again later"
     );
     assert!(refusal.get_details_retry_info().is_some_and(|info| info.retry_delay.is_some()));
@@ -418,6 +418,6 @@ async fn a_server_that_stops_answers_what_it_took_and_ends_the_stream() {
     assert_eq!(open.ask(submission("one", [contacts("5")])).await, "2: (1, 0, 0)");
     let stopped = app.begin_stop();
     let refusal = open.answers.message().await.unwrap_err();
-    assert_eq!(told_refusal(&refusal), "Unavailable STOPPING: the server is stopping; go on in a moment");
+    assert_eq!(refusal_text(&refusal), "Unavailable STOPPING: the server is stopping; go on in a moment");
     stopped.await.unwrap().unwrap();
 }

@@ -8,8 +8,8 @@ use conspectus::rpc::proto::{
 use tonic::{Code, Status};
 
 use crate::app::{
-    CHILDRENS_SERVICES, CONSTABULARY, HAMPSHIRE, TestApp, absent, figure, query, submission, told_outcomes,
-    told_refusal,
+    CHILDRENS_SERVICES, CONSTABULARY, HAMPSHIRE, TestApp, absent, figure, outcome_texts, query, refusal_text,
+    submission,
 };
 
 const CONTACTS: &str = "initial-contacts";
@@ -38,7 +38,7 @@ async fn withdraw(app: &TestApp, request_id: &str) -> WithdrawSubmissionResponse
 }
 
 #[tokio::test]
-async fn a_receipt_tells_what_each_figure_did() {
+async fn a_receipt_has_the_outcome_of_each_figure() {
     let app = TestApp::with_catalogue().await;
     let timely = |percent: &str| Observation {
         measure: Some(Measure::Percentage(Percentage { percent: percent.to_owned(), base: "18496".to_owned() })),
@@ -47,7 +47,7 @@ async fn a_receipt_tells_what_each_figure_did() {
     let looked_after = |marker| absent("children-looked-after", "FY2021-22-Q4", marker);
     let first = [contacts("5"), timely("87.9"), looked_after(Marker::NotAvailable)];
     let receipt = app.receipt(submission("first", first)).await;
-    assert_eq!(told_outcomes(&receipt), ["new", "new", "new"]);
+    assert_eq!(outcome_texts(&receipt), ["new", "new", "new"]);
     assert_eq!((receipt.revision, receipt.chain_hash.len()), (2, 32));
     assert_eq!((receipt.agency.as_str(), receipt.request_id.as_str()), (CHILDRENS_SERVICES, "first"));
 
@@ -55,14 +55,14 @@ async fn a_receipt_tells_what_each_figure_did() {
     let later = [provisional, timely("87.90"), looked_after(Marker::Confidential), figure(CONTACTS, "FY2020-21", "0")];
     let receipt = app.receipt(submission("second", later)).await;
     assert_eq!(
-        told_outcomes(&receipt),
+        outcome_texts(&receipt),
         ["revised from 5 of revision 2", "unchanged since 2", "revised from [x] of revision 2", "new"]
     );
     assert_eq!((receipt.new_count, receipt.revised_count, receipt.unchanged_count), (1, 2, 1));
 
     let receipt = app.receipt(submission("third", [contacts("5"), timely("88")])).await;
     assert_eq!(
-        told_outcomes(&receipt),
+        outcome_texts(&receipt),
         ["revised from 5 [p] of revision 3", "revised from 87.90 % of 18496 of revision 3"]
     );
 }
@@ -75,7 +75,7 @@ async fn two_agencies_may_use_the_same_request_id() {
     let police = SubmitObservationsRequest { agency: CONSTABULARY.to_owned(), ..submission("one", episodes()) };
     let answer = app.submit(police).await;
     assert!(!answer.already_received);
-    assert_eq!(told_outcomes(&answer.receipt.unwrap()), ["new"]);
+    assert_eq!(outcome_texts(&answer.receipt.unwrap()), ["new"]);
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn a_retry_gets_the_original_receipt_whatever_came_between() {
     let first = app.submit(request.clone()).await;
     assert!(!first.already_received);
     let receipt = first.receipt.unwrap();
-    assert_eq!(told_outcomes(&receipt), ["revised from 5 of revision 2", "new"]);
+    assert_eq!(outcome_texts(&receipt), ["revised from 5 of revision 2", "new"]);
 
     app.receipt(submission("after", [contacts("9"), figure(CONTACTS, "FY2020-21", "7")])).await;
     withdraw(&app, "before").await;
@@ -141,7 +141,7 @@ async fn a_request_id_is_refused_for_other_content() {
     for other in others {
         let refusal = app.try_submit(other).await.unwrap_err();
         assert_eq!(
-            told_refusal(&refusal),
+            refusal_text(&refusal),
             "AlreadyExists REQUEST_ID_REUSED: request id `used` was received at revision 2 with other content; \
              use a new id for new content"
         );
@@ -160,7 +160,7 @@ async fn checking_only_answers_as_if_and_stores_nothing() {
     for _ in 0..2 {
         let answer = app.submit(check.clone()).await;
         let receipt = answer.receipt.unwrap();
-        assert_eq!(told_outcomes(&receipt), ["revised from 5 of revision 2", "new"]);
+        assert_eq!(outcome_texts(&receipt), ["revised from 5 of revision 2", "new"]);
         assert_eq!((receipt.revision, receipt.accepted_at, receipt.chain_hash.len()), (0, None, 0));
         assert_eq!((answer.revision, answer.already_received), (2, false));
     }
@@ -277,7 +277,7 @@ async fn a_withdrawal_restores_what_was_there_and_removes_what_was_new() {
     assert_eq!((answer.restored_count, answer.removed_count), (0, 1));
     assert_eq!(app.value(CONTACTS, YEAR).await, "NOT_REPORTED");
     let receipt = app.receipt(submission("third", [contacts("8")])).await;
-    assert_eq!(told_outcomes(&receipt), ["new"]);
+    assert_eq!(outcome_texts(&receipt), ["new"]);
 }
 
 #[tokio::test]
@@ -299,7 +299,7 @@ async fn a_figure_sent_twice_stays_when_the_first_is_withdrawn() {
     let app = TestApp::with_catalogue().await;
     app.receipt(submission("first", [contacts("5")])).await;
     let receipt = app.receipt(submission("second", [contacts("5")])).await;
-    assert_eq!(told_outcomes(&receipt), ["unchanged since 2"]);
+    assert_eq!(outcome_texts(&receipt), ["unchanged since 2"]);
     withdraw(&app, "first").await;
     assert_eq!(app.value(CONTACTS, YEAR).await, "5");
     withdraw(&app, "second").await;
@@ -312,7 +312,7 @@ async fn a_withdrawal_of_nothing_is_not_found() {
     for (agency, request_id) in [(CHILDRENS_SERVICES, "none"), ("nobody", "none")] {
         let request = WithdrawSubmissionRequest { agency: agency.to_owned(), ..withdrawal(request_id) };
         let refusal = app.submissions().withdraw_submission(request).await.unwrap_err();
-        assert_eq!(told_refusal(&refusal), format!("NotFound NOT_FOUND: `{agency}` has no submission `{request_id}`"));
+        assert_eq!(refusal_text(&refusal), format!("NotFound NOT_FOUND: `{agency}` has no submission `{request_id}`"));
     }
     let refusal = app
         .submissions()
@@ -323,7 +323,7 @@ async fn a_withdrawal_of_nothing_is_not_found() {
         })
         .await
         .unwrap_err();
-    insta::assert_snapshot!(told_refusal(&refusal), @r"
+    insta::assert_snapshot!(refusal_text(&refusal), @r"
     InvalidArgument INVALID_REQUEST
       agency: found `Police!`; allowed: 1 to 64 lower-case letters, digits and single hyphens, starting with a letter
       request_id: found `a b`; allowed: 1 to 64 printable ASCII characters without spaces

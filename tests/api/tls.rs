@@ -2,7 +2,6 @@
 //! revoked are cut off.
 
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -17,6 +16,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 use tonic::{Code, Status};
 
 use crate::app::{CHILDRENS_SERVICES, CONSTABULARY, TestApp, endpoint, health};
+use crate::binary;
 use crate::identities::{self, Condition, authorization};
 use crate::raw::{Call, call};
 
@@ -35,9 +35,8 @@ impl Certificates {
     }
 
     fn run(&self, args: &[&str]) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_conspectus"));
-        let output = command.args(["cert", "--folder"]).arg(self.0.path()).args(args).output().unwrap();
-        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let folder = self.0.path().to_str().unwrap();
+        binary::run(["cert", "--folder", folder].iter().chain(args));
     }
 
     fn client(&self, name: &str, uri: &str) {
@@ -90,7 +89,7 @@ fn code(result: &Result<Vec<u8>, Status>) -> Code {
 }
 
 #[tokio::test]
-async fn a_certificate_opens_exactly_what_its_identity_may() {
+async fn a_certificate_grants_exactly_what_its_identity_may_do() {
     let certificates = Certificates::new();
     certificates.client("ours", CHILDRENS_SERVICES_URI);
     certificates.client("unknown", "spiffe://partners.test/somebody-else");
@@ -122,7 +121,7 @@ async fn a_certificate_of_another_authority_or_none_at_all_is_not_let_in() {
     std::fs::copy(certificates.file("ca.pem"), others.file("ca.pem")).unwrap();
     let refused = match others.reach(app.address(), Some("ours")).connect().await {
         Err(_) => true,
-        // In TLS 1.3 a client learns of it with its first answer.
+        // In TLS 1.3 a client learns of it from its first answer.
         Ok(channel) => list(&channel, CHILDRENS_SERVICES, None).await.is_err(),
     };
     assert!(refused);
@@ -135,7 +134,7 @@ async fn a_certificate_of_another_authority_or_none_at_all_is_not_let_in() {
 }
 
 #[tokio::test]
-async fn one_whose_certificate_is_revoked_is_cut_off_on_the_connection_that_it_has() {
+async fn a_caller_whose_certificate_is_revoked_is_cut_off_on_its_open_connection() {
     let certificates = Certificates::new();
     certificates.client("ours", CHILDRENS_SERVICES_URI);
     let app = certificates.app(identities::seed).await;
@@ -152,7 +151,7 @@ async fn one_whose_certificate_is_revoked_is_cut_off_on_the_connection_that_it_h
         Err(_) => false,
         Ok(channel) => list(&channel, CHILDRENS_SERVICES, None).await.is_ok(),
     };
-    assert!(!let_in, "a new connection isn't either");
+    assert!(!let_in, "it is let in on a new connection");
 }
 
 /// The server's certificate is replaced a hundred times, and its authority's list with it, while callers
@@ -211,9 +210,9 @@ async fn files_that_cannot_be_used_change_nothing() {
     call(Call { channel, path, message, authorization, purpose: None }).await.unwrap();
 }
 
-/// The protos are told to this machine; to the network only when that is asked for.
+/// This machine always gets the protos by reflection, the network only when that is enabled.
 #[tokio::test]
-async fn the_network_is_told_nothing_by_reflection_unless_that_is_asked_for() {
+async fn reflection_answers_the_network_only_when_that_is_enabled() {
     let certificates = Certificates::new();
     for reflection in [false, true] {
         let folder = tempfile::tempdir().unwrap();
@@ -229,8 +228,8 @@ async fn the_network_is_told_nothing_by_reflection_unless_that_is_asked_for() {
         let path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo".parse().unwrap();
         // Field 7 of a request asks for the list of services.
         let message = vec![0x3a, 0];
-        let told = call(Call { channel, path, message, authorization: None, purpose: None }).await;
-        assert_eq!(code(&told), if reflection { Code::Ok } else { Code::Unimplemented });
+        let listed = call(Call { channel, path, message, authorization: None, purpose: None }).await;
+        assert_eq!(code(&listed), if reflection { Code::Ok } else { Code::Unimplemented });
         drop(stop);
         running.await.unwrap().unwrap();
     }

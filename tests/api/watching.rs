@@ -25,7 +25,7 @@ async fn next<T>(stream: &mut Streaming<T>) -> T {
     message.expect("a message comes in time").unwrap().expect("the stream goes on")
 }
 
-fn told(message: &WatchPictureResponse) -> Vec<String> {
+fn texts(message: &WatchPictureResponse) -> Vec<String> {
     let rows = message.rows.iter().map(|row| {
         let combined = row.combined.clone().unwrap_or_default();
         format!("{} {}", row.indicator.as_ref().unwrap().id, combined.value.unwrap_or_default())
@@ -34,7 +34,7 @@ fn told(message: &WatchPictureResponse) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_watched_picture_is_told_whole_and_then_what_changes_of_it() {
+async fn a_watcher_gets_the_whole_picture_and_then_its_changes() {
     let app = TestApp::with_catalogue().await;
     let mut stream = app.pictures().watch_picture(picture(0)).await.unwrap().into_inner();
     let whole = next(&mut stream).await;
@@ -43,7 +43,7 @@ async fn a_watched_picture_is_told_whole_and_then_what_changes_of_it() {
     let receipt = app.receipt(submission("one", [figure("initial-contacts", "FY2021-22", "153033")])).await;
     let changed = next(&mut stream).await;
     assert_eq!(
-        (changed.snapshot, changed.revision, told(&changed)),
+        (changed.snapshot, changed.revision, texts(&changed)),
         (false, receipt.revision, vec!["initial-contacts 153033".to_owned()])
     );
 
@@ -51,7 +51,7 @@ async fn a_watched_picture_is_told_whole_and_then_what_changes_of_it() {
     app.receipt(submission("two", [figure("initial-contacts", "FY2015-16", "77934")])).await;
     let receipt = app.receipt(submission("three", [figure("referrals", "FY2021-22", "60761")])).await;
     let changed = next(&mut stream).await;
-    assert_eq!((changed.revision, told(&changed)), (receipt.revision, vec!["referrals 60761".to_owned()]));
+    assert_eq!((changed.revision, texts(&changed)), (receipt.revision, vec!["referrals 60761".to_owned()]));
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn a_watcher_resumes_after_the_revision_that_it_had() {
     let mut stream = app.pictures().watch_picture(picture(first)).await.unwrap().into_inner();
     let missed = next(&mut stream).await;
     assert!(!missed.snapshot);
-    assert_eq!(told(&missed), ["initial-contacts 2", "referrals 3"]);
+    assert_eq!(texts(&missed), ["initial-contacts 2", "referrals 3"]);
 
     // Nothing was missed: nothing is sent until something changes.
     let mut stream = app.pictures().watch_picture(picture(missed.revision)).await.unwrap().into_inner();
@@ -76,10 +76,10 @@ async fn a_watcher_resumes_after_the_revision_that_it_had() {
         validate_only: false,
     };
     app.submissions().withdraw_submission(withdrawal).await.unwrap();
-    assert_eq!(told(&next(&mut stream).await), ["initial-contacts 1"]);
+    assert_eq!(texts(&next(&mut stream).await), ["initial-contacts 1"]);
 }
 
-fn told_rows(message: &WatchAggregateResponse) -> Vec<String> {
+fn row_texts(message: &WatchAggregateResponse) -> Vec<String> {
     let row = |row: &AggregateRow| {
         let value = row.figure.clone().unwrap_or_default().value.unwrap_or_default();
         format!("{} {value}", row.period)
@@ -93,7 +93,7 @@ fn told_rows(message: &WatchAggregateResponse) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_watched_query_is_told_by_row() {
+async fn a_watched_query_sends_the_rows_that_changed() {
     let app = TestApp::with_catalogue().await;
     app.receipt(submission("one", [figure("initial-contacts", "FY2020-21", "126153")])).await;
     let asked: QueryAggregateRequest = query(["initial-contacts"], ["FY2020-21", "FY2021-22"], [GroupBy::Period]);
@@ -101,9 +101,9 @@ async fn a_watched_query_is_told_by_row() {
     let mut stream = app.pictures().watch_aggregate(request).await.unwrap().into_inner();
     let whole = next(&mut stream).await;
     assert!(whole.snapshot);
-    assert_eq!(told_rows(&whole), ["FY2020-21 126153", "FY2021-22 "]);
+    assert_eq!(row_texts(&whole), ["FY2020-21 126153", "FY2021-22 "]);
     app.receipt(submission("two", [figure("initial-contacts", "FY2021-22", "153033")])).await;
-    assert_eq!(told_rows(&next(&mut stream).await), ["FY2021-22 153033"]);
+    assert_eq!(row_texts(&next(&mut stream).await), ["FY2021-22 153033"]);
 }
 
 #[tokio::test]
@@ -113,13 +113,18 @@ async fn what_cannot_be_watched_is_refused_before_the_stream_begins() {
     request.picture.as_mut().unwrap().as_of_revision = 1;
     request.picture.as_mut().unwrap().area = "E99".to_owned();
     let refusal = app.pictures().watch_picture(request).await.unwrap_err();
-    let fields: Vec<String> =
-        refusal.get_details_bad_request().unwrap().field_violations.into_iter().map(|told| told.field).collect();
+    let fields: Vec<String> = refusal
+        .get_details_bad_request()
+        .unwrap()
+        .field_violations
+        .into_iter()
+        .map(|violation| violation.field)
+        .collect();
     assert_eq!(fields, ["after_revision", "picture.as_of_revision", "picture.area"]);
 }
 
 #[tokio::test]
-async fn a_watcher_is_told_that_the_server_stops_and_holds_nothing_up() {
+async fn a_watcher_learns_that_the_server_stops_and_does_not_delay_it() {
     let mut app = TestApp::with_catalogue().await;
     let mut stream = app.pictures().watch_picture(picture(0)).await.unwrap().into_inner();
     next(&mut stream).await;

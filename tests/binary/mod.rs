@@ -1,117 +1,41 @@
-//! The real binary in a process of its own, and a load of submissions on it.
+//! The real binary in processes of its own: every test starts it here. The benchmarks start it
+//! themselves (`benches/load/process.rs`), because they time its start.
 
 #![allow(dead_code, reason = "each test that uses this uses its own part of it")]
 
-use std::io::{BufRead, BufReader};
+pub(crate) mod load;
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use conspectus::catalogue::CataloguePut;
-use conspectus::rpc::client::catalogue_service_client::CatalogueServiceClient;
-use conspectus::rpc::client::submission_service_client::SubmissionServiceClient;
-use conspectus::rpc::proto::observation::Measure;
-use conspectus::rpc::proto::{
-    GetSubmissionRequest, ListSubmissionsRequest, Observation, Receipt, SubmitObservationsRequest,
-};
-use conspectus::rpc::put_request;
-use tokio::task::JoinSet;
-use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 
 const START_TIMEOUT: Duration = Duration::from_secs(60);
-const SENDERS: u64 = 16;
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
+/// What goes wrong, and the line that has the address.
+const LOG_FILTER: &str = "warn,conspectus::cli::serve=info";
 
-/// `conspectus serve` on a folder, killed when dropped.
-pub(crate) struct Server {
-    process: Process,
-    channel: Channel,
+/// The binary, which the caller gives its arguments.
+pub(crate) fn command() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_conspectus"))
 }
 
-/// A child, killed when dropped.
-struct Process(Child);
-
-impl Server {
-    /// Starts the server and waits until it answers. The error is what it said before it ended.
-    pub(crate) async fn start(folder: &Path) -> Result<Self, String> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_conspectus"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder).env("CONSPECTUS_LOG", "info");
-        let mut process = Process(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
-        let mut said = BufReader::new(process.0.stderr.take().unwrap()).lines().map_while(Result::ok);
-        let address = |line: String| Some(line.split_once("address=")?.1.split_whitespace().next()?.to_owned());
-        let address = said.by_ref().find_map(address).ok_or("it ended before it listened")?;
-        // The rest is read as it comes, so that its pipe is never full.
-        let said = std::thread::spawn(move || said.collect::<Vec<_>>());
-        let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
-        let mut server = Self { process, channel };
-        let start = Instant::now();
-        while server.list(String::new()).await.is_err() {
-            if server.process.0.try_wait().unwrap().is_some() {
-                return Err(said.join().unwrap().join("\n"));
-            }
-            assert!(start.elapsed() < START_TIMEOUT, "it doesn't answer");
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-        Ok(server)
-    }
-
-    /// Its process id.
-    pub(crate) fn id(&self) -> u32 {
-        self.process.0.id()
-    }
-
-    /// Ends it as SIGKILL does: at once, whatever it is doing.
-    pub(crate) fn kill(mut self) {
-        self.process.0.kill().unwrap();
-        self.process.0.wait().unwrap();
-    }
-
-    /// Puts the demo's catalogue.
-    pub(crate) async fn put_catalogue(&self) {
-        let put: CataloguePut = toml::from_str(include_str!("../../data/catalogue.toml")).unwrap();
-        CatalogueServiceClient::new(self.channel.clone()).put_catalogue(put_request(&put, false)).await.unwrap();
-    }
-
-    /// The receipt, and whether it was given before.
-    pub(crate) async fn submit(&self, request: &SubmitObservationsRequest) -> Result<(Receipt, bool), Status> {
-        submit(&self.channel, request).await
-    }
-
-    async fn list(&self, page_token: String) -> Result<(usize, String), Status> {
-        let request = ListSubmissionsRequest { page_size: 1_000, page_token, ..ListSubmissionsRequest::default() };
-        let page = SubmissionServiceClient::new(self.channel.clone()).list_submissions(request).await?.into_inner();
-        Ok((page.submissions.len(), page.next_page_token))
-    }
-
-    /// How many submissions it has.
-    pub(crate) async fn count(&self) -> usize {
-        let (mut count, mut token) = self.list(String::new()).await.unwrap();
-        while !token.is_empty() {
-            let (more, next) = self.list(token).await.unwrap();
-            (count, token) = (count + more, next);
-        }
-        count
-    }
-
-    /// What is wrong with a submission that was acknowledged: nothing when it is there as it was sent, with the
-    /// receipt that was given for it.
-    pub(crate) async fn wrong_with(&self, (request, receipt): &Acknowledged) -> Option<String> {
-        let id = &request.request_id;
-        let get = GetSubmissionRequest { agency: request.agency.clone(), request_id: id.clone() };
-        match SubmissionServiceClient::new(self.channel.clone()).get_submission(get).await {
-            Err(status) => Some(format!("{id} is lost: {}", status.message())),
-            Ok(found) if found.get_ref().receipt.as_ref() != Some(receipt) => {
-                Some(format!("{id} was given {receipt:?}, and has {:?}", found.get_ref().receipt))
-            }
-            Ok(found) if found.get_ref().observations != request.observations => {
-                Some(format!("{id} is altered: {:?}", found.get_ref().observations))
-            }
-            Ok(_) => None,
-        }
-    }
+/// Runs it to its end, which must be a success.
+pub(crate) fn run(args: impl IntoIterator<Item = impl AsRef<OsStr>>) {
+    let output = command().args(args).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+/// A child process, killed when dropped.
+pub(crate) struct Process(pub(crate) Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -120,76 +44,104 @@ impl Drop for Process {
     }
 }
 
-async fn submit(channel: &Channel, request: &SubmitObservationsRequest) -> Result<(Receipt, bool), Status> {
-    let mut client = SubmissionServiceClient::new(channel.clone());
-    let answer = client.submit_observations(request.clone()).await?.into_inner();
-    Ok((answer.receipt.unwrap(), answer.already_received))
+/// `conspectus serve`, killed when dropped.
+pub(crate) struct Server {
+    process: Process,
+    address: SocketAddr,
+    channel: Channel,
+    printed: mpsc::Receiver<String>,
 }
 
-/// A request and its receipt.
-pub(crate) type Acknowledged = (SubmitObservationsRequest, Receipt);
+impl Server {
+    /// Starts a server on a folder and waits until it serves. The error is what it logged before it ended.
+    pub(crate) async fn start(folder: &Path) -> Result<Self, String> {
+        Self::start_with(folder, &[]).await
+    }
 
-/// Several senders, each with one submission after another, until the server is gone.
-pub(crate) struct Load {
-    senders: JoinSet<(Vec<Acknowledged>, SubmitObservationsRequest)>,
-    acknowledged: Arc<AtomicUsize>,
-}
-
-impl Load {
-    /// Starts senders whose request ids begin with `name`.
-    pub(crate) fn on(server: &Server, name: &str) -> Self {
-        let acknowledged = Arc::new(AtomicUsize::new(0));
-        let mut senders = JoinSet::new();
-        for sender in 0..SENDERS {
-            let (channel, name, counter) = (server.channel.clone(), name.to_owned(), Arc::clone(&acknowledged));
-            senders.spawn(async move {
-                let mut own = Vec::new();
-                for n in 0.. {
-                    let request = request(&name, sender, n);
-                    match submit(&channel, &request).await {
-                        Ok((receipt, already_received)) => {
-                            assert!(!already_received, "{}", request.request_id);
-                            own.push((request, receipt));
-                            counter.fetch_add(1, Ordering::Relaxed);
-                        }
-                        Err(_) => return (own, request),
-                    }
-                }
-                unreachable!("the server goes before the numbers do")
-            });
+    /// Starts a server with the demo, and waits until it has printed all that it prints at the start; gives it
+    /// with the variables that a reader is to set.
+    pub(crate) async fn start_demo(folder: &Path) -> (Self, Vec<(String, String)>) {
+        let server = Self::start_with(folder, &["--demo"]).await.unwrap();
+        let until_served = server.printed.iter().take_while(|line| !line.starts_with("Serving on "));
+        let mut variables: Vec<(String, String)> = Vec::new();
+        for line in until_served {
+            for (name, value) in line.strip_prefix("export ").into_iter().flat_map(assignments) {
+                let value = match value.strip_prefix('$') {
+                    None => value,
+                    Some(other) => variables.iter().find(|(name, _)| name == other).unwrap().1.clone(),
+                };
+                variables.push((name, value));
+            }
         }
-        Self { senders, acknowledged }
+        (server, variables)
     }
 
-    /// Waits until so many are acknowledged, and a moment longer.
-    pub(crate) async fn until(&self, count: usize, then: Duration) {
-        while self.acknowledged.load(Ordering::Relaxed) < count {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+    async fn start_with(folder: &Path, args: &[&str]) -> Result<Self, String> {
+        let mut command = command();
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder).args(args);
+        command.env("CONSPECTUS_LOG", LOG_FILTER).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = Process(command.spawn().unwrap());
+        let printed = lines(process.0.stdout.take().unwrap());
+        let logged = lines(process.0.stderr.take().unwrap());
+        let address = |line: String| line.split_once("address=")?.1.split_whitespace().next()?.parse().ok();
+        let address: SocketAddr = logged.iter().find_map(address).ok_or("it ended before it listened")?;
+        let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+        let mut server = Self { process, address, channel, printed };
+        let start = Instant::now();
+        while !server.is_serving().await {
+            if server.process.0.try_wait().unwrap().is_some() {
+                return Err(logged.iter().collect::<Vec<_>>().join("\n"));
+            }
+            assert!(start.elapsed() < START_TIMEOUT, "it doesn't serve");
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
-        tokio::time::sleep(then).await;
+        Ok(server)
     }
 
-    /// What was acknowledged, and what was under way when the server went.
-    pub(crate) async fn outcome(self) -> (Vec<Acknowledged>, Vec<SubmitObservationsRequest>) {
-        let (acknowledged, unanswered): (Vec<_>, Vec<_>) = self.senders.join_all().await.into_iter().unzip();
-        (acknowledged.concat(), unanswered)
+    async fn is_serving(&self) -> bool {
+        let answer = HealthClient::new(self.channel.clone()).check(HealthCheckRequest::default()).await;
+        answer.is_ok_and(|answer| answer.get_ref().status() == ServingStatus::Serving)
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.0.id()
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends it as SIGKILL does: at once, whatever it is doing.
+    pub(crate) fn kill(self) {
+        drop(self.process);
     }
 }
 
-/// One to five figures that other senders revise too.
-pub(crate) fn request(name: &str, sender: u64, n: u64) -> SubmitObservationsRequest {
-    let figure = |place: u64| Observation {
-        indicator: "initial-contacts".to_owned(),
-        area: "E10000014".to_owned(),
-        period: format!("FY20{:02}-{:02}", 10 + (n + place) % 10, 11 + (n + place) % 10),
-        measure: Some(Measure::Number((sender * 1_000_000 + n).to_string())),
-        note: format!("{name} ").repeat(usize::try_from(n % 40).unwrap()).trim_end().to_owned(),
-        ..Observation::default()
-    };
-    SubmitObservationsRequest {
-        agency: "hampshire-childrens-services".to_owned(),
-        request_id: format!("{name}-{sender}-{n}"),
-        observations: (0..=(sender + n) % 5).map(figure).collect(),
-        ..SubmitObservationsRequest::default()
+/// What comes out of a pipe, line by line. It is read as it comes, whether anyone takes the lines or not, so
+/// that the pipe is never full.
+fn lines(pipe: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (to, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            let _ = to.send(line);
+        }
+    });
+    lines
+}
+
+/// The assignments of a line, as a shell reads them: `A=1 B="two words"`.
+fn assignments(line: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut rest = line;
+    while let Some((name, value)) = rest.split_once('=') {
+        let (value, after) = match value.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"').unwrap(),
+            None => value.split_once(' ').unwrap_or((value, "")),
+        };
+        found.push((name.to_owned(), value.to_owned()));
+        rest = after.trim_start();
     }
+    found
 }

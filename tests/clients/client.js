@@ -98,11 +98,11 @@ async function main(address) {
   const bad = { agency: AGENCY, requestId: 'js-bad', observations: [visits('2022', '1'), visits('2022-06', '-1')] };
   const error = await call(submissions, 'submitObservations', bad).then(assert.fail, (error) => error);
   assert.equal(error.code, grpc.status.INVALID_ARGUMENT, String(error));
-  const told = details(error);
-  assert.equal(told['google.rpc.ErrorInfo'].domain, 'conspectus');
-  assert.equal(told['google.rpc.ErrorInfo'].reason, 'INVALID_REQUEST');
+  const found = details(error);
+  assert.equal(found['google.rpc.ErrorInfo'].domain, 'conspectus');
+  assert.equal(found['google.rpc.ErrorInfo'].reason, 'INVALID_REQUEST');
   assert.deepEqual(
-    told['google.rpc.BadRequest'].fieldViolations.map((violation) => violation.field).sort(),
+    found['google.rpc.BadRequest'].fieldViolations.map((violation) => violation.field).sort(),
     ['observations[0].period', 'observations[1].number'],
   );
 

@@ -214,7 +214,7 @@ def send_bad_request(stub):
         ),
     )
     same(
-        "the fields told",
+        "the fields reported",
         {violation.field for violation in violations(details)},
         {
             "observations[0].area",
@@ -235,25 +235,25 @@ def many_bad():
     return bad_request([observation] * MANY)
 
 
-def told(found):
-    """How many violations are told, and what stands in for the rest."""
+def kept(found):
+    """How many violations are kept, and what stands in for the rest."""
     return sum(violation.field != "" for violation in found), [v.description for v in found if v.field == ""]
 
 
 def send_very_bad_request(stub):
-    """On a channel with the usual limits: what fits is told, and how much more there is."""
+    """On a channel with the usual limits: what fits is reported, and how much more there is."""
     details = refused(
         "a very bad request",
         grpc.StatusCode.INVALID_ARGUMENT,
         "INVALID_REQUEST",
         lambda: stub.SubmitObservations(many_bad(), timeout=SECONDS),
     )
-    few, more = told(violations(details))
+    few, more = kept(violations(details))
     same("the rest is counted", more[0].split()[0], str(2 * MANY - few))
 
 
 def read_all_violations(stub):
-    """On a channel that takes long headers, and says so: everything is told."""
+    """On a channel that takes long headers, and asks for them: everything is reported."""
     details = refused(
         "a very bad request, asked for all",
         grpc.StatusCode.INVALID_ARGUMENT,
@@ -262,7 +262,7 @@ def read_all_violations(stub):
             many_bad(), timeout=SECONDS, metadata=[("conspectus-error-bytes-max", str(HEADER_BYTES // 2))]
         ),
     )
-    same("violations told of all", told(violations(details)), (2 * MANY, []))
+    same("the violations kept of all", kept(violations(details)), (2 * MANY, []))
 
 
 def read_picture(stub, revision):
@@ -278,7 +278,7 @@ def read_picture(stub, revision):
     same("complete", row.combined.coverage.complete, True)
     change = row.change
     same("the change", (change.from_period, change.difference, change.percent), ("2022-05", "15", "75.0"))
-    same("health was missing then, and that is said", change.partial, True)
+    same("health was missing then, and that is reported", change.partial, True)
 
     # Missing isn't zero.
     combined = rows[TIMELY].combined
@@ -296,7 +296,7 @@ def read_aggregates(stub, revision):
     coverage = quarter.figure.coverage
     same("its coverage", (coverage.reported, coverage.expected, coverage.complete), (4, 6, False))
 
-    # The sum of the numerators over the sum of the denominators; a mean of percentages says 41.7.
+    # The sum of the numerators over the sum of the denominators; a mean of percentages would be 41.7.
     months = picture.PeriodRange(first="2022-04", last="2022-05")
     (ratio,) = ask(indicators=[TIMELY], period_range=months)
     figure = ratio.figure
@@ -336,7 +336,7 @@ def stream(stub):
     same("the first of the stream", (first.request_id, first.accepted.receipt.new_count), ("bulk-1", 2))
     same("its outcomes", list(first.accepted.receipt.outcome_column), [submission.OUTCOME_NEW])
     same("the refused", (bad.WhichOneof("result"), bad.refused.reason), ("refused", "INVALID_REQUEST"))
-    same("at its place", bad.refused.violations[0].field, "columns.period[0]")
+    same("at its field", bad.refused.violations[0].field, "columns.period[0]")
     outcomes = [submission.OUTCOME_UNCHANGED, submission.OUTCOME_NEW]
     same("the second's outcomes", list(second.accepted.receipt.outcome_column), outcomes)
     again = list(stub.StreamSubmissions(iter(requests), timeout=SECONDS))
