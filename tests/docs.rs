@@ -71,6 +71,56 @@ fn the_readme_prints_what_it_says() {
     check("README.md");
 }
 
+/// Runs the file commands of a section of the upgrade note, in its order, in a folder; what installs and what
+/// starts a server is left to the test.
+fn copy_as_the_note_says(section: &str, folder: &Path) {
+    let note = std::fs::read_to_string("docs/upgrade.md").unwrap();
+    let (_, section) = note.split_once(&format!("## {section}\n")).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let blocks = section.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap());
+    let lines: Vec<&str> = blocks.flat_map(str::lines).map(str::trim).collect();
+    let commands: Vec<&str> =
+        lines.into_iter().filter(|line| line.starts_with("cp ") || line.starts_with("mv ")).collect();
+    assert!(!commands.is_empty(), "{section}");
+    sh(&commands.join(" && "), folder);
+}
+
+fn sh(commands: &str, folder: &Path) {
+    let output = Command::new("sh").args(["-c", commands]).current_dir(folder).output().unwrap();
+    assert!(output.status.success(), "{commands}: {}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// A data folder that 0.1.0 left behind: the demo's catalogue at revision 1, then `docs/missing-episodes.csv`, then
+/// its correction.
+fn unpack_folder_of_0_1_0(data: &Path) {
+    sh(&format!("cp -r tests/journals/0.1.0 {}", data.display()), Path::new(env!("CARGO_MANIFEST_DIR")));
+    let packed = data.join("ahead.zst");
+    let ahead = zstd::bulk::decompress(&std::fs::read(&packed).unwrap(), 2 << 20).unwrap();
+    std::fs::write(data.join("ahead"), ahead).unwrap();
+    std::fs::remove_file(packed).unwrap();
+}
+
+#[tokio::test]
+async fn an_upgrade_as_the_note_says_keeps_every_receipt_and_a_copy_that_can_be_put_back() {
+    let place = tempfile::tempdir().unwrap();
+    let data = place.path().join("conspectus-data");
+    unpack_folder_of_0_1_0(&data);
+    sh("cp -a conspectus-data as-it-was", place.path());
+
+    copy_as_the_note_says("From 0.1 to 0.2", place.path());
+    let server = Server::start(&data).await.unwrap();
+    let submit = ["submit", "docs/missing-episodes-corrected.csv", "--agency", "hampshire-constabulary", "--server"];
+    let again = binary::command().args(submit).arg(format!("http://{}", server.address())).output().unwrap();
+    let printed = String::from_utf8(again.stdout).unwrap();
+    let receipt = "7022107c49400dd3afb5cbd047aded3cc9f543c0a2654c477f66b1949df43bd5";
+    assert!(printed.contains("revision 3") && printed.contains(receipt), "{printed}");
+    server.kill();
+
+    copy_as_the_note_says("Back to 0.1", place.path());
+    sh("diff -r as-it-was conspectus-data", place.path());
+    Server::start(&place.path().join("conspectus-data-0.2")).await.unwrap();
+}
+
 /// Every verb but `serve`, in each of its forms.
 const CLOSED_PIPE_VERBS: &[&str] = &[
     "--help",
