@@ -477,6 +477,30 @@ mod tests {
     }
 
     #[test]
+    fn the_lines_and_their_chain_never_change_by_accident() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE_NAME);
+        let mut writer = writer(open(&path).unwrap().0);
+        read(&mut writer).unwrap();
+        let line = Line {
+            event: Event::Refused,
+            identity: "ann".to_owned(),
+            credential: "k1".to_owned(),
+            address: "127.0.0.1:9".to_owned(),
+            method: "M".to_owned(),
+            scope: "a \"quoted\" scope".to_owned(),
+            purpose: "to see".to_owned(),
+            revision: 7,
+            outcome: "DENIED".to_owned(),
+        };
+        writer.group(vec![Waiting { at: Timestamp(1_648_746_061_999_999), line, reply: None }]);
+        insta::assert_snapshot!(std::fs::read_to_string(&path).unwrap(), @r#"
+        {"n":1,"at":"1970-01-01T00:00:00Z","event":"read","outcome":"OK","chain":"135ea823d665cf07281a25b63fa0959545e681ee4688e84e72bd7ac2832cdfaa"}
+        {"n":2,"at":"2022-03-31T17:01:01Z","event":"refused","identity":"ann","credential":"k1","address":"127.0.0.1:9","method":"M","scope":"a \"quoted\" scope","purpose":"to see","revision":7,"outcome":"DENIED","chain":"6c01f32dd696bbabd0164ac0585f3422b8a79f3e60680b8ef3b1e635d1a4fd1e"}
+        "#);
+    }
+
+    #[test]
     fn refusals_past_a_bound_are_counted_and_reads_never_are() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE_NAME);
