@@ -1,9 +1,10 @@
-//! What every engine must do, run against each of them; then what only one of them can show.
+//! What every engine must do, run against each of them; then what only the one in memory can show.
 
 use super::*;
+use crate::model::revision::Revision;
 
 /// Somewhere a journal lives on when it is closed.
-trait Place {
+pub(super) trait Place {
     fn open(&self) -> Result<Box<dyn Journal>, Error>;
 }
 
@@ -46,12 +47,12 @@ for_every_engine! {
     readers_may_scan_while_the_writer_appends
 }
 
-fn payload(n: u64) -> Vec<u8> {
+pub(super) fn payload(n: u64) -> Vec<u8> {
     format!("entry {n}").into_bytes()
 }
 
 /// Appends groups of these sizes; each entry's payload says its revision.
-fn fill(journal: &mut dyn Journal, groups: &[u64]) {
+pub(super) fn fill(journal: &mut dyn Journal, groups: &[u64]) {
     for &size in groups {
         let after = journal.tail().revision;
         let payloads: Vec<_> = (after.0 + 1..=after.0 + size).map(payload).collect();
@@ -61,7 +62,7 @@ fn fill(journal: &mut dyn Journal, groups: &[u64]) {
     }
 }
 
-fn scanned(reader: &dyn Reader, after: u64) -> Vec<Stored> {
+pub(super) fn scanned(reader: &dyn Reader, after: u64) -> Vec<Stored> {
     let mut found = Vec::new();
     let tail = reader.scan(Revision(after), &mut |entry| {
         found.push(entry);
@@ -72,7 +73,7 @@ fn scanned(reader: &dyn Reader, after: u64) -> Vec<Stored> {
 }
 
 /// Exactly the entries that [`fill`] appends: revision, payload, and the chain worked out once more from its definition.
-fn assert_holds(reader: &dyn Reader, entries: u64) {
+pub(super) fn assert_holds(reader: &dyn Reader, entries: u64) {
     let found = scanned(reader, 0);
     let mut previous = [0; 32];
     for (revision, entry) in (1..).zip(&found) {
@@ -272,5 +273,3 @@ mod memory_only {
         assert_holds(&*MemoryJournal::open(&copy).unwrap().reader(), 2);
     }
 }
-
-pub(super) mod disk_only;

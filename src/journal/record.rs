@@ -14,7 +14,7 @@
 //! All numbers are big-endian. Compressed entries have before them the 4 bytes of their length as they are, which is
 //! checked before anything is made of them: damage can't ask for more memory than the largest record takes.
 
-use super::{ChainHash, Error, Stored, Tail};
+use super::contract::{ChainHash, Error, Stored, Tail};
 use crate::model::revision::Revision;
 use std::{borrow::Cow, sync::LazyLock};
 

@@ -10,8 +10,8 @@
 //! 8 bytes of magic, the newest revision (8 bytes, big-endian) and its chain hash, the newest revision that the store
 //! had (8 bytes), BLAKE3 of all that. The first version had no write-ahead file, and so no revision of the store.
 
-use super::failpoints::Calls;
-use crate::journal::{ChainHash, Error, Tail};
+use super::failpoints::Failpoints;
+use crate::journal::contract::{ChainHash, Error, Tail};
 use crate::model::revision::Revision;
 use std::{
     fs::{File, OpenOptions},
@@ -27,7 +27,7 @@ const SLOT_BYTES: usize = 512;
 
 /// What the witness has seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct Progress {
     /// The newest entry that was durable.
     pub(super) tail: Tail,
     /// The newest revision that was durable in the store.
@@ -36,26 +36,26 @@ pub(super) struct Seen {
     pub(super) ahead: bool,
 }
 
-impl Seen {
+impl Progress {
     const EMPTY: Self = Self { tail: Tail::EMPTY, stored: Revision::ZERO, ahead: true };
 }
 
 /// The open witness file.
-pub(super) struct Witness {
+pub(super) struct ControlFile {
     path: PathBuf,
     file: Arc<File>,
-    calls: Calls,
-    seen: Seen,
+    failpoints: Failpoints,
+    seen: Progress,
     next_slot: usize,
 }
 
-impl Witness {
+impl ControlFile {
     /// Creates the witness of an empty journal, durably but for its folder entry.
     pub(super) fn create(path: &Path) -> Result<(), Error> {
         let fresh = path.with_extension("new");
         let write = || {
             let mut file = File::create(&fresh)?;
-            file.write_all(&slot(Seen::EMPTY))?;
+            file.write_all(&slot(Progress::EMPTY))?;
             file.sync_all()?;
             std::fs::rename(&fresh, path)
         };
@@ -63,7 +63,7 @@ impl Witness {
     }
 
     /// Opens the witness and tells what it has seen.
-    pub(super) fn open(path: &Path, calls: &Calls) -> Result<(Self, Seen), Error> {
+    pub(super) fn open(path: &Path, failpoints: &Failpoints) -> Result<(Self, Progress), Error> {
         let read = || {
             let mut file = OpenOptions::new().read(true).write(true).open(path)?;
             let mut bytes = Vec::new();
@@ -80,22 +80,25 @@ impl Witness {
                 return Err(Error::corrupt(path.display(), "neither of its two slots holds a valid revision and hash"));
             }
         };
-        Ok((Self { path: path.to_owned(), file: Arc::new(file), calls: calls.clone(), seen, next_slot }, seen))
+        Ok((
+            Self { path: path.to_owned(), file: Arc::new(file), failpoints: failpoints.clone(), seen, next_slot },
+            seen,
+        ))
     }
 
     /// Remembers a tail that is durable.
     pub(super) fn write_tail(&mut self, tail: Tail) -> Result<(), Error> {
-        self.write(Seen { tail, ahead: true, ..self.seen })
+        self.write(Progress { tail, ahead: true, ..self.seen })
     }
 
     /// Remembers how far the store has come.
     pub(super) fn write_stored(&mut self, stored: Revision) -> Result<(), Error> {
-        self.write(Seen { stored, ahead: true, ..self.seen })
+        self.write(Progress { stored, ahead: true, ..self.seen })
     }
 
     /// Remembers all of this.
-    pub(super) fn write(&mut self, seen: Seen) -> Result<(), Error> {
-        self.calls.make("write the witness", || {
+    pub(super) fn write(&mut self, seen: Progress) -> Result<(), Error> {
+        self.failpoints.around("write the witness", || {
             let at = self.next_slot * SLOT_BYTES;
             self.file
                 .write_all_at(&slot(seen), at as u64)
@@ -108,16 +111,16 @@ impl Witness {
 
     /// What makes the newest write durable, without keeping the witness from being written meanwhile.
     pub(super) fn syncing(&self) -> impl FnOnce() -> Result<(), Error> + use<> {
-        let (path, file, calls) = (self.path.clone(), Arc::clone(&self.file), self.calls.clone());
+        let (path, file, failpoints) = (self.path.clone(), Arc::clone(&self.file), self.failpoints.clone());
         move || {
-            calls.make("sync the witness", || {
+            failpoints.around("sync the witness", || {
                 file.sync_data().map_err(Error::io(format!("sync the witness {}", path.display())))
             })
         }
     }
 }
 
-fn slot(seen: Seen) -> Vec<u8> {
+fn slot(seen: Progress) -> Vec<u8> {
     let mut bytes = [MAGIC.as_slice(), &seen.tail.revision.0.to_be_bytes(), &seen.tail.hash.0].concat();
     bytes.extend(seen.stored.0.to_be_bytes());
     let checksum = blake3::hash(&bytes);
@@ -125,17 +128,17 @@ fn slot(seen: Seen) -> Vec<u8> {
     bytes
 }
 
-fn parse(bytes: &[u8]) -> Option<Seen> {
+fn parse(bytes: &[u8]) -> Option<Progress> {
     let (magic, rest) = bytes.split_first_chunk::<8>()?;
     let (revision, rest) = rest.split_first_chunk::<8>()?;
     let (hash, rest) = rest.split_first_chunk::<32>()?;
     let tail = Tail { revision: Revision(u64::from_be_bytes(*revision)), hash: ChainHash(*hash) };
     let (seen, checked) = if magic == MAGIC {
         let (stored, _) = rest.split_first_chunk::<8>()?;
-        (Seen { tail, stored: Revision(u64::from_be_bytes(*stored)), ahead: true }, 56)
+        (Progress { tail, stored: Revision(u64::from_be_bytes(*stored)), ahead: true }, 56)
     } else if magic == MAGIC_BEFORE_AHEAD {
         // What was durable then was durable in the store.
-        (Seen { tail, stored: tail.revision, ahead: false }, 48)
+        (Progress { tail, stored: tail.revision, ahead: false }, 48)
     } else {
         return None;
     };

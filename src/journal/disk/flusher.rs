@@ -2,12 +2,13 @@
 //!
 //! The thread sleeps until enough waits for it to be worth a sync of the store, or an append waits for the ring, or
 //! the journal closes. Small groups are merged into larger records on the way, and compressed. What it has carried over
-//! leaves the backlog only once the store has it durably, so a reader finds each entry here or there.
+//! leaves the flusher only once the store has it durably, so a reader finds each entry here or there.
 
-use super::control_file::Witness;
-use super::sled_store::Tree;
+use super::control_file::ControlFile;
+use super::sled_store::SledStore;
 use super::wal::{Found, RING_BYTES};
-use crate::journal::{Error, Tail, record};
+use crate::journal::contract::{Error, Tail};
+use crate::journal::record;
 use crate::model::revision::Revision;
 use std::{
     any::Any,
@@ -28,7 +29,7 @@ const MERGED_BYTES_MAX: usize = 256 << 10;
 const STORE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The records that the store hasn't got, at most what the ring holds.
-pub(super) struct Backlog {
+pub(super) struct Flusher {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -63,7 +64,7 @@ impl From<(Range<u64>, Found)> for Waiting {
     }
 }
 
-impl Backlog {
+impl Flusher {
     pub(super) fn new(waiting: VecDeque<Waiting>) -> Self {
         let waiting = waiting.into_iter().map(Arc::new).collect();
         let state = State { waiting, wanted: false, closing: false, no_room: None, failed: None };
@@ -151,9 +152,9 @@ impl Backlog {
     }
 
     /// Carries over whatever comes, until the journal closes or something fails.
-    pub(super) fn carry_over(&self, tree: &Tree, witness: &Mutex<Witness>) {
+    pub(super) fn run(&self, sled: &SledStore, witness: &Mutex<ControlFile>) {
         while let Some(round) = self.next_round() {
-            let stored = catch_unwind(AssertUnwindSafe(|| store(&round, tree, witness)));
+            let stored = catch_unwind(AssertUnwindSafe(|| store(&round, sled, witness)));
             let mut state = self.state();
             match stored {
                 Ok(Ok(())) => {
@@ -206,8 +207,8 @@ impl State {
 }
 
 /// Puts records into the store, and returns once they are durable there and the witness knows.
-fn store(round: &[Arc<Waiting>], tree: &Tree, witness: &Mutex<Witness>) -> Result<(), Error> {
-    tree.check_room()?;
+fn store(round: &[Arc<Waiting>], sled: &SledStore, witness: &Mutex<ControlFile>) -> Result<(), Error> {
+    sled.check_room()?;
     let mut rest = round;
     while let Some(head) = rest.first() {
         let mut bytes = 0;
@@ -219,10 +220,10 @@ fn store(round: &[Arc<Waiting>], tree: &Tree, witness: &Mutex<Witness>) -> Resul
         let plain: Vec<_> = merged.iter().map(|record| record.bytes.as_slice()).collect();
         let record = record::merge(&plain)
             .ok_or_else(|| Error::corrupt(format_args!("revision {}", head.first), "its record can't be merged"))?;
-        tree.put(head.first, &record)?;
+        sled.put(head.first, &record)?;
         rest = after;
     }
-    tree.sync()?;
+    sled.sync()?;
     let Some(newest) = round.last() else { return Ok(()) };
     let sync = {
         let mut witness = witness.lock().unwrap_or_else(PoisonError::into_inner);
@@ -249,17 +250,17 @@ mod tests {
 
     #[test]
     fn a_place_is_not_written_over_before_the_store_has_its_record() {
-        let backlog = Backlog::new([waiting(4_096..8_192, 1), waiting(8_192..16_384, 2)].into());
-        backlog.wait_for(&(16_384..RING_BYTES + 4_096)).unwrap();
+        let flusher = Flusher::new([waiting(4_096..8_192, 1), waiting(8_192..16_384, 2)].into());
+        flusher.wait_for(&(16_384..RING_BYTES + 4_096)).unwrap();
         thread::scope(|scope| {
-            let over = scope.spawn(|| backlog.wait_for(&(RING_BYTES..RING_BYTES + 8_192)));
+            let over = scope.spawn(|| flusher.wait_for(&(RING_BYTES..RING_BYTES + 8_192)));
             thread::sleep(Duration::from_millis(100));
             assert!(!over.is_finished(), "the first record is still there");
-            backlog.state().waiting.pop_front();
-            backlog.changed.notify_all();
+            flusher.state().waiting.pop_front();
+            flusher.changed.notify_all();
             over.join().unwrap().unwrap();
         });
-        backlog.fail("the disk is on fire".to_owned());
-        assert!(backlog.wait_for(&(16_384..20_480)).is_err());
+        flusher.fail("the disk is on fire".to_owned());
+        assert!(flusher.wait_for(&(16_384..20_480)).is_err());
     }
 }

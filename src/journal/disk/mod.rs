@@ -1,53 +1,53 @@
 //! The engine on disk: a write-ahead file that makes appends durable, and sled, which keeps them.
 //!
 //! A journal's folder holds `lock`, `witness`, `ahead` and `sled/`. An append is one write to the write-ahead file and
-//! one sync of it; a thread carries what has gathered there over to sled ([`Backlog`]). So an acknowledgement costs
+//! one sync of it; a thread carries what has gathered there over to sled ([`Flusher`]). So an acknowledgement costs
 //! what the disk costs, and rests on a file that has no layout to lose; and neither of the two can lose something
-//! without the other or the [`Witness`] telling.
+//! without the other or the [`ControlFile`] telling.
 
 mod control_file;
 mod failpoints;
 #[cfg(test)]
 mod faults;
+mod files;
 mod flusher;
 mod pipeline;
 mod sled_store;
+#[cfg(test)]
+mod tests;
 mod wal;
 
+use super::contract::{ChainHash, Error, Journal, Reader, Stored, Tail};
 use super::log::{Log, Records, Store};
 use super::record::{self, Encoded};
-use super::{ChainHash, Error, Journal, Reader, Stored, Tail};
 use crate::model::revision::Revision;
-use control_file::{Seen, Witness};
-use failpoints::Calls;
-use flusher::{Backlog, Waiting};
-#[cfg(test)]
-pub(super) use sled_store::open_store;
-
-use rustix::fs::{Advice, FlockOperation, fadvise, flock};
-use sled_store::Tree;
+use control_file::{ControlFile, Progress};
+use failpoints::Failpoints;
+use files::{Paths, exists, forget_cached, lock};
+use flusher::{Flusher, Waiting};
+use sled_store::SledStore;
 use std::{
     fs::File,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
 };
-use wal::{Ahead, Contents};
+use wal::{Contents, Wal};
 
 /// A journal in a folder, open in one process at a time.
 ///
 /// The folder stays locked until the journal and all its readers are dropped.
 pub struct DiskJournal {
     log: Log<DiskStore>,
-    carrier: Option<JoinHandle<()>>,
+    flushing: Option<JoinHandle<()>>,
 }
 
 struct DiskStore {
-    backlog: Arc<Backlog>,
-    ahead: Mutex<Ahead>,
-    witness: Arc<Mutex<Witness>>,
+    flusher: Arc<Flusher>,
+    ahead: Mutex<Wal>,
+    witness: Arc<Mutex<ControlFile>>,
     // Dropped in this order: the lock last.
-    tree: Arc<Tree>,
+    sled: Arc<SledStore>,
     _lock: File,
 }
 
@@ -77,29 +77,29 @@ impl DiskJournal {
         decode: impl Fn(&Stored) -> Result<T, Error> + Sync,
         apply: impl FnMut(T),
     ) -> Result<Self, Error> {
-        Self::open_with(folder, &Calls::unwatched(), decode, apply)
+        Self::open_with(folder, &Failpoints::none(), decode, apply)
     }
 
     fn open_with<T: Send>(
         folder: &Path,
-        calls: &Calls,
+        failpoints: &Failpoints,
         decode: impl Fn(&Stored) -> Result<T, Error> + Sync,
         mut apply: impl FnMut(T),
     ) -> Result<Self, Error> {
-        let places = Places::of(folder);
+        let places = Paths::of(folder);
         std::fs::create_dir_all(folder).map_err(Error::io(format!("create the folder {}", folder.display())))?;
         let lock = lock(folder)?;
-        let (mut witness, seen) = places.open_witness(calls)?;
-        let ahead = places.open_ahead(seen, calls)?;
+        let (mut witness, seen) = places.open_control(failpoints)?;
+        let ahead = places.open_wal(seen, failpoints)?;
         let begun = seen.tail != Tail::EMPTY || ahead.as_ref().is_some_and(|(_, found)| !found.is_empty());
         if begun && !exists(&places.db)? {
             let what = format!("the store is missing, but the witness saw {}", seen.tail);
             return Err(Error::corrupt(places.sled.display(), what));
         }
 
-        let tree = places.open_tree(seen.stored, calls)?;
-        let mut replay = Replay { tail: Tail::EMPTY, at_seen: Tail::EMPTY, seen: seen.tail, apply: &mut apply };
-        let records = tree.records(Revision(1), Revision(u64::MAX));
+        let sled = places.open_sled(seen.stored, failpoints)?;
+        let mut replay = Replay { tail: Tail::EMPTY, at_known: Tail::EMPTY, seen: seen.tail, apply: &mut apply };
+        let records = sled.records(Revision(1), Revision(u64::MAX));
         pipeline::in_order(records, |found| Verified::of(found?, &decode), |verified| replay.take(verified?))?;
         let stored = replay.tail;
         if stored.revision < seen.stored {
@@ -116,23 +116,23 @@ impl DiskJournal {
         let tail = replay.end()?;
         let mut ahead = match ahead {
             Some(ahead) => ahead,
-            None => Ahead::create(&places.ahead, tail, calls)?.0,
+            None => Wal::create(&places.ahead, tail, failpoints)?.0,
         };
         ahead.resume_after(&following);
 
-        tree.sync()?;
-        witness.write(Seen { tail, stored: stored.revision, ahead: true })?;
+        sled.sync()?;
+        witness.write(Progress { tail, stored: stored.revision, ahead: true })?;
         witness.syncing()()?;
         places.sync_folders()?;
-        let backlog = Arc::new(Backlog::new(following.into_iter().map(Waiting::from).collect()));
+        let flusher = Arc::new(Flusher::new(following.into_iter().map(Waiting::from).collect()));
         let store = DiskStore {
-            backlog,
+            flusher,
             ahead: Mutex::new(ahead),
             witness: Arc::new(Mutex::new(witness)),
-            tree: Arc::new(tree),
+            sled: Arc::new(sled),
             _lock: lock,
         };
-        Ok(Self { carrier: Some(store.start_carrier()?), log: Log::new(store, tail) })
+        Ok(Self { flushing: Some(store.start_flusher()?), log: Log::new(store, tail) })
     }
 
     /// Closes the journal, and reports what dropping it would keep to itself.
@@ -146,11 +146,11 @@ impl DiskJournal {
     }
 
     fn end(&mut self) -> Result<(), Error> {
-        let Some(carrier) = self.carrier.take() else { return Ok(()) };
+        let Some(flushing) = self.flushing.take() else { return Ok(()) };
         let store = self.log.store();
-        store.backlog.close();
-        let ended = carrier.join().map_err(|_| "its thread panicked".to_owned());
-        if let Some(cause) = ended.err().or_else(|| store.backlog.failure()) {
+        store.flusher.close();
+        let ended = flushing.join().map_err(|_| "its thread panicked".to_owned());
+        if let Some(cause) = ended.err().or_else(|| store.flusher.failure()) {
             return Err(Error::io("carry entries over to the store")(std::io::Error::other(cause)));
         }
         let sync = store.witness().syncing();
@@ -160,12 +160,12 @@ impl DiskJournal {
     /// Waits until the store has all that was appended, or never will.
     #[cfg(test)]
     pub(super) fn catch_up(&self) {
-        self.log.store().backlog.catch_up();
+        self.log.store().flusher.catch_up();
     }
 
     #[cfg(test)]
     pub(super) fn insert_behind_its_back(&self, first: Revision) {
-        self.log.store().tree.insert_behind_its_back(first);
+        self.log.store().sled.insert_behind_its_back(first);
     }
 }
 
@@ -191,37 +191,37 @@ impl Journal for DiskJournal {
 }
 
 impl DiskStore {
-    fn witness(&self) -> MutexGuard<'_, Witness> {
+    fn witness(&self) -> MutexGuard<'_, ControlFile> {
         self.witness.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn start_carrier(&self) -> Result<JoinHandle<()>, Error> {
-        let (backlog, tree, witness) = (Arc::clone(&self.backlog), Arc::clone(&self.tree), Arc::clone(&self.witness));
+    fn start_flusher(&self) -> Result<JoinHandle<()>, Error> {
+        let (flusher, sled, witness) = (Arc::clone(&self.flusher), Arc::clone(&self.sled), Arc::clone(&self.witness));
         thread::Builder::new()
-            .name("carrier".to_owned())
-            .spawn(move || backlog.carry_over(&tree, &witness))
+            .name("flusher".to_owned())
+            .spawn(move || flusher.run(&sled, &witness))
             .map_err(Error::io("start a thread"))
     }
 }
 
 impl Store for DiskStore {
     fn put(&self, first: Revision, record: Encoded) -> Result<(), Error> {
-        self.tree.check_room()?;
+        self.sled.check_room()?;
         let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
         let place = ahead.place_for(record.bytes.len());
-        self.backlog.wait_for(&place)?;
+        self.flusher.wait_for(&place)?;
         let durable = ahead.write(&place, &record.bytes).and_then(|()| self.witness().write_tail(record.tail));
-        durable.inspect_err(|failure| self.backlog.fail(failure.to_string()))?;
-        self.backlog.push(Waiting { place, first, tail: record.tail, bytes: record.bytes });
+        durable.inspect_err(|failure| self.flusher.fail(failure.to_string()))?;
+        self.flusher.push(Waiting { place, first, tail: record.tail, bytes: record.bytes });
         Ok(())
     }
 
     fn records(&self, from: Revision, to: Revision) -> Records<'_> {
-        // First what is not in the tree: what leaves the backlog after this is.
-        let (waiting, oldest) = self.backlog.records(from, to);
+        // First what is not in the sled: what leaves the flusher after this is.
+        let (waiting, oldest) = self.flusher.records(from, to);
         let ours = waiting.into_iter().map(|record| Ok((record.first, record.bytes.clone())));
         let in_tree = oldest.map_or(to, |oldest| to.min(Revision(oldest.0 - 1)));
-        if from > in_tree { Box::new(ours) } else { Box::new(self.tree.records(from, in_tree).chain(ours)) }
+        if from > in_tree { Box::new(ours) } else { Box::new(self.sled.records(from, in_tree).chain(ours)) }
     }
 }
 
@@ -247,7 +247,7 @@ struct Replay<'a, F> {
     tail: Tail,
     /// What the witness saw, and the entry that is there instead.
     seen: Tail,
-    at_seen: Tail,
+    at_known: Tail,
     apply: &'a mut F,
 }
 
@@ -259,7 +259,7 @@ impl<F> Replay<'_, F> {
         record::expect_next(self.tail, verified.key, verified.before)?;
         for (tail, decoded) in verified.entries {
             if tail.revision <= self.seen.revision {
-                self.at_seen = tail;
+                self.at_known = tail;
             }
             (self.apply)(decoded);
         }
@@ -269,110 +269,51 @@ impl<F> Replay<'_, F> {
 
     /// Where the journal ends: not before what the witness saw.
     fn end(&self) -> Result<Tail, Error> {
-        if self.at_seen == self.seen {
+        if self.at_known == self.seen {
             return Ok(self.tail);
         }
-        let place = self.at_seen.revision.next().min(self.seen.revision);
-        let what = format!("the witness saw {}, and the journal has instead {}", self.seen, self.at_seen);
+        let place = self.at_known.revision.next().min(self.seen.revision);
+        let what = format!("the witness saw {}, and the journal has instead {}", self.seen, self.at_known);
         Err(Error::corrupt(format_args!("revision {place}"), what))
     }
 }
 
-/// Where the parts of a journal are.
-struct Places {
-    folder: PathBuf,
-    witness: PathBuf,
-    ahead: PathBuf,
-    sled: PathBuf,
-    db: PathBuf,
-}
-
-impl Places {
-    fn of(folder: &Path) -> Self {
-        let sled = folder.join("sled");
-        Self {
-            folder: folder.to_owned(),
-            witness: folder.join("witness"),
-            ahead: folder.join("ahead"),
-            db: sled.join("db"),
-            sled,
-        }
-    }
-
+impl Paths {
     /// The witness is there, or nothing is.
-    fn open_witness(&self, calls: &Calls) -> Result<(Witness, Seen), Error> {
+    fn open_control(&self, failpoints: &Failpoints) -> Result<(ControlFile, Progress), Error> {
         if !exists(&self.witness)? {
-            let begun = exists(&self.ahead)? && !Ahead::open(&self.ahead, calls)?.1.is_empty();
+            let begun = exists(&self.ahead)? && !Wal::open(&self.ahead, failpoints)?.1.is_empty();
             if begun || exists(&self.sled)? {
                 return Err(Error::corrupt(self.witness.display(), "the file is missing, though there is a store"));
             }
-            Witness::create(&self.witness)?;
-            Ahead::create(&self.ahead, Tail::EMPTY, calls)?;
+            ControlFile::create(&self.witness)?;
+            Wal::create(&self.ahead, Tail::EMPTY, failpoints)?;
         }
-        Witness::open(&self.witness, calls)
+        ControlFile::open(&self.witness, failpoints)
     }
 
     /// The write-ahead file is there, or nothing was ever appended, or the journal was last written to by a version
     /// that had none: it is to be made once the store is verified, and whatever is there now was made by a start
     /// that didn't end.
-    fn open_ahead(&self, seen: Seen, calls: &Calls) -> Result<Option<(Ahead, Contents)>, Error> {
+    fn open_wal(&self, seen: Progress, failpoints: &Failpoints) -> Result<Option<(Wal, Contents)>, Error> {
         if !seen.ahead {
             return Ok(None);
         }
         if exists(&self.ahead)? {
             forget_cached(&self.ahead)?;
-            return Ahead::open(&self.ahead, calls).map(Some);
+            return Wal::open(&self.ahead, failpoints).map(Some);
         }
         if seen.tail != Tail::EMPTY || exists(&self.db)? {
             let what = format!("the file is missing, though the witness saw {}", seen.tail);
             return Err(Error::corrupt(self.ahead.display(), what));
         }
-        Ahead::create(&self.ahead, Tail::EMPTY, calls).map(Some)
+        Wal::create(&self.ahead, Tail::EMPTY, failpoints).map(Some)
     }
 
-    fn open_tree(&self, stored: Revision, calls: &Calls) -> Result<Tree, Error> {
+    fn open_sled(&self, stored: Revision, failpoints: &Failpoints) -> Result<SledStore, Error> {
         if exists(&self.db)? {
             forget_cached(&self.db)?;
         }
-        Tree::open(&self.sled, stored, calls)
+        SledStore::open(&self.sled, stored, failpoints)
     }
-
-    /// Makes durable what opening has made: sled's own files, and the folders that they are in.
-    fn sync_folders(&self) -> Result<(), Error> {
-        let parent = self.folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        for path in [&self.sled.join("conf"), &self.sled.join("blobs"), &self.sled, &self.folder, parent] {
-            sync_folder(path)?;
-        }
-        Ok(())
-    }
-}
-
-fn exists(path: &Path) -> Result<bool, Error> {
-    path.try_exists().map_err(Error::io(format!("look for {}", path.display())))
-}
-
-fn lock(folder: &Path) -> Result<File, Error> {
-    let path = folder.join("lock");
-    let file = File::create(&path).map_err(Error::io(format!("create {}", path.display())))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Locked { path: folder.to_owned() }),
-        Err(errno) => Err(Error::io(format!("lock {}", path.display()))(errno.into())),
-    }
-}
-
-/// Makes a folder's entries durable.
-pub(super) fn sync_folder(path: &Path) -> Result<(), Error> {
-    File::open(path).and_then(|file| file.sync_all()).map_err(Error::io(format!("sync {}", path.display())))
-}
-
-/// Makes what is read next come from the disk. After a failed sync, the kernel may keep pages as clean that never
-/// reached it: an append that was not acknowledged would look durable after a restart, until the power fails.
-fn forget_cached(path: &Path) -> Result<(), Error> {
-    let forget = || {
-        let file = File::open(path)?;
-        file.sync_data()?;
-        Ok(fadvise(&file, 0, None, Advice::DontNeed)?)
-    };
-    forget().map_err(Error::io(format!("sync {}", path.display())))
 }

@@ -3,7 +3,7 @@
 //! - Its `flush` is `sync_file_range` on Linux, which a power cut undoes: `fdatasync` on its file follows each.
 //! - A leaf of more than a quarter of a segment is written to a file in `blobs/` that nothing syncs. A leaf
 //!   holds up to 17 values and is rewritten as a whole, so it is the *leaf* that must stay below: records are
-//!   cut into parts of [`PART_BYTES_MAX`], and 17 of them fit a quarter of a segment.
+//!   cut into parts of [`CHUNK_BYTES_MAX`], and 17 of them fit a quarter of a segment.
 //! - It recovers a prefix of its log. So a record's first part is written last: where it is, the others are.
 //! - It opens a damaged file as a shorter one, even as an empty one: the witness and the write-ahead file tell.
 //! - It panics on some damage: every call is sheltered.
@@ -11,8 +11,8 @@
 //!   most of what it read in memory. Smaller parts make smaller leaves, and so less of it.
 //! - It may wait for ever once the disk is full: nothing is put unless there is still room.
 
-use super::failpoints::Calls;
-use crate::journal::Error;
+use super::failpoints::Failpoints;
+use crate::journal::contract::Error;
 use crate::journal::log::Records;
 use crate::model::revision::Revision;
 use rustix::fs::fstatvfs;
@@ -29,38 +29,38 @@ const SEGMENT_BYTES: usize = 8 << 20;
 /// A journal is read once, at the start; the least that keeps its newest leaves at hand.
 const CACHE_BYTES: u64 = 16 << 20;
 /// 17 of these, with their keys, stay well below a quarter of a segment; smaller ones cost appends, larger ones memory.
-const PART_BYTES_MAX: usize = 32 << 10;
+const CHUNK_BYTES_MAX: usize = 32 << 10;
 /// More than all that waits to be put can take, whatever sled rewrites on the way.
 const ROOM_BYTES_MIN: u64 = 64 << 20;
 /// sled lets go of its own lock a moment after it is dropped.
 const STORE_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The records in sled.
-pub(super) struct Tree {
+pub(super) struct SledStore {
     db: sled::Db,
     /// sled's file, opened beside it to be synced.
     file: File,
-    calls: Calls,
+    failpoints: Failpoints,
 }
 
-impl Tree {
+impl SledStore {
     /// Opens or creates the store in a folder, without the parts of a record after `stored` that was never finished:
     /// a crash came between, and the write-ahead file has all of it.
-    pub(super) fn open(path: &Path, stored: Revision, calls: &Calls) -> Result<Self, Error> {
+    pub(super) fn open(path: &Path, stored: Revision, failpoints: &Failpoints) -> Result<Self, Error> {
         let db = open_store(path)?;
         drop_unfinished(&db, stored)?;
         let file = File::open(path.join("db")).map_err(Error::io(format!("open the store in {}", path.display())))?;
-        Ok(Self { db, file, calls: calls.clone() })
+        Ok(Self { db, file, failpoints: failpoints.clone() })
     }
 
     /// Puts a record under its first revision. Durable once [`sync`](Self::sync) returns.
     pub(super) fn put(&self, first: Revision, record: &[u8]) -> Result<(), Error> {
-        let parts = (0_u16..).zip(record.chunks(PART_BYTES_MAX)).collect::<Vec<_>>();
+        let parts = (0_u16..).zip(record.chunks(CHUNK_BYTES_MAX)).collect::<Vec<_>>();
         for (part, bytes) in parts.into_iter().rev() {
             let key = key(first, part);
             let doing = "write to the store";
             let swap = || sheltered(doing, || self.db.compare_and_swap(key, None::<&[u8]>, Some(bytes)));
-            if self.calls.make(doing, swap)?.is_err() {
+            if self.failpoints.around(doing, swap)?.is_err() {
                 return Err(Error::corrupt(format_args!("revision {first}"), "another writer has put a record there"));
             }
         }
@@ -69,8 +69,8 @@ impl Tree {
 
     /// Makes all that was put durable.
     pub(super) fn sync(&self) -> Result<(), Error> {
-        self.calls.make("flush the store", || sheltered("flush the store", || self.db.flush()))?;
-        self.calls.make("sync the store", || self.file.sync_data().map_err(Error::io("sync the store")))
+        self.failpoints.around("flush the store", || sheltered("flush the store", || self.db.flush()))?;
+        self.failpoints.around("sync the store", || self.file.sync_data().map_err(Error::io("sync the store")))
     }
 
     /// Refuses when the disk is nearly full.
@@ -83,7 +83,7 @@ impl Tree {
         Ok(())
     }
 
-    /// As [`Store::records`](super::store::Store::records), of what is in the tree.
+    /// As [`Store::records`](super::store::Store::records), of what is in the sled.
     pub(super) fn records(&self, from: Revision, to: Revision) -> Records<'_> {
         let start = match sheltered("read the store", || self.db.range(..=key(from, u16::MAX)).next_back().transpose())
         {
@@ -93,7 +93,7 @@ impl Tree {
         let mut pairs = self.db.range(key(start, 0)..=key(to, u16::MAX));
         let mut parts =
             std::iter::from_fn(move || sheltered("read the store", || pairs.next().transpose()).transpose())
-                .map(|pair| pair.and_then(Part::parse))
+                .map(|pair| pair.and_then(Chunk::parse))
                 .peekable();
         Box::new(std::iter::from_fn(move || {
             Some(parts.next()?.and_then(|head| {
@@ -120,13 +120,13 @@ impl Tree {
 }
 
 /// One key and value of the store.
-struct Part {
+struct Chunk {
     first: Revision,
     number: u16,
     bytes: sled::IVec,
 }
 
-impl Part {
+impl Chunk {
     fn parse((key, bytes): (sled::IVec, sled::IVec)) -> Result<Self, Error> {
         let (first, number) = parse_key(&key)
             .ok_or_else(|| Error::corrupt("the store", format!("a key of {} bytes isn't the journal's", key.len())))?;
@@ -155,7 +155,7 @@ fn parse_key(key: &[u8]) -> Option<(Revision, u16)> {
     Some((Revision(u64::from_be_bytes(*first)), u16::from_be_bytes(part.try_into().ok()?)))
 }
 
-pub(in crate::journal) fn open_store(path: &Path) -> Result<sled::Db, Error> {
+pub(super) fn open_store(path: &Path) -> Result<sled::Db, Error> {
     let deadline = Instant::now() + STORE_LOCK_TIMEOUT;
     loop {
         let config =
@@ -174,7 +174,7 @@ pub(in crate::journal) fn open_store(path: &Path) -> Result<sled::Db, Error> {
 /// Removes the parts at the end that have no first part: a crash came between, so nobody was told of them.
 fn drop_unfinished(db: &sled::Db, stored: Revision) -> Result<(), Error> {
     while let Some(last) = sheltered("read the store", || db.last())? {
-        let Part { first, number, .. } = Part::parse(last)?;
+        let Chunk { first, number, .. } = Chunk::parse(last)?;
         let finished = sheltered("read the store", || db.contains_key(key(first, 0)))?;
         if finished || first <= stored {
             break;

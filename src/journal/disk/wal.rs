@@ -11,9 +11,10 @@
 //! Where the newest record is, is told by the records: they name their revisions, and each the hash of the one
 //! before. So there is nothing to keep in step, and what an old record left behind can't be taken for a new one.
 
-use super::failpoints::Calls;
+use super::failpoints::Failpoints;
+use super::files::sync_folder;
+use crate::journal::contract::{ChainHash, Error, Tail};
 use crate::journal::record::{self, Record};
-use crate::journal::{ChainHash, Error, Tail};
 use crate::model::revision::Revision;
 use std::{
     fs::{File, OpenOptions},
@@ -23,7 +24,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// How many bytes of records the ring holds. Part of the format.
+/// How many bytes of records the ring holds. Chunk of the format.
 pub(super) const RING_BYTES: u64 = 16 << 20;
 /// The page of the system's cache, and the block of its file systems.
 const BLOCK_BYTES: usize = 4 << 10;
@@ -35,10 +36,10 @@ const PREFIX_BYTES: usize = 8;
 const HEADER_BYTES: usize = 80;
 
 /// The open write-ahead file.
-pub(super) struct Ahead {
+pub(super) struct Wal {
     path: PathBuf,
     file: File,
-    calls: Calls,
+    failpoints: Failpoints,
     /// Where the next record goes, counted on from one round of the ring to the next.
     next: u64,
     /// How much of the ring the file has.
@@ -64,9 +65,9 @@ pub(super) struct Contents {
     torn: Vec<Revision>,
 }
 
-impl Ahead {
+impl Wal {
     /// Creates the file of a journal that ends at `base`, durably, and opens it.
-    pub(super) fn create(path: &Path, base: Tail, calls: &Calls) -> Result<(Self, Contents), Error> {
+    pub(super) fn create(path: &Path, base: Tail, failpoints: &Failpoints) -> Result<(Self, Contents), Error> {
         let fresh = path.with_extension("new");
         let write = || {
             let file = File::create(&fresh)?;
@@ -75,12 +76,12 @@ impl Ahead {
             std::fs::rename(&fresh, path)
         };
         write().map_err(Error::io(format!("create the write-ahead file {}", path.display())))?;
-        path.parent().map_or(Ok(()), super::sync_folder)?;
-        Self::open(path, calls)
+        path.parent().map_or(Ok(()), sync_folder)?;
+        Self::open(path, failpoints)
     }
 
     /// Opens the file and finds all whole records in it.
-    pub(super) fn open(path: &Path, calls: &Calls) -> Result<(Self, Contents), Error> {
+    pub(super) fn open(path: &Path, failpoints: &Failpoints) -> Result<(Self, Contents), Error> {
         let read = || {
             let mut file = OpenOptions::new().read(true).write(true).open(path)?;
             let mut bytes = Vec::new();
@@ -111,7 +112,7 @@ impl Ahead {
         // A last block that is cut short is written anew.
         let grown_bytes = (ring.len() - ring.len() % BLOCK_BYTES) as u64;
         let next = records.last().map_or(0, |newest| newest.at + room_for(newest.bytes.len()));
-        let ahead = Self { path: path.to_owned(), file, calls: calls.clone(), next, grown_bytes };
+        let ahead = Self { path: path.to_owned(), file, failpoints: failpoints.clone(), next, grown_bytes };
         Ok((ahead, Contents { base, records, torn }))
     }
 
@@ -131,7 +132,7 @@ impl Ahead {
         if end > self.grown_bytes {
             let grown = end.next_multiple_of(GROWTH_BYTES).min(RING_BYTES);
             let zeros = vec![0; usize::try_from(grown - self.grown_bytes).unwrap_or_default()];
-            self.calls.make("extend the write-ahead file", || {
+            self.failpoints.around("extend the write-ahead file", || {
                 self.file.write_all_at(&zeros, BLOCK_BYTES as u64 + self.grown_bytes).map_err(io("extend"))
             })?;
             self.grown_bytes = grown;
@@ -139,10 +140,10 @@ impl Ahead {
         let length = u32::try_from(record.len())
             .map_err(|_| Error::TooLarge { bytes: record.len(), bytes_max: record::RECORD_BYTES_MAX })?;
         let bytes = padded(&[RECORD_MAGIC.as_slice(), &length.to_be_bytes(), record].concat());
-        self.calls.make("write to the write-ahead file", || {
+        self.failpoints.around("write to the write-ahead file", || {
             self.file.write_all_at(&bytes, BLOCK_BYTES as u64 + at).map_err(io("write to"))
         })?;
-        self.calls.make("sync the write-ahead file", || self.file.sync_data().map_err(io("sync")))?;
+        self.failpoints.around("sync the write-ahead file", || self.file.sync_data().map_err(io("sync")))?;
         self.next = place.end;
         Ok(())
     }
@@ -259,13 +260,13 @@ mod tests {
     fn file() -> (TempDir, PathBuf) {
         let place = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let path = place.path().join("ahead");
-        Ahead::create(&path, Tail::EMPTY, &Calls::unwatched()).unwrap();
+        Wal::create(&path, Tail::EMPTY, &Failpoints::none()).unwrap();
         (place, path)
     }
 
     /// Writes one record for each length after `tail`, and returns the tail after each.
     fn write(path: &Path, mut tail: Tail, lengths: &[usize]) -> Vec<Tail> {
-        let (mut ahead, _) = Ahead::open(path, &Calls::unwatched()).unwrap();
+        let (mut ahead, _) = Wal::open(path, &Failpoints::none()).unwrap();
         let each = lengths.iter().map(|length| {
             let record = record::encode(tail, &[vec![length.to_be_bytes()[7]; *length]]).unwrap();
             let place = ahead.place_for(record.bytes.len());
@@ -278,7 +279,7 @@ mod tests {
 
     /// The tails of the records after `stored`.
     fn found(path: &Path, stored: Tail) -> Result<Vec<Tail>, String> {
-        let (_, contents) = Ahead::open(path, &Calls::unwatched()).map_err(|error| error.to_string())?;
+        let (_, contents) = Wal::open(path, &Failpoints::none()).map_err(|error| error.to_string())?;
         let following = contents.after(Path::new("ahead"), stored).map_err(|error| error.to_string())?;
         let mut end = None;
         for (place, _) in &following {
@@ -352,7 +353,7 @@ mod tests {
     fn a_store_that_ends_before_the_file_began_is_refused() {
         let (_place, path) = file();
         let tails = write(&path, Tail::EMPTY, &[10, 50]);
-        Ahead::create(&path, tails[1], &Calls::unwatched()).unwrap();
+        Wal::create(&path, tails[1], &Failpoints::none()).unwrap();
         assert_eq!(found(&path, tails[1]).unwrap(), []);
         insta::assert_snapshot!(found(&path, tails[0]).unwrap_err(), @"the journal is damaged at ahead: the write-ahead file was made at revision 2 with hash f02e2aa1387f8d9f331513443e0a68b0589ad4b32e7271cec4cfd8a2efad973f, but the store has revision 1 with hash 192442d388e56308c3dde6803784698ae6ae82cc2590ffd6cff707f887a35b4c; restore it from a backup");
     }

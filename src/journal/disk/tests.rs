@@ -1,6 +1,9 @@
 //! What only the engine on disk can show: damage of every kind is refused, and what older versions left is taken over.
 
+use super::sled_store::open_store;
 use super::*;
+use crate::journal::conformance::{Place, assert_holds, fill, payload, scanned};
+use crate::journal::{ENTRY_BYTES_MAX, record};
 use std::{fs, path::Path};
 
 /// The groups that the damaged journals hold, each in a life of its own, so that each is a record of the store: at
@@ -27,12 +30,12 @@ fn refusal_of(place: &tempfile::TempDir, damage: impl FnOnce(&Path)) -> String {
 }
 
 /// The same with damage done through sled itself, whose own checksums are then true.
-fn refusal_of_tree(damage: impl FnOnce(&::sled::Db)) -> String {
+fn refusal_of_sled(damage: impl FnOnce(&::sled::Db)) -> String {
     let place = tempfile::tempdir().unwrap();
     fill_in_lives(&place, &GROUPS);
     refusal_of(&place, |folder| {
         let path = folder.join("sled");
-        let db = super::super::disk::open_store(&path).unwrap();
+        let db = open_store(&path).unwrap();
         damage(&db);
         db.flush().unwrap();
     })
@@ -44,7 +47,7 @@ fn key(first: u64, part: u16) -> Vec<u8> {
 
 fn record(before: Tail, payloads: &[&[u8]]) -> Vec<u8> {
     let payloads: Vec<_> = payloads.iter().map(|payload| payload.to_vec()).collect();
-    super::super::record::encode(before, &payloads).unwrap().bytes
+    record::encode(before, &payloads).unwrap().bytes
 }
 
 /// Bytes that take as much room in the store as anywhere.
@@ -54,7 +57,7 @@ fn incompressible(length: usize) -> Vec<u8> {
     bytes
 }
 
-pub(in super::super) fn copy_folder(from: &Path, to: &Path) {
+pub(super) fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -81,7 +84,7 @@ fn a_second_open_is_told_that_the_folder_is_in_use() {
 
 #[test]
 fn a_flipped_bit_in_a_record_is_refused() {
-    let refused = refusal_of_tree(|db| {
+    let refused = refusal_of_sled(|db| {
         let mut bytes = db.get(key(3, 0)).unwrap().unwrap().to_vec();
         bytes[70] ^= 4;
         db.insert(key(3, 0), bytes).unwrap();
@@ -91,40 +94,40 @@ fn a_flipped_bit_in_a_record_is_refused() {
 
 #[test]
 fn a_missing_record_in_the_middle_is_refused() {
-    let refused = refusal_of_tree(|db| drop(db.remove(key(3, 0)).unwrap()));
+    let refused = refusal_of_sled(|db| drop(db.remove(key(3, 0)).unwrap()));
     insta::assert_snapshot!(refused, @"the journal is damaged at revision 3: the next record found is that of revision 8; restore it from a backup");
 }
 
 #[test]
 fn a_missing_record_at_the_end_is_refused() {
-    let refused = refusal_of_tree(|db| drop(db.remove(key(9, 0)).unwrap()));
+    let refused = refusal_of_sled(|db| drop(db.remove(key(9, 0)).unwrap()));
     insta::assert_snapshot!(refused, @"the journal is damaged at revision 9: the witness saw the store at revision 12, and it has instead revision 8 with hash 10babef595668fa5d3d1a87027a786c0f59b1da30f5c118d87aa4e1f707ccc17; restore it from a backup");
 }
 
 #[test]
 fn a_missing_record_at_the_start_is_refused() {
-    let refused = refusal_of_tree(|db| drop(db.remove(key(1, 0)).unwrap()));
+    let refused = refusal_of_sled(|db| drop(db.remove(key(1, 0)).unwrap()));
     insta::assert_snapshot!(refused, @"the journal is damaged at revision 1: the next record found is that of revision 3; restore it from a backup");
 }
 
 #[test]
 fn an_inserted_record_is_refused() {
     let forged = record(Tail { revision: Revision(3), hash: ChainHash::GENESIS }, &[b"forged"]);
-    let refused = refusal_of_tree(|db| drop(db.insert(key(4, 0), forged).unwrap()));
+    let refused = refusal_of_sled(|db| drop(db.insert(key(4, 0), forged).unwrap()));
     insta::assert_snapshot!(refused, @"the journal is damaged at revision 8: the next record found is that of revision 4; restore it from a backup");
 }
 
 #[test]
 fn a_replaced_record_is_refused() {
     let forged = record(Tail::EMPTY, &[b"forged", b"too"]);
-    let refused = refusal_of_tree(|db| drop(db.insert(key(1, 0), forged).unwrap()));
+    let refused = refusal_of_sled(|db| drop(db.insert(key(1, 0), forged).unwrap()));
     insta::assert_snapshot!(refused, @"the journal is damaged at revision 3: the record follows revision 2 with hash f64291211e21f2c97973001ca771a610be1c9f3c07ae910c48e416e44b498be8, but the journal before it ends at revision 2 with hash f20f6439ddf1cb546ac1db100d2c7949d8e27b544c13a194fee4ecb4d856e92a; restore it from a backup");
 }
 
 #[test]
 fn a_whole_other_history_is_refused() {
     let forged = record(Tail::EMPTY, &[b"forged".as_slice(); 12]);
-    let refused = refusal_of_tree(|db| {
+    let refused = refusal_of_sled(|db| {
         db.clear().unwrap();
         db.insert(key(1, 0), forged).unwrap();
     });
@@ -137,7 +140,7 @@ fn a_missing_part_of_a_large_record_is_refused() {
     let folder = place.path().join("journal");
     place.open().unwrap().append(Revision::ZERO, &[incompressible(400_000)]).unwrap();
     let path = folder.join("sled");
-    super::super::disk::open_store(&path).unwrap().remove(key(1, 2)).unwrap();
+    open_store(&path).unwrap().remove(key(1, 2)).unwrap();
     insta::assert_snapshot!(place.open().map(|journal| journal.tail()).unwrap_err(), @"the journal is damaged at revision 1: part 2 of the record is missing: part 3 comes instead; restore it from a backup");
 }
 
@@ -147,7 +150,7 @@ fn the_unfinished_parts_of_a_record_are_dropped() {
     fill(&mut *place.open().unwrap(), &GROUPS);
     {
         let path = place.path().join("journal/sled");
-        let db = super::super::disk::open_store(&path).unwrap();
+        let db = open_store(&path).unwrap();
         db.insert(key(13, 2), b"never").unwrap();
         db.insert(key(13, 1), b"finished").unwrap();
     }
