@@ -1,32 +1,8 @@
 //! What every engine of the journal promises, and the types that it is said in.
 
+use crate::model::chain::{ChainHash, JOURNAL_ENTRIES};
 use crate::model::revision::Revision;
 use std::{fmt, path::PathBuf, sync::Arc};
-
-/// The BLAKE3 hash that ties an entry to all entries before it.
-///
-/// `hash(n) = BLAKE3("conspectus journal entry v1", hash(n - 1) || n as 8 bytes, big-endian || payload)`
-/// with the text as BLAKE3's key-derivation context, and `hash(0)` 32 zero bytes. Two journals with the
-/// same hash at a revision hold the same entries up to it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ChainHash(pub [u8; 32]);
-
-impl ChainHash {
-    /// The hash of the empty journal.
-    pub const GENESIS: Self = Self([0; 32]);
-}
-
-impl fmt::Display for ChainHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for ChainHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
 
 /// Where a journal ends: the newest revision and the hash of everything up to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +16,13 @@ pub struct Tail {
 impl Tail {
     /// The tail of the empty journal.
     pub const EMPTY: Self = Self { revision: Revision::ZERO, hash: ChainHash::GENESIS };
+
+    /// The tail once `payload` is appended:
+    /// `hash(n) = BLAKE3("conspectus journal entry v1", hash(n - 1) || n as 8 bytes, big-endian || payload)`.
+    pub(super) fn extend(self, payload: &[u8]) -> Self {
+        let revision = self.revision.next();
+        Self { revision, hash: JOURNAL_ENTRIES.next(self.hash, &[&revision.0.to_be_bytes(), payload]) }
+    }
 }
 
 impl fmt::Display for Tail {
@@ -166,7 +149,7 @@ pub enum Error {
     /// The operating system, or the store beneath, reports an error.
     #[error("can't {doing}: {source}")]
     Io {
-        /// What was being done, as in "read the witness".
+        /// What was being done, as in "read the control file".
         doing: String,
         /// What the system says.
         source: std::io::Error,

@@ -1,7 +1,8 @@
 //! The contract, kept once for all engines: an engine only stores records and iterates over them.
 
-use super::contract::{ChainHash, Error, Journal, Reader, Stored, Tail};
+use super::contract::{Error, Journal, Reader, Stored, Tail};
 use super::record::{self, Encoded};
+use crate::model::chain::ChainHash;
 use crate::model::revision::Revision;
 use std::sync::{Arc, PoisonError, RwLock};
 

@@ -1,8 +1,9 @@
 //! The engine in memory: for tests that run years of traffic from a seed, with faults on demand.
 
-use super::contract::{ChainHash, Error, Journal, Reader, Tail};
+use super::contract::{Error, Journal, Reader, Tail};
 use super::log::{Log, Records, Store, walk};
 use super::record::Encoded;
+use crate::model::chain::ChainHash;
 use crate::model::revision::Revision;
 use std::{
     collections::BTreeMap,

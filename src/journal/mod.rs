@@ -12,7 +12,9 @@ mod log;
 mod memory;
 mod record;
 
-pub use contract::{ChainHash, Error, Journal, Reader, Stored, Tail};
+pub use crate::model::chain::ChainHash;
+pub use contract::{Error, Journal, Reader, Stored, Tail};
 pub use disk::DiskJournal;
+pub(crate) use disk::check_free_space;
 pub use memory::{Fault, MemoryDisk, MemoryJournal};
 pub use record::{ENTRY_BYTES_MAX, RECORD_BYTES_MAX, record_bytes};

@@ -1,4 +1,4 @@
-//! What the journal on disk does when a call fails, the process dies, or a file is damaged: at every place in turn.
+//! What the journal on disk does when a call fails, the process dies, or a file is damaged: at each failpoint in turn, and at random places.
 //!
 //! `CONSPECTUS_DAMAGES=20000` sets how many damages are done to each folder, `CONSPECTUS_SEED=1` draws others.
 
@@ -86,30 +86,30 @@ fn assert_kept(folder: &Path, acknowledged: &[ChainHash], what: &str) {
     assert_eq!(reader.tail().revision, tail.next(), "{what}");
 }
 
-/// How often the watcher is asked in a life without faults.
-fn questions() -> usize {
+/// How many failpoints a life without faults passes.
+fn failpoints_passed() -> usize {
     let place = memory();
-    let asked = Arc::new(Mutex::new(0));
-    let counter = Arc::clone(&asked);
+    let passed = Arc::new(Mutex::new(0));
+    let counter = Arc::clone(&passed);
     let failpoints = Failpoints::at_each(move |_| {
         *counter.lock().unwrap() += 1;
         Ok(())
     });
     live(&place.path().join("journal"), &failpoints, &Mutex::default()).unwrap();
-    let asked = *asked.lock().unwrap();
-    assert!(asked > 80, "{asked}: every kind of call is watched");
-    asked
+    let passed = *passed.lock().unwrap();
+    assert!(passed > 80, "{passed}: every kind of call has failpoints");
+    passed
 }
 
 #[test]
 fn each_call_that_fails_ends_all_writing_and_loses_nothing_acknowledged() {
-    for nth in 0..questions() {
+    for nth in 0..failpoints_passed() {
         let place = memory();
         let folder = place.path().join("journal");
-        let asked = Arc::new(Mutex::new((0, String::new())));
-        let watcher = Arc::clone(&asked);
+        let passed = Arc::new(Mutex::new((0, String::new())));
+        let hook = Arc::clone(&passed);
         let failpoints = Failpoints::at_each(move |call| {
-            let (count, failed) = &mut *watcher.lock().unwrap();
+            let (count, failed) = &mut *hook.lock().unwrap();
             *count += 1;
             if *count == nth + 1 {
                 call.clone_into(failed);
@@ -119,7 +119,7 @@ fn each_call_that_fails_ends_all_writing_and_loses_nothing_acknowledged() {
         });
         let acknowledged = Mutex::default();
         live(&folder, &failpoints, &acknowledged).unwrap_err();
-        let (count, failed) = asked.lock().unwrap().clone();
+        let (count, failed) = passed.lock().unwrap().clone();
         let what = format!("call {nth}, {failed}");
         assert_eq!(count, nth + 1, "{what}: nothing is written or synced after a failure");
         assert_kept(&folder, &acknowledged.into_inner().unwrap(), &what);
@@ -185,7 +185,7 @@ fn a_process_that_dies_while_the_ring_goes_round_leaves_all_that_it_acknowledged
     }
 }
 
-/// A closed folder, and one whose process died with entries that only the write-ahead file has.
+/// A closed folder, and one whose process died with entries that only the write-ahead log has.
 fn folders(place: &Path) -> [(PathBuf, Acknowledged); 2] {
     let (closed, died) = (place.join("journal"), place.join("died"));
     let acknowledged = Mutex::default();

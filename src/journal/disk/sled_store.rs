@@ -3,20 +3,21 @@
 //! - Its `flush` is `sync_file_range` on Linux, which a power cut undoes: `fdatasync` on its file follows each.
 //! - A leaf of more than a quarter of a segment is written to a file in `blobs/` that nothing syncs. A leaf
 //!   holds up to 17 values and is rewritten as a whole, so it is the *leaf* that must stay below: records are
-//!   cut into parts of [`CHUNK_BYTES_MAX`], and 17 of them fit a quarter of a segment.
-//! - It recovers a prefix of its log. So a record's first part is written last: where it is, the others are.
-//! - It opens a damaged file as a shorter one, even as an empty one: the witness and the write-ahead file tell.
+//!   cut into chunks of [`CHUNK_BYTES_MAX`], and 17 of them fit a quarter of a segment.
+//! - It recovers a prefix of its log. So a record's first chunk is written last: where it is, the others are.
+//! - It opens a damaged file as a shorter one, even as an empty one: the control file and the write-ahead log show it.
 //! - It panics on some damage: every call is sheltered.
 //! - Its cache lets go of a leaf only after some thousands of reads, whatever its limit: a scan may leave
-//!   most of what it read in memory. Smaller parts make smaller leaves, and so less of it.
-//! - It may wait for ever once the disk is full: nothing is put unless there is still room.
+//!   most of what it read in memory. Smaller chunks make smaller leaves, and so less of it.
+//! - It may wait for ever once the disk is full: nothing is put unless there is still space.
 
 use super::failpoints::Failpoints;
+use super::files::check_free_space;
 use crate::journal::contract::Error;
 use crate::journal::log::Records;
 use crate::model::revision::Revision;
-use rustix::fs::fstatvfs;
 use std::{
+    any::Any,
     fs::File,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -30,8 +31,6 @@ const SEGMENT_BYTES: usize = 8 << 20;
 const CACHE_BYTES: u64 = 16 << 20;
 /// 17 of these, with their keys, stay well below a quarter of a segment; smaller ones cost appends, larger ones memory.
 const CHUNK_BYTES_MAX: usize = 32 << 10;
-/// More than all that waits to be put can take, whatever sled rewrites on the way.
-const ROOM_BYTES_MIN: u64 = 64 << 20;
 /// sled lets go of its own lock a moment after it is dropped.
 const STORE_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -44,8 +43,8 @@ pub(super) struct SledStore {
 }
 
 impl SledStore {
-    /// Opens or creates the store in a folder, without the parts of a record after `stored` that was never finished:
-    /// a crash came between, and the write-ahead file has all of it.
+    /// Opens or creates the store in a folder, without the chunks of a record after `stored` that was never
+    /// finished: a crash came between, and the write-ahead log has all of it.
     pub(super) fn open(path: &Path, stored: Revision, failpoints: &Failpoints) -> Result<Self, Error> {
         let db = open_store(path)?;
         drop_unfinished(&db, stored)?;
@@ -55,9 +54,10 @@ impl SledStore {
 
     /// Puts a record under its first revision. Durable once [`sync`](Self::sync) returns.
     pub(super) fn put(&self, first: Revision, record: &[u8]) -> Result<(), Error> {
-        let parts = (0_u16..).zip(record.chunks(CHUNK_BYTES_MAX)).collect::<Vec<_>>();
-        for (part, bytes) in parts.into_iter().rev() {
-            let key = key(first, part);
+        let chunks = (0_u16..).zip(record.chunks(CHUNK_BYTES_MAX)).collect::<Vec<_>>();
+        // The last chunk first: sled recovers a prefix of what was put, so a record whose first chunk is there is whole.
+        for (number, bytes) in chunks.into_iter().rev() {
+            let key = key(first, number);
             let doing = "write to the store";
             let swap = || sheltered(doing, || self.db.compare_and_swap(key, None::<&[u8]>, Some(bytes)));
             if self.failpoints.around(doing, swap)?.is_err() {
@@ -74,16 +74,11 @@ impl SledStore {
     }
 
     /// Refuses when the disk is nearly full.
-    pub(super) fn check_room(&self) -> Result<(), Error> {
-        let disk = fstatvfs(&self.file).map_err(|errno| Error::io("ask for free space")(errno.into()))?;
-        let bytes_free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        if bytes_free < ROOM_BYTES_MIN {
-            return Err(Error::NoRoom { bytes_free, bytes_min: ROOM_BYTES_MIN });
-        }
-        Ok(())
+    pub(super) fn check_free_space(&self) -> Result<(), Error> {
+        check_free_space(&self.file)
     }
 
-    /// As [`Store::records`](super::store::Store::records), of what is in the sled.
+    /// As [`Store::records`](crate::journal::log::Store::records), of what is in sled.
     pub(super) fn records(&self, from: Revision, to: Revision) -> Records<'_> {
         let start = match sheltered("read the store", || self.db.range(..=key(from, u16::MAX)).next_back().transpose())
         {
@@ -91,22 +86,23 @@ impl SledStore {
             Err(error) => return Box::new(std::iter::once(Err(error))),
         };
         let mut pairs = self.db.range(key(start, 0)..=key(to, u16::MAX));
-        let mut parts =
+        let mut chunks =
             std::iter::from_fn(move || sheltered("read the store", || pairs.next().transpose()).transpose())
                 .map(|pair| pair.and_then(Chunk::parse))
                 .peekable();
         Box::new(std::iter::from_fn(move || {
-            Some(parts.next()?.and_then(|head| {
+            Some(chunks.next()?.and_then(|head| {
                 let first = head.first;
                 head.expect_number(0)?;
                 let mut record = head.bytes.to_vec();
                 for number in 1.. {
-                    let Some(part) = parts.next_if(|next| next.as_ref().is_ok_and(|part| part.first == first)) else {
+                    let Some(chunk) = chunks.next_if(|next| next.as_ref().is_ok_and(|chunk| chunk.first == first))
+                    else {
                         break;
                     };
-                    let part = part?;
-                    part.expect_number(number)?;
-                    record.extend_from_slice(&part.bytes);
+                    let chunk = chunk?;
+                    chunk.expect_number(number)?;
+                    record.extend_from_slice(&chunk.bytes);
                 }
                 Ok((first, record))
             }))
@@ -137,22 +133,22 @@ impl Chunk {
         if self.number == expected {
             return Ok(());
         }
-        let what = format!("part {expected} of the record is missing: part {} comes instead", self.number);
+        let what = format!("chunk {expected} of the record is missing: chunk {} comes instead", self.number);
         Err(Error::corrupt(format_args!("revision {}", self.first), what))
     }
 }
 
-/// The key of a part: the first revision of its record, and the part's number, both big-endian.
-fn key(first: Revision, part: u16) -> [u8; 10] {
+/// The key of a chunk: the first revision of its record, and the chunk's number, both big-endian.
+fn key(first: Revision, number: u16) -> [u8; 10] {
     let mut key = [0; 10];
     key[..8].copy_from_slice(&first.0.to_be_bytes());
-    key[8..].copy_from_slice(&part.to_be_bytes());
+    key[8..].copy_from_slice(&number.to_be_bytes());
     key
 }
 
 fn parse_key(key: &[u8]) -> Option<(Revision, u16)> {
-    let (first, part) = key.split_first_chunk::<8>()?;
-    Some((Revision(u64::from_be_bytes(*first)), u16::from_be_bytes(part.try_into().ok()?)))
+    let (first, number) = key.split_first_chunk::<8>()?;
+    Some((Revision(u64::from_be_bytes(*first)), u16::from_be_bytes(number.try_into().ok()?)))
 }
 
 pub(super) fn open_store(path: &Path) -> Result<sled::Db, Error> {
@@ -171,7 +167,8 @@ pub(super) fn open_store(path: &Path) -> Result<sled::Db, Error> {
     }
 }
 
-/// Removes the parts at the end that have no first part: a crash came between, so nobody was told of them.
+/// Removes the chunks at the end whose record has no first chunk. From the last backwards, so that a crash in between
+/// leaves the same to do again.
 fn drop_unfinished(db: &sled::Db, stored: Revision) -> Result<(), Error> {
     while let Some(last) = sheltered("read the store", || db.last())? {
         let Chunk { first, number, .. } = Chunk::parse(last)?;
@@ -193,9 +190,13 @@ fn sheltered<T>(doing: &str, call: impl FnOnce() -> sled::Result<T>) -> Result<T
         }
         Ok(Err(damage)) => Err(Error::corrupt("the store", format!("can't {doing}: {damage}"))),
         Err(panic) => {
-            let said = panic.downcast_ref::<String>().map(String::as_str);
-            let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-            Err(Error::corrupt("the store", format!("can't {doing}: sled panicked: {said}")))
+            Err(Error::corrupt("the store", format!("can't {doing}: sled panicked: {}", panic_message(&*panic))))
         }
     }
+}
+
+/// What a panic says.
+pub(super) fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let message = panic.downcast_ref::<String>().map(String::as_str);
+    message.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }
