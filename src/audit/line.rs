@@ -83,7 +83,7 @@ pub struct NumberedLine {
 
 impl Line {
     /// A line that no call is behind.
-    pub fn without_call(event: Event, scope: String) -> Self {
+    pub(crate) fn without_call(event: Event, scope: String) -> Self {
         Self {
             event,
             identity: String::new(),

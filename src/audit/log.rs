@@ -40,6 +40,7 @@ pub enum Unwritten {
 
 type Reply = oneshot::Sender<Result<(), Unwritten>>;
 
+/// A line that waits to be written, and who waits for it.
 struct Waiting {
     at: Timestamp,
     line: Line,
@@ -74,11 +75,11 @@ impl Log {
         Ok(Self { queue })
     }
 
-    /// Writes a line, and answers once it is durable.
+    /// Writes a line, and returns once it is durable.
     ///
     /// # Errors
     /// When it isn't; what it is about must then not happen.
-    pub async fn write(&self, at: Timestamp, line: Line) -> Result<(), Unwritten> {
+    pub(crate) async fn write(&self, at: Timestamp, line: Line) -> Result<(), Unwritten> {
         let (reply, answer) = oneshot::channel();
         self.queue.try_send(Waiting { at, line, reply: Some(reply) }).map_err(|error| match error {
             TrySendError::Full(_) => Unwritten::Busy,
@@ -87,8 +88,9 @@ impl Log {
         answer.await.unwrap_or(Err(Unwritten::Failed))
     }
 
-    /// Has a line written soon. When too many are waiting, it is let go: only refusals are written so.
-    pub fn note(&self, at: Timestamp, line: Line) {
+    /// Has a line written soon, without an answer. It is dropped when too many are waiting, so only refusals are written
+    /// like this.
+    pub(crate) fn note(&self, at: Timestamp, line: Line) {
         if self.queue.try_send(Waiting { at, line, reply: None }).is_err() {
             tracing::warn!("a refusal isn't in the audit log: it has too much to write, or failed");
         }
@@ -101,13 +103,17 @@ struct Writer {
     /// The second whose refusals are counted.
     second: i64,
     refusals: u64,
+    /// The refusals that got no line, and aren't counted in one yet.
     suppressed: u64,
+    /// Nothing is written after a failure.
     failed: bool,
 }
 
 impl Writer {
     fn run(mut self, waiting: &mpsc::Receiver<Waiting>) {
         loop {
+            // What gathered during the last sync is one group. Without new lines, the suppressed refusals of a second
+            // are still counted soon after it.
             let group = match waiting.recv_timeout(Duration::from_secs(1)) {
                 Ok(first) => {
                     let mut group = vec![first];
@@ -122,6 +128,7 @@ impl Writer {
         }
     }
 
+    /// The line that counts the refusals without one.
     fn suppressed_line(&mut self) -> Waiting {
         let line = Line::without_call(Event::RefusedMore, format!("{} more", self.suppressed));
         self.suppressed = 0;
@@ -147,6 +154,7 @@ impl Writer {
             replies.extend(waiting.reply);
         }
         let written = self.append(&text);
+        // A chain never goes on from a line that may not be there.
         if written.is_ok() {
             self.head = head;
         }

@@ -262,14 +262,4 @@ mod memory_only {
         let refused = stale.append(Revision::ZERO, &[payload(1)]);
         assert!(matches!(refused, Err(Error::Conflict { tail }) if tail == fresh.tail()));
     }
-
-    #[test]
-    fn a_copy_of_a_disk_lives_its_own_life() {
-        let disk = MemoryDisk::new();
-        let mut journal = MemoryJournal::open(&disk).unwrap();
-        fill(&mut journal, &[2]);
-        let copy = disk.copy();
-        fill(&mut journal, &[1]);
-        assert_holds(&*MemoryJournal::open(&copy).unwrap().reader(), 2);
-    }
 }

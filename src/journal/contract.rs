@@ -54,7 +54,7 @@ pub struct Stored {
 ///   see nothing before that.
 /// - **Contiguous.** Revisions run 1, 2, 3, … without a gap; entries are never changed or removed.
 /// - **A failure is final.** When storing fails, the group may or may not be on the disk, and only opening the
-///   journal again can tell. That append and every later one gives [`Error::Poisoned`]; no sync is ever
+///   journal again shows which. That append and every later one gives [`Error::Poisoned`]; no sync is ever
 ///   retried, because a kernel may report a failed write once and then forget it. Reads go on.
 /// - **A refusal is harmless.** [`Error::Conflict`], [`Error::TooLarge`] and [`Error::NoRoom`] leave no trace,
 ///   and the journal stays usable.

@@ -26,7 +26,7 @@ pub enum Fault {
 #[derive(Clone, Debug)]
 pub struct MemoryDisk(Arc<Mutex<Contents>>);
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Contents {
     records: BTreeMap<Revision, Vec<u8>>,
     /// The newest entry that was acknowledged: what comes after it may be torn.
@@ -48,12 +48,6 @@ impl MemoryDisk {
         let mut contents = self.contents();
         let at = contents.appends.saturating_add(k);
         contents.faults.insert(at, fault);
-    }
-
-    /// A disk of its own with what this one holds now: what a power cut at this moment would leave.
-    #[must_use]
-    pub fn copy(&self) -> Self {
-        Self(Arc::new(Mutex::new(self.contents().clone())))
     }
 
     fn contents(&self) -> MutexGuard<'_, Contents> {
@@ -79,6 +73,7 @@ impl MemoryJournal {
     /// [`Error::Corrupt`], as for any engine.
     pub fn open(disk: &MemoryDisk) -> Result<Self, Error> {
         let acknowledged = disk.contents().tail.revision;
+        // What was acknowledged is whole; what a fault left after it may be torn.
         disk.contents()
             .records
             .retain(|&first, bytes| first <= acknowledged || super::record::decode(first, bytes).is_ok());

@@ -1,8 +1,9 @@
 //! The append-only, hash-chained log that everything else is derived from.
 //!
-//! The journal knows revisions and bytes; what an entry says is the business of the layers above.
-//! [`Journal`] and [`Reader`] are the contract, [`DiskJournal`] keeps it on disk, and
-//! [`MemoryJournal`] keeps it in memory with faults on demand. One conformance suite runs against both.
+//! The journal knows revisions and bytes; what an entry says, only the layers above know.
+//! [`Journal`] and [`Reader`] are the contract, kept once for all engines in `log`. [`DiskJournal`] is
+//! the engine on disk, [`MemoryJournal`] the one in memory, with faults on demand. One conformance suite
+//! runs against both.
 
 #[cfg(test)]
 mod conformance;

@@ -48,27 +48,26 @@ pub struct DiskJournal {
 }
 
 impl DiskJournal {
-    /// Opens the journal in `folder` as [`open_and_replay`](Self::open_and_replay) does, without a look at what
-    /// the entries say.
+    /// Opens the journal in `folder`, creating it when nothing is there, and verifies all of it: checksums, contiguity
+    /// from revision 1, the chain, and that it reaches what the control file has.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// [`Error::Locked`] when another process has it open, [`Error::Corrupt`] when anything is wrong or missing,
+    /// [`Error::Io`].
     pub fn open(folder: &Path) -> Result<Self, Error> {
         Self::open_and_replay(folder, |_| Ok(()), |()| ())
     }
 
-    /// Opens the journal in `folder`, creating it when nothing is there, and verifies all of it: checksums, contiguity
-    /// from revision 1, the chain, and that it reaches what the control file has. Reads it once for that: `decode` gets
-    /// each entry, verified, on one of several threads, and `apply` what it made of them, in order, on this one.
+    /// As [`open`](Self::open), with the one pass over all entries that it takes: `decode` gets each entry, verified,
+    /// on one of several threads, and `apply` gets the results, in order, on this one.
     ///
     /// What `apply` got is the journal's only if this returns `Ok`.
     ///
     /// # Errors
     ///
-    /// [`Error::Locked`] when another process has it open, [`Error::Corrupt`] when anything is amiss or missing,
-    /// [`Error::Io`], and whatever `decode` gives.
-    pub fn open_and_replay<T: Send>(
+    /// As there, and whatever `decode` gives.
+    pub(crate) fn open_and_replay<T: Send>(
         folder: &Path,
         decode: impl Fn(&Stored) -> Result<T, Error> + Sync,
         apply: impl FnMut(T),
