@@ -20,6 +20,7 @@ use std::{
     any::Any,
     fs::File,
     io,
+    iter::Peekable,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     thread,
@@ -80,6 +81,7 @@ impl SledStore {
 
     /// As [`Store::records`](crate::journal::log::Store::records), of what is in sled.
     pub(super) fn records(&self, from: Revision, to: Revision) -> Records<'_> {
+        // The record that holds `from` may begin before it.
         let start = match sheltered("read the store", || self.db.range(..=key(from, u16::MAX)).next_back().transpose())
         {
             Ok(found) => found.and_then(|(key, _)| parse_key(&key)).map_or(Revision::ZERO, |(first, _)| first),
@@ -90,23 +92,7 @@ impl SledStore {
             std::iter::from_fn(move || sheltered("read the store", || pairs.next().transpose()).transpose())
                 .map(|pair| pair.and_then(Chunk::parse))
                 .peekable();
-        Box::new(std::iter::from_fn(move || {
-            Some(chunks.next()?.and_then(|head| {
-                let first = head.first;
-                head.expect_number(0)?;
-                let mut record = head.bytes.to_vec();
-                for number in 1.. {
-                    let Some(chunk) = chunks.next_if(|next| next.as_ref().is_ok_and(|chunk| chunk.first == first))
-                    else {
-                        break;
-                    };
-                    let chunk = chunk?;
-                    chunk.expect_number(number)?;
-                    record.extend_from_slice(&chunk.bytes);
-                }
-                Ok((first, record))
-            }))
-        }))
+        Box::new(std::iter::from_fn(move || Some(chunks.next()?.and_then(|head| join(&head, &mut chunks)))))
     }
 
     #[cfg(test)]
@@ -136,6 +122,25 @@ impl Chunk {
         let what = format!("chunk {expected} of the record is missing: chunk {} comes instead", self.number);
         Err(Error::corrupt(format_args!("revision {}", self.first), what))
     }
+}
+
+/// A record and its first revision, from its first chunk and as many of the rest as are of the same record.
+fn join(
+    head: &Chunk,
+    rest: &mut Peekable<impl Iterator<Item = Result<Chunk, Error>>>,
+) -> Result<(Revision, Vec<u8>), Error> {
+    head.expect_number(0)?;
+    let mut record = head.bytes.to_vec();
+    for number in 1.. {
+        // An error stays where it is, and comes out as the next record.
+        let Some(chunk) = rest.next_if(|next| next.as_ref().is_ok_and(|chunk| chunk.first == head.first)) else {
+            break;
+        };
+        let chunk = chunk?;
+        chunk.expect_number(number)?;
+        record.extend_from_slice(&chunk.bytes);
+    }
+    Ok((head.first, record))
 }
 
 /// The key of a chunk: the first revision of its record, and the chunk's number, both big-endian.
