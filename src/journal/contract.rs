@@ -4,44 +4,6 @@ use crate::model::chain::{ChainHash, JOURNAL_ENTRIES};
 use crate::model::revision::Revision;
 use std::{fmt, path::PathBuf, sync::Arc};
 
-/// Where a journal ends: the newest revision and the hash of everything up to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tail {
-    /// The newest revision.
-    pub revision: Revision,
-    /// The chain hash at that revision.
-    pub hash: ChainHash,
-}
-
-impl Tail {
-    /// The tail of the empty journal.
-    pub const EMPTY: Self = Self { revision: Revision::ZERO, hash: ChainHash::GENESIS };
-
-    /// The tail once `payload` is appended:
-    /// `hash(n) = BLAKE3("conspectus journal entry v1", hash(n - 1) || n as 8 bytes, big-endian || payload)`.
-    pub(super) fn extend(self, payload: &[u8]) -> Self {
-        let revision = self.revision.next();
-        Self { revision, hash: JOURNAL_ENTRIES.next(self.hash, &[&revision.0.to_be_bytes(), payload]) }
-    }
-}
-
-impl fmt::Display for Tail {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "revision {} with hash {}", self.revision, self.hash)
-    }
-}
-
-/// An entry as read back, already verified.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored {
-    /// The entry's number.
-    pub revision: Revision,
-    /// The chain hash at this entry.
-    pub hash: ChainHash,
-    /// What was appended.
-    pub payload: Vec<u8>,
-}
-
 /// The writing end: one for each journal, held by one writer.
 ///
 /// What every engine promises:
@@ -98,6 +60,46 @@ pub trait Reader: Send + Sync {
     ///
     /// [`Error::Corrupt`] and [`Error::Io`] as for [`read`](Self::read); an error from `each` ends the scan.
     fn scan(&self, after: Revision, each: &mut dyn FnMut(Stored) -> Result<(), Error>) -> Result<Tail, Error>;
+}
+
+/// Where a journal ends: the newest revision and the hash of everything up to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tail {
+    /// The newest revision.
+    pub revision: Revision,
+    /// The chain hash at that revision. Two journals with the same hash at a revision hold the same entries up to it.
+    ///
+    /// `hash(n) = BLAKE3("conspectus journal entry v1", hash(n - 1) || n as 8 bytes, big-endian || payload)` with
+    /// the text as BLAKE3's key-derivation context, and `hash(0)` 32 zero bytes.
+    pub hash: ChainHash,
+}
+
+impl Tail {
+    /// The tail of the empty journal.
+    pub const EMPTY: Self = Self { revision: Revision::ZERO, hash: ChainHash::GENESIS };
+
+    /// The tail once `payload` is appended.
+    pub(super) fn extend(self, payload: &[u8]) -> Self {
+        let revision = self.revision.next();
+        Self { revision, hash: JOURNAL_ENTRIES.next(self.hash, &[&revision.0.to_be_bytes(), payload]) }
+    }
+}
+
+impl fmt::Display for Tail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "revision {} with hash {}", self.revision, self.hash)
+    }
+}
+
+/// An entry as read back, already verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The entry's number.
+    pub revision: Revision,
+    /// The chain hash at this entry.
+    pub hash: ChainHash,
+    /// What was appended.
+    pub payload: Vec<u8>,
 }
 
 /// Why the journal refused or failed.

@@ -63,6 +63,7 @@ impl<S: Store> Journal for Log<S> {
         let (hashes, tail) = (std::mem::take(&mut record.hashes), record.tail);
         match self.shared.store.put(after.next(), record) {
             Ok(()) => {
+                // Only now do readers see the group: it is durable.
                 *self.shared.tail.write().unwrap_or_else(PoisonError::into_inner) = tail;
                 Ok(hashes)
             }

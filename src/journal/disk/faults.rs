@@ -1,4 +1,5 @@
-//! What the journal on disk does when a call fails, the process dies, or a file is damaged: at each failpoint in turn, and at random places.
+//! What the journal on disk does when a call fails, the process dies, or a file is damaged: at each failpoint in turn,
+//! and at random places.
 //!
 //! `CONSPECTUS_DAMAGES=20000` sets how many damages are done to each folder, `CONSPECTUS_SEED=1` draws others.
 

@@ -124,8 +124,8 @@ impl Wal {
         Ok((wal, contents))
     }
 
-    /// The records that follow `stored`, where the store ends, and goes on after them. An append that was cut off
-    /// before it was acknowledged is dropped, and the server's log says so.
+    /// Returns the records that follow `stored`, where the store ends; the next append goes after them. An append that
+    /// was cut off before it was acknowledged is dropped, and the server's log says so.
     ///
     /// # Errors
     ///
