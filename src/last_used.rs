@@ -1,6 +1,6 @@
-//! When each key last opened. It isn't an entry of the journal, which would grow with every call: it
+//! When each key was last used. This isn't an entry of the journal, which would grow with every call: it
 //! is kept in memory, and written to a small file of the data folder each minute and at the stop. A
-//! crash loses a minute of it, and nothing rests on it.
+//! crash loses a minute of it, and nothing depends on it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ use crate::model::timestamp::Timestamp;
 
 const FILE_NAME: &str = "last-used";
 
-/// When each key last opened.
+/// When each key was last used.
 #[derive(Debug, Default)]
 pub struct LastUsed {
     at: Mutex<BTreeMap<KeyId, Timestamp>>,
@@ -26,19 +26,19 @@ impl LastUsed {
         self.at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that a key opens.
-    pub fn note(&self, key: KeyId, now: Timestamp) {
+    /// Notes that a key is used.
+    pub(crate) fn note(&self, key: KeyId, now: Timestamp) {
         self.at().insert(key, now);
         self.changed.store(true, Ordering::Relaxed);
     }
 
-    /// When a key last opened.
-    pub fn get(&self, key: KeyId) -> Option<Timestamp> {
+    /// When a key was last used.
+    pub(crate) fn get(&self, key: KeyId) -> Option<Timestamp> {
         self.at().get(&key).copied()
     }
 
-    /// Takes up what a data folder's file says; what it doesn't say in the right form is passed over.
-    pub fn load(&self, folder: &Path) {
+    /// Reads a data folder's file. Lines that aren't of its form are passed over, and a missing file is an empty one.
+    pub(crate) fn load(&self, folder: &Path) {
         let text = std::fs::read_to_string(folder.join(FILE_NAME)).unwrap_or_default();
         let parse = |line: &str| {
             let (key, at) = line.split_once(' ')?;
@@ -51,7 +51,7 @@ impl LastUsed {
     ///
     /// # Errors
     /// When it can't be written.
-    pub fn save(&self, folder: &Path) -> io::Result<()> {
+    pub(crate) fn save(&self, folder: &Path) -> io::Result<()> {
         if !self.changed.swap(false, Ordering::Relaxed) {
             return Ok(());
         }
@@ -59,6 +59,7 @@ impl LastUsed {
             let _ = writeln!(text, "{key} {}", at.0); // Writing to a string can't fail.
             text
         });
+        // A crash while it is written leaves the one before.
         let fresh = folder.join(format!("{FILE_NAME}.new"));
         std::fs::write(&fresh, text).and_then(|()| std::fs::rename(&fresh, folder.join(FILE_NAME)))
     }

@@ -273,7 +273,7 @@ async fn serve(
             let keys = demo::keys(&context).await?;
             for (identity, key) in &keys {
                 let scope = format!("on this machine: the demo's key {} of {identity}", key.id());
-                audit.write(now(), audit::Line::told(audit::Event::Keys, scope)).await?;
+                audit.write(now(), audit::Line::without_call(audit::Event::Keys, scope)).await?;
             }
             drop(tell.send(keys));
         }
@@ -344,7 +344,7 @@ fn save_last_used_now(guard: &Guard, folder: &Path) {
 pub async fn change_access_offline(folder: &Path, change: Change) -> Result<(), Error> {
     let (journal, state) = replay(folder)?;
     let running = writer::start(Box::new(journal), state, now);
-    let line = audit::Line::told(audit::Event::Keys, format!("on this machine: {change}"));
+    let line = audit::Line::without_call(audit::Event::Keys, format!("on this machine: {change}"));
     let written = running.handle.write(Command::ChangeAccess(vec![change])).await;
     if written.is_ok() {
         audit::Log::open(folder, now())?.write(now(), line).await?;

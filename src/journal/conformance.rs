@@ -1,19 +1,20 @@
-//! What every engine must do, run against each of them; then what only one of them can show.
+//! What every engine must do, run against each of them; then what only the one in memory can show.
 
 use super::*;
+use crate::model::revision::Revision;
 
 /// Somewhere a journal lives on when it is closed.
-trait Place {
+pub(super) trait Medium {
     fn open(&self) -> Result<Box<dyn Journal>, Error>;
 }
 
-impl Place for MemoryDisk {
+impl Medium for MemoryDisk {
     fn open(&self) -> Result<Box<dyn Journal>, Error> {
         Ok(Box::new(MemoryJournal::open(self)?))
     }
 }
 
-impl Place for tempfile::TempDir {
+impl Medium for tempfile::TempDir {
     fn open(&self) -> Result<Box<dyn Journal>, Error> {
         Ok(Box::new(DiskJournal::open(&self.path().join("journal"))?))
     }
@@ -46,12 +47,12 @@ for_every_engine! {
     readers_may_scan_while_the_writer_appends
 }
 
-fn payload(n: u64) -> Vec<u8> {
+pub(super) fn payload(n: u64) -> Vec<u8> {
     format!("entry {n}").into_bytes()
 }
 
 /// Appends groups of these sizes; each entry's payload says its revision.
-fn fill(journal: &mut dyn Journal, groups: &[u64]) {
+pub(super) fn fill(journal: &mut dyn Journal, groups: &[u64]) {
     for &size in groups {
         let after = journal.tail().revision;
         let payloads: Vec<_> = (after.0 + 1..=after.0 + size).map(payload).collect();
@@ -61,7 +62,7 @@ fn fill(journal: &mut dyn Journal, groups: &[u64]) {
     }
 }
 
-fn scanned(reader: &dyn Reader, after: u64) -> Vec<Stored> {
+pub(super) fn scanned(reader: &dyn Reader, after: u64) -> Vec<Stored> {
     let mut found = Vec::new();
     let tail = reader.scan(Revision(after), &mut |entry| {
         found.push(entry);
@@ -72,7 +73,7 @@ fn scanned(reader: &dyn Reader, after: u64) -> Vec<Stored> {
 }
 
 /// Exactly the entries that [`fill`] appends: revision, payload, and the chain worked out once more from its definition.
-fn assert_holds(reader: &dyn Reader, entries: u64) {
+pub(super) fn assert_holds(reader: &dyn Reader, entries: u64) {
     let found = scanned(reader, 0);
     let mut previous = [0; 32];
     for (revision, entry) in (1..).zip(&found) {
@@ -88,9 +89,9 @@ fn assert_holds(reader: &dyn Reader, entries: u64) {
     assert_eq!(reader.tail(), Tail { revision: Revision(entries), hash: ChainHash(previous) });
 }
 
-fn an_empty_journal_has_nothing_to_read(place: &dyn Place) {
+fn an_empty_journal_has_nothing_to_read(medium: &dyn Medium) {
     for _ in 0..2 {
-        let journal = place.open().unwrap();
+        let journal = medium.open().unwrap();
         assert_eq!(journal.tail(), Tail::EMPTY);
         assert_eq!(journal.reader().read(Revision::ZERO).unwrap(), None);
         assert_eq!(journal.reader().read(Revision(1)).unwrap(), None);
@@ -98,14 +99,14 @@ fn an_empty_journal_has_nothing_to_read(place: &dyn Place) {
     }
 }
 
-fn revisions_run_from_1_without_a_gap(place: &dyn Place) {
-    let mut journal = place.open().unwrap();
+fn revisions_run_from_1_without_a_gap(medium: &dyn Medium) {
+    let mut journal = medium.open().unwrap();
     fill(&mut *journal, &[1, 3, 1, 40]);
     assert_holds(&*journal.reader(), 45);
 }
 
-fn the_same_payloads_give_the_same_hashes_everywhere(place: &dyn Place) {
-    let mut journal = place.open().unwrap();
+fn the_same_payloads_give_the_same_hashes_everywhere(medium: &dyn Medium) {
+    let mut journal = medium.open().unwrap();
     let hashes = journal.append(Revision::ZERO, &[b"one".to_vec(), Vec::new(), b"three".to_vec()]).unwrap();
     insta::allow_duplicates! {
     insta::assert_snapshot!(hashes[0], @"e535a1e93be1ce575f0cf038b853a4da04dc66fd6be502e24c4305bc35247a73");
@@ -113,8 +114,8 @@ fn the_same_payloads_give_the_same_hashes_everywhere(place: &dyn Place) {
     }
 }
 
-fn an_append_after_another_revision_is_refused(place: &dyn Place) {
-    let mut journal = place.open().unwrap();
+fn an_append_after_another_revision_is_refused(medium: &dyn Medium) {
+    let mut journal = medium.open().unwrap();
     fill(&mut *journal, &[2]);
     for after in [0, 1, 3] {
         let refused = journal.append(Revision(after), &[payload(3)]);
@@ -124,16 +125,16 @@ fn an_append_after_another_revision_is_refused(place: &dyn Place) {
     assert_holds(&*journal.reader(), 3);
 }
 
-fn an_empty_group_stores_nothing(place: &dyn Place) {
-    let mut journal = place.open().unwrap();
+fn an_empty_group_stores_nothing(medium: &dyn Medium) {
+    let mut journal = medium.open().unwrap();
     fill(&mut *journal, &[1]);
     assert!(journal.append(Revision(1), &[]).unwrap().is_empty());
     assert!(matches!(journal.append(Revision(0), &[]), Err(Error::Conflict { .. })));
     assert_holds(&*journal.reader(), 1);
 }
 
-fn a_group_too_large_leaves_no_trace(place: &dyn Place) {
-    let mut journal = place.open().unwrap();
+fn a_group_too_large_leaves_no_trace(medium: &dyn Medium) {
+    let mut journal = medium.open().unwrap();
     fill(&mut *journal, &[1]);
     let refused = journal.append(Revision(1), &[payload(2), vec![0; RECORD_BYTES_MAX]]);
     insta::allow_duplicates! {
@@ -141,39 +142,39 @@ fn a_group_too_large_leaves_no_trace(place: &dyn Place) {
     }
     fill(&mut *journal, &[1]);
     drop(journal);
-    assert_holds(&*place.open().unwrap().reader(), 2);
+    assert_holds(&*medium.open().unwrap().reader(), 2);
 }
 
-fn the_largest_entry_reads_back(place: &dyn Place) {
-    let mut journal = place.open().unwrap();
+fn the_largest_entry_reads_back(medium: &dyn Medium) {
+    let mut journal = medium.open().unwrap();
     let large: Vec<u8> = (0..ENTRY_BYTES_MAX).map(|at| u8::try_from(at % 251).unwrap()).collect();
     for revision in 0..24 {
         journal.append(Revision(revision), std::slice::from_ref(&large)).unwrap();
     }
     drop(journal);
-    let reader = place.open().unwrap().reader();
+    let reader = medium.open().unwrap().reader();
     assert!(scanned(&*reader, 0).iter().all(|entry| entry.payload == large));
     assert_eq!(reader.tail().revision, Revision(24));
 }
 
-fn everything_is_there_after_reopening(place: &dyn Place) {
+fn everything_is_there_after_reopening(medium: &dyn Medium) {
     for life in 1..=4 {
-        let mut journal = place.open().unwrap();
+        let mut journal = medium.open().unwrap();
         fill(&mut *journal, &[1, 4, 20]);
         assert_holds(&*journal.reader(), life * 25);
     }
 }
 
-fn an_entry_reads_back_from_within_a_group(place: &dyn Place) {
-    let mut journal = place.open().unwrap();
+fn an_entry_reads_back_from_within_a_group(medium: &dyn Medium) {
+    let mut journal = medium.open().unwrap();
     fill(&mut *journal, &[2, 5]);
     let reader = journal.reader();
     assert_eq!(reader.read(Revision(4)).unwrap().unwrap().payload, payload(4));
     assert_eq!(reader.read(Revision(8)).unwrap(), None);
 }
 
-fn a_scan_starts_anywhere_even_within_a_group(place: &dyn Place) {
-    let mut journal = place.open().unwrap();
+fn a_scan_starts_anywhere_even_within_a_group(medium: &dyn Medium) {
+    let mut journal = medium.open().unwrap();
     fill(&mut *journal, &[2, 5, 1, 30]);
     let reader = journal.reader();
     let all = scanned(&*reader, 0);
@@ -183,8 +184,8 @@ fn a_scan_starts_anywhere_even_within_a_group(place: &dyn Place) {
     }
 }
 
-fn a_scan_stops_at_the_callers_error(place: &dyn Place) {
-    let mut journal = place.open().unwrap();
+fn a_scan_stops_at_the_callers_error(medium: &dyn Medium) {
+    let mut journal = medium.open().unwrap();
     fill(&mut *journal, &[2, 5]);
     let mut seen = 0;
     let stopped = journal.reader().scan(Revision::ZERO, &mut |entry| {
@@ -195,8 +196,8 @@ fn a_scan_stops_at_the_callers_error(place: &dyn Place) {
     assert_eq!(seen, 4);
 }
 
-fn a_reader_sees_later_appends(place: &dyn Place) {
-    let mut journal = place.open().unwrap();
+fn a_reader_sees_later_appends(medium: &dyn Medium) {
+    let mut journal = medium.open().unwrap();
     let reader = journal.reader();
     fill(&mut *journal, &[3]);
     assert_holds(&*reader, 3);
@@ -204,8 +205,8 @@ fn a_reader_sees_later_appends(place: &dyn Place) {
     assert_holds(&*reader, 3);
 }
 
-fn readers_may_scan_while_the_writer_appends(place: &dyn Place) {
-    let mut journal = place.open().unwrap();
+fn readers_may_scan_while_the_writer_appends(medium: &dyn Medium) {
+    let mut journal = medium.open().unwrap();
     let reader = journal.reader();
     std::thread::scope(|scope| {
         let scanning = scope.spawn(|| {
@@ -246,14 +247,14 @@ mod memory_only {
     }
 
     #[test]
-    fn a_failed_append_poisons_and_reopening_tells_what_was_kept() {
+    fn a_failed_append_poisons_and_reopening_shows_what_was_kept() {
         check(Fault::BeforeStoring, 3);
         check(Fault::Torn, 3);
         check(Fault::AfterStoring, 5);
     }
 
     #[test]
-    fn a_stale_writer_is_told_where_the_journal_is() {
+    fn a_stale_writer_learns_where_the_journal_is() {
         let disk = MemoryDisk::new();
         let mut stale = MemoryJournal::open(&disk).unwrap();
         let mut fresh = MemoryJournal::open(&disk).unwrap();
@@ -261,16 +262,4 @@ mod memory_only {
         let refused = stale.append(Revision::ZERO, &[payload(1)]);
         assert!(matches!(refused, Err(Error::Conflict { tail }) if tail == fresh.tail()));
     }
-
-    #[test]
-    fn a_copy_of_a_disk_lives_its_own_life() {
-        let disk = MemoryDisk::new();
-        let mut journal = MemoryJournal::open(&disk).unwrap();
-        fill(&mut journal, &[2]);
-        let copy = disk.copy();
-        fill(&mut journal, &[1]);
-        assert_holds(&*MemoryJournal::open(&copy).unwrap().reader(), 2);
-    }
 }
-
-pub(super) mod disk_only;

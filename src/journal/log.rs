@@ -1,7 +1,8 @@
 //! The contract, kept once for all engines: an engine only stores records and iterates over them.
 
+use super::contract::{Error, Journal, Reader, Stored, Tail};
 use super::record::{self, Encoded};
-use super::{ChainHash, Error, Journal, Reader, Stored, Tail};
+use crate::model::chain::ChainHash;
 use crate::model::revision::Revision;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -62,6 +63,7 @@ impl<S: Store> Journal for Log<S> {
         let (hashes, tail) = (std::mem::take(&mut record.hashes), record.tail);
         match self.shared.store.put(after.next(), record) {
             Ok(()) => {
+                // Only now do readers see the group: it is durable.
                 *self.shared.tail.write().unwrap_or_else(PoisonError::into_inner) = tail;
                 Ok(hashes)
             }

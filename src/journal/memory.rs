@@ -1,8 +1,9 @@
 //! The engine in memory: for tests that run years of traffic from a seed, with faults on demand.
 
+use super::contract::{Error, Journal, Reader, Tail};
 use super::log::{Log, Records, Store, walk};
 use super::record::Encoded;
-use super::{ChainHash, Error, Journal, Reader, Tail};
+use crate::model::chain::ChainHash;
 use crate::model::revision::Revision;
 use std::{
     collections::BTreeMap,
@@ -25,7 +26,7 @@ pub enum Fault {
 #[derive(Clone, Debug)]
 pub struct MemoryDisk(Arc<Mutex<Contents>>);
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Contents {
     records: BTreeMap<Revision, Vec<u8>>,
     /// The newest entry that was acknowledged: what comes after it may be torn.
@@ -47,12 +48,6 @@ impl MemoryDisk {
         let mut contents = self.contents();
         let at = contents.appends.saturating_add(k);
         contents.faults.insert(at, fault);
-    }
-
-    /// A disk of its own with what this one holds now: what a power cut at this moment would leave.
-    #[must_use]
-    pub fn copy(&self) -> Self {
-        Self(Arc::new(Mutex::new(self.contents().clone())))
     }
 
     fn contents(&self) -> MutexGuard<'_, Contents> {
@@ -78,6 +73,7 @@ impl MemoryJournal {
     /// [`Error::Corrupt`], as for any engine.
     pub fn open(disk: &MemoryDisk) -> Result<Self, Error> {
         let acknowledged = disk.contents().tail.revision;
+        // What was acknowledged is whole; what a fault left after it may be torn.
         disk.contents()
             .records
             .retain(|&first, bytes| first <= acknowledged || super::record::decode(first, bytes).is_ok());

@@ -14,9 +14,10 @@
 //! All numbers are big-endian. Compressed entries have before them the 4 bytes of their length as they are, which is
 //! checked before anything is made of them: damage can't ask for more memory than the largest record takes.
 
-use super::{ChainHash, Error, Stored, Tail};
+use super::contract::{Error, Stored, Tail};
+use crate::model::chain::ChainHash;
 use crate::model::revision::Revision;
-use std::{borrow::Cow, sync::LazyLock};
+use std::borrow::Cow;
 
 /// The largest record. A group above it is refused, because a group can't be split and stay atomic.
 pub const RECORD_BYTES_MAX: usize = 1 << 20;
@@ -37,25 +38,12 @@ const HEAD_BYTES: usize = 1 + 1 + 8 + 4 + HASH_BYTES;
 const FOOT_BYTES: usize = 2 * HASH_BYTES;
 const FRAME_BYTES: usize = HEAD_BYTES + FOOT_BYTES;
 
-static ENTRY_HASHER: LazyLock<blake3::Hasher> =
-    LazyLock::new(|| blake3::Hasher::new_derive_key("conspectus journal entry v1"));
-
 /// The size of the record that holds entries of these lengths as one group. A writer that builds groups keeps
 /// this at or below [`RECORD_BYTES_MAX`].
 pub fn record_bytes(entry_lengths: impl IntoIterator<Item = usize>) -> usize {
     entry_lengths
         .into_iter()
         .fold(FRAME_BYTES, |bytes, length| bytes.saturating_add(LENGTH_BYTES).saturating_add(length))
-}
-
-impl Tail {
-    /// The tail once `payload` is appended.
-    pub(super) fn extend(self, payload: &[u8]) -> Self {
-        let revision = self.revision.next();
-        let mut hasher = ENTRY_HASHER.clone();
-        hasher.update(&self.hash.0).update(&revision.0.to_be_bytes()).update(payload);
-        Self { revision, hash: ChainHash(hasher.finalize().into()) }
-    }
 }
 
 /// A group as it is about to be stored.
@@ -183,10 +171,10 @@ fn decode_frame(bytes: &[u8]) -> Result<Record, String> {
     let before = before.filter(|_| count > 0).ok_or("the record counts no entry, or counts from 0")?;
     first.checked_add(u64::from(count)).ok_or("the record counts past the last revision")?;
 
-    let (code_list, after) = rest.split_last_chunk::<HASH_BYTES>().ok_or_else(cut)?;
+    let (coded, after) = rest.split_last_chunk::<HASH_BYTES>().ok_or_else(cut)?;
     let plain = match codec {
-        PLAIN => Cow::Borrowed(code_list),
-        ZSTD => Cow::Owned(decompress(code_list)?),
+        PLAIN => Cow::Borrowed(coded),
+        ZSTD => Cow::Owned(decompress(coded)?),
         other => return Err(format!("the record is coded as {other}, and this program reads {PLAIN} and {ZSTD}")),
     };
     let mut rest = &*plain;
@@ -208,8 +196,8 @@ fn decode_frame(bytes: &[u8]) -> Result<Record, String> {
     Ok(Record { before, entries, tail })
 }
 
-fn decompress(code_list: &[u8]) -> Result<Vec<u8>, String> {
-    let (length, packed) = code_list.split_first_chunk::<LENGTH_BYTES>().ok_or("the record ends before its length")?;
+fn decompress(coded: &[u8]) -> Result<Vec<u8>, String> {
+    let (length, packed) = coded.split_first_chunk::<LENGTH_BYTES>().ok_or("the record ends before its length")?;
     let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
     if length > RECORD_BYTES_MAX {
         return Err(format!("the record unpacks to {length} bytes, and a record holds at most {RECORD_BYTES_MAX}"));

@@ -1,17 +1,19 @@
-//! The witness: a small file beside the others that remembers how far the journal once came.
+//! The control file: a small file beside the others that remembers how far the journal once came. Its name on disk is
+//! `witness`.
 //!
-//! A store or a write-ahead file that has lost its end, or was replaced by an older copy, is still well formed. The
-//! witness is what makes the loss visible, and what tells an acknowledged record that was damaged from one that
-//! was torn before anybody was told of it; so it is a file of its own. It is written after every append, once that
-//! is durable, so it never runs ahead; it is synced only when the store has caught up, and when the journal opens
+//! A store or a write-ahead log that has lost its end, or was replaced by an older copy, is still well formed. The
+//! control file is what makes the loss visible, and what separates an acknowledged record that was damaged from one
+//! that was torn before it was acknowledged; so it is a file of its own. It is written after every append, once that
+//! is durable, so it never runs ahead. It is synced only when the store has caught up, and when the journal opens
 //! and closes, so after a power cut it may be a little behind.
 //!
-//! Two slots of a sector each are written in turn, so that a torn write leaves the other one:
+//! Two copies of a sector each are written in turn, so that a torn write leaves the other one:
 //! 8 bytes of magic, the newest revision (8 bytes, big-endian) and its chain hash, the newest revision that the store
-//! had (8 bytes), BLAKE3 of all that. The first version had no write-ahead file, and so no revision of the store.
+//! had (8 bytes), BLAKE3 of all that. The first version had no write-ahead log, and so no revision of the store.
 
-use super::failpoints::Calls;
-use crate::journal::{ChainHash, Error, Tail};
+use super::failpoints::Failpoints;
+use crate::journal::contract::{Error, Tail};
+use crate::model::chain::ChainHash;
 use crate::model::revision::Revision;
 use std::{
     fs::{File, OpenOptions},
@@ -22,123 +24,132 @@ use std::{
 };
 
 const MAGIC: &[u8; 8] = b"witness2";
-const MAGIC_BEFORE_AHEAD: &[u8; 8] = b"witness1";
-const SLOT_BYTES: usize = 512;
+const MAGIC_BEFORE_WAL: &[u8; 8] = b"witness1";
+const COPY_BYTES: usize = 512;
 
-/// What the witness has seen.
+/// How far a journal has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct Progress {
     /// The newest entry that was durable.
     pub(super) tail: Tail,
     /// The newest revision that was durable in the store.
     pub(super) stored: Revision,
-    /// Whether there was a write-ahead file.
-    pub(super) ahead: bool,
+    /// Whether there was a write-ahead log.
+    pub(super) has_wal: bool,
 }
 
-impl Seen {
-    const EMPTY: Self = Self { tail: Tail::EMPTY, stored: Revision::ZERO, ahead: true };
+impl Progress {
+    const EMPTY: Self = Self { tail: Tail::EMPTY, stored: Revision::ZERO, has_wal: true };
 }
 
-/// The open witness file.
-pub(super) struct Witness {
+/// The open control file.
+pub(super) struct ControlFile {
     path: PathBuf,
     file: Arc<File>,
-    calls: Calls,
-    seen: Seen,
-    next_slot: usize,
+    failpoints: Failpoints,
+    known: Progress,
+    /// Which copy the next write goes to: the older one.
+    next_copy: usize,
 }
 
-impl Witness {
-    /// Creates the witness of an empty journal, durably but for its folder entry.
+impl ControlFile {
+    /// Creates the control file of an empty journal, durably but for its folder entry.
     pub(super) fn create(path: &Path) -> Result<(), Error> {
         let fresh = path.with_extension("new");
         let write = || {
             let mut file = File::create(&fresh)?;
-            file.write_all(&slot(Seen::EMPTY))?;
+            file.write_all(&encode(Progress::EMPTY))?;
             file.sync_all()?;
             std::fs::rename(&fresh, path)
         };
-        write().map_err(Error::io(format!("create the witness {}", path.display())))
+        write().map_err(Error::io(format!("create the control file {}", path.display())))
     }
 
-    /// Opens the witness and tells what it has seen.
-    pub(super) fn open(path: &Path, calls: &Calls) -> Result<(Self, Seen), Error> {
+    /// Opens the file, and returns what it knows.
+    pub(super) fn open(path: &Path, failpoints: &Failpoints) -> Result<(Self, Progress), Error> {
         let read = || {
             let mut file = OpenOptions::new().read(true).write(true).open(path)?;
             let mut bytes = Vec::new();
-            Read::by_ref(&mut file).take(2 * SLOT_BYTES as u64).read_to_end(&mut bytes)?;
+            Read::by_ref(&mut file).take(2 * COPY_BYTES as u64).read_to_end(&mut bytes)?;
             Ok((file, bytes))
         };
-        let (file, bytes) = read().map_err(Error::io(format!("read the witness {}", path.display())))?;
-        let (seen, next_slot) = match [0, SLOT_BYTES].map(|at| parse(bytes.get(at..)?)) {
-            // Of two slots of one revision, the one that knows more of the store is the newer.
-            [Some(a), Some(b)] if (a.ahead, a.tail.revision, a.stored) > (b.ahead, b.tail.revision, b.stored) => (a, 1),
+        let (file, bytes) = read().map_err(Error::io(format!("read the control file {}", path.display())))?;
+        let (known, next_copy) = match [0, COPY_BYTES].map(|at| decode(bytes.get(at..)?)) {
+            // Of two copies with one revision, the one that knows more of the store is the newer.
+            [Some(a), Some(b)] if (a.has_wal, a.tail.revision, a.stored) > (b.has_wal, b.tail.revision, b.stored) => {
+                (a, 1)
+            }
             [_, Some(b)] => (b, 0),
             [Some(a), None] => (a, 1),
             [None, None] => {
-                return Err(Error::corrupt(path.display(), "neither of its two slots holds a valid revision and hash"));
+                return Err(Error::corrupt(
+                    path.display(),
+                    "neither of its two copies holds a valid revision and hash",
+                ));
             }
         };
-        Ok((Self { path: path.to_owned(), file: Arc::new(file), calls: calls.clone(), seen, next_slot }, seen))
+        Ok((
+            Self { path: path.to_owned(), file: Arc::new(file), failpoints: failpoints.clone(), known, next_copy },
+            known,
+        ))
     }
 
     /// Remembers a tail that is durable.
     pub(super) fn write_tail(&mut self, tail: Tail) -> Result<(), Error> {
-        self.write(Seen { tail, ahead: true, ..self.seen })
+        self.write(Progress { tail, has_wal: true, ..self.known })
     }
 
     /// Remembers how far the store has come.
     pub(super) fn write_stored(&mut self, stored: Revision) -> Result<(), Error> {
-        self.write(Seen { stored, ahead: true, ..self.seen })
+        self.write(Progress { stored, has_wal: true, ..self.known })
     }
 
     /// Remembers all of this.
-    pub(super) fn write(&mut self, seen: Seen) -> Result<(), Error> {
-        self.calls.make("write the witness", || {
-            let at = self.next_slot * SLOT_BYTES;
+    pub(super) fn write(&mut self, progress: Progress) -> Result<(), Error> {
+        self.failpoints.around("write the control file", || {
+            let at = self.next_copy * COPY_BYTES;
             self.file
-                .write_all_at(&slot(seen), at as u64)
-                .map_err(Error::io(format!("write the witness {}", self.path.display())))
+                .write_all_at(&encode(progress), at as u64)
+                .map_err(Error::io(format!("write the control file {}", self.path.display())))
         })?;
-        self.seen = seen;
-        self.next_slot = 1 - self.next_slot;
+        self.known = progress;
+        self.next_copy = 1 - self.next_copy;
         Ok(())
     }
 
-    /// What makes the newest write durable, without keeping the witness from being written meanwhile.
+    /// What makes the newest write durable, without keeping the file from being written meanwhile.
     pub(super) fn syncing(&self) -> impl FnOnce() -> Result<(), Error> + use<> {
-        let (path, file, calls) = (self.path.clone(), Arc::clone(&self.file), self.calls.clone());
+        let (path, file, failpoints) = (self.path.clone(), Arc::clone(&self.file), self.failpoints.clone());
         move || {
-            calls.make("sync the witness", || {
-                file.sync_data().map_err(Error::io(format!("sync the witness {}", path.display())))
+            failpoints.around("sync the control file", || {
+                file.sync_data().map_err(Error::io(format!("sync the control file {}", path.display())))
             })
         }
     }
 }
 
-fn slot(seen: Seen) -> Vec<u8> {
-    let mut bytes = [MAGIC.as_slice(), &seen.tail.revision.0.to_be_bytes(), &seen.tail.hash.0].concat();
-    bytes.extend(seen.stored.0.to_be_bytes());
+fn encode(progress: Progress) -> Vec<u8> {
+    let mut bytes = [MAGIC.as_slice(), &progress.tail.revision.0.to_be_bytes(), &progress.tail.hash.0].concat();
+    bytes.extend(progress.stored.0.to_be_bytes());
     let checksum = blake3::hash(&bytes);
     bytes.extend(checksum.as_bytes());
     bytes
 }
 
-fn parse(bytes: &[u8]) -> Option<Seen> {
+fn decode(bytes: &[u8]) -> Option<Progress> {
     let (magic, rest) = bytes.split_first_chunk::<8>()?;
     let (revision, rest) = rest.split_first_chunk::<8>()?;
     let (hash, rest) = rest.split_first_chunk::<32>()?;
     let tail = Tail { revision: Revision(u64::from_be_bytes(*revision)), hash: ChainHash(*hash) };
-    let (seen, checked) = if magic == MAGIC {
+    let (progress, checked) = if magic == MAGIC {
         let (stored, _) = rest.split_first_chunk::<8>()?;
-        (Seen { tail, stored: Revision(u64::from_be_bytes(*stored)), ahead: true }, 56)
-    } else if magic == MAGIC_BEFORE_AHEAD {
+        (Progress { tail, stored: Revision(u64::from_be_bytes(*stored)), has_wal: true }, 56)
+    } else if magic == MAGIC_BEFORE_WAL {
         // What was durable then was durable in the store.
-        (Seen { tail, stored: tail.revision, ahead: false }, 48)
+        (Progress { tail, stored: tail.revision, has_wal: false }, 48)
     } else {
         return None;
     };
     let (framed, checksum) = bytes.split_at_checked(checked)?;
-    checksum.starts_with(blake3::hash(framed).as_bytes()).then_some(seen)
+    checksum.starts_with(blake3::hash(framed).as_bytes()).then_some(progress)
 }

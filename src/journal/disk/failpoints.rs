@@ -1,29 +1,28 @@
-//! Calls that change the disk: each of them can be made to fail by a test, before it is done and after.
+//! Failpoints: around each call that changes the disk, a test can make it fail, or look at the disk.
 
-use crate::journal::Error;
+use crate::journal::contract::Error;
 use std::{io, sync::Arc};
 
-type Watcher = dyn Fn(&str) -> io::Result<()> + Send + Sync;
+type Hook = dyn Fn(&str) -> io::Result<()> + Send + Sync;
 
-/// What all such calls go through. A clone shares its watcher.
+/// What every call that changes the disk goes through. Clones share their hook.
 #[derive(Clone)]
-pub(super) struct Calls(Arc<Watcher>);
+pub(super) struct Failpoints(Arc<Hook>);
 
-impl Calls {
-    /// Calls that fail only when the system says so.
-    pub(super) fn unwatched() -> Self {
+impl Failpoints {
+    /// Calls fail only when the system says so.
+    pub(super) fn none() -> Self {
         Self(Arc::new(|_| Ok(())))
     }
 
-    /// Calls that `watcher` is told of twice, before and after. Its error becomes the call's: the first time
-    /// nothing was done, the second time all was.
+    /// `hook` runs before and after each call. Its error becomes the call's: before, nothing was done; after, all was.
     #[cfg(test)]
-    pub(super) fn watched(watcher: impl Fn(&str) -> io::Result<()> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(watcher))
+    pub(super) fn at_each(hook: impl Fn(&str) -> io::Result<()> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hook))
     }
 
-    /// Makes one call.
-    pub(super) fn make<T>(&self, doing: &str, call: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    /// Makes one call, between its two failpoints.
+    pub(super) fn around<T>(&self, doing: &str, call: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         (self.0)(doing).map_err(Error::io(doing))?;
         let done = call()?;
         (self.0)(doing).map_err(Error::io(doing))?;

@@ -1,10 +1,12 @@
-//! What the journal on disk does when a call fails, the process dies, or a file is damaged: at every place in turn.
+//! What the journal on disk does when a call fails, the process dies, or a file is damaged: at each failpoint in turn,
+//! and at random places.
 //!
 //! `CONSPECTUS_DAMAGES=20000` sets how many damages are done to each folder, `CONSPECTUS_SEED=1` draws others.
 
-use super::failpoints::Calls;
-use crate::journal::conformance::disk_only::copy_folder;
-use crate::journal::*;
+use super::failpoints::Failpoints;
+use super::tests::copy_folder;
+use super::*;
+use crate::journal::ENTRY_BYTES_MAX;
 use std::{
     env, fs, io,
     path::{Path, PathBuf},
@@ -26,15 +28,15 @@ fn payload(n: u64, length: usize) -> Vec<u8> {
     bytes
 }
 
-fn open(folder: &Path, calls: &Calls) -> Result<DiskJournal, Error> {
-    DiskJournal::open_with(folder, calls, |_| Ok(()), |()| ())
+fn open(folder: &Path, failpoints: &Failpoints) -> Result<DiskJournal, Error> {
+    DiskJournal::open_with(folder, failpoints, |_| Ok(()), |()| ())
 }
 
 /// Small groups and a large one, before the store catches up and after, in two lives. Adds each acknowledged entry to
 /// `acknowledged` at once, and returns at the first error.
-fn live(folder: &Path, calls: &Calls, acknowledged: &Mutex<Acknowledged>) -> Result<(), Error> {
+fn live(folder: &Path, failpoints: &Failpoints, acknowledged: &Mutex<Acknowledged>) -> Result<(), Error> {
     for _ in 0..2 {
-        let mut journal = open(folder, calls)?;
+        let mut journal = open(folder, failpoints)?;
         for lengths in [&[10, 0, 30][..], &[100], &[70_000, 5], &[9]] {
             let after = journal.tail().revision;
             let payloads: Vec<_> = (after.0 + 1..).zip(lengths).map(|(n, length)| payload(n, *length)).collect();
@@ -75,40 +77,40 @@ fn hashes(reader: &dyn Reader) -> Acknowledged {
 
 /// Opens what a fault has left: nothing that was acknowledged is missing, and it takes more entries.
 fn assert_kept(folder: &Path, acknowledged: &[ChainHash], what: &str) {
-    let mut journal = open(folder, &Calls::unwatched()).unwrap_or_else(|error| panic!("{what}: {error}"));
+    let mut journal = open(folder, &Failpoints::none()).unwrap_or_else(|error| panic!("{what}: {error}"));
     assert!(hashes(&*journal.reader()).starts_with(acknowledged), "{what}");
     let tail = journal.tail().revision;
     journal.append(tail, &[payload(0, 20)]).unwrap();
     journal.close().unwrap();
-    let reader = open(folder, &Calls::unwatched()).unwrap().reader();
+    let reader = open(folder, &Failpoints::none()).unwrap().reader();
     assert!(hashes(&*reader).starts_with(acknowledged), "{what}");
     assert_eq!(reader.tail().revision, tail.next(), "{what}");
 }
 
-/// How often the watcher is asked in a life without faults.
-fn questions() -> usize {
+/// How many failpoints a life without faults passes.
+fn failpoints_passed() -> usize {
     let place = memory();
-    let asked = Arc::new(Mutex::new(0));
-    let counter = Arc::clone(&asked);
-    let calls = Calls::watched(move |_| {
+    let passed = Arc::new(Mutex::new(0));
+    let counter = Arc::clone(&passed);
+    let failpoints = Failpoints::at_each(move |_| {
         *counter.lock().unwrap() += 1;
         Ok(())
     });
-    live(&place.path().join("journal"), &calls, &Mutex::default()).unwrap();
-    let asked = *asked.lock().unwrap();
-    assert!(asked > 80, "{asked}: every kind of call is watched");
-    asked
+    live(&place.path().join("journal"), &failpoints, &Mutex::default()).unwrap();
+    let passed = *passed.lock().unwrap();
+    assert!(passed > 80, "{passed}: every kind of call has failpoints");
+    passed
 }
 
 #[test]
 fn each_call_that_fails_ends_all_writing_and_loses_nothing_acknowledged() {
-    for nth in 0..questions() {
+    for nth in 0..failpoints_passed() {
         let place = memory();
         let folder = place.path().join("journal");
-        let asked = Arc::new(Mutex::new((0, String::new())));
-        let watcher = Arc::clone(&asked);
-        let calls = Calls::watched(move |call| {
-            let (count, failed) = &mut *watcher.lock().unwrap();
+        let passed = Arc::new(Mutex::new((0, String::new())));
+        let hook = Arc::clone(&passed);
+        let failpoints = Failpoints::at_each(move |call| {
+            let (count, failed) = &mut *hook.lock().unwrap();
             *count += 1;
             if *count == nth + 1 {
                 call.clone_into(failed);
@@ -117,8 +119,8 @@ fn each_call_that_fails_ends_all_writing_and_loses_nothing_acknowledged() {
             Ok(())
         });
         let acknowledged = Mutex::default();
-        live(&folder, &calls, &acknowledged).unwrap_err();
-        let (count, failed) = asked.lock().unwrap().clone();
+        live(&folder, &failpoints, &acknowledged).unwrap_err();
+        let (count, failed) = passed.lock().unwrap().clone();
         let what = format!("call {nth}, {failed}");
         assert_eq!(count, nth + 1, "{what}: nothing is written or synced after a failure");
         assert_kept(&folder, &acknowledged.into_inner().unwrap(), &what);
@@ -130,14 +132,14 @@ fn each_call_that_fails_ends_all_writing_and_loses_nothing_acknowledged() {
 fn copies(
     place: &Path,
     nth: usize,
-    life: impl FnOnce(&Path, &Calls, &Mutex<Acknowledged>) -> Result<(), Error>,
+    life: impl FnOnce(&Path, &Failpoints, &Mutex<Acknowledged>) -> Result<(), Error>,
 ) -> Vec<(PathBuf, Acknowledged)> {
     let folder = place.join("journal");
     let (acknowledged, copies) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new((0, Vec::new()))));
-    let calls = {
+    let failpoints = {
         let (folder, place) = (folder.clone(), place.to_owned());
         let (acknowledged, copies) = (Arc::clone(&acknowledged), Arc::clone(&copies));
-        Calls::watched(move |_| {
+        Failpoints::at_each(move |_| {
             let (count, copies) = &mut *copies.lock().unwrap();
             *count += 1;
             if *count % nth == 0 {
@@ -149,7 +151,7 @@ fn copies(
             Ok(())
         })
     };
-    life(&folder, &calls, &acknowledged).unwrap();
+    life(&folder, &failpoints, &acknowledged).unwrap();
     let copies = std::mem::take(&mut copies.lock().unwrap().1);
     assert!(copies.len() > 10);
     copies
@@ -165,8 +167,8 @@ fn a_process_that_dies_at_any_call_leaves_all_that_it_acknowledged() {
 }
 
 /// Twice what the ring holds, as fast as it goes.
-fn go_round(folder: &Path, calls: &Calls, acknowledged: &Mutex<Acknowledged>) -> Result<(), Error> {
-    let mut journal = open(folder, calls)?;
+fn go_round(folder: &Path, failpoints: &Failpoints, acknowledged: &Mutex<Acknowledged>) -> Result<(), Error> {
+    let mut journal = open(folder, failpoints)?;
     let large = vec![7; ENTRY_BYTES_MAX];
     for revision in 0..2 * super::wal::RING_BYTES / ENTRY_BYTES_MAX as u64 {
         let hashes = journal.append(Revision(revision), std::slice::from_ref(&large))?;
@@ -184,14 +186,14 @@ fn a_process_that_dies_while_the_ring_goes_round_leaves_all_that_it_acknowledged
     }
 }
 
-/// A closed folder, and one whose process died with entries that only the write-ahead file has.
+/// A closed folder, and one whose process died with entries that only the write-ahead log has.
 fn folders(place: &Path) -> [(PathBuf, Acknowledged); 2] {
     let (closed, died) = (place.join("journal"), place.join("died"));
     let acknowledged = Mutex::default();
-    live(&closed, &Calls::unwatched(), &acknowledged).unwrap();
+    live(&closed, &Failpoints::none(), &acknowledged).unwrap();
     let mut more = acknowledged.into_inner().unwrap();
     let all = more.clone();
-    let mut journal = open(&closed, &Calls::unwatched()).unwrap();
+    let mut journal = open(&closed, &Failpoints::none()).unwrap();
     for length in [10, 5_000, 40] {
         let after = journal.tail().revision;
         more.extend(journal.append(after, &[payload(after.0, length)]).unwrap());
@@ -199,7 +201,7 @@ fn folders(place: &Path) -> [(PathBuf, Acknowledged); 2] {
     copy_folder(&closed, &died);
     drop(journal);
     fs::remove_dir_all(&closed).unwrap();
-    live(&closed, &Calls::unwatched(), &Mutex::default()).unwrap();
+    live(&closed, &Failpoints::none(), &Mutex::default()).unwrap();
     [(closed, all), (died, more)]
 }
 
@@ -238,7 +240,7 @@ fn damage_to_any_file_at_any_place_is_refused_or_changes_nothing() {
             }
             fs::write(path, bytes).unwrap();
             let what = format!("damage {nth} at {at} of {}", path.display());
-            match open(&copy, &Calls::unwatched()) {
+            match open(&copy, &Failpoints::none()) {
                 Ok(journal) => assert_eq!(hashes(&*journal.reader()), acknowledged, "{what}"),
                 Err(Error::Corrupt { .. }) => refused += 1,
                 Err(other) => panic!("{what}: {other}"),

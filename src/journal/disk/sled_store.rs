@@ -3,22 +3,24 @@
 //! - Its `flush` is `sync_file_range` on Linux, which a power cut undoes: `fdatasync` on its file follows each.
 //! - A leaf of more than a quarter of a segment is written to a file in `blobs/` that nothing syncs. A leaf
 //!   holds up to 17 values and is rewritten as a whole, so it is the *leaf* that must stay below: records are
-//!   cut into parts of [`PART_BYTES_MAX`], and 17 of them fit a quarter of a segment.
-//! - It recovers a prefix of its log. So a record's first part is written last: where it is, the others are.
-//! - It opens a damaged file as a shorter one, even as an empty one: the witness and the write-ahead file tell.
+//!   cut into chunks of [`CHUNK_BYTES_MAX`], and 17 of them fit a quarter of a segment.
+//! - It recovers a prefix of its log. So a record's first chunk is written last: where it is, the others are.
+//! - It opens a damaged file as a shorter one, even as an empty one: the control file and the write-ahead log show it.
 //! - It panics on some damage: every call is sheltered.
 //! - Its cache lets go of a leaf only after some thousands of reads, whatever its limit: a scan may leave
-//!   most of what it read in memory. Smaller parts make smaller leaves, and so less of it.
-//! - It may wait for ever once the disk is full: nothing is put unless there is still room.
+//!   most of what it read in memory. Smaller chunks make smaller leaves, and so less of it.
+//! - It may wait for ever once the disk is full: nothing is put unless there is still space.
 
-use super::failpoints::Calls;
-use crate::journal::Error;
+use super::failpoints::Failpoints;
+use super::files::check_free_space;
+use crate::journal::contract::Error;
 use crate::journal::log::Records;
 use crate::model::revision::Revision;
-use rustix::fs::fstatvfs;
 use std::{
+    any::Any,
     fs::File,
     io,
+    iter::Peekable,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     thread,
@@ -29,38 +31,37 @@ const SEGMENT_BYTES: usize = 8 << 20;
 /// A journal is read once, at the start; the least that keeps its newest leaves at hand.
 const CACHE_BYTES: u64 = 16 << 20;
 /// 17 of these, with their keys, stay well below a quarter of a segment; smaller ones cost appends, larger ones memory.
-const PART_BYTES_MAX: usize = 32 << 10;
-/// More than all that waits to be put can take, whatever sled rewrites on the way.
-const ROOM_BYTES_MIN: u64 = 64 << 20;
+const CHUNK_BYTES_MAX: usize = 32 << 10;
 /// sled lets go of its own lock a moment after it is dropped.
 const STORE_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The records in sled.
-pub(super) struct Tree {
+pub(super) struct SledStore {
     db: sled::Db,
     /// sled's file, opened beside it to be synced.
     file: File,
-    calls: Calls,
+    failpoints: Failpoints,
 }
 
-impl Tree {
-    /// Opens or creates the store in a folder, without the parts of a record after `stored` that was never finished:
-    /// a crash came between, and the write-ahead file has all of it.
-    pub(super) fn open(path: &Path, stored: Revision, calls: &Calls) -> Result<Self, Error> {
+impl SledStore {
+    /// Opens or creates the store in a folder, without the chunks of a record after `stored` that was never
+    /// finished: a crash came between, and the write-ahead log has all of it.
+    pub(super) fn open(path: &Path, stored: Revision, failpoints: &Failpoints) -> Result<Self, Error> {
         let db = open_store(path)?;
         drop_unfinished(&db, stored)?;
         let file = File::open(path.join("db")).map_err(Error::io(format!("open the store in {}", path.display())))?;
-        Ok(Self { db, file, calls: calls.clone() })
+        Ok(Self { db, file, failpoints: failpoints.clone() })
     }
 
     /// Puts a record under its first revision. Durable once [`sync`](Self::sync) returns.
     pub(super) fn put(&self, first: Revision, record: &[u8]) -> Result<(), Error> {
-        let parts = (0_u16..).zip(record.chunks(PART_BYTES_MAX)).collect::<Vec<_>>();
-        for (part, bytes) in parts.into_iter().rev() {
-            let key = key(first, part);
+        let chunks = (0_u16..).zip(record.chunks(CHUNK_BYTES_MAX)).collect::<Vec<_>>();
+        // The last chunk first: sled recovers a prefix of what was put, so a record whose first chunk is there is whole.
+        for (number, bytes) in chunks.into_iter().rev() {
+            let key = key(first, number);
             let doing = "write to the store";
             let swap = || sheltered(doing, || self.db.compare_and_swap(key, None::<&[u8]>, Some(bytes)));
-            if self.calls.make(doing, swap)?.is_err() {
+            if self.failpoints.around(doing, swap)?.is_err() {
                 return Err(Error::corrupt(format_args!("revision {first}"), "another writer has put a record there"));
             }
         }
@@ -69,48 +70,29 @@ impl Tree {
 
     /// Makes all that was put durable.
     pub(super) fn sync(&self) -> Result<(), Error> {
-        self.calls.make("flush the store", || sheltered("flush the store", || self.db.flush()))?;
-        self.calls.make("sync the store", || self.file.sync_data().map_err(Error::io("sync the store")))
+        self.failpoints.around("flush the store", || sheltered("flush the store", || self.db.flush()))?;
+        self.failpoints.around("sync the store", || self.file.sync_data().map_err(Error::io("sync the store")))
     }
 
     /// Refuses when the disk is nearly full.
-    pub(super) fn check_room(&self) -> Result<(), Error> {
-        let disk = fstatvfs(&self.file).map_err(|errno| Error::io("ask for free space")(errno.into()))?;
-        let bytes_free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        if bytes_free < ROOM_BYTES_MIN {
-            return Err(Error::NoRoom { bytes_free, bytes_min: ROOM_BYTES_MIN });
-        }
-        Ok(())
+    pub(super) fn check_free_space(&self) -> Result<(), Error> {
+        check_free_space(&self.file)
     }
 
-    /// As [`Store::records`](super::store::Store::records), of what is in the tree.
+    /// As [`Store::records`](crate::journal::log::Store::records), of what is in sled.
     pub(super) fn records(&self, from: Revision, to: Revision) -> Records<'_> {
+        // The record that holds `from` may begin before it.
         let start = match sheltered("read the store", || self.db.range(..=key(from, u16::MAX)).next_back().transpose())
         {
             Ok(found) => found.and_then(|(key, _)| parse_key(&key)).map_or(Revision::ZERO, |(first, _)| first),
             Err(error) => return Box::new(std::iter::once(Err(error))),
         };
         let mut pairs = self.db.range(key(start, 0)..=key(to, u16::MAX));
-        let mut parts =
+        let mut chunks =
             std::iter::from_fn(move || sheltered("read the store", || pairs.next().transpose()).transpose())
-                .map(|pair| pair.and_then(Part::parse))
+                .map(|pair| pair.and_then(Chunk::parse))
                 .peekable();
-        Box::new(std::iter::from_fn(move || {
-            Some(parts.next()?.and_then(|head| {
-                let first = head.first;
-                head.expect_number(0)?;
-                let mut record = head.bytes.to_vec();
-                for number in 1.. {
-                    let Some(part) = parts.next_if(|next| next.as_ref().is_ok_and(|part| part.first == first)) else {
-                        break;
-                    };
-                    let part = part?;
-                    part.expect_number(number)?;
-                    record.extend_from_slice(&part.bytes);
-                }
-                Ok((first, record))
-            }))
-        }))
+        Box::new(std::iter::from_fn(move || Some(chunks.next()?.and_then(|head| join(&head, &mut chunks)))))
     }
 
     #[cfg(test)]
@@ -120,13 +102,13 @@ impl Tree {
 }
 
 /// One key and value of the store.
-struct Part {
+struct Chunk {
     first: Revision,
     number: u16,
     bytes: sled::IVec,
 }
 
-impl Part {
+impl Chunk {
     fn parse((key, bytes): (sled::IVec, sled::IVec)) -> Result<Self, Error> {
         let (first, number) = parse_key(&key)
             .ok_or_else(|| Error::corrupt("the store", format!("a key of {} bytes isn't the journal's", key.len())))?;
@@ -137,25 +119,44 @@ impl Part {
         if self.number == expected {
             return Ok(());
         }
-        let what = format!("part {expected} of the record is missing: part {} comes instead", self.number);
+        let what = format!("chunk {expected} of the record is missing: chunk {} comes instead", self.number);
         Err(Error::corrupt(format_args!("revision {}", self.first), what))
     }
 }
 
-/// The key of a part: the first revision of its record, and the part's number, both big-endian.
-fn key(first: Revision, part: u16) -> [u8; 10] {
+/// A record and its first revision, from its first chunk and as many of the rest as are of the same record.
+fn join(
+    head: &Chunk,
+    rest: &mut Peekable<impl Iterator<Item = Result<Chunk, Error>>>,
+) -> Result<(Revision, Vec<u8>), Error> {
+    head.expect_number(0)?;
+    let mut record = head.bytes.to_vec();
+    for number in 1.. {
+        // An error stays where it is, and comes out as the next record.
+        let Some(chunk) = rest.next_if(|next| next.as_ref().is_ok_and(|chunk| chunk.first == head.first)) else {
+            break;
+        };
+        let chunk = chunk?;
+        chunk.expect_number(number)?;
+        record.extend_from_slice(&chunk.bytes);
+    }
+    Ok((head.first, record))
+}
+
+/// The key of a chunk: the first revision of its record, and the chunk's number, both big-endian.
+fn key(first: Revision, number: u16) -> [u8; 10] {
     let mut key = [0; 10];
     key[..8].copy_from_slice(&first.0.to_be_bytes());
-    key[8..].copy_from_slice(&part.to_be_bytes());
+    key[8..].copy_from_slice(&number.to_be_bytes());
     key
 }
 
 fn parse_key(key: &[u8]) -> Option<(Revision, u16)> {
-    let (first, part) = key.split_first_chunk::<8>()?;
-    Some((Revision(u64::from_be_bytes(*first)), u16::from_be_bytes(part.try_into().ok()?)))
+    let (first, number) = key.split_first_chunk::<8>()?;
+    Some((Revision(u64::from_be_bytes(*first)), u16::from_be_bytes(number.try_into().ok()?)))
 }
 
-pub(in crate::journal) fn open_store(path: &Path) -> Result<sled::Db, Error> {
+pub(super) fn open_store(path: &Path) -> Result<sled::Db, Error> {
     let deadline = Instant::now() + STORE_LOCK_TIMEOUT;
     loop {
         let config =
@@ -171,10 +172,11 @@ pub(in crate::journal) fn open_store(path: &Path) -> Result<sled::Db, Error> {
     }
 }
 
-/// Removes the parts at the end that have no first part: a crash came between, so nobody was told of them.
+/// Removes the chunks at the end whose record has no first chunk. From the last backwards, so that a crash in between
+/// leaves the same to do again.
 fn drop_unfinished(db: &sled::Db, stored: Revision) -> Result<(), Error> {
     while let Some(last) = sheltered("read the store", || db.last())? {
-        let Part { first, number, .. } = Part::parse(last)?;
+        let Chunk { first, number, .. } = Chunk::parse(last)?;
         let finished = sheltered("read the store", || db.contains_key(key(first, 0)))?;
         if finished || first <= stored {
             break;
@@ -193,9 +195,13 @@ fn sheltered<T>(doing: &str, call: impl FnOnce() -> sled::Result<T>) -> Result<T
         }
         Ok(Err(damage)) => Err(Error::corrupt("the store", format!("can't {doing}: {damage}"))),
         Err(panic) => {
-            let said = panic.downcast_ref::<String>().map(String::as_str);
-            let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-            Err(Error::corrupt("the store", format!("can't {doing}: sled panicked: {said}")))
+            Err(Error::corrupt("the store", format!("can't {doing}: sled panicked: {}", panic_message(&*panic))))
         }
     }
+}
+
+/// What a panic says.
+pub(super) fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let message = panic.downcast_ref::<String>().map(String::as_str);
+    message.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }

@@ -1,19 +1,33 @@
-//! The write-ahead file: where an append becomes durable, before the store has it.
+//! The write-ahead log: where an append becomes durable, before the store has it.
 //!
 //! It is a ring of blocks in a file that is written over in place: nothing about the file itself changes, so that one
 //! `fdatasync` of the record's own bytes is all that an acknowledgement waits for. A record begins at a block and is
 //! followed by zeros up to the next one: no write touches a block that holds an acknowledged record still needed.
 //! The file grows to its full size with what is appended, so that a small journal stays small.
 //!
-//! Block 0 tells, in [`HEADER_BYTES`], where the journal ended when the file was made: 8 bytes of magic, the
-//! revision, the chain hash, BLAKE3 of these. Each record has before it 4 bytes of magic and 4 of its length.
+//! Block 0 has, in [`HEADER_BYTES`], where the journal ended when the file was created: 8 bytes of magic, the
+//! revision, the chain hash, BLAKE3 of these. The ring follows. Each record has before it 4 bytes of magic and 4 of its
+//! length.
 //!
-//! Where the newest record is, is told by the records: they name their revisions, and each the hash of the one
-//! before. So there is nothing to keep in step, and what an old record left behind can't be taken for a new one.
+//! Which record is the newest follows from the records: they name their revisions, and each the hash of the one
+//! before. So there is no pointer to keep in step, and what an old record left behind can't be taken for a new one.
+//!
+//! # Positions
+//!
+//! A *position* counts the bytes of the ring on from one round to the next, and never wraps; it is at
+//! `position % RING_BYTES` of the ring. So a record is written over by the first one that ends more than `RING_BYTES`
+//! after its start, and comparing two numbers shows it. Positions aren't stored: a start finds each record at its place
+//! in the ring, and counts on from the oldest that is still needed.
+//!
+//! A record never straddles the end of the ring: what doesn't fit there begins at the next round's start, and the
+//! blocks in between stay as they were. So a record is one write to one stretch of the file, and one look at each
+//! block finds every record.
 
-use super::failpoints::Calls;
+use super::failpoints::Failpoints;
+use super::files::sync_folder;
+use crate::journal::contract::{Error, Tail};
 use crate::journal::record::{self, Record};
-use crate::journal::{ChainHash, Error, Tail};
+use crate::model::chain::ChainHash;
 use crate::model::revision::Revision;
 use std::{
     fs::{File, OpenOptions},
@@ -34,29 +48,32 @@ const RECORD_MAGIC: [u8; 4] = *b"\xC1rec";
 const PREFIX_BYTES: usize = 8;
 const HEADER_BYTES: usize = 80;
 
-/// The open write-ahead file.
-pub(super) struct Ahead {
+/// The open write-ahead log.
+pub(super) struct Wal {
     path: PathBuf,
     file: File,
-    calls: Calls,
-    /// Where the next record goes, counted on from one round of the ring to the next.
+    failpoints: Failpoints,
+    /// The position at which the newest record ends.
     next: u64,
     /// How much of the ring the file has.
     grown_bytes: u64,
 }
 
-/// A record that was found in the file.
-pub(super) struct Found {
-    /// Where it is in the ring.
-    pub(super) at: u64,
-    /// Its bytes, as [`record::encode`] made them.
+/// A record that is durable in the write-ahead log.
+pub(super) struct WalRecord {
+    /// The positions that it takes.
+    pub(super) span: Range<u64>,
+    /// Its first revision.
+    pub(super) first: Revision,
+    /// The journal's tail with it.
+    pub(super) tail: Tail,
+    /// As [`record::encode`] made it.
     pub(super) bytes: Vec<u8>,
-    pub(super) record: Record,
 }
 
-/// What an opened file holds.
+/// What an opened log holds.
 pub(super) struct Contents {
-    /// Where the journal ended when the file was made.
+    /// Where the journal ended when the file was created.
     base: Tail,
     /// By revision.
     records: Vec<Found>,
@@ -64,41 +81,137 @@ pub(super) struct Contents {
     torn: Vec<Revision>,
 }
 
-impl Ahead {
-    /// Creates the file of a journal that ends at `base`, durably, and opens it.
-    pub(super) fn create(path: &Path, base: Tail, calls: &Calls) -> Result<(Self, Contents), Error> {
+/// A whole record, and where in the ring it is.
+struct Found {
+    offset: u64,
+    bytes: Vec<u8>,
+    record: Record,
+}
+
+impl Wal {
+    /// Creates the log of a journal that ends at `base`, durably, and opens it.
+    pub(super) fn create(path: &Path, base: Tail, failpoints: &Failpoints) -> Result<(Self, Contents), Error> {
         let fresh = path.with_extension("new");
         let write = || {
             let file = File::create(&fresh)?;
             file.write_all_at(&padded(&header(base)), 0)?;
+            // Before the rename: a log that is there by its name is whole.
             file.sync_all()?;
             std::fs::rename(&fresh, path)
         };
-        write().map_err(Error::io(format!("create the write-ahead file {}", path.display())))?;
-        path.parent().map_or(Ok(()), super::sync_folder)?;
-        Self::open(path, calls)
+        write().map_err(Error::io(format!("create the write-ahead log {}", path.display())))?;
+        path.parent().map_or(Ok(()), sync_folder)?;
+        Self::open(path, failpoints)
     }
 
-    /// Opens the file and finds all whole records in it.
-    pub(super) fn open(path: &Path, calls: &Calls) -> Result<(Self, Contents), Error> {
+    /// Opens the log and finds all whole records in it.
+    pub(super) fn open(path: &Path, failpoints: &Failpoints) -> Result<(Self, Contents), Error> {
         let read = || {
             let mut file = OpenOptions::new().read(true).write(true).open(path)?;
             let mut bytes = Vec::new();
             Read::by_ref(&mut file).take(BLOCK_BYTES as u64 + RING_BYTES).read_to_end(&mut bytes)?;
             Ok((file, bytes))
         };
-        let (file, bytes) = read().map_err(Error::io(format!("read the write-ahead file {}", path.display())))?;
+        let (file, bytes) = read().map_err(Error::io(format!("read the write-ahead log {}", path.display())))?;
         let base = parse_header(&bytes)
             .ok_or_else(|| Error::corrupt(path.display(), "its first block doesn't match its checksum"))?;
         let ring = bytes.get(BLOCK_BYTES..).unwrap_or_default();
+        let contents = Contents::find(base, ring);
+        // A last block that is cut short is written anew.
+        let grown_bytes = (ring.len() - ring.len() % BLOCK_BYTES) as u64;
+        let next = contents.records.last().map_or(0, |newest| newest.offset + span_bytes(newest.bytes.len()) as u64);
+        let wal = Self { path: path.to_owned(), file, failpoints: failpoints.clone(), next, grown_bytes };
+        Ok((wal, contents))
+    }
+
+    /// Returns the records that follow `stored`, where the store ends; the next append goes after them. An append that
+    /// was cut off before it was acknowledged is dropped, and the server's log says so.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] when the log is older than the store, or has a hole.
+    pub(super) fn records_after(&mut self, contents: Contents, stored: Tail) -> Result<Vec<WalRecord>, Error> {
+        let newest = contents.records.last().map_or(contents.base, |found| found.record.tail);
+        if newest.revision < stored.revision || (newest.revision == stored.revision && newest != stored) {
+            let what = format!("the write-ahead log ends at {newest}, but the store has {stored}");
+            return Err(Error::corrupt(self.path.display(), what));
+        }
+        let mut tail = stored;
+        let mut following: Vec<WalRecord> = Vec::new();
+        for Found { offset, bytes, record } in contents.records {
+            if record.tail.revision <= stored.revision {
+                continue;
+            }
+            if record.before != tail {
+                let what = format!("the record follows {}, but what comes before it ends at {tail}", record.before);
+                return Err(Error::corrupt(format_args!("revision {}", tail.revision.next()), what));
+            }
+            tail = record.tail;
+            // The first position at this offset that isn't before the end of the record before.
+            let before = following.last().map_or(0, |record| record.span.end);
+            let start = before + (offset + RING_BYTES - before % RING_BYTES) % RING_BYTES;
+            let span = start..start + span_bytes(bytes.len()) as u64;
+            self.next = span.end;
+            following.push(WalRecord { span, first: record.before.revision.next(), tail, bytes });
+        }
+        if tail.revision < newest.revision {
+            let what = format!("the write-ahead log was created at {newest}, but the store has {stored}");
+            return Err(Error::corrupt(self.path.display(), what));
+        }
+        if contents.torn.contains(&tail.revision.next()) {
+            let revision = tail.revision.next().0;
+            tracing::warn!(revision, "an append was cut off before it was acknowledged: what is left of it is dropped");
+        }
+        Ok(following)
+    }
+
+    /// The positions that a record of so many bytes would take.
+    pub(super) fn span_for(&self, record_bytes: usize) -> Range<u64> {
+        let bytes = span_bytes(record_bytes) as u64;
+        let left = RING_BYTES - self.next % RING_BYTES;
+        let start = if bytes > left { self.next + left } else { self.next };
+        start..start + bytes
+    }
+
+    /// Writes a record over what was at its span in the rounds before, and returns once it is durable.
+    pub(super) fn write(&mut self, span: &Range<u64>, record: &[u8]) -> Result<(), Error> {
+        let io = |doing: &str| Error::io(format!("{doing} {}", self.path.display()));
+        let offset = span.start % RING_BYTES;
+        let end = offset + (span.end - span.start);
+        if end > self.grown_bytes {
+            // With zeros, and not by its length alone: a block that is allocated only when it is written would make
+            // every sync wait for the file system's own journal too.
+            let grown = end.next_multiple_of(GROWTH_BYTES).min(RING_BYTES);
+            let zeros = vec![0; usize::try_from(grown - self.grown_bytes).unwrap_or_default()];
+            self.failpoints.around("extend the write-ahead log", || {
+                self.file.write_all_at(&zeros, BLOCK_BYTES as u64 + self.grown_bytes).map_err(io("extend"))
+            })?;
+            self.grown_bytes = grown;
+        }
+        let length = u32::try_from(record.len())
+            .map_err(|_| Error::TooLarge { bytes: record.len(), bytes_max: record::RECORD_BYTES_MAX })?;
+        let bytes = padded(&[RECORD_MAGIC.as_slice(), &length.to_be_bytes(), record].concat());
+        self.failpoints.around("write to the write-ahead log", || {
+            self.file.write_all_at(&bytes, BLOCK_BYTES as u64 + offset).map_err(io("write to"))
+        })?;
+        self.failpoints.around("sync the write-ahead log", || self.file.sync_data().map_err(io("sync")))?;
+        self.next = span.end;
+        Ok(())
+    }
+}
+
+impl Contents {
+    /// Looks for a record at each block. Blocks within a record that is whole aren't looked at: what an older record
+    /// left there was written over.
+    fn find(base: Tail, ring: &[u8]) -> Self {
         let (mut records, mut torn) = (Vec::new(), Vec::new());
         let mut at = 0;
         while let Some(block) = ring.get(at..).filter(|rest| !rest.is_empty()) {
             at += match record_at(block) {
                 Begun::Whole(bytes, record) => {
-                    let room = (PREFIX_BYTES + bytes.len()).next_multiple_of(BLOCK_BYTES);
-                    records.push(Found { at: at as u64, bytes, record });
-                    room
+                    let taken = span_bytes(bytes.len());
+                    records.push(Found { offset: at as u64, bytes, record });
+                    taken
                 }
                 Begun::Torn(revision) => {
                     torn.push(revision);
@@ -108,100 +221,12 @@ impl Ahead {
             };
         }
         records.sort_by_key(|found| found.record.tail.revision);
-        // A last block that is cut short is written anew.
-        let grown_bytes = (ring.len() - ring.len() % BLOCK_BYTES) as u64;
-        let next = records.last().map_or(0, |newest| newest.at + room_for(newest.bytes.len()));
-        let ahead = Self { path: path.to_owned(), file, calls: calls.clone(), next, grown_bytes };
-        Ok((ahead, Contents { base, records, torn }))
+        Self { base, records, torn }
     }
 
-    /// Where a record of so many bytes would go, as places that count on from round to round.
-    pub(super) fn place_for(&self, bytes: usize) -> Range<u64> {
-        let room = room_for(bytes);
-        let left = RING_BYTES - self.next % RING_BYTES;
-        let start = if room > left { self.next + left } else { self.next };
-        start..start + room
-    }
-
-    /// Writes a record to its place and returns once it is durable.
-    pub(super) fn write(&mut self, place: &Range<u64>, record: &[u8]) -> Result<(), Error> {
-        let io = |doing: &str| Error::io(format!("{doing} {}", self.path.display()));
-        let at = place.start % RING_BYTES;
-        let end = at + (place.end - place.start);
-        if end > self.grown_bytes {
-            let grown = end.next_multiple_of(GROWTH_BYTES).min(RING_BYTES);
-            let zeros = vec![0; usize::try_from(grown - self.grown_bytes).unwrap_or_default()];
-            self.calls.make("extend the write-ahead file", || {
-                self.file.write_all_at(&zeros, BLOCK_BYTES as u64 + self.grown_bytes).map_err(io("extend"))
-            })?;
-            self.grown_bytes = grown;
-        }
-        let length = u32::try_from(record.len())
-            .map_err(|_| Error::TooLarge { bytes: record.len(), bytes_max: record::RECORD_BYTES_MAX })?;
-        let bytes = padded(&[RECORD_MAGIC.as_slice(), &length.to_be_bytes(), record].concat());
-        self.calls.make("write to the write-ahead file", || {
-            self.file.write_all_at(&bytes, BLOCK_BYTES as u64 + at).map_err(io("write to"))
-        })?;
-        self.calls.make("sync the write-ahead file", || self.file.sync_data().map_err(io("sync")))?;
-        self.next = place.end;
-        Ok(())
-    }
-
-    /// Goes on right after the last of these, if there are any.
-    pub(super) fn resume_after(&mut self, found: &[(Range<u64>, Found)]) {
-        if let Some((place, _)) = found.last() {
-            self.next = place.end;
-        }
-    }
-}
-
-impl Contents {
-    /// Whether a record was ever found in it.
+    /// Whether there is no whole record.
     pub(super) fn is_empty(&self) -> bool {
         self.records.is_empty()
-    }
-
-    /// The records that follow `stored`, where the store ends, each at its place. An append that was cut off before
-    /// anybody was told of it is dropped, and the log says so.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Corrupt`] when the file is older than the store, or has a hole.
-    pub(super) fn after(self, path: &Path, stored: Tail) -> Result<Vec<(Range<u64>, Found)>, Error> {
-        let newest = self.records.last().map_or(self.base, |found| found.record.tail);
-        if newest.revision < stored.revision || (newest.revision == stored.revision && newest != stored) {
-            let what = format!("the write-ahead file ends at {newest}, but the store has {stored}");
-            return Err(Error::corrupt(path.display(), what));
-        }
-        let mut tail = stored;
-        let mut following: Vec<(Range<u64>, Found)> = Vec::new();
-        for found in self.records {
-            if found.record.tail.revision <= stored.revision {
-                continue;
-            }
-            if found.record.before != tail {
-                let what =
-                    format!("the record follows {}, but what comes before it ends at {tail}", found.record.before);
-                return Err(Error::corrupt(format_args!("revision {}", tail.revision.next()), what));
-            }
-            tail = found.record.tail;
-            // The next place after the one before that is at this one in the ring.
-            let before = following.last().map_or(0, |(place, _)| place.end);
-            let start = before + (found.at + RING_BYTES - before % RING_BYTES) % RING_BYTES;
-            following.push((start..start + room_for(found.bytes.len()), found));
-        }
-        if tail.revision < newest.revision {
-            let what = format!("the write-ahead file was made at {newest}, but the store has {stored}");
-            return Err(Error::corrupt(path.display(), what));
-        }
-        if self.torn.contains(&tail.revision.next()) {
-            let revision = tail.revision.next().0;
-            tracing::warn!(
-                revision,
-                "an append was cut off before it was acknowledged: what there is of it is dropped"
-            );
-        }
-        Ok(following)
     }
 }
 
@@ -227,8 +252,9 @@ fn record_at(block: &[u8]) -> Begun {
     }
 }
 
-fn room_for(record_bytes: usize) -> u64 {
-    (PREFIX_BYTES + record_bytes).next_multiple_of(BLOCK_BYTES) as u64
+/// How much of the ring a record takes, in whole blocks.
+fn span_bytes(record_bytes: usize) -> usize {
+    (PREFIX_BYTES + record_bytes).next_multiple_of(BLOCK_BYTES)
 }
 
 fn padded(bytes: &[u8]) -> Vec<u8> {
@@ -259,17 +285,17 @@ mod tests {
     fn file() -> (TempDir, PathBuf) {
         let place = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let path = place.path().join("ahead");
-        Ahead::create(&path, Tail::EMPTY, &Calls::unwatched()).unwrap();
+        Wal::create(&path, Tail::EMPTY, &Failpoints::none()).unwrap();
         (place, path)
     }
 
     /// Writes one record for each length after `tail`, and returns the tail after each.
     fn write(path: &Path, mut tail: Tail, lengths: &[usize]) -> Vec<Tail> {
-        let (mut ahead, _) = Ahead::open(path, &Calls::unwatched()).unwrap();
+        let (mut wal, _) = Wal::open(path, &Failpoints::none()).unwrap();
         let each = lengths.iter().map(|length| {
             let record = record::encode(tail, &[vec![length.to_be_bytes()[7]; *length]]).unwrap();
-            let place = ahead.place_for(record.bytes.len());
-            ahead.write(&place, &record.bytes).unwrap();
+            let span = wal.span_for(record.bytes.len());
+            wal.write(&span, &record.bytes).unwrap();
             tail = record.tail;
             tail
         });
@@ -278,14 +304,15 @@ mod tests {
 
     /// The tails of the records after `stored`.
     fn found(path: &Path, stored: Tail) -> Result<Vec<Tail>, String> {
-        let (_, contents) = Ahead::open(path, &Calls::unwatched()).map_err(|error| error.to_string())?;
-        let following = contents.after(Path::new("ahead"), stored).map_err(|error| error.to_string())?;
+        let said = |error: Error| error.to_string().replace(&path.display().to_string(), "FILE");
+        let (mut wal, contents) = Wal::open(path, &Failpoints::none()).map_err(said)?;
+        let following = wal.records_after(contents, stored).map_err(said)?;
         let mut end = None;
-        for (place, _) in &following {
-            assert!(end.is_none_or(|end| end <= place.start) && place.start % BLOCK_BYTES as u64 == 0);
-            end = Some(place.end);
+        for WalRecord { span, .. } in &following {
+            assert!(end.is_none_or(|end| end <= span.start) && span.start % BLOCK_BYTES as u64 == 0);
+            end = Some(span.end);
         }
-        Ok(following.into_iter().map(|(_, found)| found.record.tail).collect())
+        Ok(following.into_iter().map(|record| record.tail).collect())
     }
 
     #[test]
@@ -345,20 +372,20 @@ mod tests {
             assert!(found(&path, Tail::EMPTY).is_err(), "byte {byte}");
         }
         std::fs::write(&path, &good[..2 * BLOCK_BYTES]).unwrap();
-        insta::assert_snapshot!(found(&path, tails[1]).unwrap_err(), @"the journal is damaged at ahead: the write-ahead file ends at revision 1 with hash 192442d388e56308c3dde6803784698ae6ae82cc2590ffd6cff707f887a35b4c, but the store has revision 2 with hash f02e2aa1387f8d9f331513443e0a68b0589ad4b32e7271cec4cfd8a2efad973f; restore it from a backup");
+        insta::assert_snapshot!(found(&path, tails[1]).unwrap_err(), @"the journal is damaged at FILE: the write-ahead log ends at revision 1 with hash 192442d388e56308c3dde6803784698ae6ae82cc2590ffd6cff707f887a35b4c, but the store has revision 2 with hash f02e2aa1387f8d9f331513443e0a68b0589ad4b32e7271cec4cfd8a2efad973f; restore it from a backup");
     }
 
     #[test]
-    fn a_store_that_ends_before_the_file_began_is_refused() {
+    fn a_store_that_ends_before_the_log_began_is_refused() {
         let (_place, path) = file();
         let tails = write(&path, Tail::EMPTY, &[10, 50]);
-        Ahead::create(&path, tails[1], &Calls::unwatched()).unwrap();
+        Wal::create(&path, tails[1], &Failpoints::none()).unwrap();
         assert_eq!(found(&path, tails[1]).unwrap(), []);
-        insta::assert_snapshot!(found(&path, tails[0]).unwrap_err(), @"the journal is damaged at ahead: the write-ahead file was made at revision 2 with hash f02e2aa1387f8d9f331513443e0a68b0589ad4b32e7271cec4cfd8a2efad973f, but the store has revision 1 with hash 192442d388e56308c3dde6803784698ae6ae82cc2590ffd6cff707f887a35b4c; restore it from a backup");
+        insta::assert_snapshot!(found(&path, tails[0]).unwrap_err(), @"the journal is damaged at FILE: the write-ahead log was created at revision 2 with hash f02e2aa1387f8d9f331513443e0a68b0589ad4b32e7271cec4cfd8a2efad973f, but the store has revision 1 with hash 192442d388e56308c3dde6803784698ae6ae82cc2590ffd6cff707f887a35b4c; restore it from a backup");
     }
 
     #[test]
-    fn a_file_of_another_history_is_refused() {
+    fn a_log_of_another_history_is_refused() {
         let (_place, path) = file();
         let tails = write(&path, Tail::EMPTY, &[10, 50, 30]);
         for revision in [2, 3, 4] {

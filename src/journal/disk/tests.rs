@@ -1,14 +1,17 @@
 //! What only the engine on disk can show: damage of every kind is refused, and what older versions left is taken over.
 
+use super::sled_store::open_store;
 use super::*;
+use crate::journal::conformance::{Medium, assert_holds, fill, payload, scanned};
+use crate::journal::{ENTRY_BYTES_MAX, record};
 use std::{fs, path::Path};
 
 /// The groups that the damaged journals hold, each in a life of its own, so that each is a record of the store: at
 /// revisions 1, 3, 8 and 9.
 const GROUPS: [u64; 4] = [2, 5, 1, 4];
 
-fn fill_in_lives(place: &dyn Place, groups: &[u64]) {
-    groups.iter().for_each(|group| fill(&mut *place.open().unwrap(), &[*group]));
+fn fill_in_lives(medium: &dyn Medium, groups: &[u64]) {
+    groups.iter().for_each(|group| fill(&mut *medium.open().unwrap(), &[*group]));
 }
 
 /// Fills a journal, closes it, lets `damage` at its folder, and returns why it can't be opened again.
@@ -27,34 +30,34 @@ fn refusal_of(place: &tempfile::TempDir, damage: impl FnOnce(&Path)) -> String {
 }
 
 /// The same with damage done through sled itself, whose own checksums are then true.
-fn refusal_of_tree(damage: impl FnOnce(&::sled::Db)) -> String {
+fn refusal_of_sled(damage: impl FnOnce(&::sled::Db)) -> String {
     let place = tempfile::tempdir().unwrap();
     fill_in_lives(&place, &GROUPS);
     refusal_of(&place, |folder| {
         let path = folder.join("sled");
-        let db = super::super::disk::open_store(&path).unwrap();
+        let db = open_store(&path).unwrap();
         damage(&db);
         db.flush().unwrap();
     })
 }
 
-fn key(first: u64, part: u16) -> Vec<u8> {
-    [first.to_be_bytes().as_slice(), &part.to_be_bytes()].concat()
+fn key(first: u64, number: u16) -> Vec<u8> {
+    [first.to_be_bytes().as_slice(), &number.to_be_bytes()].concat()
 }
 
 fn record(before: Tail, payloads: &[&[u8]]) -> Vec<u8> {
     let payloads: Vec<_> = payloads.iter().map(|payload| payload.to_vec()).collect();
-    super::super::record::encode(before, &payloads).unwrap().bytes
+    record::encode(before, &payloads).unwrap().bytes
 }
 
-/// Bytes that take as much room in the store as anywhere.
+/// Bytes that don't compress.
 fn incompressible(length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     blake3::Hasher::new().update(&length.to_be_bytes()).finalize_xof().fill(&mut bytes);
     bytes
 }
 
-pub(in super::super) fn copy_folder(from: &Path, to: &Path) {
+pub(super) fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -67,7 +70,7 @@ pub(in super::super) fn copy_folder(from: &Path, to: &Path) {
 }
 
 #[test]
-fn a_second_open_is_told_that_the_folder_is_in_use() {
+fn a_second_open_is_refused_because_the_folder_is_in_use() {
     let place = tempfile::tempdir().unwrap();
     let journal = place.open().unwrap();
     let refused = place.open().map(|journal| journal.tail()).unwrap_err();
@@ -81,7 +84,7 @@ fn a_second_open_is_told_that_the_folder_is_in_use() {
 
 #[test]
 fn a_flipped_bit_in_a_record_is_refused() {
-    let refused = refusal_of_tree(|db| {
+    let refused = refusal_of_sled(|db| {
         let mut bytes = db.get(key(3, 0)).unwrap().unwrap().to_vec();
         bytes[70] ^= 4;
         db.insert(key(3, 0), bytes).unwrap();
@@ -91,63 +94,63 @@ fn a_flipped_bit_in_a_record_is_refused() {
 
 #[test]
 fn a_missing_record_in_the_middle_is_refused() {
-    let refused = refusal_of_tree(|db| drop(db.remove(key(3, 0)).unwrap()));
+    let refused = refusal_of_sled(|db| drop(db.remove(key(3, 0)).unwrap()));
     insta::assert_snapshot!(refused, @"the journal is damaged at revision 3: the next record found is that of revision 8; restore it from a backup");
 }
 
 #[test]
 fn a_missing_record_at_the_end_is_refused() {
-    let refused = refusal_of_tree(|db| drop(db.remove(key(9, 0)).unwrap()));
-    insta::assert_snapshot!(refused, @"the journal is damaged at revision 9: the witness saw the store at revision 12, and it has instead revision 8 with hash 10babef595668fa5d3d1a87027a786c0f59b1da30f5c118d87aa4e1f707ccc17; restore it from a backup");
+    let refused = refusal_of_sled(|db| drop(db.remove(key(9, 0)).unwrap()));
+    insta::assert_snapshot!(refused, @"the journal is damaged at revision 9: the control file has the store at revision 12, but it ends at revision 8 with hash 10babef595668fa5d3d1a87027a786c0f59b1da30f5c118d87aa4e1f707ccc17; restore it from a backup");
 }
 
 #[test]
 fn a_missing_record_at_the_start_is_refused() {
-    let refused = refusal_of_tree(|db| drop(db.remove(key(1, 0)).unwrap()));
+    let refused = refusal_of_sled(|db| drop(db.remove(key(1, 0)).unwrap()));
     insta::assert_snapshot!(refused, @"the journal is damaged at revision 1: the next record found is that of revision 3; restore it from a backup");
 }
 
 #[test]
 fn an_inserted_record_is_refused() {
     let forged = record(Tail { revision: Revision(3), hash: ChainHash::GENESIS }, &[b"forged"]);
-    let refused = refusal_of_tree(|db| drop(db.insert(key(4, 0), forged).unwrap()));
+    let refused = refusal_of_sled(|db| drop(db.insert(key(4, 0), forged).unwrap()));
     insta::assert_snapshot!(refused, @"the journal is damaged at revision 8: the next record found is that of revision 4; restore it from a backup");
 }
 
 #[test]
 fn a_replaced_record_is_refused() {
     let forged = record(Tail::EMPTY, &[b"forged", b"too"]);
-    let refused = refusal_of_tree(|db| drop(db.insert(key(1, 0), forged).unwrap()));
+    let refused = refusal_of_sled(|db| drop(db.insert(key(1, 0), forged).unwrap()));
     insta::assert_snapshot!(refused, @"the journal is damaged at revision 3: the record follows revision 2 with hash f64291211e21f2c97973001ca771a610be1c9f3c07ae910c48e416e44b498be8, but the journal before it ends at revision 2 with hash f20f6439ddf1cb546ac1db100d2c7949d8e27b544c13a194fee4ecb4d856e92a; restore it from a backup");
 }
 
 #[test]
 fn a_whole_other_history_is_refused() {
     let forged = record(Tail::EMPTY, &[b"forged".as_slice(); 12]);
-    let refused = refusal_of_tree(|db| {
+    let refused = refusal_of_sled(|db| {
         db.clear().unwrap();
         db.insert(key(1, 0), forged).unwrap();
     });
-    insta::assert_snapshot!(refused, @"the journal is damaged at FOLDER/ahead: the write-ahead file ends at revision 12 with hash 14632d78e19955e096b145d36d6b51fa3523f329dff8a64ae2bfd040c607fdd0, but the store has revision 12 with hash 37b85317e28b785953d41fa46ca190829de9b12d649351c7a103ede47dc9dc8f; restore it from a backup");
+    insta::assert_snapshot!(refused, @"the journal is damaged at FOLDER/ahead: the write-ahead log ends at revision 12 with hash 14632d78e19955e096b145d36d6b51fa3523f329dff8a64ae2bfd040c607fdd0, but the store has revision 12 with hash 37b85317e28b785953d41fa46ca190829de9b12d649351c7a103ede47dc9dc8f; restore it from a backup");
 }
 
 #[test]
-fn a_missing_part_of_a_large_record_is_refused() {
+fn a_missing_chunk_of_a_large_record_is_refused() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("journal");
     place.open().unwrap().append(Revision::ZERO, &[incompressible(400_000)]).unwrap();
     let path = folder.join("sled");
-    super::super::disk::open_store(&path).unwrap().remove(key(1, 2)).unwrap();
-    insta::assert_snapshot!(place.open().map(|journal| journal.tail()).unwrap_err(), @"the journal is damaged at revision 1: part 2 of the record is missing: part 3 comes instead; restore it from a backup");
+    open_store(&path).unwrap().remove(key(1, 2)).unwrap();
+    insta::assert_snapshot!(place.open().map(|journal| journal.tail()).unwrap_err(), @"the journal is damaged at revision 1: chunk 2 of the record is missing: chunk 3 comes instead; restore it from a backup");
 }
 
 #[test]
-fn the_unfinished_parts_of_a_record_are_dropped() {
+fn the_unfinished_chunks_of_a_record_are_dropped() {
     let place = tempfile::tempdir().unwrap();
     fill(&mut *place.open().unwrap(), &GROUPS);
     {
         let path = place.path().join("journal/sled");
-        let db = super::super::disk::open_store(&path).unwrap();
+        let db = open_store(&path).unwrap();
         db.insert(key(13, 2), b"never").unwrap();
         db.insert(key(13, 1), b"finished").unwrap();
     }
@@ -165,33 +168,33 @@ fn a_file_cut_short_is_refused() {
         let length = file.metadata().unwrap().len();
         file.set_len(length.saturating_sub(1_500_000)).unwrap();
     });
-    insta::assert_snapshot!(refused, @"the journal is damaged at revision 1: the witness saw the store at revision 12, and it has instead revision 0 with hash 0000000000000000000000000000000000000000000000000000000000000000; restore it from a backup");
+    insta::assert_snapshot!(refused, @"the journal is damaged at revision 1: the control file has the store at revision 12, but it ends at revision 0 with hash 0000000000000000000000000000000000000000000000000000000000000000; restore it from a backup");
 }
 
 #[test]
 fn an_emptied_or_missing_store_is_refused() {
     let emptied = refusal(|folder| fs::write(folder.join("sled/db"), b"").unwrap());
-    insta::assert_snapshot!(emptied, @"the journal is damaged at revision 1: the witness saw the store at revision 12, and it has instead revision 0 with hash 0000000000000000000000000000000000000000000000000000000000000000; restore it from a backup");
+    insta::assert_snapshot!(emptied, @"the journal is damaged at revision 1: the control file has the store at revision 12, but it ends at revision 0 with hash 0000000000000000000000000000000000000000000000000000000000000000; restore it from a backup");
     let missing = refusal(|folder| fs::remove_dir_all(folder.join("sled")).unwrap());
-    insta::assert_snapshot!(missing, @"the journal is damaged at FOLDER/sled: the store is missing, but the witness saw revision 12 with hash 14632d78e19955e096b145d36d6b51fa3523f329dff8a64ae2bfd040c607fdd0; restore it from a backup");
+    insta::assert_snapshot!(missing, @"the journal is damaged at FOLDER/sled: the store is missing, but the control file has revision 12 with hash 14632d78e19955e096b145d36d6b51fa3523f329dff8a64ae2bfd040c607fdd0; restore it from a backup");
 }
 
 #[test]
-fn a_missing_or_unreadable_witness_is_refused() {
+fn a_missing_or_unreadable_control_file_is_refused() {
     let missing = refusal(|folder| fs::remove_file(folder.join("witness")).unwrap());
     insta::assert_snapshot!(missing, @"the journal is damaged at FOLDER/witness: the file is missing, though there is a store; restore it from a backup");
     let zeroed = refusal(|folder| fs::write(folder.join("witness"), [0; 1024]).unwrap());
-    insta::assert_snapshot!(zeroed, @"the journal is damaged at FOLDER/witness: neither of its two slots holds a valid revision and hash; restore it from a backup");
+    insta::assert_snapshot!(zeroed, @"the journal is damaged at FOLDER/witness: neither of its two copies holds a valid revision and hash; restore it from a backup");
 }
 
 #[test]
-fn one_torn_slot_of_the_witness_is_forgiven() {
-    for slot in [0, 512] {
+fn one_torn_copy_of_the_control_file_is_forgiven() {
+    for copy in [0, 512] {
         let place = tempfile::tempdir().unwrap();
         fill(&mut *place.open().unwrap(), &GROUPS);
         let path = place.path().join("journal/witness");
         let mut bytes = fs::read(&path).unwrap();
-        bytes[slot + 20] ^= 1;
+        bytes[copy + 20] ^= 1;
         fs::write(&path, bytes).unwrap();
         assert_holds(&*place.open().unwrap().reader(), 12);
     }
@@ -206,7 +209,7 @@ fn an_older_copy_of_the_store_is_refused() {
     fill(&mut *place.open().unwrap(), &[2]);
     fs::remove_dir_all(folder.join("sled")).unwrap();
     fs::rename(folder.join("older"), folder.join("sled")).unwrap();
-    insta::assert_snapshot!(place.open().map(|journal| journal.tail()).unwrap_err(), @"the journal is damaged at revision 4: the witness saw the store at revision 5, and it has instead revision 3 with hash 7009fbc2eb397330ac6241291e9b300b971ef8247dac7b573657ff67dea39b1c; restore it from a backup");
+    insta::assert_snapshot!(place.open().map(|journal| journal.tail()).unwrap_err(), @"the journal is damaged at revision 4: the control file has the store at revision 5, but it ends at revision 3 with hash 7009fbc2eb397330ac6241291e9b300b971ef8247dac7b573657ff67dea39b1c; restore it from a backup");
 }
 
 #[test]
@@ -216,7 +219,7 @@ fn a_store_that_fails_behind_the_appends_poisons_and_reads_go_on() {
     journal.insert_behind_its_back(Revision(1));
     let large = incompressible(ENTRY_BYTES_MAX);
     let refused = (0..100).find_map(|revision| journal.append(Revision(revision), std::slice::from_ref(&large)).err());
-    insta::assert_snapshot!(refused.unwrap(), @"the journal takes no more entries, because an append failed (can't carry entries over to the store: the journal is damaged at revision 1: another writer has put a record there; restore it from a backup); restart to find out what was kept");
+    insta::assert_snapshot!(refused.unwrap(), @"the journal takes no more entries, because an append failed (can't flush entries to the store: the journal is damaged at revision 1: another writer has put a record there; restore it from a backup); restart to find out what was kept");
     let newest = journal.tail().revision;
     assert!(newest > Revision(1), "the appends before were acknowledged");
     for _ in 0..2 {
@@ -224,7 +227,7 @@ fn a_store_that_fails_behind_the_appends_poisons_and_reads_go_on() {
     }
     let found = scanned(&*journal.reader(), 0);
     assert!(found.len() as u64 == newest.0 && found.iter().all(|entry| entry.payload == large));
-    insta::assert_snapshot!(journal.close().unwrap_err(), @"can't carry entries over to the store: the journal is damaged at revision 1: another writer has put a record there; restore it from a backup");
+    insta::assert_snapshot!(journal.close().unwrap_err(), @"can't flush entries to the store: the journal is damaged at revision 1: another writer has put a record there; restore it from a backup");
 }
 
 #[test]
@@ -244,26 +247,26 @@ fn no_leaf_ever_spills_into_a_blob() {
 }
 
 #[test]
-fn a_missing_or_older_write_ahead_file_is_refused() {
+fn a_missing_or_older_write_ahead_log_is_refused() {
     let missing = refusal(|folder| fs::remove_file(folder.join("ahead")).unwrap());
-    insta::assert_snapshot!(missing, @"the journal is damaged at FOLDER/ahead: the file is missing, though the witness saw revision 12 with hash 14632d78e19955e096b145d36d6b51fa3523f329dff8a64ae2bfd040c607fdd0; restore it from a backup");
+    insta::assert_snapshot!(missing, @"the journal is damaged at FOLDER/ahead: the file is missing, though the control file has revision 12 with hash 14632d78e19955e096b145d36d6b51fa3523f329dff8a64ae2bfd040c607fdd0; restore it from a backup");
     let without_store = refusal(|folder| {
         fs::remove_file(folder.join("ahead")).unwrap();
         fs::remove_dir_all(folder.join("sled")).unwrap();
     });
-    insta::assert_snapshot!(without_store, @"the journal is damaged at FOLDER/ahead: the file is missing, though the witness saw revision 12 with hash 14632d78e19955e096b145d36d6b51fa3523f329dff8a64ae2bfd040c607fdd0; restore it from a backup");
+    insta::assert_snapshot!(without_store, @"the journal is damaged at FOLDER/ahead: the file is missing, though the control file has revision 12 with hash 14632d78e19955e096b145d36d6b51fa3523f329dff8a64ae2bfd040c607fdd0; restore it from a backup");
 
     let place = tempfile::tempdir().unwrap();
     fill(&mut *place.open().unwrap(), &[3]);
-    let ahead = place.path().join("journal/ahead");
-    let older = fs::read(&ahead).unwrap();
+    let wal = place.path().join("journal/ahead");
+    let older = fs::read(&wal).unwrap();
     fill(&mut *place.open().unwrap(), &[2]);
-    let refused = refusal_of(&place, |_| fs::write(&ahead, older).unwrap());
-    insta::assert_snapshot!(refused, @"the journal is damaged at FOLDER/ahead: the write-ahead file ends at revision 3 with hash 7009fbc2eb397330ac6241291e9b300b971ef8247dac7b573657ff67dea39b1c, but the store has revision 5 with hash 2751e21cf445eb2a780aa6069dd0260cb50e40def197976a69e3395712bef368; restore it from a backup");
+    let refused = refusal_of(&place, |_| fs::write(&wal, older).unwrap());
+    insta::assert_snapshot!(refused, @"the journal is damaged at FOLDER/ahead: the write-ahead log ends at revision 3 with hash 7009fbc2eb397330ac6241291e9b300b971ef8247dac7b573657ff67dea39b1c, but the store has revision 5 with hash 2751e21cf445eb2a780aa6069dd0260cb50e40def197976a69e3395712bef368; restore it from a backup");
 }
 
 #[test]
-fn an_older_copy_of_the_store_and_the_write_ahead_file_together_is_refused() {
+fn an_older_copy_of_the_store_and_the_write_ahead_log_together_is_refused() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("journal");
     fill(&mut *place.open().unwrap(), &[3]);
@@ -274,7 +277,7 @@ fn an_older_copy_of_the_store_and_the_write_ahead_file_together_is_refused() {
         fs::rename(place.path().join("older/sled"), folder.join("sled")).unwrap();
         fs::rename(place.path().join("older/ahead"), folder.join("ahead")).unwrap();
     });
-    insta::assert_snapshot!(refused, @"the journal is damaged at revision 4: the witness saw the store at revision 5, and it has instead revision 3 with hash 7009fbc2eb397330ac6241291e9b300b971ef8247dac7b573657ff67dea39b1c; restore it from a backup");
+    insta::assert_snapshot!(refused, @"the journal is damaged at revision 4: the control file has the store at revision 5, but it ends at revision 3 with hash 7009fbc2eb397330ac6241291e9b300b971ef8247dac7b573657ff67dea39b1c; restore it from a backup");
 }
 
 /// Entries go through the ring into the store, and are read from both, while the ring goes round.
@@ -296,8 +299,8 @@ fn more_than_the_ring_holds_goes_through_it() {
     assert_eq!(found.iter().step_by(2).map(|entry| entry.payload[0]).collect::<Vec<_>>(), expected);
 }
 
-/// A folder as it was left before there was a write-ahead file: records at 1, 4, 5 and 7, one of them in three parts.
-fn folder_before_the_write_ahead_file() -> tempfile::TempDir {
+/// A folder as it was left before there was a write-ahead log: records at 1, 4, 5 and 7, one of them in three chunks.
+fn folder_before_the_write_ahead_log() -> tempfile::TempDir {
     let place = tempfile::tempdir().unwrap();
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journals/before-the-write-ahead-file");
     copy_folder(&fixture, &place.path().join("journal"));
@@ -309,8 +312,8 @@ fn folder_before_the_write_ahead_file() -> tempfile::TempDir {
 }
 
 #[test]
-fn a_folder_from_before_the_write_ahead_file_is_taken_over() {
-    let place = folder_before_the_write_ahead_file();
+fn a_folder_from_before_the_write_ahead_log_is_taken_over() {
+    let place = folder_before_the_write_ahead_log();
     // A start that didn't get to its end may have left one.
     fs::write(place.path().join("journal/ahead"), b"anything").unwrap();
     let mut journal = place.open().unwrap();
@@ -325,8 +328,8 @@ fn a_folder_from_before_the_write_ahead_file_is_taken_over() {
 }
 
 #[test]
-fn a_folder_from_before_the_write_ahead_file_that_lost_its_end_is_refused() {
-    let place = folder_before_the_write_ahead_file();
+fn a_folder_from_before_the_write_ahead_log_that_lost_its_end_is_refused() {
+    let place = folder_before_the_write_ahead_log();
     let refused = refusal_of(&place, |folder| fs::write(folder.join("sled/db"), b"").unwrap());
     insta::assert_snapshot!(refused, @"the journal is damaged at the store: can't open the store: Read corrupted data at file offset Some(Inline(71)) backtrace (); restore it from a backup");
 }

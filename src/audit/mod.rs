@@ -1,0 +1,18 @@
+//! The audit log: who read unpublished figures, who was refused, who changed keys.
+//!
+//! A file of its own, `audit.log` in the data folder, that is only ever added to: a JSON object on
+//! each line, tied to all lines before it by its `chain`, as [`verify`] checks. It holds what was
+//! asked for and what for, never a figure and never a secret.
+//!
+//! A read is answered only once its line is durable. One thread writes: it takes all lines that are
+//! waiting, writes them, and makes one `fdatasync` for all of them, so a read costs one sync when it
+//! is alone, and a share of one when many wait. When there is no room for a line on the disk, or the
+//! file fails, reads that must be audited are refused.
+
+mod line;
+mod log;
+mod verify;
+
+pub use line::{Error, Event, Head, Line, NumberedLine};
+pub use log::{FILE_NAME, Log, Unwritten};
+pub use verify::verify;
