@@ -2,6 +2,7 @@
 //! first page's revision, so that pages agree with each other.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use prost::Message;
 
@@ -55,20 +56,6 @@ impl Query {
         start
     }
 
-    /// The rows of the page that starts there, and the next page's token; empty on the last page.
-    pub(super) fn slice(
-        &self,
-        start: Option<&Start>,
-        rows: usize,
-        size: usize,
-        revision: Revision,
-    ) -> (std::ops::Range<usize>, String) {
-        let from = start.and_then(|start| start.after.parse().ok()).unwrap_or(0).min(rows);
-        let to = rows.min(from + size);
-        let token = if to < rows { self.token(&Start { revision, after: to.to_string() }) } else { String::new() };
-        (from..to, token)
-    }
-
     fn parse(&self, token: &str) -> Option<Start> {
         let bytes = (0..token.len())
             .step_by(2)
@@ -78,6 +65,53 @@ impl Query {
         let (revision, after) = rest.split_first_chunk::<REVISION_BYTES>()?;
         let after = String::from_utf8(after.to_vec()).ok()?;
         Some(Start { revision: Revision(u64::from_be_bytes(*revision)), after })
+    }
+}
+
+/// The page of an answer that a request asks for, in the request's own fields.
+pub(super) struct Paging<'a> {
+    pub(super) query: Query,
+    pub(super) size: i32,
+    pub(super) token: &'a str,
+    /// How many rows a page has when the request doesn't say, and at the most.
+    pub(super) rows_default: usize,
+    pub(super) rows_max: usize,
+}
+
+impl Paging<'_> {
+    pub(super) fn page(self, violations: &mut Violations) -> Page {
+        let start = self.query.start(self.token, violations);
+        let size = size(self.size, self.rows_default, self.rows_max, violations);
+        Page { start, size, query: Some(self.query) }
+    }
+}
+
+/// A page of an answer's rows, or all of them.
+pub(super) struct Page {
+    /// What the next page's token is bound to; none for all rows.
+    query: Option<Query>,
+    start: Option<Start>,
+    size: usize,
+}
+
+impl Page {
+    /// All rows.
+    pub(super) fn whole() -> Self {
+        Self { query: None, start: None, size: usize::MAX }
+    }
+
+    /// The revision that it is pinned to; none for the first page.
+    pub(super) fn revision(&self) -> Option<Revision> {
+        self.start.as_ref().map(|start| start.revision)
+    }
+
+    /// Its rows, and the next page's token; empty on the last page.
+    pub(super) fn slice(&self, rows: usize, revision: Revision) -> (Range<usize>, String) {
+        let from = self.start.as_ref().and_then(|start| start.after.parse().ok()).unwrap_or(0).min(rows);
+        let to = rows.min(from.saturating_add(self.size));
+        let query = self.query.as_ref().filter(|_| to < rows);
+        let token = query.map(|query| query.token(&Start { revision, after: to.to_string() }));
+        (from..to, token.unwrap_or_default())
     }
 }
 

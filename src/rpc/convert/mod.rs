@@ -4,6 +4,7 @@ pub(crate) mod columns;
 pub(crate) mod parse_submission;
 pub(crate) mod queries;
 pub(crate) mod responses;
+pub(crate) mod snapshot;
 
 use crate::catalogue::Catalogue;
 use crate::catalogue::items::{

@@ -3,6 +3,7 @@
 mod catalogue;
 mod key;
 mod picture;
+mod read;
 mod receipt;
 mod stream;
 mod submission;
