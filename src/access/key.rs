@@ -2,8 +2,8 @@
 //!
 //! A secret is 256 random bits, so there is nothing to guess and nothing that a slow, salted hash
 //! would add: those make *guessable* passwords costly to try. One BLAKE3 in key-derivation mode, with
-//! a context that no other hash here has, costs a caller a microsecond and tells nothing of the
-//! secret. Only this hash is kept. [`KeyHash`] is compared in constant time.
+//! a context that no other hash here has, costs a caller a microsecond and gives
+//! nothing of the secret away. Only this hash is kept. [`KeyHash`] is compared in constant time.
 
 use std::fmt;
 use std::str::FromStr;
@@ -202,8 +202,8 @@ mod tests {
 
     #[test]
     fn a_key_is_never_shown_by_accident() {
-        let told = format!("{:?} {:?}", secret(), secret().hash());
-        assert_eq!(told, "Secret(0001020304050607, ..) KeyHash(..)");
+        let shown = format!("{:?} {:?}", secret(), secret().hash());
+        assert_eq!(shown, "Secret(0001020304050607, ..) KeyHash(..)");
     }
 
     /// Keys that were made must go on opening.
