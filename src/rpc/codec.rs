@@ -1,8 +1,8 @@
 //! The server's codec: protobuf, with a proper error for a message that is too large or can't be
 //! read.
 //!
-//! tonic's own answers are `OUT_OF_RANGE` and `INTERNAL` without details; a partner's developer
-//! deserves to be told what is wrong with the request.
+//! tonic's own answers are `OUT_OF_RANGE` and `INTERNAL` without details, which don't say what is
+//! wrong with the request.
 
 use std::marker::PhantomData;
 

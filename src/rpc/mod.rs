@@ -1,9 +1,12 @@
-//! The edge that partners' systems and internal tools talk to: the only module that knows tonic and
-//! the served messages.
+//! The edge that partners' systems and internal tools talk to, between the served messages and the
+//! domain: nothing below it knows the messages. `figures`, `demo` and `cli` use them as a client does,
+//! and `server` serves them. Of tonic, `net` knows what a connection is to it, and no more.
 //!
-//! A handler converts the request, collecting every violation; has it written or computes the answer
-//! on the newest durable state; and converts the answer. It holds no lock across an await, and no
-//! call of it touches the disk but to fetch an old receipt.
+//! A unary call goes the way of `call`, and a read the way of `services::read`. A handler converts the
+//! request, collecting every violation; has it written, or computes the answer on the newest durable
+//! state; and converts the answer. It holds no lock across an await, and never blocks a thread of the
+//! runtime on the disk: the writer's thread makes a write durable, the audit log's the line of a
+//! read, and an old entry is read back on a thread for that.
 
 mod call;
 pub mod codec;
@@ -15,10 +18,9 @@ mod services;
 mod status;
 
 use crate::model::revision::Revision;
-use crate::model::violation::Violations;
-use crate::state::State;
 
 pub use context::{Context, Gate};
+pub(crate) use convert::snapshot::as_of;
 pub use guard::{Guard, Limits, METHODS, PURPOSE_HEADER, local};
 pub use services::{Catalogue, Keys, Picture, Submissions, new_secret, put_request};
 pub use status::{DOMAIN, ERROR_BYTES_HEADER, Reason};
@@ -43,22 +45,8 @@ pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "
 /// The largest request message that is taken.
 pub const REQUEST_BYTES_MAX: usize = 4 << 20;
 
-/// The largest request message that is received, so that one too large can be told so.
+/// The largest request message that is received, so that one too large gets an answer that says so.
 pub const RECEIVED_BYTES_MAX: usize = 4 * REQUEST_BYTES_MAX;
-
-/// The revision that a query asks to be answered as of.
-fn as_of(state: &State, as_of_revision: i64, violations: &mut Violations) -> Revision {
-    let newest = state.revision();
-    match u64::try_from(as_of_revision) {
-        Ok(0) => newest,
-        Ok(revision) if revision <= newest.0 => Revision(revision),
-        Ok(_) | Err(_) => {
-            let found = format!("found {as_of_revision}; allowed: 1 to {newest}, or 0 for the newest");
-            violations.add("as_of_revision", found);
-            newest
-        }
-    }
-}
 
 /// A revision as messages carry it.
 fn number(revision: Revision) -> i64 {

@@ -7,7 +7,7 @@ use crate::model::date::Date;
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
-use crate::rpc::{Context, as_of};
+use crate::rpc::Context;
 use crate::state::State;
 use crate::state::view::{AreasAsOf, View};
 
@@ -67,6 +67,20 @@ impl Snapshot {
             as_of: self.revision,
             today: self.today,
             areas,
+        }
+    }
+}
+
+/// The revision that a query asks to be answered as of.
+pub(crate) fn as_of(state: &State, as_of_revision: i64, violations: &mut Violations) -> Revision {
+    let newest = state.revision();
+    match u64::try_from(as_of_revision) {
+        Ok(0) => newest,
+        Ok(revision) if revision <= newest.0 => Revision(revision),
+        Ok(_) | Err(_) => {
+            let found = format!("found {as_of_revision}; allowed: 1 to {newest}, or 0 for the newest");
+            violations.add("as_of_revision", found);
+            newest
         }
     }
 }
