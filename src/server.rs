@@ -74,6 +74,9 @@ const SERVICES: [&str; 4] = [
 /// The one that stops when the journal fails.
 const SUBMISSIONS: &str = SERVICES[3];
 
+/// Takes the demo's identities, each with its key.
+pub type DemoKeys = mpsc::UnboundedSender<Vec<(IdentityId, Secret)>>;
+
 /// How a server runs.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -86,7 +89,7 @@ pub struct Config {
     /// Who is let in from the network, and how much of it.
     pub network: Network,
     /// Where the demo's keys go. With none, none are made, and the demo is open.
-    pub demo_keys: Option<mpsc::UnboundedSender<Vec<(IdentityId, Secret)>>>,
+    pub demo_keys: Option<DemoKeys>,
 }
 
 impl Config {
@@ -207,8 +210,8 @@ pub async fn run(
             abort.abort();
         }
     }
-    save_last_used_now(&guard, &config.data);
-    drop((gate, guard));
+    save_last_used_now(guard, config.data).await;
+    drop(gate);
     if let Some(writer) = outcome? {
         // The gate's handles are gone with the calls; the writer ends once its queue is empty.
         drop(tokio::time::timeout_at(deadline, tokio::task::spawn_blocking(move || writer.join())).await);
@@ -278,16 +281,7 @@ async fn serve(
     let running = writer::start(Box::new(journal), state, now);
     let context = Context { writer: running.handle, state: running.state, reader, clock: Arc::new(now), stopping };
     if config.demo {
-        demo::load(&context).await?;
-        if let Some(receiver) = &config.demo_keys {
-            // Whoever asked for them may have gone.
-            let keys = demo::keys(&context).await?;
-            for (identity, key) in &keys {
-                let scope = format!("on this machine: the demo's key {} of {identity}", key.id());
-                audit.write(now(), audit::Line::told(audit::Event::Keys, scope)).await?;
-            }
-            drop(receiver.send(keys));
-        }
+        load_demo(&context, &audit, config.demo_keys.as_ref()).await?;
     }
     if context.state.borrow().access().is_empty() {
         if !address.ip().is_loopback() {
@@ -315,11 +309,25 @@ async fn serve(
     Ok(Some(running.thread))
 }
 
+/// Loads the demo, and makes keys for it where somebody wants them.
+async fn load_demo(context: &Context, audit: &audit::Log, receiver: Option<&DemoKeys>) -> Result<(), Error> {
+    demo::load(context).await?;
+    let Some(receiver) = receiver else { return Ok(()) };
+    let keys = demo::keys(context).await?;
+    for (identity, key) in &keys {
+        let scope = format!("on this machine: the demo's key {} of {identity}", key.id());
+        audit.write(now(), audit::Line::told(audit::Event::Keys, scope)).await?;
+    }
+    // Whoever asked for them may have gone.
+    drop(receiver.send(keys));
+    Ok(())
+}
+
 /// Opens the journal in a folder and replays it.
 ///
 /// # Errors
 /// When the journal isn't what was written: it is then not served from.
-pub fn replay(folder: &std::path::Path) -> Result<(DiskJournal, State), journal::Error> {
+pub fn replay(folder: &Path) -> Result<(DiskJournal, State), journal::Error> {
     let start = Instant::now();
     let mut replayed = Replay::default();
     let decode = |stored: &journal::Stored| {
@@ -338,12 +346,13 @@ pub fn replay(folder: &std::path::Path) -> Result<(DiskJournal, State), journal:
 /// Writes when keys were last used to a file, now and then, until the stop.
 async fn save_last_used(guard: Guard, folder: PathBuf, mut stopping: watch::Receiver<bool>) {
     while tokio::time::timeout(LAST_USED_EVERY, stopping.wait_for(|stop| *stop)).await.is_err() {
-        save_last_used_now(&guard, &folder);
+        save_last_used_now(guard.clone(), folder.clone()).await;
     }
 }
 
-fn save_last_used_now(guard: &Guard, folder: &Path) {
-    if let Err(error) = guard.used().save(folder) {
+async fn save_last_used_now(guard: Guard, folder: PathBuf) {
+    let saved = tokio::task::spawn_blocking(move || guard.used().save(&folder)).await;
+    if let Err(error) = saved.unwrap_or_else(|error| Err(error.into())) {
         tracing::warn!(%error, "when keys were last used can't be written");
     }
 }
