@@ -62,7 +62,7 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How long calls may take to end at a stop, by default.
-pub const DRAIN_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
+pub(crate) const DRAIN_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 
 /// The services whose health is served, beside that of the server as a whole.
 const SERVICES: [&str; 4] = [
@@ -361,7 +361,7 @@ async fn save_last_used_now(guard: Guard, folder: PathBuf) {
 ///
 /// # Errors
 /// When the journal is in use or can't be opened, or the change is refused.
-pub async fn change_access_offline(folder: &Path, change: Change) -> Result<(), Error> {
+pub(crate) async fn change_access_offline(folder: &Path, change: Change) -> Result<(), Error> {
     let (journal, state) = replay(folder)?;
     let running = writer::start(Box::new(journal), state, now);
     let line = audit::Line::told(audit::Event::Keys, format!("on this machine: {change}"));

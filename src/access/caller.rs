@@ -49,7 +49,7 @@ pub struct Known {
 
 impl Caller {
     /// As the journal and the audit log name it.
-    pub fn actor(&self) -> Actor {
+    pub(crate) fn actor(&self) -> Actor {
         match self {
             Self::Open => Actor::Open,
             Self::Local => Actor::Local,
@@ -60,7 +60,7 @@ impl Caller {
     }
 
     /// The identity that is calling, when it is one.
-    pub fn known(&self) -> Option<&Known> {
+    pub(crate) fn known(&self) -> Option<&Known> {
         match self {
             Self::Open | Self::Local => None,
             Self::Known(known) => Some(known),
@@ -123,7 +123,7 @@ impl Purpose {
     }
 
     /// The words.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }

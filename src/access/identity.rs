@@ -49,7 +49,7 @@ pub struct Scope {
 
 impl Scope {
     /// Whether nothing is left out.
-    pub fn is_everything(&self) -> bool {
+    pub(crate) fn is_everything(&self) -> bool {
         self.sectors.is_empty() && self.areas.is_empty()
     }
 }

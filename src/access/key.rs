@@ -47,12 +47,12 @@ impl KeyHash {
     pub(super) const NONE: Self = Self(blake3::Hash::from_bytes([0; 32]));
 
     /// The hash of bytes that were kept.
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(blake3::Hash::from_bytes(bytes))
     }
 
     /// The bytes to keep.
-    pub fn as_bytes(&self) -> &[u8; 32] {
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
         self.0.as_bytes()
     }
 }
@@ -73,7 +73,7 @@ pub struct Secret {
 /// The text isn't a key. It doesn't say what it is: it may be nearly one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a key; a key is cps_, 16 hexadecimal digits, _, and 64 more")]
-pub struct NotAKey;
+pub(crate) struct NotAKey;
 
 impl Secret {
     /// How many random bytes a key is made of.
@@ -91,7 +91,7 @@ impl Secret {
     ///
     /// # Errors
     /// When the text isn't one.
-    pub fn parse(text: &str) -> Result<Self, NotAKey> {
+    pub(crate) fn parse(text: &str) -> Result<Self, NotAKey> {
         let (id, secret) = text.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).ok_or(NotAKey)?;
         Ok(Self { id: KeyId(hex(id).ok_or(NotAKey)?), secret: hex(secret).ok_or(NotAKey)? })
     }
@@ -147,7 +147,7 @@ pub struct Key {
 
 impl Key {
     /// Whether it holds at an instant.
-    pub fn is_live(&self, at: Timestamp) -> bool {
+    pub(crate) fn is_live(&self, at: Timestamp) -> bool {
         self.revoked_at.is_none() && at < self.expires_at
     }
 }

@@ -94,33 +94,33 @@ pub struct Register {
 impl Register {
     /// Whether there has never been an identity. It doesn't become so again: one that is revoked
     /// stays known.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.identities.is_empty()
     }
 
     /// The identities, by id.
-    pub fn iter(&self) -> impl Iterator<Item = &Record> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Record> {
         self.identities.values().map(Arc::as_ref)
     }
 
     /// An identity.
-    pub fn get(&self, id: &IdentityId) -> Option<&Record> {
+    pub(crate) fn get(&self, id: &IdentityId) -> Option<&Record> {
         self.identities.get(id).map(Arc::as_ref)
     }
 
     /// A key, and whose it is.
-    pub fn of_key(&self, id: KeyId) -> Option<(&Record, &Key)> {
+    pub(crate) fn of_key(&self, id: KeyId) -> Option<(&Record, &Key)> {
         let record = self.get(self.by_key.get(&id)?)?;
         record.keys.iter().find(|key| key.id == id).map(|key| (record, key))
     }
 
     /// The identity of a certificate's name.
-    pub fn of_certificate(&self, uri: &CertificateUri) -> Option<&Record> {
+    pub(crate) fn of_certificate(&self, uri: &CertificateUri) -> Option<&Record> {
         self.get(self.by_certificate.get(uri)?)
     }
 
     /// Everything that is wrong with changes, made together at an instant.
-    pub fn review(&self, changes: &[Change], catalogue: &Catalogue, at: Timestamp) -> Violations {
+    pub(crate) fn review(&self, changes: &[Change], catalogue: &Catalogue, at: Timestamp) -> Violations {
         let mut violations = Violations::default();
         let mut after = self.clone();
         for change in changes {

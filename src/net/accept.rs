@@ -15,7 +15,7 @@ use super::permits::{Bounds, ConnectionPermit, Connections};
 use super::tls::{ClientCertificate, Tls};
 
 /// Accepts connections, until what it gives is dropped.
-pub fn accept(
+pub(crate) fn accept(
     listener: TcpListener,
     tls: Option<Tls>,
     bounds: Bounds,

@@ -27,7 +27,7 @@ pub(super) enum Stream {
 
 /// A connection that is open.
 #[derive(Debug)]
-pub struct Connection {
+pub(crate) struct Connection {
     stream: Stream,
     peer: Peer,
     /// What of the preface was read, and is still to be handed on.

@@ -9,7 +9,6 @@ mod peer;
 mod permits;
 pub mod tls;
 
-pub use accept::accept;
-pub use connection::Connection;
-pub use peer::{NoLongerGood, Peer};
+pub(crate) use accept::accept;
+pub(crate) use peer::{NoLongerGood, Peer};
 pub use permits::Bounds;

@@ -11,7 +11,7 @@ use crate::model::id::{CertificateUri, IdentityId};
 
 /// The other end of a connection.
 #[derive(Debug, Clone)]
-pub struct Peer(Arc<Inner>);
+pub(crate) struct Peer(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -22,7 +22,7 @@ struct Inner {
 
 /// The certificate that a connection was made with is no longer good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoLongerGood;
+pub(crate) struct NoLongerGood;
 
 impl fmt::Display for NoLongerGood {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -36,7 +36,7 @@ impl Peer {
     }
 
     /// Where it is.
-    pub fn address(&self) -> IpAddr {
+    pub(crate) fn address(&self) -> IpAddr {
         self.0.permit.address()
     }
 
@@ -44,19 +44,19 @@ impl Peer {
     ///
     /// # Errors
     /// When the certificate is no longer good.
-    pub fn certificate(&self) -> Result<Option<&CertificateUri>, NoLongerGood> {
+    pub(crate) fn certificate(&self) -> Result<Option<&CertificateUri>, NoLongerGood> {
         self.0.certificate.as_ref().map(|certificate| certificate.uri().ok_or(NoLongerGood)).transpose()
     }
 
     /// Notes that an identity calls over this connection. False when it has too many connections.
     #[must_use]
-    pub fn claim(&self, identity: &IdentityId) -> bool {
+    pub(crate) fn claim(&self, identity: &IdentityId) -> bool {
         self.trust();
         self.0.permit.claim(identity)
     }
 
     /// Notes that somebody who may call does: the connection may stay.
-    pub fn trust(&self) {
+    pub(crate) fn trust(&self) {
         if !self.0.known.swap(true, Ordering::Relaxed) {
             self.0.permit.keep();
         }

@@ -21,7 +21,7 @@ use tokio_rustls::rustls::{self, RootCertStore, ServerConfig, version};
 use crate::model::id::CertificateUri;
 
 /// How often the files are read again, by default.
-pub const RELOAD_EVERY_DEFAULT: Duration = Duration::from_secs(10);
+pub(crate) const RELOAD_EVERY_DEFAULT: Duration = Duration::from_secs(10);
 /// For how long a certificate that was found good is taken for good, while the files stay the same.
 const CHECK_EVERY: Duration = Duration::from_secs(10);
 
@@ -69,7 +69,7 @@ struct Loaded {
 
 /// The TLS of a server, kept up to date with its files for as long as it is there.
 #[derive(Clone)]
-pub struct Tls(watch::Receiver<Arc<Loaded>>);
+pub(crate) struct Tls(watch::Receiver<Arc<Loaded>>);
 
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -82,7 +82,7 @@ impl Tls {
     ///
     /// # Errors
     /// When they can't be used.
-    pub async fn start(files: Files) -> Result<Self, Error> {
+    pub(crate) async fn start(files: Files) -> Result<Self, Error> {
         let first = load(&files, 0).await?;
         let (publish, current) = watch::channel(Arc::new(first));
         tokio::spawn(reload(files, publish));

@@ -9,7 +9,7 @@
 //! read, and an old entry is read back on a thread for that.
 
 mod call;
-pub mod codec;
+pub(crate) mod codec;
 mod context;
 mod convert;
 mod guard;
@@ -21,9 +21,12 @@ use crate::model::revision::Revision;
 
 pub use context::{Context, Gate};
 pub(crate) use convert::snapshot::as_of;
-pub use guard::{Guard, Limits, METHODS, PURPOSE_HEADER, local};
-pub use services::{Catalogue, Keys, Picture, Submissions, new_secret, put_request};
-pub use status::{DOMAIN, ERROR_BYTES_HEADER, Reason};
+pub(crate) use guard::PURPOSE_HEADER;
+pub use guard::{Guard, Limits, METHODS, local};
+pub(crate) use services::Picture;
+pub use services::{Catalogue, Keys, Submissions, new_secret, put_request};
+pub use status::ERROR_BYTES_HEADER;
+pub(crate) use status::Reason;
 
 /// The served messages, services and clients, generated from `proto/conspectus/v1`.
 #[allow(missing_docs, unreachable_pub, reason = "generated; the protos are the reference")]
@@ -43,10 +46,10 @@ pub mod client {
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/conspectus.v1.bin"));
 
 /// The largest request message that is taken.
-pub const REQUEST_BYTES_MAX: usize = 4 << 20;
+pub(crate) const REQUEST_BYTES_MAX: usize = 4 << 20;
 
 /// The largest request message that is received, so that one too large gets an answer that says so.
-pub const RECEIVED_BYTES_MAX: usize = 4 * REQUEST_BYTES_MAX;
+pub(crate) const RECEIVED_BYTES_MAX: usize = 4 * REQUEST_BYTES_MAX;
 
 /// A revision as messages carry it.
 fn number(revision: Revision) -> i64 {

@@ -16,7 +16,7 @@ use crate::intake::writer::WriteError;
 use crate::model::violation::Violations;
 
 /// The domain of every `ErrorInfo`.
-pub const DOMAIN: &str = "conspectus";
+const DOMAIN: &str = "conspectus";
 
 /// The request header by which a client that takes long response headers asks for more violations:
 /// the bytes of error details that it takes.
@@ -32,7 +32,7 @@ const ROOM_RETRY_DELAY: Duration = Duration::from_secs(30);
 
 /// The stable reasons of errors: `ErrorInfo.reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
+pub(crate) enum Reason {
     /// The request is wrong; a `BadRequest` lists every violation.
     InvalidRequest,
     /// There is no such thing.
@@ -87,7 +87,7 @@ pub enum Reason {
 
 impl Reason {
     /// The reason's text; it never changes.
-    pub const fn text(self) -> &'static str {
+    pub(crate) const fn text(self) -> &'static str {
         match self {
             Self::InvalidRequest => "INVALID_REQUEST",
             Self::NotFound => "NOT_FOUND",
@@ -118,7 +118,7 @@ impl Reason {
     }
 
     /// The status code that goes with it.
-    pub const fn code(self) -> Code {
+    pub(crate) const fn code(self) -> Code {
         match self {
             Self::InvalidRequest | Self::TooLarge => Code::InvalidArgument,
             Self::NotFound => Code::NotFound,

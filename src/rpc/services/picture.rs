@@ -26,14 +26,14 @@ const CONTRIBUTIONS_MAX: usize = 1_000;
 
 /// Serves `conspectus.v1.PictureService`.
 #[derive(Debug, Clone)]
-pub struct Picture {
+pub(crate) struct Picture {
     gate: Gate,
     watchers: watch::Watchers,
 }
 
 impl Picture {
     /// The service behind a gate.
-    pub fn new(gate: Gate) -> Self {
+    pub(crate) fn new(gate: Gate) -> Self {
         Self { gate, watchers: watch::Watchers::default() }
     }
 }
