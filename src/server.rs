@@ -390,7 +390,8 @@ async fn end_watches(mut health: HealthReporter) {
     }
 }
 
-/// The system's clock.
+/// The time of day, read here alone and passed down. Beside it, `net` and the guard measure how long
+/// things take, and TLS asks the system itself whether a certificate holds.
 pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
