@@ -1,4 +1,4 @@
-//! What a request would read: whose figures and of where, for the permission, and in words, for the
+//! What a request would read: whose figures, and of where, for the permission; and in words, for the
 //! audit log.
 
 use crate::access::Agencies;
@@ -136,33 +136,5 @@ impl AuditScope for proto::ReconcileRequest {
             ("periods", span(&self.periods, self.period_range.as_ref())),
             ("rules", self.rules.join(",")),
         ])
-    }
-}
-
-impl AuditScope for proto::WatchPictureRequest {
-    fn areas(&self) -> Vec<&str> {
-        self.picture.as_ref().map(AuditScope::areas).unwrap_or_default()
-    }
-
-    fn agencies(&self) -> Agencies<'_> {
-        Agencies::Any
-    }
-
-    fn scope(&self) -> String {
-        self.picture.as_ref().map(AuditScope::scope).unwrap_or_default()
-    }
-}
-
-impl AuditScope for proto::WatchAggregateRequest {
-    fn areas(&self) -> Vec<&str> {
-        self.query.as_ref().map(AuditScope::areas).unwrap_or_default()
-    }
-
-    fn agencies(&self) -> Agencies<'_> {
-        self.query.as_ref().map_or(Agencies::Any, AuditScope::agencies)
-    }
-
-    fn scope(&self) -> String {
-        self.query.as_ref().map(AuditScope::scope).unwrap_or_default()
     }
 }
