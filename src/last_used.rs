@@ -16,7 +16,7 @@ const FILE_NAME: &str = "last-used";
 
 /// When each key was last used.
 #[derive(Debug, Default)]
-pub struct LastUsed {
+pub(crate) struct LastUsed {
     at: Mutex<BTreeMap<KeyId, Timestamp>>,
     changed: AtomicBool,
 }
