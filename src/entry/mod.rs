@@ -9,7 +9,6 @@ use std::sync::Arc;
 use crate::access::{Actor, Change};
 use crate::catalogue::CataloguePut;
 use crate::model::id::{AgencyId, RequestId};
-use crate::model::observation::Measure;
 use crate::model::submission::Submission;
 use crate::model::timestamp::Timestamp;
 
@@ -79,13 +78,7 @@ impl Fingerprint {
             frames.0.extend_from_slice(&periods[line.period as usize]);
             frames.0.extend_from_slice(&breakdowns[line.breakdown as usize]);
             frames.push(line.value);
-            frames.push(match line.value.measure {
-                None => "none",
-                Some(Measure::Number(_)) => "number",
-                Some(Measure::Ratio { .. }) => "ratio",
-                Some(Measure::Percentage { .. }) => "percentage",
-                Some(Measure::Mean { .. }) => "mean",
-            });
+            frames.push(line.value.measure.map_or("none", |measure| measure.form().text()));
             frames.push(notes.next_if(|(noted, _)| *noted == place).map_or("", |(_, note)| note));
             if frames.0.len() >= HASHED_BYTES {
                 hasher.update(&frames.0);

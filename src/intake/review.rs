@@ -276,11 +276,11 @@ impl Review<'_> {
             }
             (Kind::Mean, Measure::Mean { count, .. }) => self.not_negative("mean.count", count),
             (kind @ (Kind::Events | Kind::Stock | Kind::Distinct | Kind::Amount), _) => {
-                self.add(field_of(&measure), format!("`{}` is of kind {kind}; allowed: a number", version.id));
+                self.add(measure.form().text(), format!("`{}` is of kind {kind}; allowed: a number", version.id));
             }
             (Kind::Ratio, _) => {
                 self.add(
-                    field_of(&measure),
+                    measure.form().text(),
                     format!(
                         "`{}` is a ratio; allowed: a numerator and denominator, or a percentage and its base",
                         version.id
@@ -288,7 +288,7 @@ impl Review<'_> {
                 );
             }
             (Kind::Mean, _) => {
-                self.add(field_of(&measure), format!("`{}` is a mean; allowed: a mean and its count", version.id));
+                self.add(measure.form().text(), format!("`{}` is a mean; allowed: a mean and its count", version.id));
             }
         }
     }
@@ -307,15 +307,6 @@ impl Review<'_> {
             };
             self.add("number", format!("found `{number}`; allowed for `{}`: {allowed}", version.id));
         }
-    }
-}
-
-fn field_of(measure: &Measure) -> &'static str {
-    match measure {
-        Measure::Number(_) => "number",
-        Measure::Ratio { .. } => "ratio",
-        Measure::Percentage { .. } => "percentage",
-        Measure::Mean { .. } => "mean",
     }
 }
 

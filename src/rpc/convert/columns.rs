@@ -9,8 +9,9 @@ use crate::intake::review::Draft;
 use crate::model::decimal::Decimal;
 use crate::model::id::{AreaCode, IndicatorId};
 use crate::model::marker::Markers;
-use crate::model::observation::{Breakdown, Measure, Value};
+use crate::model::observation::{Breakdown, Value};
 use crate::model::observations::{Dictionaries, Dictionary};
+use crate::model::packed::Form;
 use crate::model::period::Period;
 use crate::model::violation::Violations;
 use crate::rpc::proto::{self, ValueForm};
@@ -230,11 +231,11 @@ impl Cell {
         if matches!(form, Ok(ValueForm::None)) && !first.is_zero() {
             wrong("digits", format!("found {}; allowed: 0, there is no value", self.digits));
         }
-        let measure = match form {
-            Ok(ValueForm::Number) => Some(Measure::Number(first)),
-            Ok(ValueForm::Ratio) => Some(Measure::Ratio { numerator: first, denominator: second }),
-            Ok(ValueForm::Percentage) => Some(Measure::Percentage { percent: first, base: second }),
-            Ok(ValueForm::Mean) => Some(Measure::Mean { mean: first, count: second }),
+        let form = match form {
+            Ok(ValueForm::Number) => Some(Form::Number),
+            Ok(ValueForm::Ratio) => Some(Form::Ratio),
+            Ok(ValueForm::Percentage) => Some(Form::Percentage),
+            Ok(ValueForm::Mean) => Some(Form::Mean),
             Ok(ValueForm::None) => None,
             Ok(ValueForm::Unspecified) | Err(_) => {
                 wrong("form", format!("found {}; allowed: 1 to {}, a ValueForm", self.form, ValueForm::None as i32));
@@ -245,8 +246,8 @@ impl Cell {
             wrong("markers", format!("found {:#b}; allowed: bits 0 to 8, one for each Marker", self.markers));
             return None;
         };
-        match fit(measure.is_some(), markers) {
-            Ok(()) => Some(Value { measure, markers }),
+        match fit(form.is_some(), markers) {
+            Ok(()) => Some(Value { measure: form.map(|form| form.measure(first, second)), markers }),
             Err((Misfit::Markers, what)) => {
                 wrong("markers", what);
                 None
