@@ -22,7 +22,7 @@ pub struct Prepared {
     fingerprint: Fingerprint,
     bytes: Bytes,
     reviewed: Option<(Revision, Date)>,
-    places: Option<Arc<ResolvedIds>>,
+    ids: Option<Arc<ResolvedIds>>,
 }
 
 impl Prepared {
@@ -32,7 +32,7 @@ impl Prepared {
         let submission = Arc::new(submission);
         let body = Body::Submission { submission: Arc::clone(&submission), fingerprint };
         let bytes = codec::encode_body(&body).into();
-        Self { submission, fingerprint, bytes, reviewed: None, places: None }
+        Self { submission, fingerprint, bytes, reviewed: None, ids: None }
     }
 
     /// A submission that was reviewed against a state: as long as neither the catalogue nor the day
@@ -44,9 +44,9 @@ impl Prepared {
         let today = state.not_before_newest(now).date();
         let violations = review_whole(&submission, state, today);
         if violations.is_empty() {
-            let places = state.places(&submission).map(Arc::new);
+            let ids = ResolvedIds::of(&submission, state.catalogue()).map(Arc::new);
             let reviewed = Some((state.catalogue_revision(), today));
-            return Ok(Self { reviewed, places, ..Self::new(submission) });
+            return Ok(Self { reviewed, ids, ..Self::new(submission) });
         }
         let agency = state.catalogue().agency(&submission.agency);
         let known = agency.and_then(|(agency, _)| state.submission(agency, &submission.request_id));
@@ -72,15 +72,15 @@ impl Prepared {
         self.fingerprint
     }
 
-    /// Where its figures go, when it was reviewed.
-    pub fn places(&self) -> Option<&ResolvedIds> {
-        self.places.as_deref()
+    /// Its ids as the catalogue has them, when it was reviewed.
+    pub(crate) fn ids(&self) -> Option<&ResolvedIds> {
+        self.ids.as_deref()
     }
 
     /// What its observations do to a state's figures as of a revision.
     pub fn outcomes(&self, state: &State, as_of: Revision) -> Vec<Outcome> {
-        match self.places() {
-            Some(places) => state.outcomes_at(places, &self.submission, as_of),
+        match self.ids() {
+            Some(ids) => state.outcomes_resolved(ids, &self.submission, as_of),
             None => state.outcomes(&self.submission, as_of),
         }
     }
@@ -198,7 +198,7 @@ mod tests {
         let mut found = known.clone();
         let prepared = Prepared::reviewed(submission("FY2021-22"), &known, NOW).unwrap();
         let Ok(Decision::Accept(entry, _)) = admit(&known, &Command::Submit(prepared.clone()), NOW) else { panic!() };
-        known.apply_at(prepared.places(), &entry);
+        known.apply_resolved(&entry, prepared.ids());
         found.apply(&entry);
         for revision in [Revision(1), Revision(2)] {
             let told = prepared.outcomes(&known, revision);

@@ -246,9 +246,9 @@ impl<C: Fn() -> Timestamp> Writer<C> {
             Ok(Decision::NothingChanges(effect)) => Outcome::Other(Ok(Written::NothingChanges(effect))),
             Ok(Decision::Accept(entry, effect)) => {
                 let entry = Entry { by, ..entry };
-                let (payload, places) = match &command {
+                let (payload, ids) = match &command {
                     Command::Submit(prepared) => {
-                        (codec::encode_around(entry.at, prepared.bytes(), &entry.by), prepared.places())
+                        (codec::encode_around(entry.at, prepared.bytes(), &entry.by), prepared.ids())
                     }
                     Command::PutCatalogue(_) | Command::Withdraw(_) | Command::ChangeAccess(_) => {
                         (codec::encode(&entry), None)
@@ -265,7 +265,7 @@ impl<C: Fn() -> Timestamp> Writer<C> {
                         return;
                     }
                     let at = entry.at;
-                    self.state.apply_at(places, &entry);
+                    self.state.apply_resolved(&entry, ids);
                     Outcome::Entry { place: group.push(payload), at, effect }
                 }
             }
