@@ -113,7 +113,7 @@ pub struct Known {
 
 impl Caller {
     /// As the journal and the audit log name it.
-    pub fn by(&self) -> Actor {
+    pub fn actor(&self) -> Actor {
         match self {
             Self::Open => Actor::Open,
             Self::Local => Actor::Local,

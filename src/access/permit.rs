@@ -87,14 +87,14 @@ pub const fn grant(role: Role, action: Action) -> Grant {
 }
 
 /// What something is done to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum Resource<'a> {
     /// It isn't known yet: may it be done to anything at all?
     Any,
     /// Submissions of an agency, by the text that should be its id.
     Agency(&'a str),
     /// Figures.
-    Figures(&'a Asked<'a>),
+    Figures(Asked<'a>),
 }
 
 /// The figures that a request asks for, in its own texts, which may be wrong.

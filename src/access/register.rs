@@ -334,7 +334,7 @@ mod tests {
     fn who(register: &Register, n: u8, at: i64) -> Result<String, Unauthenticated> {
         let header = format!("Bearer {}", secret(n).reveal());
         let presented = Credentials { authorization: Some(&header), ..Credentials::default() };
-        authenticate(register, &presented, Timestamp(at)).map(|caller| caller.by().to_string())
+        authenticate(register, &presented, Timestamp(at)).map(|caller| caller.actor().to_string())
     }
 
     fn with_operator() -> Register {
@@ -401,7 +401,7 @@ mod tests {
         let who = |register: &Register, uri| {
             let uri = CertificateUri::parse(uri).unwrap();
             let presented = Credentials { certificate: Some(&uri), ..Credentials::default() };
-            authenticate(register, &presented, Timestamp(0)).map(|caller| caller.by().to_string())
+            authenticate(register, &presented, Timestamp(0)).map(|caller| caller.actor().to_string())
         };
         assert_eq!(who(&register, "spiffe://a/b"), Ok("al by certificate spiffe://a/b".to_owned()));
         for other in ["spiffe://a/B", "spiffe://a/b/", "spiffe://a/bc", "urn:a"] {
@@ -426,7 +426,7 @@ mod tests {
         ] {
             let presented =
                 Credentials { authorization: Some(&header), certificate: Some(&uri), ..Credentials::default() };
-            let found = authenticate(&register, &presented, Timestamp(0)).map(|caller| caller.by().to_string());
+            let found = authenticate(&register, &presented, Timestamp(0)).map(|caller| caller.actor().to_string());
             assert_eq!(found, expected, "{header}");
         }
     }

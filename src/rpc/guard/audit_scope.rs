@@ -1,4 +1,4 @@
-//! What a request would read: whose figures and of where, for the permission, and in words, for the
+//! What a request would read: whose figures, and of where, for the permission; and in words, for the
 //! audit log.
 
 use crate::access::Agencies;

@@ -1,8 +1,8 @@
 //! How much at once: of all callers together, and of each. Whoever asks for more than its share is
-//! told when to try again, and the others don't notice.
+//! answered when to try again, and the others don't notice.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
@@ -21,8 +21,8 @@ pub struct Limits {
     pub calls_of_identity_max: usize,
     /// How many an identity may begin in a second, over time.
     pub calls_a_second_of_identity_max: u32,
-    /// For how many calls of one identity answers are computed at the same time; the others wait.
-    pub turns_of_identity: usize,
+    /// For how many calls of one identity answers are computed at once; the others wait.
+    pub computing_of_identity_max: usize,
     /// How long a call may take until its answer begins, whatever its caller allows.
     pub call_timeout: Duration,
 }
@@ -33,16 +33,15 @@ impl Default for Limits {
             calls_max: 2_048,
             calls_of_identity_max: 512,
             calls_a_second_of_identity_max: 5_000,
-            turns_of_identity: (threads() / 2).max(1),
+            computing_of_identity_max: (*CORES / 2).max(1),
             call_timeout: Duration::from_secs(60),
         }
     }
 }
 
-/// How many threads compute.
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-}
+/// How many threads compute. The system takes tens of microseconds to say so, so it is asked once.
+static CORES: LazyLock<usize> =
+    LazyLock::new(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
 
 /// How far an identity may run ahead of its rate.
 const BURST: Duration = Duration::from_secs(2);
@@ -53,7 +52,7 @@ const FORGET_AFTER: Duration = Duration::from_secs(60);
 
 /// The calls that are open.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Calls(Arc<Mutex<Counts>>);
+pub(super) struct Calls(Arc<Mutex<Counts>>);
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -67,25 +66,21 @@ struct Load {
     open: usize,
     /// The instant up to which its calls so far have used its rate up.
     used_up_to: Instant,
-    /// Its turns to have answers computed.
-    turns: Arc<Semaphore>,
+    compute_permits: Arc<Semaphore>,
 }
 
-/// A call's place among them, until it is dropped.
+/// Leave to be open, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct CallPermit {
+pub(super) struct CallPermit {
     calls: Calls,
     identity: Option<IdentityId>,
-    turns: Option<Arc<Semaphore>>,
+    compute_permits: Option<Arc<Semaphore>>,
 }
 
 impl CallPermit {
-    /// The turns of its caller; none when nobody in particular calls.
-    ///
-    /// An answer is computed in one go, on a thread that others need too. A caller with many questions
-    /// waits for its own, and so leaves threads to the others.
-    pub(crate) fn turns(&self) -> Option<Arc<Semaphore>> {
-        self.turns.clone()
+    /// What its caller's answers are computed by; none when nobody in particular calls.
+    pub(super) fn compute_permits(&self) -> Option<Arc<Semaphore>> {
+        self.compute_permits.clone()
     }
 }
 
@@ -94,11 +89,11 @@ impl Calls {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a call of an identity, or of nobody in particular.
+    /// A permit for a call of an identity, or of nobody in particular.
     ///
     /// # Errors
-    /// When there is none; with the time to try again.
-    pub(crate) fn place(
+    /// When there is none left; with the time to try again.
+    pub(super) fn permit(
         &self,
         identity: Option<&IdentityId>,
         limits: &Limits,
@@ -110,9 +105,9 @@ impl Calls {
             return Err(status::retry(Reason::Overloaded, what, RETRY_DELAY));
         }
         counts.sweep(now);
-        let turns = identity.map(|identity| counts.take(identity, limits, now)).transpose()?;
+        let compute_permits = identity.map(|identity| counts.take(identity, limits, now)).transpose()?;
         counts.all += 1;
-        Ok(CallPermit { calls: self.clone(), identity: identity.cloned(), turns })
+        Ok(CallPermit { calls: self.clone(), identity: identity.cloned(), compute_permits })
     }
 }
 
@@ -121,7 +116,7 @@ impl Counts {
         let load = self.of_identity.entry(identity.clone()).or_insert_with(|| Load {
             open: 0,
             used_up_to: now,
-            turns: Arc::new(Semaphore::new(limits.turns_of_identity)),
+            compute_permits: Arc::new(Semaphore::new(limits.computing_of_identity_max)),
         });
         if load.open >= limits.calls_of_identity_max {
             let what = format!("allowed: {} calls at once; end some of yours first", limits.calls_of_identity_max);
@@ -135,7 +130,7 @@ impl Counts {
         }
         load.used_up_to = load.used_up_to.max(now) + Duration::from_secs(1) / rate;
         load.open += 1;
-        Ok(Arc::clone(&load.turns))
+        Ok(Arc::clone(&load.compute_permits))
     }
 
     fn sweep(&mut self, now: Instant) {
@@ -167,7 +162,7 @@ mod tests {
         calls_max: 3,
         calls_of_identity_max: 2,
         calls_a_second_of_identity_max: 10,
-        turns_of_identity: 1,
+        computing_of_identity_max: 1,
         call_timeout: Duration::from_secs(1),
     };
 
@@ -182,34 +177,34 @@ mod tests {
     #[test]
     fn each_has_its_share_and_all_together_theirs() {
         let (calls, now) = (Calls::default(), Instant::now());
-        let place = |name: &str| calls.place(Some(&id(name)), &LIMITS, now);
-        let (a, _b) = (place("a").unwrap(), place("a").unwrap());
-        assert_eq!(reason(&place("a").unwrap_err()), "RATE_LIMITED");
-        let _c = place("b").unwrap();
-        assert_eq!(reason(&place("b").unwrap_err()), "OVERLOADED");
+        let permit = |name: &str| calls.permit(Some(&id(name)), &LIMITS, now);
+        let (a, _b) = (permit("a").unwrap(), permit("a").unwrap());
+        assert_eq!(reason(&permit("a").unwrap_err()), "RATE_LIMITED");
+        let _c = permit("b").unwrap();
+        assert_eq!(reason(&permit("b").unwrap_err()), "OVERLOADED");
         drop(a);
-        assert!(place("a").is_ok());
+        assert!(permit("a").is_ok());
     }
 
     #[test]
-    fn who_calls_too_often_is_told_when_to_try_again() {
+    fn who_calls_too_often_is_answered_when_to_try_again() {
         let (calls, now) = (Calls::default(), Instant::now());
-        let place = |name: &str, after: Duration| calls.place(Some(&id(name)), &LIMITS, now + after).map(drop);
-        let burst = (0..100).take_while(|_| place("a", Duration::ZERO).is_ok()).count();
+        let permit = |name: &str, after: Duration| calls.permit(Some(&id(name)), &LIMITS, now + after).map(drop);
+        let burst = (0..100).take_while(|_| permit("a", Duration::ZERO).is_ok()).count();
         assert_eq!(burst, 21, "two seconds of ten, and the one that it began with");
-        let refused = place("a", Duration::ZERO).unwrap_err();
+        let refused = permit("a", Duration::ZERO).unwrap_err();
         assert_eq!(reason(&refused), "RATE_LIMITED");
         let wait = refused.get_details_retry_info().unwrap().retry_delay.unwrap();
         assert_eq!(wait, Duration::from_millis(100));
-        assert!(place("a", wait).is_ok());
-        assert!(place("b", Duration::ZERO).is_ok(), "another's rate is its own");
+        assert!(permit("a", wait).is_ok());
+        assert!(permit("b", Duration::ZERO).is_ok(), "another's rate is its own");
     }
 
     #[test]
     fn who_has_gone_is_forgotten() {
         let (calls, now) = (Calls::default(), Instant::now());
-        drop(calls.place(Some(&id("a")), &LIMITS, now));
-        let _b = calls.place(Some(&id("b")), &LIMITS, now + 2 * FORGET_AFTER);
+        drop(calls.permit(Some(&id("a")), &LIMITS, now));
+        let _b = calls.permit(Some(&id("b")), &LIMITS, now + 2 * FORGET_AFTER);
         assert_eq!(calls.counts().of_identity.keys().map(IdentityId::as_str).collect::<Vec<_>>(), ["b"]);
     }
 }

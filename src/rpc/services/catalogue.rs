@@ -55,7 +55,7 @@ impl CatalogueService for Catalogue {
                 Err(error) => Err(error),
             }
         } else {
-            context.writer.by(session.by()).write(command).await
+            context.writer.by(session.actor()).write(command).await
         };
         let (revision, outcomes) = match written.map_err(|error| status::of_write(&error, bytes_max))? {
             Written::Accepted { revision, effect: Effect::Catalogue(outcomes), .. } => (revision, outcomes),

@@ -41,12 +41,12 @@ impl Keys {
         let bytes_max = status::error_bytes(request.metadata());
         let session = Session::of(request)?;
         let told = change.to_string();
-        let written = context.writer.by(session.by()).write(Command::ChangeAccess(vec![change])).await;
+        let written = context.writer.by(session.actor()).write(Command::ChangeAccess(vec![change])).await;
         let revision = match written.map_err(|error| status::of_write(&error, bytes_max))? {
             Written::Accepted { revision, .. } | Written::Already(revision) => revision,
             Written::NothingChanges(_) => context.newest().revision(),
         };
-        session.changed_keys(told, revision).await?;
+        session.audit_key_change(told, revision).await?;
         Ok(number(revision))
     }
 

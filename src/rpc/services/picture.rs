@@ -12,12 +12,12 @@ use crate::picture::answer;
 use crate::picture::completeness::{self, Status as SlotStatus};
 use crate::picture::question::QUERY_CELLS_MAX;
 use crate::picture::{explain, reconcile};
+use crate::rpc::call::{self, Call};
 use crate::rpc::convert::queries::{self, Snapshot};
 use crate::rpc::convert::{self, responses};
-use crate::rpc::guard::Session;
-use crate::rpc::guard::audit_scope::AuditScope;
+use crate::rpc::guard::{AuditScope, Session, Subject};
 use crate::rpc::proto::picture_service_server::PictureService;
-use crate::rpc::{Gate, count, number, page, proto, status};
+use crate::rpc::{Context, Gate, count, number, page, proto, status};
 use crate::state::view::AreasAsOf;
 
 const ROWS_DEFAULT: usize = 1_000;
@@ -45,11 +45,11 @@ impl PictureService for Picture {
         request: Request<proto::GetPictureRequest>,
     ) -> Result<Response<proto::GetPictureResponse>, Status> {
         let context = self.gate.context()?;
-        let session = Session::reading(context, &request)?;
+        let session = reading(context, &request)?;
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();
-        let state = context.at_least(request.min_revision).await?;
-        session.turn().await;
+        let state = context.state_at_least(request.min_revision).await?;
+        let permit = session.compute_permit().await;
         let mut violations = Violations::default();
         review_min_revision(request.min_revision, &mut violations);
         let as_of_time = request.as_of_time.as_ref();
@@ -58,7 +58,8 @@ impl PictureService for Picture {
         let query = queries::picture(view, &request, &mut violations);
         let query = checked(query, &violations, bytes_max)?;
         let rows = answer::picture(view, &query);
-        session.read(&request, snapshot.revision).await?;
+        drop(permit);
+        session.audit_read_of(request.scope(), snapshot.revision).await?;
         Ok(Response::new(proto::GetPictureResponse {
             revision: number(snapshot.revision),
             area: Some(convert::area(snapshot.catalogue.area_at(query.area))),
@@ -72,11 +73,11 @@ impl PictureService for Picture {
         request: Request<proto::QueryAggregateRequest>,
     ) -> Result<Response<proto::QueryAggregateResponse>, Status> {
         let context = self.gate.context()?;
-        let session = Session::reading(context, &request)?;
+        let session = reading(context, &request)?;
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();
-        let state = context.at_least(request.min_revision).await?;
-        session.turn().await;
+        let state = context.state_at_least(request.min_revision).await?;
+        let permit = session.compute_permit().await;
         let mut violations = Violations::default();
         review_min_revision(request.min_revision, &mut violations);
         let cleared = proto::QueryAggregateRequest {
@@ -98,7 +99,8 @@ impl PictureService for Picture {
         let query = checked(query, &violations, bytes_max)?;
         let rows = answer::aggregate(view, &query);
         let (range, next_page_token) = paging.slice(start.as_ref(), rows.len(), size, snapshot.revision);
-        session.read(&request, snapshot.revision).await?;
+        drop(permit);
+        session.audit_read_of(request.scope(), snapshot.revision).await?;
         Ok(Response::new(proto::QueryAggregateResponse {
             revision: number(snapshot.revision),
             rows: rows[range].iter().map(|row| responses::aggregate_row(&snapshot.catalogue, row)).collect(),
@@ -111,11 +113,11 @@ impl PictureService for Picture {
         request: Request<proto::ExplainFigureRequest>,
     ) -> Result<Response<proto::ExplainFigureResponse>, Status> {
         let context = self.gate.context()?;
-        let session = Session::reading(context, &request)?;
+        let session = reading(context, &request)?;
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();
-        let state = context.at_least(request.min_revision).await?;
-        session.turn().await;
+        let state = context.state_at_least(request.min_revision).await?;
+        let permit = session.compute_permit().await;
         let mut violations = Violations::default();
         review_min_revision(request.min_revision, &mut violations);
         let as_of_time = request.as_of_time.as_ref();
@@ -124,7 +126,8 @@ impl PictureService for Picture {
         let question = queries::explain(view, &request, &mut violations);
         let explained = explain::explain(view, checked(question, &violations, bytes_max)?);
         let contributions = explained.contributions.iter().take(CONTRIBUTIONS_MAX);
-        session.read(&request, snapshot.revision).await?;
+        drop(permit);
+        session.audit_read_of(request.scope(), snapshot.revision).await?;
         Ok(Response::new(proto::ExplainFigureResponse {
             revision: number(snapshot.revision),
             figure: Some(convert::figure(&snapshot.catalogue, &explained.figure)),
@@ -144,8 +147,8 @@ impl PictureService for Picture {
         request: Request<proto::GetHistoryRequest>,
     ) -> Result<Response<proto::GetHistoryResponse>, Status> {
         let context = self.gate.context()?;
-        let session = Session::reading(context, &request)?;
-        session.turn().await;
+        let session = reading(context, &request)?;
+        let permit = session.compute_permit().await;
         let bytes_max = status::error_bytes(request.metadata());
         let mut violations = Violations::default();
         let snapshot = Snapshot::newest(context, context.newest());
@@ -156,7 +159,8 @@ impl PictureService for Picture {
         let items = slab.zip(key).into_iter().flat_map(|(slab, key)| {
             slab.history(key).map(|row| history_item(&snapshot, slab, &row)).collect::<Vec<_>>()
         });
-        session.read(request.get_ref(), snapshot.revision).await?;
+        drop(permit);
+        session.audit_read_of(request.get_ref().scope(), snapshot.revision).await?;
         Ok(Response::new(proto::GetHistoryResponse { revision: number(snapshot.revision), items: items.collect() }))
     }
 
@@ -165,8 +169,8 @@ impl PictureService for Picture {
         request: Request<proto::GetCompletenessRequest>,
     ) -> Result<Response<proto::GetCompletenessResponse>, Status> {
         let context = self.gate.context()?;
-        let session = Session::reading(context, &request)?;
-        session.turn().await;
+        let session = reading(context, &request)?;
+        let permit = session.compute_permit().await;
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();
         let mut violations = Violations::default();
@@ -196,6 +200,7 @@ impl PictureService for Picture {
         rates.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
         slots.retain(|slot| !request.late_only || slot.status == SlotStatus::Late);
         let (range, next_page_token) = paging.slice(start.as_ref(), slots.len(), size, snapshot.revision);
+        drop(permit);
         Ok(Response::new(proto::GetCompletenessResponse {
             revision: number(snapshot.revision),
             slots: slots[range].iter().map(|slot| responses::slot(&snapshot.catalogue, slot)).collect(),
@@ -212,8 +217,8 @@ impl PictureService for Picture {
         request: Request<proto::ReconcileRequest>,
     ) -> Result<Response<proto::ReconcileResponse>, Status> {
         let context = self.gate.context()?;
-        let session = Session::reading(context, &request)?;
-        session.turn().await;
+        let session = reading(context, &request)?;
+        let permit = session.compute_permit().await;
         let bytes_max = status::error_bytes(request.metadata());
         let request = request.into_inner();
         let mut violations = Violations::default();
@@ -232,7 +237,8 @@ impl PictureService for Picture {
                 .add("periods", format!("more than {ROWS_MAX} pairs; allowed: fewer. Ask for fewer periods or areas"));
             return Err(status::invalid(&violations, bytes_max));
         }
-        session.read(&request, snapshot.revision).await?;
+        drop(permit);
+        session.audit_read_of(request.scope(), snapshot.revision).await?;
         Ok(Response::new(proto::ReconcileResponse {
             revision: number(snapshot.revision),
             rows: told.iter().map(|pair| responses::pair(&snapshot.catalogue, pair)).collect(),
@@ -245,15 +251,15 @@ impl PictureService for Picture {
         &self,
         request: Request<proto::WatchPictureRequest>,
     ) -> Result<Response<Self::WatchPictureStream>, Status> {
-        let context = self.gate.context()?;
-        let session = Session::reading(context, &request)?;
-        let bytes_max = status::error_bytes(request.metadata());
-        let told = request.get_ref().scope();
-        let proto::WatchPictureRequest { picture, after_revision } = request.into_inner();
-        let question = watch::PictureQuestion::of(picture.unwrap_or_default());
-        let reader = watch::Audited { session, told };
-        let stream = watch::start(context, &self.watchers, question, reader, after_revision, bytes_max)?;
-        Ok(Response::new(Box::pin(stream)))
+        call::unary(&self.gate, request, |Call { context, session, message, .. }| async move {
+            let scope = message.scope();
+            let proto::WatchPictureRequest { picture, after_revision } = message;
+            let question = watch::PictureQuestion::of(picture.unwrap_or_default());
+            let reader = watch::Audited { session, scope };
+            let stream = watch::start(context, &self.watchers, question, reader, after_revision)?;
+            Ok(Box::pin(stream) as Self::WatchPictureStream)
+        })
+        .await
     }
 
     type WatchAggregateStream = Pin<Box<dyn Stream<Item = Result<proto::WatchAggregateResponse, Status>> + Send>>;
@@ -262,16 +268,23 @@ impl PictureService for Picture {
         &self,
         request: Request<proto::WatchAggregateRequest>,
     ) -> Result<Response<Self::WatchAggregateStream>, Status> {
-        let context = self.gate.context()?;
-        let session = Session::reading(context, &request)?;
-        let bytes_max = status::error_bytes(request.metadata());
-        let told = request.get_ref().scope();
-        let proto::WatchAggregateRequest { query, after_revision } = request.into_inner();
-        let question = watch::AggregateQuestion::of(query.unwrap_or_default());
-        let reader = watch::Audited { session, told };
-        let stream = watch::start(context, &self.watchers, question, reader, after_revision, bytes_max)?;
-        Ok(Response::new(Box::pin(stream)))
+        call::unary(&self.gate, request, |Call { context, session, message, .. }| async move {
+            let scope = message.scope();
+            let proto::WatchAggregateRequest { query, after_revision } = message;
+            let question = watch::AggregateQuestion::of(query.unwrap_or_default());
+            let reader = watch::Audited { session, scope };
+            let stream = watch::start(context, &self.watchers, question, reader, after_revision)?;
+            Ok(Box::pin(stream) as Self::WatchAggregateStream)
+        })
+        .await
     }
+}
+
+fn reading<Q: Subject>(context: &Context, request: &Request<Q>) -> Result<Session, Status> {
+    let session = Session::of(request)?;
+    let (state, today) = (context.newest(), (context.clock)().date());
+    session.permit(request.get_ref().resource(state.catalogue(), today))?;
+    Ok(session)
 }
 
 fn review_min_revision(min_revision: i64, violations: &mut Violations) {

@@ -64,7 +64,7 @@ pub(crate) fn start(
     let (in_flight, steps) = mpsc::channel(IN_FLIGHT_MAX + 1);
     let farewell =
         in_flight.clone().try_reserve_owned().map_err(|_| status::error(Reason::Stopping, "the stream closed"))?;
-    let context_of_caller = Context { writer: context.writer.by(session.by()), ..context.clone() };
+    let context_of_caller = Context { writer: context.writer.by(session.actor()), ..context.clone() };
     let reading = Reading {
         context: context_of_caller,
         session,
@@ -170,7 +170,7 @@ impl Reading {
     async fn queued(&mut self, request: proto::SubmitObservationsRequest) -> Result<(Sent, Option<Pending>), Status> {
         let sent = Sent::read(&self.context, request, &mut self.dictionaries, REFUSAL_BYTES_MAX)?;
         if sent.validate_only {
-            self.session.read_told(sent.told(), self.context.newest().revision()).await?;
+            self.session.audit_read_of(sent.told(), self.context.newest().revision()).await?;
             return Ok((sent, None));
         }
         let pending = self.context.writer.queue(sent.command()).await.map_err(|error| of_write(&error))?;

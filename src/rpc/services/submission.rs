@@ -51,10 +51,10 @@ impl SubmissionService for Submissions {
         let sent = Sent::read(context, request, &mut StreamDictionaries::default(), bytes_max)?;
         let answer = if sent.validate_only {
             // What it would revise is what was submitted before.
-            session.read_told(sent.told(), context.newest().revision()).await?;
+            session.audit_read_of(sent.told(), context.newest().revision()).await?;
             sent.check(context, bytes_max).await
         } else {
-            sent.write(context, session.by(), bytes_max).await
+            sent.write(context, session.actor(), bytes_max).await
         };
         answer.map(Response::new)
     }
@@ -90,7 +90,7 @@ impl SubmissionService for Submissions {
                 Err(error) => Err(error),
             }
         } else {
-            context.writer.by(session.by()).write(command).await
+            context.writer.by(session.actor()).write(command).await
         };
         let (at, effect) = match answer.map_err(|error| status::of_write(&error, bytes_max))? {
             Written::Accepted { revision, effect, .. } => (number(revision), Some(effect)),
@@ -133,7 +133,7 @@ impl SubmissionService for Submissions {
         let (stored, hash) = receipt::stored(context, record.revision).await?;
         let receipt = receipt::of_stored(&state, &stored, (record.revision, hash, record.at));
         session
-            .read_told(format!("agency={} request_id={}", record.agency, record.request_id), record.revision)
+            .audit_read_of(format!("agency={} request_id={}", record.agency, record.request_id), record.revision)
             .await?;
         Ok(Response::new(proto::GetSubmissionResponse {
             revision: number(state.revision()),

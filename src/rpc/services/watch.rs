@@ -15,6 +15,7 @@ use tonic::Status;
 use crate::model::revision::Revision;
 use crate::model::violation::Violations;
 use crate::picture::answer;
+use crate::rpc::call::Refusal;
 use crate::rpc::convert::queries::{self, Snapshot};
 use crate::rpc::convert::responses;
 use crate::rpc::guard::{CHECK_EVERY, Session};
@@ -66,7 +67,7 @@ pub(crate) trait Question: Send + Sync + 'static {
 /// Who watches, and what, in words: checked again for as long as it does.
 pub(crate) struct Audited {
     pub(crate) session: Session,
-    pub(crate) told: String,
+    pub(crate) scope: String,
 }
 
 /// Watches the answer to a question.
@@ -79,8 +80,7 @@ pub(crate) fn start<Q: Question>(
     question: Q,
     reader: Audited,
     after_revision: i64,
-    bytes_max: usize,
-) -> Result<ReceiverStream<Result<Q::Message, Status>>, Status> {
+) -> Result<ReceiverStream<Result<Q::Message, Status>>, Refusal> {
     let place = Arc::clone(&watchers.0).try_acquire_owned().map_err(|_| {
         status::error(Reason::TooManyWatchers, format!("{WATCHERS_MAX} streams watch already; try again later"))
     })?;
@@ -97,7 +97,7 @@ pub(crate) fn start<Q: Question>(
     if let Err(wrong) = question.rows(&Snapshot::newest(context, Arc::clone(&state))) {
         violations.extend(wrong);
     }
-    violations.into_result(()).map_err(|violations| status::invalid(&violations, bytes_max))?;
+    violations.into_result(())?;
     // One place for a message, and one that the farewell holds from the start.
     let (messages, stream) = mpsc::channel(2);
     let farewell =
@@ -141,7 +141,7 @@ impl<Q: Question> Watcher<Q> {
                 Err(violations) => return Some(status::invalid(&violations, status::ERROR_BYTES_DEFAULT)),
             };
             if let Some(message) = self.difference(revision, known.as_ref(), &rows) {
-                if let Err(unaudited) = self.reader.session.read_told(self.reader.told.clone(), revision).await {
+                if let Err(unaudited) = self.reader.session.audit_read_of(self.reader.scope.clone(), revision).await {
                     return Some(unaudited);
                 }
                 match tokio::time::timeout(READER_TIMEOUT, self.messages.send(Ok(message))).await {

@@ -1,0 +1,51 @@
+//! Writes what calls do to the audit log, once the server has one.
+
+use std::sync::{Arc, OnceLock};
+
+use tonic::Status;
+use tonic_types::StatusExt;
+
+use crate::audit;
+use crate::rpc::status;
+use crate::rpc::{Context, Gate};
+
+/// The audit log, as calls write to it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Auditor {
+    gate: Gate,
+    log: Arc<OnceLock<audit::Log>>,
+}
+
+impl Auditor {
+    pub(super) fn new(gate: Gate) -> Self {
+        Self { gate, log: Arc::default() }
+    }
+
+    /// Has everything from now on written to a log.
+    pub(super) fn open(&self, log: audit::Log) {
+        // Given twice, it stays as it was.
+        drop(self.log.set(log));
+    }
+
+    pub(super) fn context(&self) -> Result<&Context, Status> {
+        self.gate.context()
+    }
+
+    /// Writes a line, durably.
+    ///
+    /// # Errors
+    /// When it can't be; what it is about must then not happen.
+    pub(super) async fn write(&self, line: audit::Line) -> Result<(), Status> {
+        let Some(log) = self.log.get() else { return Ok(()) };
+        let written = log.write((self.context()?.clock)(), line).await;
+        written.map_err(|why| status::unaudited(&why))
+    }
+
+    /// Writes, in a while, that a call was refused, and why.
+    pub(super) fn refused(&self, line: audit::Line, status: &Status) {
+        if let (Some(log), Ok(context)) = (self.log.get(), self.context()) {
+            let reason = status.get_details_error_info().map(|info| info.reason);
+            log.note((context.clock)(), audit::Line { outcome: reason.unwrap_or_default(), ..line });
+        }
+    }
+}

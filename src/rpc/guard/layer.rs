@@ -1,0 +1,196 @@
+//! The layer itself: lets a call in or refuses it, and holds it to its deadline.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task;
+use std::time::{Duration, Instant};
+
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codegen::http;
+use tower::{Layer, Service};
+
+use super::auditor::Auditor;
+use super::limits::{CallPermit, Calls, Limits};
+use super::methods::{METHODS, OPEN_SERVICES};
+use super::origin::Origin;
+use super::session::{Remote, Session};
+use crate::access::{Credential, KeyId, Resource};
+use crate::audit;
+use crate::last_used::LastUsed;
+use crate::model::timestamp::Timestamp;
+use crate::rpc::Gate;
+use crate::rpc::status::{self, Reason};
+
+/// Guards the services behind it.
+#[derive(Debug, Clone)]
+pub struct Guard(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    limits: Limits,
+    calls: Calls,
+    auditor: Auditor,
+    used: LastUsed,
+}
+
+impl Guard {
+    /// A guard of the services behind a gate.
+    pub fn new(gate: Gate, limits: Limits) -> Self {
+        Self(Arc::new(Shared {
+            limits,
+            calls: Calls::default(),
+            auditor: Auditor::new(gate),
+            used: LastUsed::default(),
+        }))
+    }
+
+    /// Has reads and refusals written to a log, from before the gate opens.
+    pub fn audit(&self, log: audit::Log) {
+        self.0.auditor.open(log);
+    }
+
+    /// When a key last opened, as far as this guard knows.
+    pub(crate) fn last_used(&self, key: KeyId) -> Option<Timestamp> {
+        self.0.used.get(key)
+    }
+
+    /// When each key last opened.
+    pub fn used(&self) -> &LastUsed {
+        &self.0.used
+    }
+
+    /// Lets a call in: who is calling, and that it may do this to something.
+    fn admit<B>(&self, request: &http::Request<B>) -> Result<(Session, CallPermit), Status> {
+        let Shared { limits, calls, auditor, used } = &*self.0;
+        let context = auditor.context()?;
+        let method = METHODS.iter().find(|(path, _)| *path == request.uri().path());
+        let origin = Origin::of(request);
+        let caller = origin.caller(context).inspect_err(|status| {
+            let method = method.map_or("", |(path, _)| path);
+            auditor.refused(origin.line(audit::Event::Refused, None, method), status);
+        })?;
+        if let Some(Credential::Key(key)) = caller.known().map(|known| &known.credential) {
+            used.note(*key, (context.clock)());
+        }
+        let (method, action) =
+            *method.ok_or_else(|| status::error(Reason::Unimplemented, "there is no such method"))?;
+        let origin = Arc::new(origin);
+        let remote = Some(Remote { origin: Arc::clone(&origin), auditor: auditor.clone() });
+        let session = Session { caller, method, action, remote, compute_permits: None };
+        session.permit(Resource::Any)?;
+        let identity = session.caller.known().map(|known| &known.identity.id);
+        origin.claim(identity)?;
+        let permit = calls.permit(identity, limits, Instant::now())?;
+        Ok((Session { compute_permits: permit.compute_permits(), ..session }, permit))
+    }
+}
+
+impl<S> Layer<S> for Guard {
+    type Service = Guarded<S>;
+
+    fn layer(&self, inner: S) -> Guarded<S> {
+        Guarded { guard: self.clone(), inner }
+    }
+}
+
+/// The services behind a guard.
+#[derive(Debug, Clone)]
+pub struct Guarded<S> {
+    guard: Guard,
+    inner: S,
+}
+
+/// How long a call may take: what its caller allows, and no longer than the server does.
+fn allowed(headers: &http::HeaderMap, most: Duration) -> Duration {
+    let asked = headers.get("grpc-timeout").and_then(|value| {
+        let text = value.to_str().ok()?;
+        let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+        if digits.len() > 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        let count: u64 = digits.parse().ok()?;
+        match unit {
+            "H" => Some(Duration::from_secs(count * 3_600)),
+            "M" => Some(Duration::from_secs(count * 60)),
+            "S" => Some(Duration::from_secs(count)),
+            "m" => Some(Duration::from_millis(count)),
+            "u" => Some(Duration::from_micros(count)),
+            "n" => Some(Duration::from_nanos(count)),
+            _ => None,
+        }
+    });
+    asked.map_or(most, |asked| asked.min(most))
+}
+
+/// An answer that keeps its call's permit until it is taken: who asks and doesn't read uses up its own
+/// share, and no more.
+struct Held {
+    body: Body,
+    _permit: CallPermit,
+}
+
+impl http_body::Body for Held {
+    type Data = bytes::Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut task::Context<'_>,
+    ) -> task::Poll<Option<Result<http_body::Frame<Self::Data>, Status>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.body.size_hint()
+    }
+}
+
+type Answer<S> = Result<http::Response<Body>, S>;
+
+impl<S> Service<http::Request<Body>> for Guarded<S>
+where
+    S: Service<http::Request<Body>, Response = http::Response<Body>>,
+    S::Future: Send + 'static,
+    S::Error: 'static,
+{
+    type Response = http::Response<Body>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Answer<S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> task::Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        if OPEN_SERVICES.iter().any(|service| request.uri().path().starts_with(service)) {
+            return Box::pin(self.inner.call(request));
+        }
+        match self.guard.admit(&request) {
+            Err(refusal) => Box::pin(async move { Ok(refusal.into_http()) }),
+            Ok((session, permit)) => {
+                // Begun before the transport's own timer, which would answer with CANCELLED.
+                let allowed = allowed(request.headers(), self.guard.0.limits.call_timeout);
+                let deadline = tokio::time::sleep(allowed);
+                request.extensions_mut().insert(session);
+                let answer = self.inner.call(request);
+                Box::pin(async move {
+                    tokio::select! {
+                        // Answered at the very end is answered.
+                        biased;
+                        answer = answer => Ok(answer?.map(|body| Body::new(Held { body, _permit: permit }))),
+                        () = deadline => {
+                            let what = format!("not answered within {} seconds", allowed.as_secs_f64());
+                            Ok(status::error(Reason::DeadlineExceeded, what).into_http())
+                        }
+                    }
+                })
+            }
+        }
+    }
+}

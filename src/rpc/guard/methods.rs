@@ -1,0 +1,39 @@
+//! What each method does.
+
+use crate::access::Action;
+
+/// What each method does, by its path.
+pub const METHODS: [(&str, Action); 28] = [
+    ("/conspectus.v1.CatalogueService/GetAgency", Action::ReadCatalogue),
+    ("/conspectus.v1.CatalogueService/GetArea", Action::ReadCatalogue),
+    ("/conspectus.v1.CatalogueService/GetDimension", Action::ReadCatalogue),
+    ("/conspectus.v1.CatalogueService/GetIndicator", Action::ReadCatalogue),
+    ("/conspectus.v1.CatalogueService/GetReconciliationRule", Action::ReadCatalogue),
+    ("/conspectus.v1.CatalogueService/ListAgencies", Action::ReadCatalogue),
+    ("/conspectus.v1.CatalogueService/ListAreas", Action::ReadCatalogue),
+    ("/conspectus.v1.CatalogueService/ListDimensions", Action::ReadCatalogue),
+    ("/conspectus.v1.CatalogueService/ListIndicators", Action::ReadCatalogue),
+    ("/conspectus.v1.CatalogueService/ListReconciliationRules", Action::ReadCatalogue),
+    ("/conspectus.v1.CatalogueService/PutCatalogue", Action::ChangeCatalogue),
+    ("/conspectus.v1.KeyService/CreateKey", Action::ChangeKeys),
+    ("/conspectus.v1.KeyService/ListKeys", Action::ReadKeys),
+    ("/conspectus.v1.KeyService/RevokeKey", Action::ChangeKeys),
+    ("/conspectus.v1.KeyService/RotateKey", Action::ChangeKeys),
+    ("/conspectus.v1.PictureService/ExplainFigure", Action::ReadFigures),
+    ("/conspectus.v1.PictureService/GetCompleteness", Action::ReadCompleteness),
+    ("/conspectus.v1.PictureService/GetHistory", Action::ReadFigures),
+    ("/conspectus.v1.PictureService/GetPicture", Action::ReadFigures),
+    ("/conspectus.v1.PictureService/QueryAggregate", Action::ReadFigures),
+    ("/conspectus.v1.PictureService/Reconcile", Action::ReadFigures),
+    ("/conspectus.v1.PictureService/WatchAggregate", Action::ReadFigures),
+    ("/conspectus.v1.PictureService/WatchPicture", Action::ReadFigures),
+    ("/conspectus.v1.SubmissionService/GetSubmission", Action::ReadSubmissions),
+    ("/conspectus.v1.SubmissionService/ListSubmissions", Action::ReadSubmissions),
+    ("/conspectus.v1.SubmissionService/StreamSubmissions", Action::Submit),
+    ("/conspectus.v1.SubmissionService/SubmitObservations", Action::Submit),
+    ("/conspectus.v1.SubmissionService/WithdrawSubmission", Action::Submit),
+];
+
+/// The services that anyone may ask.
+pub(super) const OPEN_SERVICES: [&str; 3] =
+    ["/grpc.health.v1.Health/", "/grpc.reflection.v1.ServerReflection/", "/grpc.reflection.v1alpha.ServerReflection/"];

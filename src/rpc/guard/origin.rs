@@ -1,0 +1,93 @@
+//! Where a call comes from: its credentials and its connection.
+
+use tonic::Status;
+use tonic::codegen::http;
+
+use crate::access::{self, Caller, Credentials, Purpose, Unauthenticated};
+use crate::audit;
+use crate::model::id::IdentityId;
+use crate::net::{NoLongerGood, Peer};
+use crate::rpc::Context;
+use crate::rpc::status::{self, Reason};
+
+/// The request header in which an analyst says what figures are read for.
+pub const PURPOSE_HEADER: &str = "conspectus-purpose";
+
+/// When one with too many connections may try again.
+const CONNECTIONS_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// What a call presents, kept for as long as it is open.
+#[derive(Debug)]
+pub(super) struct Origin {
+    authorization: Option<String>,
+    purpose: Option<Purpose>,
+    peer: Option<Peer>,
+}
+
+impl Origin {
+    pub(super) fn of<B>(request: &http::Request<B>) -> Self {
+        let one = |name: &str| {
+            let mut values = request.headers().get_all(name).iter();
+            let first = values.next()?;
+            // Twice is neither.
+            Some(if values.next().is_none() { first.to_str().unwrap_or_default().to_owned() } else { String::new() })
+        };
+        let purpose = one(PURPOSE_HEADER).map(|text| Purpose::parse(&text)).transpose();
+        Self {
+            authorization: one("authorization"),
+            // One that can't be read is none.
+            purpose: purpose.unwrap_or_default(),
+            peer: request.extensions().get::<Peer>().cloned(),
+        }
+    }
+
+    /// Who is calling, as of now: a stream asks again.
+    ///
+    /// # Errors
+    /// When nobody that is known is.
+    pub(super) fn caller(&self, context: &Context) -> Result<Caller, Status> {
+        let certificate = self.peer.as_ref().map(Peer::certificate).transpose();
+        let certificate = certificate.map_err(|NoLongerGood| status::unauthenticated(Unauthenticated::Refused))?;
+        let credentials = Credentials {
+            authorization: self.authorization.as_deref(),
+            certificate: certificate.flatten(),
+            purpose: self.purpose.clone(),
+        };
+        let state = context.newest();
+        access::authenticate(state.access(), &credentials, (context.clock)()).map_err(status::unauthenticated)
+    }
+
+    /// Notes that the caller uses its connection, which may then stay.
+    ///
+    /// # Errors
+    /// When the identity has too many connections.
+    pub(super) fn claim(&self, identity: Option<&IdentityId>) -> Result<(), Status> {
+        match (&self.peer, identity) {
+            (Some(peer), Some(identity)) if !peer.claim(identity) => {
+                let what = "this caller has too many connections open; use one for many calls";
+                Err(status::retry(Reason::RateLimited, what, CONNECTIONS_RETRY))
+            }
+            (Some(peer), None) => {
+                peer.trust();
+                Ok(())
+            }
+            (Some(_), Some(_)) | (None, _) => Ok(()),
+        }
+    }
+
+    /// A line of the audit log about a call from here.
+    pub(super) fn line(&self, event: audit::Event, caller: Option<&Caller>, method: &str) -> audit::Line {
+        let known = caller.and_then(Caller::known);
+        audit::Line {
+            event,
+            identity: known.map(|known| known.identity.id.to_string()).unwrap_or_default(),
+            credential: known.map(|known| known.credential.to_string()).unwrap_or_default(),
+            address: self.peer.as_ref().map(|peer| peer.address().to_string()).unwrap_or_default(),
+            method: method.to_owned(),
+            scope: String::new(),
+            purpose: self.purpose.as_ref().map(|purpose| purpose.as_str().to_owned()).unwrap_or_default(),
+            revision: 0,
+            outcome: "OK".to_owned(),
+        }
+    }
+}
