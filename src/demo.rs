@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::access::{Change, Identity, NewKey, Role, Scope, Secret};
 use crate::catalogue::CataloguePut;
 use crate::figures::{self, Figure};
-use crate::intake::admit::Command;
+use crate::intake::admit::ChangeAccess;
 use crate::intake::writer::{WriteError, Written};
 use crate::model::id::{AgencyId, IdError, IdentityId};
 use crate::model::timestamp::Timestamp;
@@ -94,7 +94,7 @@ pub async fn keys(context: &Context) -> Result<Vec<(IdentityId, Secret)>, Error>
         keys.push((id, secret));
     }
     if !changes.is_empty() {
-        context.writer.write(Command::ChangeAccess(changes)).await?;
+        context.writer.write(ChangeAccess(changes)).await?;
     }
     Ok(keys)
 }
@@ -105,7 +105,7 @@ pub async fn keys(context: &Context) -> Result<Vec<(IdentityId, Secret)>, Error>
 /// When something is refused, as in a data folder that has another catalogue.
 pub async fn load(context: &Context) -> Result<(), Error> {
     let put: CataloguePut = toml::from_str(CATALOGUE)?;
-    if let Written::Accepted { revision, .. } = context.writer.write(Command::PutCatalogue(put)).await? {
+    if let Written::Accepted { revision, .. } = context.writer.write(put).await? {
         tracing::info!(%revision, "the demo's catalogue is loaded");
     }
     let gate = Gate::default();

@@ -18,7 +18,7 @@ use tonic_health::server::HealthReporter;
 
 use crate::access::{Change, Secret};
 use crate::entry::codec;
-use crate::intake::admit::Command;
+use crate::intake::admit::ChangeAccess;
 use crate::intake::writer::{self, WriteError};
 use crate::journal::{self, DiskJournal, Journal};
 use crate::model::id::IdentityId;
@@ -345,7 +345,7 @@ pub async fn change_access_offline(folder: &Path, change: Change) -> Result<(), 
     let (journal, state) = replay(folder)?;
     let running = writer::start(Box::new(journal), state, now);
     let line = audit::Line::told(audit::Event::Keys, format!("on this machine: {change}"));
-    let written = running.handle.write(Command::ChangeAccess(vec![change])).await;
+    let written = running.handle.write(ChangeAccess(vec![change])).await;
     if written.is_ok() {
         audit::Log::open(folder, now())?.write(now(), line).await?;
     }

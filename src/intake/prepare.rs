@@ -1,11 +1,11 @@
 //! Making a submission ready: all that can be done before its turn with the writer, on as many
-//! threads as there are. What is left to the writer is what depends on the entries just before.
+//! threads as there are. The writer does only the work that depends on the entries before.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::review::{Draft, review};
+use super::review::review;
 use crate::entry::{Body, Fingerprint, codec};
 use crate::model::date::Date;
 use crate::model::revision::Revision;
@@ -39,7 +39,7 @@ impl Prepared {
     /// changes, it isn't again.
     ///
     /// # Errors
-    /// Every violation, unless the request was received before: that is for admission to tell.
+    /// Every violation, unless its request id was received before: admission then answers.
     pub fn reviewed(submission: Submission, state: &State, now: Timestamp) -> Result<Self, Violations> {
         let today = state.not_before_newest(now).date();
         let violations = review_whole(&submission, state, today);
@@ -98,112 +98,5 @@ impl Prepared {
 
 fn review_whole(submission: &Submission, state: &State, today: Date) -> Violations {
     let table = &submission.observations;
-    let drafts = table.lines().iter().copied().map(Draft::from);
-    review(state.catalogue(), Some(&submission.agency), table.dictionaries(), drafts, today)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::catalogue::CataloguePut;
-    use crate::intake::admit::{Command, Decision, Rejection, admit};
-
-    const NOW: Timestamp = Timestamp(1_700_000_000_000_000);
-    const DAY_MICROS: i64 = 86_400_000_000;
-
-    fn catalogue() -> CataloguePut {
-        toml::from_str(include_str!("../../data/catalogue.toml")).unwrap()
-    }
-
-    fn state_of(puts: &[CataloguePut]) -> State {
-        let mut state = State::default();
-        for put in puts {
-            take(&mut state, &Command::PutCatalogue(put.clone())).unwrap();
-        }
-        state
-    }
-
-    fn take(state: &mut State, command: &Command) -> Result<Decision, Rejection> {
-        let decision = admit(state, command, NOW)?;
-        if let Decision::Accept(entry, _) = &decision {
-            state.apply(entry);
-        }
-        Ok(decision)
-    }
-
-    fn submission(period: &str) -> Submission {
-        let observation = crate::model::observation::Observation {
-            indicator: "initial-contacts".parse().unwrap(),
-            area: "E10000014".parse().unwrap(),
-            period: period.parse().unwrap(),
-            breakdown: crate::model::observation::Breakdown::default(),
-            value: crate::model::observation::Value {
-                measure: Some(crate::model::observation::Measure::Number("5".parse().unwrap())),
-                markers: crate::model::marker::Markers::NONE,
-            },
-            note: None,
-        };
-        Submission {
-            agency: "hampshire-childrens-services".parse().unwrap(),
-            request_id: "one".parse().unwrap(),
-            source: String::new(),
-            sample: false,
-            observations: std::iter::once(observation).collect(),
-        }
-    }
-
-    /// The catalogue in which the agency reports for nowhere any more.
-    fn elsewhere() -> CataloguePut {
-        let mut put = CataloguePut { agencies: catalogue().agencies, ..CataloguePut::default() };
-        put.agencies.iter_mut().for_each(|agency| agency.areas.truncate(0));
-        put
-    }
-
-    #[test]
-    fn what_was_reviewed_is_reviewed_again_once_the_catalogue_changes() {
-        let mut state = state_of(&[catalogue()]);
-        let prepared = Prepared::reviewed(submission("FY2021-22"), &state, NOW).unwrap();
-        take(&mut state, &Command::PutCatalogue(elsewhere())).unwrap();
-        let refused = take(&mut state, &Command::Submit(prepared)).unwrap_err();
-        assert_eq!(
-            refused.to_string(),
-            "observations[0].area: found `E10000014`; `hampshire-childrens-services` reports for nothing"
-        );
-    }
-
-    #[test]
-    fn what_was_reviewed_is_reviewed_again_on_another_day() {
-        // A clock that is set back between the two: the period hasn't begun on the entry's day.
-        let state = state_of(&[catalogue()]);
-        let later = Timestamp(NOW.0 + 300 * DAY_MICROS);
-        let prepared = Prepared::reviewed(submission("FY2024-25"), &state, later).unwrap();
-        assert!(matches!(admit(&state, &Command::Submit(prepared), NOW), Err(Rejection::Invalid(_))));
-    }
-
-    #[test]
-    fn what_was_received_is_told_so_though_it_would_be_refused_now() {
-        let mut state = state_of(&[catalogue()]);
-        let prepared = Prepared::reviewed(submission("FY2021-22"), &state, NOW).unwrap();
-        take(&mut state, &Command::Submit(prepared)).unwrap();
-        take(&mut state, &Command::PutCatalogue(elsewhere())).unwrap();
-        let again = Prepared::reviewed(submission("FY2021-22"), &state, NOW).unwrap();
-        assert_eq!(take(&mut state, &Command::Submit(again)), Ok(Decision::Already(Revision(2))));
-        let other = Prepared::reviewed(submission("FY2020-21"), &state, NOW).unwrap();
-        assert!(matches!(take(&mut state, &Command::Submit(other)), Err(Rejection::RequestIdReused { .. })));
-    }
-
-    #[test]
-    fn it_is_applied_and_told_alike_whether_its_places_are_known_or_not() {
-        let mut known = state_of(&[catalogue()]);
-        let mut found = known.clone();
-        let prepared = Prepared::reviewed(submission("FY2021-22"), &known, NOW).unwrap();
-        let Ok(Decision::Accept(entry, _)) = admit(&known, &Command::Submit(prepared.clone()), NOW) else { panic!() };
-        known.apply_resolved(&entry, prepared.ids());
-        found.apply(&entry);
-        for revision in [Revision(1), Revision(2)] {
-            let told = prepared.outcomes(&known, revision);
-            assert_eq!(told, found.outcomes(prepared.submission(), revision));
-            assert_eq!(told, Prepared::new(submission("FY2021-22")).outcomes(&found, revision));
-        }
-    }
+    review(state.catalogue(), Some(&submission.agency), table.dictionaries(), table.lines(), today)
 }

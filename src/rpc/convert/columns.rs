@@ -1,11 +1,10 @@
-//! Figures as columns: places in dictionaries that grow with a stream.
+//! Figures as columns: indices into dictionaries that grow with a stream.
 
 use std::fmt::Display;
 use std::hash::Hash;
 use std::str::FromStr;
 
-use super::parse_submission::{Misfit, Read, fit, note};
-use crate::intake::review::Draft;
+use super::draft::{Draft, DraftTable, Misfit, fit, note};
 use crate::model::decimal::Decimal;
 use crate::model::id::{AreaCode, IndicatorId};
 use crate::model::marker::Markers;
@@ -45,7 +44,7 @@ impl StreamDictionaries {
     }
 
     /// The figures of a message whose dictionaries are added.
-    pub(crate) fn read(&mut self, columns: &proto::FigureColumns, violations: &mut Violations) -> Read {
+    pub(crate) fn read(&mut self, columns: &proto::FigureColumns, violations: &mut Violations) -> DraftTable {
         let count = columns.digits.len();
         let mut drafts = vec![Draft::default(); count];
         let mut lengths = Lengths { count, fit: true, violations };
@@ -59,18 +58,18 @@ impl StreamDictionaries {
         let base_decimals = lengths.column("base_decimals", &columns.base_decimals);
         let markers = lengths.column("markers", &columns.markers);
         if !lengths.fit {
-            return Read { drafts, ..Read::default() };
+            return DraftTable { drafts, ..DraftTable::default() };
         }
 
         let dictionaries = Dictionaries {
-            indicators: self.indicators.places(indicator, &mut drafts, violations, |draft| &mut draft.indicator),
-            areas: self.areas.places(area, &mut drafts, violations, |draft| &mut draft.area),
-            periods: self.periods.places(period, &mut drafts, violations, |draft| &mut draft.period),
+            indicators: self.indicators.resolve(indicator, &mut drafts, violations, |draft| &mut draft.indicator),
+            areas: self.areas.resolve(area, &mut drafts, violations, |draft| &mut draft.area),
+            periods: self.periods.resolve(period, &mut drafts, violations, |draft| &mut draft.period),
             breakdowns: if columns.breakdown.is_empty() {
                 drafts.iter_mut().for_each(|draft| draft.breakdown = Some(0));
                 vec![Breakdown::default()]
             } else {
-                self.breakdowns.places(breakdown, &mut drafts, violations, |draft| &mut draft.breakdown)
+                self.breakdowns.resolve(breakdown, &mut drafts, violations, |draft| &mut draft.breakdown)
             },
         };
         for (at, draft) in drafts.iter_mut().enumerate() {
@@ -87,13 +86,13 @@ impl StreamDictionaries {
         let mut notes = Vec::new();
         for (at, remark) in columns.notes.iter().enumerate() {
             if remark.figure as usize >= count {
-                let found = format!("found {}; allowed: a figure's place, below {count}", remark.figure);
+                let found = format!("found {}; allowed: a figure's index, below {count}", remark.figure);
                 violations.add(format!("columns.notes[{at}].figure"), found);
             }
             let text = violations.check(format!("columns.notes[{at}].note"), note(&remark.note));
             notes.extend(text.flatten().map(|text| (remark.figure, text)));
         }
-        Read { dictionaries, drafts, notes }
+        DraftTable { dictionaries, drafts, notes }
     }
 }
 
@@ -105,11 +104,11 @@ struct Column<'a, T> {
 }
 
 impl<T: Copy + Default> Column<'_, T> {
-    fn at(self, place: usize) -> T {
+    fn at(self, index: usize) -> T {
         match self.items {
             [] => T::default(),
             [all] => *all,
-            items => items[place],
+            items => items[index],
         }
     }
 }
@@ -135,13 +134,13 @@ impl Lengths<'_> {
     }
 }
 
-/// A dictionary as a stream has told it.
+/// A dictionary as a stream has sent it.
 struct Grown<T> {
-    /// For each text, in the order in which they came, its item's place in the dictionary; none when it
-    /// couldn't be read.
+    /// For each text, in the order in which they came, the index of its item in the dictionary; none when
+    /// it couldn't be parsed.
     texts: Vec<Option<u32>>,
     dictionary: Dictionary<T>,
-    /// For each item of the dictionary, its place in the message that is being read.
+    /// For each item of the dictionary, its index in the table of the message that is being read.
     local: Vec<Option<u32>>,
 }
 
@@ -160,8 +159,8 @@ impl<T: FromStr<Err: Display> + Eq + Hash + Clone> Grown<T> {
         self.local.resize(self.dictionary.items().len(), None);
     }
 
-    /// Gives each draft its place in what this message uses of the dictionary, and gives that.
-    fn places(
+    /// Sets each draft's index into what this message uses of the dictionary, and returns that.
+    fn resolve(
         &mut self,
         column: Column<'_, u32>,
         drafts: &mut [Draft],
@@ -187,7 +186,7 @@ impl<T: FromStr<Err: Display> + Eq + Hash + Clone> Grown<T> {
                 }
                 None => {
                     let len = self.texts.len();
-                    let found = format!("found {text}; allowed: a place in the dictionary, which has {len} items");
+                    let found = format!("found {text}; allowed: an index in the dictionary, which has {len} items");
                     violations.add(format!("columns.{}[{at}]", column.name), found);
                 }
             }

@@ -1,6 +1,7 @@
 //! Between the served messages and the domain: what several services share.
 
 pub(crate) mod columns;
+mod draft;
 pub(crate) mod parse_submission;
 pub(crate) mod queries;
 pub(crate) mod responses;

@@ -6,20 +6,22 @@ use tonic::Status;
 
 use crate::access::Actor;
 use crate::entry::{Body, codec};
-use crate::intake::admit::{Command, Decision, admit};
+use crate::intake::admit::Decision;
 use crate::intake::prepare::Prepared;
-use crate::intake::writer::{WriteError, Written};
+use crate::intake::writer::{Written, WrittenOf, validate};
 use crate::journal::ChainHash;
 use crate::model::revision::Revision;
 use crate::model::submission::Submission;
 use crate::model::timestamp::Timestamp;
+use crate::model::violation::Violations;
+use crate::rpc::call::Refusal;
 use crate::rpc::convert::columns::StreamDictionaries;
 use crate::rpc::convert::{self, parse_submission};
 use crate::rpc::status::{self, Reason};
 use crate::rpc::{Context, count, number, proto};
 use crate::state::{Outcome, State};
 
-/// How a submission came, and so how its outcomes are told.
+/// How a submission came, and so how its outcomes are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     /// As messages.
@@ -28,7 +30,7 @@ pub(crate) enum Form {
     Columns,
 }
 
-/// A submission that was read and is ready for the writer.
+/// A submission that was parsed and is ready for the writer.
 pub(crate) struct Sent {
     prepared: Prepared,
     form: Form,
@@ -37,33 +39,30 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    /// Reads a request. `stream` is what the columns of a stream have said so far.
+    /// Parses a request. `stream` is what the columns of a stream have said so far.
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub(crate) fn read(
+    pub(crate) fn parse(
         context: &Context,
         request: proto::SubmitObservationsRequest,
         stream: &mut StreamDictionaries,
-        bytes_max: usize,
-    ) -> Result<Self, Status> {
+    ) -> Result<Self, Violations> {
         let (state, now) = (context.newest(), (context.clock)());
         let form = if request.columns.is_some() { Form::Columns } else { Form::Messages };
         let validate_only = request.validate_only;
-        let prepared = parse_submission::submission(&state, request, stream, now)
-            .and_then(|submission| Prepared::reviewed(submission, &state, now))
-            .map_err(|violations| status::invalid(&violations, bytes_max))?;
-        Ok(Self { prepared, form, validate_only })
+        let submission = parse_submission::submission(&state, request, stream, now)?;
+        Ok(Self { prepared: Prepared::reviewed(submission, &state, now)?, form, validate_only })
     }
 
     /// What a dry run reads, in words.
-    pub(crate) fn told(&self) -> String {
+    pub(crate) fn scope(&self) -> String {
         format!("agency={} dry run", self.prepared.submission().agency)
     }
 
-    /// What the writer is asked.
-    pub(crate) fn command(&self) -> Command {
-        Command::Submit(self.prepared.clone())
+    /// What the writer is sent.
+    pub(crate) fn command(&self) -> Prepared {
+        self.prepared.clone()
     }
 
     /// Has it written, and answers.
@@ -74,28 +73,20 @@ impl Sent {
         &self,
         context: &Context,
         by: Actor,
-        bytes_max: usize,
-    ) -> Result<proto::SubmitObservationsResponse, Status> {
-        let written = context.writer.by(by).write(self.command()).await;
-        self.answer(context, written.map_err(|error| status::of_write(&error, bytes_max))?).await
+    ) -> Result<proto::SubmitObservationsResponse, Refusal> {
+        let written = context.writer.by(by).write(self.command()).await?;
+        self.answer(context, written).await
     }
 
     /// Answers as if it were written.
     ///
     /// # Errors
     /// When it wouldn't be.
-    pub(crate) async fn check(
-        &self,
-        context: &Context,
-        bytes_max: usize,
-    ) -> Result<proto::SubmitObservationsResponse, Status> {
+    pub(crate) async fn check(&self, context: &Context) -> Result<proto::SubmitObservationsResponse, Refusal> {
         let state = context.newest();
-        match admit(&state, &self.command(), (context.clock)()) {
-            Ok(Decision::Already(revision)) => self.original(context, revision).await,
-            Ok(Decision::Accept(..) | Decision::NothingChanges(_)) => {
-                Ok(response(&state, self.receipt(&state, None), false))
-            }
-            Err(rejection) => Err(status::of_write(&WriteError::Rejected(rejection), bytes_max)),
+        match validate(&state, &self.prepared, (context.clock)())? {
+            Decision::Accept(_, ()) => Ok(response(&state, self.receipt(&state, None), false)),
+            Decision::Already(revision) => self.original(context, revision).await,
         }
     }
 
@@ -106,15 +97,14 @@ impl Sent {
     pub(crate) async fn answer(
         &self,
         context: &Context,
-        written: Written,
-    ) -> Result<proto::SubmitObservationsResponse, Status> {
+        written: WrittenOf<Prepared>,
+    ) -> Result<proto::SubmitObservationsResponse, Refusal> {
         match written {
-            Written::Accepted { revision, hash, at, .. } => {
+            Written::Accepted { revision, hash, at, effect: () } => {
                 let state = context.newest();
-                Ok(response(&state, self.receipt(&state, Some((revision, hash, at))), false))
+                Ok(response(&state, self.receipt(&state, Some(Accepted { revision, hash, at })), false))
             }
             Written::Already(revision) => self.original(context, revision).await,
-            Written::NothingChanges(_) => unreachable!("a submission is an entry"),
         }
     }
 
@@ -123,18 +113,19 @@ impl Sent {
         &self,
         context: &Context,
         revision: Revision,
-    ) -> Result<proto::SubmitObservationsResponse, Status> {
+    ) -> Result<proto::SubmitObservationsResponse, Refusal> {
         let state = context.newest();
         let record =
             state.submission_at(revision).ok_or_else(|| status::error(Reason::NotFound, "the submission is gone"))?;
         let (_, hash) = stored(context, revision).await?;
-        Ok(response(&state, self.receipt(&state, Some((revision, hash, record.at))), true))
+        let accepted = Accepted { revision, hash, at: record.at };
+        Ok(response(&state, self.receipt(&state, Some(accepted)), true))
     }
 
-    /// The receipt of what is stored at a place, or could be.
-    fn receipt(&self, state: &State, place: Option<Accepted>) -> proto::Receipt {
-        let before = place.map_or(state.revision(), before);
-        of(self.prepared.submission(), self.form, place, &self.prepared.outcomes(state, before))
+    /// The receipt of what was accepted, or could be.
+    fn receipt(&self, state: &State, accepted: Option<Accepted>) -> proto::Receipt {
+        let before = accepted.map_or(state.revision(), Accepted::before);
+        receipt(self.prepared.submission(), self.form, accepted, &self.prepared.outcomes(state, before))
     }
 }
 
@@ -171,20 +162,28 @@ pub(crate) async fn stored(context: &Context, revision: Revision) -> Result<(Arc
     }
 }
 
-/// The revision of an entry, the chain's hash with it, and when it was accepted.
-type Accepted = (Revision, ChainHash, Timestamp);
+/// Where and when a submission was accepted.
+#[derive(Clone, Copy)]
+pub(crate) struct Accepted {
+    pub(crate) revision: Revision,
+    /// The chain's hash with it.
+    pub(crate) hash: ChainHash,
+    pub(crate) at: Timestamp,
+}
 
-/// The revision that a receipt's outcomes are told against.
-fn before((revision, ..): Accepted) -> Revision {
-    Revision(revision.0 - 1)
+impl Accepted {
+    /// The revision whose figures the outcomes of a receipt are about.
+    fn before(self) -> Revision {
+        Revision(self.revision.0 - 1)
+    }
 }
 
 /// The receipt of a submission as the journal has it.
-pub(crate) fn of_stored(state: &State, submission: &Submission, place: Accepted) -> proto::Receipt {
-    of(submission, Form::Messages, Some(place), &state.outcomes(submission, before(place)))
+pub(crate) fn of_stored(state: &State, submission: &Submission, accepted: Accepted) -> proto::Receipt {
+    receipt(submission, Form::Messages, Some(accepted), &state.outcomes(submission, accepted.before()))
 }
 
-fn of(submission: &Submission, form: Form, place: Option<Accepted>, outcomes: &[Outcome]) -> proto::Receipt {
+fn receipt(submission: &Submission, form: Form, accepted: Option<Accepted>, outcomes: &[Outcome]) -> proto::Receipt {
     let (messages, columns): (&[Outcome], &[Outcome]) = match form {
         Form::Messages => (outcomes, &[]),
         Form::Columns => (&[], outcomes),
@@ -193,9 +192,9 @@ fn of(submission: &Submission, form: Form, place: Option<Accepted>, outcomes: &[
     proto::Receipt {
         agency: submission.agency.to_string(),
         request_id: submission.request_id.to_string(),
-        revision: place.map(|(revision, ..)| number(revision)).unwrap_or_default(),
-        accepted_at: place.map(|(_, _, at)| convert::timestamp(at)),
-        chain_hash: place.map(|(_, hash, _)| hash.0.to_vec()).unwrap_or_default(),
+        revision: accepted.map(|accepted| number(accepted.revision)).unwrap_or_default(),
+        accepted_at: accepted.map(|accepted| convert::timestamp(accepted.at)),
+        chain_hash: accepted.map(|accepted| accepted.hash.0.to_vec()).unwrap_or_default(),
         new_count: of_kind(|outcome| matches!(outcome, Outcome::New)),
         revised_count: of_kind(|outcome| matches!(outcome, Outcome::Revised { .. })),
         unchanged_count: of_kind(|outcome| matches!(outcome, Outcome::Unchanged { .. })),
