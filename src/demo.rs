@@ -62,7 +62,7 @@ const IDENTITIES: [(&str, Role); 6] = [
     ("portsmouth-childrens-services", Role::Submitter),
 ];
 
-/// Makes the demo's identities, or new keys for them in the place of the old ones, and gives the keys.
+/// Makes the demo's identities, or new keys for them instead of the old ones, and returns the keys.
 /// None are made where there are other identities already.
 ///
 /// # Errors

@@ -112,7 +112,7 @@ fn texts<T: Display>(items: &[T]) -> Vec<String> {
 fn submission_to_proto(submission: &Submission, fingerprint: Fingerprint) -> proto::Submission {
     let table = &submission.observations;
     let (dictionaries, lines) = (table.dictionaries(), table.lines());
-    let column = |place: fn(&Line) -> u32| lines.iter().map(place).collect();
+    let column = |index: fn(&Line) -> u32| lines.iter().map(index).collect();
     let mut columns = proto::Submission {
         agency: submission.agency.to_string(),
         request_id: submission.request_id.to_string(),
@@ -506,8 +506,8 @@ mod tests {
     use crate::model::marker::Markers;
     use crate::model::observation::{Measure, Observation, Value};
 
-    fn observation(place: [&str; 4], measure: Option<Measure>, markers: u16, note: Option<&str>) -> Observation {
-        let [indicator, area, period, breakdown] = place;
+    fn observation(of: [&str; 4], measure: Option<Measure>, markers: u16, note: Option<&str>) -> Observation {
+        let [indicator, area, period, breakdown] = of;
         Observation {
             indicator: indicator.parse().unwrap(),
             area: area.parse().unwrap(),
@@ -610,7 +610,7 @@ mod tests {
         })
     }
 
-    /// As it stood in journals before entries told who caused them.
+    /// As it stood in journals before entries said who caused them.
     const BEFORE_CALLERS: &str = "0807220b0a01611201721a03776879";
 
     #[test]

@@ -25,14 +25,14 @@ impl Fingerprint {
         let periods = framed(&dictionaries.periods);
         let breakdowns = framed(&dictionaries.breakdowns);
         let mut notes = table.notes().iter().peekable();
-        for (line, place) in table.lines().iter().zip(0..) {
+        for (line, index) in table.lines().iter().zip(0..) {
             frames.0.extend_from_slice(&indicators[line.indicator as usize]);
             frames.0.extend_from_slice(&areas[line.area as usize]);
             frames.0.extend_from_slice(&periods[line.period as usize]);
             frames.0.extend_from_slice(&breakdowns[line.breakdown as usize]);
             frames.push(line.value);
             frames.push(line.value.measure.map_or("none", |measure| measure.form().text()));
-            frames.push(notes.next_if(|(noted, _)| *noted == place).map_or("", |(_, note)| note));
+            frames.push(notes.next_if(|(noted, _)| *noted == index).map_or("", |(_, note)| note));
             if frames.0.len() >= HASHED_BYTES {
                 hasher.update(&frames.0);
                 frames.0.clear();
