@@ -67,7 +67,7 @@ const IDENTITIES: [(&str, Role); 6] = [
 ///
 /// # Errors
 /// When they can't be made.
-pub async fn keys(context: &Context) -> Result<Vec<(IdentityId, Secret)>, Error> {
+pub(crate) async fn keys(context: &Context) -> Result<Vec<(IdentityId, Secret)>, Error> {
     let state = std::sync::Arc::clone(&context.state.borrow());
     let now = (context.clock)();
     let (mut changes, mut keys) = (Vec::new(), Vec::new());
@@ -103,7 +103,7 @@ pub async fn keys(context: &Context) -> Result<Vec<(IdentityId, Secret)>, Error>
 ///
 /// # Errors
 /// When something is refused, as in a data folder that has another catalogue.
-pub async fn load(context: &Context) -> Result<(), Error> {
+pub(crate) async fn load(context: &Context) -> Result<(), Error> {
     let put: CataloguePut = toml::from_str(CATALOGUE)?;
     if let Written::Accepted { revision, .. } = context.writer.write(put).await? {
         tracing::info!(%revision, "the demo's catalogue is loaded");

@@ -49,7 +49,7 @@ pub fn encode(entry: &Entry) -> Vec<u8> {
 }
 
 /// The bytes of an entry but for its time, and who caused it, which are known last. See [`encode_around`].
-pub fn encode_body(body: &Body) -> Vec<u8> {
+pub(crate) fn encode_body(body: &Body) -> Vec<u8> {
     use proto::entry::Body as P;
     let body = match body {
         Body::CataloguePut(put) => P::CataloguePut(put_to_proto(put)),
@@ -67,7 +67,7 @@ pub fn encode_body(body: &Body) -> Vec<u8> {
 }
 
 /// The bytes of an entry from those of its body: fields of protobuf stand one after the other.
-pub fn encode_around(at: Timestamp, body: &[u8], by: &Actor) -> Vec<u8> {
+pub(crate) fn encode_around(at: Timestamp, body: &[u8], by: &Actor) -> Vec<u8> {
     let time = proto::Entry { accepted_at_micros: at.0, by: None, body: None };
     let by = proto::Entry { accepted_at_micros: 0, by: by_to_proto(by), body: None };
     let mut bytes = Vec::with_capacity(time.encoded_len() + body.len() + by.encoded_len());

@@ -40,7 +40,7 @@ impl Prepared {
     ///
     /// # Errors
     /// Every violation, unless its request id was received before: admission then answers.
-    pub fn reviewed(submission: Submission, state: &State, now: Timestamp) -> Result<Self, Violations> {
+    pub(crate) fn reviewed(submission: Submission, state: &State, now: Timestamp) -> Result<Self, Violations> {
         let today = state.not_before_newest(now).date();
         let violations = review_whole(&submission, state, today);
         if violations.is_empty() {
@@ -55,7 +55,7 @@ impl Prepared {
 
     /// The problems that it has with a state on a day; none, without a look, when it was reviewed
     /// against the same.
-    pub fn violations(&self, state: &State, today: Date) -> Violations {
+    pub(crate) fn violations(&self, state: &State, today: Date) -> Violations {
         if self.reviewed == Some((state.catalogue_revision(), today)) {
             return Violations::default();
         }
@@ -68,7 +68,7 @@ impl Prepared {
     }
 
     /// The fingerprint.
-    pub fn fingerprint(&self) -> Fingerprint {
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
     }
 
@@ -78,7 +78,7 @@ impl Prepared {
     }
 
     /// What its observations do to a state's figures as of a revision.
-    pub fn outcomes(&self, state: &State, as_of: Revision) -> Vec<Outcome> {
+    pub(crate) fn outcomes(&self, state: &State, as_of: Revision) -> Vec<Outcome> {
         match self.ids() {
             Some(ids) => state.outcomes_resolved(ids, &self.submission, as_of),
             None => state.outcomes(&self.submission, as_of),
@@ -86,12 +86,12 @@ impl Prepared {
     }
 
     /// The entry's body.
-    pub fn body(&self) -> Body {
+    pub(crate) fn body(&self) -> Body {
         Body::Submission { submission: Arc::clone(&self.submission), fingerprint: self.fingerprint }
     }
 
     /// The body's bytes in the journal.
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 }

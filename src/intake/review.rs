@@ -13,7 +13,7 @@ use crate::model::period::Period;
 use crate::model::violation::Violations;
 
 /// The most observations that one submission may have.
-pub const OBSERVATIONS_MAX: usize = 10_000;
+pub(crate) const OBSERVATIONS_MAX: usize = 10_000;
 
 /// What is reviewed: a line, or as much of one as could be parsed. What is missing was found to be wrong
 /// already.

@@ -19,11 +19,11 @@ use crate::model::timestamp::Timestamp;
 use crate::state::State;
 
 /// How many commands may wait for the writer.
-pub const QUEUE_COMMANDS_MAX: usize = 4_096;
+pub(crate) const QUEUE_COMMANDS_MAX: usize = 4_096;
 /// How much memory they may take, nearly; one command of any size may wait alone.
-pub const QUEUE_BYTES_MAX: usize = 64 << 20;
+pub(crate) const QUEUE_BYTES_MAX: usize = 64 << 20;
 /// How many entries one group may have.
-pub const GROUP_ENTRIES_MAX: usize = 1_024;
+pub(crate) const GROUP_ENTRIES_MAX: usize = 1_024;
 
 /// What the writer answers, of a command's [effect](Command::Effect) and of what was
 /// [so already](Command::Already).
@@ -77,7 +77,7 @@ pub enum WriteError {
 ///
 /// # Errors
 /// When the command isn't allowed.
-pub fn validate<C: Command>(state: &State, command: &C, now: Timestamp) -> Result<DecisionOf<C>, WriteError> {
+pub(crate) fn validate<C: Command>(state: &State, command: &C, now: Timestamp) -> Result<DecisionOf<C>, WriteError> {
     Ok(admit(state, command, now)?)
 }
 
@@ -117,14 +117,14 @@ const PERMITS_MAX: usize = QUEUE_BYTES_MAX / PERMIT_BYTES;
 
 /// A command that is queued.
 #[derive(Debug)]
-pub struct Pending<C: Command>(oneshot::Receiver<Result<WrittenOf<C>, WriteError>>);
+pub(crate) struct Pending<C: Command>(oneshot::Receiver<Result<WrittenOf<C>, WriteError>>);
 
 impl<C: Command> Pending<C> {
     /// What the writer did, once that is durable.
     ///
     /// # Errors
     /// When nothing was written; the error says why.
-    pub async fn written(self) -> Result<WrittenOf<C>, WriteError> {
+    pub(crate) async fn written(self) -> Result<WrittenOf<C>, WriteError> {
         self.0.await.unwrap_or(Err(WriteError::Stopping))
     }
 }
@@ -155,7 +155,7 @@ impl Handle {
     ///
     /// # Errors
     /// When the server is stopping.
-    pub async fn queue<C: Command>(&self, command: C) -> Result<Pending<C>, WriteError> {
+    pub(crate) async fn queue<C: Command>(&self, command: C) -> Result<Pending<C>, WriteError> {
         let permits = Arc::clone(&self.permits);
         let permit = permits.acquire_many_owned(permits_for(&command)).await.map_err(|_| WriteError::Stopping)?;
         let (request, pending) = self.request(command, permit);

@@ -3,7 +3,6 @@
 //!
 //! It is the same in memory as in the columnar message and in the journal.
 
-use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -14,11 +13,11 @@ use super::period::Period;
 
 /// Hashes what comes from outside: seeded, so that nobody can choose what collides, and fast on short
 /// texts.
-pub type Hashing = foldhash::fast::RandomState;
+pub(crate) type Hashing = foldhash::fast::RandomState;
 
 /// Items that repeat, each kept once, in the order of first use.
 #[derive(Debug, Clone)]
-pub struct Dictionary<T> {
+pub(crate) struct Dictionary<T> {
     items: Vec<T>,
     indices: HashMap<T, u32, Hashing>,
 }
@@ -31,7 +30,7 @@ impl<T> Default for Dictionary<T> {
 
 impl<T: Eq + Hash + Clone> Dictionary<T> {
     /// The index of an item, given to it now when it has none.
-    pub fn index_of(&mut self, item: T) -> u32 {
+    pub(crate) fn index_of(&mut self, item: T) -> u32 {
         if let Some(index) = self.indices.get(&item) {
             return *index;
         }
@@ -41,21 +40,13 @@ impl<T: Eq + Hash + Clone> Dictionary<T> {
         index
     }
 
-    /// The index of an item that is there.
-    pub fn find<Q: Eq + Hash + ?Sized>(&self, item: &Q) -> Option<u32>
-    where
-        T: Borrow<Q>,
-    {
-        self.indices.get(item).copied()
-    }
-
     /// The items, by index.
-    pub fn items(&self) -> &[T] {
+    pub(crate) fn items(&self) -> &[T] {
         &self.items
     }
 
     /// The items, by index.
-    pub fn into_items(self) -> Vec<T> {
+    pub(crate) fn into_items(self) -> Vec<T> {
         self.items
     }
 }

@@ -11,7 +11,7 @@ use super::observation::{Measure, Value};
 
 code_list! {
     /// The forms that a measure comes in.
-    pub enum Form {
+    pub enum MeasureForm {
         /// A number.
         Number = 1, "number";
         /// A numerator and a denominator.
@@ -23,8 +23,16 @@ code_list! {
     }
 }
 
-impl Form {
-    /// The measure of this form with these numbers; the second is zero where the form has one only.
+impl MeasureForm {
+    /// Whether it has a second number.
+    pub const fn has_second(self) -> bool {
+        match self {
+            Self::Number => false,
+            Self::Ratio | Self::Percentage | Self::Mean => true,
+        }
+    }
+
+    /// The measure of this form with these numbers; the second is left out where the form has one only.
     pub const fn measure(self, first: Decimal, second: Decimal) -> Measure {
         match self {
             Self::Number => Measure::Number(first),
@@ -37,17 +45,17 @@ impl Form {
 
 impl Measure {
     /// The form, and the numbers of it.
-    const fn parts(self) -> (Form, Decimal, Decimal) {
+    const fn parts(self) -> (MeasureForm, Decimal, Decimal) {
         match self {
-            Self::Number(number) => (Form::Number, number, Decimal::ZERO),
-            Self::Ratio { numerator, denominator } => (Form::Ratio, numerator, denominator),
-            Self::Percentage { percent, base } => (Form::Percentage, percent, base),
-            Self::Mean { mean, count } => (Form::Mean, mean, count),
+            Self::Number(number) => (MeasureForm::Number, number, Decimal::ZERO),
+            Self::Ratio { numerator, denominator } => (MeasureForm::Ratio, numerator, denominator),
+            Self::Percentage { percent, base } => (MeasureForm::Percentage, percent, base),
+            Self::Mean { mean, count } => (MeasureForm::Mean, mean, count),
         }
     }
 
     /// The form that it comes in.
-    pub const fn form(self) -> Form {
+    pub const fn form(self) -> MeasureForm {
         self.parts().0
     }
 }
@@ -86,23 +94,24 @@ impl Packed {
     /// How many bits of the word are taken; those above are free for whoever keeps it.
     pub(crate) const WORD_BITS: u32 = MARKERS_SHIFT + MARKERS_BITS;
 
-    /// The value.
+    /// The value. Both numbers are checked, though the form may leave out the second.
     ///
     /// # Errors
     /// When the parts aren't one.
     pub(crate) fn value(self) -> Result<Value, PackedError> {
+        self.first().and(self.second())?;
         Ok(Value { measure: self.measure()?, markers: self.markers()? })
     }
 
     /// The measure of the value, where it has one.
     pub(crate) fn measure(self) -> Result<Option<Measure>, PackedError> {
-        let first = self.decimal(self.first, FIRST_SCALE_SHIFT)?;
-        let second = self.decimal(self.second, SECOND_SCALE_SHIFT)?;
         match self.word & low_bits(FORM_BITS) {
             0 => Ok(None),
             code => {
-                let form = i32::try_from(code).ok().and_then(Form::from_code).ok_or(PackedError::Form(code))?;
-                Ok(Some(form.measure(first, second)))
+                let form = i32::try_from(code).ok().and_then(MeasureForm::from_code).ok_or(PackedError::Form(code))?;
+                // Scans of columns come here for each row: what isn't needed isn't looked at.
+                let second = if form.has_second() { self.second()? } else { Decimal::ZERO };
+                Ok(Some(form.measure(self.first()?, second)))
             }
         }
     }
@@ -111,6 +120,14 @@ impl Packed {
     pub(crate) fn markers(self) -> Result<Markers, PackedError> {
         let bits = u16::try_from(self.word >> MARKERS_SHIFT).ok();
         bits.and_then(Markers::from_bits).ok_or(PackedError::Marker)
+    }
+
+    fn first(self) -> Result<Decimal, PackedError> {
+        self.decimal(self.first, FIRST_SCALE_SHIFT)
+    }
+
+    fn second(self) -> Result<Decimal, PackedError> {
+        self.decimal(self.second, SECOND_SCALE_SHIFT)
     }
 
     fn decimal(self, mantissa: i64, shift: u32) -> Result<Decimal, PackedError> {
@@ -145,7 +162,7 @@ mod tests {
     #[test]
     fn every_form_with_every_marker_comes_back() {
         let (first, second) = (Decimal::new(-8_790, 2).unwrap(), Decimal::new(Decimal::MANTISSA_MAX, 6).unwrap());
-        let measures = Form::ALL.iter().map(|form| Some(form.measure(first, second))).chain([None]);
+        let measures = MeasureForm::ALL.iter().map(|form| Some(form.measure(first, second))).chain([None]);
         let all: Markers = Marker::ALL.iter().copied().collect();
         for value in measures.flat_map(|measure| [Markers::NONE, all].map(|markers| Value { measure, markers })) {
             let packed = Packed::from(&value);
@@ -159,7 +176,7 @@ mod tests {
         let packed = |word, first, second| Packed { word, first, second }.value();
         assert_eq!(packed(0b111, 0, 0), Err(PackedError::Form(7)));
         assert_eq!(packed(0b111_001, 0, 0), Err(PackedError::Number));
-        assert_eq!(packed(0b001, 0, Decimal::MANTISSA_MAX + 1), Err(PackedError::Number));
+        assert_eq!(packed(0b001, 0, Decimal::MANTISSA_MAX + 1), Err(PackedError::Number), "unused, and checked");
         assert_eq!(packed(1 << Packed::WORD_BITS, 0, 0), Err(PackedError::Marker));
     }
 }

@@ -29,7 +29,7 @@ impl fmt::Display for Violation {
 }
 
 /// At most this many problems of one input are kept; the others are counted.
-pub const VIOLATIONS_MAX: usize = 1_000;
+pub(crate) const VIOLATIONS_MAX: usize = 1_000;
 
 /// The problems of one input, collected.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -31,7 +31,7 @@ use submissions::Submissions;
 pub use outcome::Outcome;
 pub(crate) use outcome::ResolvedIds;
 pub use replay::Replay;
-pub use submissions::SubmissionRecord;
+pub(crate) use submissions::SubmissionRecord;
 
 /// Everything that is known at a revision, and at every one before it.
 #[derive(Debug, Clone, Default)]
@@ -53,24 +53,24 @@ impl State {
     }
 
     /// When the newest entry was accepted.
-    pub fn newest_at(&self) -> Option<Timestamp> {
+    pub(crate) fn newest_at(&self) -> Option<Timestamp> {
         self.times.last().copied()
     }
 
     /// An instant, or the newest entry's when that is later: a clock may have been set back, and the
     /// journal's never is.
-    pub fn not_before_newest(&self, at: Timestamp) -> Timestamp {
+    pub(crate) fn not_before_newest(&self, at: Timestamp) -> Timestamp {
         self.newest_at().map_or(at, |newest| newest.max(at))
     }
 
     /// When a revision was accepted.
-    pub fn accepted_at(&self, revision: Revision) -> Option<Timestamp> {
+    pub(crate) fn accepted_at(&self, revision: Revision) -> Option<Timestamp> {
         let index = usize::try_from(revision.0.checked_sub(1)?).ok()?;
         self.times.get(index).copied()
     }
 
     /// The newest revision that was accepted by an instant; 0 when none was.
-    pub fn revision_at(&self, at: Timestamp) -> Revision {
+    pub(crate) fn revision_at(&self, at: Timestamp) -> Revision {
         // Times never go back, so the later half of any span is its later half in time.
         let (mut low, mut high) = (0, self.times.len());
         while low < high {
@@ -86,7 +86,7 @@ impl State {
     }
 
     /// The revision that made the newest catalogue.
-    pub fn catalogue_revision(&self) -> Revision {
+    pub(crate) fn catalogue_revision(&self) -> Revision {
         self.catalogues.get_max().map_or(Revision(0), |(revision, _)| *revision)
     }
 
@@ -102,27 +102,27 @@ impl State {
 
     /// The identities and their keys: the newest, whatever revision is asked about. What was allowed
     /// once isn't allowed now.
-    pub fn access(&self) -> &AccessRegister {
+    pub(crate) fn access(&self) -> &AccessRegister {
         &self.access
     }
 
     /// A submission by agency and request id.
-    pub fn submission(&self, agency: AgencyIx, request_id: &RequestId) -> Option<&SubmissionRecord> {
+    pub(crate) fn submission(&self, agency: AgencyIx, request_id: &RequestId) -> Option<&SubmissionRecord> {
         self.submissions.by_request(agency, request_id)
     }
 
     /// A submission by revision.
-    pub fn submission_at(&self, revision: Revision) -> Option<&SubmissionRecord> {
+    pub(crate) fn submission_at(&self, revision: Revision) -> Option<&SubmissionRecord> {
         self.submissions.by_revision(revision)
     }
 
     /// The submissions before a revision, newest first.
-    pub fn submissions_before(&self, revision: Revision) -> impl Iterator<Item = &SubmissionRecord> {
+    pub(crate) fn submissions_before(&self, revision: Revision) -> impl Iterator<Item = &SubmissionRecord> {
         self.submissions.before(revision)
     }
 
     /// The revision that withdrew a submission.
-    pub fn withdrawn_at(&self, submission: Revision) -> Option<Revision> {
+    pub(crate) fn withdrawn_at(&self, submission: Revision) -> Option<Revision> {
         self.submissions.withdrawn_at(submission)
     }
 
@@ -220,7 +220,7 @@ impl State {
     }
 
     /// What a withdrawal would do, or what it did when asked of the state before it.
-    pub fn withdrawal_effect(&self, withdrawal: &Withdrawal) -> Withdrawn {
+    pub(crate) fn withdrawal_effect(&self, withdrawal: &Withdrawal) -> Withdrawn {
         self.clone().withdraw(self.revision().next(), withdrawal)
     }
 }

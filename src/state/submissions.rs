@@ -13,7 +13,7 @@ use crate::model::timestamp::Timestamp;
 
 /// What is known of a submission, but for its figures.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SubmissionRecord {
+pub(crate) struct SubmissionRecord {
     /// Its revision.
     pub revision: Revision,
     /// Whose it is.

@@ -10,7 +10,7 @@ use crate::model::id::{AreaCode, IndicatorId};
 use crate::model::marker::Markers;
 use crate::model::observation::{Breakdown, Value};
 use crate::model::observations::{Dictionaries, Dictionary};
-use crate::model::packed::Form;
+use crate::model::packed::MeasureForm;
 use crate::model::period::Period;
 use crate::model::violation::Violations;
 use crate::rpc::proto::{self, ValueForm};
@@ -223,24 +223,23 @@ impl Cell {
         };
         let first = decimal("digits", self.digits, self.decimals)?;
         let second = decimal("base_digits", self.base_digits, self.base_decimals)?;
-        let form = ValueForm::try_from(self.form);
-        if matches!(form, Ok(ValueForm::Number | ValueForm::None)) && !second.is_zero() {
-            wrong("base_digits", format!("found {}; allowed: 0, the form has no base", self.base_digits));
-        }
-        if matches!(form, Ok(ValueForm::None)) && !first.is_zero() {
-            wrong("digits", format!("found {}; allowed: 0, there is no value", self.digits));
-        }
-        let form = match form {
-            Ok(ValueForm::Number) => Some(Form::Number),
-            Ok(ValueForm::Ratio) => Some(Form::Ratio),
-            Ok(ValueForm::Percentage) => Some(Form::Percentage),
-            Ok(ValueForm::Mean) => Some(Form::Mean),
+        let form = match ValueForm::try_from(self.form) {
+            Ok(ValueForm::Number) => Some(MeasureForm::Number),
+            Ok(ValueForm::Ratio) => Some(MeasureForm::Ratio),
+            Ok(ValueForm::Percentage) => Some(MeasureForm::Percentage),
+            Ok(ValueForm::Mean) => Some(MeasureForm::Mean),
             Ok(ValueForm::None) => None,
             Ok(ValueForm::Unspecified) | Err(_) => {
                 wrong("form", format!("found {}; allowed: 1 to {}, a ValueForm", self.form, ValueForm::None as i32));
                 return None;
             }
         };
+        if !form.is_some_and(MeasureForm::has_second) && !second.is_zero() {
+            wrong("base_digits", format!("found {}; allowed: 0, the form has no base", self.base_digits));
+        }
+        if form.is_none() && !first.is_zero() {
+            wrong("digits", format!("found {}; allowed: 0, there is no value", self.digits));
+        }
         let Some(markers) = u16::try_from(self.markers).ok().and_then(Markers::from_bits) else {
             wrong("markers", format!("found {:#b}; allowed: bits 0 to 8, one for each Marker", self.markers));
             return None;
