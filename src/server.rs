@@ -13,8 +13,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tonic::transport::Server;
+use tonic::transport::server::Router;
 use tonic_health::ServingStatus;
+use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::server::HealthReporter;
+use tower::layer::util::{Identity, Stack};
 
 use crate::access::{Change, Secret};
 use crate::entry::codec;
@@ -35,7 +38,7 @@ use crate::state::{Replay, State};
 use crate::{audit, demo, net};
 
 /// How many calls one connection may have open at once. hyper's own guard, which tonic removes
-/// unless told.
+/// by default.
 const CONCURRENT_STREAMS_MAX: u32 = 256;
 /// How many streams that the peer broke a connection may have reset (rapid reset, made you reset).
 const LOCAL_RESETS_MAX: usize = 1_024;
@@ -48,20 +51,20 @@ const FRAME_BYTES_MAX: u32 = 16 << 10;
 /// How much a peer may send of one stream, and of all of a connection, before it is read.
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
-/// How often it is written down when keys last opened.
+/// How often the file of when keys were last used is written.
 const LAST_USED_EVERY: Duration = Duration::from_secs(60);
 /// A connection this old is asked to make another, and ended after a while more: so every caller comes
 /// by today's certificates, and streams resume.
 const CONNECTION_AGE_MAX: Duration = Duration::from_secs(3_600);
 const CONNECTION_AGE_GRACE: Duration = Duration::from_secs(300);
-/// A peer that is gone without a word is noticed.
+/// Notices a peer that is gone without closing its connection.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How long calls may take to end once the server is told to stop, unless it is told otherwise.
-pub const DRAIN_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
+/// How long calls may take to end at a stop, by default.
+pub(crate) const DRAIN_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 
-/// The services that health is told of, beside the server as a whole.
+/// The services whose health is served, beside that of the server as a whole.
 const SERVICES: [&str; 4] = [
     "conspectus.v1.CatalogueService",
     "conspectus.v1.KeyService",
@@ -71,6 +74,9 @@ const SERVICES: [&str; 4] = [
 /// The one that stops when the journal fails.
 const SUBMISSIONS: &str = SERVICES[3];
 
+/// Takes the demo's identities, each with its key.
+pub type DemoKeys = mpsc::UnboundedSender<Vec<(IdentityId, Secret)>>;
+
 /// How a server runs.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -78,12 +84,12 @@ pub struct Config {
     pub data: PathBuf,
     /// Whether to load the published figures and the sample ones, once.
     pub demo: bool,
-    /// How long calls may take to end once the server is told to stop.
+    /// How long calls may take to end at a stop.
     pub drain_timeout: Duration,
     /// Who is let in from the network, and how much of it.
     pub network: Network,
-    /// Where to tell the demo's keys. With none, none are made, and the demo is open.
-    pub demo_keys: Option<mpsc::UnboundedSender<Vec<(IdentityId, Secret)>>>,
+    /// Where the demo's keys go. With none, none are made, and the demo is open.
+    pub demo_keys: Option<DemoKeys>,
 }
 
 impl Config {
@@ -102,11 +108,11 @@ impl Config {
 /// Who is let in from the network, and how much of it.
 #[derive(Debug, Clone, Default)]
 pub struct Network {
-    /// The certificates; none speaks in clear, which only this machine may hear.
+    /// The certificates; without any, nothing is encrypted, and only this machine is served.
     pub tls: Option<tls::Files>,
-    /// Speak in clear to the network all the same: something in front makes it secret.
+    /// Serve the network unencrypted all the same: something in front encrypts.
     pub allow_plaintext_network: bool,
-    /// Tell the protos by reflection to the network too. This machine is always told.
+    /// Serve the protos by reflection to the network too, as to this machine.
     pub reflection: bool,
     /// Bounds of the connections.
     pub bounds: net::Bounds,
@@ -140,7 +146,7 @@ pub enum Error {
         "there are no credentials, so anyone who can reach {0} could read and write everything; listen on this machine only, or make a first key: `conspectus key create --data FOLDER --role operator`"
     )]
     Open(SocketAddr),
-    /// What is said to the network would be heard by it.
+    /// Without TLS, the network could listen.
     #[error(
         "{0} can be reached from the network, and nothing is secret without TLS: give --tls-cert and --tls-key, or, behind something that makes it secret, --allow-plaintext-network"
     )]
@@ -169,8 +175,6 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), Error> {
     let address = listener.local_addr().map_err(Error::Listener)?;
-    let gate = Gate::default();
-    let guard = Guard::new(gate.clone(), config.network.limits);
     if !address.ip().is_loopback() && config.network.tls.is_none() && !config.network.allow_plaintext_network {
         return Err(Error::Plaintext(address));
     }
@@ -178,43 +182,14 @@ pub async fn run(
         Some(files) => Some(Tls::start(files.clone()).await?),
         None => None,
     };
+    let gate = Gate::default();
+    let guard = Guard::new(gate.clone(), config.network.limits);
     let (health, health_service) = tonic_health::server::health_reporter();
     set_health(&health, ServingStatus::NotServing).await;
     let (stop, stopped) = watch::channel(false);
 
     let is_reflected = address.ip().is_loopback() || config.network.reflection;
-    let reflection = || {
-        tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
-    };
-    let router = Server::builder()
-        .max_concurrent_streams(CONCURRENT_STREAMS_MAX)
-        .http2_max_local_error_reset_streams(Some(LOCAL_RESETS_MAX))
-        .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
-        .http2_max_header_list_size(HEADER_LIST_BYTES_MAX)
-        .max_frame_size(FRAME_BYTES_MAX)
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .max_connection_age(CONNECTION_AGE_MAX)
-        .max_connection_age_grace(CONNECTION_AGE_GRACE)
-        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .layer(guard.clone())
-        .add_service(health_service)
-        .add_optional_service(is_reflected.then(|| reflection().build_v1()).transpose()?)
-        .add_optional_service(is_reflected.then(|| reflection().build_v1alpha()).transpose()?)
-        .add_service(
-            KeyServiceServer::new(Keys::new(gate.clone(), guard.clone())).max_decoding_message_size(RECEIVED_BYTES_MAX),
-        )
-        .add_service(CatalogueServiceServer::new(Catalogue(gate.clone())).max_decoding_message_size(RECEIVED_BYTES_MAX))
-        .add_service(
-            SubmissionServiceServer::new(Submissions::new(gate.clone())).max_decoding_message_size(RECEIVED_BYTES_MAX),
-        )
-        .add_service(
-            PictureServiceServer::new(Picture::new(gate.clone())).max_decoding_message_size(RECEIVED_BYTES_MAX),
-        );
+    let router = router(&gate, &guard, health_service, is_reflected)?;
     let mut until = stopped.clone();
     let incoming = net::accept(listener, tls, config.network.bounds);
     let serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async move {
@@ -235,13 +210,52 @@ pub async fn run(
             abort.abort();
         }
     }
-    save_last_used_now(&guard, &config.data);
-    drop((gate, guard));
+    save_last_used_now(guard, config.data).await;
+    drop(gate);
     if let Some(writer) = outcome? {
         // The gate's handles are gone with the calls; the writer ends once its queue is empty.
         drop(tokio::time::timeout_at(deadline, tokio::task::spawn_blocking(move || writer.join())).await);
     }
     Ok(())
+}
+
+/// The services behind the guard, and the bounds of HTTP/2.
+fn router(
+    gate: &Gate,
+    guard: &Guard,
+    health: HealthServer<impl Health>,
+    is_reflected: bool,
+) -> Result<Router<Stack<Guard, Identity>>, Error> {
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+    };
+    let catalogue = CatalogueServiceServer::new(Catalogue(gate.clone()));
+    let keys = KeyServiceServer::new(Keys::new(gate.clone(), guard.clone()));
+    let pictures = PictureServiceServer::new(Picture::new(gate.clone()));
+    let submissions = SubmissionServiceServer::new(Submissions::new(gate.clone()));
+    Ok(Server::builder()
+        .max_concurrent_streams(CONCURRENT_STREAMS_MAX)
+        .http2_max_local_error_reset_streams(Some(LOCAL_RESETS_MAX))
+        .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
+        .http2_max_header_list_size(HEADER_LIST_BYTES_MAX)
+        .max_frame_size(FRAME_BYTES_MAX)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_connection_age(CONNECTION_AGE_MAX)
+        .max_connection_age_grace(CONNECTION_AGE_GRACE)
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .layer(guard.clone())
+        .add_service(health)
+        .add_optional_service(is_reflected.then(|| reflection().build_v1()).transpose()?)
+        .add_optional_service(is_reflected.then(|| reflection().build_v1alpha()).transpose()?)
+        .add_service(catalogue.max_decoding_message_size(RECEIVED_BYTES_MAX))
+        .add_service(keys.max_decoding_message_size(RECEIVED_BYTES_MAX))
+        .add_service(pictures.max_decoding_message_size(RECEIVED_BYTES_MAX))
+        .add_service(submissions.max_decoding_message_size(RECEIVED_BYTES_MAX)))
 }
 
 type WriterThread = std::thread::JoinHandle<()>;
@@ -267,16 +281,7 @@ async fn serve(
     let running = writer::start(Box::new(journal), state, now);
     let context = Context { writer: running.handle, state: running.state, reader, clock: Arc::new(now), stopping };
     if config.demo {
-        demo::load(&context).await?;
-        if let Some(tell) = &config.demo_keys {
-            // Whoever asked for them may have gone.
-            let keys = demo::keys(&context).await?;
-            for (identity, key) in &keys {
-                let scope = format!("on this machine: the demo's key {} of {identity}", key.id());
-                audit.write(now(), audit::Line::told(audit::Event::Keys, scope)).await?;
-            }
-            drop(tell.send(keys));
-        }
+        load_demo(&context, &audit, config.demo_keys.as_ref()).await?;
     }
     if context.state.borrow().access().is_empty() {
         if !address.ip().is_loopback() {
@@ -304,11 +309,25 @@ async fn serve(
     Ok(Some(running.thread))
 }
 
+/// Loads the demo, and makes keys for it where somebody wants them.
+async fn load_demo(context: &Context, audit: &audit::Log, receiver: Option<&DemoKeys>) -> Result<(), Error> {
+    demo::load(context).await?;
+    let Some(receiver) = receiver else { return Ok(()) };
+    let keys = demo::keys(context).await?;
+    for (identity, key) in &keys {
+        let scope = format!("on this machine: the demo's key {} of {identity}", key.id());
+        audit.write(now(), audit::Line::told(audit::Event::Keys, scope)).await?;
+    }
+    // Whoever asked for them may have gone.
+    drop(receiver.send(keys));
+    Ok(())
+}
+
 /// Opens the journal in a folder and replays it.
 ///
 /// # Errors
 /// When the journal isn't what was written: it is then not served from.
-pub fn replay(folder: &std::path::Path) -> Result<(DiskJournal, State), journal::Error> {
+pub fn replay(folder: &Path) -> Result<(DiskJournal, State), journal::Error> {
     let start = Instant::now();
     let mut replayed = Replay::default();
     let decode = |stored: &journal::Stored| {
@@ -324,16 +343,17 @@ pub fn replay(folder: &std::path::Path) -> Result<(DiskJournal, State), journal:
     Ok((journal, state))
 }
 
-/// Writes down when keys last opened, now and then, until the stop.
+/// Writes when keys were last used to a file, now and then, until the stop.
 async fn save_last_used(guard: Guard, folder: PathBuf, mut stopping: watch::Receiver<bool>) {
     while tokio::time::timeout(LAST_USED_EVERY, stopping.wait_for(|stop| *stop)).await.is_err() {
-        save_last_used_now(&guard, &folder);
+        save_last_used_now(guard.clone(), folder.clone()).await;
     }
 }
 
-fn save_last_used_now(guard: &Guard, folder: &Path) {
-    if let Err(error) = guard.used().save(folder) {
-        tracing::warn!(%error, "when keys were last used can't be written down");
+async fn save_last_used_now(guard: Guard, folder: PathBuf) {
+    let saved = tokio::task::spawn_blocking(move || guard.used().save(&folder)).await;
+    if let Err(error) = saved.unwrap_or_else(|error| Err(error.into())) {
+        tracing::warn!(%error, "when keys were last used can't be written");
     }
 }
 
@@ -341,7 +361,7 @@ fn save_last_used_now(guard: &Guard, folder: &Path) {
 ///
 /// # Errors
 /// When the journal is in use or can't be opened, or the change is refused.
-pub async fn change_access_offline(folder: &Path, change: Change) -> Result<(), Error> {
+pub(crate) async fn change_access_offline(folder: &Path, change: Change) -> Result<(), Error> {
     let (journal, state) = replay(folder)?;
     let running = writer::start(Box::new(journal), state, now);
     let line = audit::Line::told(audit::Event::Keys, format!("on this machine: {change}"));
@@ -362,8 +382,8 @@ async fn set_health(health: &HealthReporter, status: ServingStatus) {
     }
 }
 
-/// Ends the streams of those who watch the health. They have been told; left open, each would hold up
-/// the stop until its deadline.
+/// Ends the streams of those who watch the health. They have its last change; left open, each would hold
+/// up the stop until its deadline.
 async fn end_watches(mut health: HealthReporter) {
     for service in SERVICES.iter().chain(&[""]) {
         health.clear_service_status(service).await;

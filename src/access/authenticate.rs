@@ -1,10 +1,11 @@
-//! From what a call presents to who is calling: the one way in. Another kind of credential is
+//! From the credentials of a call to who is calling: the one way in. Another kind of credential is
 //! another field of [`Credentials`], and another arm here.
 
 use std::sync::Arc;
 
+use super::caller::{Caller, Credential, Known, Purpose};
 use super::key::{KeyHash, Secret};
-use super::{Caller, Credential, Known, Purpose, Record, Register};
+use super::register::{Record, Register};
 use crate::model::id::CertificateUri;
 use crate::model::timestamp::Timestamp;
 
@@ -19,7 +20,7 @@ pub struct Credentials<'a> {
     pub purpose: Option<Purpose>,
 }
 
-/// Nobody that is known is calling. It tells no more than the caller knows.
+/// Nobody that is known is calling. It says no more than the caller knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unauthenticated {
     /// Nothing was presented.
@@ -28,7 +29,7 @@ pub enum Unauthenticated {
     /// What was presented is not, or no longer, known, or can't be read.
     #[error("these credentials are not accepted")]
     Refused,
-    /// The key was good, and has expired. Only its holder is told.
+    /// The key was good, and has expired. Only its holder gets this answer.
     #[error("this key has expired; ask for another")]
     Expired,
 }
@@ -39,13 +40,13 @@ pub enum Unauthenticated {
 /// When nobody that is known is.
 pub fn authenticate(
     register: &Register,
-    presented: &Credentials<'_>,
+    credentials: &Credentials<'_>,
     at: Timestamp,
 ) -> Result<Caller, Unauthenticated> {
     if register.is_empty() {
         return Ok(Caller::Open);
     }
-    let (record, credential) = match (presented.authorization, presented.certificate) {
+    let (record, credential) = match (credentials.authorization, credentials.certificate) {
         (Some(header), _) => by_key(register, header, at)?,
         (None, Some(uri)) => {
             let record = register.of_certificate(uri).ok_or(Unauthenticated::Refused)?;
@@ -57,7 +58,7 @@ pub fn authenticate(
         return Err(Unauthenticated::Refused);
     }
     let identity = Arc::clone(&record.identity);
-    Ok(Caller::Known(Known { identity, credential, purpose: presented.purpose.clone() }))
+    Ok(Caller::Known(Known { identity, credential, purpose: credentials.purpose.clone() }))
 }
 
 fn by_key<'r>(

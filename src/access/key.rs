@@ -2,8 +2,8 @@
 //!
 //! A secret is 256 random bits, so there is nothing to guess and nothing that a slow, salted hash
 //! would add: those make *guessable* passwords costly to try. One BLAKE3 in key-derivation mode, with
-//! a context that no other hash here has, costs a caller a microsecond and tells nothing of the
-//! secret. Only this hash is kept. [`KeyHash`] is compared in constant time.
+//! a context that no other hash here has, costs a caller a microsecond and gives
+//! nothing of the secret away. Only this hash is kept. [`KeyHash`] is compared in constant time.
 
 use std::fmt;
 use std::str::FromStr;
@@ -47,12 +47,12 @@ impl KeyHash {
     pub(super) const NONE: Self = Self(blake3::Hash::from_bytes([0; 32]));
 
     /// The hash of bytes that were kept.
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(blake3::Hash::from_bytes(bytes))
     }
 
     /// The bytes to keep.
-    pub fn as_bytes(&self) -> &[u8; 32] {
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
         self.0.as_bytes()
     }
 }
@@ -73,7 +73,7 @@ pub struct Secret {
 /// The text isn't a key. It doesn't say what it is: it may be nearly one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a key; a key is cps_, 16 hexadecimal digits, _, and 64 more")]
-pub struct NotAKey;
+pub(crate) struct NotAKey;
 
 impl Secret {
     /// How many random bytes a key is made of.
@@ -91,7 +91,7 @@ impl Secret {
     ///
     /// # Errors
     /// When the text isn't one.
-    pub fn parse(text: &str) -> Result<Self, NotAKey> {
+    pub(crate) fn parse(text: &str) -> Result<Self, NotAKey> {
         let (id, secret) = text.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).ok_or(NotAKey)?;
         Ok(Self { id: KeyId(hex(id).ok_or(NotAKey)?), secret: hex(secret).ok_or(NotAKey)? })
     }
@@ -147,7 +147,7 @@ pub struct Key {
 
 impl Key {
     /// Whether it holds at an instant.
-    pub fn is_live(&self, at: Timestamp) -> bool {
+    pub(crate) fn is_live(&self, at: Timestamp) -> bool {
         self.revoked_at.is_none() && at < self.expires_at
     }
 }
@@ -202,8 +202,8 @@ mod tests {
 
     #[test]
     fn a_key_is_never_shown_by_accident() {
-        let told = format!("{:?} {:?}", secret(), secret().hash());
-        assert_eq!(told, "Secret(0001020304050607, ..) KeyHash(..)");
+        let shown = format!("{:?} {:?}", secret(), secret().hash());
+        assert_eq!(shown, "Secret(0001020304050607, ..) KeyHash(..)");
     }
 
     /// Keys that were made must go on opening.

@@ -1,6 +1,7 @@
-//! Who may do what: one table, [`grant`], and what it means for a thing, [`permit`].
+//! Who may do what: one table, [`grant`], and what it means for a resource, [`permit`].
 
-use super::{Caller, Role, Scope};
+use super::caller::Caller;
+use super::identity::{Role, Scope};
 use crate::catalogue::Catalogue;
 use crate::model::date::Date;
 use crate::model::id::{AgencyId, AreaCode};
@@ -18,7 +19,7 @@ pub enum Action {
     ChangeCatalogue,
     /// Reads unpublished figures.
     ReadFigures,
-    /// Reads who owes which figure, without the figures.
+    /// Reads which figures are expected, late or missing, without the figures.
     ReadCompleteness,
     /// Reads who has keys.
     ReadKeys,
@@ -42,7 +43,7 @@ impl Action {
 
 /// How far a role's right to do something goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Grant {
+pub(crate) enum Grant {
     /// Not at all.
     Nothing,
     /// For its own agency's figures.
@@ -54,7 +55,7 @@ pub enum Grant {
 }
 
 /// The table: how far each role's right to each action goes.
-pub const fn grant(role: Role, action: Action) -> Grant {
+pub(crate) const fn grant(role: Role, action: Action) -> Grant {
     use Grant::{Everything, Nothing, OwnAgency, Scope};
     match action {
         Action::Submit | Action::ReadSubmissions => match role {
@@ -88,8 +89,8 @@ pub const fn grant(role: Role, action: Action) -> Grant {
 
 /// What something is done to.
 #[derive(Debug, Clone)]
-pub enum Resource<'a> {
-    /// It isn't known yet: may it be done to anything at all?
+pub(crate) enum Resource<'a> {
+    /// It isn't known yet, or doesn't matter: may it be done to anything at all?
     Any,
     /// Submissions of an agency, by the text that should be its id.
     Agency(&'a str),
@@ -99,42 +100,42 @@ pub enum Resource<'a> {
 
 /// The figures that a request asks for, in its own texts, which may be wrong.
 #[derive(Debug, Clone)]
-pub struct Asked<'a> {
+pub(crate) struct Asked<'a> {
     /// What knows the sectors and the hierarchy.
-    pub catalogue: &'a Catalogue,
+    pub(crate) catalogue: &'a Catalogue,
     /// The day whose hierarchy counts: today.
-    pub day: Date,
+    pub(crate) day: Date,
     /// The areas' codes.
-    pub areas: Vec<&'a str>,
+    pub(crate) areas: Vec<&'a str>,
     /// Whose figures the answer may rest on.
-    pub agencies: Agencies<'a>,
+    pub(crate) agencies: Agencies<'a>,
 }
 
 /// Whose figures an answer may rest on.
 #[derive(Debug, Clone, Copy)]
-pub enum Agencies<'a> {
+pub(crate) enum Agencies<'a> {
     /// Anyone's.
     Any,
     /// Only those of these agencies, by their ids.
     Named(&'a [String]),
 }
 
-/// Why something isn't allowed. It tells nothing of what it would have been done to.
+/// Why something isn't allowed. It says nothing of what it would have been done to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Denied {
+pub(crate) enum Denied {
     /// The role has no such right, or it doesn't go so far.
     #[error("this caller may not do this")]
     NotAllowed,
-    /// It would be allowed, had the caller said what for.
+    /// It would be allowed for a stated purpose, and none was stated.
     #[error("say what you read figures for, in the header `conspectus-purpose`: 3 to 200 printable ASCII characters")]
     PurposeMissing,
 }
 
-/// Whether a caller may do something to something.
+/// Whether a caller may do something to a resource.
 ///
 /// # Errors
 /// When it may not.
-pub fn permit(caller: &Caller, action: Action, resource: Resource<'_>) -> Result<(), Denied> {
+pub(crate) fn permit(caller: &Caller, action: Action, resource: Resource<'_>) -> Result<(), Denied> {
     let Some(known) = caller.known() else { return Ok(()) };
     let identity = &known.identity;
     let own = |agency: &str| identity.agency.as_ref().map(AgencyId::as_str) == Some(agency);

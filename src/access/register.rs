@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 
+use super::identity::{Identity, Role};
 use super::key::{Key, KeyId, NewKey};
-use super::{Identity, Role};
 use crate::catalogue::Catalogue;
 use crate::model::id::{CertificateUri, IdentityId};
 use crate::model::timestamp::Timestamp;
@@ -14,11 +14,11 @@ use crate::model::violation::Violations;
 
 /// How many keys of an identity may be live at once: the old one and the new, while its holder goes
 /// over from one to the other.
-pub const KEYS_LIVE_MAX: usize = 2;
+pub(crate) const KEYS_LIVE_MAX: usize = 2;
 /// The longest that a key may hold.
-pub const KEY_DAYS_MAX: i64 = 731;
+pub(crate) const KEY_DAYS_MAX: i64 = 731;
 /// The longest that a key may go on holding once it is replaced.
-pub const OVERLAP_HOURS_MAX: i64 = 31 * 24;
+pub(crate) const OVERLAP_HOURS_MAX: i64 = 31 * 24;
 /// How many identities there may be, of all times: a linear pass over them stays cheap.
 const IDENTITIES_MAX: usize = 100_000;
 /// How many certificate names an identity may have.
@@ -47,7 +47,7 @@ pub enum Change {
     Revoke {
         /// Whose.
         identity: IdentityId,
-        /// Which key; none for the identity with all that shows it.
+        /// Which key; none for the identity with all its credentials.
         key: Option<KeyId>,
     },
 }
@@ -77,7 +77,7 @@ pub struct Record {
     pub identity: Arc<Identity>,
     /// When it was made.
     pub created_at: Timestamp,
-    /// When it was revoked, with all that shows it.
+    /// When it was revoked, with all its credentials.
     pub revoked_at: Option<Timestamp>,
     /// Its keys, the oldest first. Those that no longer hold go when another comes.
     pub keys: Vec<Key>,
@@ -94,33 +94,33 @@ pub struct Register {
 impl Register {
     /// Whether there has never been an identity. It doesn't become so again: one that is revoked
     /// stays known.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.identities.is_empty()
     }
 
     /// The identities, by id.
-    pub fn iter(&self) -> impl Iterator<Item = &Record> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Record> {
         self.identities.values().map(Arc::as_ref)
     }
 
     /// An identity.
-    pub fn get(&self, id: &IdentityId) -> Option<&Record> {
+    pub(crate) fn get(&self, id: &IdentityId) -> Option<&Record> {
         self.identities.get(id).map(Arc::as_ref)
     }
 
     /// A key, and whose it is.
-    pub fn of_key(&self, id: KeyId) -> Option<(&Record, &Key)> {
+    pub(crate) fn of_key(&self, id: KeyId) -> Option<(&Record, &Key)> {
         let record = self.get(self.by_key.get(&id)?)?;
         record.keys.iter().find(|key| key.id == id).map(|key| (record, key))
     }
 
-    /// The identity that a certificate's name shows.
-    pub fn of_certificate(&self, uri: &CertificateUri) -> Option<&Record> {
+    /// The identity of a certificate's name.
+    pub(crate) fn of_certificate(&self, uri: &CertificateUri) -> Option<&Record> {
         self.get(self.by_certificate.get(uri)?)
     }
 
     /// Everything that is wrong with changes, made together at an instant.
-    pub fn review(&self, changes: &[Change], catalogue: &Catalogue, at: Timestamp) -> Violations {
+    pub(crate) fn review(&self, changes: &[Change], catalogue: &Catalogue, at: Timestamp) -> Violations {
         let mut violations = Violations::default();
         let mut after = self.clone();
         for change in changes {
@@ -207,8 +207,8 @@ impl Register {
         if identity.certificates.len() > CERTIFICATES_MAX {
             violations.add("certificates", format!("allowed: {CERTIFICATES_MAX} at the most"));
         }
-        for (place, uri) in identity.certificates.iter().enumerate() {
-            if self.by_certificate.contains_key(uri) || identity.certificates[..place].contains(uri) {
+        for (index, uri) in identity.certificates.iter().enumerate() {
+            if self.by_certificate.contains_key(uri) || identity.certificates[..index].contains(uri) {
                 violations.add("certificates", format!("`{uri}` shows an identity already"));
             }
         }
@@ -333,8 +333,8 @@ mod tests {
 
     fn who(register: &Register, n: u8, at: i64) -> Result<String, Unauthenticated> {
         let header = format!("Bearer {}", secret(n).reveal());
-        let presented = Credentials { authorization: Some(&header), ..Credentials::default() };
-        authenticate(register, &presented, Timestamp(at)).map(|caller| caller.actor().to_string())
+        let credentials = Credentials { authorization: Some(&header), ..Credentials::default() };
+        authenticate(register, &credentials, Timestamp(at)).map(|caller| caller.actor().to_string())
     }
 
     fn with_operator() -> Register {
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_holds_until_it_expires_and_its_holder_alone_is_told() {
+    fn a_key_holds_until_it_expires_and_only_its_holder_learns_that_it_has() {
         let register = with_operator();
         assert_eq!(who(&register, 1, 10 * HOUR - 1), Ok("jo by key 0101010101010101".to_owned()));
         assert_eq!(who(&register, 1, 10 * HOUR), Err(Unauthenticated::Expired));
@@ -362,8 +362,8 @@ mod tests {
         // The right name, the right scheme, and another's secret.
         let header = secret(1).reveal().replace(&"01".repeat(32), &"02".repeat(32));
         let header = format!("Bearer {header}");
-        let presented = Credentials { authorization: Some(&header), ..Credentials::default() };
-        assert_eq!(authenticate(&register, &presented, Timestamp(10 * HOUR)).unwrap_err(), Unauthenticated::Refused);
+        let credentials = Credentials { authorization: Some(&header), ..Credentials::default() };
+        assert_eq!(authenticate(&register, &credentials, Timestamp(10 * HOUR)).unwrap_err(), Unauthenticated::Refused);
     }
 
     #[test]
@@ -395,13 +395,13 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_shows_exactly_the_name_that_stands_in_it() {
+    fn a_certificate_stands_for_exactly_the_name_in_it() {
         let mut register = with_operator();
         change(&mut register, create("al", Role::Analyst, key(2, 9 * HOUR), &["spiffe://a/b"]), 0);
         let who = |register: &Register, uri| {
             let uri = CertificateUri::parse(uri).unwrap();
-            let presented = Credentials { certificate: Some(&uri), ..Credentials::default() };
-            authenticate(register, &presented, Timestamp(0)).map(|caller| caller.actor().to_string())
+            let credentials = Credentials { certificate: Some(&uri), ..Credentials::default() };
+            authenticate(register, &credentials, Timestamp(0)).map(|caller| caller.actor().to_string())
         };
         assert_eq!(who(&register, "spiffe://a/b"), Ok("al by certificate spiffe://a/b".to_owned()));
         for other in ["spiffe://a/B", "spiffe://a/b/", "spiffe://a/bc", "urn:a"] {
@@ -415,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_presented_decides_whatever_the_certificate_says() {
+    fn a_key_decides_whatever_the_certificate_says() {
         let mut register = with_operator();
         change(&mut register, create("al", Role::Analyst, key(2, 9 * HOUR), &["spiffe://a/b"]), 0);
         let uri = CertificateUri::parse("spiffe://a/b").unwrap();
@@ -424,9 +424,9 @@ mod tests {
             ("Bearer cps_".to_owned(), Err(Unauthenticated::Refused)),
             (String::new(), Err(Unauthenticated::Refused)),
         ] {
-            let presented =
+            let credentials =
                 Credentials { authorization: Some(&header), certificate: Some(&uri), ..Credentials::default() };
-            let found = authenticate(&register, &presented, Timestamp(0)).map(|caller| caller.actor().to_string());
+            let found = authenticate(&register, &credentials, Timestamp(0)).map(|caller| caller.actor().to_string());
             assert_eq!(found, expected, "{header}");
         }
     }

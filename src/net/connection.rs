@@ -13,12 +13,12 @@ use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
-use super::Peer;
+use super::peer::Peer;
 
-/// What a client of HTTP/2 says first.
+/// What a client of HTTP/2 sends first.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// The bytes of a connection, in clear or secret.
+/// The bytes of a connection, encrypted or not.
 #[derive(Debug)]
 pub(super) enum Stream {
     Plain(TcpStream),
@@ -27,26 +27,26 @@ pub(super) enum Stream {
 
 /// A connection that is open.
 #[derive(Debug)]
-pub struct Connection {
+pub(crate) struct Connection {
     stream: Stream,
     peer: Peer,
     /// What of the preface was read, and is still to be handed on.
     preface: &'static [u8],
     /// When it is closed, unless somebody who is known has called by then.
     unknown_until: Option<Pin<Box<Sleep>>>,
-    /// Tells it to make way for another, as long as nobody who is known has called.
-    make_way: Option<oneshot::Receiver<()>>,
+    /// Says that it is evicted for another, as long as nobody who is known has called.
+    evicted: Option<oneshot::Receiver<()>>,
 }
 
 impl Connection {
     pub(super) fn new(stream: Stream, peer: Peer, unknown_timeout: Duration) -> Self {
         let unknown_until = Some(Box::pin(tokio::time::sleep(unknown_timeout)));
-        Self { stream, peer, preface: &[], unknown_until, make_way: None }
+        Self { stream, peer, preface: &[], unknown_until, evicted: None }
     }
 
-    /// The connection, unless it is told to make way.
-    pub(super) fn unless(self, told: oneshot::Receiver<()>) -> Self {
-        Self { make_way: Some(told), ..self }
+    /// The connection, until it is evicted.
+    pub(super) fn until(self, evicted: oneshot::Receiver<()>) -> Self {
+        Self { evicted: Some(evicted), ..self }
     }
 
     /// The connection, once the client has begun to speak HTTP/2.
@@ -67,11 +67,11 @@ impl Connection {
     fn poll_unknown(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let Some(until) = &mut self.unknown_until else { return Ok(()) };
         if self.peer.is_known() {
-            (self.unknown_until, self.make_way) = (None, None);
+            (self.unknown_until, self.evicted) = (None, None);
             return Ok(());
         }
-        let make_way = self.make_way.as_mut().map_or(Poll::Pending, |told| Pin::new(told).poll(cx));
-        if make_way.is_ready() || until.as_mut().poll(cx).is_ready() {
+        let evicted = self.evicted.as_mut().map_or(Poll::Pending, |evicted| Pin::new(evicted).poll(cx));
+        if evicted.is_ready() || until.as_mut().poll(cx).is_ready() {
             return Err(io::ErrorKind::TimedOut.into());
         }
         Ok(())

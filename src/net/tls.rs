@@ -1,9 +1,9 @@
 //! TLS: the server's certificate, and the client certificates that it takes.
 //!
 //! The files are read again and again, and what changed in them holds for the next connection: no
-//! restart, and no call fails. A connection that is open shows its certificate again with every call,
+//! restart, and no call fails. The certificate of an open connection is checked again with its calls,
 //! so one that is revoked or has expired is refused within `CHECK_EVERY`. Files that can't be read
-//! change nothing, and are complained of.
+//! change nothing, and are logged as an error, once.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -20,8 +20,8 @@ use tokio_rustls::rustls::{self, RootCertStore, ServerConfig, version};
 
 use crate::model::id::CertificateUri;
 
-/// How often the files are read again, unless it is told otherwise.
-pub const RELOAD_EVERY_DEFAULT: Duration = Duration::from_secs(10);
+/// How often the files are read again, by default.
+pub(crate) const RELOAD_EVERY_DEFAULT: Duration = Duration::from_secs(10);
 /// For how long a certificate that was found good is taken for good, while the files stay the same.
 const CHECK_EVERY: Duration = Duration::from_secs(10);
 
@@ -40,7 +40,7 @@ pub struct Files {
     pub reload_every: Duration,
 }
 
-/// Why TLS can't be had.
+/// Why TLS can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file can't be read, or isn't PEM of the right kind.
@@ -69,7 +69,7 @@ struct Loaded {
 
 /// The TLS of a server, kept up to date with its files for as long as it is there.
 #[derive(Clone)]
-pub struct Tls(watch::Receiver<Arc<Loaded>>);
+pub(crate) struct Tls(watch::Receiver<Arc<Loaded>>);
 
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -82,7 +82,7 @@ impl Tls {
     ///
     /// # Errors
     /// When they can't be used.
-    pub async fn start(files: Files) -> Result<Self, Error> {
+    pub(crate) async fn start(files: Files) -> Result<Self, Error> {
         let first = load(&files, 0).await?;
         let (publish, current) = watch::channel(Arc::new(first));
         tokio::spawn(reload(files, publish));
@@ -96,7 +96,7 @@ impl Tls {
 }
 
 async fn reload(files: Files, publish: watch::Sender<Arc<Loaded>>) {
-    let mut complained = false;
+    let mut reported = false;
     loop {
         tokio::select! {
             () = tokio::time::sleep(files.reload_every) => {}
@@ -104,17 +104,17 @@ async fn reload(files: Files, publish: watch::Sender<Arc<Loaded>>) {
         }
         let current = Arc::clone(&publish.borrow());
         match read(&files).await {
-            Ok(contents) if contents == current.contents => complained = false,
+            Ok(contents) if contents == current.contents => reported = false,
             Ok(_) | Err(_) => match load(&files, current.generation + 1).await {
                 Ok(loaded) => {
                     tracing::info!("the certificates are read again: what changed holds from now on");
                     publish.send_replace(Arc::new(loaded));
-                    complained = false;
+                    reported = false;
                 }
                 // Files that are being replaced may not go together for a moment.
-                Err(error) if !complained => {
+                Err(error) if !reported => {
                     tracing::error!(%error, "the certificates have changed and can't be used: the former ones still hold");
-                    complained = true;
+                    reported = true;
                 }
                 Err(_) => {}
             },
@@ -172,13 +172,13 @@ async fn load(files: &Files, generation: u64) -> Result<Loaded, Error> {
     };
     let mut server = builder.with_single_cert(chain, key)?;
     server.alpn_protocols = vec![b"h2".to_vec()];
-    // A resumed session would show a certificate that nobody looks at again.
+    // A resumed session's certificate isn't verified again.
     server.session_storage = Arc::new(NoServerSessionStorage {});
     server.send_tls13_tickets = 0;
     Ok(Loaded { generation, contents, server: Arc::new(server), clients })
 }
 
-/// A client certificate that a connection has shown.
+/// The client certificate that a connection was made with.
 pub(super) struct ClientCertificate {
     chain: Vec<CertificateDer<'static>>,
     uri: CertificateUri,
@@ -189,7 +189,7 @@ pub(super) struct ClientCertificate {
 
 impl fmt::Debug for ClientCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Shown({})", self.uri)
+        write!(f, "ClientCertificate({})", self.uri)
     }
 }
 

@@ -1,8 +1,8 @@
 //! The server's codec: protobuf, with a proper error for a message that is too large or can't be
 //! read.
 //!
-//! tonic's own answers are `OUT_OF_RANGE` and `INTERNAL` without details; a partner's developer
-//! deserves to be told what is wrong with the request.
+//! tonic's own answers are `OUT_OF_RANGE` and `INTERNAL` without details, which don't say what is
+//! wrong with the request.
 
 use std::marker::PhantomData;
 
@@ -17,7 +17,7 @@ use crate::model::violation::Violations;
 
 /// Encodes `T`, decodes `U`.
 #[derive(Debug)]
-pub struct RequestCodec<T, U>(PhantomData<(T, U)>);
+pub(crate) struct RequestCodec<T, U>(PhantomData<(T, U)>);
 
 impl<T, U> Default for RequestCodec<T, U> {
     fn default() -> Self {
@@ -46,7 +46,7 @@ where
 
 /// Decodes requests, and says what is wrong with those that it can't.
 #[derive(Debug)]
-pub struct RequestDecoder<U>(PhantomData<U>);
+pub(crate) struct RequestDecoder<U>(PhantomData<U>);
 
 impl<U: Message + Default> Decoder for RequestDecoder<U> {
     type Item = U;

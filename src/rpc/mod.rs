@@ -1,12 +1,15 @@
-//! The edge that partners' systems and internal tools talk to: the only module that knows tonic and
-//! the served messages.
+//! The edge that partners' systems and internal tools talk to, between the served messages and the
+//! domain: nothing below it knows the messages. `figures`, `demo` and `cli` use them as a client does,
+//! and `server` serves them. Of tonic, `net` knows what a connection is to it, and no more.
 //!
-//! A handler converts the request, collecting every violation; has it written or computes the answer
-//! on the newest durable state; and converts the answer. It holds no lock across an await, and no
-//! call of it touches the disk but to fetch an old receipt.
+//! A unary call goes the way of `call`, and a read the way of `services::read`. A handler converts the
+//! request, collecting every violation; has it written, or computes the answer on the newest durable
+//! state; and converts the answer. It holds no lock across an await, and never blocks a thread of the
+//! runtime on the disk: the writer's thread makes a write durable, the audit log's the line of a
+//! read, and an old entry is read back on a thread for that.
 
 mod call;
-pub mod codec;
+pub(crate) mod codec;
 mod context;
 mod convert;
 mod guard;
@@ -15,13 +18,15 @@ mod services;
 mod status;
 
 use crate::model::revision::Revision;
-use crate::model::violation::Violations;
-use crate::state::State;
 
 pub use context::{Context, Gate};
-pub use guard::{Guard, Limits, METHODS, PURPOSE_HEADER, local};
-pub use services::{Catalogue, Keys, Picture, Submissions, new_secret, put_request};
-pub use status::{DOMAIN, ERROR_BYTES_HEADER, Reason};
+pub(crate) use convert::snapshot::as_of;
+pub(crate) use guard::PURPOSE_HEADER;
+pub use guard::{Guard, Limits, METHODS, local};
+pub(crate) use services::Picture;
+pub use services::{Catalogue, Keys, Submissions, new_secret, put_request};
+pub use status::ERROR_BYTES_HEADER;
+pub(crate) use status::Reason;
 
 /// The served messages, services and clients, generated from `proto/conspectus/v1`.
 #[allow(missing_docs, unreachable_pub, reason = "generated; the protos are the reference")]
@@ -41,24 +46,10 @@ pub mod client {
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/conspectus.v1.bin"));
 
 /// The largest request message that is taken.
-pub const REQUEST_BYTES_MAX: usize = 4 << 20;
+pub(crate) const REQUEST_BYTES_MAX: usize = 4 << 20;
 
-/// The largest request message that is received, so that one too large can be told so.
-pub const RECEIVED_BYTES_MAX: usize = 4 * REQUEST_BYTES_MAX;
-
-/// The revision that a query asks to be answered as of.
-fn as_of(state: &State, as_of_revision: i64, violations: &mut Violations) -> Revision {
-    let newest = state.revision();
-    match u64::try_from(as_of_revision) {
-        Ok(0) => newest,
-        Ok(revision) if revision <= newest.0 => Revision(revision),
-        Ok(_) | Err(_) => {
-            let found = format!("found {as_of_revision}; allowed: 1 to {newest}, or 0 for the newest");
-            violations.add("as_of_revision", found);
-            newest
-        }
-    }
-}
+/// The largest request message that is received, so that one too large gets an answer that says so.
+pub(crate) const RECEIVED_BYTES_MAX: usize = 4 * REQUEST_BYTES_MAX;
 
 /// A revision as messages carry it.
 fn number(revision: Revision) -> i64 {

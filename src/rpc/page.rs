@@ -2,6 +2,7 @@
 //! first page's revision, so that pages agree with each other.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use prost::Message;
 
@@ -10,19 +11,19 @@ use crate::model::violation::Violations;
 
 /// Where a page starts: at which revision, after what.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Start {
-    pub(super) revision: Revision,
-    pub(super) after: String,
+pub(crate) struct Start {
+    pub(crate) revision: Revision,
+    pub(crate) after: String,
 }
 
 const QUERY_HASH_BYTES: usize = 8;
 const REVISION_BYTES: usize = 8;
 
 /// What a token is bound to: the query with its paging fields cleared.
-pub(super) struct Query([u8; QUERY_HASH_BYTES]);
+pub(crate) struct Query([u8; QUERY_HASH_BYTES]);
 
 impl Query {
-    pub(super) fn of(method: &str, cleared: &impl Message) -> Self {
+    pub(crate) fn of(method: &str, cleared: &impl Message) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key("conspectus page token v1");
         hasher.update(method.as_bytes());
         hasher.update(&cleared.encode_to_vec());
@@ -32,7 +33,7 @@ impl Query {
     }
 
     /// The token of the page that starts there.
-    pub(super) fn token(&self, start: &Start) -> String {
+    pub(crate) fn token(&self, start: &Start) -> String {
         let bytes = self.0.iter().copied().chain(start.revision.0.to_be_bytes()).chain(start.after.bytes());
         bytes.fold(String::new(), |mut token, byte| {
             let _ = write!(token, "{byte:02x}"); // Writing to a string can't fail.
@@ -41,7 +42,7 @@ impl Query {
     }
 
     /// Where the token's page starts; none for the first page.
-    pub(super) fn start(&self, token: &str, violations: &mut Violations) -> Option<Start> {
+    pub(crate) fn start(&self, token: &str, violations: &mut Violations) -> Option<Start> {
         if token.is_empty() {
             return None;
         }
@@ -53,20 +54,6 @@ impl Query {
             );
         }
         start
-    }
-
-    /// The rows of the page that starts there, and the next page's token; empty on the last page.
-    pub(super) fn slice(
-        &self,
-        start: Option<&Start>,
-        rows: usize,
-        size: usize,
-        revision: Revision,
-    ) -> (std::ops::Range<usize>, String) {
-        let from = start.and_then(|start| start.after.parse().ok()).unwrap_or(0).min(rows);
-        let to = rows.min(from + size);
-        let token = if to < rows { self.token(&Start { revision, after: to.to_string() }) } else { String::new() };
-        (from..to, token)
     }
 
     fn parse(&self, token: &str) -> Option<Start> {
@@ -81,8 +68,55 @@ impl Query {
     }
 }
 
+/// The page of an answer that a request asks for, in the request's own fields.
+pub(crate) struct Paging<'a> {
+    pub(crate) query: Query,
+    pub(crate) size: i32,
+    pub(crate) token: &'a str,
+    /// How many rows a page has when the request doesn't say, and at the most.
+    pub(crate) rows_default: usize,
+    pub(crate) rows_max: usize,
+}
+
+impl Paging<'_> {
+    pub(crate) fn page(self, violations: &mut Violations) -> Page {
+        let start = self.query.start(self.token, violations);
+        let size = size(self.size, self.rows_default, self.rows_max, violations);
+        Page { start, size, query: Some(self.query) }
+    }
+}
+
+/// A page of an answer's rows, or all of them.
+pub(crate) struct Page {
+    /// What the next page's token is bound to; none for all rows.
+    query: Option<Query>,
+    start: Option<Start>,
+    size: usize,
+}
+
+impl Page {
+    /// All rows.
+    pub(crate) fn whole() -> Self {
+        Self { query: None, start: None, size: usize::MAX }
+    }
+
+    /// The revision that it is pinned to; none for the first page.
+    pub(crate) fn revision(&self) -> Option<Revision> {
+        self.start.as_ref().map(|start| start.revision)
+    }
+
+    /// Its rows, and the next page's token; empty on the last page.
+    pub(crate) fn slice(&self, rows: usize, revision: Revision) -> (Range<usize>, String) {
+        let from = self.start.as_ref().and_then(|start| start.after.parse().ok()).unwrap_or(0).min(rows);
+        let to = rows.min(from.saturating_add(self.size));
+        let query = self.query.as_ref().filter(|_| to < rows);
+        let token = query.map(|query| query.token(&Start { revision, after: to.to_string() }));
+        (from..to, token.unwrap_or_default())
+    }
+}
+
 /// The size of a page: what was asked for, within bounds.
-pub(super) fn size(asked: i32, default: usize, max: usize, violations: &mut Violations) -> usize {
+pub(crate) fn size(asked: i32, default: usize, max: usize, violations: &mut Violations) -> usize {
     match usize::try_from(asked) {
         Ok(0) => default,
         Ok(size) if size <= max => size,

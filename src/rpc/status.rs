@@ -16,24 +16,24 @@ use crate::intake::writer::WriteError;
 use crate::model::violation::Violations;
 
 /// The domain of every `ErrorInfo`.
-pub const DOMAIN: &str = "conspectus";
+const DOMAIN: &str = "conspectus";
 
 /// The request header by which a client that takes long response headers asks for more violations:
 /// the bytes of error details that it takes.
 pub const ERROR_BYTES_HEADER: &str = "conspectus-error-bytes-max";
 
-/// Error details travel in a header. Clients of the common libraries take 8 KiB of headers unless
-/// told otherwise, and base64 makes four bytes of three.
-pub(super) const ERROR_BYTES_DEFAULT: usize = 4 << 10;
+/// Error details travel in a header. Clients of the common libraries take 8 KiB of headers by
+/// default, and base64 makes four bytes of three.
+pub(crate) const ERROR_BYTES_DEFAULT: usize = 4 << 10;
 const ERROR_BYTES_MAX: usize = 1 << 20;
 const RETRY_DELAY: Duration = Duration::from_millis(100);
-/// Room on a disk is made by people.
+/// People make room on a disk.
 const ROOM_RETRY_DELAY: Duration = Duration::from_secs(30);
 
 /// The stable reasons of errors: `ErrorInfo.reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// The request is wrong; a `BadRequest` tells every violation.
+pub(crate) enum Reason {
+    /// The request is wrong; a `BadRequest` lists every violation.
     InvalidRequest,
     /// There is no such thing.
     NotFound,
@@ -87,7 +87,7 @@ pub enum Reason {
 
 impl Reason {
     /// The reason's text; it never changes.
-    pub const fn text(self) -> &'static str {
+    pub(crate) const fn text(self) -> &'static str {
         match self {
             Self::InvalidRequest => "INVALID_REQUEST",
             Self::NotFound => "NOT_FOUND",
@@ -118,7 +118,7 @@ impl Reason {
     }
 
     /// The status code that goes with it.
-    pub const fn code(self) -> Code {
+    pub(crate) const fn code(self) -> Code {
         match self {
             Self::InvalidRequest | Self::TooLarge => Code::InvalidArgument,
             Self::NotFound => Code::NotFound,
@@ -146,19 +146,19 @@ impl Reason {
 }
 
 /// An error with its reason.
-pub(super) fn error(reason: Reason, message: impl Into<String>) -> Status {
+pub(crate) fn error(reason: Reason, message: impl Into<String>) -> Status {
     with_details(reason, message.into(), ErrorDetails::new())
 }
 
 /// The error of a bound that is reached, and after how long to try again.
-pub(super) fn exhausted(reason: Reason, message: impl Into<String>) -> Status {
+pub(crate) fn exhausted(reason: Reason, message: impl Into<String>) -> Status {
     with_details(reason, message.into(), ErrorDetails::with_retry_info(Some(RETRY_DELAY)))
 }
 
-/// A status as a stream tells it of one submission.
-pub(super) fn refusal(status: &Status) -> proto::Refusal {
+/// A status as a stream carries it, of one submission.
+pub(crate) fn refusal(status: &Status) -> proto::Refusal {
     let details = status.get_error_details();
-    let told = details.bad_request().map(|it| it.field_violations.as_slice()).unwrap_or_default();
+    let violations = details.bad_request().map(|it| it.field_violations.as_slice()).unwrap_or_default();
     let field =
         |it: &FieldViolation| proto::RefusedField { field: it.field.clone(), description: it.description.clone() };
     let delay = details.retry_info().and_then(|it| it.retry_delay).unwrap_or_default();
@@ -166,7 +166,7 @@ pub(super) fn refusal(status: &Status) -> proto::Refusal {
         code: status.code().into(),
         reason: details.error_info().map(|it| it.reason.clone()).unwrap_or_default(),
         message: status.message().to_owned(),
-        violations: told.iter().map(field).collect(),
+        violations: violations.iter().map(field).collect(),
         retry_after_milliseconds: i32::try_from(delay.as_millis()).unwrap_or(i32::MAX),
     }
 }
@@ -177,12 +177,12 @@ fn with_details(reason: Reason, message: String, mut details: ErrorDetails) -> S
 }
 
 /// An error that is worth another try after a while.
-pub(super) fn retry(reason: Reason, message: impl Into<String>, after: Duration) -> Status {
+pub(crate) fn retry(reason: Reason, message: impl Into<String>, after: Duration) -> Status {
     with_details(reason, message.into(), ErrorDetails::with_retry_info(Some(after)))
 }
 
 /// The error of a call whose caller isn't known.
-pub(super) fn unauthenticated(why: Unauthenticated) -> Status {
+pub(crate) fn unauthenticated(why: Unauthenticated) -> Status {
     let reason = match why {
         Unauthenticated::Missing | Unauthenticated::Refused => Reason::Unauthenticated,
         Unauthenticated::Expired => Reason::KeyExpired,
@@ -191,7 +191,7 @@ pub(super) fn unauthenticated(why: Unauthenticated) -> Status {
 }
 
 /// The error of a call that isn't allowed.
-pub(super) fn denied(why: Denied) -> Status {
+pub(crate) fn denied(why: Denied) -> Status {
     let reason = match why {
         Denied::NotAllowed => Reason::PermissionDenied,
         Denied::PurposeMissing => Reason::PurposeMissing,
@@ -200,42 +200,42 @@ pub(super) fn denied(why: Denied) -> Status {
 }
 
 /// The error of a read that couldn't be audited.
-pub(super) fn unaudited(why: &Unwritten) -> Status {
+pub(crate) fn unaudited(why: &Unwritten) -> Status {
     match why {
         Unwritten::Busy => retry(Reason::Overloaded, why.to_string(), RETRY_DELAY),
         Unwritten::NoRoom | Unwritten::Failed => error(Reason::AuditUnavailable, why.to_string()),
     }
 }
 
-/// How many bytes of error details the caller takes.
-pub(super) fn error_bytes(metadata: &MetadataMap) -> usize {
+/// How many bytes of error details the caller takes. Only `call` asks.
+pub(crate) fn error_bytes(metadata: &MetadataMap) -> usize {
     let asked = metadata.get(ERROR_BYTES_HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
     asked.unwrap_or(ERROR_BYTES_DEFAULT).min(ERROR_BYTES_MAX)
 }
 
 /// The error of a wrong request: every violation that fits, and how many more there are.
-pub(super) fn invalid(violations: &Violations, bytes_max: usize) -> Status {
-    let mut told = Vec::new();
+pub(crate) fn invalid(violations: &Violations, bytes_max: usize) -> Status {
+    let mut listed = Vec::new();
     let mut bytes = 0;
     for violation in violations.iter() {
         bytes += violation.field.len() + violation.description.len() + 8;
-        if bytes > bytes_max && !told.is_empty() {
+        if bytes > bytes_max && !listed.is_empty() {
             break;
         }
-        told.push(FieldViolation::new(violation.field.clone(), violation.description.clone()));
+        listed.push(FieldViolation::new(violation.field.clone(), violation.description.clone()));
     }
-    let untold = violations.len() - told.len();
-    if untold > 0 {
+    let omitted = violations.len() - listed.len();
+    if omitted > 0 {
         let more = format!(
-            "{untold} more violations; send header {ERROR_BYTES_HEADER} with the bytes that you take, up to {ERROR_BYTES_MAX}"
+            "{omitted} more violations; send header {ERROR_BYTES_HEADER} with the bytes that you take, up to {ERROR_BYTES_MAX}"
         );
-        told.push(FieldViolation::new("", more));
+        listed.push(FieldViolation::new("", more));
     }
-    with_details(Reason::InvalidRequest, violations.to_string(), ErrorDetails::with_bad_request(told))
+    with_details(Reason::InvalidRequest, violations.to_string(), ErrorDetails::with_bad_request(listed))
 }
 
 /// The error of a write that wasn't made.
-pub(super) fn of_write(write: &WriteError, bytes_max: usize) -> Status {
+pub(crate) fn of_write(write: &WriteError, bytes_max: usize) -> Status {
     let message = write.to_string();
     match write {
         WriteError::Rejected(Rejection::Invalid(violations)) => invalid(violations, bytes_max),

@@ -5,6 +5,7 @@ mod draft;
 pub(crate) mod parse_submission;
 pub(crate) mod queries;
 pub(crate) mod responses;
+pub(crate) mod snapshot;
 
 use crate::catalogue::Catalogue;
 use crate::catalogue::items::{
@@ -12,7 +13,7 @@ use crate::catalogue::items::{
 };
 use crate::model::date::Date;
 use crate::model::id::{CategoryId, DimensionId};
-use crate::model::marker::Markers;
+use crate::model::marker::{Marker, Markers};
 use crate::model::observation::{Breakdown, Measure, Value};
 use crate::model::period::Period;
 use crate::model::timestamp::Timestamp;
@@ -22,8 +23,7 @@ use crate::picture::change::{Change, ChangeGap, ChangeUnit};
 use crate::picture::combine::Gap;
 use crate::picture::discrepancy::{Discrepancy, DiscrepancyKind};
 use crate::picture::figure::Figure;
-
-use super::proto;
+use crate::rpc::proto;
 
 pub(crate) fn timestamp(at: Timestamp) -> prost_types::Timestamp {
     let nanos = i32::try_from(at.0.rem_euclid(1_000_000) * 1_000).unwrap_or(0);
@@ -63,7 +63,7 @@ pub(crate) fn categories(breakdown: &Breakdown) -> Vec<proto::CategoryRef> {
 }
 
 pub(crate) fn markers(markers: Markers) -> Vec<i32> {
-    markers.iter().map(super::super::model::marker::Marker::code).collect()
+    markers.iter().map(Marker::code).collect()
 }
 
 pub(crate) fn measure(value: &Value) -> Option<proto::observation::Measure> {
@@ -199,7 +199,7 @@ pub(crate) fn figure(catalogue: &Catalogue, figure: &Figure) -> proto::Figure {
         }),
         sample: figure.sample,
         as_at: figure.as_at.map(|period| period.to_string()),
-        discrepancies: figure.discrepancies.iter().map(|told| discrepancy(catalogue, told)).collect(),
+        discrepancies: figure.discrepancies.iter().map(|found| discrepancy(catalogue, found)).collect(),
     }
 }
 
@@ -217,19 +217,19 @@ fn missing_slot(catalogue: &Catalogue, missing: &Missing) -> proto::Missing {
     }
 }
 
-fn discrepancy(catalogue: &Catalogue, told: &Discrepancy) -> proto::Discrepancy {
-    let (kind, dimension) = match &told.kind {
+fn discrepancy(catalogue: &Catalogue, found: &Discrepancy) -> proto::Discrepancy {
+    let (kind, dimension) = match &found.kind {
         DiscrepancyKind::OverTime => (proto::DiscrepancyKind::OverTime, String::new()),
         DiscrepancyKind::OverAreas => (proto::DiscrepancyKind::OverAreas, String::new()),
         DiscrepancyKind::Breakdown(id) => (proto::DiscrepancyKind::Breakdown, id.as_str().to_owned()),
     };
     proto::Discrepancy {
         kind: kind.into(),
-        agency: catalogue.agency_at(told.agency).id.as_str().to_owned(),
+        agency: catalogue.agency_at(found.agency).id.as_str().to_owned(),
         dimension,
-        submitted: told.submitted.to_string(),
-        parts: told.parts.to_string(),
-        difference: told.difference.to_string(),
+        submitted: found.submitted.to_string(),
+        parts: found.parts.to_string(),
+        difference: found.difference.to_string(),
     }
 }
 

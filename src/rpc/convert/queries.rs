@@ -3,85 +3,20 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use crate::catalogue::items::{AreaLevel, Category, ReconciliationRule};
 use crate::catalogue::{AgencyIx, AreaIx, Catalogue, IndicatorIx};
-use crate::model::date::Date;
 use crate::model::id::{AgencyId, AreaCode, IndicatorId};
 use crate::model::observation::Breakdown;
 use crate::model::period::Period;
-use crate::model::revision::Revision;
-use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
 use crate::picture::aggregate::Who;
 use crate::picture::change::{ChangeRule, Comparison};
 use crate::picture::question::{self, AggregateQuery, AskedBreakdown, Derived, PictureQuery, QUERY_CELLS_MAX};
 use crate::picture::{completeness, explain};
-use crate::rpc::{Context, as_of, convert, proto};
-use crate::state::State;
+use crate::rpc::{convert, proto};
 use crate::state::columns::RowKey;
 use crate::state::view::{AreasAsOf, View};
-
-/// A state, and the revision of it that is asked about.
-pub(crate) struct Snapshot {
-    pub(crate) state: Arc<State>,
-    pub(crate) revision: Revision,
-    pub(crate) catalogue: Arc<Catalogue>,
-    today: Date,
-}
-
-impl Snapshot {
-    /// The state's newest revision.
-    pub(crate) fn newest(context: &Context, state: Arc<State>) -> Self {
-        let revision = state.revision();
-        Self::at(context, state, revision)
-    }
-
-    /// The state as of a revision that it has.
-    pub(crate) fn at(context: &Context, state: Arc<State>, revision: Revision) -> Self {
-        let catalogue = state.catalogue_as_of(revision);
-        Self { state, revision, catalogue, today: (context.clock)().date() }
-    }
-
-    /// The newest state as of the revision, or else of the instant, that a request asks for.
-    pub(crate) fn asked(
-        context: &Context,
-        state: Arc<State>,
-        as_of_revision: i64,
-        as_of_time: Option<&prost_types::Timestamp>,
-        violations: &mut Violations,
-    ) -> Self {
-        let revision = match as_of_time {
-            None => as_of(&state, as_of_revision, violations),
-            Some(_) if as_of_revision != 0 => {
-                let what = "found both as_of_revision and as_of_time; allowed: one of the two";
-                violations.add("as_of_time", what);
-                state.revision()
-            }
-            Some(at) => {
-                let micros = at.seconds.saturating_mul(1_000_000).saturating_add(i64::from(at.nanos) / 1_000);
-                let revision = state.revision_at(Timestamp(micros));
-                if revision == Revision::ZERO {
-                    violations.add("as_of_time", "nothing had been accepted by then; allowed: a later instant");
-                    return Self::at(context, Arc::clone(&state), state.revision());
-                }
-                revision
-            }
-        };
-        Self::at(context, state, revision)
-    }
-
-    pub(crate) fn view(&self, areas: AreasAsOf) -> View<'_> {
-        View {
-            catalogue: &self.catalogue,
-            columns: self.state.columns(),
-            as_of: self.revision,
-            today: self.today,
-            areas,
-        }
-    }
-}
 
 /// Which hierarchy a request asks for.
 pub(crate) fn areas_as_of(code: i32, violations: &mut Violations) -> AreasAsOf {
@@ -240,7 +175,7 @@ pub(crate) fn explain(
     })
 }
 
-/// The place of the figure whose history is asked for; none inside for a breakdown never used.
+/// The key of the figure whose history is asked for; none for a breakdown never used.
 pub(crate) fn history(
     view: View<'_>,
     request: &proto::GetHistoryRequest,

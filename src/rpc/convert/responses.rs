@@ -10,6 +10,7 @@ use crate::picture::figure::Figure;
 use crate::picture::reconcile::{self, Pair};
 use crate::rpc::{convert, count, number, proto};
 use crate::state::State;
+use crate::state::columns::{Row, Slab};
 
 pub(crate) fn picture_row(catalogue: &Catalogue, row: &PictureRow) -> proto::PictureRow {
     let cell = |cell: &PictureCell| proto::PictureCell {
@@ -96,6 +97,28 @@ pub(crate) fn contribution(state: &State, catalogue: &Catalogue, contribution: &
         request_id: submission.map(|record| record.request_id.to_string()).unwrap_or_default(),
         source: submission.map(|record| record.source.clone()).unwrap_or_default(),
         accepted_at: submission.map(|record| convert::timestamp(record.at)),
+    }
+}
+
+/// A row of a figure's history, which `slab` has.
+pub(crate) fn history_item(state: &State, slab: &Slab, row: &Row) -> proto::HistoryItem {
+    let source = slab.source(row);
+    let value = row.value();
+    let event = match value {
+        None => proto::HistoryEvent::Withdrawn,
+        Some(_) if source != row.revision() => proto::HistoryEvent::Restored,
+        Some(_) => proto::HistoryEvent::Submitted,
+    };
+    let submission = value.and_then(|_| state.submission_at(source));
+    proto::HistoryItem {
+        revision: number(row.revision()),
+        accepted_at: state.accepted_at(row.revision()).map(convert::timestamp),
+        event: event.into(),
+        value: value.map(|value| value.to_string()).unwrap_or_default(),
+        markers: convert::markers(row.markers()),
+        sample: row.is_sample(),
+        request_id: submission.map(|record| record.request_id.to_string()).unwrap_or_default(),
+        source: submission.map(|record| record.source.clone()).unwrap_or_default(),
     }
 }
 

@@ -138,31 +138,3 @@ impl AuditScope for proto::ReconcileRequest {
         ])
     }
 }
-
-impl AuditScope for proto::WatchPictureRequest {
-    fn areas(&self) -> Vec<&str> {
-        self.picture.as_ref().map(AuditScope::areas).unwrap_or_default()
-    }
-
-    fn agencies(&self) -> Agencies<'_> {
-        Agencies::Any
-    }
-
-    fn scope(&self) -> String {
-        self.picture.as_ref().map(AuditScope::scope).unwrap_or_default()
-    }
-}
-
-impl AuditScope for proto::WatchAggregateRequest {
-    fn areas(&self) -> Vec<&str> {
-        self.query.as_ref().map(AuditScope::areas).unwrap_or_default()
-    }
-
-    fn agencies(&self) -> Agencies<'_> {
-        self.query.as_ref().map_or(Agencies::Any, AuditScope::agencies)
-    }
-
-    fn scope(&self) -> String {
-        self.query.as_ref().map(AuditScope::scope).unwrap_or_default()
-    }
-}

@@ -47,7 +47,7 @@ impl Guard {
     }
 
     /// Has reads and refusals written to a log, from before the gate opens.
-    pub fn audit(&self, log: audit::Log) {
+    pub(crate) fn audit(&self, log: audit::Log) {
         self.0.auditor.open(log);
     }
 
@@ -57,7 +57,7 @@ impl Guard {
     }
 
     /// When each key last opened.
-    pub fn used(&self) -> &LastUsed {
+    pub(crate) fn used(&self) -> &LastUsed {
         &self.0.used
     }
 

@@ -21,7 +21,7 @@ pub(crate) use audit_scope::AuditScope;
 pub use layer::Guard;
 pub use limits::Limits;
 pub use methods::METHODS;
-pub use origin::PURPOSE_HEADER;
+pub(crate) use origin::PURPOSE_HEADER;
 pub use session::local;
 pub(crate) use session::{CHECK_EVERY, Session};
 pub(crate) use subject::Subject;

@@ -11,7 +11,7 @@ use crate::rpc::Context;
 use crate::rpc::status::{self, Reason};
 
 /// The request header in which an analyst says what figures are read for.
-pub const PURPOSE_HEADER: &str = "conspectus-purpose";
+pub(crate) const PURPOSE_HEADER: &str = "conspectus-purpose";
 
 /// When one with too many connections may try again.
 const CONNECTIONS_RETRY: std::time::Duration = std::time::Duration::from_secs(1);

@@ -122,7 +122,15 @@ impl Session {
 /// An answer is computed in one go, on a thread that others need too. A caller with many questions
 /// waits for its own answers, and so leaves threads to the others.
 #[derive(Debug)]
-pub(crate) struct ComputePermit(#[expect(dead_code, reason = "held until it is dropped")] Option<OwnedSemaphorePermit>);
+pub(crate) struct ComputePermit(Option<OwnedSemaphorePermit>);
+
+impl ComputePermit {
+    /// Computes the answer, which must be done when this returns: the permit is then given back.
+    pub(crate) fn compute<T>(self, answer: impl FnOnce() -> T) -> T {
+        let Self(_held) = self;
+        answer()
+    }
+}
 
 /// A request of whoever runs the machine, to a service that is reached without the network.
 pub fn local<T>(message: T) -> Request<T> {

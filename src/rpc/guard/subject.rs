@@ -1,7 +1,7 @@
 //! What each request is about: the resource that its caller needs permission for.
 
 use super::audit_scope::AuditScope;
-use crate::access::{Asked, Resource};
+use crate::access::{Agencies, Asked, Resource};
 use crate::catalogue::Catalogue;
 use crate::model::date::Date;
 use crate::rpc::proto;
@@ -17,6 +17,26 @@ pub(crate) trait Subject {
 impl<Q: AuditScope> Subject for Q {
     fn resource<'a>(&'a self, catalogue: &'a Catalogue, today: Date) -> Resource<'a> {
         Resource::Figures(Asked { catalogue, day: today, areas: self.areas(), agencies: self.agencies() })
+    }
+}
+
+/// A watch is about what its question is about; without a question, about anyone's figures.
+fn watched<'a>(question: Option<&'a impl Subject>, catalogue: &'a Catalogue, today: Date) -> Resource<'a> {
+    match question {
+        Some(question) => question.resource(catalogue, today),
+        None => Resource::Figures(Asked { catalogue, day: today, areas: Vec::new(), agencies: Agencies::Any }),
+    }
+}
+
+impl Subject for proto::WatchPictureRequest {
+    fn resource<'a>(&'a self, catalogue: &'a Catalogue, today: Date) -> Resource<'a> {
+        watched(self.picture.as_ref(), catalogue, today)
+    }
+}
+
+impl Subject for proto::WatchAggregateRequest {
+    fn resource<'a>(&'a self, catalogue: &'a Catalogue, today: Date) -> Resource<'a> {
+        watched(self.query.as_ref(), catalogue, today)
     }
 }
 

@@ -3,6 +3,7 @@
 mod catalogue;
 mod key;
 mod picture;
+mod read;
 mod receipt;
 mod stream;
 mod submission;
@@ -10,5 +11,5 @@ mod watch;
 
 pub use catalogue::{Catalogue, put_request};
 pub use key::{Keys, new_secret};
-pub use picture::Picture;
+pub(crate) use picture::Picture;
 pub use submission::Submissions;

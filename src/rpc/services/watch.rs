@@ -3,22 +3,28 @@
 //! A watcher holds one answer, the last that it sent. When the state moves on, it computes the
 //! answer again and sends what differs; states that come while it waits for a slow reader are
 //! passed over, so it never holds more than one answer and one message, however slow the reader.
+//!
+//! What is watched is a [`Read`], answered and audited as a call of its own is.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
+use super::read::{self, Read, Unaudited};
+use crate::model::period::Period;
 use crate::model::revision::Revision;
 use crate::model::violation::Violations;
-use crate::picture::answer;
-use crate::rpc::call::Refusal;
-use crate::rpc::convert::queries::{self, Snapshot};
-use crate::rpc::convert::responses;
-use crate::rpc::guard::{CHECK_EVERY, Session};
+use crate::rpc::call::{Call, Refusal};
+use crate::rpc::convert::snapshot::Snapshot;
+use crate::rpc::guard::{CHECK_EVERY, Session, Subject};
+use crate::rpc::page::Page;
 use crate::rpc::status::{self, Reason};
 use crate::rpc::{Context, number, proto};
 use crate::state::State;
@@ -32,7 +38,7 @@ const GATHER: Duration = Duration::from_millis(20);
 /// The most rows of an answer that can be watched.
 const ROWS_MAX: usize = 10_000;
 
-/// The places that watchers take.
+/// The permits that watchers take.
 #[derive(Debug, Clone)]
 pub(crate) struct Watchers(Arc<Semaphore>);
 
@@ -42,48 +48,55 @@ impl Default for Watchers {
     }
 }
 
-/// Something that can be watched: rows, each under a key.
-pub(crate) trait Question: Send + Sync + 'static {
-    /// What tells rows apart, in the order in which they are sent.
+/// A request to watch the answer of a read: rows, each under a key.
+pub(crate) trait Watch: Subject + Send + 'static {
+    /// What is watched.
+    type Read: Read + 'static;
+    /// What distinguishes rows, in the order in which they are sent.
     type Key: Ord + Clone + Send;
     /// A row.
     type Row: PartialEq + Clone + Send;
     /// What is sent.
     type Message: Send + 'static;
 
-    /// The answer as of a snapshot, or everything that is wrong with the question.
-    fn rows(&self, snapshot: &Snapshot) -> Result<BTreeMap<Self::Key, Self::Row>, Violations>;
+    /// The field of the request that holds the question.
+    const QUESTION: &'static str;
 
-    /// The message of changed rows and of the keys of rows that are gone.
-    fn message(
-        &self,
-        revision: Revision,
-        snapshot: bool,
-        changed: Vec<Self::Row>,
-        gone: Vec<Self::Key>,
-    ) -> Self::Message;
+    /// The question, and the revision of the last message that the reader has; 0 for none.
+    fn parts(self) -> (Self::Read, i64);
+
+    /// The rows of an answer.
+    fn rows(answer: <Self::Read as Read>::Answer) -> impl Iterator<Item = (Self::Key, Self::Row)>;
+
+    /// What is sent of a difference.
+    fn message(read: &Self::Read, difference: Difference<Self::Key, Self::Row>) -> Self::Message;
 }
 
-/// Who watches, and what, in words: checked again for as long as it does.
-pub(crate) struct Audited {
-    pub(crate) session: Session,
-    pub(crate) scope: String,
+/// What an answer has beside the one before it.
+pub(crate) struct Difference<K, R> {
+    revision: Revision,
+    /// Whether there was none before it.
+    snapshot: bool,
+    changed: Vec<R>,
+    gone: Vec<K>,
 }
+
+type Rows<W> = BTreeMap<<W as Watch>::Key, <W as Watch>::Row>;
+/// What a watcher is sent.
+pub(crate) type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// Watches the answer to a question.
 ///
 /// # Errors
 /// When the question is wrong, or too many watch already.
-pub(crate) fn start<Q: Question>(
-    context: &Context,
+pub(crate) async fn start<W: Watch>(
     watchers: &Watchers,
-    question: Q,
-    reader: Audited,
-    after_revision: i64,
-) -> Result<ReceiverStream<Result<Q::Message, Status>>, Refusal> {
-    let place = Arc::clone(&watchers.0).try_acquire_owned().map_err(|_| {
+    Call { context, session, message, .. }: Call<'_, W>,
+) -> Result<Messages<W::Message>, Refusal> {
+    let permit = Arc::clone(&watchers.0).try_acquire_owned().map_err(|_| {
         status::error(Reason::TooManyWatchers, format!("{WATCHERS_MAX} streams watch already; try again later"))
     })?;
+    let (read, after_revision) = message.parts();
     let state = context.newest();
     let mut violations = Violations::default();
     let after = match u64::try_from(after_revision) {
@@ -94,224 +107,197 @@ pub(crate) fn start<Q: Question>(
             Revision::ZERO
         }
     };
-    if let Err(wrong) = question.rows(&Snapshot::newest(context, Arc::clone(&state))) {
+    let (messages, stream) = mpsc::channel(2);
+    let watcher = Watcher::<W> { context: context.clone(), session, read, messages, _permit: permit };
+    if let Err(wrong) = watcher.rows(Snapshot::newest(context, Arc::clone(&state))).await {
         violations.extend(wrong);
     }
     violations.into_result(())?;
-    // One place for a message, and one that the farewell holds from the start.
-    let (messages, stream) = mpsc::channel(2);
-    let farewell =
-        messages.clone().try_reserve_owned().map_err(|_| status::error(Reason::Stopping, "the stream closed"))?;
-    let watcher = Watcher { context: context.clone(), question, reader, messages, _place: place };
+    // Of the channel's two places one is for a message, and one is held for the last word from the start.
+    let last_word = watcher
+        .messages
+        .clone()
+        .try_reserve_owned()
+        .map_err(|_| status::error(Reason::Stopping, "the stream closed"))?;
     tokio::spawn(async move {
-        if let Some(last) = watcher.run(state, after).await {
-            farewell.send(Err(last));
+        let Err(ended) = watcher.run(state, after).await;
+        if let Some(why) = ended {
+            last_word.send(Err(why));
         }
     });
-    Ok(ReceiverStream::new(stream))
+    Ok(Box::pin(ReceiverStream::new(stream)))
 }
 
-struct Watcher<Q: Question> {
+/// Why a watch ended; none when its reader is gone.
+type Ended = Option<Status>;
+
+struct Watcher<W: Watch> {
     context: Context,
-    question: Q,
-    reader: Audited,
-    messages: mpsc::Sender<Result<Q::Message, Status>>,
-    _place: OwnedSemaphorePermit,
+    session: Session,
+    read: W::Read,
+    messages: mpsc::Sender<Result<W::Message, Status>>,
+    _permit: OwnedSemaphorePermit,
 }
 
-impl<Q: Question> Watcher<Q> {
-    /// Sends until the reader goes away; otherwise why it ended.
-    async fn run(self, mut state: Arc<State>, after: Revision) -> Option<Status> {
+impl<W: Watch> Watcher<W> {
+    /// Sends what changes, until the watch ends.
+    async fn run(self, mut state: Arc<State>, after: Revision) -> Result<Infallible, Ended> {
         let mut states = self.context.state.clone();
-        let mut stopping = self.context.stopping.clone();
-        let mut known = if after == Revision::ZERO {
-            None
-        } else {
-            self.question.rows(&Snapshot::at(&self.context, Arc::clone(&state), after)).ok()
+        let mut known = match after {
+            Revision::ZERO => None,
+            after => self.rows(Snapshot::at(&self.context, Arc::clone(&state), after)).await.ok(),
         };
         loop {
-            if let Err(refused) = self.reader.session.check() {
-                return Some(refused);
-            }
+            self.session.check().map_err(Some)?;
             let revision = state.revision();
-            let rows = self.question.rows(&Snapshot::newest(&self.context, state));
-            let rows = match rows {
-                Ok(rows) => rows,
-                // What was asked for has changed its meaning, as when a level has no areas any more.
-                Err(violations) => return Some(status::invalid(&violations, status::ERROR_BYTES_DEFAULT)),
-            };
-            if let Some(message) = self.difference(revision, known.as_ref(), &rows) {
-                if let Err(unaudited) = self.reader.session.audit_read_of(self.reader.scope.clone(), revision).await {
-                    return Some(unaudited);
-                }
-                match tokio::time::timeout(READER_TIMEOUT, self.messages.send(Ok(message))).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(_)) => return None,
-                    Err(_) => {
-                        return Some(status::exhausted(
-                            Reason::WatchTooSlow,
-                            format!(
-                                "a message was not taken in {} seconds; resume after the last revision received",
-                                READER_TIMEOUT.as_secs()
-                            ),
-                        ));
-                    }
-                }
+            let rows = self.rows(Snapshot::newest(&self.context, state)).await;
+            // What was asked for may have changed its meaning, as when a level has no areas any more.
+            let rows = rows.map_err(|violations| Some(status::invalid(&violations, status::ERROR_BYTES_DEFAULT)))?;
+            let message = rows.since(known.as_ref(), |known, rows| self.difference(revision, known, rows));
+            if let Some(message) = message {
+                self.send(message.audit(&self.session, &self.read).await.map_err(Some)?).await?;
             }
             known = Some(rows);
-            let stopped = Some(status::error(Reason::Stopping, "the server is stopping; resume in a moment"));
-            loop {
-                tokio::select! {
-                    changed = states.changed() => match changed {
-                        Ok(()) => break,
-                        Err(_) => return stopped,
-                    },
-                    _ = stopping.wait_for(|stop| *stop) => return stopped,
-                    () = self.messages.closed() => return None,
-                    () = tokio::time::sleep(CHECK_EVERY) => {
-                        if let Err(refused) = self.reader.session.check() {
-                            return Some(refused);
-                        }
-                    }
-                }
-            }
+            self.wait(&mut states).await?;
             tokio::time::sleep(GATHER).await;
             state = Arc::clone(&states.borrow_and_update());
         }
     }
 
+    /// The rows as of a snapshot, or everything that is wrong with the question.
+    async fn rows(&self, snapshot: Snapshot) -> Result<Unaudited<Rows<W>>, Violations> {
+        self.session.compute_permit().await.compute(|| {
+            let violations = newest_and_whole(&self.read);
+            let answer = read::answer(&self.read, &snapshot, &Page::whole(), violations);
+            answer.map_err(|violations| violations.within(W::QUESTION))?.try_map(|answer| {
+                let rows: Rows<W> = W::rows(answer).collect();
+                let mut violations = Violations::default();
+                if rows.len() > ROWS_MAX {
+                    let found = format!("the answer has {} rows", rows.len());
+                    let what = format!("{found}; allowed: {ROWS_MAX} to be watched. Ask for less");
+                    violations.add(W::QUESTION, what);
+                }
+                violations.into_result(rows)
+            })
+        })
+    }
+
     /// What differs from what is known; everything, when nothing is known.
-    fn difference(
-        &self,
-        revision: Revision,
-        known: Option<&BTreeMap<Q::Key, Q::Row>>,
-        rows: &BTreeMap<Q::Key, Q::Row>,
-    ) -> Option<Q::Message> {
-        let Some(known) = known else {
-            return Some(self.question.message(revision, true, rows.values().cloned().collect(), Vec::new()));
+    fn difference(&self, revision: Revision, known: Option<&Rows<W>>, rows: &Rows<W>) -> Option<W::Message> {
+        let difference = match known {
+            None => {
+                Difference { revision, snapshot: true, changed: rows.values().cloned().collect(), gone: Vec::new() }
+            }
+            Some(known) => {
+                let changed = rows.iter().filter(|(key, row)| known.get(key) != Some(row)).map(|(_, row)| row.clone());
+                let gone = known.keys().filter(|key| !rows.contains_key(key)).cloned();
+                Difference { revision, snapshot: false, changed: changed.collect(), gone: gone.collect() }
+            }
         };
-        let changed: Vec<Q::Row> =
-            rows.iter().filter(|(key, row)| known.get(key) != Some(row)).map(|(_, row)| row.clone()).collect();
-        let gone: Vec<Q::Key> = known.keys().filter(|key| !rows.contains_key(key)).cloned().collect();
-        let nothing = changed.is_empty() && gone.is_empty();
-        (!nothing).then(|| self.question.message(revision, false, changed, gone))
+        let is_needed = difference.snapshot || !difference.changed.is_empty() || !difference.gone.is_empty();
+        is_needed.then(|| W::message(&self.read, difference))
+    }
+
+    async fn send(&self, message: W::Message) -> Result<(), Ended> {
+        match tokio::time::timeout(READER_TIMEOUT, self.messages.send(Ok(message))).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(None),
+            Err(_) => {
+                let seconds = READER_TIMEOUT.as_secs();
+                let what =
+                    format!("a message was not taken in {seconds} seconds; resume after the last revision received");
+                Err(Some(status::exhausted(Reason::WatchTooSlow, what)))
+            }
+        }
+    }
+
+    /// Waits for another state, as long as the caller would still be let in.
+    async fn wait(&self, states: &mut watch::Receiver<Arc<State>>) -> Result<(), Ended> {
+        let mut stopping = self.context.stopping.clone();
+        let stopped = || Some(status::error(Reason::Stopping, "the server is stopping; resume in a moment"));
+        loop {
+            tokio::select! {
+                changed = states.changed() => return changed.map_err(|_| stopped()),
+                _ = stopping.wait_for(|stop| *stop) => return Err(stopped()),
+                () = self.messages.closed() => return Err(None),
+                () = tokio::time::sleep(CHECK_EVERY) => self.session.check().map_err(Some)?,
+            }
+        }
     }
 }
 
-/// A picture to watch.
-pub(crate) struct PictureQuestion {
-    request: proto::GetPictureRequest,
-}
-
-impl PictureQuestion {
-    pub(crate) fn of(request: proto::GetPictureRequest) -> Self {
-        Self { request }
+/// What a question to be watched can't ask for.
+fn newest_and_whole(read: &impl Read) -> Violations {
+    let mut violations = Violations::default();
+    let (basis, paging) = (read.basis(), read.paging());
+    let watched = if paging.is_some() { "the newest, whole" } else { "the newest" };
+    for (field, given) in [
+        ("as_of_revision", basis.as_of_revision != 0),
+        ("as_of_time", basis.as_of_time.is_some()),
+        ("min_revision", basis.min_revision != 0),
+        ("page_size", paging.as_ref().is_some_and(|paging| paging.size != 0)),
+        ("page_token", paging.as_ref().is_some_and(|paging| !paging.token.is_empty())),
+    ] {
+        if given {
+            violations.add(field, format!("allowed: nothing; what is watched is {watched}"));
+        }
     }
+    violations
 }
 
-impl Question for PictureQuestion {
+impl Watch for proto::WatchPictureRequest {
+    type Read = proto::GetPictureRequest;
+    /// The indicator.
     type Key = String;
     type Row = proto::PictureRow;
     type Message = proto::WatchPictureResponse;
 
-    fn rows(&self, snapshot: &Snapshot) -> Result<BTreeMap<String, proto::PictureRow>, Violations> {
-        let mut violations = Violations::default();
-        for (field, given) in [
-            ("as_of_revision", self.request.as_of_revision != 0),
-            ("as_of_time", self.request.as_of_time.is_some()),
-            ("min_revision", self.request.min_revision != 0),
-        ] {
-            if given {
-                violations.add(field, "allowed: nothing; what is watched is the newest");
-            }
-        }
-        let view = snapshot.view(queries::areas_as_of(self.request.areas_as_of, &mut violations));
-        let query = queries::picture(view, &self.request, &mut violations);
-        let Some(query) = query.filter(|_| violations.is_empty()) else { return Err(violations.within("picture")) };
-        let rows = answer::picture(view, &query);
-        Ok(rows
-            .iter()
-            .map(|row| (row.version.id.to_string(), responses::picture_row(&snapshot.catalogue, row)))
-            .collect())
+    const QUESTION: &'static str = "picture";
+
+    fn parts(self) -> (Self::Read, i64) {
+        (self.picture.unwrap_or_default(), self.after_revision)
     }
 
-    fn message(
-        &self,
-        revision: Revision,
-        snapshot: bool,
-        changed: Vec<proto::PictureRow>,
-        gone: Vec<String>,
-    ) -> proto::WatchPictureResponse {
-        let period = self.request.period.parse::<crate::model::period::Period>();
+    fn rows(answer: proto::GetPictureResponse) -> impl Iterator<Item = (String, proto::PictureRow)> {
+        let indicator = |row: &proto::PictureRow| row.indicator.as_ref().map(|it| it.id.clone()).unwrap_or_default();
+        answer.rows.into_iter().map(move |row| (indicator(&row), row))
+    }
+
+    fn message(read: &Self::Read, difference: Difference<String, Self::Row>) -> Self::Message {
         proto::WatchPictureResponse {
-            revision: number(revision),
-            area: self.request.area.clone(),
-            period: period.map(|period| period.to_string()).unwrap_or_default(),
-            snapshot,
-            rows: changed,
-            removed_indicators: gone,
+            revision: number(difference.revision),
+            area: read.area.clone(),
+            period: read.period.parse::<Period>().map(|period| period.to_string()).unwrap_or_default(),
+            snapshot: difference.snapshot,
+            rows: difference.changed,
+            removed_indicators: difference.gone,
         }
     }
 }
 
-/// A query to watch.
-pub(crate) struct AggregateQuestion {
-    request: proto::QueryAggregateRequest,
-}
-
-impl AggregateQuestion {
-    pub(crate) fn of(request: proto::QueryAggregateRequest) -> Self {
-        Self { request }
-    }
-}
-
-/// Indicator, category, area, agency and period.
-type RowKey = (String, String, String, String, String);
-
-impl Question for AggregateQuestion {
-    type Key = RowKey;
+impl Watch for proto::WatchAggregateRequest {
+    type Read = proto::QueryAggregateRequest;
+    /// Indicator, category, area, agency and period.
+    type Key = (String, String, String, String, String);
     type Row = proto::AggregateRow;
     type Message = proto::WatchAggregateResponse;
 
-    fn rows(&self, snapshot: &Snapshot) -> Result<BTreeMap<RowKey, proto::AggregateRow>, Violations> {
-        let mut violations = Violations::default();
-        for (field, given) in [
-            ("as_of_revision", self.request.as_of_revision != 0),
-            ("as_of_time", self.request.as_of_time.is_some()),
-            ("min_revision", self.request.min_revision != 0),
-            ("page_size", self.request.page_size != 0),
-            ("page_token", !self.request.page_token.is_empty()),
-        ] {
-            if given {
-                violations.add(field, "allowed: nothing; what is watched is the newest, whole");
-            }
-        }
-        let view = snapshot.view(queries::areas_as_of(self.request.areas_as_of, &mut violations));
-        let query = queries::aggregate(view, &self.request, &mut violations);
-        let Some(query) = query.filter(|_| violations.is_empty()) else { return Err(violations.within("query")) };
-        let rows = answer::aggregate(view, &query);
-        if rows.len() > ROWS_MAX {
-            let what = format!("the answer has {} rows; allowed: {ROWS_MAX} to be watched. Ask for less", rows.len());
-            violations.add("query", what);
-            return Err(violations);
-        }
-        let keyed = |row| {
-            let row: proto::AggregateRow = responses::aggregate_row(&snapshot.catalogue, row);
+    const QUESTION: &'static str = "query";
+
+    fn parts(self) -> (Self::Read, i64) {
+        (self.query.unwrap_or_default(), self.after_revision)
+    }
+
+    fn rows(answer: proto::QueryAggregateResponse) -> impl Iterator<Item = (Self::Key, proto::AggregateRow)> {
+        answer.rows.into_iter().map(|row| {
             let key =
                 (row.indicator.clone(), row.category.clone(), row.area.clone(), row.agency.clone(), row.period.clone());
             (key, row)
-        };
-        Ok(rows.iter().map(keyed).collect())
+        })
     }
 
-    fn message(
-        &self,
-        revision: Revision,
-        snapshot: bool,
-        changed: Vec<proto::AggregateRow>,
-        gone: Vec<RowKey>,
-    ) -> proto::WatchAggregateResponse {
-        let key = |(indicator, category, area, agency, period): RowKey| proto::AggregateRow {
+    fn message(_: &Self::Read, difference: Difference<Self::Key, Self::Row>) -> Self::Message {
+        let removed = |(indicator, category, area, agency, period): Self::Key| proto::AggregateRow {
             indicator,
             category,
             area,
@@ -320,10 +306,10 @@ impl Question for AggregateQuestion {
             ..proto::AggregateRow::default()
         };
         proto::WatchAggregateResponse {
-            revision: number(revision),
-            snapshot,
-            rows: changed,
-            removed_rows: gone.into_iter().map(key).collect(),
+            revision: number(difference.revision),
+            snapshot: difference.snapshot,
+            rows: difference.changed,
+            removed_rows: difference.gone.into_iter().map(removed).collect(),
         }
     }
 }

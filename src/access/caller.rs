@@ -1,0 +1,129 @@
+//! Who is calling, by what credential, and what for.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::identity::Identity;
+use super::key::KeyId;
+use crate::model::id::{CertificateUri, Found, IdentityId};
+
+/// The one of its credentials by which a caller is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// An API key.
+    Key(KeyId),
+    /// A client certificate with this name in it.
+    Certificate(CertificateUri),
+}
+
+impl fmt::Display for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => write!(f, "key {key}"),
+            Self::Certificate(uri) => write!(f, "certificate {uri}"),
+        }
+    }
+}
+
+/// Who is calling.
+#[derive(Debug, Clone)]
+pub enum Caller {
+    /// Anyone: there are no identities yet, and only this machine can reach the server.
+    Open,
+    /// Whoever runs the machine, from within the program: no call over the network is this.
+    Local,
+    /// An identity.
+    Known(Known),
+}
+
+/// An identity that is calling.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// Who.
+    pub identity: Arc<Identity>,
+    /// By what.
+    pub credential: Credential,
+    /// What it says it is reading for.
+    pub purpose: Option<Purpose>,
+}
+
+impl Caller {
+    /// As the journal and the audit log name it.
+    pub(crate) fn actor(&self) -> Actor {
+        match self {
+            Self::Open => Actor::Open,
+            Self::Local => Actor::Local,
+            Self::Known(known) => {
+                Actor::Identity { id: known.identity.id.clone(), credential: known.credential.clone() }
+            }
+        }
+    }
+
+    /// The identity that is calling, when it is one.
+    pub(crate) fn known(&self) -> Option<&Known> {
+        match self {
+            Self::Open | Self::Local => None,
+            Self::Known(known) => Some(known),
+        }
+    }
+}
+
+/// Who caused an entry of the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Actor {
+    /// The entry is older than this record of who caused it.
+    #[default]
+    Unknown,
+    /// Anyone who could reach an open server.
+    Open,
+    /// Whoever runs the machine: the demo, and keys made while the server is stopped.
+    Local,
+    /// An identity, by a credential.
+    Identity {
+        /// Who.
+        id: IdentityId,
+        /// By what.
+        credential: Credential,
+    },
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown => f.write_str("unknown"),
+            Self::Open => f.write_str("anyone"),
+            Self::Local => f.write_str("this machine"),
+            Self::Identity { id, credential } => write!(f, "{id} by {credential}"),
+        }
+    }
+}
+
+/// What figures are read for, in the caller's own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purpose(Arc<str>);
+
+/// The text isn't a purpose.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("found {}; allowed: 3 to 200 printable ASCII characters", Found(.0))]
+pub struct NotAPurpose(String);
+
+impl Purpose {
+    /// Parses a purpose: 3 to 200 printable ASCII characters, which is what a header takes.
+    ///
+    /// # Errors
+    /// When the text isn't one.
+    pub fn parse(text: &str) -> Result<Self, NotAPurpose> {
+        let trimmed = text.trim();
+        let printable = trimmed.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+        if (3..=200).contains(&trimmed.len()) && printable {
+            Ok(Self(Arc::from(trimmed)))
+        } else {
+            Err(NotAPurpose(text.to_owned()))
+        }
+    }
+
+    /// The words.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}

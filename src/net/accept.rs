@@ -1,0 +1,83 @@
+//! From a listener to connections that speak HTTP/2.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::connection::{Connection, Stream};
+use super::peer::Peer;
+use super::permits::{Bounds, ConnectionPermit, Connections};
+use super::tls::{ClientCertificate, Tls};
+
+/// Accepts connections, until what it gives is dropped.
+pub(crate) fn accept(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    bounds: Bounds,
+) -> ReceiverStream<Result<Connection, io::Error>> {
+    /// Connections that wait to be taken over.
+    const READY_MAX: usize = 64;
+    /// How long it waits after the system could not give a connection, for want of descriptors say.
+    const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+    let (ready, taken) = mpsc::channel(READY_MAX);
+    let connections = Connections::new(bounds);
+    tokio::spawn(async move {
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = ready.closed() => return,
+            };
+            match accepted {
+                Ok((stream, address)) => {
+                    // Above the bounds it is closed at once.
+                    let Some((permit, mut evicted)) = connections.permit(canonical(address)) else { continue };
+                    let (tls, ready) = (tls.clone(), ready.clone());
+                    tokio::spawn(async move {
+                        let opened = tokio::select! {
+                            opened = open(stream, tls, permit) => opened,
+                            _ = &mut evicted => None,
+                        };
+                        if let Some(connection) = opened {
+                            drop(ready.send(Ok(connection.until(evicted))).await);
+                        }
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "no connection can be accepted; trying again in a moment");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    });
+    ReceiverStream::new(taken)
+}
+
+/// An address of IPv4 that came by IPv6 is the one that it is.
+fn canonical(address: SocketAddr) -> IpAddr {
+    address.ip().to_canonical()
+}
+
+/// A connection, once it has shown that it speaks HTTP/2, in time.
+async fn open(stream: TcpStream, tls: Option<Tls>, permit: ConnectionPermit) -> Option<Connection> {
+    let bounds = permit.bounds();
+    // Small answers go out at once: held back by Nagle's algorithm, they wait for the caller's delayed
+    // acknowledgement, some 40 ms.
+    stream.set_nodelay(true).ok()?;
+    let (stream, certificate) = match tls {
+        None => (Stream::Plain(stream), None),
+        Some(tls) => {
+            let handshake = TlsAcceptor::from(tls.server()).accept(stream);
+            let stream = tokio::time::timeout(bounds.handshake_timeout, handshake).await.ok()?.ok()?;
+            let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+            let certificate = ClientCertificate::of(chain, &tls);
+            (Stream::Tls(Box::new(stream)), certificate)
+        }
+    };
+    let connection = Connection::new(stream, Peer::new(certificate, permit), bounds.unknown_timeout);
+    tokio::time::timeout(bounds.preface_timeout, connection.begun()).await.ok()?.ok()
+}

@@ -1,0 +1,139 @@
+//! The other end of a connection.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::permits::ConnectionPermit;
+use super::tls::ClientCertificate;
+use crate::model::id::{CertificateUri, IdentityId};
+
+/// The other end of a connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Peer(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    certificate: Option<ClientCertificate>,
+    known: AtomicBool,
+    permit: ConnectionPermit,
+}
+
+/// The certificate that a connection was made with is no longer good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoLongerGood;
+
+impl fmt::Display for NoLongerGood {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the certificate is no longer good")
+    }
+}
+
+impl Peer {
+    pub(super) fn new(certificate: Option<ClientCertificate>, permit: ConnectionPermit) -> Self {
+        Self(Arc::new(Inner { certificate, known: AtomicBool::new(false), permit }))
+    }
+
+    /// Where it is.
+    pub(crate) fn address(&self) -> IpAddr {
+        self.0.permit.address()
+    }
+
+    /// The URI of its certificate, when it has presented one with exactly one URI.
+    ///
+    /// # Errors
+    /// When the certificate is no longer good.
+    pub(crate) fn certificate(&self) -> Result<Option<&CertificateUri>, NoLongerGood> {
+        self.0.certificate.as_ref().map(|certificate| certificate.uri().ok_or(NoLongerGood)).transpose()
+    }
+
+    /// Notes that an identity calls over this connection. False when it has too many connections.
+    #[must_use]
+    pub(crate) fn claim(&self, identity: &IdentityId) -> bool {
+        self.trust();
+        self.0.permit.claim(identity)
+    }
+
+    /// Notes that somebody who may call does: the connection may stay.
+    pub(crate) fn trust(&self) {
+        if !self.0.known.swap(true, Ordering::Relaxed) {
+            self.0.permit.keep();
+        }
+    }
+
+    pub(super) fn is_known(&self) -> bool {
+        self.0.known.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::permits::{Bounds, Connections};
+    use super::*;
+
+    fn connections(connections_max: usize) -> Arc<Connections> {
+        Connections::new(Bounds {
+            connections_max,
+            connections_of_address_max: 2,
+            connections_of_identity_max: 1,
+            ..Bounds::default()
+        })
+    }
+
+    fn address(host: u8) -> IpAddr {
+        IpAddr::from([10, 0, 0, host])
+    }
+
+    fn peer(permit: ConnectionPermit) -> Peer {
+        Peer::new(None, permit)
+    }
+
+    #[test]
+    fn an_address_has_its_share_of_the_connections() {
+        let connections = connections(10);
+        let first = connections.permit(address(1)).unwrap();
+        let _second = connections.permit(address(1)).unwrap();
+        assert!(connections.permit(address(1)).is_none());
+        assert!(connections.permit(address(2)).is_some());
+        drop(first);
+        assert!(connections.permit(address(1)).is_some());
+    }
+
+    #[test]
+    fn the_longest_unknown_is_evicted_and_one_who_is_known_is_not() {
+        let connections = connections(3);
+        let (known, mut known_evicted) = connections.permit(address(1)).unwrap();
+        let (_older, mut older_evicted) = connections.permit(address(2)).unwrap();
+        let (_newer, mut newer_evicted) = connections.permit(address(3)).unwrap();
+        let known = peer(known);
+        known.trust();
+        let _new = connections.permit(address(4)).unwrap();
+        assert!(older_evicted.try_recv().is_ok());
+        assert!(newer_evicted.try_recv().is_err() && known_evicted.try_recv().is_err());
+        let _newest = connections.permit(address(4)).unwrap();
+        assert!(newer_evicted.try_recv().is_ok());
+    }
+
+    #[test]
+    fn when_everybody_is_known_nobody_is_evicted() {
+        let connections = connections(1);
+        let (permit, _evicted) = connections.permit(address(1)).unwrap();
+        peer(permit).trust();
+        let (permit, _evicted) = connections.permit(address(1)).unwrap();
+        let known = peer(permit);
+        known.trust();
+        assert!(connections.permit(address(2)).is_none());
+    }
+
+    #[test]
+    fn an_identity_has_its_share_whatever_its_addresses() {
+        let connections = connections(10);
+        let id = IdentityId::parse("feed").unwrap();
+        let [one, other] = [1, 2].map(|host| peer(connections.permit(address(host)).unwrap().0));
+        assert!(one.claim(&id) && one.claim(&id));
+        assert!(!other.claim(&id));
+        drop(one);
+        assert!(other.claim(&id));
+    }
+}

@@ -1,0 +1,153 @@
+//! How many connections there may be, and which is evicted for another.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::model::id::IdentityId;
+
+/// Bounds of the connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// How many there may be in all.
+    pub connections_max: usize,
+    /// How many of one address.
+    pub connections_of_address_max: usize,
+    /// How many of one identity.
+    pub connections_of_identity_max: usize,
+    /// How long a TLS handshake may take.
+    pub handshake_timeout: Duration,
+    /// How long a connection may take to begin to speak HTTP/2.
+    pub preface_timeout: Duration,
+    /// How long a connection may stay without a call of a caller who is known.
+    pub unknown_timeout: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            connections_max: 4_096,
+            connections_of_address_max: 1_024,
+            connections_of_identity_max: 256,
+            handshake_timeout: Duration::from_secs(10),
+            preface_timeout: Duration::from_secs(10),
+            unknown_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+/// The connections that there are.
+#[derive(Debug)]
+pub(super) struct Connections {
+    bounds: Bounds,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    all: usize,
+    of_address: BTreeMap<IpAddr, usize>,
+    of_identity: BTreeMap<IdentityId, usize>,
+    /// The connections over which nobody who is known has called, the oldest first, and how each is
+    /// evicted.
+    unknown: BTreeMap<u64, oneshot::Sender<()>>,
+    next: u64,
+}
+
+impl Connections {
+    pub(super) fn new(bounds: Bounds) -> Arc<Self> {
+        Arc::new(Self { bounds, counts: Mutex::default() })
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A permit for a connection, unless there is none left, and what says that it is evicted.
+    pub(super) fn permit(self: &Arc<Self>, address: IpAddr) -> Option<(ConnectionPermit, oneshot::Receiver<()>)> {
+        let mut counts = self.counts();
+        let of_address = counts.of_address.get(&address).copied().unwrap_or(0);
+        if of_address >= self.bounds.connections_of_address_max {
+            return None;
+        }
+        if counts.all >= self.bounds.connections_max {
+            let (_, oldest) = counts.unknown.pop_first()?;
+            // One that is gone needs no eviction.
+            let _ = oldest.send(());
+        }
+        let (evict, evicted) = oneshot::channel();
+        let number = counts.next;
+        counts.next += 1;
+        counts.unknown.insert(number, evict);
+        counts.all += 1;
+        counts.of_address.insert(address, of_address + 1);
+        let connections = Arc::clone(self);
+        Some((ConnectionPermit { connections, number, address, identities: Mutex::default() }, evicted))
+    }
+}
+
+/// Leave to be connected, until it is dropped.
+#[derive(Debug)]
+pub(super) struct ConnectionPermit {
+    connections: Arc<Connections>,
+    number: u64,
+    address: IpAddr,
+    identities: Mutex<BTreeSet<IdentityId>>,
+}
+
+impl ConnectionPermit {
+    pub(super) fn bounds(&self) -> Bounds {
+        self.connections.bounds
+    }
+
+    pub(super) fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    fn identities(&self) -> MutexGuard<'_, BTreeSet<IdentityId>> {
+        self.identities.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that an identity calls over the connection. False when it has too many connections.
+    pub(super) fn claim(&self, identity: &IdentityId) -> bool {
+        let mut identities = self.identities();
+        if identities.contains(identity) {
+            return true;
+        }
+        let mut counts = self.connections.counts();
+        let count = counts.of_identity.entry(identity.clone()).or_default();
+        if *count >= self.connections.bounds.connections_of_identity_max {
+            return false;
+        }
+        *count += 1;
+        identities.insert(identity.clone());
+        true
+    }
+
+    /// The connection isn't evicted from now on.
+    pub(super) fn keep(&self) {
+        self.connections.counts().unknown.remove(&self.number);
+    }
+}
+
+impl Drop for ConnectionPermit {
+    fn drop(&mut self) {
+        fn less<K: Ord + Clone>(counts: &mut BTreeMap<K, usize>, key: &K) {
+            match counts.get_mut(key) {
+                Some(count) if *count > 1 => *count -= 1,
+                Some(_) => drop(counts.remove(key)),
+                None => {}
+            }
+        }
+        let mut counts = self.connections.counts();
+        counts.all -= 1;
+        counts.unknown.remove(&self.number);
+        less(&mut counts.of_address, &self.address);
+        for identity in self.identities().iter() {
+            less(&mut counts.of_identity, identity);
+        }
+    }
+}

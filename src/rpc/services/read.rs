@@ -1,0 +1,150 @@
+//! The way of a read: permission, the revision that it asks for, a compute permit, the question with
+//! everything that is wrong with it, the answer, a line in the audit log, and only then the response.
+//!
+//! A new read is an implementation of [`Read`] for its request, and a call of [`unary`].
+
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status};
+
+use crate::model::revision::Revision;
+use crate::model::violation::Violations;
+use crate::rpc::call::{self, Call};
+use crate::rpc::convert::queries;
+use crate::rpc::convert::snapshot::Snapshot;
+use crate::rpc::guard::{AuditScope, Session};
+use crate::rpc::page::{Page, Paging};
+use crate::rpc::{Context, Gate, number};
+use crate::state::State;
+use crate::state::view::View;
+
+/// A request that reads, and a read's own part of the way.
+pub(crate) trait Read: AuditScope + Send + Sync {
+    /// What is asked, looked up in the catalogue of a view.
+    type Question<'a>;
+    /// What is sent.
+    type Answer: Send;
+
+    /// Whether the answer holds unpublished figures. Each reading of those has a line in the audit log.
+    const HOLDS_FIGURES: bool = true;
+
+    /// The state that it is to be answered from; the newest, unless the request can say otherwise.
+    fn basis(&self) -> Basis<'_> {
+        Basis::default()
+    }
+
+    /// The page of the answer that is asked for; none when the answer is always whole.
+    fn paging(&self) -> Option<Paging<'_>> {
+        None
+    }
+
+    /// The question, with everything that is wrong with it.
+    fn question<'a>(&self, view: View<'a>, violations: &mut Violations) -> Option<Self::Question<'a>>;
+
+    /// The answer, which depends on nothing but the snapshot.
+    ///
+    /// # Errors
+    /// When it would be too large.
+    fn answer(
+        &self,
+        question: Self::Question<'_>,
+        view: View<'_>,
+        snapshot: &Snapshot,
+        page: &Page,
+    ) -> Result<Self::Answer, Violations>;
+}
+
+/// The state that a request is to be answered from, in the request's own fields.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Basis<'a> {
+    /// Waits for this revision.
+    pub(crate) min_revision: i64,
+    /// Answers as of this revision, or else of this instant.
+    pub(crate) as_of_revision: i64,
+    pub(crate) as_of_time: Option<&'a prost_types::Timestamp>,
+    /// Adds up areas by the hierarchy of then, or of now.
+    pub(crate) areas_as_of: i32,
+}
+
+/// An answer of which the audit log doesn't know yet. It can't be sent: [`Unaudited::audit`] is the only
+/// way to what is in it.
+pub(crate) struct Unaudited<T> {
+    answer: T,
+    revision: Revision,
+}
+
+impl<T> Unaudited<T> {
+    /// The answer, once a line about it is durable.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub(crate) async fn audit<R: Read>(self, session: &Session, read: &R) -> Result<T, Status> {
+        if R::HOLDS_FIGURES {
+            session.audit_read_of(read.scope(), self.revision).await?;
+        }
+        Ok(self.answer)
+    }
+
+    /// The same in another form.
+    pub(crate) fn try_map<U, E>(self, form: impl FnOnce(T) -> Result<U, E>) -> Result<Unaudited<U>, E> {
+        Ok(Unaudited { answer: form(self.answer)?, revision: self.revision })
+    }
+
+    /// What is new in it beside an earlier answer.
+    pub(crate) fn since<U>(
+        &self,
+        earlier: Option<&Self>,
+        difference: impl FnOnce(Option<&T>, &T) -> Option<U>,
+    ) -> Option<Unaudited<U>> {
+        let answer = difference(earlier.map(|earlier| &earlier.answer), &self.answer)?;
+        Some(Unaudited { answer, revision: self.revision })
+    }
+}
+
+/// Answers a read.
+///
+/// # Errors
+/// When the caller may not, or anything is wrong with the question.
+pub(crate) async fn unary<R: Read>(gate: &Gate, request: Request<R>) -> Result<Response<R::Answer>, Status> {
+    call::unary(gate, request, |Call { context, session, message, .. }| async move {
+        let state = context.state_at_least(message.basis().min_revision).await?;
+        let permit = session.compute_permit().await;
+        let answer = permit.compute(|| asked(&message, context, state))?;
+        Ok(answer.audit(&session, &message).await?)
+    })
+    .await
+}
+
+/// The page of the answer that a request asks for, as of the revision that it asks for.
+fn asked<R: Read>(read: &R, context: &Context, state: Arc<State>) -> Result<Unaudited<R::Answer>, Violations> {
+    let mut violations = Violations::default();
+    let basis = read.basis();
+    if basis.min_revision < 0 {
+        violations.add("min_revision", format!("found {}; allowed: 0 or more", basis.min_revision));
+    }
+    let page = read.paging().map_or_else(Page::whole, |paging| paging.page(&mut violations));
+    // Pages after the first are of its revision, so that they agree with each other.
+    let (as_of_revision, as_of_time) = match page.revision() {
+        None => (basis.as_of_revision, basis.as_of_time),
+        Some(revision) => (number(revision), None),
+    };
+    let snapshot = Snapshot::asked(context, state, as_of_revision, as_of_time, &mut violations);
+    answer(read, &snapshot, &page, violations)
+}
+
+/// The answer as of a snapshot.
+///
+/// # Errors
+/// Everything that is wrong with the question, and what was found before.
+pub(crate) fn answer<R: Read>(
+    read: &R,
+    snapshot: &Snapshot,
+    page: &Page,
+    mut violations: Violations,
+) -> Result<Unaudited<R::Answer>, Violations> {
+    let view = snapshot.view(queries::areas_as_of(read.basis().areas_as_of, &mut violations));
+    let question = read.question(view, &mut violations).filter(|_| violations.is_empty());
+    let Some(question) = question else { return Err(violations) };
+    let answer = read.answer(question, view, snapshot, page)?;
+    Ok(Unaudited { answer, revision: snapshot.revision })
+}
