@@ -3,7 +3,9 @@
 pub(crate) mod columns;
 mod draft;
 pub(crate) mod parse_submission;
+pub(crate) mod put_catalogue;
 pub(crate) mod queries;
+pub(crate) mod receipt;
 pub(crate) mod responses;
 pub(crate) mod snapshot;
 

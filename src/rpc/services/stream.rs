@@ -15,7 +15,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Status, Streaming};
 
-use super::receipt::Sent;
+use super::sent::Sent;
 use crate::access::Resource;
 use crate::intake::prepare::Prepared;
 use crate::intake::writer::Pending;

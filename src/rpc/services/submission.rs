@@ -2,7 +2,7 @@
 
 use tonic::{Request, Response, Status, Streaming};
 
-use super::receipt::{self, Accepted, Sent};
+use super::sent::{self, Sent};
 use super::stream::{self, Streams};
 use crate::entry::Withdrawal;
 use crate::intake::admit::Decision;
@@ -13,6 +13,7 @@ use crate::model::revision::Revision;
 use crate::model::violation::Violations;
 use crate::rpc::call::{self, Call, Refusal};
 use crate::rpc::convert::columns::StreamDictionaries;
+use crate::rpc::convert::receipt::{self, Accepted};
 use crate::rpc::guard::Session;
 use crate::rpc::proto::submission_service_server::SubmissionService;
 use crate::rpc::status::{self, Reason};
@@ -107,7 +108,7 @@ impl SubmissionService for Submissions {
             let record = record.ok_or_else(|| {
                 status::error(Reason::NotFound, format!("`{agency}` has no submission `{request_id}`"))
             })?;
-            let (stored, hash) = receipt::stored(context, record.revision).await?;
+            let (stored, hash) = sent::stored(context, record.revision).await?;
             let accepted = Accepted { revision: record.revision, hash, at: record.at };
             let scope = format!("agency={agency} request_id={request_id}");
             session.audit_read_of(scope, record.revision).await?;
