@@ -132,8 +132,7 @@ impl Command for Prepared {
 
     fn decide(&self, state: &State, at: Timestamp) -> Result<DecisionOf<Self>, Rejection> {
         let submission = self.submission();
-        let agency = state.catalogue().agency(&submission.agency);
-        if let Some(known) = agency.and_then(|(agency, _)| state.submission(agency, &submission.request_id)) {
+        if let Some(known) = state.submission(&submission.agency, &submission.request_id) {
             return if known.fingerprint == self.fingerprint() {
                 Ok(Decision::Already(known.revision))
             } else {
@@ -179,8 +178,7 @@ impl Command for Withdrawal {
     type Already = Revision;
 
     fn decide(&self, state: &State, at: Timestamp) -> Result<DecisionOf<Self>, Rejection> {
-        let agency = state.catalogue().agency(&self.agency);
-        let submission = agency.and_then(|(agency, _)| state.submission(agency, &self.request_id));
+        let submission = state.submission(&self.agency, &self.request_id);
         let submission = submission.ok_or_else(|| Rejection::NoSuchSubmission {
             agency: self.agency.to_string(),
             request_id: self.request_id.to_string(),

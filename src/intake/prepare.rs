@@ -35,8 +35,8 @@ impl Prepared {
         Self { submission, fingerprint, bytes, reviewed: None, ids: None }
     }
 
-    /// A submission that was reviewed against a state: as long as neither the catalogue nor the day
-    /// changes, it isn't again.
+    /// A submission that is reviewed against a state now, and when it is admitted only if the catalogue or
+    /// the day has changed since.
     ///
     /// # Errors
     /// Every violation, unless its request id was received before: admission then answers.
@@ -48,13 +48,12 @@ impl Prepared {
             let reviewed = Some((state.catalogue_revision(), today));
             return Ok(Self { reviewed, ids, ..Self::new(submission) });
         }
-        let agency = state.catalogue().agency(&submission.agency);
-        let known = agency.and_then(|(agency, _)| state.submission(agency, &submission.request_id));
-        if known.is_some() { Ok(Self::new(submission)) } else { Err(violations) }
+        let is_known = state.submission(&submission.agency, &submission.request_id).is_some();
+        if is_known { Ok(Self::new(submission)) } else { Err(violations) }
     }
 
-    /// The problems that it has with a state on a day; none, without a look, when it was reviewed
-    /// against the same.
+    /// The problems that it has with a state on a day. There are none, and it isn't reviewed again, when it
+    /// was reviewed against the same.
     pub(crate) fn violations(&self, state: &State, today: Date) -> Violations {
         if self.reviewed == Some((state.catalogue_revision(), today)) {
             return Violations::default();

@@ -130,13 +130,13 @@ impl<C: Command> Pending<C> {
 }
 
 impl Handle {
-    /// A handle for what this caller has written. Without it, it is whoever runs the machine.
+    /// A handle whose entries are caused by this actor; otherwise it is whoever runs the machine.
     #[must_use]
     pub fn by(&self, by: Actor) -> Self {
         Self { by, ..self.clone() }
     }
 
-    /// Has a command written, and answers once it is durable.
+    /// Writes a command, and answers once that is durable.
     ///
     /// # Errors
     /// When nothing was written; the error says why.

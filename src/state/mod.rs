@@ -5,7 +5,7 @@
 //! long as it likes: nothing in it ever changes.
 //!
 //! A state is changed by [`State::apply`] and, at the start, by [`Replay`]. Both go through one function,
-//! and differ in when figures are merged into the columns alone; a test holds them equal. So replay
+//! and differ only in when figures are merged into the columns; a test holds them equal. So replay
 //! equals live operation.
 
 pub mod columns;
@@ -19,9 +19,9 @@ use std::sync::Arc;
 use imbl::{OrdMap, Vector};
 
 use crate::access::Register as AccessRegister;
-use crate::catalogue::{AgencyIx, Catalogue};
+use crate::catalogue::Catalogue;
 use crate::entry::{Body, Entry, Withdrawal};
-use crate::model::id::RequestId;
+use crate::model::id::{AgencyId, RequestId};
 use crate::model::revision::Revision;
 use crate::model::submission::Submission;
 use crate::model::timestamp::Timestamp;
@@ -107,7 +107,8 @@ impl State {
     }
 
     /// A submission by agency and request id.
-    pub(crate) fn submission(&self, agency: AgencyIx, request_id: &RequestId) -> Option<&SubmissionRecord> {
+    pub(crate) fn submission(&self, agency: &AgencyId, request_id: &RequestId) -> Option<&SubmissionRecord> {
+        let (agency, _) = self.catalogue.agency(agency)?;
         self.submissions.by_request(agency, request_id)
     }
 
@@ -210,9 +211,8 @@ impl State {
     }
 
     fn withdraw(&mut self, revision: Revision, withdrawal: &Withdrawal) -> Withdrawn {
-        let (agency, _) = self.catalogue.agency(&withdrawal.agency).expect("admission knows the agency");
-        let record = self.submission(agency, &withdrawal.request_id).expect("admission knows the submission");
-        let submission = record.revision;
+        let record = self.submission(&withdrawal.agency, &withdrawal.request_id);
+        let submission = record.expect("admission knows the submission").revision;
         self.submissions.withdraw(submission, revision);
         let submissions = &self.submissions;
         let stands = |submission| submissions.withdrawn_at(submission).is_none();

@@ -4,8 +4,8 @@ use super::State;
 use super::columns::Pending;
 use crate::entry::{Body, Entry};
 
-/// A state that entries are replayed into. It goes the way of [`State::apply`], but that figures wait to
-/// be put into the columns many submissions' at a time, so that each slab is merged less often.
+/// A state that entries are replayed into. It does what [`State::apply`] does, except that figures are
+/// collected and put into the columns many submissions at a time, so that each slab is merged less often.
 #[derive(Debug, Default)]
 pub struct Replay {
     state: State,

@@ -104,8 +104,7 @@ impl SubmissionService for Submissions {
             let request_id = violations.check("request_id", RequestId::parse(&message.request_id));
             let (Some(agency), Some(request_id)) = (agency, request_id) else { return Err(violations.into()) };
             let state = context.newest();
-            let record = state.catalogue().agency(&agency).and_then(|(ix, _)| state.submission(ix, &request_id));
-            let record = record.ok_or_else(|| {
+            let record = state.submission(&agency, &request_id).ok_or_else(|| {
                 status::error(Reason::NotFound, format!("`{agency}` has no submission `{request_id}`"))
             })?;
             let (stored, hash) = sent::stored(context, record.revision).await?;
