@@ -11,9 +11,10 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use conspectus::access::Actor;
 use conspectus::catalogue::{AreaIx, IndicatorIx};
 use conspectus::entry::{Entry, Fingerprint, codec};
-use conspectus::intake::admit::{Command, Decision, admit};
+use conspectus::intake::admit::{Command, Decision};
 use conspectus::intake::prepare::Prepared;
 use conspectus::intake::writer;
 use conspectus::journal::{DiskJournal, Journal, MemoryDisk, MemoryJournal};
@@ -75,8 +76,8 @@ fn write(state: &mut State, command: &impl Command) -> Result<(), Failure> {
 }
 
 fn decide(state: &State, command: &impl Command) -> Result<Entry, Failure> {
-    match admit(state, command, NOW)? {
-        Decision::Accept(entry, _) => Ok(entry),
+    match command.admit(state, NOW)? {
+        Decision::Accept(body, _) => Ok(Entry { at: NOW, by: Actor::default(), body }),
         Decision::Already(_) => Err("the submission isn't new".into()),
     }
 }
@@ -120,7 +121,7 @@ fn submissions(c: &mut Criterion, fixture: &Fixture) -> Result<(), Failure> {
         group.throughput(Throughput::Elements(count as u64));
         for (size, state) in [("empty", &fixture.empty), ("full", &fixture.full)] {
             let entry = decide(state, command)?;
-            group.bench_function(format!("{name}: admit, {size}"), |b| b.iter(|| admit(state, command, NOW)));
+            group.bench_function(format!("{name}: admit, {size}"), |b| b.iter(|| command.admit(state, NOW)));
             // The clone shares all with the one that readers hold: what is touched is copied, as
             // it is after each group.
             group.bench_function(format!("{name}: apply, {size}, shared with readers"), |b| {

@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::fmt::Debug;
 
 use super::prepare::Prepared;
-use crate::access::{Actor, Change};
+use crate::access::Change;
 use crate::catalogue::{CataloguePut, PutOutcomes};
 use crate::entry::{Body, Entry, Withdrawal, codec};
 use crate::journal::ENTRY_BYTES_MAX;
@@ -27,11 +27,12 @@ pub trait Command: Send + 'static {
     /// What it is answered with when there is nothing to write, since it is so already.
     type Already: Debug + Send + 'static;
 
-    /// Decides on it. [`admit`] is how to ask.
+    /// Decides on it at an instant, which isn't before the newest entry's. For a dry run this is all there is
+    /// to do.
     ///
     /// # Errors
-    /// When it isn't allowed.
-    fn decide(&self, state: &State, at: Timestamp) -> Result<DecisionOf<Self>, Rejection>;
+    /// When it isn't allowed; nothing of it is then written.
+    fn admit(&self, state: &State, at: Timestamp) -> Result<DecisionOf<Self>, Rejection>;
 
     /// The bytes of its entry in the journal.
     fn encode(&self, entry: &Entry) -> Vec<u8> {
@@ -52,8 +53,8 @@ pub trait Command: Send + 'static {
 /// What becomes of a command that is allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision<E, A> {
-    /// It becomes this entry, with this effect, once the writer has added who caused it.
-    Accept(Entry, E),
+    /// It becomes an entry that says this, with this effect.
+    Accept(Body, E),
     /// It is so already, and changes nothing.
     Already(A),
 }
@@ -91,31 +92,19 @@ pub enum Rejection {
     },
 }
 
-/// Decides on a command at an instant. For a dry run this is all there is to do.
-///
-/// # Errors
-/// When the command isn't allowed; nothing of it is then written.
-pub fn admit<C: Command>(state: &State, command: &C, at: Timestamp) -> Result<DecisionOf<C>, Rejection> {
-    command.decide(state, state.not_before_newest(at))
-}
-
-fn accept<E, A>(at: Timestamp, body: Body, effect: E) -> Decision<E, A> {
-    Decision::Accept(Entry { at, by: Actor::default(), body }, effect)
-}
-
 impl Command for CataloguePut {
     /// For each item, what the put does to it.
     type Effect = PutOutcomes;
     /// The same: that nothing changes.
     type Already = PutOutcomes;
 
-    fn decide(&self, state: &State, at: Timestamp) -> Result<DecisionOf<Self>, Rejection> {
+    fn admit(&self, state: &State, _at: Timestamp) -> Result<DecisionOf<Self>, Rejection> {
         state.catalogue().review(self).into_result(()).map_err(Rejection::Invalid)?;
         let outcomes = state.catalogue().outcomes(self);
         if outcomes.nothing_changes() {
             return Ok(Decision::Already(outcomes));
         }
-        Ok(accept(at, Body::CataloguePut(self.clone()), outcomes))
+        Ok(Decision::Accept(Body::CataloguePut(self.clone()), outcomes))
     }
 
     /// Puts are rare; at the most it is about this.
@@ -130,7 +119,7 @@ impl Command for Prepared {
     /// The revision at which it was received before.
     type Already = Revision;
 
-    fn decide(&self, state: &State, at: Timestamp) -> Result<DecisionOf<Self>, Rejection> {
+    fn admit(&self, state: &State, at: Timestamp) -> Result<DecisionOf<Self>, Rejection> {
         let submission = self.submission();
         if let Some(known) = state.submission(&submission.agency, &submission.request_id) {
             return if known.fingerprint == self.fingerprint() {
@@ -143,7 +132,7 @@ impl Command for Prepared {
         let mut violations = self.violations(state, at.date());
         bound_breakdowns(state, &submission.observations.dictionaries().breakdowns, &mut violations);
         violations.into_result(()).map_err(Rejection::Invalid)?;
-        Ok(accept(at, self.body(), ()))
+        Ok(Decision::Accept(self.body(), ()))
     }
 
     fn encode(&self, entry: &Entry) -> Vec<u8> {
@@ -177,7 +166,7 @@ impl Command for Withdrawal {
     /// The revision at which the submission was withdrawn before.
     type Already = Revision;
 
-    fn decide(&self, state: &State, at: Timestamp) -> Result<DecisionOf<Self>, Rejection> {
+    fn admit(&self, state: &State, _at: Timestamp) -> Result<DecisionOf<Self>, Rejection> {
         let submission = state.submission(&self.agency, &self.request_id);
         let submission = submission.ok_or_else(|| Rejection::NoSuchSubmission {
             agency: self.agency.to_string(),
@@ -186,7 +175,7 @@ impl Command for Withdrawal {
         if let Some(revision) = state.withdrawn_at(submission.revision) {
             return Ok(Decision::Already(revision));
         }
-        Ok(accept(at, Body::Withdrawal(self.clone()), state.withdrawal_effect(self)))
+        Ok(Decision::Accept(Body::Withdrawal(self.clone()), state.withdrawal_effect(self)))
     }
 }
 
@@ -195,16 +184,17 @@ impl Command for ChangeAccess {
     /// A change is an entry each time.
     type Already = Infallible;
 
-    fn decide(&self, state: &State, at: Timestamp) -> Result<DecisionOf<Self>, Rejection> {
+    fn admit(&self, state: &State, at: Timestamp) -> Result<DecisionOf<Self>, Rejection> {
         let Self(changes) = self;
         state.access().review(changes, state.catalogue(), at).into_result(()).map_err(Rejection::Invalid)?;
-        Ok(accept(at, Body::Access(changes.clone()), ()))
+        Ok(Decision::Accept(Body::Access(changes.clone()), ()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::Actor;
     use crate::model::submission::Submission;
 
     const NOW: Timestamp = Timestamp(1_700_000_000_000_000);
@@ -223,11 +213,15 @@ mod tests {
     }
 
     fn take<C: Command>(state: &mut State, command: &C) -> Result<DecisionOf<C>, Rejection> {
-        let decision = admit(state, command, NOW)?;
-        if let Decision::Accept(entry, _) = &decision {
-            state.apply(entry);
+        let decision = command.admit(state, NOW)?;
+        if let Decision::Accept(body, _) = &decision {
+            state.apply(&entry(body.clone()));
         }
         Ok(decision)
+    }
+
+    fn entry(body: Body) -> Entry {
+        Entry { at: NOW, by: Actor::Local, body }
     }
 
     fn submission(period: &str) -> Submission {
@@ -276,7 +270,7 @@ mod tests {
         let state = state_of(&[catalogue()]);
         let later = Timestamp(NOW.0 + 300 * DAY_MICROS);
         let prepared = Prepared::reviewed(submission("FY2024-25"), &state, later).unwrap();
-        assert!(matches!(admit(&state, &prepared, NOW), Err(Rejection::Invalid(_))));
+        assert!(matches!(prepared.admit(&state, NOW), Err(Rejection::Invalid(_))));
     }
 
     #[test]
@@ -296,7 +290,8 @@ mod tests {
         let mut resolved = state_of(&[catalogue()]);
         let mut found = resolved.clone();
         let prepared = Prepared::reviewed(submission("FY2021-22"), &resolved, NOW).unwrap();
-        let Ok(Decision::Accept(entry, _)) = admit(&resolved, &prepared, NOW) else { panic!() };
+        let Ok(Decision::Accept(body, ())) = prepared.admit(&resolved, NOW) else { panic!() };
+        let entry = entry(body);
         prepared.apply(&mut resolved, &entry);
         found.apply(&entry);
         for revision in [Revision(1), Revision(2)] {

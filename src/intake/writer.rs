@@ -10,7 +10,7 @@ use std::thread;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
-use super::admit::{Command, Decision, DecisionOf, Rejection, admit};
+use super::admit::{Command, Decision, DecisionOf, Rejection};
 use crate::access::Actor;
 use crate::entry::Entry;
 use crate::journal::{ChainHash, ENTRY_BYTES_MAX, Error as JournalError, Journal, RECORD_BYTES_MAX, record_bytes};
@@ -78,7 +78,7 @@ pub enum WriteError {
 /// # Errors
 /// When the command isn't allowed.
 pub(crate) fn validate<C: Command>(state: &State, command: &C, now: Timestamp) -> Result<DecisionOf<C>, WriteError> {
-    Ok(admit(state, command, now)?)
+    Ok(command.admit(state, state.not_before_newest(now))?)
 }
 
 /// A command in the queue, and whom to answer.
@@ -284,8 +284,9 @@ impl Writer {
         if let Some(cause) = self.fail.borrow().clone() {
             return Err(WriteError::Failed(cause));
         }
-        let (entry, effect) = match admit(&self.state, command, (self.clock)())? {
-            Decision::Accept(entry, effect) => (Entry { by, ..entry }, effect),
+        let at = self.state.not_before_newest((self.clock)());
+        let (entry, effect) = match command.admit(&self.state, at)? {
+            Decision::Accept(body, effect) => (Entry { at, by, body }, effect),
             Decision::Already(already) => return Ok(Admitted::Already(already)),
         };
         let payload = command.encode(&entry);
@@ -297,7 +298,7 @@ impl Writer {
             self.commit(group)?;
         }
         command.apply(&mut self.state, &entry);
-        Ok(Admitted::Entry { index: group.push(payload), at: entry.at, effect })
+        Ok(Admitted::Entry { index: group.push(payload), at, effect })
     }
 
     /// Makes the group durable, publishes the state, and answers.
@@ -440,6 +441,20 @@ mod tests {
         drop(go);
         for pending in waiting {
             assert!(matches!(pending.written().await, Err(WriteError::Rejected(Rejection::Invalid(_)))));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_entry_is_never_before_the_one_before_it_though_the_clock_is_set_back() {
+        let times = Mutex::new([9, 5].map(Timestamp).into_iter());
+        let journal = MemoryJournal::open(&MemoryDisk::new()).unwrap();
+        let running = start(Box::new(journal), State::default(), move || times.lock().unwrap().next().unwrap());
+        let put: CataloguePut = toml::from_str(include_str!("../../data/catalogue.toml")).unwrap();
+        let mut renamed = CataloguePut { agencies: put.agencies.clone(), ..CataloguePut::default() };
+        renamed.agencies[0].name.push_str(", renamed");
+        for put in [put, renamed] {
+            let written = running.handle.write(put).await.unwrap();
+            assert!(matches!(written, Written::Accepted { at: Timestamp(9), .. }), "{written:?}");
         }
     }
 }

@@ -1,8 +1,9 @@
 //! A command of any type: a history is a list of them.
 
+use conspectus::access::Actor;
 use conspectus::catalogue::CataloguePut;
-use conspectus::entry::{Entry, Withdrawal};
-use conspectus::intake::admit::{self, Decision, Rejection};
+use conspectus::entry::{Body, Entry, Withdrawal};
+use conspectus::intake::admit::{Command as _, Decision, Rejection};
 use conspectus::intake::prepare::Prepared;
 use conspectus::model::timestamp::Timestamp;
 use conspectus::state::State;
@@ -18,16 +19,17 @@ pub(crate) enum Command {
 impl Command {
     /// The entry that it becomes; none when there is nothing to write.
     pub(crate) fn admit(&self, state: &State, at: Timestamp) -> Result<Option<Entry>, Rejection> {
-        fn entry<E, A>(decision: Decision<E, A>) -> Option<Entry> {
+        fn body<E, A>(decision: Decision<E, A>) -> Option<Body> {
             match decision {
-                Decision::Accept(entry, _) => Some(entry),
+                Decision::Accept(body, _) => Some(body),
                 Decision::Already(_) => None,
             }
         }
-        match self {
-            Self::PutCatalogue(put) => admit::admit(state, put, at).map(entry),
-            Self::Submit(prepared) => admit::admit(state, prepared, at).map(entry),
-            Self::Withdraw(withdrawal) => admit::admit(state, withdrawal, at).map(entry),
-        }
+        let body = match self {
+            Self::PutCatalogue(put) => put.admit(state, at).map(body),
+            Self::Submit(prepared) => prepared.admit(state, at).map(body),
+            Self::Withdraw(withdrawal) => withdrawal.admit(state, at).map(body),
+        };
+        Ok(body?.map(|body| Entry { at, by: Actor::default(), body }))
     }
 }
