@@ -8,7 +8,7 @@ use crate::model::submission::Submission;
 /// 16 bytes of BLAKE3 over what a submission says. The same for the same content in the same
 /// order, whatever notation its periods came in, and in every version of this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Fingerprint(pub [u8; 16]);
+pub struct Fingerprint(pub(crate) [u8; 16]);
 
 impl Fingerprint {
     /// The fingerprint of a submission. The request id is not part of it.

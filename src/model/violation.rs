@@ -13,7 +13,7 @@ pub struct Violation {
 
 impl Violation {
     /// A problem of a field.
-    pub fn new(field: impl Into<String>, description: impl fmt::Display) -> Self {
+    pub(crate) fn new(field: impl Into<String>, description: impl fmt::Display) -> Self {
         Self { field: field.into(), description: description.to_string() }
     }
 }
@@ -40,7 +40,7 @@ pub struct Violations {
 
 impl Violations {
     /// Notes a problem of a field.
-    pub fn add(&mut self, field: impl Into<String>, description: impl fmt::Display) {
+    pub(crate) fn add(&mut self, field: impl Into<String>, description: impl fmt::Display) {
         if self.kept.len() < VIOLATIONS_MAX {
             self.kept.push(Violation::new(field, description));
         } else {
@@ -49,12 +49,12 @@ impl Violations {
     }
 
     /// The value, or the error noted as a problem of the field.
-    pub fn check<T, E: fmt::Display>(&mut self, field: impl Into<String>, result: Result<T, E>) -> Option<T> {
+    pub(crate) fn check<T, E: fmt::Display>(&mut self, field: impl Into<String>, result: Result<T, E>) -> Option<T> {
         result.map_err(|error| self.add(field, error)).ok()
     }
 
     /// Sorts by the index in the input's first list, then by the order of noting.
-    pub fn sort(&mut self) {
+    pub(crate) fn sort(&mut self) {
         let index = |field: &str| -> Option<usize> {
             let (_, rest) = field.split_once('[')?;
             rest.split_once(']')?.0.parse().ok()
@@ -64,7 +64,7 @@ impl Violations {
 
     /// The problems of a part of an input, as problems of the whole.
     #[must_use]
-    pub fn within(mut self, part: &str) -> Self {
+    pub(crate) fn within(mut self, part: &str) -> Self {
         for violation in &mut self.kept {
             violation.field = format!("{part}.{}", violation.field);
         }
@@ -72,7 +72,7 @@ impl Violations {
     }
 
     /// Adds another input's problems.
-    pub fn extend(&mut self, other: Self) {
+    pub(crate) fn extend(&mut self, other: Self) {
         for violation in other.kept {
             self.add(violation.field, violation.description);
         }
@@ -85,12 +85,12 @@ impl Violations {
     }
 
     /// The problems, in the order in which they were noted.
-    pub fn iter(&self) -> impl Iterator<Item = &Violation> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Violation> {
         self.kept.iter()
     }
 
     /// How many problems there are, kept and omitted.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.kept.len() + self.omitted
     }
 
@@ -98,7 +98,7 @@ impl Violations {
     ///
     /// # Errors
     /// These problems, when there is one or more.
-    pub fn into_result<T>(self, value: T) -> Result<T, Self> {
+    pub(crate) fn into_result<T>(self, value: T) -> Result<T, Self> {
         if self.is_empty() { Ok(value) } else { Err(self) }
     }
 }

@@ -13,7 +13,7 @@ pub struct RowKey(u64);
 
 impl RowKey {
     /// The key of a figure. Breakdowns and areas take 24 bits, agencies 16.
-    pub fn new(area: AreaIx, breakdown: BreakdownIx, agency: AgencyIx) -> Self {
+    pub(crate) fn new(area: AreaIx, breakdown: BreakdownIx, agency: AgencyIx) -> Self {
         Self((u64::from(breakdown.0) << 40) | (u64::from(area.0) << 16) | u64::from(agency.0))
     }
 
@@ -38,7 +38,7 @@ impl RowKey {
     }
 
     /// The area.
-    pub fn area(self) -> AreaIx {
+    pub(crate) fn area(self) -> AreaIx {
         AreaIx(low_bits(self.0 >> 16, 24))
     }
 
@@ -102,7 +102,7 @@ pub struct Row {
 
 impl Row {
     /// A figure as it was submitted.
-    pub fn new(key: RowKey, value: &Value, sample: bool, revision: Revision) -> Self {
+    pub(crate) fn new(key: RowKey, value: &Value, sample: bool, revision: Revision) -> Self {
         let Packed { word, first, second } = Packed::from(value);
         let note = Note(if sample { word | SAMPLE_BIT } else { word });
         Self { key, first, second, note, since: narrow(revision) }
@@ -113,7 +113,7 @@ impl Row {
     }
 
     /// The figure; none where it was withdrawn and nothing was there before.
-    pub fn value(&self) -> Option<Value> {
+    pub(crate) fn value(&self) -> Option<Value> {
         (!self.note.is_withdrawn()).then(|| Value { measure: self.measure(), markers: self.markers() })
     }
 
@@ -123,7 +123,7 @@ impl Row {
     }
 
     /// The markers.
-    pub fn markers(&self) -> Markers {
+    pub(crate) fn markers(&self) -> Markers {
         self.packed().markers().unwrap_or_default()
     }
 
@@ -132,17 +132,17 @@ impl Row {
     }
 
     /// Whether the figure is made up.
-    pub fn is_sample(&self) -> bool {
+    pub(crate) fn is_sample(&self) -> bool {
         self.note.0 & SAMPLE_BIT != 0
     }
 
     /// The revision since which the figure is this.
-    pub fn revision(&self) -> Revision {
+    pub(crate) fn revision(&self) -> Revision {
         Revision(u64::from(self.since))
     }
 
     /// Whether both say the same of the same figure, whenever they came.
-    pub fn is_same_figure(&self, other: &Self) -> bool {
+    pub(crate) fn is_same_figure(&self, other: &Self) -> bool {
         (self.key, self.first, self.second, self.note) == (other.key, other.first, other.second, other.note)
     }
 }
