@@ -269,14 +269,17 @@ async fn serve(
     stopping: watch::Receiver<bool>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<Option<WriterThread>, Error> {
-    let folder = config.data.clone();
-    let mut opening = tokio::task::spawn_blocking(move || replay(&folder));
+    let (folder, last_used) = (config.data.clone(), guard.clone());
+    let mut opening = tokio::task::spawn_blocking(move || {
+        let (journal, state) = replay(&folder)?;
+        last_used.used().load(&folder);
+        Ok::<_, Error>((journal, state, audit::Log::open(&folder, now())?))
+    });
     tokio::pin!(shutdown);
-    let (journal, state) = tokio::select! {
+    let (journal, state, audit) = tokio::select! {
         opened = &mut opening => opened??,
         () = &mut shutdown => return Ok(None),
     };
-    let audit = audit::Log::open(&config.data, now())?;
     let reader = journal.reader();
     let running = writer::start(Box::new(journal), state, now);
     let context = Context { writer: running.handle, state: running.state, reader, clock: Arc::new(now), stopping };
@@ -290,7 +293,6 @@ async fn serve(
         tracing::warn!(%address, "NO CREDENTIALS ARE CONFIGURED: anyone on this machine can read and write everything, and nothing is audited");
     }
     guard.audit(audit);
-    guard.used().load(&config.data);
     tokio::spawn(save_last_used(guard.clone(), config.data.clone(), context.stopping.clone()));
     gate.open(context);
     set_health(health, ServingStatus::Serving).await;
@@ -390,7 +392,8 @@ async fn end_watches(mut health: HealthReporter) {
     }
 }
 
-/// The system's clock.
+/// The time of day, read here alone and passed down. Beside it, `net` and the guard measure how long
+/// things take, and TLS asks the system itself whether a certificate holds.
 pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))

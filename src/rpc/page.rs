@@ -73,15 +73,12 @@ pub(crate) struct Paging<'a> {
     pub(crate) query: Query,
     pub(crate) size: i32,
     pub(crate) token: &'a str,
-    /// How many rows a page has when the request doesn't say, and at the most.
-    pub(crate) rows_default: usize,
-    pub(crate) rows_max: usize,
 }
 
 impl Paging<'_> {
-    pub(crate) fn page(self, violations: &mut Violations) -> Page {
+    pub(crate) fn page(self, rows_default: usize, rows_max: usize, violations: &mut Violations) -> Page {
         let start = self.query.start(self.token, violations);
-        let size = size(self.size, self.rows_default, self.rows_max, violations);
+        let size = size(self.size, rows_default, rows_max, violations);
         Page { start, size, query: Some(self.query) }
     }
 }

@@ -9,6 +9,7 @@ mod matrix;
 mod published;
 mod querying;
 mod raw;
+mod reading;
 mod refusing;
 mod serving;
 mod streaming;

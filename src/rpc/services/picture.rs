@@ -1,8 +1,10 @@
 //! The picture service: answers out.
 
+use std::fmt::Display;
+
 use tonic::{Request, Response, Status};
 
-use super::read::{self, Basis, Read};
+use super::read::{self, At, Basis, ROWS_MAX, Read};
 use super::watch;
 use crate::catalogue::items::ReconciliationRule;
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
@@ -12,16 +14,13 @@ use crate::picture::completeness::{self, Status as SlotStatus};
 use crate::picture::question::{AggregateQuery, PictureQuery, QUERY_CELLS_MAX};
 use crate::picture::{answer, explain, reconcile};
 use crate::rpc::call;
-use crate::rpc::convert::snapshot::Snapshot;
 use crate::rpc::convert::{self, queries, responses};
-use crate::rpc::page::{Page, Paging, Query};
+use crate::rpc::page::{Paging, Query};
 use crate::rpc::proto::picture_service_server::PictureService;
-use crate::rpc::{Gate, count, number, proto};
+use crate::rpc::{Gate, count, proto};
 use crate::state::columns::RowKey;
 use crate::state::view::View;
 
-const ROWS_DEFAULT: usize = 1_000;
-const ROWS_MAX: usize = 10_000;
 const CONTRIBUTIONS_MAX: usize = 1_000;
 
 /// Serves `conspectus.v1.PictureService`.
@@ -118,19 +117,13 @@ impl Read for proto::GetPictureRequest {
         queries::picture(view, self, violations)
     }
 
-    fn answer(
-        &self,
-        query: PictureQuery,
-        view: View<'_>,
-        snapshot: &Snapshot,
-        _: &Page,
-    ) -> Result<Self::Answer, Violations> {
-        let rows = answer::picture(view, &query);
+    fn answer(&self, query: PictureQuery, at: &At<'_>) -> Result<Self::Answer, Violations> {
+        let rows = answer::picture(at.view, &query);
         Ok(proto::GetPictureResponse {
-            revision: number(snapshot.revision),
-            area: Some(convert::area(snapshot.catalogue.area_at(query.area))),
+            revision: at.revision(),
+            area: Some(convert::area(at.catalogue().area_at(query.area))),
             period: query.period.to_string(),
-            rows: rows.iter().map(|row| responses::picture_row(&snapshot.catalogue, row)).collect(),
+            rows: rows.iter().map(|row| responses::picture_row(at.catalogue(), row)).collect(),
         })
     }
 }
@@ -150,31 +143,19 @@ impl Read for proto::QueryAggregateRequest {
 
     fn paging(&self) -> Option<Paging<'_>> {
         let cleared = Self { page_size: 0, page_token: String::new(), min_revision: 0, ..self.clone() };
-        Some(Paging {
-            query: Query::of("QueryAggregate", &cleared),
-            size: self.page_size,
-            token: &self.page_token,
-            rows_default: ROWS_DEFAULT,
-            rows_max: ROWS_MAX,
-        })
+        Some(Paging { query: Query::of("QueryAggregate", &cleared), size: self.page_size, token: &self.page_token })
     }
 
     fn question<'a>(&self, view: View<'a>, violations: &mut Violations) -> Option<AggregateQuery> {
         queries::aggregate(view, self, violations)
     }
 
-    fn answer(
-        &self,
-        query: AggregateQuery,
-        view: View<'_>,
-        snapshot: &Snapshot,
-        page: &Page,
-    ) -> Result<Self::Answer, Violations> {
-        let rows = answer::aggregate(view, &query);
-        let (range, next_page_token) = page.slice(rows.len(), snapshot.revision);
+    fn answer(&self, query: AggregateQuery, at: &At<'_>) -> Result<Self::Answer, Violations> {
+        let rows = answer::aggregate(at.view, &query);
+        let (range, next_page_token) = at.slice(rows.len());
         Ok(proto::QueryAggregateResponse {
-            revision: number(snapshot.revision),
-            rows: rows[range].iter().map(|row| responses::aggregate_row(&snapshot.catalogue, row)).collect(),
+            revision: at.revision(),
+            rows: rows[range].iter().map(|row| responses::aggregate_row(at.catalogue(), row)).collect(),
             next_page_token,
         })
     }
@@ -197,21 +178,15 @@ impl Read for proto::ExplainFigureRequest {
         queries::explain(view, self, violations)
     }
 
-    fn answer(
-        &self,
-        question: explain::Question,
-        view: View<'_>,
-        snapshot: &Snapshot,
-        _: &Page,
-    ) -> Result<Self::Answer, Violations> {
-        let explained = explain::explain(view, question);
+    fn answer(&self, question: explain::Question, at: &At<'_>) -> Result<Self::Answer, Violations> {
+        let explained = explain::explain(at.view, question);
         let contributions = explained.contributions.iter().take(CONTRIBUTIONS_MAX);
         Ok(proto::ExplainFigureResponse {
-            revision: number(snapshot.revision),
-            figure: Some(convert::figure(&snapshot.catalogue, &explained.figure)),
+            revision: at.revision(),
+            figure: Some(convert::figure(at.catalogue(), &explained.figure)),
             derivation: responses::derivation(explained.derivation).into(),
             contributions: contributions
-                .map(|one| responses::contribution(&snapshot.state, &snapshot.catalogue, one))
+                .map(|one| responses::contribution(&at.snapshot.state, at.catalogue(), one))
                 .collect(),
             contribution_count: count(explained.contributions.len()),
             indicator: Some(convert::indicator(&explained.version)),
@@ -229,19 +204,13 @@ impl Read for proto::GetHistoryRequest {
         queries::history(view, self, violations)
     }
 
-    fn answer(
-        &self,
-        (indicator, period, key): Self::Question<'_>,
-        view: View<'_>,
-        snapshot: &Snapshot,
-        _: &Page,
-    ) -> Result<Self::Answer, Violations> {
-        let slab = view.columns.slab(indicator, period);
+    fn answer(&self, (indicator, period, key): Self::Question<'_>, at: &At<'_>) -> Result<Self::Answer, Violations> {
+        let slab = at.view.columns.slab(indicator, period);
         let items = slab.zip(key).into_iter().flat_map(|(slab, key)| {
-            let item = |row| responses::history_item(&snapshot.state, slab, &row);
+            let item = |row| responses::history_item(&at.snapshot.state, slab, &row);
             slab.history(key).map(item).collect::<Vec<_>>()
         });
-        Ok(proto::GetHistoryResponse { revision: number(snapshot.revision), items: items.collect() })
+        Ok(proto::GetHistoryResponse { revision: at.revision(), items: items.collect() })
     }
 }
 
@@ -258,40 +227,28 @@ impl Read for proto::GetCompletenessRequest {
 
     fn paging(&self) -> Option<Paging<'_>> {
         let cleared = Self { page_size: 0, page_token: String::new(), ..self.clone() };
-        Some(Paging {
-            query: Query::of("GetCompleteness", &cleared),
-            size: self.page_size,
-            token: &self.page_token,
-            rows_default: ROWS_DEFAULT,
-            rows_max: ROWS_MAX,
-        })
+        Some(Paging { query: Query::of("GetCompleteness", &cleared), size: self.page_size, token: &self.page_token })
     }
 
     fn question<'a>(&self, view: View<'a>, violations: &mut Violations) -> Option<completeness::Question> {
         queries::completeness(view, self, violations)
     }
 
-    fn answer(
-        &self,
-        question: completeness::Question,
-        view: View<'_>,
-        snapshot: &Snapshot,
-        page: &Page,
-    ) -> Result<Self::Answer, Violations> {
-        let slots = completeness::slots(view, &question, &|revision| snapshot.state.accepted_at(revision));
+    fn answer(&self, question: completeness::Question, at: &At<'_>) -> Result<Self::Answer, Violations> {
+        let slots = completeness::slots(at.view, &question, &|revision| at.snapshot.state.accepted_at(revision));
         let mut slots = slots.ok_or_else(|| {
-            let expected = format!("more than {QUERY_CELLS_MAX} figures are expected");
-            too_many(&format!("{expected}; allowed: fewer. Ask for fewer periods or indicators"))
+            let found = format!("more than {QUERY_CELLS_MAX} figures are expected");
+            too_many(format!("{found}; allowed: fewer. Ask for fewer periods or indicators"))
         })?;
-        let id = |agency: AgencyIx| snapshot.catalogue.agency_at(agency).id.to_string();
+        let id = |agency: AgencyIx| at.catalogue().agency_at(agency).id.to_string();
         let rates = completeness::rates(&slots).into_iter();
         let mut rates: Vec<_> = rates.map(|((agency, period), rate)| (id(agency), period, rate)).collect();
         rates.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
         slots.retain(|slot| !self.late_only || slot.status == SlotStatus::Late);
-        let (range, next_page_token) = page.slice(slots.len(), snapshot.revision);
+        let (range, next_page_token) = at.slice(slots.len());
         Ok(proto::GetCompletenessResponse {
-            revision: number(snapshot.revision),
-            slots: slots[range].iter().map(|slot| responses::slot(&snapshot.catalogue, slot)).collect(),
+            revision: at.revision(),
+            slots: slots[range].iter().map(|slot| responses::slot(at.catalogue(), slot)).collect(),
             rates: rates
                 .into_iter()
                 .map(|(agency, period, rate)| responses::reporting_rate(agency, period, &rate))
@@ -313,29 +270,23 @@ impl Read for proto::ReconcileRequest {
         queries::reconcile(view, self, violations)
     }
 
-    fn answer(
-        &self,
-        (rules, areas, periods): Self::Question<'_>,
-        view: View<'_>,
-        snapshot: &Snapshot,
-        _: &Page,
-    ) -> Result<Self::Answer, Violations> {
-        let pairs = rules.into_iter().flat_map(|rule| reconcile::pairs(view, rule, &areas, &periods));
+    fn answer(&self, (rules, areas, periods): Self::Question<'_>, at: &At<'_>) -> Result<Self::Answer, Violations> {
+        let pairs = rules.into_iter().flat_map(|rule| reconcile::pairs(at.view, rule, &areas, &periods));
         let rows: Vec<_> = pairs
             .filter(|pair| self.include_agreeing || pair.status != reconcile::Status::Agrees)
             .take(ROWS_MAX + 1)
-            .map(|pair| responses::pair(&snapshot.catalogue, &pair))
+            .map(|pair| responses::pair(at.catalogue(), &pair))
             .collect();
         if rows.len() > ROWS_MAX {
-            return Err(too_many(&format!(
+            return Err(too_many(format!(
                 "more than {ROWS_MAX} pairs; allowed: fewer. Ask for fewer periods or areas"
             )));
         }
-        Ok(proto::ReconcileResponse { revision: number(snapshot.revision), rows })
+        Ok(proto::ReconcileResponse { revision: at.revision(), rows })
     }
 }
 
-fn too_many(what: &str) -> Violations {
+fn too_many(what: impl Display) -> Violations {
     let mut violations = Violations::default();
     violations.add("periods", what);
     violations

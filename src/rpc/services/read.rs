@@ -3,10 +3,12 @@
 //!
 //! A new read is an implementation of [`Read`] for its request, and a call of [`unary`].
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
+use crate::catalogue::Catalogue;
 use crate::model::revision::Revision;
 use crate::model::violation::Violations;
 use crate::rpc::call::{self, Call};
@@ -17,6 +19,11 @@ use crate::rpc::page::{Page, Paging};
 use crate::rpc::{Context, Gate, number};
 use crate::state::State;
 use crate::state::view::View;
+
+/// How many rows a page has when its request doesn't say.
+const ROWS_DEFAULT: usize = 1_000;
+/// The most rows that a page has, or an answer without pages.
+pub(crate) const ROWS_MAX: usize = 10_000;
 
 /// A request that reads, and a read's own part of the way.
 pub(crate) trait Read: AuditScope + Send + Sync {
@@ -45,13 +52,30 @@ pub(crate) trait Read: AuditScope + Send + Sync {
     ///
     /// # Errors
     /// When it would be too large.
-    fn answer(
-        &self,
-        question: Self::Question<'_>,
-        view: View<'_>,
-        snapshot: &Snapshot,
-        page: &Page,
-    ) -> Result<Self::Answer, Violations>;
+    fn answer(&self, question: Self::Question<'_>, at: &At<'_>) -> Result<Self::Answer, Violations>;
+}
+
+/// What an answer is computed from.
+pub(crate) struct At<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) view: View<'a>,
+    pub(crate) page: &'a Page,
+}
+
+impl<'a> At<'a> {
+    pub(crate) fn catalogue(&self) -> &'a Catalogue {
+        self.view.catalogue
+    }
+
+    /// The revision, as messages carry it.
+    pub(crate) fn revision(&self) -> i64 {
+        number(self.snapshot.revision)
+    }
+
+    /// Of so many rows those of the page, and the next page's token; empty on the last page.
+    pub(crate) fn slice(&self, rows: usize) -> (Range<usize>, String) {
+        self.page.slice(rows, self.snapshot.revision)
+    }
 }
 
 /// The state that a request is to be answered from, in the request's own fields.
@@ -122,7 +146,7 @@ fn asked<R: Read>(read: &R, context: &Context, state: Arc<State>) -> Result<Unau
     if basis.min_revision < 0 {
         violations.add("min_revision", format!("found {}; allowed: 0 or more", basis.min_revision));
     }
-    let page = read.paging().map_or_else(Page::whole, |paging| paging.page(&mut violations));
+    let page = read.paging().map_or_else(Page::whole, |paging| paging.page(ROWS_DEFAULT, ROWS_MAX, &mut violations));
     // Pages after the first are of its revision, so that they agree with each other.
     let (as_of_revision, as_of_time) = match page.revision() {
         None => (basis.as_of_revision, basis.as_of_time),
@@ -145,6 +169,6 @@ pub(crate) fn answer<R: Read>(
     let view = snapshot.view(queries::areas_as_of(read.basis().areas_as_of, &mut violations));
     let question = read.question(view, &mut violations).filter(|_| violations.is_empty());
     let Some(question) = question else { return Err(violations) };
-    let answer = read.answer(question, view, snapshot, page)?;
+    let answer = read.answer(question, &At { snapshot, view, page })?;
     Ok(Unaudited { answer, revision: snapshot.revision })
 }
