@@ -11,9 +11,10 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use conspectus::access::Actor;
 use conspectus::catalogue::{AreaIx, IndicatorIx};
 use conspectus::entry::{Entry, Fingerprint, codec};
-use conspectus::intake::admit::{Command, Decision, admit};
+use conspectus::intake::admit::{Command, Decision};
 use conspectus::intake::prepare::Prepared;
 use conspectus::intake::writer;
 use conspectus::journal::{DiskJournal, Journal, MemoryDisk, MemoryJournal};
@@ -48,40 +49,40 @@ const NOW: Timestamp = Timestamp(1_780_000_000_000_000);
 struct Fixture {
     empty: State,
     full: State,
-    large: Command,
-    single: Command,
+    large: Prepared,
+    single: Prepared,
 }
 
 impl Fixture {
     fn new() -> Result<Self, Failure> {
         let mut empty = State::default();
-        write(&mut empty, &Command::PutCatalogue(workload::catalogue()?))?;
+        write(&mut empty, &workload::catalogue()?)?;
         let mut full = empty.clone();
         for batch in (Workload { observations: OBSERVATIONS, seed: 1 }).batches() {
-            write(&mut full, &command(&batch)?)?;
+            write(&mut full, &prepared(&batch)?)?;
         }
         let mut other = Workload { observations: OBSERVATIONS, seed: 2 }.batches().skip(10);
         let mut large = other.next().ok_or("no batch")?;
         large.request_id = "another".to_owned();
         let single = Workload { observations: OBSERVATIONS, seed: 2 }.single(1);
-        Ok(Self { empty, full, large: command(&large)?, single: command(&single)? })
+        Ok(Self { empty, full, large: prepared(&large)?, single: prepared(&single)? })
     }
 }
 
 /// Admits and applies a command.
-fn write(state: &mut State, command: &Command) -> Result<(), Failure> {
+fn write(state: &mut State, command: &impl Command) -> Result<(), Failure> {
     state.apply(&decide(state, command)?);
     Ok(())
 }
 
-fn decide(state: &State, command: &Command) -> Result<Entry, Failure> {
-    match admit(state, command, NOW)? {
-        Decision::Accept(entry, _) => Ok(entry),
-        Decision::Already(_) | Decision::NothingChanges(_) => Err("the submission isn't new".into()),
+fn decide(state: &State, command: &impl Command) -> Result<Entry, Failure> {
+    match command.admit(state, NOW)? {
+        Decision::Accept(body, _) => Ok(Entry { at: NOW, by: Actor::default(), body }),
+        Decision::Already(_) => Err("the submission isn't new".into()),
     }
 }
 
-fn command(request: &proto::SubmitObservationsRequest) -> Result<Command, Failure> {
+fn prepared(request: &proto::SubmitObservationsRequest) -> Result<Prepared, Failure> {
     let submission = Submission {
         agency: AgencyId::parse(&request.agency)?,
         request_id: RequestId::parse(&request.request_id)?,
@@ -89,7 +90,7 @@ fn command(request: &proto::SubmitObservationsRequest) -> Result<Command, Failur
         sample: false,
         observations: request.observations.iter().map(observation).collect::<Result<_, _>>()?,
     };
-    Ok(Command::Submit(Prepared::new(submission)))
+    Ok(Prepared::new(submission))
 }
 
 fn observation(observation: &proto::Observation) -> Result<Observation, Failure> {
@@ -120,7 +121,7 @@ fn submissions(c: &mut Criterion, fixture: &Fixture) -> Result<(), Failure> {
         group.throughput(Throughput::Elements(count as u64));
         for (size, state) in [("empty", &fixture.empty), ("full", &fixture.full)] {
             let entry = decide(state, command)?;
-            group.bench_function(format!("{name}: admit, {size}"), |b| b.iter(|| admit(state, command, NOW)));
+            group.bench_function(format!("{name}: admit, {size}"), |b| b.iter(|| command.admit(state, NOW)));
             // The clone shares all with the one that readers hold: what is touched is copied, as
             // it is after each group.
             group.bench_function(format!("{name}: apply, {size}, shared with readers"), |b| {
@@ -138,12 +139,9 @@ fn submissions(c: &mut Criterion, fixture: &Fixture) -> Result<(), Failure> {
         let bytes = codec::encode(&entry);
         group.bench_function(format!("{name}: encode"), |b| b.iter(|| codec::encode(black_box(&entry))));
         group.bench_function(format!("{name}: decode"), |b| b.iter(|| codec::decode(black_box(&bytes))));
-        if let Command::Submit(prepared) = command {
-            let submission = prepared.submission();
-            group.bench_function(format!("{name}: fingerprint"), |b| {
-                b.iter(|| Fingerprint::of(black_box(submission)));
-            });
-        }
+        group.bench_function(format!("{name}: fingerprint"), |b| {
+            b.iter(|| Fingerprint::of(black_box(command.submission())));
+        });
     }
     group.bench_function("state clone", |b| b.iter(|| fixture.full.clone()));
     group.finish();
@@ -159,7 +157,7 @@ fn service(c: &mut Criterion) -> Result<(), Failure> {
     let running = writer::start(Box::new(journal), State::default(), || NOW);
     let (_stop, stopping) = tokio::sync::watch::channel(false);
     let context = Context { writer: running.handle, state: running.state, reader, clock: Arc::new(|| NOW), stopping };
-    runtime.block_on(context.writer.write(Command::PutCatalogue(workload::catalogue()?)))?;
+    runtime.block_on(context.writer.write(workload::catalogue()?))?;
     let gate = Gate::default();
     gate.open(context);
     let service = Submissions::new(gate);

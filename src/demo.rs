@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::access::{Change, Identity, NewKey, Role, Scope, Secret};
 use crate::catalogue::CataloguePut;
 use crate::figures::{self, Figure};
-use crate::intake::admit::Command;
+use crate::intake::admit::ChangeAccess;
 use crate::intake::writer::{WriteError, Written};
 use crate::model::id::{AgencyId, IdError, IdentityId};
 use crate::model::timestamp::Timestamp;
@@ -27,7 +27,7 @@ const REPORTS: [&str; 2] = ["2018-19 report", "2021-22 report"];
 
 /// Why the demo can't be loaded.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+pub enum Error {
     /// The catalogue file can't be read.
     #[error("its catalogue: {0}")]
     Catalogue(#[from] toml::de::Error),
@@ -62,7 +62,7 @@ const IDENTITIES: [(&str, Role); 6] = [
     ("portsmouth-childrens-services", Role::Submitter),
 ];
 
-/// Makes the demo's identities, or new keys for them in the place of the old ones, and gives the keys.
+/// Makes the demo's identities, or new keys for them instead of the old ones, and returns the keys.
 /// None are made where there are other identities already.
 ///
 /// # Errors
@@ -94,7 +94,7 @@ pub(crate) async fn keys(context: &Context) -> Result<Vec<(IdentityId, Secret)>,
         keys.push((id, secret));
     }
     if !changes.is_empty() {
-        context.writer.write(Command::ChangeAccess(changes)).await?;
+        context.writer.write(ChangeAccess(changes)).await?;
     }
     Ok(keys)
 }
@@ -105,7 +105,7 @@ pub(crate) async fn keys(context: &Context) -> Result<Vec<(IdentityId, Secret)>,
 /// When something is refused, as in a data folder that has another catalogue.
 pub(crate) async fn load(context: &Context) -> Result<(), Error> {
     let put: CataloguePut = toml::from_str(CATALOGUE)?;
-    if let Written::Accepted { revision, .. } = context.writer.write(Command::PutCatalogue(put)).await? {
+    if let Written::Accepted { revision, .. } = context.writer.write(put).await? {
         tracing::info!(%revision, "the demo's catalogue is loaded");
     }
     let gate = Gate::default();

@@ -21,7 +21,7 @@ use tower::layer::util::{Identity, Stack};
 
 use crate::access::{Change, Secret};
 use crate::entry::codec;
-use crate::intake::admit::Command;
+use crate::intake::admit::ChangeAccess;
 use crate::intake::writer::{self, WriteError};
 use crate::journal::{self, DiskJournal, Journal};
 use crate::model::id::IdentityId;
@@ -367,7 +367,7 @@ pub(crate) async fn change_access_offline(folder: &Path, change: Change) -> Resu
     let (journal, state) = replay(folder)?;
     let running = writer::start(Box::new(journal), state, now);
     let line = audit::Line::without_call(audit::Event::Keys, format!("on this machine: {change}"));
-    let written = running.handle.write(Command::ChangeAccess(vec![change])).await;
+    let written = running.handle.write(ChangeAccess(vec![change])).await;
     if written.is_ok() {
         audit::Log::open(folder, now())?.write(now(), line).await?;
     }

@@ -18,10 +18,10 @@ use crate::catalogue::items::{
     Polarity, PopulationRule, RateRule, ReconciliationRule, ReconciliationSide, Sector, Validity,
 };
 use crate::model::date::Date;
-use crate::model::decimal::{Decimal, Rounding};
-use crate::model::marker::Markers;
-use crate::model::observation::{Breakdown, Measure, Value};
+use crate::model::decimal::Rounding;
+use crate::model::observation::Breakdown;
 use crate::model::observations::{Dictionaries, Line, Observations};
+use crate::model::packed::Packed;
 use crate::model::period::Frequency;
 use crate::model::submission::Submission;
 use crate::model::timestamp::Timestamp;
@@ -49,7 +49,7 @@ pub fn encode(entry: &Entry) -> Vec<u8> {
 }
 
 /// The bytes of an entry but for its time, and who caused it, which are known last. See [`encode_around`].
-pub fn encode_body(body: &Body) -> Vec<u8> {
+pub(crate) fn encode_body(body: &Body) -> Vec<u8> {
     use proto::entry::Body as P;
     let body = match body {
         Body::CataloguePut(put) => P::CataloguePut(put_to_proto(put)),
@@ -67,7 +67,7 @@ pub fn encode_body(body: &Body) -> Vec<u8> {
 }
 
 /// The bytes of an entry from those of its body: fields of protobuf stand one after the other.
-pub fn encode_around(at: Timestamp, body: &[u8], by: &Actor) -> Vec<u8> {
+pub(crate) fn encode_around(at: Timestamp, body: &[u8], by: &Actor) -> Vec<u8> {
     let time = proto::Entry { accepted_at_micros: at.0, by: None, body: None };
     let by = proto::Entry { accepted_at_micros: 0, by: by_to_proto(by), body: None };
     let mut bytes = Vec::with_capacity(time.encoded_len() + body.len() + by.encoded_len());
@@ -112,7 +112,7 @@ fn texts<T: Display>(items: &[T]) -> Vec<String> {
 fn submission_to_proto(submission: &Submission, fingerprint: Fingerprint) -> proto::Submission {
     let table = &submission.observations;
     let (dictionaries, lines) = (table.dictionaries(), table.lines());
-    let column = |place: fn(&Line) -> u32| lines.iter().map(place).collect();
+    let column = |index: fn(&Line) -> u32| lines.iter().map(index).collect();
     let mut columns = proto::Submission {
         agency: submission.agency.to_string(),
         request_id: submission.request_id.to_string(),
@@ -140,8 +140,8 @@ fn submission_to_proto(submission: &Submission, fingerprint: Fingerprint) -> pro
         columns.breakdown = column(|line| line.breakdown);
     }
     for line in lines {
-        let (form, first, second) = value_to_columns(&line.value);
-        columns.form.push(form);
+        let Packed { word, first, second } = Packed::from(&line.value);
+        columns.form.push(word);
         columns.first.push(first);
         columns.second.push(second);
     }
@@ -149,49 +149,6 @@ fn submission_to_proto(submission: &Submission, fingerprint: Fingerprint) -> pro
         columns.second.clear();
     }
     columns
-}
-
-const FORM_BITS: u32 = 3;
-const SCALE_BITS: u32 = 3;
-const LOW_THREE: u32 = 0b111;
-
-fn value_to_columns(value: &Value) -> (u32, i64, i64) {
-    let (form, first, second) = match value.measure {
-        None => (0, None, None),
-        Some(Measure::Number(number)) => (1, Some(number), None),
-        Some(Measure::Ratio { numerator, denominator }) => (2, Some(numerator), Some(denominator)),
-        Some(Measure::Percentage { percent, base }) => (3, Some(percent), Some(base)),
-        Some(Measure::Mean { mean, count }) => (4, Some(mean), Some(count)),
-    };
-    let scale = |part: Option<Decimal>| part.map_or(0, |decimal| u32::from(decimal.scale()));
-    let digits = |part: Option<Decimal>| part.map_or(0, Decimal::mantissa);
-    let packed = form
-        | (scale(first) << FORM_BITS)
-        | (scale(second) << (FORM_BITS + SCALE_BITS))
-        | (u32::from(value.markers.bits()) << (FORM_BITS + 2 * SCALE_BITS));
-    (packed, digits(first), digits(second))
-}
-
-fn value_from_columns(packed: u32, first: i64, second: i64) -> Result<Value, DecodeError> {
-    let decimal = |digits, shift: u32| {
-        let scale = u8::try_from((packed >> shift) & LOW_THREE).map_err(DecodeError::new)?;
-        Decimal::new(digits, scale).ok_or_else(|| DecodeError::new("a number of too many digits"))
-    };
-    let first = decimal(first, FORM_BITS)?;
-    let second = decimal(second, FORM_BITS + SCALE_BITS)?;
-    let measure = match packed & LOW_THREE {
-        0 => None,
-        1 => Some(Measure::Number(first)),
-        2 => Some(Measure::Ratio { numerator: first, denominator: second }),
-        3 => Some(Measure::Percentage { percent: first, base: second }),
-        4 => Some(Measure::Mean { mean: first, count: second }),
-        other => return Err(DecodeError::new(format!("a value of form {other}"))),
-    };
-    let markers = u16::try_from(packed >> (FORM_BITS + 2 * SCALE_BITS))
-        .ok()
-        .and_then(Markers::from_bits)
-        .ok_or_else(|| DecodeError::new("an unknown marker"))?;
-    Ok(Value { measure, markers })
 }
 
 fn submission_from_proto(columns: proto::Submission) -> Result<Submission, DecodeError> {
@@ -209,13 +166,14 @@ fn submission_from_proto(columns: proto::Submission) -> Result<Submission, Decod
         breakdowns: if all_total { vec![Breakdown::default()] } else { parse_all(&columns.breakdowns)? },
     };
     let line = |at: usize| {
-        let or_zero = |column: &[i64]| column.get(at).copied().unwrap_or(0);
+        let second = columns.second.get(at).copied().unwrap_or(0);
+        let packed = Packed { word: columns.form[at], first: columns.first[at], second };
         Ok(Line {
             indicator: columns.indicator[at],
             area: columns.area[at],
             period: columns.period[at],
             breakdown: columns.breakdown.get(at).copied().unwrap_or(0),
-            value: value_from_columns(columns.form[at], columns.first[at], or_zero(&columns.second))?,
+            value: packed.value().map_err(DecodeError::new)?,
         })
     };
     let lines = (0..count).map(line).collect::<Result<Vec<_>, DecodeError>>()?;
@@ -544,10 +502,12 @@ fn key_id(bytes: &[u8]) -> Result<KeyId, DecodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::observation::Observation;
+    use crate::model::decimal::Decimal;
+    use crate::model::marker::Markers;
+    use crate::model::observation::{Measure, Observation, Value};
 
-    fn observation(place: [&str; 4], measure: Option<Measure>, markers: u16, note: Option<&str>) -> Observation {
-        let [indicator, area, period, breakdown] = place;
+    fn observation(of: [&str; 4], measure: Option<Measure>, markers: u16, note: Option<&str>) -> Observation {
+        let [indicator, area, period, breakdown] = of;
         Observation {
             indicator: indicator.parse().unwrap(),
             area: area.parse().unwrap(),
@@ -650,7 +610,7 @@ mod tests {
         })
     }
 
-    /// As it stood in journals before entries told who caused them.
+    /// As it stood in journals before entries said who caused them.
     const BEFORE_CALLERS: &str = "0807220b0a01611201721a03776879";
 
     #[test]

@@ -1,11 +1,19 @@
 //! Deciding: whether a command becomes an entry. Pure: the state, the command and the time in,
 //! the decision out.
+//!
+//! There are four commands: a [`CataloguePut`], a [`Prepared`] submission, a [`Withdrawal`], and
+//! [`ChangeAccess`]. What each is answered with follows from its type.
+
+use std::convert::Infallible;
+use std::fmt::Debug;
 
 use super::prepare::Prepared;
-use crate::access::{Actor, Change};
+use crate::access::Change;
 use crate::catalogue::{CataloguePut, PutOutcomes};
-use crate::entry::{Body, Entry, Withdrawal};
+use crate::entry::{Body, Entry, Withdrawal, codec};
+use crate::journal::ENTRY_BYTES_MAX;
 use crate::model::observation::Breakdown;
+use crate::model::observations::Line;
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
@@ -13,41 +21,50 @@ use crate::state::State;
 use crate::state::columns::{BreakdownIx, Withdrawn};
 
 /// Something that a caller wants written.
-#[derive(Debug, Clone)]
-pub enum Command {
-    /// Put items of the catalogue.
-    PutCatalogue(CataloguePut),
-    /// Take figures.
-    Submit(Prepared),
-    /// Take a submission back.
-    Withdraw(Withdrawal),
-    /// Change identities and their keys, all together.
-    ChangeAccess(Vec<Change>),
+pub trait Command: Send + 'static {
+    /// What its entry does.
+    type Effect: Debug + Send + 'static;
+    /// What it is answered with when there is nothing to write, since it is so already.
+    type Already: Debug + Send + 'static;
+
+    /// Decides on it at an instant, which isn't before the newest entry's. For a dry run this is all there is
+    /// to do.
+    ///
+    /// # Errors
+    /// When it isn't allowed; nothing of it is then written.
+    fn admit(&self, state: &State, at: Timestamp) -> Result<DecisionOf<Self>, Rejection>;
+
+    /// The bytes of its entry in the journal.
+    fn encode(&self, entry: &Entry) -> Vec<u8> {
+        codec::encode(entry)
+    }
+
+    /// Applies its entry to a state.
+    fn apply(&self, state: &mut State, entry: &Entry) {
+        state.apply(entry);
+    }
+
+    /// The memory that it takes while it waits for the writer, when that is much.
+    fn queued_bytes(&self) -> usize {
+        0
+    }
 }
 
 /// What becomes of a command that is allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision {
-    /// It becomes this entry, with this effect, once the writer has put down who caused it.
-    Accept(Entry, Effect),
-    /// It was done before, at this revision, and changes nothing.
-    Already(Revision),
-    /// It asks for what is already so, and changes nothing.
-    NothingChanges(Effect),
+pub enum Decision<E, A> {
+    /// It becomes an entry that says this, with this effect.
+    Accept(Body, E),
+    /// It is so already, and changes nothing.
+    Already(A),
 }
 
-/// What an entry does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
-    /// To the items of the catalogue.
-    Catalogue(PutOutcomes),
-    /// To the figures: [`State::outcomes`] tells, of the state before.
-    Figures,
-    /// To the figures of a submission that is withdrawn.
-    Withdrawn(Withdrawn),
-    /// To the identities and their keys.
-    Access,
-}
+/// The decision on a command of this type.
+pub type DecisionOf<C> = Decision<<C as Command>::Effect, <C as Command>::Already>;
+
+/// Changes to identities and their keys, all together.
+#[derive(Debug, Clone)]
+pub struct ChangeAccess(pub Vec<Change>);
 
 /// Why a command isn't allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,53 +92,63 @@ pub enum Rejection {
     },
 }
 
-/// Decides on a command at an instant.
-///
-/// # Errors
-/// When the command isn't allowed; nothing of it is then written.
-pub fn admit(state: &State, command: &Command, at: Timestamp) -> Result<Decision, Rejection> {
-    let at = state.not_before_newest(at);
-    match command {
-        Command::PutCatalogue(put) => admit_put(state, put, at),
-        Command::Submit(prepared) => admit_submission(state, prepared, at),
-        Command::Withdraw(withdrawal) => admit_withdrawal(state, withdrawal, at),
-        Command::ChangeAccess(changes) => {
-            state.access().review(changes, state.catalogue(), at).into_result(()).map_err(Rejection::Invalid)?;
-            Ok(Decision::Accept(entry(at, Body::Access(changes.clone())), Effect::Access))
+impl Command for CataloguePut {
+    /// For each item, what the put does to it.
+    type Effect = PutOutcomes;
+    /// The same: that nothing changes.
+    type Already = PutOutcomes;
+
+    fn admit(&self, state: &State, _at: Timestamp) -> Result<DecisionOf<Self>, Rejection> {
+        state.catalogue().review(self).into_result(()).map_err(Rejection::Invalid)?;
+        let outcomes = state.catalogue().outcomes(self);
+        if outcomes.nothing_changes() {
+            return Ok(Decision::Already(outcomes));
         }
+        Ok(Decision::Accept(Body::CataloguePut(self.clone()), outcomes))
+    }
+
+    /// Puts are rare; at the most it is about this.
+    fn queued_bytes(&self) -> usize {
+        ENTRY_BYTES_MAX
     }
 }
 
-fn entry(at: Timestamp, body: Body) -> Entry {
-    Entry { at, by: Actor::default(), body }
-}
+impl Command for Prepared {
+    /// [`State::outcomes`] computes it, when it is asked for.
+    type Effect = ();
+    /// The revision at which it was received before.
+    type Already = Revision;
 
-fn admit_put(state: &State, put: &CataloguePut, at: Timestamp) -> Result<Decision, Rejection> {
-    state.catalogue().review(put).into_result(()).map_err(Rejection::Invalid)?;
-    let outcomes = state.catalogue().outcomes(put);
-    if outcomes.nothing_changes() {
-        return Ok(Decision::NothingChanges(Effect::Catalogue(outcomes)));
+    fn admit(&self, state: &State, at: Timestamp) -> Result<DecisionOf<Self>, Rejection> {
+        let submission = self.submission();
+        if let Some(known) = state.submission(&submission.agency, &submission.request_id) {
+            return if known.fingerprint == self.fingerprint() {
+                Ok(Decision::Already(known.revision))
+            } else {
+                let request_id = submission.request_id.to_string();
+                Err(Rejection::RequestIdReused { request_id, revision: known.revision })
+            };
+        }
+        let mut violations = self.violations(state, at.date());
+        bound_breakdowns(state, &submission.observations.dictionaries().breakdowns, &mut violations);
+        violations.into_result(()).map_err(Rejection::Invalid)?;
+        Ok(Decision::Accept(self.body(), ()))
     }
-    Ok(Decision::Accept(entry(at, Body::CataloguePut(put.clone())), Effect::Catalogue(outcomes)))
-}
 
-fn admit_submission(state: &State, prepared: &Prepared, at: Timestamp) -> Result<Decision, Rejection> {
-    let submission = prepared.submission();
-    let agency = state.catalogue().agency(&submission.agency);
-    if let Some(known) = agency.and_then(|(agency, _)| state.submission(agency, &submission.request_id)) {
-        return if known.fingerprint == prepared.fingerprint() {
-            Ok(Decision::Already(known.revision))
-        } else {
-            Err(Rejection::RequestIdReused { request_id: submission.request_id.to_string(), revision: known.revision })
-        };
+    fn encode(&self, entry: &Entry) -> Vec<u8> {
+        codec::encode_around(entry.at, self.bytes(), &entry.by)
     }
-    let mut violations = prepared.violations(state, at.date());
-    bound_breakdowns(state, &submission.observations.dictionaries().breakdowns, &mut violations);
-    violations.into_result(()).map_err(Rejection::Invalid)?;
-    Ok(Decision::Accept(entry(at, prepared.body()), Effect::Figures))
+
+    fn apply(&self, state: &mut State, entry: &Entry) {
+        state.apply_resolved(entry, self.ids());
+    }
+
+    fn queued_bytes(&self) -> usize {
+        self.bytes().len() + self.submission().observations.len() * size_of::<Line>()
+    }
 }
 
-/// The columns can tell so many breakdowns apart, and no more.
+/// The columns have room for so many different breakdowns.
 fn bound_breakdowns(state: &State, breakdowns: &[Breakdown], violations: &mut Violations) {
     let known = state.columns().breakdown_count();
     if known + breakdowns.len() <= BreakdownIx::MAX {
@@ -133,18 +160,144 @@ fn bound_breakdowns(state: &State, breakdowns: &[Breakdown], violations: &mut Vi
     }
 }
 
-fn admit_withdrawal(state: &State, withdrawal: &Withdrawal, at: Timestamp) -> Result<Decision, Rejection> {
-    let submission = state
-        .catalogue()
-        .agency(&withdrawal.agency)
-        .and_then(|(agency, _)| state.submission(agency, &withdrawal.request_id))
-        .ok_or_else(|| Rejection::NoSuchSubmission {
-            agency: withdrawal.agency.to_string(),
-            request_id: withdrawal.request_id.to_string(),
+impl Command for Withdrawal {
+    /// How many figures go back, and how many go.
+    type Effect = Withdrawn;
+    /// The revision at which the submission was withdrawn before.
+    type Already = Revision;
+
+    fn admit(&self, state: &State, _at: Timestamp) -> Result<DecisionOf<Self>, Rejection> {
+        let submission = state.submission(&self.agency, &self.request_id);
+        let submission = submission.ok_or_else(|| Rejection::NoSuchSubmission {
+            agency: self.agency.to_string(),
+            request_id: self.request_id.to_string(),
         })?;
-    if let Some(revision) = state.withdrawn_at(submission.revision) {
-        return Ok(Decision::Already(revision));
+        if let Some(revision) = state.withdrawn_at(submission.revision) {
+            return Ok(Decision::Already(revision));
+        }
+        Ok(Decision::Accept(Body::Withdrawal(self.clone()), state.withdrawal_effect(self)))
     }
-    let effect = Effect::Withdrawn(state.withdrawal_effect(withdrawal));
-    Ok(Decision::Accept(entry(at, Body::Withdrawal(withdrawal.clone())), effect))
+}
+
+impl Command for ChangeAccess {
+    type Effect = ();
+    /// A change is an entry each time.
+    type Already = Infallible;
+
+    fn admit(&self, state: &State, at: Timestamp) -> Result<DecisionOf<Self>, Rejection> {
+        let Self(changes) = self;
+        state.access().review(changes, state.catalogue(), at).into_result(()).map_err(Rejection::Invalid)?;
+        Ok(Decision::Accept(Body::Access(changes.clone()), ()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Actor;
+    use crate::model::submission::Submission;
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000_000);
+    const DAY_MICROS: i64 = 86_400_000_000;
+
+    fn catalogue() -> CataloguePut {
+        toml::from_str(include_str!("../../data/catalogue.toml")).unwrap()
+    }
+
+    fn state_of(puts: &[CataloguePut]) -> State {
+        let mut state = State::default();
+        for put in puts {
+            take(&mut state, put).unwrap();
+        }
+        state
+    }
+
+    fn take<C: Command>(state: &mut State, command: &C) -> Result<DecisionOf<C>, Rejection> {
+        let decision = command.admit(state, NOW)?;
+        if let Decision::Accept(body, _) = &decision {
+            state.apply(&entry(body.clone()));
+        }
+        Ok(decision)
+    }
+
+    fn entry(body: Body) -> Entry {
+        Entry { at: NOW, by: Actor::Local, body }
+    }
+
+    fn submission(period: &str) -> Submission {
+        let observation = crate::model::observation::Observation {
+            indicator: "initial-contacts".parse().unwrap(),
+            area: "E10000014".parse().unwrap(),
+            period: period.parse().unwrap(),
+            breakdown: crate::model::observation::Breakdown::default(),
+            value: crate::model::observation::Value {
+                measure: Some(crate::model::observation::Measure::Number("5".parse().unwrap())),
+                markers: crate::model::marker::Markers::NONE,
+            },
+            note: None,
+        };
+        Submission {
+            agency: "hampshire-childrens-services".parse().unwrap(),
+            request_id: "one".parse().unwrap(),
+            source: String::new(),
+            sample: false,
+            observations: std::iter::once(observation).collect(),
+        }
+    }
+
+    /// The catalogue in which the agency reports for nowhere any more.
+    fn elsewhere() -> CataloguePut {
+        let mut put = CataloguePut { agencies: catalogue().agencies, ..CataloguePut::default() };
+        put.agencies.iter_mut().for_each(|agency| agency.areas.truncate(0));
+        put
+    }
+
+    #[test]
+    fn what_was_reviewed_is_reviewed_again_once_the_catalogue_changes() {
+        let mut state = state_of(&[catalogue()]);
+        let prepared = Prepared::reviewed(submission("FY2021-22"), &state, NOW).unwrap();
+        take(&mut state, &elsewhere()).unwrap();
+        let refused = take(&mut state, &prepared).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "observations[0].area: found `E10000014`; `hampshire-childrens-services` reports for nothing"
+        );
+    }
+
+    #[test]
+    fn what_was_reviewed_is_reviewed_again_on_another_day() {
+        // A clock that is set back between the two: the period hasn't begun on the entry's day.
+        let state = state_of(&[catalogue()]);
+        let later = Timestamp(NOW.0 + 300 * DAY_MICROS);
+        let prepared = Prepared::reviewed(submission("FY2024-25"), &state, later).unwrap();
+        assert!(matches!(prepared.admit(&state, NOW), Err(Rejection::Invalid(_))));
+    }
+
+    #[test]
+    fn what_was_received_is_answered_so_though_it_would_be_refused_now() {
+        let mut state = state_of(&[catalogue()]);
+        let prepared = Prepared::reviewed(submission("FY2021-22"), &state, NOW).unwrap();
+        take(&mut state, &prepared).unwrap();
+        take(&mut state, &elsewhere()).unwrap();
+        let again = Prepared::reviewed(submission("FY2021-22"), &state, NOW).unwrap();
+        assert_eq!(take(&mut state, &again), Ok(Decision::Already(Revision(2))));
+        let other = Prepared::reviewed(submission("FY2020-21"), &state, NOW).unwrap();
+        assert!(matches!(take(&mut state, &other), Err(Rejection::RequestIdReused { .. })));
+    }
+
+    #[test]
+    fn it_is_applied_and_answered_alike_whether_its_ids_are_resolved_or_not() {
+        let mut resolved = state_of(&[catalogue()]);
+        let mut found = resolved.clone();
+        let prepared = Prepared::reviewed(submission("FY2021-22"), &resolved, NOW).unwrap();
+        let Ok(Decision::Accept(body, ())) = prepared.admit(&resolved, NOW) else { panic!() };
+        let entry = entry(body);
+        prepared.apply(&mut resolved, &entry);
+        found.apply(&entry);
+        for revision in [Revision(1), Revision(2)] {
+            let outcomes = prepared.outcomes(&resolved, revision);
+            assert_eq!(outcomes, found.outcomes(prepared.submission(), revision));
+            assert_eq!(outcomes, Prepared::new(submission("FY2021-22")).outcomes(&found, revision));
+        }
+    }
 }

@@ -3,5 +3,5 @@
 
 pub mod admit;
 pub mod prepare;
-pub mod review;
+pub(crate) mod review;
 pub mod writer;

@@ -13,58 +13,55 @@ use crate::model::period::Period;
 use crate::model::violation::Violations;
 
 /// The most observations that one submission may have.
-pub const OBSERVATIONS_MAX: usize = 10_000;
+pub(crate) const OBSERVATIONS_MAX: usize = 10_000;
 
-/// A line as far as it could be parsed: what is missing was told as a violation already.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Draft {
-    /// What is counted.
-    pub indicator: Option<u32>,
+/// What is reviewed: a line, or as much of one as could be parsed. What is missing was found to be wrong
+/// already.
+pub(crate) trait Reviewable {
+    /// What is counted, by its index in the dictionary.
+    fn indicator(&self) -> Option<u32>;
     /// Where.
-    pub area: Option<u32>,
+    fn area(&self) -> Option<u32>;
     /// When.
-    pub period: Option<u32>,
+    fn period(&self) -> Option<u32>;
     /// Of whom.
-    pub breakdown: Option<u32>,
+    fn breakdown(&self) -> Option<u32>;
     /// The figure.
-    pub value: Option<Value>,
+    fn value(&self) -> Option<&Value>;
 }
 
-impl Draft {
-    /// The line, when nothing is missing.
-    pub fn complete(self) -> Option<Line> {
-        Some(Line {
-            indicator: self.indicator?,
-            area: self.area?,
-            period: self.period?,
-            breakdown: self.breakdown?,
-            value: self.value?,
-        })
+impl Reviewable for Line {
+    fn indicator(&self) -> Option<u32> {
+        Some(self.indicator)
     }
-}
 
-impl From<Line> for Draft {
-    fn from(line: Line) -> Self {
-        Self {
-            indicator: Some(line.indicator),
-            area: Some(line.area),
-            period: Some(line.period),
-            breakdown: Some(line.breakdown),
-            value: Some(line.value),
-        }
+    fn area(&self) -> Option<u32> {
+        Some(self.area)
+    }
+
+    fn period(&self) -> Option<u32> {
+        Some(self.period)
+    }
+
+    fn breakdown(&self) -> Option<u32> {
+        Some(self.breakdown)
+    }
+
+    fn value(&self) -> Option<&Value> {
+        Some(&self.value)
     }
 }
 
 /// Every problem that the lines of a submission have with the catalogue and with each other, on a day.
-pub fn review(
+pub(crate) fn review<L: Reviewable>(
     catalogue: &Catalogue,
     agency: Option<&AgencyId>,
     dictionaries: &Dictionaries,
-    drafts: impl ExactSizeIterator<Item = Draft>,
+    lines: &[L],
     today: Date,
 ) -> Violations {
     let mut violations = Violations::default();
-    let count = drafts.len();
+    let count = lines.len();
     if !(1..=OBSERVATIONS_MAX).contains(&count) {
         violations.add("observations", count_found(count));
     }
@@ -75,18 +72,10 @@ pub fn review(
     let known = Known::of(catalogue, known, dictionaries);
     let slots = slots(&dictionaries.periods);
     let mut seen: HashMap<[u32; 4], usize, Hashing> = HashMap::with_capacity_and_hasher(count, Hashing::default());
-    for (index, draft) in drafts.enumerate() {
-        Review { known: &known, index, violations: &mut violations }.draft(draft, today);
-        let Draft {
-            indicator: Some(indicator),
-            area: Some(area),
-            period: Some(period),
-            breakdown: Some(breakdown),
-            ..
-        } = draft
-        else {
-            continue;
-        };
+    for (index, line) in lines.iter().enumerate() {
+        Review { known: &known, index, violations: &mut violations }.line(line, today);
+        let indices = (line.indicator(), line.area(), line.period(), line.breakdown());
+        let (Some(indicator), Some(area), Some(period), Some(breakdown)) = indices else { continue };
         let figure = [indicator, area, slots[period as usize], breakdown];
         if let Some(first) = seen.insert(figure, index) {
             let [indicator, area] = [
@@ -105,15 +94,15 @@ pub fn review(
 }
 
 /// What is wrong with a number of observations.
-pub fn count_found(count: usize) -> String {
+pub(crate) fn count_found(count: usize) -> String {
     format!("found {count} observations; allowed: 1 to {OBSERVATIONS_MAX}")
 }
 
-/// For each period the place of the first that is kept under the same key: `CY2021-Q2` and
+/// For each period the index of the first that is kept under the same key: `CY2021-Q2` and
 /// `FY2021-22-Q1` are one.
 fn slots(periods: &[Period]) -> Vec<u32> {
     let mut first: HashMap<Period, u32, Hashing> = HashMap::default();
-    periods.iter().zip(0..).map(|(period, place)| *first.entry(period.storage_key()).or_insert(place)).collect()
+    periods.iter().zip(0..).map(|(period, index)| *first.entry(period.storage_key()).or_insert(index)).collect()
 }
 
 /// The dictionaries, each entry looked up once.
@@ -183,12 +172,12 @@ impl Review<'_> {
         self.violations.add(format!("observations[{}].{field}", self.index), description);
     }
 
-    fn draft(&mut self, draft: Draft, today: Date) {
+    fn line(&mut self, line: &impl Reviewable, today: Date) {
         let known = self.known;
-        if let Some(area) = draft.area {
+        if let Some(area) = line.area() {
             self.area(area as usize);
         }
-        let period = draft.period.map(|place| known.dictionaries.periods[place as usize]);
+        let period = line.period().map(|index| known.dictionaries.periods[index as usize]);
         if let Some(period) = period
             && period.start() > today
         {
@@ -197,13 +186,13 @@ impl Review<'_> {
                 format!("found `{period}`, which starts after today ({today}); allowed: a period that has begun"),
             );
         }
-        let Some(place) = draft.indicator else { return };
-        let Some(indicator) = known.indicators[place as usize] else {
-            let id = &known.dictionaries.indicators[place as usize];
+        let Some(index) = line.indicator() else { return };
+        let Some(indicator) = known.indicators[index as usize] else {
+            let id = &known.dictionaries.indicators[index as usize];
             self.add("indicator", format!("found `{id}`; there is no such indicator in the catalogue"));
             return;
         };
-        if let Some(value) = &draft.value {
+        if let Some(value) = line.value() {
             self.value(indicator, period, value);
         }
         let Some(period) = period else { return };
@@ -211,14 +200,14 @@ impl Review<'_> {
         if !version.takes(period) {
             self.add("period", format!("found `{period}`; {}", allowed_periods(version)));
         }
-        if let Some(breakdown) = draft.breakdown {
+        if let Some(breakdown) = line.breakdown() {
             self.breakdown(version, breakdown as usize);
         }
     }
 
-    fn area(&mut self, place: usize) {
-        let code = &self.known.dictionaries.areas[place];
-        match (self.known.areas[place], self.known.agency) {
+    fn area(&mut self, index: usize) {
+        let code = &self.known.dictionaries.areas[index];
+        match (self.known.areas[index], self.known.agency) {
             (KnownArea::Unknown, _) => {
                 self.add("area", format!("found `{code}`; there is no such area in the catalogue"));
             }
@@ -229,9 +218,9 @@ impl Review<'_> {
         }
     }
 
-    fn breakdown(&mut self, version: &IndicatorVersion, place: usize) {
+    fn breakdown(&mut self, version: &IndicatorVersion, index: usize) {
         let known = self.known;
-        let categories = known.dictionaries.breakdowns[place].iter().zip(&known.breakdowns[place]);
+        let categories = known.dictionaries.breakdowns[index].iter().zip(&known.breakdowns[index]);
         for ((dimension, category), (known, has_category)) in categories {
             if !version.dimensions.contains(dimension) {
                 let allowed =
@@ -276,11 +265,11 @@ impl Review<'_> {
             }
             (Kind::Mean, Measure::Mean { count, .. }) => self.not_negative("mean.count", count),
             (kind @ (Kind::Events | Kind::Stock | Kind::Distinct | Kind::Amount), _) => {
-                self.add(field_of(&measure), format!("`{}` is of kind {kind}; allowed: a number", version.id));
+                self.add(measure.form().text(), format!("`{}` is of kind {kind}; allowed: a number", version.id));
             }
             (Kind::Ratio, _) => {
                 self.add(
-                    field_of(&measure),
+                    measure.form().text(),
                     format!(
                         "`{}` is a ratio; allowed: a numerator and denominator, or a percentage and its base",
                         version.id
@@ -288,7 +277,7 @@ impl Review<'_> {
                 );
             }
             (Kind::Mean, _) => {
-                self.add(field_of(&measure), format!("`{}` is a mean; allowed: a mean and its count", version.id));
+                self.add(measure.form().text(), format!("`{}` is a mean; allowed: a mean and its count", version.id));
             }
         }
     }
@@ -307,15 +296,6 @@ impl Review<'_> {
             };
             self.add("number", format!("found `{number}`; allowed for `{}`: {allowed}", version.id));
         }
-    }
-}
-
-fn field_of(measure: &Measure) -> &'static str {
-    match measure {
-        Measure::Number(_) => "number",
-        Measure::Ratio { .. } => "ratio",
-        Measure::Percentage { .. } => "percentage",
-        Measure::Mean { .. } => "mean",
     }
 }
 

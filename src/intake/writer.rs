@@ -3,32 +3,32 @@
 //! Senders queue commands; the writer takes as many as are waiting, admits each against the state
 //! as the ones before it leave it, appends them as one group, publishes the new state, and only
 //! then answers. When the append fails, the state that it prepared is dropped, every sender of the
-//! group is told, and no further write is taken: readers go on with what is durable.
+//! group gets the error, and no further write is taken: readers go on with what is durable.
 
 use std::sync::Arc;
 use std::thread;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
-use super::admit::{Command, Decision, Effect, Rejection, admit};
+use super::admit::{Command, Decision, DecisionOf, Rejection};
 use crate::access::Actor;
-use crate::entry::{Entry, codec};
+use crate::entry::Entry;
 use crate::journal::{ChainHash, ENTRY_BYTES_MAX, Error as JournalError, Journal, RECORD_BYTES_MAX, record_bytes};
-use crate::model::observations::Line;
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
 use crate::state::State;
 
 /// How many commands may wait for the writer.
-pub const QUEUE_COMMANDS_MAX: usize = 4_096;
+pub(crate) const QUEUE_COMMANDS_MAX: usize = 4_096;
 /// How much memory they may take, nearly; one command of any size may wait alone.
-pub const QUEUE_BYTES_MAX: usize = 64 << 20;
+pub(crate) const QUEUE_BYTES_MAX: usize = 64 << 20;
 /// How many entries one group may have.
-pub const GROUP_ENTRIES_MAX: usize = 1_024;
+pub(crate) const GROUP_ENTRIES_MAX: usize = 1_024;
 
-/// What the writer answers.
+/// What the writer answers, of a command's [effect](Command::Effect) and of what was
+/// [so already](Command::Already).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Written {
+pub enum Written<E, A> {
     /// The command became an entry.
     Accepted {
         /// The entry's revision.
@@ -38,13 +38,14 @@ pub enum Written {
         /// When it was accepted.
         at: Timestamp,
         /// What it did.
-        effect: Effect,
+        effect: E,
     },
-    /// It was done before, at this revision.
-    Already(Revision),
-    /// It asks for what is already so.
-    NothingChanges(Effect),
+    /// There was nothing to write.
+    Already(A),
 }
+
+/// What the writer answers to a command of this type.
+pub type WrittenOf<C> = Written<<C as Command>::Effect, <C as Command>::Already>;
 
 /// Why the writer wrote nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -72,91 +73,106 @@ pub enum WriteError {
     Stopping,
 }
 
-struct Request {
-    command: Command,
+/// What the writer would decide on a command now: a dry run.
+///
+/// # Errors
+/// When the command isn't allowed.
+pub(crate) fn validate<C: Command>(state: &State, command: &C, now: Timestamp) -> Result<DecisionOf<C>, WriteError> {
+    Ok(command.admit(state, state.not_before_newest(now))?)
+}
+
+/// A command in the queue, and whom to answer.
+struct Request<C: Command> {
+    command: C,
     by: Actor,
-    reply: oneshot::Sender<Result<Written, WriteError>>,
+    reply: oneshot::Sender<Result<WrittenOf<C>, WriteError>>,
     /// What it takes of the queue's memory, given back when the writer has taken it.
-    _room: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// A [`Request`], whatever the type of its command.
+trait Queued: Send {
+    /// Has its turn with the writer.
+    fn take(self: Box<Self>, writer: &mut Writer, group: &mut Group);
+}
+
+impl<C: Command> Queued for Request<C> {
+    fn take(self: Box<Self>, writer: &mut Writer, group: &mut Group) {
+        writer.take(*self, group);
+    }
 }
 
 /// Sends commands to the writer. Cheap to clone; the writer stops when the last clone is gone.
 #[derive(Debug, Clone)]
 pub struct Handle {
-    queue: mpsc::Sender<Request>,
-    /// In units of [`ROOM_BYTES`].
-    room: Arc<Semaphore>,
+    queue: mpsc::Sender<Box<dyn Queued>>,
+    /// For the queue's memory, in units of [`PERMIT_BYTES`].
+    permits: Arc<Semaphore>,
     by: Actor,
 }
 
 /// What the queue's memory is counted in.
-const ROOM_BYTES: usize = 1 << 10;
-const ROOMS_MAX: usize = QUEUE_BYTES_MAX / ROOM_BYTES;
+const PERMIT_BYTES: usize = 1 << 10;
+const PERMITS_MAX: usize = QUEUE_BYTES_MAX / PERMIT_BYTES;
 
 /// A command that is queued.
 #[derive(Debug)]
-pub struct Pending(oneshot::Receiver<Result<Written, WriteError>>);
+pub(crate) struct Pending<C: Command>(oneshot::Receiver<Result<WrittenOf<C>, WriteError>>);
 
-impl Pending {
+impl<C: Command> Pending<C> {
     /// What the writer did, once that is durable.
     ///
     /// # Errors
     /// When nothing was written; the error says why.
-    pub async fn written(self) -> Result<Written, WriteError> {
+    pub(crate) async fn written(self) -> Result<WrittenOf<C>, WriteError> {
         self.0.await.unwrap_or(Err(WriteError::Stopping))
     }
 }
 
 impl Handle {
-    /// A handle for what this caller has written. Without it, it is whoever runs the machine.
+    /// A handle whose entries are caused by this actor; otherwise it is whoever runs the machine.
     #[must_use]
     pub fn by(&self, by: Actor) -> Self {
         Self { by, ..self.clone() }
     }
 
-    /// Has a command written, and answers once it is durable.
+    /// Writes a command, and answers once that is durable.
     ///
     /// # Errors
     /// When nothing was written; the error says why.
-    pub async fn write(&self, command: Command) -> Result<Written, WriteError> {
-        let rooms = rooms(&command);
-        let room = Arc::clone(&self.room).try_acquire_many_owned(rooms).map_err(|_| WriteError::QueueFull)?;
-        let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Request { command, by: self.by.clone(), reply, _room: room }).map_err(
-            |error| match error {
-                mpsc::error::TrySendError::Full(_) => WriteError::QueueFull,
-                mpsc::error::TrySendError::Closed(_) => WriteError::Stopping,
-            },
-        )?;
-        Pending(answer).written().await
+    pub async fn write<C: Command>(&self, command: C) -> Result<WrittenOf<C>, WriteError> {
+        let permits = Arc::clone(&self.permits);
+        let permit = permits.try_acquire_many_owned(permits_for(&command)).map_err(|_| WriteError::QueueFull)?;
+        let (request, pending) = self.request(command, permit);
+        self.queue.try_send(request).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => WriteError::QueueFull,
+            mpsc::error::TrySendError::Closed(_) => WriteError::Stopping,
+        })?;
+        pending.written().await
     }
 
-    /// Queues a command, once there is room. Who calls this must bound how many it has under way.
+    /// Queues a command, once there is room. Who calls this must bound how many it has in flight.
     ///
     /// # Errors
     /// When the server is stopping.
-    pub async fn queue(&self, command: Command) -> Result<Pending, WriteError> {
-        let rooms = rooms(&command);
-        let room = Arc::clone(&self.room).acquire_many_owned(rooms).await.map_err(|_| WriteError::Stopping)?;
-        let (reply, answer) = oneshot::channel();
-        let request = Request { command, by: self.by.clone(), reply, _room: room };
+    pub(crate) async fn queue<C: Command>(&self, command: C) -> Result<Pending<C>, WriteError> {
+        let permits = Arc::clone(&self.permits);
+        let permit = permits.acquire_many_owned(permits_for(&command)).await.map_err(|_| WriteError::Stopping)?;
+        let (request, pending) = self.request(command, permit);
         self.queue.send(request).await.map_err(|_| WriteError::Stopping)?;
-        Ok(Pending(answer))
+        Ok(pending)
+    }
+
+    fn request<C: Command>(&self, command: C, permit: OwnedSemaphorePermit) -> (Box<dyn Queued>, Pending<C>) {
+        let (reply, answer) = oneshot::channel();
+        (Box::new(Request { command, by: self.by.clone(), reply, _permit: permit }), Pending(answer))
     }
 }
 
-/// How much of the queue's memory a command takes.
-fn rooms(command: &Command) -> u32 {
-    let bytes = match command {
-        Command::Submit(prepared) => {
-            prepared.bytes().len() + prepared.submission().observations.len() * size_of::<Line>()
-        }
-        // Rare, and at the most about this.
-        Command::PutCatalogue(_) => ENTRY_BYTES_MAX,
-        Command::Withdraw(_) | Command::ChangeAccess(_) => 0,
-    };
-    let rooms = (1 + bytes / ROOM_BYTES).min(ROOMS_MAX);
-    u32::try_from(rooms).unwrap_or(u32::MAX)
+/// How much of the queue's memory a command takes. One of any size may wait alone.
+fn permits_for(command: &impl Command) -> u32 {
+    let permits = (1 + command.queued_bytes() / PERMIT_BYTES).min(PERMITS_MAX);
+    u32::try_from(permits).unwrap_or(u32::MAX)
 }
 
 /// A running writer.
@@ -172,25 +188,25 @@ pub struct Running {
     pub thread: thread::JoinHandle<()>,
 }
 
-/// Starts the writer on a journal and the state that it replays to. `clock` tells the time.
+/// Starts the writer on a journal and the state that it replays to. `clock` gives the time.
 pub fn start(journal: Box<dyn Journal>, state: State, clock: impl Fn() -> Timestamp + Send + 'static) -> Running {
     let (queue, commands) = mpsc::channel(QUEUE_COMMANDS_MAX);
     let (publish, published) = watch::channel(Arc::new(state.clone()));
     let (fail, failure) = watch::channel(None);
-    let writer = Writer { journal, state, clock, publish, fail };
+    let writer = Writer { journal, state, clock: Box::new(clock), publish, fail };
     let thread = thread::Builder::new()
         .name("writer".to_owned())
         .spawn(move || writer.run(commands))
         .expect("the system starts a thread");
-    let room = Arc::new(Semaphore::new(ROOMS_MAX));
-    Running { handle: Handle { queue, room, by: Actor::Local }, state: published, failure, thread }
+    let permits = Arc::new(Semaphore::new(PERMITS_MAX));
+    Running { handle: Handle { queue, permits, by: Actor::Local }, state: published, failure, thread }
 }
 
-struct Writer<C> {
+struct Writer {
     journal: Box<dyn Journal>,
     /// The newest state, with what the current group adds to it.
     state: State,
-    clock: C,
+    clock: Box<dyn Fn() -> Timestamp + Send>,
     publish: watch::Sender<Arc<State>>,
     fail: watch::Sender<Option<String>>,
 }
@@ -200,104 +216,115 @@ struct Writer<C> {
 struct Group {
     payloads: Vec<Vec<u8>>,
     bytes: usize,
-    waiting: Vec<Waiting>,
+    /// Answers each command that was taken, also those that became no entry: they were decided on by a
+    /// state that isn't durable yet.
+    answers: Vec<Answer>,
 }
 
-struct Waiting {
-    outcome: Outcome,
-    reply: oneshot::Sender<Result<Written, WriteError>>,
+/// Answers one sender, once the group is appended or has failed.
+type Answer = Box<dyn FnOnce(Result<&Appended, &WriteError>)>;
+
+/// A group that is durable.
+struct Appended {
+    /// The revision before it.
+    before: Revision,
+    /// The chain's hash with each entry of it.
+    hashes: Vec<ChainHash>,
 }
 
-enum Outcome {
-    /// The n-th entry of the group.
+/// A command that is admitted.
+enum Admitted<E, A> {
     Entry {
-        place: usize,
+        /// Its index in the group.
+        index: usize,
         at: Timestamp,
-        effect: Effect,
+        effect: E,
     },
-    Other(Result<Written, WriteError>),
+    Already(A),
 }
 
-impl<C: Fn() -> Timestamp> Writer<C> {
-    fn run(mut self, mut commands: mpsc::Receiver<Request>) {
+impl Writer {
+    fn run(mut self, mut commands: mpsc::Receiver<Box<dyn Queued>>) {
         let mut group = Group::default();
         while let Some(first) = commands.blocking_recv() {
-            self.take(first, &mut group);
-            while group.waiting.len() < GROUP_ENTRIES_MAX {
+            first.take(&mut self, &mut group);
+            while group.answers.len() < GROUP_ENTRIES_MAX {
                 let Ok(next) = commands.try_recv() else { break };
-                self.take(next, &mut group);
+                next.take(&mut self, &mut group);
             }
-            self.commit(&mut group);
+            // The error is in the answers.
+            drop(self.commit(&mut group));
         }
     }
 
-    /// Admits one command into the group; commits the group first when it has no room.
-    fn take(&mut self, Request { command, by, reply, _room }: Request, group: &mut Group) {
+    /// Takes one command into the group.
+    fn take<C: Command>(&mut self, Request { command, by, reply, _permit }: Request<C>, group: &mut Group) {
         if reply.is_closed() {
             return; // The sender has gone; it can ask again.
         }
-        if let Some(cause) = self.fail.borrow().clone() {
-            drop(reply.send(Err(WriteError::Failed(cause))));
-            return;
-        }
-        let outcome = match admit(&self.state, &command, (self.clock)()) {
-            Err(rejection) => Outcome::Other(Err(rejection.into())),
-            Ok(Decision::Already(revision)) => Outcome::Other(Ok(Written::Already(revision))),
-            Ok(Decision::NothingChanges(effect)) => Outcome::Other(Ok(Written::NothingChanges(effect))),
-            Ok(Decision::Accept(entry, effect)) => {
-                let entry = Entry { by, ..entry };
-                let (payload, places) = match &command {
-                    Command::Submit(prepared) => {
-                        (codec::encode_around(entry.at, prepared.bytes(), &entry.by), prepared.places())
-                    }
-                    Command::PutCatalogue(_) | Command::Withdraw(_) | Command::ChangeAccess(_) => {
-                        (codec::encode(&entry), None)
-                    }
-                };
-                if payload.len() > ENTRY_BYTES_MAX {
-                    Outcome::Other(Err(WriteError::TooLarge { bytes: payload.len() }))
-                } else {
-                    if !group.fits(&payload) && !self.commit(group) {
-                        let cause = self.fail.borrow().clone();
-                        let error =
-                            cause.map_or_else(|| WriteError::NoRoom("the disk is full".to_owned()), WriteError::Failed);
-                        drop(reply.send(Err(error)));
-                        return;
-                    }
-                    let at = entry.at;
-                    self.state.apply_at(places, &entry);
-                    Outcome::Entry { place: group.push(payload), at, effect }
-                }
-            }
-        };
-        group.waiting.push(Waiting { outcome, reply });
+        let admitted = self.admit(&command, by, group);
+        group.answers.push(Box::new(move |appended| {
+            let written = match appended {
+                Ok(appended) => admitted.map(|admitted| admitted.written(appended)),
+                Err(error) => Err(error.clone()),
+            };
+            // A sender that has gone finds its receipt by asking again.
+            drop(reply.send(written));
+        }));
     }
 
-    /// Makes the group durable, publishes the state, and answers. Whether that went well.
-    fn commit(&mut self, group: &mut Group) -> bool {
-        let Group { payloads, waiting, .. } = std::mem::take(group);
+    /// Admits a command, and applies its entry to the writer's state; commits the group first when it has
+    /// no room for that.
+    fn admit<C: Command>(
+        &mut self,
+        command: &C,
+        by: Actor,
+        group: &mut Group,
+    ) -> Result<Admitted<C::Effect, C::Already>, WriteError> {
+        if let Some(cause) = self.fail.borrow().clone() {
+            return Err(WriteError::Failed(cause));
+        }
+        let at = self.state.not_before_newest((self.clock)());
+        let (entry, effect) = match command.admit(&self.state, at)? {
+            Decision::Accept(body, effect) => (Entry { at, by, body }, effect),
+            Decision::Already(already) => return Ok(Admitted::Already(already)),
+        };
+        let payload = command.encode(&entry);
+        if payload.len() > ENTRY_BYTES_MAX {
+            return Err(WriteError::TooLarge { bytes: payload.len() });
+        }
+        if !group.fits(&payload) {
+            // Where this fails, so does the command: it was decided on by a state that is dropped.
+            self.commit(group)?;
+        }
+        command.apply(&mut self.state, &entry);
+        Ok(Admitted::Entry { index: group.push(payload), at, effect })
+    }
+
+    /// Makes the group durable, publishes the state, and answers.
+    ///
+    /// The state is published after the append, so that no reader sees what a power cut may undo, and
+    /// before the answers, so that whoever has an answer finds its entry in the newest state.
+    fn commit(&mut self, group: &mut Group) -> Result<(), WriteError> {
+        let Group { payloads, answers, .. } = std::mem::take(group);
         let before = self.publish.borrow().revision();
-        let appended = if payloads.is_empty() { Ok(Vec::new()) } else { self.journal.append(before, &payloads) };
-        match appended {
+        let hashes = if payloads.is_empty() { Ok(Vec::new()) } else { self.journal.append(before, &payloads) };
+        let appended = match hashes {
             Ok(hashes) => {
                 if !hashes.is_empty() {
                     self.publish.send_replace(Arc::new(self.state.clone()));
                 }
-                for Waiting { outcome, reply } in waiting {
-                    // A sender that has gone finds its receipt by asking again.
-                    drop(reply.send(outcome.answer(before, &hashes)));
-                }
-                true
+                Ok(Appended { before, hashes })
             }
             Err(error) => {
                 self.state = State::clone(&self.publish.borrow());
-                let error = self.failed(&error);
-                for Waiting { reply, .. } in waiting {
-                    drop(reply.send(Err(error.clone())));
-                }
-                false
+                Err(self.failed(&error))
             }
+        };
+        for answer in answers {
+            answer(appended.as_ref());
         }
+        appended.map(drop)
     }
 
     fn failed(&mut self, error: &JournalError) -> WriteError {
@@ -330,16 +357,16 @@ impl Group {
     }
 }
 
-impl Outcome {
-    fn answer(self, before: Revision, hashes: &[ChainHash]) -> Result<Written, WriteError> {
+impl<E, A> Admitted<E, A> {
+    fn written(self, appended: &Appended) -> Written<E, A> {
         match self {
-            Self::Other(answer) => answer,
-            Self::Entry { place, at, effect } => Ok(Written::Accepted {
-                revision: Revision(before.0 + place as u64 + 1),
-                hash: hashes[place],
+            Self::Entry { index, at, effect } => Written::Accepted {
+                revision: Revision(appended.before.0 + index as u64 + 1),
+                hash: appended.hashes[index],
                 at,
                 effect,
-            }),
+            },
+            Self::Already(already) => Written::Already(already),
         }
     }
 }
@@ -354,12 +381,8 @@ mod tests {
     use crate::entry::Withdrawal;
     use crate::journal::{MemoryDisk, MemoryJournal};
 
-    fn withdrawal() -> Command {
-        Command::Withdraw(Withdrawal {
-            agency: "nobody".parse().unwrap(),
-            request_id: "none".parse().unwrap(),
-            reason: String::new(),
-        })
+    fn withdrawal() -> Withdrawal {
+        Withdrawal { agency: "nobody".parse().unwrap(), request_id: "none".parse().unwrap(), reason: String::new() }
     }
 
     /// A writer that stands still until it is let go, once it has taken one command.
@@ -393,8 +416,9 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(!held_up.is_finished());
         drop(go);
-        let not_there =
-            |answer| assert!(matches!(answer, Err(WriteError::Rejected(Rejection::NoSuchSubmission { .. }))));
+        let not_there = |answer: Result<WrittenOf<Withdrawal>, _>| {
+            assert!(matches!(answer, Err(WriteError::Rejected(Rejection::NoSuchSubmission { .. }))));
+        };
         for pending in waiting {
             not_there(pending.written().await);
         }
@@ -404,7 +428,7 @@ mod tests {
     #[tokio::test]
     async fn a_queue_is_full_of_few_large_commands() {
         let (running, go) = held().await;
-        let large = || Command::PutCatalogue(CataloguePut::default());
+        let large = CataloguePut::default;
         let mut waiting = Vec::new();
         let full = loop {
             match tokio::time::timeout(std::time::Duration::from_millis(200), running.handle.queue(large())).await {
@@ -417,6 +441,20 @@ mod tests {
         drop(go);
         for pending in waiting {
             assert!(matches!(pending.written().await, Err(WriteError::Rejected(Rejection::Invalid(_)))));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_entry_is_never_before_the_one_before_it_though_the_clock_is_set_back() {
+        let times = Mutex::new([9, 5].map(Timestamp).into_iter());
+        let journal = MemoryJournal::open(&MemoryDisk::new()).unwrap();
+        let running = start(Box::new(journal), State::default(), move || times.lock().unwrap().next().unwrap());
+        let put: CataloguePut = toml::from_str(include_str!("../../data/catalogue.toml")).unwrap();
+        let mut renamed = CataloguePut { agencies: put.agencies.clone(), ..CataloguePut::default() };
+        renamed.agencies[0].name.push_str(", renamed");
+        for put in [put, renamed] {
+            let written = running.handle.write(put).await.unwrap();
+            assert!(matches!(written, Written::Accepted { at: Timestamp(9), .. }), "{written:?}");
         }
     }
 }

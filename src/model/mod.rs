@@ -9,6 +9,7 @@ pub mod id;
 pub mod marker;
 pub mod observation;
 pub mod observations;
+pub mod packed;
 pub mod period;
 pub mod revision;
 pub mod submission;

@@ -57,7 +57,7 @@ pub struct Value {
     pub markers: Markers,
 }
 
-/// As a receipt tells it: `117188 [p]`, `87.90 % of 18496`, `[x]`.
+/// As a receipt shows it: `117188 [p]`, `87.90 % of 18496`, `[x]`.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.measure {

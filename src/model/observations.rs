@@ -1,9 +1,8 @@
 //! The observations of a submission as a table: what repeats in them stands in dictionaries, each
-//! text parsed and looked up once, and every observation is a line of places in these.
+//! text parsed and looked up once, and every observation is a line of indices into these.
 //!
 //! It is the same in memory as in the columnar message and in the journal.
 
-use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -14,48 +13,40 @@ use super::period::Period;
 
 /// Hashes what comes from outside: seeded, so that nobody can choose what collides, and fast on short
 /// texts.
-pub type Hashing = foldhash::fast::RandomState;
+pub(crate) type Hashing = foldhash::fast::RandomState;
 
 /// Items that repeat, each kept once, in the order of first use.
 #[derive(Debug, Clone)]
-pub struct Dictionary<T> {
+pub(crate) struct Dictionary<T> {
     items: Vec<T>,
-    places: HashMap<T, u32, Hashing>,
+    indices: HashMap<T, u32, Hashing>,
 }
 
 impl<T> Default for Dictionary<T> {
     fn default() -> Self {
-        Self { items: Vec::new(), places: HashMap::default() }
+        Self { items: Vec::new(), indices: HashMap::default() }
     }
 }
 
 impl<T: Eq + Hash + Clone> Dictionary<T> {
-    /// The place of an item, given to it now when it has none.
-    pub fn index_of(&mut self, item: T) -> u32 {
-        if let Some(place) = self.places.get(&item) {
-            return *place;
+    /// The index of an item, given to it now when it has none.
+    pub(crate) fn index_of(&mut self, item: T) -> u32 {
+        if let Some(index) = self.indices.get(&item) {
+            return *index;
         }
-        let place = u32::try_from(self.items.len()).expect("a message is far too small for 2^32 items");
+        let index = u32::try_from(self.items.len()).expect("a message is far too small for 2^32 items");
         self.items.push(item.clone());
-        self.places.insert(item, place);
-        place
+        self.indices.insert(item, index);
+        index
     }
 
-    /// The place of an item that is there.
-    pub fn find<Q: Eq + Hash + ?Sized>(&self, item: &Q) -> Option<u32>
-    where
-        T: Borrow<Q>,
-    {
-        self.places.get(item).copied()
-    }
-
-    /// The items, by place.
-    pub fn items(&self) -> &[T] {
+    /// The items, by index.
+    pub(crate) fn items(&self) -> &[T] {
         &self.items
     }
 
-    /// The items, by place.
-    pub fn into_items(self) -> Vec<T> {
+    /// The items, by index.
+    pub(crate) fn into_items(self) -> Vec<T> {
         self.items
     }
 }
@@ -73,7 +64,7 @@ pub struct Dictionaries {
     pub breakdowns: Vec<Breakdown>,
 }
 
-/// One observation: its places in the dictionaries, and its value.
+/// One observation: its indices into the dictionaries, and its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Line {
     /// What is counted.
@@ -92,8 +83,8 @@ pub struct Line {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TableError {
     /// A line refers to what isn't there.
-    #[error("a place outside its dictionary")]
-    Place,
+    #[error("an index outside its dictionary")]
+    Index,
     /// A remark refers to a line that isn't there.
     #[error("a remark on no observation")]
     Note,
@@ -118,7 +109,7 @@ impl Observations {
         lines: Vec<Line>,
         mut notes: Vec<(u32, Arc<str>)>,
     ) -> Result<Self, TableError> {
-        let within = |place: u32, len: usize| (place as usize) < len;
+        let within = |index: u32, len: usize| (index as usize) < len;
         let is_whole = |line: &Line| {
             within(line.indicator, dictionaries.indicators.len())
                 && within(line.area, dictionaries.areas.len())
@@ -126,7 +117,7 @@ impl Observations {
                 && within(line.breakdown, dictionaries.breakdowns.len())
         };
         if !lines.iter().all(is_whole) {
-            return Err(TableError::Place);
+            return Err(TableError::Index);
         }
         notes.sort_by_key(|(line, _)| *line);
         if notes.last().is_some_and(|(line, _)| !within(*line, lines.len())) {
@@ -150,7 +141,7 @@ impl Observations {
         &self.dictionaries
     }
 
-    /// The observations as places and values.
+    /// The observations as indices and values.
     pub fn lines(&self) -> &[Line] {
         &self.lines
     }
@@ -163,13 +154,13 @@ impl Observations {
     /// The observations, each whole.
     pub fn iter(&self) -> impl Iterator<Item = Observation> {
         let mut notes = self.notes.iter().peekable();
-        self.lines.iter().zip(0..).map(move |(line, place)| Observation {
+        self.lines.iter().zip(0..).map(move |(line, index)| Observation {
             indicator: self.dictionaries.indicators[line.indicator as usize].clone(),
             area: self.dictionaries.areas[line.area as usize].clone(),
             period: self.dictionaries.periods[line.period as usize],
             breakdown: self.dictionaries.breakdowns[line.breakdown as usize].clone(),
             value: line.value,
-            note: notes.next_if(|(line, _)| *line == place).map(|(_, note)| Arc::clone(note)),
+            note: notes.next_if(|(line, _)| *line == index).map(|(_, note)| Arc::clone(note)),
         })
     }
 }
@@ -179,7 +170,7 @@ impl FromIterator<Observation> for Observations {
         let (mut indicators, mut areas) = (Dictionary::default(), Dictionary::default());
         let (mut periods, mut breakdowns) = (Dictionary::default(), Dictionary::default());
         let (mut lines, mut notes) = (Vec::new(), Vec::new());
-        for (place, observation) in (0..).zip(observations) {
+        for (index, observation) in (0..).zip(observations) {
             lines.push(Line {
                 indicator: indicators.index_of(observation.indicator),
                 area: areas.index_of(observation.area),
@@ -187,7 +178,7 @@ impl FromIterator<Observation> for Observations {
                 breakdown: breakdowns.index_of(observation.breakdown),
                 value: observation.value,
             });
-            notes.extend(observation.note.map(|note| (place, note)));
+            notes.extend(observation.note.map(|note| (index, note)));
         }
         let dictionaries = Dictionaries {
             indicators: indicators.into_items(),
@@ -232,11 +223,11 @@ mod tests {
     fn a_table_refers_to_nothing_that_isnt_there() {
         let table: Observations = [observation("contacts", "2022-06", None)].into_iter().collect();
         let parts = || (table.dictionaries().clone(), table.lines().to_vec());
-        for place in 0..4 {
+        for column in 0..4 {
             let (dictionaries, mut lines) = parts();
             let line = &mut lines[0];
-            *[&mut line.indicator, &mut line.area, &mut line.period, &mut line.breakdown][place] = 1;
-            assert_eq!(Observations::new(dictionaries, lines, vec![]), Err(TableError::Place));
+            *[&mut line.indicator, &mut line.area, &mut line.period, &mut line.breakdown][column] = 1;
+            assert_eq!(Observations::new(dictionaries, lines, vec![]), Err(TableError::Index));
         }
         let (dictionaries, lines) = parts();
         assert_eq!(Observations::new(dictionaries, lines, vec![(1, Arc::from("n"))]), Err(TableError::Note));

@@ -13,7 +13,7 @@ pub struct Violation {
 
 impl Violation {
     /// A problem of a field.
-    pub fn new(field: impl Into<String>, description: impl fmt::Display) -> Self {
+    pub(crate) fn new(field: impl Into<String>, description: impl fmt::Display) -> Self {
         Self { field: field.into(), description: description.to_string() }
     }
 }
@@ -28,90 +28,84 @@ impl fmt::Display for Violation {
     }
 }
 
-/// At most this many violations are told in one answer; the last then says how many more
-/// there are.
-pub const VIOLATIONS_MAX: usize = 1_000;
+/// At most this many problems of one input are kept; the others are counted.
+pub(crate) const VIOLATIONS_MAX: usize = 1_000;
 
 /// The problems of one input, collected.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Violations {
-    told: Vec<Violation>,
-    untold: usize,
+    kept: Vec<Violation>,
+    omitted: usize,
 }
 
 impl Violations {
     /// Notes a problem of a field.
-    pub fn add(&mut self, field: impl Into<String>, description: impl fmt::Display) {
-        if self.told.len() < VIOLATIONS_MAX {
-            self.told.push(Violation::new(field, description));
+    pub(crate) fn add(&mut self, field: impl Into<String>, description: impl fmt::Display) {
+        if self.kept.len() < VIOLATIONS_MAX {
+            self.kept.push(Violation::new(field, description));
         } else {
-            self.untold += 1;
+            self.omitted += 1;
         }
     }
 
     /// The value, or the error noted as a problem of the field.
-    pub fn check<T, E: fmt::Display>(&mut self, field: impl Into<String>, result: Result<T, E>) -> Option<T> {
+    pub(crate) fn check<T, E: fmt::Display>(&mut self, field: impl Into<String>, result: Result<T, E>) -> Option<T> {
         result.map_err(|error| self.add(field, error)).ok()
     }
 
-    /// Sorts by the place in the input's first list, then by the order of noting.
-    pub fn sort(&mut self) {
-        let place = |field: &str| -> Option<usize> {
+    /// Sorts by the index in the input's first list, then by the order of noting.
+    pub(crate) fn sort(&mut self) {
+        let index = |field: &str| -> Option<usize> {
             let (_, rest) = field.split_once('[')?;
             rest.split_once(']')?.0.parse().ok()
         };
-        self.told.sort_by_key(|violation| place(&violation.field));
+        self.kept.sort_by_key(|violation| index(&violation.field));
     }
 
     /// The problems of a part of an input, as problems of the whole.
     #[must_use]
-    pub fn within(mut self, part: &str) -> Self {
-        for violation in &mut self.told {
+    pub(crate) fn within(mut self, part: &str) -> Self {
+        for violation in &mut self.kept {
             violation.field = format!("{part}.{}", violation.field);
         }
         self
     }
 
     /// Adds another input's problems.
-    pub fn extend(&mut self, other: Self) {
-        for violation in other.told {
+    pub(crate) fn extend(&mut self, other: Self) {
+        for violation in other.kept {
             self.add(violation.field, violation.description);
         }
-        self.untold += other.untold;
+        self.omitted += other.omitted;
     }
 
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
-        self.told.is_empty()
+        self.kept.is_empty()
     }
 
     /// The problems, in the order in which they were noted.
-    pub fn iter(&self) -> impl Iterator<Item = &Violation> {
-        self.told.iter()
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Violation> {
+        self.kept.iter()
     }
 
-    /// How many problems there are, told and untold.
-    pub fn len(&self) -> usize {
-        self.told.len() + self.untold
-    }
-
-    /// How many problems were found beyond those told.
-    pub fn untold(&self) -> usize {
-        self.untold
+    /// How many problems there are, kept and omitted.
+    pub(crate) fn len(&self) -> usize {
+        self.kept.len() + self.omitted
     }
 
     /// `Ok` of the value when nothing is wrong.
     ///
     /// # Errors
     /// These problems, when there is one or more.
-    pub fn into_result<T>(self, value: T) -> Result<T, Self> {
+    pub(crate) fn into_result<T>(self, value: T) -> Result<T, Self> {
         if self.is_empty() { Ok(value) } else { Err(self) }
     }
 }
 
 impl fmt::Display for Violations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.told.as_slice() {
+        match self.kept.as_slice() {
             [] => f.write_str("nothing is wrong"),
             [one] => write!(f, "{one}"),
             [first, ..] => write!(f, "{} problems, the first: {first}", self.len()),

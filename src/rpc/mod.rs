@@ -20,11 +20,12 @@ mod status;
 use crate::model::revision::Revision;
 
 pub use context::{Context, Gate};
+pub use convert::put_catalogue::put_request;
 pub(crate) use convert::snapshot::as_of;
 pub(crate) use guard::PURPOSE_HEADER;
 pub use guard::{Guard, Limits, METHODS, local};
 pub(crate) use services::Picture;
-pub use services::{Catalogue, Keys, Submissions, new_secret, put_request};
+pub use services::{Catalogue, Keys, Submissions, new_secret};
 pub use status::ERROR_BYTES_HEADER;
 pub(crate) use status::Reason;
 

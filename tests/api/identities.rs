@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use conspectus::access::{Change, Identity, NewKey, Role, Scope, Secret};
 use conspectus::catalogue::CataloguePut;
 use conspectus::catalogue::items::Sector;
-use conspectus::intake::admit::Command;
+use conspectus::intake::admit::ChangeAccess;
 use conspectus::intake::writer;
 use conspectus::model::id::{AgencyId, AreaCode, CertificateUri, IdentityId};
 use conspectus::model::timestamp::Timestamp;
@@ -106,7 +106,7 @@ pub(crate) async fn seed(folder: &Path) {
         move || Timestamp(clock.load(Ordering::Relaxed))
     });
     let put: CataloguePut = toml::from_str(include_str!("../../data/catalogue.toml")).unwrap();
-    running.handle.write(Command::PutCatalogue(put)).await.unwrap();
+    running.handle.write(put).await.unwrap();
     let key = |name: &str, condition, days| {
         let secret = secret(name, condition);
         NewKey { id: secret.id(), hash: secret.hash(), expires_at: Timestamp(before.0 + days * MICROS_A_DAY) }
@@ -143,7 +143,7 @@ pub(crate) async fn seed(folder: &Path) {
             create("-gone", key(person.name, Condition::Gone, 300)),
             Change::Revoke { identity: id("-gone"), key: None },
         ];
-        running.handle.write(Command::ChangeAccess(changes)).await.unwrap();
+        running.handle.write(ChangeAccess(changes)).await.unwrap();
     }
     drop(running.handle);
     tokio::task::spawn_blocking(move || running.thread.join()).await.unwrap().unwrap();

@@ -2,11 +2,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use conspectus::intake::admit::Command;
 use conspectus::model::decimal::Decimal;
 use conspectus::model::observation::Measure;
 
 use crate::canonical::Row;
+use crate::command::Command;
 use crate::fixture::with;
 use crate::generate::{History, Random, history};
 use crate::model::Sight;
@@ -103,7 +103,7 @@ fn parts(command: &Command) -> usize {
     match command {
         Command::PutCatalogue(put) => put.areas.len() + put.agencies.len() + put.indicators.len(),
         Command::Submit(prepared) => prepared.submission().observations.len(),
-        Command::Withdraw(_) | Command::ChangeAccess(_) => 0,
+        Command::Withdraw(_) => 0,
     }
 }
 
@@ -126,7 +126,7 @@ fn without(command: &Command, part: usize) -> Command {
             observations.remove(part);
             smaller = with(&submission, observations);
         }
-        Command::Withdraw(_) | Command::ChangeAccess(_) => {}
+        Command::Withdraw(_) => {}
     }
     smaller
 }
@@ -187,7 +187,6 @@ pub(crate) fn read_out(history: &History) -> String {
                 }
             }
             Command::Withdraw(it) => line(format!("{} withdraws {}", it.agency, it.request_id)),
-            Command::ChangeAccess(_) => line("keys change".to_owned()),
         }
     }
     text

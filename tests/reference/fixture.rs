@@ -6,7 +6,6 @@ use conspectus::catalogue::items::{
     Validity,
 };
 use conspectus::entry::Withdrawal;
-use conspectus::intake::admit::{Command, Decision, admit};
 use conspectus::intake::prepare::Prepared;
 use conspectus::model::date::Date;
 use conspectus::model::decimal::Rounding;
@@ -19,6 +18,7 @@ use conspectus::picture::change::Comparison;
 use conspectus::state::State;
 
 use crate::canonical::{Row, Shown, ShownChange};
+use crate::command::Command;
 use crate::question::{AskedAggregate, AskedPicture, Question, What, ask};
 
 /// Partnership `P` of the upper tiers `U1`, with districts `D1` and `D2`, and `U2`; the agencies `care`,
@@ -108,8 +108,8 @@ impl Fixture {
     }
 
     fn take(&mut self, command: &Command) {
-        let decision = admit(&self.state, command, Timestamp(1_704_067_200_000_000));
-        let Ok(Decision::Accept(entry, _)) = decision else { panic!("{decision:?}") };
+        let admitted = command.admit(&self.state, Timestamp(1_704_067_200_000_000));
+        let Ok(Some(entry)) = admitted else { panic!("{admitted:?}") };
         self.state.apply(&entry);
     }
 

@@ -6,7 +6,6 @@ use conspectus::catalogue::items::{
     Polarity, Sector, Validity,
 };
 use conspectus::entry::{Entry, Withdrawal};
-use conspectus::intake::admit::{Command, Decision, admit};
 use conspectus::model::date::Date;
 use conspectus::model::decimal::{Decimal, Rounding};
 use conspectus::model::id::IndicatorId;
@@ -18,6 +17,7 @@ use conspectus::model::timestamp::Timestamp;
 use conspectus::picture::change::Comparison;
 use conspectus::state::State;
 
+use crate::command::Command;
 use crate::fixture::{day, submit};
 use crate::model::cut;
 use crate::question::{AskedAggregate, AskedPicture, Question, What};
@@ -92,7 +92,7 @@ impl History {
 
 impl Lived {
     pub(crate) fn take(&mut self, command: &Command, at: Timestamp) {
-        if let Ok(Decision::Accept(entry, _)) = admit(&self.state, command, at) {
+        if let Ok(Some(entry)) = command.admit(&self.state, at) {
             self.state.apply(&entry);
             self.entries.push(entry);
         }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use conspectus::catalogue::items::{AcrossAgencies, Kind, Validity};
 use conspectus::entry::{Body, Withdrawal, codec};
-use conspectus::intake::admit::{Command, Decision, admit};
 use conspectus::model::id::IndicatorId;
 use conspectus::model::observation::Observation;
 use conspectus::model::period::{Frequency, Period};
@@ -15,6 +14,7 @@ use num_rational::BigRational as Number;
 
 use crate::agree::{read_out, seeds};
 use crate::canonical::{Row, Shown};
+use crate::command::Command;
 use crate::fixture::{day, submit, with};
 use crate::generate::{History, Lived, Random, World, history};
 use crate::model::{Sight, whole};
@@ -126,7 +126,7 @@ fn sending_the_same_again_changes_nothing_but_the_revision() {
         let Some(last) = last_submission(lived) else { return 0 };
         let again = Submission { request_id: "again".parse().unwrap(), ..last };
         let at = Timestamp(lived.entries[lived.entries.len() - 1].at.0 + 1);
-        let Ok(Decision::Accept(entry, _)) = admit(&lived.state, &submit(again.clone()), at) else { return 0 };
+        let Ok(Some(entry)) = submit(again.clone()).admit(&lived.state, at) else { return 0 };
         let outcomes = lived.state.outcomes(&again, lived.state.revision());
         if !outcomes.iter().all(|outcome| matches!(outcome, Outcome::Unchanged { .. })) {
             return 0;
@@ -169,7 +169,7 @@ fn a_withdrawn_submission_was_never_received() {
         let mut never = history.clone();
         never.commands.retain(|command| match command {
             Command::Submit(prepared) => prepared.submission().request_id != gone.request_id,
-            Command::PutCatalogue(_) | Command::Withdraw(_) | Command::ChangeAccess(_) => true,
+            Command::PutCatalogue(_) | Command::Withdraw(_) => true,
         });
         same_answers(world, &never.live(), &withdrawn.live())
     });
@@ -226,7 +226,7 @@ fn an_area_is_the_sum_of_the_areas_below_it() {
 fn first_frequencies(history: &History) -> BTreeMap<IndicatorId, Frequency> {
     let puts = history.commands.iter().filter_map(|command| match command {
         Command::PutCatalogue(put) => Some(put),
-        Command::Submit { .. } | Command::Withdraw(_) | Command::ChangeAccess(_) => None,
+        Command::Submit { .. } | Command::Withdraw(_) => None,
     });
     let versions = puts.flat_map(|put| &put.indicators).filter(|version| version.effective_from.is_none());
     versions.map(|version| (version.id.clone(), version.frequency)).collect()
@@ -248,7 +248,7 @@ fn simplify(command: &mut Command, frequencies: &BTreeMap<IndicatorId, Frequency
             let simple = submission.observations.iter().filter(|it| it.area.as_str() != "P" && is_own(it));
             *command = with(&submission, simple);
         }
-        Command::Withdraw(_) | Command::ChangeAccess(_) => {}
+        Command::Withdraw(_) => {}
     }
 }
 

@@ -14,6 +14,7 @@
 
 mod agree;
 mod canonical;
+mod command;
 mod conventions;
 mod fixture;
 mod generate;

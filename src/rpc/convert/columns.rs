@@ -1,16 +1,16 @@
-//! Figures as columns: places in dictionaries that grow with a stream.
+//! Figures as columns: indices into dictionaries that grow with a stream.
 
 use std::fmt::Display;
 use std::hash::Hash;
 use std::str::FromStr;
 
-use super::parse_submission::{Misfit, Read, fit, note};
-use crate::intake::review::Draft;
+use super::draft::{Draft, DraftTable, Misfit, fit, note};
 use crate::model::decimal::Decimal;
 use crate::model::id::{AreaCode, IndicatorId};
 use crate::model::marker::Markers;
-use crate::model::observation::{Breakdown, Measure, Value};
+use crate::model::observation::{Breakdown, Value};
 use crate::model::observations::{Dictionaries, Dictionary};
+use crate::model::packed::MeasureForm;
 use crate::model::period::Period;
 use crate::model::violation::Violations;
 use crate::rpc::proto::{self, ValueForm};
@@ -44,7 +44,7 @@ impl StreamDictionaries {
     }
 
     /// The figures of a message whose dictionaries are added.
-    pub(crate) fn read(&mut self, columns: &proto::FigureColumns, violations: &mut Violations) -> Read {
+    pub(crate) fn read(&mut self, columns: &proto::FigureColumns, violations: &mut Violations) -> DraftTable {
         let count = columns.digits.len();
         let mut drafts = vec![Draft::default(); count];
         let mut lengths = Lengths { count, fit: true, violations };
@@ -58,18 +58,18 @@ impl StreamDictionaries {
         let base_decimals = lengths.column("base_decimals", &columns.base_decimals);
         let markers = lengths.column("markers", &columns.markers);
         if !lengths.fit {
-            return Read { drafts, ..Read::default() };
+            return DraftTable { drafts, ..DraftTable::default() };
         }
 
         let dictionaries = Dictionaries {
-            indicators: self.indicators.places(indicator, &mut drafts, violations, |draft| &mut draft.indicator),
-            areas: self.areas.places(area, &mut drafts, violations, |draft| &mut draft.area),
-            periods: self.periods.places(period, &mut drafts, violations, |draft| &mut draft.period),
+            indicators: self.indicators.resolve(indicator, &mut drafts, violations, |draft| &mut draft.indicator),
+            areas: self.areas.resolve(area, &mut drafts, violations, |draft| &mut draft.area),
+            periods: self.periods.resolve(period, &mut drafts, violations, |draft| &mut draft.period),
             breakdowns: if columns.breakdown.is_empty() {
                 drafts.iter_mut().for_each(|draft| draft.breakdown = Some(0));
                 vec![Breakdown::default()]
             } else {
-                self.breakdowns.places(breakdown, &mut drafts, violations, |draft| &mut draft.breakdown)
+                self.breakdowns.resolve(breakdown, &mut drafts, violations, |draft| &mut draft.breakdown)
             },
         };
         for (at, draft) in drafts.iter_mut().enumerate() {
@@ -86,13 +86,13 @@ impl StreamDictionaries {
         let mut notes = Vec::new();
         for (at, remark) in columns.notes.iter().enumerate() {
             if remark.figure as usize >= count {
-                let found = format!("found {}; allowed: a figure's place, below {count}", remark.figure);
+                let found = format!("found {}; allowed: a figure's index, below {count}", remark.figure);
                 violations.add(format!("columns.notes[{at}].figure"), found);
             }
             let text = violations.check(format!("columns.notes[{at}].note"), note(&remark.note));
             notes.extend(text.flatten().map(|text| (remark.figure, text)));
         }
-        Read { dictionaries, drafts, notes }
+        DraftTable { dictionaries, drafts, notes }
     }
 }
 
@@ -104,11 +104,11 @@ struct Column<'a, T> {
 }
 
 impl<T: Copy + Default> Column<'_, T> {
-    fn at(self, place: usize) -> T {
+    fn at(self, index: usize) -> T {
         match self.items {
             [] => T::default(),
             [all] => *all,
-            items => items[place],
+            items => items[index],
         }
     }
 }
@@ -134,13 +134,13 @@ impl Lengths<'_> {
     }
 }
 
-/// A dictionary as a stream has told it.
+/// A dictionary as a stream has sent it.
 struct Grown<T> {
-    /// For each text, in the order in which they came, its item's place in the dictionary; none when it
-    /// couldn't be read.
+    /// For each text, in the order in which they came, the index of its item in the dictionary; none when
+    /// it couldn't be parsed.
     texts: Vec<Option<u32>>,
     dictionary: Dictionary<T>,
-    /// For each item of the dictionary, its place in the message that is being read.
+    /// For each item of the dictionary, its index in the table of the message that is being read.
     local: Vec<Option<u32>>,
 }
 
@@ -159,8 +159,8 @@ impl<T: FromStr<Err: Display> + Eq + Hash + Clone> Grown<T> {
         self.local.resize(self.dictionary.items().len(), None);
     }
 
-    /// Gives each draft its place in what this message uses of the dictionary, and gives that.
-    fn places(
+    /// Sets each draft's index into what this message uses of the dictionary, and returns that.
+    fn resolve(
         &mut self,
         column: Column<'_, u32>,
         drafts: &mut [Draft],
@@ -186,7 +186,7 @@ impl<T: FromStr<Err: Display> + Eq + Hash + Clone> Grown<T> {
                 }
                 None => {
                     let len = self.texts.len();
-                    let found = format!("found {text}; allowed: a place in the dictionary, which has {len} items");
+                    let found = format!("found {text}; allowed: an index in the dictionary, which has {len} items");
                     violations.add(format!("columns.{}[{at}]", column.name), found);
                 }
             }
@@ -223,30 +223,29 @@ impl Cell {
         };
         let first = decimal("digits", self.digits, self.decimals)?;
         let second = decimal("base_digits", self.base_digits, self.base_decimals)?;
-        let form = ValueForm::try_from(self.form);
-        if matches!(form, Ok(ValueForm::Number | ValueForm::None)) && !second.is_zero() {
-            wrong("base_digits", format!("found {}; allowed: 0, the form has no base", self.base_digits));
-        }
-        if matches!(form, Ok(ValueForm::None)) && !first.is_zero() {
-            wrong("digits", format!("found {}; allowed: 0, there is no value", self.digits));
-        }
-        let measure = match form {
-            Ok(ValueForm::Number) => Some(Measure::Number(first)),
-            Ok(ValueForm::Ratio) => Some(Measure::Ratio { numerator: first, denominator: second }),
-            Ok(ValueForm::Percentage) => Some(Measure::Percentage { percent: first, base: second }),
-            Ok(ValueForm::Mean) => Some(Measure::Mean { mean: first, count: second }),
+        let form = match ValueForm::try_from(self.form) {
+            Ok(ValueForm::Number) => Some(MeasureForm::Number),
+            Ok(ValueForm::Ratio) => Some(MeasureForm::Ratio),
+            Ok(ValueForm::Percentage) => Some(MeasureForm::Percentage),
+            Ok(ValueForm::Mean) => Some(MeasureForm::Mean),
             Ok(ValueForm::None) => None,
             Ok(ValueForm::Unspecified) | Err(_) => {
                 wrong("form", format!("found {}; allowed: 1 to {}, a ValueForm", self.form, ValueForm::None as i32));
                 return None;
             }
         };
+        if !form.is_some_and(MeasureForm::has_second) && !second.is_zero() {
+            wrong("base_digits", format!("found {}; allowed: 0, the form has no base", self.base_digits));
+        }
+        if form.is_none() && !first.is_zero() {
+            wrong("digits", format!("found {}; allowed: 0, there is no value", self.digits));
+        }
         let Some(markers) = u16::try_from(self.markers).ok().and_then(Markers::from_bits) else {
             wrong("markers", format!("found {:#b}; allowed: bits 0 to 8, one for each Marker", self.markers));
             return None;
         };
-        match fit(measure.is_some(), markers) {
-            Ok(()) => Some(Value { measure, markers }),
+        match fit(form.is_some(), markers) {
+            Ok(()) => Some(Value { measure: form.map(|form| form.measure(first, second)), markers }),
             Err((Misfit::Markers, what)) => {
                 wrong("markers", what);
                 None

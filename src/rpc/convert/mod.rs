@@ -1,8 +1,11 @@
 //! Between the served messages and the domain: what several services share.
 
 pub(crate) mod columns;
+mod draft;
 pub(crate) mod parse_submission;
+pub(crate) mod put_catalogue;
 pub(crate) mod queries;
+pub(crate) mod receipt;
 pub(crate) mod responses;
 pub(crate) mod snapshot;
 

@@ -1,4 +1,4 @@
-//! What partners send, as submissions: each text is parsed once, every problem is told at its field.
+//! What partners send, as submissions: each text is parsed once, every problem is reported at its field.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -7,7 +7,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::columns::StreamDictionaries;
-use crate::intake::review::{Draft, OBSERVATIONS_MAX, count_found, review};
+use super::draft::{Draft, DraftTable, Misfit, fit, note};
+use crate::intake::review::{OBSERVATIONS_MAX, count_found, review};
 use crate::model::decimal::Decimal;
 use crate::model::id::{AgencyId, AreaCode, IndicatorId, RequestId};
 use crate::model::marker::{Marker, Markers};
@@ -20,7 +21,6 @@ use crate::model::violation::Violations;
 use crate::rpc::{convert, proto};
 use crate::state::State;
 
-const NOTE_CHARACTERS_MAX: usize = 500;
 const SOURCE_CHARACTERS_MAX: usize = 500;
 
 /// The submission of a request, or everything that is wrong with it: what can't be parsed, and what
@@ -40,7 +40,7 @@ pub(crate) fn submission(
             .add("source", format!("found {characters} characters; allowed: {SOURCE_CHARACTERS_MAX} at the most"));
     }
     if let Some(columns) = &request.columns {
-        // First of all, so that the places of later messages hold whatever becomes of this one.
+        // First of all, so that the indices of later messages hold whatever becomes of this one.
         stream.extend(columns, &mut violations);
         if !request.observations.is_empty() {
             violations.add("columns", "there are `observations` too; allowed: either");
@@ -56,9 +56,8 @@ pub(crate) fn submission(
         Some(columns) => stream.read(columns, &mut violations),
     };
     let (Some(agency), Some(request_id), true) = (&agency, request_id, violations.is_empty()) else {
-        let drafts = table.drafts.into_iter();
         let today = state.not_before_newest(now).date();
-        violations.extend(review(state.catalogue(), agency.as_ref(), &table.dictionaries, drafts, today));
+        violations.extend(review(state.catalogue(), agency.as_ref(), &table.dictionaries, &table.drafts, today));
         violations.sort();
         return Err(violations);
     };
@@ -68,15 +67,7 @@ pub(crate) fn submission(
     Ok(Submission { agency: agency.clone(), request_id, source: request.source, sample: request.sample, observations })
 }
 
-/// The figures of a request, as far as they could be read.
-#[derive(Default)]
-pub(crate) struct Read {
-    pub(crate) dictionaries: Dictionaries,
-    pub(crate) drafts: Vec<Draft>,
-    pub(crate) notes: Vec<(u32, Arc<str>)>,
-}
-
-fn of_messages(observations: &[proto::Observation], violations: &mut Violations) -> Read {
+fn of_messages(observations: &[proto::Observation], violations: &mut Violations) -> DraftTable {
     let mut texts = Texts::default();
     let mut notes = Vec::new();
     let mut drafts = Vec::with_capacity(observations.len());
@@ -85,51 +76,7 @@ fn of_messages(observations: &[proto::Observation], violations: &mut Violations)
         notes.extend(parser.note(observation).map(|note| (index, note)));
         drafts.push(parser.draft(observation, &mut texts));
     }
-    Read { dictionaries: texts.dictionaries(), drafts, notes }
-}
-
-/// A remark, when there is one.
-///
-/// # Errors
-/// When it is too long.
-pub(crate) fn note(note: &str) -> Result<Option<Arc<str>>, String> {
-    // A byte is a character at the most: few need counting.
-    let characters = if note.len() > NOTE_CHARACTERS_MAX { note.chars().count() } else { 0 };
-    if characters > NOTE_CHARACTERS_MAX {
-        return Err(format!("found {characters} characters; allowed: {NOTE_CHARACTERS_MAX} at the most"));
-    }
-    Ok((!note.is_empty()).then(|| Arc::from(note)))
-}
-
-/// Whether markers go with a value that is there, or isn't.
-///
-/// # Errors
-/// What is wrong, and whether it is with the markers or with the whole.
-pub(crate) fn fit(has_measure: bool, markers: Markers) -> Result<(), (Misfit, String)> {
-    let mut absences = markers.absences();
-    match (has_measure, absences.next(), absences.next()) {
-        (true, None, _) | (false, Some(_), None) => Ok(()),
-        (true, Some(absence), _) => Err((
-            Misfit::Markers,
-            format!("`{absence}` says that there is no value, and there is one; allowed: either"),
-        )),
-        (false, None, _) => Err((
-            Misfit::Whole,
-            "found no value; allowed: a number, ratio, percentage or mean, or a marker that says why there is none (c, x, z or low). A missing value is never zero".to_owned(),
-        )),
-        (false, Some(_), Some(_)) => Err((
-            Misfit::Markers,
-            "found several reasons why there is no value; allowed: one of c, x, z, low".to_owned(),
-        )),
-    }
-}
-
-/// What is wrong, where markers and value don't go together.
-pub(crate) enum Misfit {
-    /// The markers.
-    Markers,
-    /// The figure as a whole.
-    Whole,
+    DraftTable { dictionaries: texts.dictionaries(), drafts, notes }
 }
 
 /// The texts of a request, by what they say.
@@ -172,21 +119,21 @@ impl<T> Default for Column<'_, T> {
 
 impl<'a, T: FromStr + Eq + Hash + Clone> Column<'a, T> {
     fn index_of(&mut self, text: &'a str) -> Result<u32, T::Err> {
-        if let Some((last, place)) = self.last
+        if let Some((last, index)) = self.last
             && last == text
         {
-            return Ok(place);
+            return Ok(index);
         }
-        let place = match self.known.get(text) {
-            Some(place) => *place,
+        let index = match self.known.get(text) {
+            Some(index) => *index,
             None => {
-                let place = self.dictionary.index_of(text.parse()?);
-                self.known.insert(text, place);
-                place
+                let index = self.dictionary.index_of(text.parse()?);
+                self.known.insert(text, index);
+                index
             }
         };
-        self.last = Some((text, place));
-        Ok(place)
+        self.last = Some((text, index));
+        Ok(index)
     }
 }
 
@@ -217,13 +164,13 @@ impl Parser<'_> {
             texts.key.extend_from_slice(text.as_bytes());
             texts.key.push(END);
         }
-        if let Some(place) = texts.known_breakdowns.get(&texts.key) {
-            return Some(*place);
+        if let Some(index) = texts.known_breakdowns.get(&texts.key) {
+            return Some(*index);
         }
         let breakdown = convert::breakdown(&self.field("breakdown"), categories, self.violations)?;
-        let place = texts.breakdowns.index_of(breakdown);
-        texts.known_breakdowns.insert(texts.key.clone(), place);
-        Some(place)
+        let index = texts.breakdowns.index_of(breakdown);
+        texts.known_breakdowns.insert(texts.key.clone(), index);
+        Some(index)
     }
 
     fn draft<'t>(&mut self, observation: &'t proto::Observation, texts: &mut Texts<'t>) -> Draft {
@@ -260,12 +207,9 @@ impl Parser<'_> {
 
     fn markers(&mut self, codes: &[i32]) -> Option<Markers> {
         let known: Vec<Option<Marker>> = codes.iter().map(|code| Marker::from_code(*code)).collect();
-        for (place, _) in known.iter().enumerate().filter(|(_, marker)| marker.is_none()) {
-            let found = codes[place];
-            self.violations.add(
-                self.field(&format!("markers[{place}]")),
-                format!("found {found}; allowed: {}", Marker::allowed()),
-            );
+        for (at, code) in codes.iter().enumerate().filter(|(at, _)| known[*at].is_none()) {
+            self.violations
+                .add(self.field(&format!("markers[{at}]")), format!("found {code}; allowed: {}", Marker::allowed()));
         }
         known.into_iter().collect()
     }

@@ -4,18 +4,20 @@ use std::collections::BTreeSet;
 
 use tonic::{Request, Response, Status};
 
-use crate::access::{Change, Identity, Key, NewKey, OVERLAP_HOURS_MAX, Record, Resource, Role, Scope, Secret};
+use crate::access::{Change, Identity, Key, NewKey, OVERLAP_HOURS_MAX, Record, Role, Scope, Secret};
 use crate::catalogue::items::Sector;
-use crate::intake::admit::Command;
+use crate::intake::admit::ChangeAccess;
 use crate::intake::writer::Written;
 use crate::model::id::{AgencyId, AreaCode, CertificateUri, IdentityId};
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
+use crate::rpc::call::{self, Call, Refusal};
 use crate::rpc::guard::{Guard, Session};
 use crate::rpc::proto::key_service_server::KeyService;
 use crate::rpc::status::{self, Reason};
-use crate::rpc::{Gate, convert, number, page, proto};
+use crate::rpc::{Context, Gate, convert, number, page, proto};
+use crate::state::State;
 
 const PAGE_DEFAULT: usize = 100;
 const PAGE_MAX: usize = 1_000;
@@ -35,24 +37,6 @@ impl Keys {
     pub fn new(gate: Gate, guard: Guard) -> Self {
         Self { gate, guard }
     }
-
-    async fn change<T>(&self, request: &Request<T>, change: Change) -> Result<i64, Status> {
-        let context = self.gate.context()?;
-        let bytes_max = status::error_bytes(request.metadata());
-        let session = Session::of(request)?;
-        let told = change.to_string();
-        let written = context.writer.by(session.actor()).write(Command::ChangeAccess(vec![change])).await;
-        let revision = match written.map_err(|error| status::of_write(&error, bytes_max))? {
-            Written::Accepted { revision, .. } | Written::Already(revision) => revision,
-            Written::NothingChanges(_) => context.newest().revision(),
-        };
-        session.audit_key_change(told, revision).await?;
-        Ok(number(revision))
-    }
-
-    fn now(&self) -> Result<Timestamp, Status> {
-        Ok((self.gate.context()?.clock)())
-    }
 }
 
 #[tonic::async_trait]
@@ -61,82 +45,99 @@ impl KeyService for Keys {
         &self,
         request: Request<proto::CreateKeyRequest>,
     ) -> Result<Response<proto::CreateKeyResponse>, Status> {
-        Session::of(&request)?.permit(Resource::Any)?;
-        let now = self.now()?;
-        let bytes_max = status::error_bytes(request.metadata());
-        let mut violations = Violations::default();
-        let identity = identity(request.get_ref(), &mut violations);
-        let expires_at = expiry(request.get_ref().days, now, &mut violations);
-        let identity = identity.filter(|_| violations.is_empty());
-        let Some(identity) = identity else { return Err(status::invalid(&violations, bytes_max)) };
-        let secret = if request.get_ref().without_key { None } else { Some(random()?) };
-        let key = secret.as_ref().map(|secret| new_key(secret, expires_at));
-        let revision = self.change(&request, Change::Create { identity, key }).await?;
-        Ok(Response::new(proto::CreateKeyResponse {
-            revision,
-            key_id: secret.as_ref().map(|secret| secret.id().to_string()).unwrap_or_default(),
-            expires_at: secret.as_ref().map(|_| convert::timestamp(expires_at)),
-            secret: secret.map(|secret| secret.reveal()).unwrap_or_default(),
-        }))
+        call::unary(&self.gate, request, |Call { context, session, message, .. }| async move {
+            let mut violations = Violations::default();
+            let identity = identity(&message, &mut violations);
+            let expires_at = expiry(message.days, (context.clock)(), &mut violations);
+            let identity = identity.filter(|_| violations.is_empty());
+            let Some(identity) = identity else { return Err(violations.into()) };
+            let secret = if message.without_key { None } else { Some(random()?) };
+            let key = secret.as_ref().map(|secret| new_key(secret, expires_at));
+            let revision = change(context, &session, Change::Create { identity, key }).await?;
+            Ok(proto::CreateKeyResponse {
+                revision,
+                key_id: secret.as_ref().map(|secret| secret.id().to_string()).unwrap_or_default(),
+                expires_at: secret.as_ref().map(|_| convert::timestamp(expires_at)),
+                secret: secret.map(|secret| secret.reveal()).unwrap_or_default(),
+            })
+        })
+        .await
     }
 
     async fn rotate_key(
         &self,
         request: Request<proto::RotateKeyRequest>,
     ) -> Result<Response<proto::RotateKeyResponse>, Status> {
-        Session::of(&request)?.permit(Resource::Any)?;
-        let now = self.now()?;
-        let bytes_max = status::error_bytes(request.metadata());
-        let mut violations = Violations::default();
-        let identity = violations.check("identity", IdentityId::parse(&request.get_ref().identity));
-        let expires_at = expiry(request.get_ref().days, now, &mut violations);
-        let hours = i64::from(request.get_ref().overlap_hours.unwrap_or(OVERLAP_HOURS_DEFAULT));
-        if !(0..=OVERLAP_HOURS_MAX).contains(&hours) {
-            violations.add("overlap_hours", format!("found {hours}; allowed: 0 to {OVERLAP_HOURS_MAX}"));
-        }
-        let identity = identity.filter(|_| violations.is_empty());
-        let Some(identity) = identity else { return Err(status::invalid(&violations, bytes_max)) };
-        let older_until = Timestamp(now.0 + hours * MICROS_AN_HOUR);
-        let secret = random()?;
-        let key = new_key(&secret, expires_at);
-        let revision = self.change(&request, Change::Rotate { identity, key, older_until }).await?;
-        Ok(Response::new(proto::RotateKeyResponse {
-            revision,
-            key_id: secret.id().to_string(),
-            secret: secret.reveal(),
-            expires_at: Some(convert::timestamp(expires_at)),
-            older_until: Some(convert::timestamp(older_until)),
-        }))
+        call::unary(&self.gate, request, |Call { context, session, message, .. }| async move {
+            let now = (context.clock)();
+            let mut violations = Violations::default();
+            let identity = violations.check("identity", IdentityId::parse(&message.identity));
+            let expires_at = expiry(message.days, now, &mut violations);
+            let hours = i64::from(message.overlap_hours.unwrap_or(OVERLAP_HOURS_DEFAULT));
+            if !(0..=OVERLAP_HOURS_MAX).contains(&hours) {
+                violations.add("overlap_hours", format!("found {hours}; allowed: 0 to {OVERLAP_HOURS_MAX}"));
+            }
+            let identity = identity.filter(|_| violations.is_empty());
+            let Some(identity) = identity else { return Err(violations.into()) };
+            let older_until = Timestamp(now.0 + hours * MICROS_AN_HOUR);
+            let secret = random()?;
+            let key = new_key(&secret, expires_at);
+            let revision = change(context, &session, Change::Rotate { identity, key, older_until }).await?;
+            Ok(proto::RotateKeyResponse {
+                revision,
+                key_id: secret.id().to_string(),
+                secret: secret.reveal(),
+                expires_at: Some(convert::timestamp(expires_at)),
+                older_until: Some(convert::timestamp(older_until)),
+            })
+        })
+        .await
     }
 
     async fn revoke_key(
         &self,
         request: Request<proto::RevokeKeyRequest>,
     ) -> Result<Response<proto::RevokeKeyResponse>, Status> {
-        Session::of(&request)?.permit(Resource::Any)?;
-        let bytes_max = status::error_bytes(request.metadata());
-        let mut violations = Violations::default();
-        let identity = violations.check("identity", IdentityId::parse(&request.get_ref().identity));
-        let text = request.get_ref().key_id.as_str();
-        let key = if text.is_empty() { None } else { violations.check("key_id", text.parse()) };
-        let identity = identity.filter(|_| violations.is_empty());
-        let Some(identity) = identity else { return Err(status::invalid(&violations, bytes_max)) };
-        let revision = self.change(&request, Change::Revoke { identity, key }).await?;
-        Ok(Response::new(proto::RevokeKeyResponse { revision }))
+        call::unary(&self.gate, request, |Call { context, session, message, .. }| async move {
+            let mut violations = Violations::default();
+            let identity = violations.check("identity", IdentityId::parse(&message.identity));
+            let text = message.key_id.as_str();
+            let key = if text.is_empty() { None } else { violations.check("key_id", text.parse()) };
+            let identity = identity.filter(|_| violations.is_empty());
+            let Some(identity) = identity else { return Err(violations.into()) };
+            let revision = change(context, &session, Change::Revoke { identity, key }).await?;
+            Ok(proto::RevokeKeyResponse { revision })
+        })
+        .await
     }
 
     async fn list_keys(
         &self,
         request: Request<proto::ListKeysRequest>,
     ) -> Result<Response<proto::ListKeysResponse>, Status> {
-        Session::of(&request)?.permit(Resource::Any)?;
-        let state = self.gate.context()?.newest();
+        call::unary(&self.gate, request, |Call { context, message, .. }| async move {
+            self.list(&context.newest(), &message)
+        })
+        .await
+    }
+}
+
+/// Has a change written to the journal and to the audit log; its revision.
+async fn change(context: &Context, session: &Session, change: Change) -> Result<i64, Refusal> {
+    let scope = change.to_string();
+    let command = ChangeAccess(vec![change]);
+    let Written::Accepted { revision, .. } = context.writer.by(session.actor()).write(command).await?;
+    session.audit_key_change(scope, revision).await?;
+    Ok(number(revision))
+}
+
+impl Keys {
+    fn list(&self, state: &State, request: &proto::ListKeysRequest) -> Result<proto::ListKeysResponse, Refusal> {
         let mut violations = Violations::default();
         let query = page::Query::of("ListKeys", &proto::ListKeysRequest::default());
-        let size = page::size(request.get_ref().page_size, PAGE_DEFAULT, PAGE_MAX, &mut violations);
-        let start = query.start(&request.get_ref().page_token, &mut violations);
-        let bytes_max = status::error_bytes(request.metadata());
-        violations.into_result(()).map_err(|violations| status::invalid(&violations, bytes_max))?;
+        let size = page::size(request.page_size, PAGE_DEFAULT, PAGE_MAX, &mut violations);
+        let start = query.start(&request.page_token, &mut violations);
+        violations.into_result(())?;
         let after = start.and_then(|start| IdentityId::parse(&start.after).ok());
         let rest =
             state.access().iter().filter(|record| after.as_ref().is_none_or(|after| record.identity.id > *after));
@@ -147,15 +148,13 @@ impl KeyService for Keys {
             query.token(&page::Start { revision: Revision::ZERO, after: record.identity.id.to_string() })
         };
         let next_page_token = found.last().filter(|_| more).map(token).unwrap_or_default();
-        Ok(Response::new(proto::ListKeysResponse {
+        Ok(proto::ListKeysResponse {
             revision: number(state.revision()),
             identities: found.into_iter().map(|record| self.identity_message(record)).collect(),
             next_page_token,
-        }))
+        })
     }
-}
 
-impl Keys {
     fn identity_message(&self, record: &Record) -> proto::Identity {
         let Record { identity, created_at, revoked_at, keys } = record;
         proto::Identity {

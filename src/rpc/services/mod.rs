@@ -4,12 +4,12 @@ mod catalogue;
 mod key;
 mod picture;
 mod read;
-mod receipt;
+mod sent;
 mod stream;
 mod submission;
 mod watch;
 
-pub use catalogue::{Catalogue, put_request};
+pub use catalogue::Catalogue;
 pub use key::{Keys, new_secret};
 pub(crate) use picture::Picture;
 pub use submission::Submissions;

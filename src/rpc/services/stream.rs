@@ -1,7 +1,7 @@
 //! The bulk lane: submissions one after the other over one call.
 //!
 //! A stream has two halves. The reading half reads a message, prepares it, queues it with the writer
-//! and notes it as under way; the answering half takes what is under way, in order, and answers each
+//! and notes it as in flight; the answering half takes what is in flight, in order, and answers each
 //! once it is durable. Between them is a bounded channel: when answers aren't taken it fills, the
 //! reading half stops, and so, by flow control, does the sender. So a stream holds no more than
 //! [`IN_FLIGHT_MAX`] submissions, however fast the sender and however slow the reader.
@@ -15,10 +15,12 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Status, Streaming};
 
-use super::receipt::Sent;
+use super::sent::Sent;
 use crate::access::Resource;
-use crate::intake::writer::{Pending, WriteError};
+use crate::intake::prepare::Prepared;
+use crate::intake::writer::Pending;
 use crate::model::violation::Violations;
+use crate::rpc::call::Refusal;
 use crate::rpc::convert::columns::{DICTIONARY_ITEMS_MAX, StreamDictionaries};
 use crate::rpc::guard::{CHECK_EVERY, Session};
 use crate::rpc::proto::stream_submissions_response::Result as StreamResult;
@@ -31,10 +33,10 @@ pub(crate) const STREAMS_MAX: usize = 64;
 pub(crate) const IN_FLIGHT_MAX: usize = 32;
 /// How long a sender may leave answers where they are.
 const READER_TIMEOUT: Duration = Duration::from_secs(30);
-/// How many bytes of violations one refusal tells.
+/// How many bytes of violations one refusal has.
 const REFUSAL_BYTES_MAX: usize = 1 << 20;
 
-/// The places that streams take.
+/// Leave to open a stream.
 #[derive(Debug, Clone)]
 pub(crate) struct Streams(Arc<Semaphore>);
 
@@ -57,10 +59,10 @@ pub(crate) fn start(
     session: Session,
     messages: Streaming<proto::StreamSubmissionsRequest>,
 ) -> Result<Answers, Status> {
-    let place = Arc::clone(&streams.0).try_acquire_owned().map_err(|_| {
+    let permit = Arc::clone(&streams.0).try_acquire_owned().map_err(|_| {
         status::exhausted(Reason::TooManyStreams, format!("{STREAMS_MAX} streams are open already; try again later"))
     })?;
-    // One place more, which the farewell holds from the start.
+    // Room for one more, which the farewell holds from the start.
     let (in_flight, steps) = mpsc::channel(IN_FLIGHT_MAX + 1);
     let farewell =
         in_flight.clone().try_reserve_owned().map_err(|_| status::error(Reason::Stopping, "the stream closed"))?;
@@ -77,7 +79,7 @@ pub(crate) fn start(
             farewell.send(Step::End(last));
         }
     });
-    let answering = Arc::new(Answering { context: context.clone(), _place: place });
+    let answering = Arc::new(Answering { context: context.clone(), _permit: permit });
     let answer = move |step: Step| {
         let answering = Arc::clone(&answering);
         async move { step.answer(&answering.context).await }
@@ -85,10 +87,10 @@ pub(crate) fn start(
     Ok(Box::pin(ReceiverStream::new(steps).then(answer)))
 }
 
-/// The answering half's own; its place is given back when the caller's end is gone.
+/// The answering half's own; its permit is given back when the caller's end is gone.
 struct Answering {
     context: Context,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
 /// The reading half.
@@ -104,11 +106,11 @@ struct Reading {
 /// One answer to give.
 enum Step {
     /// Once the writer is done with it.
-    Written { request_id: String, sent: Sent, pending: Pending },
+    Written { request_id: String, sent: Sent, pending: Pending<Prepared> },
     /// Of a submission that is only checked, when all before it are done.
     Check { request_id: String, sent: Sent },
     /// At once.
-    Refused { request_id: String, status: Status },
+    Refused { request_id: String, refusal: Refusal },
     /// And none after it.
     End(Status),
 }
@@ -162,18 +164,21 @@ impl Reading {
         match self.queued(request).await {
             Ok((sent, Some(pending))) => Step::Written { request_id, sent, pending },
             Ok((sent, None)) => Step::Check { request_id, sent },
-            Err(status) => Step::Refused { request_id, status },
+            Err(refusal) => Step::Refused { request_id, refusal },
         }
     }
 
     /// Queues a submission with the writer, unless it is only to be checked.
-    async fn queued(&mut self, request: proto::SubmitObservationsRequest) -> Result<(Sent, Option<Pending>), Status> {
-        let sent = Sent::read(&self.context, request, &mut self.dictionaries, REFUSAL_BYTES_MAX)?;
+    async fn queued(
+        &mut self,
+        request: proto::SubmitObservationsRequest,
+    ) -> Result<(Sent, Option<Pending<Prepared>>), Refusal> {
+        let sent = Sent::parse(&self.context, request, &mut self.dictionaries)?;
         if sent.validate_only {
-            self.session.audit_read_of(sent.told(), self.context.newest().revision()).await?;
+            self.session.audit_read_of(sent.scope(), self.context.newest().revision()).await?;
             return Ok((sent, None));
         }
-        let pending = self.context.writer.queue(sent.command()).await.map_err(|error| of_write(&error))?;
+        let pending = self.context.writer.queue(sent.command()).await?;
         Ok((sent, Some(pending)))
     }
 }
@@ -183,18 +188,16 @@ impl Step {
         let (request_id, answer) = match self {
             Self::Written { request_id, sent, pending } => match pending.written().await {
                 Ok(written) => (request_id, sent.answer(context, written).await),
-                Err(error) => (request_id, Err(of_write(&error))),
+                Err(error) => (request_id, Err(error.into())),
             },
-            Self::Check { request_id, sent } => (request_id, sent.check(context, REFUSAL_BYTES_MAX).await),
-            Self::Refused { request_id, status } => (request_id, Err(status)),
+            Self::Check { request_id, sent } => (request_id, sent.check(context).await),
+            Self::Refused { request_id, refusal } => (request_id, Err(refusal)),
             Self::End(status) => return Err(status),
         };
-        let result =
-            Some(answer.map_or_else(|status| StreamResult::Refused(status::refusal(&status)), StreamResult::Accepted));
-        Ok(proto::StreamSubmissionsResponse { request_id, result })
+        let result = answer.map_or_else(
+            |refusal| StreamResult::Refused(status::refusal(&refusal.into_status(REFUSAL_BYTES_MAX))),
+            StreamResult::Accepted,
+        );
+        Ok(proto::StreamSubmissionsResponse { request_id, result: Some(result) })
     }
-}
-
-fn of_write(error: &WriteError) -> Status {
-    status::of_write(error, REFUSAL_BYTES_MAX)
 }

@@ -2,17 +2,18 @@
 
 use tonic::{Request, Response, Status, Streaming};
 
-use super::receipt::{self, Sent};
+use super::sent::{self, Sent};
 use super::stream::{self, Streams};
-use crate::access::Resource;
 use crate::entry::Withdrawal;
-use crate::intake::admit::{Command, Decision, Effect, admit};
-use crate::intake::writer::{WriteError, Written};
+use crate::intake::admit::Decision;
+use crate::intake::writer::{Written, validate};
 use crate::model::id::{AgencyId, RequestId};
 use crate::model::observation::Observation;
 use crate::model::revision::Revision;
 use crate::model::violation::Violations;
+use crate::rpc::call::{self, Call, Refusal};
 use crate::rpc::convert::columns::StreamDictionaries;
+use crate::rpc::convert::receipt::{self, Accepted};
 use crate::rpc::guard::Session;
 use crate::rpc::proto::submission_service_server::SubmissionService;
 use crate::rpc::status::{self, Reason};
@@ -43,20 +44,16 @@ impl SubmissionService for Submissions {
         &self,
         request: Request<proto::SubmitObservationsRequest>,
     ) -> Result<Response<proto::SubmitObservationsResponse>, Status> {
-        let session = Session::of(&request)?;
-        session.permit(Resource::Agency(&request.get_ref().agency))?;
-        let context = self.gate.context()?;
-        let bytes_max = status::error_bytes(request.metadata());
-        let request = request.into_inner();
-        let sent = Sent::read(context, request, &mut StreamDictionaries::default(), bytes_max)?;
-        let answer = if sent.validate_only {
+        call::unary(&self.gate, request, |Call { context, session, message, .. }| async move {
+            let sent = Sent::parse(context, message, &mut StreamDictionaries::default())?;
+            if !sent.validate_only {
+                return sent.write(context, session.actor()).await;
+            }
             // What it would revise is what was submitted before.
-            session.audit_read_of(sent.told(), context.newest().revision()).await?;
-            sent.check(context, bytes_max).await
-        } else {
-            sent.write(context, session.actor(), bytes_max).await
-        };
-        answer.map(Response::new)
+            session.audit_read_of(sent.scope(), context.newest().revision()).await?;
+            sent.check(context).await
+        })
+        .await
     }
 
     type StreamSubmissionsStream = stream::Answers;
@@ -74,112 +71,95 @@ impl SubmissionService for Submissions {
         &self,
         request: Request<proto::WithdrawSubmissionRequest>,
     ) -> Result<Response<proto::WithdrawSubmissionResponse>, Status> {
-        let session = Session::of(&request)?;
-        session.permit(Resource::Agency(&request.get_ref().agency))?;
-        let context = self.gate.context()?;
-        let bytes_max = status::error_bytes(request.metadata());
-        let request = request.into_inner();
-        let withdrawal = withdrawal(&request).map_err(|violations| status::invalid(&violations, bytes_max))?;
-        let command = Command::Withdraw(withdrawal);
-        let answer = if request.validate_only {
-            match admit(&context.newest(), &command, (context.clock)()).map_err(WriteError::Rejected) {
-                Ok(Decision::Accept(_, effect) | Decision::NothingChanges(effect)) => {
-                    Ok(Written::NothingChanges(effect))
+        call::unary(&self.gate, request, |Call { context, session, message, .. }| async move {
+            let withdrawal = withdrawal(&message)?;
+            let (at, effect) = if message.validate_only {
+                match validate(&context.newest(), &withdrawal, (context.clock)())? {
+                    Decision::Accept(_, effect) => (None, Some(effect)),
+                    Decision::Already(revision) => (Some(revision), None),
                 }
-                Ok(Decision::Already(revision)) => Ok(Written::Already(revision)),
-                Err(error) => Err(error),
-            }
-        } else {
-            context.writer.by(session.actor()).write(command).await
-        };
-        let (at, effect) = match answer.map_err(|error| status::of_write(&error, bytes_max))? {
-            Written::Accepted { revision, effect, .. } => (number(revision), Some(effect)),
-            Written::Already(revision) => (number(revision), None),
-            Written::NothingChanges(effect) => (0, Some(effect)),
-        };
-        let counts = match effect {
-            Some(Effect::Withdrawn(counts)) => counts,
-            Some(Effect::Catalogue(_) | Effect::Figures | Effect::Access) | None => {
-                crate::state::columns::Withdrawn::default()
-            }
-        };
-        Ok(Response::new(proto::WithdrawSubmissionResponse {
-            revision: number(context.newest().revision()),
-            withdrawn_at_revision: at,
-            restored_count: count(counts.restored),
-            removed_count: count(counts.removed),
-        }))
+            } else {
+                match context.writer.by(session.actor()).write(withdrawal).await? {
+                    Written::Accepted { revision, effect, .. } => (Some(revision), Some(effect)),
+                    Written::Already(revision) => (Some(revision), None),
+                }
+            };
+            Ok(proto::WithdrawSubmissionResponse {
+                revision: number(context.newest().revision()),
+                withdrawn_at_revision: at.map_or(0, number),
+                restored_count: effect.map_or(0, |effect| count(effect.restored)),
+                removed_count: effect.map_or(0, |effect| count(effect.removed)),
+            })
+        })
+        .await
     }
 
     async fn get_submission(
         &self,
         request: Request<proto::GetSubmissionRequest>,
     ) -> Result<Response<proto::GetSubmissionResponse>, Status> {
-        let session = Session::of(&request)?;
-        session.permit(Resource::Agency(&request.get_ref().agency))?;
-        let context = self.gate.context()?;
-        let bytes_max = status::error_bytes(request.metadata());
-        let request = request.into_inner();
-        let mut violations = Violations::default();
-        let agency = violations.check("agency", AgencyId::parse(&request.agency));
-        let request_id = violations.check("request_id", RequestId::parse(&request.request_id));
-        let (Some(agency), Some(request_id)) = (agency, request_id) else {
-            return Err(status::invalid(&violations, bytes_max));
-        };
-        let state = context.newest();
-        let record = state.catalogue().agency(&agency).and_then(|(ix, _)| state.submission(ix, &request_id));
-        let record = record
-            .ok_or_else(|| status::error(Reason::NotFound, format!("`{agency}` has no submission `{request_id}`")))?;
-        let (stored, hash) = receipt::stored(context, record.revision).await?;
-        let receipt = receipt::of_stored(&state, &stored, (record.revision, hash, record.at));
-        session
-            .audit_read_of(format!("agency={} request_id={}", record.agency, record.request_id), record.revision)
-            .await?;
-        Ok(Response::new(proto::GetSubmissionResponse {
-            revision: number(state.revision()),
-            submission: Some(summary(&state, record)),
-            observations: stored.observations.iter().map(|observation| observation_message(&observation)).collect(),
-            receipt: Some(receipt),
-        }))
+        call::unary(&self.gate, request, |Call { context, session, message, .. }| async move {
+            let mut violations = Violations::default();
+            let agency = violations.check("agency", AgencyId::parse(&message.agency));
+            let request_id = violations.check("request_id", RequestId::parse(&message.request_id));
+            let (Some(agency), Some(request_id)) = (agency, request_id) else { return Err(violations.into()) };
+            let state = context.newest();
+            let record = state.submission(&agency, &request_id).ok_or_else(|| {
+                status::error(Reason::NotFound, format!("`{agency}` has no submission `{request_id}`"))
+            })?;
+            let (stored, hash) = sent::stored(context, record.revision).await?;
+            let accepted = Accepted { revision: record.revision, hash, at: record.at };
+            let scope = format!("agency={agency} request_id={request_id}");
+            session.audit_read_of(scope, record.revision).await?;
+            Ok(proto::GetSubmissionResponse {
+                revision: number(state.revision()),
+                submission: Some(summary(&state, record)),
+                observations: stored.observations.iter().map(|observation| observation_message(&observation)).collect(),
+                receipt: Some(receipt::of_stored(&state, &stored, accepted)),
+            })
+        })
+        .await
     }
 
     async fn list_submissions(
         &self,
         request: Request<proto::ListSubmissionsRequest>,
     ) -> Result<Response<proto::ListSubmissionsResponse>, Status> {
-        let session = Session::of(&request)?;
-        session.permit(Resource::Agency(&request.get_ref().agency))?;
-        let context = self.gate.context()?;
-        let bytes_max = status::error_bytes(request.metadata());
-        let request = request.into_inner();
-        let state = context.newest();
-        let mut violations = Violations::default();
-        let cleared = proto::ListSubmissionsRequest { page_size: 0, page_token: String::new(), ..request.clone() };
-        let query = page::Query::of("ListSubmissions", &cleared);
-        let size = page::size(request.page_size, LIST_PAGE_DEFAULT, LIST_PAGE_MAX, &mut violations);
-        let start = query.start(&request.page_token, &mut violations);
-        let agency =
-            if request.agency.is_empty() { None } else { violations.check("agency", AgencyId::parse(&request.agency)) };
-        violations.into_result(()).map_err(|violations| status::invalid(&violations, bytes_max))?;
-        let before = match &start {
-            None => state.revision().next(),
-            Some(start) => Revision(start.after.parse().unwrap_or(0)),
-        };
-        let matching = state
-            .submissions_before(before)
-            .filter(|record| agency.as_ref().is_none_or(|agency| record.agency == *agency));
-        let mut records: Vec<&SubmissionRecord> = matching.take(size + 1).collect();
-        let more = records.len() > size;
-        records.truncate(size);
-        let revision = start.map_or(state.revision(), |start| start.revision);
-        let last = records.last().filter(|_| more);
-        let next = last.map(|last| query.token(&page::Start { revision, after: last.revision.to_string() }));
-        Ok(Response::new(proto::ListSubmissionsResponse {
-            revision: number(revision),
-            submissions: records.into_iter().map(|record| summary(&state, record)).collect(),
-            next_page_token: next.unwrap_or_default(),
-        }))
+        call::unary(
+            &self.gate,
+            request,
+            |Call { context, message, .. }| async move { list(&context.newest(), &message) },
+        )
+        .await
     }
+}
+
+fn list(state: &State, request: &proto::ListSubmissionsRequest) -> Result<proto::ListSubmissionsResponse, Refusal> {
+    let mut violations = Violations::default();
+    let cleared = proto::ListSubmissionsRequest { page_size: 0, page_token: String::new(), ..request.clone() };
+    let query = page::Query::of("ListSubmissions", &cleared);
+    let size = page::size(request.page_size, LIST_PAGE_DEFAULT, LIST_PAGE_MAX, &mut violations);
+    let start = query.start(&request.page_token, &mut violations);
+    let agency =
+        if request.agency.is_empty() { None } else { violations.check("agency", AgencyId::parse(&request.agency)) };
+    violations.into_result(())?;
+    let before = match &start {
+        None => state.revision().next(),
+        Some(start) => Revision(start.after.parse().unwrap_or(0)),
+    };
+    let matching =
+        state.submissions_before(before).filter(|record| agency.as_ref().is_none_or(|agency| record.agency == *agency));
+    let mut records: Vec<&SubmissionRecord> = matching.take(size + 1).collect();
+    let more = records.len() > size;
+    records.truncate(size);
+    let revision = start.map_or(state.revision(), |start| start.revision);
+    let last = records.last().filter(|_| more);
+    let next = last.map(|last| query.token(&page::Start { revision, after: last.revision.to_string() }));
+    Ok(proto::ListSubmissionsResponse {
+        revision: number(revision),
+        submissions: records.into_iter().map(|record| summary(state, record)).collect(),
+        next_page_token: next.unwrap_or_default(),
+    })
 }
 
 fn summary(state: &State, record: &SubmissionRecord) -> proto::Submission {

@@ -2,9 +2,9 @@
 
 use super::BreakdownIx;
 use crate::catalogue::{AgencyIx, AreaIx};
-use crate::model::decimal::Decimal;
 use crate::model::marker::{Marker, Markers};
 use crate::model::observation::{Measure, Value};
+use crate::model::packed::Packed;
 use crate::model::revision::Revision;
 
 /// Which figure of a slab a row is: the breakdown, the area, the agency, in that order.
@@ -13,7 +13,7 @@ pub struct RowKey(u64);
 
 impl RowKey {
     /// The key of a figure. Breakdowns and areas take 24 bits, agencies 16.
-    pub fn new(area: AreaIx, breakdown: BreakdownIx, agency: AgencyIx) -> Self {
+    pub(crate) fn new(area: AreaIx, breakdown: BreakdownIx, agency: AgencyIx) -> Self {
         Self((u64::from(breakdown.0) << 40) | (u64::from(area.0) << 16) | u64::from(agency.0))
     }
 
@@ -38,7 +38,7 @@ impl RowKey {
     }
 
     /// The area.
-    pub fn area(self) -> AreaIx {
+    pub(crate) fn area(self) -> AreaIx {
         AreaIx(low_bits(self.0 >> 16, 24))
     }
 
@@ -65,19 +65,13 @@ pub(super) fn narrow(revision: Revision) -> Revision32 {
     Revision32::try_from(revision.0).expect("the writer stops before revision 2^32")
 }
 
-/// What a row says besides its numbers: their form and scales, the markers, whether it is a sample,
+/// What a row says besides its numbers: the word of its [`Packed`] value, whether it is a sample,
 /// whether it was withdrawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Note(u32);
 
-const FORM_MASK: u32 = 0b111;
-const FIRST_SCALE_SHIFT: u32 = 3;
-const SECOND_SCALE_SHIFT: u32 = 6;
-const SCALE_MASK: u32 = 0b111;
-const MARKERS_SHIFT: u32 = 9;
-const MARKERS_MASK: u32 = 0x1ff;
-const SAMPLE_BIT: u32 = 1 << 18;
-const WITHDRAWN_BIT: u32 = 1 << 19;
+const SAMPLE_BIT: u32 = 1 << Packed::WORD_BITS;
+const WITHDRAWN_BIT: u32 = SAMPLE_BIT << 1;
 
 impl Note {
     pub(super) const WITHDRAWN: Self = Self(WITHDRAWN_BIT);
@@ -86,13 +80,12 @@ impl Note {
         self.0 & WITHDRAWN_BIT != 0
     }
 
-    fn markers(self) -> Markers {
-        let bits = (self.0 >> MARKERS_SHIFT) & MARKERS_MASK;
-        u16::try_from(bits).ok().and_then(Markers::from_bits).unwrap_or_default()
+    pub(super) fn has_break(self) -> bool {
+        self.packed(0, 0).markers().is_ok_and(|markers| markers.contains(Marker::Break))
     }
 
-    pub(super) fn has_break(self) -> bool {
-        self.markers().contains(Marker::Break)
+    fn packed(self, first: i64, second: i64) -> Packed {
+        Packed { word: self.0 & (SAMPLE_BIT - 1), first, second }
     }
 }
 
@@ -109,22 +102,10 @@ pub struct Row {
 
 impl Row {
     /// A figure as it was submitted.
-    pub fn new(key: RowKey, value: &Value, sample: bool, revision: Revision) -> Self {
-        let (form, first, second) = match value.measure {
-            None => (0, None, None),
-            Some(Measure::Number(number)) => (1, Some(number), None),
-            Some(Measure::Ratio { numerator, denominator }) => (2, Some(numerator), Some(denominator)),
-            Some(Measure::Percentage { percent, base }) => (3, Some(percent), Some(base)),
-            Some(Measure::Mean { mean, count }) => (4, Some(mean), Some(count)),
-        };
-        let digits = |part: Option<Decimal>| part.map_or(0, Decimal::mantissa);
-        let scale = |part: Option<Decimal>| part.map_or(0, |decimal| u32::from(decimal.scale()));
-        let note = form
-            | (scale(first) << FIRST_SCALE_SHIFT)
-            | (scale(second) << SECOND_SCALE_SHIFT)
-            | (u32::from(value.markers.bits()) << MARKERS_SHIFT)
-            | if sample { SAMPLE_BIT } else { 0 };
-        Self { key, first: digits(first), second: digits(second), note: Note(note), since: narrow(revision) }
+    pub(crate) fn new(key: RowKey, value: &Value, sample: bool, revision: Revision) -> Self {
+        let Packed { word, first, second } = Packed::from(value);
+        let note = Note(if sample { word | SAMPLE_BIT } else { word });
+        Self { key, first, second, note, since: narrow(revision) }
     }
 
     pub(super) fn withdrawn(key: RowKey, revision: Revision) -> Self {
@@ -132,44 +113,36 @@ impl Row {
     }
 
     /// The figure; none where it was withdrawn and nothing was there before.
-    pub fn value(&self) -> Option<Value> {
+    pub(crate) fn value(&self) -> Option<Value> {
         (!self.note.is_withdrawn()).then(|| Value { measure: self.measure(), markers: self.markers() })
     }
 
     /// What was measured.
     pub fn measure(&self) -> Option<Measure> {
-        let decimal = |digits, shift| {
-            let scale = u8::try_from((self.note.0 >> shift) & SCALE_MASK).ok()?;
-            Decimal::new(digits, scale)
-        };
-        let first = || decimal(self.first, FIRST_SCALE_SHIFT);
-        let second = || decimal(self.second, SECOND_SCALE_SHIFT);
-        match self.note.0 & FORM_MASK {
-            1 => Some(Measure::Number(first()?)),
-            2 => Some(Measure::Ratio { numerator: first()?, denominator: second()? }),
-            3 => Some(Measure::Percentage { percent: first()?, base: second()? }),
-            4 => Some(Measure::Mean { mean: first()?, count: second()? }),
-            _ => None,
-        }
+        self.packed().measure().ok().flatten()
     }
 
     /// The markers.
-    pub fn markers(&self) -> Markers {
-        self.note.markers()
+    pub(crate) fn markers(&self) -> Markers {
+        self.packed().markers().unwrap_or_default()
+    }
+
+    fn packed(&self) -> Packed {
+        self.note.packed(self.first, self.second)
     }
 
     /// Whether the figure is made up.
-    pub fn is_sample(&self) -> bool {
+    pub(crate) fn is_sample(&self) -> bool {
         self.note.0 & SAMPLE_BIT != 0
     }
 
     /// The revision since which the figure is this.
-    pub fn revision(&self) -> Revision {
+    pub(crate) fn revision(&self) -> Revision {
         Revision(u64::from(self.since))
     }
 
     /// Whether both say the same of the same figure, whenever they came.
-    pub fn is_same_figure(&self, other: &Self) -> bool {
+    pub(crate) fn is_same_figure(&self, other: &Self) -> bool {
         (self.key, self.first, self.second, self.note) == (other.key, other.first, other.second, other.note)
     }
 }

@@ -1,0 +1,107 @@
+//! Figures on their way from messages or columns to lines: what both have in common.
+
+use std::sync::Arc;
+
+use crate::intake::review::Reviewable;
+use crate::model::marker::Markers;
+use crate::model::observation::Value;
+use crate::model::observations::{Dictionaries, Line};
+
+/// A line as far as it could be parsed. What is missing is among the violations already.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Draft {
+    pub(crate) indicator: Option<u32>,
+    pub(crate) area: Option<u32>,
+    pub(crate) period: Option<u32>,
+    pub(crate) breakdown: Option<u32>,
+    pub(crate) value: Option<Value>,
+}
+
+impl Draft {
+    /// The line, when nothing is missing.
+    pub(crate) fn complete(self) -> Option<Line> {
+        Some(Line {
+            indicator: self.indicator?,
+            area: self.area?,
+            period: self.period?,
+            breakdown: self.breakdown?,
+            value: self.value?,
+        })
+    }
+}
+
+impl Reviewable for Draft {
+    fn indicator(&self) -> Option<u32> {
+        self.indicator
+    }
+
+    fn area(&self) -> Option<u32> {
+        self.area
+    }
+
+    fn period(&self) -> Option<u32> {
+        self.period
+    }
+
+    fn breakdown(&self) -> Option<u32> {
+        self.breakdown
+    }
+
+    fn value(&self) -> Option<&Value> {
+        self.value.as_ref()
+    }
+}
+
+/// The figures of a request, as far as they could be parsed.
+#[derive(Default)]
+pub(crate) struct DraftTable {
+    pub(crate) dictionaries: Dictionaries,
+    pub(crate) drafts: Vec<Draft>,
+    pub(crate) notes: Vec<(u32, Arc<str>)>,
+}
+
+const NOTE_CHARACTERS_MAX: usize = 500;
+
+/// A remark, when there is one.
+///
+/// # Errors
+/// When it is too long.
+pub(crate) fn note(note: &str) -> Result<Option<Arc<str>>, String> {
+    // A byte is a character at the most: few need counting.
+    let characters = if note.len() > NOTE_CHARACTERS_MAX { note.chars().count() } else { 0 };
+    if characters > NOTE_CHARACTERS_MAX {
+        return Err(format!("found {characters} characters; allowed: {NOTE_CHARACTERS_MAX} at the most"));
+    }
+    Ok((!note.is_empty()).then(|| Arc::from(note)))
+}
+
+/// Whether markers go with a value that is there, or isn't.
+///
+/// # Errors
+/// What is wrong, and whether it is with the markers or with the whole.
+pub(crate) fn fit(has_measure: bool, markers: Markers) -> Result<(), (Misfit, String)> {
+    let mut absences = markers.absences();
+    match (has_measure, absences.next(), absences.next()) {
+        (true, None, _) | (false, Some(_), None) => Ok(()),
+        (true, Some(absence), _) => Err((
+            Misfit::Markers,
+            format!("`{absence}` says that there is no value, and there is one; allowed: either"),
+        )),
+        (false, None, _) => Err((
+            Misfit::Whole,
+            "found no value; allowed: a number, ratio, percentage or mean, or a marker that says why there is none (c, x, z or low). A missing value is never zero".to_owned(),
+        )),
+        (false, Some(_), Some(_)) => Err((
+            Misfit::Markers,
+            "found several reasons why there is no value; allowed: one of c, x, z, low".to_owned(),
+        )),
+    }
+}
+
+/// What is wrong, where markers and value don't go together.
+pub(crate) enum Misfit {
+    /// The markers.
+    Markers,
+    /// The figure as a whole.
+    Whole,
+}

@@ -1,0 +1,233 @@
+//! What stewards send, as puts of the catalogue, and back.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use crate::catalogue::items::{
+    AcrossAgencies, Agency, Area, AreaLevel, AreaParent, Category, Dimension, ExpectedAgency, IndicatorVersion, Kind,
+    Polarity, PopulationRule, RateRule, ReconciliationRule, ReconciliationSide, Sector, Validity,
+};
+use crate::catalogue::{Catalogue, CataloguePut};
+use crate::model::date::Date;
+use crate::model::decimal::{Decimal, Rounding};
+use crate::model::id::{AgencyId, AreaCode, CategoryId};
+use crate::model::period::Frequency;
+use crate::model::violation::Violations;
+use crate::rpc::{convert, proto};
+
+/// The put of a request, or everything that is wrong with it. Items that could be parsed are
+/// reviewed too, so that one answer has every problem.
+pub(crate) fn put(catalogue: &Catalogue, request: &proto::PutCatalogueRequest) -> Result<CataloguePut, Violations> {
+    let mut parser = Parser { at: String::new(), violations: Violations::default() };
+    let areas: Vec<_> = parser.each("areas", &request.areas, Parser::area);
+    let agencies: Vec<_> = parser.each("agencies", &request.agencies, Parser::agency);
+    let dimensions: Vec<_> = parser.each("dimensions", &request.dimensions, Parser::dimension);
+    let indicators: Vec<_> = parser.each("indicators", &request.indicators, Parser::indicator);
+    let rules: Vec<_> = parser.each("reconciliation_rules", &request.reconciliation_rules, Parser::rule);
+    let mut violations = parser.violations;
+    let whole = (all(areas), all(agencies), all(dimensions), all(indicators), all(rules));
+    let (Some(areas), Some(agencies), Some(dimensions), Some(indicators), Some(reconciliation_rules)) = whole else {
+        return Err(violations);
+    };
+    let put = CataloguePut { areas, agencies, dimensions, indicators, reconciliation_rules };
+    if !violations.is_empty() {
+        violations.extend(catalogue.review(&put));
+        return Err(violations);
+    }
+    Ok(put)
+}
+
+fn all<T>(items: Vec<Option<T>>) -> Option<Vec<T>> {
+    items.into_iter().collect()
+}
+
+/// Parses items, noting what is wrong at their fields.
+struct Parser {
+    at: String,
+    violations: Violations,
+}
+
+impl Parser {
+    fn each<M, T>(&mut self, list: &str, messages: &[M], parse: fn(&mut Self, &M) -> Option<T>) -> Vec<Option<T>> {
+        let outer = self.at.clone();
+        let parsed = messages.iter().enumerate().map(|(index, message)| {
+            self.at = format!("{outer}{list}[{index}].");
+            parse(self, message)
+        });
+        let parsed = parsed.collect();
+        self.at = outer;
+        parsed
+    }
+
+    fn parse<T: FromStr<Err: Display>>(&mut self, field: &str, text: &str) -> Option<T> {
+        self.violations.check(format!("{}{field}", self.at), text.parse())
+    }
+
+    fn parse_each<T: FromStr<Err: Display>>(&mut self, field: &str, texts: &[String]) -> Option<Vec<T>> {
+        let parsed: Vec<_> =
+            texts.iter().enumerate().map(|(index, text)| self.parse(&format!("{field}[{index}]"), text)).collect();
+        all(parsed)
+    }
+
+    fn day(&mut self, field: &str, text: &str) -> Option<Option<Date>> {
+        if text.is_empty() { Some(None) } else { self.parse(field, text).map(Some) }
+    }
+
+    fn validity(&mut self, from: &str, to: &str) -> Option<Validity> {
+        let valid_from = self.day("valid_from", from);
+        let valid_to = self.day("valid_to", to);
+        Some(Validity { valid_from: valid_from?, valid_to: valid_to? })
+    }
+
+    fn code<T>(&mut self, field: &str, code: i32, known: Option<T>, allowed: &str) -> Option<T> {
+        let found = if code == 0 { "nothing".to_owned() } else { format!("`{code}`") };
+        self.violations
+            .check(format!("{}{field}", self.at), known.ok_or_else(|| format!("found {found}; allowed: {allowed}")))
+    }
+
+    fn small<T: TryFrom<i32>>(&mut self, field: &str, number: i32, allowed: &str) -> Option<T> {
+        let converted = T::try_from(number).map_err(|_| format!("found {number}; allowed: {allowed}"));
+        self.violations.check(format!("{}{field}", self.at), converted)
+    }
+
+    fn area(&mut self, area: &proto::Area) -> Option<Area> {
+        let code = self.parse("code", &area.code);
+        let level = self.code("level", area.level, AreaLevel::from_code(area.level), &AreaLevel::allowed());
+        let parents = self.each("parents", &area.parents, |parser, parent| {
+            let code: Option<AreaCode> = parser.parse("code", &parent.code);
+            let validity = parser.validity(&parent.valid_from, &parent.valid_to);
+            Some(AreaParent { code: code?, validity: validity? })
+        });
+        Some(Area { code: code?, name: area.name.clone(), level: level?, parents: all(parents)? })
+    }
+
+    fn agency(&mut self, agency: &proto::Agency) -> Option<Agency> {
+        let id = self.parse("id", &agency.id);
+        let sector = self.code("sector", agency.sector, Sector::from_code(agency.sector), &Sector::allowed());
+        let areas = self.parse_each("areas", &agency.areas);
+        Some(Agency { id: id?, name: agency.name.clone(), sector: sector?, areas: areas? })
+    }
+
+    fn dimension(&mut self, dimension: &proto::Dimension) -> Option<Dimension> {
+        let id = self.parse("id", &dimension.id);
+        let categories = self.each("categories", &dimension.categories, |parser, category| {
+            let id: Option<CategoryId> = parser.parse("id", &category.id);
+            Some(Category { id: id?, title: category.title.clone() })
+        });
+        Some(Dimension { id: id?, title: dimension.title.clone(), categories: all(categories)? })
+    }
+
+    fn indicator(&mut self, message: &proto::Indicator) -> Option<IndicatorVersion> {
+        let id = self.parse("id", &message.id);
+        let effective_from = self.day("effective_from", &message.effective_from);
+        let kind = self.code("kind", message.kind, Kind::from_code(message.kind), &Kind::allowed());
+        let decimals = self.small("decimals", message.decimals, "0 to 6");
+        let rounding = match message.rounding {
+            0 => Some(Rounding::HalfUp),
+            code => self.code("rounding", code, Rounding::from_code(code), &Rounding::allowed()),
+        };
+        let polarity = match message.polarity {
+            0 => Some(Polarity::Neutral),
+            code => self.code("polarity", code, Polarity::from_code(code), &Polarity::allowed()),
+        };
+        let frequency =
+            self.code("frequency", message.frequency, Frequency::from_code(message.frequency), &Frequency::allowed());
+        let due_days = self.small("due_days", message.due_days, "0 to 3660");
+        let level = self.code(
+            "reporting_level",
+            message.reporting_level,
+            AreaLevel::from_code(message.reporting_level),
+            &AreaLevel::allowed(),
+        );
+        let across = self.code(
+            "across_agencies",
+            message.across_agencies,
+            AcrossAgencies::from_code(message.across_agencies),
+            &AcrossAgencies::allowed(),
+        );
+        let lead_agency = if message.lead_agency.is_empty() {
+            Some(None)
+        } else {
+            self.parse::<AgencyId>("lead_agency", &message.lead_agency).map(Some)
+        };
+        let expected = self.each("expected_agencies", &message.expected_agencies, |parser, expected| {
+            let agency: Option<AgencyId> = parser.parse("agency", &expected.agency);
+            let validity = parser.validity(&expected.valid_from, &expected.valid_to);
+            Some(ExpectedAgency { agency: agency?, validity: validity? })
+        });
+        let dimensions = self.parse_each("dimensions", &message.dimensions);
+        let rate = match &message.rate {
+            None => Some(None),
+            Some(rate) => self.rate(rate).map(Some),
+        };
+        Some(IndicatorVersion {
+            id: id?,
+            effective_from: effective_from?,
+            title: message.title.clone(),
+            definition: message.definition.clone(),
+            unit: message.unit.clone(),
+            kind: kind?,
+            decimals: decimals?,
+            rounding: rounding?,
+            polarity: polarity?,
+            frequency: frequency?,
+            due_days: due_days?,
+            reporting_level: level?,
+            across_agencies: across?,
+            lead_agency: lead_agency?,
+            expected_agencies: all(expected)?,
+            dimensions: dimensions?,
+            breaks_comparability: message.breaks_comparability,
+            version_note: message.version_note.clone(),
+            source: message.source.clone(),
+            rate: rate?,
+        })
+    }
+
+    fn rate(&mut self, rate: &proto::RateRule) -> Option<RateRule> {
+        let population = self.parse("rate.population_indicator", &rate.population_indicator);
+        let per = self.small("rate.per", rate.per, "1 to 1000000");
+        let rule = self.code("rate.rule", rate.rule, PopulationRule::from_code(rate.rule), &PopulationRule::allowed());
+        let decimals = self.small("rate.decimals", rate.decimals, "0 to 6");
+        Some(RateRule { population_indicator: population?, per: per?, rule: rule?, decimals: decimals? })
+    }
+
+    fn rule(&mut self, rule: &proto::ReconciliationRule) -> Option<ReconciliationRule> {
+        let id = self.parse("id", &rule.id);
+        let left = self.side("left", &rule.left_indicator, &rule.left_agency);
+        let right = self.side("right", &rule.right_indicator, &rule.right_agency);
+        let tolerance = self.tolerance("tolerance", &rule.tolerance);
+        let tolerance_percent = self.tolerance("tolerance_percent", &rule.tolerance_percent);
+        Some(ReconciliationRule {
+            id: id?,
+            title: rule.title.clone(),
+            left: left?,
+            right: right?,
+            tolerance: tolerance?,
+            tolerance_percent: tolerance_percent?,
+        })
+    }
+
+    fn side(&mut self, side: &str, indicator: &str, agency: &str) -> Option<ReconciliationSide> {
+        let indicator = self.parse(&format!("{side}_indicator"), indicator);
+        let agency =
+            if agency.is_empty() { Some(None) } else { self.parse(&format!("{side}_agency"), agency).map(Some) };
+        Some(ReconciliationSide { indicator: indicator?, agency: agency? })
+    }
+
+    fn tolerance(&mut self, field: &str, text: &str) -> Option<Decimal> {
+        if text.is_empty() { Some(Decimal::ZERO) } else { self.parse(field, text) }
+    }
+}
+
+/// The request that puts these items.
+pub fn put_request(put: &CataloguePut, validate_only: bool) -> proto::PutCatalogueRequest {
+    proto::PutCatalogueRequest {
+        areas: put.areas.iter().map(convert::area).collect(),
+        agencies: put.agencies.iter().map(convert::agency).collect(),
+        dimensions: put.dimensions.iter().map(convert::dimension).collect(),
+        indicators: put.indicators.iter().map(convert::indicator).collect(),
+        validate_only,
+        reconciliation_rules: put.reconciliation_rules.iter().map(convert::reconciliation_rule).collect(),
+    }
+}

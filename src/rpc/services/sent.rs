@@ -1,0 +1,154 @@
+//! A submission that was sent, from its request to its answer: what a call of its own and a stream share.
+
+use std::sync::Arc;
+
+use tonic::Status;
+
+use crate::access::Actor;
+use crate::entry::{Body, codec};
+use crate::intake::admit::Decision;
+use crate::intake::prepare::Prepared;
+use crate::intake::writer::{Written, WrittenOf, validate};
+use crate::journal::ChainHash;
+use crate::model::revision::Revision;
+use crate::model::submission::Submission;
+use crate::model::violation::Violations;
+use crate::rpc::call::Refusal;
+use crate::rpc::convert::columns::StreamDictionaries;
+use crate::rpc::convert::parse_submission;
+use crate::rpc::convert::receipt::{Accepted, Form, receipt};
+use crate::rpc::status::{self, Reason};
+use crate::rpc::{Context, number, proto};
+use crate::state::State;
+
+/// A submission that was parsed and is ready for the writer.
+pub(crate) struct Sent {
+    prepared: Prepared,
+    form: Form,
+    /// Whether it is only to be checked.
+    pub(crate) validate_only: bool,
+}
+
+impl Sent {
+    /// Parses a request. `stream` is what the columns of a stream have said so far.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub(crate) fn parse(
+        context: &Context,
+        request: proto::SubmitObservationsRequest,
+        stream: &mut StreamDictionaries,
+    ) -> Result<Self, Violations> {
+        let (state, now) = (context.newest(), (context.clock)());
+        let form = if request.columns.is_some() { Form::Columns } else { Form::Messages };
+        let validate_only = request.validate_only;
+        let submission = parse_submission::submission(&state, request, stream, now)?;
+        Ok(Self { prepared: Prepared::reviewed(submission, &state, now)?, form, validate_only })
+    }
+
+    /// What a dry run reads, in words.
+    pub(crate) fn scope(&self) -> String {
+        format!("agency={} dry run", self.prepared.submission().agency)
+    }
+
+    /// What the writer is sent.
+    pub(crate) fn command(&self) -> Prepared {
+        self.prepared.clone()
+    }
+
+    /// Has it written, and answers.
+    ///
+    /// # Errors
+    /// When nothing was written.
+    pub(crate) async fn write(
+        &self,
+        context: &Context,
+        by: Actor,
+    ) -> Result<proto::SubmitObservationsResponse, Refusal> {
+        let written = context.writer.by(by).write(self.command()).await?;
+        self.answer(context, written).await
+    }
+
+    /// Answers as if it were written.
+    ///
+    /// # Errors
+    /// When it wouldn't be.
+    pub(crate) async fn check(&self, context: &Context) -> Result<proto::SubmitObservationsResponse, Refusal> {
+        let state = context.newest();
+        match validate(&state, &self.prepared, (context.clock)())? {
+            Decision::Accept(_, ()) => Ok(response(&state, self.receipt(&state, None), false)),
+            Decision::Already(revision) => self.original(context, revision).await,
+        }
+    }
+
+    /// The answer to what the writer did.
+    ///
+    /// # Errors
+    /// When it was received before, and its entry can't be read back.
+    pub(crate) async fn answer(
+        &self,
+        context: &Context,
+        written: WrittenOf<Prepared>,
+    ) -> Result<proto::SubmitObservationsResponse, Refusal> {
+        match written {
+            Written::Accepted { revision, hash, at, effect: () } => {
+                let state = context.newest();
+                Ok(response(&state, self.receipt(&state, Some(Accepted { revision, hash, at })), false))
+            }
+            Written::Already(revision) => self.original(context, revision).await,
+        }
+    }
+
+    /// The answer that it was first given.
+    async fn original(
+        &self,
+        context: &Context,
+        revision: Revision,
+    ) -> Result<proto::SubmitObservationsResponse, Refusal> {
+        let state = context.newest();
+        let record =
+            state.submission_at(revision).ok_or_else(|| status::error(Reason::NotFound, "the submission is gone"))?;
+        let (_, hash) = stored(context, revision).await?;
+        let accepted = Accepted { revision, hash, at: record.at };
+        Ok(response(&state, self.receipt(&state, Some(accepted)), true))
+    }
+
+    /// The receipt of what was accepted, or could be.
+    fn receipt(&self, state: &State, accepted: Option<Accepted>) -> proto::Receipt {
+        let before = accepted.map_or(state.revision(), Accepted::before);
+        receipt(self.prepared.submission(), self.form, accepted, &self.prepared.outcomes(state, before))
+    }
+}
+
+fn response(state: &State, receipt: proto::Receipt, already_received: bool) -> proto::SubmitObservationsResponse {
+    let revision = u64::try_from(receipt.revision).map_or(Revision::ZERO, Revision);
+    proto::SubmitObservationsResponse {
+        revision: number(state.revision()),
+        receipt: Some(receipt),
+        already_received,
+        withdrawn_at_revision: state.withdrawn_at(revision).map(number).unwrap_or_default(),
+    }
+}
+
+/// A submission as the journal has it, and the chain's hash with it.
+pub(crate) async fn stored(context: &Context, revision: Revision) -> Result<(Arc<Submission>, ChainHash), Status> {
+    let reader = Arc::clone(&context.reader);
+    let unreadable = |what: String| {
+        tracing::error!(%revision, what, "an entry can't be read back");
+        status::error(Reason::JournalUnreadable, format!("revision {revision} can't be read back from the journal"))
+    };
+    let read = tokio::task::spawn_blocking(move || reader.read(revision)).await;
+    let stored = match read {
+        Ok(Ok(Some(stored))) => stored,
+        Ok(Ok(None)) => return Err(unreadable("it isn't there".to_owned())),
+        Ok(Err(error)) => return Err(unreadable(error.to_string())),
+        Err(error) => return Err(unreadable(error.to_string())),
+    };
+    match codec::decode(&stored.payload).map(|entry| entry.body) {
+        Ok(Body::Submission { submission, .. }) => Ok((submission, stored.hash)),
+        Ok(Body::CataloguePut(_) | Body::Withdrawal(_) | Body::Access(_)) => {
+            Err(unreadable("it isn't a submission".to_owned()))
+        }
+        Err(error) => Err(unreadable(error.to_string())),
+    }
+}

@@ -1,0 +1,35 @@
+//! A command of any type: a history is a list of them.
+
+use conspectus::access::Actor;
+use conspectus::catalogue::CataloguePut;
+use conspectus::entry::{Body, Entry, Withdrawal};
+use conspectus::intake::admit::{Command as _, Decision, Rejection};
+use conspectus::intake::prepare::Prepared;
+use conspectus::model::timestamp::Timestamp;
+use conspectus::state::State;
+
+/// A command, of whichever type.
+#[derive(Debug, Clone)]
+pub(crate) enum Command {
+    PutCatalogue(CataloguePut),
+    Submit(Prepared),
+    Withdraw(Withdrawal),
+}
+
+impl Command {
+    /// The entry that it becomes; none when there is nothing to write.
+    pub(crate) fn admit(&self, state: &State, at: Timestamp) -> Result<Option<Entry>, Rejection> {
+        fn body<E, A>(decision: Decision<E, A>) -> Option<Body> {
+            match decision {
+                Decision::Accept(body, _) => Some(body),
+                Decision::Already(_) => None,
+            }
+        }
+        let body = match self {
+            Self::PutCatalogue(put) => put.admit(state, at).map(body),
+            Self::Submit(prepared) => prepared.admit(state, at).map(body),
+            Self::Withdraw(withdrawal) => withdrawal.admit(state, at).map(body),
+        };
+        Ok(body?.map(|body| Entry { at, by: Actor::default(), body }))
+    }
+}
