@@ -8,7 +8,9 @@
 //! | ratio | add numerators and denominators | the same | 100 × numerators / denominators |
 //! | mean | add mean × count, and counts | the same | the one over the other |
 //!
-//! A printed percentage adds as `percent × base / 100` over `base`, exactly.
+//! A printed percentage adds as `percent × base / 100` over `base`, exactly. Shown alone it is what was
+//! printed; a value combined of it and other figures is estimated, because it was rounded before it was
+//! printed.
 
 use crate::catalogue::items::{AcrossAgencies, Kind};
 use crate::model::decimal::{Decimal, Exact, Quotient};
@@ -60,21 +62,32 @@ pub struct Components {
     pub number: Exact,
     /// The denominator or the count; zero for kinds that have none.
     pub weight: Exact,
-    /// Whether a numerator in it was worked out from a printed percentage.
-    pub derived: bool,
+    /// How well the number is known.
+    pub basis: Basis,
+}
+
+/// How well a combined number is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// Every figure in it was submitted as a number.
+    Counted,
+    /// It is one printed percentage.
+    Printed,
+    /// Printed percentages are combined in it, with each other or with numbers.
+    Estimated,
 }
 
 impl Components {
     /// The parts of a submitted measure; none when they have too many digits.
     pub fn of(measure: Measure) -> Option<Self> {
-        let exact = |number, weight| Self { number, weight, derived: false };
+        let exact = |number, weight| Self { number, weight, basis: Basis::Counted };
         match measure {
             Measure::Number(number) => Some(exact(number.into(), Exact::ZERO)),
             Measure::Ratio { numerator, denominator } => Some(exact(numerator.into(), denominator.into())),
             Measure::Percentage { percent, base } => {
                 let hundredth = Exact::from(Decimal::new(1, 2)?);
                 let number = Exact::from(percent).checked_mul(base.into())?.checked_mul(hundredth)?;
-                Some(Self { number, weight: base.into(), derived: true })
+                Some(Self { number, weight: base.into(), basis: Basis::Printed })
             }
             Measure::Mean { mean, count } => Some(exact(Exact::from(mean).checked_mul(count.into())?, count.into())),
         }
@@ -85,7 +98,10 @@ impl Components {
         Some(Self {
             number: self.number.checked_add(other.number)?,
             weight: self.weight.checked_add(other.weight)?,
-            derived: self.derived || other.derived,
+            basis: match (self.basis, other.basis) {
+                (Basis::Counted, Basis::Counted) => Basis::Counted,
+                (Basis::Printed | Basis::Estimated, _) | (_, Basis::Printed | Basis::Estimated) => Basis::Estimated,
+            },
         })
     }
 
@@ -151,7 +167,8 @@ mod tests {
         let value = two_years.value(Kind::Ratio).unwrap();
         // (16257.984 + 16364.727) / 36499; the mean of the two percentages would be 89.4.
         assert_eq!(value.round(3, Rounding::HalfUp).unwrap().to_string(), "89.380");
-        assert!(two_years.derived);
+        assert_eq!(two_years.basis, Basis::Estimated);
+        assert_eq!(percentage("87.9", "18496").basis, Basis::Printed);
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! Answered figures: combined over agencies, rounded once, with what they rest on.
 
 use super::accumulator::{Accumulator, ByAgency, Missing, Slots};
-use super::combine::{Components, Gap, gap_of};
+use super::combine::{Basis, Components, Gap, gap_of};
 use super::discrepancy::Discrepancy;
 use super::resolve::Series;
 use crate::catalogue::items::{AcrossAgencies, IndicatorVersion};
 use crate::model::decimal::{Exact, Quotient, Rounded};
-use crate::model::marker::Markers;
+use crate::model::marker::{Marker, Markers};
 use crate::model::period::Period;
 
 /// An answered figure: a value, or the reason that there is none, and what it rests on.
@@ -54,13 +54,18 @@ impl Figure {
             None if tally.uncombined && gap != Gap::SideBySide => Err(Gap::NotCombinable),
             None => Err(gap),
         };
+        let mut markers = tally.markers;
+        // Beside the senders' markers the service's own, which is true of the value that is answered alone.
+        if value.is_ok() && tally.parts.is_some_and(|parts| parts.basis == Basis::Estimated) {
+            markers = markers.with(Marker::Estimated);
+        }
         let shown = tally.parts.filter(|_| Components::are_shown(version.kind));
         let mut missing = tally.missing.clone();
         missing.sort_by_key(|missing| (missing.agency, missing.area, missing.period));
         Self {
             value,
             parts: shown.map(|parts| (parts.number, parts.weight)),
-            markers: tally.markers,
+            markers,
             sample: tally.sample,
             slots: tally.slots,
             complete: tally.is_complete(),

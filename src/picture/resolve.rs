@@ -283,15 +283,12 @@ impl<'a> Series<'a> {
         let expected = owed.slots.expected;
         let measure = row.measure();
         let parts = measure.and_then(Components::of);
-        let mut markers = row.markers();
-        if parts.is_some_and(|parts| parts.derived) {
-            markers = markers.with(Marker::Estimated);
-        }
+        let markers = row.markers();
         let mut slots = Slots { expected, ..Slots::default() };
         let mut missing = Vec::new();
         if measure.is_some() || markers.contains(Marker::NotApplicable) {
             slots.reported = expected;
-            slots.imputed = if row.markers().contains(Marker::Estimated) { expected } else { 0 };
+            slots.imputed = if markers.contains(Marker::Estimated) { expected } else { 0 };
         } else {
             slots.not_available = expected;
             missing = owed.missing;

@@ -7,7 +7,7 @@
 use std::num::NonZeroU32;
 
 use super::accumulator::{Accumulator, ByAgency, MISSING_NAMED_MAX, Missing, MissingReason, Slots};
-use super::combine::Components;
+use super::combine::{Basis, Components};
 use super::expected::{Expected, Part, owe};
 use crate::catalogue::{AgencyIx, AreaIx};
 use crate::model::decimal::Sum;
@@ -30,11 +30,12 @@ pub(super) struct Scan<'a> {
 /// One agency's figures, added up.
 #[derive(Default)]
 struct Added {
+    /// What was submitted as plain numbers, or as numerators and denominators.
     number: Sum,
     weight: Sum,
-    /// What isn't a plain sum: means and printed percentages.
+    has_plain: bool,
+    /// What takes a product first: means and printed percentages.
     weighted: Option<Components>,
-    has_figure: bool,
     too_large: bool,
     markers: Markers,
     sample: bool,
@@ -124,9 +125,8 @@ impl Scan<'_> {
             submitted: added.rows,
             ..Accumulator::default()
         };
-        let parts = added.parts();
-        tally.too_large = added.too_large || (added.has_figure && parts.is_none());
-        tally.parts = parts.filter(|_| added.has_figure);
+        tally.parts = added.sum();
+        tally.too_large = tally.parts.is_none() && (added.too_large || added.weighted.is_some());
         if self.part.expects(agency) {
             for area in owed.expected_areas(self.part, agency, self.area) {
                 if added.areas.binary_search(&area).is_err() {
@@ -144,14 +144,17 @@ impl Added {
         let markers = row.markers();
         match measure {
             None => {}
-            Some(Measure::Number(number)) => self.number.add(number),
+            Some(Measure::Number(number)) => {
+                self.number.add(number);
+                self.has_plain = true;
+            }
             Some(Measure::Ratio { numerator, denominator }) => {
                 self.number.add(numerator);
                 self.weight.add(denominator);
+                self.has_plain = true;
             }
             Some(weighted @ (Measure::Percentage { .. } | Measure::Mean { .. })) => self.add_weighted(weighted),
         }
-        self.has_figure |= measure.is_some();
         self.rows += 1;
         self.sample |= row.is_sample();
         if !markers.is_empty() {
@@ -170,9 +173,6 @@ impl Added {
             self.too_large = true;
             return;
         };
-        if parts.derived {
-            self.markers = self.markers.with(Marker::Estimated);
-        }
         self.weighted = match self.weighted {
             None => Some(parts),
             Some(known) => known.plus(parts).or_else(|| {
@@ -182,12 +182,14 @@ impl Added {
         };
     }
 
-    /// All that was added; none when it has too many digits.
-    fn parts(&self) -> Option<Components> {
-        let plain = Components { number: self.number.total(), weight: self.weight.total(), derived: false };
-        if self.too_large {
-            return None;
+    /// All that was added; none when nothing was, or it has too many digits.
+    fn sum(&self) -> Option<Components> {
+        let plain = Components { number: self.number.total(), weight: self.weight.total(), basis: Basis::Counted };
+        match self.weighted {
+            _ if self.too_large => None,
+            None => self.has_plain.then_some(plain),
+            Some(weighted) if self.has_plain => weighted.plus(plain),
+            weighted => weighted,
         }
-        self.weighted.map_or(Some(plain), |weighted| weighted.plus(plain))
     }
 }

@@ -126,3 +126,39 @@ fn a_year_that_one_area_submitted_whole_is_in_the_year_of_the_area_above() {
     fixture.send("care", &["U1 FY2021-22 45"]);
     assert_eq!(fixture.all("P", "FY2021-22"), "49 8/8");
 }
+
+/// "The service adds a marker only where it is true of the answer: a percentage shown as it was printed is not
+/// estimated; one combined from printed percentages is."
+#[test]
+fn a_printed_percentage_is_estimated_only_when_it_is_combined() {
+    let ratio = version(Kind::Ratio, Frequency::Quarter);
+    let lead = AcrossAgencies::Lead;
+    let mut fixture = Fixture::of(IndicatorVersion {
+        across_agencies: lead,
+        lead_agency: Some("care".parse().unwrap()),
+        ..ratio.clone()
+    });
+    fixture.send("care", &["U1 FY2021-22-Q1 90 % of 10"]);
+    fixture.send("police", &["U1 FY2021-22-Q1 50 % of 10"]);
+    assert_eq!(fixture.of_agency("care", "U1", "FY2021-22-Q1"), "90 1/1 (9 over 10)");
+    assert_eq!(fixture.all("U1", "FY2021-22-Q1"), "90 1/1 (9 over 10)", "the lead's is carried as it is");
+    assert_eq!(fixture.all("P", "FY2021-22-Q1"), "90 1/2 (9 over 10) 1 late partial", "it is the only one");
+    assert_eq!(fixture.all("U1", "FY2021-22"), "90 1/4 (9 over 10) 3 late partial", "so it is of the year");
+    fixture.send("care", &["U1 FY2021-22-Q2 [x]", "U2 FY2021-22-Q1 1 of 10"]);
+    assert_eq!(
+        fixture.all("U1", "FY2021-22-H1"),
+        "90 1/2 (9 over 10) [x] 1 not available partial",
+        "a marker isn't a figure"
+    );
+    assert_eq!(fixture.all("P", "FY2021-22-Q1"), "50 2/2 (10 over 20) [e]", "with a counted one");
+    fixture.send("care", &["U1 FY2021-22-Q2 80 % of 10"]);
+    assert_eq!(fixture.all("U1", "FY2021-22-H1"), "85 2/2 (17 over 20) [e]", "over time");
+    fixture.send("care", &["U1 FY2021-22-Q1 0 % of 0", "U1 FY2021-22-Q2 0 % of 0"]);
+    assert_eq!(fixture.all("U1", "FY2021-22-H1"), "ZeroBase 2/2 (0 over 0)", "nothing is estimated");
+    let mut fixture = Fixture::of(ratio);
+    fixture.send("care", &["U1 FY2021-22-Q1 90 % of 10 [e]"]);
+    assert_eq!(fixture.all("U1", "FY2021-22-Q1"), "90 1/1 (9 over 10) [e] 1 imputed", "the sender's own stays");
+    fixture.send("police", &["U2 FY2021-22-Q1 50 % of 10"]);
+    fixture.send("care", &["U1 FY2021-22-Q1 90 % of 10"]);
+    assert_eq!(fixture.all("P", "FY2021-22-Q1"), "70 2/3 (14 over 20) [e] 1 late partial", "over agencies");
+}

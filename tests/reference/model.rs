@@ -193,6 +193,9 @@ pub(crate) fn next_finer(period: Period) -> Vec<Period> {
 #[derive(Clone, Default)]
 pub(crate) struct Accumulator {
     pub(crate) value: Option<(Number, Number)>,
+    /// How many submitted figures are in the value, and how many of them are printed percentages.
+    pub(crate) figures: usize,
+    pub(crate) percentages: usize,
     pub(crate) markers: Markers,
     pub(crate) sample: bool,
     /// How many submitted figures and markers it rests on.
@@ -231,6 +234,8 @@ impl Accumulator {
         self.sample |= other.sample;
         self.uncombined |= other.uncombined;
         self.submitted += other.submitted;
+        self.figures += other.figures;
+        self.percentages += other.percentages;
         // Of several that are out of date the oldest is told.
         self.as_at = self.as_at.into_iter().chain(other.as_at).min_by_key(|period| (period.end(), period.start()));
         self.slots.extend(other.slots.iter().cloned());
@@ -419,13 +424,19 @@ impl<'a> Series<'a> {
         } else {
             Fate::NotAvailable
         };
-        let mut markers = sent;
-        if matches!(standing.value.measure, Some(Measure::Percentage { .. })) {
-            markers.insert(Marker::Estimated);
-        }
         let mut slots = self.owed_by_reporter(&standing.agency, &standing.area, period);
         slots.iter_mut().for_each(|slot| slot.fate = fate);
-        Accumulator { value, markers, sample: standing.sample, submitted: 1, slots, as_at: None, uncombined: false }
+        let is_percentage = matches!(standing.value.measure, Some(Measure::Percentage { .. }));
+        Accumulator {
+            figures: usize::from(value.is_some()),
+            percentages: usize::from(is_percentage),
+            value,
+            markers: sent,
+            sample: standing.sample,
+            submitted: 1,
+            slots,
+            ..Accumulator::default()
+        }
     }
 
     fn over_time(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Option<Accumulator> {

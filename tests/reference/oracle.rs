@@ -217,6 +217,10 @@ impl Asking<'_> {
         };
         shown.value = rounded(&exact, version.decimals, version.rounding);
         shown.exact = Some(format!("{}/{}", exact.numer(), exact.denom()));
+        // "A percentage shown as it was printed is not estimated; one combined from printed percentages is."
+        if tally.percentages > 0 && tally.figures > 1 {
+            shown.markers.insert(Marker::Estimated);
+        }
         let before = self.periods[0].previous();
         if before.is_some_and(|before| self.series.sight.definition_breaks(self.series.indicator, before, self.last()))
         {
