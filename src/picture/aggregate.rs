@@ -4,10 +4,11 @@
 use std::rc::Rc;
 
 use super::accumulator::{Accumulator, ByAgency};
-use super::change::{Change, ChangeRule, is_broken};
+use super::change::{Breaks, Change, ChangeRule};
 use super::combine::Gap;
 use super::figure::{Figure, combined};
 use super::resolve::Series;
+use crate::catalogue::items::IndicatorVersion;
 use crate::catalogue::{AgencyIx, AreaIx};
 use crate::model::marker::Marker;
 use crate::model::period::Period;
@@ -19,6 +20,16 @@ pub enum Who {
     Agency(AgencyIx),
     /// All agencies' together, by the indicator's rule.
     Combined,
+}
+
+impl Who {
+    /// Whether this figure is an agency's, or that agency's goes into it.
+    fn rests_on(self, series: &Series<'_>, version: &IndicatorVersion, agency: AgencyIx) -> bool {
+        match self {
+            Self::Agency(one) => one == agency,
+            Self::Combined => series.goes_into_combined(version, agency),
+        }
+    }
 }
 
 /// The figures of some areas and some periods together.
@@ -93,9 +104,9 @@ pub struct Compared {
     before: Option<Before>,
 }
 
-/// The earlier period, its figures, and whether the series is broken since; none when there is no
-/// such period.
-type Before = Option<(Period, Aggregate, bool)>;
+/// The earlier period, its figures, and where the series is broken since; none when there is no such
+/// period.
+type Before = Option<(Period, Aggregate, Breaks)>;
 
 impl Compared {
     /// The figures of a group of periods, and those of the earlier one. `group` gives the periods
@@ -110,8 +121,12 @@ impl Compared {
         let now = Aggregate::of(series, areas, &grouped(periods, &group));
         let before = rule.comparison.map(|comparison| {
             let earlier = comparison.earlier(periods[0])?;
-            let broken = !rule.across_breaks && is_broken(series, areas, earlier, periods[0]);
-            Some((earlier, Aggregate::of(series, areas, &group(earlier)), broken))
+            let breaks = if rule.across_breaks {
+                Breaks::default()
+            } else {
+                Breaks::between(series, areas, earlier, periods[0])
+            };
+            Some((earlier, Aggregate::of(series, areas, &group(earlier)), breaks))
         });
         Self { now, before }
     }
@@ -122,8 +137,9 @@ impl Compared {
         let version = series.version(self.now.last);
         let change = self.before.as_ref().map(|before| match before {
             None => Change::without_earlier(version.kind),
-            Some((period, together, broken)) => {
-                Change::between(*period, together.figure(series, who), &figure, version, *broken)
+            Some((period, earlier, breaks)) => {
+                let is_broken = breaks.concern(|agency| who.rests_on(series, version, agency));
+                Change::between(*period, earlier.figure(series, who), &figure, version, is_broken)
             }
         });
         (figure, change)

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use super::aggregate::{Aggregate, Compared, Who};
 use super::change::{Change, ChangeRule};
 use super::derived::{self, Benchmark, Rank, Rate, Rates, Share};
-use super::discrepancy;
+use super::discrepancy::{self, Discrepancy};
 use super::figure::Figure;
 use super::question::{AggregateQuery, AskedBreakdown, PictureQuery};
 use super::resolve::Series;
@@ -68,8 +68,10 @@ fn picture_row(view: View<'_>, query: &PictureQuery, ix: IndicatorIx) -> Picture
     };
     let cells = agencies.into_iter().map(cell).collect();
     let (mut combined, change) = compared.figure(&series, Who::Combined);
-    combined.discrepancies = told.iter().filter(|told| told.counts_in(&series, query.period)).cloned().collect();
-    PictureRow { version: series.version(query.period).clone(), cells, combined, change }
+    let version = series.version(query.period);
+    let counts = |told: &&Discrepancy| series.goes_into_combined(version, told.agency);
+    combined.discrepancies = told.iter().filter(counts).cloned().collect();
+    PictureRow { version: version.clone(), cells, combined, change }
 }
 
 /// One answered figure, and what it is of. A key that is combined is none.
@@ -170,7 +172,7 @@ fn answer(
                 .iter()
                 .filter(|told| match who {
                     Who::Agency(agency) => told.agency == agency,
-                    Who::Combined => told.counts_in(series, last),
+                    Who::Combined => series.goes_into_combined(version, told.agency),
                 })
                 .cloned()
                 .collect();

@@ -1,9 +1,11 @@
 //! What has changed: a later figure beside an earlier one.
 
+use std::collections::BTreeSet;
+
 use super::figure::Figure;
 use super::resolve::Series;
-use crate::catalogue::AreaIx;
 use crate::catalogue::items::{IndicatorVersion, Kind};
+use crate::catalogue::{AgencyIx, AreaIx};
 use crate::model::decimal::{Quotient, Rounded};
 use crate::model::marker::Marker;
 use crate::model::period::Period;
@@ -147,23 +149,33 @@ impl Comparison {
     }
 }
 
-/// Whether the series is broken between two periods of one length: by a definition, or by a sender's
-/// marker `b` on a figure after the earlier and up to the later.
-pub fn is_broken(series: &mut Series<'_>, areas: &[AreaIx], earlier: Period, later: Period) -> bool {
-    if series.indicator.breaks_between(earlier, later) {
-        return true;
-    }
-    let mut at = Some(later);
-    while let Some(period) = at.filter(|period| *period > earlier) {
-        if series.has_break_marker(period) {
-            for area in areas {
-                let figures = series.figures(*area, period);
-                if figures.accumulators().any(|tally| tally.markers.contains(Marker::Break)) {
-                    return true;
+/// Where a series is broken between two periods of one length: for everyone by a definition, and for an
+/// agency by its own marker `b` on a figure after the earlier period and up to the later.
+#[derive(Default)]
+pub(super) struct Breaks {
+    definition: bool,
+    agencies: BTreeSet<AgencyIx>,
+}
+
+impl Breaks {
+    pub(super) fn between(series: &mut Series<'_>, areas: &[AreaIx], earlier: Period, later: Period) -> Self {
+        let mut breaks = Self { definition: series.indicator.breaks_between(earlier, later), ..Self::default() };
+        let mut at = Some(later).filter(|_| !breaks.definition);
+        while let Some(period) = at.filter(|period| *period > earlier) {
+            if series.has_break_marker(period) {
+                for area in areas {
+                    let figures = series.figures(*area, period);
+                    let marked = figures.iter().filter(|(_, figure)| figure.markers.contains(Marker::Break));
+                    breaks.agencies.extend(marked.map(|(agency, _)| agency));
                 }
             }
+            at = period.previous();
         }
-        at = period.previous();
+        breaks
     }
-    false
+
+    /// Whether a figure is broken that rests on those of some agencies.
+    pub(super) fn concern(&self, rests_on: impl Fn(AgencyIx) -> bool) -> bool {
+        self.definition || self.agencies.iter().copied().any(rests_on)
+    }
 }

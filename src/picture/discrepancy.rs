@@ -6,7 +6,6 @@ use super::aggregate::Aggregate;
 use super::combine::{Components, Gap, adds_over_areas};
 use super::figure::Figure;
 use super::resolve::Series;
-use crate::catalogue::items::AcrossAgencies;
 use crate::catalogue::{AgencyIx, AreaIx};
 use crate::model::decimal::{Quotient, Rounded};
 use crate::model::id::DimensionId;
@@ -37,20 +36,6 @@ pub struct Discrepancy {
     pub parts: Rounded,
     /// Parts less submitted, as shown.
     pub difference: Rounded,
-}
-
-impl Discrepancy {
-    /// Whether the agency's figure is in the combined one.
-    pub fn counts_in(&self, series: &Series<'_>, period: Period) -> bool {
-        let version = series.version(period);
-        match version.across_agencies {
-            AcrossAgencies::Add => true,
-            AcrossAgencies::SideBySide => false,
-            AcrossAgencies::Lead => {
-                version.lead_agency == Some(series.view().catalogue.agency_at(self.agency).id.clone())
-            }
-        }
-    }
 }
 
 /// Every discrepancy of the figures submitted for an area and a period, by agency.

@@ -87,7 +87,7 @@ pub fn explain(view: View<'_>, question: Question) -> Explanation {
     let version = series.version(period).clone();
     let agencies = match who {
         Who::Agency(agency) => vec![agency],
-        Who::Combined => combined_agencies(view, &version, &together),
+        Who::Combined => combined_agencies(&series, &version, &together),
     };
     let mut contributions = Vec::new();
     let mut derivation = Derivation::Nothing;
@@ -102,18 +102,15 @@ pub fn explain(view: View<'_>, question: Question) -> Explanation {
         let agency = catalogue.agency_at(contribution.agency).id.clone();
         (agency, catalogue.area_at(contribution.area).code.clone(), contribution.period)
     });
-    let rule = rule(view, &version, derivation, who);
+    let rule = rule(&series, &version, derivation, who);
     let formula = formula(&version, &figure, &contributions);
     Explanation { figure, derivation, rule, formula, contributions, version }
 }
 
 /// The agencies whose figures go into the combined one, or stand side by side.
-fn combined_agencies(view: View<'_>, version: &IndicatorVersion, together: &Aggregate) -> Vec<AgencyIx> {
-    let lead = version.lead_agency.as_ref().and_then(|id| view.catalogue.agency(id)).map(|(ix, _)| ix);
-    let counts = |agency: &AgencyIx| match version.across_agencies {
-        AcrossAgencies::Add | AcrossAgencies::SideBySide => true,
-        AcrossAgencies::Lead => lead == Some(*agency),
-    };
+fn combined_agencies(series: &Series<'_>, version: &IndicatorVersion, together: &Aggregate) -> Vec<AgencyIx> {
+    let stands_beside = version.across_agencies == AcrossAgencies::SideBySide;
+    let counts = |agency: &AgencyIx| stands_beside || series.goes_into_combined(version, *agency);
     together.found().agencies().filter(counts).collect()
 }
 
@@ -209,7 +206,7 @@ fn parts(
     Derivation::OverTime
 }
 
-fn rule(view: View<'_>, version: &IndicatorVersion, derivation: Derivation, who: Who) -> String {
+fn rule(series: &Series<'_>, version: &IndicatorVersion, derivation: Derivation, who: Who) -> String {
     let kind = match version.kind {
         Kind::Events => "Events add over time and over areas.",
         Kind::Amount => "Amounts add over time and over areas.",
@@ -233,8 +230,8 @@ fn rule(view: View<'_>, version: &IndicatorVersion, derivation: Derivation, who:
             "The agencies' figures are views of one thing, and stay side by side.".to_owned()
         }
         (Who::Combined, AcrossAgencies::Lead) => {
-            let lead = version.lead_agency.as_ref().and_then(|id| view.catalogue.agency(id));
-            let name = lead.map(|(_, agency)| agency.name.as_str()).unwrap_or_default();
+            let catalogue = series.view().catalogue;
+            let name = series.lead(version).map(|lead| catalogue.agency_at(lead).name.as_str()).unwrap_or_default();
             format!("The figure of {name}, the lead agency, stands for all.")
         }
     };

@@ -87,8 +87,7 @@ pub fn combined(series: &Series<'_>, version: &IndicatorVersion, found: &ByAgenc
             all.sample |= tally.sample;
         }),
         AcrossAgencies::Lead => {
-            let lead = version.lead_agency.as_ref().and_then(|id| series.view().catalogue.agency(id));
-            if let Some(tally) = lead.and_then(|(ix, _)| found.get(ix).or_else(|| silent.get(ix))) {
+            if let Some(tally) = series.lead(version).and_then(|lead| found.get(lead).or_else(|| silent.get(lead))) {
                 all.add(tally);
             }
         }

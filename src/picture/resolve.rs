@@ -31,7 +31,7 @@ use super::accumulator::{Accumulator, ByAgency, MissingReason, Slots};
 use super::combine::{Components, OverTime, over_time};
 use super::expected::Expected;
 use super::scan::Scan;
-use crate::catalogue::items::{Indicator, IndicatorVersion};
+use crate::catalogue::items::{AcrossAgencies, Indicator, IndicatorVersion};
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::date::Date;
 use crate::model::marker::Marker;
@@ -122,6 +122,21 @@ impl<'a> Series<'a> {
     /// The version of the definition in force for a period.
     pub fn version(&self, period: Period) -> &'a IndicatorVersion {
         self.indicator.version_for(period)
+    }
+
+    /// The lead agency, where its figure stands for all.
+    pub fn lead(&self, version: &IndicatorVersion) -> Option<AgencyIx> {
+        let lead = version.lead_agency.as_ref().filter(|_| version.across_agencies == AcrossAgencies::Lead)?;
+        self.view.catalogue.agency(lead).map(|(agency, _)| agency)
+    }
+
+    /// Whether an agency's figure goes into the combined one.
+    pub fn goes_into_combined(&self, version: &IndicatorVersion, agency: AgencyIx) -> bool {
+        match version.across_agencies {
+            AcrossAgencies::Add => true,
+            AcrossAgencies::Lead => self.lead(version) == Some(agency),
+            AcrossAgencies::SideBySide => false,
+        }
     }
 
     /// The figure of every agency that has submitted one, or a marker in its place, for the area and

@@ -3,6 +3,7 @@
 use conspectus::catalogue::CataloguePut;
 use conspectus::catalogue::items::{AcrossAgencies, AreaLevel, ExpectedAgency, IndicatorVersion, Kind, Validity};
 use conspectus::model::period::Frequency;
+use conspectus::picture::change::Comparison::PreviousPeriod;
 
 use crate::fixture::{Fixture, agency, area, day, version};
 
@@ -161,4 +162,30 @@ fn a_printed_percentage_is_estimated_only_when_it_is_combined() {
     fixture.send("police", &["U2 FY2021-22-Q1 50 % of 10"]);
     fixture.send("care", &["U1 FY2021-22-Q1 90 % of 10"]);
     assert_eq!(fixture.all("P", "FY2021-22-Q1"), "70 2/3 (14 over 20) [e] 1 late partial", "over agencies");
+}
+
+/// "A break in series" is its sender's: another agency's figures are as comparable as they were, and the combined
+/// one is broken when a broken one goes into it.
+#[test]
+fn a_senders_break_breaks_its_own_series_and_the_total_that_it_goes_into() {
+    let whole = "from 7 in FY2021-22-Q1: 1 14.3%";
+    for (across_agencies, of_police, of_all) in [
+        (AcrossAgencies::Add, "from 30 in FY2021-22-Q1: Break", "from 37 in FY2021-22-Q1: Break"),
+        (AcrossAgencies::Lead, "from 30 in FY2021-22-Q1: Break", whole),
+        (AcrossAgencies::SideBySide, "from 30 in FY2021-22-Q1: Break", "from SideBySide in FY2021-22-Q1: NoLaterValue"),
+    ] {
+        let lead_agency = (across_agencies == AcrossAgencies::Lead).then(|| "care".parse().unwrap());
+        let first = IndicatorVersion { across_agencies, lead_agency, ..version(Kind::Events, Frequency::Quarter) };
+        let mut fixture = Fixture::of(first.clone());
+        fixture.send("police", &["U1 FY2021-22-Q1 30", "U1 FY2021-22-Q2 20 [b]"]);
+        fixture.send("care", &["U1 FY2021-22-Q1 7", "U1 FY2021-22-Q2 8", "U2 FY2021-22-Q2 9 [b]"]);
+        assert_eq!(fixture.change_of_agency("care", "U1", "FY2021-22-Q2"), whole, "{across_agencies}");
+        assert_eq!(fixture.change_of_agency("police", "U1", "FY2021-22-Q2"), of_police, "{across_agencies}");
+        assert_eq!(fixture.change("U1", "FY2021-22-Q2", PreviousPeriod), of_all, "{across_agencies}");
+        let effective_from = Some(day("2021-08-01"));
+        let second = IndicatorVersion { effective_from, breaks_comparability: true, ..first };
+        fixture.put(CataloguePut { indicators: vec![second], ..CataloguePut::default() });
+        let by_definition = fixture.change_of_agency("care", "U1", "FY2021-22-Q2");
+        assert_eq!(by_definition, "from 7 in FY2021-22-Q1: Break", "a definition is everyone's");
+    }
 }

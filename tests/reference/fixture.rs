@@ -203,6 +203,13 @@ impl Fixture {
     pub(crate) fn change(&self, area: &str, period: &str, comparison: Comparison) -> String {
         change_line(self.rows(area, period, Some(comparison)).last().unwrap().change.as_ref().unwrap())
     }
+
+    /// The change of one agency's figure since the period before.
+    pub(crate) fn change_of_agency(&self, agency: &str, area: &str, period: &str) -> String {
+        let rows = self.rows(area, period, Some(Comparison::PreviousPeriod));
+        let cell = rows.iter().find(|row| row.key == format!("it - {agency} -")).unwrap();
+        change_line(cell.change.as_ref().unwrap())
+    }
 }
 
 /// `12`, `3 of 9`, `87.9 % of 100`, `12.5 over 4`, `[x]`, `12 [p] [e]`.

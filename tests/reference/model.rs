@@ -564,12 +564,12 @@ impl<'a> Series<'a> {
         })
     }
 
-    /// Whether the figures are broken between two periods: by the definition, or by a sender's marker after the
-    /// earlier and up to the later.
-    pub(crate) fn is_broken(&self, areas: &[AreaCode], earlier: Period, later: Period) -> bool {
+    /// Whether the figures of some agencies are broken between two periods: by the definition, or by the marker of
+    /// one of them after the earlier and up to the later.
+    pub(crate) fn is_broken(&self, agencies: &[&AgencyId], areas: &[AreaCode], earlier: Period, later: Period) -> bool {
         let after = std::iter::successors(earlier.next(), |period| period.next());
         let marked = |period: Period| {
-            let mut places = areas.iter().flat_map(|area| self.agencies.iter().map(move |agency| (agency, area)));
+            let mut places = areas.iter().flat_map(|area| agencies.iter().map(move |agency| (agency, area)));
             places.any(|(agency, area)| {
                 self.figure(agency, area, period).is_some_and(|it| it.markers.contains(&Marker::Break))
             })

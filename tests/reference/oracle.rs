@@ -260,7 +260,13 @@ impl Asking<'_> {
         let (from, earlier_value) = before.figure(agency);
         change.partial = !later.complete || !from.complete;
         change.from = Some((earlier.to_string(), from));
-        let is_broken = || !self.across_breaks && self.series.is_broken(self.areas, earlier, self.periods[0]);
+        // A sender's marker breaks its own series, and the combined figure that its own goes into.
+        let behind: Vec<&AgencyId> = match (agency, self.series.across(self.last())) {
+            (Some(agency), _) => vec![agency],
+            (None, (AcrossAgencies::Lead, lead)) => lead.into_iter().collect(),
+            (None, (AcrossAgencies::Add | AcrossAgencies::SideBySide, _)) => self.series.agencies.iter().collect(),
+        };
+        let is_broken = || !self.across_breaks && self.series.is_broken(&behind, self.areas, earlier, self.periods[0]);
         let gap = match (value, &earlier_value) {
             (None, _) => Some("NoLaterValue"),
             (Some(_), None) => Some("NoEarlierValue"),
