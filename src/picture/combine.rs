@@ -12,7 +12,7 @@
 //! printed; a value combined of it and other figures is estimated, because it was rounded before it was
 //! printed.
 
-use crate::catalogue::items::{AcrossAgencies, Kind};
+use crate::catalogue::items::Kind;
 use crate::model::decimal::{Decimal, Exact, Quotient};
 use crate::model::observation::Measure;
 
@@ -51,6 +51,8 @@ pub enum Gap {
     ZeroBase,
     /// The lead agency hasn't reported.
     LeadNotReported,
+    /// The lead agency isn't among the agencies asked for.
+    LeadNotAsked,
     /// The exact result has more digits than can be computed with.
     TooLarge,
 }
@@ -134,15 +136,6 @@ pub const fn adds_over_areas(kind: Kind) -> bool {
     match kind {
         Kind::Events | Kind::Stock | Kind::Distinct | Kind::Amount => true,
         Kind::Ratio | Kind::Mean => false,
-    }
-}
-
-/// What a combined figure over agencies is when its rule gives none.
-pub const fn gap_of(rule: AcrossAgencies) -> Gap {
-    match rule {
-        AcrossAgencies::Add => Gap::NotReported,
-        AcrossAgencies::Lead => Gap::LeadNotReported,
-        AcrossAgencies::SideBySide => Gap::SideBySide,
     }
 }
 

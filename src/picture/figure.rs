@@ -1,7 +1,7 @@
 //! Answered figures: combined over agencies, rounded once, with what they rest on.
 
 use super::accumulator::{Accumulator, ByAgency, Missing, Slots};
-use super::combine::{Basis, Components, Gap, gap_of};
+use super::combine::{Basis, Components, Gap};
 use super::discrepancy::Discrepancy;
 use super::resolve::Series;
 use crate::catalogue::items::{AcrossAgencies, IndicatorVersion};
@@ -79,7 +79,12 @@ impl Figure {
 /// The figures of some agencies as one, by the indicator's rule: those found and those silent.
 pub fn combined(series: &Series<'_>, version: &IndicatorVersion, found: &ByAgency, silent: &ByAgency) -> Figure {
     let mut all = Accumulator::default();
-    let gap = gap_of(version.across_agencies);
+    let gap = match version.across_agencies {
+        AcrossAgencies::Add => Gap::NotReported,
+        AcrossAgencies::Lead if series.lead(version).is_some_and(|lead| !series.asks_for(lead)) => Gap::LeadNotAsked,
+        AcrossAgencies::Lead => Gap::LeadNotReported,
+        AcrossAgencies::SideBySide => Gap::SideBySide,
+    };
     match version.across_agencies {
         AcrossAgencies::Add => found.accumulators().chain(silent.accumulators()).for_each(|tally| all.add(tally)),
         AcrossAgencies::SideBySide => found.accumulators().chain(silent.accumulators()).for_each(|tally| {

@@ -178,7 +178,8 @@ impl<'a> Series<'a> {
         silent
     }
 
-    fn asks_for(&self, agency: AgencyIx) -> bool {
+    /// Whether an agency is among those asked for.
+    pub fn asks_for(&self, agency: AgencyIx) -> bool {
         self.agencies.as_ref().is_none_or(|agencies| agencies.contains(&agency))
     }
 

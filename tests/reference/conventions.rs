@@ -50,6 +50,23 @@ fn a_lead_with_figures_of_parts_has_reported() {
     assert_eq!(fixture.all("U1", "FY2021-22"), "NotCombinable 0/0 partial");
 }
 
+/// The combined figure is the lead's: of agencies that it isn't among there is none, whether or not it has reported.
+#[test]
+fn a_lead_that_was_not_asked_for_has_not_failed_to_report() {
+    let mut fixture = Fixture::of(IndicatorVersion {
+        across_agencies: AcrossAgencies::Lead,
+        lead_agency: Some("care".parse().unwrap()),
+        ..version(Kind::Events, Frequency::Quarter)
+    });
+    fixture.put(CataloguePut { agencies: vec![agency("health", &["U1"])], ..CataloguePut::default() });
+    fixture.send("police", &["U1 FY2021-22-Q1 10"]);
+    for lead in ["LeadNotReported 0/1 1 late partial", "7 1/1"] {
+        assert_eq!(fixture.of_agencies(&["care", "police"], "U1", "FY2021-22-Q1"), lead);
+        assert_eq!(fixture.of_agencies(&["health", "police"], "U1", "FY2021-22-Q1"), "LeadNotAsked 0/0");
+        fixture.send("care", &["U1 FY2021-22-Q1 7"]);
+    }
+}
+
 /// "One expected agency, for one period at the indicator's frequency": who is expected for a quarter is for the
 /// version of that quarter to say. A year whose last version expects nobody still misses what its first did.
 #[test]

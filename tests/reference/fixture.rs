@@ -10,6 +10,7 @@ use conspectus::intake::admit::{Command, Decision, admit};
 use conspectus::intake::prepare::Prepared;
 use conspectus::model::date::Date;
 use conspectus::model::decimal::Rounding;
+use conspectus::model::id::AgencyId;
 use conspectus::model::marker::Markers;
 use conspectus::model::observation::{Breakdown, Measure, Observation, Value};
 use conspectus::model::period::Frequency;
@@ -181,12 +182,22 @@ impl Fixture {
             .map_or("no cell".to_owned(), |it| line(&it.figure))
     }
 
+    /// The combined figure of some agencies.
+    pub(crate) fn of_agencies(&self, agencies: &[&str], area: &str, period: &str) -> String {
+        let agencies = Some(agencies.iter().map(|it| it.parse().unwrap()).collect());
+        line(&self.together(&[area], &[period], agencies).unwrap()[0].figure)
+    }
+
     /// Whether the service refuses to answer for areas and periods together.
     pub(crate) fn refuses(&self, areas: &[&str], periods: &[&str]) -> bool {
+        self.together(areas, periods, None).is_none()
+    }
+
+    fn together(&self, areas: &[&str], periods: &[&str], agencies: Option<Vec<AgencyId>>) -> Option<Vec<Row>> {
         let what = What::Aggregate(AskedAggregate {
             indicators: vec!["it".parse().unwrap()],
             areas: areas.iter().map(|it| it.parse().unwrap()).collect(),
-            agencies: None,
+            agencies,
             periods: periods.iter().map(|it| it.parse().unwrap()).collect(),
             breakdown: Breakdown::default(),
             by_indicator: false,
@@ -196,7 +207,7 @@ impl Fixture {
             comparison: None,
             across_breaks: false,
         });
-        ask(&self.state, &Question { as_of: self.revision(), today: self.today, what }).is_none()
+        ask(&self.state, &Question { as_of: self.revision(), today: self.today, what })
     }
 
     /// The change of the combined figure.

@@ -185,9 +185,13 @@ impl Asking<'_> {
                 gap = gap_of(&tally, "NotReported");
             }
             (None, AcrossAgencies::Lead) => {
-                let lead = lead.filter(|lead| self.series.agencies.contains(*lead));
-                lead.iter().for_each(|lead| tally = self.of_agency(lead).0);
-                gap = gap_of(&tally, "LeadNotReported");
+                let lead = lead.unwrap();
+                if self.series.agencies.contains(lead) {
+                    tally = self.of_agency(lead).0;
+                    gap = gap_of(&tally, "LeadNotReported");
+                } else {
+                    gap = "LeadNotAsked";
+                }
             }
             (None, AcrossAgencies::SideBySide) => {
                 for it in everyone() {
