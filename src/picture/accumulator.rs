@@ -71,8 +71,8 @@ pub struct Missing {
 /// A figure that can still be combined, and what stands behind it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Accumulator {
-    /// The exact parts; none when there is no value.
-    pub parts: Option<Components>,
+    /// What adds up; none when there is no value.
+    pub components: Option<Components>,
     /// Whether a sum had too many digits.
     pub too_large: bool,
     /// The markers of all that went into it.
@@ -85,7 +85,7 @@ pub struct Accumulator {
     pub slots: Slots,
     /// For a stock that is older than the period's close: the period that it is of.
     pub as_at: Option<Period>,
-    /// Whether parts were submitted that can't be combined, so that something is missing here.
+    /// Whether figures of subperiods were submitted that can't be combined, so that something is missing here.
     pub uncombined: bool,
     /// Some of the slots without a figure, at most [`MISSING_NAMED_MAX`].
     pub missing: Vec<Missing>,
@@ -94,7 +94,7 @@ pub struct Accumulator {
 impl Accumulator {
     /// Adds a figure, value and slots.
     pub fn add(&mut self, other: &Self) {
-        self.parts = match (self.parts, other.parts) {
+        self.components = match (self.components, other.components) {
             (Some(a), Some(b)) => {
                 let sum = a.plus(b);
                 self.too_large |= sum.is_none();
@@ -107,7 +107,7 @@ impl Accumulator {
         self.markers = self.markers.union(other.markers);
         self.sample |= other.sample;
         self.submitted += other.submitted;
-        // The oldest is told: the one that closed first, whenever it began.
+        // The oldest is said: the one that closed first, whenever it began.
         self.as_at = self.as_at.into_iter().chain(other.as_at).min_by_key(|period| (period.end(), *period));
         self.add_slots(other);
     }
@@ -122,11 +122,11 @@ impl Accumulator {
 
     /// Whether there is a figure, even one of too many digits, and not just markers.
     pub fn has_figure(&self) -> bool {
-        self.parts.is_some() || self.too_large
+        self.components.is_some() || self.too_large
     }
 
     /// Of two ways to build a figure, whether this one over areas is taken rather than the other over
-    /// time: it ends in a figure and the other doesn't, or else by the rules of this module.
+    /// time: it ends in a figure and the other doesn't, or else by the rules of [`super::resolve`].
     pub(super) fn is_taken_over(&self, over_time: &Self, rule: OverTime) -> bool {
         match (self.has_figure(), over_time.has_figure()) {
             (true, true) | (false, false) => match self.slots.compare_share(over_time.slots) {
@@ -162,7 +162,7 @@ impl ByAgency {
         Self(named.map(|(agency, _)| (agency, Accumulator::default())).collect())
     }
 
-    fn place(&self, agency: AgencyIx) -> Result<usize, usize> {
+    fn position(&self, agency: AgencyIx) -> Result<usize, usize> {
         match self.0.last() {
             // Mostly they come in order.
             Some((last, _)) if *last < agency => Err(self.0.len()),
@@ -172,12 +172,12 @@ impl ByAgency {
 
     /// An agency's figure.
     pub fn get(&self, agency: AgencyIx) -> Option<&Accumulator> {
-        self.place(agency).ok().map(|at| &self.0[at].1)
+        self.position(agency).ok().map(|at| &self.0[at].1)
     }
 
     /// Whether an agency has a figure.
     pub fn contains(&self, agency: AgencyIx) -> bool {
-        self.place(agency).is_ok()
+        self.position(agency).is_ok()
     }
 
     /// An agency's figure, an empty one when there was none.
@@ -187,7 +187,7 @@ impl ByAgency {
 
     /// An agency's figure, put there when there was none.
     pub fn or_insert_with(&mut self, agency: AgencyIx, make: impl FnOnce() -> Accumulator) -> &mut Accumulator {
-        let at = self.place(agency).unwrap_or_else(|at| {
+        let at = self.position(agency).unwrap_or_else(|at| {
             self.0.insert(at, (agency, make()));
             at
         });
@@ -196,7 +196,7 @@ impl ByAgency {
 
     /// Takes an agency's figure out.
     pub fn remove(&mut self, agency: AgencyIx) -> Option<Accumulator> {
-        self.place(agency).ok().map(|at| self.0.remove(at).1)
+        self.position(agency).ok().map(|at| self.0.remove(at).1)
     }
 
     /// The agencies, ascending.
@@ -206,17 +206,17 @@ impl ByAgency {
 
     /// The figures, by agency.
     pub fn accumulators(&self) -> impl Iterator<Item = &Accumulator> {
-        self.0.iter().map(|(_, tally)| tally)
+        self.0.iter().map(|(_, figure)| figure)
     }
 
     /// The agencies and their figures.
     pub fn iter(&self) -> impl Iterator<Item = (AgencyIx, &Accumulator)> {
-        self.0.iter().map(|(agency, tally)| (*agency, tally))
+        self.0.iter().map(|(agency, figure)| (*agency, figure))
     }
 
     /// The agencies and their figures, to change them.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (AgencyIx, &mut Accumulator)> {
-        self.0.iter_mut().map(|(agency, tally)| (*agency, tally))
+        self.0.iter_mut().map(|(agency, figure)| (*agency, figure))
     }
 
     /// Whether nobody has a figure.

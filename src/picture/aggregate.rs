@@ -36,7 +36,7 @@ impl Who {
 pub struct Aggregate {
     last: Period,
     found: Rc<ByAgency>,
-    silent: ByAgency,
+    non_reporters: ByAgency,
     /// Whether the definition breaks with the period before.
     breaks: bool,
 }
@@ -45,11 +45,11 @@ impl Aggregate {
     /// Joins the areas' figures for consecutive periods, at least one.
     pub fn of(series: &mut Series<'_>, areas: &[AreaIx], periods: &[Period]) -> Self {
         let mut found = Rc::<ByAgency>::default();
-        let mut silent = ByAgency::default();
+        let mut non_reporters = ByAgency::default();
         for area in areas {
             let figures = series.joined(*area, periods);
-            for (agency, owed) in series.silent(*area, periods, &figures) {
-                silent.entry(agency).add_slots(&owed);
+            for (agency, unfilled) in series.non_reporters(*area, periods, &figures) {
+                non_reporters.entry(agency).add_slots(&unfilled);
             }
             if found.is_empty() {
                 found = figures;
@@ -59,18 +59,18 @@ impl Aggregate {
             }
         }
         // One that has reported for some of the areas is expected for the others too.
-        for (agency, owed) in std::mem::take(&mut silent) {
-            let place = if found.contains(agency) { Rc::make_mut(&mut found) } else { &mut silent };
-            place.entry(agency).add_slots(&owed);
+        for (agency, unfilled) in std::mem::take(&mut non_reporters) {
+            let figures = if found.contains(agency) { Rc::make_mut(&mut found) } else { &mut non_reporters };
+            figures.entry(agency).add_slots(&unfilled);
         }
         let (first, last) = (periods[0], periods[periods.len() - 1]);
         let breaks = first.previous().is_some_and(|previous| series.indicator.breaks_between(previous, last));
-        Self { last, found, silent, breaks }
+        Self { last, found, non_reporters, breaks }
     }
 
     /// The agencies that have reported or are expected to, by index.
     pub fn agencies(&self) -> impl Iterator<Item = AgencyIx> {
-        self.found.agencies().chain(self.silent.agencies())
+        self.found.agencies().chain(self.non_reporters.agencies())
     }
 
     /// The figures of the agencies that have reported.
@@ -82,11 +82,11 @@ impl Aggregate {
     pub fn figure(&self, series: &Series<'_>, who: Who) -> Figure {
         let version = series.version(self.last);
         let mut figure = match who {
-            Who::Combined => combined(series, version, &self.found, &self.silent),
+            Who::Combined => combined(series, version, &self.found, &self.non_reporters),
             Who::Agency(agency) => {
                 let nothing = Accumulator::default();
-                let tally = self.found.get(agency).or_else(|| self.silent.get(agency)).unwrap_or(&nothing);
-                Figure::of(tally, version, Gap::NotReported)
+                let figure = self.found.get(agency).or_else(|| self.non_reporters.get(agency)).unwrap_or(&nothing);
+                Figure::of(figure, version, Gap::NotReported)
             }
         };
         if self.breaks && figure.value.is_ok() {

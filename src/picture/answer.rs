@@ -58,19 +58,19 @@ fn picture_row(view: View<'_>, query: &PictureQuery, ix: IndicatorIx) -> Picture
     let mut series = Series::new(view, ix, Some(BreakdownIx::TOTAL), None);
     let rule = ChangeRule { comparison: query.comparison, across_breaks: false };
     let compared = Compared::of(&mut series, &[query.area], &[query.period], rule, |period| vec![period]);
-    let told = discrepancy::find(&mut series, query.area, query.period, &compared.now);
+    let discrepancies = discrepancy::find(&mut series, query.area, query.period, &compared.now);
     let mut agencies: Vec<AgencyIx> = compared.now.agencies().collect();
     agencies.sort_by(|a, b| view.catalogue.agency_at(*a).id.cmp(&view.catalogue.agency_at(*b).id));
     let cell = |agency: AgencyIx| {
         let (mut figure, change) = compared.figure(&series, Who::Agency(agency));
-        figure.discrepancies = told.iter().filter(|told| told.agency == agency).cloned().collect();
+        figure.discrepancies = discrepancies.iter().filter(|found| found.agency == agency).cloned().collect();
         PictureCell { agency, figure, change }
     };
     let cells = agencies.into_iter().map(cell).collect();
     let (mut combined, change) = compared.figure(&series, Who::Combined);
     let version = series.version(query.period);
-    let counts = |told: &&Discrepancy| series.goes_into_combined(version, told.agency);
-    combined.discrepancies = told.iter().filter(counts).cloned().collect();
+    let counts = |found: &&Discrepancy| series.goes_into_combined(version, found.agency);
+    combined.discrepancies = discrepancies.iter().filter(counts).cloned().collect();
     PictureRow { version: version.clone(), cells, combined, change }
 }
 
@@ -150,7 +150,7 @@ fn answer(
         to_date.unwrap_or_else(|| vec![period])
     };
     let compared = Compared::of(series, areas, periods, query.change, group);
-    let told = match (areas, periods) {
+    let discrepancies = match (areas, periods) {
         ([area], [period]) if !query.year_to_date => discrepancy::find(series, *area, *period, &compared.now),
         _ => Vec::new(),
     };
@@ -168,11 +168,11 @@ fn answer(
         .into_iter()
         .map(|who| {
             let (mut figure, change) = compared.figure(series, who);
-            figure.discrepancies = told
+            figure.discrepancies = discrepancies
                 .iter()
-                .filter(|told| match who {
-                    Who::Agency(agency) => told.agency == agency,
-                    Who::Combined => series.goes_into_combined(version, told.agency),
+                .filter(|found| match who {
+                    Who::Agency(agency) => found.agency == agency,
+                    Who::Combined => series.goes_into_combined(version, found.agency),
                 })
                 .cloned()
                 .collect();
@@ -206,12 +206,12 @@ fn answer(
 
 /// Whose figures are answered: each agency's that is known or asked for, one agency's, or all
 /// together.
-fn whose(query: &AggregateQuery, together: &Aggregate) -> Vec<Who> {
+fn whose(query: &AggregateQuery, aggregate: &Aggregate) -> Vec<Who> {
     let asked = query.agencies.as_deref();
     match asked {
         _ if query.by_agency => {
             let agencies: BTreeSet<AgencyIx> =
-                together.agencies().chain(asked.into_iter().flatten().copied()).collect();
+                aggregate.agencies().chain(asked.into_iter().flatten().copied()).collect();
             agencies.into_iter().map(Who::Agency).collect()
         }
         Some([one]) => vec![Who::Agency(*one)],

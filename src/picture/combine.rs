@@ -57,7 +57,7 @@ pub enum Gap {
     TooLarge,
 }
 
-/// The parts of a figure that add up: exact, of any kind.
+/// What adds up of a figure: exact, of any kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Components {
     /// The count, the numerator, or the mean times its count.
@@ -80,7 +80,7 @@ pub enum Basis {
 }
 
 impl Components {
-    /// The parts of a submitted measure; none when they have too many digits.
+    /// The components of a submitted measure; none when they have too many digits.
     pub fn of(measure: Measure) -> Option<Self> {
         let exact = |number, weight| Self { number, weight, basis: Basis::Counted };
         match measure {
@@ -107,7 +107,7 @@ impl Components {
         })
     }
 
-    /// The value of the parts, not rounded yet.
+    /// The value of the components, not rounded yet.
     ///
     /// # Errors
     /// When the base is zero, or there are too many digits.

@@ -178,7 +178,7 @@ fn filled_since(series: &mut Series<'_>, agency: AgencyIx, area: AreaIx, period:
         return whole;
     }
     let built = series.figures(area, period);
-    if !built.get(agency).is_some_and(|figure| figure.parts.is_some() && figure.is_complete()) {
+    if !built.get(agency).is_some_and(|figure| figure.components.is_some() && figure.is_complete()) {
         return None;
     }
     let mut contributions = Vec::new();

@@ -196,7 +196,7 @@ fn parts(
         }
         OverTime::Last => {
             let has_value = |part: &Period, series: &mut Series<'_>| {
-                series.figures(area, *part).get(agency).is_some_and(|figure| figure.parts.is_some())
+                series.figures(area, *part).get(agency).is_some_and(|figure| figure.components.is_some())
             };
             if let Some(last) = parts.into_iter().rev().find(|part| has_value(part, series)) {
                 contribute(series, agency, area, last, into);
@@ -240,14 +240,14 @@ fn rule(series: &Series<'_>, version: &IndicatorVersion, derivation: Derivation,
 
 fn formula(version: &IndicatorVersion, figure: &Figure, contributions: &[Contribution]) -> String {
     let Ok(value) = &figure.value else { return String::new() };
-    let parts: Vec<Components> =
+    let components: Vec<Components> =
         contributions.iter().filter_map(|contribution| Components::of(contribution.row.measure()?)).collect();
-    let sum = |part: fn(&Components) -> String| {
-        let text = parts.iter().map(part).collect::<Vec<_>>().join(" + ");
-        if parts.len() == 1 { text } else { format!("({text})") }
+    let sum = |side: fn(&Components) -> String| {
+        let text = components.iter().map(side).collect::<Vec<_>>().join(" + ");
+        if components.len() == 1 { text } else { format!("({text})") }
     };
-    let numbers = || sum(|parts| parts.number.to_string());
-    let weights = || sum(|parts| parts.weight.to_string());
+    let numbers = || sum(|components| components.number.to_string());
+    let weights = || sum(|components| components.weight.to_string());
     let text = match version.kind {
         Kind::Ratio => format!("100 × {} / {}", numbers(), weights()),
         Kind::Mean => format!("{} / {}", numbers(), weights()),

@@ -42,42 +42,42 @@ pub struct FigureValue {
 }
 
 impl Figure {
-    /// Finishes a tally: the only place where a figure is rounded.
-    pub fn of(tally: &Accumulator, version: &IndicatorVersion, gap: Gap) -> Self {
-        let value = match tally.parts {
-            _ if tally.too_large => Err(Gap::TooLarge),
+    /// Finishes an accumulator: the only place where a figure is rounded.
+    pub fn of(sum: &Accumulator, version: &IndicatorVersion, gap: Gap) -> Self {
+        let value = match sum.components {
+            _ if sum.too_large => Err(Gap::TooLarge),
             Some(parts) => parts.value(version.kind).and_then(|exact| {
                 let rounded = exact.round(version.decimals, version.rounding).ok_or(Gap::TooLarge)?;
                 Ok(FigureValue { exact, rounded })
             }),
-            None if tally.markers.absences().next().is_some() => Err(Gap::Marked),
-            None if tally.uncombined && gap != Gap::SideBySide => Err(Gap::NotCombinable),
+            None if sum.markers.absences().next().is_some() => Err(Gap::Marked),
+            None if sum.uncombined && gap != Gap::SideBySide => Err(Gap::NotCombinable),
             None => Err(gap),
         };
-        let mut markers = tally.markers;
+        let mut markers = sum.markers;
         // Beside the senders' markers the service's own, which is true of the value that is answered alone.
-        if value.is_ok() && tally.parts.is_some_and(|parts| parts.basis == Basis::Estimated) {
+        if value.is_ok() && sum.components.is_some_and(|components| components.basis == Basis::Estimated) {
             markers = markers.with(Marker::Estimated);
         }
-        let shown = tally.parts.filter(|_| Components::are_shown(version.kind));
-        let mut missing = tally.missing.clone();
+        let shown = sum.components.filter(|_| Components::are_shown(version.kind));
+        let mut missing = sum.missing.clone();
         missing.sort_by_key(|missing| (missing.agency, missing.area, missing.period));
         Self {
             value,
-            parts: shown.map(|parts| (parts.number, parts.weight)),
+            parts: shown.map(|components| (components.number, components.weight)),
             markers,
-            sample: tally.sample,
-            slots: tally.slots,
-            complete: tally.is_complete(),
+            sample: sum.sample,
+            slots: sum.slots,
+            complete: sum.is_complete(),
             missing,
-            as_at: tally.as_at,
+            as_at: sum.as_at,
             discrepancies: Vec::new(),
         }
     }
 }
 
-/// The figures of some agencies as one, by the indicator's rule: those found and those silent.
-pub fn combined(series: &Series<'_>, version: &IndicatorVersion, found: &ByAgency, silent: &ByAgency) -> Figure {
+/// The figures of some agencies as one, by the indicator's rule: those found and those of non-reporters.
+pub fn combined(series: &Series<'_>, version: &IndicatorVersion, found: &ByAgency, non_reporters: &ByAgency) -> Figure {
     let mut all = Accumulator::default();
     let gap = match version.across_agencies {
         AcrossAgencies::Add => Gap::NotReported,
@@ -86,14 +86,18 @@ pub fn combined(series: &Series<'_>, version: &IndicatorVersion, found: &ByAgenc
         AcrossAgencies::SideBySide => Gap::SideBySide,
     };
     match version.across_agencies {
-        AcrossAgencies::Add => found.accumulators().chain(silent.accumulators()).for_each(|tally| all.add(tally)),
-        AcrossAgencies::SideBySide => found.accumulators().chain(silent.accumulators()).for_each(|tally| {
-            all.add_slots(tally);
-            all.sample |= tally.sample;
+        AcrossAgencies::Add => {
+            found.accumulators().chain(non_reporters.accumulators()).for_each(|figure| all.add(figure))
+        }
+        AcrossAgencies::SideBySide => found.accumulators().chain(non_reporters.accumulators()).for_each(|figure| {
+            all.add_slots(figure);
+            all.sample |= figure.sample;
         }),
         AcrossAgencies::Lead => {
-            if let Some(tally) = series.lead(version).and_then(|lead| found.get(lead).or_else(|| silent.get(lead))) {
-                all.add(tally);
+            if let Some(figure) =
+                series.lead(version).and_then(|lead| found.get(lead).or_else(|| non_reporters.get(lead)))
+            {
+                all.add(figure);
             }
         }
     }

@@ -56,7 +56,7 @@ pub struct Series<'a> {
     /// The areas at or below which there is or was a figure.
     areas: OrdSet<AreaIx>,
     known: HashMap<(AreaIx, Period), Found, Hashing>,
-    owed: Expected<'a>,
+    expected: Expected<'a>,
 }
 
 /// The figures of an area and a period.
@@ -88,7 +88,7 @@ impl<'a> Series<'a> {
             by_end: OnceCell::new(),
             areas,
             known: HashMap::default(),
-            owed: Expected::new(view, indicator),
+            expected: Expected::new(view, indicator),
         }
     }
 
@@ -149,7 +149,7 @@ impl<'a> Series<'a> {
         if let Some(known) = self.known.get(&(area, period)) {
             return known.clone();
         }
-        let plain = self.scan(area, period).or_else(|| self.sum_of_plain_parts(area, period));
+        let plain = self.scan(area, period).or_else(|| self.sum_of_plain_subperiods(area, period));
         let is_plain = plain.is_some();
         let figures = Rc::new(plain.unwrap_or_else(|| self.resolve(area, period)));
         let found = Found { figures, is_plain };
@@ -159,23 +159,24 @@ impl<'a> Series<'a> {
 
     /// The slots of the agencies that are expected to report for the area and the periods, and are
     /// not among those found. Below the reporting level nobody is expected.
-    pub fn silent(&self, area: AreaIx, periods: &[Period], found: &ByAgency) -> ByAgency {
-        let mut silent = ByAgency::default();
-        // Who is expected is for the definition of each part to say: it may have changed within a period.
+    pub fn non_reporters(&self, area: AreaIx, periods: &[Period], found: &ByAgency) -> ByAgency {
+        let mut non_reporters = ByAgency::default();
+        // Who is expected is for the definition of each period at the indicator's frequency to say: it may
+        // have changed within a longer one.
         for period in periods {
-            for part in &*self.owed.parts(*period) {
-                for agency in part.expected.iter().copied().filter(|agency| self.asks_for(*agency)) {
+            for period in &*self.expected.periods(*period) {
+                for agency in period.agencies.iter().copied().filter(|agency| self.asks_for(*agency)) {
                     if !found.contains(agency) {
-                        let mut owed = Accumulator::default();
-                        self.owed.owe_expected(&mut owed, part, agency, area);
-                        if owed.slots.expected > 0 {
-                            silent.entry(agency).add_slots(&owed);
+                        let mut unfilled = Accumulator::default();
+                        self.expected.add_expected(&mut unfilled, period, agency, area);
+                        if unfilled.slots.expected > 0 {
+                            non_reporters.entry(agency).add_slots(&unfilled);
                         }
                     }
                 }
             }
         }
-        silent
+        non_reporters
     }
 
     /// Whether an agency is among those asked for.
@@ -187,15 +188,15 @@ impl<'a> Series<'a> {
         let mut marked = ByAgency::default();
         let mut found = ByAgency::default();
         for row in self.direct(area, period) {
-            let tally = self.whole(&row, area, period);
-            let place = if tally.has_figure() { &mut found } else { &mut marked };
-            place.or_insert_with(row.key.agency(), || tally);
+            let whole = self.whole(&row, area, period);
+            let figures = if whole.has_figure() { &mut found } else { &mut marked };
+            figures.or_insert_with(row.key.agency(), || whole);
         }
         // What is built of nothing but markers is no figure: the area's and period's own marker says more.
         let (built, empty): (Vec<_>, Vec<_>) =
-            self.built(area, period).into_iter().partition(|(_, tally)| tally.has_figure());
-        for (agency, tally) in built.into_iter().chain(marked).chain(empty) {
-            found.or_insert_with(agency, || tally);
+            self.built(area, period).into_iter().partition(|(_, figure)| figure.has_figure());
+        for (agency, figure) in built.into_iter().chain(marked).chain(empty) {
+            found.or_insert_with(agency, || figure);
         }
         if over_time(self.indicator.kind()) == OverTime::Never {
             for agency in self.uncombined(area, period) {
@@ -207,13 +208,14 @@ impl<'a> Series<'a> {
 
     /// The figures by one pass over the slab, where there is nothing to choose.
     fn scan(&self, area: AreaIx, period: Period) -> Option<ByAgency> {
-        let parts = self.owed.parts(period);
-        let [part] = &*parts else { return None };
-        let hierarchy = part.hierarchy;
+        let expected = self.expected.periods(period);
+        let [expected] = &*expected else { return None };
+        let hierarchy = expected.hierarchy;
         let level = hierarchy.level(area);
         let has_below = || hierarchy.children(area).any(|child| self.areas.contains(&child));
-        let only_way = part.period.storage_key() == period.storage_key()
-            && (level < part.version.reporting_level || (level == part.version.reporting_level && !has_below()))
+        let only_way = expected.period.storage_key() == period.storage_key()
+            && (level < expected.version.reporting_level
+                || (level == expected.version.reporting_level && !has_below()))
             && !period.subperiods().iter().any(|part| self.has_figures_within(*part))
             && self.names(period).len() == 1;
         if !only_way {
@@ -222,8 +224,8 @@ impl<'a> Series<'a> {
         let Some((slab, breakdown)) = self.view.columns.slab(self.ix, period).zip(self.breakdown) else {
             return Some(ByAgency::default());
         };
-        let scan = Scan { slab, breakdown, as_of: self.view.as_of, area, part };
-        scan.by_agency(&self.owed, |agency| self.asks_for(agency))
+        let scan = Scan { slab, breakdown, as_of: self.view.as_of, area, period: expected };
+        scan.by_agency(&self.expected, |agency| self.asks_for(agency))
     }
 
     /// The figures built over time, where every part is a plain sum and the definition and the
@@ -234,7 +236,7 @@ impl<'a> Series<'a> {
     /// each that it is expected to report for; over time, for each that it has a figure for in *this*
     /// part, and the latter, or one slot when there are none at all. Of equals, the way over time is
     /// taken.
-    fn sum_of_plain_parts(&mut self, area: AreaIx, period: Period) -> Option<ByAgency> {
+    fn sum_of_plain_subperiods(&mut self, area: AreaIx, period: Period) -> Option<ByAgency> {
         let (version, hierarchy) = (self.version(period), self.view.hierarchy(period));
         let parts = period.subperiods();
         let is_alike = |part: &Period| {
@@ -295,10 +297,10 @@ impl<'a> Series<'a> {
     /// A submitted row as a figure that fills all slots of its area and period.
     fn whole(&self, row: &Row, area: AreaIx, period: Period) -> Accumulator {
         let agency = row.key.agency();
-        let owed = self.owed.by_reporter(agency, area, period);
-        let expected = owed.slots.expected;
+        let unfilled = self.expected.of_reporter(agency, area, period);
+        let expected = unfilled.slots.expected;
         let measure = row.measure();
-        let parts = measure.and_then(Components::of);
+        let components = measure.and_then(Components::of);
         let markers = row.markers();
         let mut slots = Slots { expected, ..Slots::default() };
         let mut missing = Vec::new();
@@ -307,14 +309,14 @@ impl<'a> Series<'a> {
             slots.imputed = if markers.contains(Marker::Estimated) { expected } else { 0 };
         } else {
             slots.not_available = expected;
-            missing = owed.missing;
+            missing = unfilled.missing;
             for slot in &mut missing {
                 slot.reason = MissingReason::NotAvailable;
             }
         }
         Accumulator {
-            parts,
-            too_large: measure.is_some() && parts.is_none(),
+            components,
+            too_large: measure.is_some() && components.is_none(),
             markers,
             sample: row.is_sample(),
             submitted: 1,
@@ -357,7 +359,7 @@ impl<'a> Series<'a> {
             for (agency, sum) in sums.iter_mut() {
                 match figures.next_if(|(known, _)| *known == agency) {
                     Some((_, figure)) => sum.add(figure),
-                    None => self.owed.owe_agency(sum, agency, *child, period),
+                    None => self.expected.add_unreported(sum, agency, *child, period),
                 }
             }
         }
@@ -402,7 +404,7 @@ impl<'a> Series<'a> {
                     for (agency, sum) in joined.iter_mut() {
                         match figures.next_if(|(known, _)| *known == agency) {
                             Some((_, figure)) => sum.add(figure),
-                            None => self.owed.owe_reporter(sum, agency, area, *part),
+                            None => self.expected.add_reporter(sum, agency, area, *part),
                         }
                     }
                 }
@@ -432,20 +434,20 @@ impl<'a> Series<'a> {
     }
 
     /// The stock at the end of the last part that has one. When that isn't the last part, the slots
-    /// of the period's close are as they are: still owed, or said to be not available.
+    /// of the period's close are as they are: still unfilled, or said to be not available.
     fn last(&self, agency: AgencyIx, area: AreaIx, found: &[(Period, Rc<ByAgency>)]) -> Accumulator {
         let Some(&(period, _)) = found.last() else { return Accumulator::default() };
         let figures = || found.iter().rev().filter_map(|(part, figures)| Some((*part, figures.get(agency)?)));
         let valued = figures().find(|(_, figure)| figure.has_figure());
         let Some((part, figure)) = valued.or_else(|| figures().next()) else {
-            return self.owed.by_reporter(agency, area, period);
+            return self.expected.of_reporter(agency, area, period);
         };
         if part.end() == period.end() {
             return figure.clone();
         }
         let close = figures().next().filter(|(part, _)| part.end() == period.end());
         let mut stale = Accumulator {
-            parts: figure.parts,
+            components: figure.components,
             too_large: figure.too_large,
             markers: figure.markers,
             sample: figure.sample,
@@ -456,7 +458,7 @@ impl<'a> Series<'a> {
         };
         match close {
             Some((_, marked)) => stale.add_slots(marked),
-            None => self.owed.owe_reporter(&mut stale, agency, area, period),
+            None => self.expected.add_reporter(&mut stale, agency, area, period),
         }
         stale
     }

@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 
 use super::accumulator::{Accumulator, ByAgency, MISSING_NAMED_MAX, Missing, MissingReason, Slots};
 use super::combine::{Basis, Components};
-use super::expected::{Expected, Part, owe};
+use super::expected::{Expected, ExpectedPeriod};
 use crate::catalogue::{AgencyIx, AreaIx};
 use crate::model::decimal::Sum;
 use crate::model::marker::{Marker, Markers};
@@ -24,7 +24,7 @@ pub(super) struct Scan<'a> {
     pub(super) as_of: Revision,
     pub(super) area: AreaIx,
     /// The period, which is of the indicator's frequency.
-    pub(super) part: &'a Part<'a>,
+    pub(super) period: &'a ExpectedPeriod<'a>,
 }
 
 /// One agency's figures, added up.
@@ -50,34 +50,34 @@ struct Added {
 /// Every agency's figures. Agencies are few, and mostly the first of the catalogue's.
 #[derive(Default)]
 struct AddedByAgency {
-    /// By the agency's index, its place in `added`.
-    places: Vec<Option<NonZeroU32>>,
+    /// By the agency's index, one more than that of its figures in `added`.
+    indices: Vec<Option<NonZeroU32>>,
     added: Vec<(AgencyIx, Added)>,
 }
 
 impl AddedByAgency {
     fn of(&mut self, agency: AgencyIx) -> &mut Added {
         let ix = agency.0 as usize;
-        if ix >= self.places.len() {
-            self.places.resize(ix + 1, None);
+        if ix >= self.indices.len() {
+            self.indices.resize(ix + 1, None);
         }
         let end = u32::try_from(self.added.len()).ok().and_then(|end| NonZeroU32::MIN.checked_add(end));
-        if self.places[ix].is_none() {
+        if self.indices[ix].is_none() {
             self.added.push((agency, Added::default()));
-            self.places[ix] = end;
+            self.indices[ix] = end;
         }
-        let place = self.places[ix].map_or(0, |place| place.get() as usize - 1);
-        &mut self.added[place].1
+        let index = self.indices[ix].map_or(0, |index| index.get() as usize - 1);
+        &mut self.added[index].1
     }
 }
 
 impl Scan<'_> {
     /// The figures by agency; none where a figure lies at another level than the reporting level, so
     /// that there is something to choose.
-    pub(super) fn by_agency(&self, owed: &Expected<'_>, asks_for: impl Fn(AgencyIx) -> bool) -> Option<ByAgency> {
+    pub(super) fn by_agency(&self, expected: &Expected<'_>, asks_for: impl Fn(AgencyIx) -> bool) -> Option<ByAgency> {
         let mut added = AddedByAgency::default();
-        let somebody_is_expected = !self.part.expected.is_empty();
-        let (hierarchy, level) = (self.part.hierarchy, self.part.version.reporting_level);
+        let somebody_is_expected = !self.period.agencies.is_empty();
+        let (hierarchy, level) = (self.period.hierarchy, self.period.version.reporting_level);
         let span = hierarchy.span(self.area);
         let mut add = |row: Row| {
             let added = added.of(row.key.agency());
@@ -100,18 +100,19 @@ impl Scan<'_> {
             }
         }
         let found = added.added.into_iter().filter(|(agency, _)| asks_for(*agency));
-        Some(found.map(|(agency, added)| (agency, self.tally(owed, agency, &added))).collect())
+        Some(found.map(|(agency, added)| (agency, self.accumulator(expected, agency, &added))).collect())
     }
 
-    /// An agency's figures as a tally: a slot for each row, and one for each area that is owed besides.
-    fn tally(&self, owed: &Expected<'_>, agency: AgencyIx, added: &Added) -> Accumulator {
+    /// An agency's figures as a sum, with a slot for each row, and one for each area besides that it is
+    /// expected to report.
+    fn accumulator(&self, expected: &Expected<'_>, agency: AgencyIx, added: &Added) -> Accumulator {
         let missing = added.not_available.iter().take(MISSING_NAMED_MAX).map(|area| Missing {
             agency,
             area: *area,
-            period: self.part.period,
+            period: self.period.period,
             reason: MissingReason::NotAvailable,
         });
-        let mut tally = Accumulator {
+        let mut sum = Accumulator {
             missing: missing.collect(),
             slots: Slots {
                 expected: added.rows,
@@ -125,16 +126,16 @@ impl Scan<'_> {
             submitted: added.rows,
             ..Accumulator::default()
         };
-        tally.parts = added.sum();
-        tally.too_large = tally.parts.is_none() && (added.too_large || added.weighted.is_some());
-        if self.part.expects(agency) {
-            for area in owed.expected_areas(self.part, agency, self.area) {
+        sum.components = added.sum();
+        sum.too_large = sum.components.is_none() && (added.too_large || added.weighted.is_some());
+        if self.period.expects(agency) {
+            for area in expected.areas(self.period, agency, self.area) {
                 if added.areas.binary_search(&area).is_err() {
-                    owe(&mut tally, self.part, agency, area);
+                    self.period.add_slot(&mut sum, agency, area);
                 }
             }
         }
-        tally
+        sum
     }
 }
 
@@ -169,13 +170,13 @@ impl Added {
     }
 
     fn add_weighted(&mut self, measure: Measure) {
-        let Some(parts) = Components::of(measure) else {
+        let Some(components) = Components::of(measure) else {
             self.too_large = true;
             return;
         };
         self.weighted = match self.weighted {
-            None => Some(parts),
-            Some(known) => known.plus(parts).or_else(|| {
+            None => Some(components),
+            Some(known) => known.plus(components).or_else(|| {
                 self.too_large = true;
                 Some(known)
             }),
