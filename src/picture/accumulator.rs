@@ -2,7 +2,9 @@
 
 use std::cmp::Ordering;
 
-use super::combine::{Components, OverTime};
+use super::combine::{Components, Gap, OverTime};
+use super::value::FigureValue;
+use crate::catalogue::items::IndicatorVersion;
 use crate::catalogue::{AgencyIx, AreaIx};
 use crate::model::marker::Markers;
 use crate::model::period::Period;
@@ -118,6 +120,18 @@ impl Accumulator {
         self.slots = self.slots.plus(other.slots);
         let room = MISSING_NAMED_MAX.saturating_sub(self.missing.len());
         self.missing.extend(other.missing.iter().take(room));
+    }
+
+    /// The value of what was added, or why what was added has none; nothing when nothing was.
+    pub(super) fn value(&self, version: &IndicatorVersion) -> Option<Result<FigureValue, Gap>> {
+        if self.too_large {
+            return Some(Err(Gap::TooLarge));
+        }
+        let value = |components: Components| {
+            let exact = components.value(version.kind)?;
+            FigureValue::of(exact, version.decimals, version)
+        };
+        self.components.map(value)
     }
 
     /// Whether there is a figure, even one of too many digits, and not just markers.

@@ -6,11 +6,11 @@ use std::rc::Rc;
 use super::accumulator::{Accumulator, ByAgency};
 use super::change::{Breaks, Change, ChangeRule};
 use super::combine::Gap;
-use super::figure::{Figure, combined};
+use super::discrepancy::{self, Discrepancy};
+use super::figure::Figure;
 use super::resolve::Series;
-use crate::catalogue::items::IndicatorVersion;
+use crate::catalogue::items::{AcrossAgencies, IndicatorVersion};
 use crate::catalogue::{AgencyIx, AreaIx};
-use crate::model::marker::Marker;
 use crate::model::period::Period;
 
 /// Whose figure is asked for.
@@ -33,17 +33,20 @@ impl Who {
 }
 
 /// The figures of some areas and some periods together.
-pub struct Aggregate {
+pub(super) struct Aggregate {
     last: Period,
+    /// Of the agencies that have reported.
     found: Rc<ByAgency>,
+    /// The slots of those that are expected to, and haven't.
     non_reporters: ByAgency,
     /// Whether the definition breaks with the period before.
     breaks: bool,
+    discrepancies: Vec<Discrepancy>,
 }
 
 impl Aggregate {
     /// Joins the areas' figures for consecutive periods, at least one.
-    pub fn of(series: &mut Series<'_>, areas: &[AreaIx], periods: &[Period]) -> Self {
+    pub(super) fn of(series: &mut Series<'_>, areas: &[AreaIx], periods: &[Period]) -> Self {
         let mut found = Rc::<ByAgency>::default();
         let mut non_reporters = ByAgency::default();
         for area in areas {
@@ -65,41 +68,80 @@ impl Aggregate {
         }
         let (first, last) = (periods[0], periods[periods.len() - 1]);
         let breaks = first.previous().is_some_and(|previous| series.indicator.breaks_between(previous, last));
-        Self { last, found, non_reporters, breaks }
+        Self { last, found, non_reporters, breaks, discrepancies: Vec::new() }
+    }
+
+    /// Finds what else was submitted and should agree with these figures, which are of one area and one
+    /// period.
+    pub(super) fn find_discrepancies(&mut self, series: &mut Series<'_>, area: AreaIx, period: Period) {
+        self.discrepancies = discrepancy::find(series, area, period, &self.found);
     }
 
     /// The agencies that have reported or are expected to, by index.
-    pub fn agencies(&self) -> impl Iterator<Item = AgencyIx> {
+    pub(super) fn agencies(&self) -> impl Iterator<Item = AgencyIx> {
         self.found.agencies().chain(self.non_reporters.agencies())
     }
 
     /// The figures of the agencies that have reported.
-    pub fn found(&self) -> &ByAgency {
+    pub(super) fn found(&self) -> &ByAgency {
         &self.found
     }
 
     /// The figure of an agency, or of all.
-    pub fn figure(&self, series: &Series<'_>, who: Who) -> Figure {
+    pub(super) fn figure(&self, series: &Series<'_>, who: Who) -> Figure {
         let version = series.version(self.last);
-        let mut figure = match who {
-            Who::Combined => combined(series, version, &self.found, &self.non_reporters),
-            Who::Agency(agency) => {
-                let nothing = Accumulator::default();
-                let figure = self.found.get(agency).or_else(|| self.non_reporters.get(agency)).unwrap_or(&nothing);
-                Figure::of(figure, version, Gap::NotReported)
+        let concerns = |found: &&Discrepancy| who.rests_on(series, version, found.agency);
+        let discrepancies = self.discrepancies.iter().filter(concerns).cloned().collect();
+        let nothing = Accumulator::default();
+        let combined;
+        let (sum, gap) = match who {
+            Who::Agency(agency) => (self.known(agency).unwrap_or(&nothing), Gap::NotReported),
+            Who::Combined => {
+                let (sum, gap) = self.combined(series, version);
+                combined = sum;
+                (&combined, gap)
             }
         };
-        if self.breaks && figure.value.is_ok() {
-            figure.markers = figure.markers.with(Marker::Break);
-        }
-        figure
+        Figure::of(sum, version, gap, self.breaks, discrepancies)
+    }
+
+    /// What is known of an agency: its figure, or its unfilled slots.
+    fn known(&self, agency: AgencyIx) -> Option<&Accumulator> {
+        self.found.get(agency).or_else(|| self.non_reporters.get(agency))
+    }
+
+    /// The agencies' figures as one, by the indicator's rule, and why there is no value if there is none.
+    fn combined(&self, series: &Series<'_>, version: &IndicatorVersion) -> (Accumulator, Gap) {
+        let all = || self.found.accumulators().chain(self.non_reporters.accumulators());
+        let mut sum = Accumulator::default();
+        let gap = match version.across_agencies {
+            AcrossAgencies::Add => {
+                all().for_each(|figure| sum.add(figure));
+                Gap::NotReported
+            }
+            AcrossAgencies::SideBySide => {
+                all().for_each(|figure| {
+                    sum.add_slots(figure);
+                    sum.sample |= figure.sample;
+                });
+                Gap::SideBySide
+            }
+            AcrossAgencies::Lead => match series.lead(version) {
+                Some(lead) if !series.asks_for(lead) => Gap::LeadNotAsked,
+                lead => {
+                    lead.and_then(|lead| self.known(lead)).into_iter().for_each(|figure| sum.add(figure));
+                    Gap::LeadNotReported
+                }
+            },
+        };
+        (sum, gap)
     }
 }
 
 /// Figures, and those that they are compared with.
-pub struct Compared {
+pub(super) struct Compared {
     /// The figures.
-    pub now: Aggregate,
+    pub(super) now: Aggregate,
     /// What they are compared with: none when nothing is asked for.
     before: Option<Before>,
 }
@@ -111,7 +153,7 @@ type Before = Option<(Period, Aggregate, Breaks)>;
 impl Compared {
     /// The figures of a group of periods, and those of the earlier one. `group` gives the periods
     /// that one stands for.
-    pub fn of(
+    pub(super) fn of(
         series: &mut Series<'_>,
         areas: &[AreaIx],
         periods: &[Period],
@@ -132,7 +174,7 @@ impl Compared {
     }
 
     /// The figure of an agency, or of all, and its change.
-    pub fn figure(&self, series: &Series<'_>, who: Who) -> (Figure, Option<Change>) {
+    pub(super) fn figure(&self, series: &Series<'_>, who: Who) -> (Figure, Option<Change>) {
         let figure = self.now.figure(series, who);
         let version = series.version(self.now.last);
         let change = self.before.as_ref().map(|before| match before {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::figure::Figure;
 use super::resolve::Series;
+use super::value::FigureValue;
 use crate::catalogue::items::{IndicatorVersion, Kind};
 use crate::catalogue::{AgencyIx, AreaIx};
 use crate::model::decimal::{Quotient, Rounded};
@@ -101,9 +102,12 @@ impl Change {
     }
 
     fn fill(&mut self, earlier: Quotient, later: Quotient, version: &IndicatorVersion) -> Result<(), ChangeGap> {
+        let rounded = |exact, decimals| {
+            let value = FigureValue::of(exact, decimals, version).map_err(|_| ChangeGap::TooLarge)?;
+            Ok(Some(value.rounded))
+        };
         let exact = later.checked_sub(earlier).ok_or(ChangeGap::TooLarge)?;
-        let difference = exact.round(version.decimals, version.rounding).ok_or(ChangeGap::TooLarge)?;
-        self.difference = Some(difference);
+        self.difference = rounded(exact, version.decimals)?;
         match self.unit {
             ChangeUnit::PercentagePoints => Ok(()),
             ChangeUnit::Number if earlier.is_zero() => Err(ChangeGap::FromZero),
@@ -111,7 +115,7 @@ impl Change {
             ChangeUnit::Number => {
                 let hundredfold = exact.checked_mul(Quotient::from(100)).ok_or(ChangeGap::TooLarge)?;
                 let percent = hundredfold.checked_div(earlier).ok_or(ChangeGap::TooLarge)?;
-                self.percent = Some(percent.round(PERCENT_DECIMALS, version.rounding).ok_or(ChangeGap::TooLarge)?);
+                self.percent = rounded(percent, PERCENT_DECIMALS)?;
                 Ok(())
             }
         }

@@ -3,12 +3,11 @@
 //! beside it.
 
 use super::accumulator::{Accumulator, ByAgency};
-use super::aggregate::Aggregate;
-use super::combine::{Components, Gap, adds_over_areas};
-use super::figure::Figure;
+use super::combine::{Components, adds_over_areas};
 use super::resolve::Series;
+use super::value::FigureValue;
 use crate::catalogue::{AgencyIx, AreaIx};
-use crate::model::decimal::{Quotient, Rounded};
+use crate::model::decimal::Rounded;
 use crate::model::id::DimensionId;
 use crate::model::period::Period;
 use crate::state::columns::BreakdownIx;
@@ -39,8 +38,9 @@ pub struct Discrepancy {
     pub difference: Rounded,
 }
 
-/// Every discrepancy of the figures submitted for an area and a period, by agency.
-pub fn find(series: &mut Series<'_>, area: AreaIx, period: Period, together: &Aggregate) -> Vec<Discrepancy> {
+/// Every discrepancy of the figures submitted for an area and a period, by agency. `answered` are the
+/// figures that are answered for them.
+pub(super) fn find(series: &mut Series<'_>, area: AreaIx, period: Period, answered: &ByAgency) -> Vec<Discrepancy> {
     let submitted: ByAgency = series
         .direct(area, period)
         .into_iter()
@@ -48,7 +48,7 @@ pub fn find(series: &mut Series<'_>, area: AreaIx, period: Period, together: &Ag
             let agency = row.key.agency();
             let components = Components::of(row.measure()?)?;
             // A day's stock under a period's own figure is no second submission of the same.
-            together.found().get(agency).filter(|figure| figure.components == Some(components))?;
+            answered.get(agency).filter(|figure| figure.components == Some(components))?;
             Some((agency, Accumulator { components: Some(components), ..Accumulator::default() }))
         })
         .collect();
@@ -113,12 +113,11 @@ fn compare(
     parts: &Accumulator,
 ) -> Option<Discrepancy> {
     let version = series.version(period);
-    let value = |tally: &Accumulator| Figure::of(tally, version, Gap::NotReported).value.ok();
-    let (submitted, parts) = (value(submitted)?, value(parts)?);
+    let (submitted, parts) = (submitted.value(version)?.ok()?, parts.value(version)?.ok()?);
     if submitted.rounded == parts.rounded {
         return None;
     }
-    let exact: Quotient = parts.exact.checked_sub(submitted.exact)?;
-    let difference = exact.round(version.decimals, version.rounding)?;
+    let exact = parts.exact.checked_sub(submitted.exact)?;
+    let difference = FigureValue::of(exact, version.decimals, version).ok()?.rounded;
     Some(Discrepancy { kind, agency, submitted: submitted.rounded, parts: parts.rounded, difference })
 }

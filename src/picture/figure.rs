@@ -1,11 +1,11 @@
-//! Answered figures: combined over agencies, rounded once, with what they rest on.
+//! Answered figures: what was added up, finished once.
 
-use super::accumulator::{Accumulator, ByAgency, Missing, Slots};
+use super::accumulator::{Accumulator, Missing, Slots};
 use super::combine::{Basis, Components, Gap};
 use super::discrepancy::Discrepancy;
-use super::resolve::Series;
-use crate::catalogue::items::{AcrossAgencies, IndicatorVersion};
-use crate::model::decimal::{Exact, Quotient, Rounded};
+use super::value::FigureValue;
+use crate::catalogue::items::IndicatorVersion;
+use crate::model::decimal::Exact;
 use crate::model::marker::{Marker, Markers};
 use crate::model::period::Period;
 
@@ -16,7 +16,7 @@ pub struct Figure {
     pub value: Result<FigureValue, Gap>,
     /// The exact numerator and denominator, for kinds that have them.
     pub parts: Option<(Exact, Exact)>,
-    /// The markers of all that went into it.
+    /// The markers of all that went into it, and those of the service's own.
     pub markers: Markers,
     /// Whether something made up went into it.
     pub sample: bool,
@@ -32,74 +32,42 @@ pub struct Figure {
     pub discrepancies: Vec<Discrepancy>,
 }
 
-/// A value before and after rounding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FigureValue {
-    /// The value itself.
-    pub exact: Quotient,
-    /// As it is shown.
-    pub rounded: Rounded,
-}
-
 impl Figure {
-    /// Finishes an accumulator: the only place where a figure is rounded.
-    pub fn of(sum: &Accumulator, version: &IndicatorVersion, gap: Gap) -> Self {
-        let value = match sum.components {
-            _ if sum.too_large => Err(Gap::TooLarge),
-            Some(parts) => parts.value(version.kind).and_then(|exact| {
-                let rounded = exact.round(version.decimals, version.rounding).ok_or(Gap::TooLarge)?;
-                Ok(FigureValue { exact, rounded })
-            }),
+    /// Finishes what was added up. `gap` is why there is no value when nothing was; `breaks` says
+    /// whether the definition breaks with the period before.
+    ///
+    /// A marker of the service's own is true of the value that is answered, so it is decided here and
+    /// never stands beside a gap: `e` where a printed percentage is combined with other figures, `b`
+    /// where the definition breaks.
+    pub(super) fn of(
+        sum: &Accumulator,
+        version: &IndicatorVersion,
+        gap: Gap,
+        breaks: bool,
+        discrepancies: Vec<Discrepancy>,
+    ) -> Self {
+        let value = match sum.value(version) {
+            Some(value) => value,
             None if sum.markers.absences().next().is_some() => Err(Gap::Marked),
             None if sum.uncombined && gap != Gap::SideBySide => Err(Gap::NotCombinable),
             None => Err(gap),
         };
-        let mut markers = sum.markers;
-        // Beside the senders' markers the service's own, which is true of the value that is answered alone.
-        if value.is_ok() && sum.components.is_some_and(|components| components.basis == Basis::Estimated) {
-            markers = markers.with(Marker::Estimated);
-        }
+        let is_estimated = sum.components.is_some_and(|components| components.basis == Basis::Estimated);
+        let own = [(is_estimated, Marker::Estimated), (breaks, Marker::Break)];
+        let own = own.into_iter().filter(|(is_true, _)| *is_true && value.is_ok()).map(|(_, marker)| marker);
         let shown = sum.components.filter(|_| Components::are_shown(version.kind));
         let mut missing = sum.missing.clone();
         missing.sort_by_key(|missing| (missing.agency, missing.area, missing.period));
         Self {
             value,
             parts: shown.map(|components| (components.number, components.weight)),
-            markers,
+            markers: own.fold(sum.markers, Markers::with),
             sample: sum.sample,
             slots: sum.slots,
             complete: sum.is_complete(),
             missing,
             as_at: sum.as_at,
-            discrepancies: Vec::new(),
+            discrepancies,
         }
     }
-}
-
-/// The figures of some agencies as one, by the indicator's rule: those found and those of non-reporters.
-pub fn combined(series: &Series<'_>, version: &IndicatorVersion, found: &ByAgency, non_reporters: &ByAgency) -> Figure {
-    let mut all = Accumulator::default();
-    let gap = match version.across_agencies {
-        AcrossAgencies::Add => Gap::NotReported,
-        AcrossAgencies::Lead if series.lead(version).is_some_and(|lead| !series.asks_for(lead)) => Gap::LeadNotAsked,
-        AcrossAgencies::Lead => Gap::LeadNotReported,
-        AcrossAgencies::SideBySide => Gap::SideBySide,
-    };
-    match version.across_agencies {
-        AcrossAgencies::Add => {
-            found.accumulators().chain(non_reporters.accumulators()).for_each(|figure| all.add(figure))
-        }
-        AcrossAgencies::SideBySide => found.accumulators().chain(non_reporters.accumulators()).for_each(|figure| {
-            all.add_slots(figure);
-            all.sample |= figure.sample;
-        }),
-        AcrossAgencies::Lead => {
-            if let Some(figure) =
-                series.lead(version).and_then(|lead| found.get(lead).or_else(|| non_reporters.get(lead)))
-            {
-                all.add(figure);
-            }
-        }
-    }
-    Figure::of(&all, version, gap)
 }

@@ -15,3 +15,4 @@ pub mod question;
 pub mod reconcile;
 pub mod resolve;
 mod scan;
+pub mod value;

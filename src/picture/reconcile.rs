@@ -3,6 +3,7 @@
 use super::aggregate::{Aggregate, Who};
 use super::figure::Figure;
 use super::resolve::Series;
+use super::value::FigureValue;
 use crate::catalogue::AreaIx;
 use crate::catalogue::items::{ReconciliationRule, ReconciliationSide};
 use crate::model::decimal::{Decimal, Quotient, Rounded};
@@ -60,13 +61,13 @@ pub fn pairs(view: View<'_>, rule: &ReconciliationRule, areas: &[AreaIx], period
                     let version = left.series.version(*period);
                     let exact = a.exact.checked_sub(b.exact);
                     let within = exact.is_some_and(|exact| within(rule, exact, a.exact, b.exact));
-                    let rounded = exact.and_then(|exact| exact.round(version.decimals, version.rounding));
+                    let rounded = exact.and_then(|exact| FigureValue::of(exact, version.decimals, version).ok());
                     let status = match (within, one.complete && other.complete) {
                         (true, _) => Status::Agrees,
                         (false, true) => Status::Differs,
                         (false, false) => Status::Partial,
                     };
-                    (rounded, status)
+                    (rounded.map(|value| value.rounded), status)
                 }
             };
             let rule = rule.id.clone();
