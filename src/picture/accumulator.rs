@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::combine::{Components, Gap, OverTime};
+use super::combine::{Components, Gap};
 use super::value::FigureValue;
 use crate::catalogue::items::IndicatorVersion;
 use crate::catalogue::{AgencyIx, AreaIx};
@@ -40,7 +40,7 @@ impl Slots {
 
     /// How the share of these that is reported stands to the other's. No slots at all count as none
     /// reported: a way through periods shorter than the frequency knows nothing of coverage.
-    fn compare_share(self, other: Self) -> Ordering {
+    pub(super) fn compare_share(self, other: Self) -> Ordering {
         let crosswise = |one: Self, other: Self| one.reported * other.expected.max(1);
         crosswise(self, other).cmp(&crosswise(other, self))
     }
@@ -137,18 +137,6 @@ impl Accumulator {
     /// Whether there is a figure, even one of too many digits, and not just markers.
     pub fn has_figure(&self) -> bool {
         self.components.is_some() || self.too_large
-    }
-
-    /// Of two ways to build a figure, whether this one over areas is taken rather than the other over
-    /// time: it ends in a figure and the other doesn't, or else by the rules of [`super::resolve`].
-    pub(super) fn is_taken_over(&self, over_time: &Self, rule: OverTime) -> bool {
-        match (self.has_figure(), over_time.has_figure()) {
-            (true, true) | (false, false) => match self.slots.compare_share(over_time.slots) {
-                Ordering::Equal => rule == OverTime::Last || self.submitted < over_time.submitted,
-                unequal @ (Ordering::Less | Ordering::Greater) => unequal.is_gt(),
-            },
-            (has_figure, _) => has_figure,
-        }
     }
 
     /// Whether nothing expected is missing and nothing is older than it should be.

@@ -4,6 +4,7 @@ use super::aggregate::{Aggregate, Who};
 use super::combine::{Components, OverTime, over_time};
 use super::figure::Figure;
 use super::resolve::Series;
+use super::way::Way;
 use crate::catalogue::items::{AcrossAgencies, IndicatorVersion, Kind};
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::period::Period;
@@ -123,33 +124,33 @@ pub(super) fn contribute(
     period: Period,
     into: &mut Vec<Contribution>,
 ) -> Derivation {
-    let submitted = submitted(series, agency, area, period);
-    if let Some(contribution) = submitted.filter(|found| found.row.measure().is_some()) {
-        into.push(contribution);
-        return Derivation::Submitted;
-    }
-    let over_time = series.over_time(area, period).remove(agency);
-    let over_areas = series.over_areas(area, period).remove(agency);
-    let rule = super::combine::over_time(series.indicator.kind());
-    let over_areas_is_better = match (&over_time, &over_areas) {
-        (Some(time), Some(areas)) => areas.is_taken_over(time, rule),
-        (None, Some(_)) => true,
-        (_, None) => false,
-    };
-    let built = if over_areas_is_better { over_areas } else { over_time };
-    match (built, submitted) {
-        (Some(figure), marked) if figure.has_figure() || marked.is_none() => {
-            if over_areas_is_better {
-                below(series, agency, area, period, into)
-            } else {
-                parts(series, agency, area, period, into)
-            }
+    match series.way(agency, area, period) {
+        Way::Submitted => {
+            into.extend(submitted(series, agency, area, period));
+            Derivation::Submitted
         }
-        (_, Some(marked)) => {
-            into.push(marked);
+        Way::Marked => {
+            into.extend(submitted(series, agency, area, period));
             Derivation::Marked
         }
-        (_, None) => Derivation::Nothing,
+        Way::OverTime => {
+            let subperiods = match over_time(series.indicator.kind()) {
+                OverTime::Add | OverTime::Never => period.subperiods(),
+                OverTime::Last => series.last_subperiod(agency, area, period).into_iter().collect(),
+            };
+            for subperiod in subperiods {
+                contribute(series, agency, area, subperiod, into);
+            }
+            Derivation::OverTime
+        }
+        Way::OverAreas => {
+            let view = series.view();
+            for child in view.hierarchy(period).children(area) {
+                contribute(series, agency, child, period, into);
+            }
+            Derivation::OverAreas
+        }
+        Way::Nothing => Derivation::Nothing,
     }
 }
 
@@ -164,46 +165,6 @@ fn submitted(series: &Series<'_>, agency: AgencyIx, area: AreaIx, period: Period
     };
     let found: Vec<Contribution> = series.names(period).iter().filter_map(find).collect();
     found.iter().find(|found| found.row.measure().is_some()).or(found.first()).copied()
-}
-
-fn below(
-    series: &mut Series<'_>,
-    agency: AgencyIx,
-    area: AreaIx,
-    period: Period,
-    into: &mut Vec<Contribution>,
-) -> Derivation {
-    let view = series.view();
-    for child in view.hierarchy(period).children(area) {
-        contribute(series, agency, child, period, into);
-    }
-    Derivation::OverAreas
-}
-
-fn parts(
-    series: &mut Series<'_>,
-    agency: AgencyIx,
-    area: AreaIx,
-    period: Period,
-    into: &mut Vec<Contribution>,
-) -> Derivation {
-    let parts = period.subperiods();
-    match over_time(series.indicator.kind()) {
-        OverTime::Add | OverTime::Never => {
-            for part in parts {
-                contribute(series, agency, area, part, into);
-            }
-        }
-        OverTime::Last => {
-            let has_value = |part: &Period, series: &mut Series<'_>| {
-                series.figures(area, *part).get(agency).is_some_and(|figure| figure.components.is_some())
-            };
-            if let Some(last) = parts.into_iter().rev().find(|part| has_value(part, series)) {
-                contribute(series, agency, area, last, into);
-            }
-        }
-    }
-    Derivation::OverTime
 }
 
 fn rule(series: &Series<'_>, version: &IndicatorVersion, derivation: Derivation, who: Who) -> String {

@@ -16,3 +16,4 @@ pub mod reconcile;
 pub mod resolve;
 mod scan;
 pub mod value;
+mod way;

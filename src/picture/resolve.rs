@@ -31,6 +31,7 @@ use super::accumulator::{Accumulator, ByAgency, MissingReason, Slots};
 use super::combine::{Components, OverTime, over_time};
 use super::expected::Expected;
 use super::scan::Scan;
+use super::way::{Way, Ways, last_known};
 use crate::catalogue::items::{AcrossAgencies, Indicator, IndicatorVersion};
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::date::Date;
@@ -185,25 +186,38 @@ impl<'a> Series<'a> {
     }
 
     fn resolve(&mut self, area: AreaIx, period: Period) -> ByAgency {
-        let mut marked = ByAgency::default();
-        let mut found = ByAgency::default();
-        for row in self.direct(area, period) {
-            let whole = self.whole(&row, area, period);
-            let figures = if whole.has_figure() { &mut found } else { &mut marked };
-            figures.or_insert_with(row.key.agency(), || whole);
-        }
-        // What is built of nothing but markers is no figure: the area's and period's own marker says more.
-        let (built, empty): (Vec<_>, Vec<_>) =
-            self.built(area, period).into_iter().partition(|(_, figure)| figure.has_figure());
-        for (agency, figure) in built.into_iter().chain(marked).chain(empty) {
-            found.or_insert_with(agency, || figure);
-        }
+        let mut ways = self.ways(area, period);
+        let mut found = ByAgency::of_all(ways.agencies());
+        found.iter_mut().for_each(|(agency, figure)| *figure = ways.take(agency));
         if over_time(self.indicator.kind()) == OverTime::Never {
             for agency in self.uncombined(area, period) {
                 found.or_insert_with(agency, || Accumulator { uncombined: true, ..Accumulator::default() });
             }
         }
         found
+    }
+
+    fn ways(&mut self, area: AreaIx, period: Period) -> Ways {
+        let mut submitted = ByAgency::default();
+        for row in self.direct(area, period) {
+            let whole = self.whole(&row, area, period);
+            let known = submitted.entry(row.key.agency());
+            // Under any of a stock's names a figure comes before a marker.
+            if known.submitted == 0 || (whole.has_figure() && !known.has_figure()) {
+                *known = whole;
+            }
+        }
+        Ways {
+            rule: over_time(self.indicator.kind()),
+            submitted,
+            over_time: self.over_time(area, period),
+            over_areas: self.over_areas(area, period),
+        }
+    }
+
+    /// The way that an agency's figure for an area and a period is taken.
+    pub(super) fn way(&mut self, agency: AgencyIx, area: AreaIx, period: Period) -> Way {
+        self.ways(area, period).of(agency)
     }
 
     /// The figures by one pass over the slab, where there is nothing to choose.
@@ -327,19 +341,6 @@ impl<'a> Series<'a> {
         }
     }
 
-    /// The figures that can be built from parts, over time or over areas.
-    fn built(&mut self, area: AreaIx, period: Period) -> ByAgency {
-        let rule = over_time(self.indicator.kind());
-        let mut built = self.over_areas(area, period);
-        for (agency, over_time) in self.over_time(area, period) {
-            let is_taken = |over_areas: &Accumulator| over_areas.is_taken_over(&over_time, rule);
-            if !built.get(agency).is_some_and(is_taken) {
-                *built.entry(agency) = over_time;
-            }
-        }
-        built
-    }
-
     /// The figures built from the areas directly below, for the same period.
     pub(super) fn over_areas(&mut self, area: AreaIx, period: Period) -> ByAgency {
         let children: Vec<AreaIx> = self.view.hierarchy(period).children(area).collect();
@@ -433,19 +434,24 @@ impl<'a> Series<'a> {
         stocks.chain(others)
     }
 
-    /// The stock at the end of the last part that has one. When that isn't the last part, the slots
-    /// of the period's close are as they are: still unfilled, or said to be not available.
+    /// The subperiod whose stock is an agency's for the period, as [`Self::last`] takes it.
+    pub(super) fn last_subperiod(&mut self, agency: AgencyIx, area: AreaIx, period: Period) -> Option<Period> {
+        let subperiods = period.subperiods().into_iter();
+        let found: Vec<_> = subperiods.map(|subperiod| (subperiod, self.figures(area, subperiod))).collect();
+        let known = found.iter().filter_map(|(subperiod, figures)| Some((*subperiod, figures.get(agency)?)));
+        last_known(known).map(|(subperiod, _)| subperiod)
+    }
+
+    /// The stock at the end of the last of some periods that has one. When that isn't the last of them,
+    /// the slots of the close are as they are: still unfilled, or said to be not available.
     fn last(&self, agency: AgencyIx, area: AreaIx, found: &[(Period, Rc<ByAgency>)]) -> Accumulator {
-        let Some(&(period, _)) = found.last() else { return Accumulator::default() };
-        let figures = || found.iter().rev().filter_map(|(part, figures)| Some((*part, figures.get(agency)?)));
-        let valued = figures().find(|(_, figure)| figure.has_figure());
-        let Some((part, figure)) = valued.or_else(|| figures().next()) else {
-            return self.expected.of_reporter(agency, area, period);
+        let known = || found.iter().filter_map(|(period, figures)| Some((*period, figures.get(agency)?)));
+        let (Some((close, closing)), Some((period, figure))) = (found.last(), last_known(known())) else {
+            return Accumulator::default();
         };
-        if part.end() == period.end() {
+        if period.end() == close.end() {
             return figure.clone();
         }
-        let close = figures().next().filter(|(part, _)| part.end() == period.end());
         let mut stale = Accumulator {
             components: figure.components,
             too_large: figure.too_large,
@@ -453,12 +459,12 @@ impl<'a> Series<'a> {
             sample: figure.sample,
             submitted: figure.submitted,
             // A marker isn't a stock, whenever it is of.
-            as_at: valued.map(|_| figure.as_at.unwrap_or(part)),
+            as_at: figure.has_figure().then(|| figure.as_at.unwrap_or(period)),
             ..Accumulator::default()
         };
-        match close {
-            Some((_, marked)) => stale.add_slots(marked),
-            None => self.expected.add_reporter(&mut stale, agency, area, period),
+        match closing.get(agency) {
+            Some(marked) => stale.add_slots(marked),
+            None => self.expected.add_reporter(&mut stale, agency, area, *close),
         }
         stale
     }

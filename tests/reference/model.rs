@@ -308,6 +308,16 @@ fn fraction(decimal: Decimal) -> Number {
     whole(decimal.mantissa()) / whole(10_i64.pow(decimal.scale().into()))
 }
 
+/// What adds up of a submitted figure.
+pub(crate) fn number_and_weight(measure: Measure) -> (Number, Number) {
+    match measure {
+        Measure::Number(number) => (fraction(number), whole(0)),
+        Measure::Ratio { numerator, denominator } => (fraction(numerator), fraction(denominator)),
+        Measure::Percentage { percent, base } => (fraction(percent) * fraction(base) / whole(100), fraction(base)),
+        Measure::Mean { mean, count } => (fraction(mean) * fraction(count), fraction(count)),
+    }
+}
+
 /// One indicator under one breakdown, of some agencies or all.
 pub(crate) struct Series<'a> {
     pub(crate) sight: &'a Sight,
@@ -411,13 +421,7 @@ impl<'a> Series<'a> {
 
     /// "A figure submitted whole fills all slots of its area and period."
     fn submitted_whole(&self, standing: &Standing, period: Period) -> Accumulator {
-        let zero = whole(0);
-        let value = standing.value.measure.map(|measure| match measure {
-            Measure::Number(number) => (fraction(number), zero),
-            Measure::Ratio { numerator, denominator } => (fraction(numerator), fraction(denominator)),
-            Measure::Percentage { percent, base } => (fraction(percent) * fraction(base) / whole(100), fraction(base)),
-            Measure::Mean { mean, count } => (fraction(mean) * fraction(count), fraction(count)),
-        });
+        let value = standing.value.measure.map(number_and_weight);
         let sent: Markers = standing.value.markers.iter().collect();
         let fate = if value.is_some() || sent.contains(&Marker::NotApplicable) {
             if sent.contains(&Marker::Estimated) { Fate::Estimated } else { Fate::Reported }
