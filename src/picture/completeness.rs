@@ -1,8 +1,9 @@
-//! Who owes which figure, how late it is, and how reporting has gone.
+//! Who is expected to report which figure, how late it is, and how reporting has gone.
 
 use std::collections::BTreeMap;
 
 use super::combine::{OverTime, over_time};
+use super::expected::ExpectedSlot;
 use super::explain::contribute;
 use super::question::QUERY_CELLS_MAX;
 use super::resolve::Series;
@@ -15,10 +16,10 @@ use crate::model::timestamp::Timestamp;
 use crate::state::columns::{BreakdownIx, Row, RowKey, Slab};
 use crate::state::view::View;
 
-/// Asks who owes what.
+/// Asks who is expected to report what, and has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
-    /// The area within which figures are owed.
+    /// The area within which figures are expected.
     pub area: AreaIx,
     /// The periods, each standing for the periods of the indicator's frequency in it.
     pub periods: Vec<Period>,
@@ -82,7 +83,7 @@ pub struct ReportingRate {
 }
 
 /// Every slot that is asked for, by agency id, indicator id, area code and period; none when there
-/// are more than [`QUERY_CELLS_MAX`]. `accepted_at` tells when a revision was accepted.
+/// are more than [`QUERY_CELLS_MAX`]. `accepted_at` gives the time at which a revision was accepted.
 pub fn slots(
     view: View<'_>,
     question: &Question,
@@ -92,15 +93,14 @@ pub fn slots(
     for ix in &question.indicators {
         let mut series = Series::new(view, *ix, Some(BreakdownIx::TOTAL), None);
         for asked in &question.periods {
-            let frequency = series.version(*asked).frequency;
-            for period in asked.divide(frequency).unwrap_or_default() {
-                for (agency, area) in owed(view, &series, question, period) {
-                    if found.len() == QUERY_CELLS_MAX {
-                        return None;
-                    }
-                    found.push(slot(&mut series, agency, area, period, *asked, accepted_at));
-                }
+            let is_asked =
+                |slot: &ExpectedSlot| question.agencies.as_ref().is_none_or(|agencies| agencies.contains(&slot.agency));
+            let expected = series.expected().slots_within(question.area, *asked).filter(is_asked);
+            let expected: Vec<_> = expected.take(QUERY_CELLS_MAX + 1 - found.len()).collect();
+            if found.len() + expected.len() > QUERY_CELLS_MAX {
+                return None;
             }
+            found.extend(expected.into_iter().map(|expected| slot(&mut series, expected, *asked, accepted_at)));
         }
     }
     let catalogue = view.catalogue;
@@ -112,38 +112,20 @@ pub fn slots(
     Some(found)
 }
 
-/// The agencies and areas that owe a figure for a period at the indicator's frequency.
-fn owed(view: View<'_>, series: &Series<'_>, question: &Question, period: Period) -> Vec<(AgencyIx, AreaIx)> {
-    let version = series.version(period);
-    let areas = view.catalogue.areas_of_level(question.area, version.reporting_level, view.hierarchy_day(period));
-    let mut owed = Vec::new();
-    for expected in version.expected_agencies.iter().filter(|expected| expected.validity.covers(period)) {
-        let Some((ix, _)) = view.catalogue.agency(&expected.agency) else { continue };
-        if question.agencies.as_ref().is_none_or(|agencies| agencies.contains(&ix)) {
-            let reports_for = |area: &&AreaIx| view.catalogue.reports_for(ix).binary_search(area).is_ok();
-            owed.extend(areas.iter().filter(reports_for).map(|area| (ix, *area)));
-        }
-    }
-    owed
-}
-
 fn slot(
     series: &mut Series<'_>,
-    agency: AgencyIx,
-    area: AreaIx,
-    period: Period,
+    expected: ExpectedSlot,
     asked: Period,
     accepted_at: &dyn Fn(Revision) -> Option<Timestamp>,
 ) -> Slot {
-    let today = series.view().today;
-    let due = series.version(period).due(period);
+    let ExpectedSlot { agency, area, period, due, is_late } = expected;
     let filled = filled_since(series, agency, area, period);
     let received = filled.and_then(accepted_at);
     let (status, day) = match received.map(Timestamp::date) {
         Some(day) if day <= due => (Status::OnTime, due),
         Some(day) => (Status::ReportedLate, day),
         None if is_not_available(series, agency, area, period) => (Status::NotAvailable, due),
-        None if due < today => (Status::Late, today),
+        None if is_late => (Status::Late, series.view().today),
         None => (Status::NotDue, due),
     };
     let days_late = (day.days() - due.days()).max(0);
@@ -178,7 +160,7 @@ fn filled_since(series: &mut Series<'_>, agency: AgencyIx, area: AreaIx, period:
         return whole;
     }
     let built = series.figures(area, period);
-    if !built.get(agency).is_some_and(|figure| figure.components.is_some() && figure.is_complete()) {
+    if !built.get(agency).is_some_and(|figure| figure.has_figure() && figure.is_complete()) {
         return None;
     }
     let mut contributions = Vec::new();

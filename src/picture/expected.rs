@@ -9,6 +9,7 @@ use super::accumulator::{Accumulator, MISSING_NAMED_MAX, Missing, MissingReason}
 use super::combine::{OverTime, over_time};
 use crate::catalogue::items::{Indicator, IndicatorVersion, Validity};
 use crate::catalogue::{AgencyIx, AreaIx, Hierarchy};
+use crate::model::date::Date;
 use crate::model::observations::Hashing;
 use crate::model::period::Period;
 use crate::state::view::View;
@@ -29,8 +30,20 @@ pub(super) struct ExpectedPeriod<'a> {
     pub(super) hierarchy: &'a Hierarchy,
     /// The agencies that are expected to report it, ascending.
     pub(super) agencies: Vec<AgencyIx>,
-    /// What becomes of a slot that nothing has filled.
-    unfilled: MissingReason,
+    due: Date,
+    /// Whether that has passed.
+    is_late: bool,
+}
+
+/// One expected figure.
+#[derive(Clone, Copy)]
+pub(super) struct ExpectedSlot {
+    pub(super) agency: AgencyIx,
+    pub(super) area: AreaIx,
+    pub(super) period: Period,
+    pub(super) due: Date,
+    /// Whether that has passed.
+    pub(super) is_late: bool,
 }
 
 impl ExpectedPeriod<'_> {
@@ -41,9 +54,10 @@ impl ExpectedPeriod<'_> {
     /// Adds an unfilled slot.
     pub(super) fn add_slot(&self, to: &mut Accumulator, agency: AgencyIx, area: AreaIx) {
         to.slots.expected += 1;
-        to.slots.late += usize::from(self.unfilled == MissingReason::Late);
+        to.slots.late += usize::from(self.is_late);
         if to.missing.len() < MISSING_NAMED_MAX {
-            to.missing.push(Missing { agency, area, period: self.period, reason: self.unfilled });
+            let reason = if self.is_late { MissingReason::Late } else { MissingReason::NotDue };
+            to.missing.push(Missing { agency, area, period: self.period, reason });
         }
     }
 }
@@ -60,8 +74,7 @@ impl<'a> Expected<'a> {
         if let Some(known) = self.periods.borrow().get(&period) {
             return Rc::clone(known);
         }
-        let frequency = self.indicator.version_for(period).frequency;
-        let mut within = period.divide(frequency).unwrap_or_default();
+        let mut within = self.within(period);
         match over_time(self.indicator.kind()) {
             OverTime::Add => {}
             OverTime::Last => drop(within.drain(..within.len().saturating_sub(1))),
@@ -70,6 +83,24 @@ impl<'a> Expected<'a> {
         let periods: Rc<[_]> = within.into_iter().map(|period| self.expected_period(period)).collect();
         self.periods.borrow_mut().insert(period, Rc::clone(&periods));
         periods
+    }
+
+    fn within(&self, period: Period) -> Vec<Period> {
+        period.divide(self.indicator.version_for(period).frequency).unwrap_or_default()
+    }
+
+    /// Every slot within an area and a period, also of those that the period's own figure doesn't rest
+    /// on: a stock is expected each quarter of a year.
+    pub(super) fn slots_within(&self, area: AreaIx, period: Period) -> impl Iterator<Item = ExpectedSlot> {
+        let periods = self.within(period).into_iter().map(|period| self.expected_period(period));
+        periods.flat_map(move |expected| {
+            let ExpectedPeriod { period, due, is_late, .. } = expected;
+            let slots = |agency| {
+                let areas = self.areas(&expected, agency, area);
+                areas.map(move |area| ExpectedSlot { agency, area, period, due, is_late }).collect::<Vec<_>>()
+            };
+            expected.agencies.iter().copied().flat_map(slots).collect::<Vec<_>>()
+        })
     }
 
     fn expected_period(&self, period: Period) -> ExpectedPeriod<'a> {
@@ -82,13 +113,14 @@ impl<'a> Expected<'a> {
         let mut agencies: Vec<AgencyIx> = agencies.collect();
         agencies.sort_unstable();
         agencies.dedup();
-        let is_late = version.due(period) < self.view.today;
+        let due = version.due(period);
         ExpectedPeriod {
             period,
             version,
             hierarchy: self.view.hierarchy(period),
             agencies,
-            unfilled: if is_late { MissingReason::Late } else { MissingReason::NotDue },
+            due,
+            is_late: due < self.view.today,
         }
     }
 

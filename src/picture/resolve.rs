@@ -98,6 +98,11 @@ impl<'a> Series<'a> {
         self.view
     }
 
+    /// Who is expected to report it.
+    pub(super) fn expected(&self) -> &Expected<'a> {
+        &self.expected
+    }
+
     /// The breakdown that the figures are of; none for one that nothing was ever submitted under.
     pub fn breakdown(&self) -> Option<BreakdownIx> {
         self.breakdown
