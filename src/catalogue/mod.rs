@@ -8,6 +8,7 @@
 //! creation, that stays. The columns of the picture are keyed by these.
 
 mod hierarchy;
+mod index;
 pub mod items;
 mod review;
 
@@ -16,32 +17,12 @@ use std::sync::Arc;
 use imbl::{OrdMap, Vector};
 
 pub use hierarchy::Hierarchy;
+pub use index::{AgencyIx, AreaIx, IndicatorIx};
 
 use crate::model::date::Date;
 use crate::model::id::{AgencyId, AreaCode, DimensionId, IndicatorId, RuleId};
 use hierarchy::Hierarchies;
 use items::{Agency, Area, AreaLevel, Dimension, Indicator, IndicatorVersion, ReconciliationRule};
-
-macro_rules! index_type {
-    ($(#[$doc:meta])* $Name:ident) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $Name(pub u32);
-    };
-}
-
-index_type!(
-    /// An agency's place in the order of creation.
-    AgencyIx
-);
-index_type!(
-    /// An area's place in the order of creation.
-    AreaIx
-);
-index_type!(
-    /// An indicator's place in the order of creation.
-    IndicatorIx
-);
 
 /// The most agencies that a catalogue may hold.
 pub const AGENCIES_MAX: usize = 1 << 16;

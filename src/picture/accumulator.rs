@@ -72,30 +72,30 @@ pub struct Missing {
 
 /// A figure that can still be combined, and what stands behind it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Accumulator {
+pub(super) struct Accumulator {
     /// What adds up; none when there is no value.
-    pub components: Option<Components>,
+    pub(super) components: Option<Components>,
     /// Whether a sum had too many digits.
-    pub too_large: bool,
+    pub(super) too_large: bool,
     /// The markers of all that went into it.
-    pub markers: Markers,
+    pub(super) markers: Markers,
     /// Whether something made up went into it.
-    pub sample: bool,
+    pub(super) sample: bool,
     /// How many submitted figures and markers it rests on.
-    pub submitted: usize,
+    pub(super) submitted: usize,
     /// Its slots.
-    pub slots: Slots,
+    pub(super) slots: Slots,
     /// For a stock that is older than the period's close: the period that it is of.
-    pub as_at: Option<Period>,
+    pub(super) as_at: Option<Period>,
     /// Whether figures of subperiods were submitted that can't be combined, so that something is missing here.
-    pub uncombined: bool,
+    pub(super) uncombined: bool,
     /// Some of the slots without a figure, at most [`MISSING_NAMED_MAX`].
-    pub missing: Vec<Missing>,
+    pub(super) missing: Vec<Missing>,
 }
 
 impl Accumulator {
     /// Adds a figure, value and slots.
-    pub fn add(&mut self, other: &Self) {
+    pub(super) fn add(&mut self, other: &Self) {
         self.components = match (self.components, other.components) {
             (Some(a), Some(b)) => {
                 let sum = a.plus(b);
@@ -115,7 +115,7 @@ impl Accumulator {
     }
 
     /// Adds the slots of a figure, and not its value.
-    pub fn add_slots(&mut self, other: &Self) {
+    pub(super) fn add_slots(&mut self, other: &Self) {
         self.uncombined |= other.uncombined;
         self.slots = self.slots.plus(other.slots);
         let room = MISSING_NAMED_MAX.saturating_sub(self.missing.len());
@@ -135,23 +135,23 @@ impl Accumulator {
     }
 
     /// Whether there is a figure, even one of too many digits, and not just markers.
-    pub fn has_figure(&self) -> bool {
+    pub(super) fn has_figure(&self) -> bool {
         self.components.is_some() || self.too_large
     }
 
     /// Whether nothing expected is missing and nothing is older than it should be.
-    pub fn is_complete(&self) -> bool {
+    pub(super) fn is_complete(&self) -> bool {
         self.slots.reported == self.slots.expected && self.as_at.is_none() && !self.uncombined
     }
 }
 
 /// Figures by agency, ascending by index.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ByAgency(Vec<(AgencyIx, Accumulator)>);
+pub(super) struct ByAgency(Vec<(AgencyIx, Accumulator)>);
 
 impl ByAgency {
     /// Empty figures for these agencies, named in any order and as often as may be.
-    pub fn of_all(agencies: impl Iterator<Item = AgencyIx>) -> Self {
+    pub(super) fn of_all(agencies: impl Iterator<Item = AgencyIx>) -> Self {
         let mut is_named = Vec::new();
         for agency in agencies {
             let ix = agency.0 as usize;
@@ -173,22 +173,22 @@ impl ByAgency {
     }
 
     /// An agency's figure.
-    pub fn get(&self, agency: AgencyIx) -> Option<&Accumulator> {
+    pub(super) fn get(&self, agency: AgencyIx) -> Option<&Accumulator> {
         self.position(agency).ok().map(|at| &self.0[at].1)
     }
 
     /// Whether an agency has a figure.
-    pub fn contains(&self, agency: AgencyIx) -> bool {
+    pub(super) fn contains(&self, agency: AgencyIx) -> bool {
         self.position(agency).is_ok()
     }
 
     /// An agency's figure, an empty one when there was none.
-    pub fn entry(&mut self, agency: AgencyIx) -> &mut Accumulator {
+    pub(super) fn entry(&mut self, agency: AgencyIx) -> &mut Accumulator {
         self.or_insert_with(agency, Accumulator::default)
     }
 
     /// An agency's figure, put there when there was none.
-    pub fn or_insert_with(&mut self, agency: AgencyIx, make: impl FnOnce() -> Accumulator) -> &mut Accumulator {
+    pub(super) fn or_insert_with(&mut self, agency: AgencyIx, make: impl FnOnce() -> Accumulator) -> &mut Accumulator {
         let at = self.position(agency).unwrap_or_else(|at| {
             self.0.insert(at, (agency, make()));
             at
@@ -196,33 +196,28 @@ impl ByAgency {
         &mut self.0[at].1
     }
 
-    /// Takes an agency's figure out.
-    pub fn remove(&mut self, agency: AgencyIx) -> Option<Accumulator> {
-        self.position(agency).ok().map(|at| self.0.remove(at).1)
-    }
-
     /// The agencies, ascending.
-    pub fn agencies(&self) -> impl Iterator<Item = AgencyIx> {
+    pub(super) fn agencies(&self) -> impl Iterator<Item = AgencyIx> {
         self.0.iter().map(|(agency, _)| *agency)
     }
 
     /// The figures, by agency.
-    pub fn accumulators(&self) -> impl Iterator<Item = &Accumulator> {
+    pub(super) fn accumulators(&self) -> impl Iterator<Item = &Accumulator> {
         self.0.iter().map(|(_, figure)| figure)
     }
 
     /// The agencies and their figures.
-    pub fn iter(&self) -> impl Iterator<Item = (AgencyIx, &Accumulator)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (AgencyIx, &Accumulator)> {
         self.0.iter().map(|(agency, figure)| (*agency, figure))
     }
 
     /// The agencies and their figures, to change them.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = (AgencyIx, &mut Accumulator)> {
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (AgencyIx, &mut Accumulator)> {
         self.0.iter_mut().map(|(agency, figure)| (*agency, figure))
     }
 
     /// Whether nobody has a figure.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }

@@ -21,7 +21,7 @@ pub enum ChangeUnit {
 }
 
 /// The unit in which figures of a kind change.
-pub const fn change_unit(kind: Kind) -> ChangeUnit {
+pub(super) const fn change_unit(kind: Kind) -> ChangeUnit {
     match kind {
         Kind::Ratio => ChangeUnit::PercentagePoints,
         Kind::Events | Kind::Stock | Kind::Distinct | Kind::Mean | Kind::Amount => ChangeUnit::Number,
@@ -69,13 +69,13 @@ const PERCENT_DECIMALS: u8 = 1;
 
 impl Change {
     /// The change when there is no earlier period.
-    pub fn without_earlier(kind: Kind) -> Self {
+    pub(super) fn without_earlier(kind: Kind) -> Self {
         let gap = Some(ChangeGap::NoEarlierPeriod);
         Self { from: None, unit: change_unit(kind), difference: None, percent: None, gap, partial: false }
     }
 
     /// The change from an earlier figure to a later one.
-    pub fn between(
+    pub(super) fn between(
         earlier_period: Period,
         earlier: Figure,
         later: &Figure,
@@ -144,7 +144,7 @@ pub enum Comparison {
 
 impl Comparison {
     /// The period that one is compared with.
-    pub fn earlier(self, period: Period) -> Option<Period> {
+    pub(super) fn earlier(self, period: Period) -> Option<Period> {
         match self {
             Self::PreviousPeriod => period.previous(),
             Self::YearBefore => period.year_before(),

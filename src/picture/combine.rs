@@ -18,7 +18,7 @@ use crate::model::observation::Measure;
 
 /// How figures of consecutive periods make the figure of the period that they fill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OverTime {
+pub(super) enum OverTime {
     /// They add.
     Add,
     /// The last one is it.
@@ -28,7 +28,7 @@ pub enum OverTime {
 }
 
 /// How figures of a kind combine over time.
-pub const fn over_time(kind: Kind) -> OverTime {
+pub(super) const fn over_time(kind: Kind) -> OverTime {
     match kind {
         Kind::Events | Kind::Ratio | Kind::Mean | Kind::Amount => OverTime::Add,
         Kind::Stock => OverTime::Last,
@@ -59,18 +59,18 @@ pub enum Gap {
 
 /// What adds up of a figure: exact, of any kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Components {
+pub(super) struct Components {
     /// The count, the numerator, or the mean times its count.
-    pub number: Exact,
+    pub(super) number: Exact,
     /// The denominator or the count; zero for kinds that have none.
-    pub weight: Exact,
+    pub(super) weight: Exact,
     /// How well the number is known.
-    pub basis: Basis,
+    pub(super) basis: Basis,
 }
 
 /// How well a combined number is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Basis {
+pub(super) enum Basis {
     /// Every figure in it was submitted as a number.
     Counted,
     /// It is one printed percentage.
@@ -81,7 +81,7 @@ pub enum Basis {
 
 impl Components {
     /// The components of a submitted measure; none when they have too many digits.
-    pub fn of(measure: Measure) -> Option<Self> {
+    pub(super) fn of(measure: Measure) -> Option<Self> {
         let exact = |number, weight| Self { number, weight, basis: Basis::Counted };
         match measure {
             Measure::Number(number) => Some(exact(number.into(), Exact::ZERO)),
@@ -96,7 +96,7 @@ impl Components {
     }
 
     /// Both together; none when the sum has too many digits.
-    pub fn plus(self, other: Self) -> Option<Self> {
+    pub(super) fn plus(self, other: Self) -> Option<Self> {
         Some(Self {
             number: self.number.checked_add(other.number)?,
             weight: self.weight.checked_add(other.weight)?,
@@ -111,7 +111,7 @@ impl Components {
     ///
     /// # Errors
     /// When the base is zero, or there are too many digits.
-    pub fn value(self, kind: Kind) -> Result<Quotient, Gap> {
+    pub(super) fn value(self, kind: Kind) -> Result<Quotient, Gap> {
         let over = |number: Exact, weight: Exact| {
             if weight.is_zero() { Err(Gap::ZeroBase) } else { Quotient::of(number, weight).ok_or(Gap::TooLarge) }
         };
@@ -123,7 +123,7 @@ impl Components {
     }
 
     /// Whether values of the kind have a numerator and a denominator to show.
-    pub const fn are_shown(kind: Kind) -> bool {
+    pub(super) const fn are_shown(kind: Kind) -> bool {
         match kind {
             Kind::Ratio | Kind::Mean => true,
             Kind::Events | Kind::Stock | Kind::Distinct | Kind::Amount => false,
@@ -132,7 +132,7 @@ impl Components {
 }
 
 /// Whether figures of a kind add over areas, so that one can be a share of another.
-pub const fn adds_over_areas(kind: Kind) -> bool {
+pub(super) const fn adds_over_areas(kind: Kind) -> bool {
     match kind {
         Kind::Events | Kind::Stock | Kind::Distinct | Kind::Amount => true,
         Kind::Ratio | Kind::Mean => false,

@@ -18,20 +18,20 @@ use crate::state::view::View;
 
 /// Asks who is expected to report what, and has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Question {
+pub(crate) struct Question {
     /// The area within which figures are expected.
-    pub area: AreaIx,
+    pub(crate) area: AreaIx,
     /// The periods, each standing for the periods of the indicator's frequency in it.
-    pub periods: Vec<Period>,
+    pub(crate) periods: Vec<Period>,
     /// The indicators, by id.
-    pub indicators: Vec<IndicatorIx>,
+    pub(crate) indicators: Vec<IndicatorIx>,
     /// Only these agencies; all when none.
-    pub agencies: Option<Vec<AgencyIx>>,
+    pub(crate) agencies: Option<Vec<AgencyIx>>,
 }
 
 /// What became of a figure that is expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
+pub(crate) enum Status {
     /// It is there, and came by its due date.
     OnTime,
     /// It is there, and came after.
@@ -46,45 +46,45 @@ pub enum Status {
 
 /// A figure that is expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Slot {
+pub(crate) struct Slot {
     /// The agency.
-    pub agency: AgencyIx,
+    pub(crate) agency: AgencyIx,
     /// The indicator.
-    pub indicator: IndicatorIx,
+    pub(crate) indicator: IndicatorIx,
     /// The area.
-    pub area: AreaIx,
+    pub(crate) area: AreaIx,
     /// The period.
-    pub period: Period,
+    pub(crate) period: Period,
     /// The period asked for that it is in.
-    pub asked: Period,
+    pub(crate) asked: Period,
     /// What became of it.
-    pub status: Status,
+    pub(crate) status: Status,
     /// The day it is due.
-    pub due: Date,
+    pub(crate) due: Date,
     /// When the figure that fills it first came.
-    pub received: Option<Timestamp>,
+    pub(crate) received: Option<Timestamp>,
     /// How many days after its due date it came, or is late by today.
-    pub days_late: i32,
+    pub(crate) days_late: i32,
 }
 
 /// How one agency's reporting of one period has gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ReportingRate {
+pub(crate) struct ReportingRate {
     /// How many figures are expected.
-    pub expected: usize,
+    pub(crate) expected: usize,
     /// How many are there.
-    pub reported: usize,
+    pub(crate) reported: usize,
     /// How many of those came by their due date.
-    pub on_time: usize,
+    pub(crate) on_time: usize,
     /// How many aren't there, and are past their due date.
-    pub late: usize,
+    pub(crate) late: usize,
     /// How many were said to be not available.
-    pub not_available: usize,
+    pub(crate) not_available: usize,
 }
 
 /// Every slot that is asked for, by agency id, indicator id, area code and period; none when there
 /// are more than [`QUERY_CELLS_MAX`]. `accepted_at` gives the time at which a revision was accepted.
-pub fn slots(
+pub(crate) fn slots(
     view: View<'_>,
     question: &Question,
     accepted_at: &dyn Fn(Revision) -> Option<Timestamp>,
@@ -186,7 +186,7 @@ fn is_not_available(series: &mut Series<'_>, agency: AgencyIx, area: AreaIx, per
 }
 
 /// How reporting has gone, by agency and period asked for.
-pub fn rates(slots: &[Slot]) -> BTreeMap<(AgencyIx, Period), ReportingRate> {
+pub(crate) fn rates(slots: &[Slot]) -> BTreeMap<(AgencyIx, Period), ReportingRate> {
     let mut rates: BTreeMap<_, ReportingRate> = BTreeMap::new();
     for slot in slots {
         let rate = rates.entry((slot.agency, slot.asked)).or_default();

@@ -42,12 +42,12 @@ use crate::state::columns::{BreakdownIx, Row, Slab, Slabs};
 use crate::state::view::View;
 
 /// The figures of one indicator under one breakdown, for any area and period.
-pub struct Series<'a> {
+pub(super) struct Series<'a> {
     view: View<'a>,
     /// The indicator.
-    pub ix: IndicatorIx,
+    pub(super) ix: IndicatorIx,
     /// Its definition.
-    pub indicator: &'a Indicator,
+    pub(super) indicator: &'a Indicator,
     breakdown: Option<BreakdownIx>,
     /// Only these agencies; all when none.
     agencies: Option<HashSet<AgencyIx>>,
@@ -71,7 +71,7 @@ struct Found {
 
 impl<'a> Series<'a> {
     /// The figures of an indicator under a breakdown, of some agencies or all.
-    pub fn new(
+    pub(super) fn new(
         view: View<'a>,
         ix: IndicatorIx,
         breakdown: Option<BreakdownIx>,
@@ -94,7 +94,7 @@ impl<'a> Series<'a> {
     }
 
     /// What the series is looked at through.
-    pub fn view(&self) -> View<'a> {
+    pub(super) fn view(&self) -> View<'a> {
         self.view
     }
 
@@ -104,12 +104,12 @@ impl<'a> Series<'a> {
     }
 
     /// The breakdown that the figures are of; none for one that nothing was ever submitted under.
-    pub fn breakdown(&self) -> Option<BreakdownIx> {
+    pub(super) fn breakdown(&self) -> Option<BreakdownIx> {
         self.breakdown
     }
 
     /// The periods that figures were submitted for, each after its last day, by that.
-    pub fn by_end(&self) -> &[(Date, Period)] {
+    pub(super) fn by_end(&self) -> &[(Date, Period)] {
         self.by_end.get_or_init(|| {
             let periods = self.slabs.into_iter().flat_map(|slabs| slabs.keys());
             let mut by_end: Vec<_> = periods.map(|period| (period.end(), *period)).collect();
@@ -126,18 +126,18 @@ impl<'a> Series<'a> {
     }
 
     /// The version of the definition in force for a period.
-    pub fn version(&self, period: Period) -> &'a IndicatorVersion {
+    pub(super) fn version(&self, period: Period) -> &'a IndicatorVersion {
         self.indicator.version_for(period)
     }
 
     /// The lead agency, where its figure stands for all.
-    pub fn lead(&self, version: &IndicatorVersion) -> Option<AgencyIx> {
+    pub(super) fn lead(&self, version: &IndicatorVersion) -> Option<AgencyIx> {
         let lead = version.lead_agency.as_ref().filter(|_| version.across_agencies == AcrossAgencies::Lead)?;
         self.view.catalogue.agency(lead).map(|(agency, _)| agency)
     }
 
     /// Whether an agency's figure goes into the combined one.
-    pub fn goes_into_combined(&self, version: &IndicatorVersion, agency: AgencyIx) -> bool {
+    pub(super) fn goes_into_combined(&self, version: &IndicatorVersion, agency: AgencyIx) -> bool {
         match version.across_agencies {
             AcrossAgencies::Add => true,
             AcrossAgencies::Lead => self.lead(version) == Some(agency),
@@ -147,7 +147,7 @@ impl<'a> Series<'a> {
 
     /// The figure of every agency that has submitted one, or a marker in its place, for the area and
     /// the period or for parts of them.
-    pub fn figures(&mut self, area: AreaIx, period: Period) -> Rc<ByAgency> {
+    pub(super) fn figures(&mut self, area: AreaIx, period: Period) -> Rc<ByAgency> {
         self.found(area, period).figures
     }
 
@@ -165,7 +165,7 @@ impl<'a> Series<'a> {
 
     /// The slots of the agencies that are expected to report for the area and the periods, and are
     /// not among those found. Below the reporting level nobody is expected.
-    pub fn non_reporters(&self, area: AreaIx, periods: &[Period], found: &ByAgency) -> ByAgency {
+    pub(super) fn non_reporters(&self, area: AreaIx, periods: &[Period], found: &ByAgency) -> ByAgency {
         let mut non_reporters = ByAgency::default();
         // Who is expected is for the definition of each period at the indicator's frequency to say: it may
         // have changed within a longer one.
@@ -186,7 +186,7 @@ impl<'a> Series<'a> {
     }
 
     /// Whether an agency is among those asked for.
-    pub fn asks_for(&self, agency: AgencyIx) -> bool {
+    pub(super) fn asks_for(&self, agency: AgencyIx) -> bool {
         self.agencies.as_ref().is_none_or(|agencies| agencies.contains(&agency))
     }
 
@@ -386,7 +386,7 @@ impl<'a> Series<'a> {
 
     /// The figures of an area for consecutive periods together, by the kind's rule over time. A
     /// single period is itself, for every kind.
-    pub fn joined(&mut self, area: AreaIx, periods: &[Period]) -> Rc<ByAgency> {
+    pub(super) fn joined(&mut self, area: AreaIx, periods: &[Period]) -> Rc<ByAgency> {
         match periods {
             [one] => self.figures(area, *one),
             several => Rc::new(self.several(area, several)),
@@ -475,7 +475,7 @@ impl<'a> Series<'a> {
     }
 
     /// Whether some figure within the period carries its sender's marker of a break.
-    pub fn has_break_marker(&self, period: Period) -> bool {
+    pub(super) fn has_break_marker(&self, period: Period) -> bool {
         self.slabs_within(period)
             .filter(|slab| slab.may_have_break())
             .any(|slab| slab.rows(self.view.as_of).any(|row| row.markers().contains(Marker::Break)))

@@ -91,7 +91,7 @@ impl Scan<'_> {
         } else {
             for row in self.slab.breakdown_rows(self.breakdown, self.as_of) {
                 let area = row.key.area();
-                if span.contains(&hierarchy.place(area)) {
+                if span.contains(&hierarchy.position(area)) {
                     if hierarchy.level(area) != level {
                         return None;
                     }
