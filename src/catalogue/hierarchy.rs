@@ -48,7 +48,7 @@ impl Default for Hierarchies {
 
 /// The areas on one day.
 #[derive(Debug, Default)]
-pub struct Hierarchy {
+pub(crate) struct Hierarchy {
     /// Every area, followed by those within it.
     walk: Vec<AreaIx>,
     /// By the area's index: where it is in the walk, and where what lies within it ends.
@@ -105,34 +105,34 @@ impl Hierarchy {
     }
 
     /// Where an area is in the walk.
-    pub fn position(&self, area: AreaIx) -> u32 {
+    pub(crate) fn position(&self, area: AreaIx) -> u32 {
         self.spans[area.0 as usize].0
     }
 
     /// Where an area and all that lies within it are in the walk.
-    pub fn span(&self, area: AreaIx) -> Range<u32> {
+    pub(crate) fn span(&self, area: AreaIx) -> Range<u32> {
         let (start, end) = self.spans[area.0 as usize];
         start..end
     }
 
     /// The level of an area.
-    pub fn level(&self, area: AreaIx) -> AreaLevel {
+    pub(crate) fn level(&self, area: AreaIx) -> AreaLevel {
         self.levels[area.0 as usize]
     }
 
     /// Whether the first area is the second or lies within it.
-    pub fn is_within(&self, inner: AreaIx, outer: AreaIx) -> bool {
+    pub(crate) fn is_within(&self, inner: AreaIx, outer: AreaIx) -> bool {
         self.span(outer).contains(&self.position(inner))
     }
 
     /// An area and all that lies within it: each followed by what lies within it, by code.
-    pub fn within(&self, area: AreaIx) -> &[AreaIx] {
+    pub(crate) fn within(&self, area: AreaIx) -> &[AreaIx] {
         let Range { start, end } = self.span(area);
         &self.walk[start as usize..end as usize]
     }
 
     /// The areas directly below an area, by code.
-    pub fn children(&self, area: AreaIx) -> impl Iterator<Item = AreaIx> {
+    pub(crate) fn children(&self, area: AreaIx) -> impl Iterator<Item = AreaIx> {
         let Range { start, end } = self.span(area);
         let mut at = start + 1;
         std::iter::from_fn(move || {
@@ -146,7 +146,7 @@ impl Hierarchy {
     }
 
     /// The areas of a level that lie within an area, itself included, in the order of the walk.
-    pub fn of_level(&self, area: AreaIx, level: AreaLevel) -> impl Iterator<Item = AreaIx> {
+    pub(crate) fn of_level(&self, area: AreaIx, level: AreaLevel) -> impl Iterator<Item = AreaIx> {
         self.within(area).iter().copied().filter(move |inner| self.level(*inner) == level)
     }
 }
