@@ -109,7 +109,7 @@ impl Accumulator {
         self.markers = self.markers.union(other.markers);
         self.sample |= other.sample;
         self.submitted += other.submitted;
-        // The oldest is said: the one that closed first, whenever it began.
+        // Of several the oldest: the one that closed first, whenever it began.
         self.as_at = self.as_at.into_iter().chain(other.as_at).min_by_key(|period| (period.end(), *period));
         self.add_slots(other);
     }

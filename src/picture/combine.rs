@@ -1,4 +1,5 @@
-//! What an indicator's kind does to its figures. Nothing else in the service decides arithmetic.
+//! What an indicator's kind does to its figures, and how a submitted measure adds up. Elsewhere figures
+//! are only added, and compared; what is compared by points rather than per cent, `change.rs` says.
 //!
 //! | kind | over time | over areas | the value |
 //! |---|---|---|---|
@@ -13,7 +14,7 @@
 //! printed.
 
 use crate::catalogue::items::Kind;
-use crate::model::decimal::{Decimal, Exact, Quotient};
+use crate::model::decimal::{Decimal, Exact, Quotient, Sum};
 use crate::model::observation::Measure;
 
 /// How figures of consecutive periods make the figure of the period that they fill.
@@ -127,6 +128,59 @@ impl Components {
         match kind {
             Kind::Ratio | Kind::Mean => true,
             Kind::Events | Kind::Stock | Kind::Distinct | Kind::Amount => false,
+        }
+    }
+}
+
+/// The components of many submitted measures together. Plain numbers, of which there are most, are added
+/// as integers of one scale first: an addition for each, and no product.
+#[derive(Default)]
+pub(super) struct MeasureSum {
+    number: Sum,
+    weight: Sum,
+    has_plain: bool,
+    /// What takes a product before it adds: means and printed percentages.
+    weighted: Option<Components>,
+    too_large: bool,
+}
+
+impl MeasureSum {
+    #[inline]
+    pub(super) fn add(&mut self, measure: Measure) {
+        match measure {
+            Measure::Number(number) => {
+                self.number.add(number);
+                self.has_plain = true;
+            }
+            Measure::Ratio { numerator, denominator } => {
+                self.number.add(numerator);
+                self.weight.add(denominator);
+                self.has_plain = true;
+            }
+            Measure::Percentage { .. } | Measure::Mean { .. } => self.add_weighted(measure),
+        }
+    }
+
+    fn add_weighted(&mut self, measure: Measure) {
+        let sum = Components::of(measure).and_then(|components| match self.weighted {
+            None => Some(components),
+            Some(known) => known.plus(components),
+        });
+        self.too_large |= sum.is_none();
+        self.weighted = sum;
+    }
+
+    /// All that was added; nothing when nothing was.
+    ///
+    /// # Errors
+    /// When there are too many digits.
+    pub(super) fn total(&self) -> Result<Option<Components>, Gap> {
+        let plain = Components { number: self.number.total(), weight: self.weight.total(), basis: Basis::Counted };
+        match self.weighted {
+            _ if self.too_large => Err(Gap::TooLarge),
+            None => Ok(self.has_plain.then_some(plain)),
+            Some(weighted) if self.has_plain => weighted.plus(plain).map(Some).ok_or(Gap::TooLarge),
+            weighted => Ok(weighted),
         }
     }
 }

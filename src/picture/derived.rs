@@ -129,7 +129,7 @@ impl Share {
     }
 }
 
-/// A figure's place among the areas asked for.
+/// How a figure ranks among the areas asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rank {
     /// 1 for the best; equal figures have equal ranks, and the next one counts them all.

@@ -15,7 +15,7 @@ use crate::state::columns::BreakdownIx;
 /// What a submitted whole was put beside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DiscrepancyKind {
-    /// The figures of all of the period's parts.
+    /// The figures of all of the period's subperiods.
     OverTime,
     /// The figures of all areas directly below.
     OverAreas,

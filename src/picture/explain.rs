@@ -35,7 +35,7 @@ pub struct Question {
 pub enum Derivation {
     /// It was submitted for the area and the period themselves.
     Submitted,
-    /// From figures of the period's parts.
+    /// From figures of the period's subperiods.
     OverTime,
     /// From figures of the areas directly below.
     OverAreas,
@@ -83,12 +83,12 @@ pub struct Explanation {
 pub fn explain(view: View<'_>, question: Question) -> Explanation {
     let Question { area, period, who, .. } = question;
     let mut series = Series::new(view, question.indicator, question.breakdown, None);
-    let together = Aggregate::of(&mut series, &[area], &[period]);
-    let figure = together.figure(&series, who);
+    let aggregate = Aggregate::of(&mut series, &[area], &[period]);
+    let figure = aggregate.figure(&series, who);
     let version = series.version(period).clone();
     let agencies = match who {
         Who::Agency(agency) => vec![agency],
-        Who::Combined => combined_agencies(&series, &version, &together),
+        Who::Combined => combined_agencies(&series, &version, &aggregate),
     };
     let mut contributions = Vec::new();
     let mut derivation = Derivation::Nothing;
@@ -109,10 +109,10 @@ pub fn explain(view: View<'_>, question: Question) -> Explanation {
 }
 
 /// The agencies whose figures go into the combined one, or stand side by side.
-fn combined_agencies(series: &Series<'_>, version: &IndicatorVersion, together: &Aggregate) -> Vec<AgencyIx> {
+fn combined_agencies(series: &Series<'_>, version: &IndicatorVersion, aggregate: &Aggregate) -> Vec<AgencyIx> {
     let stands_beside = version.across_agencies == AcrossAgencies::SideBySide;
     let counts = |agency: &AgencyIx| stands_beside || series.goes_into_combined(version, *agency);
-    together.found().agencies().filter(counts).collect()
+    aggregate.found().agencies().filter(counts).collect()
 }
 
 /// Collects the submitted figures that one agency's figure rests on, by the rules of

@@ -1,5 +1,5 @@
-//! The figure of each agency for an area and a period, from what was submitted for it or for its
-//! parts.
+//! The figure of each agency for an area and a period, from what was submitted for it, or for its
+//! subperiods and the areas within it.
 //!
 //! For one agency, one area and one period:
 //!
@@ -7,14 +7,18 @@
 //!    for another period that ends on the same day is as good: the day itself first, then the
 //!    shortest. Weeks share only with days.)
 //! 2. Otherwise there may be two ways to build it: over time, from the same area's figures of the
-//!    period's parts (a year from halves, from quarters, from months), and over areas, from the
-//!    figures of the areas directly below for the same period. Each part is found by these same
+//!    period's subperiods (a year from halves, from quarters, from months), and over areas, from the
+//!    figures of the areas directly below for the same period. Each of these is found by the same
 //!    rules. The way that misses fewer of its reports, as a share, is taken. Of two that miss as
 //!    many, for a stock the one over areas is; for other kinds the one that rests on fewer submitted
 //!    figures, so that a year that one area submitted whole isn't passed over for its months; and
 //!    when these are as many too, the one over time.
 //!    A way that finds markers only is taken last of all.
 //! 3. Otherwise a marker submitted in place of a figure says why there is none.
+//!
+//! Which way it is depends on nothing but these rules ([`super::way`] has them in code), so that an
+//! explanation follows the figure. Agencies are combined last, and a figure is finished once, when it is
+//! answered: [`super::aggregate`], [`super::figure`].
 //!
 //! Beside each figure stand its **slots**: one for each reporter (an agency that is expected, or one
 //! that has reported), each area it reports for, and each period at the indicator's frequency (for a
@@ -146,7 +150,7 @@ impl<'a> Series<'a> {
     }
 
     /// The figure of every agency that has submitted one, or a marker in its place, for the area and
-    /// the period or for parts of them.
+    /// the period, for subperiods, or for areas within it.
     pub(super) fn figures(&mut self, area: AreaIx, period: Period) -> Rc<ByAgency> {
         self.found(area, period).figures
     }
@@ -235,7 +239,7 @@ impl<'a> Series<'a> {
         let only_way = expected.period.storage_key() == period.storage_key()
             && (level < expected.version.reporting_level
                 || (level == expected.version.reporting_level && !has_below()))
-            && !period.subperiods().iter().any(|part| self.has_figures_within(*part))
+            && !period.subperiods().iter().any(|subperiod| self.has_figures_within(*subperiod))
             && self.names(period).len() == 1;
         if !only_way {
             return None;
@@ -247,36 +251,37 @@ impl<'a> Series<'a> {
         scan.by_agency(&self.expected, |agency| self.asks_for(agency))
     }
 
-    /// The figures built over time, where every part is a plain sum and the definition and the
-    /// hierarchy are those of the parts.
+    /// The figures built over time, where the figures of every subperiod are plain sums, by the same
+    /// definition and hierarchy as the period's, and none was submitted for the period itself.
     ///
-    /// The other way, over areas, adds the same figures and can't miss fewer. Take one agency and one
-    /// part. Over areas it owes a slot for each area that it has a figure for in *any* part, and for
-    /// each that it is expected to report for; over time, for each that it has a figure for in *this*
-    /// part, and the latter, or one slot when there are none at all. Of equals, the way over time is
-    /// taken.
+    /// The way over areas needs no trying: it adds the same submitted figures, and can't miss a smaller
+    /// share of its reports. Take one agency and one subperiod. Over areas its slots are one for each area
+    /// that it has a figure for in *any* subperiod, and one for each that it is expected to report. Over
+    /// time they are one for each area that it has a figure for in *this* subperiod, and the latter, or a
+    /// single one when these are none at all. The reported are as many both ways; so over time no more are
+    /// missing. Of equals, the way over time is taken.
     fn sum_of_plain_subperiods(&mut self, area: AreaIx, period: Period) -> Option<ByAgency> {
         let (version, hierarchy) = (self.version(period), self.view.hierarchy(period));
-        let parts = period.subperiods();
-        let is_alike = |part: &Period| {
-            std::ptr::eq(self.version(*part), version) && std::ptr::eq(self.view.hierarchy(*part), hierarchy)
+        let subperiods = period.subperiods();
+        let is_alike = |subperiod: &Period| {
+            std::ptr::eq(self.version(*subperiod), version) && std::ptr::eq(self.view.hierarchy(*subperiod), hierarchy)
         };
         let may_be_plain = over_time(self.indicator.kind()) == OverTime::Add
             && self.areas.contains(&area)
-            && !parts.is_empty()
-            && parts.iter().all(is_alike)
+            && !subperiods.is_empty()
+            && subperiods.iter().all(is_alike)
             && self.view.columns.slab(self.ix, period).is_none();
-        let is_plain = may_be_plain && parts.iter().all(|part| self.found(area, *part).is_plain);
+        let is_plain = may_be_plain && subperiods.iter().all(|subperiod| self.found(area, *subperiod).is_plain);
         is_plain.then(|| self.over_time(area, period))
     }
 
-    /// The agencies that have figures for parts of the period, of a kind that doesn't combine.
+    /// The agencies that have figures for subperiods, of a kind that doesn't combine.
     fn uncombined(&mut self, area: AreaIx, period: Period) -> BTreeSet<AgencyIx> {
         let mut agencies = BTreeSet::new();
         if self.areas.contains(&area) {
-            for part in period.subperiods() {
-                if self.has_figures_within(part) {
-                    agencies.extend(self.figures(area, part).agencies());
+            for subperiod in period.subperiods() {
+                if self.has_figures_within(subperiod) {
+                    agencies.extend(self.figures(area, subperiod).agencies());
                 }
             }
         }
@@ -372,16 +377,16 @@ impl<'a> Series<'a> {
         sums
     }
 
-    /// The figures built from the period's parts, for the same area.
+    /// The figures built from the period's subperiods, for the same area.
     pub(super) fn over_time(&mut self, area: AreaIx, period: Period) -> ByAgency {
         if over_time(self.indicator.kind()) == OverTime::Never || !self.areas.contains(&area) {
             return ByAgency::default();
         }
-        let parts = period.subperiods();
-        if !parts.iter().any(|part| self.has_figures_within(*part)) {
+        let subperiods = period.subperiods();
+        if !subperiods.iter().any(|subperiod| self.has_figures_within(*subperiod)) {
             return ByAgency::default();
         }
-        self.several(area, &parts)
+        self.several(area, &subperiods)
     }
 
     /// The figures of an area for consecutive periods together, by the kind's rule over time. A
@@ -405,12 +410,12 @@ impl<'a> Series<'a> {
         let mut joined = ByAgency::of_all(found.iter().flat_map(|(_, figures)| figures.agencies()));
         match over_time(self.indicator.kind()) {
             OverTime::Add => {
-                for (part, figures) in &found {
+                for (period, figures) in &found {
                     let mut figures = figures.iter().peekable();
                     for (agency, sum) in joined.iter_mut() {
                         match figures.next_if(|(known, _)| *known == agency) {
                             Some((_, figure)) => sum.add(figure),
-                            None => self.expected.add_reporter(sum, agency, area, *part),
+                            None => self.expected.add_reporter(sum, agency, area, *period),
                         }
                     }
                 }

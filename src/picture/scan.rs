@@ -1,18 +1,20 @@
 //! The short way to a figure: where an area's figure can only be the sum of what was submitted for
 //! areas of one level and one period, it is one pass over the slab.
 //!
-//! It gives what [`super::resolve`]'s rules give, because nothing is left for them to choose: no
-//! figure for the area itself, none for areas between or below, and none for parts of the period.
+//! It gives what [`super::resolve`]'s rules give, because they have one way left. Nothing was ever
+//! submitted for a subperiod, so there is no way over time. Every figure within the area is of the
+//! reporting level: at that level it is the area's own, submitted; above it, the way over areas goes down
+//! to just those figures, and whatever lies between adds them up, in any order. The slots are the same
+//! too: one for each row, and one for each area of the level that an agency is expected to report and has
+//! no row for.
 
 use std::num::NonZeroU32;
 
 use super::accumulator::{Accumulator, ByAgency, MISSING_NAMED_MAX, Missing, MissingReason, Slots};
-use super::combine::{Basis, Components};
+use super::combine::MeasureSum;
 use super::expected::{Expected, ExpectedPeriod};
 use crate::catalogue::{AgencyIx, AreaIx};
-use crate::model::decimal::Sum;
 use crate::model::marker::{Marker, Markers};
-use crate::model::observation::Measure;
 use crate::model::revision::Revision;
 use crate::state::columns::{BreakdownIx, Row, Slab};
 
@@ -30,13 +32,7 @@ pub(super) struct Scan<'a> {
 /// One agency's figures, added up.
 #[derive(Default)]
 struct Added {
-    /// What was submitted as plain numbers, or as numerators and denominators.
-    number: Sum,
-    weight: Sum,
-    has_plain: bool,
-    /// What takes a product first: means and printed percentages.
-    weighted: Option<Components>,
-    too_large: bool,
+    sum: MeasureSum,
     markers: Markers,
     sample: bool,
     rows: usize,
@@ -126,8 +122,10 @@ impl Scan<'_> {
             submitted: added.rows,
             ..Accumulator::default()
         };
-        sum.components = added.sum();
-        sum.too_large = sum.components.is_none() && (added.too_large || added.weighted.is_some());
+        match added.sum.total() {
+            Ok(components) => sum.components = components,
+            Err(_) => sum.too_large = true,
+        }
         if self.period.expects(agency) {
             for area in expected.areas(self.period, agency, self.area) {
                 if added.areas.binary_search(&area).is_err() {
@@ -143,18 +141,8 @@ impl Added {
     fn add(&mut self, row: Row) {
         let measure = row.measure();
         let markers = row.markers();
-        match measure {
-            None => {}
-            Some(Measure::Number(number)) => {
-                self.number.add(number);
-                self.has_plain = true;
-            }
-            Some(Measure::Ratio { numerator, denominator }) => {
-                self.number.add(numerator);
-                self.weight.add(denominator);
-                self.has_plain = true;
-            }
-            Some(weighted @ (Measure::Percentage { .. } | Measure::Mean { .. })) => self.add_weighted(weighted),
+        if let Some(measure) = measure {
+            self.sum.add(measure);
         }
         self.rows += 1;
         self.sample |= row.is_sample();
@@ -166,31 +154,6 @@ impl Added {
             self.imputed += usize::from(markers.contains(Marker::Estimated));
         } else {
             self.not_available.push(row.key.area());
-        }
-    }
-
-    fn add_weighted(&mut self, measure: Measure) {
-        let Some(components) = Components::of(measure) else {
-            self.too_large = true;
-            return;
-        };
-        self.weighted = match self.weighted {
-            None => Some(components),
-            Some(known) => known.plus(components).or_else(|| {
-                self.too_large = true;
-                Some(known)
-            }),
-        };
-    }
-
-    /// All that was added; none when nothing was, or it has too many digits.
-    fn sum(&self) -> Option<Components> {
-        let plain = Components { number: self.number.total(), weight: self.weight.total(), basis: Basis::Counted };
-        match self.weighted {
-            _ if self.too_large => None,
-            None => self.has_plain.then_some(plain),
-            Some(weighted) if self.has_plain => weighted.plus(plain),
-            weighted => weighted,
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::model::date::Date;
 use crate::model::period::Period;
 use crate::model::revision::Revision;
 
-/// What a query sees: figures and definitions as of one revision, on one day.
+/// What a query is answered from: figures and definitions as of one revision, on one day.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
     /// The catalogue as of the revision.

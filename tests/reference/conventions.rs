@@ -24,7 +24,7 @@ fn a_revision_before_an_area_can_still_be_asked_about() {
 /// "Distinct people are only what was submitted": what others submitted, elsewhere or later, is no reason to say
 /// that figures don't combine; and a year that was submitted as confidential is not a year that doesn't combine.
 #[test]
-fn only_an_agency_with_figures_of_parts_is_told_that_they_dont_combine() {
+fn only_figures_of_subperiods_dont_combine_into_the_years() {
     let mut fixture = Fixture::of(version(Kind::Distinct, Frequency::Quarter));
     let empty = fixture.revision();
     fixture.send("police", &["D1 FY2021-22-Q1 10"]);
@@ -88,7 +88,7 @@ fn a_marker_is_not_a_stock_as_at_its_period() {
     assert_eq!(fixture.all("U1", "FY2021-22"), "Marked 0/1 [x] 1 late partial");
 }
 
-/// Of several stocks that are out of date the oldest is told, which is the one that closed first.
+/// Of several stocks that are out of date it is the oldest, the one that closed first.
 #[test]
 fn the_oldest_of_two_stocks_is_the_one_that_closed_first() {
     let mut fixture = Fixture::of(version(Kind::Stock, Frequency::Month));

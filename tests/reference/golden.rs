@@ -225,7 +225,7 @@ fn what_is_not_applicable_is_reported_and_what_is_not_available_is_missing() {
 }
 
 #[test]
-fn a_total_tells_everything_that_went_into_it() {
+fn a_total_carries_everything_that_went_into_it() {
     let mut fixture = quarterly(Kind::Events);
     fixture.send("care", &["U1 FY2021-22-Q1 10 [p]", "U1 FY2021-22-Q2 20 [e]", "U1 FY2021-22-Q3 [x]"]);
     assert_eq!(fixture.all("U1", "FY2021-22"), "30 2/4 [x] [e] [p] 1 late 1 not available 1 imputed partial");

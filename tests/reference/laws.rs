@@ -41,8 +41,8 @@ fn on_every_world(law: impl Fn(&History, &mut World, &Lived) -> usize) {
         let (history, mut world) = history(Random(seed));
         let lived = history.live();
         if !lived.entries.is_empty() {
-            let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| law(&history, &mut world, &lived)));
-            shown += told.unwrap_or_else(|_| panic!("seed {seed}\n{}", read_out(&history)));
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| law(&history, &mut world, &lived)));
+            shown += result.unwrap_or_else(|_| panic!("seed {seed}\n{}", read_out(&history)));
         }
     }
     println!("shown {shown} times");

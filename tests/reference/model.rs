@@ -236,14 +236,14 @@ impl Accumulator {
         self.submitted += other.submitted;
         self.figures += other.figures;
         self.percentages += other.percentages;
-        // Of several that are out of date the oldest is told.
+        // Of several that are out of date the oldest counts.
         self.as_at = self.as_at.into_iter().chain(other.as_at).min_by_key(|period| (period.end(), period.start()));
         self.slots.extend(other.slots.iter().cloned());
     }
 
     fn sum(accumulators: impl IntoIterator<Item = Self>) -> Self {
-        accumulators.into_iter().fold(Self::default(), |mut sum, tally| {
-            sum.add(&tally);
+        accumulators.into_iter().fold(Self::default(), |mut sum, figure| {
+            sum.add(&figure);
             sum
         })
     }
@@ -428,7 +428,7 @@ impl<'a> Series<'a> {
         } else {
             Fate::NotAvailable
         };
-        let mut slots = self.owed_by_reporter(&standing.agency, &standing.area, period);
+        let mut slots = self.unfilled_of_reporter(&standing.agency, &standing.area, period);
         slots.iter_mut().for_each(|slot| slot.fate = fate);
         let is_percentage = matches!(standing.value.measure, Some(Measure::Percentage { .. }));
         Accumulator {
@@ -462,8 +462,10 @@ impl<'a> Series<'a> {
         if self.kind == Kind::Stock {
             return Some(self.last(agency, area, periods, &figures));
         }
-        let owed = |period: &Period| Accumulator::of_slots(self.owed_by_reporter(agency, area, *period));
-        Some(Accumulator::sum(figures.into_iter().zip(periods).map(|(it, period)| it.unwrap_or_else(|| owed(period)))))
+        let unfilled = |period: &Period| Accumulator::of_slots(self.unfilled_of_reporter(agency, area, *period));
+        Some(Accumulator::sum(
+            figures.into_iter().zip(periods).map(|(it, period)| it.unwrap_or_else(|| unfilled(period))),
+        ))
     }
 
     /// "The last in the period; never added."
@@ -480,7 +482,7 @@ impl<'a> Series<'a> {
         if period == close {
             return figure.clone();
         }
-        let slots = closing.map_or_else(|| self.owed_by_reporter(agency, area, close), |it| it.slots.clone());
+        let slots = closing.map_or_else(|| self.unfilled_of_reporter(agency, area, close), |it| it.slots.clone());
         let as_at = figure.value.is_some().then(|| figure.as_at.unwrap_or(period));
         Accumulator { slots, as_at, ..figure.clone() }
     }
@@ -492,13 +494,15 @@ impl<'a> Series<'a> {
         if figures.iter().all(Option::is_none) {
             return None;
         }
-        let owed = |child: &AreaCode| Accumulator::of_slots(self.owed(agency, child, period));
-        Some(Accumulator::sum(figures.into_iter().zip(children).map(|(it, child)| it.unwrap_or_else(|| owed(child)))))
+        let unfilled = |child: &AreaCode| Accumulator::of_slots(self.unfilled(agency, child, period));
+        Some(Accumulator::sum(
+            figures.into_iter().zip(children).map(|(it, child)| it.unwrap_or_else(|| unfilled(child))),
+        ))
     }
 
-    /// What an agency owes that has reported elsewhere: what is expected of it; and below the reporting level
-    /// the area itself, because a sum needs all that it is made of.
-    fn owed(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Vec<Slot> {
+    /// The slots of an agency that has reported elsewhere, unfilled: what is expected of it; and below the
+    /// reporting level the area itself, because a sum needs all that it is made of.
+    fn unfilled(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Vec<Slot> {
         let is_below = |part: Period| self.sight.area(area).level > self.version(part).reporting_level;
         let parts = self.rests_on(period).into_iter();
         parts
@@ -508,11 +512,11 @@ impl<'a> Series<'a> {
             .collect()
     }
 
-    /// What one owes that has reported for this very area: at least the area itself.
-    fn owed_by_reporter(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Vec<Slot> {
-        let owed = self.owed(agency, area, period);
+    /// Those of one that has reported for this very area: at least the area itself.
+    fn unfilled_of_reporter(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Vec<Slot> {
+        let unfilled = self.unfilled(agency, area, period);
         let itself = || self.rests_on(period).into_iter().map(|part| self.slot(agency, area, part)).collect();
-        if owed.is_empty() { itself() } else { owed }
+        if unfilled.is_empty() { itself() } else { unfilled }
     }
 
     /// What an agency is expected to report for an area and a period, whether or not it has.
@@ -557,9 +561,9 @@ impl<'a> Series<'a> {
         }
     }
 
-    /// The value of a tally, which is where a percentage or a mean is worked out.
-    pub(crate) fn value(&self, tally: &Accumulator) -> Option<Result<Number, &'static str>> {
-        let (number, weight) = tally.value.clone()?;
+    /// The value of what was added up, which is where a percentage or a mean is worked out.
+    pub(crate) fn value(&self, sum: &Accumulator) -> Option<Result<Number, &'static str>> {
+        let (number, weight) = sum.value.clone()?;
         let over = |number: Number| if weight == whole(0) { Err("ZeroBase") } else { Ok(number / weight) };
         Some(match self.kind {
             Kind::Events | Kind::Stock | Kind::Distinct | Kind::Amount => Ok(number),

@@ -23,7 +23,7 @@ pub(crate) use pending::Pending;
 pub use row::{Row, RowKey};
 pub use slab::Slab;
 
-/// A breakdown's place in the order of first use; the total is 0.
+/// A breakdown's index in the order of first use; the total is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BreakdownIx(u32);
 

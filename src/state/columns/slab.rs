@@ -117,10 +117,10 @@ impl Slab {
         (row.key == newest.key).then_some(*row)
     }
 
-    /// The rows of some places as of a revision, withdrawn ones left out.
-    fn standing(&self, places: Range<usize>, as_of: Revision) -> impl Iterator<Item = Row> {
+    /// The rows at some indices as of a revision, withdrawn ones left out.
+    fn standing(&self, range: Range<usize>, as_of: Revision) -> impl Iterator<Item = Row> {
         let is_newest = u64::from(self.changed) <= as_of.0;
-        places
+        range
             .filter_map(move |at| {
                 let row = self.newest.row(at);
                 if is_newest { Some(row) } else { self.as_of(row, as_of) }
@@ -128,7 +128,7 @@ impl Slab {
             .filter(|row| !row.note.is_withdrawn())
     }
 
-    fn places(&self, from: RowKey, to: RowKey) -> Range<usize> {
+    fn range(&self, from: RowKey, to: RowKey) -> Range<usize> {
         let start = self.newest.keys.partition_point(|key| *key < from);
         let end = start + self.newest.keys[start..].partition_point(|key| *key < to);
         start..end
@@ -136,12 +136,12 @@ impl Slab {
 
     /// The rows of an area and a breakdown as of a revision, by agency, withdrawn ones left out.
     pub(crate) fn area_rows(&self, area: AreaIx, breakdown: BreakdownIx, as_of: Revision) -> impl Iterator<Item = Row> {
-        self.standing(self.places(RowKey::first_of(area, breakdown), RowKey::after(area, breakdown)), as_of)
+        self.standing(self.range(RowKey::first_of(area, breakdown), RowKey::after(area, breakdown)), as_of)
     }
 
     /// The rows of a breakdown as of a revision, by area and agency, withdrawn ones left out.
     pub(crate) fn breakdown_rows(&self, breakdown: BreakdownIx, as_of: Revision) -> impl Iterator<Item = Row> {
-        self.standing(self.places(RowKey::start_of(breakdown), RowKey::end_of(breakdown)), as_of)
+        self.standing(self.range(RowKey::start_of(breakdown), RowKey::end_of(breakdown)), as_of)
     }
 
     /// The rows of an area and an agency under every breakdown but the total, as of a revision,
