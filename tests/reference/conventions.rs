@@ -206,3 +206,23 @@ fn a_senders_break_breaks_its_own_series_and_the_total_that_it_goes_into() {
         assert_eq!(by_definition, "from 7 in FY2021-22-Q1: Break", "a definition is everyone's");
     }
 }
+
+/// An explanation takes the way that its figure took: the last subperiod that has a stock, and of a stock that is
+/// known by markers alone, the last of these.
+#[test]
+fn an_explanation_takes_the_way_of_its_figure() {
+    let mut fixture = Fixture::of(version(Kind::Stock, Frequency::Quarter));
+    fixture.send("care", &["U1 FY2021-22-Q1 [c]", "U1 FY2021-22-Q3 [x]"]);
+    assert_eq!(fixture.all("U1", "FY2021-22"), "Marked 0/1 [x] 1 late partial");
+    assert_eq!(fixture.explained("U1", "FY2021-22"), "OverTime: U1 FY2021-22-Q3 [x]");
+    fixture.send("care", &["U1 FY2021-22-Q2 20"]);
+    assert!(fixture.all("U1", "FY2021-22").starts_with("20 "));
+    assert_eq!(fixture.explained("U1", "FY2021-22"), "OverTime: U1 FY2021-22-Q2 20");
+    fixture.send("care", &["D1 FY2021-22 3", "D2 FY2021-22-Q4 4"]);
+    assert!(fixture.all("U1", "FY2021-22").starts_with("7 "));
+    assert_eq!(fixture.explained("U1", "FY2021-22"), "OverAreas: D1 FY2021-22 3, D2 FY2021-22-Q4 4");
+    fixture.send("care", &["U1 FY2021-22 [z]"]);
+    assert!(fixture.all("U1", "FY2021-22").starts_with("7 "), "a marker comes after what can be built");
+    fixture.send("care", &["U1 2022-03-31 8"]);
+    assert_eq!(fixture.explained("U1", "FY2021-22"), "Submitted: U1 2022-03-31 8");
+}

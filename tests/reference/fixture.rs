@@ -16,8 +16,12 @@ use conspectus::model::observation::{Breakdown, Measure, Observation, Value};
 use conspectus::model::period::Frequency;
 use conspectus::model::submission::Submission;
 use conspectus::model::timestamp::Timestamp;
+use conspectus::picture::aggregate::Who;
 use conspectus::picture::change::Comparison;
+use conspectus::picture::explain;
 use conspectus::state::State;
+use conspectus::state::columns::BreakdownIx;
+use conspectus::state::view::{AreasAsOf, View};
 
 use crate::canonical::{Row, Shown, ShownChange};
 use crate::question::{AskedAggregate, AskedPicture, Question, What, ask};
@@ -186,6 +190,25 @@ impl Fixture {
     pub(crate) fn of_agencies(&self, agencies: &[&str], area: &str, period: &str) -> String {
         let agencies = Some(agencies.iter().map(|it| it.parse().unwrap()).collect());
         line(&self.together(&[area], &[period], agencies).unwrap()[0].figure)
+    }
+
+    /// How the figure of `care` came about, and what went into it.
+    pub(crate) fn explained(&self, area: &str, period: &str) -> String {
+        let (catalogue, columns, as_of) = (self.state.catalogue(), self.state.columns(), self.state.revision());
+        let view = View { catalogue, columns, as_of, today: self.today, areas: AreasAsOf::Then };
+        let question = explain::Question {
+            indicator: catalogue.indicator(&"it".parse().unwrap()).unwrap().0,
+            area: catalogue.area(&area.parse().unwrap()).unwrap().0,
+            period: period.parse().unwrap(),
+            breakdown: Some(BreakdownIx::TOTAL),
+            who: Who::Agency(catalogue.agency(&"care".parse().unwrap()).unwrap().0),
+        };
+        let explanation = explain::explain(view, question);
+        let contributions = explanation.contributions.iter().map(|it| {
+            let area = &catalogue.area_at(it.area).code;
+            format!(" {area} {} {}", it.period, it.row.value().unwrap())
+        });
+        format!("{:?}:{}", explanation.derivation, contributions.collect::<Vec<_>>().join(","))
     }
 
     /// Whether the service refuses to answer for areas and periods together.
