@@ -127,7 +127,7 @@ impl Aggregate {
                 Gap::SideBySide
             }
             AcrossAgencies::Lead => match series.lead(version) {
-                Some(lead) if !series.asks_for(lead) => Gap::LeadNotAsked,
+                Some(lead) if !series.submitted.asks_for(lead) => Gap::LeadNotAsked,
                 lead => {
                     lead.and_then(|lead| self.known(lead)).into_iter().for_each(|figure| sum.add(figure));
                     Gap::LeadNotReported

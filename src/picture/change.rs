@@ -166,7 +166,7 @@ impl Breaks {
         let mut breaks = Self { definition: series.indicator.breaks_between(earlier, later), ..Self::default() };
         let mut at = Some(later).filter(|_| !breaks.definition);
         while let Some(period) = at.filter(|period| *period > earlier) {
-            if series.has_break_marker(period) {
+            if series.submitted.has_break_marker(period) {
                 for area in areas {
                     let figures = series.figures(*area, period);
                     let marked = figures.iter().filter(|(_, figure)| figure.markers.contains(Marker::Break));

@@ -145,10 +145,11 @@ fn filled_since(series: &mut Series<'_>, agency: AgencyIx, area: AreaIx, period:
     let rule = over_time(series.indicator.kind());
     let fills = |known: &&Period| match rule {
         OverTime::Add => known.divide(period.frequency()).is_some_and(|parts| parts.contains(&period)),
-        OverTime::Last => series.names(period).contains(known),
+        OverTime::Last => series.submitted.names(period).contains(known),
         OverTime::Never => false,
     };
     let whole = series
+        .submitted
         .by_end()
         .iter()
         .map(|(_, known)| known)

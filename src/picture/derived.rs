@@ -63,7 +63,7 @@ fn population(
         PopulationRule::Latest => {
             let earliest = period.end().year() - PopulationRule::YEARS_BACK_MAX;
             let fits = |known: &Period| known.end() <= period.end() && known.end().year() >= earliest;
-            series.by_end().iter().map(|(_, period)| *period).filter(fits).collect()
+            series.submitted.by_end().iter().map(|(_, period)| *period).filter(fits).collect()
         }
     };
     candidates.sort_by_key(|candidate| (candidate.end(), *candidate));

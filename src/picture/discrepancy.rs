@@ -42,6 +42,7 @@ pub struct Discrepancy {
 /// figures that are answered for them.
 pub(super) fn find(series: &mut Series<'_>, area: AreaIx, period: Period, answered: &ByAgency) -> Vec<Discrepancy> {
     let submitted: ByAgency = series
+        .submitted
         .direct(area, period)
         .into_iter()
         .filter_map(|row| {
@@ -65,7 +66,7 @@ pub(super) fn find(series: &mut Series<'_>, area: AreaIx, period: Period, answer
                 found.extend(compare(series, period, agency, kind, whole, parts));
             }
         }
-        if series.breakdown() == Some(BreakdownIx::TOTAL) {
+        if series.submitted.breakdown() == Some(BreakdownIx::TOTAL) {
             found.extend(breakdowns(series, area, period, agency, whole));
         }
     }

@@ -159,11 +159,11 @@ fn submitted(series: &Series<'_>, agency: AgencyIx, area: AreaIx, period: Period
     let view = series.view();
     let find = |name: &Period| {
         let slab: &Slab = view.columns.slab(series.ix, *name)?;
-        let key = RowKey::new(area, series.breakdown()?, agency);
+        let key = RowKey::new(area, series.submitted.breakdown()?, agency);
         let row = slab.row(key, view.as_of).filter(|row| row.value().is_some())?;
         Some(Contribution { agency, area, period: name.storage_key(), source: slab.source(&row), row })
     };
-    let found: Vec<Contribution> = series.names(period).iter().filter_map(find).collect();
+    let found: Vec<Contribution> = series.submitted.names(period).iter().filter_map(find).collect();
     found.iter().find(|found| found.row.measure().is_some()).or(found.first()).copied()
 }
 

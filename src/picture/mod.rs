@@ -15,5 +15,6 @@ pub mod question;
 pub(crate) mod reconcile;
 mod resolve;
 mod scan;
+mod submitted;
 pub mod value;
 mod way;

@@ -25,24 +25,21 @@
 //! stock: the one that closes the period). A figure submitted whole fills all slots of its area and
 //! period.
 
-use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
-
-use imbl::OrdSet;
 
 use super::accumulator::{Accumulator, ByAgency, MissingReason, Slots};
 use super::combine::{Components, OverTime, over_time};
 use super::expected::Expected;
 use super::scan::Scan;
+use super::submitted::Submitted;
 use super::way::{Way, Ways, last_known};
 use crate::catalogue::items::{AcrossAgencies, Indicator, IndicatorVersion};
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
-use crate::model::date::Date;
 use crate::model::marker::Marker;
 use crate::model::observations::Hashing;
-use crate::model::period::{Frequency, Period};
-use crate::state::columns::{BreakdownIx, Row, Slab, Slabs};
+use crate::model::period::Period;
+use crate::state::columns::{BreakdownIx, Row};
 use crate::state::view::View;
 
 /// The figures of one indicator under one breakdown, for any area and period.
@@ -52,14 +49,8 @@ pub(super) struct Series<'a> {
     pub(super) ix: IndicatorIx,
     /// Its definition.
     pub(super) indicator: &'a Indicator,
-    breakdown: Option<BreakdownIx>,
-    /// Only these agencies; all when none.
-    agencies: Option<HashSet<AgencyIx>>,
-    slabs: Option<&'a Slabs>,
-    /// The periods that have a slab, by their last day.
-    by_end: OnceCell<Vec<(Date, Period)>>,
-    /// The areas at or below which there is or was a figure.
-    areas: OrdSet<AreaIx>,
+    /// What was submitted of it.
+    pub(super) submitted: Submitted<'a>,
     known: HashMap<(AreaIx, Period), Found, Hashing>,
     expected: Expected<'a>,
 }
@@ -81,17 +72,12 @@ impl<'a> Series<'a> {
         breakdown: Option<BreakdownIx>,
         agencies: Option<HashSet<AgencyIx>>,
     ) -> Self {
-        let areas = view.columns.covered(ix);
         let indicator = view.catalogue.indicator_at(ix);
         Self {
             view,
             ix,
             indicator,
-            breakdown,
-            agencies,
-            slabs: view.columns.slabs(ix),
-            by_end: OnceCell::new(),
-            areas,
+            submitted: Submitted::new(view, ix, breakdown, agencies),
             known: HashMap::default(),
             expected: Expected::new(view, indicator),
         }
@@ -105,28 +91,6 @@ impl<'a> Series<'a> {
     /// Who is expected to report it.
     pub(super) fn expected(&self) -> &Expected<'a> {
         &self.expected
-    }
-
-    /// The breakdown that the figures are of; none for one that nothing was ever submitted under.
-    pub(super) fn breakdown(&self) -> Option<BreakdownIx> {
-        self.breakdown
-    }
-
-    /// The periods that figures were submitted for, each after its last day, by that.
-    pub(super) fn by_end(&self) -> &[(Date, Period)] {
-        self.by_end.get_or_init(|| {
-            let periods = self.slabs.into_iter().flat_map(|slabs| slabs.keys());
-            let mut by_end: Vec<_> = periods.map(|period| (period.end(), *period)).collect();
-            by_end.sort_unstable();
-            by_end
-        })
-    }
-
-    /// The periods that figures were submitted for that end from one day to another.
-    fn ending(&self, from: Date, to: Date) -> impl Iterator<Item = Period> {
-        let by_end = self.by_end();
-        let first = by_end.partition_point(|(end, _)| *end < from);
-        by_end[first..].iter().take_while(move |(end, _)| *end <= to).map(|(_, period)| *period)
     }
 
     /// The version of the definition in force for a period.
@@ -175,7 +139,7 @@ impl<'a> Series<'a> {
         // have changed within a longer one.
         for period in periods {
             for period in &*self.expected.periods(*period) {
-                for agency in period.agencies.iter().copied().filter(|agency| self.asks_for(*agency)) {
+                for agency in period.agencies.iter().copied().filter(|agency| self.submitted.asks_for(*agency)) {
                     if !found.contains(agency) {
                         let mut unfilled = Accumulator::default();
                         self.expected.add_expected(&mut unfilled, period, agency, area);
@@ -187,11 +151,6 @@ impl<'a> Series<'a> {
             }
         }
         non_reporters
-    }
-
-    /// Whether an agency is among those asked for.
-    pub(super) fn asks_for(&self, agency: AgencyIx) -> bool {
-        self.agencies.as_ref().is_none_or(|agencies| agencies.contains(&agency))
     }
 
     fn resolve(&mut self, area: AreaIx, period: Period) -> ByAgency {
@@ -208,7 +167,7 @@ impl<'a> Series<'a> {
 
     fn ways(&mut self, area: AreaIx, period: Period) -> Ways {
         let mut submitted = ByAgency::default();
-        for row in self.direct(area, period) {
+        for row in self.submitted.direct(area, period) {
             let whole = self.whole(&row, area, period);
             let known = submitted.entry(row.key.agency());
             // Under any of a stock's names a figure comes before a marker.
@@ -235,20 +194,20 @@ impl<'a> Series<'a> {
         let [expected] = &*expected else { return None };
         let hierarchy = expected.hierarchy;
         let level = hierarchy.level(area);
-        let has_below = || hierarchy.children(area).any(|child| self.areas.contains(&child));
+        let has_below = || hierarchy.children(area).any(|child| self.submitted.covers(child));
         let only_way = expected.period.storage_key() == period.storage_key()
             && (level < expected.version.reporting_level
                 || (level == expected.version.reporting_level && !has_below()))
-            && !period.subperiods().iter().any(|subperiod| self.has_figures_within(*subperiod))
-            && self.names(period).len() == 1;
+            && !period.subperiods().iter().any(|subperiod| self.submitted.has_figures_within(*subperiod))
+            && self.submitted.names(period).len() == 1;
         if !only_way {
             return None;
         }
-        let Some((slab, breakdown)) = self.view.columns.slab(self.ix, period).zip(self.breakdown) else {
+        let Some((slab, breakdown)) = self.submitted.slab(period).zip(self.submitted.breakdown()) else {
             return Some(ByAgency::default());
         };
         let scan = Scan { slab, breakdown, as_of: self.view.as_of, area, period: expected };
-        scan.by_agency(&self.expected, |agency| self.asks_for(agency))
+        scan.by_agency(&self.expected, |agency| self.submitted.asks_for(agency))
     }
 
     /// The figures built over time, where the figures of every subperiod are plain sums, by the same
@@ -267,10 +226,10 @@ impl<'a> Series<'a> {
             std::ptr::eq(self.version(*subperiod), version) && std::ptr::eq(self.view.hierarchy(*subperiod), hierarchy)
         };
         let may_be_plain = over_time(self.indicator.kind()) == OverTime::Add
-            && self.areas.contains(&area)
+            && self.submitted.covers(area)
             && !subperiods.is_empty()
             && subperiods.iter().all(is_alike)
-            && self.view.columns.slab(self.ix, period).is_none();
+            && self.submitted.slab(period).is_none();
         let is_plain = may_be_plain && subperiods.iter().all(|subperiod| self.found(area, *subperiod).is_plain);
         is_plain.then(|| self.over_time(area, period))
     }
@@ -278,44 +237,14 @@ impl<'a> Series<'a> {
     /// The agencies that have figures for subperiods, of a kind that doesn't combine.
     fn uncombined(&mut self, area: AreaIx, period: Period) -> BTreeSet<AgencyIx> {
         let mut agencies = BTreeSet::new();
-        if self.areas.contains(&area) {
+        if self.submitted.covers(area) {
             for subperiod in period.subperiods() {
-                if self.has_figures_within(subperiod) {
+                if self.submitted.has_figures_within(subperiod) {
                     agencies.extend(self.figures(area, subperiod).agencies());
                 }
             }
         }
         agencies
-    }
-
-    /// The rows submitted for the area and the period themselves, under any of its names.
-    pub(super) fn direct(&self, area: AreaIx, period: Period) -> Vec<Row> {
-        let Some(breakdown) = self.breakdown else { return Vec::new() };
-        self.names(period)
-            .into_iter()
-            .filter_map(|name| self.view.columns.slab(self.ix, name))
-            .flat_map(|slab| slab.area_rows(area, breakdown, self.view.as_of))
-            .filter(|row| self.asks_for(row.key.agency()))
-            .collect()
-    }
-
-    /// The periods that a figure for this one can have been submitted for: itself; and for a stock
-    /// every other that ends on the same day, the shortest first. Weeks share only with days.
-    pub(super) fn names(&self, period: Period) -> Vec<Period> {
-        let mut names = vec![period];
-        if over_time(self.indicator.kind()) == OverTime::Last {
-            let is_week = |period: Period| period.frequency() == Frequency::Week;
-            let is_day = |period: Period| period.frequency() == Frequency::Day;
-            let shares = |known: &Period| {
-                *known != period.storage_key()
-                    && (is_week(*known) == is_week(period) || is_day(*known) || is_day(period))
-            };
-            let end = period.end();
-            let mut others: Vec<Period> = self.ending(end, end).filter(shares).collect();
-            others.sort_by_key(|known| std::cmp::Reverse(*known));
-            names.extend(others);
-        }
-        names
     }
 
     /// A submitted row as a figure that fills all slots of its area and period.
@@ -354,13 +283,13 @@ impl<'a> Series<'a> {
     /// The figures built from the areas directly below, for the same period.
     pub(super) fn over_areas(&mut self, area: AreaIx, period: Period) -> ByAgency {
         let children: Vec<AreaIx> = self.view.hierarchy(period).children(area).collect();
-        if !children.iter().any(|child| self.areas.contains(child)) {
+        if !children.iter().any(|child| self.submitted.covers(*child)) {
             return ByAgency::default();
         }
         let found: Vec<(AreaIx, Rc<ByAgency>)> = children
             .into_iter()
             .map(|child| {
-                let figures = if self.areas.contains(&child) { self.figures(child, period) } else { Rc::default() };
+                let figures = if self.submitted.covers(child) { self.figures(child, period) } else { Rc::default() };
                 (child, figures)
             })
             .collect();
@@ -379,11 +308,11 @@ impl<'a> Series<'a> {
 
     /// The figures built from the period's subperiods, for the same area.
     pub(super) fn over_time(&mut self, area: AreaIx, period: Period) -> ByAgency {
-        if over_time(self.indicator.kind()) == OverTime::Never || !self.areas.contains(&area) {
+        if over_time(self.indicator.kind()) == OverTime::Never || !self.submitted.covers(area) {
             return ByAgency::default();
         }
         let subperiods = period.subperiods();
-        if !subperiods.iter().any(|subperiod| self.has_figures_within(*subperiod)) {
+        if !subperiods.iter().any(|subperiod| self.submitted.has_figures_within(*subperiod)) {
             return ByAgency::default();
         }
         self.several(area, &subperiods)
@@ -402,8 +331,11 @@ impl<'a> Series<'a> {
         let found: Vec<(Period, Rc<ByAgency>)> = periods
             .iter()
             .map(|period| {
-                let figures =
-                    if self.has_figures_within(*period) { self.figures(area, *period) } else { Rc::default() };
+                let figures = if self.submitted.has_figures_within(*period) {
+                    self.figures(area, *period)
+                } else {
+                    Rc::default()
+                };
                 (*period, figures)
             })
             .collect();
@@ -424,24 +356,6 @@ impl<'a> Series<'a> {
             OverTime::Never => joined.iter_mut().for_each(|(_, figure)| figure.uncombined = true),
         }
         joined
-    }
-
-    /// Whether a figure was ever submitted within a period, or for a stock as at a day of it.
-    fn has_figures_within(&self, period: Period) -> bool {
-        self.view.columns.slab(self.ix, period).is_some() || self.slabs_within(period).next().is_some()
-    }
-
-    /// The slabs whose figures can go into that of a period: those of periods within it, or for a stock
-    /// those as at a day of it.
-    fn slabs_within(&self, period: Period) -> impl Iterator<Item = &'a Slab> {
-        let is_stock = over_time(self.indicator.kind()) == OverTime::Last;
-        let stocks = is_stock.then(|| self.ending(period.start(), period.end())).into_iter().flatten();
-        let stocks = stocks.filter_map(|known| self.view.columns.slab(self.ix, known));
-        let others = self.slabs.filter(|_| !is_stock).into_iter();
-        let others = others.flat_map(move |slabs| slabs.range(period.opening_day()..));
-        let others = others.take_while(move |(known, _)| known.start() <= period.end());
-        let others = others.filter(move |(known, _)| period.contains(**known)).map(|(_, slab)| slab.as_ref());
-        stocks.chain(others)
     }
 
     /// The subperiod whose stock is an agency's for the period, as [`Self::last`] takes it.
@@ -477,12 +391,5 @@ impl<'a> Series<'a> {
             None => self.expected.add_reporter(&mut stale, agency, area, *close),
         }
         stale
-    }
-
-    /// Whether some figure within the period carries its sender's marker of a break.
-    pub(super) fn has_break_marker(&self, period: Period) -> bool {
-        self.slabs_within(period)
-            .filter(|slab| slab.may_have_break())
-            .any(|slab| slab.rows(self.view.as_of).any(|row| row.markers().contains(Marker::Break)))
     }
 }
