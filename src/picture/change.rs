@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+pub use super::combine::ChangeUnit;
+use super::combine::change_unit;
 use super::figure::Figure;
 use super::resolve::Series;
 use super::value::FigureValue;
@@ -10,23 +12,6 @@ use crate::catalogue::{AgencyIx, AreaIx};
 use crate::model::decimal::{Quotient, Rounded};
 use crate::model::marker::Marker;
 use crate::model::period::Period;
-
-/// The unit of a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChangeUnit {
-    /// The indicator's own; a percentage change is defined.
-    Number,
-    /// Percentage points; a percentage change of a percentage is refused.
-    PercentagePoints,
-}
-
-/// The unit in which figures of a kind change.
-pub(super) const fn change_unit(kind: Kind) -> ChangeUnit {
-    match kind {
-        Kind::Ratio => ChangeUnit::PercentagePoints,
-        Kind::Events | Kind::Stock | Kind::Distinct | Kind::Mean | Kind::Amount => ChangeUnit::Number,
-    }
-}
 
 /// Why a change, or its percentage, isn't given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,13 +1,13 @@
-//! What an indicator's kind does to its figures, and how a submitted measure adds up. Elsewhere figures
-//! are only added, and compared; what is compared by points rather than per cent, `change.rs` says.
+//! What an indicator's kind does to its figures, and how a submitted measure adds up. Nothing else in
+//! the service decides arithmetic: others add components, and compare values.
 //!
-//! | kind | over time | over areas | the value |
-//! |---|---|---|---|
-//! | events, amount | add | add | the sum |
-//! | stock | the last in the period | add | the sum |
-//! | distinct people | never | add | the sum |
-//! | ratio | add numerators and denominators | the same | 100 × numerators / denominators |
-//! | mean | add mean × count, and counts | the same | the one over the other |
+//! | kind | over time | over areas | the value | its change |
+//! |---|---|---|---|---|
+//! | events, amount | add | add | the sum | a number, and per cent |
+//! | stock | the last in the period | add | the sum | the same |
+//! | distinct people | never | add | the sum | the same |
+//! | ratio | add numerators and denominators | the same | 100 × numerators / denominators | percentage points |
+//! | mean | add mean × count, and counts | the same | the one over the other | a number, and per cent |
 //!
 //! A printed percentage adds as `percent × base / 100` over `base`, exactly. Shown alone it is what was
 //! printed; a value combined of it and other figures is estimated, because it was rounded before it was
@@ -190,6 +190,23 @@ pub(super) const fn adds_over_areas(kind: Kind) -> bool {
     match kind {
         Kind::Events | Kind::Stock | Kind::Distinct | Kind::Amount => true,
         Kind::Ratio | Kind::Mean => false,
+    }
+}
+
+/// The unit of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeUnit {
+    /// The indicator's own; a percentage change is defined.
+    Number,
+    /// Percentage points; a percentage change of a percentage is refused.
+    PercentagePoints,
+}
+
+/// The unit in which figures of a kind change.
+pub(super) const fn change_unit(kind: Kind) -> ChangeUnit {
+    match kind {
+        Kind::Ratio => ChangeUnit::PercentagePoints,
+        Kind::Events | Kind::Stock | Kind::Distinct | Kind::Mean | Kind::Amount => ChangeUnit::Number,
     }
 }
 
