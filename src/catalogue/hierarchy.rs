@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use super::AreaIx;
+use super::index::AreaIx;
 use super::items::{Area, AreaLevel};
 use crate::model::date::Date;
 
@@ -48,17 +48,17 @@ impl Default for Hierarchies {
 
 /// The areas on one day.
 #[derive(Debug, Default)]
-pub struct Hierarchy {
+pub(crate) struct Hierarchy {
     /// Every area, followed by those within it.
     walk: Vec<AreaIx>,
     /// By the area's index: where it is in the walk, and where what lies within it ends.
-    places: Vec<(u32, u32)>,
+    spans: Vec<(u32, u32)>,
     /// By the area's index.
     levels: Vec<AreaLevel>,
 }
 
 impl Hierarchy {
-    /// The tree in which each area, by its index, has this level and this parent. `is_before` orders
+    /// The tree in which each area, by its index, has this level and this parent. `by_code` orders
     /// areas of one parent.
     pub(super) fn new(
         areas: &[(AreaLevel, Option<AreaIx>)],
@@ -75,7 +75,7 @@ impl Hierarchy {
         }
         let mut tree = Self {
             walk: Vec::with_capacity(areas.len()),
-            places: vec![(0, 0); areas.len()],
+            spans: vec![(0, 0); areas.len()],
             levels: areas.iter().map(|(level, _)| *level).collect(),
         };
         let mut above: Vec<AreaIx> = Vec::new();
@@ -83,7 +83,7 @@ impl Hierarchy {
             while above.last().is_some_and(|last| areas[ix.0 as usize].1 != Some(*last)) {
                 tree.leave(above.pop());
             }
-            tree.places[ix.0 as usize].0 = tree.end();
+            tree.spans[ix.0 as usize].0 = tree.end();
             tree.walk.push(ix);
             above.push(ix);
             open.append(&mut children[ix.0 as usize]);
@@ -100,39 +100,39 @@ impl Hierarchy {
 
     fn leave(&mut self, area: Option<AreaIx>) {
         if let Some(area) = area {
-            self.places[area.0 as usize].1 = self.end();
+            self.spans[area.0 as usize].1 = self.end();
         }
     }
 
     /// Where an area is in the walk.
-    pub fn place(&self, area: AreaIx) -> u32 {
-        self.places[area.0 as usize].0
+    pub(crate) fn position(&self, area: AreaIx) -> u32 {
+        self.spans[area.0 as usize].0
     }
 
     /// Where an area and all that lies within it are in the walk.
-    pub fn span(&self, area: AreaIx) -> Range<u32> {
-        let (start, end) = self.places[area.0 as usize];
+    pub(crate) fn span(&self, area: AreaIx) -> Range<u32> {
+        let (start, end) = self.spans[area.0 as usize];
         start..end
     }
 
     /// The level of an area.
-    pub fn level(&self, area: AreaIx) -> AreaLevel {
+    pub(crate) fn level(&self, area: AreaIx) -> AreaLevel {
         self.levels[area.0 as usize]
     }
 
     /// Whether the first area is the second or lies within it.
-    pub fn is_within(&self, inner: AreaIx, outer: AreaIx) -> bool {
-        self.span(outer).contains(&self.place(inner))
+    pub(crate) fn is_within(&self, inner: AreaIx, outer: AreaIx) -> bool {
+        self.span(outer).contains(&self.position(inner))
     }
 
     /// An area and all that lies within it: each followed by what lies within it, by code.
-    pub fn within(&self, area: AreaIx) -> &[AreaIx] {
+    pub(crate) fn within(&self, area: AreaIx) -> &[AreaIx] {
         let Range { start, end } = self.span(area);
         &self.walk[start as usize..end as usize]
     }
 
     /// The areas directly below an area, by code.
-    pub fn children(&self, area: AreaIx) -> impl Iterator<Item = AreaIx> {
+    pub(crate) fn children(&self, area: AreaIx) -> impl Iterator<Item = AreaIx> {
         let Range { start, end } = self.span(area);
         let mut at = start + 1;
         std::iter::from_fn(move || {
@@ -146,7 +146,7 @@ impl Hierarchy {
     }
 
     /// The areas of a level that lie within an area, itself included, in the order of the walk.
-    pub fn of_level(&self, area: AreaIx, level: AreaLevel) -> impl Iterator<Item = AreaIx> {
+    pub(crate) fn of_level(&self, area: AreaIx, level: AreaLevel) -> impl Iterator<Item = AreaIx> {
         self.within(area).iter().copied().filter(move |inner| self.level(*inner) == level)
     }
 }

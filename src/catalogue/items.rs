@@ -380,14 +380,14 @@ impl Indicator {
 
     /// The version in force for a period: the newest that is effective by its last day.
     pub fn version_for(&self, period: Period) -> &IndicatorVersion {
-        self.placed_version_for(period).1
+        self.indexed_version_for(period).1
     }
 
-    /// The version in force for a period, and its place among the versions.
-    pub fn placed_version_for(&self, period: Period) -> (usize, &IndicatorVersion) {
+    /// The version in force for a period, and its index among the versions.
+    pub fn indexed_version_for(&self, period: Period) -> (usize, &IndicatorVersion) {
         let is_effective = |version: &IndicatorVersion| version.effective_from.is_none_or(|from| from <= period.end());
-        let place = self.versions.partition_point(is_effective).saturating_sub(1);
-        (place, &self.versions[place])
+        let index = self.versions.partition_point(is_effective).saturating_sub(1);
+        (index, &self.versions[index])
     }
 
     /// The newest version.

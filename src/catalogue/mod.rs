@@ -8,6 +8,7 @@
 //! creation, that stays. The columns of the picture are keyed by these.
 
 mod hierarchy;
+mod index;
 pub mod items;
 mod review;
 
@@ -15,33 +16,13 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, Vector};
 
-pub use hierarchy::Hierarchy;
+pub(crate) use hierarchy::Hierarchy;
+pub use index::{AgencyIx, AreaIx, IndicatorIx};
 
 use crate::model::date::Date;
 use crate::model::id::{AgencyId, AreaCode, DimensionId, IndicatorId, RuleId};
 use hierarchy::Hierarchies;
 use items::{Agency, Area, AreaLevel, Dimension, Indicator, IndicatorVersion, ReconciliationRule};
-
-macro_rules! index_type {
-    ($(#[$doc:meta])* $Name:ident) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $Name(pub u32);
-    };
-}
-
-index_type!(
-    /// An agency's place in the order of creation.
-    AgencyIx
-);
-index_type!(
-    /// An area's place in the order of creation.
-    AreaIx
-);
-index_type!(
-    /// An indicator's place in the order of creation.
-    IndicatorIx
-);
 
 /// The most agencies that a catalogue may hold.
 pub const AGENCIES_MAX: usize = 1 << 16;
@@ -94,7 +75,7 @@ pub struct PutOutcomes {
 
 impl PutOutcomes {
     /// Whether every item is already so.
-    pub fn nothing_changes(&self) -> bool {
+    pub(crate) fn nothing_changes(&self) -> bool {
         [&self.areas, &self.agencies, &self.dimensions, &self.indicators, &self.reconciliation_rules]
             .into_iter()
             .flatten()
@@ -185,12 +166,12 @@ impl Catalogue {
     }
 
     /// The agencies by id, after one id.
-    pub fn agencies_after(&self, id: Option<&AgencyId>) -> impl Iterator<Item = &Agency> {
+    pub(crate) fn agencies_after(&self, id: Option<&AgencyId>) -> impl Iterator<Item = &Agency> {
         self.agencies.after(id)
     }
 
     /// How many agencies there are.
-    pub fn agency_count(&self) -> usize {
+    pub(crate) fn agency_count(&self) -> usize {
         self.agencies.rows.len()
     }
 
@@ -205,22 +186,22 @@ impl Catalogue {
     }
 
     /// The areas by code, after one code.
-    pub fn areas_after(&self, code: Option<&AreaCode>) -> impl Iterator<Item = &Area> {
+    pub(crate) fn areas_after(&self, code: Option<&AreaCode>) -> impl Iterator<Item = &Area> {
         self.areas.after(code)
     }
 
     /// How many areas there are.
-    pub fn area_count(&self) -> usize {
+    pub(crate) fn area_count(&self) -> usize {
         self.areas.rows.len()
     }
 
     /// A dimension by id.
-    pub fn dimension(&self, id: &DimensionId) -> Option<&Dimension> {
+    pub(crate) fn dimension(&self, id: &DimensionId) -> Option<&Dimension> {
         self.dimensions.get(id).map(|(_, dimension)| dimension)
     }
 
     /// The dimensions by id, after one id.
-    pub fn dimensions_after(&self, id: Option<&DimensionId>) -> impl Iterator<Item = &Dimension> {
+    pub(crate) fn dimensions_after(&self, id: Option<&DimensionId>) -> impl Iterator<Item = &Dimension> {
         self.dimensions.after(id)
     }
 
@@ -235,22 +216,22 @@ impl Catalogue {
     }
 
     /// The indicators by id, after one id.
-    pub fn indicators_after(&self, id: Option<&IndicatorId>) -> impl Iterator<Item = &Indicator> {
+    pub(crate) fn indicators_after(&self, id: Option<&IndicatorId>) -> impl Iterator<Item = &Indicator> {
         self.indicators.after(id)
     }
 
     /// A reconciliation rule by id.
-    pub fn rule(&self, id: &RuleId) -> Option<&ReconciliationRule> {
+    pub(crate) fn rule(&self, id: &RuleId) -> Option<&ReconciliationRule> {
         self.rules.get(id).map(|(_, rule)| rule)
     }
 
     /// The reconciliation rules by id, after one id.
-    pub fn rules_after(&self, id: Option<&RuleId>) -> impl Iterator<Item = &ReconciliationRule> {
+    pub(crate) fn rules_after(&self, id: Option<&RuleId>) -> impl Iterator<Item = &ReconciliationRule> {
         self.rules.after(id)
     }
 
     /// The areas as they lie within each other on a day.
-    pub fn hierarchy(&self, day: Date) -> &Hierarchy {
+    pub(crate) fn hierarchy(&self, day: Date) -> &Hierarchy {
         self.hierarchies.on(day, || {
             let parent = |area: &Area| area.parent_on(day).and_then(|code| self.area(code)).map(|(parent, _)| parent);
             let areas: Vec<_> = self.areas.rows.iter().map(|area| (area.level, parent(area))).collect();
@@ -259,19 +240,19 @@ impl Catalogue {
     }
 
     /// The areas of a level that lie within an area on that day, itself included, by code.
-    pub fn areas_of_level(&self, ix: AreaIx, level: AreaLevel, day: Date) -> Vec<AreaIx> {
+    pub(crate) fn areas_of_level(&self, ix: AreaIx, level: AreaLevel, day: Date) -> Vec<AreaIx> {
         let mut found: Vec<AreaIx> = self.hierarchy(day).of_level(ix, level).collect();
         found.sort_by(|a, b| self.area_at(*a).code.cmp(&self.area_at(*b).code));
         found
     }
 
     /// The areas that an agency reports for, by index.
-    pub fn reports_for(&self, agency: AgencyIx) -> &[AreaIx] {
+    pub(crate) fn reports_for(&self, agency: AgencyIx) -> &[AreaIx] {
         &self.reported[agency.0 as usize]
     }
 
     /// What the put would do to each item.
-    pub fn outcomes(&self, put: &CataloguePut) -> PutOutcomes {
+    pub(crate) fn outcomes(&self, put: &CataloguePut) -> PutOutcomes {
         PutOutcomes {
             areas: put.areas.iter().map(|area| self.areas.outcome(&area.code, area)).collect(),
             agencies: put.agencies.iter().map(|agency| self.agencies.outcome(&agency.id, agency)).collect(),
@@ -299,7 +280,7 @@ impl Catalogue {
     }
 
     /// Puts the items. They have passed [`Catalogue::review`].
-    pub fn apply(&mut self, put: &CataloguePut) {
+    pub(crate) fn apply(&mut self, put: &CataloguePut) {
         for area in &put.areas {
             self.put_area(area);
         }

@@ -178,6 +178,7 @@ pub(super) fn gap_text(gap: Gap) -> &'static str {
         Gap::NotCombinable => "not combinable",
         Gap::ZeroBase => "of nothing",
         Gap::LeadNotReported => "lead missing",
+        Gap::LeadNotAsked => "lead not asked for",
         Gap::TooLarge => "too large",
     }
 }

@@ -2,7 +2,9 @@
 
 use std::cmp::Ordering;
 
-use super::combine::{Components, OverTime};
+use super::combine::{Components, Gap};
+use super::value::FigureValue;
+use crate::catalogue::items::IndicatorVersion;
 use crate::catalogue::{AgencyIx, AreaIx};
 use crate::model::marker::Markers;
 use crate::model::period::Period;
@@ -38,7 +40,7 @@ impl Slots {
 
     /// How the share of these that is reported stands to the other's. No slots at all count as none
     /// reported: a way through periods shorter than the frequency knows nothing of coverage.
-    fn compare_share(self, other: Self) -> Ordering {
+    pub(super) fn compare_share(self, other: Self) -> Ordering {
         let crosswise = |one: Self, other: Self| one.reported * other.expected.max(1);
         crosswise(self, other).cmp(&crosswise(other, self))
     }
@@ -70,31 +72,31 @@ pub struct Missing {
 
 /// A figure that can still be combined, and what stands behind it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Accumulator {
-    /// The exact parts; none when there is no value.
-    pub parts: Option<Components>,
+pub(super) struct Accumulator {
+    /// What adds up; none when there is no value.
+    pub(super) components: Option<Components>,
     /// Whether a sum had too many digits.
-    pub too_large: bool,
+    pub(super) too_large: bool,
     /// The markers of all that went into it.
-    pub markers: Markers,
+    pub(super) markers: Markers,
     /// Whether something made up went into it.
-    pub sample: bool,
+    pub(super) sample: bool,
     /// How many submitted figures and markers it rests on.
-    pub submitted: usize,
+    pub(super) submitted: usize,
     /// Its slots.
-    pub slots: Slots,
+    pub(super) slots: Slots,
     /// For a stock that is older than the period's close: the period that it is of.
-    pub as_at: Option<Period>,
-    /// Whether parts were submitted that can't be combined, so that something is missing here.
-    pub uncombined: bool,
+    pub(super) as_at: Option<Period>,
+    /// Whether figures of subperiods were submitted that can't be combined, so that something is missing here.
+    pub(super) uncombined: bool,
     /// Some of the slots without a figure, at most [`MISSING_NAMED_MAX`].
-    pub missing: Vec<Missing>,
+    pub(super) missing: Vec<Missing>,
 }
 
 impl Accumulator {
     /// Adds a figure, value and slots.
-    pub fn add(&mut self, other: &Self) {
-        self.parts = match (self.parts, other.parts) {
+    pub(super) fn add(&mut self, other: &Self) {
+        self.components = match (self.components, other.components) {
             (Some(a), Some(b)) => {
                 let sum = a.plus(b);
                 self.too_large |= sum.is_none();
@@ -107,49 +109,49 @@ impl Accumulator {
         self.markers = self.markers.union(other.markers);
         self.sample |= other.sample;
         self.submitted += other.submitted;
-        // The oldest is told: the one that closed first, whenever it began.
+        // Of several the oldest: the one that closed first, whenever it began.
         self.as_at = self.as_at.into_iter().chain(other.as_at).min_by_key(|period| (period.end(), *period));
         self.add_slots(other);
     }
 
     /// Adds the slots of a figure, and not its value.
-    pub fn add_slots(&mut self, other: &Self) {
+    pub(super) fn add_slots(&mut self, other: &Self) {
         self.uncombined |= other.uncombined;
         self.slots = self.slots.plus(other.slots);
         let room = MISSING_NAMED_MAX.saturating_sub(self.missing.len());
         self.missing.extend(other.missing.iter().take(room));
     }
 
-    /// Whether there is a figure, even one of too many digits, and not just markers.
-    pub fn has_figure(&self) -> bool {
-        self.parts.is_some() || self.too_large
+    /// The value of what was added, or why what was added has none; nothing when nothing was.
+    pub(super) fn value(&self, version: &IndicatorVersion) -> Option<Result<FigureValue, Gap>> {
+        if self.too_large {
+            return Some(Err(Gap::TooLarge));
+        }
+        let value = |components: Components| {
+            let exact = components.value(version.kind)?;
+            FigureValue::of(exact, version.decimals, version)
+        };
+        self.components.map(value)
     }
 
-    /// Of two ways to build a figure, whether this one over areas is taken rather than the other over
-    /// time: it ends in a figure and the other doesn't, or else by the rules of this module.
-    pub(super) fn is_taken_over(&self, over_time: &Self, rule: OverTime) -> bool {
-        match (self.has_figure(), over_time.has_figure()) {
-            (true, true) | (false, false) => match self.slots.compare_share(over_time.slots) {
-                Ordering::Equal => rule == OverTime::Last || self.submitted < over_time.submitted,
-                unequal @ (Ordering::Less | Ordering::Greater) => unequal.is_gt(),
-            },
-            (has_figure, _) => has_figure,
-        }
+    /// Whether there is a figure, even one of too many digits, and not just markers.
+    pub(super) fn has_figure(&self) -> bool {
+        self.components.is_some() || self.too_large
     }
 
     /// Whether nothing expected is missing and nothing is older than it should be.
-    pub fn is_complete(&self) -> bool {
+    pub(super) fn is_complete(&self) -> bool {
         self.slots.reported == self.slots.expected && self.as_at.is_none() && !self.uncombined
     }
 }
 
 /// Figures by agency, ascending by index.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ByAgency(Vec<(AgencyIx, Accumulator)>);
+pub(super) struct ByAgency(Vec<(AgencyIx, Accumulator)>);
 
 impl ByAgency {
     /// Empty figures for these agencies, named in any order and as often as may be.
-    pub fn of_all(agencies: impl Iterator<Item = AgencyIx>) -> Self {
+    pub(super) fn of_all(agencies: impl Iterator<Item = AgencyIx>) -> Self {
         let mut is_named = Vec::new();
         for agency in agencies {
             let ix = agency.0 as usize;
@@ -162,7 +164,7 @@ impl ByAgency {
         Self(named.map(|(agency, _)| (agency, Accumulator::default())).collect())
     }
 
-    fn place(&self, agency: AgencyIx) -> Result<usize, usize> {
+    fn position(&self, agency: AgencyIx) -> Result<usize, usize> {
         match self.0.last() {
             // Mostly they come in order.
             Some((last, _)) if *last < agency => Err(self.0.len()),
@@ -171,56 +173,51 @@ impl ByAgency {
     }
 
     /// An agency's figure.
-    pub fn get(&self, agency: AgencyIx) -> Option<&Accumulator> {
-        self.place(agency).ok().map(|at| &self.0[at].1)
+    pub(super) fn get(&self, agency: AgencyIx) -> Option<&Accumulator> {
+        self.position(agency).ok().map(|at| &self.0[at].1)
     }
 
     /// Whether an agency has a figure.
-    pub fn contains(&self, agency: AgencyIx) -> bool {
-        self.place(agency).is_ok()
+    pub(super) fn contains(&self, agency: AgencyIx) -> bool {
+        self.position(agency).is_ok()
     }
 
     /// An agency's figure, an empty one when there was none.
-    pub fn entry(&mut self, agency: AgencyIx) -> &mut Accumulator {
+    pub(super) fn entry(&mut self, agency: AgencyIx) -> &mut Accumulator {
         self.or_insert_with(agency, Accumulator::default)
     }
 
     /// An agency's figure, put there when there was none.
-    pub fn or_insert_with(&mut self, agency: AgencyIx, make: impl FnOnce() -> Accumulator) -> &mut Accumulator {
-        let at = self.place(agency).unwrap_or_else(|at| {
+    pub(super) fn or_insert_with(&mut self, agency: AgencyIx, make: impl FnOnce() -> Accumulator) -> &mut Accumulator {
+        let at = self.position(agency).unwrap_or_else(|at| {
             self.0.insert(at, (agency, make()));
             at
         });
         &mut self.0[at].1
     }
 
-    /// Takes an agency's figure out.
-    pub fn remove(&mut self, agency: AgencyIx) -> Option<Accumulator> {
-        self.place(agency).ok().map(|at| self.0.remove(at).1)
-    }
-
     /// The agencies, ascending.
-    pub fn agencies(&self) -> impl Iterator<Item = AgencyIx> {
+    pub(super) fn agencies(&self) -> impl Iterator<Item = AgencyIx> {
         self.0.iter().map(|(agency, _)| *agency)
     }
 
     /// The figures, by agency.
-    pub fn accumulators(&self) -> impl Iterator<Item = &Accumulator> {
-        self.0.iter().map(|(_, tally)| tally)
+    pub(super) fn accumulators(&self) -> impl Iterator<Item = &Accumulator> {
+        self.0.iter().map(|(_, figure)| figure)
     }
 
     /// The agencies and their figures.
-    pub fn iter(&self) -> impl Iterator<Item = (AgencyIx, &Accumulator)> {
-        self.0.iter().map(|(agency, tally)| (*agency, tally))
+    pub(super) fn iter(&self) -> impl Iterator<Item = (AgencyIx, &Accumulator)> {
+        self.0.iter().map(|(agency, figure)| (*agency, figure))
     }
 
     /// The agencies and their figures, to change them.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = (AgencyIx, &mut Accumulator)> {
-        self.0.iter_mut().map(|(agency, tally)| (*agency, tally))
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (AgencyIx, &mut Accumulator)> {
+        self.0.iter_mut().map(|(agency, figure)| (*agency, figure))
     }
 
     /// Whether nobody has a figure.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }

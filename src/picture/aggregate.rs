@@ -4,12 +4,13 @@
 use std::rc::Rc;
 
 use super::accumulator::{Accumulator, ByAgency};
-use super::change::{Change, ChangeRule, is_broken};
+use super::change::{Breaks, Change, ChangeRule};
 use super::combine::Gap;
-use super::figure::{Figure, combined};
+use super::discrepancy::{self, Discrepancy};
+use super::figure::Figure;
 use super::resolve::Series;
+use crate::catalogue::items::{AcrossAgencies, IndicatorVersion};
 use crate::catalogue::{AgencyIx, AreaIx};
-use crate::model::marker::Marker;
 use crate::model::period::Period;
 
 /// Whose figure is asked for.
@@ -21,24 +22,37 @@ pub enum Who {
     Combined,
 }
 
+impl Who {
+    /// Whether this figure is an agency's, or that agency's goes into it.
+    fn rests_on(self, series: &Series<'_>, version: &IndicatorVersion, agency: AgencyIx) -> bool {
+        match self {
+            Self::Agency(one) => one == agency,
+            Self::Combined => series.goes_into_combined(version, agency),
+        }
+    }
+}
+
 /// The figures of some areas and some periods together.
-pub struct Aggregate {
+pub(super) struct Aggregate {
     last: Period,
+    /// Of the agencies that have reported.
     found: Rc<ByAgency>,
-    silent: ByAgency,
+    /// The slots of those that are expected to, and haven't.
+    non_reporters: ByAgency,
     /// Whether the definition breaks with the period before.
     breaks: bool,
+    discrepancies: Vec<Discrepancy>,
 }
 
 impl Aggregate {
     /// Joins the areas' figures for consecutive periods, at least one.
-    pub fn of(series: &mut Series<'_>, areas: &[AreaIx], periods: &[Period]) -> Self {
+    pub(super) fn of(series: &mut Series<'_>, areas: &[AreaIx], periods: &[Period]) -> Self {
         let mut found = Rc::<ByAgency>::default();
-        let mut silent = ByAgency::default();
+        let mut non_reporters = ByAgency::default();
         for area in areas {
             let figures = series.joined(*area, periods);
-            for (agency, owed) in series.silent(*area, periods, &figures) {
-                silent.entry(agency).add_slots(&owed);
+            for (agency, unfilled) in series.non_reporters(*area, periods, &figures) {
+                non_reporters.entry(agency).add_slots(&unfilled);
             }
             if found.is_empty() {
                 found = figures;
@@ -48,59 +62,98 @@ impl Aggregate {
             }
         }
         // One that has reported for some of the areas is expected for the others too.
-        for (agency, owed) in std::mem::take(&mut silent) {
-            let place = if found.contains(agency) { Rc::make_mut(&mut found) } else { &mut silent };
-            place.entry(agency).add_slots(&owed);
+        for (agency, unfilled) in std::mem::take(&mut non_reporters) {
+            let figures = if found.contains(agency) { Rc::make_mut(&mut found) } else { &mut non_reporters };
+            figures.entry(agency).add_slots(&unfilled);
         }
         let (first, last) = (periods[0], periods[periods.len() - 1]);
         let breaks = first.previous().is_some_and(|previous| series.indicator.breaks_between(previous, last));
-        Self { last, found, silent, breaks }
+        Self { last, found, non_reporters, breaks, discrepancies: Vec::new() }
+    }
+
+    /// Finds what else was submitted and should agree with these figures, which are of one area and one
+    /// period.
+    pub(super) fn find_discrepancies(&mut self, series: &mut Series<'_>, area: AreaIx, period: Period) {
+        self.discrepancies = discrepancy::find(series, area, period, &self.found);
     }
 
     /// The agencies that have reported or are expected to, by index.
-    pub fn agencies(&self) -> impl Iterator<Item = AgencyIx> {
-        self.found.agencies().chain(self.silent.agencies())
+    pub(super) fn agencies(&self) -> impl Iterator<Item = AgencyIx> {
+        self.found.agencies().chain(self.non_reporters.agencies())
     }
 
     /// The figures of the agencies that have reported.
-    pub fn found(&self) -> &ByAgency {
+    pub(super) fn found(&self) -> &ByAgency {
         &self.found
     }
 
     /// The figure of an agency, or of all.
-    pub fn figure(&self, series: &Series<'_>, who: Who) -> Figure {
+    pub(super) fn figure(&self, series: &Series<'_>, who: Who) -> Figure {
         let version = series.version(self.last);
-        let mut figure = match who {
-            Who::Combined => combined(series, version, &self.found, &self.silent),
-            Who::Agency(agency) => {
-                let nothing = Accumulator::default();
-                let tally = self.found.get(agency).or_else(|| self.silent.get(agency)).unwrap_or(&nothing);
-                Figure::of(tally, version, Gap::NotReported)
+        let concerns = |found: &&Discrepancy| who.rests_on(series, version, found.agency);
+        let discrepancies = self.discrepancies.iter().filter(concerns).cloned().collect();
+        let nothing = Accumulator::default();
+        let combined;
+        let (sum, gap) = match who {
+            Who::Agency(agency) => (self.known(agency).unwrap_or(&nothing), Gap::NotReported),
+            Who::Combined => {
+                let (sum, gap) = self.combined(series, version);
+                combined = sum;
+                (&combined, gap)
             }
         };
-        if self.breaks && figure.value.is_ok() {
-            figure.markers = figure.markers.with(Marker::Break);
-        }
-        figure
+        Figure::of(sum, version, gap, self.breaks, discrepancies)
+    }
+
+    /// What is known of an agency: its figure, or its unfilled slots.
+    fn known(&self, agency: AgencyIx) -> Option<&Accumulator> {
+        self.found.get(agency).or_else(|| self.non_reporters.get(agency))
+    }
+
+    /// The agencies' figures as one, by the indicator's rule, and why there is no value if there is none.
+    fn combined(&self, series: &Series<'_>, version: &IndicatorVersion) -> (Accumulator, Gap) {
+        let all = || self.found.accumulators().chain(self.non_reporters.accumulators());
+        let mut sum = Accumulator::default();
+        let gap = match version.across_agencies {
+            AcrossAgencies::Add => {
+                all().for_each(|figure| sum.add(figure));
+                Gap::NotReported
+            }
+            AcrossAgencies::SideBySide => {
+                all().for_each(|figure| {
+                    sum.add_slots(figure);
+                    sum.sample |= figure.sample;
+                });
+                Gap::SideBySide
+            }
+            AcrossAgencies::Lead => match series.lead(version) {
+                Some(lead) if !series.submitted.asks_for(lead) => Gap::LeadNotAsked,
+                lead => {
+                    lead.and_then(|lead| self.known(lead)).into_iter().for_each(|figure| sum.add(figure));
+                    Gap::LeadNotReported
+                }
+            },
+        };
+        (sum, gap)
     }
 }
 
 /// Figures, and those that they are compared with.
-pub struct Compared {
+pub(super) struct Compared {
     /// The figures.
-    pub now: Aggregate,
+    pub(super) now: Aggregate,
     /// What they are compared with: none when nothing is asked for.
     before: Option<Before>,
 }
 
-/// The earlier period, its figures, and whether the series is broken since; none when there is no
-/// such period.
-type Before = Option<(Period, Aggregate, bool)>;
+/// The earlier period, its figures, and where the series is broken since; none when there is no such
+/// period.
+type Before = Option<(Period, Aggregate, Breaks)>;
 
 impl Compared {
     /// The figures of a group of periods, and those of the earlier one. `group` gives the periods
     /// that one stands for.
-    pub fn of(
+    pub(super) fn of(
         series: &mut Series<'_>,
         areas: &[AreaIx],
         periods: &[Period],
@@ -110,20 +163,25 @@ impl Compared {
         let now = Aggregate::of(series, areas, &grouped(periods, &group));
         let before = rule.comparison.map(|comparison| {
             let earlier = comparison.earlier(periods[0])?;
-            let broken = !rule.across_breaks && is_broken(series, areas, earlier, periods[0]);
-            Some((earlier, Aggregate::of(series, areas, &group(earlier)), broken))
+            let breaks = if rule.across_breaks {
+                Breaks::default()
+            } else {
+                Breaks::between(series, areas, earlier, periods[0])
+            };
+            Some((earlier, Aggregate::of(series, areas, &group(earlier)), breaks))
         });
         Self { now, before }
     }
 
     /// The figure of an agency, or of all, and its change.
-    pub fn figure(&self, series: &Series<'_>, who: Who) -> (Figure, Option<Change>) {
+    pub(super) fn figure(&self, series: &Series<'_>, who: Who) -> (Figure, Option<Change>) {
         let figure = self.now.figure(series, who);
         let version = series.version(self.now.last);
         let change = self.before.as_ref().map(|before| match before {
             None => Change::without_earlier(version.kind),
-            Some((period, together, broken)) => {
-                Change::between(*period, together.figure(series, who), &figure, version, *broken)
+            Some((period, earlier, breaks)) => {
+                let is_broken = breaks.concern(|agency| who.rests_on(series, version, agency));
+                Change::between(*period, earlier.figure(series, who), &figure, version, is_broken)
             }
         });
         (figure, change)

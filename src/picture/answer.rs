@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use super::aggregate::{Aggregate, Compared, Who};
 use super::change::{Change, ChangeRule};
 use super::derived::{self, Benchmark, Rank, Rate, Rates, Share};
-use super::discrepancy;
 use super::figure::Figure;
 use super::question::{AggregateQuery, AskedBreakdown, PictureQuery};
 use super::resolve::Series;
 use crate::catalogue::items::IndicatorVersion;
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
+use crate::model::decimal::Quotient;
 use crate::model::id::CategoryId;
 use crate::model::period::Period;
 use crate::state::columns::BreakdownIx;
@@ -57,18 +57,16 @@ pub fn picture(view: View<'_>, query: &PictureQuery) -> Vec<PictureRow> {
 fn picture_row(view: View<'_>, query: &PictureQuery, ix: IndicatorIx) -> PictureRow {
     let mut series = Series::new(view, ix, Some(BreakdownIx::TOTAL), None);
     let rule = ChangeRule { comparison: query.comparison, across_breaks: false };
-    let compared = Compared::of(&mut series, &[query.area], &[query.period], rule, |period| vec![period]);
-    let told = discrepancy::find(&mut series, query.area, query.period, &compared.now);
+    let mut compared = Compared::of(&mut series, &[query.area], &[query.period], rule, |period| vec![period]);
+    compared.now.find_discrepancies(&mut series, query.area, query.period);
     let mut agencies: Vec<AgencyIx> = compared.now.agencies().collect();
     agencies.sort_by(|a, b| view.catalogue.agency_at(*a).id.cmp(&view.catalogue.agency_at(*b).id));
     let cell = |agency: AgencyIx| {
-        let (mut figure, change) = compared.figure(&series, Who::Agency(agency));
-        figure.discrepancies = told.iter().filter(|told| told.agency == agency).cloned().collect();
+        let (figure, change) = compared.figure(&series, Who::Agency(agency));
         PictureCell { agency, figure, change }
     };
     let cells = agencies.into_iter().map(cell).collect();
-    let (mut combined, change) = compared.figure(&series, Who::Combined);
-    combined.discrepancies = told.iter().filter(|told| told.counts_in(&series, query.period)).cloned().collect();
+    let (combined, change) = compared.figure(&series, Who::Combined);
     PictureRow { version: series.version(query.period).clone(), cells, combined, change }
 }
 
@@ -107,7 +105,7 @@ pub fn aggregate(view: View<'_>, query: &AggregateQuery) -> Vec<AggregateRow> {
         for asked in &query.breakdowns {
             let agencies = query.agencies.as_ref().map(|agencies| agencies.iter().copied().collect::<HashSet<_>>());
             let mut series = Series::new(view, *ix, asked.breakdown, agencies);
-            let first = rows.len();
+            let mut found = Vec::new();
             for areas in groups(&query.areas, query.by_area) {
                 let mut answers = BTreeMap::new();
                 for periods in groups(&query.periods, query.by_period) {
@@ -119,14 +117,26 @@ pub fn aggregate(view: View<'_>, query: &AggregateQuery) -> Vec<AggregateRow> {
                         answers.insert((id, periods[0]), row);
                     }
                 }
-                rows.extend(answers.into_values());
+                found.extend(answers.into_values());
             }
             if query.derived.rank {
-                derived::rank(&mut rows[first..], view.catalogue.indicator_at(*ix));
+                let values: Vec<_> = found.iter().map(AggregateRow::ranked_by).collect();
+                let ranks = derived::ranks(&values, view.catalogue.indicator_at(*ix));
+                rows.extend(found.into_iter().zip(ranks).map(|(row, rank)| AggregateRow { rank, ..row }));
+            } else {
+                rows.extend(found);
             }
         }
     }
     rows
+}
+
+impl AggregateRow {
+    /// The ranking that the row is in, and by what: its rate where there are rates.
+    fn ranked_by(&self) -> ((Option<AgencyIx>, Option<Period>), Option<Quotient>) {
+        let value = self.rate.as_ref().map_or(self.figure.value, |rate| rate.value);
+        ((self.agency, self.period), value.ok().map(|value| value.exact))
+    }
 }
 
 /// Each item for itself, or all of them together.
@@ -147,11 +157,10 @@ fn answer(
         let to_date = if query.year_to_date { period.year_to_date() } else { None };
         to_date.unwrap_or_else(|| vec![period])
     };
-    let compared = Compared::of(series, areas, periods, query.change, group);
-    let told = match (areas, periods) {
-        ([area], [period]) if !query.year_to_date => discrepancy::find(series, *area, *period, &compared.now),
-        _ => Vec::new(),
-    };
+    let mut compared = Compared::of(series, areas, periods, query.change, group);
+    if let ([area], [period], false) = (areas, periods, query.year_to_date) {
+        compared.now.find_discrepancies(series, *area, *period);
+    }
     let together = |series: &mut Series<'_>, areas: &[AreaIx]| {
         Compared::of(series, areas, periods, ChangeRule::default(), group).now
     };
@@ -165,15 +174,7 @@ fn answer(
     whose(query, &compared.now)
         .into_iter()
         .map(|who| {
-            let (mut figure, change) = compared.figure(series, who);
-            figure.discrepancies = told
-                .iter()
-                .filter(|told| match who {
-                    Who::Agency(agency) => told.agency == agency,
-                    Who::Combined => told.counts_in(series, last),
-                })
-                .cloned()
-                .collect();
+            let (figure, change) = compared.figure(series, who);
             let rate = rate.as_ref().map(|population| Rate::of(&figure, population, version));
             let share = all_areas.as_ref().map(|all| Share::of(&figure, all.figure(series, who), version));
             let benchmark = benchmark.as_ref().map(|group| {
@@ -204,12 +205,12 @@ fn answer(
 
 /// Whose figures are answered: each agency's that is known or asked for, one agency's, or all
 /// together.
-fn whose(query: &AggregateQuery, together: &Aggregate) -> Vec<Who> {
+fn whose(query: &AggregateQuery, aggregate: &Aggregate) -> Vec<Who> {
     let asked = query.agencies.as_deref();
     match asked {
         _ if query.by_agency => {
             let agencies: BTreeSet<AgencyIx> =
-                together.agencies().chain(asked.into_iter().flatten().copied()).collect();
+                aggregate.agencies().chain(asked.into_iter().flatten().copied()).collect();
             agencies.into_iter().map(Who::Agency).collect()
         }
         Some([one]) => vec![Who::Agency(*one)],

@@ -1,29 +1,17 @@
 //! What has changed: a later figure beside an earlier one.
 
+use std::collections::BTreeSet;
+
+pub use super::combine::ChangeUnit;
+use super::combine::change_unit;
 use super::figure::Figure;
 use super::resolve::Series;
-use crate::catalogue::AreaIx;
+use super::value::FigureValue;
 use crate::catalogue::items::{IndicatorVersion, Kind};
+use crate::catalogue::{AgencyIx, AreaIx};
 use crate::model::decimal::{Quotient, Rounded};
 use crate::model::marker::Marker;
 use crate::model::period::Period;
-
-/// The unit of a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChangeUnit {
-    /// The indicator's own; a percentage change is defined.
-    Number,
-    /// Percentage points; a percentage change of a percentage is refused.
-    PercentagePoints,
-}
-
-/// The unit in which figures of a kind change.
-pub const fn change_unit(kind: Kind) -> ChangeUnit {
-    match kind {
-        Kind::Ratio => ChangeUnit::PercentagePoints,
-        Kind::Events | Kind::Stock | Kind::Distinct | Kind::Mean | Kind::Amount => ChangeUnit::Number,
-    }
-}
 
 /// Why a change, or its percentage, isn't given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,13 +54,13 @@ const PERCENT_DECIMALS: u8 = 1;
 
 impl Change {
     /// The change when there is no earlier period.
-    pub fn without_earlier(kind: Kind) -> Self {
+    pub(super) fn without_earlier(kind: Kind) -> Self {
         let gap = Some(ChangeGap::NoEarlierPeriod);
         Self { from: None, unit: change_unit(kind), difference: None, percent: None, gap, partial: false }
     }
 
     /// The change from an earlier figure to a later one.
-    pub fn between(
+    pub(super) fn between(
         earlier_period: Period,
         earlier: Figure,
         later: &Figure,
@@ -99,9 +87,12 @@ impl Change {
     }
 
     fn fill(&mut self, earlier: Quotient, later: Quotient, version: &IndicatorVersion) -> Result<(), ChangeGap> {
+        let rounded = |exact, decimals| {
+            let value = FigureValue::of(exact, decimals, version).map_err(|_| ChangeGap::TooLarge)?;
+            Ok(Some(value.rounded))
+        };
         let exact = later.checked_sub(earlier).ok_or(ChangeGap::TooLarge)?;
-        let difference = exact.round(version.decimals, version.rounding).ok_or(ChangeGap::TooLarge)?;
-        self.difference = Some(difference);
+        self.difference = rounded(exact, version.decimals)?;
         match self.unit {
             ChangeUnit::PercentagePoints => Ok(()),
             ChangeUnit::Number if earlier.is_zero() => Err(ChangeGap::FromZero),
@@ -109,7 +100,7 @@ impl Change {
             ChangeUnit::Number => {
                 let hundredfold = exact.checked_mul(Quotient::from(100)).ok_or(ChangeGap::TooLarge)?;
                 let percent = hundredfold.checked_div(earlier).ok_or(ChangeGap::TooLarge)?;
-                self.percent = Some(percent.round(PERCENT_DECIMALS, version.rounding).ok_or(ChangeGap::TooLarge)?);
+                self.percent = rounded(percent, PERCENT_DECIMALS)?;
                 Ok(())
             }
         }
@@ -138,7 +129,7 @@ pub enum Comparison {
 
 impl Comparison {
     /// The period that one is compared with.
-    pub fn earlier(self, period: Period) -> Option<Period> {
+    pub(super) fn earlier(self, period: Period) -> Option<Period> {
         match self {
             Self::PreviousPeriod => period.previous(),
             Self::YearBefore => period.year_before(),
@@ -147,23 +138,33 @@ impl Comparison {
     }
 }
 
-/// Whether the series is broken between two periods of one length: by a definition, or by a sender's
-/// marker `b` on a figure after the earlier and up to the later.
-pub fn is_broken(series: &mut Series<'_>, areas: &[AreaIx], earlier: Period, later: Period) -> bool {
-    if series.indicator.breaks_between(earlier, later) {
-        return true;
-    }
-    let mut at = Some(later);
-    while let Some(period) = at.filter(|period| *period > earlier) {
-        if series.has_break_marker(period) {
-            for area in areas {
-                let figures = series.figures(*area, period);
-                if figures.accumulators().any(|tally| tally.markers.contains(Marker::Break)) {
-                    return true;
+/// Where a series is broken between two periods of one length: for everyone by a definition, and for an
+/// agency by its own marker `b` on a figure after the earlier period and up to the later.
+#[derive(Default)]
+pub(super) struct Breaks {
+    definition: bool,
+    agencies: BTreeSet<AgencyIx>,
+}
+
+impl Breaks {
+    pub(super) fn between(series: &mut Series<'_>, areas: &[AreaIx], earlier: Period, later: Period) -> Self {
+        let mut breaks = Self { definition: series.indicator.breaks_between(earlier, later), ..Self::default() };
+        let mut at = Some(later).filter(|_| !breaks.definition);
+        while let Some(period) = at.filter(|period| *period > earlier) {
+            if series.submitted.has_break_marker(period) {
+                for area in areas {
+                    let figures = series.figures(*area, period);
+                    let marked = figures.iter().filter(|(_, figure)| figure.markers.contains(Marker::Break));
+                    breaks.agencies.extend(marked.map(|(agency, _)| agency));
                 }
             }
+            at = period.previous();
         }
-        at = period.previous();
+        breaks
     }
-    false
+
+    /// Whether a figure is broken that rests on those of some agencies.
+    pub(super) fn concern(&self, rests_on: impl Fn(AgencyIx) -> bool) -> bool {
+        self.definition || self.agencies.iter().copied().any(rests_on)
+    }
 }

@@ -1,22 +1,25 @@
-//! What an indicator's kind does to its figures. Nothing else in the service decides arithmetic.
+//! What an indicator's kind does to its figures, and how a submitted measure adds up. Nothing else in
+//! the service decides arithmetic: others add components, and compare values.
 //!
-//! | kind | over time | over areas | the value |
-//! |---|---|---|---|
-//! | events, amount | add | add | the sum |
-//! | stock | the last in the period | add | the sum |
-//! | distinct people | never | add | the sum |
-//! | ratio | add numerators and denominators | the same | 100 × numerators / denominators |
-//! | mean | add mean × count, and counts | the same | the one over the other |
+//! | kind | over time | over areas | the value | its change |
+//! |---|---|---|---|---|
+//! | events, amount | add | add | the sum | a number, and per cent |
+//! | stock | the last in the period | add | the sum | the same |
+//! | distinct people | never | add | the sum | the same |
+//! | ratio | add numerators and denominators | the same | 100 × numerators / denominators | percentage points |
+//! | mean | add mean × count, and counts | the same | the one over the other | a number, and per cent |
 //!
-//! A printed percentage adds as `percent × base / 100` over `base`, exactly.
+//! A printed percentage adds as `percent × base / 100` over `base`, exactly. Shown alone it is what was
+//! printed; a value combined of it and other figures is estimated, because it was rounded before it was
+//! printed.
 
-use crate::catalogue::items::{AcrossAgencies, Kind};
-use crate::model::decimal::{Decimal, Exact, Quotient};
+use crate::catalogue::items::Kind;
+use crate::model::decimal::{Decimal, Exact, Quotient, Sum};
 use crate::model::observation::Measure;
 
 /// How figures of consecutive periods make the figure of the period that they fill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OverTime {
+pub(super) enum OverTime {
     /// They add.
     Add,
     /// The last one is it.
@@ -26,7 +29,7 @@ pub enum OverTime {
 }
 
 /// How figures of a kind combine over time.
-pub const fn over_time(kind: Kind) -> OverTime {
+pub(super) const fn over_time(kind: Kind) -> OverTime {
     match kind {
         Kind::Events | Kind::Ratio | Kind::Mean | Kind::Amount => OverTime::Add,
         Kind::Stock => OverTime::Last,
@@ -49,51 +52,67 @@ pub enum Gap {
     ZeroBase,
     /// The lead agency hasn't reported.
     LeadNotReported,
+    /// The lead agency isn't among the agencies asked for.
+    LeadNotAsked,
     /// The exact result has more digits than can be computed with.
     TooLarge,
 }
 
-/// The parts of a figure that add up: exact, of any kind.
+/// What adds up of a figure: exact, of any kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Components {
+pub(super) struct Components {
     /// The count, the numerator, or the mean times its count.
-    pub number: Exact,
+    pub(super) number: Exact,
     /// The denominator or the count; zero for kinds that have none.
-    pub weight: Exact,
-    /// Whether a numerator in it was worked out from a printed percentage.
-    pub derived: bool,
+    pub(super) weight: Exact,
+    /// How well the number is known.
+    pub(super) basis: Basis,
+}
+
+/// How well a combined number is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Basis {
+    /// Every figure in it was submitted as a number.
+    Counted,
+    /// It is one printed percentage.
+    Printed,
+    /// Printed percentages are combined in it, with each other or with numbers.
+    Estimated,
 }
 
 impl Components {
-    /// The parts of a submitted measure; none when they have too many digits.
-    pub fn of(measure: Measure) -> Option<Self> {
-        let exact = |number, weight| Self { number, weight, derived: false };
+    /// The components of a submitted measure; none when they have too many digits.
+    pub(super) fn of(measure: Measure) -> Option<Self> {
+        let exact = |number, weight| Self { number, weight, basis: Basis::Counted };
         match measure {
             Measure::Number(number) => Some(exact(number.into(), Exact::ZERO)),
             Measure::Ratio { numerator, denominator } => Some(exact(numerator.into(), denominator.into())),
             Measure::Percentage { percent, base } => {
                 let hundredth = Exact::from(Decimal::new(1, 2)?);
                 let number = Exact::from(percent).checked_mul(base.into())?.checked_mul(hundredth)?;
-                Some(Self { number, weight: base.into(), derived: true })
+                Some(Self { number, weight: base.into(), basis: Basis::Printed })
             }
             Measure::Mean { mean, count } => Some(exact(Exact::from(mean).checked_mul(count.into())?, count.into())),
         }
     }
 
     /// Both together; none when the sum has too many digits.
-    pub fn plus(self, other: Self) -> Option<Self> {
+    pub(super) fn plus(self, other: Self) -> Option<Self> {
         Some(Self {
             number: self.number.checked_add(other.number)?,
             weight: self.weight.checked_add(other.weight)?,
-            derived: self.derived || other.derived,
+            basis: match (self.basis, other.basis) {
+                (Basis::Counted, Basis::Counted) => Basis::Counted,
+                (Basis::Printed | Basis::Estimated, _) | (_, Basis::Printed | Basis::Estimated) => Basis::Estimated,
+            },
         })
     }
 
-    /// The value of the parts, not rounded yet.
+    /// The value of the components, not rounded yet.
     ///
     /// # Errors
     /// When the base is zero, or there are too many digits.
-    pub fn value(self, kind: Kind) -> Result<Quotient, Gap> {
+    pub(super) fn value(self, kind: Kind) -> Result<Quotient, Gap> {
         let over = |number: Exact, weight: Exact| {
             if weight.is_zero() { Err(Gap::ZeroBase) } else { Quotient::of(number, weight).ok_or(Gap::TooLarge) }
         };
@@ -105,7 +124,7 @@ impl Components {
     }
 
     /// Whether values of the kind have a numerator and a denominator to show.
-    pub const fn are_shown(kind: Kind) -> bool {
+    pub(super) const fn are_shown(kind: Kind) -> bool {
         match kind {
             Kind::Ratio | Kind::Mean => true,
             Kind::Events | Kind::Stock | Kind::Distinct | Kind::Amount => false,
@@ -113,20 +132,81 @@ impl Components {
     }
 }
 
+/// The components of many submitted measures together. Plain numbers, of which there are most, are added
+/// as integers of one scale first: an addition for each, and no product.
+#[derive(Default)]
+pub(super) struct MeasureSum {
+    number: Sum,
+    weight: Sum,
+    has_plain: bool,
+    /// What takes a product before it adds: means and printed percentages.
+    weighted: Option<Components>,
+    too_large: bool,
+}
+
+impl MeasureSum {
+    #[inline]
+    pub(super) fn add(&mut self, measure: Measure) {
+        match measure {
+            Measure::Number(number) => {
+                self.number.add(number);
+                self.has_plain = true;
+            }
+            Measure::Ratio { numerator, denominator } => {
+                self.number.add(numerator);
+                self.weight.add(denominator);
+                self.has_plain = true;
+            }
+            Measure::Percentage { .. } | Measure::Mean { .. } => self.add_weighted(measure),
+        }
+    }
+
+    fn add_weighted(&mut self, measure: Measure) {
+        let sum = Components::of(measure).and_then(|components| match self.weighted {
+            None => Some(components),
+            Some(known) => known.plus(components),
+        });
+        self.too_large |= sum.is_none();
+        self.weighted = sum;
+    }
+
+    /// All that was added; nothing when nothing was.
+    ///
+    /// # Errors
+    /// When there are too many digits.
+    pub(super) fn total(&self) -> Result<Option<Components>, Gap> {
+        let plain = Components { number: self.number.total(), weight: self.weight.total(), basis: Basis::Counted };
+        match self.weighted {
+            _ if self.too_large => Err(Gap::TooLarge),
+            None => Ok(self.has_plain.then_some(plain)),
+            Some(weighted) if self.has_plain => weighted.plus(plain).map(Some).ok_or(Gap::TooLarge),
+            weighted => Ok(weighted),
+        }
+    }
+}
+
 /// Whether figures of a kind add over areas, so that one can be a share of another.
-pub const fn adds_over_areas(kind: Kind) -> bool {
+pub(super) const fn adds_over_areas(kind: Kind) -> bool {
     match kind {
         Kind::Events | Kind::Stock | Kind::Distinct | Kind::Amount => true,
         Kind::Ratio | Kind::Mean => false,
     }
 }
 
-/// What a combined figure over agencies is when its rule gives none.
-pub const fn gap_of(rule: AcrossAgencies) -> Gap {
-    match rule {
-        AcrossAgencies::Add => Gap::NotReported,
-        AcrossAgencies::Lead => Gap::LeadNotReported,
-        AcrossAgencies::SideBySide => Gap::SideBySide,
+/// The unit of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeUnit {
+    /// The indicator's own; a percentage change is defined.
+    Number,
+    /// Percentage points; a percentage change of a percentage is refused.
+    PercentagePoints,
+}
+
+/// The unit in which figures of a kind change.
+pub(super) const fn change_unit(kind: Kind) -> ChangeUnit {
+    match kind {
+        Kind::Ratio => ChangeUnit::PercentagePoints,
+        Kind::Events | Kind::Stock | Kind::Distinct | Kind::Mean | Kind::Amount => ChangeUnit::Number,
     }
 }
 
@@ -151,7 +231,8 @@ mod tests {
         let value = two_years.value(Kind::Ratio).unwrap();
         // (16257.984 + 16364.727) / 36499; the mean of the two percentages would be 89.4.
         assert_eq!(value.round(3, Rounding::HalfUp).unwrap().to_string(), "89.380");
-        assert!(two_years.derived);
+        assert_eq!(two_years.basis, Basis::Estimated);
+        assert_eq!(percentage("87.9", "18496").basis, Basis::Printed);
     }
 
     #[test]

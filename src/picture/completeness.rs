@@ -1,8 +1,9 @@
-//! Who owes which figure, how late it is, and how reporting has gone.
+//! Who is expected to report which figure, how late it is, and how reporting has gone.
 
 use std::collections::BTreeMap;
 
 use super::combine::{OverTime, over_time};
+use super::expected::ExpectedSlot;
 use super::explain::contribute;
 use super::question::QUERY_CELLS_MAX;
 use super::resolve::Series;
@@ -15,22 +16,22 @@ use crate::model::timestamp::Timestamp;
 use crate::state::columns::{BreakdownIx, Row, RowKey, Slab};
 use crate::state::view::View;
 
-/// Asks who owes what.
+/// Asks who is expected to report what, and has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Question {
-    /// The area within which figures are owed.
-    pub area: AreaIx,
+pub(crate) struct Question {
+    /// The area within which figures are expected.
+    pub(crate) area: AreaIx,
     /// The periods, each standing for the periods of the indicator's frequency in it.
-    pub periods: Vec<Period>,
+    pub(crate) periods: Vec<Period>,
     /// The indicators, by id.
-    pub indicators: Vec<IndicatorIx>,
+    pub(crate) indicators: Vec<IndicatorIx>,
     /// Only these agencies; all when none.
-    pub agencies: Option<Vec<AgencyIx>>,
+    pub(crate) agencies: Option<Vec<AgencyIx>>,
 }
 
 /// What became of a figure that is expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
+pub(crate) enum Status {
     /// It is there, and came by its due date.
     OnTime,
     /// It is there, and came after.
@@ -45,45 +46,45 @@ pub enum Status {
 
 /// A figure that is expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Slot {
+pub(crate) struct Slot {
     /// The agency.
-    pub agency: AgencyIx,
+    pub(crate) agency: AgencyIx,
     /// The indicator.
-    pub indicator: IndicatorIx,
+    pub(crate) indicator: IndicatorIx,
     /// The area.
-    pub area: AreaIx,
+    pub(crate) area: AreaIx,
     /// The period.
-    pub period: Period,
+    pub(crate) period: Period,
     /// The period asked for that it is in.
-    pub asked: Period,
+    pub(crate) asked: Period,
     /// What became of it.
-    pub status: Status,
+    pub(crate) status: Status,
     /// The day it is due.
-    pub due: Date,
+    pub(crate) due: Date,
     /// When the figure that fills it first came.
-    pub received: Option<Timestamp>,
+    pub(crate) received: Option<Timestamp>,
     /// How many days after its due date it came, or is late by today.
-    pub days_late: i32,
+    pub(crate) days_late: i32,
 }
 
 /// How one agency's reporting of one period has gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ReportingRate {
+pub(crate) struct ReportingRate {
     /// How many figures are expected.
-    pub expected: usize,
+    pub(crate) expected: usize,
     /// How many are there.
-    pub reported: usize,
+    pub(crate) reported: usize,
     /// How many of those came by their due date.
-    pub on_time: usize,
+    pub(crate) on_time: usize,
     /// How many aren't there, and are past their due date.
-    pub late: usize,
+    pub(crate) late: usize,
     /// How many were said to be not available.
-    pub not_available: usize,
+    pub(crate) not_available: usize,
 }
 
 /// Every slot that is asked for, by agency id, indicator id, area code and period; none when there
-/// are more than [`QUERY_CELLS_MAX`]. `accepted_at` tells when a revision was accepted.
-pub fn slots(
+/// are more than [`QUERY_CELLS_MAX`]. `accepted_at` gives the time at which a revision was accepted.
+pub(crate) fn slots(
     view: View<'_>,
     question: &Question,
     accepted_at: &dyn Fn(Revision) -> Option<Timestamp>,
@@ -92,15 +93,14 @@ pub fn slots(
     for ix in &question.indicators {
         let mut series = Series::new(view, *ix, Some(BreakdownIx::TOTAL), None);
         for asked in &question.periods {
-            let frequency = series.version(*asked).frequency;
-            for period in asked.divide(frequency).unwrap_or_default() {
-                for (agency, area) in owed(view, &series, question, period) {
-                    if found.len() == QUERY_CELLS_MAX {
-                        return None;
-                    }
-                    found.push(slot(&mut series, agency, area, period, *asked, accepted_at));
-                }
+            let is_asked =
+                |slot: &ExpectedSlot| question.agencies.as_ref().is_none_or(|agencies| agencies.contains(&slot.agency));
+            let expected = series.expected().slots_within(question.area, *asked).filter(is_asked);
+            let expected: Vec<_> = expected.take(QUERY_CELLS_MAX + 1 - found.len()).collect();
+            if found.len() + expected.len() > QUERY_CELLS_MAX {
+                return None;
             }
+            found.extend(expected.into_iter().map(|expected| slot(&mut series, expected, *asked, accepted_at)));
         }
     }
     let catalogue = view.catalogue;
@@ -112,38 +112,20 @@ pub fn slots(
     Some(found)
 }
 
-/// The agencies and areas that owe a figure for a period at the indicator's frequency.
-fn owed(view: View<'_>, series: &Series<'_>, question: &Question, period: Period) -> Vec<(AgencyIx, AreaIx)> {
-    let version = series.version(period);
-    let areas = view.catalogue.areas_of_level(question.area, version.reporting_level, view.hierarchy_day(period));
-    let mut owed = Vec::new();
-    for expected in version.expected_agencies.iter().filter(|expected| expected.validity.covers(period)) {
-        let Some((ix, _)) = view.catalogue.agency(&expected.agency) else { continue };
-        if question.agencies.as_ref().is_none_or(|agencies| agencies.contains(&ix)) {
-            let reports_for = |area: &&AreaIx| view.catalogue.reports_for(ix).binary_search(area).is_ok();
-            owed.extend(areas.iter().filter(reports_for).map(|area| (ix, *area)));
-        }
-    }
-    owed
-}
-
 fn slot(
     series: &mut Series<'_>,
-    agency: AgencyIx,
-    area: AreaIx,
-    period: Period,
+    expected: ExpectedSlot,
     asked: Period,
     accepted_at: &dyn Fn(Revision) -> Option<Timestamp>,
 ) -> Slot {
-    let today = series.view().today;
-    let due = series.version(period).due(period);
+    let ExpectedSlot { agency, area, period, due, is_late } = expected;
     let filled = filled_since(series, agency, area, period);
     let received = filled.and_then(accepted_at);
     let (status, day) = match received.map(Timestamp::date) {
         Some(day) if day <= due => (Status::OnTime, due),
         Some(day) => (Status::ReportedLate, day),
         None if is_not_available(series, agency, area, period) => (Status::NotAvailable, due),
-        None if due < today => (Status::Late, today),
+        None if is_late => (Status::Late, series.view().today),
         None => (Status::NotDue, due),
     };
     let days_late = (day.days() - due.days()).max(0);
@@ -163,10 +145,11 @@ fn filled_since(series: &mut Series<'_>, agency: AgencyIx, area: AreaIx, period:
     let rule = over_time(series.indicator.kind());
     let fills = |known: &&Period| match rule {
         OverTime::Add => known.divide(period.frequency()).is_some_and(|parts| parts.contains(&period)),
-        OverTime::Last => series.names(period).contains(known),
+        OverTime::Last => series.submitted.names(period).contains(known),
         OverTime::Never => false,
     };
     let whole = series
+        .submitted
         .by_end()
         .iter()
         .map(|(_, known)| known)
@@ -178,7 +161,7 @@ fn filled_since(series: &mut Series<'_>, agency: AgencyIx, area: AreaIx, period:
         return whole;
     }
     let built = series.figures(area, period);
-    if !built.get(agency).is_some_and(|figure| figure.parts.is_some() && figure.is_complete()) {
+    if !built.get(agency).is_some_and(|figure| figure.has_figure() && figure.is_complete()) {
         return None;
     }
     let mut contributions = Vec::new();
@@ -204,7 +187,7 @@ fn is_not_available(series: &mut Series<'_>, agency: AgencyIx, area: AreaIx, per
 }
 
 /// How reporting has gone, by agency and period asked for.
-pub fn rates(slots: &[Slot]) -> BTreeMap<(AgencyIx, Period), ReportingRate> {
+pub(crate) fn rates(slots: &[Slot]) -> BTreeMap<(AgencyIx, Period), ReportingRate> {
     let mut rates: BTreeMap<_, ReportingRate> = BTreeMap::new();
     for slot in slots {
         let rate = rates.entry((slot.agency, slot.asked)).or_default();

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::aggregate::{Aggregate, Who};
-use super::answer::AggregateRow;
 use super::combine::Gap;
 use super::figure::Figure;
 use super::resolve::Series;
+use super::value::FigureValue;
 use crate::catalogue::items::{Indicator, IndicatorVersion, Polarity, PopulationRule, RateRule};
-use crate::catalogue::{AreaIx, IndicatorIx};
+use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::decimal::{Quotient, Rounded};
 use crate::model::period::Period;
 use crate::state::columns::BreakdownIx;
@@ -63,7 +63,7 @@ fn population(
         PopulationRule::Latest => {
             let earliest = period.end().year() - PopulationRule::YEARS_BACK_MAX;
             let fits = |known: &Period| known.end() <= period.end() && known.end().year() >= earliest;
-            series.by_end().iter().map(|(_, period)| *period).filter(fits).collect()
+            series.submitted.by_end().iter().map(|(_, period)| *period).filter(fits).collect()
         }
     };
     candidates.sort_by_key(|candidate| (candidate.end(), *candidate));
@@ -77,7 +77,7 @@ fn population(
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rate {
     /// The rate, exact and rounded, or why there is none.
-    pub value: Result<(Quotient, Rounded), Gap>,
+    pub value: Result<FigureValue, Gap>,
     /// Per how many; 0 when the version in force has no rule.
     pub per: u32,
     /// The population's period and figure.
@@ -96,7 +96,7 @@ impl Rate {
             }
             let scaled = above.exact.checked_mul(Quotient::from(i64::from(rule.per))).ok_or(Gap::TooLarge)?;
             let exact = scaled.checked_div(below.exact).ok_or(Gap::TooLarge)?;
-            Ok((exact, exact.round(rule.decimals, version.rounding).ok_or(Gap::TooLarge)?))
+            FigureValue::of(exact, rule.decimals, version)
         };
         Self {
             value: value(),
@@ -120,13 +120,16 @@ impl Share {
         let percent = || {
             let (part, whole) = (figure.value.as_ref().ok()?.exact, total.value.as_ref().ok()?.exact);
             let hundredfold = part.checked_mul(Quotient::from(100))?;
-            if whole.is_zero() { None } else { hundredfold.checked_div(whole)?.round(SHARE_DECIMALS, version.rounding) }
+            if whole.is_zero() {
+                return None;
+            }
+            Some(FigureValue::of(hundredfold.checked_div(whole)?, SHARE_DECIMALS, version).ok()?.rounded)
         };
         Self { percent: percent(), total }
     }
 }
 
-/// A figure's place among the areas asked for.
+/// How a figure ranks among the areas asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rank {
     /// 1 for the best; equal figures have equal ranks, and the next one counts them all.
@@ -137,30 +140,26 @@ pub struct Rank {
     pub quartile: usize,
 }
 
-/// Ranks rows that differ by area, for each agency and period: by rate where there are rates.
-pub(super) fn rank(rows: &mut [AggregateRow], indicator: &Indicator) {
-    let mut groups: BTreeMap<_, Vec<(usize, Quotient)>> = BTreeMap::new();
-    for (place, row) in rows.iter().enumerate() {
-        let value = match &row.rate {
-            Some(rate) => rate.value.as_ref().ok().map(|(exact, _)| *exact),
-            None => row.figure.value.as_ref().ok().map(|value| value.exact),
-        };
-        if let Some(value) = value {
-            groups.entry((row.agency, row.period)).or_default().push((place, value));
-        }
+/// What stands in one ranking: the figures of an agency, or of all, for a period, or for all.
+type Ranking = (Option<AgencyIx>, Option<Period>);
+
+/// The ranks of values, each in its ranking; none where there is no value.
+pub(super) fn ranks(values: &[(Ranking, Option<Quotient>)], indicator: &Indicator) -> Vec<Option<Rank>> {
+    let mut rankings: BTreeMap<Ranking, Vec<Quotient>> = BTreeMap::new();
+    for (ranking, value) in values {
+        rankings.entry(*ranking).or_default().extend(*value);
     }
-    for ((_, period), values) in groups {
+    let rank = |(ranking, value): &(Ranking, Option<Quotient>)| {
+        let (value, (_, period), all) = ((*value)?, ranking, &rankings[ranking]);
         let version = period.map_or_else(|| indicator.newest(), |period| indicator.version_for(period));
-        let better = |a: Quotient, b: Quotient| match version.polarity {
-            Polarity::LowerIsBetter => a < b,
-            Polarity::HigherIsBetter | Polarity::Neutral => a > b,
+        let is_better = |other: &&Quotient| match version.polarity {
+            Polarity::LowerIsBetter => **other < value,
+            Polarity::HigherIsBetter | Polarity::Neutral => **other > value,
         };
-        for (place, value) in &values {
-            let rank = 1 + values.iter().filter(|(_, other)| better(*other, *value)).count();
-            let of = values.len();
-            rows[*place].rank = Some(Rank { rank, of, quartile: (QUARTERS * rank).div_ceil(of).min(QUARTERS) });
-        }
-    }
+        let (rank, of) = (1 + all.iter().filter(is_better).count(), all.len());
+        Some(Rank { rank, of, quartile: (QUARTERS * rank).div_ceil(of).min(QUARTERS) })
+    };
+    values.iter().map(rank).collect()
 }
 
 /// A figure beside that of a group of areas.
@@ -182,8 +181,8 @@ impl Benchmark {
         group_rate: Option<Rate>,
         version: &IndicatorVersion,
     ) -> Self {
-        let of_figure = |figure: &Figure| figure.value.as_ref().ok().map(|value| (value.exact, value.rounded));
-        let of_rate = |rate: &Rate| rate.value.as_ref().ok().copied();
+        let of_figure = |figure: &Figure| figure.value.ok();
+        let of_rate = |rate: &Rate| rate.value.ok();
         let (own, theirs, decimals) = match (rate, group_rate) {
             (Some(rate), Some(group_rate)) => {
                 let decimals = version.rate.as_ref().map_or(version.decimals, |rule| rule.decimals);
@@ -192,9 +191,9 @@ impl Benchmark {
             _ => (of_figure(figure), of_figure(&group), version.decimals),
         };
         let difference = || {
-            let exact = own?.0.checked_sub(theirs?.0)?;
-            exact.round(decimals, version.rounding)
+            let exact = own?.exact.checked_sub(theirs?.exact)?;
+            Some(FigureValue::of(exact, decimals, version).ok()?.rounded)
         };
-        Self { value: theirs.map(|(_, rounded)| rounded), difference: difference(), figure: group }
+        Self { value: theirs.map(|value| value.rounded), difference: difference(), figure: group }
     }
 }

@@ -1,14 +1,13 @@
 //! Submitted figures that should agree and don't: a year and its months, a county and its districts,
-//! a total and its breakdown. The submitted whole is what is answered; the difference is told.
+//! a total and its breakdown. The submitted whole is what is answered; the difference is shown
+//! beside it.
 
 use super::accumulator::{Accumulator, ByAgency};
-use super::aggregate::Aggregate;
-use super::combine::{Components, Gap, adds_over_areas};
-use super::figure::Figure;
+use super::combine::{Components, adds_over_areas};
 use super::resolve::Series;
-use crate::catalogue::items::AcrossAgencies;
+use super::value::FigureValue;
 use crate::catalogue::{AgencyIx, AreaIx};
-use crate::model::decimal::{Quotient, Rounded};
+use crate::model::decimal::Rounded;
 use crate::model::id::DimensionId;
 use crate::model::period::Period;
 use crate::state::columns::BreakdownIx;
@@ -16,7 +15,7 @@ use crate::state::columns::BreakdownIx;
 /// What a submitted whole was put beside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DiscrepancyKind {
-    /// The figures of all of the period's parts.
+    /// The figures of all of the period's subperiods.
     OverTime,
     /// The figures of all areas directly below.
     OverAreas,
@@ -39,31 +38,19 @@ pub struct Discrepancy {
     pub difference: Rounded,
 }
 
-impl Discrepancy {
-    /// Whether the agency's figure is in the combined one.
-    pub fn counts_in(&self, series: &Series<'_>, period: Period) -> bool {
-        let version = series.version(period);
-        match version.across_agencies {
-            AcrossAgencies::Add => true,
-            AcrossAgencies::SideBySide => false,
-            AcrossAgencies::Lead => {
-                version.lead_agency == Some(series.view().catalogue.agency_at(self.agency).id.clone())
-            }
-        }
-    }
-}
-
-/// Every discrepancy of the figures submitted for an area and a period, by agency.
-pub fn find(series: &mut Series<'_>, area: AreaIx, period: Period, together: &Aggregate) -> Vec<Discrepancy> {
+/// Every discrepancy of the figures submitted for an area and a period, by agency. `answered` are the
+/// figures that are answered for them.
+pub(super) fn find(series: &mut Series<'_>, area: AreaIx, period: Period, answered: &ByAgency) -> Vec<Discrepancy> {
     let submitted: ByAgency = series
+        .submitted
         .direct(area, period)
         .into_iter()
         .filter_map(|row| {
             let agency = row.key.agency();
-            let parts = Components::of(row.measure()?)?;
+            let components = Components::of(row.measure()?)?;
             // A day's stock under a period's own figure is no second submission of the same.
-            together.found().get(agency).filter(|figure| figure.parts == Some(parts))?;
-            Some((agency, Accumulator { parts: Some(parts), ..Accumulator::default() }))
+            answered.get(agency).filter(|figure| figure.components == Some(components))?;
+            Some((agency, Accumulator { components: Some(components), ..Accumulator::default() }))
         })
         .collect();
     if submitted.is_empty() {
@@ -71,19 +58,19 @@ pub fn find(series: &mut Series<'_>, area: AreaIx, period: Period, together: &Ag
     }
     let over_time = series.over_time(area, period);
     let over_areas = series.over_areas(area, period);
-    let mut told = Vec::new();
+    let mut found = Vec::new();
     for (agency, whole) in submitted.iter() {
         let built = [(DiscrepancyKind::OverTime, &over_time), (DiscrepancyKind::OverAreas, &over_areas)];
         for (kind, figures) in built {
             if let Some(parts) = figures.get(agency).filter(|parts| parts.is_complete()) {
-                told.extend(compare(series, period, agency, kind, whole, parts));
+                found.extend(compare(series, period, agency, kind, whole, parts));
             }
         }
-        if series.breakdown() == Some(BreakdownIx::TOTAL) {
-            told.extend(breakdowns(series, area, period, agency, whole));
+        if series.submitted.breakdown() == Some(BreakdownIx::TOTAL) {
+            found.extend(breakdowns(series, area, period, agency, whole));
         }
     }
-    told
+    found
 }
 
 /// The total beside each dimension that it was broken down by.
@@ -97,25 +84,25 @@ fn breakdowns(
     let view = series.view();
     let version = series.version(period);
     let Some(slab) = view.columns.slab(series.ix, period) else { return Vec::new() };
-    let mut told = Vec::new();
+    let mut found = Vec::new();
     for dimension in version.dimensions.iter().filter_map(|id| view.catalogue.dimension(id)) {
         let mut sum = Accumulator::default();
-        let mut found = 0;
+        let mut categories_found = 0;
         for (breakdown, row) in slab.broken_down(area, agency, view.as_of) {
             let mut categories = view.columns.breakdown_at(breakdown).iter();
             let (Some((id, _)), None) = (categories.next(), categories.next()) else { continue };
-            let parts = row.measure().and_then(Components::of);
-            if *id == dimension.id && parts.is_some() {
-                sum.add(&Accumulator { parts, ..Accumulator::default() });
-                found += 1;
+            let components = row.measure().and_then(Components::of);
+            if *id == dimension.id && components.is_some() {
+                sum.add(&Accumulator { components, ..Accumulator::default() });
+                categories_found += 1;
             }
         }
-        let all = found == dimension.categories.len();
-        let told_of = DiscrepancyKind::Breakdown(dimension.id.clone());
-        let compared = compare(series, period, agency, told_of, whole, &sum);
-        told.extend(compared.filter(|told| all || (adds_over_areas(version.kind) && told.difference.mantissa() > 0)));
+        let all = categories_found == dimension.categories.len();
+        let kind = DiscrepancyKind::Breakdown(dimension.id.clone());
+        let compared = compare(series, period, agency, kind, whole, &sum);
+        found.extend(compared.filter(|one| all || (adds_over_areas(version.kind) && one.difference.mantissa() > 0)));
     }
-    told
+    found
 }
 
 fn compare(
@@ -127,12 +114,11 @@ fn compare(
     parts: &Accumulator,
 ) -> Option<Discrepancy> {
     let version = series.version(period);
-    let value = |tally: &Accumulator| Figure::of(tally, version, Gap::NotReported).value.ok();
-    let (submitted, parts) = (value(submitted)?, value(parts)?);
+    let (submitted, parts) = (submitted.value(version)?.ok()?, parts.value(version)?.ok()?);
     if submitted.rounded == parts.rounded {
         return None;
     }
-    let exact: Quotient = parts.exact.checked_sub(submitted.exact)?;
-    let difference = exact.round(version.decimals, version.rounding)?;
+    let exact = parts.exact.checked_sub(submitted.exact)?;
+    let difference = FigureValue::of(exact, version.decimals, version).ok()?.rounded;
     Some(Discrepancy { kind, agency, submitted: submitted.rounded, parts: parts.rounded, difference })
 }

@@ -4,6 +4,7 @@ use super::aggregate::{Aggregate, Who};
 use super::combine::{Components, OverTime, over_time};
 use super::figure::Figure;
 use super::resolve::Series;
+use super::way::Way;
 use crate::catalogue::items::{AcrossAgencies, IndicatorVersion, Kind};
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::period::Period;
@@ -34,7 +35,7 @@ pub struct Question {
 pub enum Derivation {
     /// It was submitted for the area and the period themselves.
     Submitted,
-    /// From figures of the period's parts.
+    /// From figures of the period's subperiods.
     OverTime,
     /// From figures of the areas directly below.
     OverAreas,
@@ -82,12 +83,12 @@ pub struct Explanation {
 pub fn explain(view: View<'_>, question: Question) -> Explanation {
     let Question { area, period, who, .. } = question;
     let mut series = Series::new(view, question.indicator, question.breakdown, None);
-    let together = Aggregate::of(&mut series, &[area], &[period]);
-    let figure = together.figure(&series, who);
+    let aggregate = Aggregate::of(&mut series, &[area], &[period]);
+    let figure = aggregate.figure(&series, who);
     let version = series.version(period).clone();
     let agencies = match who {
         Who::Agency(agency) => vec![agency],
-        Who::Combined => combined_agencies(view, &version, &together),
+        Who::Combined => combined_agencies(&series, &version, &aggregate),
     };
     let mut contributions = Vec::new();
     let mut derivation = Derivation::Nothing;
@@ -102,19 +103,16 @@ pub fn explain(view: View<'_>, question: Question) -> Explanation {
         let agency = catalogue.agency_at(contribution.agency).id.clone();
         (agency, catalogue.area_at(contribution.area).code.clone(), contribution.period)
     });
-    let rule = rule(view, &version, derivation, who);
+    let rule = rule(&series, &version, derivation, who);
     let formula = formula(&version, &figure, &contributions);
     Explanation { figure, derivation, rule, formula, contributions, version }
 }
 
 /// The agencies whose figures go into the combined one, or stand side by side.
-fn combined_agencies(view: View<'_>, version: &IndicatorVersion, together: &Aggregate) -> Vec<AgencyIx> {
-    let lead = version.lead_agency.as_ref().and_then(|id| view.catalogue.agency(id)).map(|(ix, _)| ix);
-    let counts = |agency: &AgencyIx| match version.across_agencies {
-        AcrossAgencies::Add | AcrossAgencies::SideBySide => true,
-        AcrossAgencies::Lead => lead == Some(*agency),
-    };
-    together.found().agencies().filter(counts).collect()
+fn combined_agencies(series: &Series<'_>, version: &IndicatorVersion, aggregate: &Aggregate) -> Vec<AgencyIx> {
+    let stands_beside = version.across_agencies == AcrossAgencies::SideBySide;
+    let counts = |agency: &AgencyIx| stands_beside || series.goes_into_combined(version, *agency);
+    aggregate.found().agencies().filter(counts).collect()
 }
 
 /// Collects the submitted figures that one agency's figure rests on, by the rules of
@@ -126,33 +124,33 @@ pub(super) fn contribute(
     period: Period,
     into: &mut Vec<Contribution>,
 ) -> Derivation {
-    let submitted = submitted(series, agency, area, period);
-    if let Some(contribution) = submitted.filter(|found| found.row.measure().is_some()) {
-        into.push(contribution);
-        return Derivation::Submitted;
-    }
-    let over_time = series.over_time(area, period).remove(agency);
-    let over_areas = series.over_areas(area, period).remove(agency);
-    let rule = super::combine::over_time(series.indicator.kind());
-    let over_areas_is_better = match (&over_time, &over_areas) {
-        (Some(time), Some(areas)) => areas.is_taken_over(time, rule),
-        (None, Some(_)) => true,
-        (_, None) => false,
-    };
-    let built = if over_areas_is_better { over_areas } else { over_time };
-    match (built, submitted) {
-        (Some(figure), marked) if figure.has_figure() || marked.is_none() => {
-            if over_areas_is_better {
-                below(series, agency, area, period, into)
-            } else {
-                parts(series, agency, area, period, into)
-            }
+    match series.way(agency, area, period) {
+        Way::Submitted => {
+            into.extend(submitted(series, agency, area, period));
+            Derivation::Submitted
         }
-        (_, Some(marked)) => {
-            into.push(marked);
+        Way::Marked => {
+            into.extend(submitted(series, agency, area, period));
             Derivation::Marked
         }
-        (_, None) => Derivation::Nothing,
+        Way::OverTime => {
+            let subperiods = match over_time(series.indicator.kind()) {
+                OverTime::Add | OverTime::Never => period.subperiods(),
+                OverTime::Last => series.last_subperiod(agency, area, period).into_iter().collect(),
+            };
+            for subperiod in subperiods {
+                contribute(series, agency, area, subperiod, into);
+            }
+            Derivation::OverTime
+        }
+        Way::OverAreas => {
+            let view = series.view();
+            for child in view.hierarchy(period).children(area) {
+                contribute(series, agency, child, period, into);
+            }
+            Derivation::OverAreas
+        }
+        Way::Nothing => Derivation::Nothing,
     }
 }
 
@@ -161,55 +159,15 @@ fn submitted(series: &Series<'_>, agency: AgencyIx, area: AreaIx, period: Period
     let view = series.view();
     let find = |name: &Period| {
         let slab: &Slab = view.columns.slab(series.ix, *name)?;
-        let key = RowKey::new(area, series.breakdown()?, agency);
+        let key = RowKey::new(area, series.submitted.breakdown()?, agency);
         let row = slab.row(key, view.as_of).filter(|row| row.value().is_some())?;
         Some(Contribution { agency, area, period: name.storage_key(), source: slab.source(&row), row })
     };
-    let found: Vec<Contribution> = series.names(period).iter().filter_map(find).collect();
+    let found: Vec<Contribution> = series.submitted.names(period).iter().filter_map(find).collect();
     found.iter().find(|found| found.row.measure().is_some()).or(found.first()).copied()
 }
 
-fn below(
-    series: &mut Series<'_>,
-    agency: AgencyIx,
-    area: AreaIx,
-    period: Period,
-    into: &mut Vec<Contribution>,
-) -> Derivation {
-    let view = series.view();
-    for child in view.hierarchy(period).children(area) {
-        contribute(series, agency, child, period, into);
-    }
-    Derivation::OverAreas
-}
-
-fn parts(
-    series: &mut Series<'_>,
-    agency: AgencyIx,
-    area: AreaIx,
-    period: Period,
-    into: &mut Vec<Contribution>,
-) -> Derivation {
-    let parts = period.subperiods();
-    match over_time(series.indicator.kind()) {
-        OverTime::Add | OverTime::Never => {
-            for part in parts {
-                contribute(series, agency, area, part, into);
-            }
-        }
-        OverTime::Last => {
-            let has_value = |part: &Period, series: &mut Series<'_>| {
-                series.figures(area, *part).get(agency).is_some_and(|figure| figure.parts.is_some())
-            };
-            if let Some(last) = parts.into_iter().rev().find(|part| has_value(part, series)) {
-                contribute(series, agency, area, last, into);
-            }
-        }
-    }
-    Derivation::OverTime
-}
-
-fn rule(view: View<'_>, version: &IndicatorVersion, derivation: Derivation, who: Who) -> String {
+fn rule(series: &Series<'_>, version: &IndicatorVersion, derivation: Derivation, who: Who) -> String {
     let kind = match version.kind {
         Kind::Events => "Events add over time and over areas.",
         Kind::Amount => "Amounts add over time and over areas.",
@@ -233,8 +191,8 @@ fn rule(view: View<'_>, version: &IndicatorVersion, derivation: Derivation, who:
             "The agencies' figures are views of one thing, and stay side by side.".to_owned()
         }
         (Who::Combined, AcrossAgencies::Lead) => {
-            let lead = version.lead_agency.as_ref().and_then(|id| view.catalogue.agency(id));
-            let name = lead.map(|(_, agency)| agency.name.as_str()).unwrap_or_default();
+            let catalogue = series.view().catalogue;
+            let name = series.lead(version).map(|lead| catalogue.agency_at(lead).name.as_str()).unwrap_or_default();
             format!("The figure of {name}, the lead agency, stands for all.")
         }
     };
@@ -243,14 +201,14 @@ fn rule(view: View<'_>, version: &IndicatorVersion, derivation: Derivation, who:
 
 fn formula(version: &IndicatorVersion, figure: &Figure, contributions: &[Contribution]) -> String {
     let Ok(value) = &figure.value else { return String::new() };
-    let parts: Vec<Components> =
+    let components: Vec<Components> =
         contributions.iter().filter_map(|contribution| Components::of(contribution.row.measure()?)).collect();
-    let sum = |part: fn(&Components) -> String| {
-        let text = parts.iter().map(part).collect::<Vec<_>>().join(" + ");
-        if parts.len() == 1 { text } else { format!("({text})") }
+    let sum = |side: fn(&Components) -> String| {
+        let text = components.iter().map(side).collect::<Vec<_>>().join(" + ");
+        if components.len() == 1 { text } else { format!("({text})") }
     };
-    let numbers = || sum(|parts| parts.number.to_string());
-    let weights = || sum(|parts| parts.weight.to_string());
+    let numbers = || sum(|components| components.number.to_string());
+    let weights = || sum(|components| components.weight.to_string());
     let text = match version.kind {
         Kind::Ratio => format!("100 × {} / {}", numbers(), weights()),
         Kind::Mean => format!("{} / {}", numbers(), weights()),

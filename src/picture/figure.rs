@@ -1,12 +1,12 @@
-//! Answered figures: combined over agencies, rounded once, with what they rest on.
+//! Answered figures: what was added up, finished once.
 
-use super::accumulator::{Accumulator, ByAgency, Missing, Slots};
-use super::combine::{Components, Gap, gap_of};
+use super::accumulator::{Accumulator, Missing, Slots};
+use super::combine::{Basis, Components, Gap};
 use super::discrepancy::Discrepancy;
-use super::resolve::Series;
-use crate::catalogue::items::{AcrossAgencies, IndicatorVersion};
-use crate::model::decimal::{Exact, Quotient, Rounded};
-use crate::model::marker::Markers;
+use super::value::FigureValue;
+use crate::catalogue::items::IndicatorVersion;
+use crate::model::decimal::Exact;
+use crate::model::marker::{Marker, Markers};
 use crate::model::period::Period;
 
 /// An answered figure: a value, or the reason that there is none, and what it rests on.
@@ -16,7 +16,7 @@ pub struct Figure {
     pub value: Result<FigureValue, Gap>,
     /// The exact numerator and denominator, for kinds that have them.
     pub parts: Option<(Exact, Exact)>,
-    /// The markers of all that went into it.
+    /// The markers of all that went into it, and those of the service's own.
     pub markers: Markers,
     /// Whether something made up went into it.
     pub sample: bool,
@@ -32,61 +32,42 @@ pub struct Figure {
     pub discrepancies: Vec<Discrepancy>,
 }
 
-/// A value before and after rounding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FigureValue {
-    /// The value itself.
-    pub exact: Quotient,
-    /// As it is shown.
-    pub rounded: Rounded,
-}
-
 impl Figure {
-    /// Finishes a tally: the only place where a figure is rounded.
-    pub fn of(tally: &Accumulator, version: &IndicatorVersion, gap: Gap) -> Self {
-        let value = match tally.parts {
-            _ if tally.too_large => Err(Gap::TooLarge),
-            Some(parts) => parts.value(version.kind).and_then(|exact| {
-                let rounded = exact.round(version.decimals, version.rounding).ok_or(Gap::TooLarge)?;
-                Ok(FigureValue { exact, rounded })
-            }),
-            None if tally.markers.absences().next().is_some() => Err(Gap::Marked),
-            None if tally.uncombined && gap != Gap::SideBySide => Err(Gap::NotCombinable),
+    /// Finishes what was added up. `gap` is why there is no value when nothing was; `breaks` says
+    /// whether the definition breaks with the period before.
+    ///
+    /// A marker of the service's own is true of the value that is answered, so it is decided here and
+    /// never stands beside a gap: `e` where a printed percentage is combined with other figures, `b`
+    /// where the definition breaks.
+    pub(super) fn of(
+        sum: &Accumulator,
+        version: &IndicatorVersion,
+        gap: Gap,
+        breaks: bool,
+        discrepancies: Vec<Discrepancy>,
+    ) -> Self {
+        let value = match sum.value(version) {
+            Some(value) => value,
+            None if sum.markers.absences().next().is_some() => Err(Gap::Marked),
+            None if sum.uncombined && gap != Gap::SideBySide => Err(Gap::NotCombinable),
             None => Err(gap),
         };
-        let shown = tally.parts.filter(|_| Components::are_shown(version.kind));
-        let mut missing = tally.missing.clone();
+        let is_estimated = sum.components.is_some_and(|components| components.basis == Basis::Estimated);
+        let own = [(is_estimated, Marker::Estimated), (breaks, Marker::Break)];
+        let own = own.into_iter().filter(|(is_true, _)| *is_true && value.is_ok()).map(|(_, marker)| marker);
+        let shown = sum.components.filter(|_| Components::are_shown(version.kind));
+        let mut missing = sum.missing.clone();
         missing.sort_by_key(|missing| (missing.agency, missing.area, missing.period));
         Self {
             value,
-            parts: shown.map(|parts| (parts.number, parts.weight)),
-            markers: tally.markers,
-            sample: tally.sample,
-            slots: tally.slots,
-            complete: tally.is_complete(),
+            parts: shown.map(|components| (components.number, components.weight)),
+            markers: own.fold(sum.markers, Markers::with),
+            sample: sum.sample,
+            slots: sum.slots,
+            complete: sum.is_complete(),
             missing,
-            as_at: tally.as_at,
-            discrepancies: Vec::new(),
+            as_at: sum.as_at,
+            discrepancies,
         }
     }
-}
-
-/// The figures of some agencies as one, by the indicator's rule: those found and those silent.
-pub fn combined(series: &Series<'_>, version: &IndicatorVersion, found: &ByAgency, silent: &ByAgency) -> Figure {
-    let mut all = Accumulator::default();
-    let gap = gap_of(version.across_agencies);
-    match version.across_agencies {
-        AcrossAgencies::Add => found.accumulators().chain(silent.accumulators()).for_each(|tally| all.add(tally)),
-        AcrossAgencies::SideBySide => found.accumulators().chain(silent.accumulators()).for_each(|tally| {
-            all.add_slots(tally);
-            all.sample |= tally.sample;
-        }),
-        AcrossAgencies::Lead => {
-            let lead = version.lead_agency.as_ref().and_then(|id| series.view().catalogue.agency(id));
-            if let Some(tally) = lead.and_then(|(ix, _)| found.get(ix).or_else(|| silent.get(ix))) {
-                all.add(tally);
-            }
-        }
-    }
-    Figure::of(&all, version, gap)
 }

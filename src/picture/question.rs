@@ -189,12 +189,12 @@ fn review_areas(view: View<'_>, field: &str, areas: &[AreaIx], query: &Aggregate
 }
 
 /// The days whose hierarchy decides what a period's figures are built from: its own and those of its
-/// parts.
+/// subperiods.
 fn hierarchy_days(view: View<'_>, period: Period) -> Vec<Date> {
     period
         .subperiods()
         .into_iter()
-        .flat_map(|part| hierarchy_days(view, part))
+        .flat_map(|subperiod| hierarchy_days(view, subperiod))
         .chain([view.hierarchy_day(period)])
         .collect()
 }

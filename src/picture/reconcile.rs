@@ -3,6 +3,7 @@
 use super::aggregate::{Aggregate, Who};
 use super::figure::Figure;
 use super::resolve::Series;
+use super::value::FigureValue;
 use crate::catalogue::AreaIx;
 use crate::catalogue::items::{ReconciliationRule, ReconciliationSide};
 use crate::model::decimal::{Decimal, Quotient, Rounded};
@@ -13,7 +14,7 @@ use crate::state::view::View;
 
 /// How two figures that should agree stand to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
+pub(crate) enum Status {
     /// They are within the tolerance.
     Agrees,
     /// They are further apart.
@@ -26,26 +27,26 @@ pub enum Status {
 
 /// Two figures that should agree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pair {
+pub(crate) struct Pair {
     /// The rule that says so.
-    pub rule: RuleId,
+    pub(crate) rule: RuleId,
     /// The area.
-    pub area: AreaIx,
+    pub(crate) area: AreaIx,
     /// The period.
-    pub period: Period,
+    pub(crate) period: Period,
     /// One side.
-    pub left: Figure,
+    pub(crate) left: Figure,
     /// The other side.
-    pub right: Figure,
+    pub(crate) right: Figure,
     /// Left less right.
-    pub difference: Option<Rounded>,
+    pub(crate) difference: Option<Rounded>,
     /// How they stand to each other.
-    pub status: Status,
+    pub(crate) status: Status,
 }
 
 /// The pairs of a rule for areas and periods, by area and period; those of which neither side has a
 /// value are left out.
-pub fn pairs(view: View<'_>, rule: &ReconciliationRule, areas: &[AreaIx], periods: &[Period]) -> Vec<Pair> {
+pub(crate) fn pairs(view: View<'_>, rule: &ReconciliationRule, areas: &[AreaIx], periods: &[Period]) -> Vec<Pair> {
     let (Some(mut left), Some(mut right)) = (Side::of(view, &rule.left), Side::of(view, &rule.right)) else {
         return Vec::new();
     };
@@ -60,13 +61,13 @@ pub fn pairs(view: View<'_>, rule: &ReconciliationRule, areas: &[AreaIx], period
                     let version = left.series.version(*period);
                     let exact = a.exact.checked_sub(b.exact);
                     let within = exact.is_some_and(|exact| within(rule, exact, a.exact, b.exact));
-                    let rounded = exact.and_then(|exact| exact.round(version.decimals, version.rounding));
+                    let rounded = exact.and_then(|exact| FigureValue::of(exact, version.decimals, version).ok());
                     let status = match (within, one.complete && other.complete) {
                         (true, _) => Status::Agrees,
                         (false, true) => Status::Differs,
                         (false, false) => Status::Partial,
                     };
-                    (rounded, status)
+                    (rounded.map(|value| value.rounded), status)
                 }
             };
             let rule = rule.id.clone();

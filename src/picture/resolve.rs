@@ -1,5 +1,5 @@
-//! The figure of each agency for an area and a period, from what was submitted for it or for its
-//! parts.
+//! The figure of each agency for an area and a period, from what was submitted for it, or for its
+//! subperiods and the areas within it.
 //!
 //! For one agency, one area and one period:
 //!
@@ -7,8 +7,8 @@
 //!    for another period that ends on the same day is as good: the day itself first, then the
 //!    shortest. Weeks share only with days.)
 //! 2. Otherwise there may be two ways to build it: over time, from the same area's figures of the
-//!    period's parts (a year from halves, from quarters, from months), and over areas, from the
-//!    figures of the areas directly below for the same period. Each part is found by these same
+//!    period's subperiods (a year from halves, from quarters, from months), and over areas, from the
+//!    figures of the areas directly below for the same period. Each of these is found by the same
 //!    rules. The way that misses fewer of its reports, as a share, is taken. Of two that miss as
 //!    many, for a stock the one over areas is; for other kinds the one that rests on fewer submitted
 //!    figures, so that a year that one area submitted whole isn't passed over for its months; and
@@ -16,47 +16,43 @@
 //!    A way that finds markers only is taken last of all.
 //! 3. Otherwise a marker submitted in place of a figure says why there is none.
 //!
+//! Which way it is depends on nothing but these rules ([`super::way`] has them in code), so that an
+//! explanation follows the figure. Agencies are combined last, and a figure is finished once, when it is
+//! answered: [`super::aggregate`], [`super::figure`].
+//!
 //! Beside each figure stand its **slots**: one for each reporter (an agency that is expected, or one
 //! that has reported), each area it reports for, and each period at the indicator's frequency (for a
 //! stock: the one that closes the period). A figure submitted whole fills all slots of its area and
 //! period.
 
-use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
-
-use imbl::OrdSet;
 
 use super::accumulator::{Accumulator, ByAgency, MissingReason, Slots};
 use super::combine::{Components, OverTime, over_time};
 use super::expected::Expected;
 use super::scan::Scan;
-use crate::catalogue::items::{Indicator, IndicatorVersion};
+use super::submitted::Submitted;
+use super::way::{Way, Ways, last_known};
+use crate::catalogue::items::{AcrossAgencies, Indicator, IndicatorVersion};
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
-use crate::model::date::Date;
 use crate::model::marker::Marker;
 use crate::model::observations::Hashing;
-use crate::model::period::{Frequency, Period};
-use crate::state::columns::{BreakdownIx, Row, Slab, Slabs};
+use crate::model::period::Period;
+use crate::state::columns::{BreakdownIx, Row};
 use crate::state::view::View;
 
 /// The figures of one indicator under one breakdown, for any area and period.
-pub struct Series<'a> {
+pub(super) struct Series<'a> {
     view: View<'a>,
     /// The indicator.
-    pub ix: IndicatorIx,
+    pub(super) ix: IndicatorIx,
     /// Its definition.
-    pub indicator: &'a Indicator,
-    breakdown: Option<BreakdownIx>,
-    /// Only these agencies; all when none.
-    agencies: Option<HashSet<AgencyIx>>,
-    slabs: Option<&'a Slabs>,
-    /// The periods that have a slab, by their last day.
-    by_end: OnceCell<Vec<(Date, Period)>>,
-    /// The areas at or below which there is or was a figure.
-    areas: OrdSet<AreaIx>,
+    pub(super) indicator: &'a Indicator,
+    /// What was submitted of it.
+    pub(super) submitted: Submitted<'a>,
     known: HashMap<(AreaIx, Period), Found, Hashing>,
-    owed: Expected<'a>,
+    expected: Expected<'a>,
 }
 
 /// The figures of an area and a period.
@@ -70,63 +66,56 @@ struct Found {
 
 impl<'a> Series<'a> {
     /// The figures of an indicator under a breakdown, of some agencies or all.
-    pub fn new(
+    pub(super) fn new(
         view: View<'a>,
         ix: IndicatorIx,
         breakdown: Option<BreakdownIx>,
         agencies: Option<HashSet<AgencyIx>>,
     ) -> Self {
-        let areas = view.columns.covered(ix);
         let indicator = view.catalogue.indicator_at(ix);
         Self {
             view,
             ix,
             indicator,
-            breakdown,
-            agencies,
-            slabs: view.columns.slabs(ix),
-            by_end: OnceCell::new(),
-            areas,
+            submitted: Submitted::new(view, ix, breakdown, agencies),
             known: HashMap::default(),
-            owed: Expected::new(view, indicator),
+            expected: Expected::new(view, indicator),
         }
     }
 
     /// What the series is looked at through.
-    pub fn view(&self) -> View<'a> {
+    pub(super) fn view(&self) -> View<'a> {
         self.view
     }
 
-    /// The breakdown that the figures are of; none for one that nothing was ever submitted under.
-    pub fn breakdown(&self) -> Option<BreakdownIx> {
-        self.breakdown
-    }
-
-    /// The periods that figures were submitted for, each after its last day, by that.
-    pub fn by_end(&self) -> &[(Date, Period)] {
-        self.by_end.get_or_init(|| {
-            let periods = self.slabs.into_iter().flat_map(|slabs| slabs.keys());
-            let mut by_end: Vec<_> = periods.map(|period| (period.end(), *period)).collect();
-            by_end.sort_unstable();
-            by_end
-        })
-    }
-
-    /// The periods that figures were submitted for that end from one day to another.
-    fn ending(&self, from: Date, to: Date) -> impl Iterator<Item = Period> {
-        let by_end = self.by_end();
-        let first = by_end.partition_point(|(end, _)| *end < from);
-        by_end[first..].iter().take_while(move |(end, _)| *end <= to).map(|(_, period)| *period)
+    /// Who is expected to report it.
+    pub(super) fn expected(&self) -> &Expected<'a> {
+        &self.expected
     }
 
     /// The version of the definition in force for a period.
-    pub fn version(&self, period: Period) -> &'a IndicatorVersion {
+    pub(super) fn version(&self, period: Period) -> &'a IndicatorVersion {
         self.indicator.version_for(period)
     }
 
+    /// The lead agency, where its figure stands for all.
+    pub(super) fn lead(&self, version: &IndicatorVersion) -> Option<AgencyIx> {
+        let lead = version.lead_agency.as_ref().filter(|_| version.across_agencies == AcrossAgencies::Lead)?;
+        self.view.catalogue.agency(lead).map(|(agency, _)| agency)
+    }
+
+    /// Whether an agency's figure goes into the combined one.
+    pub(super) fn goes_into_combined(&self, version: &IndicatorVersion, agency: AgencyIx) -> bool {
+        match version.across_agencies {
+            AcrossAgencies::Add => true,
+            AcrossAgencies::Lead => self.lead(version) == Some(agency),
+            AcrossAgencies::SideBySide => false,
+        }
+    }
+
     /// The figure of every agency that has submitted one, or a marker in its place, for the area and
-    /// the period or for parts of them.
-    pub fn figures(&mut self, area: AreaIx, period: Period) -> Rc<ByAgency> {
+    /// the period, for subperiods, or for areas within it.
+    pub(super) fn figures(&mut self, area: AreaIx, period: Period) -> Rc<ByAgency> {
         self.found(area, period).figures
     }
 
@@ -134,7 +123,7 @@ impl<'a> Series<'a> {
         if let Some(known) = self.known.get(&(area, period)) {
             return known.clone();
         }
-        let plain = self.scan(area, period).or_else(|| self.sum_of_plain_parts(area, period));
+        let plain = self.scan(area, period).or_else(|| self.sum_of_plain_subperiods(area, period));
         let is_plain = plain.is_some();
         let figures = Rc::new(plain.unwrap_or_else(|| self.resolve(area, period)));
         let found = Found { figures, is_plain };
@@ -144,43 +133,30 @@ impl<'a> Series<'a> {
 
     /// The slots of the agencies that are expected to report for the area and the periods, and are
     /// not among those found. Below the reporting level nobody is expected.
-    pub fn silent(&self, area: AreaIx, periods: &[Period], found: &ByAgency) -> ByAgency {
-        let mut silent = ByAgency::default();
-        // Who is expected is for the definition of each part to say: it may have changed within a period.
+    pub(super) fn non_reporters(&self, area: AreaIx, periods: &[Period], found: &ByAgency) -> ByAgency {
+        let mut non_reporters = ByAgency::default();
+        // Who is expected is for the definition of each period at the indicator's frequency to say: it may
+        // have changed within a longer one.
         for period in periods {
-            for part in &*self.owed.parts(*period) {
-                for agency in part.expected.iter().copied().filter(|agency| self.asks_for(*agency)) {
+            for period in &*self.expected.periods(*period) {
+                for agency in period.agencies.iter().copied().filter(|agency| self.submitted.asks_for(*agency)) {
                     if !found.contains(agency) {
-                        let mut owed = Accumulator::default();
-                        self.owed.owe_expected(&mut owed, part, agency, area);
-                        if owed.slots.expected > 0 {
-                            silent.entry(agency).add_slots(&owed);
+                        let mut unfilled = Accumulator::default();
+                        self.expected.add_expected(&mut unfilled, period, agency, area);
+                        if unfilled.slots.expected > 0 {
+                            non_reporters.entry(agency).add_slots(&unfilled);
                         }
                     }
                 }
             }
         }
-        silent
-    }
-
-    fn asks_for(&self, agency: AgencyIx) -> bool {
-        self.agencies.as_ref().is_none_or(|agencies| agencies.contains(&agency))
+        non_reporters
     }
 
     fn resolve(&mut self, area: AreaIx, period: Period) -> ByAgency {
-        let mut marked = ByAgency::default();
-        let mut found = ByAgency::default();
-        for row in self.direct(area, period) {
-            let tally = self.whole(&row, area, period);
-            let place = if tally.has_figure() { &mut found } else { &mut marked };
-            place.or_insert_with(row.key.agency(), || tally);
-        }
-        // What is built of nothing but markers is no figure: the area's and period's own marker says more.
-        let (built, empty): (Vec<_>, Vec<_>) =
-            self.built(area, period).into_iter().partition(|(_, tally)| tally.has_figure());
-        for (agency, tally) in built.into_iter().chain(marked).chain(empty) {
-            found.or_insert_with(agency, || tally);
-        }
+        let mut ways = self.ways(area, period);
+        let mut found = ByAgency::of_all(ways.agencies());
+        found.iter_mut().for_each(|(agency, figure)| *figure = ways.take(agency));
         if over_time(self.indicator.kind()) == OverTime::Never {
             for agency in self.uncombined(area, period) {
                 found.or_insert_with(agency, || Accumulator { uncombined: true, ..Accumulator::default() });
@@ -189,119 +165,111 @@ impl<'a> Series<'a> {
         found
     }
 
+    fn ways(&mut self, area: AreaIx, period: Period) -> Ways {
+        let mut submitted = ByAgency::default();
+        for row in self.submitted.direct(area, period) {
+            let whole = self.whole(&row, area, period);
+            let known = submitted.entry(row.key.agency());
+            // Under any of a stock's names a figure comes before a marker.
+            if known.submitted == 0 || (whole.has_figure() && !known.has_figure()) {
+                *known = whole;
+            }
+        }
+        Ways {
+            rule: over_time(self.indicator.kind()),
+            submitted,
+            over_time: self.over_time(area, period),
+            over_areas: self.over_areas(area, period),
+        }
+    }
+
+    /// The way that an agency's figure for an area and a period is taken.
+    pub(super) fn way(&mut self, agency: AgencyIx, area: AreaIx, period: Period) -> Way {
+        self.ways(area, period).of(agency)
+    }
+
     /// The figures by one pass over the slab, where there is nothing to choose.
     fn scan(&self, area: AreaIx, period: Period) -> Option<ByAgency> {
-        let parts = self.owed.parts(period);
-        let [part] = &*parts else { return None };
-        let hierarchy = part.hierarchy;
+        let expected = self.expected.periods(period);
+        let [expected] = &*expected else { return None };
+        let hierarchy = expected.hierarchy;
         let level = hierarchy.level(area);
-        let has_below = || hierarchy.children(area).any(|child| self.areas.contains(&child));
-        let only_way = part.period.storage_key() == period.storage_key()
-            && (level < part.version.reporting_level || (level == part.version.reporting_level && !has_below()))
-            && !period.subperiods().iter().any(|part| self.has_figures_within(*part))
-            && self.names(period).len() == 1;
+        let has_below = || hierarchy.children(area).any(|child| self.submitted.covers(child));
+        let only_way = expected.period.storage_key() == period.storage_key()
+            && (level < expected.version.reporting_level
+                || (level == expected.version.reporting_level && !has_below()))
+            && !period.subperiods().iter().any(|subperiod| self.submitted.has_figures_within(*subperiod))
+            && self.submitted.names(period).len() == 1;
         if !only_way {
             return None;
         }
-        let Some((slab, breakdown)) = self.view.columns.slab(self.ix, period).zip(self.breakdown) else {
+        let Some((slab, breakdown)) = self.submitted.slab(period).zip(self.submitted.breakdown()) else {
             return Some(ByAgency::default());
         };
-        let scan = Scan { slab, breakdown, as_of: self.view.as_of, area, part };
-        scan.by_agency(&self.owed, |agency| self.asks_for(agency))
+        let scan = Scan { slab, breakdown, as_of: self.view.as_of, area, period: expected };
+        scan.by_agency(&self.expected, |agency| self.submitted.asks_for(agency))
     }
 
-    /// The figures built over time, where every part is a plain sum and the definition and the
-    /// hierarchy are those of the parts.
+    /// The figures built over time, where the figures of every subperiod are plain sums, by the same
+    /// definition and hierarchy as the period's, and none was submitted for the period itself.
     ///
-    /// The other way, over areas, adds the same figures and can't miss fewer. Take one agency and one
-    /// part. Over areas it owes a slot for each area that it has a figure for in *any* part, and for
-    /// each that it is expected to report for; over time, for each that it has a figure for in *this*
-    /// part, and the latter, or one slot when there are none at all. Of equals, the way over time is
-    /// taken.
-    fn sum_of_plain_parts(&mut self, area: AreaIx, period: Period) -> Option<ByAgency> {
+    /// The way over areas needs no trying: it adds the same submitted figures, and can't miss a smaller
+    /// share of its reports. Take one agency and one subperiod. Over areas its slots are one for each area
+    /// that it has a figure for in *any* subperiod, and one for each that it is expected to report. Over
+    /// time they are one for each area that it has a figure for in *this* subperiod, and the latter, or a
+    /// single one when these are none at all. The reported are as many both ways; so over time no more are
+    /// missing. Of equals, the way over time is taken.
+    fn sum_of_plain_subperiods(&mut self, area: AreaIx, period: Period) -> Option<ByAgency> {
         let (version, hierarchy) = (self.version(period), self.view.hierarchy(period));
-        let parts = period.subperiods();
-        let is_alike = |part: &Period| {
-            std::ptr::eq(self.version(*part), version) && std::ptr::eq(self.view.hierarchy(*part), hierarchy)
+        let subperiods = period.subperiods();
+        let is_alike = |subperiod: &Period| {
+            std::ptr::eq(self.version(*subperiod), version) && std::ptr::eq(self.view.hierarchy(*subperiod), hierarchy)
         };
         let may_be_plain = over_time(self.indicator.kind()) == OverTime::Add
-            && self.areas.contains(&area)
-            && !parts.is_empty()
-            && parts.iter().all(is_alike)
-            && self.view.columns.slab(self.ix, period).is_none();
-        let is_plain = may_be_plain && parts.iter().all(|part| self.found(area, *part).is_plain);
+            && self.submitted.covers(area)
+            && !subperiods.is_empty()
+            && subperiods.iter().all(is_alike)
+            && self.submitted.slab(period).is_none();
+        let is_plain = may_be_plain && subperiods.iter().all(|subperiod| self.found(area, *subperiod).is_plain);
         is_plain.then(|| self.over_time(area, period))
     }
 
-    /// The agencies that have figures for parts of the period, of a kind that doesn't combine.
+    /// The agencies that have figures for subperiods, of a kind that doesn't combine.
     fn uncombined(&mut self, area: AreaIx, period: Period) -> BTreeSet<AgencyIx> {
         let mut agencies = BTreeSet::new();
-        if self.areas.contains(&area) {
-            for part in period.subperiods() {
-                if self.has_figures_within(part) {
-                    agencies.extend(self.figures(area, part).agencies());
+        if self.submitted.covers(area) {
+            for subperiod in period.subperiods() {
+                if self.submitted.has_figures_within(subperiod) {
+                    agencies.extend(self.figures(area, subperiod).agencies());
                 }
             }
         }
         agencies
     }
 
-    /// The rows submitted for the area and the period themselves, under any of its names.
-    pub(super) fn direct(&self, area: AreaIx, period: Period) -> Vec<Row> {
-        let Some(breakdown) = self.breakdown else { return Vec::new() };
-        self.names(period)
-            .into_iter()
-            .filter_map(|name| self.view.columns.slab(self.ix, name))
-            .flat_map(|slab| slab.area_rows(area, breakdown, self.view.as_of))
-            .filter(|row| self.asks_for(row.key.agency()))
-            .collect()
-    }
-
-    /// The periods that a figure for this one can have been submitted for: itself; and for a stock
-    /// every other that ends on the same day, the shortest first. Weeks share only with days.
-    pub(super) fn names(&self, period: Period) -> Vec<Period> {
-        let mut names = vec![period];
-        if over_time(self.indicator.kind()) == OverTime::Last {
-            let is_week = |period: Period| period.frequency() == Frequency::Week;
-            let is_day = |period: Period| period.frequency() == Frequency::Day;
-            let shares = |known: &Period| {
-                *known != period.storage_key()
-                    && (is_week(*known) == is_week(period) || is_day(*known) || is_day(period))
-            };
-            let end = period.end();
-            let mut others: Vec<Period> = self.ending(end, end).filter(shares).collect();
-            others.sort_by_key(|known| std::cmp::Reverse(*known));
-            names.extend(others);
-        }
-        names
-    }
-
     /// A submitted row as a figure that fills all slots of its area and period.
     fn whole(&self, row: &Row, area: AreaIx, period: Period) -> Accumulator {
         let agency = row.key.agency();
-        let owed = self.owed.by_reporter(agency, area, period);
-        let expected = owed.slots.expected;
+        let unfilled = self.expected.of_reporter(agency, area, period);
+        let expected = unfilled.slots.expected;
         let measure = row.measure();
-        let parts = measure.and_then(Components::of);
-        let mut markers = row.markers();
-        if parts.is_some_and(|parts| parts.derived) {
-            markers = markers.with(Marker::Estimated);
-        }
+        let components = measure.and_then(Components::of);
+        let markers = row.markers();
         let mut slots = Slots { expected, ..Slots::default() };
         let mut missing = Vec::new();
         if measure.is_some() || markers.contains(Marker::NotApplicable) {
             slots.reported = expected;
-            slots.imputed = if row.markers().contains(Marker::Estimated) { expected } else { 0 };
+            slots.imputed = if markers.contains(Marker::Estimated) { expected } else { 0 };
         } else {
             slots.not_available = expected;
-            missing = owed.missing;
+            missing = unfilled.missing;
             for slot in &mut missing {
                 slot.reason = MissingReason::NotAvailable;
             }
         }
         Accumulator {
-            parts,
-            too_large: measure.is_some() && parts.is_none(),
+            components,
+            too_large: measure.is_some() && components.is_none(),
             markers,
             sample: row.is_sample(),
             submitted: 1,
@@ -312,29 +280,16 @@ impl<'a> Series<'a> {
         }
     }
 
-    /// The figures that can be built from parts, over time or over areas.
-    fn built(&mut self, area: AreaIx, period: Period) -> ByAgency {
-        let rule = over_time(self.indicator.kind());
-        let mut built = self.over_areas(area, period);
-        for (agency, over_time) in self.over_time(area, period) {
-            let is_taken = |over_areas: &Accumulator| over_areas.is_taken_over(&over_time, rule);
-            if !built.get(agency).is_some_and(is_taken) {
-                *built.entry(agency) = over_time;
-            }
-        }
-        built
-    }
-
     /// The figures built from the areas directly below, for the same period.
     pub(super) fn over_areas(&mut self, area: AreaIx, period: Period) -> ByAgency {
         let children: Vec<AreaIx> = self.view.hierarchy(period).children(area).collect();
-        if !children.iter().any(|child| self.areas.contains(child)) {
+        if !children.iter().any(|child| self.submitted.covers(*child)) {
             return ByAgency::default();
         }
         let found: Vec<(AreaIx, Rc<ByAgency>)> = children
             .into_iter()
             .map(|child| {
-                let figures = if self.areas.contains(&child) { self.figures(child, period) } else { Rc::default() };
+                let figures = if self.submitted.covers(child) { self.figures(child, period) } else { Rc::default() };
                 (child, figures)
             })
             .collect();
@@ -344,28 +299,28 @@ impl<'a> Series<'a> {
             for (agency, sum) in sums.iter_mut() {
                 match figures.next_if(|(known, _)| *known == agency) {
                     Some((_, figure)) => sum.add(figure),
-                    None => self.owed.owe_agency(sum, agency, *child, period),
+                    None => self.expected.add_unreported(sum, agency, *child, period),
                 }
             }
         }
         sums
     }
 
-    /// The figures built from the period's parts, for the same area.
+    /// The figures built from the period's subperiods, for the same area.
     pub(super) fn over_time(&mut self, area: AreaIx, period: Period) -> ByAgency {
-        if over_time(self.indicator.kind()) == OverTime::Never || !self.areas.contains(&area) {
+        if over_time(self.indicator.kind()) == OverTime::Never || !self.submitted.covers(area) {
             return ByAgency::default();
         }
-        let parts = period.subperiods();
-        if !parts.iter().any(|part| self.has_figures_within(*part)) {
+        let subperiods = period.subperiods();
+        if !subperiods.iter().any(|subperiod| self.submitted.has_figures_within(*subperiod)) {
             return ByAgency::default();
         }
-        self.several(area, &parts)
+        self.several(area, &subperiods)
     }
 
     /// The figures of an area for consecutive periods together, by the kind's rule over time. A
     /// single period is itself, for every kind.
-    pub fn joined(&mut self, area: AreaIx, periods: &[Period]) -> Rc<ByAgency> {
+    pub(super) fn joined(&mut self, area: AreaIx, periods: &[Period]) -> Rc<ByAgency> {
         match periods {
             [one] => self.figures(area, *one),
             several => Rc::new(self.several(area, several)),
@@ -376,20 +331,23 @@ impl<'a> Series<'a> {
         let found: Vec<(Period, Rc<ByAgency>)> = periods
             .iter()
             .map(|period| {
-                let figures =
-                    if self.has_figures_within(*period) { self.figures(area, *period) } else { Rc::default() };
+                let figures = if self.submitted.has_figures_within(*period) {
+                    self.figures(area, *period)
+                } else {
+                    Rc::default()
+                };
                 (*period, figures)
             })
             .collect();
         let mut joined = ByAgency::of_all(found.iter().flat_map(|(_, figures)| figures.agencies()));
         match over_time(self.indicator.kind()) {
             OverTime::Add => {
-                for (part, figures) in &found {
+                for (period, figures) in &found {
                     let mut figures = figures.iter().peekable();
                     for (agency, sum) in joined.iter_mut() {
                         match figures.next_if(|(known, _)| *known == agency) {
                             Some((_, figure)) => sum.add(figure),
-                            None => self.owed.owe_reporter(sum, agency, area, *part),
+                            None => self.expected.add_reporter(sum, agency, area, *period),
                         }
                     }
                 }
@@ -400,58 +358,38 @@ impl<'a> Series<'a> {
         joined
     }
 
-    /// Whether a figure was ever submitted within a period, or for a stock as at a day of it.
-    fn has_figures_within(&self, period: Period) -> bool {
-        self.view.columns.slab(self.ix, period).is_some() || self.slabs_within(period).next().is_some()
+    /// The subperiod whose stock is an agency's for the period, as [`Self::last`] takes it.
+    pub(super) fn last_subperiod(&mut self, agency: AgencyIx, area: AreaIx, period: Period) -> Option<Period> {
+        let subperiods = period.subperiods().into_iter();
+        let found: Vec<_> = subperiods.map(|subperiod| (subperiod, self.figures(area, subperiod))).collect();
+        let known = found.iter().filter_map(|(subperiod, figures)| Some((*subperiod, figures.get(agency)?)));
+        last_known(known).map(|(subperiod, _)| subperiod)
     }
 
-    /// The slabs whose figures can go into that of a period: those of periods within it, or for a stock
-    /// those as at a day of it.
-    fn slabs_within(&self, period: Period) -> impl Iterator<Item = &'a Slab> {
-        let is_stock = over_time(self.indicator.kind()) == OverTime::Last;
-        let stocks = is_stock.then(|| self.ending(period.start(), period.end())).into_iter().flatten();
-        let stocks = stocks.filter_map(|known| self.view.columns.slab(self.ix, known));
-        let others = self.slabs.filter(|_| !is_stock).into_iter();
-        let others = others.flat_map(move |slabs| slabs.range(period.opening_day()..));
-        let others = others.take_while(move |(known, _)| known.start() <= period.end());
-        let others = others.filter(move |(known, _)| period.contains(**known)).map(|(_, slab)| slab.as_ref());
-        stocks.chain(others)
-    }
-
-    /// The stock at the end of the last part that has one. When that isn't the last part, the slots
-    /// of the period's close are as they are: still owed, or said to be not available.
+    /// The stock at the end of the last of some periods that has one. When that isn't the last of them,
+    /// the slots of the close are as they are: still unfilled, or said to be not available.
     fn last(&self, agency: AgencyIx, area: AreaIx, found: &[(Period, Rc<ByAgency>)]) -> Accumulator {
-        let Some(&(period, _)) = found.last() else { return Accumulator::default() };
-        let figures = || found.iter().rev().filter_map(|(part, figures)| Some((*part, figures.get(agency)?)));
-        let valued = figures().find(|(_, figure)| figure.has_figure());
-        let Some((part, figure)) = valued.or_else(|| figures().next()) else {
-            return self.owed.by_reporter(agency, area, period);
+        let known = || found.iter().filter_map(|(period, figures)| Some((*period, figures.get(agency)?)));
+        let (Some((close, closing)), Some((period, figure))) = (found.last(), last_known(known())) else {
+            return Accumulator::default();
         };
-        if part.end() == period.end() {
+        if period.end() == close.end() {
             return figure.clone();
         }
-        let close = figures().next().filter(|(part, _)| part.end() == period.end());
         let mut stale = Accumulator {
-            parts: figure.parts,
+            components: figure.components,
             too_large: figure.too_large,
             markers: figure.markers,
             sample: figure.sample,
             submitted: figure.submitted,
             // A marker isn't a stock, whenever it is of.
-            as_at: valued.map(|_| figure.as_at.unwrap_or(part)),
+            as_at: figure.has_figure().then(|| figure.as_at.unwrap_or(period)),
             ..Accumulator::default()
         };
-        match close {
-            Some((_, marked)) => stale.add_slots(marked),
-            None => self.owed.owe_reporter(&mut stale, agency, area, period),
+        match closing.get(agency) {
+            Some(marked) => stale.add_slots(marked),
+            None => self.expected.add_reporter(&mut stale, agency, area, *close),
         }
         stale
-    }
-
-    /// Whether some figure within the period carries its sender's marker of a break.
-    pub fn has_break_marker(&self, period: Period) -> bool {
-        self.slabs_within(period)
-            .filter(|slab| slab.may_have_break())
-            .any(|slab| slab.rows(self.view.as_of).any(|row| row.markers().contains(Marker::Break)))
     }
 }

@@ -1,18 +1,20 @@
 //! The short way to a figure: where an area's figure can only be the sum of what was submitted for
 //! areas of one level and one period, it is one pass over the slab.
 //!
-//! It gives what [`super::resolve`]'s rules give, because nothing is left for them to choose: no
-//! figure for the area itself, none for areas between or below, and none for parts of the period.
+//! It gives what [`super::resolve`]'s rules give, because they have one way left. Nothing was ever
+//! submitted for a subperiod, so there is no way over time. Every figure within the area is of the
+//! reporting level: at that level it is the area's own, submitted; above it, the way over areas goes down
+//! to just those figures, and whatever lies between adds them up, in any order. The slots are the same
+//! too: one for each row, and one for each area of the level that an agency is expected to report and has
+//! no row for.
 
 use std::num::NonZeroU32;
 
 use super::accumulator::{Accumulator, ByAgency, MISSING_NAMED_MAX, Missing, MissingReason, Slots};
-use super::combine::Components;
-use super::expected::{Expected, Part, owe};
+use super::combine::MeasureSum;
+use super::expected::{Expected, ExpectedPeriod};
 use crate::catalogue::{AgencyIx, AreaIx};
-use crate::model::decimal::Sum;
 use crate::model::marker::{Marker, Markers};
-use crate::model::observation::Measure;
 use crate::model::revision::Revision;
 use crate::state::columns::{BreakdownIx, Row, Slab};
 
@@ -24,18 +26,13 @@ pub(super) struct Scan<'a> {
     pub(super) as_of: Revision,
     pub(super) area: AreaIx,
     /// The period, which is of the indicator's frequency.
-    pub(super) part: &'a Part<'a>,
+    pub(super) period: &'a ExpectedPeriod<'a>,
 }
 
 /// One agency's figures, added up.
 #[derive(Default)]
 struct Added {
-    number: Sum,
-    weight: Sum,
-    /// What isn't a plain sum: means and printed percentages.
-    weighted: Option<Components>,
-    has_figure: bool,
-    too_large: bool,
+    sum: MeasureSum,
     markers: Markers,
     sample: bool,
     rows: usize,
@@ -49,34 +46,34 @@ struct Added {
 /// Every agency's figures. Agencies are few, and mostly the first of the catalogue's.
 #[derive(Default)]
 struct AddedByAgency {
-    /// By the agency's index, its place in `added`.
-    places: Vec<Option<NonZeroU32>>,
+    /// By the agency's index, one more than that of its figures in `added`.
+    indices: Vec<Option<NonZeroU32>>,
     added: Vec<(AgencyIx, Added)>,
 }
 
 impl AddedByAgency {
     fn of(&mut self, agency: AgencyIx) -> &mut Added {
         let ix = agency.0 as usize;
-        if ix >= self.places.len() {
-            self.places.resize(ix + 1, None);
+        if ix >= self.indices.len() {
+            self.indices.resize(ix + 1, None);
         }
         let end = u32::try_from(self.added.len()).ok().and_then(|end| NonZeroU32::MIN.checked_add(end));
-        if self.places[ix].is_none() {
+        if self.indices[ix].is_none() {
             self.added.push((agency, Added::default()));
-            self.places[ix] = end;
+            self.indices[ix] = end;
         }
-        let place = self.places[ix].map_or(0, |place| place.get() as usize - 1);
-        &mut self.added[place].1
+        let index = self.indices[ix].map_or(0, |index| index.get() as usize - 1);
+        &mut self.added[index].1
     }
 }
 
 impl Scan<'_> {
     /// The figures by agency; none where a figure lies at another level than the reporting level, so
     /// that there is something to choose.
-    pub(super) fn by_agency(&self, owed: &Expected<'_>, asks_for: impl Fn(AgencyIx) -> bool) -> Option<ByAgency> {
+    pub(super) fn by_agency(&self, expected: &Expected<'_>, asks_for: impl Fn(AgencyIx) -> bool) -> Option<ByAgency> {
         let mut added = AddedByAgency::default();
-        let somebody_is_expected = !self.part.expected.is_empty();
-        let (hierarchy, level) = (self.part.hierarchy, self.part.version.reporting_level);
+        let somebody_is_expected = !self.period.agencies.is_empty();
+        let (hierarchy, level) = (self.period.hierarchy, self.period.version.reporting_level);
         let span = hierarchy.span(self.area);
         let mut add = |row: Row| {
             let added = added.of(row.key.agency());
@@ -90,7 +87,7 @@ impl Scan<'_> {
         } else {
             for row in self.slab.breakdown_rows(self.breakdown, self.as_of) {
                 let area = row.key.area();
-                if span.contains(&hierarchy.place(area)) {
+                if span.contains(&hierarchy.position(area)) {
                     if hierarchy.level(area) != level {
                         return None;
                     }
@@ -99,18 +96,19 @@ impl Scan<'_> {
             }
         }
         let found = added.added.into_iter().filter(|(agency, _)| asks_for(*agency));
-        Some(found.map(|(agency, added)| (agency, self.tally(owed, agency, &added))).collect())
+        Some(found.map(|(agency, added)| (agency, self.accumulator(expected, agency, &added))).collect())
     }
 
-    /// An agency's figures as a tally: a slot for each row, and one for each area that is owed besides.
-    fn tally(&self, owed: &Expected<'_>, agency: AgencyIx, added: &Added) -> Accumulator {
+    /// An agency's figures as a sum, with a slot for each row, and one for each area besides that it is
+    /// expected to report.
+    fn accumulator(&self, expected: &Expected<'_>, agency: AgencyIx, added: &Added) -> Accumulator {
         let missing = added.not_available.iter().take(MISSING_NAMED_MAX).map(|area| Missing {
             agency,
             area: *area,
-            period: self.part.period,
+            period: self.period.period,
             reason: MissingReason::NotAvailable,
         });
-        let mut tally = Accumulator {
+        let mut sum = Accumulator {
             missing: missing.collect(),
             slots: Slots {
                 expected: added.rows,
@@ -124,17 +122,18 @@ impl Scan<'_> {
             submitted: added.rows,
             ..Accumulator::default()
         };
-        let parts = added.parts();
-        tally.too_large = added.too_large || (added.has_figure && parts.is_none());
-        tally.parts = parts.filter(|_| added.has_figure);
-        if self.part.expects(agency) {
-            for area in owed.expected_areas(self.part, agency, self.area) {
+        match added.sum.total() {
+            Ok(components) => sum.components = components,
+            Err(_) => sum.too_large = true,
+        }
+        if self.period.expects(agency) {
+            for area in expected.areas(self.period, agency, self.area) {
                 if added.areas.binary_search(&area).is_err() {
-                    owe(&mut tally, self.part, agency, area);
+                    self.period.add_slot(&mut sum, agency, area);
                 }
             }
         }
-        tally
+        sum
     }
 }
 
@@ -142,16 +141,9 @@ impl Added {
     fn add(&mut self, row: Row) {
         let measure = row.measure();
         let markers = row.markers();
-        match measure {
-            None => {}
-            Some(Measure::Number(number)) => self.number.add(number),
-            Some(Measure::Ratio { numerator, denominator }) => {
-                self.number.add(numerator);
-                self.weight.add(denominator);
-            }
-            Some(weighted @ (Measure::Percentage { .. } | Measure::Mean { .. })) => self.add_weighted(weighted),
+        if let Some(measure) = measure {
+            self.sum.add(measure);
         }
-        self.has_figure |= measure.is_some();
         self.rows += 1;
         self.sample |= row.is_sample();
         if !markers.is_empty() {
@@ -163,31 +155,5 @@ impl Added {
         } else {
             self.not_available.push(row.key.area());
         }
-    }
-
-    fn add_weighted(&mut self, measure: Measure) {
-        let Some(parts) = Components::of(measure) else {
-            self.too_large = true;
-            return;
-        };
-        if parts.derived {
-            self.markers = self.markers.with(Marker::Estimated);
-        }
-        self.weighted = match self.weighted {
-            None => Some(parts),
-            Some(known) => known.plus(parts).or_else(|| {
-                self.too_large = true;
-                Some(known)
-            }),
-        };
-    }
-
-    /// All that was added; none when it has too many digits.
-    fn parts(&self) -> Option<Components> {
-        let plain = Components { number: self.number.total(), weight: self.weight.total(), derived: false };
-        if self.too_large {
-            return None;
-        }
-        self.weighted.map_or(Some(plain), |weighted| weighted.plus(plain))
     }
 }

@@ -6,7 +6,7 @@ use crate::model::date::Date;
 use crate::model::period::Period;
 use crate::model::revision::Revision;
 
-/// What a query sees: figures and definitions as of one revision, on one day.
+/// What a query is answered from: figures and definitions as of one revision, on one day.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
     /// The catalogue as of the revision.
@@ -33,7 +33,7 @@ pub enum AreasAsOf {
 
 impl<'a> View<'a> {
     /// The day whose hierarchy a period is rolled up by.
-    pub fn hierarchy_day(&self, period: Period) -> Date {
+    pub(crate) fn hierarchy_day(&self, period: Period) -> Date {
         match self.areas {
             AreasAsOf::Then => period.end(),
             AreasAsOf::Now => self.today,
@@ -41,7 +41,7 @@ impl<'a> View<'a> {
     }
 
     /// The hierarchy that a period is rolled up by.
-    pub fn hierarchy(&self, period: Period) -> &'a Hierarchy {
+    pub(crate) fn hierarchy(&self, period: Period) -> &'a Hierarchy {
         self.catalogue.hierarchy(self.hierarchy_day(period))
     }
 }

@@ -3,10 +3,11 @@
 //! hand.
 
 use conspectus::catalogue::CataloguePut;
+use conspectus::rpc::proto::observation::Measure;
 use conspectus::rpc::proto::{
     AggregateRow, CategoryRef, Comparison, ExplainFigureRequest, ExplainFigureResponse, GetCompletenessRequest,
-    GetHistoryRequest, GroupBy, Observation, QueryAggregateRequest, ReconcileRequest, SubmitObservationsRequest,
-    WithdrawSubmissionRequest,
+    GetHistoryRequest, GroupBy, Marker, Observation, Percentage, QueryAggregateRequest, ReconcileRequest,
+    SubmitObservationsRequest, WithdrawSubmissionRequest,
 };
 use conspectus::rpc::put_request;
 
@@ -22,6 +23,7 @@ const CATALOGUE: &str = r#"
     agencies = [
         { id = "police", name = "Police", sector = "police", areas = ["C", "D1", "D2", "D3"] },
         { id = "care", name = "Care", sector = "social-care", areas = ["C", "D1", "D2", "D3"] },
+        { id = "health", name = "Health", sector = "health", areas = ["C"] },
     ]
     dimensions = [{ id = "sex", title = "Sex", categories = [{ id = "female", title = "Female" }, { id = "male", title = "Male" }] }]
 
@@ -68,6 +70,17 @@ const CATALOGUE: &str = r#"
     reporting_level = "district"
     across_agencies = "add"
 
+    [[indicators]]
+    id = "led"
+    title = "Missing children"
+    unit = "children"
+    kind = "ratio"
+    decimals = 1
+    frequency = "month"
+    reporting_level = "district"
+    across_agencies = "lead"
+    lead_agency = "care"
+
     [[reconciliation_rules]]
     id = "referrals"
     title = "Sent and received"
@@ -79,7 +92,6 @@ const CATALOGUE: &str = r#"
 
 /// Figures as `indicator area period value [sex]`, one on a line.
 fn submission(agency: &str, request_id: &str, figures: &str) -> SubmitObservationsRequest {
-    use conspectus::rpc::proto::observation::Measure;
     let observation = |line: &str| {
         let words: Vec<&str> = line.split_whitespace().collect();
         let measure = match words[3].split_once('/') {
@@ -197,6 +209,39 @@ async fn a_benchmark_is_the_group_together_and_never_a_mean_of_percentages() {
         // 38 of 100, not the mean of 80 and 33.3.
         ["D1 80.0, 42.0 from 38.0", "D2 33.3, -4.7 from 38.0", "D3 NOT_REPORTED,  from 38.0"]
     );
+}
+
+#[tokio::test]
+async fn a_lead_that_was_not_asked_for_has_not_failed_to_report() {
+    let app = world().await;
+    let asked = |agencies: [&str; 2]| QueryAggregateRequest {
+        indicators: vec!["led".to_owned()],
+        areas: vec!["D1".to_owned()],
+        agencies: agencies.map(str::to_owned).to_vec(),
+        periods: vec!["2022-04".to_owned()],
+        ..QueryAggregateRequest::default()
+    };
+    assert_eq!(told(&app.query(asked(["care", "police"])).await), [" LEAD_NOT_REPORTED"]);
+    assert_eq!(told(&app.query(asked(["health", "police"])).await), [" LEAD_NOT_ASKED"]);
+}
+
+/// A printed percentage is shown as it was printed; the quarter's is combined of two, and so an estimate.
+#[tokio::test]
+async fn only_what_is_combined_from_printed_percentages_is_estimated() {
+    let app = world().await;
+    let mut request = submission("care", "care-2", "led D1 2022-04 0\n led D1 2022-05 0");
+    for (observation, percent) in request.observations.iter_mut().zip(["80", "90"]) {
+        let percentage = Percentage { percent: percent.to_owned(), base: "10".to_owned() };
+        observation.measure = Some(Measure::Percentage(percentage));
+    }
+    app.receipt(request).await;
+    for (period, value, markers) in
+        [("2022-04", "80.0", vec![]), ("FY2022-23-Q1", "85.0", vec![i32::from(Marker::Estimated)])]
+    {
+        let asked = QueryAggregateRequest { areas: vec!["D1".to_owned()], area_level: 0, ..districts("led", period) };
+        let figure = app.query(asked).await[0].figure.clone().unwrap();
+        assert_eq!((figure.value.as_deref(), figure.markers), (Some(value), markers));
+    }
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ fn difference(history: &History, question: &Question) -> Option<String> {
     match found {
         Err(_) => Some("the service panicked".to_owned()),
         Ok(found) if found == expected => None,
-        Ok(found) => Some(tell(found.as_deref(), expected.as_deref())),
+        Ok(found) => Some(say(found.as_deref(), expected.as_deref())),
     }
 }
 
@@ -56,7 +56,7 @@ fn names_are_known(sight: &Sight, what: &What) -> bool {
         && agencies.iter().all(|id| sight.agency_ids().contains(*id))
 }
 
-fn tell(found: Option<&[Row]>, expected: Option<&[Row]>) -> String {
+fn say(found: Option<&[Row]>, expected: Option<&[Row]>) -> String {
     let (Some(found), Some(expected)) = (found, expected) else {
         let says = |rows: Option<&[Row]>| if rows.is_some() { "answers" } else { "refuses" };
         return format!("the service {}, the model {}", says(found), says(expected));

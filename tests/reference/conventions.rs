@@ -3,6 +3,7 @@
 use conspectus::catalogue::CataloguePut;
 use conspectus::catalogue::items::{AcrossAgencies, AreaLevel, ExpectedAgency, IndicatorVersion, Kind, Validity};
 use conspectus::model::period::Frequency;
+use conspectus::picture::change::Comparison::PreviousPeriod;
 
 use crate::fixture::{Fixture, agency, area, day, version};
 
@@ -23,7 +24,7 @@ fn a_revision_before_an_area_can_still_be_asked_about() {
 /// "Distinct people are only what was submitted": what others submitted, elsewhere or later, is no reason to say
 /// that figures don't combine; and a year that was submitted as confidential is not a year that doesn't combine.
 #[test]
-fn only_an_agency_with_figures_of_parts_is_told_that_they_dont_combine() {
+fn only_figures_of_subperiods_dont_combine_into_the_years() {
     let mut fixture = Fixture::of(version(Kind::Distinct, Frequency::Quarter));
     let empty = fixture.revision();
     fixture.send("police", &["D1 FY2021-22-Q1 10"]);
@@ -49,6 +50,23 @@ fn a_lead_with_figures_of_parts_has_reported() {
     assert_eq!(fixture.all("U1", "FY2021-22"), "NotCombinable 0/0 partial");
 }
 
+/// The combined figure is the lead's: of agencies that it isn't among there is none, whether or not it has reported.
+#[test]
+fn a_lead_that_was_not_asked_for_has_not_failed_to_report() {
+    let mut fixture = Fixture::of(IndicatorVersion {
+        across_agencies: AcrossAgencies::Lead,
+        lead_agency: Some("care".parse().unwrap()),
+        ..version(Kind::Events, Frequency::Quarter)
+    });
+    fixture.put(CataloguePut { agencies: vec![agency("health", &["U1"])], ..CataloguePut::default() });
+    fixture.send("police", &["U1 FY2021-22-Q1 10"]);
+    for lead in ["LeadNotReported 0/1 1 late partial", "7 1/1"] {
+        assert_eq!(fixture.of_agencies(&["care", "police"], "U1", "FY2021-22-Q1"), lead);
+        assert_eq!(fixture.of_agencies(&["health", "police"], "U1", "FY2021-22-Q1"), "LeadNotAsked 0/0");
+        fixture.send("care", &["U1 FY2021-22-Q1 7"]);
+    }
+}
+
 /// "One expected agency, for one period at the indicator's frequency": who is expected for a quarter is for the
 /// version of that quarter to say. A year whose last version expects nobody still misses what its first did.
 #[test]
@@ -70,7 +88,7 @@ fn a_marker_is_not_a_stock_as_at_its_period() {
     assert_eq!(fixture.all("U1", "FY2021-22"), "Marked 0/1 [x] 1 late partial");
 }
 
-/// Of several stocks that are out of date the oldest is told, which is the one that closed first.
+/// Of several stocks that are out of date it is the oldest, the one that closed first.
 #[test]
 fn the_oldest_of_two_stocks_is_the_one_that_closed_first() {
     let mut fixture = Fixture::of(version(Kind::Stock, Frequency::Month));
@@ -125,4 +143,86 @@ fn a_year_that_one_area_submitted_whole_is_in_the_year_of_the_area_above() {
     assert_eq!(fixture.all("P", "FY2021-22"), "44 8/8");
     fixture.send("care", &["U1 FY2021-22 45"]);
     assert_eq!(fixture.all("P", "FY2021-22"), "49 8/8");
+}
+
+/// "The service adds a marker only where it is true of the answer: a percentage shown as it was printed is not
+/// estimated; one combined from printed percentages is."
+#[test]
+fn a_printed_percentage_is_estimated_only_when_it_is_combined() {
+    let ratio = version(Kind::Ratio, Frequency::Quarter);
+    let lead = AcrossAgencies::Lead;
+    let mut fixture = Fixture::of(IndicatorVersion {
+        across_agencies: lead,
+        lead_agency: Some("care".parse().unwrap()),
+        ..ratio.clone()
+    });
+    fixture.send("care", &["U1 FY2021-22-Q1 90 % of 10"]);
+    fixture.send("police", &["U1 FY2021-22-Q1 50 % of 10"]);
+    assert_eq!(fixture.of_agency("care", "U1", "FY2021-22-Q1"), "90 1/1 (9 over 10)");
+    assert_eq!(fixture.all("U1", "FY2021-22-Q1"), "90 1/1 (9 over 10)", "the lead's is carried as it is");
+    assert_eq!(fixture.all("P", "FY2021-22-Q1"), "90 1/2 (9 over 10) 1 late partial", "it is the only one");
+    assert_eq!(fixture.all("U1", "FY2021-22"), "90 1/4 (9 over 10) 3 late partial", "so it is of the year");
+    fixture.send("care", &["U1 FY2021-22-Q2 [x]", "U2 FY2021-22-Q1 1 of 10"]);
+    assert_eq!(
+        fixture.all("U1", "FY2021-22-H1"),
+        "90 1/2 (9 over 10) [x] 1 not available partial",
+        "a marker isn't a figure"
+    );
+    assert_eq!(fixture.all("P", "FY2021-22-Q1"), "50 2/2 (10 over 20) [e]", "with a counted one");
+    fixture.send("care", &["U1 FY2021-22-Q2 80 % of 10"]);
+    assert_eq!(fixture.all("U1", "FY2021-22-H1"), "85 2/2 (17 over 20) [e]", "over time");
+    fixture.send("care", &["U1 FY2021-22-Q1 0 % of 0", "U1 FY2021-22-Q2 0 % of 0"]);
+    assert_eq!(fixture.all("U1", "FY2021-22-H1"), "ZeroBase 2/2 (0 over 0)", "nothing is estimated");
+    let mut fixture = Fixture::of(ratio);
+    fixture.send("care", &["U1 FY2021-22-Q1 90 % of 10 [e]"]);
+    assert_eq!(fixture.all("U1", "FY2021-22-Q1"), "90 1/1 (9 over 10) [e] 1 imputed", "the sender's own stays");
+    fixture.send("police", &["U2 FY2021-22-Q1 50 % of 10"]);
+    fixture.send("care", &["U1 FY2021-22-Q1 90 % of 10"]);
+    assert_eq!(fixture.all("P", "FY2021-22-Q1"), "70 2/3 (14 over 20) [e] 1 late partial", "over agencies");
+}
+
+/// "A break in series" is its sender's: another agency's figures are as comparable as they were, and the combined
+/// one is broken when a broken one goes into it.
+#[test]
+fn a_senders_break_breaks_its_own_series_and_the_total_that_it_goes_into() {
+    let whole = "from 7 in FY2021-22-Q1: 1 14.3%";
+    for (across_agencies, of_police, of_all) in [
+        (AcrossAgencies::Add, "from 30 in FY2021-22-Q1: Break", "from 37 in FY2021-22-Q1: Break"),
+        (AcrossAgencies::Lead, "from 30 in FY2021-22-Q1: Break", whole),
+        (AcrossAgencies::SideBySide, "from 30 in FY2021-22-Q1: Break", "from SideBySide in FY2021-22-Q1: NoLaterValue"),
+    ] {
+        let lead_agency = (across_agencies == AcrossAgencies::Lead).then(|| "care".parse().unwrap());
+        let first = IndicatorVersion { across_agencies, lead_agency, ..version(Kind::Events, Frequency::Quarter) };
+        let mut fixture = Fixture::of(first.clone());
+        fixture.send("police", &["U1 FY2021-22-Q1 30", "U1 FY2021-22-Q2 20 [b]"]);
+        fixture.send("care", &["U1 FY2021-22-Q1 7", "U1 FY2021-22-Q2 8", "U2 FY2021-22-Q2 9 [b]"]);
+        assert_eq!(fixture.change_of_agency("care", "U1", "FY2021-22-Q2"), whole, "{across_agencies}");
+        assert_eq!(fixture.change_of_agency("police", "U1", "FY2021-22-Q2"), of_police, "{across_agencies}");
+        assert_eq!(fixture.change("U1", "FY2021-22-Q2", PreviousPeriod), of_all, "{across_agencies}");
+        let effective_from = Some(day("2021-08-01"));
+        let second = IndicatorVersion { effective_from, breaks_comparability: true, ..first };
+        fixture.put(CataloguePut { indicators: vec![second], ..CataloguePut::default() });
+        let by_definition = fixture.change_of_agency("care", "U1", "FY2021-22-Q2");
+        assert_eq!(by_definition, "from 7 in FY2021-22-Q1: Break", "a definition is everyone's");
+    }
+}
+
+/// An explanation takes the way that its figure took: the last subperiod that has a stock, and of a stock that is
+/// known by markers alone, the last of these.
+#[test]
+fn an_explanation_takes_the_way_of_its_figure() {
+    let mut fixture = Fixture::of(version(Kind::Stock, Frequency::Quarter));
+    fixture.send("care", &["U1 FY2021-22-Q1 [c]", "U1 FY2021-22-Q3 [x]"]);
+    assert_eq!(fixture.all("U1", "FY2021-22"), "Marked 0/1 [x] 1 late partial");
+    assert_eq!(fixture.explained("U1", "FY2021-22"), "OverTime: U1 FY2021-22-Q3 [x]");
+    fixture.send("care", &["U1 FY2021-22-Q2 20"]);
+    assert!(fixture.all("U1", "FY2021-22").starts_with("20 "));
+    assert_eq!(fixture.explained("U1", "FY2021-22"), "OverTime: U1 FY2021-22-Q2 20");
+    fixture.send("care", &["D1 FY2021-22 3", "D2 FY2021-22-Q4 4"]);
+    assert!(fixture.all("U1", "FY2021-22").starts_with("7 "));
+    assert_eq!(fixture.explained("U1", "FY2021-22"), "OverAreas: D1 FY2021-22 3, D2 FY2021-22-Q4 4");
+    fixture.send("care", &["U1 FY2021-22 [z]"]);
+    assert!(fixture.all("U1", "FY2021-22").starts_with("7 "), "a marker comes after what can be built");
+    fixture.send("care", &["U1 2022-03-31 8"]);
+    assert_eq!(fixture.explained("U1", "FY2021-22"), "Submitted: U1 2022-03-31 8");
 }

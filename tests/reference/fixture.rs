@@ -9,13 +9,18 @@ use conspectus::entry::Withdrawal;
 use conspectus::intake::prepare::Prepared;
 use conspectus::model::date::Date;
 use conspectus::model::decimal::Rounding;
+use conspectus::model::id::AgencyId;
 use conspectus::model::marker::Markers;
 use conspectus::model::observation::{Breakdown, Measure, Observation, Value};
 use conspectus::model::period::Frequency;
 use conspectus::model::submission::Submission;
 use conspectus::model::timestamp::Timestamp;
+use conspectus::picture::aggregate::Who;
 use conspectus::picture::change::Comparison;
+use conspectus::picture::explain;
 use conspectus::state::State;
+use conspectus::state::columns::BreakdownIx;
+use conspectus::state::view::{AreasAsOf, View};
 
 use crate::canonical::{Row, Shown, ShownChange};
 use crate::command::Command;
@@ -181,12 +186,41 @@ impl Fixture {
             .map_or("no cell".to_owned(), |it| line(&it.figure))
     }
 
+    /// The combined figure of some agencies.
+    pub(crate) fn of_agencies(&self, agencies: &[&str], area: &str, period: &str) -> String {
+        let agencies = Some(agencies.iter().map(|it| it.parse().unwrap()).collect());
+        line(&self.together(&[area], &[period], agencies).unwrap()[0].figure)
+    }
+
+    /// How the figure of `care` came about, and what went into it.
+    pub(crate) fn explained(&self, area: &str, period: &str) -> String {
+        let (catalogue, columns, as_of) = (self.state.catalogue(), self.state.columns(), self.state.revision());
+        let view = View { catalogue, columns, as_of, today: self.today, areas: AreasAsOf::Then };
+        let question = explain::Question {
+            indicator: catalogue.indicator(&"it".parse().unwrap()).unwrap().0,
+            area: catalogue.area(&area.parse().unwrap()).unwrap().0,
+            period: period.parse().unwrap(),
+            breakdown: Some(BreakdownIx::TOTAL),
+            who: Who::Agency(catalogue.agency(&"care".parse().unwrap()).unwrap().0),
+        };
+        let explanation = explain::explain(view, question);
+        let contributions = explanation.contributions.iter().map(|it| {
+            let area = &catalogue.area_at(it.area).code;
+            format!(" {area} {} {}", it.period, it.row.value().unwrap())
+        });
+        format!("{:?}:{}", explanation.derivation, contributions.collect::<Vec<_>>().join(","))
+    }
+
     /// Whether the service refuses to answer for areas and periods together.
     pub(crate) fn refuses(&self, areas: &[&str], periods: &[&str]) -> bool {
+        self.together(areas, periods, None).is_none()
+    }
+
+    fn together(&self, areas: &[&str], periods: &[&str], agencies: Option<Vec<AgencyId>>) -> Option<Vec<Row>> {
         let what = What::Aggregate(AskedAggregate {
             indicators: vec!["it".parse().unwrap()],
             areas: areas.iter().map(|it| it.parse().unwrap()).collect(),
-            agencies: None,
+            agencies,
             periods: periods.iter().map(|it| it.parse().unwrap()).collect(),
             breakdown: Breakdown::default(),
             by_indicator: false,
@@ -196,12 +230,19 @@ impl Fixture {
             comparison: None,
             across_breaks: false,
         });
-        ask(&self.state, &Question { as_of: self.revision(), today: self.today, what }).is_none()
+        ask(&self.state, &Question { as_of: self.revision(), today: self.today, what })
     }
 
     /// The change of the combined figure.
     pub(crate) fn change(&self, area: &str, period: &str, comparison: Comparison) -> String {
         change_line(self.rows(area, period, Some(comparison)).last().unwrap().change.as_ref().unwrap())
+    }
+
+    /// The change of one agency's figure since the period before.
+    pub(crate) fn change_of_agency(&self, agency: &str, area: &str, period: &str) -> String {
+        let rows = self.rows(area, period, Some(Comparison::PreviousPeriod));
+        let cell = rows.iter().find(|row| row.key == format!("it - {agency} -")).unwrap();
+        change_line(cell.change.as_ref().unwrap())
     }
 }
 

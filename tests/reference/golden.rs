@@ -65,7 +65,7 @@ fn every_kind_of_count_adds_over_areas() {
 fn percentages_are_weighted_by_their_base() {
     let mut fixture = yearly(Kind::Ratio, 3);
     fixture.send("care", &["U1 FY2021-22 87.9 % of 18496", "U2 FY2021-22 90.9 % of 18003"]);
-    assert_eq!(fixture.all("U1", "FY2021-22"), "87.900 1/1 (16257.984 over 18496) [e]");
+    assert_eq!(fixture.all("U1", "FY2021-22"), "87.900 1/1 (16257.984 over 18496)");
     assert_eq!(fixture.all("P", "FY2021-22"), "89.380 2/2 (32622.711 over 36499) [e]");
 }
 
@@ -225,7 +225,7 @@ fn what_is_not_applicable_is_reported_and_what_is_not_available_is_missing() {
 }
 
 #[test]
-fn a_total_tells_everything_that_went_into_it() {
+fn a_total_carries_everything_that_went_into_it() {
     let mut fixture = quarterly(Kind::Events);
     fixture.send("care", &["U1 FY2021-22-Q1 10 [p]", "U1 FY2021-22-Q2 20 [e]", "U1 FY2021-22-Q3 [x]"]);
     assert_eq!(fixture.all("U1", "FY2021-22"), "30 2/4 [x] [e] [p] 1 late 1 not available 1 imputed partial");

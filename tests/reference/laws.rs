@@ -7,8 +7,17 @@ use conspectus::entry::{Body, Withdrawal, codec};
 use conspectus::model::id::IndicatorId;
 use conspectus::model::observation::Observation;
 use conspectus::model::period::{Frequency, Period};
+use conspectus::model::revision::Revision;
 use conspectus::model::submission::Submission;
 use conspectus::model::timestamp::Timestamp;
+use conspectus::picture::aggregate::Who;
+use conspectus::picture::answer;
+use conspectus::picture::combine::Gap;
+use conspectus::picture::explain::{self, explain};
+use conspectus::picture::figure::Figure;
+use conspectus::picture::question::PictureQuery;
+use conspectus::state::columns::BreakdownIx;
+use conspectus::state::view::{AreasAsOf, View};
 use conspectus::state::{Outcome, Replay, State};
 use num_rational::BigRational as Number;
 
@@ -17,7 +26,7 @@ use crate::canonical::{Row, Shown};
 use crate::command::Command;
 use crate::fixture::{day, submit, with};
 use crate::generate::{History, Lived, Random, World, history};
-use crate::model::{Sight, whole};
+use crate::model::{Sight, number_and_weight, whole};
 use crate::question::{AskedAggregate, AskedPicture, Question, What, ask};
 
 const WORLDS: u64 = 250;
@@ -32,8 +41,8 @@ fn on_every_world(law: impl Fn(&History, &mut World, &Lived) -> usize) {
         let (history, mut world) = history(Random(seed));
         let lived = history.live();
         if !lived.entries.is_empty() {
-            let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| law(&history, &mut world, &lived)));
-            shown += told.unwrap_or_else(|_| panic!("seed {seed}\n{}", read_out(&history)));
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| law(&history, &mut world, &lived)));
+            shown += result.unwrap_or_else(|_| panic!("seed {seed}\n{}", read_out(&history)));
         }
     }
     println!("shown {shown} times");
@@ -313,4 +322,57 @@ fn the_groups_of_an_answer_add_up_to_the_whole() {
         }
         shown
     });
+}
+
+/// "One answer, built from everyone's figures, that can always say where each number came from": what an explanation
+/// names is what the figure was added up from, and where there is no value, the markers that say why.
+#[test]
+fn the_contributions_of_a_figure_add_up_to_it() {
+    on_every_world(|_, world, lived| {
+        let mut shown = 0;
+        for _ in 0..QUESTIONS {
+            let question = world.question(lived);
+            let What::Picture(asked) = &question.what else { continue };
+            let as_of = Revision(question.as_of as u64);
+            let catalogue = lived.state.catalogue_as_of(as_of);
+            let (columns, today) = (lived.state.columns(), question.today);
+            let view = View { catalogue: &catalogue, columns, as_of, today, areas: AreasAsOf::Then };
+            let (area, period) = (catalogue.area(&asked.area).unwrap().0, asked.period);
+            for row in answer::picture(view, &PictureQuery { area, period, indicators: None, comparison: None }) {
+                let indicator = catalogue.indicator(&row.version.id).unwrap().0;
+                let cells = row.cells.iter().map(|cell| (Who::Agency(cell.agency), &cell.figure));
+                for (who, figure) in cells.chain([(Who::Combined, &row.combined)]) {
+                    let breakdown = Some(BreakdownIx::TOTAL);
+                    let explained = explain(view, explain::Question { indicator, area, period, breakdown, who });
+                    let measures = explained.contributions.iter().map(|it| it.row.measure()).collect::<Vec<_>>();
+                    let sum = measures.iter().flatten().map(|measure| number_and_weight(*measure));
+                    let (number, weight) = sum.fold((whole(0), whole(0)), |a, b| (a.0 + b.0, a.1 + b.1));
+                    let is_right = match &figure.value {
+                        Ok(_) => exact(figure) == value(row.version.kind, number, weight),
+                        Err(Gap::ZeroBase) => weight == whole(0) && measures.iter().any(Option::is_some),
+                        Err(Gap::Marked) => !measures.is_empty() && measures.iter().all(Option::is_none),
+                        Err(Gap::SideBySide | Gap::TooLarge) => true,
+                        Err(Gap::NotReported | Gap::LeadNotReported | Gap::LeadNotAsked | Gap::NotCombinable) => {
+                            measures.is_empty()
+                        }
+                    };
+                    assert!(is_right, "{} of {who:?}: {explained:#?}\n{question:#?}", row.version.id);
+                    shown += measures.len();
+                }
+            }
+        }
+        shown
+    });
+}
+
+fn exact(figure: &Figure) -> Option<Number> {
+    fraction(&format!("{:?}", figure.value.ok()?.exact))
+}
+
+fn value(kind: Kind, number: Number, weight: Number) -> Option<Number> {
+    match kind {
+        Kind::Events | Kind::Stock | Kind::Distinct | Kind::Amount => Some(number),
+        Kind::Ratio => (weight != whole(0)).then(|| number * whole(100) / weight),
+        Kind::Mean => (weight != whole(0)).then(|| number / weight),
+    }
 }

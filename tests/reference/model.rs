@@ -193,6 +193,9 @@ pub(crate) fn next_finer(period: Period) -> Vec<Period> {
 #[derive(Clone, Default)]
 pub(crate) struct Accumulator {
     pub(crate) value: Option<(Number, Number)>,
+    /// How many submitted figures are in the value, and how many of them are printed percentages.
+    pub(crate) figures: usize,
+    pub(crate) percentages: usize,
     pub(crate) markers: Markers,
     pub(crate) sample: bool,
     /// How many submitted figures and markers it rests on.
@@ -231,14 +234,16 @@ impl Accumulator {
         self.sample |= other.sample;
         self.uncombined |= other.uncombined;
         self.submitted += other.submitted;
-        // Of several that are out of date the oldest is told.
+        self.figures += other.figures;
+        self.percentages += other.percentages;
+        // Of several that are out of date the oldest counts.
         self.as_at = self.as_at.into_iter().chain(other.as_at).min_by_key(|period| (period.end(), period.start()));
         self.slots.extend(other.slots.iter().cloned());
     }
 
     fn sum(accumulators: impl IntoIterator<Item = Self>) -> Self {
-        accumulators.into_iter().fold(Self::default(), |mut sum, tally| {
-            sum.add(&tally);
+        accumulators.into_iter().fold(Self::default(), |mut sum, figure| {
+            sum.add(&figure);
             sum
         })
     }
@@ -301,6 +306,16 @@ pub(crate) fn whole(number: i64) -> Number {
 
 fn fraction(decimal: Decimal) -> Number {
     whole(decimal.mantissa()) / whole(10_i64.pow(decimal.scale().into()))
+}
+
+/// What adds up of a submitted figure.
+pub(crate) fn number_and_weight(measure: Measure) -> (Number, Number) {
+    match measure {
+        Measure::Number(number) => (fraction(number), whole(0)),
+        Measure::Ratio { numerator, denominator } => (fraction(numerator), fraction(denominator)),
+        Measure::Percentage { percent, base } => (fraction(percent) * fraction(base) / whole(100), fraction(base)),
+        Measure::Mean { mean, count } => (fraction(mean) * fraction(count), fraction(count)),
+    }
 }
 
 /// One indicator under one breakdown, of some agencies or all.
@@ -406,26 +421,26 @@ impl<'a> Series<'a> {
 
     /// "A figure submitted whole fills all slots of its area and period."
     fn submitted_whole(&self, standing: &Standing, period: Period) -> Accumulator {
-        let zero = whole(0);
-        let value = standing.value.measure.map(|measure| match measure {
-            Measure::Number(number) => (fraction(number), zero),
-            Measure::Ratio { numerator, denominator } => (fraction(numerator), fraction(denominator)),
-            Measure::Percentage { percent, base } => (fraction(percent) * fraction(base) / whole(100), fraction(base)),
-            Measure::Mean { mean, count } => (fraction(mean) * fraction(count), fraction(count)),
-        });
+        let value = standing.value.measure.map(number_and_weight);
         let sent: Markers = standing.value.markers.iter().collect();
         let fate = if value.is_some() || sent.contains(&Marker::NotApplicable) {
             if sent.contains(&Marker::Estimated) { Fate::Estimated } else { Fate::Reported }
         } else {
             Fate::NotAvailable
         };
-        let mut markers = sent;
-        if matches!(standing.value.measure, Some(Measure::Percentage { .. })) {
-            markers.insert(Marker::Estimated);
-        }
-        let mut slots = self.owed_by_reporter(&standing.agency, &standing.area, period);
+        let mut slots = self.unfilled_of_reporter(&standing.agency, &standing.area, period);
         slots.iter_mut().for_each(|slot| slot.fate = fate);
-        Accumulator { value, markers, sample: standing.sample, submitted: 1, slots, as_at: None, uncombined: false }
+        let is_percentage = matches!(standing.value.measure, Some(Measure::Percentage { .. }));
+        Accumulator {
+            figures: usize::from(value.is_some()),
+            percentages: usize::from(is_percentage),
+            value,
+            markers: sent,
+            sample: standing.sample,
+            submitted: 1,
+            slots,
+            ..Accumulator::default()
+        }
     }
 
     fn over_time(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Option<Accumulator> {
@@ -447,8 +462,10 @@ impl<'a> Series<'a> {
         if self.kind == Kind::Stock {
             return Some(self.last(agency, area, periods, &figures));
         }
-        let owed = |period: &Period| Accumulator::of_slots(self.owed_by_reporter(agency, area, *period));
-        Some(Accumulator::sum(figures.into_iter().zip(periods).map(|(it, period)| it.unwrap_or_else(|| owed(period)))))
+        let unfilled = |period: &Period| Accumulator::of_slots(self.unfilled_of_reporter(agency, area, *period));
+        Some(Accumulator::sum(
+            figures.into_iter().zip(periods).map(|(it, period)| it.unwrap_or_else(|| unfilled(period))),
+        ))
     }
 
     /// "The last in the period; never added."
@@ -465,7 +482,7 @@ impl<'a> Series<'a> {
         if period == close {
             return figure.clone();
         }
-        let slots = closing.map_or_else(|| self.owed_by_reporter(agency, area, close), |it| it.slots.clone());
+        let slots = closing.map_or_else(|| self.unfilled_of_reporter(agency, area, close), |it| it.slots.clone());
         let as_at = figure.value.is_some().then(|| figure.as_at.unwrap_or(period));
         Accumulator { slots, as_at, ..figure.clone() }
     }
@@ -477,13 +494,15 @@ impl<'a> Series<'a> {
         if figures.iter().all(Option::is_none) {
             return None;
         }
-        let owed = |child: &AreaCode| Accumulator::of_slots(self.owed(agency, child, period));
-        Some(Accumulator::sum(figures.into_iter().zip(children).map(|(it, child)| it.unwrap_or_else(|| owed(child)))))
+        let unfilled = |child: &AreaCode| Accumulator::of_slots(self.unfilled(agency, child, period));
+        Some(Accumulator::sum(
+            figures.into_iter().zip(children).map(|(it, child)| it.unwrap_or_else(|| unfilled(child))),
+        ))
     }
 
-    /// What an agency owes that has reported elsewhere: what is expected of it; and below the reporting level
-    /// the area itself, because a sum needs all that it is made of.
-    fn owed(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Vec<Slot> {
+    /// The slots of an agency that has reported elsewhere, unfilled: what is expected of it; and below the
+    /// reporting level the area itself, because a sum needs all that it is made of.
+    fn unfilled(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Vec<Slot> {
         let is_below = |part: Period| self.sight.area(area).level > self.version(part).reporting_level;
         let parts = self.rests_on(period).into_iter();
         parts
@@ -493,11 +512,11 @@ impl<'a> Series<'a> {
             .collect()
     }
 
-    /// What one owes that has reported for this very area: at least the area itself.
-    fn owed_by_reporter(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Vec<Slot> {
-        let owed = self.owed(agency, area, period);
+    /// Those of one that has reported for this very area: at least the area itself.
+    fn unfilled_of_reporter(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Vec<Slot> {
+        let unfilled = self.unfilled(agency, area, period);
         let itself = || self.rests_on(period).into_iter().map(|part| self.slot(agency, area, part)).collect();
-        if owed.is_empty() { itself() } else { owed }
+        if unfilled.is_empty() { itself() } else { unfilled }
     }
 
     /// What an agency is expected to report for an area and a period, whether or not it has.
@@ -542,9 +561,9 @@ impl<'a> Series<'a> {
         }
     }
 
-    /// The value of a tally, which is where a percentage or a mean is worked out.
-    pub(crate) fn value(&self, tally: &Accumulator) -> Option<Result<Number, &'static str>> {
-        let (number, weight) = tally.value.clone()?;
+    /// The value of what was added up, which is where a percentage or a mean is worked out.
+    pub(crate) fn value(&self, sum: &Accumulator) -> Option<Result<Number, &'static str>> {
+        let (number, weight) = sum.value.clone()?;
         let over = |number: Number| if weight == whole(0) { Err("ZeroBase") } else { Ok(number / weight) };
         Some(match self.kind {
             Kind::Events | Kind::Stock | Kind::Distinct | Kind::Amount => Ok(number),
@@ -553,12 +572,12 @@ impl<'a> Series<'a> {
         })
     }
 
-    /// Whether the figures are broken between two periods: by the definition, or by a sender's marker after the
-    /// earlier and up to the later.
-    pub(crate) fn is_broken(&self, areas: &[AreaCode], earlier: Period, later: Period) -> bool {
+    /// Whether the figures of some agencies are broken between two periods: by the definition, or by the marker of
+    /// one of them after the earlier and up to the later.
+    pub(crate) fn is_broken(&self, agencies: &[&AgencyId], areas: &[AreaCode], earlier: Period, later: Period) -> bool {
         let after = std::iter::successors(earlier.next(), |period| period.next());
         let marked = |period: Period| {
-            let mut places = areas.iter().flat_map(|area| self.agencies.iter().map(move |agency| (agency, area)));
+            let mut places = areas.iter().flat_map(|area| agencies.iter().map(move |agency| (agency, area)));
             places.any(|(agency, area)| {
                 self.figure(agency, area, period).is_some_and(|it| it.markers.contains(&Marker::Break))
             })

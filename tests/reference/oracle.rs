@@ -122,11 +122,11 @@ fn ends(period: Period) -> Vec<Date> {
     next_finer(period).into_iter().flat_map(ends).chain([period.end()]).collect()
 }
 
-/// Why a tally without a value has none.
-fn gap_of(tally: &Accumulator, none: &'static str) -> &'static str {
-    if tally.has_absence() {
+/// Why a sum without a value has none.
+fn gap_of(sum: &Accumulator, none: &'static str) -> &'static str {
+    if sum.has_absence() {
         "Marked"
-    } else if tally.uncombined {
+    } else if sum.uncombined {
         "NotCombinable"
     } else {
         none
@@ -147,7 +147,7 @@ impl Asking<'_> {
         self.periods[self.periods.len() - 1]
     }
 
-    /// An agency's figure, or what it owes; and whether it has reported anything.
+    /// An agency's figure, or its unfilled slots; and whether it has reported anything.
     fn of_agency(&self, agency: &AgencyId) -> (Accumulator, bool) {
         let mut all = Accumulator::default();
         let mut has_reported = false;
@@ -156,8 +156,8 @@ impl Asking<'_> {
                 has_reported = true;
                 all.add(&figure);
             } else {
-                let owed = self.periods.iter().flat_map(|period| self.series.expected(agency, area, *period));
-                all.slots.extend(owed);
+                let unfilled = self.periods.iter().flat_map(|period| self.series.expected(agency, area, *period));
+                all.slots.extend(unfilled);
             }
         }
         (all, has_reported)
@@ -165,49 +165,53 @@ impl Asking<'_> {
 
     /// Whether the agency has reported or is expected to.
     fn has(&self, agency: &AgencyId) -> bool {
-        let (tally, has_reported) = self.of_agency(agency);
-        has_reported || !tally.slots.is_empty()
+        let (sum, has_reported) = self.of_agency(agency);
+        has_reported || !sum.slots.is_empty()
     }
 
     /// The figure of one agency, or of all by the indicator's rule, with its exact value.
     fn figure(&self, agency: Option<&AgencyId>) -> (Shown, Option<Number>) {
         let (across, lead) = self.series.across(self.last());
         let everyone = || self.series.agencies.iter().map(|it| self.of_agency(it).0);
-        let mut tally = Accumulator::default();
+        let mut sum = Accumulator::default();
         let gap;
         match (agency, across) {
             (Some(agency), _) => {
-                tally = self.of_agency(agency).0;
-                gap = gap_of(&tally, "NotReported");
+                sum = self.of_agency(agency).0;
+                gap = gap_of(&sum, "NotReported");
             }
             (None, AcrossAgencies::Add) => {
-                everyone().for_each(|it| tally.add(&it));
-                gap = gap_of(&tally, "NotReported");
+                everyone().for_each(|it| sum.add(&it));
+                gap = gap_of(&sum, "NotReported");
             }
             (None, AcrossAgencies::Lead) => {
-                let lead = lead.filter(|lead| self.series.agencies.contains(*lead));
-                lead.iter().for_each(|lead| tally = self.of_agency(lead).0);
-                gap = gap_of(&tally, "LeadNotReported");
+                let lead = lead.unwrap();
+                if self.series.agencies.contains(lead) {
+                    sum = self.of_agency(lead).0;
+                    gap = gap_of(&sum, "LeadNotReported");
+                } else {
+                    gap = "LeadNotAsked";
+                }
             }
             (None, AcrossAgencies::SideBySide) => {
                 for it in everyone() {
-                    tally.sample |= it.sample;
-                    tally.uncombined |= it.uncombined;
-                    tally.slots.extend(it.slots);
+                    sum.sample |= it.sample;
+                    sum.uncombined |= it.uncombined;
+                    sum.slots.extend(it.slots);
                 }
                 gap = "SideBySide";
             }
         }
-        self.shown(&tally, gap)
+        self.shown(&sum, gap)
     }
 
-    fn shown(&self, tally: &Accumulator, gap: &'static str) -> (Shown, Option<Number>) {
+    fn shown(&self, sum: &Accumulator, gap: &'static str) -> (Shown, Option<Number>) {
         let version = self.series.version(self.last());
-        let mut shown = tally.shown();
+        let mut shown = sum.shown();
         if matches!(self.series.kind, Kind::Ratio | Kind::Mean) {
-            shown.parts = tally.value.as_ref().map(|(number, weight)| (decimal(number), decimal(weight)));
+            shown.parts = sum.value.as_ref().map(|(number, weight)| (decimal(number), decimal(weight)));
         }
-        let value = match self.series.value(tally) {
+        let value = match self.series.value(sum) {
             None => Err(gap),
             Some(value) => value,
         };
@@ -217,6 +221,10 @@ impl Asking<'_> {
         };
         shown.value = rounded(&exact, version.decimals, version.rounding);
         shown.exact = Some(format!("{}/{}", exact.numer(), exact.denom()));
+        // "A percentage shown as it was printed is not estimated; one combined from printed percentages is."
+        if sum.percentages > 0 && sum.figures > 1 {
+            shown.markers.insert(Marker::Estimated);
+        }
         let before = self.periods[0].previous();
         if before.is_some_and(|before| self.series.sight.definition_breaks(self.series.indicator, before, self.last()))
         {
@@ -256,7 +264,13 @@ impl Asking<'_> {
         let (from, earlier_value) = before.figure(agency);
         change.partial = !later.complete || !from.complete;
         change.from = Some((earlier.to_string(), from));
-        let is_broken = || !self.across_breaks && self.series.is_broken(self.areas, earlier, self.periods[0]);
+        // A sender's marker breaks its own series, and the combined figure that its own goes into.
+        let behind: Vec<&AgencyId> = match (agency, self.series.across(self.last())) {
+            (Some(agency), _) => vec![agency],
+            (None, (AcrossAgencies::Lead, lead)) => lead.into_iter().collect(),
+            (None, (AcrossAgencies::Add | AcrossAgencies::SideBySide, _)) => self.series.agencies.iter().collect(),
+        };
+        let is_broken = || !self.across_breaks && self.series.is_broken(&behind, self.areas, earlier, self.periods[0]);
         let gap = match (value, &earlier_value) {
             (None, _) => Some("NoLaterValue"),
             (Some(_), None) => Some("NoEarlierValue"),

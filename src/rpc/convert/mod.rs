@@ -243,6 +243,7 @@ pub(crate) fn gap(gap: Gap) -> proto::Gap {
         Gap::NotCombinable => proto::Gap::NotCombinable,
         Gap::ZeroBase => proto::Gap::ZeroBase,
         Gap::LeadNotReported => proto::Gap::LeadNotReported,
+        Gap::LeadNotAsked => proto::Gap::LeadNotAsked,
         Gap::TooLarge => proto::Gap::TooLarge,
     }
 }

@@ -45,7 +45,7 @@ pub(crate) fn aggregate_row(catalogue: &Catalogue, row: &AggregateRow) -> proto:
 fn rate(catalogue: &Catalogue, rate: &Rate) -> proto::Rate {
     let population = rate.population.as_ref();
     proto::Rate {
-        value: rate.value.as_ref().ok().map(|(_, rounded)| rounded.to_string()),
+        value: rate.value.ok().map(|value| value.rounded.to_string()),
         per: i32::try_from(rate.per).unwrap_or(i32::MAX),
         population: population.map(|(_, figure)| convert::figure(catalogue, figure)),
         population_period: population.map(|(period, _)| period.to_string()).unwrap_or_default(),

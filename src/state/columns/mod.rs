@@ -19,11 +19,11 @@ use crate::catalogue::{AreaIx, Catalogue, IndicatorIx};
 use crate::model::observation::Breakdown;
 use crate::model::period::Period;
 use crate::model::revision::Revision;
-pub use pending::Pending;
+pub(crate) use pending::Pending;
 pub use row::{Row, RowKey};
 pub use slab::Slab;
 
-/// A breakdown's place in the order of first use; the total is 0.
+/// A breakdown's index in the order of first use; the total is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BreakdownIx(u32);
 
@@ -89,17 +89,17 @@ impl Default for Columns {
 
 impl Columns {
     /// The slabs of an indicator, by period.
-    pub fn slabs(&self, indicator: IndicatorIx) -> Option<&Slabs> {
+    pub(crate) fn slabs(&self, indicator: IndicatorIx) -> Option<&Slabs> {
         self.indicators.get(indicator.0 as usize).map(|indicator| &indicator.slabs)
     }
 
     /// The areas at or below which an indicator has or had a figure.
-    pub fn covered(&self, indicator: IndicatorIx) -> OrdSet<AreaIx> {
+    pub(crate) fn covered(&self, indicator: IndicatorIx) -> OrdSet<AreaIx> {
         self.indicators.get(indicator.0 as usize).map(|indicator| indicator.covered.clone()).unwrap_or_default()
     }
 
     /// Takes note of areas that have come to lie within others.
-    pub fn cover_again(&mut self, catalogue: &Catalogue) {
+    pub(crate) fn cover_again(&mut self, catalogue: &Catalogue) {
         for indicator in &mut self.indicators {
             for area in indicator.covered.clone() {
                 cover(&mut indicator.covered, catalogue, area);
@@ -126,17 +126,17 @@ impl Columns {
     }
 
     /// How many breakdowns have been used, the total included.
-    pub fn breakdown_count(&self) -> usize {
+    pub(crate) fn breakdown_count(&self) -> usize {
         self.breakdowns.len()
     }
 
     /// The row of one figure as of a revision. Its value is none where it was withdrawn.
-    pub fn row(&self, indicator: IndicatorIx, period: Period, key: RowKey, as_of: Revision) -> Option<Row> {
+    pub(crate) fn row(&self, indicator: IndicatorIx, period: Period, key: RowKey, as_of: Revision) -> Option<Row> {
         self.slab(indicator, period)?.row(key, as_of)
     }
 
     /// The index of a breakdown, given to it now when it has none.
-    pub fn intern(&mut self, breakdown: &Breakdown) -> BreakdownIx {
+    pub(crate) fn intern(&mut self, breakdown: &Breakdown) -> BreakdownIx {
         if let Some(known) = self.breakdown(breakdown) {
             return known;
         }
@@ -149,7 +149,7 @@ impl Columns {
 
     /// Sets figures, in any order; one that is already so keeps its revision. None is older than what
     /// is there.
-    pub fn put(&mut self, figures: &mut [SlabRow], catalogue: &Catalogue) {
+    pub(crate) fn put(&mut self, figures: &mut [SlabRow], catalogue: &Catalogue) {
         figures.sort_unstable_by_key(|figure| (figure.indicator, figure.period, figure.row.key, figure.row.revision()));
         let mut rows = Vec::new();
         for of_indicator in figures.chunk_by(|one, other| one.indicator == other.indicator) {
@@ -171,7 +171,12 @@ impl Columns {
     }
 
     /// Takes back what a submission set. `stands` says whether a submission stands.
-    pub fn withdraw(&mut self, submission: Revision, at: Revision, stands: &dyn Fn(Revision) -> bool) -> Withdrawn {
+    pub(crate) fn withdraw(
+        &mut self,
+        submission: Revision,
+        at: Revision,
+        stands: &dyn Fn(Revision) -> bool,
+    ) -> Withdrawn {
         let mut counts = Withdrawn::default();
         for Indicator { slabs, .. } in &mut self.indicators {
             let touched: Vec<Period> = slabs
@@ -193,7 +198,7 @@ impl Columns {
 
 /// A row, and the slab that it goes into.
 #[derive(Debug, Clone, Copy)]
-pub struct SlabRow {
+pub(crate) struct SlabRow {
     /// The indicator.
     pub indicator: IndicatorIx,
     /// The period, as its [slot](Period::storage_key).

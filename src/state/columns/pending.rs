@@ -10,7 +10,7 @@ use crate::model::period::Period;
 
 /// Rows that aren't in the columns yet, by slab, in the order in which they came.
 #[derive(Debug, Default)]
-pub struct Pending {
+pub(crate) struct Pending {
     slabs: HashMap<(IndicatorIx, Period), Vec<Row>, Hashing>,
     rows: usize,
 }
@@ -25,7 +25,7 @@ struct Merge {
 
 impl Pending {
     /// Adds figures. None is older than what was added before.
-    pub fn add(&mut self, figures: &[SlabRow]) {
+    pub(crate) fn add(&mut self, figures: &[SlabRow]) {
         for figures in figures.chunk_by(|one, other| (one.indicator, one.period) == (other.indicator, other.period)) {
             let slab = self.slabs.entry((figures[0].indicator, figures[0].period)).or_default();
             slab.extend(figures.iter().map(|figure| figure.row));
@@ -34,19 +34,19 @@ impl Pending {
     }
 
     /// How many rows there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.rows
     }
 
     /// Whether there is no row.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.rows == 0
     }
 }
 
 impl Columns {
     /// Sets all figures that are pending, on all of the machine's cores.
-    pub fn put_pending(&mut self, pending: Pending, catalogue: &Catalogue) {
+    pub(crate) fn put_pending(&mut self, pending: Pending, catalogue: &Catalogue) {
         let mut slabs: Vec<_> = pending.slabs.into_iter().collect();
         slabs.sort_unstable_by_key(|(slab, _)| *slab);
         let merge = |((indicator, period), rows)| {

@@ -94,13 +94,8 @@ impl Cells {
 
 impl Slab {
     /// How many figures there are, withdrawn ones too.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.newest.keys.len()
-    }
-
-    /// Whether there is no figure.
-    pub fn is_empty(&self) -> bool {
-        self.newest.keys.is_empty()
     }
 
     /// The newest row of a figure.
@@ -109,7 +104,7 @@ impl Slab {
     }
 
     /// The row of one figure as of a revision. Its value is none where it was withdrawn.
-    pub fn row(&self, key: RowKey, as_of: Revision) -> Option<Row> {
+    pub(crate) fn row(&self, key: RowKey, as_of: Revision) -> Option<Row> {
         let at = self.newest.keys.binary_search(&key).ok()?;
         self.as_of(self.newest.row(at), as_of)
     }
@@ -122,10 +117,10 @@ impl Slab {
         (row.key == newest.key).then_some(*row)
     }
 
-    /// The rows of some places as of a revision, withdrawn ones left out.
-    fn standing(&self, places: Range<usize>, as_of: Revision) -> impl Iterator<Item = Row> {
+    /// The rows at some indices as of a revision, withdrawn ones left out.
+    fn standing(&self, range: Range<usize>, as_of: Revision) -> impl Iterator<Item = Row> {
         let is_newest = u64::from(self.changed) <= as_of.0;
-        places
+        range
             .filter_map(move |at| {
                 let row = self.newest.row(at);
                 if is_newest { Some(row) } else { self.as_of(row, as_of) }
@@ -133,25 +128,25 @@ impl Slab {
             .filter(|row| !row.note.is_withdrawn())
     }
 
-    fn places(&self, from: RowKey, to: RowKey) -> Range<usize> {
+    fn range(&self, from: RowKey, to: RowKey) -> Range<usize> {
         let start = self.newest.keys.partition_point(|key| *key < from);
         let end = start + self.newest.keys[start..].partition_point(|key| *key < to);
         start..end
     }
 
     /// The rows of an area and a breakdown as of a revision, by agency, withdrawn ones left out.
-    pub fn area_rows(&self, area: AreaIx, breakdown: BreakdownIx, as_of: Revision) -> impl Iterator<Item = Row> {
-        self.standing(self.places(RowKey::first_of(area, breakdown), RowKey::after(area, breakdown)), as_of)
+    pub(crate) fn area_rows(&self, area: AreaIx, breakdown: BreakdownIx, as_of: Revision) -> impl Iterator<Item = Row> {
+        self.standing(self.range(RowKey::first_of(area, breakdown), RowKey::after(area, breakdown)), as_of)
     }
 
     /// The rows of a breakdown as of a revision, by area and agency, withdrawn ones left out.
-    pub fn breakdown_rows(&self, breakdown: BreakdownIx, as_of: Revision) -> impl Iterator<Item = Row> {
-        self.standing(self.places(RowKey::start_of(breakdown), RowKey::end_of(breakdown)), as_of)
+    pub(crate) fn breakdown_rows(&self, breakdown: BreakdownIx, as_of: Revision) -> impl Iterator<Item = Row> {
+        self.standing(self.range(RowKey::start_of(breakdown), RowKey::end_of(breakdown)), as_of)
     }
 
     /// The rows of an area and an agency under every breakdown but the total, as of a revision,
     /// withdrawn ones left out.
-    pub fn broken_down(
+    pub(crate) fn broken_down(
         &self,
         area: AreaIx,
         agency: AgencyIx,
@@ -174,18 +169,18 @@ impl Slab {
     }
 
     /// Every row that a figure has had, the oldest first, withdrawn ones too.
-    pub fn history(&self, key: RowKey) -> impl Iterator<Item = Row> {
+    pub(crate) fn history(&self, key: RowKey) -> impl Iterator<Item = Row> {
         let replaced = self.past.replaced.range((key, 0)..=(key, Revision32::MAX));
         replaced.map(|(_, row)| *row).chain(self.newest(key))
     }
 
     /// The revision of the submission that a row is of: its own, unless a withdrawal restored it.
-    pub fn source(&self, row: &Row) -> Revision {
+    pub(crate) fn source(&self, row: &Row) -> Revision {
         Revision(u64::from(self.past.restored.get(&(row.key, row.since)).copied().unwrap_or(row.since)))
     }
 
     /// Whether a figure carries, or once carried, the marker of a break.
-    pub fn may_have_break(&self) -> bool {
+    pub(crate) fn may_have_break(&self) -> bool {
         self.has_break
     }
 
