@@ -113,7 +113,7 @@ impl Row {
     }
 
     /// The figure; none where it was withdrawn and nothing was there before.
-    pub(crate) fn value(&self) -> Option<Value> {
+    pub fn value(&self) -> Option<Value> {
         (!self.note.is_withdrawn()).then(|| Value { measure: self.measure(), markers: self.markers() })
     }
 
