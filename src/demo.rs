@@ -6,13 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::access::{Change, Identity, NewKey, Role, Scope, Secret};
+use crate::access::{AccessChange, Identity, NewKey, Role, Scope, Secret};
 use crate::catalogue::CataloguePut;
 use crate::figures::{self, Figure};
 use crate::intake::admit::ChangeAccess;
 use crate::intake::writer::{WriteError, Written};
 use crate::model::id::{AgencyId, IdError, IdentityId};
-use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
 use crate::rpc::proto::submission_service_server::SubmissionService;
 use crate::rpc::proto::{Observation, SubmitObservationsRequest};
@@ -74,20 +73,20 @@ pub(crate) async fn keys(context: &Context) -> Result<Vec<(IdentityId, Secret)>,
     for (name, role) in IDENTITIES {
         let id = IdentityId::parse(name)?;
         let secret = new_secret()?;
-        let expires_at = Timestamp(now.0 + KEY_DAYS * 24 * 3_600_000_000);
+        let expires_at = now.plus_hours(KEY_DAYS * 24);
         let key = NewKey { id: secret.id(), hash: secret.hash(), expires_at };
         match state.access().get(&id) {
             None if state.access().is_empty() => {
                 let agency = if role == Role::Submitter { Some(AgencyId::parse(name)?) } else { None };
                 let certificates = Vec::new();
                 let identity = Identity { id: id.clone(), role, agency, scope: Scope::default(), certificates };
-                changes.push(Change::Create { identity, key: Some(key) });
+                changes.push(AccessChange::Create { identity, key: Some(key) });
             }
             Some(record) if record.revoked_at.is_none() && record.identity.role == role => {
-                let live = record.keys.iter().filter(|key| key.is_live(now));
-                changes.extend(live.map(|key| Change::Revoke { identity: id.clone(), key: Some(key.id) }));
+                let valid = record.keys.iter().filter(|key| key.is_valid(now));
+                changes.extend(valid.map(|key| AccessChange::Revoke { identity: id.clone(), key: Some(key.id) }));
                 // The clock of the writer may be a little later than this one.
-                changes.push(Change::Rotate { identity: id.clone(), key, older_until: expires_at });
+                changes.push(AccessChange::Rotate { identity: id.clone(), key, older_until: expires_at });
             }
             None | Some(_) => continue,
         }

@@ -19,7 +19,7 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::server::HealthReporter;
 use tower::layer::util::{Identity, Stack};
 
-use crate::access::{Change, Secret};
+use crate::access::{AccessChange, Secret};
 use crate::entry::codec;
 use crate::intake::admit::ChangeAccess;
 use crate::intake::writer::{self, WriteError};
@@ -334,7 +334,7 @@ pub fn replay(folder: &Path) -> Result<(DiskJournal, State), journal::Error> {
     let mut replayed = Replay::default();
     let decode = |stored: &journal::Stored| {
         codec::decode(&stored.payload).map_err(|error| journal::Error::Corrupt {
-            place: format!("revision {}", stored.revision),
+            location: format!("revision {}", stored.revision),
             what: error.to_string(),
         })
     };
@@ -363,7 +363,7 @@ async fn save_last_used_now(guard: Guard, folder: PathBuf) {
 ///
 /// # Errors
 /// When the journal is in use or can't be opened, or the change is refused.
-pub(crate) async fn change_access_offline(folder: &Path, change: Change) -> Result<(), Error> {
+pub(crate) async fn change_access_offline(folder: &Path, change: AccessChange) -> Result<(), Error> {
     let (journal, state) = replay(folder)?;
     let running = writer::start(Box::new(journal), state, now);
     let line = audit::Line::without_call(audit::Event::Keys, format!("on this machine: {change}"));

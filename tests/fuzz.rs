@@ -3,7 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use conspectus::access::{Change, Credentials, Identity, NewKey, Purpose, Register, Role, Scope, Secret, authenticate};
+use conspectus::access::{
+    AccessChange, Credentials, Identity, NewKey, Purpose, Register, Role, Scope, Secret, authenticate,
+};
 use conspectus::catalogue::CataloguePut;
 use conspectus::entry::{Body, Entry, codec};
 use conspectus::model::date::Date;
@@ -66,8 +68,8 @@ fn entries() -> Vec<Vec<u8>> {
     };
     let secret = Secret::from_random([7; Secret::RANDOM_BYTES]);
     let key = NewKey { id: secret.id(), hash: secret.hash(), expires_at: Timestamp(9) };
-    let bodies = [Body::CataloguePut(put), Body::Access(vec![Change::Create { identity, key: Some(key) }])];
-    bodies.map(|body| codec::encode(&Entry { at: Timestamp(1), by: Default::default(), body })).into()
+    let bodies = [Body::CataloguePut(put), Body::Access(vec![AccessChange::Create { identity, key: Some(key) }])];
+    bodies.map(|body| codec::encode(&Entry { at: Timestamp(1), actor: Default::default(), body })).into()
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::caller::{Caller, Credential, Known, Purpose};
 use super::key::{KeyHash, Secret};
-use super::register::{Record, Register};
+use super::register::{IdentityRecord, Register};
 use crate::model::id::CertificateUri;
 use crate::model::timestamp::Timestamp;
 
@@ -20,7 +20,7 @@ pub struct Credentials<'a> {
     pub purpose: Option<Purpose>,
 }
 
-/// Nobody that is known is calling. It says no more than the caller knows.
+/// The caller is not authenticated. The error reveals nothing that the caller doesn't know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unauthenticated {
     /// Nothing was presented.
@@ -37,7 +37,7 @@ pub enum Unauthenticated {
 /// Who is calling, at an instant. A key that is presented decides, whatever the certificate says.
 ///
 /// # Errors
-/// When nobody that is known is.
+/// When the credentials are missing, refused or expired.
 pub fn authenticate(
     register: &Register,
     credentials: &Credentials<'_>,
@@ -65,7 +65,7 @@ fn by_key<'r>(
     register: &'r Register,
     header: &str,
     at: Timestamp,
-) -> Result<(&'r Record, Credential), Unauthenticated> {
+) -> Result<(&'r IdentityRecord, Credential), Unauthenticated> {
     let (scheme, text) = header.split_once(' ').ok_or(Unauthenticated::Refused)?;
     let secret = Secret::parse(text.trim()).map_err(|_| Unauthenticated::Refused)?;
     let found = register.of_key(secret.id());
@@ -77,7 +77,7 @@ fn by_key<'r>(
     if key.revoked_at.is_some() {
         return Err(Unauthenticated::Refused);
     }
-    if !key.is_live(at) {
+    if !key.is_valid(at) {
         return Err(Unauthenticated::Expired);
     }
     Ok((record, Credential::Key(key.id)))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::identity::Identity;
 use super::key::KeyId;
-use crate::model::id::{CertificateUri, Found, IdentityId};
+use crate::model::id::{CertificateUri, IdentityId, Quoted};
 
 /// The one of its credentials by which a caller is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +104,7 @@ pub struct Purpose(Arc<str>);
 
 /// The text isn't a purpose.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("found {}; allowed: 3 to 200 printable ASCII characters", Found(.0))]
+#[error("found {}; allowed: 3 to 200 printable ASCII characters", Quoted(.0))]
 pub struct NotAPurpose(String);
 
 impl Purpose {

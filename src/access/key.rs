@@ -8,6 +8,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::model::hex::{self, Hex};
 use crate::model::timestamp::Timestamp;
 
 const PREFIX: &str = "cps_";
@@ -21,7 +22,7 @@ pub struct KeyId(pub [u8; ID_BYTES]);
 
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        Hex(&self.0).fmt(f)
     }
 }
 
@@ -34,7 +35,7 @@ impl FromStr for KeyId {
     type Err = NotHexadecimal;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        hex(text).map(Self).ok_or(NotHexadecimal(2 * ID_BYTES))
+        hex::parse(text).map(Self).ok_or(NotHexadecimal(2 * ID_BYTES))
     }
 }
 
@@ -93,7 +94,7 @@ impl Secret {
     /// When the text isn't one.
     pub(crate) fn parse(text: &str) -> Result<Self, NotAKey> {
         let (id, secret) = text.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).ok_or(NotAKey)?;
-        Ok(Self { id: KeyId(hex(id).ok_or(NotAKey)?), secret: hex(secret).ok_or(NotAKey)? })
+        Ok(Self { id: KeyId(hex::parse(id).ok_or(NotAKey)?), secret: hex::parse(secret).ok_or(NotAKey)? })
     }
 
     /// The key's public name.
@@ -108,8 +109,7 @@ impl Secret {
 
     /// The key as its holder sends it.
     pub fn reveal(&self) -> String {
-        let secret: String = self.secret.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{PREFIX}{}_{secret}", self.id)
+        format!("{PREFIX}{}_{}", self.id, Hex(&self.secret))
     }
 }
 
@@ -126,7 +126,7 @@ pub struct NewKey {
     pub id: KeyId,
     /// What is kept of its secret.
     pub hash: KeyHash,
-    /// The first instant at which it no longer holds.
+    /// The first instant at which it is no longer valid.
     pub expires_at: Timestamp,
 }
 
@@ -139,29 +139,17 @@ pub struct Key {
     pub hash: KeyHash,
     /// When it was made.
     pub issued_at: Timestamp,
-    /// The first instant at which it no longer holds.
+    /// The first instant at which it is no longer valid.
     pub expires_at: Timestamp,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
 }
 
 impl Key {
-    /// Whether it holds at an instant.
-    pub(crate) fn is_live(&self, at: Timestamp) -> bool {
+    /// Whether it is valid at an instant.
+    pub(crate) fn is_valid(&self, at: Timestamp) -> bool {
         self.revoked_at.is_none() && at < self.expires_at
     }
-}
-
-/// The bytes of lower-case hexadecimal digits, exactly.
-fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    if text.len() != 2 * N || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-        return None;
-    }
-    let mut bytes = [0; N];
-    for (byte, at) in bytes.iter_mut().zip((0..).step_by(2)) {
-        *byte = u8::from_str_radix(text.get(at..at + 2)?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Who is calling, and what they may do. Pure: no clock, no network, no randomness of its own.
 //!
-//! An [`Identity`] is somebody or something that calls, with one [`Role`]. It shows who it is by an
-//! API key, of which it may have two at once, or by a client certificate. [`Register`] is the fold
+//! An [`Identity`] is somebody or something that calls, with one [`Role`]. It authenticates with
+//! an API key, of which it may have two at once, or with a client certificate. [`Register`] is the fold
 //! of the journal's entries about them; [`authenticate`] finds the [`Caller`] of a call's
 //! [`Credentials`]; `permit` decides whether it may do something.
 
@@ -17,6 +17,5 @@ pub use caller::{Actor, Caller, Credential, Known, NotAPurpose, Purpose};
 pub use identity::{Identity, Role, Scope};
 pub use key::{Key, KeyHash, KeyId, NewKey, Secret};
 pub use permit::Action;
-pub(crate) use permit::{Agencies, Asked, Denied, Resource, permit};
-pub(crate) use register::OVERLAP_HOURS_MAX;
-pub use register::{Change, Record, Register};
+pub(crate) use permit::{Agencies, Denied, RequestedFigures, Resource, permit};
+pub use register::{AccessChange, IdentityRecord, Register};

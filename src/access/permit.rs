@@ -90,17 +90,17 @@ pub(crate) const fn grant(role: Role, action: Action) -> Grant {
 /// What something is done to.
 #[derive(Debug, Clone)]
 pub(crate) enum Resource<'a> {
-    /// It isn't known yet, or doesn't matter: may it be done to anything at all?
+    /// Not known yet, or irrelevant: only whether the role has the right at all.
     Any,
     /// Submissions of an agency, by the text that should be its id.
     Agency(&'a str),
     /// Figures.
-    Figures(Asked<'a>),
+    Figures(RequestedFigures<'a>),
 }
 
 /// The figures that a request asks for, in its own texts, which may be wrong.
 #[derive(Debug, Clone)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct RequestedFigures<'a> {
     /// What knows the sectors and the hierarchy.
     pub(crate) catalogue: &'a Catalogue,
     /// The day whose hierarchy counts: today.
@@ -136,6 +136,7 @@ pub(crate) enum Denied {
 /// # Errors
 /// When it may not.
 pub(crate) fn permit(caller: &Caller, action: Action, resource: Resource<'_>) -> Result<(), Denied> {
+    // Open and Local: only this machine can be these; the server refuses a network address without identities.
     let Some(known) = caller.known() else { return Ok(()) };
     let identity = &known.identity;
     let own = |agency: &str| identity.agency.as_ref().map(AgencyId::as_str) == Some(agency);
@@ -144,12 +145,12 @@ pub(crate) fn permit(caller: &Caller, action: Action, resource: Resource<'_>) ->
         (Grant::Nothing, _) => false,
         (Grant::Everything, _) | (_, Resource::Any) => true,
         (Grant::OwnAgency, Resource::Agency(agency)) => own(agency),
-        (Grant::OwnAgency, Resource::Figures(asked)) => match asked.agencies {
+        (Grant::OwnAgency, Resource::Figures(figures)) => match figures.agencies {
             Agencies::Any => false,
             Agencies::Named(agencies) => !agencies.is_empty() && agencies.iter().all(|agency| own(agency)),
         },
         (Grant::Scope, Resource::Agency(_)) => false,
-        (Grant::Scope, Resource::Figures(asked)) => asked.is_within(&identity.scope),
+        (Grant::Scope, Resource::Figures(figures)) => figures.is_within(&identity.scope),
     };
     match (reaches, grant) {
         (false, _) => Err(Denied::NotAllowed),
@@ -158,7 +159,7 @@ pub(crate) fn permit(caller: &Caller, action: Action, resource: Resource<'_>) ->
     }
 }
 
-impl Asked<'_> {
+impl RequestedFigures<'_> {
     fn is_within(&self, scope: &Scope) -> bool {
         let sectors = scope.sectors.is_empty()
             || match self.agencies {

@@ -12,12 +12,12 @@ use crate::model::id::{CertificateUri, IdentityId};
 use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
 
-/// How many keys of an identity may be live at once: the old one and the new, while its holder goes
+/// How many keys of an identity may be valid at once: the old one and the new, while its holder goes
 /// over from one to the other.
-pub(crate) const KEYS_LIVE_MAX: usize = 2;
-/// The longest that a key may hold.
+pub(crate) const KEYS_VALID_MAX: usize = 2;
+/// The longest that a key may be valid.
 pub(crate) const KEY_DAYS_MAX: i64 = 731;
-/// The longest that a key may go on holding once it is replaced.
+/// The longest that a key may stay valid once it is replaced.
 pub(crate) const OVERLAP_HOURS_MAX: i64 = 31 * 24;
 /// How many identities there may be, of all times: a linear pass over them stays cheap.
 const IDENTITIES_MAX: usize = 100_000;
@@ -26,7 +26,7 @@ const CERTIFICATES_MAX: usize = 16;
 
 /// A change of the identities or their keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
+pub enum AccessChange {
     /// A new identity, with a key or without.
     Create {
         /// The identity.
@@ -40,10 +40,10 @@ pub enum Change {
         identity: IdentityId,
         /// The key.
         key: NewKey,
-        /// When the key that it replaces stops to hold, at the latest.
+        /// When the key that it replaces is no longer valid, at the latest; at once when that has passed.
         older_until: Timestamp,
     },
-    /// A key, or a whole identity, that no longer holds.
+    /// A key, or a whole identity, that is no longer valid.
     Revoke {
         /// Whose.
         identity: IdentityId,
@@ -53,7 +53,7 @@ pub enum Change {
 }
 
 /// In words, for the audit log.
-impl fmt::Display for Change {
+impl fmt::Display for AccessChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Create { identity, key } => {
@@ -72,21 +72,21 @@ impl fmt::Display for Change {
 
 /// What is known of an identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
+pub struct IdentityRecord {
     /// Who.
     pub identity: Arc<Identity>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was revoked, with all its credentials.
     pub revoked_at: Option<Timestamp>,
-    /// Its keys, the oldest first. Those that no longer hold go when another comes.
+    /// Its keys, the oldest first. Those that are no longer valid go when another comes.
     pub keys: Vec<Key>,
 }
 
 /// The identities.
 #[derive(Debug, Clone, Default)]
 pub struct Register {
-    identities: OrdMap<IdentityId, Arc<Record>>,
+    identities: OrdMap<IdentityId, Arc<IdentityRecord>>,
     by_key: OrdMap<KeyId, IdentityId>,
     by_certificate: OrdMap<CertificateUri, IdentityId>,
 }
@@ -99,28 +99,28 @@ impl Register {
     }
 
     /// The identities, by id.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Record> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &IdentityRecord> {
         self.identities.values().map(Arc::as_ref)
     }
 
     /// An identity.
-    pub(crate) fn get(&self, id: &IdentityId) -> Option<&Record> {
+    pub(crate) fn get(&self, id: &IdentityId) -> Option<&IdentityRecord> {
         self.identities.get(id).map(Arc::as_ref)
     }
 
     /// A key, and whose it is.
-    pub(crate) fn of_key(&self, id: KeyId) -> Option<(&Record, &Key)> {
+    pub(crate) fn of_key(&self, id: KeyId) -> Option<(&IdentityRecord, &Key)> {
         let record = self.get(self.by_key.get(&id)?)?;
         record.keys.iter().find(|key| key.id == id).map(|key| (record, key))
     }
 
     /// The identity of a certificate's name.
-    pub(crate) fn of_certificate(&self, uri: &CertificateUri) -> Option<&Record> {
+    pub(crate) fn of_certificate(&self, uri: &CertificateUri) -> Option<&IdentityRecord> {
         self.get(self.by_certificate.get(uri)?)
     }
 
     /// Everything that is wrong with changes, made together at an instant.
-    pub(crate) fn review(&self, changes: &[Change], catalogue: &Catalogue, at: Timestamp) -> Violations {
+    pub(crate) fn review(&self, changes: &[AccessChange], catalogue: &Catalogue, at: Timestamp) -> Violations {
         let mut violations = Violations::default();
         let mut after = self.clone();
         for change in changes {
@@ -132,9 +132,9 @@ impl Register {
         violations
     }
 
-    fn review_one(&self, change: &Change, catalogue: &Catalogue, at: Timestamp, violations: &mut Violations) {
+    fn review_one(&self, change: &AccessChange, catalogue: &Catalogue, at: Timestamp, violations: &mut Violations) {
         match change {
-            Change::Create { identity, key } => {
+            AccessChange::Create { identity, key } => {
                 self.review_identity(identity, catalogue, violations);
                 if let Some(key) = key {
                     self.review_key(key, at, violations);
@@ -142,19 +142,17 @@ impl Register {
                     violations.add("certificates", "found none, and no key; allowed: a key, a certificate, or both");
                 }
             }
-            Change::Rotate { identity, key, older_until } => {
+            AccessChange::Rotate { identity, key, older_until } => {
                 self.review_key(key, at, violations);
-                let longest = Timestamp(at.0.saturating_add(OVERLAP_HOURS_MAX * MICROS_AN_HOUR));
-                if !(at..=longest).contains(older_until) {
+                if *older_until > at.plus_hours(OVERLAP_HOURS_MAX) {
                     violations.add("overlap_hours", format!("allowed: 0 to {OVERLAP_HOURS_MAX} hours"));
                 }
                 let Some(record) = self.known(identity, violations) else { return };
-                if record.keys.iter().filter(|key| key.is_live(at)).count() >= KEYS_LIVE_MAX {
-                    violations
-                        .add("identity", "two of its keys hold already; allowed: one to be replaced. Revoke one first");
+                if record.keys.iter().filter(|key| key.is_valid(at)).count() >= KEYS_VALID_MAX {
+                    violations.add("identity", "found two valid keys; allowed: one. Revoke one first");
                 }
             }
-            Change::Revoke { identity, key } => {
+            AccessChange::Revoke { identity, key } => {
                 let Some(record) = self.known(identity, violations) else { return };
                 if let Some(key) = key
                     && !record.keys.iter().any(|known| known.id == *key && known.revoked_at.is_none())
@@ -165,7 +163,7 @@ impl Register {
         }
     }
 
-    fn known(&self, id: &IdentityId, violations: &mut Violations) -> Option<&Record> {
+    fn known(&self, id: &IdentityId, violations: &mut Violations) -> Option<&IdentityRecord> {
         let found = self.get(id);
         match found {
             None => violations.add("identity", format!("found `{id}`; there is no such identity")),
@@ -185,7 +183,7 @@ impl Register {
             violations.add("identity", format!("there are {IDENTITIES_MAX} already; allowed: no more"));
         }
         if self.is_empty() && identity.role != Role::Operator {
-            let what = "the first identity must be an operator: once there is one, credentials are asked of everybody";
+            let what = "the first identity must be an operator: once there is one, everybody needs credentials";
             violations.add("role", what);
         }
         match (&identity.agency, identity.role) {
@@ -209,7 +207,7 @@ impl Register {
         }
         for (index, uri) in identity.certificates.iter().enumerate() {
             if self.by_certificate.contains_key(uri) || identity.certificates[..index].contains(uri) {
-                violations.add("certificates", format!("`{uri}` shows an identity already"));
+                violations.add("certificates", format!("`{uri}` already identifies an identity"));
             }
         }
     }
@@ -218,46 +216,49 @@ impl Register {
         if self.by_key.contains_key(&key.id) {
             violations.add("key_id", "the key's name is taken; try again");
         }
-        let longest = Timestamp(at.0.saturating_add(KEY_DAYS_MAX * 24 * MICROS_AN_HOUR));
-        if key.expires_at <= at || key.expires_at > longest {
+        if key.expires_at <= at || key.expires_at > at.plus_hours(KEY_DAYS_MAX * 24) {
             violations.add("days", format!("allowed: 1 to {KEY_DAYS_MAX} days"));
         }
     }
 
     /// Applies changes that were reviewed. It can't fail.
-    pub fn apply(&mut self, changes: &[Change], at: Timestamp) {
+    pub fn apply(&mut self, changes: &[AccessChange], at: Timestamp) {
         for change in changes {
             self.apply_one(change, at);
         }
     }
 
-    fn apply_one(&mut self, change: &Change, at: Timestamp) {
+    fn apply_one(&mut self, change: &AccessChange, at: Timestamp) {
         match change {
-            Change::Create { identity, key } => {
+            AccessChange::Create { identity, key } => {
                 for uri in &identity.certificates {
                     self.by_certificate.insert(uri.clone(), identity.id.clone());
                 }
-                let record =
-                    Record { identity: Arc::new(identity.clone()), created_at: at, revoked_at: None, keys: Vec::new() };
+                let record = IdentityRecord {
+                    identity: Arc::new(identity.clone()),
+                    created_at: at,
+                    revoked_at: None,
+                    keys: Vec::new(),
+                };
                 self.identities.insert(identity.id.clone(), Arc::new(record));
                 if let Some(key) = key {
                     self.issue(&identity.id, key, at, at);
                 }
             }
-            Change::Rotate { identity, key, older_until } => self.issue(identity, key, at, *older_until),
-            Change::Revoke { identity, key } => self.revoke(identity, *key, at),
+            AccessChange::Rotate { identity, key, older_until } => self.issue(identity, key, at, *older_until),
+            AccessChange::Revoke { identity, key } => self.revoke(identity, *key, at),
         }
     }
 
-    fn record(&mut self, id: &IdentityId) -> &mut Record {
+    fn record(&mut self, id: &IdentityId) -> &mut IdentityRecord {
         Arc::make_mut(self.identities.get_mut(id).expect("review knows the identity"))
     }
 
     fn issue(&mut self, id: &IdentityId, new: &NewKey, at: Timestamp, older_until: Timestamp) {
         let record = self.record(id);
-        let (live, dead): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut record.keys).into_iter().partition(|key| key.is_live(at));
-        record.keys = live;
+        let (valid, invalid): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut record.keys).into_iter().partition(|key| key.is_valid(at));
+        record.keys = valid;
         for key in &mut record.keys {
             key.expires_at = key.expires_at.min(older_until);
         }
@@ -268,7 +269,7 @@ impl Register {
             expires_at: new.expires_at,
             revoked_at: None,
         });
-        for key in dead {
+        for key in invalid {
             self.by_key.remove(&key.id);
         }
         self.by_key.insert(new.id, id.clone());
@@ -290,14 +291,12 @@ impl Register {
     }
 }
 
-const MICROS_AN_HOUR: i64 = 3_600_000_000;
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::access::{Caller, Credentials, Scope, Secret, Unauthenticated, authenticate};
 
-    const HOUR: i64 = MICROS_AN_HOUR;
+    const HOUR: i64 = Timestamp(0).plus_hours(1).0;
 
     fn id(name: &str) -> IdentityId {
         IdentityId::parse(name).unwrap()
@@ -311,22 +310,22 @@ mod tests {
         NewKey { id: secret(n).id(), hash: secret(n).hash(), expires_at: Timestamp(expires_at) }
     }
 
-    fn create(name: &str, role: Role, key: NewKey, certificates: &[&str]) -> Change {
+    fn create(name: &str, role: Role, key: NewKey, certificates: &[&str]) -> AccessChange {
         let certificates = certificates.iter().map(|uri| CertificateUri::parse(uri).unwrap()).collect();
         let identity = Identity { id: id(name), role, agency: None, scope: Scope::default(), certificates };
-        Change::Create { identity, key: Some(key) }
+        AccessChange::Create { identity, key: Some(key) }
     }
 
-    fn rotate(name: &str, key: NewKey, older_until: i64) -> Change {
-        Change::Rotate { identity: id(name), key, older_until: Timestamp(older_until) }
+    fn rotate(name: &str, key: NewKey, older_until: i64) -> AccessChange {
+        AccessChange::Rotate { identity: id(name), key, older_until: Timestamp(older_until) }
     }
 
-    fn wrong(register: &Register, change: Change, at: i64) -> Vec<String> {
+    fn wrong(register: &Register, change: AccessChange, at: i64) -> Vec<String> {
         let violations = register.review(&[change], &Catalogue::default(), Timestamp(at));
         violations.iter().map(|violation| violation.field.clone()).collect()
     }
 
-    fn change(register: &mut Register, change: Change, at: i64) {
+    fn change(register: &mut Register, change: AccessChange, at: i64) {
         assert_eq!(wrong(register, change.clone(), at), [""; 0]);
         register.apply(&[change], Timestamp(at));
     }
@@ -354,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_holds_until_it_expires_and_only_its_holder_learns_that_it_has() {
+    fn a_key_is_valid_until_it_expires_and_only_its_holder_learns_that_it_has() {
         let register = with_operator();
         assert_eq!(who(&register, 1, 10 * HOUR - 1), Ok("jo by key 0101010101010101".to_owned()));
         assert_eq!(who(&register, 1, 10 * HOUR), Err(Unauthenticated::Expired));
@@ -367,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn two_keys_hold_while_one_replaces_the_other_and_never_three() {
+    fn two_keys_are_valid_while_one_replaces_the_other_and_never_three() {
         let mut register = with_operator();
         change(&mut register, rotate("jo", key(2, 20 * HOUR), 2 * HOUR), HOUR);
         for n in [1, 2] {
@@ -376,7 +375,7 @@ mod tests {
         assert_eq!(wrong(&register, rotate("jo", key(3, 20 * HOUR), 2 * HOUR), HOUR), ["identity"]);
         assert_eq!(who(&register, 1, 2 * HOUR), Err(Unauthenticated::Expired));
         change(&mut register, rotate("jo", key(3, 20 * HOUR), 2 * HOUR), 2 * HOUR);
-        assert_eq!(register.get(&id("jo")).unwrap().keys.len(), KEYS_LIVE_MAX);
+        assert_eq!(register.get(&id("jo")).unwrap().keys.len(), KEYS_VALID_MAX);
         assert_eq!(who(&register, 1, 2 * HOUR), Err(Unauthenticated::Refused));
     }
 
@@ -384,11 +383,11 @@ mod tests {
     fn what_is_revoked_never_opens_again_and_its_name_is_not_given_twice() {
         let mut register = with_operator();
         change(&mut register, create("al", Role::Analyst, key(2, 9 * HOUR), &["spiffe://a/b"]), 0);
-        change(&mut register, Change::Revoke { identity: id("al"), key: Some(secret(2).id()) }, HOUR);
+        change(&mut register, AccessChange::Revoke { identity: id("al"), key: Some(secret(2).id()) }, HOUR);
         assert_eq!(who(&register, 2, HOUR), Err(Unauthenticated::Refused));
         change(&mut register, rotate("al", key(3, 9 * HOUR), HOUR), HOUR);
         assert!(who(&register, 3, HOUR).is_ok());
-        change(&mut register, Change::Revoke { identity: id("al"), key: None }, HOUR);
+        change(&mut register, AccessChange::Revoke { identity: id("al"), key: None }, HOUR);
         assert_eq!(who(&register, 3, HOUR), Err(Unauthenticated::Refused));
         assert_eq!(wrong(&register, rotate("al", key(4, 9 * HOUR), HOUR), HOUR), ["identity"]);
         assert_eq!(wrong(&register, create("al", Role::Reader, key(4, 9 * HOUR), &[]), HOUR), ["identity"]);
@@ -408,7 +407,7 @@ mod tests {
             assert_eq!(who(&register, other), Err(Unauthenticated::Refused), "{other}");
         }
         assert_eq!(wrong(&register, create("bo", Role::Analyst, key(3, HOUR), &["spiffe://a/b"]), 0), ["certificates"]);
-        change(&mut register, Change::Revoke { identity: id("al"), key: None }, 0);
+        change(&mut register, AccessChange::Revoke { identity: id("al"), key: None }, 0);
         assert_eq!(who(&register, "spiffe://a/b"), Err(Unauthenticated::Refused));
         change(&mut register, create("bo", Role::Analyst, key(3, HOUR), &["spiffe://a/b"]), 0);
         assert!(who(&register, "spiffe://a/b").is_ok());
@@ -440,9 +439,9 @@ mod tests {
             (create("al", Role::Analyst, key(1, HOUR), &[]), "key_id"),
             (create("al", Role::Analyst, key(2, 0), &[]), "days"),
             (create("al", Role::Analyst, key(2, too_long), &[]), "days"),
-            (rotate("jo", key(2, HOUR), -1), "overlap_hours"),
+            (rotate("jo", key(2, HOUR), (OVERLAP_HOURS_MAX + 1) * HOUR), "overlap_hours"),
             (rotate("nobody", key(2, HOUR), 0), "identity"),
-            (Change::Revoke { identity: id("jo"), key: Some(secret(2).id()) }, "key_id"),
+            (AccessChange::Revoke { identity: id("jo"), key: Some(secret(2).id()) }, "key_id"),
         ] {
             assert_eq!(wrong(&register, change.clone(), 0), [expected], "{change:?}");
         }

@@ -42,7 +42,7 @@ pub struct Line {
     /// The caller's identity; empty when it isn't known.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub identity: String,
-    /// What showed who is calling: the key's public name, or the certificate's URI.
+    /// By what credential: the key's public name, or the certificate's URI.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub credential: String,
     /// Where the call came from.
@@ -100,14 +100,14 @@ impl Line {
 
 /// Where a log ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Head {
+pub struct LogTail {
     /// How many lines it has.
     pub n: u64,
     /// The last one's chain.
     pub chain: ChainHash,
 }
 
-impl Head {
+impl LogTail {
     pub(super) const START: Self = Self { n: 0, chain: ChainHash::GENESIS };
 
     /// Adds a line to `text`, and returns where the log ends with it.
@@ -130,19 +130,19 @@ impl Head {
     /// # Errors
     /// What is wrong with it, in words.
     pub(super) fn follow(self, line: &str) -> Result<(NumberedLine, Self), &'static str> {
-        let (text, head, numbered) = parse(line)?;
-        if head.n != self.n + 1 {
+        let (text, tail, numbered) = parse(line)?;
+        if tail.n != self.n + 1 {
             return Err("lines are missing, or out of order");
         }
-        if AUDIT_LINES.next(self.chain, &[text.as_bytes()]) != head.chain {
+        if AUDIT_LINES.next(self.chain, &[text.as_bytes()]) != tail.chain {
             return Err("its chain doesn't follow from it and the lines before");
         }
-        Ok((numbered, head))
+        Ok((numbered, tail))
     }
 
     /// Where a log ends whose last line is this one, if it says the truth.
     pub(super) fn of_last(line: &str) -> Result<Self, &'static str> {
-        parse(line).map(|(_, head, _)| head)
+        parse(line).map(|(_, tail, _)| tail)
     }
 }
 
@@ -170,10 +170,10 @@ pub enum Error {
 }
 
 /// A line's text up to its chain, and what both say.
-fn parse(line: &str) -> Result<(&str, Head, NumberedLine), &'static str> {
+fn parse(line: &str) -> Result<(&str, LogTail, NumberedLine), &'static str> {
     let (text, chain) = split_chain(line).ok_or("it has no chain")?;
     let numbered: NumberedLine = serde_json::from_str(&format!("{text}}}")).map_err(|_| "it can't be read")?;
-    Ok((text, Head { n: numbered.n, chain }, numbered))
+    Ok((text, LogTail { n: numbered.n, chain }, numbered))
 }
 
 fn split_chain(line: &str) -> Option<(&str, ChainHash)> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::line::{Error, Event, Head, LINE_BYTES_MAX, Line};
+use super::line::{Error, Event, LINE_BYTES_MAX, Line, LogTail};
 use crate::journal::{self, check_free_space};
 use crate::model::timestamp::Timestamp;
 
@@ -60,9 +60,9 @@ impl Log {
     /// When the file can't be opened, or its last line isn't one.
     pub fn open(folder: &Path, now: Timestamp) -> Result<Self, Error> {
         let path = folder.join(FILE_NAME);
-        let (file, head, dropped) = open(&path)?;
+        let (file, tail, dropped) = open(&path)?;
         let (queue, waiting) = mpsc::sync_channel(QUEUE_LINES_MAX);
-        let mut writer = Writer { file, head, second: 0, refusals: 0, suppressed: 0, failed: false };
+        let mut writer = Writer { file, tail, second: 0, refusals: 0, suppressed: 0, failed: false };
         if dropped > 0 {
             tracing::warn!(path = %path.display(), bytes = dropped, "the audit log ended in a line that was cut off: it is dropped");
             let line = Line::without_call(Event::Repaired, format!("{dropped} bytes"));
@@ -99,7 +99,7 @@ impl Log {
 
 struct Writer {
     file: File,
-    head: Head,
+    tail: LogTail,
     /// The second whose refusals are counted.
     second: i64,
     refusals: u64,
@@ -139,7 +139,7 @@ impl Writer {
     fn group(&mut self, group: Vec<Waiting>) {
         let mut text = String::new();
         let mut replies = Vec::new();
-        let mut head = self.head;
+        let mut tail = self.tail;
         for waiting in group {
             if waiting.line.event == Event::Refused {
                 if self.is_one_too_many(waiting.at) {
@@ -147,16 +147,16 @@ impl Writer {
                 }
                 if self.suppressed > 0 {
                     let more = self.suppressed_line();
-                    head = head.add(more.at, more.line, &mut text);
+                    tail = tail.add(more.at, more.line, &mut text);
                 }
             }
-            head = head.add(waiting.at, waiting.line, &mut text);
+            tail = tail.add(waiting.at, waiting.line, &mut text);
             replies.extend(waiting.reply);
         }
         let written = self.append(&text);
         // A chain never goes on from a line that may not be there.
         if written.is_ok() {
-            self.head = head;
+            self.tail = tail;
         }
         for reply in replies {
             drop(reply.send(written.clone()));
@@ -196,7 +196,7 @@ impl Writer {
 }
 
 /// Opens the file at its end; what follows the last whole line is dropped: how many bytes.
-fn open(path: &Path) -> Result<(File, Head, u64), Error> {
+fn open(path: &Path) -> Result<(File, LogTail, u64), Error> {
     let io = |source| Error::Io { path: path.to_owned(), source };
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
@@ -211,11 +211,11 @@ fn open(path: &Path) -> Result<(File, Head, u64), Error> {
     let whole = end.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     let dropped = (end.len() - whole) as u64;
     let damaged = || Error::Damaged { path: path.to_owned(), n: 0, what: "its last line isn't one" };
-    let mut head = Head::START;
+    let mut tail = LogTail::START;
     if whole > 0 {
         let lines = std::str::from_utf8(&end[..whole - 1]).map_err(|_| damaged())?;
         let last = lines.rsplit('\n').next().unwrap_or_default();
-        head = Head::of_last(last).map_err(|_| damaged())?;
+        tail = LogTail::of_last(last).map_err(|_| damaged())?;
     } else if from > 0 || dropped > LINE_BYTES_MAX {
         return Err(damaged());
     }
@@ -227,7 +227,7 @@ fn open(path: &Path) -> Result<(File, Head, u64), Error> {
         let folder = path.parent().unwrap_or(Path::new("."));
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?;
     }
-    Ok((file, head, dropped))
+    Ok((file, tail, dropped))
 }
 
 #[cfg(test)]
@@ -243,7 +243,7 @@ mod tests {
     }
 
     fn writer(file: File) -> Writer {
-        Writer { file, head: Head::START, second: 0, refusals: 0, suppressed: 0, failed: false }
+        Writer { file, tail: LogTail::START, second: 0, refusals: 0, suppressed: 0, failed: false }
     }
 
     #[test]
@@ -256,8 +256,8 @@ mod tests {
         assert_eq!(read(&mut writer), Err(Unwritten::Failed));
         std::mem::swap(&mut writer.file, &mut good);
         assert_eq!(read(&mut writer), Err(Unwritten::Failed), "what is on the disk is known after a restart");
-        assert_eq!(writer.head, Head::START);
-        assert_eq!(verify(&path, &mut |_| {}).unwrap(), Head::START);
+        assert_eq!(writer.tail, LogTail::START);
+        assert_eq!(verify(&path, &mut |_| {}).unwrap(), LogTail::START);
     }
 
     #[test]
@@ -297,7 +297,7 @@ mod tests {
         }
         writer.group(vec![refused(MICROS_A_SECOND)]);
         let (mut refusals, mut reads, mut more) = (0, 0, String::new());
-        let head = verify(&path, &mut |numbered| match numbered.line.event {
+        let tail = verify(&path, &mut |numbered| match numbered.line.event {
             Event::Read => reads += 1,
             Event::Refused => refusals += 1,
             Event::RefusedMore => more.clone_from(&numbered.line.scope),
@@ -307,6 +307,6 @@ mod tests {
             (refusals, reads, more.as_str()),
             (REFUSALS_A_SECOND_MAX + 1, REFUSALS_A_SECOND_MAX + 50, "50 more")
         );
-        assert_eq!(open(&path).unwrap().1, head.unwrap(), "opened again, it goes on where it was");
+        assert_eq!(open(&path).unwrap().1, tail.unwrap(), "opened again, it goes on where it was");
     }
 }

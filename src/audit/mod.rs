@@ -13,6 +13,6 @@ mod line;
 mod log;
 mod verify;
 
-pub use line::{Error, Event, Head, Line, NumberedLine};
+pub use line::{Error, Event, Line, LogTail, NumberedLine};
 pub use log::{FILE_NAME, Log, Unwritten};
 pub use verify::verify;

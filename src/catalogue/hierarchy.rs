@@ -15,27 +15,27 @@ use crate::model::date::Date;
 #[derive(Debug)]
 pub(super) struct Hierarchies {
     /// The first day of each stretch but the earliest, ascending.
-    turns: Vec<Date>,
-    /// One more than there are turns.
+    change_days: Vec<Date>,
+    /// One more than there are days of change.
     trees: Vec<OnceLock<Hierarchy>>,
 }
 
 impl Hierarchies {
     pub(super) fn new<'a>(areas: impl Iterator<Item = &'a Area>) -> Self {
-        let mut turns: Vec<Date> = areas
+        let mut change_days: Vec<Date> = areas
             .flat_map(|area| &area.parents)
             .flat_map(|parent| [parent.validity.valid_from, parent.validity.valid_to.map(|last| last.plus_days(1))])
             .flatten()
             .collect();
-        turns.sort_unstable();
-        turns.dedup();
-        let trees = (0..=turns.len()).map(|_| OnceLock::new()).collect();
-        Self { turns, trees }
+        change_days.sort_unstable();
+        change_days.dedup();
+        let trees = (0..=change_days.len()).map(|_| OnceLock::new()).collect();
+        Self { change_days, trees }
     }
 
     /// The tree of a day.
     pub(super) fn on(&self, day: Date, make: impl FnOnce() -> Hierarchy) -> &Hierarchy {
-        self.trees[self.turns.partition_point(|turn| *turn <= day)].get_or_init(make)
+        self.trees[self.change_days.partition_point(|change| *change <= day)].get_or_init(make)
     }
 }
 
@@ -78,6 +78,8 @@ impl Hierarchy {
             spans: vec![(0, 0); areas.len()],
             levels: areas.iter().map(|(level, _)| *level).collect(),
         };
+        // Depth first. `open` is a stack of what is still to be walked, `above` the path from the root to where the walk
+        // is: an area whose parent isn't at the end of the path closes those at its end, whose spans then end here.
         let mut above: Vec<AreaIx> = Vec::new();
         while let Some(ix) = open.pop() {
             while above.last().is_some_and(|last| areas[ix.0 as usize].1 != Some(*last)) {

@@ -150,7 +150,7 @@ pub struct AreaParent {
     pub validity: Validity,
 }
 
-/// A place in the hierarchy of areas.
+/// An area of the hierarchy.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Area {

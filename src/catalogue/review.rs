@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::items::{AcrossAgencies, Agency, Area, Dimension, IndicatorVersion, Kind, ReconciliationRule, Validity};
 use super::{AGENCIES_MAX, AREAS_MAX, Catalogue, CataloguePut};
 use crate::model::decimal::Decimal;
-use crate::model::id::{AgencyId, AreaCode, DimensionId, Found, IndicatorId};
+use crate::model::id::{AgencyId, AreaCode, DimensionId, IndicatorId, Quoted};
 use crate::model::period::Frequency;
 use crate::model::violation::Violations;
 
@@ -363,7 +363,7 @@ impl<'a> Review<'a> {
         }
         if text.chars().any(|c| c.is_control() && c != '\n') {
             self.violations
-                .add(field, format!("found {}; allowed: no control characters but line breaks", Found(text)));
+                .add(field, format!("found {}; allowed: no control characters but line breaks", Quoted(text)));
         }
     }
 

@@ -9,10 +9,9 @@ use super::failure::Failure;
 use super::format::{json, time};
 use super::output;
 use super::table::{Align, Table};
-use crate::access::{Change, Identity, NewKey, Role, Scope};
+use crate::access::{AccessChange, Identity, NewKey, Role, Scope};
 use crate::catalogue::items::Sector;
 use crate::model::id::IdentityId;
-use crate::model::timestamp::Timestamp;
 use crate::rpc::new_secret;
 use crate::rpc::proto::{
     self, CreateKeyRequest, CreateKeyResponse, ListKeysRequest, RevokeKeyRequest, RotateKeyRequest,
@@ -149,7 +148,7 @@ async fn create_in(folder: PathBuf, role: Role, request: CreateKeyRequest) -> Re
     }
     let now = server::now();
     let secret = new_secret()?;
-    let expires_at = Timestamp(now.0 + i64::from(request.days) * 24 * 3_600_000_000);
+    let expires_at = now.plus_hours(i64::from(request.days) * 24);
     let identity = Identity {
         id: IdentityId::parse(&request.identity)?,
         role,
@@ -158,7 +157,7 @@ async fn create_in(folder: PathBuf, role: Role, request: CreateKeyRequest) -> Re
         certificates: Vec::new(),
     };
     let key = NewKey { id: secret.id(), hash: secret.hash(), expires_at };
-    server::change_access_offline(&folder, Change::Create { identity, key: Some(key) }).await?;
+    server::change_access_offline(&folder, AccessChange::Create { identity, key: Some(key) }).await?;
     print_key(&request.identity, &secret.id().to_string(), &expires_at.to_string(), &secret.reveal())
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use prost::Message;
 
 use super::{Body, Entry, Fingerprint, Withdrawal};
-use crate::access::{Actor, Change, Credential, Identity, KeyHash, KeyId, NewKey, Role, Scope};
+use crate::access::{AccessChange, Actor, Credential, Identity, KeyHash, KeyId, NewKey, Role, Scope};
 use crate::catalogue::CataloguePut;
 use crate::catalogue::items::{
     AcrossAgencies, Agency, Area, AreaLevel, AreaParent, Category, Dimension, ExpectedAgency, IndicatorVersion, Kind,
@@ -45,7 +45,7 @@ impl DecodeError {
 
 /// The bytes of an entry.
 pub fn encode(entry: &Entry) -> Vec<u8> {
-    encode_around(entry.at, &encode_body(&entry.body), &entry.by)
+    encode_around(entry.at, &encode_body(&entry.body), &entry.actor)
 }
 
 /// The bytes of an entry but for its time, and who caused it, which are known last. See [`encode_around`].
@@ -67,13 +67,13 @@ pub(crate) fn encode_body(body: &Body) -> Vec<u8> {
 }
 
 /// The bytes of an entry from those of its body: fields of protobuf stand one after the other.
-pub(crate) fn encode_around(at: Timestamp, body: &[u8], by: &Actor) -> Vec<u8> {
+pub(crate) fn encode_around(at: Timestamp, body: &[u8], actor: &Actor) -> Vec<u8> {
     let time = proto::Entry { accepted_at_micros: at.0, by: None, body: None };
-    let by = proto::Entry { accepted_at_micros: 0, by: by_to_proto(by), body: None };
-    let mut bytes = Vec::with_capacity(time.encoded_len() + body.len() + by.encoded_len());
+    let actor = proto::Entry { accepted_at_micros: 0, by: actor_to_proto(actor), body: None };
+    let mut bytes = Vec::with_capacity(time.encoded_len() + body.len() + actor.encoded_len());
     time.encode(&mut bytes).expect("a vector has room");
     bytes.extend_from_slice(body);
-    by.encode(&mut bytes).expect("a vector has room");
+    actor.encode(&mut bytes).expect("a vector has room");
     bytes
 }
 
@@ -102,7 +102,7 @@ pub fn decode(bytes: &[u8]) -> Result<Entry, DecodeError> {
         }
         None => return Err(DecodeError::new("an entry of no known kind")),
     };
-    Ok(Entry { at: Timestamp(entry.accepted_at_micros), by: by_from_proto(entry.by)?, body })
+    Ok(Entry { at: Timestamp(entry.accepted_at_micros), actor: actor_from_proto(entry.by)?, body })
 }
 
 fn texts<T: Display>(items: &[T]) -> Vec<String> {
@@ -395,9 +395,9 @@ fn rule_from_proto(rule: proto::ReconciliationRule) -> Result<ReconciliationRule
     })
 }
 
-fn by_to_proto(by: &Actor) -> Option<proto::By> {
+fn actor_to_proto(actor: &Actor) -> Option<proto::By> {
     let kind = |kind| proto::By { kind, ..proto::By::default() };
-    match by {
+    match actor {
         Actor::Unknown => None,
         Actor::Open => Some(kind(1)),
         Actor::Local => Some(kind(2)),
@@ -411,7 +411,7 @@ fn by_to_proto(by: &Actor) -> Option<proto::By> {
     }
 }
 
-fn by_from_proto(by: Option<proto::By>) -> Result<Actor, DecodeError> {
+fn actor_from_proto(by: Option<proto::By>) -> Result<Actor, DecodeError> {
     let Some(by) = by else { return Ok(Actor::Unknown) };
     match by.kind {
         1 => Ok(Actor::Open),
@@ -428,10 +428,10 @@ fn by_from_proto(by: Option<proto::By>) -> Result<Actor, DecodeError> {
     }
 }
 
-fn change_to_proto(change: &Change) -> proto::AccessChange {
+fn change_to_proto(change: &AccessChange) -> proto::AccessChange {
     use proto::access_change::Change as P;
     let change = match change {
-        Change::Create { identity, key } => P::Created(proto::IdentityCreated {
+        AccessChange::Create { identity, key } => P::Created(proto::IdentityCreated {
             id: identity.id.to_string(),
             role: identity.role.code(),
             agency: identity.agency.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -440,12 +440,12 @@ fn change_to_proto(change: &Change) -> proto::AccessChange {
             certificates: identity.certificates.iter().map(ToString::to_string).collect(),
             key: key.as_ref().map(key_to_proto),
         }),
-        Change::Rotate { identity, key, older_until } => P::Rotated(proto::KeyRotated {
+        AccessChange::Rotate { identity, key, older_until } => P::Rotated(proto::KeyRotated {
             id: identity.to_string(),
             key: Some(key_to_proto(key)),
             older_until_micros: older_until.0,
         }),
-        Change::Revoke { identity, key } => P::Revoked(proto::Revoked {
+        AccessChange::Revoke { identity, key } => P::Revoked(proto::Revoked {
             id: identity.to_string(),
             key_id: key.map(|key| key.0.to_vec()).unwrap_or_default(),
         }),
@@ -453,13 +453,13 @@ fn change_to_proto(change: &Change) -> proto::AccessChange {
     proto::AccessChange { change: Some(change) }
 }
 
-fn change_from_proto(change: proto::AccessChange) -> Result<Change, DecodeError> {
+fn change_from_proto(change: proto::AccessChange) -> Result<AccessChange, DecodeError> {
     use proto::access_change::Change as P;
     match change.change {
         Some(P::Created(created)) => {
             let sector = |code: i32| known("sector", code, Sector::from_code(code));
             let agency = created.agency.as_str();
-            Ok(Change::Create {
+            Ok(AccessChange::Create {
                 identity: Identity {
                     id: parse(&created.id)?,
                     role: known("role", created.role, Role::from_code(created.role))?,
@@ -473,14 +473,14 @@ fn change_from_proto(change: proto::AccessChange) -> Result<Change, DecodeError>
                 key: created.key.map(key_from_proto).transpose()?,
             })
         }
-        Some(P::Rotated(rotated)) => Ok(Change::Rotate {
+        Some(P::Rotated(rotated)) => Ok(AccessChange::Rotate {
             identity: parse(&rotated.id)?,
             key: key_from_proto(rotated.key.ok_or_else(|| DecodeError::new("a further key that isn't there"))?)?,
             older_until: Timestamp(rotated.older_until_micros),
         }),
         Some(P::Revoked(revoked)) => {
             let key = if revoked.key_id.is_empty() { None } else { Some(key_id(&revoked.key_id)?) };
-            Ok(Change::Revoke { identity: parse(&revoked.id)?, key })
+            Ok(AccessChange::Revoke { identity: parse(&revoked.id)?, key })
         }
         None => Err(DecodeError::new("a change of no known kind")),
     }
@@ -529,12 +529,12 @@ mod tests {
         let fingerprint = Fingerprint::of(&submission);
         Entry {
             at: Timestamp(1_700_000_000_000_000),
-            by: Actor::Unknown,
+            actor: Actor::Unknown,
             body: Body::Submission { submission: Arc::new(submission), fingerprint },
         }
     }
 
-    /// Every form of value, markers, breakdowns and remarks.
+    /// Every form of value, markers, breakdowns and notes.
     fn rich() -> Entry {
         let decimal = |text: &str| text.parse::<Decimal>().unwrap();
         let number = |text| Some(Measure::Number(decimal(text)));
@@ -615,7 +615,7 @@ mod tests {
 
     #[test]
     fn an_entry_of_before_callers_were_kept_is_read_and_written_as_it_was() {
-        let entry = Entry { at: Timestamp(7), by: Actor::Unknown, body: withdrawal() };
+        let entry = Entry { at: Timestamp(7), actor: Actor::Unknown, body: withdrawal() };
         assert_eq!(decode(&bytes(BEFORE_CALLERS)), Ok(entry.clone()));
         assert_eq!(hex_line(&encode(&entry)), BEFORE_CALLERS);
     }
@@ -643,20 +643,20 @@ mod tests {
             ..identity("al", Role::Analyst, None)
         };
         let changes = vec![
-            Change::Create { identity: analyst, key: Some(key(1)) },
-            Change::Create { identity: identity("feed", Role::Submitter, Some("force")), key: None },
-            Change::Rotate { identity: "al".parse().unwrap(), key: key(3), older_until: Timestamp(9) },
-            Change::Revoke { identity: "al".parse().unwrap(), key: Some(KeyId([1; 8])) },
-            Change::Revoke { identity: "feed".parse().unwrap(), key: None },
+            AccessChange::Create { identity: analyst, key: Some(key(1)) },
+            AccessChange::Create { identity: identity("feed", Role::Submitter, Some("force")), key: None },
+            AccessChange::Rotate { identity: "al".parse().unwrap(), key: key(3), older_until: Timestamp(9) },
+            AccessChange::Revoke { identity: "al".parse().unwrap(), key: Some(KeyId([1; 8])) },
+            AccessChange::Revoke { identity: "feed".parse().unwrap(), key: None },
         ];
         let jo = |credential| Actor::Identity { id: "jo".parse().unwrap(), credential };
         let entries = [
-            Entry { at: Timestamp(7), by: Actor::Open, body: withdrawal() },
-            Entry { at: Timestamp(7), by: Actor::Local, body: withdrawal() },
-            Entry { at: Timestamp(7), by: jo(Credential::Key(KeyId([9; 8]))), body: withdrawal() },
+            Entry { at: Timestamp(7), actor: Actor::Open, body: withdrawal() },
+            Entry { at: Timestamp(7), actor: Actor::Local, body: withdrawal() },
+            Entry { at: Timestamp(7), actor: jo(Credential::Key(KeyId([9; 8]))), body: withdrawal() },
             Entry {
                 at: Timestamp(7),
-                by: jo(Credential::Certificate("urn:x".parse().unwrap())),
+                actor: jo(Credential::Certificate("urn:x".parse().unwrap())),
                 body: Body::Access(changes),
             },
         ];

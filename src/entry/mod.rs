@@ -5,7 +5,7 @@ mod fingerprint;
 
 use std::sync::Arc;
 
-use crate::access::{Actor, Change};
+use crate::access::{AccessChange, Actor};
 use crate::catalogue::CataloguePut;
 use crate::model::id::{AgencyId, RequestId};
 use crate::model::submission::Submission;
@@ -19,7 +19,7 @@ pub struct Entry {
     /// When it was accepted; never before the entry before it.
     pub at: Timestamp,
     /// Who caused it.
-    pub by: Actor,
+    pub actor: Actor,
     /// What was accepted.
     pub body: Body,
 }
@@ -39,7 +39,7 @@ pub enum Body {
     /// Takes a submission back.
     Withdrawal(Withdrawal),
     /// Changes identities and their keys, all together.
-    Access(Vec<Change>),
+    Access(Vec<AccessChange>),
 }
 
 /// A submission to take back.

@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::fmt::Debug;
 
 use super::prepare::Prepared;
-use crate::access::Change;
+use crate::access::AccessChange;
 use crate::catalogue::{CataloguePut, PutOutcomes};
 use crate::entry::{Body, Entry, Withdrawal, codec};
 use crate::journal::ENTRY_BYTES_MAX;
@@ -64,7 +64,7 @@ pub type DecisionOf<C> = Decision<<C as Command>::Effect, <C as Command>::Alread
 
 /// Changes to identities and their keys, all together.
 #[derive(Debug, Clone)]
-pub struct ChangeAccess(pub Vec<Change>);
+pub struct ChangeAccess(pub Vec<AccessChange>);
 
 /// Why a command isn't allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -136,7 +136,7 @@ impl Command for Prepared {
     }
 
     fn encode(&self, entry: &Entry) -> Vec<u8> {
-        codec::encode_around(entry.at, self.bytes(), &entry.by)
+        codec::encode_around(entry.at, self.bytes(), &entry.actor)
     }
 
     fn apply(&self, state: &mut State, entry: &Entry) {
@@ -221,7 +221,7 @@ mod tests {
     }
 
     fn entry(body: Body) -> Entry {
-        Entry { at: NOW, by: Actor::Local, body }
+        Entry { at: NOW, actor: Actor::Local, body }
     }
 
     fn submission(period: &str) -> Submission {

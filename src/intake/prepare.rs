@@ -1,4 +1,4 @@
-//! Making a submission ready: all that can be done before its turn with the writer, on as many
+//! Making a submission ready: all that can be done before the writer takes it, on as many
 //! threads as there are. The writer does only the work that depends on the entries before.
 
 use std::sync::Arc;

@@ -70,13 +70,13 @@ pub(crate) fn review<L: Reviewable>(
         violations.add("agency", format!("found `{id}`; there is no such agency in the catalogue"));
     }
     let known = Known::of(catalogue, known, dictionaries);
-    let slots = slots(&dictionaries.periods);
+    let first_with_key = first_with_key(&dictionaries.periods);
     let mut seen: HashMap<[u32; 4], usize, Hashing> = HashMap::with_capacity_and_hasher(count, Hashing::default());
     for (index, line) in lines.iter().enumerate() {
         Review { known: &known, index, violations: &mut violations }.line(line, today);
         let indices = (line.indicator(), line.area(), line.period(), line.breakdown());
         let (Some(indicator), Some(area), Some(period), Some(breakdown)) = indices else { continue };
-        let figure = [indicator, area, slots[period as usize], breakdown];
+        let figure = [indicator, area, first_with_key[period as usize], breakdown];
         if let Some(first) = seen.insert(figure, index) {
             let [indicator, area] = [
                 known.dictionaries.indicators[indicator as usize].as_str(),
@@ -100,7 +100,7 @@ pub(crate) fn count_found(count: usize) -> String {
 
 /// For each period the index of the first that is kept under the same key: `CY2021-Q2` and
 /// `FY2021-22-Q1` are one.
-fn slots(periods: &[Period]) -> Vec<u32> {
+fn first_with_key(periods: &[Period]) -> Vec<u32> {
     let mut first: HashMap<Period, u32, Hashing> = HashMap::default();
     periods.iter().zip(0..).map(|(period, index)| *first.entry(period.storage_key()).or_insert(index)).collect()
 }

@@ -63,7 +63,7 @@ pub enum WriteError {
         bytes: usize,
     },
     /// There is no room on the disk. Reads go on.
-    #[error("no room: {0}")]
+    #[error("the disk is nearly full: {0}")]
     NoRoom(String),
     /// The journal failed. Nothing is written until the server is started again.
     #[error("the journal failed, and nothing more is written: {0}")]
@@ -84,7 +84,7 @@ pub(crate) fn validate<C: Command>(state: &State, command: &C, now: Timestamp) -
 /// A command in the queue, and whom to answer.
 struct Request<C: Command> {
     command: C,
-    by: Actor,
+    actor: Actor,
     reply: oneshot::Sender<Result<WrittenOf<C>, WriteError>>,
     /// What it takes of the queue's memory, given back when the writer has taken it.
     _permit: OwnedSemaphorePermit,
@@ -92,7 +92,7 @@ struct Request<C: Command> {
 
 /// A [`Request`], whatever the type of its command.
 trait Queued: Send {
-    /// Has its turn with the writer.
+    /// Is admitted by the writer.
     fn take(self: Box<Self>, writer: &mut Writer, group: &mut Group);
 }
 
@@ -108,7 +108,8 @@ pub struct Handle {
     queue: mpsc::Sender<Box<dyn Queued>>,
     /// For the queue's memory, in units of [`PERMIT_BYTES`].
     permits: Arc<Semaphore>,
-    by: Actor,
+    /// Who causes what is sent.
+    actor: Actor,
 }
 
 /// What the queue's memory is counted in.
@@ -132,8 +133,8 @@ impl<C: Command> Pending<C> {
 impl Handle {
     /// A handle whose entries are caused by this actor; otherwise it is whoever runs the machine.
     #[must_use]
-    pub fn by(&self, by: Actor) -> Self {
-        Self { by, ..self.clone() }
+    pub fn by(&self, actor: Actor) -> Self {
+        Self { actor, ..self.clone() }
     }
 
     /// Writes a command, and answers once that is durable.
@@ -151,7 +152,7 @@ impl Handle {
         pending.written().await
     }
 
-    /// Queues a command, once there is room. Who calls this must bound how many it has in flight.
+    /// Queues a command, once a permit is free. Who calls this must bound how many it has in flight.
     ///
     /// # Errors
     /// When the server is stopping.
@@ -165,7 +166,7 @@ impl Handle {
 
     fn request<C: Command>(&self, command: C, permit: OwnedSemaphorePermit) -> (Box<dyn Queued>, Pending<C>) {
         let (reply, answer) = oneshot::channel();
-        (Box::new(Request { command, by: self.by.clone(), reply, _permit: permit }), Pending(answer))
+        (Box::new(Request { command, actor: self.actor.clone(), reply, _permit: permit }), Pending(answer))
     }
 }
 
@@ -199,7 +200,7 @@ pub fn start(journal: Box<dyn Journal>, state: State, clock: impl Fn() -> Timest
         .spawn(move || writer.run(commands))
         .expect("the system starts a thread");
     let permits = Arc::new(Semaphore::new(PERMITS_MAX));
-    Running { handle: Handle { queue, permits, by: Actor::Local }, state: published, failure, thread }
+    Running { handle: Handle { queue, permits, actor: Actor::Local }, state: published, failure, thread }
 }
 
 struct Writer {
@@ -258,11 +259,11 @@ impl Writer {
     }
 
     /// Takes one command into the group.
-    fn take<C: Command>(&mut self, Request { command, by, reply, _permit }: Request<C>, group: &mut Group) {
+    fn take<C: Command>(&mut self, Request { command, actor, reply, _permit }: Request<C>, group: &mut Group) {
         if reply.is_closed() {
             return; // The sender has gone; it can ask again.
         }
-        let admitted = self.admit(&command, by, group);
+        let admitted = self.admit(&command, actor, group);
         group.answers.push(Box::new(move |appended| {
             let written = match appended {
                 Ok(appended) => admitted.map(|admitted| admitted.written(appended)),
@@ -278,7 +279,7 @@ impl Writer {
     fn admit<C: Command>(
         &mut self,
         command: &C,
-        by: Actor,
+        actor: Actor,
         group: &mut Group,
     ) -> Result<Admitted<C::Effect, C::Already>, WriteError> {
         if let Some(cause) = self.fail.borrow().clone() {
@@ -286,7 +287,7 @@ impl Writer {
         }
         let at = self.state.not_before_newest((self.clock)());
         let (entry, effect) = match command.admit(&self.state, at)? {
-            Decision::Accept(body, effect) => (Entry { at, by, body }, effect),
+            Decision::Accept(body, effect) => (Entry { at, actor, body }, effect),
             Decision::Already(already) => return Ok(Admitted::Already(already)),
         };
         let payload = command.encode(&entry);

@@ -135,10 +135,10 @@ pub enum Error {
         cause: String,
     },
     /// What is on the disk isn't what was appended.
-    #[error("the journal is damaged at {place}: {what}; restore it from a backup")]
+    #[error("the journal is damaged at {location}: {what}; restore it from a backup")]
     Corrupt {
         /// Where: a revision, a file.
-        place: String,
+        location: String,
         /// What was found, and what was expected.
         what: String,
     },
@@ -164,7 +164,7 @@ impl Error {
         |source| Self::Io { doing, source }
     }
 
-    pub(super) fn corrupt(place: impl fmt::Display, what: impl Into<String>) -> Self {
-        Self::Corrupt { place: place.to_string(), what: what.into() }
+    pub(super) fn corrupt(location: impl fmt::Display, what: impl Into<String>) -> Self {
+        Self::Corrupt { location: location.to_string(), what: what.into() }
     }
 }

@@ -1,7 +1,7 @@
 //! The engine in memory: for tests that run years of traffic from a seed, with faults on demand.
 
 use super::contract::{Error, Journal, Reader, Tail};
-use super::log::{Log, Records, Store, walk};
+use super::over_store::{Records, Store, StoreJournal, walk};
 use super::record::Encoded;
 use crate::model::chain::ChainHash;
 use crate::model::revision::Revision;
@@ -62,7 +62,7 @@ impl Default for MemoryDisk {
 }
 
 /// A journal in memory.
-pub struct MemoryJournal(Log<MemoryDisk>);
+pub struct MemoryJournal(StoreJournal<MemoryDisk>);
 
 impl MemoryJournal {
     /// Opens what the disk holds, verifying all of it. Two journals may be open on one disk, so that a test can
@@ -80,7 +80,7 @@ impl MemoryJournal {
         let records = disk.records(Revision(1), Revision(u64::MAX));
         let tail = walk(records, Revision::ZERO, &mut |_| Ok(()))?;
         disk.contents().tail = tail;
-        Ok(Self(Log::new(disk.clone(), tail)))
+        Ok(Self(StoreJournal::new(disk.clone(), tail)))
     }
 
     /// Opens the disk of this journal again, as after a crash.

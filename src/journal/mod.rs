@@ -1,16 +1,16 @@
 //! The append-only, hash-chained log that everything else is derived from.
 //!
 //! The journal knows revisions and bytes; what an entry says, only the layers above know.
-//! [`Journal`] and [`Reader`] are the contract, kept once for all engines in `log`. [`DiskJournal`] is
-//! the engine on disk, [`MemoryJournal`] the one in memory, with faults on demand. One conformance suite
+//! [`Journal`] and [`Reader`] are the contract, implemented once for all engines in `over_store`. [`DiskJournal`] is
+//! the engine on disk (`disk::DiskStore::put` makes an append durable, by `disk::wal`), [`MemoryJournal`] the one in memory, with faults on demand. One conformance suite
 //! runs against both.
 
 #[cfg(test)]
 mod conformance;
 mod contract;
 mod disk;
-mod log;
 mod memory;
+mod over_store;
 mod record;
 
 pub use crate::model::chain::ChainHash;

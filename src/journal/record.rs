@@ -126,9 +126,9 @@ pub(super) struct Record {
     pub(super) tail: Tail,
 }
 
-/// Reads one record. Any bytes give an answer: a record, or [`Error::Corrupt`] saying what is wrong at `place`.
-pub(super) fn decode(place: Revision, bytes: &[u8]) -> Result<Record, Error> {
-    decode_frame(bytes).map_err(|what| Error::corrupt(format_args!("revision {place}"), what))
+/// Reads one record. Any bytes give an answer: a record, or [`Error::Corrupt`] saying what is wrong at `location`.
+pub(super) fn decode(location: Revision, bytes: &[u8]) -> Result<Record, Error> {
+    decode_frame(bytes).map_err(|what| Error::corrupt(format_args!("revision {location}"), what))
 }
 
 /// Reads the record stored under revision `key` and checks that it follows `before`.
@@ -141,13 +141,13 @@ pub(super) fn decode_after(before: Tail, key: Revision, bytes: &[u8]) -> Result<
 /// Checks that a record stored under revision `key`, made to follow `follows`, comes after `before`.
 pub(super) fn expect_next(before: Tail, key: Revision, follows: Tail) -> Result<(), Error> {
     let expected = before.revision.next();
-    let place = format_args!("revision {expected}");
+    let location = format_args!("revision {expected}");
     if key != expected {
-        return Err(Error::corrupt(place, format!("the next record found is that of revision {key}")));
+        return Err(Error::corrupt(location, format!("the next record found is that of revision {key}")));
     }
     if follows != before {
         let what = format!("the record follows {follows}, but the journal before it ends at {before}");
-        return Err(Error::corrupt(place, what));
+        return Err(Error::corrupt(location, what));
     }
     Ok(())
 }

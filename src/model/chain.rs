@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 
 use blake3::Hasher;
 
+use super::hex::{self, Hex};
+
 /// The BLAKE3 hash that ties a link to all links before it.
 ///
 /// `next = BLAKE3(previous || content)`, with the chain's name as BLAKE3's key-derivation context. Two chains of one
@@ -18,14 +20,14 @@ impl ChainHash {
     pub const GENESIS: Self = Self([0; 32]);
 
     /// Reads 64 hexadecimal digits.
-    pub(crate) fn parse(hex: &str) -> Option<Self> {
-        blake3::Hash::from_hex(hex).ok().map(|hash| Self(hash.into()))
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        hex::parse(text).map(Self)
     }
 }
 
 impl fmt::Display for ChainHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        Hex(&self.0).fmt(f)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::id::Found;
+use super::id::Quoted;
 
 /// A day of the proleptic Gregorian calendar, in the years 1900 to 2199.
 ///
@@ -25,7 +25,7 @@ pub struct Date {
 
 /// Why a text is not a [`Date`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("found {}; allowed: a day as YYYY-MM-DD, such as 2022-03-31, in the years 1900 to 2199", Found(.found))]
+#[error("found {}; allowed: a day as YYYY-MM-DD, such as 2022-03-31, in the years 1900 to 2199", Quoted(.found))]
 pub struct DateError {
     /// The text as it was given.
     pub found: String,

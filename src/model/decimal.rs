@@ -15,7 +15,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
-use super::id::Found;
+use super::id::Quoted;
 
 /// A figure as it was written: at most 15 significant digits, at most 6 of them after the point.
 ///
@@ -41,7 +41,7 @@ pub struct Decimal {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "found {}; allowed: a number in digits, such as 1234.5, -3 or 126,153, with at most 15 of them and at most 6 after the point",
-    Found(.found)
+    Quoted(.found)
 )]
 pub struct DecimalError {
     /// The text as it was given.
@@ -90,12 +90,6 @@ impl Decimal {
     #[must_use]
     pub const fn is_zero(self) -> bool {
         self.mantissa == 0
-    }
-
-    /// Whether it is a whole number, as `3.00` is.
-    #[must_use]
-    pub const fn is_integer(self) -> bool {
-        self.mantissa % 10_i64.pow(self.scale as u32) == 0
     }
 
     /// The value in millionths, which every decimal is a whole number of.
@@ -338,7 +332,6 @@ mod tests {
     #[test]
     fn a_decimal_knows_what_it_is() {
         assert_eq!((decimal("87.90").mantissa(), decimal("87.90").scale()), (8790, 2));
-        assert!(decimal("3.00").is_integer() && !decimal("3.01").is_integer());
         assert!(decimal("-0.01").is_negative() && !decimal("-0.0").is_negative());
         assert!(decimal("0.00").is_zero() && !decimal("0.01").is_zero());
         assert!(Decimal::new(Decimal::MANTISSA_MAX, 6).is_some());

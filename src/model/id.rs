@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// The text isn't an identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("found {}; allowed: {allowed}", Found(.found))]
+#[error("found {}; allowed: {allowed}", Quoted(.found))]
 pub struct IdError {
     /// The text that was found.
     pub found: String,
@@ -15,9 +15,9 @@ pub struct IdError {
 }
 
 /// Text from outside as an error shows it: in backticks, cut at 60 characters, or `nothing`.
-pub struct Found<'a>(pub &'a str);
+pub struct Quoted<'a>(pub &'a str);
 
-impl fmt::Display for Found<'_> {
+impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const CHARACTERS_MAX: usize = 60;
         if self.0.is_empty() {

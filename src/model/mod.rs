@@ -5,6 +5,7 @@ pub mod chain;
 pub mod code_list;
 pub mod date;
 pub mod decimal;
+pub(crate) mod hex;
 pub mod id;
 pub mod marker;
 pub mod observation;

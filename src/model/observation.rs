@@ -137,7 +137,7 @@ pub struct Observation {
     pub breakdown: Breakdown,
     /// The figure.
     pub value: Value,
-    /// A remark kept with it.
+    /// A note kept with it.
     pub note: Option<Arc<str>>,
 }
 

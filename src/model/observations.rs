@@ -79,14 +79,14 @@ pub struct Line {
     pub value: Value,
 }
 
-/// The parts don't make a table.
+/// These dictionaries and lines don't make a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TableError {
     /// A line refers to what isn't there.
     #[error("an index outside its dictionary")]
     Index,
-    /// A remark refers to a line that isn't there.
-    #[error("a remark on no observation")]
+    /// A note refers to a line that isn't there.
+    #[error("a note on no observation")]
     Note,
 }
 
@@ -95,12 +95,12 @@ pub enum TableError {
 pub struct Observations {
     dictionaries: Dictionaries,
     lines: Vec<Line>,
-    /// The remarks, by line.
+    /// The notes, by line.
     notes: Vec<(u32, Arc<str>)>,
 }
 
 impl Observations {
-    /// The table of these parts; the remarks by line.
+    /// The table of these dictionaries and lines; the notes by line.
     ///
     /// # Errors
     /// When one refers to what isn't there.
@@ -146,7 +146,7 @@ impl Observations {
         &self.lines
     }
 
-    /// The remarks, by line.
+    /// The notes, by line.
     pub fn notes(&self) -> &[(u32, Arc<str>)] {
         &self.notes
     }

@@ -45,7 +45,7 @@ impl MeasureForm {
 
 impl Measure {
     /// The form, and the numbers of it.
-    const fn parts(self) -> (MeasureForm, Decimal, Decimal) {
+    const fn unpack(self) -> (MeasureForm, Decimal, Decimal) {
         match self {
             Self::Number(number) => (MeasureForm::Number, number, Decimal::ZERO),
             Self::Ratio { numerator, denominator } => (MeasureForm::Ratio, numerator, denominator),
@@ -56,7 +56,7 @@ impl Measure {
 
     /// The form that it comes in.
     pub const fn form(self) -> MeasureForm {
-        self.parts().0
+        self.unpack().0
     }
 }
 
@@ -72,7 +72,7 @@ pub(crate) struct Packed {
     pub(crate) second: i64,
 }
 
-/// The parts aren't a value.
+/// These columns aren't a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PackedError {
     #[error("a number of too many digits")]
@@ -97,7 +97,7 @@ impl Packed {
     /// The value. Both numbers are checked, though the form may leave out the second.
     ///
     /// # Errors
-    /// When the parts aren't one.
+    /// When these columns aren't one.
     pub(crate) fn value(self) -> Result<Value, PackedError> {
         self.first().and(self.second())?;
         Ok(Value { measure: self.measure()?, markers: self.markers()? })
@@ -142,7 +142,7 @@ const fn low_bits(count: u32) -> u32 {
 
 impl From<&Value> for Packed {
     fn from(value: &Value) -> Self {
-        let (form, first, second) = match value.measure.map(Measure::parts) {
+        let (form, first, second) = match value.measure.map(Measure::unpack) {
             Some((form, first, second)) => (form.code().unsigned_abs(), first, second),
             None => (0, Decimal::ZERO, Decimal::ZERO),
         };

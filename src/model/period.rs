@@ -29,7 +29,7 @@ pub use notation::{PeriodError, Refusal};
 /// A reference period, wholly within the years 1900 to 2199.
 ///
 /// A period keeps the name it was written in: `CY2021-Q2` and `FY2021-22-Q1` cover the same three
-/// months and are not equal. Their [`slot`](Self::slot) is, so that figures under either name meet.
+/// months and are not equal. Their [`storage_key`](Self::storage_key) is, so that figures under either name meet.
 ///
 /// Periods order by first day, then by last day, then a financial quarter before its calendar
 /// namesake.
@@ -199,12 +199,6 @@ impl Period {
     #[must_use]
     pub const fn opening_day(self) -> Self {
         Self { start: self.start, name: Name::Day }
-    }
-
-    /// Its last day, as a period: where a stock figure for it is taken.
-    #[must_use]
-    pub fn closing_day(self) -> Self {
-        Self { start: self.end(), name: Name::Day }
     }
 
     /// The key that figures for it are kept under: a calendar quarter's financial name, so that
@@ -441,7 +435,6 @@ mod tests {
         ] {
             let it = period(text);
             assert_eq!((it.start().to_string(), it.end().to_string()), (start.into(), end.into()));
-            assert_eq!(it.closing_day(), period(end));
         }
     }
 

@@ -8,7 +8,15 @@ use super::date::Date;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(pub i64);
 
+const MICROS_AN_HOUR: i64 = 3_600_000_000;
+
 impl Timestamp {
+    /// The instant so many hours later, or the last one that there is.
+    #[must_use]
+    pub const fn plus_hours(self, hours: i64) -> Self {
+        Self(self.0.saturating_add(hours.saturating_mul(MICROS_AN_HOUR)))
+    }
+
     /// The day of the instant, in UTC.
     pub fn date(self) -> Date {
         Date::of_unix_seconds(self.0.div_euclid(1_000_000))
@@ -28,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_instant_is_told_to_the_second() {
+    fn an_instant_is_written_to_the_second() {
         assert_eq!(Timestamp(0).to_string(), "1970-01-01T00:00:00Z");
         assert_eq!(Timestamp(1_648_746_061_999_999).to_string(), "2022-03-31T17:01:01Z");
         assert_eq!(Timestamp(-1).to_string(), "1969-12-31T23:59:59Z");

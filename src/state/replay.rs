@@ -123,7 +123,7 @@ mod tests {
             let mut at = Timestamp(0);
             let mut take = |live: &mut State, replay: &mut Replay, body| {
                 at = Timestamp(at.0 + 1);
-                let entry = Entry { at, by: Actor::Local, body };
+                let entry = Entry { at, actor: Actor::Local, body };
                 live.apply(&entry);
                 replay.apply(&entry);
             };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use conspectus::access::{Change, Identity, NewKey, Role, Scope, Secret};
+use conspectus::access::{AccessChange, Identity, NewKey, Role, Scope, Secret};
 use conspectus::catalogue::CataloguePut;
 use conspectus::catalogue::items::Sector;
 use conspectus::intake::admit::ChangeAccess;
@@ -113,7 +113,7 @@ pub(crate) async fn seed(folder: &Path) {
     };
     for person in &PEOPLE {
         let id = |suffix: &str| IdentityId::parse(&format!("{}{suffix}", person.name)).unwrap();
-        let create = |suffix: &str, key| Change::Create {
+        let create = |suffix: &str, key| AccessChange::Create {
             identity: Identity {
                 id: id(suffix),
                 role: person.role,
@@ -133,15 +133,15 @@ pub(crate) async fn seed(folder: &Path) {
         let revoked = key(person.name, Condition::Revoked, 300);
         let changes = vec![
             create("", key(person.name, Condition::Expired, 1)),
-            Change::Rotate {
+            AccessChange::Rotate {
                 identity: id(""),
                 key: key(person.name, Condition::Good, 300),
                 older_until: Timestamp(before.0 + MICROS_A_DAY),
             },
             create("-revoked", revoked.clone()),
-            Change::Revoke { identity: id("-revoked"), key: Some(revoked.id) },
+            AccessChange::Revoke { identity: id("-revoked"), key: Some(revoked.id) },
             create("-gone", key(person.name, Condition::Gone, 300)),
-            Change::Revoke { identity: id("-gone"), key: None },
+            AccessChange::Revoke { identity: id("-gone"), key: None },
         ];
         running.handle.write(ChangeAccess(changes)).await.unwrap();
     }

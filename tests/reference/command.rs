@@ -30,6 +30,6 @@ impl Command {
             Self::Submit(prepared) => prepared.admit(state, at).map(body),
             Self::Withdraw(withdrawal) => withdrawal.admit(state, at).map(body),
         };
-        Ok(body?.map(|body| Entry { at, by: Actor::default(), body }))
+        Ok(body?.map(|body| Entry { at, actor: Actor::default(), body }))
     }
 }

@@ -339,7 +339,7 @@ impl World {
         let period = Period::of(frequency, date).unwrap();
         let closing = frequency == Frequency::Day && self.random.percent(85);
         let longer = *self.random.pick(&[Frequency::Month, Frequency::Month, Frequency::Quarter, Frequency::Week]);
-        if closing { Period::of(longer, date).unwrap().closing_day() } else { period }
+        if closing { Period::of(Frequency::Day, Period::of(longer, date).unwrap().end()).unwrap() } else { period }
     }
 
     /// A period that a version of the indicator takes, most often one of its own frequency.

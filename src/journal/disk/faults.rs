@@ -89,14 +89,14 @@ fn assert_kept(folder: &Path, acknowledged: &[ChainHash], what: &str) {
 
 /// How many failpoints a life without faults passes.
 fn failpoints_passed() -> usize {
-    let place = memory();
+    let dir = memory();
     let passed = Arc::new(Mutex::new(0));
     let counter = Arc::clone(&passed);
     let failpoints = Failpoints::at_each(move |_| {
         *counter.lock().unwrap() += 1;
         Ok(())
     });
-    live(&place.path().join("journal"), &failpoints, &Mutex::default()).unwrap();
+    live(&dir.path().join("journal"), &failpoints, &Mutex::default()).unwrap();
     let passed = *passed.lock().unwrap();
     assert!(passed > 80, "{passed}: every kind of call has failpoints");
     passed
@@ -105,8 +105,8 @@ fn failpoints_passed() -> usize {
 #[test]
 fn each_call_that_fails_ends_all_writing_and_loses_nothing_acknowledged() {
     for nth in 0..failpoints_passed() {
-        let place = memory();
-        let folder = place.path().join("journal");
+        let dir = memory();
+        let folder = dir.path().join("journal");
         let passed = Arc::new(Mutex::new((0, String::new())));
         let hook = Arc::clone(&passed);
         let failpoints = Failpoints::at_each(move |call| {
@@ -130,21 +130,21 @@ fn each_call_that_fails_ends_all_writing_and_loses_nothing_acknowledged() {
 /// Copies the folder before and after every `nth` call of `life`, with what is acknowledged by then: what a kill there
 /// leaves. Other threads wait meanwhile, at their next call.
 fn copies(
-    place: &Path,
+    dir: &Path,
     nth: usize,
     life: impl FnOnce(&Path, &Failpoints, &Mutex<Acknowledged>) -> Result<(), Error>,
 ) -> Vec<(PathBuf, Acknowledged)> {
-    let folder = place.join("journal");
+    let folder = dir.join("journal");
     let (acknowledged, copies) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new((0, Vec::new()))));
     let failpoints = {
-        let (folder, place) = (folder.clone(), place.to_owned());
+        let (folder, dir) = (folder.clone(), dir.to_owned());
         let (acknowledged, copies) = (Arc::clone(&acknowledged), Arc::clone(&copies));
         Failpoints::at_each(move |_| {
             let (count, copies) = &mut *copies.lock().unwrap();
             *count += 1;
             if *count % nth == 0 {
                 let before = acknowledged.lock().unwrap().clone();
-                let copy = place.join(format!("copy {count}"));
+                let copy = dir.join(format!("copy {count}"));
                 copy_folder(&folder, &copy);
                 copies.push((copy, before));
             }
@@ -159,8 +159,8 @@ fn copies(
 
 #[test]
 fn a_process_that_dies_at_any_call_leaves_all_that_it_acknowledged() {
-    let place = memory();
-    for (copy, acknowledged) in copies(place.path(), 1, live) {
+    let dir = memory();
+    for (copy, acknowledged) in copies(dir.path(), 1, live) {
         assert_kept(&copy, &acknowledged, &copy.display().to_string());
         fs::remove_dir_all(copy).unwrap();
     }
@@ -179,16 +179,16 @@ fn go_round(folder: &Path, failpoints: &Failpoints, acknowledged: &Mutex<Acknowl
 
 #[test]
 fn a_process_that_dies_while_the_ring_goes_round_leaves_all_that_it_acknowledged() {
-    let place = memory();
-    for (copy, acknowledged) in copies(place.path(), 19, go_round) {
+    let dir = memory();
+    for (copy, acknowledged) in copies(dir.path(), 19, go_round) {
         assert_kept(&copy, &acknowledged, &copy.display().to_string());
         fs::remove_dir_all(copy).unwrap();
     }
 }
 
 /// A closed folder, and one whose process died with entries that only the write-ahead log has.
-fn folders(place: &Path) -> [(PathBuf, Acknowledged); 2] {
-    let (closed, died) = (place.join("journal"), place.join("died"));
+fn folders(dir: &Path) -> [(PathBuf, Acknowledged); 2] {
+    let (closed, died) = (dir.join("journal"), dir.join("died"));
     let acknowledged = Mutex::default();
     live(&closed, &Failpoints::none(), &acknowledged).unwrap();
     let mut more = acknowledged.into_inner().unwrap();
@@ -207,7 +207,7 @@ fn folders(place: &Path) -> [(PathBuf, Acknowledged); 2] {
 
 #[test]
 fn damage_to_any_file_at_any_place_is_refused_or_changes_nothing() {
-    let place = memory();
+    let dir = memory();
     let number = |variable| env::var(variable).ok().and_then(|number| number.parse::<u64>().ok());
     let damages = number("CONSPECTUS_DAMAGES").unwrap_or(80);
     let mut random = number("CONSPECTUS_SEED").unwrap_or(0);
@@ -215,8 +215,8 @@ fn damage_to_any_file_at_any_place_is_refused_or_changes_nothing() {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (random >> 33) % limit
     };
-    for (folder, acknowledged) in folders(place.path()) {
-        let copy = place.path().join("damaged");
+    for (folder, acknowledged) in folders(dir.path()) {
+        let copy = dir.path().join("damaged");
         let mut refused = 0;
         for nth in 0..damages {
             let _ = fs::remove_dir_all(&copy);

@@ -12,7 +12,7 @@ mod faults;
 mod files;
 mod flusher;
 mod open;
-mod pipeline;
+mod parallel_read;
 mod sled_store;
 #[cfg(test)]
 mod tests;
@@ -21,7 +21,7 @@ mod wal;
 pub(crate) use files::check_free_space;
 
 use super::contract::{Error, Journal, Reader, Stored, Tail};
-use super::log::{Log, Records, Store};
+use super::over_store::{Records, Store, StoreJournal};
 use super::record::Encoded;
 use crate::model::chain::ChainHash;
 use crate::model::revision::Revision;
@@ -42,7 +42,7 @@ use wal::{Wal, WalRecord};
 ///
 /// The folder stays locked until the journal and all its readers are dropped.
 pub struct DiskJournal {
-    log: Log<DiskStore>,
+    log: StoreJournal<DiskStore>,
     /// The flusher's thread, until the journal is closed.
     flushing: Option<JoinHandle<()>>,
 }
@@ -84,7 +84,7 @@ impl DiskJournal {
         let opened = open::open(folder, failpoints, decode, apply)?;
         let tail = opened.tail;
         let store = DiskStore::from(opened);
-        Ok(Self { flushing: Some(store.start_flusher()?), log: Log::new(store, tail) })
+        Ok(Self { flushing: Some(store.start_flusher()?), log: StoreJournal::new(store, tail) })
     }
 
     /// Closes the journal, and reports what dropping it would keep to itself.

@@ -3,7 +3,7 @@
 use super::control_file::{ControlFile, Progress};
 use super::failpoints::Failpoints;
 use super::files::{Paths, exists, forget_cached, lock};
-use super::pipeline;
+use super::parallel_read;
 use super::sled_store::SledStore;
 use super::wal::{Contents, Wal, WalRecord};
 use crate::journal::contract::{Error, Stored, Tail};
@@ -45,9 +45,9 @@ pub(super) fn open<T: Send>(
     }
     let sled = open_sled(&paths, known.stored, failpoints)?;
 
-    let mut replay = Replay { tail: Tail::EMPTY, known: known.tail, at_known: Tail::EMPTY, apply };
-    replay.follow(sled.records(Revision(1), Revision(u64::MAX)), &decode)?;
-    let stored = replay.tail;
+    let mut verifier = Verifier { tail: Tail::EMPTY, known: known.tail, at_known: Tail::EMPTY, apply };
+    verifier.follow(sled.records(Revision(1), Revision(u64::MAX)), &decode)?;
+    let stored = verifier.tail;
     if stored.revision < known.stored {
         let what = format!("the control file has the store at revision {}, but it ends at {stored}", known.stored);
         return Err(Error::corrupt(format_args!("revision {}", stored.revision.next()), what));
@@ -55,12 +55,12 @@ pub(super) fn open<T: Send>(
     let (wal, unflushed) = match wal {
         Some((mut wal, contents)) => {
             let unflushed = wal.records_after(contents, stored)?;
-            replay.follow(unflushed.iter().map(|record| Ok((record.first, record.bytes.clone()))), &decode)?;
+            verifier.follow(unflushed.iter().map(|record| Ok((record.first, record.bytes.clone()))), &decode)?;
             (wal, unflushed)
         }
-        None => (Wal::create(&paths.wal, replay.end()?, failpoints)?.0, Vec::new()),
+        None => (Wal::create(&paths.wal, verifier.end()?, failpoints)?.0, Vec::new()),
     };
-    let tail = replay.end()?;
+    let tail = verifier.end()?;
 
     // The control file may only say what is durable. The write-ahead log is: it was read from the disk, or synced when
     // it was created. What opening has changed in sled isn't yet, so sled is synced before the control file is written.
@@ -112,8 +112,8 @@ fn open_sled(paths: &Paths, stored: Revision, failpoints: &Failpoints) -> Result
     SledStore::open(&paths.sled, stored, failpoints)
 }
 
-/// The way through all records.
-struct Replay<F> {
+/// What has been verified so far, in order: each record must follow the one before.
+struct Verifier<F> {
     tail: Tail,
     /// The tail that the control file knows, and the entry that is there instead.
     known: Tail,
@@ -121,7 +121,7 @@ struct Replay<F> {
     apply: F,
 }
 
-impl<F> Replay<F> {
+impl<F> Verifier<F> {
     /// Takes records that follow those taken so far.
     fn follow<T: Send>(
         &mut self,
@@ -131,7 +131,7 @@ impl<F> Replay<F> {
     where
         F: FnMut(T),
     {
-        pipeline::in_order(records, |found| Verified::of(found?, decode), |verified| self.take(verified?))
+        parallel_read::in_order(records, |found| Verified::of(found?, decode), |verified| self.take(verified?))
     }
 
     fn take<T>(&mut self, verified: Verified<T>) -> Result<(), Error>
@@ -154,9 +154,9 @@ impl<F> Replay<F> {
         if self.at_known == self.known {
             return Ok(self.tail);
         }
-        let place = self.at_known.revision.next().min(self.known.revision);
+        let location = self.at_known.revision.next().min(self.known.revision);
         let what = format!("the control file has {}, but the journal has instead {}", self.known, self.at_known);
-        Err(Error::corrupt(format_args!("revision {place}"), what))
+        Err(Error::corrupt(format_args!("revision {location}"), what))
     }
 }
 

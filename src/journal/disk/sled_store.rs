@@ -14,7 +14,7 @@
 use super::failpoints::Failpoints;
 use super::files::check_free_space;
 use crate::journal::contract::Error;
-use crate::journal::log::Records;
+use crate::journal::over_store::Records;
 use crate::model::revision::Revision;
 use std::{
     any::Any,
@@ -79,7 +79,7 @@ impl SledStore {
         check_free_space(&self.file)
     }
 
-    /// As [`Store::records`](crate::journal::log::Store::records), of what is in sled.
+    /// As [`Store::records`](crate::journal::over_store::Store::records), of what is in sled.
     pub(super) fn records(&self, from: Revision, to: Revision) -> Records<'_> {
         // The record that holds `from` may begin before it.
         let start = match sheltered("read the store", || self.db.range(..=key(from, u16::MAX)).next_back().transpose())

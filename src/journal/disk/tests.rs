@@ -16,13 +16,13 @@ fn fill_in_lives(medium: &dyn Medium, groups: &[u64]) {
 
 /// Fills a journal, closes it, lets `damage` at its folder, and returns why it can't be opened again.
 fn refusal(damage: impl FnOnce(&Path)) -> String {
-    let place = tempfile::tempdir().unwrap();
-    fill(&mut *place.open().unwrap(), &GROUPS);
-    refusal_of(&place, damage)
+    let dir = tempfile::tempdir().unwrap();
+    fill(&mut *dir.open().unwrap(), &GROUPS);
+    refusal_of(&dir, damage)
 }
 
-fn refusal_of(place: &tempfile::TempDir, damage: impl FnOnce(&Path)) -> String {
-    let folder = place.path().join("journal");
+fn refusal_of(dir: &tempfile::TempDir, damage: impl FnOnce(&Path)) -> String {
+    let folder = dir.path().join("journal");
     damage(&folder);
     let refused = DiskJournal::open(&folder).map(|journal| journal.tail()).unwrap_err();
     assert!(matches!(refused, Error::Corrupt { .. }), "{refused}");
@@ -31,9 +31,9 @@ fn refusal_of(place: &tempfile::TempDir, damage: impl FnOnce(&Path)) -> String {
 
 /// The same with damage done through sled itself, whose own checksums are then true.
 fn refusal_of_sled(damage: impl FnOnce(&::sled::Db)) -> String {
-    let place = tempfile::tempdir().unwrap();
-    fill_in_lives(&place, &GROUPS);
-    refusal_of(&place, |folder| {
+    let dir = tempfile::tempdir().unwrap();
+    fill_in_lives(&dir, &GROUPS);
+    refusal_of(&dir, |folder| {
         let path = folder.join("sled");
         let db = open_store(&path).unwrap();
         damage(&db);
@@ -71,15 +71,15 @@ pub(super) fn copy_folder(from: &Path, to: &Path) {
 
 #[test]
 fn a_second_open_is_refused_because_the_folder_is_in_use() {
-    let place = tempfile::tempdir().unwrap();
-    let journal = place.open().unwrap();
-    let refused = place.open().map(|journal| journal.tail()).unwrap_err();
+    let dir = tempfile::tempdir().unwrap();
+    let journal = dir.open().unwrap();
+    let refused = dir.open().map(|journal| journal.tail()).unwrap_err();
     assert!(refused.to_string().ends_with("journal is in use by another process"), "{refused}");
     let reader = journal.reader();
     drop(journal);
-    assert!(matches!(place.open(), Err(Error::Locked { .. })), "a reader keeps the folder");
+    assert!(matches!(dir.open(), Err(Error::Locked { .. })), "a reader keeps the folder");
     drop(reader);
-    place.open().unwrap();
+    dir.open().unwrap();
 }
 
 #[test]
@@ -136,29 +136,29 @@ fn a_whole_other_history_is_refused() {
 
 #[test]
 fn a_missing_chunk_of_a_large_record_is_refused() {
-    let place = tempfile::tempdir().unwrap();
-    let folder = place.path().join("journal");
-    place.open().unwrap().append(Revision::ZERO, &[incompressible(400_000)]).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("journal");
+    dir.open().unwrap().append(Revision::ZERO, &[incompressible(400_000)]).unwrap();
     let path = folder.join("sled");
     open_store(&path).unwrap().remove(key(1, 2)).unwrap();
-    insta::assert_snapshot!(place.open().map(|journal| journal.tail()).unwrap_err(), @"the journal is damaged at revision 1: chunk 2 of the record is missing: chunk 3 comes instead; restore it from a backup");
+    insta::assert_snapshot!(dir.open().map(|journal| journal.tail()).unwrap_err(), @"the journal is damaged at revision 1: chunk 2 of the record is missing: chunk 3 comes instead; restore it from a backup");
 }
 
 #[test]
 fn the_unfinished_chunks_of_a_record_are_dropped() {
-    let place = tempfile::tempdir().unwrap();
-    fill(&mut *place.open().unwrap(), &GROUPS);
+    let dir = tempfile::tempdir().unwrap();
+    fill(&mut *dir.open().unwrap(), &GROUPS);
     {
-        let path = place.path().join("journal/sled");
+        let path = dir.path().join("journal/sled");
         let db = open_store(&path).unwrap();
         db.insert(key(13, 2), b"never").unwrap();
         db.insert(key(13, 1), b"finished").unwrap();
     }
-    let mut journal = place.open().unwrap();
+    let mut journal = dir.open().unwrap();
     assert_holds(&*journal.reader(), 12);
     fill(&mut *journal, &[1]);
     drop(journal);
-    assert_holds(&*place.open().unwrap().reader(), 13);
+    assert_holds(&*dir.open().unwrap().reader(), 13);
 }
 
 #[test]
@@ -190,32 +190,32 @@ fn a_missing_or_unreadable_control_file_is_refused() {
 #[test]
 fn one_torn_copy_of_the_control_file_is_forgiven() {
     for copy in [0, 512] {
-        let place = tempfile::tempdir().unwrap();
-        fill(&mut *place.open().unwrap(), &GROUPS);
-        let path = place.path().join("journal/witness");
+        let dir = tempfile::tempdir().unwrap();
+        fill(&mut *dir.open().unwrap(), &GROUPS);
+        let path = dir.path().join("journal/witness");
         let mut bytes = fs::read(&path).unwrap();
         bytes[copy + 20] ^= 1;
         fs::write(&path, bytes).unwrap();
-        assert_holds(&*place.open().unwrap().reader(), 12);
+        assert_holds(&*dir.open().unwrap().reader(), 12);
     }
 }
 
 #[test]
 fn an_older_copy_of_the_store_is_refused() {
-    let place = tempfile::tempdir().unwrap();
-    let folder = place.path().join("journal");
-    fill(&mut *place.open().unwrap(), &[3]);
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("journal");
+    fill(&mut *dir.open().unwrap(), &[3]);
     copy_folder(&folder.join("sled"), &folder.join("older"));
-    fill(&mut *place.open().unwrap(), &[2]);
+    fill(&mut *dir.open().unwrap(), &[2]);
     fs::remove_dir_all(folder.join("sled")).unwrap();
     fs::rename(folder.join("older"), folder.join("sled")).unwrap();
-    insta::assert_snapshot!(place.open().map(|journal| journal.tail()).unwrap_err(), @"the journal is damaged at revision 4: the control file has the store at revision 5, but it ends at revision 3 with hash 7009fbc2eb397330ac6241291e9b300b971ef8247dac7b573657ff67dea39b1c; restore it from a backup");
+    insta::assert_snapshot!(dir.open().map(|journal| journal.tail()).unwrap_err(), @"the journal is damaged at revision 4: the control file has the store at revision 5, but it ends at revision 3 with hash 7009fbc2eb397330ac6241291e9b300b971ef8247dac7b573657ff67dea39b1c; restore it from a backup");
 }
 
 #[test]
 fn a_store_that_fails_behind_the_appends_poisons_and_reads_go_on() {
-    let place = tempfile::tempdir().unwrap();
-    let mut journal = DiskJournal::open(&place.path().join("journal")).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = DiskJournal::open(&dir.path().join("journal")).unwrap();
     journal.insert_behind_its_back(Revision(1));
     let large = incompressible(ENTRY_BYTES_MAX);
     let refused = (0..100).find_map(|revision| journal.append(Revision(revision), std::slice::from_ref(&large)).err());
@@ -232,8 +232,8 @@ fn a_store_that_fails_behind_the_appends_poisons_and_reads_go_on() {
 
 #[test]
 fn no_leaf_ever_spills_into_a_blob() {
-    let place = tempfile::tempdir().unwrap();
-    let mut journal = place.open().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = dir.open().unwrap();
     for revision in 0..60 {
         journal
             .append(
@@ -241,7 +241,7 @@ fn no_leaf_ever_spills_into_a_blob() {
                 &[incompressible(ENTRY_BYTES_MAX / (1 + usize::try_from(revision).unwrap() % 7))],
             )
             .unwrap();
-        let blobs = fs::read_dir(place.path().join("journal/sled/blobs")).unwrap().count();
+        let blobs = fs::read_dir(dir.path().join("journal/sled/blobs")).unwrap().count();
         assert_eq!(blobs, 0, "after revision {revision}");
     }
 }
@@ -256,26 +256,26 @@ fn a_missing_or_older_write_ahead_log_is_refused() {
     });
     insta::assert_snapshot!(without_store, @"the journal is damaged at FOLDER/ahead: the file is missing, though the control file has revision 12 with hash 14632d78e19955e096b145d36d6b51fa3523f329dff8a64ae2bfd040c607fdd0; restore it from a backup");
 
-    let place = tempfile::tempdir().unwrap();
-    fill(&mut *place.open().unwrap(), &[3]);
-    let wal = place.path().join("journal/ahead");
+    let dir = tempfile::tempdir().unwrap();
+    fill(&mut *dir.open().unwrap(), &[3]);
+    let wal = dir.path().join("journal/ahead");
     let older = fs::read(&wal).unwrap();
-    fill(&mut *place.open().unwrap(), &[2]);
-    let refused = refusal_of(&place, |_| fs::write(&wal, older).unwrap());
+    fill(&mut *dir.open().unwrap(), &[2]);
+    let refused = refusal_of(&dir, |_| fs::write(&wal, older).unwrap());
     insta::assert_snapshot!(refused, @"the journal is damaged at FOLDER/ahead: the write-ahead log ends at revision 3 with hash 7009fbc2eb397330ac6241291e9b300b971ef8247dac7b573657ff67dea39b1c, but the store has revision 5 with hash 2751e21cf445eb2a780aa6069dd0260cb50e40def197976a69e3395712bef368; restore it from a backup");
 }
 
 #[test]
 fn an_older_copy_of_the_store_and_the_write_ahead_log_together_is_refused() {
-    let place = tempfile::tempdir().unwrap();
-    let folder = place.path().join("journal");
-    fill(&mut *place.open().unwrap(), &[3]);
-    copy_folder(&folder, &place.path().join("older"));
-    fill(&mut *place.open().unwrap(), &[2]);
-    let refused = refusal_of(&place, |folder| {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("journal");
+    fill(&mut *dir.open().unwrap(), &[3]);
+    copy_folder(&folder, &dir.path().join("older"));
+    fill(&mut *dir.open().unwrap(), &[2]);
+    let refused = refusal_of(&dir, |folder| {
         fs::remove_dir_all(folder.join("sled")).unwrap();
-        fs::rename(place.path().join("older/sled"), folder.join("sled")).unwrap();
-        fs::rename(place.path().join("older/ahead"), folder.join("ahead")).unwrap();
+        fs::rename(dir.path().join("older/sled"), folder.join("sled")).unwrap();
+        fs::rename(dir.path().join("older/ahead"), folder.join("ahead")).unwrap();
     });
     insta::assert_snapshot!(refused, @"the journal is damaged at revision 4: the control file has the store at revision 5, but it ends at revision 3 with hash 7009fbc2eb397330ac6241291e9b300b971ef8247dac7b573657ff67dea39b1c; restore it from a backup");
 }
@@ -283,9 +283,9 @@ fn an_older_copy_of_the_store_and_the_write_ahead_log_together_is_refused() {
 /// Entries go through the ring into the store, and are read from both, while the ring goes round.
 #[test]
 fn more_than_the_ring_holds_goes_through_it() {
-    let place = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().unwrap();
     for life in 0..2 {
-        let mut journal = place.open().unwrap();
+        let mut journal = dir.open().unwrap();
         let reader = journal.reader();
         for n in 0..60 {
             let after = journal.tail().revision;
@@ -294,42 +294,42 @@ fn more_than_the_ring_holds_goes_through_it() {
             assert_eq!(reader.read(after.next()).unwrap().unwrap().payload[0], life * 60 + n);
         }
     }
-    let found = scanned(&*place.open().unwrap().reader(), 0);
+    let found = scanned(&*dir.open().unwrap().reader(), 0);
     let expected: Vec<_> = (0..120).collect();
     assert_eq!(found.iter().step_by(2).map(|entry| entry.payload[0]).collect::<Vec<_>>(), expected);
 }
 
 /// A folder as it was left before there was a write-ahead log: records at 1, 4, 5 and 7, one of them in three chunks.
 fn folder_before_the_write_ahead_log() -> tempfile::TempDir {
-    let place = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().unwrap();
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journals/before-the-write-ahead-file");
-    copy_folder(&fixture, &place.path().join("journal"));
-    let packed = place.path().join("journal/sled/db.zst");
+    copy_folder(&fixture, &dir.path().join("journal"));
+    let packed = dir.path().join("journal/sled/db.zst");
     let db = zstd::bulk::decompress(&fs::read(&packed).unwrap(), 8 << 20).unwrap();
     fs::write(packed.with_extension(""), db).unwrap();
     fs::remove_file(packed).unwrap();
-    place
+    dir
 }
 
 #[test]
 fn a_folder_from_before_the_write_ahead_log_is_taken_over() {
-    let place = folder_before_the_write_ahead_log();
+    let dir = folder_before_the_write_ahead_log();
     // A start that didn't get to its end may have left one.
-    fs::write(place.path().join("journal/ahead"), b"anything").unwrap();
-    let mut journal = place.open().unwrap();
+    fs::write(dir.path().join("journal/ahead"), b"anything").unwrap();
+    let mut journal = dir.open().unwrap();
     insta::assert_snapshot!(journal.tail(), @"revision 7 with hash 431efa5e087512c7ec200a1c91b9843cb920b0e7e7e20ecc9a82ac5a528472a4");
     let lengths: Vec<_> = scanned(&*journal.reader(), 0).iter().map(|entry| entry.payload.len()).collect();
     assert_eq!(lengths, [10, 0, 30, 100, 70_000, 5, 9]);
     fill(&mut *journal, &[2]);
     drop(journal);
-    assert_eq!(place.open().unwrap().tail().revision, Revision(9));
-    let refused = refusal_of(&place, |folder| fs::remove_file(folder.join("ahead")).unwrap());
+    assert_eq!(dir.open().unwrap().tail().revision, Revision(9));
+    let refused = refusal_of(&dir, |folder| fs::remove_file(folder.join("ahead")).unwrap());
     assert!(refused.contains("ahead: the file is missing"), "{refused}");
 }
 
 #[test]
 fn a_folder_from_before_the_write_ahead_log_that_lost_its_end_is_refused() {
-    let place = folder_before_the_write_ahead_log();
-    let refused = refusal_of(&place, |folder| fs::write(folder.join("sled/db"), b"").unwrap());
+    let dir = folder_before_the_write_ahead_log();
+    let refused = refusal_of(&dir, |folder| fs::write(folder.join("sled/db"), b"").unwrap());
     insta::assert_snapshot!(refused, @"the journal is damaged at the store: can't open the store: Read corrupted data at file offset Some(Inline(71)) backtrace (); restore it from a backup");
 }

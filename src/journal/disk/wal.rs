@@ -16,7 +16,7 @@
 //!
 //! A *position* counts the bytes of the ring on from one round to the next, and never wraps; it is at
 //! `position % RING_BYTES` of the ring. So a record is written over by the first one that ends more than `RING_BYTES`
-//! after its start, and comparing two numbers shows it. Positions aren't stored: a start finds each record at its place
+//! after its start, and comparing two numbers shows it. Positions aren't stored: a start finds each record at its offset
 //! in the ring, and counts on from the oldest that is still needed.
 //!
 //! A record never straddles the end of the ring: what doesn't fit there begins at the next round's start, and the
@@ -76,13 +76,13 @@ pub(super) struct Contents {
     /// Where the journal ended when the file was created.
     base: Tail,
     /// By revision.
-    records: Vec<Found>,
+    records: Vec<WholeRecord>,
     /// The revisions that were begun and aren't whole.
     torn: Vec<Revision>,
 }
 
 /// A whole record, and where in the ring it is.
-struct Found {
+struct WholeRecord {
     offset: u64,
     bytes: Vec<u8>,
     record: Record,
@@ -138,7 +138,7 @@ impl Wal {
         }
         let mut tail = stored;
         let mut following: Vec<WalRecord> = Vec::new();
-        for Found { offset, bytes, record } in contents.records {
+        for WholeRecord { offset, bytes, record } in contents.records {
             if record.tail.revision <= stored.revision {
                 continue;
             }
@@ -210,7 +210,7 @@ impl Contents {
             at += match record_at(block) {
                 Begun::Whole(bytes, record) => {
                     let taken = span_bytes(bytes.len());
-                    records.push(Found { offset: at as u64, bytes, record });
+                    records.push(WholeRecord { offset: at as u64, bytes, record });
                     taken
                 }
                 Begun::Torn(revision) => {
@@ -283,10 +283,10 @@ mod tests {
     use tempfile::TempDir;
 
     fn file() -> (TempDir, PathBuf) {
-        let place = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
-        let path = place.path().join("ahead");
+        let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let path = dir.path().join("ahead");
         Wal::create(&path, Tail::EMPTY, &Failpoints::none()).unwrap();
-        (place, path)
+        (dir, path)
     }
 
     /// Writes one record for each length after `tail`, and returns the tail after each.
@@ -317,7 +317,7 @@ mod tests {
 
     #[test]
     fn records_are_found_again_however_often_the_ring_went_round() {
-        let (_place, path) = file();
+        let (_dir, path) = file();
         let mut tails = vec![Tail::EMPTY];
         for life in 0..5 {
             let lengths: Vec<_> = (0..25).map(|n| (n * 77_777 + life * 5_555) % 1_000_000).collect();
@@ -336,7 +336,7 @@ mod tests {
 
     #[test]
     fn however_the_newest_record_was_torn_the_others_are_there_and_another_takes_its_place() {
-        let (_place, path) = file();
+        let (_dir, path) = file();
         let tails = write(&path, Tail::EMPTY, &[10, 9_000, 3_000]);
         let before = std::fs::read(&path).unwrap();
         let newest = write(&path, tails[2], &[18_000])[0];
@@ -362,7 +362,7 @@ mod tests {
 
     #[test]
     fn damage_before_the_newest_record_is_refused() {
-        let (_place, path) = file();
+        let (_dir, path) = file();
         let tails = write(&path, Tail::EMPTY, &[10, 50, 30]);
         let good = std::fs::read(&path).unwrap();
         for byte in [0, 30, BLOCK_BYTES, BLOCK_BYTES + 3, BLOCK_BYTES + 6, BLOCK_BYTES + 40, 2 * BLOCK_BYTES + 60] {
@@ -377,7 +377,7 @@ mod tests {
 
     #[test]
     fn a_store_that_ends_before_the_log_began_is_refused() {
-        let (_place, path) = file();
+        let (_dir, path) = file();
         let tails = write(&path, Tail::EMPTY, &[10, 50]);
         Wal::create(&path, tails[1], &Failpoints::none()).unwrap();
         assert_eq!(found(&path, tails[1]).unwrap(), []);
@@ -386,7 +386,7 @@ mod tests {
 
     #[test]
     fn a_log_of_another_history_is_refused() {
-        let (_place, path) = file();
+        let (_dir, path) = file();
         let tails = write(&path, Tail::EMPTY, &[10, 50, 30]);
         for revision in [2, 3, 4] {
             let other = Tail { revision: Revision(revision), ..tails[0] };

@@ -26,12 +26,12 @@ use std::str::FromStr;
 
 use super::{Frequency, Name, Period, first_of_month};
 use crate::model::date::Date;
-use crate::model::id::Found;
+use crate::model::id::Quoted;
 use Token::{Dash, Month, One, Part, Slash, To, Two, Word, Year};
 
 /// Why a text is not a [`Period`]: what was found, and one sentence on what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("found {}, not a reference period: {reason}", Found(.found))]
+#[error("found {}, not a reference period: {reason}", Quoted(.found))]
 pub struct PeriodError {
     /// The text as it was given.
     pub found: String,

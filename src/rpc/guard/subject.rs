@@ -1,7 +1,7 @@
 //! What each request is about: the resource that its caller needs permission for.
 
 use super::audit_scope::AuditScope;
-use crate::access::{Agencies, Asked, Resource};
+use crate::access::{Agencies, RequestedFigures, Resource};
 use crate::catalogue::Catalogue;
 use crate::model::date::Date;
 use crate::rpc::proto;
@@ -16,7 +16,7 @@ pub(crate) trait Subject {
 /// Reads of figures are about the figures that their answers may rest on.
 impl<Q: AuditScope> Subject for Q {
     fn resource<'a>(&'a self, catalogue: &'a Catalogue, today: Date) -> Resource<'a> {
-        Resource::Figures(Asked { catalogue, day: today, areas: self.areas(), agencies: self.agencies() })
+        Resource::Figures(RequestedFigures { catalogue, day: today, areas: self.areas(), agencies: self.agencies() })
     }
 }
 
@@ -24,7 +24,9 @@ impl<Q: AuditScope> Subject for Q {
 fn watched<'a>(question: Option<&'a impl Subject>, catalogue: &'a Catalogue, today: Date) -> Resource<'a> {
     match question {
         Some(question) => question.resource(catalogue, today),
-        None => Resource::Figures(Asked { catalogue, day: today, areas: Vec::new(), agencies: Agencies::Any }),
+        None => {
+            Resource::Figures(RequestedFigures { catalogue, day: today, areas: Vec::new(), agencies: Agencies::Any })
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tonic::{Request, Response, Status};
 
-use crate::access::{Change, Identity, Key, NewKey, OVERLAP_HOURS_MAX, Record, Role, Scope, Secret};
+use crate::access::{AccessChange, Identity, IdentityRecord, Key, NewKey, Role, Scope, Secret};
 use crate::catalogue::items::Sector;
 use crate::intake::admit::ChangeAccess;
 use crate::intake::writer::Written;
@@ -23,7 +23,6 @@ const PAGE_DEFAULT: usize = 100;
 const PAGE_MAX: usize = 1_000;
 const DAYS_DEFAULT: i32 = 365;
 const OVERLAP_HOURS_DEFAULT: i32 = 7 * 24;
-const MICROS_AN_HOUR: i64 = 3_600_000_000;
 
 /// Serves `conspectus.v1.KeyService`.
 #[derive(Debug, Clone)]
@@ -53,7 +52,7 @@ impl KeyService for Keys {
             let Some(identity) = identity else { return Err(violations.into()) };
             let secret = if message.without_key { None } else { Some(random()?) };
             let key = secret.as_ref().map(|secret| new_key(secret, expires_at));
-            let revision = change(context, &session, Change::Create { identity, key }).await?;
+            let revision = change(context, &session, AccessChange::Create { identity, key }).await?;
             Ok(proto::CreateKeyResponse {
                 revision,
                 key_id: secret.as_ref().map(|secret| secret.id().to_string()).unwrap_or_default(),
@@ -74,15 +73,15 @@ impl KeyService for Keys {
             let identity = violations.check("identity", IdentityId::parse(&message.identity));
             let expires_at = expiry(message.days, now, &mut violations);
             let hours = i64::from(message.overlap_hours.unwrap_or(OVERLAP_HOURS_DEFAULT));
-            if !(0..=OVERLAP_HOURS_MAX).contains(&hours) {
-                violations.add("overlap_hours", format!("found {hours}; allowed: 0 to {OVERLAP_HOURS_MAX}"));
+            if hours < 0 {
+                violations.add("overlap_hours", format!("found {hours}; allowed: 0 or more"));
             }
             let identity = identity.filter(|_| violations.is_empty());
             let Some(identity) = identity else { return Err(violations.into()) };
-            let older_until = Timestamp(now.0 + hours * MICROS_AN_HOUR);
+            let older_until = now.plus_hours(hours);
             let secret = random()?;
             let key = new_key(&secret, expires_at);
-            let revision = change(context, &session, Change::Rotate { identity, key, older_until }).await?;
+            let revision = change(context, &session, AccessChange::Rotate { identity, key, older_until }).await?;
             Ok(proto::RotateKeyResponse {
                 revision,
                 key_id: secret.id().to_string(),
@@ -105,7 +104,7 @@ impl KeyService for Keys {
             let key = if text.is_empty() { None } else { violations.check("key_id", text.parse()) };
             let identity = identity.filter(|_| violations.is_empty());
             let Some(identity) = identity else { return Err(violations.into()) };
-            let revision = change(context, &session, Change::Revoke { identity, key }).await?;
+            let revision = change(context, &session, AccessChange::Revoke { identity, key }).await?;
             Ok(proto::RevokeKeyResponse { revision })
         })
         .await
@@ -123,7 +122,7 @@ impl KeyService for Keys {
 }
 
 /// Has a change written to the journal and to the audit log; its revision.
-async fn change(context: &Context, session: &Session, change: Change) -> Result<i64, Refusal> {
+async fn change(context: &Context, session: &Session, change: AccessChange) -> Result<i64, Refusal> {
     let scope = change.to_string();
     let command = ChangeAccess(vec![change]);
     let Written::Accepted { revision, .. } = context.writer.by(session.actor()).write(command).await?;
@@ -141,10 +140,10 @@ impl Keys {
         let after = start.and_then(|start| IdentityId::parse(&start.after).ok());
         let rest =
             state.access().iter().filter(|record| after.as_ref().is_none_or(|after| record.identity.id > *after));
-        let mut found: Vec<&Record> = rest.take(size + 1).collect();
+        let mut found: Vec<&IdentityRecord> = rest.take(size + 1).collect();
         let more = found.len() > size;
         found.truncate(size);
-        let token = |record: &&Record| {
+        let token = |record: &&IdentityRecord| {
             query.token(&page::Start { revision: Revision::ZERO, after: record.identity.id.to_string() })
         };
         let next_page_token = found.last().filter(|_| more).map(token).unwrap_or_default();
@@ -155,8 +154,8 @@ impl Keys {
         })
     }
 
-    fn identity_message(&self, record: &Record) -> proto::Identity {
-        let Record { identity, created_at, revoked_at, keys } = record;
+    fn identity_message(&self, record: &IdentityRecord) -> proto::Identity {
+        let IdentityRecord { identity, created_at, revoked_at, keys } = record;
         proto::Identity {
             id: identity.id.to_string(),
             role: identity.role.code(),
@@ -208,7 +207,7 @@ fn expiry(days: i32, now: Timestamp, violations: &mut Violations) -> Timestamp {
         violations.add("days", format!("found {days}; allowed: 1 or more, or 0 for {DAYS_DEFAULT}"));
     }
     let days = if days == 0 { DAYS_DEFAULT } else { days };
-    Timestamp(now.0 + i64::from(days) * 24 * MICROS_AN_HOUR)
+    now.plus_hours(i64::from(days) * 24)
 }
 
 fn identity(request: &proto::CreateKeyRequest, violations: &mut Violations) -> Option<Identity> {

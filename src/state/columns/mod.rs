@@ -5,7 +5,7 @@
 //! replaced is kept beside it, by revision, so that the newest costs nothing extra and any
 //! revision is exact. Everything is shared between clones: a clone is a snapshot.
 //!
-//! Updated by [`crate::state::State::apply`] alone.
+//! Changed by [`crate::state::State`] alone: see `State::change`.
 
 mod pending;
 mod row;
@@ -201,7 +201,7 @@ impl Columns {
 pub(crate) struct SlabRow {
     /// The indicator.
     pub indicator: IndicatorIx,
-    /// The period, as its [slot](Period::storage_key).
+    /// The period, as its [storage key](Period::storage_key).
     pub period: Period,
     /// The row.
     pub row: Row,

@@ -68,12 +68,12 @@ pub(super) fn narrow(revision: Revision) -> Revision32 {
 /// What a row says besides its numbers: the word of its [`Packed`] value, whether it is a sample,
 /// whether it was withdrawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Note(u32);
+pub(super) struct Flags(u32);
 
 const SAMPLE_BIT: u32 = 1 << Packed::WORD_BITS;
 const WITHDRAWN_BIT: u32 = SAMPLE_BIT << 1;
 
-impl Note {
+impl Flags {
     pub(super) const WITHDRAWN: Self = Self(WITHDRAWN_BIT);
 
     pub(super) fn is_withdrawn(self) -> bool {
@@ -96,7 +96,7 @@ pub struct Row {
     pub key: RowKey,
     pub(super) first: i64,
     pub(super) second: i64,
-    pub(super) note: Note,
+    pub(super) flags: Flags,
     pub(super) since: Revision32,
 }
 
@@ -104,17 +104,17 @@ impl Row {
     /// A figure as it was submitted.
     pub(crate) fn new(key: RowKey, value: &Value, sample: bool, revision: Revision) -> Self {
         let Packed { word, first, second } = Packed::from(value);
-        let note = Note(if sample { word | SAMPLE_BIT } else { word });
-        Self { key, first, second, note, since: narrow(revision) }
+        let flags = Flags(if sample { word | SAMPLE_BIT } else { word });
+        Self { key, first, second, flags, since: narrow(revision) }
     }
 
     pub(super) fn withdrawn(key: RowKey, revision: Revision) -> Self {
-        Self { key, first: 0, second: 0, note: Note::WITHDRAWN, since: narrow(revision) }
+        Self { key, first: 0, second: 0, flags: Flags::WITHDRAWN, since: narrow(revision) }
     }
 
     /// The figure; none where it was withdrawn and nothing was there before.
     pub fn value(&self) -> Option<Value> {
-        (!self.note.is_withdrawn()).then(|| Value { measure: self.measure(), markers: self.markers() })
+        (!self.flags.is_withdrawn()).then(|| Value { measure: self.measure(), markers: self.markers() })
     }
 
     /// What was measured.
@@ -128,12 +128,22 @@ impl Row {
     }
 
     fn packed(&self) -> Packed {
-        self.note.packed(self.first, self.second)
+        self.flags.packed(self.first, self.second)
     }
 
     /// Whether the figure is made up.
     pub(crate) fn is_sample(&self) -> bool {
-        self.note.0 & SAMPLE_BIT != 0
+        self.flags.0 & SAMPLE_BIT != 0
+    }
+
+    /// Whether it fills the slot of an expected figure: with a measure, or by saying that none applies.
+    pub(crate) fn fills_slot(&self) -> bool {
+        self.measure().is_some() || self.markers().contains(Marker::NotApplicable)
+    }
+
+    /// Whether it is marked as estimated: what is imputed carries this marker.
+    pub(crate) fn is_imputed(&self) -> bool {
+        self.markers().contains(Marker::Estimated)
     }
 
     /// The revision since which the figure is this.
@@ -143,6 +153,6 @@ impl Row {
 
     /// Whether both say the same of the same figure, whenever they came.
     pub(crate) fn is_same_figure(&self, other: &Self) -> bool {
-        (self.key, self.first, self.second, self.note) == (other.key, other.first, other.second, other.note)
+        (self.key, self.first, self.second, self.flags) == (other.key, other.first, other.second, other.flags)
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use imbl::OrdMap;
 
-use super::row::{Note, Revision32, Row, RowKey, narrow};
+use super::row::{Flags, Revision32, Row, RowKey, narrow};
 use super::{BreakdownIx, Withdrawn};
 use crate::catalogue::{AgencyIx, AreaIx};
 use crate::model::revision::Revision;
@@ -30,7 +30,7 @@ struct Cells {
     firsts: Vec<i64>,
     /// Empty while no row has a second number.
     seconds: Vec<i64>,
-    notes: Vec<Note>,
+    flags: Vec<Flags>,
     since: Vec<Revision32>,
 }
 
@@ -53,7 +53,7 @@ impl Cells {
             keys: Vec::with_capacity(rows),
             firsts: Vec::with_capacity(rows),
             seconds: Vec::with_capacity(if has_seconds { rows } else { 0 }),
-            notes: Vec::with_capacity(rows),
+            flags: Vec::with_capacity(rows),
             since: Vec::with_capacity(rows),
         }
     }
@@ -63,7 +63,7 @@ impl Cells {
             key: self.keys[at],
             first: self.firsts[at],
             second: self.seconds.get(at).copied().unwrap_or_default(),
-            note: self.notes[at],
+            flags: self.flags[at],
             since: self.since[at],
         }
     }
@@ -74,7 +74,7 @@ impl Cells {
         if has_seconds {
             self.seconds.push(row.second);
         }
-        self.notes.push(row.note);
+        self.flags.push(row.flags);
         self.since.push(row.since);
     }
 
@@ -87,7 +87,7 @@ impl Cells {
                 None => self.seconds.resize(self.firsts.len(), 0),
             }
         }
-        self.notes.extend_from_slice(&other.notes[range.clone()]);
+        self.flags.extend_from_slice(&other.flags[range.clone()]);
         self.since.extend_from_slice(&other.since[range]);
     }
 }
@@ -125,7 +125,7 @@ impl Slab {
                 let row = self.newest.row(at);
                 if is_newest { Some(row) } else { self.as_of(row, as_of) }
             })
-            .filter(|row| !row.note.is_withdrawn())
+            .filter(|row| !row.flags.is_withdrawn())
     }
 
     fn range(&self, from: RowKey, to: RowKey) -> Range<usize> {
@@ -160,7 +160,7 @@ impl Slab {
             Some(breakdown)
         })
         .filter_map(move |breakdown| Some((breakdown, self.row(RowKey::new(area, breakdown, agency), as_of)?)))
-        .filter(|(_, row)| !row.note.is_withdrawn())
+        .filter(|(_, row)| !row.flags.is_withdrawn())
     }
 
     /// All rows as of a revision, by key, withdrawn ones left out.
@@ -207,7 +207,7 @@ impl Slab {
         self.newest = merged;
         for row in rows {
             self.changed = self.changed.max(row.since);
-            self.has_break |= row.note.has_break();
+            self.has_break |= row.flags.has_break();
         }
     }
 
@@ -221,7 +221,7 @@ impl Slab {
     pub(super) fn of_submission(&self, submission: Revision) -> impl Iterator<Item = Row> {
         (0..self.len())
             .map(|at| self.newest.row(at))
-            .filter(move |row| !row.note.is_withdrawn() && self.source(row) == submission)
+            .filter(move |row| !row.flags.is_withdrawn() && self.source(row) == submission)
     }
 
     /// Takes back, at a revision, what a submission set and is still so. A figure goes back to what
@@ -236,11 +236,12 @@ impl Slab {
         let mut rows = Vec::new();
         let affected: Vec<RowKey> = self.of_submission(submission).map(|row| row.key).collect();
         for key in affected {
+            // Also what only confirmed the figure: once the submission that set it is gone, that decides.
             let confirmed = self.past.confirmed.range((key, 0)..=(key, Revision32::MAX)).map(|(_, row)| *row);
             let back = self
                 .history(key)
                 .chain(confirmed)
-                .filter(|row| !row.note.is_withdrawn())
+                .filter(|row| !row.flags.is_withdrawn())
                 .map(|row| (self.source(&row), row))
                 .filter(|(source, _)| stands(*source))
                 .max_by_key(|(source, _)| *source);

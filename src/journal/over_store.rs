@@ -1,4 +1,4 @@
-//! The contract, kept once for all engines: an engine only stores records and iterates over them.
+//! The contract, implemented once over any store of records: an engine only stores them and iterates over them.
 
 use super::contract::{Error, Journal, Reader, Stored, Tail};
 use super::record::{self, Encoded};
@@ -12,7 +12,7 @@ pub(super) type Records<'a> = Box<dyn Iterator<Item = Result<(Revision, Vec<u8>)
 /// What an engine does.
 pub(super) trait Store: Send + Sync + 'static {
     /// Stores a record under its first revision and returns once it is durable, all or nothing.
-    /// [`Error::Conflict`] and [`Error::NoRoom`] mean that nothing was stored; any other error that nobody knows.
+    /// [`Error::Conflict`] and [`Error::NoRoom`] mean that nothing was stored; any other error leaves open whether it was.
     fn put(&self, first: Revision, record: Encoded) -> Result<(), Error>;
 
     /// For `from` up to `to`, both at least 1: the records with first revisions up to `to`, starting from the one that
@@ -21,7 +21,7 @@ pub(super) trait Store: Send + Sync + 'static {
 }
 
 /// A journal over any engine.
-pub(super) struct Log<S> {
+pub(super) struct StoreJournal<S> {
     shared: Arc<Shared<S>>,
     poisoned: Option<String>,
 }
@@ -32,7 +32,7 @@ struct Shared<S> {
     tail: RwLock<Tail>,
 }
 
-impl<S: Store> Log<S> {
+impl<S: Store> StoreJournal<S> {
     /// A journal over a store whose entries have been verified up to `tail`, its end.
     pub(super) fn new(store: S, tail: Tail) -> Self {
         Self { shared: Arc::new(Shared { store, tail: RwLock::new(tail) }), poisoned: None }
@@ -43,7 +43,7 @@ impl<S: Store> Log<S> {
     }
 }
 
-impl<S: Store> Journal for Log<S> {
+impl<S: Store> Journal for StoreJournal<S> {
     fn tail(&self) -> Tail {
         self.shared.tail()
     }
