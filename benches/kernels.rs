@@ -77,7 +77,7 @@ fn write(state: &mut State, command: &impl Command) -> Result<(), Failure> {
 
 fn decide(state: &State, command: &impl Command) -> Result<Entry, Failure> {
     match command.admit(state, NOW)? {
-        Decision::Accept(body, _) => Ok(Entry { at: NOW, by: Actor::default(), body }),
+        Decision::Accept(body, _) => Ok(Entry { at: NOW, actor: Actor::default(), body }),
         Decision::Already(_) => Err("the submission isn't new".into()),
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::identity::Identity;
 use super::key::KeyId;
-use crate::model::id::{CertificateUri, IdentityId, Quoted};
+use crate::model::id::{CertificateUri, IdentityId};
+use crate::model::violation::Quoted;
 
 /// The one of its credentials by which a caller is known.
 #[derive(Debug, Clone, PartialEq, Eq)]

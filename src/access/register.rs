@@ -380,6 +380,14 @@ mod tests {
     }
 
     #[test]
+    fn a_replaced_key_may_end_at_once_though_that_instant_has_passed() {
+        let mut register = with_operator();
+        change(&mut register, rotate("jo", key(2, 9 * HOUR), HOUR - 1), HOUR);
+        assert_eq!(who(&register, 1, HOUR), Err(Unauthenticated::Expired));
+        assert!(who(&register, 2, HOUR).is_ok());
+    }
+
+    #[test]
     fn what_is_revoked_never_opens_again_and_its_name_is_not_given_twice() {
         let mut register = with_operator();
         change(&mut register, create("al", Role::Analyst, key(2, 9 * HOUR), &["spiffe://a/b"]), 0);

@@ -1,7 +1,7 @@
 //! Writing the log: a queue, and the thread that writes what waits in it.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender, TrySendError};
 use std::thread;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::line::{Error, Event, LINE_BYTES_MAX, Line, LogTail};
-use crate::journal::{self, check_free_space};
+use crate::journal::{self, check_free_space, sync_folder};
 use crate::model::timestamp::Timestamp;
 
 /// The file's name in the data folder.
@@ -225,7 +225,7 @@ fn open(path: &Path) -> Result<(File, LogTail, u64), Error> {
     if length == 0 {
         // The folder must know the file before a line in it is relied on.
         let folder = path.parent().unwrap_or(Path::new("."));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?;
+        sync_folder(folder).map_err(|error| io(io::Error::other(error)))?;
     }
     Ok((file, tail, dropped))
 }

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::items::{AcrossAgencies, Agency, Area, Dimension, IndicatorVersion, Kind, ReconciliationRule, Validity};
 use super::{AGENCIES_MAX, AREAS_MAX, Catalogue, CataloguePut};
 use crate::model::decimal::Decimal;
-use crate::model::id::{AgencyId, AreaCode, DimensionId, IndicatorId, Quoted};
+use crate::model::id::{AgencyId, AreaCode, DimensionId, IndicatorId};
 use crate::model::period::Frequency;
-use crate::model::violation::Violations;
+use crate::model::violation::{Quoted, Violations};
 
 /// The most items that one put may have.
 pub(super) const PUT_ITEMS_MAX: usize = 10_000;
@@ -17,9 +17,12 @@ const DEFINITION_CHARACTERS_MAX: usize = 4_000;
 const VERSION_NOTE_CHARACTERS_MAX: usize = 1_000;
 const SOURCE_CHARACTERS_MAX: usize = 500;
 const CATEGORIES_MAX: usize = 1_000;
-const DUE_DAYS_MAX: u16 = 3_660;
-const DECIMALS_MAX: u8 = 6;
-const RATE_PER_MAX: u32 = 1_000_000;
+/// The latest that a figure may be due, in days after its period.
+pub(crate) const DUE_DAYS_MAX: u16 = 3_660;
+/// The most decimals that figures and rates are shown with.
+pub(crate) const DECIMALS_MAX: u8 = 6;
+/// The largest number of people that a rate may be per.
+pub(crate) const RATE_PER_MAX: u32 = 1_000_000;
 
 impl Catalogue {
     /// Every reason why the put may not be applied; none when it may. Items may refer to each other

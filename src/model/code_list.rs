@@ -3,7 +3,7 @@
 
 /// The text is none of a vocabulary's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("found {}; allowed: {allowed}", super::id::Quoted(.found))]
+#[error("found {}; allowed: {allowed}", super::violation::Quoted(.found))]
 pub struct UnknownCode {
     /// The text that was found.
     pub found: String,

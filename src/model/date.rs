@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::id::Quoted;
+use super::violation::Quoted;
 
 /// A day of the proleptic Gregorian calendar, in the years 1900 to 2199.
 ///

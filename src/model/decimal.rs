@@ -15,7 +15,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
-use super::id::Quoted;
+use super::violation::Quoted;
 
 /// A figure as it was written: at most 15 significant digits, at most 6 of them after the point.
 ///

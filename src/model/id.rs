@@ -1,8 +1,10 @@
 //! Identifiers: each its own type, parsed once, cheap to clone, ordered by text.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+
+use super::violation::Quoted;
 
 /// The text isn't an identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -12,28 +14,6 @@ pub struct IdError {
     pub found: String,
     /// What is allowed.
     pub allowed: &'static str,
-}
-
-/// Text from outside as an error shows it: in backticks, cut at 60 characters, or `nothing`.
-pub struct Quoted<'a>(pub &'a str);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const CHARACTERS_MAX: usize = 60;
-        if self.0.is_empty() {
-            return f.write_str("nothing");
-        }
-        let cut = self.0.char_indices().nth(CHARACTERS_MAX).map_or(self.0.len(), |(cut, _)| cut);
-        f.write_char('`')?;
-        for c in self.0[..cut].chars() {
-            // Quotes stand in names as they are: `Children's`.
-            match c {
-                '\'' | '"' => f.write_char(c)?,
-                _ => write!(f, "{}", c.escape_debug())?,
-            }
-        }
-        if cut == self.0.len() { f.write_char('`') } else { write!(f, "…` ({} bytes)", self.0.len()) }
-    }
 }
 
 macro_rules! id_type {

@@ -1,6 +1,6 @@
 //! What is wrong with an input: every problem, each at its field.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// One problem of an input.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,6 +110,28 @@ impl fmt::Display for Violations {
             [one] => write!(f, "{one}"),
             [first, ..] => write!(f, "{} problems, the first: {first}", self.len()),
         }
+    }
+}
+
+/// Text from outside as an error shows it: in backticks, cut at 60 characters, or `nothing`.
+pub struct Quoted<'a>(pub &'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const CHARACTERS_MAX: usize = 60;
+        if self.0.is_empty() {
+            return f.write_str("nothing");
+        }
+        let cut = self.0.char_indices().nth(CHARACTERS_MAX).map_or(self.0.len(), |(cut, _)| cut);
+        f.write_char('`')?;
+        for c in self.0[..cut].chars() {
+            // Quotes stand in names as they are: `Children's`.
+            match c {
+                '\'' | '"' => f.write_char(c)?,
+                _ => write!(f, "{}", c.escape_debug())?,
+            }
+        }
+        if cut == self.0.len() { f.write_char('`') } else { write!(f, "…` ({} bytes)", self.0.len()) }
     }
 }
 

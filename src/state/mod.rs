@@ -11,6 +11,7 @@
 pub mod columns;
 mod outcome;
 mod replay;
+mod resolved_ids;
 mod submissions;
 pub mod view;
 
@@ -29,8 +30,8 @@ use columns::{Columns, Pending, Row, RowKey, SlabRow, Withdrawn};
 use submissions::Submissions;
 
 pub use outcome::Outcome;
-pub(crate) use outcome::ResolvedIds;
 pub use replay::Replay;
+pub(crate) use resolved_ids::ResolvedIds;
 pub(crate) use submissions::SubmissionRecord;
 
 /// Everything that is known at a revision, and at every one before it.
@@ -141,7 +142,7 @@ impl State {
         submission: &Submission,
         as_of: Revision,
     ) -> Vec<Outcome> {
-        ids.outcomes(submission, &self.columns, as_of)
+        outcome::outcomes(ids, submission, &self.columns, as_of)
     }
 
     /// Applies an admitted entry. It can't fail: admission has checked all that could be wrong.

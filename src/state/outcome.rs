@@ -1,7 +1,7 @@
 //! What a submission does to the figures that are there.
 
 use super::columns::{Columns, RowKey};
-use crate::catalogue::{AgencyIx, AreaIx, Catalogue, IndicatorIx};
+use super::resolved_ids::ResolvedIds;
 use crate::model::observation::Value;
 use crate::model::observations::Line;
 use crate::model::revision::Revision;
@@ -26,47 +26,24 @@ pub enum Outcome {
     },
 }
 
-/// The ids of a submission's dictionaries, each looked up in the catalogue once. An index stays, so this
-/// holds for every later state too.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ResolvedIds {
-    pub(super) agency: AgencyIx,
-    pub(super) indicators: Vec<IndicatorIx>,
-    pub(super) areas: Vec<AreaIx>,
-}
-
-impl ResolvedIds {
-    /// The ids of a submission; none when the catalogue lacks one.
-    pub(crate) fn of(submission: &Submission, catalogue: &Catalogue) -> Option<Self> {
-        let dictionaries = submission.observations.dictionaries();
-        let indicator = |id| Some(catalogue.indicator(id)?.0);
-        let area = |code| Some(catalogue.area(code)?.0);
-        Some(Self {
-            agency: catalogue.agency(&submission.agency)?.0,
-            indicators: dictionaries.indicators.iter().map(indicator).collect::<Option<_>>()?,
-            areas: dictionaries.areas.iter().map(area).collect::<Option<_>>()?,
-        })
-    }
-
-    /// What each observation of the submission does to the figures as of a revision.
-    pub(super) fn outcomes(&self, submission: &Submission, columns: &Columns, as_of: Revision) -> Vec<Outcome> {
-        let table = &submission.observations;
-        let breakdown = |breakdown| columns.breakdown(breakdown);
-        let breakdowns: Vec<_> = table.dictionaries().breakdowns.iter().map(breakdown).collect();
-        let outcome = |line: &Line| {
-            let Some(breakdown) = breakdowns[line.breakdown as usize] else { return Outcome::New };
-            let key = RowKey::new(self.areas[line.area as usize], breakdown, self.agency);
-            let indicator = self.indicators[line.indicator as usize];
-            let period = table.dictionaries().periods[line.period as usize];
-            let row = columns.row(indicator, period, key, as_of);
-            match row.and_then(|row| row.value().map(|value| (row, value))) {
-                None => Outcome::New,
-                Some((row, value)) if value == line.value && row.is_sample() == submission.sample => {
-                    Outcome::Unchanged { since: row.revision() }
-                }
-                Some((row, from)) => Outcome::Revised { from, since: row.revision() },
+/// What each observation of a submission does to the figures as of a revision.
+pub(super) fn outcomes(ids: &ResolvedIds, submission: &Submission, columns: &Columns, as_of: Revision) -> Vec<Outcome> {
+    let table = &submission.observations;
+    let breakdown = |breakdown| columns.breakdown(breakdown);
+    let breakdowns: Vec<_> = table.dictionaries().breakdowns.iter().map(breakdown).collect();
+    let outcome = |line: &Line| {
+        let Some(breakdown) = breakdowns[line.breakdown as usize] else { return Outcome::New };
+        let key = RowKey::new(ids.areas[line.area as usize], breakdown, ids.agency);
+        let indicator = ids.indicators[line.indicator as usize];
+        let period = table.dictionaries().periods[line.period as usize];
+        let row = columns.row(indicator, period, key, as_of);
+        match row.and_then(|row| row.value().map(|value| (row, value))) {
+            None => Outcome::New,
+            Some((row, value)) if value == line.value && row.is_sample() == submission.sample => {
+                Outcome::Unchanged { since: row.revision() }
             }
-        };
-        table.lines().iter().map(outcome).collect()
-    }
+            Some((row, from)) => Outcome::Revised { from, since: row.revision() },
+        }
+    };
+    table.lines().iter().map(outcome).collect()
 }

@@ -59,7 +59,7 @@ pub(super) fn lock(folder: &Path) -> Result<File, Error> {
 }
 
 /// Makes a folder's entries durable: a synced file that its folder doesn't name is lost by a power cut.
-pub(super) fn sync_folder(path: &Path) -> Result<(), Error> {
+pub(crate) fn sync_folder(path: &Path) -> Result<(), Error> {
     File::open(path).and_then(|file| file.sync_all()).map_err(Error::io(format!("sync {}", path.display())))
 }
 

@@ -18,7 +18,7 @@ mod sled_store;
 mod tests;
 mod wal;
 
-pub(crate) use files::check_free_space;
+pub(crate) use files::{check_free_space, sync_folder};
 
 use super::contract::{Error, Journal, Reader, Stored, Tail};
 use super::over_store::{Records, Store, StoreJournal};

@@ -26,7 +26,7 @@ use std::str::FromStr;
 
 use super::{Frequency, Name, Period, first_of_month};
 use crate::model::date::Date;
-use crate::model::id::Quoted;
+use crate::model::violation::Quoted;
 use Token::{Dash, Month, One, Part, Slash, To, Two, Word, Year};
 
 /// Why a text is not a [`Period`]: what was found, and one sentence on what is allowed.

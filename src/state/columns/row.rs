@@ -131,19 +131,21 @@ impl Row {
         self.flags.packed(self.first, self.second)
     }
 
-    /// Whether the figure is made up.
-    pub(crate) fn is_sample(&self) -> bool {
-        self.flags.0 & SAMPLE_BIT != 0
-    }
-
-    /// Whether it fills the slot of an expected figure: with a measure, or by saying that none applies.
+    /// Whether it fills its slot: it has a value, or says that none applies.
+    #[inline]
     pub(crate) fn fills_slot(&self) -> bool {
         self.measure().is_some() || self.markers().contains(Marker::NotApplicable)
     }
 
-    /// Whether it is marked as estimated: what is imputed carries this marker.
+    /// Whether its sender marks it as estimated.
+    #[inline]
     pub(crate) fn is_imputed(&self) -> bool {
         self.markers().contains(Marker::Estimated)
+    }
+
+    /// Whether the figure is made up.
+    pub(crate) fn is_sample(&self) -> bool {
+        self.flags.0 & SAMPLE_BIT != 0
     }
 
     /// The revision since which the figure is this.
