@@ -218,21 +218,20 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::hex::Hex;
     use proptest::prelude::*;
 
     fn sample() -> Vec<u8> {
         encode(Tail::EMPTY, &[b"one".to_vec(), Vec::new(), b"three".to_vec()]).unwrap().bytes
     }
 
-    fn hex(bytes: &[u8]) -> String {
-        bytes.chunks(32).fold(String::new(), |text, line| {
-            text + &line.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n"
-        })
+    fn lines_of_hex(bytes: &[u8]) -> String {
+        bytes.chunks(32).map(|line| format!("{}\n", Hex(line))).collect()
     }
 
     #[test]
     fn the_format_never_changes_by_accident() {
-        insta::assert_snapshot!(hex(&sample()), @r"
+        insta::assert_snapshot!(lines_of_hex(&sample()), @r"
         c100000000000000000100000003000000000000000000000000000000000000
         0000000000000000000000000000000000036f6e650000000000000005746872
         656563217d96f933af2a926a36055e66a8e589c157e10a3cd62b01899f6c7d65
@@ -338,10 +337,10 @@ mod tests {
         }
 
         #[test]
-        fn a_mutated_compressed_record_is_refused_even_with_a_true_checksum(place in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        fn a_mutated_compressed_record_is_refused_even_with_a_true_checksum(index in any::<prop::sample::Index>(), byte in any::<u8>()) {
             let good = merged(&(0..100).map(|n| format!("entry {n}").into_bytes()).collect::<Vec<_>>()).1;
             let mut bad = good[..good.len() - HASH_BYTES].to_vec();
-            let at = place.index(bad.len());
+            let at = index.index(bad.len());
             prop_assume!(bad[at] != byte);
             bad[at] = byte;
             // There is more than one way to pack the same entries: it is the entries that mustn't change.

@@ -1,0 +1,245 @@
+//! The persisted form of an entry: what joins the journal's bytes to the domain.
+//!
+//! The format is `conspectus.journal.v1`. Decoding checks everything again, so that bytes which
+//! were damaged below the chain's hashes, or written by something else, are refused and never
+//! half understood.
+
+mod access;
+mod catalogue;
+mod submission;
+mod wire;
+
+use std::sync::Arc;
+
+use prost::Message;
+
+use super::{Body, Entry, Fingerprint, Withdrawal};
+use crate::access::Actor;
+use crate::model::timestamp::Timestamp;
+pub use wire::DecodeError;
+use wire::{parse, proto};
+
+/// The bytes of an entry.
+pub fn encode(entry: &Entry) -> Vec<u8> {
+    encode_around(entry.at, &encode_body(&entry.body), &entry.actor)
+}
+
+/// The bytes of an entry but for its time, and who caused it, which are known last. See [`encode_around`].
+pub(crate) fn encode_body(body: &Body) -> Vec<u8> {
+    use proto::entry::Body as P;
+    let body = match body {
+        Body::CataloguePut(put) => P::CataloguePut(catalogue::to_proto(put)),
+        Body::Submission { submission, fingerprint } => P::Submission(submission::to_proto(submission, *fingerprint)),
+        Body::Withdrawal(withdrawal) => P::Withdrawal(proto::Withdrawal {
+            agency: withdrawal.agency.to_string(),
+            request_id: withdrawal.request_id.to_string(),
+            reason: withdrawal.reason.clone(),
+        }),
+        Body::Access(changes) => {
+            P::AccessPut(proto::AccessPut { changes: changes.iter().map(access::change_to_proto).collect() })
+        }
+    };
+    proto::Entry { accepted_at_micros: 0, by: None, body: Some(body) }.encode_to_vec()
+}
+
+/// The bytes of an entry from those of its body: fields of protobuf stand one after the other.
+pub(crate) fn encode_around(at: Timestamp, body: &[u8], actor: &Actor) -> Vec<u8> {
+    let time = proto::Entry { accepted_at_micros: at.0, by: None, body: None };
+    let actor = proto::Entry { accepted_at_micros: 0, by: access::actor_to_proto(actor), body: None };
+    let mut bytes = Vec::with_capacity(time.encoded_len() + body.len() + actor.encoded_len());
+    time.encode(&mut bytes).expect("a vector has room");
+    bytes.extend_from_slice(body);
+    actor.encode(&mut bytes).expect("a vector has room");
+    bytes
+}
+
+/// The entry of bytes.
+///
+/// # Errors
+/// When the bytes aren't what [`encode`] gives, in this version or an earlier one.
+pub fn decode(bytes: &[u8]) -> Result<Entry, DecodeError> {
+    use proto::entry::Body as P;
+    let entry = proto::Entry::decode(bytes).map_err(DecodeError::new)?;
+    let body = match entry.body {
+        Some(P::CataloguePut(put)) => Body::CataloguePut(catalogue::from_proto(put)?),
+        Some(P::Submission(submission)) => {
+            let fingerprint = <[u8; 16]>::try_from(submission.fingerprint.as_ref())
+                .map_err(|_| DecodeError::new("a fingerprint of other than 16 bytes"))?;
+            let submission = Arc::new(submission::from_proto(submission)?);
+            Body::Submission { submission, fingerprint: Fingerprint(fingerprint) }
+        }
+        Some(P::Withdrawal(withdrawal)) => Body::Withdrawal(Withdrawal {
+            agency: parse(&withdrawal.agency)?,
+            request_id: parse(&withdrawal.request_id)?,
+            reason: withdrawal.reason,
+        }),
+        Some(P::AccessPut(put)) => {
+            Body::Access(put.changes.into_iter().map(access::change_from_proto).collect::<Result<_, _>>()?)
+        }
+        None => return Err(DecodeError::new("an entry of no known kind")),
+    };
+    Ok(Entry { at: Timestamp(entry.accepted_at_micros), actor: access::actor_from_proto(entry.by)?, body })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::{AccessChange, Credential, Identity, KeyHash, KeyId, NewKey, Role, Scope};
+    use crate::catalogue::items::Sector;
+    use crate::model::decimal::Decimal;
+    use crate::model::hex::{self, Hex};
+    use crate::model::marker::Markers;
+    use crate::model::observation::{Measure, Observation, Value};
+    use crate::model::submission::Submission;
+
+    fn observation(of: [&str; 4], measure: Option<Measure>, markers: u16, note: Option<&str>) -> Observation {
+        let [indicator, area, period, breakdown] = of;
+        Observation {
+            indicator: indicator.parse().unwrap(),
+            area: area.parse().unwrap(),
+            period: period.parse().unwrap(),
+            breakdown: breakdown.parse().unwrap(),
+            value: Value { measure, markers: Markers::from_bits(markers).unwrap() },
+            note: note.map(Arc::from),
+        }
+    }
+
+    fn entry(observations: Vec<Observation>) -> Entry {
+        let submission = Submission {
+            agency: "police".parse().unwrap(),
+            request_id: "one".parse().unwrap(),
+            source: "a report".to_owned(),
+            sample: true,
+            observations: observations.into_iter().collect(),
+        };
+        let fingerprint = Fingerprint::of(&submission);
+        Entry {
+            at: Timestamp(1_700_000_000_000_000),
+            actor: Actor::Unknown,
+            body: Body::Submission { submission: Arc::new(submission), fingerprint },
+        }
+    }
+
+    /// Every form of value, markers, breakdowns and notes.
+    fn rich() -> Entry {
+        let decimal = |text: &str| text.parse::<Decimal>().unwrap();
+        let number = |text| Some(Measure::Number(decimal(text)));
+        let ratio = Measure::Ratio { numerator: decimal("3"), denominator: decimal("4") };
+        let percentage = Measure::Percentage { percent: decimal("87.90"), base: decimal("18496") };
+        let mean = Measure::Mean { mean: decimal("-1.5"), count: decimal("12") };
+        entry(vec![
+            observation(["contacts", "E10000014", "2022-06", ""], number("117188"), 0, None),
+            observation(["contacts", "E06000046", "2022-06", "sex=female"], number("-0.25"), 0b1010_0000, Some("why")),
+            observation(["timely", "E06000046", "FY2021-22", "sex=female"], Some(ratio), 0, None),
+            observation(["timely", "E10000014", "CY2021-Q2", ""], Some(percentage), 0b1_0000_0000, None),
+            observation(["delay", "E10000014", "2022-W07", "age=0-to-4;sex=male"], Some(mean), 0, Some("é")),
+            observation(["contacts", "E10000014", "2022-03-31", ""], None, 0b10, None),
+        ])
+    }
+
+    /// Nothing but totals and numbers: columns that say nothing are left out.
+    fn plain() -> Entry {
+        let number = |number| Some(Measure::Number(Decimal::new(number, 0).unwrap()));
+        entry(vec![
+            observation(["contacts", "E10000014", "2022-06", ""], number(5), 0, None),
+            observation(["contacts", "E10000014", "2022-07", ""], number(0), 0, None),
+        ])
+    }
+
+    fn lines_of_hex(bytes: &[u8]) -> String {
+        bytes.chunks(32).map(|line| format!("{}\n", Hex(line))).collect()
+    }
+
+    #[test]
+    fn the_format_and_the_fingerprint_never_change_by_accident() {
+        insta::assert_snapshot!(lines_of_hex(&encode(&rich())), @"
+        088080f9c0c1c482031a89020a06706f6c69636512036f6e651a10486727b522
+        c0dff8dd2fa99f1917c711220861207265706f727428013208636f6e74616374
+        73320674696d656c79320564656c61793a094531303030303031343a09453036
+        3030303034364207323032322d303642094659323032312d3232420943593230
+        32312d51324208323032322d573037420a323032322d30332d33314a004a0a73
+        65783d66656d616c654a136167653d302d746f2d343b7365783d6d616c655206
+        0000010102005a0600010100000062060000010203046a06000101000200720b
+        01918005029380080c80087a0a88a70e3106ac89011d0082010800000880a102
+        18008a0107080112037768798a010608041202c3a9
+        ");
+        insta::assert_snapshot!(lines_of_hex(&encode(&plain())), @"
+        088080f9c0c1c482031a660a06706f6c69636512036f6e651a1076d38c378b1d
+        8672f91fdf1e08980b34220861207265706f727428013208636f6e7461637473
+        3a094531303030303031344207323032322d30364207323032322d3037520200
+        005a02000062020001720201017a020a00
+        ");
+    }
+
+    #[test]
+    fn a_submission_reads_back_as_written() {
+        for entry in [rich(), plain()] {
+            assert_eq!(decode(&encode(&entry)).unwrap(), entry);
+        }
+    }
+
+    fn withdrawal() -> Body {
+        Body::Withdrawal(Withdrawal {
+            agency: "a".parse().unwrap(),
+            request_id: "r".parse().unwrap(),
+            reason: "why".to_owned(),
+        })
+    }
+
+    /// As it stood in journals before entries said who caused them.
+    const BEFORE_CALLERS: &str = "0807220b0a01611201721a03776879";
+
+    #[test]
+    fn an_entry_of_before_callers_were_kept_is_read_and_written_as_it_was() {
+        let entry = Entry { at: Timestamp(7), actor: Actor::Unknown, body: withdrawal() };
+        assert_eq!(decode(&hex::parse_all(BEFORE_CALLERS).unwrap()), Ok(entry.clone()));
+        assert_eq!(Hex(&encode(&entry)).to_string(), BEFORE_CALLERS);
+    }
+
+    /// What is in journals must be read for ever.
+    #[test]
+    fn entries_are_written_as_they_always_were() {
+        let key = |n: u8| NewKey {
+            id: KeyId([n; 8]),
+            hash: KeyHash::from_bytes([n + 1; 32]),
+            expires_at: Timestamp(1_000 + i64::from(n)),
+        };
+        let identity = |id: &str, role, agency: Option<&str>| Identity {
+            id: id.parse().unwrap(),
+            role,
+            agency: agency.map(|agency| agency.parse().unwrap()),
+            scope: Scope::default(),
+            certificates: vec!["spiffe://a/b".parse().unwrap()],
+        };
+        let analyst = Identity {
+            scope: Scope {
+                sectors: [Sector::Police, Sector::Health].into(),
+                areas: ["E10000014".parse().unwrap()].into(),
+            },
+            ..identity("al", Role::Analyst, None)
+        };
+        let changes = vec![
+            AccessChange::Create { identity: analyst, key: Some(key(1)) },
+            AccessChange::Create { identity: identity("feed", Role::Submitter, Some("force")), key: None },
+            AccessChange::Rotate { identity: "al".parse().unwrap(), key: key(3), older_until: Timestamp(9) },
+            AccessChange::Revoke { identity: "al".parse().unwrap(), key: Some(KeyId([1; 8])) },
+            AccessChange::Revoke { identity: "feed".parse().unwrap(), key: None },
+        ];
+        let jo = |credential| Actor::Identity { id: "jo".parse().unwrap(), credential };
+        let entries = [
+            Entry { at: Timestamp(7), actor: Actor::Open, body: withdrawal() },
+            Entry { at: Timestamp(7), actor: Actor::Local, body: withdrawal() },
+            Entry { at: Timestamp(7), actor: jo(Credential::Key(KeyId([9; 8]))), body: withdrawal() },
+            Entry {
+                at: Timestamp(7),
+                actor: jo(Credential::Certificate("urn:x".parse().unwrap())),
+                body: Body::Access(changes),
+            },
+        ];
+        let written: Vec<String> = entries.iter().map(|entry| Hex(&encode(entry)).to_string()).collect();
+        for (entry, written) in entries.iter().zip(&written) {
+            assert_eq!(decode(&hex::parse_all(written).unwrap()).as_ref(), Ok(entry));
+        }
+        insta::assert_snapshot!(written.join("\n"));
+    }
+}
