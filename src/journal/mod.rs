@@ -2,8 +2,8 @@
 //!
 //! The journal knows revisions and bytes; what an entry says, only the layers above know.
 //! [`Journal`] and [`Reader`] are the contract, implemented once for all engines in `over_store`. [`DiskJournal`] is
-//! the engine on disk (`disk::DiskStore::put` makes an append durable, by `disk::wal`), [`MemoryJournal`] the one in memory, with faults on demand. One conformance suite
-//! runs against both.
+//! the engine on disk: `disk::DiskStore::put` makes an append durable, by `disk::wal`. [`MemoryJournal`] is the one in
+//! memory, with faults on demand. One conformance suite runs against both.
 
 #[cfg(test)]
 mod conformance;
