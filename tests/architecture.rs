@@ -77,9 +77,9 @@ impl File {
         for (names, name) in expand(tree) {
             let Some(names) = self.from_root(&names) else { continue };
             if is_public {
-                drop(self.exports.insert(name.clone(), names.clone()))
+                self.exports.insert(name.clone(), names.clone());
             } else {
-                drop(self.uses.insert(names.clone()))
+                self.uses.insert(names.clone());
             }
             self.names.insert(name, names);
         }
@@ -161,7 +161,7 @@ fn no_file_imports_from_a_layer_above_its_own() {
     let files = files();
     let layer = |file: &File| {
         let found = LAYERS.iter().position(|layer| layer.contains(&file.module[0].as_str()));
-        found.unwrap_or_else(|| panic!("{} has no place among the layers", name(file)))
+        found.unwrap_or_else(|| panic!("{} is in no layer", name(file)))
     };
     let mut wrong = Vec::new();
     for (file, imported) in files.iter().zip(imports(&files)) {

@@ -35,7 +35,7 @@ pub(super) struct Args {
     periods: Periods,
     /// What to keep apart, in rows of their own; everything else is combined.
     #[arg(long, value_enum, value_delimiter = ',')]
-    by: Vec<By>,
+    by: Vec<GroupKey>,
     #[command(flatten)]
     breakdown: BreakdownArg,
     /// Add a row for each category of this dimension, such as sex.
@@ -77,7 +77,7 @@ pub(super) struct Args {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum By {
+enum GroupKey {
     Indicator,
     Area,
     Agency,
@@ -104,7 +104,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         areas: args.area,
         area_level: args.level.map_or(0, AreaLevel::code),
         agencies: args.agency,
-        group_by: args.by.iter().map(|by| group(*by).into()).collect(),
+        group_by: args.by.iter().map(|key| group(*key).into()).collect(),
         breakdown: args.breakdown.categories(),
         by_dimension: args.by_dimension.unwrap_or_default(),
         year_to_date: args.year_to_date,
@@ -143,11 +143,11 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     )
 }
 
-fn group(by: By) -> GroupBy {
-    match by {
-        By::Indicator => GroupBy::Indicator,
-        By::Area => GroupBy::Area,
-        By::Agency => GroupBy::Agency,
-        By::Period => GroupBy::Period,
+fn group(key: GroupKey) -> GroupBy {
+    match key {
+        GroupKey::Indicator => GroupBy::Indicator,
+        GroupKey::Area => GroupBy::Area,
+        GroupKey::Agency => GroupBy::Agency,
+        GroupKey::Period => GroupBy::Period,
     }
 }

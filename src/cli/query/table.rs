@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::catalogue_lookup::kind_of;
-use super::super::format::{Remarks, coverage, difference, gap_text, number, thousands};
+use super::super::format::{Legend, coverage, difference, gap_text, number, thousands};
 use super::super::table::{Align, Table};
 use crate::rpc::proto::{AggregateRow, Indicator, Kind, QueryAggregateResponse, Rate};
 
@@ -44,17 +44,17 @@ pub(super) fn table(
         ("", Align::Right),
         ("reported", Align::Left),
     ]);
-    let mut remarks = Remarks::default();
+    let mut legend = Legend::default();
     for row in &answer.rows {
         let kind = kind_of(indicators, &row.indicator);
         let figure = row.figure.clone().unwrap_or_default();
-        let (value, flags) = (remarks.value(&figure, kind), remarks.flags(&figure));
-        remarks.discrepancies(&name(row), kind, &figure);
-        let (rate, population, population_flags) = rate(&mut remarks, row.rate.as_ref(), per.is_some());
+        let (value, flags) = (legend.value(&figure, kind), legend.flags(&figure));
+        legend.discrepancies(&name(row), kind, &figure);
+        let (rate, population, population_flags) = rate(&mut legend, row.rate.as_ref(), per.is_some());
         let (benchmark, against) = benchmark(row, kind);
         let since = row.change.as_ref().map(|change| change.from_period.clone()).unwrap_or_default();
-        let was = row.change.as_ref().and_then(|change| change.from.as_ref()).map(|from| remarks.value(from, kind));
-        let (by, percent) = remarks.change(row.change.as_ref());
+        let was = row.change.as_ref().and_then(|change| change.from.as_ref()).map(|from| legend.value(from, kind));
+        let (by, percent) = legend.change(row.change.as_ref());
         let share = row.share.as_ref().and_then(|share| share.percent.as_deref());
         let of_total = if row.category.is_empty() && !dimension.is_empty() { "total" } else { &row.category };
         table.push([
@@ -83,7 +83,7 @@ pub(super) fn table(
     if table.is_empty() {
         return "No such figures are expected or submitted.\n".to_owned();
     }
-    format!("{table}{}\nat revision {}\n", remarks.below(), answer.revision)
+    format!("{table}{}\nat revision {}\n", legend.below(), answer.revision)
 }
 
 /// What a row's figure is of, as its keys say.
@@ -101,7 +101,7 @@ fn one_per(rows: &[AggregateRow]) -> Option<i32> {
 }
 
 /// The rate, and the population under it with the period that it is for.
-fn rate(remarks: &mut Remarks, rate: Option<&Rate>, per_in_heading: bool) -> (String, String, String) {
+fn rate(legend: &mut Legend, rate: Option<&Rate>, per_in_heading: bool) -> (String, String, String) {
     let Some(rate) = rate else { return Default::default() };
     let per = if per_in_heading { String::new() } else { format!(" per {}", thousands(&rate.per.to_string())) };
     let value = match &rate.value {
@@ -111,8 +111,8 @@ fn rate(remarks: &mut Remarks, rate: Option<&Rate>, per_in_heading: bool) -> (St
     let Some(population) = rate.population.as_ref().filter(|_| !rate.population_period.is_empty()) else {
         return (value, "–".to_owned(), String::new());
     };
-    let of = format!("{} at {}", remarks.value(population, Kind::Stock), rate.population_period);
-    (value, of, remarks.flags(population))
+    let of = format!("{} at {}", legend.value(population, Kind::Stock), rate.population_period);
+    (value, of, legend.flags(population))
 }
 
 /// The group's value, and the difference from it: in percentage points for a ratio, but not for a rate.
