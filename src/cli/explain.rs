@@ -76,6 +76,15 @@ fn text(request: &ExplainFigureRequest, answer: &ExplainFigureResponse) -> Strin
     }
     let missing = figure.coverage.iter().flat_map(|coverage| &coverage.missing);
     lines.extend(missing.map(|missing| format!("missing   {}, {}, {}", missing.agency, missing.area, missing.period)));
+    let table = contributions(&mut legend, &answer.contributions);
+    let table = if table.is_empty() { String::new() } else { format!("\n{table}") };
+    let more = usize::try_from(answer.contribution_count).unwrap_or(0).saturating_sub(answer.contributions.len());
+    let more = if more == 0 { String::new() } else { format!("and {more} more\n") };
+    format!("{}\n{table}{more}{}", lines.join("\n"), legend.below())
+}
+
+/// The submitted figures that went into the answer.
+fn contributions(legend: &mut Legend, contributions: &[Contribution]) -> Table {
     let mut table = Table::new([
         ("agency", Align::Left),
         ("area", Align::Left),
@@ -86,7 +95,7 @@ fn text(request: &ExplainFigureRequest, answer: &ExplainFigureResponse) -> Strin
         ("submission", Align::Left),
         ("source", Align::Wrap(48)),
     ]);
-    for contribution in &answer.contributions {
+    for contribution in contributions {
         table.push([
             contribution.agency.clone(),
             contribution.area.clone(),
@@ -98,10 +107,7 @@ fn text(request: &ExplainFigureRequest, answer: &ExplainFigureResponse) -> Strin
             contribution.source.clone(),
         ]);
     }
-    let table = if table.is_empty() { String::new() } else { format!("\n{table}") };
-    let more = usize::try_from(answer.contribution_count).unwrap_or(0).saturating_sub(answer.contributions.len());
-    let more = if more == 0 { String::new() } else { format!("and {more} more\n") };
-    format!("{}\n{table}{more}{}", lines.join("\n"), legend.below())
+    table
 }
 
 const CSV_HEADINGS: [&str; 10] =

@@ -97,7 +97,27 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         period: if args.year_to_date { "year to" } else { "period" },
         dimension: args.by_dimension.clone().unwrap_or_default(),
     };
-    let request = QueryAggregateRequest {
+    let format = args.format;
+    let request = request(args);
+    let mut answer = QueryAggregateResponse::default();
+    let query =
+        async |page_token| client.query_aggregate(QueryAggregateRequest { page_token, ..request.clone() }).await;
+    pages(query, |page| {
+        answer.revision = page.revision;
+        answer.rows.extend(page.rows);
+        page.next_page_token
+    })
+    .await?;
+    format.print(
+        || json(&answer, "QueryAggregateResponse"),
+        || csv(csv_rows::HEADINGS, answer.rows.iter().map(csv_rows::fields)),
+        || table::table(&answer, &indicators, &headings),
+    )
+}
+
+/// The request for the first page.
+fn request(args: Args) -> QueryAggregateRequest {
+    QueryAggregateRequest {
         period_range: args.periods.range(),
         periods: args.periods.listed,
         indicators: args.indicator,
@@ -112,12 +132,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         share: args.share,
         rank: args.rank,
         benchmark_areas: args.benchmark,
-        comparison: match args.compare {
-            None => Comparison::Unspecified,
-            Some(Compare::Previous) => Comparison::PreviousPeriod,
-            Some(Compare::YearBefore) => Comparison::YearBefore,
-        }
-        .into(),
+        comparison: args.compare.map_or(Comparison::Unspecified, comparison).into(),
         compare_with: args.compare_with.unwrap_or_default(),
         compare_across_breaks: args.across_breaks,
         areas_as_of: args.hierarchy.code(),
@@ -126,21 +141,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         min_revision: args.min_revision,
         page_size: 0,
         page_token: String::new(),
-    };
-    let mut answer = QueryAggregateResponse::default();
-    let query =
-        async |page_token| client.query_aggregate(QueryAggregateRequest { page_token, ..request.clone() }).await;
-    pages(query, |page| {
-        answer.revision = page.revision;
-        answer.rows.extend(page.rows);
-        page.next_page_token
-    })
-    .await?;
-    args.format.print(
-        || json(&answer, "QueryAggregateResponse"),
-        || csv(csv_rows::HEADINGS, answer.rows.iter().map(csv_rows::fields)),
-        || table::table(&answer, &indicators, &headings),
-    )
+    }
 }
 
 fn group(key: GroupKey) -> GroupBy {
@@ -149,5 +150,12 @@ fn group(key: GroupKey) -> GroupBy {
         GroupKey::Area => GroupBy::Area,
         GroupKey::Agency => GroupBy::Agency,
         GroupKey::Period => GroupBy::Period,
+    }
+}
+
+fn comparison(compare: Compare) -> Comparison {
+    match compare {
+        Compare::Previous => Comparison::PreviousPeriod,
+        Compare::YearBefore => Comparison::YearBefore,
     }
 }

@@ -1,4 +1,4 @@
-//! The rows of a query as a table for people.
+//! The rows of a query as a table.
 
 use std::collections::BTreeMap;
 
@@ -19,15 +19,14 @@ pub(super) fn table(
     indicators: &BTreeMap<String, Indicator>,
     headings: &Headings,
 ) -> String {
-    let dimension = headings.dimension.as_str();
-    let per = one_per(&answer.rows);
-    let rate_heading = per.map_or_else(|| "rate".to_owned(), |per| format!("per {}", thousands(&per.to_string())));
+    let rate_per = one_per(&answer.rows);
+    let rate_heading = rate_per.map_or_else(|| "rate".to_owned(), |per| format!("per {}", thousands(&per.to_string())));
     let mut table = Table::new([
         ("indicator", Align::Left),
         ("area", Align::Left),
         ("agency", Align::Left),
         (headings.period, Align::Left),
-        (dimension, Align::Left),
+        (&headings.dimension, Align::Left),
         ("figure", Align::Right),
         ("", Align::Left),
         (&rate_heading, Align::Right),
@@ -46,44 +45,50 @@ pub(super) fn table(
     ]);
     let mut legend = Legend::default();
     for row in &answer.rows {
+        let keys = keys(row, &headings.dimension);
         let kind = kind_of(indicators, &row.indicator);
-        let figure = row.figure.clone().unwrap_or_default();
-        let (value, flags) = (legend.value(&figure, kind), legend.flags(&figure));
-        legend.discrepancies(&name(row), kind, &figure);
-        let (rate, population, population_flags) = rate(&mut legend, row.rate.as_ref(), per.is_some());
-        let (benchmark, against) = benchmark(row, kind);
-        let since = row.change.as_ref().map(|change| change.from_period.clone()).unwrap_or_default();
-        let was = row.change.as_ref().and_then(|change| change.from.as_ref()).map(|from| legend.value(from, kind));
-        let (by, percent) = legend.change(row.change.as_ref());
-        let share = row.share.as_ref().and_then(|share| share.percent.as_deref());
-        let of_total = if row.category.is_empty() && !dimension.is_empty() { "total" } else { &row.category };
-        table.push([
-            row.indicator.clone(),
-            row.area.clone(),
-            row.agency.clone(),
-            row.period.clone(),
-            of_total.to_owned(),
-            value,
-            flags,
-            rate,
-            population,
-            population_flags,
-            share.map(|percent| format!("{percent}%")).unwrap_or_default(),
-            row.rank.map(|rank| format!("{} of {}", rank.rank, rank.of)).unwrap_or_default(),
-            row.rank.map(|rank| rank.quartile.to_string()).unwrap_or_default(),
-            benchmark,
-            against,
-            since,
-            was.unwrap_or_default(),
-            by,
-            percent,
-            coverage(figure.coverage.as_ref()),
-        ]);
+        table.push(keys.into_iter().chain(values(&mut legend, row, kind, rate_per.is_some())));
     }
     if table.is_empty() {
         return "No such figures are expected or submitted.\n".to_owned();
     }
     format!("{table}{}\nat revision {}\n", legend.below(), answer.revision)
+}
+
+/// What a row is of: its indicator, area, agency, period and category.
+fn keys(row: &AggregateRow, dimension: &str) -> [String; 5] {
+    let category = if row.category.is_empty() && !dimension.is_empty() { "total" } else { &row.category };
+    [&row.indicator, &row.area, &row.agency, &row.period, category].map(str::to_owned)
+}
+
+/// The figure of a row, and what stands beside it.
+fn values(legend: &mut Legend, row: &AggregateRow, kind: Kind, per_in_heading: bool) -> [String; 15] {
+    let figure = row.figure.clone().unwrap_or_default();
+    let (value, flags) = (legend.value(&figure, kind), legend.flags(&figure));
+    legend.discrepancies(&name(row), kind, &figure);
+    let (rate, population, population_flags) = rate(legend, row.rate.as_ref(), per_in_heading);
+    let share = row.share.as_ref().and_then(|share| share.percent.as_deref());
+    let (benchmark, against) = benchmark(row, kind);
+    let since = row.change.as_ref().map(|change| change.from_period.clone());
+    let was = row.change.as_ref().and_then(|change| change.from.as_ref()).map(|from| legend.value(from, kind));
+    let (by, percent) = legend.change(row.change.as_ref());
+    [
+        value,
+        flags,
+        rate,
+        population,
+        population_flags,
+        share.map(|percent| format!("{percent}%")).unwrap_or_default(),
+        row.rank.map(|rank| format!("{} of {}", rank.rank, rank.of)).unwrap_or_default(),
+        row.rank.map(|rank| rank.quartile.to_string()).unwrap_or_default(),
+        benchmark,
+        against,
+        since.unwrap_or_default(),
+        was.unwrap_or_default(),
+        by,
+        percent,
+        coverage(figure.coverage.as_ref()),
+    ]
 }
 
 /// What a row's figure is of, as its keys say.
