@@ -84,8 +84,8 @@ pub(crate) async fn keys(context: &Context) -> Result<Vec<(IdentityId, Secret)>,
                 changes.push(Change::Create { identity, key: Some(key) });
             }
             Some(record) if record.revoked_at.is_none() && record.identity.role == role => {
-                let valid = record.keys.iter().filter(|key| key.is_live(now));
-                changes.extend(valid.map(|key| Change::Revoke { identity: id.clone(), key: Some(key.id) }));
+                let live = record.keys.iter().filter(|key| key.is_live(now));
+                changes.extend(live.map(|key| Change::Revoke { identity: id.clone(), key: Some(key.id) }));
                 // The clock of the writer may be a little later than this one.
                 changes.push(Change::Rotate { identity: id.clone(), key, older_until: expires_at });
             }

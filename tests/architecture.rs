@@ -68,14 +68,14 @@ impl File {
         }
         let is_of_a_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
         for path in rest.split(|c| !is_of_a_path(c)).filter(|path| path.contains("::") && !path.ends_with("::")) {
-            file.uses.extend(file.from_root(&path.split("::").map(str::to_owned).collect::<Names>()));
+            file.uses.extend(file.resolve(&path.split("::").map(str::to_owned).collect::<Names>()));
         }
         file
     }
 
     fn import(&mut self, tree: &str, is_public: bool) {
         for (names, name) in expand(tree) {
-            let Some(names) = self.from_root(&names) else { continue };
+            let Some(names) = self.resolve(&names) else { continue };
             if is_public {
                 self.exports.insert(name.clone(), names.clone());
             } else {
@@ -86,7 +86,7 @@ impl File {
     }
 
     /// A path from the root; none for one that leads into another crate, or nowhere else than into this file.
-    fn from_root(&self, names: &[String]) -> Option<Names> {
+    fn resolve(&self, names: &[String]) -> Option<Names> {
         let supers = names.iter().take_while(|name| *name == "super").count();
         let (base, rest) = match names.first()?.as_str() {
             "crate" => (&[][..], &names[1..]),
@@ -125,7 +125,7 @@ fn files() -> Vec<File> {
             let path = folder.join(entry.file_name());
             match path.extension().map(|extension| extension.to_str().unwrap()) {
                 Some("rs") if path != Path::new("lib.rs") && path != Path::new("main.rs") => {
-                    files.push(File::read(&path))
+                    files.push(File::read(&path));
                 }
                 None => folders.push(path),
                 Some(_) => {}
