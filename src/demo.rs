@@ -47,7 +47,7 @@ pub enum Error {
     Id(#[from] IdError),
 }
 
-/// How long the demo's keys hold.
+/// How long the demo's keys are valid.
 const KEY_DAYS: i64 = 30;
 
 /// The demo's identities: their role and, for a submitter, the agency; one of each sector that the

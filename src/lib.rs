@@ -8,7 +8,8 @@
 //! |---|---|
 //! | [`cli`] | the command line: one file a verb |
 //! | [`server`] | the wiring of all that is below |
-//! | `demo`, over [`figures`] | the demo's figures; figures in spreadsheets |
+//! | `demo` | the demo's catalogue, figures and keys |
+//! | [`figures`] | figures in spreadsheets |
 //! | [`rpc`] | the served messages and methods: guarded, converted, answered |
 //! | [`net`], [`audit`], `last_used` | connections and their TLS; the log of who read what; when keys were last used |
 //! | [`intake`], [`picture`] | the way in: review, admit, append, apply; the way out: resolve, combine |

@@ -102,12 +102,12 @@ fn unpack_folder_of_0_1_0(data: &Path) {
 
 #[tokio::test]
 async fn an_upgrade_as_the_note_says_keeps_every_receipt_and_a_copy_that_can_be_put_back() {
-    let place = tempfile::tempdir().unwrap();
-    let data = place.path().join("conspectus-data");
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("conspectus-data");
     unpack_folder_of_0_1_0(&data);
-    sh("cp -a conspectus-data as-it-was", place.path());
+    sh("cp -a conspectus-data as-it-was", folder.path());
 
-    copy_as_the_note_says("From 0.1 to 0.2", place.path());
+    copy_as_the_note_says("From 0.1 to 0.2", folder.path());
     let server = Server::start(&data).await.unwrap();
     let submit = ["submit", "docs/missing-episodes-corrected.csv", "--agency", "hampshire-constabulary", "--server"];
     let again = binary::command().args(submit).arg(format!("http://{}", server.address())).output().unwrap();
@@ -116,9 +116,9 @@ async fn an_upgrade_as_the_note_says_keeps_every_receipt_and_a_copy_that_can_be_
     assert!(printed.contains("revision 3") && printed.contains(receipt), "{printed}");
     server.kill();
 
-    copy_as_the_note_says("Back to 0.1", place.path());
-    sh("diff -r as-it-was conspectus-data", place.path());
-    Server::start(&place.path().join("conspectus-data-0.2")).await.unwrap();
+    copy_as_the_note_says("Back to 0.1", folder.path());
+    sh("diff -r as-it-was conspectus-data", folder.path());
+    Server::start(&folder.path().join("conspectus-data-0.2")).await.unwrap();
 }
 
 /// Every verb but `serve`, in each of its forms.
@@ -172,7 +172,7 @@ fn every_verb_ends_quietly_when_what_it_prints_is_no_longer_read() {
             let output = child.wait_with_output().unwrap();
             let ended = output.status;
             let ends_well = ended.success() || ended.code() == Some(128 + SIGPIPE) || ended.signal() == Some(SIGPIPE);
-            // A note beside the answer is no complaint: `key` says there how long a key holds.
+            // A note beside the answer is no complaint: `key` says there how long a key is valid.
             let stderr = String::from_utf8_lossy(&output.stderr);
             let complains = ["panicked", "Broken pipe", "conspectus:"].iter().any(|word| stderr.contains(word));
             if printed.is_err() || !ends_well || complains {

@@ -81,7 +81,7 @@ impl BreakdownArg {
 }
 
 /// The format that an answer's rows are printed in: a table unless another is chosen.
-#[derive(Debug, Parser)]
+#[derive(Debug, Clone, Copy, Parser)]
 pub(super) struct Format {
     /// Print the answer as JSON.
     #[arg(long, conflicts_with = "csv")]
@@ -94,7 +94,7 @@ pub(super) struct Format {
 impl Format {
     /// Prints an answer in the chosen format; the others are not made.
     pub(super) fn print(
-        &self,
+        self,
         json: impl FnOnce() -> Result<String, Failure>,
         csv: impl FnOnce() -> Result<String, Failure>,
         table: impl FnOnce() -> String,

@@ -24,29 +24,32 @@ const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// The most bytes of error details that this client accepts.
 const ERROR_BYTES_MAX: u32 = 1 << 20;
 
+/// The options below are the same for every verb: its help lists them after its own.
+const HEADING: &str = "Connection";
+
 /// Which server to call, and as whom.
 #[derive(Debug, Clone, Parser)]
 pub(super) struct Server {
     /// The server's address: http://HOST:PORT or https://HOST:PORT.
-    #[arg(long, global = true, env = "CONSPECTUS_SERVER", default_value = "http://127.0.0.1:50051")]
+    #[arg(long, global = true, help_heading = HEADING, env = "CONSPECTUS_SERVER", default_value = "http://127.0.0.1:50051")]
     server: String,
     /// Your API key. Other users of this machine can see it on a command line: set the variable instead.
-    #[arg(long, global = true, env = "CONSPECTUS_KEY", hide_env_values = true, value_name = "KEY")]
+    #[arg(long, global = true, help_heading = HEADING, env = "CONSPECTUS_KEY", hide_env_values = true, value_name = "KEY")]
     key: Option<String>,
     /// Take the key from another variable: `--as portsmouth-feed` takes CONSPECTUS_KEY_PORTSMOUTH_FEED.
-    #[arg(long = "as", global = true, value_name = "NAME")]
+    #[arg(long = "as", global = true, help_heading = HEADING, value_name = "NAME")]
     key_name: Option<String>,
     /// What you read figures for. An analyst must state it, and the audit log records it.
-    #[arg(long, global = true, env = "CONSPECTUS_PURPOSE", value_name = "WORDS")]
+    #[arg(long, global = true, help_heading = HEADING, env = "CONSPECTUS_PURPOSE", value_name = "WORDS")]
     purpose: Option<String>,
     /// The authority that issued the server's certificate: PEM. Needed for https://.
-    #[arg(long, global = true, env = "CONSPECTUS_CA", value_name = "FILE")]
+    #[arg(long, global = true, help_heading = HEADING, env = "CONSPECTUS_CA", value_name = "FILE")]
     ca: Option<PathBuf>,
     /// Your client certificate, if the server accepts them: PEM.
-    #[arg(long, global = true, env = "CONSPECTUS_CERT", value_name = "FILE", requires = "cert_key")]
+    #[arg(long, global = true, help_heading = HEADING, env = "CONSPECTUS_CERT", value_name = "FILE", requires = "cert_key")]
     cert: Option<PathBuf>,
     /// The certificate's private key: PEM.
-    #[arg(long, global = true, env = "CONSPECTUS_CERT_KEY", value_name = "FILE", requires = "cert")]
+    #[arg(long, global = true, help_heading = HEADING, env = "CONSPECTUS_CERT_KEY", value_name = "FILE", requires = "cert")]
     cert_key: Option<PathBuf>,
 }
 
@@ -63,7 +66,7 @@ impl Interceptor for Headers {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         let metadata = request.metadata_mut();
         // Asks for every violation. In a header Base64 makes four bytes of three, and the other headers
-        // need room too.
+        // take some too.
         metadata.insert(ERROR_BYTES_HEADER, (ERROR_BYTES_MAX / 2).into());
         if let Some(authorization) = &self.authorization {
             metadata.insert("authorization", authorization.clone());

@@ -5,7 +5,7 @@ use clap::Parser;
 use super::common_args::{AsOf, BreakdownArg, Format};
 use super::connect::{Server, response};
 use super::failure::Failure;
-use super::format::{Remarks, coverage, csv, json, markers, time};
+use super::format::{Legend, coverage, csv, json, markers, time};
 use super::table::{Align, Table};
 use crate::rpc::proto::{CategoryRef, Contribution, ExplainFigureRequest, ExplainFigureResponse};
 
@@ -56,14 +56,14 @@ fn text(request: &ExplainFigureRequest, answer: &ExplainFigureResponse) -> Strin
     let indicator = answer.indicator.clone().unwrap_or_default();
     let figure = answer.figure.clone().unwrap_or_default();
     let kind = indicator.kind();
-    let mut remarks = Remarks::default();
+    let mut legend = Legend::default();
     let mut of = vec![format!("{} ({})", indicator.title, indicator.unit)];
     of.extend(request.breakdown.iter().map(|CategoryRef { dimension, category }| format!("{dimension}={category}")));
     let keys = [&request.area, &request.period, &request.agency];
     of.extend(keys.into_iter().filter(|key| !key.is_empty()).cloned());
-    let shown = [remarks.value(&figure, kind), remarks.flags(&figure)].join(" ");
-    remarks.discrepancies(&indicator.title, kind, &figure);
-    let mut lines = vec![format!("{}: {}", of.join(", "), shown.trim()), String::new()];
+    let value = [legend.value(&figure, kind), legend.flags(&figure)].join(" ");
+    legend.discrepancies(&indicator.title, kind, &figure);
+    let mut lines = vec![format!("{}: {}", of.join(", "), value.trim()), String::new()];
     for (heading, text) in [
         ("rule", &answer.rule),
         ("sum", &answer.formula),
@@ -76,6 +76,15 @@ fn text(request: &ExplainFigureRequest, answer: &ExplainFigureResponse) -> Strin
     }
     let missing = figure.coverage.iter().flat_map(|coverage| &coverage.missing);
     lines.extend(missing.map(|missing| format!("missing   {}, {}, {}", missing.agency, missing.area, missing.period)));
+    let table = contributions(&mut legend, &answer.contributions);
+    let table = if table.is_empty() { String::new() } else { format!("\n{table}") };
+    let more = usize::try_from(answer.contribution_count).unwrap_or(0).saturating_sub(answer.contributions.len());
+    let more = if more == 0 { String::new() } else { format!("and {more} more\n") };
+    format!("{}\n{table}{more}{}", lines.join("\n"), legend.below())
+}
+
+/// The submitted figures that went into the answer.
+fn contributions(legend: &mut Legend, contributions: &[Contribution]) -> Table {
     let mut table = Table::new([
         ("agency", Align::Left),
         ("area", Align::Left),
@@ -86,22 +95,19 @@ fn text(request: &ExplainFigureRequest, answer: &ExplainFigureResponse) -> Strin
         ("submission", Align::Left),
         ("source", Align::Wrap(48)),
     ]);
-    for contribution in &answer.contributions {
+    for contribution in contributions {
         table.push([
             contribution.agency.clone(),
             contribution.area.clone(),
             contribution.period.clone(),
             contribution.value.clone(),
-            remarks.submitted_flags(&contribution.markers, contribution.sample).to_owned(),
+            legend.submitted_flags(&contribution.markers, contribution.sample).to_owned(),
             contribution.revision.to_string(),
             contribution.request_id.clone(),
             contribution.source.clone(),
         ]);
     }
-    let table = if table.is_empty() { String::new() } else { format!("\n{table}") };
-    let more = usize::try_from(answer.contribution_count).unwrap_or(0).saturating_sub(answer.contributions.len());
-    let more = if more == 0 { String::new() } else { format!("and {more} more\n") };
-    format!("{}\n{table}{more}{}", lines.join("\n"), remarks.below())
+    table
 }
 
 const CSV_HEADINGS: [&str; 10] =

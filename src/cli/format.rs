@@ -55,9 +55,9 @@ pub(super) fn time(at: Option<&prost_types::Timestamp>) -> String {
     at.map(|at| whole(at).to_string()).unwrap_or_default()
 }
 
-/// The remarks that the figures of a table need, collected while they are shown.
+/// What the signs in a table mean: collected while its figures are shown, printed below it.
 #[derive(Debug, Default)]
-pub(super) struct Remarks {
+pub(super) struct Legend {
     markers: BTreeSet<i32>,
     partial: bool,
     partial_change: bool,
@@ -66,7 +66,7 @@ pub(super) struct Remarks {
     discrepancies: Vec<String>,
 }
 
-impl Remarks {
+impl Legend {
     /// The value of a figure, grouped by thousands, or why there is none.
     pub(super) fn value(&mut self, figure: &Figure, kind: Kind) -> String {
         match (&figure.value, figure.gap()) {
@@ -226,7 +226,7 @@ fn meaning(marker: Marker) -> &'static str {
         Marker::NotApplicable => "not applicable",
         Marker::Low => "rounds to zero, but isn't",
         Marker::Unreliable => "of low reliability",
-        Marker::Estimated => "estimated, or worked out from a printed percentage and its base",
+        Marker::Estimated => "estimated, or combined from printed percentages",
         Marker::Provisional => "provisional",
         Marker::Revised => "revised",
         Marker::Break => "a break in the series: not comparable with what came before",

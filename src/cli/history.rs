@@ -5,7 +5,7 @@ use clap::Parser;
 use super::common_args::{BreakdownArg, Format};
 use super::connect::{Server, response};
 use super::failure::Failure;
-use super::format::{Remarks, csv, json, markers, time};
+use super::format::{Legend, csv, json, markers, time};
 use super::table::{Align, Table};
 use crate::rpc::proto::{GetHistoryRequest, GetHistoryResponse, HistoryEvent, HistoryItem};
 
@@ -57,14 +57,14 @@ fn table(answer: &GetHistoryResponse) -> String {
         ("submission", Align::Left),
         ("source", Align::Wrap(48)),
     ]);
-    let mut remarks = Remarks::default();
+    let mut legend = Legend::default();
     for item in &answer.items {
         table.push([
             item.revision.to_string(),
             time(item.accepted_at.as_ref()),
             event(item.event()).to_owned(),
             item.value.clone(),
-            remarks.submitted_flags(&item.markers, item.sample).to_owned(),
+            legend.submitted_flags(&item.markers, item.sample).to_owned(),
             item.request_id.clone(),
             item.source.clone(),
         ]);
@@ -73,7 +73,7 @@ fn table(answer: &GetHistoryResponse) -> String {
         return "That figure was never submitted for that period; `conspectus explain` shows what an answer is computed from.\n"
             .to_owned();
     }
-    format!("{table}{}", remarks.below())
+    format!("{table}{}", legend.below())
 }
 
 fn event(event: HistoryEvent) -> &'static str {

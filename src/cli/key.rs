@@ -188,7 +188,7 @@ async fn list(server: &Server, as_json: bool) -> Result<(), Failure> {
     if as_json {
         return output::print_line(json(&answer, "ListKeysResponse")?);
     }
-    let headings = ["identity", "role", "for", "shown by", "since", "until", "last used"];
+    let headings = ["identity", "role", "for", "credential", "since", "until", "last used"];
     let mut table = Table::new(headings.map(|heading| (heading, Align::Left)));
     for identity in answer.identities {
         rows(&mut table, &identity);
@@ -206,9 +206,9 @@ fn rows(table: &mut Table, identity: &proto::Identity) {
         .chain(identity.areas.iter().cloned())
         .collect();
     let mut first = [identity.id.clone(), role, scope.join(" ")];
-    let mut push = |shown_by: String, since: String, until: String, used: String| {
+    let mut push = |credential: String, since: String, until: String, used: String| {
         let [id, role, scope] = std::mem::take(&mut first);
-        table.push([id, role, scope, shown_by, since, until, used]);
+        table.push([id, role, scope, credential, since, until, used]);
     };
     let gone = identity.revoked_at.as_ref();
     for key in &identity.keys {

@@ -5,7 +5,7 @@ use clap::Parser;
 use super::common_args::{AsOf, Hierarchy};
 use super::connect::{Server, response};
 use super::failure::Failure;
-use super::format::{Remarks, coverage, json};
+use super::format::{Legend, coverage, json};
 use super::output;
 use super::table::{Align, Table};
 use crate::rpc::proto::{
@@ -84,19 +84,19 @@ pub(super) fn rows(area: &str, period: &str, revision: i64, rows: &[PictureRow])
         ("", Align::Right),
         ("reported", Align::Wrap(24)),
     ]);
-    let mut remarks = Remarks::default();
+    let mut legend = Legend::default();
     for row in rows {
-        push(&mut table, &mut remarks, row);
+        push(&mut table, &mut legend, row);
     }
     if table.is_empty() {
         return format!("No figures are expected or submitted for {area} in {period}.\n");
     }
-    format!("{area}, {period}, at revision {revision}\n\n{table}{}", remarks.below())
+    format!("{area}, {period}, at revision {revision}\n\n{table}{}", legend.below())
 }
 
 /// One line for an indicator that only one agency reports; otherwise one for the combined figure and one for
 /// each agency.
-fn push(table: &mut Table, remarks: &mut Remarks, row: &PictureRow) {
+fn push(table: &mut Table, legend: &mut Legend, row: &PictureRow) {
     let indicator = row.indicator.clone().unwrap_or_default();
     let title = format!("{} ({})", indicator.title, indicator.unit);
     let combined = row.combined.clone().unwrap_or_default();
@@ -105,26 +105,19 @@ fn push(table: &mut Table, remarks: &mut Remarks, row: &PictureRow) {
         && combined.gap() != Gap::LeadNotReported
     {
         let figure = cell.figure.clone().unwrap_or_default();
-        table.push(line(remarks, &indicator, title, name(cell), &figure, cell.change.as_ref()));
+        table.push(line(legend, &indicator, title, name(cell), &figure, cell.change.as_ref()));
         return;
     }
-    let together = format!("{} agencies", row.cells.len());
-    table.push(line(remarks, &indicator, title, together, &combined, row.change.as_ref()));
+    let agencies = format!("{} agencies", row.cells.len());
+    table.push(line(legend, &indicator, title, agencies, &combined, row.change.as_ref()));
     for cell in &row.cells {
         let figure = cell.figure.clone().unwrap_or_default();
-        table.push(line(
-            remarks,
-            &indicator,
-            String::new(),
-            format!("  {}", name(cell)),
-            &figure,
-            cell.change.as_ref(),
-        ));
+        table.push(line(legend, &indicator, String::new(), format!("  {}", name(cell)), &figure, cell.change.as_ref()));
     }
 }
 
 fn line(
-    remarks: &mut Remarks,
+    legend: &mut Legend,
     indicator: &Indicator,
     title: String,
     agency: String,
@@ -132,12 +125,12 @@ fn line(
     since: Option<&Change>,
 ) -> Vec<String> {
     let kind = indicator.kind();
-    let value = remarks.value(figure, kind);
-    let flags = remarks.flags(figure);
-    remarks.discrepancies(&indicator.title, kind, figure);
+    let value = legend.value(figure, kind);
+    let flags = legend.flags(figure);
+    legend.discrepancies(&indicator.title, kind, figure);
     let earlier =
-        since.and_then(|change| change.from.as_ref()).map(|from| remarks.value(from, kind)).unwrap_or_default();
+        since.and_then(|change| change.from.as_ref()).map(|from| legend.value(from, kind)).unwrap_or_default();
     let earlier = if earlier == value && figure.value.is_none() { String::new() } else { earlier };
-    let (difference, percent) = remarks.change(since);
+    let (difference, percent) = legend.change(since);
     vec![title, agency, value, flags, earlier, difference, percent, coverage(figure.coverage.as_ref())]
 }

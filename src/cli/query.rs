@@ -35,7 +35,7 @@ pub(super) struct Args {
     periods: Periods,
     /// What to keep apart, in rows of their own; everything else is combined.
     #[arg(long, value_enum, value_delimiter = ',')]
-    by: Vec<By>,
+    by: Vec<GroupKey>,
     #[command(flatten)]
     breakdown: BreakdownArg,
     /// Add a row for each category of this dimension, such as sex.
@@ -77,7 +77,7 @@ pub(super) struct Args {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum By {
+enum GroupKey {
     Indicator,
     Area,
     Agency,
@@ -97,36 +97,8 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         period: if args.year_to_date { "year to" } else { "period" },
         dimension: args.by_dimension.clone().unwrap_or_default(),
     };
-    let request = QueryAggregateRequest {
-        period_range: args.periods.range(),
-        periods: args.periods.listed,
-        indicators: args.indicator,
-        areas: args.area,
-        area_level: args.level.map_or(0, AreaLevel::code),
-        agencies: args.agency,
-        group_by: args.by.iter().map(|by| group(*by).into()).collect(),
-        breakdown: args.breakdown.categories(),
-        by_dimension: args.by_dimension.unwrap_or_default(),
-        year_to_date: args.year_to_date,
-        rate: args.rate,
-        share: args.share,
-        rank: args.rank,
-        benchmark_areas: args.benchmark,
-        comparison: match args.compare {
-            None => Comparison::Unspecified,
-            Some(Compare::Previous) => Comparison::PreviousPeriod,
-            Some(Compare::YearBefore) => Comparison::YearBefore,
-        }
-        .into(),
-        compare_with: args.compare_with.unwrap_or_default(),
-        compare_across_breaks: args.across_breaks,
-        areas_as_of: args.hierarchy.code(),
-        as_of_revision: args.as_of.revision,
-        as_of_time: args.as_of.time,
-        min_revision: args.min_revision,
-        page_size: 0,
-        page_token: String::new(),
-    };
+    let format = args.format;
+    let request = request(args);
     let mut answer = QueryAggregateResponse::default();
     let query =
         async |page_token| client.query_aggregate(QueryAggregateRequest { page_token, ..request.clone() }).await;
@@ -136,18 +108,54 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         page.next_page_token
     })
     .await?;
-    args.format.print(
+    format.print(
         || json(&answer, "QueryAggregateResponse"),
         || csv(csv_rows::HEADINGS, answer.rows.iter().map(csv_rows::fields)),
         || table::table(&answer, &indicators, &headings),
     )
 }
 
-fn group(by: By) -> GroupBy {
-    match by {
-        By::Indicator => GroupBy::Indicator,
-        By::Area => GroupBy::Area,
-        By::Agency => GroupBy::Agency,
-        By::Period => GroupBy::Period,
+/// The request for the first page.
+fn request(args: Args) -> QueryAggregateRequest {
+    QueryAggregateRequest {
+        period_range: args.periods.range(),
+        periods: args.periods.listed,
+        indicators: args.indicator,
+        areas: args.area,
+        area_level: args.level.map_or(0, AreaLevel::code),
+        agencies: args.agency,
+        group_by: args.by.iter().map(|key| group(*key).into()).collect(),
+        breakdown: args.breakdown.categories(),
+        by_dimension: args.by_dimension.unwrap_or_default(),
+        year_to_date: args.year_to_date,
+        rate: args.rate,
+        share: args.share,
+        rank: args.rank,
+        benchmark_areas: args.benchmark,
+        comparison: args.compare.map_or(Comparison::Unspecified, comparison).into(),
+        compare_with: args.compare_with.unwrap_or_default(),
+        compare_across_breaks: args.across_breaks,
+        areas_as_of: args.hierarchy.code(),
+        as_of_revision: args.as_of.revision,
+        as_of_time: args.as_of.time,
+        min_revision: args.min_revision,
+        page_size: 0,
+        page_token: String::new(),
+    }
+}
+
+fn group(key: GroupKey) -> GroupBy {
+    match key {
+        GroupKey::Indicator => GroupBy::Indicator,
+        GroupKey::Area => GroupBy::Area,
+        GroupKey::Agency => GroupBy::Agency,
+        GroupKey::Period => GroupBy::Period,
+    }
+}
+
+fn comparison(compare: Compare) -> Comparison {
+    match compare {
+        Compare::Previous => Comparison::PreviousPeriod,
+        Compare::YearBefore => Comparison::YearBefore,
     }
 }

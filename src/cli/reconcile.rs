@@ -8,7 +8,7 @@ use super::catalogue_lookup::{self, kind_of};
 use super::common_args::{AsOf, Format, Periods};
 use super::connect::{Server, response};
 use super::failure::Failure;
-use super::format::{Remarks, csv, difference, json};
+use super::format::{Legend, csv, difference, json};
 use super::table::{Align, Table};
 use crate::catalogue::items::AreaLevel;
 use crate::rpc::proto::{
@@ -78,7 +78,7 @@ fn text(
         ("difference", Align::Right),
         ("", Align::Left),
     ]);
-    let mut remarks = Remarks::default();
+    let mut legend = Legend::default();
     for row in &answer.rows {
         let kind = rules.get(&row.rule).map(|rule| kind_of(indicators, &rule.left_indicator)).unwrap_or_default();
         let (left, right) = (row.left.clone().unwrap_or_default(), row.right.clone().unwrap_or_default());
@@ -86,10 +86,10 @@ fn text(
             row.rule.clone(),
             row.area.clone(),
             row.period.clone(),
-            remarks.value(&left, kind),
-            remarks.flags(&left),
-            remarks.value(&right, kind),
-            remarks.flags(&right),
+            legend.value(&left, kind),
+            legend.flags(&left),
+            legend.value(&right, kind),
+            legend.flags(&right),
             row.difference.as_deref().map(|text| difference(text, kind)).unwrap_or_default(),
             status(row.status()).to_owned(),
         ]);
@@ -97,9 +97,9 @@ fn text(
     if table.is_empty() {
         return format!("Nothing disagrees, at revision {}.\n", answer.revision);
     }
-    let shown: BTreeSet<&str> = answer.rows.iter().map(|row| row.rule.as_str()).collect();
-    let meanings: Vec<String> = shown.into_iter().filter_map(|id| rules.get(id)).map(meaning).collect();
-    format!("{table}\n{}\n{}\nat revision {}\n", meanings.join("\n"), remarks.below().trim_start(), answer.revision)
+    let rules_used: BTreeSet<&str> = answer.rows.iter().map(|row| row.rule.as_str()).collect();
+    let meanings: Vec<String> = rules_used.into_iter().filter_map(|id| rules.get(id)).map(meaning).collect();
+    format!("{table}\n{}\n{}\nat revision {}\n", meanings.join("\n"), legend.below().trim_start(), answer.revision)
 }
 
 /// What a rule compares, and how far apart the two may be.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::oneshot;
 
 use super::connect::{Server, key_variable};
 use super::failure::Failure;
@@ -66,8 +66,10 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         .map_err(|error| Failure::Message(format!("can't listen on {}: {error}", args.listen)))?;
     let address = listener.local_addr()?;
     tracing::info!(%address, data = %args.data.display(), "listening");
-    let (demo_keys, keys) = mpsc::unbounded_channel();
+    let mut demo_keys = None;
     if args.demo {
+        let (sender, keys) = oneshot::channel();
+        demo_keys = Some(sender);
         let is_tls = args.tls_cert.is_some();
         tokio::spawn(async move {
             // The server goes on without a reader of its standard output.
@@ -96,7 +98,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         network,
         demo: args.demo,
         drain_timeout: Duration::from_secs(args.drain_seconds),
-        demo_keys: args.demo.then_some(demo_keys),
+        demo_keys,
         ..Config::new(args.data)
     };
     Ok(server::run(listener, config, signal()).await?)
@@ -119,13 +121,13 @@ fn descriptors() -> usize {
 async fn show_demo(
     mut address: SocketAddr,
     is_tls: bool,
-    mut keys: mpsc::UnboundedReceiver<Vec<(IdentityId, Secret)>>,
+    keys: oneshot::Receiver<Vec<(IdentityId, Secret)>>,
 ) -> Result<(), Failure> {
     const CHECK_EVERY: Duration = Duration::from_millis(50);
     if address.ip().is_unspecified() {
         address.set_ip(Ipv4Addr::LOCALHOST.into());
     }
-    let Some(keys) = keys.recv().await else { return Ok(()) };
+    let Ok(keys) = keys.await else { return Ok(()) };
     if is_tls {
         // Only the callers know the server's name and authority.
         return output::print_line(format_args!(

@@ -10,7 +10,7 @@ use tonic_types::StatusExt;
 use super::common_args::Hierarchy;
 use super::connect::{Server, refusal, response};
 use super::failure::Failure;
-use super::format::{Remarks, coverage, json_line};
+use super::format::{Legend, coverage, json_line};
 use super::{output, picture};
 use crate::rpc::Reason;
 use crate::rpc::proto::{Figure, GetPictureRequest, Kind, PictureRow, WatchPictureRequest, WatchPictureResponse};
@@ -159,6 +159,9 @@ fn id(row: &PictureRow) -> String {
     row.indicator.clone().unwrap_or_default().id
 }
 
+/// Stands where an agency's id does: an id has no spaces.
+const COMBINED: &str = "combined figure";
+
 /// What changed in a row: a line for each agency whose figure did, and one for the combined figure.
 fn changes(before: &PictureRow, row: &PictureRow) -> Vec<String> {
     let kind = row.indicator.clone().unwrap_or_default().kind();
@@ -166,18 +169,18 @@ fn changes(before: &PictureRow, row: &PictureRow) -> Vec<String> {
         let of = |cell: &crate::rpc::proto::PictureCell| {
             (cell.agency.clone().unwrap_or_default().id, cell.figure.clone().unwrap_or_default())
         };
-        let together = ("all together".to_owned(), row.combined.clone().unwrap_or_default());
-        row.cells.iter().map(of).chain([together]).collect()
+        let combined = (COMBINED.to_owned(), row.combined.clone().unwrap_or_default());
+        row.cells.iter().map(of).chain([combined]).collect()
     };
     let before: BTreeMap<String, Figure> = figures(before).into_iter().collect();
     let one_agency = row.cells.len() == 1;
     let mut lines = Vec::new();
     for (who, figure) in figures(row) {
         let was = before.get(&who).cloned().unwrap_or_default();
-        if figure == was || (one_agency && who == "all together") {
+        if figure == was || (one_agency && who == COMBINED) {
             continue;
         }
-        let (now, was) = (shown(&figure, kind), shown(&was, kind));
+        let (now, was) = (one_line(&figure, kind), one_line(&was, kind));
         let text =
             if now == was { format!("{now}; its coverage or checks changed") } else { format!("{now}, was {was}") };
         lines.push(format!("{}, {who}: {text}", id(row)));
@@ -189,11 +192,11 @@ fn changes(before: &PictureRow, row: &PictureRow) -> Vec<String> {
 }
 
 /// A figure on one line: its value, what stands beside it, and how many reported.
-fn shown(figure: &Figure, kind: Kind) -> String {
-    let mut remarks = Remarks::default();
-    let value = remarks.value(figure, kind);
+fn one_line(figure: &Figure, kind: Kind) -> String {
+    let mut legend = Legend::default();
+    let value = legend.value(figure, kind);
     let value = if value.is_empty() { "no value".to_owned() } else { value };
-    let parts = [value, remarks.flags(figure)];
+    let parts = [value, legend.flags(figure)];
     let mut text = parts.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(" ");
     let reported = coverage(figure.coverage.as_ref());
     if !reported.is_empty() {

@@ -57,7 +57,7 @@ pub(crate) fn accept(
     ReceiverStream::new(taken)
 }
 
-/// An address of IPv4 that came by IPv6 is the one that it is.
+/// An address; one of IPv4 that arrived as IPv6, as IPv4.
 fn canonical(address: SocketAddr) -> IpAddr {
     address.ip().to_canonical()
 }

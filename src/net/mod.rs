@@ -1,7 +1,7 @@
 //! The network: connections are accepted, counted, encrypted by TLS, and handed on once they have
-//! begun to speak HTTP/2. One that is slow or silent until then, or that shows no credentials for a
-//! while after, is closed. When there is no room for another, the one that has been there longest
-//! without credentials is evicted: so however many are held open, whoever has some gets in.
+//! begun to speak HTTP/2. One that is slow or silent until then, or that presents no credentials for
+//! a while after, is closed. When there are as many as may be, the one that has been there longest
+//! without credentials is evicted, so a caller with credentials always gets in.
 
 mod accept;
 mod connection;

@@ -89,7 +89,7 @@ impl Connections {
     }
 }
 
-/// Leave to be connected, until it is dropped.
+/// A permit for one connection, until it is dropped.
 #[derive(Debug)]
 pub(super) struct ConnectionPermit {
     connections: Arc<Connections>,

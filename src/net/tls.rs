@@ -1,6 +1,6 @@
 //! TLS: the server's certificate, and the client certificates that it takes.
 //!
-//! The files are read again and again, and what changed in them holds for the next connection: no
+//! The files are read again every few seconds, and what changed in them counts for the next connection: no
 //! restart, and no call fails. The certificate of an open connection is checked again with its calls,
 //! so one that is revoked or has expired is refused within `CHECK_EVERY`. Files that can't be read
 //! change nothing, and are logged as an error, once.
@@ -22,7 +22,7 @@ use crate::model::id::CertificateUri;
 
 /// How often the files are read again, by default.
 pub(crate) const RELOAD_EVERY_DEFAULT: Duration = Duration::from_secs(10);
-/// For how long a certificate that was found good is taken for good, while the files stay the same.
+/// How long a certificate that was verified counts as valid, while the files stay the same.
 const CHECK_EVERY: Duration = Duration::from_secs(10);
 
 /// Where the certificates are: PEM files.
@@ -51,15 +51,15 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
-    /// The files don't go together.
+    /// The certificate and its key don't match.
     #[error("TLS: {0}")]
     Tls(#[from] rustls::Error),
-    /// The authorities or their lists don't go together.
+    /// The authorities and their lists of revoked certificates don't match.
     #[error("client certificates: {0}")]
     Verifier(#[from] VerifierBuilderError),
 }
 
-/// What holds for the next connection.
+/// What the next connection is made with.
 struct Loaded {
     generation: u64,
     contents: Vec<Vec<u8>>,
@@ -107,13 +107,13 @@ async fn reload(files: Files, publish: watch::Sender<Arc<Loaded>>) {
             Ok(contents) if contents == current.contents => reported = false,
             Ok(_) | Err(_) => match load(&files, current.generation + 1).await {
                 Ok(loaded) => {
-                    tracing::info!("the certificates are read again: what changed holds from now on");
+                    tracing::info!("the certificates are read again: what changed counts from now on");
                     publish.send_replace(Arc::new(loaded));
                     reported = false;
                 }
                 // Files that are being replaced may not go together for a moment.
                 Err(error) if !reported => {
-                    tracing::error!(%error, "the certificates have changed and can't be used: the former ones still hold");
+                    tracing::error!(%error, "the certificates have changed and can't be used: the former ones still count");
                     reported = true;
                 }
                 Err(_) => {}
@@ -183,7 +183,7 @@ pub(super) struct ClientCertificate {
     chain: Vec<CertificateDer<'static>>,
     uri: CertificateUri,
     tls: Tls,
-    /// Found good with these files, then.
+    /// Verified with these files, then.
     checked: Mutex<(u64, Instant)>,
 }
 
@@ -207,7 +207,7 @@ impl ClientCertificate {
         Some(Self { chain, uri, tls: tls.clone(), checked: Mutex::new((generation, Instant::now())) })
     }
 
-    /// The URI in it, as long as it is good: neither revoked nor expired, and of an authority whose
+    /// The URI in it, as long as it is valid: neither revoked nor expired, and of an authority whose
     /// certificates are taken.
     pub(super) fn uri(&self) -> Option<&CertificateUri> {
         let loaded = Arc::clone(&self.tls.0.borrow());

@@ -159,9 +159,9 @@ async fn every_read_and_refusal_is_in_the_audit_log_and_no_figure_or_secret_is()
     insta::assert_snapshot!(lines.join("\n"));
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(!text.contains("987654321") && !text.contains("cps_"));
-    for person in &identities::PEOPLE {
-        let secret = identities::secret(person.name, Condition::Good).reveal();
-        assert!(!text.contains(secret.rsplit('_').next().unwrap()), "{}", person.name);
+    for identity in &identities::IDENTITIES {
+        let secret = identities::secret(identity.name, Condition::Good).reveal();
+        assert!(!text.contains(secret.rsplit('_').next().unwrap()), "{}", identity.name);
     }
 }
 

@@ -16,8 +16,8 @@ use conspectus::server;
 
 use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE};
 
-/// Somebody who calls.
-pub(crate) struct Person {
+/// An identity, before it has credentials.
+pub(crate) struct TestIdentity {
     pub(crate) name: &'static str,
     pub(crate) role: Role,
     agency: Option<&'static str>,
@@ -26,23 +26,23 @@ pub(crate) struct Person {
     areas: &'static [&'static str],
 }
 
-const fn person(name: &'static str, role: Role) -> Person {
-    Person { name, role, agency: None, certificate: None, sectors: &[], areas: &[] }
+const fn identity(name: &'static str, role: Role) -> TestIdentity {
+    TestIdentity { name, role, agency: None, certificate: None, sectors: &[], areas: &[] }
 }
 
 /// One of each role, and two analysts who are limited. The first identity must be an operator.
-pub(crate) const PEOPLE: [Person; 7] = [
-    person("operator", Role::Operator),
-    person("steward", Role::Steward),
-    person("reader", Role::Reader),
-    Person {
+pub(crate) const IDENTITIES: [TestIdentity; 7] = [
+    identity("operator", Role::Operator),
+    identity("steward", Role::Steward),
+    identity("reader", Role::Reader),
+    TestIdentity {
         agency: Some(CHILDRENS_SERVICES),
         certificate: Some("spiffe://partners.test/childrens-services"),
-        ..person("submitter", Role::Submitter)
+        ..identity("submitter", Role::Submitter)
     },
-    person("analyst", Role::Analyst),
-    Person { sectors: &[Sector::SocialCare], ..person("analyst-of-social-care", Role::Analyst) },
-    Person { areas: &[HAMPSHIRE], ..person("analyst-of-hampshire", Role::Analyst) },
+    identity("analyst", Role::Analyst),
+    TestIdentity { sectors: &[Sector::SocialCare], ..identity("analyst-of-social-care", Role::Analyst) },
+    TestIdentity { areas: &[HAMPSHIRE], ..identity("analyst-of-hampshire", Role::Analyst) },
 ];
 
 /// The condition of what a caller presents.
@@ -111,36 +111,36 @@ pub(crate) async fn seed(folder: &Path) {
         let secret = secret(name, condition);
         NewKey { id: secret.id(), hash: secret.hash(), expires_at: Timestamp(before.0 + days * MICROS_A_DAY) }
     };
-    for person in &PEOPLE {
-        let id = |suffix: &str| IdentityId::parse(&format!("{}{suffix}", person.name)).unwrap();
+    for identity in &IDENTITIES {
+        let id = |suffix: &str| IdentityId::parse(&format!("{}{suffix}", identity.name)).unwrap();
         let create = |suffix: &str, key| AccessChange::Create {
             identity: Identity {
                 id: id(suffix),
-                role: person.role,
-                agency: person.agency.map(|agency| AgencyId::parse(agency).unwrap()),
+                role: identity.role,
+                agency: identity.agency.map(|agency| AgencyId::parse(agency).unwrap()),
                 scope: Scope {
-                    sectors: person.sectors.iter().copied().collect(),
-                    areas: person.areas.iter().map(|area| AreaCode::parse(area).unwrap()).collect(),
+                    sectors: identity.sectors.iter().copied().collect(),
+                    areas: identity.areas.iter().map(|area| AreaCode::parse(area).unwrap()).collect(),
                 },
                 certificates: if suffix.is_empty() {
-                    person.certificate.iter().map(|uri| CertificateUri::parse(uri).unwrap()).collect()
+                    identity.certificate.iter().map(|uri| CertificateUri::parse(uri).unwrap()).collect()
                 } else {
                     Vec::new()
                 },
             },
             key: Some(key),
         };
-        let revoked = key(person.name, Condition::Revoked, 300);
+        let revoked = key(identity.name, Condition::Revoked, 300);
         let changes = vec![
-            create("", key(person.name, Condition::Expired, 1)),
+            create("", key(identity.name, Condition::Expired, 1)),
             AccessChange::Rotate {
                 identity: id(""),
-                key: key(person.name, Condition::Good, 300),
+                key: key(identity.name, Condition::Good, 300),
                 older_until: Timestamp(before.0 + MICROS_A_DAY),
             },
             create("-revoked", revoked.clone()),
             AccessChange::Revoke { identity: id("-revoked"), key: Some(revoked.id) },
-            create("-gone", key(person.name, Condition::Gone, 300)),
+            create("-gone", key(identity.name, Condition::Gone, 300)),
             AccessChange::Revoke { identity: id("-gone"), key: None },
         ];
         running.handle.write(ChangeAccess(changes)).await.unwrap();

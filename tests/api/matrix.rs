@@ -21,14 +21,14 @@ use tonic::Code;
 use tonic_types::StatusExt;
 
 use crate::app::{CHILDRENS_SERVICES, CONSTABULARY, HAMPSHIRE, TestApp, figure, submission};
-use crate::identities::{self, Condition, PEOPLE, authorization};
+use crate::identities::{self, Condition, IDENTITIES, authorization};
 use crate::raw::{Call, call};
 
 const ISLE_OF_WIGHT: &str = "E06000046";
 const CONTACTS: &str = "initial-contacts";
 const YEAR: &str = "FY2021-22";
 
-/// Whose things a request is about, as the people of [`PEOPLE`] see it.
+/// Whose things a request is about, as the [`IDENTITIES`] see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Whose {
     Own,
@@ -54,7 +54,7 @@ impl Whose {
 /// A method, who may call it, and a request of it.
 struct Row {
     method: &'static str,
-    /// The people who may call it at all; `name/own` only about their own.
+    /// The identities that may call it at all; `name/own` only about their own.
     allowed: &'static [&'static str],
     request: fn(Whose) -> Vec<u8>,
 }
@@ -315,11 +315,11 @@ async fn everybody_may_do_exactly_what_they_may() {
     let app = TestApp::seeded(identities::seed).await;
     let (mut cells, mut wrong) = (0, String::new());
     for row in ROWS {
-        for person in &PEOPLE {
+        for identity in &IDENTITIES {
             for whose in [Whose::Own, Whose::Others] {
                 for condition in Condition::ALL {
                     let made = call(Call {
-                        authorization: authorization(person.name, condition),
+                        authorization: authorization(identity.name, condition),
                         purpose: Some("a test of who may do what"),
                         ..Call::to(&app, row.method, (row.request)(whose))
                     });
@@ -330,11 +330,11 @@ async fn everybody_may_do_exactly_what_they_may() {
                         assert!(about_access || !reason.is_empty(), "{} {status:?}", row.method);
                         about_access.then_some((status.code(), reason))
                     });
-                    let expected = expected(row, person.name, whose, condition);
+                    let expected = expected(row, identity.name, whose, condition);
                     let refused = refused.as_ref().map(|(code, reason)| (*code, reason.as_str()));
                     cells += 1;
                     if refused != expected {
-                        let (method, name) = (row.method, person.name);
+                        let (method, name) = (row.method, identity.name);
                         writeln!(
                             wrong,
                             "{method} by {name} with {condition:?} about {whose:?}: {refused:?}, not {expected:?}"
@@ -346,5 +346,5 @@ async fn everybody_may_do_exactly_what_they_may() {
         }
     }
     assert_eq!(wrong, "");
-    assert_eq!(cells, methods().len() * PEOPLE.len() * 2 * Condition::ALL.len());
+    assert_eq!(cells, methods().len() * IDENTITIES.len() * 2 * Condition::ALL.len());
 }

@@ -1,5 +1,5 @@
-//! The further questions: rates, shares, ranks, benchmarks, breakdowns, explanations, histories, who
-//! owes what, who disagrees. On a small world of their own, so that every number can be worked out by
+//! The further questions: rates, shares, ranks, benchmarks, breakdowns, explanations, histories, what
+//! is expected of whom, who disagrees. On a small world of their own, so that every number can be worked out by
 //! hand.
 
 use conspectus::catalogue::CataloguePut;
@@ -153,7 +153,7 @@ fn districts(indicator: &str, period: &str) -> QueryAggregateRequest {
     }
 }
 
-fn told(rows: &[AggregateRow]) -> Vec<String> {
+fn row_texts(rows: &[AggregateRow]) -> Vec<String> {
     rows.iter()
         .map(|row| {
             let mut text =
@@ -189,9 +189,9 @@ fn told(rows: &[AggregateRow]) -> Vec<String> {
 #[tokio::test]
 async fn rates_shares_and_ranks_stand_beside_each_area() {
     let app = world().await;
-    let asked = QueryAggregateRequest { rate: true, share: true, rank: true, ..districts("sent", "2022-04") };
+    let query = QueryAggregateRequest { rate: true, share: true, rank: true, ..districts("sent", "2022-04") };
     assert_eq!(
-        told(&app.query(asked).await),
+        row_texts(&app.query(query).await),
         [
             "D1 10, 10.00 per 1000 of CY2021, 10.0% of 100, 2 of 3 in quarter 3",
             "D2 30, 5.00 per 1000 of CY2021, 30.0% of 100, 1 of 3 in quarter 2",
@@ -203,9 +203,9 @@ async fn rates_shares_and_ranks_stand_beside_each_area() {
 #[tokio::test]
 async fn a_benchmark_is_the_group_together_and_never_a_mean_of_percentages() {
     let app = world().await;
-    let asked = QueryAggregateRequest { benchmark_areas: vec!["C".to_owned()], ..districts("in-time", "2022-04") };
+    let query = QueryAggregateRequest { benchmark_areas: vec!["C".to_owned()], ..districts("in-time", "2022-04") };
     assert_eq!(
-        told(&app.query(asked).await),
+        row_texts(&app.query(query).await),
         // 38 of 100, not the mean of 80 and 33.3.
         ["D1 80.0, 42.0 from 38.0", "D2 33.3, -4.7 from 38.0", "D3 NOT_REPORTED,  from 38.0"]
     );
@@ -214,15 +214,15 @@ async fn a_benchmark_is_the_group_together_and_never_a_mean_of_percentages() {
 #[tokio::test]
 async fn a_lead_that_was_not_asked_for_has_not_failed_to_report() {
     let app = world().await;
-    let asked = |agencies: [&str; 2]| QueryAggregateRequest {
+    let query = |agencies: [&str; 2]| QueryAggregateRequest {
         indicators: vec!["led".to_owned()],
         areas: vec!["D1".to_owned()],
         agencies: agencies.map(str::to_owned).to_vec(),
         periods: vec!["2022-04".to_owned()],
         ..QueryAggregateRequest::default()
     };
-    assert_eq!(told(&app.query(asked(["care", "police"])).await), [" LEAD_NOT_REPORTED"]);
-    assert_eq!(told(&app.query(asked(["health", "police"])).await), [" LEAD_NOT_ASKED"]);
+    assert_eq!(row_texts(&app.query(query(["care", "police"])).await), [" LEAD_NOT_REPORTED"]);
+    assert_eq!(row_texts(&app.query(query(["health", "police"])).await), [" LEAD_NOT_ASKED"]);
 }
 
 /// A printed percentage is shown as it was printed; the quarter's is combined of two, and so an estimate.
@@ -238,19 +238,19 @@ async fn only_what_is_combined_from_printed_percentages_is_estimated() {
     for (period, value, markers) in
         [("2022-04", "80.0", vec![]), ("FY2022-23-Q1", "85.0", vec![i32::from(Marker::Estimated)])]
     {
-        let asked = QueryAggregateRequest { areas: vec!["D1".to_owned()], area_level: 0, ..districts("led", period) };
-        let figure = app.query(asked).await[0].figure.clone().unwrap();
+        let query = QueryAggregateRequest { areas: vec!["D1".to_owned()], area_level: 0, ..districts("led", period) };
+        let figure = app.query(query).await[0].figure.clone().unwrap();
         assert_eq!((figure.value.as_deref(), figure.markers), (Some(value), markers));
     }
 }
 
 #[tokio::test]
-async fn a_breakdown_stands_beside_its_total_and_a_difference_between_them_is_told() {
+async fn a_breakdown_stands_beside_its_total_and_a_difference_between_them_is_reported() {
     let app = world().await;
-    let asked = QueryAggregateRequest { by_dimension: "sex".to_owned(), ..districts("sent", "2022-04") };
-    let rows = app.query(QueryAggregateRequest { areas: vec!["D1".to_owned()], ..asked }).await;
-    assert_eq!(told(&rows), ["D1 10", "D1female 4", "D1male 5"]);
-    let [discrepancy] = rows[0].figure.as_ref().unwrap().discrepancies.as_slice() else { panic!("one is told") };
+    let query = QueryAggregateRequest { by_dimension: "sex".to_owned(), ..districts("sent", "2022-04") };
+    let rows = app.query(QueryAggregateRequest { areas: vec!["D1".to_owned()], ..query }).await;
+    assert_eq!(row_texts(&rows), ["D1 10", "D1female 4", "D1male 5"]);
+    let [discrepancy] = rows[0].figure.as_ref().unwrap().discrepancies.as_slice() else { panic!("one discrepancy") };
     assert_eq!(
         (
             discrepancy.dimension.as_str(),
@@ -265,43 +265,43 @@ async fn a_breakdown_stands_beside_its_total_and_a_difference_between_them_is_to
 #[tokio::test]
 async fn a_year_to_date_grows_and_says_what_is_missing_of_it() {
     let app = world().await;
-    let asked = QueryAggregateRequest {
+    let query = QueryAggregateRequest {
         area_level: 0,
         periods: vec!["2022-04".to_owned(), "2022-05".to_owned()],
         group_by: vec![GroupBy::Period.into()],
         year_to_date: true,
         ..districts("sent", "2022-04")
     };
-    let rows = app.query(asked).await;
-    assert_eq!(told(&rows), ["2022-04 100", "2022-05 150"]);
+    let rows = app.query(query).await;
+    assert_eq!(row_texts(&rows), ["2022-04 100", "2022-05 150"]);
     let coverage = rows[1].figure.as_ref().unwrap().coverage.as_ref().unwrap();
     assert_eq!((coverage.reported, coverage.expected, coverage.complete), (5, 6, false));
 }
 
 #[tokio::test]
-async fn a_submitted_year_beats_its_months_and_their_difference_is_told() {
+async fn a_submitted_year_beats_its_months_and_their_difference_is_reported() {
     let app = world().await;
     let months: String = (4..=12).map(|month| format!("sent C 2021-{month:02} 10\n")).collect();
     let rest: String = (1..=3).map(|month| format!("sent C 2022-{month:02} 10\n")).collect();
     app.receipt(submission("police", "police-2", &format!("{months}{rest}sent C FY2021-22 125"))).await;
-    let asked = QueryAggregateRequest { area_level: 0, ..districts("sent", "FY2021-22") };
-    let rows = app.query(asked).await;
-    assert_eq!(told(&rows), ["C 125"]);
-    let [discrepancy] = rows[0].figure.as_ref().unwrap().discrepancies.as_slice() else { panic!("one is told") };
+    let query = QueryAggregateRequest { area_level: 0, ..districts("sent", "FY2021-22") };
+    let rows = app.query(query).await;
+    assert_eq!(row_texts(&rows), ["C 125"]);
+    let [discrepancy] = rows[0].figure.as_ref().unwrap().discrepancies.as_slice() else { panic!("one discrepancy") };
     assert_eq!((discrepancy.parts.as_str(), discrepancy.difference.as_str()), ("120", "-5"));
 }
 
 #[tokio::test]
 async fn a_stock_is_the_same_for_every_period_that_ends_on_its_day() {
     let app = world().await;
-    let asked = QueryAggregateRequest {
+    let query = QueryAggregateRequest {
         area_level: 0,
         periods: ["2021-12", "2021-12-31", "FY2021-22-Q3", "CY2021"].map(str::to_owned).to_vec(),
         group_by: vec![GroupBy::Period.into()],
         ..districts("children", "CY2021")
     };
     let values: Vec<String> =
-        app.query(asked).await.iter().map(|row| figure_text(row.figure.as_ref().unwrap())).collect();
+        app.query(query).await.iter().map(|row| figure_text(row.figure.as_ref().unwrap())).collect();
     assert_eq!(values, ["10000", "10000", "10000", "10000"]);
 }
 
@@ -373,7 +373,7 @@ async fn a_history_has_every_value_with_its_submission_and_its_withdrawal() {
 }
 
 #[tokio::test]
-async fn completeness_says_who_owes_what_and_how_late_it_came() {
+async fn completeness_says_what_is_expected_of_whom_and_how_late_it_came() {
     let app = world().await;
     let request = GetCompletenessRequest {
         area: "C".to_owned(),
@@ -486,10 +486,10 @@ async fn what_has_no_right_answer_is_refused_with_the_reason() {
             },
         ),
     ];
-    let mut told = String::new();
+    let mut refusals = String::new();
     for (name, request) in cases {
         let refusal = app.try_query(request).await.expect_err(name);
-        told += &format!("{name}: {}\n", refusal.message());
+        refusals += &format!("{name}: {}\n", refusal.message());
     }
-    insta::assert_snapshot!(told);
+    insta::assert_snapshot!(refusals);
 }

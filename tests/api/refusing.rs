@@ -132,7 +132,7 @@ async fn assert_nothing_is_stored(app: &TestApp) {
     assert_eq!((listed.revision, listed.submissions), (1, Vec::new()));
 }
 
-/// Submits with room for all violations, and returns them.
+/// Submits, with headers large enough for all violations, and returns them.
 async fn all_violations(app: &TestApp, request: SubmitObservationsRequest) -> Vec<(String, String)> {
     let channel = app.endpoint().http2_max_header_list_size(2 << 20).connect().await.unwrap();
     let mut request = Request::new(request);
@@ -157,18 +157,18 @@ async fn each_bad_observation_is_reported_at_its_field() {
 async fn all_bad_observations_are_reported_at_once() {
     let app = TestApp::with_catalogue().await;
     let (mut expect, mut all) = (Vec::new(), Vec::new());
-    for (place, (_, observation)) in bad_observations().into_iter().enumerate() {
+    for (index, (_, observation)) in bad_observations().into_iter().enumerate() {
         let alone = all_violations(&app, submission("bad", [observation.clone()])).await;
         expect.extend(alone.into_iter().map(|(field, text)| {
             let rest = field.strip_prefix("observations[0]").unwrap();
-            (format!("observations[{place}]{rest}"), text)
+            (format!("observations[{index}]{rest}"), text)
         }));
         all.push(observation);
     }
     let mut found = all_violations(&app, submission("bad", all)).await;
     // Several are of one figure, which is wrong too, and not meant here.
     found.retain(|(_, text)| !text.starts_with("the same figure as"));
-    assert!(found.is_sorted_by_key(|(field, _)| place(field)), "{found:?}");
+    assert!(found.is_sorted_by_key(|(field, _)| index(field)), "{found:?}");
     expect.sort();
     found.sort();
     assert_eq!(found, expect);
@@ -176,7 +176,7 @@ async fn all_bad_observations_are_reported_at_once() {
 }
 
 /// Which observation a field is of.
-fn place(field: &str) -> usize {
+fn index(field: &str) -> usize {
     field.strip_prefix("observations[").unwrap().split(']').next().unwrap().parse().unwrap()
 }
 

@@ -187,7 +187,7 @@ async fn whatever_is_wrong_with_columns_is_reported_where_it_is() {
                 ..columns()
             },
         ),
-        ("places outside", with(|it| (it.indicator, it.area, it.period) = (vec![0, 1], vec![7], vec![0, u32::MAX]))),
+        ("indexes outside", with(|it| (it.indicator, it.area, it.period) = (vec![0, 1], vec![7], vec![0, u32::MAX]))),
         ("columns of other lengths", with(|it| (it.area, it.period, it.form) = (vec![0; 3], vec![0; 3], vec![1; 3]))),
         ("forms", with(|it| it.form = vec![0, 9])),
         ("a number with a base", with(|it| it.base_digits = vec![0, 3])),
@@ -200,7 +200,7 @@ async fn whatever_is_wrong_with_columns_is_reported_where_it_is() {
         ("several reasons", with(|it| (it.form, it.digits, it.markers) = (vec![5], vec![0, 0], vec![0b11]))),
         ("the same figure twice", with(|it| it.periods[1] = "2021/22".to_owned())),
         ("what the catalogue refuses", with(|it| (it.digits, it.decimals) = (vec![-5, 55], vec![0, 1]))),
-        ("remarks", with(|it| it.notes = vec![FigureNote { figure: 2, note: "n".repeat(501) }])),
+        ("notes", with(|it| it.notes = vec![FigureNote { figure: 2, note: "n".repeat(501) }])),
         ("too many", with(|it| (it.period, it.digits) = (vec![], vec![1; 10_001]))),
     ] {
         let refusal = app.try_submit(of_columns("x", columns)).await.unwrap_err();
@@ -402,11 +402,11 @@ async fn one_stream_too_many_is_refused_until_another_ends() {
         "ResourceExhausted TOO_MANY_STREAMS: 64 streams are open already; try again later"
     );
     assert!(refusal.get_details_retry_info().is_some_and(|info| info.retry_delay.is_some()));
-    // A stream that ends makes room, however it ends.
+    // A stream that ends gives its permit back, however it ends.
     drop(open.pop());
     let start = std::time::Instant::now();
     while Open::on(&app).await.is_err() {
-        assert!(start.elapsed() < Duration::from_secs(10), "the place of a stream that is gone stays taken");
+        assert!(start.elapsed() < Duration::from_secs(10), "a stream that is gone keeps its permit");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

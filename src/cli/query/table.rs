@@ -1,9 +1,9 @@
-//! The rows of a query as a table for people.
+//! The rows of a query as a table.
 
 use std::collections::BTreeMap;
 
 use super::super::catalogue_lookup::kind_of;
-use super::super::format::{Remarks, coverage, difference, gap_text, number, thousands};
+use super::super::format::{Legend, coverage, difference, gap_text, number, thousands};
 use super::super::table::{Align, Table};
 use crate::rpc::proto::{AggregateRow, Indicator, Kind, QueryAggregateResponse, Rate};
 
@@ -19,15 +19,14 @@ pub(super) fn table(
     indicators: &BTreeMap<String, Indicator>,
     headings: &Headings,
 ) -> String {
-    let dimension = headings.dimension.as_str();
-    let per = one_per(&answer.rows);
-    let rate_heading = per.map_or_else(|| "rate".to_owned(), |per| format!("per {}", thousands(&per.to_string())));
+    let rate_per = one_per(&answer.rows);
+    let rate_heading = rate_per.map_or_else(|| "rate".to_owned(), |per| format!("per {}", thousands(&per.to_string())));
     let mut table = Table::new([
         ("indicator", Align::Left),
         ("area", Align::Left),
         ("agency", Align::Left),
         (headings.period, Align::Left),
-        (dimension, Align::Left),
+        (&headings.dimension, Align::Left),
         ("figure", Align::Right),
         ("", Align::Left),
         (&rate_heading, Align::Right),
@@ -44,46 +43,52 @@ pub(super) fn table(
         ("", Align::Right),
         ("reported", Align::Left),
     ]);
-    let mut remarks = Remarks::default();
+    let mut legend = Legend::default();
     for row in &answer.rows {
+        let keys = keys(row, &headings.dimension);
         let kind = kind_of(indicators, &row.indicator);
-        let figure = row.figure.clone().unwrap_or_default();
-        let (value, flags) = (remarks.value(&figure, kind), remarks.flags(&figure));
-        remarks.discrepancies(&name(row), kind, &figure);
-        let (rate, population, population_flags) = rate(&mut remarks, row.rate.as_ref(), per.is_some());
-        let (benchmark, against) = benchmark(row, kind);
-        let since = row.change.as_ref().map(|change| change.from_period.clone()).unwrap_or_default();
-        let was = row.change.as_ref().and_then(|change| change.from.as_ref()).map(|from| remarks.value(from, kind));
-        let (by, percent) = remarks.change(row.change.as_ref());
-        let share = row.share.as_ref().and_then(|share| share.percent.as_deref());
-        let of_total = if row.category.is_empty() && !dimension.is_empty() { "total" } else { &row.category };
-        table.push([
-            row.indicator.clone(),
-            row.area.clone(),
-            row.agency.clone(),
-            row.period.clone(),
-            of_total.to_owned(),
-            value,
-            flags,
-            rate,
-            population,
-            population_flags,
-            share.map(|percent| format!("{percent}%")).unwrap_or_default(),
-            row.rank.map(|rank| format!("{} of {}", rank.rank, rank.of)).unwrap_or_default(),
-            row.rank.map(|rank| rank.quartile.to_string()).unwrap_or_default(),
-            benchmark,
-            against,
-            since,
-            was.unwrap_or_default(),
-            by,
-            percent,
-            coverage(figure.coverage.as_ref()),
-        ]);
+        table.push(keys.into_iter().chain(values(&mut legend, row, kind, rate_per.is_some())));
     }
     if table.is_empty() {
         return "No such figures are expected or submitted.\n".to_owned();
     }
-    format!("{table}{}\nat revision {}\n", remarks.below(), answer.revision)
+    format!("{table}{}\nat revision {}\n", legend.below(), answer.revision)
+}
+
+/// What a row is of: its indicator, area, agency, period and category.
+fn keys(row: &AggregateRow, dimension: &str) -> [String; 5] {
+    let category = if row.category.is_empty() && !dimension.is_empty() { "total" } else { &row.category };
+    [&row.indicator, &row.area, &row.agency, &row.period, category].map(str::to_owned)
+}
+
+/// The figure of a row, and what stands beside it.
+fn values(legend: &mut Legend, row: &AggregateRow, kind: Kind, per_in_heading: bool) -> [String; 15] {
+    let figure = row.figure.clone().unwrap_or_default();
+    let (value, flags) = (legend.value(&figure, kind), legend.flags(&figure));
+    legend.discrepancies(&name(row), kind, &figure);
+    let (rate, population, population_flags) = rate(legend, row.rate.as_ref(), per_in_heading);
+    let share = row.share.as_ref().and_then(|share| share.percent.as_deref());
+    let (benchmark, against) = benchmark(row, kind);
+    let since = row.change.as_ref().map(|change| change.from_period.clone());
+    let was = row.change.as_ref().and_then(|change| change.from.as_ref()).map(|from| legend.value(from, kind));
+    let (by, percent) = legend.change(row.change.as_ref());
+    [
+        value,
+        flags,
+        rate,
+        population,
+        population_flags,
+        share.map(|percent| format!("{percent}%")).unwrap_or_default(),
+        row.rank.map(|rank| format!("{} of {}", rank.rank, rank.of)).unwrap_or_default(),
+        row.rank.map(|rank| rank.quartile.to_string()).unwrap_or_default(),
+        benchmark,
+        against,
+        since.unwrap_or_default(),
+        was.unwrap_or_default(),
+        by,
+        percent,
+        coverage(figure.coverage.as_ref()),
+    ]
 }
 
 /// What a row's figure is of, as its keys say.
@@ -101,7 +106,7 @@ fn one_per(rows: &[AggregateRow]) -> Option<i32> {
 }
 
 /// The rate, and the population under it with the period that it is for.
-fn rate(remarks: &mut Remarks, rate: Option<&Rate>, per_in_heading: bool) -> (String, String, String) {
+fn rate(legend: &mut Legend, rate: Option<&Rate>, per_in_heading: bool) -> (String, String, String) {
     let Some(rate) = rate else { return Default::default() };
     let per = if per_in_heading { String::new() } else { format!(" per {}", thousands(&rate.per.to_string())) };
     let value = match &rate.value {
@@ -111,8 +116,8 @@ fn rate(remarks: &mut Remarks, rate: Option<&Rate>, per_in_heading: bool) -> (St
     let Some(population) = rate.population.as_ref().filter(|_| !rate.population_period.is_empty()) else {
         return (value, "–".to_owned(), String::new());
     };
-    let of = format!("{} at {}", remarks.value(population, Kind::Stock), rate.population_period);
-    (value, of, remarks.flags(population))
+    let of = format!("{} at {}", legend.value(population, Kind::Stock), rate.population_period);
+    (value, of, legend.flags(population))
 }
 
 /// The group's value, and the difference from it: in percentage points for a ratio, but not for a rate.

@@ -1,8 +1,13 @@
-//! The wiring: the only file that sees everything.
+//! The wiring: the only folder that sees everything.
 //!
 //! [`run`] takes a listener and a shutdown signal, so that a test owns the port and the stop. It
 //! answers health checks at once, with `NOT_SERVING` until the journal is replayed; opens the gate
 //! when it is; and on shutdown lets calls end within a deadline.
+
+mod config;
+mod health;
+mod offline;
+mod router;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -11,114 +16,26 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
-use tonic::transport::Server;
-use tonic::transport::server::Router;
+use tokio::sync::watch;
 use tonic_health::ServingStatus;
-use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::server::HealthReporter;
-use tower::layer::util::{Identity, Stack};
 
-use crate::access::{AccessChange, Secret};
+pub use config::{Config, DemoKeys, Network};
+use health::{SUBMISSIONS, end_watches, set_health};
+pub(crate) use offline::change_access_offline;
+use router::router;
+
 use crate::entry::codec;
-use crate::intake::admit::ChangeAccess;
 use crate::intake::writer::{self, WriteError};
 use crate::journal::{self, DiskJournal, Journal};
-use crate::model::id::IdentityId;
 use crate::model::timestamp::Timestamp;
 use crate::net::tls::{self, Tls};
-use crate::rpc::proto::catalogue_service_server::CatalogueServiceServer;
-use crate::rpc::proto::key_service_server::KeyServiceServer;
-use crate::rpc::proto::picture_service_server::PictureServiceServer;
-use crate::rpc::proto::submission_service_server::SubmissionServiceServer;
-use crate::rpc::{
-    Catalogue, Context, FILE_DESCRIPTOR_SET, Gate, Guard, Keys, Limits, Picture, RECEIVED_BYTES_MAX, Submissions,
-};
+use crate::rpc::{Context, Gate, Guard};
 use crate::state::{Replay, State};
 use crate::{audit, demo, net};
 
-/// How many calls one connection may have open at once. hyper's own guard, which tonic removes
-/// by default.
-const CONCURRENT_STREAMS_MAX: u32 = 256;
-/// How many streams that the peer broke a connection may have reset (rapid reset, made you reset).
-const LOCAL_RESETS_MAX: usize = 1_024;
-/// How many streams the peer may reset before they are accepted.
-const PENDING_RESETS_MAX: usize = 20;
-/// Header lists are small: metadata of a call.
-const HEADER_LIST_BYTES_MAX: u32 = 16 << 10;
-/// The largest frame that a peer may send: HTTP/2's own default, and least.
-const FRAME_BYTES_MAX: u32 = 16 << 10;
-/// How much a peer may send of one stream, and of all of a connection, before it is read.
-const STREAM_WINDOW_BYTES: u32 = 1 << 20;
-const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
 /// How often the file of when keys were last used is written.
 const LAST_USED_EVERY: Duration = Duration::from_secs(60);
-/// A connection this old is asked to make another, and ended after a while more: so every caller comes
-/// by today's certificates, and streams resume.
-const CONNECTION_AGE_MAX: Duration = Duration::from_secs(3_600);
-const CONNECTION_AGE_GRACE: Duration = Duration::from_secs(300);
-/// Notices a peer that is gone without closing its connection.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// How long calls may take to end at a stop, by default.
-pub(crate) const DRAIN_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
-
-/// The services whose health is served, beside that of the server as a whole.
-const SERVICES: [&str; 4] = [
-    "conspectus.v1.CatalogueService",
-    "conspectus.v1.KeyService",
-    "conspectus.v1.PictureService",
-    "conspectus.v1.SubmissionService",
-];
-/// The one that stops when the journal fails.
-const SUBMISSIONS: &str = SERVICES[3];
-
-/// Takes the demo's identities, each with its key.
-pub type DemoKeys = mpsc::UnboundedSender<Vec<(IdentityId, Secret)>>;
-
-/// How a server runs.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// The data folder.
-    pub data: PathBuf,
-    /// Whether to load the published figures and the sample ones, once.
-    pub demo: bool,
-    /// How long calls may take to end at a stop.
-    pub drain_timeout: Duration,
-    /// Who is let in from the network, and how much of it.
-    pub network: Network,
-    /// Where the demo's keys go. With none, none are made, and the demo is open.
-    pub demo_keys: Option<DemoKeys>,
-}
-
-impl Config {
-    /// A server on a data folder, with nothing asked for beyond that.
-    pub fn new(data: impl Into<PathBuf>) -> Self {
-        Self {
-            data: data.into(),
-            demo: false,
-            drain_timeout: DRAIN_TIMEOUT_DEFAULT,
-            network: Network::default(),
-            demo_keys: None,
-        }
-    }
-}
-
-/// Who is let in from the network, and how much of it.
-#[derive(Debug, Clone, Default)]
-pub struct Network {
-    /// The certificates; without any, nothing is encrypted, and only this machine is served.
-    pub tls: Option<tls::Files>,
-    /// Serve the network unencrypted all the same: something in front encrypts.
-    pub allow_plaintext_network: bool,
-    /// Serve the protos by reflection to the network too, as to this machine.
-    pub reflection: bool,
-    /// Bounds of the connections.
-    pub bounds: net::Bounds,
-    /// Bounds of the calls.
-    pub limits: Limits,
-}
 
 /// Why a server stopped, or didn't start.
 #[derive(Debug, thiserror::Error)]
@@ -148,7 +65,7 @@ pub enum Error {
     Open(SocketAddr),
     /// Without TLS, the network could listen.
     #[error(
-        "{0} can be reached from the network, and nothing is secret without TLS: give --tls-cert and --tls-key, or, behind something that makes it secret, --allow-plaintext-network"
+        "{0} can be reached from the network, and nothing is secret without TLS: give --tls-cert and --tls-key, or, behind a TLS proxy, --allow-plaintext-network"
     )]
     Plaintext(SocketAddr),
     /// The certificates can't be used.
@@ -171,7 +88,7 @@ pub enum Error {
 /// When the journal or the network fail; the journal is closed by then.
 pub async fn run(
     listener: TcpListener,
-    config: Config,
+    mut config: Config,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), Error> {
     let address = listener.local_addr().map_err(Error::Listener)?;
@@ -196,7 +113,7 @@ pub async fn run(
         drop(until.wait_for(|stop| *stop).await);
     }));
 
-    let outcome = serve(&config, address, (&gate, &guard), &health, stopped, shutdown).await;
+    let outcome = serve(&mut config, address, (&gate, &guard), &health, stopped, shutdown).await;
     let deadline = tokio::time::Instant::now() + config.drain_timeout;
     set_health(&health, ServingStatus::NotServing).await;
     end_watches(health).await;
@@ -219,50 +136,11 @@ pub async fn run(
     Ok(())
 }
 
-/// The services behind the guard, and the bounds of HTTP/2.
-fn router(
-    gate: &Gate,
-    guard: &Guard,
-    health: HealthServer<impl Health>,
-    is_reflected: bool,
-) -> Result<Router<Stack<Guard, Identity>>, Error> {
-    let reflection = || {
-        tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
-    };
-    let catalogue = CatalogueServiceServer::new(Catalogue(gate.clone()));
-    let keys = KeyServiceServer::new(Keys::new(gate.clone(), guard.clone()));
-    let pictures = PictureServiceServer::new(Picture::new(gate.clone()));
-    let submissions = SubmissionServiceServer::new(Submissions::new(gate.clone()));
-    Ok(Server::builder()
-        .max_concurrent_streams(CONCURRENT_STREAMS_MAX)
-        .http2_max_local_error_reset_streams(Some(LOCAL_RESETS_MAX))
-        .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
-        .http2_max_header_list_size(HEADER_LIST_BYTES_MAX)
-        .max_frame_size(FRAME_BYTES_MAX)
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .max_connection_age(CONNECTION_AGE_MAX)
-        .max_connection_age_grace(CONNECTION_AGE_GRACE)
-        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .layer(guard.clone())
-        .add_service(health)
-        .add_optional_service(is_reflected.then(|| reflection().build_v1()).transpose()?)
-        .add_optional_service(is_reflected.then(|| reflection().build_v1alpha()).transpose()?)
-        .add_service(catalogue.max_decoding_message_size(RECEIVED_BYTES_MAX))
-        .add_service(keys.max_decoding_message_size(RECEIVED_BYTES_MAX))
-        .add_service(pictures.max_decoding_message_size(RECEIVED_BYTES_MAX))
-        .add_service(submissions.max_decoding_message_size(RECEIVED_BYTES_MAX)))
-}
-
 type WriterThread = std::thread::JoinHandle<()>;
 
 /// Opens the journal, replays it, opens the gate, and waits for the shutdown signal.
 async fn serve(
-    config: &Config,
+    config: &mut Config,
     address: SocketAddr,
     (gate, guard): (&Gate, &Guard),
     health: &HealthReporter,
@@ -284,7 +162,7 @@ async fn serve(
     let running = writer::start(Box::new(journal), state, now);
     let context = Context { writer: running.handle, state: running.state, reader, clock: Arc::new(now), stopping };
     if config.demo {
-        load_demo(&context, &audit, config.demo_keys.as_ref()).await?;
+        load_demo(&context, &audit, config.demo_keys.take()).await?;
     }
     if context.state.borrow().access().is_empty() {
         if !address.ip().is_loopback() {
@@ -312,7 +190,7 @@ async fn serve(
 }
 
 /// Loads the demo, and makes keys for it where somebody wants them.
-async fn load_demo(context: &Context, audit: &audit::Log, receiver: Option<&DemoKeys>) -> Result<(), Error> {
+async fn load_demo(context: &Context, audit: &audit::Log, receiver: Option<DemoKeys>) -> Result<(), Error> {
     demo::load(context).await?;
     let Some(receiver) = receiver else { return Ok(()) };
     let keys = demo::keys(context).await?;
@@ -320,7 +198,7 @@ async fn load_demo(context: &Context, audit: &audit::Log, receiver: Option<&Demo
         let scope = format!("on this machine: the demo's key {} of {identity}", key.id());
         audit.write(now(), audit::Line::without_call(audit::Event::Keys, scope)).await?;
     }
-    // Whoever asked for them may have gone.
+    // Nobody may be waiting for them any more.
     drop(receiver.send(keys));
     Ok(())
 }
@@ -359,41 +237,8 @@ async fn save_last_used_now(guard: Guard, folder: PathBuf) {
     }
 }
 
-/// Changes identities or keys in a data folder that no server runs on.
-///
-/// # Errors
-/// When the journal is in use or can't be opened, or the change is refused.
-pub(crate) async fn change_access_offline(folder: &Path, change: AccessChange) -> Result<(), Error> {
-    let (journal, state) = replay(folder)?;
-    let running = writer::start(Box::new(journal), state, now);
-    let line = audit::Line::without_call(audit::Event::Keys, format!("on this machine: {change}"));
-    let written = running.handle.write(ChangeAccess(vec![change])).await;
-    if written.is_ok() {
-        audit::Log::open(folder, now())?.write(now(), line).await?;
-    }
-    drop(running.handle);
-    // The journal is closed once the thread has ended.
-    drop(tokio::task::spawn_blocking(move || running.thread.join()).await?);
-    written.map(drop).map_err(Error::Write)
-}
-
-async fn set_health(health: &HealthReporter, status: ServingStatus) {
-    health.set_service_status("", status).await;
-    for service in SERVICES {
-        health.set_service_status(service, status).await;
-    }
-}
-
-/// Ends the streams of those who watch the health. They have its last change; left open, each would hold
-/// up the stop until its deadline.
-async fn end_watches(mut health: HealthReporter) {
-    for service in SERVICES.iter().chain(&[""]) {
-        health.clear_service_status(service).await;
-    }
-}
-
-/// The time of day, read here alone and passed down. Beside it, `net` and the guard measure how long
-/// things take, and TLS asks the system itself whether a certificate holds.
+/// The time of day: the server reads it here and passes it down. Durations are measured by the monotonic
+/// clock, and TLS asks the system itself whether a certificate is valid.
 pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))

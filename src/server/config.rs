@@ -1,0 +1,60 @@
+//! How a server runs.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::access::Secret;
+use crate::model::id::IdentityId;
+use crate::net::{self, tls};
+use crate::rpc::Limits;
+
+/// How long calls may take to end at a stop, by default.
+const DRAIN_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
+
+/// Takes the demo's identities, each with its key.
+pub type DemoKeys = oneshot::Sender<Vec<(IdentityId, Secret)>>;
+
+/// How a server runs.
+#[derive(Debug)]
+pub struct Config {
+    /// The data folder.
+    pub data: PathBuf,
+    /// Whether to load the published figures and the sample ones, once.
+    pub demo: bool,
+    /// How long calls may take to end at a stop.
+    pub drain_timeout: Duration,
+    /// Who is let in from the network, and how much of it.
+    pub network: Network,
+    /// Where the demo's keys go. With none, none are made, and the demo is open.
+    pub demo_keys: Option<DemoKeys>,
+}
+
+impl Config {
+    /// A server on a data folder, with the defaults for everything else.
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Self {
+            data: data.into(),
+            demo: false,
+            drain_timeout: DRAIN_TIMEOUT_DEFAULT,
+            network: Network::default(),
+            demo_keys: None,
+        }
+    }
+}
+
+/// Who is let in from the network, and how much of it.
+#[derive(Debug, Clone, Default)]
+pub struct Network {
+    /// The certificates; without any, nothing is encrypted, and only this machine is served.
+    pub tls: Option<tls::Files>,
+    /// Serve the network unencrypted all the same: something in front encrypts.
+    pub allow_plaintext_network: bool,
+    /// Serve the protos by reflection to the network too, as to this machine.
+    pub reflection: bool,
+    /// Bounds of the connections.
+    pub bounds: net::Bounds,
+    /// Bounds of the calls.
+    pub limits: Limits,
+}

@@ -1,0 +1,27 @@
+//! Changes to a data folder that no server runs on.
+
+use std::path::Path;
+
+use super::{Error, now, replay};
+use crate::access::AccessChange;
+use crate::audit;
+use crate::intake::admit::ChangeAccess;
+use crate::intake::writer;
+
+/// Changes identities or keys.
+///
+/// # Errors
+/// When the journal is in use or can't be opened, or the change is refused.
+pub(crate) async fn change_access_offline(folder: &Path, change: AccessChange) -> Result<(), Error> {
+    let (journal, state) = replay(folder)?;
+    let running = writer::start(Box::new(journal), state, now);
+    let line = audit::Line::without_call(audit::Event::Keys, format!("on this machine: {change}"));
+    let written = running.handle.write(ChangeAccess(vec![change])).await;
+    if written.is_ok() {
+        audit::Log::open(folder, now())?.write(now(), line).await?;
+    }
+    drop(running.handle);
+    // The journal is closed once the thread has ended.
+    drop(tokio::task::spawn_blocking(move || running.thread.join()).await?);
+    written.map(drop).map_err(Error::Write)
+}
