@@ -15,6 +15,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::failure::Failure;
 use super::output;
+use crate::model::hex::{self, Hex};
 use crate::model::id::CertificateUri;
 
 /// Make an authority and certificates for development and tests. They are not for production: the
@@ -120,7 +121,7 @@ fn issue(
     let key = KeyPair::generate()?;
     let certificate = params.signed_by(&key, &issuer)?;
     write(folder, &format!("{name}-key.pem"), &key.serialize_pem(), true)?;
-    write(folder, &format!("{name}.serial"), &hex(&serial), false)?;
+    write(folder, &format!("{name}.serial"), &Hex(&serial).to_string(), false)?;
     write(folder, &format!("{name}.pem"), &certificate.pem(), false)?;
     output::print_line(folder.join(format!("{name}.pem")).display())
 }
@@ -134,7 +135,7 @@ fn revoke(folder: &Path, names: &[String]) -> Result<(), Failure> {
             .map_err(|error| Failure::Message(format!("can't read {}: {error}", path.display())))?;
         revoked.push(RevokedCertParams {
             serial_number: SerialNumber::from_slice(
-                &unhex(text.trim())
+                &hex::parse_all(text.trim())
                     .ok_or_else(|| Failure::Message(format!("{} contains no serial number", path.display())))?,
             ),
             revocation_time: OffsetDateTime::now_utc(),
@@ -193,14 +194,6 @@ fn serial() -> Result<[u8; 16], Failure> {
     bytes[0] &= 0x7f;
     bytes[0] |= 0x40;
     Ok(bytes)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()
 }
 
 /// Writes a file whole or not at all; a private one for its owner only.
