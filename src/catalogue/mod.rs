@@ -10,7 +10,7 @@
 mod hierarchy;
 mod index;
 pub mod items;
-mod review;
+pub(crate) mod review;
 
 use std::sync::Arc;
 

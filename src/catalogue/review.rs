@@ -17,9 +17,12 @@ const DEFINITION_CHARACTERS_MAX: usize = 4_000;
 const VERSION_NOTE_CHARACTERS_MAX: usize = 1_000;
 const SOURCE_CHARACTERS_MAX: usize = 500;
 const CATEGORIES_MAX: usize = 1_000;
-const DUE_DAYS_MAX: u16 = 3_660;
-const DECIMALS_MAX: u8 = 6;
-const RATE_PER_MAX: u32 = 1_000_000;
+/// The latest that a figure may be due, in days after its period.
+pub(crate) const DUE_DAYS_MAX: u16 = 3_660;
+/// The most decimals that figures and rates are shown with.
+pub(crate) const DECIMALS_MAX: u8 = 6;
+/// The largest number of people that a rate may be per.
+pub(crate) const RATE_PER_MAX: u32 = 1_000_000;
 
 impl Catalogue {
     /// Every reason why the put may not be applied; none when it may. Items may refer to each other
