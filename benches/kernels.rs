@@ -27,7 +27,7 @@ use conspectus::model::submission::Submission;
 use conspectus::model::timestamp::Timestamp;
 use conspectus::picture::answer;
 use conspectus::picture::change::{ChangeRule, Comparison};
-use conspectus::picture::question::{AggregateQuery, AskedBreakdown, Derived, PictureQuery};
+use conspectus::picture::question::{AggregateQuery, Derived, PictureQuery, QueryBreakdown};
 use conspectus::rpc::proto::submission_service_server::SubmissionService;
 use conspectus::rpc::{Context, Gate, Submissions, local, proto};
 use conspectus::state::State;
@@ -240,7 +240,7 @@ fn queries(c: &mut Criterion, fixture: &Fixture) -> Result<(), Failure> {
         areas: vec![whole],
         agencies: None,
         periods: vec![months[60]],
-        breakdowns: vec![AskedBreakdown::TOTAL],
+        breakdowns: vec![QueryBreakdown::TOTAL],
         by_indicator: false,
         by_area: false,
         by_agency: false,

@@ -12,9 +12,9 @@ use crate::model::period::Period;
 /// How many missing slots a figure names.
 pub const MISSING_NAMED_MAX: usize = 20;
 
-/// How many slots stand behind a figure, and what became of them.
+/// How many slots stand behind a figure, and what became of them. (A slot is one expected figure.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Slots {
+pub struct Coverage {
     /// All of them.
     pub expected: usize,
     /// Those with a figure, or said not to apply.
@@ -27,7 +27,7 @@ pub struct Slots {
     pub imputed: usize,
 }
 
-impl Slots {
+impl Coverage {
     fn plus(self, other: Self) -> Self {
         Self {
             expected: self.expected + other.expected,
@@ -83,8 +83,8 @@ pub(super) struct Accumulator {
     pub(super) sample: bool,
     /// How many submitted figures and markers it rests on.
     pub(super) submitted: usize,
-    /// Its slots.
-    pub(super) slots: Slots,
+    /// What became of its slots.
+    pub(super) coverage: Coverage,
     /// For a stock that is older than the period's close: the period that it is of.
     pub(super) as_at: Option<Period>,
     /// Whether figures of subperiods were submitted that can't be combined, so that something is missing here.
@@ -117,9 +117,9 @@ impl Accumulator {
     /// Adds the slots of a figure, and not its value.
     pub(super) fn add_slots(&mut self, other: &Self) {
         self.uncombined |= other.uncombined;
-        self.slots = self.slots.plus(other.slots);
-        let room = MISSING_NAMED_MAX.saturating_sub(self.missing.len());
-        self.missing.extend(other.missing.iter().take(room));
+        self.coverage = self.coverage.plus(other.coverage);
+        let left = MISSING_NAMED_MAX.saturating_sub(self.missing.len());
+        self.missing.extend(other.missing.iter().take(left));
     }
 
     /// The value of what was added, or why what was added has none; nothing when nothing was.
@@ -141,7 +141,7 @@ impl Accumulator {
 
     /// Whether nothing expected is missing and nothing is older than it should be.
     pub(super) fn is_complete(&self) -> bool {
-        self.slots.reported == self.slots.expected && self.as_at.is_none() && !self.uncombined
+        self.coverage.reported == self.coverage.expected && self.as_at.is_none() && !self.uncombined
     }
 }
 

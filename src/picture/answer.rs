@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::aggregate::{Aggregate, Compared, Who};
 use super::change::{Change, ChangeRule};
-use super::derived::{self, Benchmark, Rank, Rate, Rates, Share};
+use super::derived::{self, Benchmark, Population, Rank, Rate, Rates, Share};
 use super::figure::Figure;
-use super::question::{AggregateQuery, AskedBreakdown, PictureQuery};
+use super::question::{AggregateQuery, PictureQuery, QueryBreakdown};
 use super::resolve::Series;
 use crate::catalogue::items::IndicatorVersion;
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
@@ -43,12 +43,12 @@ pub struct PictureCell {
 /// The picture: a row for each indicator, by id.
 pub fn picture(view: View<'_>, query: &PictureQuery) -> Vec<PictureRow> {
     let catalogue = view.catalogue;
-    let asked = |ix: &IndicatorIx| query.indicators.as_ref().is_none_or(|only| only.contains(ix));
+    let is_wanted = |ix: &IndicatorIx| query.indicators.as_ref().is_none_or(|only| only.contains(ix));
     let indicators = catalogue.indicators_after(None);
     let indicators = indicators.filter_map(|indicator| catalogue.indicator(&indicator.newest().id));
     indicators
         .map(|(ix, _)| ix)
-        .filter(asked)
+        .filter(is_wanted)
         .map(|ix| picture_row(view, query, ix))
         .filter(|row| !row.cells.is_empty() || query.indicators.is_some())
         .collect()
@@ -97,19 +97,20 @@ pub struct AggregateRow {
     pub benchmark: Option<Benchmark>,
 }
 
-/// The answer to a query that passed [`review`], by indicator, category, area, agency and period.
+/// The answer to a query that passed [`review`](super::question::review), by indicator, category, area,
+/// agency and period.
 pub fn aggregate(view: View<'_>, query: &AggregateQuery) -> Vec<AggregateRow> {
     let mut rows = Vec::new();
     for ix in &query.indicators {
         let mut rates = query.derived.rate.then(|| Rates::new(view, *ix));
-        for asked in &query.breakdowns {
+        for breakdown in &query.breakdowns {
             let agencies = query.agencies.as_ref().map(|agencies| agencies.iter().copied().collect::<HashSet<_>>());
-            let mut series = Series::new(view, *ix, asked.breakdown, agencies);
+            let mut series = Series::new(view, *ix, breakdown.breakdown, agencies);
             let mut found = Vec::new();
             for areas in groups(&query.areas, query.by_area) {
                 let mut answers = BTreeMap::new();
                 for periods in groups(&query.periods, query.by_period) {
-                    for (who, row) in answer(&mut series, query, asked, areas, periods, rates.as_mut()) {
+                    for (who, row) in answer(&mut series, query, breakdown, areas, periods, rates.as_mut()) {
                         let id = match who {
                             Who::Agency(agency) => Some(&view.catalogue.agency_at(agency).id),
                             Who::Combined => None,
@@ -148,10 +149,10 @@ fn groups<T>(items: &[T], apart: bool) -> impl Iterator<Item = &[T]> {
 fn answer(
     series: &mut Series<'_>,
     query: &AggregateQuery,
-    asked: &AskedBreakdown,
+    breakdown: &QueryBreakdown,
     areas: &[AreaIx],
     periods: &[Period],
-    mut rates: Option<&mut Rates<'_>>,
+    rates: Option<&mut Rates<'_>>,
 ) -> Vec<(Who, AggregateRow)> {
     let group = |period: Period| {
         let to_date = if query.year_to_date { period.year_to_date() } else { None };
@@ -161,46 +162,70 @@ fn answer(
     if let ([area], [period], false) = (areas, periods, query.year_to_date) {
         compared.now.find_discrepancies(series, *area, *period);
     }
-    let together = |series: &mut Series<'_>, areas: &[AreaIx]| {
-        Compared::of(series, areas, periods, ChangeRule::default(), group).now
-    };
-    let all_areas = query.derived.share.then(|| together(series, &query.areas));
-    let benchmark = (!query.derived.benchmark.is_empty()).then(|| together(series, &query.derived.benchmark));
-    let last = periods[periods.len() - 1];
-    let rate = rates.as_mut().map(|rates| rates.population(areas, last));
-    let benchmark_rate = benchmark.as_ref().and(rates).map(|rates| rates.population(&query.derived.benchmark, last));
+    let version = series.version(periods[periods.len() - 1]);
+    let aggregate_of = |areas: &[AreaIx]| Compared::of(series, areas, periods, ChangeRule::default(), group).now;
+    let additions = Additions::of(query, areas, periods, rates, aggregate_of);
     let series = &*series;
-    let version = series.version(last);
-    whose(query, &compared.now)
-        .into_iter()
-        .map(|who| {
-            let (figure, change) = compared.figure(series, who);
-            let rate = rate.as_ref().map(|population| Rate::of(&figure, population, version));
-            let share = all_areas.as_ref().map(|all| Share::of(&figure, all.figure(series, who), version));
-            let benchmark = benchmark.as_ref().map(|group| {
-                let group = group.figure(series, who);
-                let group_rate = benchmark_rate.as_ref().map(|population| Rate::of(&group, population, version));
-                Benchmark::of(&figure, rate.as_ref(), group, group_rate, version)
-            });
-            let row = AggregateRow {
-                indicator: series.ix,
-                area: query.by_area.then(|| areas[0]),
-                agency: match who {
-                    Who::Agency(agency) if query.by_agency => Some(agency),
-                    Who::Agency(_) | Who::Combined => None,
-                },
-                period: query.by_period.then(|| periods[0]),
-                category: asked.category.clone(),
-                figure,
-                change,
-                rate,
-                share,
-                rank: None,
-                benchmark,
-            };
-            (who, row)
-        })
-        .collect()
+    let row = |who| {
+        let (figure, change) = compared.figure(series, who);
+        let mut row = AggregateRow {
+            indicator: series.ix,
+            area: query.by_area.then(|| areas[0]),
+            agency: match who {
+                Who::Agency(agency) if query.by_agency => Some(agency),
+                Who::Agency(_) | Who::Combined => None,
+            },
+            period: query.by_period.then(|| periods[0]),
+            category: breakdown.category.clone(),
+            figure,
+            change,
+            rate: None,
+            share: None,
+            rank: None,
+            benchmark: None,
+        };
+        additions.add_to(&mut row, series, who, version);
+        (who, row)
+    };
+    whose(query, &compared.now).into_iter().map(row).collect()
+}
+
+/// What is added to the figures of some areas and some periods, but for ranks: those are among rows.
+struct Additions {
+    rate: Option<Population>,
+    /// All areas asked for.
+    total: Option<Aggregate>,
+    benchmark: Option<Aggregate>,
+    benchmark_rate: Option<Population>,
+}
+
+impl Additions {
+    fn of(
+        query: &AggregateQuery,
+        areas: &[AreaIx],
+        periods: &[Period],
+        mut rates: Option<&mut Rates<'_>>,
+        mut aggregate_of: impl FnMut(&[AreaIx]) -> Aggregate,
+    ) -> Self {
+        let (group, last) = (&query.derived.benchmark, periods[periods.len() - 1]);
+        let benchmark = (!group.is_empty()).then(|| aggregate_of(group));
+        Self {
+            rate: rates.as_mut().map(|rates| rates.population(areas, last)),
+            total: query.derived.share.then(|| aggregate_of(&query.areas)),
+            benchmark_rate: benchmark.as_ref().and(rates).map(|rates| rates.population(group, last)),
+            benchmark,
+        }
+    }
+
+    fn add_to(&self, row: &mut AggregateRow, series: &Series<'_>, who: Who, version: &IndicatorVersion) {
+        row.rate = self.rate.as_ref().map(|population| Rate::of(&row.figure, population, version));
+        row.share = self.total.as_ref().map(|total| Share::of(&row.figure, total.figure(series, who), version));
+        row.benchmark = self.benchmark.as_ref().map(|group| {
+            let group = group.figure(series, who);
+            let group_rate = self.benchmark_rate.as_ref().map(|population| Rate::of(&group, population, version));
+            Benchmark::of(&row.figure, row.rate.as_ref(), group, group_rate, version)
+        });
+    }
 }
 
 /// Whose figures are answered: each agency's that is known or asked for, one agency's, or all

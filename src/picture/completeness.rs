@@ -9,7 +9,6 @@ use super::question::QUERY_CELLS_MAX;
 use super::resolve::Series;
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::date::Date;
-use crate::model::marker::Marker;
 use crate::model::period::Period;
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
@@ -18,7 +17,7 @@ use crate::state::view::View;
 
 /// Asks who is expected to report what, and has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Question {
+pub(crate) struct CompletenessQuery {
     /// The area within which figures are expected.
     pub(crate) area: AreaIx,
     /// The periods, each standing for the periods of the indicator's frequency in it.
@@ -55,8 +54,8 @@ pub(crate) struct Slot {
     pub(crate) area: AreaIx,
     /// The period.
     pub(crate) period: Period,
-    /// The period asked for that it is in.
-    pub(crate) asked: Period,
+    /// The period asked for that it is within.
+    pub(crate) within: Period,
     /// What became of it.
     pub(crate) status: Status,
     /// The day it is due.
@@ -86,21 +85,21 @@ pub(crate) struct ReportingRate {
 /// are more than [`QUERY_CELLS_MAX`]. `accepted_at` gives the time at which a revision was accepted.
 pub(crate) fn slots(
     view: View<'_>,
-    question: &Question,
+    query: &CompletenessQuery,
     accepted_at: &dyn Fn(Revision) -> Option<Timestamp>,
 ) -> Option<Vec<Slot>> {
     let mut found = Vec::new();
-    for ix in &question.indicators {
+    for ix in &query.indicators {
         let mut series = Series::new(view, *ix, Some(BreakdownIx::TOTAL), None);
-        for asked in &question.periods {
+        for within in &query.periods {
             let is_asked =
-                |slot: &ExpectedSlot| question.agencies.as_ref().is_none_or(|agencies| agencies.contains(&slot.agency));
-            let expected = series.expected().slots_within(question.area, *asked).filter(is_asked);
+                |slot: &ExpectedSlot| query.agencies.as_ref().is_none_or(|agencies| agencies.contains(&slot.agency));
+            let expected = series.expected().slots_within(query.area, *within).filter(is_asked);
             let expected: Vec<_> = expected.take(QUERY_CELLS_MAX + 1 - found.len()).collect();
             if found.len() + expected.len() > QUERY_CELLS_MAX {
                 return None;
             }
-            found.extend(expected.into_iter().map(|expected| slot(&mut series, expected, *asked, accepted_at)));
+            found.extend(expected.into_iter().map(|expected| slot(&mut series, expected, *within, accepted_at)));
         }
     }
     let catalogue = view.catalogue;
@@ -115,7 +114,7 @@ pub(crate) fn slots(
 fn slot(
     series: &mut Series<'_>,
     expected: ExpectedSlot,
-    asked: Period,
+    within: Period,
     accepted_at: &dyn Fn(Revision) -> Option<Timestamp>,
 ) -> Slot {
     let ExpectedSlot { agency, area, period, due, is_late } = expected;
@@ -129,7 +128,7 @@ fn slot(
         None => (Status::NotDue, due),
     };
     let days_late = (day.days() - due.days()).max(0);
-    Slot { agency, indicator: series.ix, area, period, asked, status, due, received, days_late }
+    Slot { agency, indicator: series.ix, area, period, within, status, due, received, days_late }
 }
 
 /// The revision at which a slot was first filled: by a figure of its own period and area or of
@@ -143,23 +142,23 @@ fn filled_since(series: &mut Series<'_>, agency: AgencyIx, area: AreaIx, period:
         wider.push(ix);
     }
     let rule = over_time(series.indicator.kind());
+    // A figure of a longer period fills the slots of all periods within it, where the kind adds over time; a
+    // stock's fills those of all periods that end on the same day.
     let fills = |known: &&Period| match rule {
-        OverTime::Add => known.divide(period.frequency()).is_some_and(|parts| parts.contains(&period)),
+        OverTime::Add => known.divide(period.frequency()).is_some_and(|within| within.contains(&period)),
         OverTime::Last => series.submitted.names(period).contains(known),
         OverTime::Never => false,
     };
-    let whole = series
-        .submitted
-        .by_end()
-        .iter()
-        .map(|(_, known)| known)
+    let submitted = series.submitted.by_end().iter().map(|(_, known)| known);
+    let since = submitted
         .filter(|known| **known == period.storage_key() || fills(known))
         .filter_map(|known| view.columns.slab(series.ix, *known))
         .flat_map(|slab| wider.iter().filter_map(|area| first_value(slab, *area, agency, view.as_of)))
         .min();
-    if whole.is_some() {
-        return whole;
+    if since.is_some() {
+        return since;
     }
+    // What is built fills the slot only when nothing of it is missing, and so not before its last figure came.
     let built = series.figures(area, period);
     if !built.get(agency).is_some_and(|figure| figure.has_figure() && figure.is_complete()) {
         return None;
@@ -176,21 +175,20 @@ fn filled_since(series: &mut Series<'_>, agency: AgencyIx, area: AreaIx, period:
 /// The revision of the first value, or marker that none applies, that a figure had and still has
 /// one as of the revision.
 fn first_value(slab: &Slab, area: AreaIx, agency: AgencyIx, as_of: Revision) -> Option<Revision> {
-    let fills = |row: &Row| row.measure().is_some() || row.markers().contains(Marker::NotApplicable);
-    let now = slab.row(RowKey::new(area, BreakdownIx::TOTAL, agency), as_of).filter(fills)?;
-    let first = slab.history(now.key).find(fills)?;
+    let now = slab.row(RowKey::new(area, BreakdownIx::TOTAL, agency), as_of).filter(Row::fills_slot)?;
+    let first = slab.history(now.key).find(Row::fills_slot)?;
     Some(first.revision())
 }
 
 fn is_not_available(series: &mut Series<'_>, agency: AgencyIx, area: AreaIx, period: Period) -> bool {
-    series.figures(area, period).get(agency).is_some_and(|figure| figure.slots.not_available > 0)
+    series.figures(area, period).get(agency).is_some_and(|figure| figure.coverage.not_available > 0)
 }
 
 /// How reporting has gone, by agency and period asked for.
 pub(crate) fn rates(slots: &[Slot]) -> BTreeMap<(AgencyIx, Period), ReportingRate> {
     let mut rates: BTreeMap<_, ReportingRate> = BTreeMap::new();
     for slot in slots {
-        let rate = rates.entry((slot.agency, slot.asked)).or_default();
+        let rate = rates.entry((slot.agency, slot.within)).or_default();
         rate.expected += 1;
         match slot.status {
             Status::OnTime => {

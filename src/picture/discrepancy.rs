@@ -2,7 +2,7 @@
 //! a total and its breakdown. The submitted whole is what is answered; the difference is shown
 //! beside it.
 
-use super::accumulator::{Accumulator, ByAgency};
+use super::accumulator::Accumulator;
 use super::combine::{Components, adds_over_areas};
 use super::resolve::Series;
 use super::value::FigureValue;
@@ -10,7 +10,7 @@ use crate::catalogue::{AgencyIx, AreaIx};
 use crate::model::decimal::Rounded;
 use crate::model::id::DimensionId;
 use crate::model::period::Period;
-use crate::state::columns::BreakdownIx;
+use crate::state::columns::{BreakdownIx, Row};
 
 /// What a submitted whole was put beside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,36 +38,28 @@ pub struct Discrepancy {
     pub difference: Rounded,
 }
 
-/// Every discrepancy of the figures submitted for an area and a period, by agency. `answered` are the
-/// figures that are answered for them.
-pub(super) fn find(series: &mut Series<'_>, area: AreaIx, period: Period, answered: &ByAgency) -> Vec<Discrepancy> {
-    let submitted: ByAgency = series
-        .submitted
-        .direct(area, period)
-        .into_iter()
-        .filter_map(|row| {
-            let agency = row.key.agency();
-            let components = Components::of(row.measure()?)?;
-            // A day's stock under a period's own figure is no second submission of the same.
-            answered.get(agency).filter(|figure| figure.components == Some(components))?;
-            Some((agency, Accumulator { components: Some(components), ..Accumulator::default() }))
-        })
-        .collect();
+/// Every discrepancy of the figures submitted for an area and a period, by agency.
+pub(super) fn find(series: &mut Series<'_>, area: AreaIx, period: Period) -> Vec<Discrepancy> {
+    let whole = |(_, row): (Period, Row)| {
+        let components = Some(Components::of(row.measure()?)?);
+        Some((row.key.agency(), Accumulator { components, ..Accumulator::default() }))
+    };
+    let submitted: Vec<_> = series.submitted.best(area, period).into_iter().filter_map(whole).collect();
     if submitted.is_empty() {
         return Vec::new();
     }
     let over_time = series.over_time(area, period);
     let over_areas = series.over_areas(area, period);
     let mut found = Vec::new();
-    for (agency, whole) in submitted.iter() {
+    for (agency, whole) in &submitted {
         let built = [(DiscrepancyKind::OverTime, &over_time), (DiscrepancyKind::OverAreas, &over_areas)];
         for (kind, figures) in built {
-            if let Some(parts) = figures.get(agency).filter(|parts| parts.is_complete()) {
-                found.extend(compare(series, period, agency, kind, whole, parts));
+            if let Some(parts) = figures.get(*agency).filter(|parts| parts.is_complete()) {
+                found.extend(compare(series, period, *agency, kind, whole, parts));
             }
         }
         if series.submitted.breakdown() == Some(BreakdownIx::TOTAL) {
-            found.extend(breakdowns(series, area, period, agency, whole));
+            found.extend(breakdowns(series, area, period, *agency, whole));
         }
     }
     found

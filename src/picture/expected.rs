@@ -53,8 +53,8 @@ impl ExpectedPeriod<'_> {
 
     /// Adds an unfilled slot.
     pub(super) fn add_slot(&self, to: &mut Accumulator, agency: AgencyIx, area: AreaIx) {
-        to.slots.expected += 1;
-        to.slots.late += usize::from(self.is_late);
+        to.coverage.expected += 1;
+        to.coverage.late += usize::from(self.is_late);
         if to.missing.len() < MISSING_NAMED_MAX {
             let reason = if self.is_late { MissingReason::Late } else { MissingReason::NotDue };
             to.missing.push(Missing { agency, area, period: self.period, reason });
@@ -164,17 +164,17 @@ impl<'a> Expected<'a> {
     /// Adds the slots of an agency that reports for this very area, unfilled: those that it is expected
     /// to report, and at least the area itself.
     pub(super) fn add_reporter(&self, to: &mut Accumulator, agency: AgencyIx, area: AreaIx, period: Period) {
-        let before = to.slots.expected;
+        let before = to.coverage.expected;
         self.add_unreported(to, agency, area, period);
-        if to.slots.expected == before {
+        if to.coverage.expected == before {
             self.periods(period).iter().for_each(|period| period.add_slot(to, agency, area));
         }
     }
 
     /// The slots of an agency that reports for this very area.
     pub(super) fn of_reporter(&self, agency: AgencyIx, area: AreaIx, period: Period) -> Accumulator {
-        let mut slots = Accumulator::default();
-        self.add_reporter(&mut slots, agency, area, period);
-        slots
+        let mut unfilled = Accumulator::default();
+        self.add_reporter(&mut unfilled, agency, area, period);
+        unfilled
     }
 }

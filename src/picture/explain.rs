@@ -2,14 +2,15 @@
 
 use super::aggregate::{Aggregate, Who};
 use super::combine::{Components, OverTime, over_time};
+use super::derivation::Derivation;
 use super::figure::Figure;
 use super::resolve::Series;
-use super::way::Way;
 use crate::catalogue::items::{AcrossAgencies, IndicatorVersion, Kind};
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
+use crate::model::observation::Value;
 use crate::model::period::Period;
 use crate::model::revision::Revision;
-use crate::state::columns::{BreakdownIx, Row, RowKey, Slab};
+use crate::state::columns::BreakdownIx;
 use crate::state::view::View;
 
 /// How many characters a formula may have.
@@ -17,7 +18,7 @@ const FORMULA_CHARACTERS_MAX: usize = 2_000;
 
 /// Which figure is to be explained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Question {
+pub struct ExplainQuery {
     /// The indicator.
     pub indicator: IndicatorIx,
     /// The area.
@@ -30,23 +31,6 @@ pub struct Question {
     pub who: Who,
 }
 
-/// How a figure came about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Derivation {
-    /// It was submitted for the area and the period themselves.
-    Submitted,
-    /// From figures of the period's subperiods.
-    OverTime,
-    /// From figures of the areas directly below.
-    OverAreas,
-    /// From figures of several agencies.
-    OverAgencies,
-    /// A marker was submitted in its place.
-    Marked,
-    /// Nothing was submitted.
-    Nothing,
-}
-
 /// One submitted figure that went into another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Contribution {
@@ -56,8 +40,12 @@ pub struct Contribution {
     pub area: AreaIx,
     /// The period that it was submitted for, under its storage name.
     pub period: Period,
-    /// The figure.
-    pub row: Row,
+    /// The figure, or the marker in its place.
+    pub value: Value,
+    /// Whether it is made up.
+    pub sample: bool,
+    /// The revision since which it is so.
+    pub revision: Revision,
     /// The revision of the submission that it is of.
     pub source: Revision,
 }
@@ -67,8 +55,8 @@ pub struct Contribution {
 pub struct Explanation {
     /// The figure.
     pub figure: Figure,
-    /// How it came about.
-    pub derivation: Derivation,
+    /// How it came about; none for one combined of the agencies' figures.
+    pub derivation: Option<Derivation>,
     /// The rule in words.
     pub rule: String,
     /// The sum in figures.
@@ -80,9 +68,9 @@ pub struct Explanation {
 }
 
 /// Explains a figure.
-pub fn explain(view: View<'_>, question: Question) -> Explanation {
-    let Question { area, period, who, .. } = question;
-    let mut series = Series::new(view, question.indicator, question.breakdown, None);
+pub fn explain(view: View<'_>, query: ExplainQuery) -> Explanation {
+    let ExplainQuery { area, period, who, .. } = query;
+    let mut series = Series::new(view, query.indicator, query.breakdown, None);
     let aggregate = Aggregate::of(&mut series, &[area], &[period]);
     let figure = aggregate.figure(&series, who);
     let version = series.version(period).clone();
@@ -95,9 +83,8 @@ pub fn explain(view: View<'_>, question: Question) -> Explanation {
     for agency in agencies {
         derivation = contribute(&mut series, agency, area, period, &mut contributions);
     }
-    if who == Who::Combined && !contributions.is_empty() {
-        derivation = Derivation::OverAgencies;
-    }
+    let is_combined = who == Who::Combined && !contributions.is_empty();
+    let derivation = (!is_combined).then_some(derivation);
     let catalogue = view.catalogue;
     contributions.sort_by_key(|contribution| {
         let agency = catalogue.agency_at(contribution.agency).id.clone();
@@ -124,16 +111,10 @@ pub(super) fn contribute(
     period: Period,
     into: &mut Vec<Contribution>,
 ) -> Derivation {
-    match series.way(agency, area, period) {
-        Way::Submitted => {
-            into.extend(submitted(series, agency, area, period));
-            Derivation::Submitted
-        }
-        Way::Marked => {
-            into.extend(submitted(series, agency, area, period));
-            Derivation::Marked
-        }
-        Way::OverTime => {
+    let derivation = series.derivation(agency, area, period);
+    match derivation {
+        Derivation::Submitted | Derivation::Marked => into.extend(submitted(series, agency, area, period)),
+        Derivation::OverTime => {
             let subperiods = match over_time(series.indicator.kind()) {
                 OverTime::Add | OverTime::Never => period.subperiods(),
                 OverTime::Last => series.last_subperiod(agency, area, period).into_iter().collect(),
@@ -141,33 +122,28 @@ pub(super) fn contribute(
             for subperiod in subperiods {
                 contribute(series, agency, area, subperiod, into);
             }
-            Derivation::OverTime
         }
-        Way::OverAreas => {
+        Derivation::OverAreas => {
             let view = series.view();
             for child in view.hierarchy(period).children(area) {
                 contribute(series, agency, child, period, into);
             }
-            Derivation::OverAreas
         }
-        Way::Nothing => Derivation::Nothing,
+        Derivation::Nothing => {}
     }
+    derivation
 }
 
-/// What an agency submitted for an area and a period themselves: a value rather than a marker.
+/// What an agency submitted for an area and a period themselves.
 fn submitted(series: &Series<'_>, agency: AgencyIx, area: AreaIx, period: Period) -> Option<Contribution> {
-    let view = series.view();
-    let find = |name: &Period| {
-        let slab: &Slab = view.columns.slab(series.ix, *name)?;
-        let key = RowKey::new(area, series.submitted.breakdown()?, agency);
-        let row = slab.row(key, view.as_of).filter(|row| row.value().is_some())?;
-        Some(Contribution { agency, area, period: name.storage_key(), source: slab.source(&row), row })
-    };
-    let found: Vec<Contribution> = series.submitted.names(period).iter().filter_map(find).collect();
-    found.iter().find(|found| found.row.measure().is_some()).or(found.first()).copied()
+    let mut best = series.submitted.best(area, period).into_iter();
+    let (name, row) = best.find(|(_, row)| row.key.agency() == agency)?;
+    let source = series.submitted.slab(name)?.source(&row);
+    let (sample, revision) = (row.is_sample(), row.revision());
+    Some(Contribution { agency, area, period: name.storage_key(), value: row.value()?, sample, revision, source })
 }
 
-fn rule(series: &Series<'_>, version: &IndicatorVersion, derivation: Derivation, who: Who) -> String {
+fn rule(series: &Series<'_>, version: &IndicatorVersion, derivation: Option<Derivation>, who: Who) -> String {
     let kind = match version.kind {
         Kind::Events => "Events add over time and over areas.",
         Kind::Amount => "Amounts add over time and over areas.",
@@ -177,12 +153,12 @@ fn rule(series: &Series<'_>, version: &IndicatorVersion, derivation: Derivation,
         Kind::Mean => "A mean is weighted by its count.",
     };
     let came = match derivation {
-        Derivation::Submitted => "This figure was submitted for the area and the period themselves.",
-        Derivation::OverTime => "This figure is built from those of the period's parts.",
-        Derivation::OverAreas => "This figure is built from those of the areas directly below.",
-        Derivation::OverAgencies => "",
-        Derivation::Marked => "A marker was submitted in place of a figure.",
-        Derivation::Nothing => "Nothing was submitted.",
+        None => "",
+        Some(Derivation::Submitted) => "This figure was submitted for the area and the period themselves.",
+        Some(Derivation::OverTime) => "This figure is built from those of the period's subperiods.",
+        Some(Derivation::OverAreas) => "This figure is built from those of the areas directly below.",
+        Some(Derivation::Marked) => "A marker was submitted in place of a figure.",
+        Some(Derivation::Nothing) => "Nothing was submitted.",
     };
     let agencies = match (who, version.across_agencies) {
         (Who::Agency(_), _) => String::new(),
@@ -202,7 +178,7 @@ fn rule(series: &Series<'_>, version: &IndicatorVersion, derivation: Derivation,
 fn formula(version: &IndicatorVersion, figure: &Figure, contributions: &[Contribution]) -> String {
     let Ok(value) = &figure.value else { return String::new() };
     let components: Vec<Components> =
-        contributions.iter().filter_map(|contribution| Components::of(contribution.row.measure()?)).collect();
+        contributions.iter().filter_map(|contribution| Components::of(contribution.value.measure?)).collect();
     let sum = |side: fn(&Components) -> String| {
         let text = components.iter().map(side).collect::<Vec<_>>().join(" + ");
         if components.len() == 1 { text } else { format!("({text})") }
@@ -217,8 +193,8 @@ fn formula(version: &IndicatorVersion, figure: &Figure, contributions: &[Contrib
         }
     };
     let end = format!(" = {}", value.rounded);
-    let room = FORMULA_CHARACTERS_MAX - end.len();
-    match text.char_indices().nth(room) {
+    let left = FORMULA_CHARACTERS_MAX - end.len();
+    match text.char_indices().nth(left) {
         None => text + &end,
         Some((cut, _)) => {
             format!("{}…{end}", &text[..cut.saturating_sub(1)].trim_end_matches(|c: char| !c.is_ascii_digit()))

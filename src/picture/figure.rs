@@ -1,6 +1,6 @@
 //! Answered figures: what was added up, finished once.
 
-use super::accumulator::{Accumulator, Missing, Slots};
+use super::accumulator::{Accumulator, Coverage, Missing};
 use super::combine::{Basis, Components, Gap};
 use super::discrepancy::Discrepancy;
 use super::value::FigureValue;
@@ -15,13 +15,13 @@ pub struct Figure {
     /// The value, exact and rounded to the indicator's decimals, or why there is none.
     pub value: Result<FigureValue, Gap>,
     /// The exact numerator and denominator, for kinds that have them.
-    pub parts: Option<(Exact, Exact)>,
+    pub fraction: Option<(Exact, Exact)>,
     /// The markers of all that went into it, and those of the service's own.
     pub markers: Markers,
     /// Whether something made up went into it.
     pub sample: bool,
     /// Who was expected, and who reported.
-    pub slots: Slots,
+    pub coverage: Coverage,
     /// Whether nothing expected is missing and nothing is older than the period's close.
     pub complete: bool,
     /// Some of what is missing.
@@ -60,10 +60,10 @@ impl Figure {
         missing.sort_by_key(|missing| (missing.agency, missing.area, missing.period));
         Self {
             value,
-            parts: shown.map(|components| (components.number, components.weight)),
+            fraction: shown.map(|components| (components.number, components.weight)),
             markers: own.fold(sum.markers, Markers::with),
             sample: sum.sample,
-            slots: sum.slots,
+            coverage: sum.coverage,
             complete: sum.is_complete(),
             missing,
             as_at: sum.as_at,

@@ -1,4 +1,4 @@
-//! The questions that can be asked, and whether they have a right answer.
+//! The queries of the picture and of aggregates, and whether they have a right answer.
 
 use std::collections::BTreeSet;
 
@@ -41,7 +41,7 @@ pub struct AggregateQuery {
     /// The periods, each once, ascending.
     pub periods: Vec<Period>,
     /// The breakdowns, each kept apart: at least one.
-    pub breakdowns: Vec<AskedBreakdown>,
+    pub breakdowns: Vec<QueryBreakdown>,
     /// Keep indicators apart.
     pub by_indicator: bool,
     /// Keep areas apart.
@@ -60,14 +60,14 @@ pub struct AggregateQuery {
 
 /// A breakdown that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AskedBreakdown {
+pub struct QueryBreakdown {
     /// The category, where a dimension's are kept apart; none for the breakdown as it was asked for.
     pub category: Option<CategoryId>,
     /// The breakdown; none for one that nothing was ever submitted under.
     pub breakdown: Option<BreakdownIx>,
 }
 
-impl AskedBreakdown {
+impl QueryBreakdown {
     /// The total.
     pub const TOTAL: Self = Self { category: None, breakdown: Some(BreakdownIx::TOTAL) };
 }

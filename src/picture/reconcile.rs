@@ -12,6 +12,17 @@ use crate::model::period::Period;
 use crate::state::columns::BreakdownIx;
 use crate::state::view::View;
 
+/// Asks for the pairs of figures that should agree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ReconcileQuery<'a> {
+    /// The rules.
+    pub(crate) rules: Vec<&'a ReconciliationRule>,
+    /// The areas, by code.
+    pub(crate) areas: Vec<AreaIx>,
+    /// The periods, ascending.
+    pub(crate) periods: Vec<Period>,
+}
+
 /// How two figures that should agree stand to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
@@ -44,9 +55,12 @@ pub(crate) struct Pair {
     pub(crate) status: Status,
 }
 
-/// The pairs of a rule for areas and periods, by area and period; those of which neither side has a
-/// value are left out.
-pub(crate) fn pairs(view: View<'_>, rule: &ReconciliationRule, areas: &[AreaIx], periods: &[Period]) -> Vec<Pair> {
+/// The pairs, by rule, area and period; those of which neither side has a value are left out.
+pub(crate) fn pairs<'a>(view: View<'a>, query: &ReconcileQuery<'a>) -> impl Iterator<Item = Pair> {
+    query.rules.iter().flat_map(move |rule| pairs_of(view, rule, &query.areas, &query.periods))
+}
+
+fn pairs_of(view: View<'_>, rule: &ReconciliationRule, areas: &[AreaIx], periods: &[Period]) -> Vec<Pair> {
     let (Some(mut left), Some(mut right)) = (Side::of(view, &rule.left), Side::of(view, &rule.right)) else {
         return Vec::new();
     };

@@ -16,7 +16,7 @@
 //!    A way that finds markers only is taken last of all.
 //! 3. Otherwise a marker submitted in place of a figure says why there is none.
 //!
-//! Which way it is depends on nothing but these rules ([`super::way`] has them in code), so that an
+//! Which way it is depends on nothing but these rules ([`super::derivation`] has them in code), so that an
 //! explanation follows the figure. Agencies are combined last, and a figure is finished once, when it is
 //! answered: [`super::aggregate`], [`super::figure`].
 //!
@@ -28,15 +28,14 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
-use super::accumulator::{Accumulator, ByAgency, MissingReason, Slots};
+use super::accumulator::{Accumulator, ByAgency, Coverage, MissingReason};
 use super::combine::{Components, OverTime, over_time};
+use super::derivation::{Candidates, Derivation, last_known};
 use super::expected::Expected;
 use super::scan::Scan;
 use super::submitted::Submitted;
-use super::way::{Way, Ways, last_known};
 use crate::catalogue::items::{AcrossAgencies, Indicator, IndicatorVersion};
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
-use crate::model::marker::Marker;
 use crate::model::observations::Hashing;
 use crate::model::period::Period;
 use crate::state::columns::{BreakdownIx, Row};
@@ -51,13 +50,13 @@ pub(super) struct Series<'a> {
     pub(super) indicator: &'a Indicator,
     /// What was submitted of it.
     pub(super) submitted: Submitted<'a>,
-    known: HashMap<(AreaIx, Period), Found, Hashing>,
+    known: HashMap<(AreaIx, Period), Resolved, Hashing>,
     expected: Expected<'a>,
 }
 
 /// The figures of an area and a period.
 #[derive(Clone)]
-struct Found {
+struct Resolved {
     figures: Rc<ByAgency>,
     /// Whether they are plain sums: every figure within the area and the period is of the reporting
     /// level and of the indicator's frequency, so that there was nothing to choose.
@@ -116,19 +115,19 @@ impl<'a> Series<'a> {
     /// The figure of every agency that has submitted one, or a marker in its place, for the area and
     /// the period, for subperiods, or for areas within it.
     pub(super) fn figures(&mut self, area: AreaIx, period: Period) -> Rc<ByAgency> {
-        self.found(area, period).figures
+        self.resolved(area, period).figures
     }
 
-    fn found(&mut self, area: AreaIx, period: Period) -> Found {
+    fn resolved(&mut self, area: AreaIx, period: Period) -> Resolved {
         if let Some(known) = self.known.get(&(area, period)) {
             return known.clone();
         }
         let plain = self.scan(area, period).or_else(|| self.sum_of_plain_subperiods(area, period));
         let is_plain = plain.is_some();
         let figures = Rc::new(plain.unwrap_or_else(|| self.resolve(area, period)));
-        let found = Found { figures, is_plain };
-        self.known.insert((area, period), found.clone());
-        found
+        let resolved = Resolved { figures, is_plain };
+        self.known.insert((area, period), resolved.clone());
+        resolved
     }
 
     /// The slots of the agencies that are expected to report for the area and the periods, and are
@@ -143,7 +142,7 @@ impl<'a> Series<'a> {
                     if !found.contains(agency) {
                         let mut unfilled = Accumulator::default();
                         self.expected.add_expected(&mut unfilled, period, agency, area);
-                        if unfilled.slots.expected > 0 {
+                        if unfilled.coverage.expected > 0 {
                             non_reporters.entry(agency).add_slots(&unfilled);
                         }
                     }
@@ -154,9 +153,9 @@ impl<'a> Series<'a> {
     }
 
     fn resolve(&mut self, area: AreaIx, period: Period) -> ByAgency {
-        let mut ways = self.ways(area, period);
-        let mut found = ByAgency::of_all(ways.agencies());
-        found.iter_mut().for_each(|(agency, figure)| *figure = ways.take(agency));
+        let mut candidates = self.candidates(area, period);
+        let mut found = ByAgency::of_all(candidates.agencies());
+        found.iter_mut().for_each(|(agency, figure)| *figure = candidates.take(agency));
         if over_time(self.indicator.kind()) == OverTime::Never {
             for agency in self.uncombined(area, period) {
                 found.or_insert_with(agency, || Accumulator { uncombined: true, ..Accumulator::default() });
@@ -165,17 +164,12 @@ impl<'a> Series<'a> {
         found
     }
 
-    fn ways(&mut self, area: AreaIx, period: Period) -> Ways {
+    fn candidates(&mut self, area: AreaIx, period: Period) -> Candidates {
         let mut submitted = ByAgency::default();
-        for row in self.submitted.direct(area, period) {
-            let whole = self.whole(&row, area, period);
-            let known = submitted.entry(row.key.agency());
-            // Under any of a stock's names a figure comes before a marker.
-            if known.submitted == 0 || (whole.has_figure() && !known.has_figure()) {
-                *known = whole;
-            }
+        for (_, row) in self.submitted.best(area, period) {
+            *submitted.entry(row.key.agency()) = self.whole(&row, area, period);
         }
-        Ways {
+        Candidates {
             rule: over_time(self.indicator.kind()),
             submitted,
             over_time: self.over_time(area, period),
@@ -183,9 +177,9 @@ impl<'a> Series<'a> {
         }
     }
 
-    /// The way that an agency's figure for an area and a period is taken.
-    pub(super) fn way(&mut self, agency: AgencyIx, area: AreaIx, period: Period) -> Way {
-        self.ways(area, period).of(agency)
+    /// How an agency's figure for an area and a period comes about.
+    pub(super) fn derivation(&mut self, agency: AgencyIx, area: AreaIx, period: Period) -> Derivation {
+        self.candidates(area, period).derivation(agency)
     }
 
     /// The figures by one pass over the slab, where there is nothing to choose.
@@ -230,7 +224,7 @@ impl<'a> Series<'a> {
             && !subperiods.is_empty()
             && subperiods.iter().all(is_alike)
             && self.submitted.slab(period).is_none();
-        let is_plain = may_be_plain && subperiods.iter().all(|subperiod| self.found(area, *subperiod).is_plain);
+        let is_plain = may_be_plain && subperiods.iter().all(|subperiod| self.resolved(area, *subperiod).is_plain);
         is_plain.then(|| self.over_time(area, period))
     }
 
@@ -251,17 +245,17 @@ impl<'a> Series<'a> {
     fn whole(&self, row: &Row, area: AreaIx, period: Period) -> Accumulator {
         let agency = row.key.agency();
         let unfilled = self.expected.of_reporter(agency, area, period);
-        let expected = unfilled.slots.expected;
+        let expected = unfilled.coverage.expected;
         let measure = row.measure();
         let components = measure.and_then(Components::of);
         let markers = row.markers();
-        let mut slots = Slots { expected, ..Slots::default() };
+        let mut coverage = Coverage { expected, ..Coverage::default() };
         let mut missing = Vec::new();
-        if measure.is_some() || markers.contains(Marker::NotApplicable) {
-            slots.reported = expected;
-            slots.imputed = if markers.contains(Marker::Estimated) { expected } else { 0 };
+        if row.fills_slot() {
+            coverage.reported = expected;
+            coverage.imputed = if row.is_imputed() { expected } else { 0 };
         } else {
-            slots.not_available = expected;
+            coverage.not_available = expected;
             missing = unfilled.missing;
             for slot in &mut missing {
                 slot.reason = MissingReason::NotAvailable;
@@ -273,7 +267,7 @@ impl<'a> Series<'a> {
             markers,
             sample: row.is_sample(),
             submitted: 1,
-            slots,
+            coverage,
             as_at: None,
             uncombined: false,
             missing,

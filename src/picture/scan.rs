@@ -10,11 +10,11 @@
 
 use std::num::NonZeroU32;
 
-use super::accumulator::{Accumulator, ByAgency, MISSING_NAMED_MAX, Missing, MissingReason, Slots};
+use super::accumulator::{Accumulator, ByAgency, Coverage, MISSING_NAMED_MAX, Missing, MissingReason};
 use super::combine::MeasureSum;
 use super::expected::{Expected, ExpectedPeriod};
 use crate::catalogue::{AgencyIx, AreaIx};
-use crate::model::marker::{Marker, Markers};
+use crate::model::marker::Markers;
 use crate::model::revision::Revision;
 use crate::state::columns::{BreakdownIx, Row, Slab};
 
@@ -110,7 +110,7 @@ impl Scan<'_> {
         });
         let mut sum = Accumulator {
             missing: missing.collect(),
-            slots: Slots {
+            coverage: Coverage {
                 expected: added.rows,
                 reported: added.reported,
                 late: 0,
@@ -139,9 +139,8 @@ impl Scan<'_> {
 
 impl Added {
     fn add(&mut self, row: Row) {
-        let measure = row.measure();
         let markers = row.markers();
-        if let Some(measure) = measure {
+        if let Some(measure) = row.measure() {
             self.sum.add(measure);
         }
         self.rows += 1;
@@ -149,9 +148,9 @@ impl Added {
         if !markers.is_empty() {
             self.markers = self.markers.union(markers);
         }
-        if measure.is_some() || markers.contains(Marker::NotApplicable) {
+        if row.fills_slot() {
             self.reported += 1;
-            self.imputed += usize::from(markers.contains(Marker::Estimated));
+            self.imputed += usize::from(row.is_imputed());
         } else {
             self.not_available.push(row.key.area());
         }

@@ -85,15 +85,19 @@ impl<'a> Submitted<'a> {
         by_end[first..].iter().take_while(move |(end, _)| *end <= to).map(|(_, period)| *period)
     }
 
-    /// The rows submitted for the area and the period themselves, under any of its names.
-    pub(super) fn direct(&self, area: AreaIx, period: Period) -> Vec<Row> {
+    /// What each agency submitted for the area and the period themselves, after the name that it was
+    /// submitted under: of several, a figure before a marker, and then by the order of the names.
+    pub(super) fn best(&self, area: AreaIx, period: Period) -> Vec<(Period, Row)> {
         let Some(breakdown) = self.breakdown else { return Vec::new() };
-        self.names(period)
-            .into_iter()
-            .filter_map(|name| self.slab(name))
-            .flat_map(|slab| slab.area_rows(area, breakdown, self.view.as_of))
-            .filter(|row| self.asks_for(row.key.agency()))
-            .collect()
+        let under = |name: Period| {
+            let rows = self.slab(name).map(|slab| slab.area_rows(area, breakdown, self.view.as_of));
+            rows.into_iter().flatten().map(move |row| (name, row))
+        };
+        let rows = self.names(period).into_iter().flat_map(under);
+        let mut rows: Vec<_> = rows.filter(|(_, row)| self.asks_for(row.key.agency())).collect();
+        rows.sort_by_key(|(_, row)| (row.key, row.measure().is_none()));
+        rows.dedup_by_key(|(_, row)| row.key);
+        rows
     }
 
     /// The periods that a figure for this one can have been submitted for: itself; and for a stock

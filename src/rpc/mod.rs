@@ -20,7 +20,7 @@ mod status;
 use crate::model::revision::Revision;
 
 pub use context::{Context, Gate};
-pub use convert::put_catalogue::put_request;
+pub use convert::catalogue::put_request;
 pub(crate) use convert::snapshot::as_of;
 pub(crate) use guard::PURPOSE_HEADER;
 pub use guard::{Guard, Limits, METHODS, local};

@@ -11,18 +11,18 @@ use crate::model::violation::Violations;
 
 /// Where a page starts: at which revision, after what.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Start {
-    pub(crate) revision: Revision,
-    pub(crate) after: String,
+struct Start {
+    revision: Revision,
+    after: String,
 }
 
 const QUERY_HASH_BYTES: usize = 8;
 const REVISION_BYTES: usize = 8;
 
 /// What a token is bound to: the query with its paging fields cleared.
-pub(crate) struct Query([u8; QUERY_HASH_BYTES]);
+pub(crate) struct TokenBinding([u8; QUERY_HASH_BYTES]);
 
-impl Query {
+impl TokenBinding {
     pub(crate) fn of(method: &str, cleared: &impl Message) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key("conspectus page token v1");
         hasher.update(method.as_bytes());
@@ -33,7 +33,7 @@ impl Query {
     }
 
     /// The token of the page that starts there.
-    pub(crate) fn token(&self, start: &Start) -> String {
+    fn token(&self, start: &Start) -> String {
         let bytes = self.0.iter().copied().chain(start.revision.0.to_be_bytes()).chain(start.after.bytes());
         bytes.fold(String::new(), |mut token, byte| {
             let _ = write!(token, "{byte:02x}"); // Writing to a string can't fail.
@@ -42,7 +42,7 @@ impl Query {
     }
 
     /// Where the token's page starts; none for the first page.
-    pub(crate) fn start(&self, token: &str, violations: &mut Violations) -> Option<Start> {
+    fn start(&self, token: &str, violations: &mut Violations) -> Option<Start> {
         if token.is_empty() {
             return None;
         }
@@ -68,33 +68,61 @@ impl Query {
     }
 }
 
+/// How many items a page has.
+#[derive(Clone, Copy)]
+pub(crate) struct Sizes {
+    /// When its request doesn't say.
+    default: usize,
+    /// At the most.
+    pub(crate) max: usize,
+}
+
+/// Of lists of what the catalogue, the register or the journal has.
+pub(crate) const ITEMS: Sizes = Sizes { default: 100, max: 1_000 };
+/// Of computed answers. Those without pages have no more rows than a page at the most.
+pub(crate) const ROWS: Sizes = Sizes { default: 1_000, max: 10_000 };
+
+impl Sizes {
+    /// The size that is asked for, within bounds.
+    fn checked(self, size: i32, violations: &mut Violations) -> usize {
+        let Self { default, max } = self;
+        match usize::try_from(size) {
+            Ok(0) => default,
+            Ok(size) if size <= max => size,
+            Ok(_) | Err(_) => {
+                violations.add("page_size", format!("found {size}; allowed: 1 to {max}, or 0 for {default}"));
+                default
+            }
+        }
+    }
+}
+
 /// The page of an answer that a request asks for, in the request's own fields.
 pub(crate) struct Paging<'a> {
-    pub(crate) query: Query,
+    pub(crate) binding: TokenBinding,
     pub(crate) size: i32,
     pub(crate) token: &'a str,
 }
 
 impl Paging<'_> {
-    pub(crate) fn page(self, rows_default: usize, rows_max: usize, violations: &mut Violations) -> Page {
-        let start = self.query.start(self.token, violations);
-        let size = size(self.size, rows_default, rows_max, violations);
-        Page { start, size, query: Some(self.query) }
+    pub(crate) fn page(self, sizes: Sizes, violations: &mut Violations) -> Page {
+        let size = sizes.checked(self.size, violations);
+        Page { start: self.binding.start(self.token, violations), size, binding: Some(self.binding) }
     }
 }
 
-/// A page of an answer's rows, or all of them.
+/// A page of an answer, or all of it.
 pub(crate) struct Page {
-    /// What the next page's token is bound to; none for all rows.
-    query: Option<Query>,
+    /// What the next page's token is bound to; none for all.
+    binding: Option<TokenBinding>,
     start: Option<Start>,
     size: usize,
 }
 
 impl Page {
-    /// All rows.
+    /// The whole answer.
     pub(crate) fn whole() -> Self {
-        Self { query: None, start: None, size: usize::MAX }
+        Self { binding: None, start: None, size: usize::MAX }
     }
 
     /// The revision that it is pinned to; none for the first page.
@@ -102,25 +130,41 @@ impl Page {
         self.start.as_ref().map(|start| start.revision)
     }
 
-    /// Its rows, and the next page's token; empty on the last page.
-    pub(crate) fn slice(&self, rows: usize, revision: Revision) -> (Range<usize>, String) {
-        let from = self.start.as_ref().and_then(|start| start.after.parse().ok()).unwrap_or(0).min(rows);
-        let to = rows.min(from.saturating_add(self.size));
-        let query = self.query.as_ref().filter(|_| to < rows);
-        let token = query.map(|query| query.token(&Start { revision, after: to.to_string() }));
-        (from..to, token.unwrap_or_default())
+    /// The key that it starts after; none for the first page.
+    pub(crate) fn after(&self) -> Option<&str> {
+        self.start.as_ref().map(|start| start.after.as_str())
     }
-}
 
-/// The size of a page: what was asked for, within bounds.
-pub(crate) fn size(asked: i32, default: usize, max: usize, violations: &mut Violations) -> usize {
-    match usize::try_from(asked) {
-        Ok(0) => default,
-        Ok(size) if size <= max => size,
-        Ok(_) | Err(_) => {
-            violations.add("page_size", format!("found {asked}; allowed: 1 to {max}, or 0 for {default}"));
-            default
-        }
+    /// How many items [`Page::cut`] looks at: those of the page, and one that says whether there are more.
+    pub(crate) fn needed(&self) -> usize {
+        self.size.saturating_add(1)
+    }
+
+    /// Of the items after its start those of the page, and the next page's token, which starts after the
+    /// last one's key; empty on the last page.
+    pub(crate) fn cut<T>(
+        &self,
+        items: impl IntoIterator<Item = T>,
+        revision: Revision,
+        key: impl Fn(&T) -> String,
+    ) -> (Vec<T>, String) {
+        let mut page: Vec<T> = items.into_iter().take(self.needed()).collect();
+        let has_more = page.len() > self.size;
+        page.truncate(self.size);
+        let last = page.last().filter(|_| has_more);
+        let token = last.map(|last| self.token(revision, key(last)));
+        (page, token.unwrap_or_default())
+    }
+
+    /// Of so many rows those of the page, and the next page's token; empty on the last page.
+    pub(crate) fn slice(&self, rows: usize, revision: Revision) -> (Range<usize>, String) {
+        let from = self.after().and_then(|after| after.parse().ok()).unwrap_or(0).min(rows);
+        let to = rows.min(from.saturating_add(self.size));
+        (from..to, if to < rows { self.token(revision, to.to_string()) } else { String::new() })
+    }
+
+    fn token(&self, revision: Revision, after: String) -> String {
+        self.binding.as_ref().map(|binding| binding.token(&Start { revision, after })).unwrap_or_default()
     }
 }
 
@@ -130,12 +174,12 @@ mod tests {
 
     #[test]
     fn a_token_is_good_for_its_own_query_only() {
-        let query = Query::of("List", &String::from("a"));
+        let query = TokenBinding::of("List", &String::from("a"));
         let start = Start { revision: Revision(7), after: "é".to_owned() };
         let mut violations = Violations::default();
         assert_eq!(query.start(&query.token(&start), &mut violations), Some(start.clone()));
         assert!(violations.is_empty());
-        for bad in ["zz", "é", "00", &Query::of("List", &String::from("b")).token(&start)] {
+        for bad in ["zz", "é", "00", &TokenBinding::of("List", &String::from("b")).token(&start)] {
             assert_eq!(query.start(bad, &mut Violations::default()), None, "{bad}");
         }
     }

@@ -17,18 +17,18 @@ pub(crate) type Markers = BTreeSet<Marker>;
 pub(crate) struct Row {
     /// Indicator, area, agency and period; a dash for what is combined.
     pub(crate) key: String,
-    pub(crate) figure: Shown,
-    pub(crate) change: Option<ShownChange>,
+    pub(crate) figure: CanonicalFigure,
+    pub(crate) change: Option<CanonicalChange>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Shown {
+pub(crate) struct CanonicalFigure {
     /// The rounded value, or the name of the gap.
     pub(crate) value: String,
     /// The exact value, as a fraction in lowest terms.
     pub(crate) exact: Option<String>,
     /// The numerator and the denominator.
-    pub(crate) parts: Option<(String, String)>,
+    pub(crate) fraction: Option<(String, String)>,
     pub(crate) markers: Markers,
     pub(crate) sample: bool,
     pub(crate) expected: usize,
@@ -38,12 +38,12 @@ pub(crate) struct Shown {
     pub(crate) imputed: usize,
     pub(crate) complete: bool,
     /// In order. Nothing stands in it twice.
-    pub(crate) missing: Vec<ShownMissing>,
+    pub(crate) missing: Vec<CanonicalMissing>,
     pub(crate) as_at: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct ShownMissing {
+pub(crate) struct CanonicalMissing {
     pub(crate) agency: AgencyId,
     pub(crate) area: AreaCode,
     pub(crate) period: String,
@@ -51,8 +51,8 @@ pub(crate) struct ShownMissing {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ShownChange {
-    pub(crate) from: Option<(String, Shown)>,
+pub(crate) struct CanonicalChange {
+    pub(crate) from: Option<(String, CanonicalFigure)>,
     pub(crate) unit: String,
     pub(crate) difference: Option<String>,
     pub(crate) percent: Option<String>,
@@ -60,7 +60,7 @@ pub(crate) struct ShownChange {
     pub(crate) partial: bool,
 }
 
-impl Shown {
+impl CanonicalFigure {
     /// The model names all that are missing, the service the first of them: above the cap none is compared.
     pub(crate) fn without_missing_above_cap(mut self) -> Self {
         if self.expected - self.reported >= MISSING_NAMED_MAX {
@@ -71,7 +71,7 @@ impl Shown {
     }
 
     fn of(view: View<'_>, figure: &Figure) -> Self {
-        let missing = figure.missing.iter().map(|it| ShownMissing {
+        let missing = figure.missing.iter().map(|it| CanonicalMissing {
             agency: view.catalogue.agency_at(it.agency).id.clone(),
             area: view.catalogue.area_at(it.area).code.clone(),
             period: it.period.to_string(),
@@ -80,14 +80,14 @@ impl Shown {
         let shown = Self {
             value: figure.value.as_ref().map_or_else(|gap| format!("{gap:?}"), |value| value.rounded.to_string()),
             exact: figure.value.as_ref().ok().map(|value| format!("{:?}", value.exact)),
-            parts: figure.parts.map(|(number, weight)| (number.to_string(), weight.to_string())),
+            fraction: figure.fraction.map(|(number, weight)| (number.to_string(), weight.to_string())),
             markers: figure.markers.iter().collect(),
             sample: figure.sample,
-            expected: figure.slots.expected,
-            reported: figure.slots.reported,
-            late: figure.slots.late,
-            not_available: figure.slots.not_available,
-            imputed: figure.slots.imputed,
+            expected: figure.coverage.expected,
+            reported: figure.coverage.reported,
+            late: figure.coverage.late,
+            not_available: figure.coverage.not_available,
+            imputed: figure.coverage.imputed,
             complete: figure.complete,
             missing: missing.collect(),
             as_at: figure.as_at.map(|period| period.to_string()),
@@ -97,10 +97,10 @@ impl Shown {
     }
 }
 
-impl ShownChange {
+impl CanonicalChange {
     fn of(view: View<'_>, change: &Change) -> Self {
         Self {
-            from: change.from.as_ref().map(|(period, figure)| (period.to_string(), Shown::of(view, figure))),
+            from: change.from.as_ref().map(|(period, figure)| (period.to_string(), CanonicalFigure::of(view, figure))),
             unit: format!("{:?}", change.unit),
             difference: change.difference.map(|it| it.to_string()),
             percent: change.percent.map(|it| it.to_string()),
@@ -113,8 +113,8 @@ impl ShownChange {
 fn row(view: View<'_>, key: [&dyn std::fmt::Display; 4], figure: &Figure, change: Option<&Change>) -> Row {
     Row {
         key: format!("{} {} {} {}", key[0], key[1], key[2], key[3]),
-        figure: Shown::of(view, figure),
-        change: change.map(|change| ShownChange::of(view, change)),
+        figure: CanonicalFigure::of(view, figure),
+        change: change.map(|change| CanonicalChange::of(view, change)),
     }
 }
 

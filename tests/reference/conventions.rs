@@ -226,3 +226,13 @@ fn an_explanation_takes_the_way_of_its_figure() {
     fixture.send("care", &["U1 2022-03-31 8"]);
     assert_eq!(fixture.explained("U1", "FY2021-22"), "Submitted: U1 2022-03-31 8");
 }
+
+/// "A submitted whole is put beside what was submitted below it": once, under however many names it came.
+#[test]
+fn a_stock_submitted_under_two_names_has_a_discrepancy_once() {
+    let mut fixture = Fixture::of(version(Kind::Stock, Frequency::Quarter));
+    fixture.send("care", &["U1 FY2021-22-Q1 10", "D1 FY2021-22-Q1 3", "D2 FY2021-22-Q1 4"]);
+    assert_eq!(fixture.discrepancies("U1", "FY2021-22-Q1"), ["OverAreas: 10 7"]);
+    fixture.send("care", &["U1 2021-06-30 10"]);
+    assert_eq!(fixture.discrepancies("U1", "FY2021-22-Q1"), ["OverAreas: 10 7"]);
+}

@@ -16,15 +16,17 @@ use conspectus::model::period::Frequency;
 use conspectus::model::submission::Submission;
 use conspectus::model::timestamp::Timestamp;
 use conspectus::picture::aggregate::Who;
+use conspectus::picture::answer;
 use conspectus::picture::change::Comparison;
 use conspectus::picture::explain;
+use conspectus::picture::question::PictureQuery;
 use conspectus::state::State;
 use conspectus::state::columns::BreakdownIx;
 use conspectus::state::view::{AreasAsOf, View};
 
-use crate::canonical::{Row, Shown, ShownChange};
+use crate::canonical::{CanonicalChange, CanonicalFigure, Row};
 use crate::command::Command;
-use crate::question::{AskedAggregate, AskedPicture, Question, What, ask};
+use crate::question::{AggregateQuestion, PictureQuestion, Question, What, ask};
 
 /// Partnership `P` of the upper tiers `U1`, with districts `D1` and `D2`, and `U2`; the agencies `care`,
 /// which is expected to report, and `police`, which isn't, each for all areas; one indicator.
@@ -162,7 +164,7 @@ impl Fixture {
     }
 
     fn rows(&self, area: &str, period: &str, comparison: Option<Comparison>) -> Vec<Row> {
-        let what = What::Picture(AskedPicture {
+        let what = What::Picture(PictureQuestion {
             area: area.parse().unwrap(),
             period: period.parse().unwrap(),
             indicators: Some(vec!["it".parse().unwrap()]),
@@ -196,19 +198,34 @@ impl Fixture {
     pub(crate) fn explained(&self, area: &str, period: &str) -> String {
         let (catalogue, columns, as_of) = (self.state.catalogue(), self.state.columns(), self.state.revision());
         let view = View { catalogue, columns, as_of, today: self.today, areas: AreasAsOf::Then };
-        let question = explain::Question {
+        let query = explain::ExplainQuery {
             indicator: catalogue.indicator(&"it".parse().unwrap()).unwrap().0,
             area: catalogue.area(&area.parse().unwrap()).unwrap().0,
             period: period.parse().unwrap(),
             breakdown: Some(BreakdownIx::TOTAL),
             who: Who::Agency(catalogue.agency(&"care".parse().unwrap()).unwrap().0),
         };
-        let explanation = explain::explain(view, question);
+        let explanation = explain::explain(view, query);
         let contributions = explanation.contributions.iter().map(|it| {
             let area = &catalogue.area_at(it.area).code;
-            format!(" {area} {} {}", it.period, it.row.value().unwrap())
+            format!(" {area} {} {}", it.period, it.value)
         });
-        format!("{:?}:{}", explanation.derivation, contributions.collect::<Vec<_>>().join(","))
+        let derivation = explanation.derivation.map_or("OverAgencies".to_owned(), |it| format!("{it:?}"));
+        format!("{derivation}:{}", contributions.collect::<Vec<_>>().join(","))
+    }
+
+    /// What was submitted for an area and a period, and what its parts come to instead.
+    pub(crate) fn discrepancies(&self, area: &str, period: &str) -> Vec<String> {
+        let (catalogue, columns, as_of) = (self.state.catalogue(), self.state.columns(), self.state.revision());
+        let view = View { catalogue, columns, as_of, today: self.today, areas: AreasAsOf::Then };
+        let query = PictureQuery {
+            area: catalogue.area(&area.parse().unwrap()).unwrap().0,
+            period: period.parse().unwrap(),
+            indicators: None,
+            comparison: None,
+        };
+        let found = answer::picture(view, &query).remove(0).combined.discrepancies;
+        found.iter().map(|it| format!("{:?}: {} {}", it.kind, it.submitted, it.parts)).collect()
     }
 
     /// Whether the service refuses to answer for areas and periods together.
@@ -217,7 +234,7 @@ impl Fixture {
     }
 
     fn together(&self, areas: &[&str], periods: &[&str], agencies: Option<Vec<AgencyId>>) -> Option<Vec<Row>> {
-        let what = What::Aggregate(AskedAggregate {
+        let what = What::Aggregate(AggregateQuestion {
             indicators: vec!["it".parse().unwrap()],
             areas: areas.iter().map(|it| it.parse().unwrap()).collect(),
             agencies,
@@ -264,10 +281,10 @@ fn value(text: &str) -> Value {
 }
 
 /// The value and its slots, reported of expected; then what there is to say of them.
-fn line(figure: &Shown) -> String {
+fn line(figure: &CanonicalFigure) -> String {
     let mut text = format!("{} {}/{}", figure.value, figure.reported, figure.expected);
     let mut say = |what: &str| text += &format!(" {what}");
-    if let Some((number, weight)) = &figure.parts {
+    if let Some((number, weight)) = &figure.fraction {
         say(&format!("({number} over {weight})"));
     }
     figure.markers.iter().for_each(|marker| say(&format!("[{marker}]")));
@@ -288,7 +305,7 @@ fn line(figure: &Shown) -> String {
     text
 }
 
-fn change_line(change: &ShownChange) -> String {
+fn change_line(change: &CanonicalChange) -> String {
     let from = change.from.as_ref().map_or("nothing".to_owned(), |(period, it)| format!("{} in {period}", it.value));
     let mut text = format!("from {from}:");
     let mut say = |what: String| text += &format!(" {what}");

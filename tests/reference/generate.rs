@@ -20,7 +20,7 @@ use conspectus::state::State;
 use crate::command::Command;
 use crate::fixture::{day, submit};
 use crate::model::cut;
-use crate::question::{AskedAggregate, AskedPicture, Question, What};
+use crate::question::{AggregateQuestion, PictureQuestion, Question, What};
 
 /// SplitMix64 (Steele, Lea and Flood, 2014): one number from another, the same on every machine.
 #[derive(Clone)]
@@ -562,7 +562,7 @@ impl World {
         }
         let what = if self.random.percent(40) {
             let indicators = self.random.percent(30).then(|| self.random.some(&ids, 50)).filter(|it| !it.is_empty());
-            What::Picture(AskedPicture { area, period, indicators, comparison })
+            What::Picture(PictureQuestion { area, period, indicators, comparison })
         } else {
             let mut indicators = vec![about.clone()];
             if self.random.percent(15) {
@@ -578,7 +578,7 @@ impl World {
             let (by_indicator, by_area, by_agency) = (by() || indicators.len() > 1, by(), by());
             let by_period = by();
             let comparison = comparison.filter(|_| by() || by_period);
-            What::Aggregate(AskedAggregate {
+            What::Aggregate(AggregateQuestion {
                 indicators,
                 areas,
                 agencies: Some(some).filter(|some| !some.is_empty() && self.random.percent(40)),

@@ -13,7 +13,7 @@ use conspectus::model::timestamp::Timestamp;
 use conspectus::picture::aggregate::Who;
 use conspectus::picture::answer;
 use conspectus::picture::combine::Gap;
-use conspectus::picture::explain::{self, explain};
+use conspectus::picture::explain::{ExplainQuery, explain};
 use conspectus::picture::figure::Figure;
 use conspectus::picture::question::PictureQuery;
 use conspectus::state::columns::BreakdownIx;
@@ -22,12 +22,12 @@ use conspectus::state::{Outcome, Replay, State};
 use num_rational::BigRational as Number;
 
 use crate::agree::{read_out, seeds};
-use crate::canonical::{Row, Shown};
+use crate::canonical::{CanonicalFigure, Row};
 use crate::command::Command;
 use crate::fixture::{day, submit, with};
 use crate::generate::{History, Lived, Random, World, history};
 use crate::model::{Sight, number_and_weight, whole};
-use crate::question::{AskedAggregate, AskedPicture, Question, What, ask};
+use crate::question::{AggregateQuestion, PictureQuestion, Question, What, ask};
 
 const WORLDS: u64 = 250;
 const QUESTIONS: usize = 5;
@@ -80,7 +80,7 @@ fn the_order_in_which_independent_submissions_arrive_changes_nothing() {
             let submission = prepared.submission().clone();
             let agency = submission.agency.to_string();
             let first = submission.observations.iter().filter(|it| {
-                let is_new = !taken.iter().any(|(by, known)| *by == agency && is_same_place(known, it));
+                let is_new = !taken.iter().any(|(by, known)| *by == agency && is_same_figure(known, it));
                 taken.push((agency.clone(), it.clone()));
                 is_new
             });
@@ -94,7 +94,7 @@ fn the_order_in_which_independent_submissions_arrive_changes_nothing() {
     });
 }
 
-fn is_same_place(one: &Observation, other: &Observation) -> bool {
+fn is_same_figure(one: &Observation, other: &Observation) -> bool {
     (&one.indicator, &one.area, one.period.storage_key(), &one.breakdown)
         == (&other.indicator, &other.area, other.period.storage_key(), &other.breakdown)
 }
@@ -207,7 +207,7 @@ fn an_area_is_the_sum_of_the_areas_below_it() {
                 for area in sight.areas.iter().map(|area| &area.code).filter(|code| code.as_str() == "P") {
                     let cells = |code| {
                         let (area, indicators) = (sight.area(code).code.clone(), Some(vec![version.id.clone()]));
-                        let asked = AskedPicture { area, period, indicators, comparison: None };
+                        let asked = PictureQuestion { area, period, indicators, comparison: None };
                         let what = What::Picture(asked);
                         let question = Question { as_of: lived.entries.len(), today: sight.today, what };
                         let rows = ask(&lived.state, &question).unwrap();
@@ -215,8 +215,9 @@ fn an_area_is_the_sum_of_the_areas_below_it() {
                     };
                     let children: Vec<_> = sight.children(area, period.end()).into_iter().map(cells).collect();
                     for (key, figure) in cells(area) {
-                        let complete =
-                            |cells: &BTreeMap<String, Shown>| cells.get(&key).cloned().filter(|it| it.complete);
+                        let complete = |cells: &BTreeMap<String, CanonicalFigure>| {
+                            cells.get(&key).cloned().filter(|it| it.complete)
+                        };
                         let parts = children.iter().map(|cells| fraction(complete(cells)?.exact.as_deref()?));
                         let parts: Option<Vec<Number>> = parts.collect();
                         if let Some(parts) = parts.filter(|parts| !parts.is_empty()) {
@@ -283,7 +284,7 @@ fn the_groups_of_an_answer_add_up_to_the_whole() {
                 Kind::Ratio | Kind::Mean => (false, false),
             };
             let add_agencies = adds && version.across_agencies == AcrossAgencies::Add;
-            let whole = AskedAggregate {
+            let whole = AggregateQuestion {
                 indicators: vec![indicator.clone()],
                 by_area: false,
                 by_agency: false,
@@ -292,11 +293,11 @@ fn the_groups_of_an_answer_add_up_to_the_whole() {
                 ..asked.clone()
             };
             let splits = [
-                (adds, AskedAggregate { by_area: true, ..whole.clone() }),
-                (add_agencies, AskedAggregate { by_agency: true, ..whole.clone() }),
-                (adds_over_time, AskedAggregate { by_period: true, ..whole.clone() }),
+                (adds, AggregateQuestion { by_area: true, ..whole.clone() }),
+                (add_agencies, AggregateQuestion { by_agency: true, ..whole.clone() }),
+                (adds_over_time, AggregateQuestion { by_period: true, ..whole.clone() }),
             ];
-            let answer = |asked: AskedAggregate| {
+            let answer = |asked: AggregateQuestion| {
                 ask(&lived.state, &Question { what: What::Aggregate(asked), ..question.clone() })
             };
             let Some(together) = answer(whole) else { continue };
@@ -343,8 +344,8 @@ fn the_contributions_of_a_figure_add_up_to_it() {
                 let cells = row.cells.iter().map(|cell| (Who::Agency(cell.agency), &cell.figure));
                 for (who, figure) in cells.chain([(Who::Combined, &row.combined)]) {
                     let breakdown = Some(BreakdownIx::TOTAL);
-                    let explained = explain(view, explain::Question { indicator, area, period, breakdown, who });
-                    let measures = explained.contributions.iter().map(|it| it.row.measure()).collect::<Vec<_>>();
+                    let explained = explain(view, ExplainQuery { indicator, area, period, breakdown, who });
+                    let measures = explained.contributions.iter().map(|it| it.value.measure).collect::<Vec<_>>();
                     let sum = measures.iter().flatten().map(|measure| number_and_weight(*measure));
                     let (number, weight) = sum.fold((whole(0), whole(0)), |a, b| (a.0 + b.0, a.1 + b.1));
                     let is_right = match &figure.value {

@@ -18,7 +18,7 @@ use conspectus::model::observation::{Breakdown, Measure, Value};
 use conspectus::model::period::{Frequency, Period};
 use num_rational::BigRational as Number;
 
-use crate::canonical::{Markers, Shown, ShownMissing};
+use crate::canonical::{CanonicalFigure, CanonicalMissing, Markers};
 
 /// What is known at a revision, on a day.
 pub(crate) struct Sight {
@@ -74,7 +74,7 @@ impl Sight {
                             value: observation.value,
                             sample: submission.sample,
                         };
-                        sight.figures.retain(|known| !known.is_same_place(&standing));
+                        sight.figures.retain(|known| !known.is_same_figure(&standing));
                         sight.figures.push(standing);
                     }
                 }
@@ -143,7 +143,7 @@ fn replace<T: Clone>(items: &mut Vec<T>, new: &T, is_same: impl Fn(&T, &T) -> bo
 }
 
 impl Standing {
-    fn is_same_place(&self, other: &Self) -> bool {
+    fn is_same_figure(&self, other: &Self) -> bool {
         (&self.agency, &self.indicator, &self.area, &self.breakdown)
             == (&other.agency, &other.indicator, &other.area, &other.breakdown)
             && is_same_period(self.period, other.period)
@@ -263,10 +263,10 @@ impl Accumulator {
     }
 
     /// Everything but the value, as it is shown.
-    pub(crate) fn shown(&self) -> Shown {
+    pub(crate) fn shown(&self) -> CanonicalFigure {
         let count = |fate: &[Fate]| self.slots.iter().filter(|slot| fate.contains(&slot.fate)).count();
         let reported = count(&[Fate::Reported, Fate::Estimated]);
-        let missing = self.slots.iter().filter(|slot| !slot.fate.is_reported()).map(|slot| ShownMissing {
+        let missing = self.slots.iter().filter(|slot| !slot.fate.is_reported()).map(|slot| CanonicalMissing {
             agency: slot.agency.clone(),
             area: slot.area.clone(),
             period: slot.period.to_string(),
@@ -278,7 +278,7 @@ impl Accumulator {
             }
             .to_owned(),
         });
-        Shown {
+        CanonicalFigure {
             markers: self.markers.clone(),
             sample: self.sample,
             expected: self.slots.len(),
@@ -289,7 +289,7 @@ impl Accumulator {
             complete: reported == self.slots.len() && self.as_at.is_none() && !self.uncombined,
             missing: missing.collect(),
             as_at: self.as_at.map(|period| period.to_string()),
-            ..Shown::default()
+            ..CanonicalFigure::default()
         }
     }
 }

@@ -10,9 +10,9 @@ use conspectus::model::period::Period;
 use conspectus::picture::change::Comparison;
 use num_rational::BigRational as Number;
 
-use crate::canonical::{Row, Shown, ShownChange};
+use crate::canonical::{CanonicalChange, CanonicalFigure, Row};
 use crate::model::{Accumulator, Series, Sight, next_finer, whole};
-use crate::question::{AskedAggregate, AskedPicture, What};
+use crate::question::{AggregateQuestion, PictureQuestion, What};
 
 /// The model's answer; none when the question has no right answer.
 pub(crate) fn answer(sight: &Sight, what: &What) -> Option<Vec<Row>> {
@@ -24,7 +24,7 @@ pub(crate) fn answer(sight: &Sight, what: &What) -> Option<Vec<Row>> {
 
 /// "For an area and a period, every indicator by every agency, the combined figure, the same for the previous
 /// comparable period, the change, and the coverage."
-fn picture(sight: &Sight, asked: &AskedPicture) -> Vec<Row> {
+fn picture(sight: &Sight, asked: &PictureQuestion) -> Vec<Row> {
     let mut rows = Vec::new();
     let total = Breakdown::default();
     for indicator in sight.indicator_ids() {
@@ -32,54 +32,54 @@ fn picture(sight: &Sight, asked: &AskedPicture) -> Vec<Row> {
             continue;
         }
         let series = Series::new(sight, &indicator, &total, None);
-        let asking = Asking {
+        let group = Group {
             series: &series,
             areas: std::slice::from_ref(&asked.area),
             periods: &[asked.period],
             comparison: asked.comparison,
             across_breaks: false,
         };
-        let agencies: Vec<&AgencyId> = series.agencies.iter().filter(|agency| asking.has(agency)).collect();
+        let agencies: Vec<&AgencyId> = series.agencies.iter().filter(|agency| group.has(agency)).collect();
         if agencies.is_empty() && asked.indicators.is_none() {
             continue;
         }
-        rows.extend(agencies.iter().map(|agency| asking.row(format!("{indicator} - {agency} -"), Some(agency))));
-        rows.push(asking.row(format!("{indicator} - - -"), None));
+        rows.extend(agencies.iter().map(|agency| group.row(format!("{indicator} - {agency} -"), Some(agency))));
+        rows.push(group.row(format!("{indicator} - - -"), None));
     }
     rows
 }
 
 /// "What `group_by` doesn't name is combined."
-fn aggregate(sight: &Sight, asked: &AskedAggregate) -> Vec<Row> {
+fn aggregate(sight: &Sight, asked: &AggregateQuestion) -> Vec<Row> {
     let mut rows = Vec::new();
     let groups = |count: usize, apart: bool| if apart { 1 } else { count };
     for indicator in &asked.indicators {
         let series = Series::new(sight, indicator, &asked.breakdown, asked.agencies.as_deref());
         for areas in asked.areas.chunks(groups(asked.areas.len(), asked.by_area)) {
             let area = if asked.by_area { areas[0].as_str() } else { "-" };
-            let asking = |periods| Asking {
+            let group = |periods| Group {
                 series: &series,
                 areas,
                 periods,
                 comparison: asked.comparison,
                 across_breaks: asked.across_breaks,
             };
-            let runs = || asked.periods.chunks(groups(asked.periods.len(), asked.by_period)).map(asking);
-            let period = |asking: &Asking<'_>| {
-                if asked.by_period { asking.periods[0].to_string() } else { "-".to_owned() }
+            let runs = || asked.periods.chunks(groups(asked.periods.len(), asked.by_period)).map(group);
+            let period = |group: &Group<'_>| {
+                if asked.by_period { group.periods[0].to_string() } else { "-".to_owned() }
             };
             if asked.by_agency {
                 for agency in &series.agencies {
-                    for asking in runs().filter(|asking| asked.agencies.is_some() || asking.has(agency)) {
-                        let key = format!("{indicator} {area} {agency} {}", period(&asking));
-                        rows.push(asking.row(key, Some(agency)));
+                    for group in runs().filter(|group| asked.agencies.is_some() || group.has(agency)) {
+                        let key = format!("{indicator} {area} {agency} {}", period(&group));
+                        rows.push(group.row(key, Some(agency)));
                     }
                 }
             } else {
                 let only = asked.agencies.as_deref().and_then(|agencies| <&[AgencyId; 1]>::try_from(agencies).ok());
-                for asking in runs() {
-                    let key = format!("{indicator} {area} - {}", period(&asking));
-                    rows.push(asking.row(key, only.map(|[agency]| agency)));
+                for group in runs() {
+                    let key = format!("{indicator} {area} - {}", period(&group));
+                    rows.push(group.row(key, only.map(|[agency]| agency)));
                 }
             }
         }
@@ -89,7 +89,7 @@ fn aggregate(sight: &Sight, asked: &AskedAggregate) -> Vec<Row> {
 
 /// "A combination that would be a lie (several indicators together, distinct people over months, views of one
 /// thing by several agencies, a county together with its own district) is refused."
-fn is_refused(sight: &Sight, asked: &AskedAggregate) -> bool {
+fn is_refused(sight: &Sight, asked: &AggregateQuestion) -> bool {
     let kind = |indicator: &IndicatorId| sight.versions.iter().find(|it| it.id == *indicator).unwrap().kind;
     let (several_periods, last) = (asked.periods.len() > 1, asked.periods[asked.periods.len() - 1]);
     if asked.indicators.len() > 1 && !asked.by_indicator {
@@ -134,7 +134,7 @@ fn gap_of(sum: &Accumulator, none: &'static str) -> &'static str {
 }
 
 /// Some areas and some consecutive periods together.
-struct Asking<'a> {
+struct Group<'a> {
     series: &'a Series<'a>,
     areas: &'a [AreaCode],
     periods: &'a [Period],
@@ -142,7 +142,7 @@ struct Asking<'a> {
     across_breaks: bool,
 }
 
-impl Asking<'_> {
+impl Group<'_> {
     fn last(&self) -> Period {
         self.periods[self.periods.len() - 1]
     }
@@ -170,7 +170,7 @@ impl Asking<'_> {
     }
 
     /// The figure of one agency, or of all by the indicator's rule, with its exact value.
-    fn figure(&self, agency: Option<&AgencyId>) -> (Shown, Option<Number>) {
+    fn figure(&self, agency: Option<&AgencyId>) -> (CanonicalFigure, Option<Number>) {
         let (across, lead) = self.series.across(self.last());
         let everyone = || self.series.agencies.iter().map(|it| self.of_agency(it).0);
         let mut sum = Accumulator::default();
@@ -205,11 +205,11 @@ impl Asking<'_> {
         self.shown(&sum, gap)
     }
 
-    fn shown(&self, sum: &Accumulator, gap: &'static str) -> (Shown, Option<Number>) {
+    fn shown(&self, sum: &Accumulator, gap: &'static str) -> (CanonicalFigure, Option<Number>) {
         let version = self.series.version(self.last());
         let mut shown = sum.shown();
         if matches!(self.series.kind, Kind::Ratio | Kind::Mean) {
-            shown.parts = sum.value.as_ref().map(|(number, weight)| (decimal(number), decimal(weight)));
+            shown.fraction = sum.value.as_ref().map(|(number, weight)| (decimal(number), decimal(weight)));
         }
         let value = match self.series.value(sum) {
             None => Err(gap),
@@ -244,13 +244,14 @@ impl Asking<'_> {
         &self,
         comparison: Comparison,
         agency: Option<&AgencyId>,
-        later: &Shown,
+        later: &CanonicalFigure,
         value: Option<&Number>,
-    ) -> ShownChange {
+    ) -> CanonicalChange {
         let version = self.series.version(self.last());
         let points = self.series.kind == Kind::Ratio;
         let unit = if points { "PercentagePoints" } else { "Number" }.to_owned();
-        let mut change = ShownChange { from: None, unit, difference: None, percent: None, gap: None, partial: false };
+        let mut change =
+            CanonicalChange { from: None, unit, difference: None, percent: None, gap: None, partial: false };
         let earlier = match comparison {
             Comparison::PreviousPeriod => self.periods[0].previous(),
             Comparison::YearBefore => self.periods[0].year_before(),
@@ -260,7 +261,7 @@ impl Asking<'_> {
             change.gap = Some("NoEarlierPeriod".to_owned());
             return change;
         };
-        let before = Asking { periods: &[earlier], ..*self };
+        let before = Group { periods: &[earlier], ..*self };
         let (from, earlier_value) = before.figure(agency);
         change.partial = !later.complete || !from.complete;
         change.from = Some((earlier.to_string(), from));

@@ -7,7 +7,7 @@ use conspectus::model::period::Period;
 use conspectus::model::revision::Revision;
 use conspectus::picture::answer;
 use conspectus::picture::change::{ChangeRule, Comparison};
-use conspectus::picture::question::{self, AggregateQuery, AskedBreakdown, Derived, PictureQuery};
+use conspectus::picture::question::{self, AggregateQuery, Derived, PictureQuery, QueryBreakdown};
 use conspectus::state::State;
 use conspectus::state::view::{AreasAsOf, View};
 
@@ -23,12 +23,12 @@ pub(crate) struct Question {
 
 #[derive(Debug, Clone)]
 pub(crate) enum What {
-    Picture(AskedPicture),
-    Aggregate(AskedAggregate),
+    Picture(PictureQuestion),
+    Aggregate(AggregateQuestion),
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct AskedPicture {
+pub(crate) struct PictureQuestion {
     pub(crate) area: AreaCode,
     pub(crate) period: Period,
     pub(crate) indicators: Option<Vec<IndicatorId>>,
@@ -37,7 +37,7 @@ pub(crate) struct AskedPicture {
 
 /// Indicators, areas and agencies by id and periods ascending, each once.
 #[derive(Debug, Clone)]
-pub(crate) struct AskedAggregate {
+pub(crate) struct AggregateQuestion {
     pub(crate) indicators: Vec<IndicatorId>,
     pub(crate) areas: Vec<AreaCode>,
     pub(crate) agencies: Option<Vec<AgencyId>>,
@@ -76,7 +76,7 @@ pub(crate) fn ask(state: &State, question: &Question) -> Option<Vec<Row>> {
                 areas: asked.areas.iter().map(area).collect(),
                 agencies: agencies.map(|ids| ids.iter().map(|id| catalogue.agency(id).unwrap().0).collect()),
                 periods: asked.periods.clone(),
-                breakdowns: vec![AskedBreakdown {
+                breakdowns: vec![QueryBreakdown {
                     category: None,
                     breakdown: state.columns().breakdown(&asked.breakdown),
                 }],

@@ -18,7 +18,7 @@ use crate::rpc::proto::{self, ValueForm};
 /// The most items of a stream's dictionary, each text counted.
 pub(crate) const DICTIONARY_ITEMS_MAX: usize = 65_536;
 
-/// What the columns of a stream have said so far. A call of its own starts with none.
+/// The dictionaries that a stream has sent so far. A call of its own starts with none.
 #[derive(Default)]
 pub(crate) struct StreamDictionaries {
     indicators: Grown<IndicatorId>,
@@ -84,13 +84,13 @@ impl StreamDictionaries {
             draft.value = cell.value(at, violations);
         }
         let mut notes = Vec::new();
-        for (at, remark) in columns.notes.iter().enumerate() {
-            if remark.figure as usize >= count {
-                let found = format!("found {}; allowed: a figure's index, below {count}", remark.figure);
+        for (at, noted) in columns.notes.iter().enumerate() {
+            if noted.figure as usize >= count {
+                let found = format!("found {}; allowed: a figure's index, below {count}", noted.figure);
                 violations.add(format!("columns.notes[{at}].figure"), found);
             }
-            let text = violations.check(format!("columns.notes[{at}].note"), note(&remark.note));
-            notes.extend(text.flatten().map(|text| (remark.figure, text)));
+            let text = violations.check(format!("columns.notes[{at}].note"), note(&noted.note));
+            notes.extend(text.flatten().map(|text| (noted.figure, text)));
         }
         DraftTable { dictionaries, drafts, notes }
     }
@@ -193,6 +193,8 @@ impl<T: FromStr<Err: Display> + Eq + Hash + Clone> Grown<T> {
         }
         used.iter()
             .map(|item| {
+                // Only what this message uses is reset for the next: a small message pays nothing for the
+                // stream's large dictionary.
                 self.local[*item as usize] = None;
                 self.dictionary.items()[*item as usize].clone()
             })

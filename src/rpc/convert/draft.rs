@@ -62,7 +62,7 @@ pub(crate) struct DraftTable {
 
 const NOTE_CHARACTERS_MAX: usize = 500;
 
-/// A remark, when there is one.
+/// A note, when there is one.
 ///
 /// # Errors
 /// When it is too long.

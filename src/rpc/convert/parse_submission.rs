@@ -24,7 +24,7 @@ use crate::state::State;
 const SOURCE_CHARACTERS_MAX: usize = 500;
 
 /// The submission of a request, or everything that is wrong with it: what can't be parsed, and what
-/// the catalogue doesn't know, in one go. `stream` is what the columns of a stream have said so far.
+/// the catalogue doesn't know, in one go. `stream` is the dictionaries that a stream has sent so far.
 pub(crate) fn submission(
     state: &State,
     request: proto::SubmitObservationsRequest,
@@ -63,7 +63,7 @@ pub(crate) fn submission(
     };
     let lines = table.drafts.into_iter().filter_map(Draft::complete).collect();
     let observations = Observations::new(table.dictionaries, lines, table.notes)
-        .expect("each line refers to what it was read from, and each remark to a line");
+        .expect("each line refers to what it was read from, and each note to a line");
     Ok(Submission { agency: agency.clone(), request_id, source: request.source, sample: request.sample, observations })
 }
 
@@ -82,9 +82,9 @@ fn of_messages(observations: &[proto::Observation], violations: &mut Violations)
 /// The texts of a request, by what they say.
 #[derive(Default)]
 struct Texts<'a> {
-    indicators: Column<'a, IndicatorId>,
-    areas: Column<'a, AreaCode>,
-    periods: Column<'a, Period>,
+    indicators: TextIndex<'a, IndicatorId>,
+    areas: TextIndex<'a, AreaCode>,
+    periods: TextIndex<'a, Period>,
     breakdowns: Dictionary<Breakdown>,
     /// By the texts of their categories: each dimension and category, a byte after each that no text has.
     known_breakdowns: HashMap<Vec<u8>, u32, Hashing>,
@@ -104,20 +104,20 @@ impl Texts<'_> {
 }
 
 /// Texts that stand for items. Two texts may stand for one: `2021/22` is `FY2021-22`.
-struct Column<'a, T> {
+struct TextIndex<'a, T> {
     known: HashMap<&'a str, u32, Hashing>,
     dictionary: Dictionary<T>,
     /// Often the next is the same.
     last: Option<(&'a str, u32)>,
 }
 
-impl<T> Default for Column<'_, T> {
+impl<T> Default for TextIndex<'_, T> {
     fn default() -> Self {
         Self { known: HashMap::default(), dictionary: Dictionary::default(), last: None }
     }
 }
 
-impl<'a, T: FromStr + Eq + Hash + Clone> Column<'a, T> {
+impl<'a, T: FromStr + Eq + Hash + Clone> TextIndex<'a, T> {
     fn index_of(&mut self, text: &'a str) -> Result<u32, T::Err> {
         if let Some((last, index)) = self.last
             && last == text

@@ -1,19 +1,20 @@
-//! What stewards send, as puts of the catalogue, and back.
+//! What stewards send, as puts of the catalogue.
 
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use crate::catalogue::items::{
     AcrossAgencies, Agency, Area, AreaLevel, AreaParent, Category, Dimension, ExpectedAgency, IndicatorVersion, Kind,
     Polarity, PopulationRule, RateRule, ReconciliationRule, ReconciliationSide, Sector, Validity,
 };
+use crate::catalogue::review::{DECIMALS_MAX, DUE_DAYS_MAX, RATE_PER_MAX};
 use crate::catalogue::{Catalogue, CataloguePut};
-use crate::model::date::Date;
 use crate::model::decimal::{Decimal, Rounding};
-use crate::model::id::{AgencyId, AreaCode, CategoryId};
+use crate::model::id::{AreaCode, CategoryId};
 use crate::model::period::Frequency;
 use crate::model::violation::Violations;
-use crate::rpc::{convert, proto};
+use crate::rpc::proto;
 
 /// The put of a request, or everything that is wrong with it. Items that could be parsed are
 /// reviewed too, so that one answer has every problem.
@@ -69,30 +70,32 @@ impl Parser {
         all(parsed)
     }
 
-    fn day(&mut self, field: &str, text: &str) -> Option<Option<Date>> {
+    fn optional<T: FromStr<Err: Display>>(&mut self, field: &str, text: &str) -> Option<Option<T>> {
         if text.is_empty() { Some(None) } else { self.parse(field, text).map(Some) }
     }
 
     fn validity(&mut self, from: &str, to: &str) -> Option<Validity> {
-        let valid_from = self.day("valid_from", from);
-        let valid_to = self.day("valid_to", to);
+        let valid_from = self.optional("valid_from", from);
+        let valid_to = self.optional("valid_to", to);
         Some(Validity { valid_from: valid_from?, valid_to: valid_to? })
     }
 
-    fn code<T>(&mut self, field: &str, code: i32, known: Option<T>, allowed: &str) -> Option<T> {
+    fn code<T>(&mut self, field: &str, code: i32, known: fn(i32) -> Option<T>, allowed: fn() -> String) -> Option<T> {
         let found = if code == 0 { "nothing".to_owned() } else { format!("`{code}`") };
-        self.violations
-            .check(format!("{}{field}", self.at), known.ok_or_else(|| format!("found {found}; allowed: {allowed}")))
+        let known = known(code).ok_or_else(|| format!("found {found}; allowed: {}", allowed()));
+        self.violations.check(format!("{}{field}", self.at), known)
     }
 
-    fn small<T: TryFrom<i32>>(&mut self, field: &str, number: i32, allowed: &str) -> Option<T> {
-        let converted = T::try_from(number).map_err(|_| format!("found {number}; allowed: {allowed}"));
+    /// A number that fits its type. Whether it is within the limits is for the catalogue's review to say.
+    fn small<T: TryFrom<i32> + Display>(&mut self, field: &str, number: i32, limits: RangeInclusive<T>) -> Option<T> {
+        let (min, max) = limits.into_inner();
+        let converted = T::try_from(number).map_err(|_| format!("found {number}; allowed: {min} to {max}"));
         self.violations.check(format!("{}{field}", self.at), converted)
     }
 
     fn area(&mut self, area: &proto::Area) -> Option<Area> {
         let code = self.parse("code", &area.code);
-        let level = self.code("level", area.level, AreaLevel::from_code(area.level), &AreaLevel::allowed());
+        let level = self.code("level", area.level, AreaLevel::from_code, AreaLevel::allowed);
         let parents = self.each("parents", &area.parents, |parser, parent| {
             let code: Option<AreaCode> = parser.parse("code", &parent.code);
             let validity = parser.validity(&parent.valid_from, &parent.valid_to);
@@ -103,7 +106,7 @@ impl Parser {
 
     fn agency(&mut self, agency: &proto::Agency) -> Option<Agency> {
         let id = self.parse("id", &agency.id);
-        let sector = self.code("sector", agency.sector, Sector::from_code(agency.sector), &Sector::allowed());
+        let sector = self.code("sector", agency.sector, Sector::from_code, Sector::allowed);
         let areas = self.parse_each("areas", &agency.areas);
         Some(Agency { id: id?, name: agency.name.clone(), sector: sector?, areas: areas? })
     }
@@ -119,42 +122,24 @@ impl Parser {
 
     fn indicator(&mut self, message: &proto::Indicator) -> Option<IndicatorVersion> {
         let id = self.parse("id", &message.id);
-        let effective_from = self.day("effective_from", &message.effective_from);
-        let kind = self.code("kind", message.kind, Kind::from_code(message.kind), &Kind::allowed());
-        let decimals = self.small("decimals", message.decimals, "0 to 6");
+        let effective_from = self.optional("effective_from", &message.effective_from);
+        let kind = self.code("kind", message.kind, Kind::from_code, Kind::allowed);
+        let decimals = self.small("decimals", message.decimals, 0..=DECIMALS_MAX);
         let rounding = match message.rounding {
             0 => Some(Rounding::HalfUp),
-            code => self.code("rounding", code, Rounding::from_code(code), &Rounding::allowed()),
+            code => self.code("rounding", code, Rounding::from_code, Rounding::allowed),
         };
         let polarity = match message.polarity {
             0 => Some(Polarity::Neutral),
-            code => self.code("polarity", code, Polarity::from_code(code), &Polarity::allowed()),
+            code => self.code("polarity", code, Polarity::from_code, Polarity::allowed),
         };
-        let frequency =
-            self.code("frequency", message.frequency, Frequency::from_code(message.frequency), &Frequency::allowed());
-        let due_days = self.small("due_days", message.due_days, "0 to 3660");
-        let level = self.code(
-            "reporting_level",
-            message.reporting_level,
-            AreaLevel::from_code(message.reporting_level),
-            &AreaLevel::allowed(),
-        );
-        let across = self.code(
-            "across_agencies",
-            message.across_agencies,
-            AcrossAgencies::from_code(message.across_agencies),
-            &AcrossAgencies::allowed(),
-        );
-        let lead_agency = if message.lead_agency.is_empty() {
-            Some(None)
-        } else {
-            self.parse::<AgencyId>("lead_agency", &message.lead_agency).map(Some)
-        };
-        let expected = self.each("expected_agencies", &message.expected_agencies, |parser, expected| {
-            let agency: Option<AgencyId> = parser.parse("agency", &expected.agency);
-            let validity = parser.validity(&expected.valid_from, &expected.valid_to);
-            Some(ExpectedAgency { agency: agency?, validity: validity? })
-        });
+        let frequency = self.code("frequency", message.frequency, Frequency::from_code, Frequency::allowed);
+        let due_days = self.small("due_days", message.due_days, 0..=DUE_DAYS_MAX);
+        let level = self.code("reporting_level", message.reporting_level, AreaLevel::from_code, AreaLevel::allowed);
+        let across =
+            self.code("across_agencies", message.across_agencies, AcrossAgencies::from_code, AcrossAgencies::allowed);
+        let lead_agency = self.optional("lead_agency", &message.lead_agency);
+        let expected = self.each("expected_agencies", &message.expected_agencies, Self::expected_agency);
         let dimensions = self.parse_each("dimensions", &message.dimensions);
         let rate = match &message.rate {
             None => Some(None),
@@ -184,11 +169,17 @@ impl Parser {
         })
     }
 
+    fn expected_agency(&mut self, expected: &proto::ExpectedAgency) -> Option<ExpectedAgency> {
+        let agency = self.parse("agency", &expected.agency);
+        let validity = self.validity(&expected.valid_from, &expected.valid_to);
+        Some(ExpectedAgency { agency: agency?, validity: validity? })
+    }
+
     fn rate(&mut self, rate: &proto::RateRule) -> Option<RateRule> {
         let population = self.parse("rate.population_indicator", &rate.population_indicator);
-        let per = self.small("rate.per", rate.per, "1 to 1000000");
-        let rule = self.code("rate.rule", rate.rule, PopulationRule::from_code(rate.rule), &PopulationRule::allowed());
-        let decimals = self.small("rate.decimals", rate.decimals, "0 to 6");
+        let per = self.small("rate.per", rate.per, 1..=RATE_PER_MAX);
+        let rule = self.code("rate.rule", rate.rule, PopulationRule::from_code, PopulationRule::allowed);
+        let decimals = self.small("rate.decimals", rate.decimals, 0..=DECIMALS_MAX);
         Some(RateRule { population_indicator: population?, per: per?, rule: rule?, decimals: decimals? })
     }
 
@@ -210,24 +201,11 @@ impl Parser {
 
     fn side(&mut self, side: &str, indicator: &str, agency: &str) -> Option<ReconciliationSide> {
         let indicator = self.parse(&format!("{side}_indicator"), indicator);
-        let agency =
-            if agency.is_empty() { Some(None) } else { self.parse(&format!("{side}_agency"), agency).map(Some) };
+        let agency = self.optional(&format!("{side}_agency"), agency);
         Some(ReconciliationSide { indicator: indicator?, agency: agency? })
     }
 
     fn tolerance(&mut self, field: &str, text: &str) -> Option<Decimal> {
         if text.is_empty() { Some(Decimal::ZERO) } else { self.parse(field, text) }
-    }
-}
-
-/// The request that puts these items.
-pub fn put_request(put: &CataloguePut, validate_only: bool) -> proto::PutCatalogueRequest {
-    proto::PutCatalogueRequest {
-        areas: put.areas.iter().map(convert::area).collect(),
-        agencies: put.agencies.iter().map(convert::agency).collect(),
-        dimensions: put.dimensions.iter().map(convert::dimension).collect(),
-        indicators: put.indicators.iter().map(convert::indicator).collect(),
-        validate_only,
-        reconciliation_rules: put.reconciliation_rules.iter().map(convert::reconciliation_rule).collect(),
     }
 }

@@ -1,10 +1,10 @@
-//! Requests to questions: what is asked for, looked up in the catalogue, with every violation.
+//! Requests as queries: what is asked for, looked up in the catalogue, with every violation.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use crate::catalogue::items::{AreaLevel, Category, ReconciliationRule};
+use crate::catalogue::items::{AreaLevel, Category};
 use crate::catalogue::{AgencyIx, AreaIx, Catalogue, IndicatorIx};
 use crate::model::id::{AgencyId, AreaCode, IndicatorId};
 use crate::model::observation::Breakdown;
@@ -12,10 +12,12 @@ use crate::model::period::Period;
 use crate::model::violation::Violations;
 use crate::picture::aggregate::Who;
 use crate::picture::change::{ChangeRule, Comparison};
-use crate::picture::question::{self, AggregateQuery, AskedBreakdown, Derived, PictureQuery, QUERY_CELLS_MAX};
-use crate::picture::{completeness, explain};
+use crate::picture::completeness::CompletenessQuery;
+use crate::picture::explain::ExplainQuery;
+use crate::picture::history::HistoryQuery;
+use crate::picture::question::{self, AggregateQuery, Derived, PictureQuery, QUERY_CELLS_MAX, QueryBreakdown};
+use crate::picture::reconcile::ReconcileQuery;
 use crate::rpc::{convert, proto};
-use crate::state::columns::RowKey;
 use crate::state::view::{AreasAsOf, View};
 
 /// Which hierarchy a request asks for.
@@ -105,9 +107,9 @@ fn breakdowns(
     view: View<'_>,
     request: &proto::QueryAggregateRequest,
     violations: &mut Violations,
-) -> Option<Vec<AskedBreakdown>> {
+) -> Option<Vec<QueryBreakdown>> {
     let asked = breakdown(view, "breakdown", &request.breakdown, violations)?;
-    let as_asked = AskedBreakdown { category: None, breakdown: view.columns.breakdown(&asked) };
+    let as_asked = QueryBreakdown { category: None, breakdown: view.columns.breakdown(&asked) };
     if request.by_dimension.is_empty() {
         return Some(vec![as_asked]);
     }
@@ -123,7 +125,7 @@ fn breakdowns(
         let own = (dimension.id.clone(), category.id.clone());
         let breakdown = Breakdown::new(asked.iter().cloned().chain([own]).collect());
         let breakdown = breakdown.and_then(|breakdown| view.columns.breakdown(&breakdown));
-        AskedBreakdown { category: Some(category.id.clone()), breakdown }
+        QueryBreakdown { category: Some(category.id.clone()), breakdown }
     };
     let mut all = vec![as_asked];
     all.extend(dimension.categories.iter().map(of_category));
@@ -151,12 +153,12 @@ fn breakdown(
     Some(breakdown)
 }
 
-/// The question of a request to explain.
+/// The query of a request to explain.
 pub(crate) fn explain(
     view: View<'_>,
     request: &proto::ExplainFigureRequest,
     violations: &mut Violations,
-) -> Option<explain::Question> {
+) -> Option<ExplainQuery> {
     let indicator = find_indicator(view.catalogue, "indicator".to_owned(), &request.indicator, violations);
     let area = find_area(view.catalogue, "area".to_owned(), &request.area, violations);
     let period = convert::period("period", &request.period, violations);
@@ -166,7 +168,7 @@ pub(crate) fn explain(
         find_agency(view.catalogue, "agency".to_owned(), &request.agency, violations).map(Who::Agency)
     };
     let breakdown = breakdown(view, "breakdown", &request.breakdown, violations);
-    Some(explain::Question {
+    Some(ExplainQuery {
         indicator: indicator?,
         area: area?,
         period: period?,
@@ -175,29 +177,32 @@ pub(crate) fn explain(
     })
 }
 
-/// The key of the figure whose history is asked for; none for a breakdown never used.
+/// The query of a history request.
 pub(crate) fn history(
     view: View<'_>,
     request: &proto::GetHistoryRequest,
     violations: &mut Violations,
-) -> Option<(IndicatorIx, Period, Option<RowKey>)> {
+) -> Option<HistoryQuery> {
     let indicator = find_indicator(view.catalogue, "indicator".to_owned(), &request.indicator, violations);
     let area = find_area(view.catalogue, "area".to_owned(), &request.area, violations);
     let agency = find_agency(view.catalogue, "agency".to_owned(), &request.agency, violations);
     let period = convert::period("period", &request.period, violations);
     let breakdown = breakdown(view, "breakdown", &request.breakdown, violations);
-    let (area, agency) = (area?, agency?);
-    let breakdown = view.columns.breakdown(&breakdown?);
-    let key = breakdown.map(|breakdown| RowKey::new(area, breakdown, agency));
-    Some((indicator?, period?, key))
+    Some(HistoryQuery {
+        indicator: indicator?,
+        area: area?,
+        agency: agency?,
+        period: period?,
+        breakdown: view.columns.breakdown(&breakdown?),
+    })
 }
 
-/// The question of a completeness request.
+/// The query of a completeness request.
 pub(crate) fn completeness(
     view: View<'_>,
     request: &proto::GetCompletenessRequest,
     violations: &mut Violations,
-) -> Option<completeness::Question> {
+) -> Option<CompletenessQuery> {
     let area = find_area(view.catalogue, "area".to_owned(), &request.area, violations);
     let periods = periods(&request.periods, request.period_range.as_ref(), violations);
     let indicators = find_indicators(view.catalogue, &request.indicators, violations);
@@ -208,15 +213,15 @@ pub(crate) fn completeness(
         indicators =
             all.filter_map(|indicator| view.catalogue.indicator(&indicator.newest().id)).map(|(ix, _)| ix).collect();
     }
-    Some(completeness::Question { area: area?, periods: periods?, indicators, agencies: agencies? })
+    Some(CompletenessQuery { area: area?, periods: periods?, indicators, agencies: agencies? })
 }
 
-/// The rules, areas and periods of a request to reconcile.
+/// The query of a request to reconcile.
 pub(crate) fn reconcile<'a>(
     view: View<'a>,
     request: &proto::ReconcileRequest,
     violations: &mut Violations,
-) -> Option<(Vec<&'a ReconciliationRule>, Vec<AreaIx>, Vec<Period>)> {
+) -> Option<ReconcileQuery<'a>> {
     let find_rule = |(index, id): (usize, &String)| {
         find(format!("rules[{index}]"), "reconciliation rule", id, violations, |id| view.catalogue.rule(id))
     };
@@ -238,7 +243,7 @@ pub(crate) fn reconcile<'a>(
         );
         violations.add("rules", what);
     }
-    Some((rules, areas, periods))
+    Some(ReconcileQuery { rules, areas, periods })
 }
 
 /// Finds a thing of the catalogue by the text of its id.

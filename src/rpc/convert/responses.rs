@@ -2,27 +2,33 @@
 
 use crate::catalogue::Catalogue;
 use crate::model::period::Period;
+use crate::picture::accumulator::{Missing, MissingReason};
 use crate::picture::answer::{AggregateRow, PictureCell, PictureRow};
+use crate::picture::change::{Change, ChangeGap, ChangeUnit};
+use crate::picture::combine::Gap;
 use crate::picture::completeness::{self, ReportingRate, Slot};
+use crate::picture::derivation::Derivation;
 use crate::picture::derived::{Benchmark, Rank, Rate, Share};
-use crate::picture::explain::{Contribution, Derivation};
+use crate::picture::discrepancy::{Discrepancy, DiscrepancyKind};
+use crate::picture::explain::Contribution;
 use crate::picture::figure::Figure;
+use crate::picture::history::{HistoryEvent, HistoryItem};
 use crate::picture::reconcile::{self, Pair};
+use crate::rpc::convert::catalogue;
 use crate::rpc::{convert, count, number, proto};
 use crate::state::State;
-use crate::state::columns::{Row, Slab};
 
 pub(crate) fn picture_row(catalogue: &Catalogue, row: &PictureRow) -> proto::PictureRow {
     let cell = |cell: &PictureCell| proto::PictureCell {
-        agency: Some(convert::agency_name(catalogue.agency_at(cell.agency))),
-        figure: Some(convert::figure(catalogue, &cell.figure)),
-        change: cell.change.as_ref().map(|change| convert::change(catalogue, change)),
+        agency: Some(catalogue::agency_name(catalogue.agency_at(cell.agency))),
+        figure: Some(figure(catalogue, &cell.figure)),
+        change: cell.change.as_ref().map(|it| change(catalogue, it)),
     };
     proto::PictureRow {
-        indicator: Some(convert::indicator(&row.version)),
+        indicator: Some(catalogue::indicator(&row.version)),
         cells: row.cells.iter().map(cell).collect(),
-        combined: Some(convert::figure(catalogue, &row.combined)),
-        change: row.change.as_ref().map(|change| convert::change(catalogue, change)),
+        combined: Some(figure(catalogue, &row.combined)),
+        change: row.change.as_ref().map(|it| change(catalogue, it)),
     }
 }
 
@@ -33,8 +39,8 @@ pub(crate) fn aggregate_row(catalogue: &Catalogue, row: &AggregateRow) -> proto:
         agency: row.agency.map(|ix| catalogue.agency_at(ix).id.as_str().to_owned()).unwrap_or_default(),
         period: row.period.map(|period| period.to_string()).unwrap_or_default(),
         category: row.category.as_ref().map(ToString::to_string).unwrap_or_default(),
-        figure: Some(convert::figure(catalogue, &row.figure)),
-        change: row.change.as_ref().map(|change| convert::change(catalogue, change)),
+        figure: Some(figure(catalogue, &row.figure)),
+        change: row.change.as_ref().map(|it| change(catalogue, it)),
         rate: row.rate.as_ref().map(|added| rate(catalogue, added)),
         share: row.share.as_ref().map(|added| share(catalogue, added)),
         rank: row.rank.map(rank),
@@ -47,16 +53,16 @@ fn rate(catalogue: &Catalogue, rate: &Rate) -> proto::Rate {
     proto::Rate {
         value: rate.value.ok().map(|value| value.rounded.to_string()),
         per: i32::try_from(rate.per).unwrap_or(i32::MAX),
-        population: population.map(|(_, figure)| convert::figure(catalogue, figure)),
+        population: population.map(|(_, it)| figure(catalogue, it)),
         population_period: population.map(|(period, _)| period.to_string()).unwrap_or_default(),
-        gap: rate.value.as_ref().err().map_or(proto::Gap::Unspecified, |gap| convert::gap(*gap)).into(),
+        gap: rate.value.as_ref().err().map_or(proto::Gap::Unspecified, |it| gap(*it)).into(),
     }
 }
 
 fn share(catalogue: &Catalogue, share: &Share) -> proto::Share {
     proto::Share {
         percent: share.percent.map(|percent| percent.to_string()),
-        total: Some(convert::figure(catalogue, &share.total)),
+        total: Some(figure(catalogue, &share.total)),
     }
 }
 
@@ -68,55 +74,51 @@ fn benchmark(catalogue: &Catalogue, benchmark: &Benchmark) -> proto::Benchmark {
     proto::Benchmark {
         value: benchmark.value.map(|value| value.to_string()),
         difference: benchmark.difference.map(|difference| difference.to_string()),
-        figure: Some(convert::figure(catalogue, &benchmark.figure)),
+        figure: Some(figure(catalogue, &benchmark.figure)),
     }
 }
 
-pub(crate) fn derivation(derivation: Derivation) -> proto::Derivation {
+pub(crate) fn derivation(derivation: Option<Derivation>) -> proto::Derivation {
     match derivation {
-        Derivation::Submitted => proto::Derivation::Submitted,
-        Derivation::OverTime => proto::Derivation::OverTime,
-        Derivation::OverAreas => proto::Derivation::OverAreas,
-        Derivation::OverAgencies => proto::Derivation::OverAgencies,
-        Derivation::Marked => proto::Derivation::Marked,
-        Derivation::Nothing => proto::Derivation::Nothing,
+        None => proto::Derivation::OverAgencies,
+        Some(Derivation::Submitted) => proto::Derivation::Submitted,
+        Some(Derivation::OverTime) => proto::Derivation::OverTime,
+        Some(Derivation::OverAreas) => proto::Derivation::OverAreas,
+        Some(Derivation::Marked) => proto::Derivation::Marked,
+        Some(Derivation::Nothing) => proto::Derivation::Nothing,
     }
 }
 
 pub(crate) fn contribution(state: &State, catalogue: &Catalogue, contribution: &Contribution) -> proto::Contribution {
-    let row = &contribution.row;
     let submission = state.submission_at(contribution.source);
     proto::Contribution {
         agency: catalogue.agency_at(contribution.agency).id.as_str().to_owned(),
         area: catalogue.area_at(contribution.area).code.as_str().to_owned(),
         period: contribution.period.to_string(),
-        value: row.value().map(|value| value.to_string()).unwrap_or_default(),
-        markers: convert::markers(row.markers()),
-        sample: row.is_sample(),
-        revision: number(row.revision()),
+        value: contribution.value.to_string(),
+        markers: convert::markers(contribution.value.markers),
+        sample: contribution.sample,
+        revision: number(contribution.revision),
         request_id: submission.map(|record| record.request_id.to_string()).unwrap_or_default(),
         source: submission.map(|record| record.source.clone()).unwrap_or_default(),
         accepted_at: submission.map(|record| convert::timestamp(record.at)),
     }
 }
 
-/// A row of a figure's history, which `slab` has.
-pub(crate) fn history_item(state: &State, slab: &Slab, row: &Row) -> proto::HistoryItem {
-    let source = slab.source(row);
-    let value = row.value();
-    let event = match value {
-        None => proto::HistoryEvent::Withdrawn,
-        Some(_) if source != row.revision() => proto::HistoryEvent::Restored,
-        Some(_) => proto::HistoryEvent::Submitted,
+pub(crate) fn history_item(state: &State, item: &HistoryItem) -> proto::HistoryItem {
+    let (event, value) = match item.event {
+        HistoryEvent::Submitted(value) => (proto::HistoryEvent::Submitted, Some(value)),
+        HistoryEvent::Restored(value) => (proto::HistoryEvent::Restored, Some(value)),
+        HistoryEvent::Withdrawn => (proto::HistoryEvent::Withdrawn, None),
     };
-    let submission = value.and_then(|_| state.submission_at(source));
+    let submission = value.and_then(|_| state.submission_at(item.source));
     proto::HistoryItem {
-        revision: number(row.revision()),
-        accepted_at: state.accepted_at(row.revision()).map(convert::timestamp),
+        revision: number(item.revision),
+        accepted_at: state.accepted_at(item.revision).map(convert::timestamp),
         event: event.into(),
         value: value.map(|value| value.to_string()).unwrap_or_default(),
-        markers: convert::markers(row.markers()),
-        sample: row.is_sample(),
+        markers: value.map(|value| convert::markers(value.markers)).unwrap_or_default(),
+        sample: item.sample,
         request_id: submission.map(|record| record.request_id.to_string()).unwrap_or_default(),
         source: submission.map(|record| record.source.clone()).unwrap_or_default(),
     }
@@ -155,7 +157,7 @@ pub(crate) fn reporting_rate(agency: String, period: Period, rate: &ReportingRat
 }
 
 pub(crate) fn pair(catalogue: &Catalogue, pair: &Pair) -> proto::ReconciliationRow {
-    let side = |figure: &Figure| Some(convert::figure(catalogue, figure));
+    let side = |it: &Figure| Some(figure(catalogue, it));
     let status = match pair.status {
         reconcile::Status::Agrees => proto::ReconciliationStatus::Agrees,
         reconcile::Status::Differs => proto::ReconciliationStatus::Differs,
@@ -170,5 +172,98 @@ pub(crate) fn pair(catalogue: &Catalogue, pair: &Pair) -> proto::ReconciliationR
         right: side(&pair.right),
         difference: pair.difference.map(|difference| difference.to_string()),
         status: status.into(),
+    }
+}
+
+pub(crate) fn figure(catalogue: &Catalogue, figure: &Figure) -> proto::Figure {
+    let large = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let coverage = figure.coverage;
+    proto::Figure {
+        value: figure.value.as_ref().ok().map(|value| value.rounded.to_string()),
+        gap: figure.value.as_ref().err().map_or(proto::Gap::Unspecified, |it| gap(*it)).into(),
+        numerator: figure.fraction.map(|(numerator, _)| numerator.to_string()),
+        denominator: figure.fraction.map(|(_, denominator)| denominator.to_string()),
+        markers: convert::markers(figure.markers),
+        coverage: Some(proto::Coverage {
+            expected: large(coverage.expected),
+            reported: large(coverage.reported),
+            late: large(coverage.late),
+            not_available: large(coverage.not_available),
+            imputed: large(coverage.imputed),
+            complete: figure.complete,
+            missing: figure.missing.iter().map(|missing| missing_slot(catalogue, missing)).collect(),
+        }),
+        sample: figure.sample,
+        as_at: figure.as_at.map(|period| period.to_string()),
+        discrepancies: figure.discrepancies.iter().map(|found| discrepancy(catalogue, found)).collect(),
+    }
+}
+
+fn missing_slot(catalogue: &Catalogue, missing: &Missing) -> proto::Missing {
+    let reason = match missing.reason {
+        MissingReason::Late => proto::MissingReason::Late,
+        MissingReason::NotDue => proto::MissingReason::NotDue,
+        MissingReason::NotAvailable => proto::MissingReason::NotAvailable,
+    };
+    proto::Missing {
+        agency: catalogue.agency_at(missing.agency).id.as_str().to_owned(),
+        area: catalogue.area_at(missing.area).code.as_str().to_owned(),
+        period: missing.period.to_string(),
+        reason: reason.into(),
+    }
+}
+
+fn discrepancy(catalogue: &Catalogue, found: &Discrepancy) -> proto::Discrepancy {
+    let (kind, dimension) = match &found.kind {
+        DiscrepancyKind::OverTime => (proto::DiscrepancyKind::OverTime, String::new()),
+        DiscrepancyKind::OverAreas => (proto::DiscrepancyKind::OverAreas, String::new()),
+        DiscrepancyKind::Breakdown(id) => (proto::DiscrepancyKind::Breakdown, id.as_str().to_owned()),
+    };
+    proto::Discrepancy {
+        kind: kind.into(),
+        agency: catalogue.agency_at(found.agency).id.as_str().to_owned(),
+        dimension,
+        submitted: found.submitted.to_string(),
+        parts: found.parts.to_string(),
+        difference: found.difference.to_string(),
+    }
+}
+
+fn gap(gap: Gap) -> proto::Gap {
+    match gap {
+        Gap::NotReported => proto::Gap::NotReported,
+        Gap::Marked => proto::Gap::Marked,
+        Gap::SideBySide => proto::Gap::SideBySide,
+        Gap::NotCombinable => proto::Gap::NotCombinable,
+        Gap::ZeroBase => proto::Gap::ZeroBase,
+        Gap::LeadNotReported => proto::Gap::LeadNotReported,
+        Gap::LeadNotAsked => proto::Gap::LeadNotAsked,
+        Gap::TooLarge => proto::Gap::TooLarge,
+    }
+}
+
+fn change(catalogue: &Catalogue, change: &Change) -> proto::Change {
+    let gap = match change.gap {
+        None => proto::ChangeGap::Unspecified,
+        Some(ChangeGap::NoLaterValue) => proto::ChangeGap::NoLaterValue,
+        Some(ChangeGap::NoEarlierValue) => proto::ChangeGap::NoEarlierValue,
+        Some(ChangeGap::FromZero) => proto::ChangeGap::FromZero,
+        Some(ChangeGap::FromBelowZero) => proto::ChangeGap::FromBelowZero,
+        Some(ChangeGap::Break) => proto::ChangeGap::Break,
+        Some(ChangeGap::NoEarlierPeriod) => proto::ChangeGap::NoEarlierPeriod,
+        Some(ChangeGap::TooLarge) => proto::ChangeGap::TooLarge,
+    };
+    let unit = match change.unit {
+        ChangeUnit::Number => proto::ChangeUnit::Number,
+        ChangeUnit::PercentagePoints => proto::ChangeUnit::PercentagePoints,
+    };
+    proto::Change {
+        from_period: change.from.as_ref().map(|(period, _)| period.to_string()).unwrap_or_default(),
+        from: change.from.as_ref().map(|(_, earlier)| figure(catalogue, earlier)),
+        unit: unit.into(),
+        difference: change.difference.map(|difference| difference.to_string()),
+        percent: change.percent.map(|percent| percent.to_string()),
+        gap: gap.into(),
+        partial: change.partial,
     }
 }

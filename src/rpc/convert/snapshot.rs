@@ -32,8 +32,8 @@ impl Snapshot {
         Self { state, revision, catalogue, today: (context.clock)().date() }
     }
 
-    /// The newest state as of the revision, or else of the instant, that a request asks for.
-    pub(crate) fn asked(
+    /// The newest state, as of the revision or else the instant that a request asks for.
+    pub(crate) fn requested(
         context: &Context,
         state: Arc<State>,
         as_of_revision: i64,

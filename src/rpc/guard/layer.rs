@@ -51,12 +51,12 @@ impl Guard {
         self.0.auditor.open(log);
     }
 
-    /// When a key last opened, as far as this guard knows.
+    /// When a key was last used, as far as this guard knows.
     pub(crate) fn last_used(&self, key: KeyId) -> Option<Timestamp> {
         self.0.used.get(key)
     }
 
-    /// When each key last opened.
+    /// When each key was last used.
     pub(crate) fn used(&self) -> &LastUsed {
         &self.0.used
     }
@@ -181,7 +181,7 @@ where
                 let answer = self.inner.call(request);
                 Box::pin(async move {
                     tokio::select! {
-                        // Answered at the very end is answered.
+                        // An answer that is ready at the deadline is sent.
                         biased;
                         answer = answer => Ok(answer?.map(|body| Body::new(Held { body, _permit: permit }))),
                         () = deadline => {

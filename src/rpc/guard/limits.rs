@@ -69,7 +69,7 @@ struct Load {
     compute_permits: Arc<Semaphore>,
 }
 
-/// Leave to be open, until it is dropped.
+/// A permit for an open call, given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct CallPermit {
     calls: Calls,
@@ -122,6 +122,8 @@ impl Counts {
             let what = format!("allowed: {} calls at once; end some of yours first", limits.calls_of_identity_max);
             return Err(status::retry(Reason::RateLimited, what, RETRY_DELAY));
         }
+        // The generic cell rate algorithm (GCRA): each call moves `used_up_to`, the theoretical arrival time, on
+        // by the interval that the rate leaves between calls; it may be ahead of now by a burst.
         let rate = limits.calls_a_second_of_identity_max.max(1);
         let ahead = load.used_up_to.saturating_duration_since(now);
         if ahead > BURST {

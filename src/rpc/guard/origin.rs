@@ -29,7 +29,7 @@ impl Origin {
         let one = |name: &str| {
             let mut values = request.headers().get_all(name).iter();
             let first = values.next()?;
-            // Twice is neither.
+            // A header that comes twice counts as unreadable.
             Some(if values.next().is_none() { first.to_str().unwrap_or_default().to_owned() } else { String::new() })
         };
         let purpose = one(PURPOSE_HEADER).map(|text| Purpose::parse(&text)).transpose();
@@ -44,7 +44,7 @@ impl Origin {
     /// Who is calling, as of now: a stream asks again.
     ///
     /// # Errors
-    /// When nobody that is known is.
+    /// When the credentials are missing, refused or expired.
     pub(super) fn caller(&self, context: &Context) -> Result<Caller, Status> {
         let certificate = self.peer.as_ref().map(Peer::certificate).transpose();
         let certificate = certificate.map_err(|NoLongerGood| status::unauthenticated(Unauthenticated::Refused))?;

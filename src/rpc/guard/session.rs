@@ -17,8 +17,8 @@ use crate::rpc::status;
 /// would not is cut off within a minute.
 pub(crate) const CHECK_EVERY: Duration = Duration::from_secs(15);
 
-/// A call that was let in: who is calling, and what it does. A handler asks it whether the caller
-/// may do that to the very thing; a stream asks again, for as long as it is open.
+/// A call that was let in: who is calling, and what it does. [`crate::rpc::call::unary`] asks it whether
+/// the caller may do that to the very resource; a stream asks for each message.
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
     pub(super) caller: Caller,
@@ -66,7 +66,7 @@ impl Session {
         origin.caller(auditor.context()?).map(drop).inspect_err(|status| self.refused(status))
     }
 
-    /// Leave to compute an answer for the caller, once it has few enough others being computed.
+    /// A permit to compute an answer for the caller, as soon as few enough others are computed for it.
     pub(crate) async fn compute_permit(&self) -> ComputePermit {
         ComputePermit(match &self.compute_permits {
             // It is never closed.
@@ -117,7 +117,7 @@ impl Session {
     }
 }
 
-/// Leave to compute an answer.
+/// A permit to compute an answer.
 ///
 /// An answer is computed in one go, on a thread that others need too. A caller with many questions
 /// waits for its own answers, and so leaves threads to the others.

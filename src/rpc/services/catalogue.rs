@@ -3,7 +3,6 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use prost::Message;
 use tonic::{Request, Response, Status};
 
 use crate::catalogue::items::Indicator;
@@ -14,12 +13,10 @@ use crate::model::id::{AgencyId, AreaCode, DimensionId, IndicatorId, RuleId};
 use crate::model::violation::Violations;
 use crate::rpc::call::{self, Call, Refusal};
 use crate::rpc::convert::put_catalogue;
+use crate::rpc::page::{self, Paging, TokenBinding};
 use crate::rpc::proto::catalogue_service_server::CatalogueService;
 use crate::rpc::status::{self, Reason};
-use crate::rpc::{Context, Gate, as_of, convert, number, page, proto};
-
-const PAGE_DEFAULT: usize = 100;
-const PAGE_MAX: usize = 1_000;
+use crate::rpc::{Context, Gate, as_of, convert, number, proto};
 
 /// Serves `conspectus.v1.CatalogueService`.
 #[derive(Debug, Clone)]
@@ -65,7 +62,7 @@ impl CatalogueService for Catalogue {
         call::unary(&self.0, request, |Call { context, message, .. }| async move {
             let (revision, agency) =
                 context.get::<AgencyId, _>("id", &message.id, message.as_of_revision, |catalogue, id| {
-                    catalogue.agency(id).map(|(_, agency)| convert::agency(agency))
+                    catalogue.agency(id).map(|(_, agency)| convert::catalogue::agency(agency))
                 })?;
             Ok(proto::GetAgencyResponse { revision, agency: Some(agency) })
         })
@@ -77,11 +74,10 @@ impl CatalogueService for Catalogue {
         request: Request<proto::ListAgenciesRequest>,
     ) -> Result<Response<proto::ListAgenciesResponse>, Status> {
         call::unary(&self.0, request, |Call { context, message, .. }| async move {
-            let paging = Paging::of("ListAgencies", &message);
-            let (revision, agencies, next_page_token) = context.list(paging, |catalogue, after, take| {
+            let (revision, agencies, next_page_token) = context.list(&message, |catalogue, after, take| {
                 let after = after.and_then(|text| AgencyId::parse(text).ok());
                 let agencies = catalogue.agencies_after(after.as_ref()).take(take);
-                agencies.map(|agency| (agency.id.to_string(), convert::agency(agency))).collect()
+                agencies.map(|agency| (agency.id.to_string(), convert::catalogue::agency(agency))).collect()
             })?;
             Ok(proto::ListAgenciesResponse { revision, agencies, next_page_token })
         })
@@ -95,7 +91,7 @@ impl CatalogueService for Catalogue {
         call::unary(&self.0, request, |Call { context, message, .. }| async move {
             let (revision, area) =
                 context.get::<AreaCode, _>("code", &message.code, message.as_of_revision, |catalogue, code| {
-                    catalogue.area(code).map(|(_, area)| convert::area(area))
+                    catalogue.area(code).map(|(_, area)| convert::catalogue::area(area))
                 })?;
             Ok(proto::GetAreaResponse { revision, area: Some(area) })
         })
@@ -107,11 +103,10 @@ impl CatalogueService for Catalogue {
         request: Request<proto::ListAreasRequest>,
     ) -> Result<Response<proto::ListAreasResponse>, Status> {
         call::unary(&self.0, request, |Call { context, message, .. }| async move {
-            let paging = Paging::of("ListAreas", &message);
-            let (revision, areas, next_page_token) = context.list(paging, |catalogue, after, take| {
+            let (revision, areas, next_page_token) = context.list(&message, |catalogue, after, take| {
                 let after = after.and_then(|text| AreaCode::parse(text).ok());
                 let areas = catalogue.areas_after(after.as_ref()).take(take);
-                areas.map(|area| (area.code.to_string(), convert::area(area))).collect()
+                areas.map(|area| (area.code.to_string(), convert::catalogue::area(area))).collect()
             })?;
             Ok(proto::ListAreasResponse { revision, areas, next_page_token })
         })
@@ -125,7 +120,7 @@ impl CatalogueService for Catalogue {
         call::unary(&self.0, request, |Call { context, message, .. }| async move {
             let (revision, dimension) =
                 context.get::<DimensionId, _>("id", &message.id, message.as_of_revision, |catalogue, id| {
-                    catalogue.dimension(id).map(convert::dimension)
+                    catalogue.dimension(id).map(convert::catalogue::dimension)
                 })?;
             Ok(proto::GetDimensionResponse { revision, dimension: Some(dimension) })
         })
@@ -137,11 +132,12 @@ impl CatalogueService for Catalogue {
         request: Request<proto::ListDimensionsRequest>,
     ) -> Result<Response<proto::ListDimensionsResponse>, Status> {
         call::unary(&self.0, request, |Call { context, message, .. }| async move {
-            let paging = Paging::of("ListDimensions", &message);
-            let (revision, dimensions, next_page_token) = context.list(paging, |catalogue, after, take| {
+            let (revision, dimensions, next_page_token) = context.list(&message, |catalogue, after, take| {
                 let after = after.and_then(|text| DimensionId::parse(text).ok());
                 let dimensions = catalogue.dimensions_after(after.as_ref()).take(take);
-                dimensions.map(|dimension| (dimension.id.to_string(), convert::dimension(dimension))).collect()
+                dimensions
+                    .map(|dimension| (dimension.id.to_string(), convert::catalogue::dimension(dimension)))
+                    .collect()
             })?;
             Ok(proto::ListDimensionsResponse { revision, dimensions, next_page_token })
         })
@@ -157,7 +153,7 @@ impl CatalogueService for Catalogue {
                 context.get::<IndicatorId, _>("id", &message.id, message.as_of_revision, |catalogue, id| {
                     catalogue
                         .indicator(id)
-                        .map(|(_, indicator)| indicator.versions().iter().map(convert::indicator).collect())
+                        .map(|(_, indicator)| indicator.versions().iter().map(convert::catalogue::indicator).collect())
                 })?;
             Ok(proto::GetIndicatorResponse { revision, versions })
         })
@@ -169,11 +165,10 @@ impl CatalogueService for Catalogue {
         request: Request<proto::ListIndicatorsRequest>,
     ) -> Result<Response<proto::ListIndicatorsResponse>, Status> {
         call::unary(&self.0, request, |Call { context, message, .. }| async move {
-            let paging = Paging::of("ListIndicators", &message);
-            let (revision, indicators, next_page_token) = context.list(paging, |catalogue, after, take| {
+            let (revision, indicators, next_page_token) = context.list(&message, |catalogue, after, take| {
                 let after = after.and_then(|text| IndicatorId::parse(text).ok());
                 let indicators = catalogue.indicators_after(after.as_ref()).map(Indicator::newest).take(take);
-                indicators.map(|version| (version.id.to_string(), convert::indicator(version))).collect()
+                indicators.map(|version| (version.id.to_string(), convert::catalogue::indicator(version))).collect()
             })?;
             Ok(proto::ListIndicatorsResponse { revision, indicators, next_page_token })
         })
@@ -187,7 +182,7 @@ impl CatalogueService for Catalogue {
         call::unary(&self.0, request, |Call { context, message, .. }| async move {
             let (revision, rule) =
                 context.get::<RuleId, _>("id", &message.id, message.as_of_revision, |catalogue, id| {
-                    catalogue.rule(id).map(convert::reconciliation_rule)
+                    catalogue.rule(id).map(convert::catalogue::reconciliation_rule)
                 })?;
             Ok(proto::GetReconciliationRuleResponse { revision, reconciliation_rule: Some(rule) })
         })
@@ -199,12 +194,11 @@ impl CatalogueService for Catalogue {
         request: Request<proto::ListReconciliationRulesRequest>,
     ) -> Result<Response<proto::ListReconciliationRulesResponse>, Status> {
         call::unary(&self.0, request, |Call { context, message, .. }| async move {
-            let paging = Paging::of("ListReconciliationRules", &message);
             let (revision, reconciliation_rules, next_page_token) =
-                context.list(paging, |catalogue, after, take| {
+                context.list(&message, |catalogue, after, take| {
                     let after = after.and_then(|text| RuleId::parse(text).ok());
                     let rules = catalogue.rules_after(after.as_ref()).take(take);
-                    rules.map(|rule| (rule.id.to_string(), convert::reconciliation_rule(rule))).collect()
+                    rules.map(|rule| (rule.id.to_string(), convert::catalogue::reconciliation_rule(rule))).collect()
                 })?;
             Ok(proto::ListReconciliationRulesResponse { revision, reconciliation_rules, next_page_token })
         })
@@ -213,51 +207,33 @@ impl CatalogueService for Catalogue {
 }
 
 /// What the list requests have in common.
-trait ListRequest: Message + Clone + Sized {
-    fn paging(&self) -> (i32, &str, i64);
-    fn cleared(&self) -> Self;
+trait ListRequest {
+    fn paging(&self) -> Paging<'_>;
+    fn as_of_revision(&self) -> i64;
 }
 
 macro_rules! list_request {
-    ($($Request:ident),+) => {$(
+    ($($Request:ident: $method:literal),+) => {$(
         impl ListRequest for proto::$Request {
-            fn paging(&self) -> (i32, &str, i64) {
-                (self.page_size, &self.page_token, self.as_of_revision)
+            fn paging(&self) -> Paging<'_> {
+                let cleared = Self { page_size: 0, page_token: String::new(), ..self.clone() };
+                Paging { binding: TokenBinding::of($method, &cleared), size: self.page_size, token: &self.page_token }
             }
 
-            fn cleared(&self) -> Self {
-                Self { page_size: 0, page_token: String::new(), as_of_revision: self.as_of_revision }
+            fn as_of_revision(&self) -> i64 {
+                self.as_of_revision
             }
         }
     )+};
 }
 
 list_request!(
-    ListAgenciesRequest,
-    ListAreasRequest,
-    ListDimensionsRequest,
-    ListIndicatorsRequest,
-    ListReconciliationRulesRequest
+    ListAgenciesRequest: "ListAgencies",
+    ListAreasRequest: "ListAreas",
+    ListDimensionsRequest: "ListDimensions",
+    ListIndicatorsRequest: "ListIndicators",
+    ListReconciliationRulesRequest: "ListReconciliationRules"
 );
-
-struct Paging {
-    query: page::Query,
-    size: usize,
-    start: Option<page::Start>,
-    as_of_revision: i64,
-    violations: Violations,
-}
-
-impl Paging {
-    fn of(method: &str, message: &impl ListRequest) -> Self {
-        let mut violations = Violations::default();
-        let (size, token, as_of_revision) = message.paging();
-        let query = page::Query::of(method, &message.cleared());
-        let size = page::size(size, PAGE_DEFAULT, PAGE_MAX, &mut violations);
-        let start = query.start(token, &mut violations);
-        Self { query, size, start, as_of_revision, violations }
-    }
-}
 
 impl Context {
     fn get<I: FromStr<Err: Display>, T>(
@@ -280,23 +256,21 @@ impl Context {
         Ok((number(revision), found))
     }
 
-    /// A page of items, each with the key that the next page starts after.
+    /// A page of the items that come after a key, at most so many, each with its own key.
     fn list<T>(
         &self,
-        mut paging: Paging,
+        request: &impl ListRequest,
         items: impl FnOnce(&catalogue::Catalogue, Option<&str>, usize) -> Vec<(String, T)>,
     ) -> Result<(i64, Vec<T>, String), Refusal> {
         let state = self.newest();
-        let newest = as_of(&state, paging.as_of_revision, &mut paging.violations);
-        paging.violations.into_result(())?;
-        let revision = paging.start.as_ref().map_or(newest, |start| start.revision.min(newest));
-        let after = paging.start.as_ref().map(|start| start.after.as_str());
-        let mut found = items(&state.catalogue_as_of(revision), after, paging.size + 1);
-        let more = found.len() > paging.size;
-        found.truncate(paging.size);
-        let last = found.last().filter(|_| more);
-        let token = last.map(|(key, _)| paging.query.token(&page::Start { revision, after: key.clone() }));
-        Ok((number(revision), found.into_iter().map(|(_, item)| item).collect(), token.unwrap_or_default()))
+        let mut violations = Violations::default();
+        let page = request.paging().page(page::ITEMS, &mut violations);
+        let newest = as_of(&state, request.as_of_revision(), &mut violations);
+        violations.into_result(())?;
+        let revision = page.revision().map_or(newest, |revision| revision.min(newest));
+        let found = items(&state.catalogue_as_of(revision), page.after(), page.needed());
+        let (found, next_page_token) = page.cut(found, revision, |(key, _)| key.clone());
+        Ok((number(revision), found.into_iter().map(|(_, item)| item).collect(), next_page_token))
     }
 }
 

@@ -14,13 +14,12 @@ use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
 use crate::rpc::call::{self, Call, Refusal};
 use crate::rpc::guard::{Guard, Session};
+use crate::rpc::page::{self, Paging, TokenBinding};
 use crate::rpc::proto::key_service_server::KeyService;
 use crate::rpc::status::{self, Reason};
-use crate::rpc::{Context, Gate, convert, number, page, proto};
+use crate::rpc::{Context, Gate, convert, number, proto};
 use crate::state::State;
 
-const PAGE_DEFAULT: usize = 100;
-const PAGE_MAX: usize = 1_000;
 const DAYS_DEFAULT: i32 = 365;
 const OVERLAP_HOURS_DEFAULT: i32 = 7 * 24;
 
@@ -133,20 +132,14 @@ async fn change(context: &Context, session: &Session, change: AccessChange) -> R
 impl Keys {
     fn list(&self, state: &State, request: &proto::ListKeysRequest) -> Result<proto::ListKeysResponse, Refusal> {
         let mut violations = Violations::default();
-        let query = page::Query::of("ListKeys", &proto::ListKeysRequest::default());
-        let size = page::size(request.page_size, PAGE_DEFAULT, PAGE_MAX, &mut violations);
-        let start = query.start(&request.page_token, &mut violations);
+        let binding = TokenBinding::of("ListKeys", &proto::ListKeysRequest::default());
+        let paging = Paging { binding, size: request.page_size, token: &request.page_token };
+        let page = paging.page(page::ITEMS, &mut violations);
         violations.into_result(())?;
-        let after = start.and_then(|start| IdentityId::parse(&start.after).ok());
+        let after = page.after().and_then(|after| IdentityId::parse(after).ok());
         let rest =
             state.access().iter().filter(|record| after.as_ref().is_none_or(|after| record.identity.id > *after));
-        let mut found: Vec<&IdentityRecord> = rest.take(size + 1).collect();
-        let more = found.len() > size;
-        found.truncate(size);
-        let token = |record: &&IdentityRecord| {
-            query.token(&page::Start { revision: Revision::ZERO, after: record.identity.id.to_string() })
-        };
-        let next_page_token = found.last().filter(|_| more).map(token).unwrap_or_default();
+        let (found, next_page_token) = page.cut(rest, Revision::ZERO, |record| record.identity.id.to_string());
         Ok(proto::ListKeysResponse {
             revision: number(state.revision()),
             identities: found.into_iter().map(|record| self.identity_message(record)).collect(),

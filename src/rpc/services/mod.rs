@@ -1,4 +1,4 @@
-//! The served methods: one file a service, and one for each of its streams.
+//! The served methods: one file a service; `read`, `sent`, `stream` and `watch` are what they share.
 
 mod catalogue;
 mod key;

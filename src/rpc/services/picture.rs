@@ -4,21 +4,21 @@ use std::fmt::Display;
 
 use tonic::{Request, Response, Status};
 
-use super::read::{self, At, Basis, ROWS_MAX, Read};
+use super::read::{self, AnswerInput, Read, RequestedState};
 use super::watch;
-use crate::catalogue::items::ReconciliationRule;
-use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
-use crate::model::period::Period;
+use crate::catalogue::AgencyIx;
 use crate::model::violation::Violations;
-use crate::picture::completeness::{self, Status as SlotStatus};
+use crate::picture::answer;
+use crate::picture::completeness::{self, CompletenessQuery, Status as SlotStatus};
+use crate::picture::explain::{self, ExplainQuery};
+use crate::picture::history::{self, HistoryQuery};
 use crate::picture::question::{AggregateQuery, PictureQuery, QUERY_CELLS_MAX};
-use crate::picture::{answer, explain, reconcile};
+use crate::picture::reconcile::{self, ReconcileQuery};
 use crate::rpc::call;
 use crate::rpc::convert::{self, queries, responses};
-use crate::rpc::page::{Paging, Query};
+use crate::rpc::page::{Paging, ROWS, TokenBinding};
 use crate::rpc::proto::picture_service_server::PictureService;
 use crate::rpc::{Gate, count, proto};
-use crate::state::columns::RowKey;
 use crate::state::view::View;
 
 const CONTRIBUTIONS_MAX: usize = 1_000;
@@ -101,11 +101,11 @@ impl PictureService for Picture {
 }
 
 impl Read for proto::GetPictureRequest {
-    type Question<'a> = PictureQuery;
+    type Query<'a> = PictureQuery;
     type Answer = proto::GetPictureResponse;
 
-    fn basis(&self) -> Basis<'_> {
-        Basis {
+    fn requested_state(&self) -> RequestedState<'_> {
+        RequestedState {
             min_revision: self.min_revision,
             as_of_revision: self.as_of_revision,
             as_of_time: self.as_of_time.as_ref(),
@@ -113,27 +113,27 @@ impl Read for proto::GetPictureRequest {
         }
     }
 
-    fn question<'a>(&self, view: View<'a>, violations: &mut Violations) -> Option<PictureQuery> {
+    fn query<'a>(&self, view: View<'a>, violations: &mut Violations) -> Option<PictureQuery> {
         queries::picture(view, self, violations)
     }
 
-    fn answer(&self, query: PictureQuery, at: &At<'_>) -> Result<Self::Answer, Violations> {
-        let rows = answer::picture(at.view, &query);
+    fn answer(&self, query: PictureQuery, input: &AnswerInput<'_>) -> Result<Self::Answer, Violations> {
+        let rows = answer::picture(input.view, &query);
         Ok(proto::GetPictureResponse {
-            revision: at.revision(),
-            area: Some(convert::area(at.catalogue().area_at(query.area))),
+            revision: input.revision(),
+            area: Some(convert::catalogue::area(input.catalogue().area_at(query.area))),
             period: query.period.to_string(),
-            rows: rows.iter().map(|row| responses::picture_row(at.catalogue(), row)).collect(),
+            rows: rows.iter().map(|row| responses::picture_row(input.catalogue(), row)).collect(),
         })
     }
 }
 
 impl Read for proto::QueryAggregateRequest {
-    type Question<'a> = AggregateQuery;
+    type Query<'a> = AggregateQuery;
     type Answer = proto::QueryAggregateResponse;
 
-    fn basis(&self) -> Basis<'_> {
-        Basis {
+    fn requested_state(&self) -> RequestedState<'_> {
+        RequestedState {
             min_revision: self.min_revision,
             as_of_revision: self.as_of_revision,
             as_of_time: self.as_of_time.as_ref(),
@@ -143,53 +143,57 @@ impl Read for proto::QueryAggregateRequest {
 
     fn paging(&self) -> Option<Paging<'_>> {
         let cleared = Self { page_size: 0, page_token: String::new(), min_revision: 0, ..self.clone() };
-        Some(Paging { query: Query::of("QueryAggregate", &cleared), size: self.page_size, token: &self.page_token })
+        Some(Paging {
+            binding: TokenBinding::of("QueryAggregate", &cleared),
+            size: self.page_size,
+            token: &self.page_token,
+        })
     }
 
-    fn question<'a>(&self, view: View<'a>, violations: &mut Violations) -> Option<AggregateQuery> {
+    fn query<'a>(&self, view: View<'a>, violations: &mut Violations) -> Option<AggregateQuery> {
         queries::aggregate(view, self, violations)
     }
 
-    fn answer(&self, query: AggregateQuery, at: &At<'_>) -> Result<Self::Answer, Violations> {
-        let rows = answer::aggregate(at.view, &query);
-        let (range, next_page_token) = at.slice(rows.len());
+    fn answer(&self, query: AggregateQuery, input: &AnswerInput<'_>) -> Result<Self::Answer, Violations> {
+        let rows = answer::aggregate(input.view, &query);
+        let (range, next_page_token) = input.slice(rows.len());
         Ok(proto::QueryAggregateResponse {
-            revision: at.revision(),
-            rows: rows[range].iter().map(|row| responses::aggregate_row(at.catalogue(), row)).collect(),
+            revision: input.revision(),
+            rows: rows[range].iter().map(|row| responses::aggregate_row(input.catalogue(), row)).collect(),
             next_page_token,
         })
     }
 }
 
 impl Read for proto::ExplainFigureRequest {
-    type Question<'a> = explain::Question;
+    type Query<'a> = ExplainQuery;
     type Answer = proto::ExplainFigureResponse;
 
-    fn basis(&self) -> Basis<'_> {
-        Basis {
+    fn requested_state(&self) -> RequestedState<'_> {
+        RequestedState {
             min_revision: self.min_revision,
             as_of_revision: self.as_of_revision,
             as_of_time: self.as_of_time.as_ref(),
-            ..Basis::default()
+            ..RequestedState::default()
         }
     }
 
-    fn question<'a>(&self, view: View<'a>, violations: &mut Violations) -> Option<explain::Question> {
+    fn query<'a>(&self, view: View<'a>, violations: &mut Violations) -> Option<ExplainQuery> {
         queries::explain(view, self, violations)
     }
 
-    fn answer(&self, question: explain::Question, at: &At<'_>) -> Result<Self::Answer, Violations> {
-        let explained = explain::explain(at.view, question);
+    fn answer(&self, query: ExplainQuery, input: &AnswerInput<'_>) -> Result<Self::Answer, Violations> {
+        let explained = explain::explain(input.view, query);
         let contributions = explained.contributions.iter().take(CONTRIBUTIONS_MAX);
         Ok(proto::ExplainFigureResponse {
-            revision: at.revision(),
-            figure: Some(convert::figure(at.catalogue(), &explained.figure)),
+            revision: input.revision(),
+            figure: Some(responses::figure(input.catalogue(), &explained.figure)),
             derivation: responses::derivation(explained.derivation).into(),
             contributions: contributions
-                .map(|one| responses::contribution(&at.snapshot.state, at.catalogue(), one))
+                .map(|one| responses::contribution(&input.snapshot.state, input.catalogue(), one))
                 .collect(),
             contribution_count: count(explained.contributions.len()),
-            indicator: Some(convert::indicator(&explained.version)),
+            indicator: Some(convert::catalogue::indicator(&explained.version)),
             rule: explained.rule,
             formula: explained.formula,
         })
@@ -197,58 +201,65 @@ impl Read for proto::ExplainFigureRequest {
 }
 
 impl Read for proto::GetHistoryRequest {
-    type Question<'a> = (IndicatorIx, Period, Option<RowKey>);
+    type Query<'a> = HistoryQuery;
     type Answer = proto::GetHistoryResponse;
 
-    fn question<'a>(&self, view: View<'a>, violations: &mut Violations) -> Option<Self::Question<'a>> {
+    fn query<'a>(&self, view: View<'a>, violations: &mut Violations) -> Option<HistoryQuery> {
         queries::history(view, self, violations)
     }
 
-    fn answer(&self, (indicator, period, key): Self::Question<'_>, at: &At<'_>) -> Result<Self::Answer, Violations> {
-        let slab = at.view.columns.slab(indicator, period);
-        let items = slab.zip(key).into_iter().flat_map(|(slab, key)| {
-            let item = |row| responses::history_item(&at.snapshot.state, slab, &row);
-            slab.history(key).map(item).collect::<Vec<_>>()
-        });
-        Ok(proto::GetHistoryResponse { revision: at.revision(), items: items.collect() })
+    fn answer(&self, query: HistoryQuery, input: &AnswerInput<'_>) -> Result<Self::Answer, Violations> {
+        let items = history::history(input.view, &query);
+        Ok(proto::GetHistoryResponse {
+            revision: input.revision(),
+            items: items.iter().map(|item| responses::history_item(&input.snapshot.state, item)).collect(),
+        })
     }
 }
 
 impl Read for proto::GetCompletenessRequest {
-    type Question<'a> = completeness::Question;
+    type Query<'a> = CompletenessQuery;
     type Answer = proto::GetCompletenessResponse;
 
     /// It says which figures are there, not what they are.
     const HOLDS_FIGURES: bool = false;
 
-    fn basis(&self) -> Basis<'_> {
-        Basis { as_of_revision: self.as_of_revision, as_of_time: self.as_of_time.as_ref(), ..Basis::default() }
+    fn requested_state(&self) -> RequestedState<'_> {
+        RequestedState {
+            as_of_revision: self.as_of_revision,
+            as_of_time: self.as_of_time.as_ref(),
+            ..RequestedState::default()
+        }
     }
 
     fn paging(&self) -> Option<Paging<'_>> {
         let cleared = Self { page_size: 0, page_token: String::new(), ..self.clone() };
-        Some(Paging { query: Query::of("GetCompleteness", &cleared), size: self.page_size, token: &self.page_token })
+        Some(Paging {
+            binding: TokenBinding::of("GetCompleteness", &cleared),
+            size: self.page_size,
+            token: &self.page_token,
+        })
     }
 
-    fn question<'a>(&self, view: View<'a>, violations: &mut Violations) -> Option<completeness::Question> {
+    fn query<'a>(&self, view: View<'a>, violations: &mut Violations) -> Option<CompletenessQuery> {
         queries::completeness(view, self, violations)
     }
 
-    fn answer(&self, question: completeness::Question, at: &At<'_>) -> Result<Self::Answer, Violations> {
-        let slots = completeness::slots(at.view, &question, &|revision| at.snapshot.state.accepted_at(revision));
+    fn answer(&self, query: CompletenessQuery, input: &AnswerInput<'_>) -> Result<Self::Answer, Violations> {
+        let slots = completeness::slots(input.view, &query, &|revision| input.snapshot.state.accepted_at(revision));
         let mut slots = slots.ok_or_else(|| {
             let found = format!("more than {QUERY_CELLS_MAX} figures are expected");
             too_many(format!("{found}; allowed: fewer. Ask for fewer periods or indicators"))
         })?;
-        let id = |agency: AgencyIx| at.catalogue().agency_at(agency).id.to_string();
+        let id = |agency: AgencyIx| input.catalogue().agency_at(agency).id.to_string();
         let rates = completeness::rates(&slots).into_iter();
         let mut rates: Vec<_> = rates.map(|((agency, period), rate)| (id(agency), period, rate)).collect();
         rates.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
         slots.retain(|slot| !self.late_only || slot.status == SlotStatus::Late);
-        let (range, next_page_token) = at.slice(slots.len());
+        let (range, next_page_token) = input.slice(slots.len());
         Ok(proto::GetCompletenessResponse {
-            revision: at.revision(),
-            slots: slots[range].iter().map(|slot| responses::slot(at.catalogue(), slot)).collect(),
+            revision: input.revision(),
+            slots: slots[range].iter().map(|slot| responses::slot(input.catalogue(), slot)).collect(),
             rates: rates
                 .into_iter()
                 .map(|(agency, period, rate)| responses::reporting_rate(agency, period, &rate))
@@ -259,30 +270,32 @@ impl Read for proto::GetCompletenessRequest {
 }
 
 impl Read for proto::ReconcileRequest {
-    type Question<'a> = (Vec<&'a ReconciliationRule>, Vec<AreaIx>, Vec<Period>);
+    type Query<'a> = ReconcileQuery<'a>;
     type Answer = proto::ReconcileResponse;
 
-    fn basis(&self) -> Basis<'_> {
-        Basis { as_of_revision: self.as_of_revision, as_of_time: self.as_of_time.as_ref(), ..Basis::default() }
+    fn requested_state(&self) -> RequestedState<'_> {
+        RequestedState {
+            as_of_revision: self.as_of_revision,
+            as_of_time: self.as_of_time.as_ref(),
+            ..RequestedState::default()
+        }
     }
 
-    fn question<'a>(&self, view: View<'a>, violations: &mut Violations) -> Option<Self::Question<'a>> {
+    fn query<'a>(&self, view: View<'a>, violations: &mut Violations) -> Option<ReconcileQuery<'a>> {
         queries::reconcile(view, self, violations)
     }
 
-    fn answer(&self, (rules, areas, periods): Self::Question<'_>, at: &At<'_>) -> Result<Self::Answer, Violations> {
-        let pairs = rules.into_iter().flat_map(|rule| reconcile::pairs(at.view, rule, &areas, &periods));
-        let rows: Vec<_> = pairs
+    fn answer(&self, query: ReconcileQuery<'_>, input: &AnswerInput<'_>) -> Result<Self::Answer, Violations> {
+        let rows: Vec<_> = reconcile::pairs(input.view, &query)
             .filter(|pair| self.include_agreeing || pair.status != reconcile::Status::Agrees)
-            .take(ROWS_MAX + 1)
-            .map(|pair| responses::pair(at.catalogue(), &pair))
+            .take(ROWS.max + 1)
+            .map(|pair| responses::pair(input.catalogue(), &pair))
             .collect();
-        if rows.len() > ROWS_MAX {
-            return Err(too_many(format!(
-                "more than {ROWS_MAX} pairs; allowed: fewer. Ask for fewer periods or areas"
-            )));
+        if rows.len() > ROWS.max {
+            let found = format!("more than {} pairs", ROWS.max);
+            return Err(too_many(format!("{found}; allowed: fewer. Ask for fewer periods or areas")));
         }
-        Ok(proto::ReconcileResponse { revision: at.revision(), rows })
+        Ok(proto::ReconcileResponse { revision: input.revision(), rows })
     }
 }
 

@@ -1,4 +1,4 @@
-//! The way of a read: permission, the revision that it asks for, a compute permit, the question with
+//! The way of a read: permission, the revision that it asks for, a compute permit, the query with
 //! everything that is wrong with it, the answer, a line in the audit log, and only then the response.
 //!
 //! A new read is an implementation of [`Read`] for its request, and a call of [`unary`].
@@ -15,20 +15,15 @@ use crate::rpc::call::{self, Call};
 use crate::rpc::convert::queries;
 use crate::rpc::convert::snapshot::Snapshot;
 use crate::rpc::guard::{AuditScope, Session};
-use crate::rpc::page::{Page, Paging};
+use crate::rpc::page::{self, Page, Paging};
 use crate::rpc::{Context, Gate, number};
 use crate::state::State;
 use crate::state::view::View;
 
-/// How many rows a page has when its request doesn't say.
-const ROWS_DEFAULT: usize = 1_000;
-/// The most rows that a page has, or an answer without pages.
-pub(crate) const ROWS_MAX: usize = 10_000;
-
-/// A request that reads, and a read's own part of the way.
+/// A request that reads: the steps in which one read differs from another.
 pub(crate) trait Read: AuditScope + Send + Sync {
-    /// What is asked, looked up in the catalogue of a view.
-    type Question<'a>;
+    /// What is asked, its ids looked up in the catalogue of a view.
+    type Query<'a>;
     /// What is sent.
     type Answer: Send;
 
@@ -36,8 +31,8 @@ pub(crate) trait Read: AuditScope + Send + Sync {
     const HOLDS_FIGURES: bool = true;
 
     /// The state that it is to be answered from; the newest, unless the request can say otherwise.
-    fn basis(&self) -> Basis<'_> {
-        Basis::default()
+    fn requested_state(&self) -> RequestedState<'_> {
+        RequestedState::default()
     }
 
     /// The page of the answer that is asked for; none when the answer is always whole.
@@ -45,24 +40,24 @@ pub(crate) trait Read: AuditScope + Send + Sync {
         None
     }
 
-    /// The question, with everything that is wrong with it.
-    fn question<'a>(&self, view: View<'a>, violations: &mut Violations) -> Option<Self::Question<'a>>;
+    /// The query, with everything that is wrong with it.
+    fn query<'a>(&self, view: View<'a>, violations: &mut Violations) -> Option<Self::Query<'a>>;
 
     /// The answer, which depends on nothing but the snapshot.
     ///
     /// # Errors
     /// When it would be too large.
-    fn answer(&self, question: Self::Question<'_>, at: &At<'_>) -> Result<Self::Answer, Violations>;
+    fn answer(&self, query: Self::Query<'_>, input: &AnswerInput<'_>) -> Result<Self::Answer, Violations>;
 }
 
 /// What an answer is computed from.
-pub(crate) struct At<'a> {
+pub(crate) struct AnswerInput<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) view: View<'a>,
     pub(crate) page: &'a Page,
 }
 
-impl<'a> At<'a> {
+impl<'a> AnswerInput<'a> {
     pub(crate) fn catalogue(&self) -> &'a Catalogue {
         self.view.catalogue
     }
@@ -80,7 +75,7 @@ impl<'a> At<'a> {
 
 /// The state that a request is to be answered from, in the request's own fields.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Basis<'a> {
+pub(crate) struct RequestedState<'a> {
     /// Waits for this revision.
     pub(crate) min_revision: i64,
     /// Answers as of this revision, or else of this instant.
@@ -128,47 +123,47 @@ impl<T> Unaudited<T> {
 /// Answers a read.
 ///
 /// # Errors
-/// When the caller may not, or anything is wrong with the question.
+/// When the caller may not, or anything is wrong with the query.
 pub(crate) async fn unary<R: Read>(gate: &Gate, request: Request<R>) -> Result<Response<R::Answer>, Status> {
     call::unary(gate, request, |Call { context, session, message, .. }| async move {
-        let state = context.state_at_least(message.basis().min_revision).await?;
+        let state = context.state_at_least(message.requested_state().min_revision).await?;
         let permit = session.compute_permit().await;
-        let answer = permit.compute(|| asked(&message, context, state))?;
+        let answer = permit.compute(|| answer_page(&message, context, state))?;
         Ok(answer.audit(&session, &message).await?)
     })
     .await
 }
 
 /// The page of the answer that a request asks for, as of the revision that it asks for.
-fn asked<R: Read>(read: &R, context: &Context, state: Arc<State>) -> Result<Unaudited<R::Answer>, Violations> {
+fn answer_page<R: Read>(read: &R, context: &Context, state: Arc<State>) -> Result<Unaudited<R::Answer>, Violations> {
     let mut violations = Violations::default();
-    let basis = read.basis();
-    if basis.min_revision < 0 {
-        violations.add("min_revision", format!("found {}; allowed: 0 or more", basis.min_revision));
+    let requested = read.requested_state();
+    if requested.min_revision < 0 {
+        violations.add("min_revision", format!("found {}; allowed: 0 or more", requested.min_revision));
     }
-    let page = read.paging().map_or_else(Page::whole, |paging| paging.page(ROWS_DEFAULT, ROWS_MAX, &mut violations));
+    let page = read.paging().map_or_else(Page::whole, |paging| paging.page(page::ROWS, &mut violations));
     // Pages after the first are of its revision, so that they agree with each other.
     let (as_of_revision, as_of_time) = match page.revision() {
-        None => (basis.as_of_revision, basis.as_of_time),
+        None => (requested.as_of_revision, requested.as_of_time),
         Some(revision) => (number(revision), None),
     };
-    let snapshot = Snapshot::asked(context, state, as_of_revision, as_of_time, &mut violations);
+    let snapshot = Snapshot::requested(context, state, as_of_revision, as_of_time, &mut violations);
     answer(read, &snapshot, &page, violations)
 }
 
 /// The answer as of a snapshot.
 ///
 /// # Errors
-/// Everything that is wrong with the question, and what was found before.
+/// Everything that is wrong with the query, and what was found before.
 pub(crate) fn answer<R: Read>(
     read: &R,
     snapshot: &Snapshot,
     page: &Page,
     mut violations: Violations,
 ) -> Result<Unaudited<R::Answer>, Violations> {
-    let view = snapshot.view(queries::areas_as_of(read.basis().areas_as_of, &mut violations));
-    let question = read.question(view, &mut violations).filter(|_| violations.is_empty());
-    let Some(question) = question else { return Err(violations) };
-    let answer = read.answer(question, &At { snapshot, view, page })?;
+    let view = snapshot.view(queries::areas_as_of(read.requested_state().areas_as_of, &mut violations));
+    let query = read.query(view, &mut violations).filter(|_| violations.is_empty());
+    let Some(query) = query else { return Err(violations) };
+    let answer = read.answer(query, &AnswerInput { snapshot, view, page })?;
     Ok(Unaudited { answer, revision: snapshot.revision })
 }

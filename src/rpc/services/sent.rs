@@ -30,7 +30,7 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    /// Parses a request. `stream` is what the columns of a stream have said so far.
+    /// Parses a request. `stream` is the dictionaries that a stream has sent so far.
     ///
     /// # Errors
     /// Everything that is wrong with it.

@@ -31,12 +31,12 @@ use crate::rpc::{Context, proto};
 pub(crate) const STREAMS_MAX: usize = 64;
 /// How many submissions of a stream may be without an answer.
 pub(crate) const IN_FLIGHT_MAX: usize = 32;
-/// How long a sender may leave answers where they are.
+/// How long answers may stay unread.
 const READER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How many bytes of violations one refusal has.
 const REFUSAL_BYTES_MAX: usize = 1 << 20;
 
-/// Leave to open a stream.
+/// The permits that streams take.
 #[derive(Debug, Clone)]
 pub(crate) struct Streams(Arc<Semaphore>);
 
@@ -62,9 +62,9 @@ pub(crate) fn start(
     let permit = Arc::clone(&streams.0).try_acquire_owned().map_err(|_| {
         status::exhausted(Reason::TooManyStreams, format!("{STREAMS_MAX} streams are open already; try again later"))
     })?;
-    // Room for one more, which the farewell holds from the start.
+    // One more permit than submissions, reserved for the final status.
     let (in_flight, steps) = mpsc::channel(IN_FLIGHT_MAX + 1);
-    let farewell =
+    let final_permit =
         in_flight.clone().try_reserve_owned().map_err(|_| status::error(Reason::Stopping, "the stream closed"))?;
     let context_of_caller = Context { writer: context.writer.by(session.actor()), ..context.clone() };
     let reading = Reading {
@@ -76,7 +76,7 @@ pub(crate) fn start(
     };
     tokio::spawn(async move {
         if let Err(last) = reading.run().await {
-            farewell.send(Step::End(last));
+            final_permit.send(Step::End(last));
         }
     });
     let answering = Arc::new(Answering { context: context.clone(), _permit: permit });

@@ -15,14 +15,13 @@ use crate::rpc::call::{self, Call, Refusal};
 use crate::rpc::convert::columns::StreamDictionaries;
 use crate::rpc::convert::receipt::{self, Accepted};
 use crate::rpc::guard::Session;
+use crate::rpc::page::{self, Paging, TokenBinding};
 use crate::rpc::proto::submission_service_server::SubmissionService;
 use crate::rpc::status::{self, Reason};
-use crate::rpc::{Gate, convert, count, number, page, proto};
+use crate::rpc::{Gate, convert, count, number, proto};
 use crate::state::{State, SubmissionRecord};
 
 const REASON_CHARACTERS_MAX: usize = 500;
-const LIST_PAGE_DEFAULT: usize = 100;
-const LIST_PAGE_MAX: usize = 1_000;
 
 /// Serves `conspectus.v1.SubmissionService`.
 #[derive(Debug, Clone)]
@@ -137,28 +136,21 @@ impl SubmissionService for Submissions {
 fn list(state: &State, request: &proto::ListSubmissionsRequest) -> Result<proto::ListSubmissionsResponse, Refusal> {
     let mut violations = Violations::default();
     let cleared = proto::ListSubmissionsRequest { page_size: 0, page_token: String::new(), ..request.clone() };
-    let query = page::Query::of("ListSubmissions", &cleared);
-    let size = page::size(request.page_size, LIST_PAGE_DEFAULT, LIST_PAGE_MAX, &mut violations);
-    let start = query.start(&request.page_token, &mut violations);
+    let binding = TokenBinding::of("ListSubmissions", &cleared);
+    let paging = Paging { binding, size: request.page_size, token: &request.page_token };
+    let page = paging.page(page::ITEMS, &mut violations);
     let agency =
         if request.agency.is_empty() { None } else { violations.check("agency", AgencyId::parse(&request.agency)) };
     violations.into_result(())?;
-    let before = match &start {
-        None => state.revision().next(),
-        Some(start) => Revision(start.after.parse().unwrap_or(0)),
-    };
+    let before = page.after().map_or(state.revision().next(), |after| Revision(after.parse().unwrap_or(0)));
     let matching =
         state.submissions_before(before).filter(|record| agency.as_ref().is_none_or(|agency| record.agency == *agency));
-    let mut records: Vec<&SubmissionRecord> = matching.take(size + 1).collect();
-    let more = records.len() > size;
-    records.truncate(size);
-    let revision = start.map_or(state.revision(), |start| start.revision);
-    let last = records.last().filter(|_| more);
-    let next = last.map(|last| query.token(&page::Start { revision, after: last.revision.to_string() }));
+    let revision = page.revision().unwrap_or(state.revision());
+    let (records, next_page_token) = page.cut(matching, revision, |record| record.revision.to_string());
     Ok(proto::ListSubmissionsResponse {
         revision: number(revision),
         submissions: records.into_iter().map(|record| summary(state, record)).collect(),
-        next_page_token: next.unwrap_or_default(),
+        next_page_token,
     })
 }
 

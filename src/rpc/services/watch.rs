@@ -24,7 +24,7 @@ use crate::model::violation::Violations;
 use crate::rpc::call::{Call, Refusal};
 use crate::rpc::convert::snapshot::Snapshot;
 use crate::rpc::guard::{CHECK_EVERY, Session, Subject};
-use crate::rpc::page::Page;
+use crate::rpc::page::{Page, ROWS};
 use crate::rpc::status::{self, Reason};
 use crate::rpc::{Context, number, proto};
 use crate::state::State;
@@ -36,7 +36,7 @@ const READER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long changes are gathered before they are sent.
 const GATHER: Duration = Duration::from_millis(20);
 /// The most rows of an answer that can be watched.
-const ROWS_MAX: usize = 10_000;
+const ROWS_MAX: usize = ROWS.max;
 
 /// The permits that watchers take.
 #[derive(Debug, Clone)]
@@ -59,11 +59,11 @@ pub(crate) trait Watch: Subject + Send + 'static {
     /// What is sent.
     type Message: Send + 'static;
 
-    /// The field of the request that holds the question.
-    const QUESTION: &'static str;
+    /// The field of the request that holds the query to watch.
+    const FIELD: &'static str;
 
-    /// The question, and the revision of the last message that the reader has; 0 for none.
-    fn parts(self) -> (Self::Read, i64);
+    /// The read to watch, and the revision of the last message that the reader has; 0 for none.
+    fn into_read(self) -> (Self::Read, i64);
 
     /// The rows of an answer.
     fn rows(answer: <Self::Read as Read>::Answer) -> impl Iterator<Item = (Self::Key, Self::Row)>;
@@ -85,10 +85,10 @@ type Rows<W> = BTreeMap<<W as Watch>::Key, <W as Watch>::Row>;
 /// What a watcher is sent.
 pub(crate) type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
-/// Watches the answer to a question.
+/// Watches the answer of a read.
 ///
 /// # Errors
-/// When the question is wrong, or too many watch already.
+/// When anything is wrong with the query, or too many watch already.
 pub(crate) async fn start<W: Watch>(
     watchers: &Watchers,
     Call { context, session, message, .. }: Call<'_, W>,
@@ -96,7 +96,7 @@ pub(crate) async fn start<W: Watch>(
     let permit = Arc::clone(&watchers.0).try_acquire_owned().map_err(|_| {
         status::error(Reason::TooManyWatchers, format!("{WATCHERS_MAX} streams watch already; try again later"))
     })?;
-    let (read, after_revision) = message.parts();
+    let (read, after_revision) = message.into_read();
     let state = context.newest();
     let mut violations = Violations::default();
     let after = match u64::try_from(after_revision) {
@@ -113,8 +113,8 @@ pub(crate) async fn start<W: Watch>(
         violations.extend(wrong);
     }
     violations.into_result(())?;
-    // Of the channel's two places one is for a message, and one is held for the last word from the start.
-    let last_word = watcher
+    // Of the channel's two permits one is for a message, and one is reserved for the final status.
+    let final_permit = watcher
         .messages
         .clone()
         .try_reserve_owned()
@@ -122,7 +122,7 @@ pub(crate) async fn start<W: Watch>(
     tokio::spawn(async move {
         let Err(ended) = watcher.run(state, after).await;
         if let Some(why) = ended {
-            last_word.send(Err(why));
+            final_permit.send(Err(why));
         }
     });
     Ok(Box::pin(ReceiverStream::new(stream)))
@@ -164,18 +164,18 @@ impl<W: Watch> Watcher<W> {
         }
     }
 
-    /// The rows as of a snapshot, or everything that is wrong with the question.
+    /// The rows as of a snapshot, or everything that is wrong with the query.
     async fn rows(&self, snapshot: Snapshot) -> Result<Unaudited<Rows<W>>, Violations> {
         self.session.compute_permit().await.compute(|| {
             let violations = newest_and_whole(&self.read);
             let answer = read::answer(&self.read, &snapshot, &Page::whole(), violations);
-            answer.map_err(|violations| violations.within(W::QUESTION))?.try_map(|answer| {
+            answer.map_err(|violations| violations.within(W::FIELD))?.try_map(|answer| {
                 let rows: Rows<W> = W::rows(answer).collect();
                 let mut violations = Violations::default();
                 if rows.len() > ROWS_MAX {
                     let found = format!("the answer has {} rows", rows.len());
                     let what = format!("{found}; allowed: {ROWS_MAX} to be watched. Ask for less");
-                    violations.add(W::QUESTION, what);
+                    violations.add(W::FIELD, what);
                 }
                 violations.into_result(rows)
             })
@@ -226,15 +226,15 @@ impl<W: Watch> Watcher<W> {
     }
 }
 
-/// What a question to be watched can't ask for.
+/// What a query that is watched can't ask for.
 fn newest_and_whole(read: &impl Read) -> Violations {
     let mut violations = Violations::default();
-    let (basis, paging) = (read.basis(), read.paging());
+    let (requested, paging) = (read.requested_state(), read.paging());
     let watched = if paging.is_some() { "the newest, whole" } else { "the newest" };
     for (field, given) in [
-        ("as_of_revision", basis.as_of_revision != 0),
-        ("as_of_time", basis.as_of_time.is_some()),
-        ("min_revision", basis.min_revision != 0),
+        ("as_of_revision", requested.as_of_revision != 0),
+        ("as_of_time", requested.as_of_time.is_some()),
+        ("min_revision", requested.min_revision != 0),
         ("page_size", paging.as_ref().is_some_and(|paging| paging.size != 0)),
         ("page_token", paging.as_ref().is_some_and(|paging| !paging.token.is_empty())),
     ] {
@@ -252,9 +252,9 @@ impl Watch for proto::WatchPictureRequest {
     type Row = proto::PictureRow;
     type Message = proto::WatchPictureResponse;
 
-    const QUESTION: &'static str = "picture";
+    const FIELD: &'static str = "picture";
 
-    fn parts(self) -> (Self::Read, i64) {
+    fn into_read(self) -> (Self::Read, i64) {
         (self.picture.unwrap_or_default(), self.after_revision)
     }
 
@@ -282,9 +282,9 @@ impl Watch for proto::WatchAggregateRequest {
     type Row = proto::AggregateRow;
     type Message = proto::WatchAggregateResponse;
 
-    const QUESTION: &'static str = "query";
+    const FIELD: &'static str = "query";
 
-    fn parts(self) -> (Self::Read, i64) {
+    fn into_read(self) -> (Self::Read, i64) {
         (self.query.unwrap_or_default(), self.after_revision)
     }
 

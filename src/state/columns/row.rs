@@ -143,6 +143,18 @@ impl Row {
         self.markers().contains(Marker::Estimated)
     }
 
+    /// Whether it fills its slot: it has a value, or says that none applies.
+    #[inline]
+    pub(crate) fn fills_slot(&self) -> bool {
+        self.measure().is_some() || self.markers().contains(Marker::NotApplicable)
+    }
+
+    /// Whether its sender marks it as estimated.
+    #[inline]
+    pub(crate) fn is_imputed(&self) -> bool {
+        self.markers().contains(Marker::Estimated)
+    }
+
     /// Whether the figure is made up.
     pub(crate) fn is_sample(&self) -> bool {
         self.flags.0 & SAMPLE_BIT != 0

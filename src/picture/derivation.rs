@@ -1,4 +1,4 @@
-//! Which way a figure is taken, by the rules of [`super::resolve`].
+//! How a figure comes about, by the rules of [`super::resolve`].
 
 use std::cmp::Ordering;
 
@@ -7,9 +7,9 @@ use super::combine::OverTime;
 use crate::catalogue::AgencyIx;
 use crate::model::period::Period;
 
-/// The way that an agency's figure for an area and a period is taken.
+/// How an agency's figure for an area and a period comes about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
+pub enum Derivation {
     /// It was submitted for the area and the period themselves.
     Submitted,
     /// It is built from the figures of the period's subperiods.
@@ -18,12 +18,12 @@ pub(super) enum Way {
     OverAreas,
     /// A marker was submitted in its place.
     Marked,
-    /// Nothing is known that it could be taken from.
+    /// Nothing was submitted that it could be taken from.
     Nothing,
 }
 
-/// What the agencies' figures for an area and a period are by each way.
-pub(super) struct Ways {
+/// The agencies' figures for an area and a period, by each way to derive them.
+pub(super) struct Candidates {
     pub(super) rule: OverTime,
     /// Figures, or else markers, submitted for the area and the period themselves.
     pub(super) submitted: ByAgency,
@@ -31,39 +31,39 @@ pub(super) struct Ways {
     pub(super) over_areas: ByAgency,
 }
 
-impl Ways {
+impl Candidates {
     /// The agencies that anything is known of, some of them more than once.
     pub(super) fn agencies(&self) -> impl Iterator<Item = AgencyIx> {
         self.submitted.agencies().chain(self.over_time.agencies()).chain(self.over_areas.agencies())
     }
 
-    /// The way that an agency's figure is taken.
-    pub(super) fn of(&self, agency: AgencyIx) -> Way {
+    /// How an agency's figure comes about: which of the candidates it is.
+    pub(super) fn derivation(&self, agency: AgencyIx) -> Derivation {
         let submitted = self.submitted.get(agency);
         let built = match (self.over_time.get(agency), self.over_areas.get(agency)) {
             (Some(over_time), Some(over_areas)) if is_better(over_areas, over_time, self.rule) => {
-                Some((Way::OverAreas, over_areas))
+                Some((Derivation::OverAreas, over_areas))
             }
-            (Some(over_time), _) => Some((Way::OverTime, over_time)),
-            (None, over_areas) => over_areas.map(|over_areas| (Way::OverAreas, over_areas)),
+            (Some(over_time), _) => Some((Derivation::OverTime, over_time)),
+            (None, over_areas) => over_areas.map(|over_areas| (Derivation::OverAreas, over_areas)),
         };
         match (submitted, built) {
-            (Some(submitted), _) if submitted.has_figure() => Way::Submitted,
+            (Some(submitted), _) if submitted.has_figure() => Derivation::Submitted,
             // What is built of nothing but markers is no figure: a marker of the area's and the period's own
             // says more.
-            (marked, Some((way, built))) if built.has_figure() || marked.is_none() => way,
-            (Some(_), _) => Way::Marked,
-            (None, _) => Way::Nothing,
+            (marked, Some((derivation, built))) if built.has_figure() || marked.is_none() => derivation,
+            (Some(_), _) => Derivation::Marked,
+            (None, _) => Derivation::Nothing,
         }
     }
 
-    /// Takes an agency's figure out, by its way.
+    /// Takes an agency's figure out.
     pub(super) fn take(&mut self, agency: AgencyIx) -> Accumulator {
-        match self.of(agency) {
-            Way::Submitted | Way::Marked => std::mem::take(self.submitted.entry(agency)),
-            Way::OverTime => std::mem::take(self.over_time.entry(agency)),
-            Way::OverAreas => std::mem::take(self.over_areas.entry(agency)),
-            Way::Nothing => Accumulator::default(),
+        match self.derivation(agency) {
+            Derivation::Submitted | Derivation::Marked => std::mem::take(self.submitted.entry(agency)),
+            Derivation::OverTime => std::mem::take(self.over_time.entry(agency)),
+            Derivation::OverAreas => std::mem::take(self.over_areas.entry(agency)),
+            Derivation::Nothing => Accumulator::default(),
         }
     }
 }
@@ -73,7 +73,7 @@ impl Ways {
 /// rests on fewer submitted figures.
 fn is_better(over_areas: &Accumulator, over_time: &Accumulator, rule: OverTime) -> bool {
     match (over_areas.has_figure(), over_time.has_figure()) {
-        (true, true) | (false, false) => match over_areas.slots.compare_share(over_time.slots) {
+        (true, true) | (false, false) => match over_areas.coverage.compare_share(over_time.coverage) {
             Ordering::Equal => rule == OverTime::Last || over_areas.submitted < over_time.submitted,
             unequal @ (Ordering::Less | Ordering::Greater) => unequal.is_gt(),
         },

@@ -1,0 +1,63 @@
+//! What a figure has been: each value that was submitted for it, restored, or withdrawn.
+
+use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
+use crate::model::observation::Value;
+use crate::model::period::Period;
+use crate::model::revision::Revision;
+use crate::state::columns::{BreakdownIx, RowKey};
+use crate::state::view::View;
+
+/// Asks for the history of a submitted figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HistoryQuery {
+    /// The indicator.
+    pub(crate) indicator: IndicatorIx,
+    /// The area.
+    pub(crate) area: AreaIx,
+    /// The agency.
+    pub(crate) agency: AgencyIx,
+    /// The period.
+    pub(crate) period: Period,
+    /// The breakdown; none for one that nothing was ever submitted under.
+    pub(crate) breakdown: Option<BreakdownIx>,
+}
+
+/// How a figure changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HistoryEvent {
+    /// This was submitted.
+    Submitted(Value),
+    /// What replaced it was withdrawn, and this is back.
+    Restored(Value),
+    /// It was withdrawn, and nothing was there before.
+    Withdrawn,
+}
+
+/// What a figure was from one revision on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HistoryItem {
+    /// The revision.
+    pub(crate) revision: Revision,
+    /// How it came to be so.
+    pub(crate) event: HistoryEvent,
+    /// Whether it is made up.
+    pub(crate) sample: bool,
+    /// The revision of the submission that it is of: an earlier one when it was restored.
+    pub(crate) source: Revision,
+}
+
+/// Everything that a figure has been, the oldest first, whatever revision the view is as of.
+pub(crate) fn history(view: View<'_>, query: &HistoryQuery) -> Vec<HistoryItem> {
+    let slab = view.columns.slab(query.indicator, query.period);
+    let Some((slab, breakdown)) = slab.zip(query.breakdown) else { return Vec::new() };
+    let items = slab.history(RowKey::new(query.area, breakdown, query.agency)).map(|row| {
+        let (revision, source) = (row.revision(), slab.source(&row));
+        let event = match row.value() {
+            None => HistoryEvent::Withdrawn,
+            Some(value) if source != revision => HistoryEvent::Restored(value),
+            Some(value) => HistoryEvent::Submitted(value),
+        };
+        HistoryItem { revision, event, sample: row.is_sample(), source }
+    });
+    items.collect()
+}

@@ -1,0 +1,114 @@
+//! The catalogue's items as messages.
+
+use crate::catalogue::CataloguePut;
+use crate::catalogue::items::{
+    Agency, Area, Category, Dimension, IndicatorVersion, ReconciliationRule, ReconciliationSide, Validity,
+};
+use crate::model::date::Date;
+use crate::rpc::proto;
+
+/// The request that puts these items.
+pub fn put_request(put: &CataloguePut, validate_only: bool) -> proto::PutCatalogueRequest {
+    proto::PutCatalogueRequest {
+        areas: put.areas.iter().map(area).collect(),
+        agencies: put.agencies.iter().map(agency).collect(),
+        dimensions: put.dimensions.iter().map(dimension).collect(),
+        indicators: put.indicators.iter().map(indicator).collect(),
+        validate_only,
+        reconciliation_rules: put.reconciliation_rules.iter().map(reconciliation_rule).collect(),
+    }
+}
+
+fn day(day: Option<Date>) -> String {
+    day.map(|day| day.to_string()).unwrap_or_default()
+}
+
+pub(crate) fn agency(agency: &Agency) -> proto::Agency {
+    proto::Agency {
+        id: agency.id.as_str().to_owned(),
+        name: agency.name.clone(),
+        sector: agency.sector.code(),
+        areas: agency.areas.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// An agency as it is named in an answer, without the areas that it reports for.
+pub(crate) fn agency_name(named: &Agency) -> proto::Agency {
+    proto::Agency { areas: Vec::new(), ..agency(named) }
+}
+
+pub(crate) fn area(area: &Area) -> proto::Area {
+    let parents = area.parents.iter().map(|parent| proto::AreaParent {
+        code: parent.code.as_str().to_owned(),
+        valid_from: day(parent.validity.valid_from),
+        valid_to: day(parent.validity.valid_to),
+    });
+    proto::Area {
+        code: area.code.as_str().to_owned(),
+        name: area.name.clone(),
+        level: area.level.code(),
+        parents: parents.collect(),
+    }
+}
+
+pub(crate) fn dimension(dimension: &Dimension) -> proto::Dimension {
+    let category =
+        |category: &Category| proto::Category { id: category.id.as_str().to_owned(), title: category.title.clone() };
+    proto::Dimension {
+        id: dimension.id.as_str().to_owned(),
+        title: dimension.title.clone(),
+        categories: dimension.categories.iter().map(category).collect(),
+    }
+}
+
+pub(crate) fn indicator(version: &IndicatorVersion) -> proto::Indicator {
+    let expected = version.expected_agencies.iter().map(|expected| {
+        let Validity { valid_from, valid_to } = expected.validity;
+        proto::ExpectedAgency {
+            agency: expected.agency.to_string(),
+            valid_from: day(valid_from),
+            valid_to: day(valid_to),
+        }
+    });
+    proto::Indicator {
+        id: version.id.as_str().to_owned(),
+        title: version.title.clone(),
+        definition: version.definition.clone(),
+        unit: version.unit.clone(),
+        kind: version.kind.code(),
+        decimals: i32::from(version.decimals),
+        rounding: version.rounding.code(),
+        polarity: version.polarity.code(),
+        frequency: version.frequency.code(),
+        due_days: i32::from(version.due_days),
+        reporting_level: version.reporting_level.code(),
+        across_agencies: version.across_agencies.code(),
+        lead_agency: version.lead_agency.as_ref().map(ToString::to_string).unwrap_or_default(),
+        expected_agencies: expected.collect(),
+        dimensions: version.dimensions.iter().map(ToString::to_string).collect(),
+        effective_from: day(version.effective_from),
+        breaks_comparability: version.breaks_comparability,
+        version_note: version.version_note.clone(),
+        source: version.source.clone(),
+        rate: version.rate.as_ref().map(|rate| proto::RateRule {
+            population_indicator: rate.population_indicator.to_string(),
+            per: i32::try_from(rate.per).unwrap_or(i32::MAX),
+            rule: rate.rule.code(),
+            decimals: i32::from(rate.decimals),
+        }),
+    }
+}
+
+pub(crate) fn reconciliation_rule(rule: &ReconciliationRule) -> proto::ReconciliationRule {
+    let agency = |side: &ReconciliationSide| side.agency.as_ref().map(ToString::to_string).unwrap_or_default();
+    proto::ReconciliationRule {
+        id: rule.id.as_str().to_owned(),
+        title: rule.title.clone(),
+        left_indicator: rule.left.indicator.to_string(),
+        left_agency: agency(&rule.left),
+        right_indicator: rule.right.indicator.to_string(),
+        right_agency: agency(&rule.right),
+        tolerance: rule.tolerance.to_string(),
+        tolerance_percent: rule.tolerance_percent.to_string(),
+    }
+}
