@@ -103,7 +103,14 @@ impl Packed {
         Ok(Value { measure: self.measure()?, markers: self.markers()? })
     }
 
+    /// Whether the value has a measure.
+    #[inline]
+    pub(crate) const fn has_measure(self) -> bool {
+        self.word & low_bits(FORM_BITS) != 0
+    }
+
     /// The measure of the value, where it has one.
+    #[inline]
     pub(crate) fn measure(self) -> Result<Option<Measure>, PackedError> {
         match self.word & low_bits(FORM_BITS) {
             0 => Ok(None),

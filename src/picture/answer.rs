@@ -1,6 +1,6 @@
 //! The answers: the rows of a question.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use super::aggregate::{Aggregate, Compared, Who};
 use super::change::{Change, ChangeRule};
@@ -106,26 +106,20 @@ pub fn aggregate(view: View<'_>, query: &AggregateQuery) -> Vec<AggregateRow> {
         for breakdown in &query.breakdowns {
             let agencies = query.agencies.as_ref().map(|agencies| agencies.iter().copied().collect::<HashSet<_>>());
             let mut series = Series::new(view, *ix, breakdown.breakdown, agencies);
-            let mut found = Vec::new();
+            let first = rows.len();
             for areas in groups(&query.areas, query.by_area) {
-                let mut answers = BTreeMap::new();
+                let of_areas = rows.len();
                 for periods in groups(&query.periods, query.by_period) {
-                    for (who, row) in answer(&mut series, query, breakdown, areas, periods, rates.as_mut()) {
-                        let id = match who {
-                            Who::Agency(agency) => Some(&view.catalogue.agency_at(agency).id),
-                            Who::Combined => None,
-                        };
-                        answers.insert((id, periods[0]), row);
-                    }
+                    answer(&mut series, query, breakdown, areas, periods, rates.as_mut(), &mut rows);
                 }
-                found.extend(answers.into_values());
+                let id = |agency: AgencyIx| &view.catalogue.agency_at(agency).id;
+                rows[of_areas..].sort_by_cached_key(|row| (row.agency.map(id), row.period));
             }
             if query.derived.rank {
-                let values: Vec<_> = found.iter().map(AggregateRow::ranked_by).collect();
+                let unranked = rows.split_off(first);
+                let values: Vec<_> = unranked.iter().map(AggregateRow::ranked_by).collect();
                 let ranks = derived::ranks(&values, view.catalogue.indicator_at(*ix));
-                rows.extend(found.into_iter().zip(ranks).map(|(row, rank)| AggregateRow { rank, ..row }));
-            } else {
-                rows.extend(found);
+                rows.extend(unranked.into_iter().zip(ranks).map(|(row, rank)| AggregateRow { rank, ..row }));
             }
         }
     }
@@ -145,7 +139,7 @@ fn groups<T>(items: &[T], apart: bool) -> impl Iterator<Item = &[T]> {
     items.chunks(if apart { 1 } else { items.len().max(1) })
 }
 
-/// The rows of some areas and some periods: one for all agencies together, or one for each.
+/// Adds the rows of some areas and some periods: one for all agencies together, or one for each.
 fn answer(
     series: &mut Series<'_>,
     query: &AggregateQuery,
@@ -153,7 +147,8 @@ fn answer(
     areas: &[AreaIx],
     periods: &[Period],
     rates: Option<&mut Rates<'_>>,
-) -> Vec<(Who, AggregateRow)> {
+    rows: &mut Vec<AggregateRow>,
+) {
     let group = |period: Period| {
         let to_date = if query.year_to_date { period.year_to_date() } else { None };
         to_date.unwrap_or_else(|| vec![period])
@@ -185,9 +180,9 @@ fn answer(
             benchmark: None,
         };
         additions.add_to(&mut row, series, who, version);
-        (who, row)
+        row
     };
-    whose(query, &compared.now).into_iter().map(row).collect()
+    rows.extend(whose(query, &compared.now).into_iter().map(row));
 }
 
 /// What is added to the figures of some areas and some periods, but for ranks: those are among rows.

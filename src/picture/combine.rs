@@ -174,13 +174,18 @@ impl MeasureSum {
     ///
     /// # Errors
     /// When there are too many digits.
+    #[inline]
     pub(super) fn total(&self) -> Result<Option<Components>, Gap> {
+        if self.too_large {
+            return Err(Gap::TooLarge);
+        }
+        if !self.has_plain {
+            return Ok(self.weighted);
+        }
         let plain = Components { number: self.number.total(), weight: self.weight.total(), basis: Basis::Counted };
         match self.weighted {
-            _ if self.too_large => Err(Gap::TooLarge),
-            None => Ok(self.has_plain.then_some(plain)),
-            Some(weighted) if self.has_plain => weighted.plus(plain).map(Some).ok_or(Gap::TooLarge),
-            weighted => Ok(weighted),
+            None => Ok(Some(plain)),
+            Some(weighted) => weighted.plus(plain).map(Some).ok_or(Gap::TooLarge),
         }
     }
 }

@@ -68,9 +68,16 @@ impl Exact {
 
     /// The value in lowest terms, if its scale is then in range.
     pub(super) fn trimmed(mut mantissa: i128, mut scale: u32) -> Option<Self> {
-        while scale > 0 && mantissa % 10 == 0 {
-            mantissa /= 10;
-            scale -= 1;
+        while scale > 0 {
+            // Mostly the digits fit into 64 bits, which are divided many times faster than 128.
+            let (rest, is_whole) = match i64::try_from(mantissa) {
+                Ok(small) => (i128::from(small / 10), small % 10 == 0),
+                Err(_) => (mantissa / 10, mantissa % 10 == 0),
+            };
+            if !is_whole {
+                break;
+            }
+            (mantissa, scale) = (rest, scale - 1);
         }
         (scale <= Self::SCALE_MAX).then_some(Self { mantissa, scale })
     }

@@ -118,11 +118,13 @@ impl Row {
     }
 
     /// What was measured.
+    #[inline]
     pub fn measure(&self) -> Option<Measure> {
         self.packed().measure().ok().flatten()
     }
 
     /// The markers.
+    #[inline]
     pub(crate) fn markers(&self) -> Markers {
         self.packed().markers().unwrap_or_default()
     }
@@ -134,19 +136,7 @@ impl Row {
     /// Whether it fills its slot: it has a value, or says that none applies.
     #[inline]
     pub(crate) fn fills_slot(&self) -> bool {
-        self.measure().is_some() || self.markers().contains(Marker::NotApplicable)
-    }
-
-    /// Whether its sender marks it as estimated.
-    #[inline]
-    pub(crate) fn is_imputed(&self) -> bool {
-        self.markers().contains(Marker::Estimated)
-    }
-
-    /// Whether it fills its slot: it has a value, or says that none applies.
-    #[inline]
-    pub(crate) fn fills_slot(&self) -> bool {
-        self.measure().is_some() || self.markers().contains(Marker::NotApplicable)
+        self.packed().has_measure() || self.markers().contains(Marker::NotApplicable)
     }
 
     /// Whether its sender marks it as estimated.

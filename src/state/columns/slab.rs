@@ -58,6 +58,7 @@ impl Cells {
         }
     }
 
+    #[inline]
     fn row(&self, at: usize) -> Row {
         Row {
             key: self.keys[at],
