@@ -3,7 +3,7 @@
 use conspectus::catalogue::CataloguePut;
 use conspectus::catalogue::items::{AcrossAgencies, AreaLevel, ExpectedAgency, IndicatorVersion, Kind, Validity};
 use conspectus::model::period::Frequency;
-use conspectus::picture::change::Comparison::PreviousPeriod;
+use conspectus::picture::change::Comparison::{PreviousPeriod, With, YearBefore};
 
 use crate::fixture::{Fixture, agency, area, day, version};
 
@@ -204,6 +204,49 @@ fn a_senders_break_breaks_its_own_series_and_the_total_that_it_goes_into() {
         fixture.put(CataloguePut { indicators: vec![second], ..CataloguePut::default() });
         let by_definition = fixture.change_of_agency("care", "U1", "FY2021-22-Q2");
         assert_eq!(by_definition, "from 7 in FY2021-22-Q1: Break", "a definition is everyone's");
+    }
+}
+
+/// "A break in series" lies where its sender says, whatever the length of the periods that are compared: on a
+/// quarter or a day within the year, on a close without a value, on a district.
+#[test]
+fn a_break_within_a_longer_period_breaks_it() {
+    let mut fixture = Fixture::of(version(Kind::Stock, Frequency::Quarter));
+    let quarters = ["U1 FY2021-22-Q2 151", "U1 FY2021-22-Q3 152", "U1 FY2021-22-Q4 153"];
+    fixture.send("care", &["U1 FY2020-21-Q2 99", "U1 FY2020-21-Q4 100", "U1 FY2021-22-Q1 150 [b]"]);
+    fixture.send("care", &quarters);
+    assert_eq!(fixture.change("U1", "FY2021-22", PreviousPeriod), "from 100 in FY2020-21: Break");
+    assert_eq!(fixture.change_of_agency("care", "U1", "FY2021-22"), "from 100 in FY2020-21: Break");
+    assert_eq!(fixture.change("U1", "FY2021-22-H2", YearBefore), "from 100 in FY2020-21-H2: Break");
+    assert_eq!(fixture.change("P", "FY2021-22", PreviousPeriod), "from 100 in FY2020-21: Break partial");
+    assert_eq!(fixture.change("U1", "FY2021-22-H2", PreviousPeriod), "from 151 in FY2021-22-H1: 2 1.3%");
+    fixture.send("care", &["U1 FY2021-22-Q4 [x] [b]"]);
+    assert_eq!(fixture.change("U1", "FY2021-22-H2", PreviousPeriod), "from 151 in FY2021-22-H1: Break partial");
+
+    let mut fixture = Fixture::of(version(Kind::Stock, Frequency::Month));
+    fixture.send("care", &["U1 2021-05 100", "U1 2021-06-15 150 [b]", "U1 2021-06 151", "U1 2021-07 152"]);
+    assert_eq!(fixture.change("U1", "2021-06", PreviousPeriod), "from 100 in 2021-05: Break");
+    assert_eq!(fixture.change("U1", "2021-07", PreviousPeriod), "from 151 in 2021-06: 1 0.7%");
+
+    let mut fixture = Fixture::of(version(Kind::Events, Frequency::Quarter));
+    fixture.send("care", &["U1 FY2020-21 100", "U1 FY2021-22 150", "U1 FY2021-22-Q3 40 [b]", "U1 FY2021-22-Q4 41"]);
+    assert_eq!(fixture.change("U1", "FY2021-22", PreviousPeriod), "from 100 in FY2020-21: Break");
+    assert_eq!(fixture.change("U1", "FY2021-22-Q4", PreviousPeriod), "from 40 in FY2021-22-Q3: 1 2.5%");
+    fixture.send("care", &["U1 FY2021-22-Q3 40", "D1 FY2021-22-Q3 40 [b]"]);
+    assert_eq!(fixture.change("U1", "FY2021-22", PreviousPeriod), "from 100 in FY2020-21: Break");
+    fixture.send("care", &["D1 FY2021-22-Q3 40", "U1 FY2021-22 150 [b]"]);
+    let whole = "from 40 in FY2021-22-Q3: 1 2.5%";
+    assert_eq!(fixture.change("U1", "FY2021-22-Q4", PreviousPeriod), whole, "the year began before");
+}
+
+/// A quarter has two names, and is one period: its own break doesn't come after it.
+#[test]
+fn a_quarter_is_not_later_than_itself_under_its_other_name() {
+    let mut fixture = Fixture::of(version(Kind::Events, Frequency::Quarter));
+    fixture.send("care", &["U1 FY2021-22-Q1 10 [b]", "U1 FY2021-22-Q2 20"]);
+    for first in ["FY2021-22-Q1", "CY2021-Q2"] {
+        let change = fixture.change("U1", "CY2021-Q3", With(first.parse().unwrap()));
+        assert_eq!(change, format!("from 10 in {first}: 10 100.0%"));
     }
 }
 

@@ -573,17 +573,18 @@ impl<'a> Series<'a> {
     }
 
     /// Whether the figures of some agencies are broken between two periods: by the definition, or by the marker of
-    /// one of them after the earlier and up to the later.
+    /// one of them on whatever it sent within the areas for a period that ends after the earlier one and by the
+    /// later one. What adds must lie between the two altogether.
     pub(crate) fn is_broken(&self, agencies: &[&AgencyId], areas: &[AreaCode], earlier: Period, later: Period) -> bool {
-        let after = std::iter::successors(earlier.next(), |period| period.next());
-        let marked = |period: Period| {
-            let mut places = areas.iter().flat_map(|area| agencies.iter().map(move |agency| (agency, area)));
-            places.any(|(agency, area)| {
-                self.figure(agency, area, period).is_some_and(|it| it.markers.contains(&Marker::Break))
-            })
+        let is_between = |period: Period| {
+            earlier.end() < period.end()
+                && period.end() <= later.end()
+                && (self.kind == Kind::Stock || earlier.end() < period.start())
         };
+        let is_inside = |it: &Standing| areas.iter().any(|area| self.sight.is_within(&it.area, area, it.period.end()));
+        let marks = |it: &Standing| it.value.markers.contains(Marker::Break) && is_between(it.period) && is_inside(it);
         self.sight.definition_breaks(self.indicator, earlier, later)
-            || after.take_while(|period| period.end() <= later.end()).any(marked)
+            || agencies.iter().any(|agency| self.standing(agency).any(marks))
     }
 
     pub(crate) fn across(&self, period: Period) -> (AcrossAgencies, Option<&'a AgencyId>) {
