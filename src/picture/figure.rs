@@ -14,8 +14,10 @@ use crate::model::period::Period;
 pub struct Figure {
     /// The value, exact and rounded to the indicator's decimals, or why there is none.
     pub value: Result<FigureValue, Gap>,
-    /// The exact numerator and denominator, for kinds that have them.
+    /// The exact numerator and denominator, for kinds that have them; none when they have too many digits.
     pub parts: Option<(Exact, Exact)>,
+    /// How well the numerator is known, where there is one.
+    pub numerator_basis: Option<Basis>,
     /// The markers of all that went into it, and those of the service's own.
     pub markers: Markers,
     /// Whether something made up went into it.
@@ -55,12 +57,13 @@ impl Figure {
         let is_estimated = sum.components.is_some_and(|components| components.basis == Basis::Estimated);
         let own = [(is_estimated, Marker::Estimated), (breaks, Marker::Break)];
         let own = own.into_iter().filter(|(is_true, _)| *is_true && value.is_ok()).map(|(_, marker)| marker);
-        let shown = sum.components.filter(|_| Components::are_shown(version.kind));
+        let shown = sum.components.filter(|_| Components::are_shown(version.kind) && value != Err(Gap::TooLarge));
         let mut missing = sum.missing.clone();
         missing.sort_by_key(|missing| (missing.agency, missing.area, missing.period));
         Self {
             value,
             parts: shown.map(|components| (components.number, components.weight)),
+            numerator_basis: shown.map(|components| components.basis),
             markers: own.fold(sum.markers, Markers::with),
             sample: sum.sample,
             slots: sum.slots,

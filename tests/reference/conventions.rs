@@ -158,27 +158,62 @@ fn a_printed_percentage_is_estimated_only_when_it_is_combined() {
     });
     fixture.send("care", &["U1 FY2021-22-Q1 90 % of 10"]);
     fixture.send("police", &["U1 FY2021-22-Q1 50 % of 10"]);
-    assert_eq!(fixture.of_agency("care", "U1", "FY2021-22-Q1"), "90 1/1 (9 over 10)");
-    assert_eq!(fixture.all("U1", "FY2021-22-Q1"), "90 1/1 (9 over 10)", "the lead's is carried as it is");
-    assert_eq!(fixture.all("P", "FY2021-22-Q1"), "90 1/2 (9 over 10) 1 late partial", "it is the only one");
-    assert_eq!(fixture.all("U1", "FY2021-22"), "90 1/4 (9 over 10) 3 late partial", "so it is of the year");
+    assert_eq!(fixture.of_agency("care", "U1", "FY2021-22-Q1"), "90 1/1 (9 over 10 printed)");
+    assert_eq!(fixture.all("U1", "FY2021-22-Q1"), "90 1/1 (9 over 10 printed)", "the lead's is carried as it is");
+    assert_eq!(fixture.all("P", "FY2021-22-Q1"), "90 1/2 (9 over 10 printed) 1 late partial", "it is the only one");
+    assert_eq!(fixture.all("U1", "FY2021-22"), "90 1/4 (9 over 10 printed) 3 late partial", "so it is of the year");
     fixture.send("care", &["U1 FY2021-22-Q2 [x]", "U2 FY2021-22-Q1 1 of 10"]);
     assert_eq!(
         fixture.all("U1", "FY2021-22-H1"),
-        "90 1/2 (9 over 10) [x] 1 not available partial",
+        "90 1/2 (9 over 10 printed) [x] 1 not available partial",
         "a marker isn't a figure"
     );
-    assert_eq!(fixture.all("P", "FY2021-22-Q1"), "50 2/2 (10 over 20) [e]", "with a counted one");
+    assert_eq!(fixture.all("P", "FY2021-22-Q1"), "50 2/2 (10 over 20 estimated) [e]", "with a counted one");
     fixture.send("care", &["U1 FY2021-22-Q2 80 % of 10"]);
-    assert_eq!(fixture.all("U1", "FY2021-22-H1"), "85 2/2 (17 over 20) [e]", "over time");
+    assert_eq!(fixture.all("U1", "FY2021-22-H1"), "85 2/2 (17 over 20 estimated) [e]", "over time");
     fixture.send("care", &["U1 FY2021-22-Q1 0 % of 0", "U1 FY2021-22-Q2 0 % of 0"]);
-    assert_eq!(fixture.all("U1", "FY2021-22-H1"), "ZeroBase 2/2 (0 over 0)", "nothing is estimated");
+    assert_eq!(fixture.all("U1", "FY2021-22-H1"), "ZeroBase 2/2 (0 over 0 printed)", "nothing is estimated");
     let mut fixture = Fixture::of(ratio);
     fixture.send("care", &["U1 FY2021-22-Q1 90 % of 10 [e]"]);
-    assert_eq!(fixture.all("U1", "FY2021-22-Q1"), "90 1/1 (9 over 10) [e] 1 imputed", "the sender's own stays");
+    assert_eq!(fixture.all("U1", "FY2021-22-Q1"), "90 1/1 (9 over 10 printed) [e] 1 imputed", "the sender's own stays");
     fixture.send("police", &["U2 FY2021-22-Q1 50 % of 10"]);
     fixture.send("care", &["U1 FY2021-22-Q1 90 % of 10"]);
-    assert_eq!(fixture.all("P", "FY2021-22-Q1"), "70 2/3 (14 over 20) [e] 1 late partial", "over agencies");
+    assert_eq!(fixture.all("P", "FY2021-22-Q1"), "70 2/3 (14 over 20 estimated) [e] 1 late partial", "over agencies");
+}
+
+/// "Kept exactly, combined by weight, and told apart from an exact numerator": of a base of zero nothing is combined.
+#[test]
+fn a_percentage_of_nothing_makes_nothing_an_estimate() {
+    let mut fixture = Fixture::of(version(Kind::Ratio, Frequency::Quarter));
+    for (first, second, of_both) in [
+        ("3 of 9", "0 % of 0", "33 2/2 (3 over 9)"),
+        ("87.9 % of 18496", "0 of 0", "88 2/2 (16257.984 over 18496 printed)"),
+        ("87.9 % of 18496", "0 % of 0", "88 2/2 (16257.984 over 18496 printed)"),
+        ("0 of 0", "0 of 0", "ZeroBase 2/2 (0 over 0)"),
+        ("0 of 0", "0 % of 0", "ZeroBase 2/2 (0 over 0 printed)"),
+        ("0 % of 9", "1 of 1", "10 2/2 (1 over 10 estimated) [e]"),
+    ] {
+        for (one, other) in [(first, second), (second, first)] {
+            fixture.send("care", &[&format!("U1 FY2021-22-Q1 {one}"), &format!("U1 FY2021-22-Q2 {other}")]);
+            assert_eq!(fixture.all("U1", "FY2021-22-H1"), of_both);
+            fixture.send("care", &[&format!("U1 FY2021-22-Q3 {one}"), &format!("U2 FY2021-22-Q3 {other}")]);
+            assert_eq!(fixture.all("P", "FY2021-22-Q3"), of_both);
+        }
+    }
+}
+
+/// "The exact result has more digits than the service computes with": no part of it stands beside that, least of all
+/// what came after.
+#[test]
+fn a_sum_of_too_many_digits_has_no_numerator() {
+    let mut fixture = Fixture::of(version(Kind::Mean, Frequency::Month));
+    let largest = "999999999999999 over 999999999999999";
+    for order in [[largest, "0.000001 over 0.000001", "2 over 5"], ["2 over 5", largest, "0.000001 over 0.000001"]] {
+        let months = ["2021-04", "2021-05", "2021-06"].iter().zip(order);
+        let figures: Vec<String> = months.map(|(month, mean)| format!("U1 {month} {mean}")).collect();
+        fixture.send("care", &figures.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(fixture.all("U1", "FY2021-22-Q1"), "TooLarge 3/3");
+    }
 }
 
 /// "A break in series" is its sender's: another agency's figures are as comparable as they were, and the combined

@@ -268,7 +268,11 @@ fn line(figure: &Shown) -> String {
     let mut text = format!("{} {}/{}", figure.value, figure.reported, figure.expected);
     let mut say = |what: &str| text += &format!(" {what}");
     if let Some((number, weight)) = &figure.parts {
-        say(&format!("({number} over {weight})"));
+        let basis = match figure.numerator_basis.as_deref() {
+            Some("Counted") => String::new(),
+            basis => format!(" {}", basis.unwrap_or("of no basis").to_lowercase()),
+        };
+        say(&format!("({number} over {weight}{basis})"));
     }
     figure.markers.iter().for_each(|marker| say(&format!("[{marker}]")));
     for (count, what) in [(figure.late, "late"), (figure.not_available, "not available"), (figure.imputed, "imputed")] {

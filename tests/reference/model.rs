@@ -193,9 +193,8 @@ pub(crate) fn next_finer(period: Period) -> Vec<Period> {
 #[derive(Clone, Default)]
 pub(crate) struct Accumulator {
     pub(crate) value: Option<(Number, Number)>,
-    /// How many submitted figures are in the value, and how many of them are printed percentages.
-    pub(crate) figures: usize,
-    pub(crate) percentages: usize,
+    /// What was submitted that is in the value.
+    measures: Vec<Measure>,
     pub(crate) markers: Markers,
     pub(crate) sample: bool,
     /// How many submitted figures and markers it rests on.
@@ -234,8 +233,7 @@ impl Accumulator {
         self.sample |= other.sample;
         self.uncombined |= other.uncombined;
         self.submitted += other.submitted;
-        self.figures += other.figures;
-        self.percentages += other.percentages;
+        self.measures.extend(&other.measures);
         // Of several that are out of date the oldest counts.
         self.as_at = self.as_at.into_iter().chain(other.as_at).min_by_key(|period| (period.end(), period.start()));
         self.slots.extend(other.slots.iter().cloned());
@@ -256,6 +254,20 @@ impl Accumulator {
     fn share(&self) -> Number {
         let reported = self.slots.iter().filter(|slot| slot.fate.is_reported()).count();
         if self.slots.is_empty() { whole(0) } else { Number::new(reported.into(), self.slots.len().into()) }
+    }
+
+    /// How well the numerator is known: "kept exactly, combined by weight, and told apart from an exact
+    /// numerator". Beside something that has a base, what has none contributes nothing.
+    pub(crate) fn numerator_basis(&self) -> &'static str {
+        let weighing: Vec<&Measure> =
+            self.measures.iter().filter(|measure| number_and_weight(**measure).1 != whole(0)).collect();
+        let counting = if weighing.is_empty() { self.measures.iter().collect() } else { weighing.clone() };
+        let is_printed = |measure: &&&Measure| matches!(measure, Measure::Percentage { .. });
+        match (counting.iter().filter(is_printed).count(), weighing.len()) {
+            (0, _) => "Counted",
+            (_, 0 | 1) => "Printed",
+            _ => "Estimated",
+        }
     }
 
     pub(crate) fn has_absence(&self) -> bool {
@@ -430,10 +442,8 @@ impl<'a> Series<'a> {
         };
         let mut slots = self.unfilled_of_reporter(&standing.agency, &standing.area, period);
         slots.iter_mut().for_each(|slot| slot.fate = fate);
-        let is_percentage = matches!(standing.value.measure, Some(Measure::Percentage { .. }));
         Accumulator {
-            figures: usize::from(value.is_some()),
-            percentages: usize::from(is_percentage),
+            measures: standing.value.measure.into_iter().collect(),
             value,
             markers: sent,
             sample: standing.sample,

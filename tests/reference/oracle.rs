@@ -210,6 +210,7 @@ impl Asking<'_> {
         let mut shown = sum.shown();
         if matches!(self.series.kind, Kind::Ratio | Kind::Mean) {
             shown.parts = sum.value.as_ref().map(|(number, weight)| (decimal(number), decimal(weight)));
+            shown.numerator_basis = sum.value.as_ref().map(|_| sum.numerator_basis().to_owned());
         }
         let value = match self.series.value(sum) {
             None => Err(gap),
@@ -222,7 +223,7 @@ impl Asking<'_> {
         shown.value = rounded(&exact, version.decimals, version.rounding);
         shown.exact = Some(format!("{}/{}", exact.numer(), exact.denom()));
         // "A percentage shown as it was printed is not estimated; one combined from printed percentages is."
-        if sum.percentages > 0 && sum.figures > 1 {
+        if sum.numerator_basis() == "Estimated" {
             shown.markers.insert(Marker::Estimated);
         }
         let before = self.periods[0].previous();

@@ -22,7 +22,7 @@ use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
 use crate::picture::accumulator::{Missing, MissingReason};
 use crate::picture::change::{Change, ChangeGap, ChangeUnit};
-use crate::picture::combine::Gap;
+use crate::picture::combine::{Basis, Gap};
 use crate::picture::discrepancy::{Discrepancy, DiscrepancyKind};
 use crate::picture::figure::Figure;
 use crate::rpc::proto;
@@ -189,6 +189,7 @@ pub(crate) fn figure(catalogue: &Catalogue, figure: &Figure) -> proto::Figure {
         gap: figure.value.as_ref().err().map_or(proto::Gap::Unspecified, |gap| self::gap(*gap)).into(),
         numerator: figure.parts.map(|(numerator, _)| numerator.to_string()),
         denominator: figure.parts.map(|(_, denominator)| denominator.to_string()),
+        numerator_basis: numerator_basis(figure.numerator_basis).into(),
         markers: markers(figure.markers),
         coverage: Some(proto::Coverage {
             expected: large(slots.expected),
@@ -232,6 +233,15 @@ fn discrepancy(catalogue: &Catalogue, found: &Discrepancy) -> proto::Discrepancy
         submitted: found.submitted.to_string(),
         parts: found.parts.to_string(),
         difference: found.difference.to_string(),
+    }
+}
+
+fn numerator_basis(basis: Option<Basis>) -> proto::NumeratorBasis {
+    match basis {
+        None => proto::NumeratorBasis::Unspecified,
+        Some(Basis::Counted) => proto::NumeratorBasis::Counted,
+        Some(Basis::Printed) => proto::NumeratorBasis::Printed,
+        Some(Basis::Estimated) => proto::NumeratorBasis::Estimated,
     }
 }
 
