@@ -74,7 +74,7 @@ impl Aggregate {
     /// Finds what else was submitted and should agree with these figures, which are of one area and one
     /// period.
     pub(super) fn find_discrepancies(&mut self, series: &mut Series<'_>, area: AreaIx, period: Period) {
-        self.discrepancies = discrepancy::find(series, area, period, &self.found);
+        self.discrepancies = discrepancy::find(series, area, period);
     }
 
     /// The agencies that have reported or are expected to, by index.

@@ -38,18 +38,14 @@ pub struct Discrepancy {
     pub difference: Rounded,
 }
 
-/// Every discrepancy of the figures submitted for an area and a period, by agency. `answered` are the
-/// figures that are answered for them.
-pub(super) fn find(series: &mut Series<'_>, area: AreaIx, period: Period, answered: &ByAgency) -> Vec<Discrepancy> {
+/// Every discrepancy of the figures submitted for an area and a period, by agency.
+pub(super) fn find(series: &mut Series<'_>, area: AreaIx, period: Period) -> Vec<Discrepancy> {
     let submitted: ByAgency = series
         .submitted
-        .direct(area, period)
+        .chosen(area, period)
         .into_iter()
-        .filter_map(|row| {
-            let agency = row.key.agency();
+        .filter_map(|(agency, (_, row))| {
             let components = Components::of(row.measure()?)?;
-            // A day's stock under a period's own figure is no second submission of the same.
-            answered.get(agency).filter(|figure| figure.components == Some(components))?;
             Some((agency, Accumulator { components: Some(components), ..Accumulator::default() }))
         })
         .collect();

@@ -9,7 +9,7 @@ use crate::catalogue::items::{AcrossAgencies, IndicatorVersion, Kind};
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::period::Period;
 use crate::model::revision::Revision;
-use crate::state::columns::{BreakdownIx, Row, RowKey, Slab};
+use crate::state::columns::{BreakdownIx, Row};
 use crate::state::view::View;
 
 /// How many characters a formula may have.
@@ -156,15 +156,9 @@ pub(super) fn contribute(
 
 /// What an agency submitted for an area and a period themselves: a value rather than a marker.
 fn submitted(series: &Series<'_>, agency: AgencyIx, area: AreaIx, period: Period) -> Option<Contribution> {
-    let view = series.view();
-    let find = |name: &Period| {
-        let slab: &Slab = view.columns.slab(series.ix, *name)?;
-        let key = RowKey::new(area, series.submitted.breakdown()?, agency);
-        let row = slab.row(key, view.as_of).filter(|row| row.value().is_some())?;
-        Some(Contribution { agency, area, period: name.storage_key(), source: slab.source(&row), row })
-    };
-    let found: Vec<Contribution> = series.submitted.names(period).iter().filter_map(find).collect();
-    found.iter().find(|found| found.row.measure().is_some()).or(found.first()).copied()
+    let (name, row) = series.submitted.chosen(area, period).remove(&agency)?;
+    let source = series.submitted.slab(name)?.source(&row);
+    Some(Contribution { agency, area, period: name.storage_key(), row, source })
 }
 
 fn rule(series: &Series<'_>, version: &IndicatorVersion, derivation: Derivation, who: Who) -> String {

@@ -166,18 +166,11 @@ impl<'a> Series<'a> {
     }
 
     fn ways(&mut self, area: AreaIx, period: Period) -> Ways {
-        let mut submitted = ByAgency::default();
-        for row in self.submitted.direct(area, period) {
-            let whole = self.whole(&row, area, period);
-            let known = submitted.entry(row.key.agency());
-            // Under any of a stock's names a figure comes before a marker.
-            if known.submitted == 0 || (whole.has_figure() && !known.has_figure()) {
-                *known = whole;
-            }
-        }
+        let chosen = self.submitted.chosen(area, period);
+        let submitted = chosen.iter().map(|(agency, (_, row))| (*agency, self.whole(row, area, period)));
         Ways {
             rule: over_time(self.indicator.kind()),
-            submitted,
+            submitted: submitted.collect(),
             over_time: self.over_time(area, period),
             over_areas: self.over_areas(area, period),
         }

@@ -2,7 +2,7 @@
 //! periods that there are rows for.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use imbl::OrdSet;
 
@@ -85,15 +85,22 @@ impl<'a> Submitted<'a> {
         by_end[first..].iter().take_while(move |(end, _)| *end <= to).map(|(_, period)| *period)
     }
 
-    /// The rows submitted for the area and the period themselves, under any of its names.
-    pub(super) fn direct(&self, area: AreaIx, period: Period) -> Vec<Row> {
-        let Some(breakdown) = self.breakdown else { return Vec::new() };
-        self.names(period)
-            .into_iter()
-            .filter_map(|name| self.slab(name))
-            .flat_map(|slab| slab.area_rows(area, breakdown, self.view.as_of))
-            .filter(|row| self.asks_for(row.key.agency()))
-            .collect()
+    /// The row that is each agency's figure for the area and the period themselves, or else its marker, and
+    /// the name of the period that it was submitted under: of a stock's [names](Self::names) the first that
+    /// has a figure, or else the first that has a marker.
+    pub(super) fn chosen(&self, area: AreaIx, period: Period) -> BTreeMap<AgencyIx, (Period, Row)> {
+        let mut chosen = BTreeMap::new();
+        let Some(breakdown) = self.breakdown else { return chosen };
+        for name in self.names(period) {
+            let rows = self.slab(name).map(|slab| slab.area_rows(area, breakdown, self.view.as_of));
+            for row in rows.into_iter().flatten().filter(|row| self.asks_for(row.key.agency())) {
+                let (_, known) = chosen.entry(row.key.agency()).or_insert((name, row));
+                if known.measure().is_none() && row.measure().is_some() {
+                    chosen.insert(row.key.agency(), (name, row));
+                }
+            }
+        }
+        chosen
     }
 
     /// The periods that a figure for this one can have been submitted for: itself; and for a stock

@@ -304,3 +304,17 @@ fn an_explanation_takes_the_way_of_its_figure() {
     fixture.send("care", &["U1 2022-03-31 8"]);
     assert_eq!(fixture.explained("U1", "FY2021-22"), "Submitted: U1 2022-03-31 8");
 }
+
+/// "A submitted figure that differs from what its parts come to": a stock's figure under two names is one figure.
+#[test]
+fn a_stock_submitted_under_two_names_differs_from_its_parts_once() {
+    let mut fixture = Fixture::of(version(Kind::Stock, Frequency::FinancialYear));
+    fixture.send("care", &["U1 FY2021-22 7", "U1 2022-03-31 7", "D1 FY2021-22 3", "D2 FY2021-22 3"]);
+    assert_eq!(fixture.discrepancies("U1", "FY2021-22"), ["care OverAreas: 7 beside 6"]);
+    fixture.send("care", &["U1 FY2021-22 [x]", "U1 2022-03-31 6"]);
+    assert!(fixture.discrepancies("U1", "FY2021-22").is_empty(), "the figure comes before the marker");
+    fixture.send("care", &["U1 FY2021-22 8"]);
+    let both = ["care OverTime: 8 beside 6", "care OverAreas: 8 beside 6"];
+    assert_eq!(fixture.discrepancies("U1", "FY2021-22"), both, "the day is a part of the year");
+    assert_eq!(fixture.explained("U1", "FY2021-22"), "Submitted: U1 FY2021-22 8");
+}

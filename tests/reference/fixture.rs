@@ -16,8 +16,10 @@ use conspectus::model::period::Frequency;
 use conspectus::model::submission::Submission;
 use conspectus::model::timestamp::Timestamp;
 use conspectus::picture::aggregate::Who;
+use conspectus::picture::answer;
 use conspectus::picture::change::Comparison;
 use conspectus::picture::explain;
+use conspectus::picture::question::PictureQuery;
 use conspectus::state::State;
 use conspectus::state::columns::BreakdownIx;
 use conspectus::state::view::{AreasAsOf, View};
@@ -192,23 +194,47 @@ impl Fixture {
         line(&self.together(&[area], &[period], agencies).unwrap()[0].figure)
     }
 
+    fn view(&self) -> View<'_> {
+        let (catalogue, columns, as_of) = (self.state.catalogue(), self.state.columns(), self.state.revision());
+        View { catalogue, columns, as_of, today: self.today, areas: AreasAsOf::Then }
+    }
+
+    /// Where figures that should agree don't: by agency, what was submitted and what the parts come to.
+    pub(crate) fn discrepancies(&self, area: &str, period: &str) -> Vec<String> {
+        let catalogue = self.state.catalogue();
+        let (area, period) = (catalogue.area(&area.parse().unwrap()).unwrap().0, period.parse().unwrap());
+        let query = PictureQuery { area, period, indicators: None, comparison: None };
+        let rows = answer::picture(self.view(), &query);
+        let found = rows.into_iter().flat_map(|row| row.combined.discrepancies);
+        let shown = found.map(|it| {
+            let agency = &catalogue.agency_at(it.agency).id;
+            format!("{agency} {:?}: {} beside {}", it.kind, it.submitted, it.parts)
+        });
+        shown.collect()
+    }
+
     /// How the figure of `care` came about, and what went into it.
     pub(crate) fn explained(&self, area: &str, period: &str) -> String {
-        let (catalogue, columns, as_of) = (self.state.catalogue(), self.state.columns(), self.state.revision());
-        let view = View { catalogue, columns, as_of, today: self.today, areas: AreasAsOf::Then };
+        self.explained_of(Some("care"), area, period).0
+    }
+
+    /// How the figure of an agency, or of all, came about, and what went into it; and the rule in words.
+    pub(crate) fn explained_of(&self, agency: Option<&str>, area: &str, period: &str) -> (String, String) {
+        let catalogue = self.state.catalogue();
         let question = explain::Question {
             indicator: catalogue.indicator(&"it".parse().unwrap()).unwrap().0,
             area: catalogue.area(&area.parse().unwrap()).unwrap().0,
             period: period.parse().unwrap(),
             breakdown: Some(BreakdownIx::TOTAL),
-            who: Who::Agency(catalogue.agency(&"care".parse().unwrap()).unwrap().0),
+            who: agency.map_or(Who::Combined, |id| Who::Agency(catalogue.agency(&id.parse().unwrap()).unwrap().0)),
         };
-        let explanation = explain::explain(view, question);
+        let explanation = explain::explain(self.view(), question);
         let contributions = explanation.contributions.iter().map(|it| {
             let area = &catalogue.area_at(it.area).code;
             format!(" {area} {} {}", it.period, it.row.value().unwrap())
         });
-        format!("{:?}:{}", explanation.derivation, contributions.collect::<Vec<_>>().join(","))
+        let contributions = contributions.collect::<Vec<_>>().join(",");
+        (format!("{:?}:{contributions}", explanation.derivation), explanation.rule)
     }
 
     /// Whether the service refuses to answer for areas and periods together.
