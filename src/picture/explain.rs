@@ -1,7 +1,7 @@
 //! Why a figure is what it is: what went into it, and the rule and the sum in words.
 
 use super::aggregate::{Aggregate, Who};
-use super::combine::{Components, OverTime, over_time};
+use super::combine::{Components, Gap, OverTime, over_time};
 use super::figure::Figure;
 use super::resolve::Series;
 use super::way::Way;
@@ -93,17 +93,18 @@ pub fn explain(view: View<'_>, question: Question) -> Explanation {
     let mut contributions = Vec::new();
     let mut derivation = Derivation::Nothing;
     for agency in agencies {
-        derivation = contribute(&mut series, agency, area, period, &mut contributions);
-    }
-    if who == Who::Combined && !contributions.is_empty() {
-        derivation = Derivation::OverAgencies;
+        let already = contributions.len();
+        let own = contribute(&mut series, agency, area, period, &mut contributions);
+        if contributions.len() > already {
+            derivation = if already == 0 { own } else { Derivation::OverAgencies };
+        }
     }
     let catalogue = view.catalogue;
     contributions.sort_by_key(|contribution| {
         let agency = catalogue.agency_at(contribution.agency).id.clone();
         (agency, catalogue.area_at(contribution.area).code.clone(), contribution.period)
     });
-    let rule = rule(&series, &version, derivation, who);
+    let rule = rule(&series, &version, derivation, who, &figure);
     let formula = formula(&version, &figure, &contributions);
     Explanation { figure, derivation, rule, formula, contributions, version }
 }
@@ -161,7 +162,7 @@ fn submitted(series: &Series<'_>, agency: AgencyIx, area: AreaIx, period: Period
     Some(Contribution { agency, area, period: name.storage_key(), row, source })
 }
 
-fn rule(series: &Series<'_>, version: &IndicatorVersion, derivation: Derivation, who: Who) -> String {
+fn rule(series: &Series<'_>, version: &IndicatorVersion, derivation: Derivation, who: Who, figure: &Figure) -> String {
     let kind = match version.kind {
         Kind::Events => "Events add over time and over areas.",
         Kind::Amount => "Amounts add over time and over areas.",
@@ -176,6 +177,9 @@ fn rule(series: &Series<'_>, version: &IndicatorVersion, derivation: Derivation,
         Derivation::OverAreas => "This figure is built from those of the areas directly below.",
         Derivation::OverAgencies => "",
         Derivation::Marked => "A marker was submitted in place of a figure.",
+        Derivation::Nothing if figure.value == Err(Gap::NotCombinable) => {
+            "What was submitted for the period's parts isn't combined."
+        }
         Derivation::Nothing => "Nothing was submitted.",
     };
     let agencies = match (who, version.across_agencies) {

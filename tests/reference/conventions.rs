@@ -305,6 +305,49 @@ fn an_explanation_takes_the_way_of_its_figure() {
     assert_eq!(fixture.explained("U1", "FY2021-22"), "Submitted: U1 2022-03-31 8");
 }
 
+/// What one agency's figure alone is, combined or not, came about as that figure did.
+#[test]
+fn a_figure_of_one_agency_is_not_combined_over_agencies() {
+    let lead = IndicatorVersion {
+        across_agencies: AcrossAgencies::Lead,
+        lead_agency: Some("care".parse().unwrap()),
+        ..version(Kind::Events, Frequency::Quarter)
+    };
+    for (version, of_both) in [
+        (lead.clone(), "OverTime: U1 FY2021-22-Q1 7, U1 FY2021-22-Q2 8"),
+        (
+            IndicatorVersion { across_agencies: AcrossAgencies::Add, lead_agency: None, ..lead },
+            "OverAgencies: U1 FY2021-22-Q1 7, U1 FY2021-22-Q2 8, U1 FY2021-22-Q1 1",
+        ),
+    ] {
+        let mut fixture = Fixture::of(version);
+        fixture.send("care", &["U1 FY2021-22-Q1 7", "U1 FY2021-22-Q2 8"]);
+        let (explained, rule) = fixture.explained_of(None, "U1", "FY2021-22");
+        assert_eq!(explained, "OverTime: U1 FY2021-22-Q1 7, U1 FY2021-22-Q2 8");
+        assert!(rule.contains("This figure is built from those of the period's parts."), "{rule}");
+        fixture.send("police", &["U1 FY2021-22-Q1 1"]);
+        assert_eq!(fixture.explained_of(None, "U1", "FY2021-22").0, of_both);
+    }
+}
+
+/// What was submitted for the quarters was submitted: the year says that it isn't combined.
+#[test]
+fn distinct_people_of_quarters_are_not_nothing() {
+    let mut fixture = Fixture::of(version(Kind::Distinct, Frequency::Quarter));
+    let rule = |fixture: &Fixture, agency| fixture.explained_of(agency, "U1", "FY2021-22").1;
+    let (nothing, not_combined) =
+        ("Nothing was submitted.", "What was submitted for the period's parts isn't combined.");
+    for agency in [None, Some("care")] {
+        assert!(rule(&fixture, agency).contains(nothing));
+    }
+    fixture.send("care", &["U1 FY2021-22-Q1 10"]);
+    for agency in [None, Some("care")] {
+        let rule = rule(&fixture, agency);
+        assert!(rule.contains(not_combined) && !rule.contains(nothing), "{rule}");
+    }
+    assert!(rule(&fixture, Some("police")).contains(nothing));
+}
+
 /// "A submitted figure that differs from what its parts come to": a stock's figure under two names is one figure.
 #[test]
 fn a_stock_submitted_under_two_names_differs_from_its_parts_once() {
