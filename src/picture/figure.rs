@@ -24,7 +24,8 @@ pub struct Figure {
     pub sample: bool,
     /// Who was expected, and who reported.
     pub slots: Slots,
-    /// Whether nothing expected is missing and nothing is older than the period's close.
+    /// Whether nothing expected is missing and nothing is older than the period's close. What has neither
+    /// a value nor slots isn't complete.
     pub complete: bool,
     /// Some of what is missing.
     pub missing: Vec<Missing>,
@@ -67,7 +68,7 @@ impl Figure {
             markers: own.fold(sum.markers, Markers::with),
             sample: sum.sample,
             slots: sum.slots,
-            complete: sum.is_complete(),
+            complete: sum.is_complete() && (value.is_ok() || sum.slots.expected > 0),
             missing,
             as_at: sum.as_at,
             discrepancies,

@@ -228,6 +228,7 @@ fn refused_as(mut row: Row, found: &Row) -> Row {
         if found.value == "TooLarge" {
             (figure.value, figure.exact) = (found.value.clone(), None);
             (figure.parts, figure.numerator_basis) = (None, None);
+            figure.complete &= figure.expected > 0;
             // Whose own markers are of the value.
             if !found.markers.contains(&Marker::Estimated) {
                 figure.markers.remove(&Marker::Estimated);

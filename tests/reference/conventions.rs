@@ -28,12 +28,12 @@ fn only_figures_of_subperiods_dont_combine_into_the_years() {
     let mut fixture = Fixture::of(version(Kind::Distinct, Frequency::Quarter));
     let empty = fixture.revision();
     fixture.send("police", &["D1 FY2021-22-Q1 10"]);
-    assert_eq!(fixture.all("U2", "FY2021-22"), "NotReported 0/0");
+    assert_eq!(fixture.all("U2", "FY2021-22"), "NotReported 0/0 partial");
     assert_eq!(fixture.all("U1", "FY2021-22"), "NotCombinable 0/0 partial", "D1 is within U1");
     fixture.send("police", &["U1 FY2021-22 [c]"]);
-    assert_eq!(fixture.all("U1", "FY2021-22"), "Marked 0/0 [c]");
+    assert_eq!(fixture.all("U1", "FY2021-22"), "Marked 0/0 [c] partial");
     fixture.as_of = Some(empty);
-    assert_eq!(fixture.all("U1", "FY2021-22"), "NotReported 0/0");
+    assert_eq!(fixture.all("U1", "FY2021-22"), "NotReported 0/0 partial");
 }
 
 /// The combined figure is the lead's: when the lead's doesn't combine, it has not failed to report.
@@ -45,7 +45,7 @@ fn a_lead_with_figures_of_parts_has_reported() {
         ..version(Kind::Distinct, Frequency::Quarter)
     });
     fixture.send("police", &["U1 FY2021-22-Q1 10"]);
-    assert_eq!(fixture.all("U1", "FY2021-22"), "LeadNotReported 0/0");
+    assert_eq!(fixture.all("U1", "FY2021-22"), "LeadNotReported 0/0 partial");
     fixture.send("care", &["U1 FY2021-22-Q1 10"]);
     assert_eq!(fixture.all("U1", "FY2021-22"), "NotCombinable 0/0 partial");
 }
@@ -62,7 +62,7 @@ fn a_lead_that_was_not_asked_for_has_not_failed_to_report() {
     fixture.send("police", &["U1 FY2021-22-Q1 10"]);
     for lead in ["LeadNotReported 0/1 1 late partial", "7 1/1"] {
         assert_eq!(fixture.of_agencies(&["care", "police"], "U1", "FY2021-22-Q1"), lead);
-        assert_eq!(fixture.of_agencies(&["health", "police"], "U1", "FY2021-22-Q1"), "LeadNotAsked 0/0");
+        assert_eq!(fixture.of_agencies(&["health", "police"], "U1", "FY2021-22-Q1"), "LeadNotAsked 0/0 partial");
         fixture.send("care", &["U1 FY2021-22-Q1 7"]);
     }
 }

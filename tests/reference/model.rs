@@ -274,8 +274,10 @@ impl Accumulator {
         self.markers.iter().any(|marker| marker.is_absence())
     }
 
-    /// Everything but the value, as it is shown.
-    pub(crate) fn shown(&self) -> Shown {
+    /// Everything but the value, as it is shown. "It never looks complete": neither does what has no value and
+    /// nobody to expect one of.
+    pub(crate) fn shown(&self, has_value: bool) -> Shown {
+        let has_something = has_value || !self.slots.is_empty();
         let count = |fate: &[Fate]| self.slots.iter().filter(|slot| fate.contains(&slot.fate)).count();
         let reported = count(&[Fate::Reported, Fate::Estimated]);
         let missing = self.slots.iter().filter(|slot| !slot.fate.is_reported()).map(|slot| ShownMissing {
@@ -298,7 +300,7 @@ impl Accumulator {
             late: count(&[Fate::Late]),
             not_available: count(&[Fate::NotAvailable]),
             imputed: count(&[Fate::Estimated]),
-            complete: reported == self.slots.len() && self.as_at.is_none() && !self.uncombined,
+            complete: reported == self.slots.len() && self.as_at.is_none() && !self.uncombined && has_something,
             missing: missing.collect(),
             as_at: self.as_at.map(|period| period.to_string()),
             ..Shown::default()

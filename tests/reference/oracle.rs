@@ -118,7 +118,7 @@ fn is_refused(sight: &Sight, asked: &AskedAggregate) -> bool {
 }
 
 /// The days on which the hierarchy matters to a period's figures: its own last and those of its parts.
-fn ends(period: Period) -> Vec<Date> {
+pub(crate) fn ends(period: Period) -> Vec<Date> {
     next_finer(period).into_iter().flat_map(ends).chain([period.end()]).collect()
 }
 
@@ -207,15 +207,12 @@ impl Asking<'_> {
 
     fn shown(&self, sum: &Accumulator, gap: &'static str) -> (Shown, Option<Number>) {
         let version = self.series.version(self.last());
-        let mut shown = sum.shown();
+        let value = self.series.value(sum).unwrap_or(Err(gap));
+        let mut shown = sum.shown(value.is_ok());
         if matches!(self.series.kind, Kind::Ratio | Kind::Mean) {
             shown.parts = sum.value.as_ref().map(|(number, weight)| (decimal(number), decimal(weight)));
             shown.numerator_basis = sum.value.as_ref().map(|_| sum.numerator_basis().to_owned());
         }
-        let value = match self.series.value(sum) {
-            None => Err(gap),
-            Some(value) => value,
-        };
         let Ok(exact) = value else {
             shown.value = value.unwrap_err().to_owned();
             return (shown.without_missing_above_cap(), None);
