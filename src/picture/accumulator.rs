@@ -96,7 +96,10 @@ pub(super) struct Accumulator {
 impl Accumulator {
     /// Adds a figure, value and slots.
     pub(super) fn add(&mut self, other: &Self) {
+        self.too_large |= other.too_large;
         self.components = match (self.components, other.components) {
+            // The sum is lost, and isn't taken up again with what comes after it.
+            _ if self.too_large => None,
             (Some(a), Some(b)) => {
                 let sum = a.plus(b);
                 self.too_large |= sum.is_none();
@@ -105,7 +108,6 @@ impl Accumulator {
             (Some(one), None) | (None, Some(one)) => Some(one),
             (None, None) => None,
         };
-        self.too_large |= other.too_large;
         self.markers = self.markers.union(other.markers);
         self.sample |= other.sample;
         self.submitted += other.submitted;

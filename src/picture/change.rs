@@ -10,7 +10,6 @@ use super::value::FigureValue;
 use crate::catalogue::items::{IndicatorVersion, Kind};
 use crate::catalogue::{AgencyIx, AreaIx};
 use crate::model::decimal::{Quotient, Rounded};
-use crate::model::marker::Marker;
 use crate::model::period::Period;
 
 /// Why a change, or its percentage, isn't given.
@@ -139,7 +138,13 @@ impl Comparison {
 }
 
 /// Where a series is broken between two periods of one length: for everyone by a definition, and for an
-/// agency by its own marker `b` on a figure after the earlier period and up to the later.
+/// agency by its own markers.
+///
+/// A series is broken between two periods for an agency whose own figures carry `b` for any period that
+/// ends after the earlier one and by the later one; for other kinds than stocks, that also starts after
+/// the earlier one's end. Its figures for the areas asked about and for those within them count, whether
+/// or not they went into the answer: a year submitted whole is broken by the `b` of one of its quarters,
+/// because the sender says that its series broke within the year.
 #[derive(Default)]
 pub(super) struct Breaks {
     definition: bool,
@@ -147,20 +152,10 @@ pub(super) struct Breaks {
 }
 
 impl Breaks {
-    pub(super) fn between(series: &mut Series<'_>, areas: &[AreaIx], earlier: Period, later: Period) -> Self {
-        let mut breaks = Self { definition: series.indicator.breaks_between(earlier, later), ..Self::default() };
-        let mut at = Some(later).filter(|_| !breaks.definition);
-        while let Some(period) = at.filter(|period| *period > earlier) {
-            if series.submitted.has_break_marker(period) {
-                for area in areas {
-                    let figures = series.figures(*area, period);
-                    let marked = figures.iter().filter(|(_, figure)| figure.markers.contains(Marker::Break));
-                    breaks.agencies.extend(marked.map(|(agency, _)| agency));
-                }
-            }
-            at = period.previous();
-        }
-        breaks
+    pub(super) fn between(series: &Series<'_>, areas: &[AreaIx], earlier: Period, later: Period) -> Self {
+        let definition = series.indicator.breaks_between(earlier, later);
+        let agencies = if definition { BTreeSet::new() } else { series.submitted.break_markers(areas, earlier, later) };
+        Self { definition, agencies }
     }
 
     /// Whether a figure is broken that rests on those of some agencies.

@@ -70,8 +70,8 @@ pub(super) struct Components {
 }
 
 /// How well a combined number is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Basis {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Basis {
     /// Every figure in it was submitted as a number.
     Counted,
     /// It is one printed percentage.
@@ -101,9 +101,15 @@ impl Components {
         Some(Self {
             number: self.number.checked_add(other.number)?,
             weight: self.weight.checked_add(other.weight)?,
-            basis: match (self.basis, other.basis) {
-                (Basis::Counted, Basis::Counted) => Basis::Counted,
-                (Basis::Printed | Basis::Estimated, _) | (_, Basis::Printed | Basis::Estimated) => Basis::Estimated,
+            basis: match (self.weight.is_zero(), other.weight.is_zero()) {
+                // A base of zero contributes nothing to the other.
+                (true, false) => other.basis,
+                (false, true) => self.basis,
+                (true, true) => self.basis.max(other.basis),
+                (false, false) => match (self.basis, other.basis) {
+                    (Basis::Counted, Basis::Counted) => Basis::Counted,
+                    (Basis::Printed | Basis::Estimated, _) | (_, Basis::Printed | Basis::Estimated) => Basis::Estimated,
+                },
             },
         })
     }

@@ -1,7 +1,7 @@
 //! Why a figure is what it is: what went into it, and the rule and the sum in words.
 
 use super::aggregate::{Aggregate, Who};
-use super::combine::{Components, OverTime, over_time};
+use super::combine::{Components, Gap, OverTime, over_time};
 use super::derivation::Derivation;
 use super::figure::Figure;
 use super::resolve::Series;
@@ -79,18 +79,20 @@ pub fn explain(view: View<'_>, query: ExplainQuery) -> Explanation {
         Who::Combined => combined_agencies(&series, &version, &aggregate),
     };
     let mut contributions = Vec::new();
-    let mut derivation = Derivation::Nothing;
+    let mut derivation = Some(Derivation::Nothing);
     for agency in agencies {
-        derivation = contribute(&mut series, agency, area, period, &mut contributions);
+        let before = contributions.len();
+        let own = contribute(&mut series, agency, area, period, &mut contributions);
+        if contributions.len() > before {
+            derivation = if before == 0 { Some(own) } else { None };
+        }
     }
-    let is_combined = who == Who::Combined && !contributions.is_empty();
-    let derivation = (!is_combined).then_some(derivation);
     let catalogue = view.catalogue;
     contributions.sort_by_key(|contribution| {
         let agency = catalogue.agency_at(contribution.agency).id.clone();
         (agency, catalogue.area_at(contribution.area).code.clone(), contribution.period)
     });
-    let rule = rule(&series, &version, derivation, who);
+    let rule = rule(&series, &version, derivation, who, &figure);
     let formula = formula(&version, &figure, &contributions);
     Explanation { figure, derivation, rule, formula, contributions, version }
 }
@@ -143,7 +145,13 @@ fn submitted(series: &Series<'_>, agency: AgencyIx, area: AreaIx, period: Period
     Some(Contribution { agency, area, period: name.storage_key(), value: row.value()?, sample, revision, source })
 }
 
-fn rule(series: &Series<'_>, version: &IndicatorVersion, derivation: Option<Derivation>, who: Who) -> String {
+fn rule(
+    series: &Series<'_>,
+    version: &IndicatorVersion,
+    derivation: Option<Derivation>,
+    who: Who,
+    figure: &Figure,
+) -> String {
     let kind = match version.kind {
         Kind::Events => "Events add over time and over areas.",
         Kind::Amount => "Amounts add over time and over areas.",
@@ -158,6 +166,9 @@ fn rule(series: &Series<'_>, version: &IndicatorVersion, derivation: Option<Deri
         Some(Derivation::OverTime) => "This figure is built from those of the period's subperiods.",
         Some(Derivation::OverAreas) => "This figure is built from those of the areas directly below.",
         Some(Derivation::Marked) => "A marker was submitted in place of a figure.",
+        Some(Derivation::Nothing) if figure.value == Err(Gap::NotCombinable) => {
+            "What was submitted for the period's subperiods isn't combined."
+        }
         Some(Derivation::Nothing) => "Nothing was submitted.",
     };
     let agencies = match (who, version.across_agencies) {

@@ -14,15 +14,18 @@ use crate::model::period::Period;
 pub struct Figure {
     /// The value, exact and rounded to the indicator's decimals, or why there is none.
     pub value: Result<FigureValue, Gap>,
-    /// The exact numerator and denominator, for kinds that have them.
+    /// The exact numerator and denominator, for kinds that have them; none when they have too many digits.
     pub fraction: Option<(Exact, Exact)>,
+    /// How well the numerator is known, where there is one.
+    pub numerator_basis: Option<Basis>,
     /// The markers of all that went into it, and those of the service's own.
     pub markers: Markers,
     /// Whether something made up went into it.
     pub sample: bool,
     /// Who was expected, and who reported.
     pub coverage: Coverage,
-    /// Whether nothing expected is missing and nothing is older than the period's close.
+    /// Whether nothing expected is missing and nothing is older than the period's close. What has neither
+    /// a value nor slots isn't complete.
     pub complete: bool,
     /// Some of what is missing.
     pub missing: Vec<Missing>,
@@ -55,16 +58,17 @@ impl Figure {
         let is_estimated = sum.components.is_some_and(|components| components.basis == Basis::Estimated);
         let own = [(is_estimated, Marker::Estimated), (breaks, Marker::Break)];
         let own = own.into_iter().filter(|(is_true, _)| *is_true && value.is_ok()).map(|(_, marker)| marker);
-        let shown = sum.components.filter(|_| Components::are_shown(version.kind));
+        let shown = sum.components.filter(|_| Components::are_shown(version.kind) && value != Err(Gap::TooLarge));
         let mut missing = sum.missing.clone();
         missing.sort_by_key(|missing| (missing.agency, missing.area, missing.period));
         Self {
             value,
             fraction: shown.map(|components| (components.number, components.weight)),
+            numerator_basis: shown.map(|components| components.basis),
             markers: own.fold(sum.markers, Markers::with),
             sample: sum.sample,
             coverage: sum.coverage,
-            complete: sum.is_complete(),
+            complete: sum.is_complete() && (value.is_ok() || sum.coverage.expected > 0),
             missing,
             as_at: sum.as_at,
             discrepancies,

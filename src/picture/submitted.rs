@@ -2,7 +2,7 @@
 //! periods that there are rows for.
 
 use std::cell::OnceCell;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use imbl::OrdSet;
 
@@ -136,10 +136,25 @@ impl<'a> Submitted<'a> {
         stocks.chain(others)
     }
 
-    /// Whether some figure within the period carries its sender's marker of a break.
-    pub(super) fn has_break_marker(&self, period: Period) -> bool {
-        self.slabs_within(period)
-            .filter(|slab| slab.may_have_break())
-            .any(|slab| slab.rows(self.view.as_of).any(|row| row.markers().contains(Marker::Break)))
+    /// The agencies that mark a break between two periods, for the areas or those within them, by the rule
+    /// of [`super::change`].
+    pub(super) fn break_markers(&self, areas: &[AreaIx], earlier: Period, later: Period) -> BTreeSet<AgencyIx> {
+        let mut agencies = BTreeSet::new();
+        let Some(breakdown) = self.breakdown else { return agencies };
+        let is_between = |period: &Period| self.is_stock || period.start() > earlier.end();
+        for period in self.ending(earlier.end().plus_days(1), later.end()).filter(is_between) {
+            let Some(slab) = self.slab(period).filter(|slab| slab.may_have_break()) else { continue };
+            let hierarchy = self.view.hierarchy(period);
+            let is_inside = |row: &Row| {
+                let position = hierarchy.position(row.key.area());
+                areas.iter().any(|area| hierarchy.span(*area).contains(&position))
+            };
+            let marked = slab
+                .breakdown_rows(breakdown, self.view.as_of)
+                .filter(|row| row.markers().contains(Marker::Break) && self.asks_for(row.key.agency()))
+                .filter(is_inside);
+            agencies.extend(marked.map(|row| row.key.agency()));
+        }
+        agencies
     }
 }

@@ -478,6 +478,10 @@ async fn what_has_no_right_answer_is_refused_with_the_reason() {
             QueryAggregateRequest { compare_with: "2022-06".to_owned(), ..districts("sent", "2022-04") },
         ),
         (
+            "a change from itself under another name",
+            QueryAggregateRequest { compare_with: "FY2021-22-Q1".to_owned(), ..districts("sent", "CY2021-Q2") },
+        ),
+        (
             "two things to compare with",
             QueryAggregateRequest {
                 compare_with: "2022-03".to_owned(),

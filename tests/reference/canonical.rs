@@ -29,6 +29,8 @@ pub(crate) struct CanonicalFigure {
     pub(crate) exact: Option<String>,
     /// The numerator and the denominator.
     pub(crate) fraction: Option<(String, String)>,
+    /// How well the numerator is known.
+    pub(crate) numerator_basis: Option<String>,
     pub(crate) markers: Markers,
     pub(crate) sample: bool,
     pub(crate) expected: usize,
@@ -81,6 +83,7 @@ impl CanonicalFigure {
             value: figure.value.as_ref().map_or_else(|gap| format!("{gap:?}"), |value| value.rounded.to_string()),
             exact: figure.value.as_ref().ok().map(|value| format!("{:?}", value.exact)),
             fraction: figure.fraction.map(|(number, weight)| (number.to_string(), weight.to_string())),
+            numerator_basis: figure.numerator_basis.map(|basis| format!("{basis:?}")),
             markers: figure.markers.iter().collect(),
             sample: figure.sample,
             expected: figure.coverage.expected,

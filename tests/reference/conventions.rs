@@ -3,7 +3,7 @@
 use conspectus::catalogue::CataloguePut;
 use conspectus::catalogue::items::{AcrossAgencies, AreaLevel, ExpectedAgency, IndicatorVersion, Kind, Validity};
 use conspectus::model::period::Frequency;
-use conspectus::picture::change::Comparison::PreviousPeriod;
+use conspectus::picture::change::Comparison::{PreviousPeriod, With, YearBefore};
 
 use crate::fixture::{Fixture, agency, area, day, version};
 
@@ -28,12 +28,12 @@ fn only_figures_of_subperiods_dont_combine_into_the_years() {
     let mut fixture = Fixture::of(version(Kind::Distinct, Frequency::Quarter));
     let empty = fixture.revision();
     fixture.send("police", &["D1 FY2021-22-Q1 10"]);
-    assert_eq!(fixture.all("U2", "FY2021-22"), "NotReported 0/0");
+    assert_eq!(fixture.all("U2", "FY2021-22"), "NotReported 0/0 partial");
     assert_eq!(fixture.all("U1", "FY2021-22"), "NotCombinable 0/0 partial", "D1 is within U1");
     fixture.send("police", &["U1 FY2021-22 [c]"]);
-    assert_eq!(fixture.all("U1", "FY2021-22"), "Marked 0/0 [c]");
+    assert_eq!(fixture.all("U1", "FY2021-22"), "Marked 0/0 [c] partial");
     fixture.as_of = Some(empty);
-    assert_eq!(fixture.all("U1", "FY2021-22"), "NotReported 0/0");
+    assert_eq!(fixture.all("U1", "FY2021-22"), "NotReported 0/0 partial");
 }
 
 /// The combined figure is the lead's: when the lead's doesn't combine, it has not failed to report.
@@ -45,7 +45,7 @@ fn a_lead_with_figures_of_parts_has_reported() {
         ..version(Kind::Distinct, Frequency::Quarter)
     });
     fixture.send("police", &["U1 FY2021-22-Q1 10"]);
-    assert_eq!(fixture.all("U1", "FY2021-22"), "LeadNotReported 0/0");
+    assert_eq!(fixture.all("U1", "FY2021-22"), "LeadNotReported 0/0 partial");
     fixture.send("care", &["U1 FY2021-22-Q1 10"]);
     assert_eq!(fixture.all("U1", "FY2021-22"), "NotCombinable 0/0 partial");
 }
@@ -62,7 +62,7 @@ fn a_lead_that_was_not_asked_for_has_not_failed_to_report() {
     fixture.send("police", &["U1 FY2021-22-Q1 10"]);
     for lead in ["LeadNotReported 0/1 1 late partial", "7 1/1"] {
         assert_eq!(fixture.of_agencies(&["care", "police"], "U1", "FY2021-22-Q1"), lead);
-        assert_eq!(fixture.of_agencies(&["health", "police"], "U1", "FY2021-22-Q1"), "LeadNotAsked 0/0");
+        assert_eq!(fixture.of_agencies(&["health", "police"], "U1", "FY2021-22-Q1"), "LeadNotAsked 0/0 partial");
         fixture.send("care", &["U1 FY2021-22-Q1 7"]);
     }
 }
@@ -158,27 +158,62 @@ fn a_printed_percentage_is_estimated_only_when_it_is_combined() {
     });
     fixture.send("care", &["U1 FY2021-22-Q1 90 % of 10"]);
     fixture.send("police", &["U1 FY2021-22-Q1 50 % of 10"]);
-    assert_eq!(fixture.of_agency("care", "U1", "FY2021-22-Q1"), "90 1/1 (9 over 10)");
-    assert_eq!(fixture.all("U1", "FY2021-22-Q1"), "90 1/1 (9 over 10)", "the lead's is carried as it is");
-    assert_eq!(fixture.all("P", "FY2021-22-Q1"), "90 1/2 (9 over 10) 1 late partial", "it is the only one");
-    assert_eq!(fixture.all("U1", "FY2021-22"), "90 1/4 (9 over 10) 3 late partial", "so it is of the year");
+    assert_eq!(fixture.of_agency("care", "U1", "FY2021-22-Q1"), "90 1/1 (9 over 10 printed)");
+    assert_eq!(fixture.all("U1", "FY2021-22-Q1"), "90 1/1 (9 over 10 printed)", "the lead's is carried as it is");
+    assert_eq!(fixture.all("P", "FY2021-22-Q1"), "90 1/2 (9 over 10 printed) 1 late partial", "it is the only one");
+    assert_eq!(fixture.all("U1", "FY2021-22"), "90 1/4 (9 over 10 printed) 3 late partial", "so it is of the year");
     fixture.send("care", &["U1 FY2021-22-Q2 [x]", "U2 FY2021-22-Q1 1 of 10"]);
     assert_eq!(
         fixture.all("U1", "FY2021-22-H1"),
-        "90 1/2 (9 over 10) [x] 1 not available partial",
+        "90 1/2 (9 over 10 printed) [x] 1 not available partial",
         "a marker isn't a figure"
     );
-    assert_eq!(fixture.all("P", "FY2021-22-Q1"), "50 2/2 (10 over 20) [e]", "with a counted one");
+    assert_eq!(fixture.all("P", "FY2021-22-Q1"), "50 2/2 (10 over 20 estimated) [e]", "with a counted one");
     fixture.send("care", &["U1 FY2021-22-Q2 80 % of 10"]);
-    assert_eq!(fixture.all("U1", "FY2021-22-H1"), "85 2/2 (17 over 20) [e]", "over time");
+    assert_eq!(fixture.all("U1", "FY2021-22-H1"), "85 2/2 (17 over 20 estimated) [e]", "over time");
     fixture.send("care", &["U1 FY2021-22-Q1 0 % of 0", "U1 FY2021-22-Q2 0 % of 0"]);
-    assert_eq!(fixture.all("U1", "FY2021-22-H1"), "ZeroBase 2/2 (0 over 0)", "nothing is estimated");
+    assert_eq!(fixture.all("U1", "FY2021-22-H1"), "ZeroBase 2/2 (0 over 0 printed)", "nothing is estimated");
     let mut fixture = Fixture::of(ratio);
     fixture.send("care", &["U1 FY2021-22-Q1 90 % of 10 [e]"]);
-    assert_eq!(fixture.all("U1", "FY2021-22-Q1"), "90 1/1 (9 over 10) [e] 1 imputed", "the sender's own stays");
+    assert_eq!(fixture.all("U1", "FY2021-22-Q1"), "90 1/1 (9 over 10 printed) [e] 1 imputed", "the sender's own stays");
     fixture.send("police", &["U2 FY2021-22-Q1 50 % of 10"]);
     fixture.send("care", &["U1 FY2021-22-Q1 90 % of 10"]);
-    assert_eq!(fixture.all("P", "FY2021-22-Q1"), "70 2/3 (14 over 20) [e] 1 late partial", "over agencies");
+    assert_eq!(fixture.all("P", "FY2021-22-Q1"), "70 2/3 (14 over 20 estimated) [e] 1 late partial", "over agencies");
+}
+
+/// "Kept exactly, combined by weight, and told apart from an exact numerator": of a base of zero nothing is combined.
+#[test]
+fn a_percentage_of_nothing_makes_nothing_an_estimate() {
+    let mut fixture = Fixture::of(version(Kind::Ratio, Frequency::Quarter));
+    for (first, second, of_both) in [
+        ("3 of 9", "0 % of 0", "33 2/2 (3 over 9)"),
+        ("87.9 % of 18496", "0 of 0", "88 2/2 (16257.984 over 18496 printed)"),
+        ("87.9 % of 18496", "0 % of 0", "88 2/2 (16257.984 over 18496 printed)"),
+        ("0 of 0", "0 of 0", "ZeroBase 2/2 (0 over 0)"),
+        ("0 of 0", "0 % of 0", "ZeroBase 2/2 (0 over 0 printed)"),
+        ("0 % of 9", "1 of 1", "10 2/2 (1 over 10 estimated) [e]"),
+    ] {
+        for (one, other) in [(first, second), (second, first)] {
+            fixture.send("care", &[&format!("U1 FY2021-22-Q1 {one}"), &format!("U1 FY2021-22-Q2 {other}")]);
+            assert_eq!(fixture.all("U1", "FY2021-22-H1"), of_both);
+            fixture.send("care", &[&format!("U1 FY2021-22-Q3 {one}"), &format!("U2 FY2021-22-Q3 {other}")]);
+            assert_eq!(fixture.all("P", "FY2021-22-Q3"), of_both);
+        }
+    }
+}
+
+/// "The exact result has more digits than the service computes with": no part of it stands beside that, least of all
+/// what came after.
+#[test]
+fn a_sum_of_too_many_digits_has_no_numerator() {
+    let mut fixture = Fixture::of(version(Kind::Mean, Frequency::Month));
+    let largest = "999999999999999 over 999999999999999";
+    for order in [[largest, "0.000001 over 0.000001", "2 over 5"], ["2 over 5", largest, "0.000001 over 0.000001"]] {
+        let months = ["2021-04", "2021-05", "2021-06"].iter().zip(order);
+        let figures: Vec<String> = months.map(|(month, mean)| format!("U1 {month} {mean}")).collect();
+        fixture.send("care", &figures.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(fixture.all("U1", "FY2021-22-Q1"), "TooLarge 3/3");
+    }
 }
 
 /// "A break in series" is its sender's: another agency's figures are as comparable as they were, and the combined
@@ -207,6 +242,49 @@ fn a_senders_break_breaks_its_own_series_and_the_total_that_it_goes_into() {
     }
 }
 
+/// "A break in series" lies where its sender says, whatever the length of the periods that are compared: on a
+/// quarter or a day within the year, on a close without a value, on a district.
+#[test]
+fn a_break_within_a_longer_period_breaks_it() {
+    let mut fixture = Fixture::of(version(Kind::Stock, Frequency::Quarter));
+    let quarters = ["U1 FY2021-22-Q2 151", "U1 FY2021-22-Q3 152", "U1 FY2021-22-Q4 153"];
+    fixture.send("care", &["U1 FY2020-21-Q2 99", "U1 FY2020-21-Q4 100", "U1 FY2021-22-Q1 150 [b]"]);
+    fixture.send("care", &quarters);
+    assert_eq!(fixture.change("U1", "FY2021-22", PreviousPeriod), "from 100 in FY2020-21: Break");
+    assert_eq!(fixture.change_of_agency("care", "U1", "FY2021-22"), "from 100 in FY2020-21: Break");
+    assert_eq!(fixture.change("U1", "FY2021-22-H2", YearBefore), "from 100 in FY2020-21-H2: Break");
+    assert_eq!(fixture.change("P", "FY2021-22", PreviousPeriod), "from 100 in FY2020-21: Break partial");
+    assert_eq!(fixture.change("U1", "FY2021-22-H2", PreviousPeriod), "from 151 in FY2021-22-H1: 2 1.3%");
+    fixture.send("care", &["U1 FY2021-22-Q4 [x] [b]"]);
+    assert_eq!(fixture.change("U1", "FY2021-22-H2", PreviousPeriod), "from 151 in FY2021-22-H1: Break partial");
+
+    let mut fixture = Fixture::of(version(Kind::Stock, Frequency::Month));
+    fixture.send("care", &["U1 2021-05 100", "U1 2021-06-15 150 [b]", "U1 2021-06 151", "U1 2021-07 152"]);
+    assert_eq!(fixture.change("U1", "2021-06", PreviousPeriod), "from 100 in 2021-05: Break");
+    assert_eq!(fixture.change("U1", "2021-07", PreviousPeriod), "from 151 in 2021-06: 1 0.7%");
+
+    let mut fixture = Fixture::of(version(Kind::Events, Frequency::Quarter));
+    fixture.send("care", &["U1 FY2020-21 100", "U1 FY2021-22 150", "U1 FY2021-22-Q3 40 [b]", "U1 FY2021-22-Q4 41"]);
+    assert_eq!(fixture.change("U1", "FY2021-22", PreviousPeriod), "from 100 in FY2020-21: Break");
+    assert_eq!(fixture.change("U1", "FY2021-22-Q4", PreviousPeriod), "from 40 in FY2021-22-Q3: 1 2.5%");
+    fixture.send("care", &["U1 FY2021-22-Q3 40", "D1 FY2021-22-Q3 40 [b]"]);
+    assert_eq!(fixture.change("U1", "FY2021-22", PreviousPeriod), "from 100 in FY2020-21: Break");
+    fixture.send("care", &["D1 FY2021-22-Q3 40", "U1 FY2021-22 150 [b]"]);
+    let whole = "from 40 in FY2021-22-Q3: 1 2.5%";
+    assert_eq!(fixture.change("U1", "FY2021-22-Q4", PreviousPeriod), whole, "the year began before");
+}
+
+/// A quarter has two names, and is one period: its own break doesn't come after it.
+#[test]
+fn a_quarter_is_not_later_than_itself_under_its_other_name() {
+    let mut fixture = Fixture::of(version(Kind::Events, Frequency::Quarter));
+    fixture.send("care", &["U1 FY2021-22-Q1 10 [b]", "U1 FY2021-22-Q2 20"]);
+    for first in ["FY2021-22-Q1", "CY2021-Q2"] {
+        let change = fixture.change("U1", "CY2021-Q3", With(first.parse().unwrap()));
+        assert_eq!(change, format!("from 10 in {first}: 10 100.0%"));
+    }
+}
+
 /// An explanation takes the way that its figure took: the last subperiod that has a stock, and of a stock that is
 /// known by markers alone, the last of these.
 #[test]
@@ -227,12 +305,59 @@ fn an_explanation_takes_the_way_of_its_figure() {
     assert_eq!(fixture.explained("U1", "FY2021-22"), "Submitted: U1 2022-03-31 8");
 }
 
-/// "A submitted whole is put beside what was submitted below it": once, under however many names it came.
+/// What one agency's figure alone is, combined or not, came about as that figure did.
 #[test]
-fn a_stock_submitted_under_two_names_has_a_discrepancy_once() {
-    let mut fixture = Fixture::of(version(Kind::Stock, Frequency::Quarter));
-    fixture.send("care", &["U1 FY2021-22-Q1 10", "D1 FY2021-22-Q1 3", "D2 FY2021-22-Q1 4"]);
-    assert_eq!(fixture.discrepancies("U1", "FY2021-22-Q1"), ["OverAreas: 10 7"]);
-    fixture.send("care", &["U1 2021-06-30 10"]);
-    assert_eq!(fixture.discrepancies("U1", "FY2021-22-Q1"), ["OverAreas: 10 7"]);
+fn a_figure_of_one_agency_is_not_combined_over_agencies() {
+    let lead = IndicatorVersion {
+        across_agencies: AcrossAgencies::Lead,
+        lead_agency: Some("care".parse().unwrap()),
+        ..version(Kind::Events, Frequency::Quarter)
+    };
+    for (version, of_both) in [
+        (lead.clone(), "OverTime: U1 FY2021-22-Q1 7, U1 FY2021-22-Q2 8"),
+        (
+            IndicatorVersion { across_agencies: AcrossAgencies::Add, lead_agency: None, ..lead },
+            "OverAgencies: U1 FY2021-22-Q1 7, U1 FY2021-22-Q2 8, U1 FY2021-22-Q1 1",
+        ),
+    ] {
+        let mut fixture = Fixture::of(version);
+        fixture.send("care", &["U1 FY2021-22-Q1 7", "U1 FY2021-22-Q2 8"]);
+        let (explained, rule) = fixture.explained_of(None, "U1", "FY2021-22");
+        assert_eq!(explained, "OverTime: U1 FY2021-22-Q1 7, U1 FY2021-22-Q2 8");
+        assert!(rule.contains("This figure is built from those of the period's subperiods."), "{rule}");
+        fixture.send("police", &["U1 FY2021-22-Q1 1"]);
+        assert_eq!(fixture.explained_of(None, "U1", "FY2021-22").0, of_both);
+    }
+}
+
+/// What was submitted for the quarters was submitted: the year says that it isn't combined.
+#[test]
+fn distinct_people_of_quarters_are_not_nothing() {
+    let mut fixture = Fixture::of(version(Kind::Distinct, Frequency::Quarter));
+    let rule = |fixture: &Fixture, agency| fixture.explained_of(agency, "U1", "FY2021-22").1;
+    let (nothing, not_combined) =
+        ("Nothing was submitted.", "What was submitted for the period's subperiods isn't combined.");
+    for agency in [None, Some("care")] {
+        assert!(rule(&fixture, agency).contains(nothing));
+    }
+    fixture.send("care", &["U1 FY2021-22-Q1 10"]);
+    for agency in [None, Some("care")] {
+        let rule = rule(&fixture, agency);
+        assert!(rule.contains(not_combined) && !rule.contains(nothing), "{rule}");
+    }
+    assert!(rule(&fixture, Some("police")).contains(nothing));
+}
+
+/// "A submitted figure that differs from what its parts come to": a stock's figure under two names is one figure.
+#[test]
+fn a_stock_submitted_under_two_names_differs_from_its_parts_once() {
+    let mut fixture = Fixture::of(version(Kind::Stock, Frequency::FinancialYear));
+    fixture.send("care", &["U1 FY2021-22 7", "U1 2022-03-31 7", "D1 FY2021-22 3", "D2 FY2021-22 3"]);
+    assert_eq!(fixture.discrepancies("U1", "FY2021-22"), ["care OverAreas: 7 beside 6"]);
+    fixture.send("care", &["U1 FY2021-22 [x]", "U1 2022-03-31 6"]);
+    assert!(fixture.discrepancies("U1", "FY2021-22").is_empty(), "the figure comes before the marker");
+    fixture.send("care", &["U1 FY2021-22 8"]);
+    let both = ["care OverTime: 8 beside 6", "care OverAreas: 8 beside 6"];
+    assert_eq!(fixture.discrepancies("U1", "FY2021-22"), both, "the day is a part of the year");
+    assert_eq!(fixture.explained("U1", "FY2021-22"), "Submitted: U1 FY2021-22 8");
 }

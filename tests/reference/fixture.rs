@@ -194,38 +194,47 @@ impl Fixture {
         line(&self.together(&[area], &[period], agencies).unwrap()[0].figure)
     }
 
+    fn view(&self) -> View<'_> {
+        let (catalogue, columns, as_of) = (self.state.catalogue(), self.state.columns(), self.state.revision());
+        View { catalogue, columns, as_of, today: self.today, areas: AreasAsOf::Then }
+    }
+
+    /// Where figures that should agree don't: by agency, what was submitted and what the parts come to.
+    pub(crate) fn discrepancies(&self, area: &str, period: &str) -> Vec<String> {
+        let catalogue = self.state.catalogue();
+        let (area, period) = (catalogue.area(&area.parse().unwrap()).unwrap().0, period.parse().unwrap());
+        let query = PictureQuery { area, period, indicators: None, comparison: None };
+        let rows = answer::picture(self.view(), &query);
+        let found = rows.into_iter().flat_map(|row| row.combined.discrepancies);
+        let shown = found.map(|it| {
+            let agency = &catalogue.agency_at(it.agency).id;
+            format!("{agency} {:?}: {} beside {}", it.kind, it.submitted, it.parts)
+        });
+        shown.collect()
+    }
+
     /// How the figure of `care` came about, and what went into it.
     pub(crate) fn explained(&self, area: &str, period: &str) -> String {
-        let (catalogue, columns, as_of) = (self.state.catalogue(), self.state.columns(), self.state.revision());
-        let view = View { catalogue, columns, as_of, today: self.today, areas: AreasAsOf::Then };
+        self.explained_of(Some("care"), area, period).0
+    }
+
+    /// How the figure of an agency, or of all, came about, and what went into it; and the rule in words.
+    pub(crate) fn explained_of(&self, agency: Option<&str>, area: &str, period: &str) -> (String, String) {
+        let catalogue = self.state.catalogue();
         let query = explain::ExplainQuery {
             indicator: catalogue.indicator(&"it".parse().unwrap()).unwrap().0,
             area: catalogue.area(&area.parse().unwrap()).unwrap().0,
             period: period.parse().unwrap(),
             breakdown: Some(BreakdownIx::TOTAL),
-            who: Who::Agency(catalogue.agency(&"care".parse().unwrap()).unwrap().0),
+            who: agency.map_or(Who::Combined, |id| Who::Agency(catalogue.agency(&id.parse().unwrap()).unwrap().0)),
         };
-        let explanation = explain::explain(view, query);
+        let explanation = explain::explain(self.view(), query);
         let contributions = explanation.contributions.iter().map(|it| {
             let area = &catalogue.area_at(it.area).code;
             format!(" {area} {} {}", it.period, it.value)
         });
         let derivation = explanation.derivation.map_or("OverAgencies".to_owned(), |it| format!("{it:?}"));
-        format!("{derivation}:{}", contributions.collect::<Vec<_>>().join(","))
-    }
-
-    /// What was submitted for an area and a period, and what its parts come to instead.
-    pub(crate) fn discrepancies(&self, area: &str, period: &str) -> Vec<String> {
-        let (catalogue, columns, as_of) = (self.state.catalogue(), self.state.columns(), self.state.revision());
-        let view = View { catalogue, columns, as_of, today: self.today, areas: AreasAsOf::Then };
-        let query = PictureQuery {
-            area: catalogue.area(&area.parse().unwrap()).unwrap().0,
-            period: period.parse().unwrap(),
-            indicators: None,
-            comparison: None,
-        };
-        let found = answer::picture(view, &query).remove(0).combined.discrepancies;
-        found.iter().map(|it| format!("{:?}: {} {}", it.kind, it.submitted, it.parts)).collect()
+        (format!("{derivation}:{}", contributions.collect::<Vec<_>>().join(",")), explanation.rule)
     }
 
     /// Whether the service refuses to answer for areas and periods together.
@@ -285,7 +294,11 @@ fn line(figure: &CanonicalFigure) -> String {
     let mut text = format!("{} {}/{}", figure.value, figure.reported, figure.expected);
     let mut say = |what: &str| text += &format!(" {what}");
     if let Some((number, weight)) = &figure.fraction {
-        say(&format!("({number} over {weight})"));
+        let basis = match figure.numerator_basis.as_deref() {
+            Some("Counted") => String::new(),
+            basis => format!(" {}", basis.unwrap_or("of no basis").to_lowercase()),
+        };
+        say(&format!("({number} over {weight}{basis})"));
     }
     figure.markers.iter().for_each(|marker| say(&format!("[{marker}]")));
     for (count, what) in [(figure.late, "late"), (figure.not_available, "not available"), (figure.imputed, "imputed")] {

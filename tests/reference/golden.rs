@@ -65,8 +65,8 @@ fn every_kind_of_count_adds_over_areas() {
 fn percentages_are_weighted_by_their_base() {
     let mut fixture = yearly(Kind::Ratio, 3);
     fixture.send("care", &["U1 FY2021-22 87.9 % of 18496", "U2 FY2021-22 90.9 % of 18003"]);
-    assert_eq!(fixture.all("U1", "FY2021-22"), "87.900 1/1 (16257.984 over 18496)");
-    assert_eq!(fixture.all("P", "FY2021-22"), "89.380 2/2 (32622.711 over 36499) [e]");
+    assert_eq!(fixture.all("U1", "FY2021-22"), "87.900 1/1 (16257.984 over 18496 printed)");
+    assert_eq!(fixture.all("P", "FY2021-22"), "89.380 2/2 (32622.711 over 36499 estimated) [e]");
 }
 
 #[test]

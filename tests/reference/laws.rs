@@ -1,10 +1,11 @@
 //! Laws that the service obeys whatever the rules are: properties of its own answers, without the model.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use conspectus::catalogue::items::{AcrossAgencies, Kind, Validity};
 use conspectus::entry::{Body, Withdrawal, codec};
-use conspectus::model::id::IndicatorId;
+use conspectus::model::date::Date;
+use conspectus::model::id::{AreaCode, IndicatorId};
 use conspectus::model::observation::Observation;
 use conspectus::model::period::{Frequency, Period};
 use conspectus::model::revision::Revision;
@@ -13,7 +14,7 @@ use conspectus::model::timestamp::Timestamp;
 use conspectus::picture::aggregate::Who;
 use conspectus::picture::answer;
 use conspectus::picture::combine::Gap;
-use conspectus::picture::explain::{ExplainQuery, explain};
+use conspectus::picture::explain::{Contribution, ExplainQuery, explain};
 use conspectus::picture::figure::Figure;
 use conspectus::picture::question::PictureQuery;
 use conspectus::state::columns::BreakdownIx;
@@ -27,6 +28,7 @@ use crate::command::Command;
 use crate::fixture::{day, submit, with};
 use crate::generate::{History, Lived, Random, World, history};
 use crate::model::{Sight, number_and_weight, whole};
+use crate::oracle::ends;
 use crate::question::{AggregateQuestion, PictureQuestion, Question, What, ask};
 
 const WORLDS: u64 = 250;
@@ -336,6 +338,7 @@ fn the_contributions_of_a_figure_add_up_to_it() {
             let What::Picture(asked) = &question.what else { continue };
             let as_of = Revision(question.as_of as u64);
             let catalogue = lived.state.catalogue_as_of(as_of);
+            let sight = Sight::of(&lived.entries, question.as_of, question.today);
             let (columns, today) = (lived.state.columns(), question.today);
             let view = View { catalogue: &catalogue, columns, as_of, today, areas: AreasAsOf::Then };
             let (area, period) = (catalogue.area(&asked.area).unwrap().0, asked.period);
@@ -358,12 +361,34 @@ fn the_contributions_of_a_figure_add_up_to_it() {
                         }
                     };
                     assert!(is_right, "{} of {who:?}: {explained:#?}\n{question:#?}", row.version.id);
+                    let goes_in = |it: &Contribution| match (who, row.version.across_agencies) {
+                        (Who::Agency(agency), _) => it.agency == agency,
+                        (Who::Combined, AcrossAgencies::Add | AcrossAgencies::SideBySide) => true,
+                        (Who::Combined, AcrossAgencies::Lead) => {
+                            Some(&catalogue.agency_at(it.agency).id) == row.version.lead_agency.as_ref()
+                        }
+                    };
+                    let is_inside = |it: &Contribution| {
+                        may_lie_within(&sight, &catalogue.area_at(it.area).code, &asked.area, &ends(asked.period))
+                    };
+                    let places: BTreeSet<_> =
+                        explained.contributions.iter().map(|it| (it.agency, it.area, it.period)).collect();
+                    let are_its_own = explained.contributions.iter().all(|it| goes_in(it) && is_inside(it))
+                        && places.len() == explained.contributions.len();
+                    assert!(are_its_own, "{} of {who:?}: {explained:#?}\n{question:#?}", row.version.id);
                     shown += measures.len();
                 }
             }
         }
         shown
     });
+}
+
+/// Whether an area lies within another on some of the days, or by one step on one of them and the next on another:
+/// a year is built of its areas on its last day, and each of these of its months.
+fn may_lie_within(sight: &Sight, inner: &AreaCode, outer: &AreaCode, days: &[Date]) -> bool {
+    let mut parents = days.iter().filter_map(|day| sight.parent(inner, *day));
+    inner == outer || parents.any(|parent| may_lie_within(sight, parent, outer, days))
 }
 
 fn exact(figure: &Figure) -> Option<Number> {

@@ -193,9 +193,8 @@ pub(crate) fn next_finer(period: Period) -> Vec<Period> {
 #[derive(Clone, Default)]
 pub(crate) struct Accumulator {
     pub(crate) value: Option<(Number, Number)>,
-    /// How many submitted figures are in the value, and how many of them are printed percentages.
-    pub(crate) figures: usize,
-    pub(crate) percentages: usize,
+    /// What was submitted that is in the value.
+    measures: Vec<Measure>,
     pub(crate) markers: Markers,
     pub(crate) sample: bool,
     /// How many submitted figures and markers it rests on.
@@ -234,8 +233,7 @@ impl Accumulator {
         self.sample |= other.sample;
         self.uncombined |= other.uncombined;
         self.submitted += other.submitted;
-        self.figures += other.figures;
-        self.percentages += other.percentages;
+        self.measures.extend(&other.measures);
         // Of several that are out of date the oldest counts.
         self.as_at = self.as_at.into_iter().chain(other.as_at).min_by_key(|period| (period.end(), period.start()));
         self.slots.extend(other.slots.iter().cloned());
@@ -258,12 +256,28 @@ impl Accumulator {
         if self.slots.is_empty() { whole(0) } else { Number::new(reported.into(), self.slots.len().into()) }
     }
 
+    /// How well the numerator is known: "kept exactly, combined by weight, and told apart from an exact
+    /// numerator". Beside something that has a base, what has none contributes nothing.
+    pub(crate) fn numerator_basis(&self) -> &'static str {
+        let weighing: Vec<&Measure> =
+            self.measures.iter().filter(|measure| number_and_weight(**measure).1 != whole(0)).collect();
+        let counting = if weighing.is_empty() { self.measures.iter().collect() } else { weighing.clone() };
+        let is_printed = |measure: &&&Measure| matches!(measure, Measure::Percentage { .. });
+        match (counting.iter().filter(is_printed).count(), weighing.len()) {
+            (0, _) => "Counted",
+            (_, 0 | 1) => "Printed",
+            _ => "Estimated",
+        }
+    }
+
     pub(crate) fn has_absence(&self) -> bool {
         self.markers.iter().any(|marker| marker.is_absence())
     }
 
-    /// Everything but the value, as it is shown.
-    pub(crate) fn shown(&self) -> CanonicalFigure {
+    /// Everything but the value, as it is shown. "It never looks complete": neither does what has no value and
+    /// nobody to expect one of.
+    pub(crate) fn shown(&self, has_value: bool) -> CanonicalFigure {
+        let has_something = has_value || !self.slots.is_empty();
         let count = |fate: &[Fate]| self.slots.iter().filter(|slot| fate.contains(&slot.fate)).count();
         let reported = count(&[Fate::Reported, Fate::Estimated]);
         let missing = self.slots.iter().filter(|slot| !slot.fate.is_reported()).map(|slot| CanonicalMissing {
@@ -286,7 +300,7 @@ impl Accumulator {
             late: count(&[Fate::Late]),
             not_available: count(&[Fate::NotAvailable]),
             imputed: count(&[Fate::Estimated]),
-            complete: reported == self.slots.len() && self.as_at.is_none() && !self.uncombined,
+            complete: reported == self.slots.len() && self.as_at.is_none() && !self.uncombined && has_something,
             missing: missing.collect(),
             as_at: self.as_at.map(|period| period.to_string()),
             ..CanonicalFigure::default()
@@ -430,10 +444,8 @@ impl<'a> Series<'a> {
         };
         let mut slots = self.unfilled_of_reporter(&standing.agency, &standing.area, period);
         slots.iter_mut().for_each(|slot| slot.fate = fate);
-        let is_percentage = matches!(standing.value.measure, Some(Measure::Percentage { .. }));
         Accumulator {
-            figures: usize::from(value.is_some()),
-            percentages: usize::from(is_percentage),
+            measures: standing.value.measure.into_iter().collect(),
             value,
             markers: sent,
             sample: standing.sample,
@@ -573,17 +585,18 @@ impl<'a> Series<'a> {
     }
 
     /// Whether the figures of some agencies are broken between two periods: by the definition, or by the marker of
-    /// one of them after the earlier and up to the later.
+    /// one of them on whatever it sent within the areas for a period that ends after the earlier one and by the
+    /// later one. What adds must lie between the two altogether.
     pub(crate) fn is_broken(&self, agencies: &[&AgencyId], areas: &[AreaCode], earlier: Period, later: Period) -> bool {
-        let after = std::iter::successors(earlier.next(), |period| period.next());
-        let marked = |period: Period| {
-            let mut places = areas.iter().flat_map(|area| agencies.iter().map(move |agency| (agency, area)));
-            places.any(|(agency, area)| {
-                self.figure(agency, area, period).is_some_and(|it| it.markers.contains(&Marker::Break))
-            })
+        let is_between = |period: Period| {
+            earlier.end() < period.end()
+                && period.end() <= later.end()
+                && (self.kind == Kind::Stock || earlier.end() < period.start())
         };
+        let is_inside = |it: &Standing| areas.iter().any(|area| self.sight.is_within(&it.area, area, it.period.end()));
+        let marks = |it: &Standing| it.value.markers.contains(Marker::Break) && is_between(it.period) && is_inside(it);
         self.sight.definition_breaks(self.indicator, earlier, later)
-            || after.take_while(|period| period.end() <= later.end()).any(marked)
+            || agencies.iter().any(|agency| self.standing(agency).any(marks))
     }
 
     pub(crate) fn across(&self, period: Period) -> (AcrossAgencies, Option<&'a AgencyId>) {

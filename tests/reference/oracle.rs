@@ -118,7 +118,7 @@ fn is_refused(sight: &Sight, asked: &AggregateQuestion) -> bool {
 }
 
 /// The days on which the hierarchy matters to a period's figures: its own last and those of its parts.
-fn ends(period: Period) -> Vec<Date> {
+pub(crate) fn ends(period: Period) -> Vec<Date> {
     next_finer(period).into_iter().flat_map(ends).chain([period.end()]).collect()
 }
 
@@ -207,14 +207,12 @@ impl Group<'_> {
 
     fn shown(&self, sum: &Accumulator, gap: &'static str) -> (CanonicalFigure, Option<Number>) {
         let version = self.series.version(self.last());
-        let mut shown = sum.shown();
+        let value = self.series.value(sum).unwrap_or(Err(gap));
+        let mut shown = sum.shown(value.is_ok());
         if matches!(self.series.kind, Kind::Ratio | Kind::Mean) {
             shown.fraction = sum.value.as_ref().map(|(number, weight)| (decimal(number), decimal(weight)));
+            shown.numerator_basis = sum.value.as_ref().map(|_| sum.numerator_basis().to_owned());
         }
-        let value = match self.series.value(sum) {
-            None => Err(gap),
-            Some(value) => value,
-        };
         let Ok(exact) = value else {
             shown.value = value.unwrap_err().to_owned();
             return (shown.without_missing_above_cap(), None);
@@ -222,7 +220,7 @@ impl Group<'_> {
         shown.value = rounded(&exact, version.decimals, version.rounding);
         shown.exact = Some(format!("{}/{}", exact.numer(), exact.denom()));
         // "A percentage shown as it was printed is not estimated; one combined from printed percentages is."
-        if sum.percentages > 0 && sum.figures > 1 {
+        if sum.numerator_basis() == "Estimated" {
             shown.markers.insert(Marker::Estimated);
         }
         let before = self.periods[0].previous();

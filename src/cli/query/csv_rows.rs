@@ -4,7 +4,7 @@ use super::super::format::markers;
 use crate::rpc::proto::AggregateRow;
 
 /// The columns.
-pub(super) const HEADINGS: [&str; 31] = [
+pub(super) const HEADINGS: [&str; 32] = [
     "indicator",
     "area",
     "agency",
@@ -13,6 +13,7 @@ pub(super) const HEADINGS: [&str; 31] = [
     "gap",
     "numerator",
     "denominator",
+    "numerator_basis",
     "markers",
     "sample",
     "as_at",
@@ -39,13 +40,14 @@ pub(super) const HEADINGS: [&str; 31] = [
 ];
 
 /// The fields of a row.
-pub(super) fn fields(row: &AggregateRow) -> [String; 31] {
+pub(super) fn fields(row: &AggregateRow) -> [String; 32] {
     let figure = row.figure.clone().unwrap_or_default();
     let coverage = figure.coverage.clone().unwrap_or_default();
     let change = row.change.clone().unwrap_or_default();
     let rate = row.rate.clone().unwrap_or_default();
     let benchmark = row.benchmark.clone().unwrap_or_default();
     let gap = if figure.value.is_some() { "" } else { figure.gap().as_str_name() };
+    let basis = if figure.numerator.is_some() { figure.numerator_basis().as_str_name() } else { "" };
     let text = |text: Option<String>| text.unwrap_or_default();
     let count = |given: bool, count: i32| if given { count.to_string() } else { String::new() };
     let rank = row.rank.unwrap_or_default();
@@ -58,6 +60,7 @@ pub(super) fn fields(row: &AggregateRow) -> [String; 31] {
         gap.to_owned(),
         text(figure.numerator.clone()),
         text(figure.denominator.clone()),
+        basis.to_owned(),
         markers(&figure.markers),
         figure.sample.to_string(),
         text(figure.as_at.clone()),
@@ -94,6 +97,6 @@ mod tests {
     fn a_csv_row_has_a_field_for_each_heading() {
         let text = csv(HEADINGS, [fields(&AggregateRow { rank: Some(Rank::default()), ..AggregateRow::default() })]);
         let lines: Vec<usize> = text.unwrap().lines().map(|line| line.split(',').count()).collect();
-        assert_eq!(lines, [31, 31]);
+        assert_eq!(lines, [32, 32]);
     }
 }

@@ -302,9 +302,10 @@ fn comparison(
             violations.add("compare_with", "found both comparison and compare_with; allowed: one of the two");
         }
         let earlier = convert::period("compare_with", with, violations)?;
-        if let Some(wrong) =
-            periods.iter().find(|period| earlier >= **period || earlier.frequency() != period.frequency())
-        {
+        if let Some(wrong) = periods.iter().find(|period| {
+            // By their first days: a quarter has two names, and comes before itself under neither.
+            earlier.start() >= period.start() || earlier.frequency() != period.frequency()
+        }) {
             let length = wrong.frequency();
             violations.add("compare_with", format!("found `{earlier}`; allowed: a {length} before `{wrong}`"));
         }

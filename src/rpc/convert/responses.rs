@@ -5,7 +5,7 @@ use crate::model::period::Period;
 use crate::picture::accumulator::{Missing, MissingReason};
 use crate::picture::answer::{AggregateRow, PictureCell, PictureRow};
 use crate::picture::change::{Change, ChangeGap, ChangeUnit};
-use crate::picture::combine::Gap;
+use crate::picture::combine::{Basis, Gap};
 use crate::picture::completeness::{self, ReportingRate, Slot};
 use crate::picture::derivation::Derivation;
 use crate::picture::derived::{Benchmark, Rank, Rate, Share};
@@ -183,6 +183,7 @@ pub(crate) fn figure(catalogue: &Catalogue, figure: &Figure) -> proto::Figure {
         gap: figure.value.as_ref().err().map_or(proto::Gap::Unspecified, |it| gap(*it)).into(),
         numerator: figure.fraction.map(|(numerator, _)| numerator.to_string()),
         denominator: figure.fraction.map(|(_, denominator)| denominator.to_string()),
+        numerator_basis: numerator_basis(figure.numerator_basis).into(),
         markers: convert::markers(figure.markers),
         coverage: Some(proto::Coverage {
             expected: large(coverage.expected),
@@ -226,6 +227,15 @@ fn discrepancy(catalogue: &Catalogue, found: &Discrepancy) -> proto::Discrepancy
         submitted: found.submitted.to_string(),
         parts: found.parts.to_string(),
         difference: found.difference.to_string(),
+    }
+}
+
+fn numerator_basis(basis: Option<Basis>) -> proto::NumeratorBasis {
+    match basis {
+        None => proto::NumeratorBasis::Unspecified,
+        Some(Basis::Counted) => proto::NumeratorBasis::Counted,
+        Some(Basis::Printed) => proto::NumeratorBasis::Printed,
+        Some(Basis::Estimated) => proto::NumeratorBasis::Estimated,
     }
 }
 
