@@ -149,11 +149,18 @@ impl<'a> Submitted<'a> {
                 let position = hierarchy.position(row.key.area());
                 areas.iter().any(|area| hierarchy.span(*area).contains(&position))
             };
-            let marked = slab
-                .breakdown_rows(breakdown, self.view.as_of)
-                .filter(|row| row.markers().contains(Marker::Break) && self.asks_for(row.key.agency()))
-                .filter(is_inside);
-            agencies.extend(marked.map(|row| row.key.agency()));
+            let mut add = |row: Row| {
+                if row.markers().contains(Marker::Break) && self.asks_for(row.key.agency()) && is_inside(&row) {
+                    agencies.insert(row.key.agency());
+                }
+            };
+            match areas {
+                // Of an area with none within it, as most of a long answer's are, the rows lie together.
+                [area] if hierarchy.span(*area).len() == 1 => {
+                    slab.area_rows(*area, breakdown, self.view.as_of).for_each(add);
+                }
+                _ => slab.breakdown_rows(breakdown, self.view.as_of).for_each(&mut add),
+            }
         }
         agencies
     }
