@@ -1,4 +1,4 @@
-//! How a figure comes about, by the rules of [`super::resolve`].
+//! How a figure comes about, by the rules of `resolve`.
 
 use std::cmp::Ordering;
 
