@@ -22,7 +22,7 @@ RUN touch src/lib.rs src/main.rs \
 
 FROM debian:bookworm-slim
 
-# A fixed uid, so that whoever owns the volume can be told. A new volume takes its owner from here.
+# A fixed uid, so that the volume can be given to it. A new volume takes its owner from here.
 RUN groupadd --gid 10001 conspectus \
     && useradd --uid 10001 --gid conspectus --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin conspectus \
     && install --directory --owner=conspectus --group=conspectus --mode=0700 /data
