@@ -1,8 +1,8 @@
 //! The demo: a real catalogue, every table of two published reports, and made-up figures of the
 //! agencies that have published none, marked so.
 //!
-//! It goes the way that everybody's figures go: through the services, with request ids, so that
-//! loading it again finds that it was received.
+//! It is submitted through the services, as all figures are, under fixed request ids: loading it again
+//! changes nothing.
 
 use std::collections::BTreeMap;
 

@@ -12,7 +12,7 @@
 //! | [`figures`] | figures in spreadsheets |
 //! | [`rpc`] | the served messages and methods: guarded, converted, answered |
 //! | [`net`], [`audit`], `last_used` | connections and their TLS; the log of who read what; when keys were last used |
-//! | [`intake`], [`picture`] | the way in: review, admit, append, apply; the way out: resolve, combine |
+//! | [`intake`], [`picture`] | the way in: review, admit, apply, append, publish; the way out: resolve, combine |
 //! | [`state`] | the fold of the journal's entries: catalogue, columns, submissions |
 //! | [`entry`] | an accepted write, and its bytes in the journal |
 //! | [`access`] | who is calling, and what they may do |

@@ -1,5 +1,5 @@
 //! Fills the disk under a journal, slowly and at once, and checks that appends are refused in time, reads go on,
-//! nothing acknowledged is lost, and appends go on when there is room again.
+//! nothing acknowledged is lost, and appends go on when there is space again.
 //!
 //! The disk is a small tmpfs. Mounting needs root on Linux; without it the test prints `skipped` and passes.
 

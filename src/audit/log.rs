@@ -30,7 +30,7 @@ pub enum Unwritten {
     /// Too many are waiting.
     #[error("too many calls wait for the audit log; try again in a moment")]
     Busy,
-    /// There is no room on the disk.
+    /// The disk is nearly full.
     #[error("the disk is nearly full: what must be audited can't be read")]
     NoRoom,
     /// The log failed, and is written no more until a restart.

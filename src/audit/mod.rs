@@ -6,7 +6,7 @@
 //!
 //! A read is answered only once its line is durable. One thread writes: it takes all lines that are
 //! waiting, writes them, and makes one `fdatasync` for all of them, so a read costs one sync when it
-//! is alone, and a share of one when many wait. When there is no room for a line on the disk, or the
+//! is alone, and a share of one when many wait. When there is no space on the disk for a line, or the
 //! file fails, reads that must be audited are refused.
 
 mod line;

@@ -365,7 +365,7 @@ impl Indicator {
         Self { versions: vec![version] }
     }
 
-    /// Adds the version, or puts it in the place of the one of the same `effective_from`.
+    /// Adds the version, or replaces the one of the same `effective_from`.
     pub fn put(&mut self, version: IndicatorVersion) {
         match self.versions.binary_search_by_key(&version.effective_from, |known| known.effective_from) {
             Ok(at) => self.versions[at] = version,

@@ -14,7 +14,7 @@ use rcgen::{
 use time::{Duration, OffsetDateTime};
 
 use super::failure::Failure;
-use super::output;
+use super::{format, output};
 use crate::model::hex::{self, Hex};
 use crate::model::id::CertificateUri;
 
@@ -144,7 +144,7 @@ fn revoke(folder: &Path, names: &[String]) -> Result<(), Failure> {
         });
     }
     write(folder, "ca-crl.pem", &list(&issuer, revoked)?, false)?;
-    output::print_line(format_args!("{} certificates are revoked", names.len()))
+    output::print_line(format::counted(names.len(), "certificate is revoked", "certificates are revoked"))
 }
 
 fn list(issuer: &rcgen::Issuer<'_, KeyPair>, revoked: Vec<RevokedCertParams>) -> Result<String, Failure> {

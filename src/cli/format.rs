@@ -29,6 +29,11 @@ fn dynamic(message: &impl Message, name: &str) -> Result<DynamicMessage, Failure
     Ok(DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice())?)
 }
 
+/// A count and what is counted, in its singular or plural.
+pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// Rows as CSV, under a row of headings.
 pub(super) fn csv<const N: usize>(
     headings: [&str; N],
@@ -272,6 +277,11 @@ pub(super) fn thousands(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_one_is_singular() {
+        assert_eq!([0, 1, 2].map(|count| counted(count, "row", "rows")), ["0 rows", "1 row", "2 rows"]);
+    }
 
     #[test]
     fn thousands_are_grouped() {

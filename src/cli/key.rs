@@ -79,7 +79,8 @@ enum Verb {
         #[arg(long, default_value_t = 168)]
         overlap_hours: i32,
     },
-    /// Revoke one of an identity's keys, or the identity with all its keys and certificates.
+    /// Revoke one of an identity's keys, or the identity with all its keys and certificates: its name is never
+    /// given again.
     Revoke {
         /// The identity's name.
         identity: String,

@@ -7,9 +7,10 @@ use clap::Parser;
 
 use super::connect::{Server, refusal};
 use super::failure::Failure;
-use super::format::json;
+use super::format::{self, json};
 use super::output;
 use crate::figures::{self, column_of};
+use crate::model::hex::Hex;
 use crate::rpc::proto::{Observation, Outcome, Receipt, SubmitObservationsRequest};
 
 /// Submit the figures of a CSV file: all of them, or none if one is wrong.
@@ -51,8 +52,8 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let mut figures = figures::read(file).map_err(|violations| {
         let lines = violations.iter().map(|violation| format!("\n  {}: {}", violation.field, violation.description));
         Failure::Message(format!(
-            "{} problems in {}:{}",
-            violations.len(),
+            "{} in {}:{}",
+            format::counted(violations.len(), "problem", "problems"),
             args.file.display(),
             lines.collect::<String>()
         ))
@@ -115,7 +116,7 @@ fn location(field: &str, rows: &[u64]) -> String {
 fn summary(receipt: &Receipt, already_received: bool, dry_run: bool) -> String {
     let Receipt { new_count, revised_count, unchanged_count, .. } = receipt;
     let counts = format!("{new_count} new, {revised_count} revised, {unchanged_count} unchanged");
-    let hash: String = receipt.chain_hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = Hex(&receipt.chain_hash);
     match (already_received, dry_run) {
         (true, _) => format!("Already received at revision {}: {counts}. Receipt {hash}", receipt.revision),
         (false, true) => format!("No problems found. Submitting it would give: {counts}. Nothing was stored."),

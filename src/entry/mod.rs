@@ -1,4 +1,4 @@
-//! An entry of the journal: one accepted write, decided and not yet, or already, applied.
+//! An entry of the journal: one accepted write, decided by `admit` and then applied to the state.
 
 pub mod codec;
 mod fingerprint;

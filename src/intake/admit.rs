@@ -148,7 +148,7 @@ impl Command for Prepared {
     }
 }
 
-/// The columns have room for so many different breakdowns.
+/// The columns hold only so many different breakdowns.
 fn bound_breakdowns(state: &State, breakdowns: &[Breakdown], violations: &mut Violations) {
     let known = state.columns().breakdown_count();
     if known + breakdowns.len() <= BreakdownIx::MAX {

@@ -1,5 +1,5 @@
-//! The way in: submissions are prepared; commands are admitted against the state, made durable,
-//! then applied.
+//! The way in: submissions are prepared; commands are admitted, applied to the writer's own state, made
+//! durable, then published.
 
 pub mod admit;
 pub mod prepare;

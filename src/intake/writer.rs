@@ -1,4 +1,5 @@
-//! The writer: the one thread that decides, makes durable, and applies.
+//! The writer: the one thread that admits commands, applies them, makes them durable and publishes the
+//! state.
 //!
 //! Senders queue commands; the writer takes as many as are waiting, admits each against the state
 //! as the ones before it leave it, appends them as one group, publishes the new state, and only
@@ -62,7 +63,7 @@ pub enum WriteError {
         /// The bytes that it would take.
         bytes: usize,
     },
-    /// There is no room on the disk. Reads go on.
+    /// The disk is nearly full. Reads go on.
     #[error("the disk is nearly full: {0}")]
     NoRoom(String),
     /// The journal failed. Nothing is written until the server is started again.
@@ -133,7 +134,7 @@ impl<C: Command> Pending<C> {
 impl Handle {
     /// A handle whose entries are caused by this actor; otherwise it is whoever runs the machine.
     #[must_use]
-    pub fn by(&self, actor: Actor) -> Self {
+    pub fn as_actor(&self, actor: Actor) -> Self {
         Self { actor, ..self.clone() }
     }
 
@@ -274,8 +275,8 @@ impl Writer {
         }));
     }
 
-    /// Admits a command, and applies its entry to the writer's state; commits the group first when it has
-    /// no room for that.
+    /// Admits a command, and applies its entry to the writer's state; commits the group first when
+    /// that wouldn't fit.
     fn admit<C: Command>(
         &mut self,
         command: &C,

@@ -1,4 +1,4 @@
-//! What every engine must do, run against each of them; then what only the one in memory can show.
+//! Tests that every engine must pass, then tests of the engine in memory alone.
 
 use super::*;
 use crate::model::revision::Revision;

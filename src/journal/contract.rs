@@ -1,4 +1,4 @@
-//! What every engine of the journal promises, and the types that it is said in.
+//! The contract of every engine of the journal, and its types.
 
 use crate::model::chain::{ChainHash, JOURNAL_ENTRIES};
 use crate::model::revision::Revision;
@@ -119,7 +119,7 @@ pub enum Error {
         /// The limit, [`RECORD_BYTES_MAX`](super::RECORD_BYTES_MAX).
         bytes_max: usize,
     },
-    /// The disk is (nearly) full. Nothing was stored; appends work again when there is room.
+    /// The disk is (nearly) full. Nothing was stored; appends work again when there is space.
     #[error("the disk has {bytes_free} bytes free, and the journal keeps {bytes_min} in reserve")]
     NoRoom {
         /// What the file system has left for this process.

@@ -1,5 +1,5 @@
-//! The figures of some areas and some periods together, by agency and combined: what every
-//! question is answered from.
+//! The figures of some areas and some periods together, by agency and combined: what
+//! pictures, aggregates, explanations and reconciliations are answered from.
 
 use std::rc::Rc;
 

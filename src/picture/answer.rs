@@ -1,4 +1,4 @@
-//! The answers: the rows of a question.
+//! The rows that answer a picture or an aggregate query.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -226,11 +226,11 @@ impl Additions {
 /// Whose figures are answered: each agency's that is known or asked for, one agency's, or all
 /// together.
 fn whose(query: &AggregateQuery, aggregate: &Aggregate) -> Vec<Who> {
-    let asked = query.agencies.as_deref();
-    match asked {
+    let named = query.agencies.as_deref();
+    match named {
         _ if query.by_agency => {
             let agencies: BTreeSet<AgencyIx> =
-                aggregate.agencies().chain(asked.into_iter().flatten().copied()).collect();
+                aggregate.agencies().chain(named.into_iter().flatten().copied()).collect();
             agencies.into_iter().map(Who::Agency).collect()
         }
         Some([one]) => vec![Who::Agency(*one)],

@@ -1,4 +1,4 @@
-//! What a figure has been: each value that was submitted for it, restored, or withdrawn.
+//! The history of a figure: each value submitted, restored or withdrawn.
 
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::observation::Value;

@@ -1,4 +1,4 @@
-//! The picture: what everyone's figures say together, computed from columns in memory.
+//! The multi-agency picture: every agency's figures, combined, from columns in memory.
 
 pub mod accumulator;
 pub mod aggregate;

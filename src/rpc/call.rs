@@ -1,6 +1,6 @@
 //! The way of a unary call, from its request to its response, in one order: the gate, the session that
-//! the guard gave it, permission for the very thing that it is about, the handler, and its refusal
-//! as a status.
+//! the guard gave it, permission for the resource that it is about, the handler, and its refusal as a
+//! status.
 
 use std::future::Future;
 

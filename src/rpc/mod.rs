@@ -5,8 +5,8 @@
 //! A unary call goes the way of `call`, and a read the way of `services::read`. A handler converts the
 //! request, collecting every violation; has it written, or computes the answer on the newest durable
 //! state; and converts the answer. It holds no lock across an await, and never blocks a thread of the
-//! runtime on the disk: the writer's thread makes a write durable, the audit log's the line of a
-//! read, and an old entry is read back on a thread for that.
+//! runtime on the disk: the writer's thread makes writes durable, the audit log's thread makes its
+//! lines durable, and an old entry is read back on a blocking thread.
 
 mod call;
 pub(crate) mod codec;

@@ -1,11 +1,11 @@
 //! Pages: sizes with bounds, and opaque tokens that are bound to their query and pinned to the
 //! first page's revision, so that pages agree with each other.
 
-use std::fmt::Write as _;
 use std::ops::Range;
 
 use prost::Message;
 
+use crate::model::hex::{self, Hex};
 use crate::model::revision::Revision;
 use crate::model::violation::Violations;
 
@@ -34,11 +34,8 @@ impl TokenBinding {
 
     /// The token of the page that starts there.
     fn token(&self, start: &Start) -> String {
-        let bytes = self.0.iter().copied().chain(start.revision.0.to_be_bytes()).chain(start.after.bytes());
-        bytes.fold(String::new(), |mut token, byte| {
-            let _ = write!(token, "{byte:02x}"); // Writing to a string can't fail.
-            token
-        })
+        let revision = start.revision.0.to_be_bytes();
+        Hex(&[self.0.as_slice(), &revision, start.after.as_bytes()].concat()).to_string()
     }
 
     /// Where the token's page starts; none for the first page.
@@ -57,10 +54,7 @@ impl TokenBinding {
     }
 
     fn parse(&self, token: &str) -> Option<Start> {
-        let bytes = (0..token.len())
-            .step_by(2)
-            .map(|at| u8::from_str_radix(token.get(at..at + 2)?, 16).ok())
-            .collect::<Option<Vec<u8>>>()?;
+        let bytes = hex::parse_all(token)?;
         let rest = bytes.strip_prefix(self.0.as_slice())?;
         let (revision, after) = rest.split_first_chunk::<REVISION_BYTES>()?;
         let after = String::from_utf8(after.to_vec()).ok()?;

@@ -27,8 +27,8 @@ pub const ERROR_BYTES_HEADER: &str = "conspectus-error-bytes-max";
 pub(crate) const ERROR_BYTES_DEFAULT: usize = 4 << 10;
 const ERROR_BYTES_MAX: usize = 1 << 20;
 const RETRY_DELAY: Duration = Duration::from_millis(100);
-/// People make room on a disk.
-const ROOM_RETRY_DELAY: Duration = Duration::from_secs(30);
+/// Somebody has to free disk space first.
+const NO_ROOM_RETRY_DELAY: Duration = Duration::from_secs(30);
 
 /// The stable reasons of errors: `ErrorInfo.reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -243,7 +243,7 @@ pub(crate) fn of_write(write: &WriteError, bytes_max: usize) -> Status {
         WriteError::Rejected(Rejection::NoSuchSubmission { .. }) => error(Reason::NotFound, message),
         WriteError::QueueFull => exhausted(Reason::QueueFull, message),
         WriteError::TooLarge { .. } => error(Reason::TooLarge, message),
-        WriteError::NoRoom(_) => retry(Reason::NoRoom, message, ROOM_RETRY_DELAY),
+        WriteError::NoRoom(_) => retry(Reason::NoRoom, message, NO_ROOM_RETRY_DELAY),
         WriteError::Failed(_) => error(Reason::JournalFailed, message),
         WriteError::Stopping => error(Reason::Stopping, message),
     }

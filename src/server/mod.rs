@@ -1,4 +1,4 @@
-//! The wiring: the only folder that sees everything.
+//! The wiring: opens the journal, starts the writer, and serves behind the guard.
 //!
 //! [`run`] takes a listener and a shutdown signal, so that a test owns the port and the stop. It
 //! answers health checks at once, with `NOT_SERVING` until the journal is replayed; opens the gate

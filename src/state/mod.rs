@@ -4,9 +4,9 @@
 //! publishes a clone, which shares all that didn't change. A reader holds a published one for as
 //! long as it likes: nothing in it ever changes.
 //!
-//! A state is changed by [`State::apply`] and, at the start, by [`Replay`]. Both go through one function,
-//! and differ only in when figures are merged into the columns; a test holds them equal. So replay
-//! equals live operation.
+//! A state is changed by [`State::apply`], `State::apply_resolved` (the ids looked up already) and, at
+//! the start, [`Replay`]. All go through one function; `Replay` differs only in when figures are merged
+//! into the columns, and a test holds them equal. So replay equals live operation.
 
 pub mod columns;
 mod outcome;

@@ -1,4 +1,4 @@
-//! What a question is asked of.
+//! A view: the state at one revision, on one day, with the hierarchy to add up areas by.
 
 use super::columns::Columns;
 use crate::catalogue::{Catalogue, Hierarchy};

@@ -148,8 +148,8 @@ async fn every_read_and_refusal_is_in_the_audit_log_and_no_figure_or_secret_is()
 
     let path = app.folder().join(audit::FILE_NAME);
     let mut lines = Vec::new();
-    audit::verify(&path, &mut |placed| {
-        let line = &placed.line;
+    audit::verify(&path, &mut |numbered| {
+        let line = &numbered.line;
         let method = line.method.rsplit('/').next().unwrap();
         let (identity, outcome) = (line.identity.as_str(), line.outcome.as_str());
         lines.push(format!("{:?} {identity} {method} [{}] {} {outcome}", line.event, line.scope, line.purpose));
@@ -191,7 +191,7 @@ async fn a_log_that_was_changed_anywhere_is_found_out_and_a_torn_end_is_repaired
     std::fs::write(&path, [&good[..], b"{\"n\":6,\"at"].concat()).unwrap();
     drop(audit::Log::open(app.folder(), conspectus::model::timestamp::Timestamp(0)).unwrap());
     let mut last = None;
-    assert_eq!(audit::verify(&path, &mut |placed| last = Some(placed.line.event)).unwrap().n, 6);
+    assert_eq!(audit::verify(&path, &mut |numbered| last = Some(numbered.line.event)).unwrap().n, 6);
     assert_eq!(last, Some(Event::Repaired));
 }
 

@@ -96,8 +96,8 @@ fn row_texts(message: &WatchAggregateResponse) -> Vec<String> {
 async fn a_watched_query_sends_the_rows_that_changed() {
     let app = TestApp::with_catalogue().await;
     app.receipt(submission("one", [figure("initial-contacts", "FY2020-21", "126153")])).await;
-    let asked: QueryAggregateRequest = query(["initial-contacts"], ["FY2020-21", "FY2021-22"], [GroupBy::Period]);
-    let request = WatchAggregateRequest { query: Some(asked), after_revision: 0 };
+    let query: QueryAggregateRequest = query(["initial-contacts"], ["FY2020-21", "FY2021-22"], [GroupBy::Period]);
+    let request = WatchAggregateRequest { query: Some(query), after_revision: 0 };
     let mut stream = app.pictures().watch_aggregate(request).await.unwrap().into_inner();
     let whole = next(&mut stream).await;
     assert!(whole.snapshot);

@@ -86,9 +86,9 @@ fn smallest(mut history: History, question: &Question) -> History {
             }
         }
         for at in 0..history.commands.len() {
-            for part in (0..parts(&history.commands[at])).rev() {
+            for item in (0..items(&history.commands[at])).rev() {
                 let mut smaller = history.clone();
-                smaller.commands[at] = without(&history.commands[at], part);
+                smaller.commands[at] = without(&history.commands[at], item);
                 if fails(&smaller) {
                     history = smaller;
                 }
@@ -100,7 +100,7 @@ fn smallest(mut history: History, question: &Question) -> History {
     }
 }
 
-fn parts(command: &Command) -> usize {
+fn items(command: &Command) -> usize {
     match command {
         Command::PutCatalogue(put) => put.areas.len() + put.agencies.len() + put.indicators.len(),
         Command::Submit(prepared) => prepared.submission().observations.len(),
@@ -108,23 +108,23 @@ fn parts(command: &Command) -> usize {
     }
 }
 
-fn without(command: &Command, part: usize) -> Command {
+fn without(command: &Command, item: usize) -> Command {
     let mut smaller = command.clone();
     match &mut smaller {
         Command::PutCatalogue(put) => {
             let (areas, agencies) = (put.areas.len(), put.agencies.len());
-            if part < areas {
-                put.areas.remove(part);
-            } else if part < areas + agencies {
-                put.agencies.remove(part - areas);
+            if item < areas {
+                put.areas.remove(item);
+            } else if item < areas + agencies {
+                put.agencies.remove(item - areas);
             } else {
-                put.indicators.remove(part - areas - agencies);
+                put.indicators.remove(item - areas - agencies);
             }
         }
         Command::Submit(prepared) => {
             let submission = prepared.submission().clone();
             let mut observations: Vec<_> = submission.observations.iter().collect();
-            observations.remove(part);
+            observations.remove(item);
             smaller = with(&submission, observations);
         }
         Command::Withdraw(_) => {}

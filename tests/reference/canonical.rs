@@ -79,7 +79,7 @@ impl CanonicalFigure {
             period: it.period.to_string(),
             reason: format!("{:?}", it.reason),
         });
-        let shown = Self {
+        let canonical = Self {
             value: figure.value.as_ref().map_or_else(|gap| format!("{gap:?}"), |value| value.rounded.to_string()),
             exact: figure.value.as_ref().ok().map(|value| format!("{:?}", value.exact)),
             fraction: figure.fraction.map(|(number, weight)| (number.to_string(), weight.to_string())),
@@ -96,7 +96,7 @@ impl CanonicalFigure {
             as_at: figure.as_at.map(|period| period.to_string()),
         };
         assert!(figure.missing.len() <= MISSING_NAMED_MAX);
-        shown.without_missing_above_cap()
+        canonical.without_missing_above_cap()
     }
 }
 
@@ -122,27 +122,27 @@ fn row(view: View<'_>, key: [&dyn std::fmt::Display; 4], figure: &Figure, change
 }
 
 /// The service's picture.
-pub(crate) fn picture(view: View<'_>, rows: &[PictureRow]) -> Vec<Row> {
-    let mut shown = Vec::new();
-    for it in rows {
+pub(crate) fn picture(view: View<'_>, picture: &[PictureRow]) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for it in picture {
         for cell in &it.cells {
             let agency = &view.catalogue.agency_at(cell.agency).id;
-            shown.push(row(view, [&it.version.id, &"-", agency, &"-"], &cell.figure, cell.change.as_ref()));
+            rows.push(row(view, [&it.version.id, &"-", agency, &"-"], &cell.figure, cell.change.as_ref()));
         }
-        shown.push(row(view, [&it.version.id, &"-", &"-", &"-"], &it.combined, it.change.as_ref()));
+        rows.push(row(view, [&it.version.id, &"-", &"-", &"-"], &it.combined, it.change.as_ref()));
     }
-    shown
+    rows
 }
 
 /// The service's rows.
 pub(crate) fn aggregate(view: View<'_>, rows: &[AggregateRow]) -> Vec<Row> {
     let dash = || "-".to_owned();
-    let shown = rows.iter().map(|it| {
+    let rows = rows.iter().map(|it| {
         let indicator = &view.catalogue.indicator_at(it.indicator).newest().id;
         let area = it.area.map_or_else(dash, |ix| view.catalogue.area_at(ix).code.to_string());
         let agency = it.agency.map_or_else(dash, |ix| view.catalogue.agency_at(ix).id.to_string());
         let period = it.period.map_or_else(dash, |period| period.to_string());
         row(view, [indicator, &area, &agency, &period], &it.figure, it.change.as_ref())
     });
-    shown.collect()
+    rows.collect()
 }

@@ -191,7 +191,7 @@ impl Fixture {
     /// The combined figure of some agencies.
     pub(crate) fn of_agencies(&self, agencies: &[&str], area: &str, period: &str) -> String {
         let agencies = Some(agencies.iter().map(|it| it.parse().unwrap()).collect());
-        line(&self.together(&[area], &[period], agencies).unwrap()[0].figure)
+        line(&self.aggregate(&[area], &[period], agencies).unwrap()[0].figure)
     }
 
     fn view(&self) -> View<'_> {
@@ -206,11 +206,11 @@ impl Fixture {
         let query = PictureQuery { area, period, indicators: None, comparison: None };
         let rows = answer::picture(self.view(), &query);
         let found = rows.into_iter().flat_map(|row| row.combined.discrepancies);
-        let shown = found.map(|it| {
+        let texts = found.map(|it| {
             let agency = &catalogue.agency_at(it.agency).id;
             format!("{agency} {:?}: {} beside {}", it.kind, it.submitted, it.parts)
         });
-        shown.collect()
+        texts.collect()
     }
 
     /// How the figure of `care` came about, and what went into it.
@@ -239,10 +239,10 @@ impl Fixture {
 
     /// Whether the service refuses to answer for areas and periods together.
     pub(crate) fn refuses(&self, areas: &[&str], periods: &[&str]) -> bool {
-        self.together(areas, periods, None).is_none()
+        self.aggregate(areas, periods, None).is_none()
     }
 
-    fn together(&self, areas: &[&str], periods: &[&str], agencies: Option<Vec<AgencyId>>) -> Option<Vec<Row>> {
+    fn aggregate(&self, areas: &[&str], periods: &[&str], agencies: Option<Vec<AgencyId>>) -> Option<Vec<Row>> {
         let what = What::Aggregate(AggregateQuestion {
             indicators: vec!["it".parse().unwrap()],
             areas: areas.iter().map(|it| it.parse().unwrap()).collect(),

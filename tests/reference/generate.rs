@@ -363,7 +363,7 @@ impl World {
         let few = 1 + self.random.below(OBSERVATIONS_MAX);
         let breakdown = self.breakdown();
         // One figure; or a run of periods, most often whole years; or all areas; or anything.
-        let places: Vec<_> = match self.random.below(10) {
+        let cells: Vec<_> = match self.random.below(10) {
             0 => vec![(area, period)],
             1..4 => {
                 let lengths = [Frequency::FinancialYear, Frequency::HalfYear, Frequency::Quarter];
@@ -388,8 +388,8 @@ impl World {
             }
             _ => (0..few).map(|_| (self.random.pick(&agency.areas).clone(), self.period_for(&id))).collect(),
         };
-        let places = places.into_iter();
-        places
+        let cells = cells.into_iter();
+        cells
             .map(|(area, period)| {
                 let value = self.value(&id, period);
                 Observation { indicator: id.clone(), area, period, breakdown: breakdown.clone(), value, note: None }

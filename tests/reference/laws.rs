@@ -34,9 +34,9 @@ use crate::question::{AggregateQuestion, PictureQuestion, Question, What, ask};
 const WORLDS: u64 = 250;
 const QUESTIONS: usize = 5;
 
-/// Tries a law on every world; the law says how often it had something to show.
+/// Tries a law on every world; the law says how often it had something to check.
 fn on_every_world(law: impl Fn(&History, &mut World, &Lived) -> usize) {
-    let mut shown = 0;
+    let mut checked = 0;
     let seeds = seeds(WORLDS);
     let worlds = seeds.end - seeds.start;
     for seed in seeds {
@@ -44,11 +44,11 @@ fn on_every_world(law: impl Fn(&History, &mut World, &Lived) -> usize) {
         let lived = history.live();
         if !lived.entries.is_empty() {
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| law(&history, &mut world, &lived)));
-            shown += result.unwrap_or_else(|_| panic!("seed {seed}\n{}", read_out(&history)));
+            checked += result.unwrap_or_else(|_| panic!("seed {seed}\n{}", read_out(&history)));
         }
     }
-    println!("shown {shown} times");
-    assert!(worlds < WORLDS || shown > 100, "shown {shown} times only");
+    println!("checked {checked} times");
+    assert!(worlds < WORLDS || checked > 100, "checked {checked} times only");
 }
 
 /// Both states give one answer to questions about their newest revisions; says how many values there were.
@@ -198,7 +198,7 @@ fn an_area_is_the_sum_of_the_areas_below_it() {
         }
         let lived = history.live();
         let sight = Sight::of(&lived.entries, lived.entries.len(), day("2022-01-01"));
-        let mut shown = 0;
+        let mut checked = 0;
         let additive = [Kind::Events, Kind::Amount, Kind::Stock, Kind::Distinct];
         for observation in world.sent_observations().into_iter().take(12) {
             let Some(version) = sight.versions.iter().find(|it| it.id == observation.indicator) else { continue };
@@ -225,13 +225,13 @@ fn an_area_is_the_sum_of_the_areas_below_it() {
                         if let Some(parts) = parts.filter(|parts| !parts.is_empty()) {
                             let sum: Number = parts.into_iter().fold(whole(0), |sum, part| sum + part);
                             assert_eq!(figure.exact.as_deref().and_then(fraction), Some(sum), "{key} {area} {period}");
-                            shown += 1;
+                            checked += 1;
                         }
                     }
                 }
             }
         }
-        shown
+        checked
     });
 }
 
@@ -273,7 +273,7 @@ fn fraction(text: &str) -> Option<Number> {
 #[test]
 fn the_groups_of_an_answer_add_up_to_the_whole() {
     on_every_world(|_, world, lived| {
-        let mut shown = 0;
+        let mut checked = 0;
         for _ in 0..3 * QUESTIONS {
             let question = world.question(lived);
             let What::Aggregate(asked) = &question.what else { continue };
@@ -302,8 +302,8 @@ fn the_groups_of_an_answer_add_up_to_the_whole() {
             let answer = |asked: AggregateQuestion| {
                 ask(&lived.state, &Question { what: What::Aggregate(asked), ..question.clone() })
             };
-            let Some(together) = answer(whole) else { continue };
-            let Some(expected) = together[0].figure.exact.as_deref().and_then(fraction) else { continue };
+            let Some(answered) = answer(whole) else { continue };
+            let Some(expected) = answered[0].figure.exact.as_deref().and_then(fraction) else { continue };
             for (_, split) in splits.into_iter().filter(|(applies, _)| *applies) {
                 // Where the rule over agencies changes within the periods, each follows its own.
                 let rule = |period: &Period| {
@@ -320,10 +320,10 @@ fn the_groups_of_an_answer_add_up_to_the_whole() {
                     .filter_map(|row| fraction(row.figure.exact.as_deref()?))
                     .fold(crate::model::whole(0), |a, b| a + b);
                 assert_eq!(sum, expected, "{question:#?}\n{rows:#?}");
-                shown += 1;
+                checked += 1;
             }
         }
-        shown
+        checked
     });
 }
 
@@ -332,7 +332,7 @@ fn the_groups_of_an_answer_add_up_to_the_whole() {
 #[test]
 fn the_contributions_of_a_figure_add_up_to_it() {
     on_every_world(|_, world, lived| {
-        let mut shown = 0;
+        let mut checked = 0;
         for _ in 0..QUESTIONS {
             let question = world.question(lived);
             let What::Picture(asked) = &question.what else { continue };
@@ -371,16 +371,16 @@ fn the_contributions_of_a_figure_add_up_to_it() {
                     let is_inside = |it: &Contribution| {
                         may_lie_within(&sight, &catalogue.area_at(it.area).code, &asked.area, &ends(asked.period))
                     };
-                    let places: BTreeSet<_> =
+                    let cells: BTreeSet<_> =
                         explained.contributions.iter().map(|it| (it.agency, it.area, it.period)).collect();
                     let are_its_own = explained.contributions.iter().all(|it| goes_in(it) && is_inside(it))
-                        && places.len() == explained.contributions.len();
+                        && cells.len() == explained.contributions.len();
                     assert!(are_its_own, "{} of {who:?}: {explained:#?}\n{question:#?}", row.version.id);
-                    shown += measures.len();
+                    checked += measures.len();
                 }
             }
         }
-        shown
+        checked
     });
 }
 

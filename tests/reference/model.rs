@@ -276,7 +276,7 @@ impl Accumulator {
 
     /// Everything but the value, as it is shown. "It never looks complete": neither does what has no value and
     /// nobody to expect one of.
-    pub(crate) fn shown(&self, has_value: bool) -> CanonicalFigure {
+    pub(crate) fn canonical(&self, has_value: bool) -> CanonicalFigure {
         let has_something = has_value || !self.slots.is_empty();
         let count = |fate: &[Fate]| self.slots.iter().filter(|slot| fate.contains(&slot.fate)).count();
         let reported = count(&[Fate::Reported, Fate::Estimated]);
@@ -551,8 +551,8 @@ impl<'a> Series<'a> {
             return vec![];
         }
         let reports_for = &self.sight.agencies.iter().find(|it| it.id == *agency).unwrap().areas;
-        let places = self.sight.areas_of_level(area, version.reporting_level, part.end());
-        places.into_iter().filter(|it| reports_for.contains(it)).map(|it| self.slot(agency, it, part)).collect()
+        let areas = self.sight.areas_of_level(area, version.reporting_level, part.end());
+        areas.into_iter().filter(|it| reports_for.contains(it)).map(|it| self.slot(agency, it, part)).collect()
     }
 
     /// An empty slot: late once its due day has passed.

@@ -202,33 +202,33 @@ impl Group<'_> {
                 gap = "SideBySide";
             }
         }
-        self.shown(&sum, gap)
+        self.canonical(&sum, gap)
     }
 
-    fn shown(&self, sum: &Accumulator, gap: &'static str) -> (CanonicalFigure, Option<Number>) {
+    fn canonical(&self, sum: &Accumulator, gap: &'static str) -> (CanonicalFigure, Option<Number>) {
         let version = self.series.version(self.last());
         let value = self.series.value(sum).unwrap_or(Err(gap));
-        let mut shown = sum.shown(value.is_ok());
+        let mut canonical = sum.canonical(value.is_ok());
         if matches!(self.series.kind, Kind::Ratio | Kind::Mean) {
-            shown.fraction = sum.value.as_ref().map(|(number, weight)| (decimal(number), decimal(weight)));
-            shown.numerator_basis = sum.value.as_ref().map(|_| sum.numerator_basis().to_owned());
+            canonical.fraction = sum.value.as_ref().map(|(number, weight)| (decimal(number), decimal(weight)));
+            canonical.numerator_basis = sum.value.as_ref().map(|_| sum.numerator_basis().to_owned());
         }
         let Ok(exact) = value else {
-            shown.value = value.unwrap_err().to_owned();
-            return (shown.without_missing_above_cap(), None);
+            canonical.value = value.unwrap_err().to_owned();
+            return (canonical.without_missing_above_cap(), None);
         };
-        shown.value = rounded(&exact, version.decimals, version.rounding);
-        shown.exact = Some(format!("{}/{}", exact.numer(), exact.denom()));
+        canonical.value = rounded(&exact, version.decimals, version.rounding);
+        canonical.exact = Some(format!("{}/{}", exact.numer(), exact.denom()));
         // "A percentage shown as it was printed is not estimated; one combined from printed percentages is."
         if sum.numerator_basis() == "Estimated" {
-            shown.markers.insert(Marker::Estimated);
+            canonical.markers.insert(Marker::Estimated);
         }
         let before = self.periods[0].previous();
         if before.is_some_and(|before| self.series.sight.definition_breaks(self.series.indicator, before, self.last()))
         {
-            shown.markers.insert(Marker::Break);
+            canonical.markers.insert(Marker::Break);
         }
-        (shown.without_missing_above_cap(), Some(exact))
+        (canonical.without_missing_above_cap(), Some(exact))
     }
 
     fn row(&self, key: String, agency: Option<&AgencyId>) -> Row {

@@ -10,7 +10,7 @@ type Hook = dyn Fn(&str) -> io::Result<()> + Send + Sync;
 pub(super) struct Failpoints(Arc<Hook>);
 
 impl Failpoints {
-    /// Calls fail only when the system says so.
+    /// No test hook: a call fails only when the system fails it.
     pub(super) fn none() -> Self {
         Self(Arc::new(|_| Ok(())))
     }

@@ -190,8 +190,8 @@ impl State {
 
     /// Whether a round is to be made now.
     fn due(&self) -> bool {
-        let asked = self.wanted || self.closing || self.bytes() >= WAKE_BYTES;
-        asked && !self.unflushed.is_empty() && self.no_room.is_none() && self.failed.is_none()
+        let wanted = self.wanted || self.closing || self.bytes() >= WAKE_BYTES;
+        wanted && !self.unflushed.is_empty() && self.no_room.is_none() && self.failed.is_none()
     }
 }
 

@@ -42,7 +42,7 @@ use wal::{Wal, WalRecord};
 ///
 /// The folder stays locked until the journal and all its readers are dropped.
 pub struct DiskJournal {
-    log: StoreJournal<DiskStore>,
+    journal: StoreJournal<DiskStore>,
     /// The flusher's thread, until the journal is closed.
     flushing: Option<JoinHandle<()>>,
 }
@@ -84,7 +84,7 @@ impl DiskJournal {
         let opened = open::open(folder, failpoints, decode, apply)?;
         let tail = opened.tail;
         let store = DiskStore::from(opened);
-        Ok(Self { flushing: Some(store.start_flusher()?), log: StoreJournal::new(store, tail) })
+        Ok(Self { flushing: Some(store.start_flusher()?), journal: StoreJournal::new(store, tail) })
     }
 
     /// Closes the journal, and reports what dropping it would keep to itself.
@@ -99,7 +99,7 @@ impl DiskJournal {
 
     fn end(&mut self) -> Result<(), Error> {
         let Some(flushing) = self.flushing.take() else { return Ok(()) };
-        let store = self.log.store();
+        let store = self.journal.store();
         store.flusher.close();
         let ended = flushing.join().map_err(|_| "its thread panicked".to_owned());
         if let Some(cause) = ended.err().or_else(|| store.flusher.failure()) {
@@ -112,12 +112,12 @@ impl DiskJournal {
     /// Waits until the store has all that was appended, or never will.
     #[cfg(test)]
     fn catch_up(&self) {
-        self.log.store().flusher.catch_up();
+        self.journal.store().flusher.catch_up();
     }
 
     #[cfg(test)]
     fn insert_behind_its_back(&self, first: Revision) {
-        self.log.store().sled.insert_behind_its_back(first);
+        self.journal.store().sled.insert_behind_its_back(first);
     }
 }
 
@@ -130,15 +130,15 @@ impl Drop for DiskJournal {
 
 impl Journal for DiskJournal {
     fn tail(&self) -> Tail {
-        self.log.tail()
+        self.journal.tail()
     }
 
     fn append(&mut self, after: Revision, payloads: &[Vec<u8>]) -> Result<Vec<ChainHash>, Error> {
-        self.log.append(after, payloads)
+        self.journal.append(after, payloads)
     }
 
     fn reader(&self) -> Arc<dyn Reader> {
-        self.log.reader()
+        self.journal.reader()
     }
 }
 

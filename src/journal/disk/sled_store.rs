@@ -1,4 +1,4 @@
-//! sled 0.34, with nothing resting on its word alone. What was learnt about it, and what follows:
+//! sled 0.34, whose promises alone are not relied on. What was found, and what follows:
 //!
 //! - Its `flush` is `sync_file_range` on Linux, which a power cut undoes: `fdatasync` on its file follows each.
 //! - A leaf of more than a quarter of a segment is written to a file in `blobs/` that nothing syncs. A leaf
@@ -6,7 +6,7 @@
 //!   cut into chunks of [`CHUNK_BYTES_MAX`], and 17 of them fit a quarter of a segment.
 //! - It recovers a prefix of its log. So a record's first chunk is written last: where it is, the others are.
 //! - It opens a damaged file as a shorter one, even as an empty one: the control file and the write-ahead log show it.
-//! - It panics on some damage: every call is sheltered.
+//! - It panics on some damage: every call catches panics.
 //! - Its cache lets go of a leaf only after some thousands of reads, whatever its limit: a scan may leave
 //!   most of what it read in memory. Smaller chunks make smaller leaves, and so less of it.
 //! - It may wait for ever once the disk is full: nothing is put unless there is still space.
@@ -60,7 +60,7 @@ impl SledStore {
         for (number, bytes) in chunks.into_iter().rev() {
             let key = key(first, number);
             let doing = "write to the store";
-            let swap = || sheltered(doing, || self.db.compare_and_swap(key, None::<&[u8]>, Some(bytes)));
+            let swap = || catching_panics(doing, || self.db.compare_and_swap(key, None::<&[u8]>, Some(bytes)));
             if self.failpoints.around(doing, swap)?.is_err() {
                 return Err(Error::corrupt(format_args!("revision {first}"), "another writer has put a record there"));
             }
@@ -70,7 +70,7 @@ impl SledStore {
 
     /// Makes all that was put durable.
     pub(super) fn sync(&self) -> Result<(), Error> {
-        self.failpoints.around("flush the store", || sheltered("flush the store", || self.db.flush()))?;
+        self.failpoints.around("flush the store", || catching_panics("flush the store", || self.db.flush()))?;
         self.failpoints.around("sync the store", || self.file.sync_data().map_err(Error::io("sync the store")))
     }
 
@@ -82,14 +82,14 @@ impl SledStore {
     /// As [`Store::records`](crate::journal::over_store::Store::records), of what is in sled.
     pub(super) fn records(&self, from: Revision, to: Revision) -> Records<'_> {
         // The record that holds `from` may begin before it.
-        let start = match sheltered("read the store", || self.db.range(..=key(from, u16::MAX)).next_back().transpose())
-        {
-            Ok(found) => found.and_then(|(key, _)| parse_key(&key)).map_or(Revision::ZERO, |(first, _)| first),
-            Err(error) => return Box::new(std::iter::once(Err(error))),
-        };
+        let start =
+            match catching_panics("read the store", || self.db.range(..=key(from, u16::MAX)).next_back().transpose()) {
+                Ok(found) => found.and_then(|(key, _)| parse_key(&key)).map_or(Revision::ZERO, |(first, _)| first),
+                Err(error) => return Box::new(std::iter::once(Err(error))),
+            };
         let mut pairs = self.db.range(key(start, 0)..=key(to, u16::MAX));
         let mut chunks =
-            std::iter::from_fn(move || sheltered("read the store", || pairs.next().transpose()).transpose())
+            std::iter::from_fn(move || catching_panics("read the store", || pairs.next().transpose()).transpose())
                 .map(|pair| pair.and_then(Chunk::parse))
                 .peekable();
         Box::new(std::iter::from_fn(move || Some(chunks.next()?.and_then(|head| join(&head, &mut chunks)))))
@@ -161,7 +161,7 @@ pub(super) fn open_store(path: &Path) -> Result<sled::Db, Error> {
     loop {
         let config =
             sled::Config::new().path(path).segment_size(SEGMENT_BYTES).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-        match sheltered("open the store", || config.open()) {
+        match catching_panics("open the store", || config.open()) {
             Err(Error::Io { source, .. })
                 if source.to_string().starts_with("could not acquire lock") && Instant::now() < deadline =>
             {
@@ -175,19 +175,19 @@ pub(super) fn open_store(path: &Path) -> Result<sled::Db, Error> {
 /// Removes the chunks at the end whose record has no first chunk. From the last backwards, so that a crash in between
 /// leaves the same to do again.
 fn drop_unfinished(db: &sled::Db, stored: Revision) -> Result<(), Error> {
-    while let Some(last) = sheltered("read the store", || db.last())? {
+    while let Some(last) = catching_panics("read the store", || db.last())? {
         let Chunk { first, number, .. } = Chunk::parse(last)?;
-        let finished = sheltered("read the store", || db.contains_key(key(first, 0)))?;
+        let finished = catching_panics("read the store", || db.contains_key(key(first, 0)))?;
         if finished || first <= stored {
             break;
         }
-        sheltered("tidy the store", || db.remove(key(first, number)))?;
+        catching_panics("tidy the store", || db.remove(key(first, number)))?;
     }
     Ok(())
 }
 
 /// Runs a call into sled, which panics on some kinds of damage, and puts its errors in our words.
-fn sheltered<T>(doing: &str, call: impl FnOnce() -> sled::Result<T>) -> Result<T, Error> {
+fn catching_panics<T>(doing: &str, call: impl FnOnce() -> sled::Result<T>) -> Result<T, Error> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(done)) => Ok(done),
         Ok(Err(sled::Error::Io(source))) if source.kind() != io::ErrorKind::UnexpectedEof => {

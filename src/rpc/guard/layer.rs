@@ -1,4 +1,4 @@
-//! The layer itself: lets a call in or refuses it, and holds it to its deadline.
+//! The tower layer: lets a call in or refuses it, and holds it to its deadline.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,5 +1,5 @@
-//! How much at once: of all callers together, and of each. Whoever asks for more than its share is
-//! answered when to try again, and the others don't notice.
+//! Limits on calls: in all, and by caller. A call over a limit is refused with when to try again; other
+//! callers aren't slowed.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};

@@ -18,7 +18,7 @@ use crate::rpc::status;
 pub(crate) const CHECK_EVERY: Duration = Duration::from_secs(15);
 
 /// A call that was let in: who is calling, and what it does. [`crate::rpc::call::unary`] asks it whether
-/// the caller may do that to the very resource; a stream asks for each message.
+/// the caller may do that to the resource that it is about; a stream asks for each message.
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
     pub(super) caller: Caller,

@@ -36,7 +36,7 @@ impl CatalogueService for Catalogue {
                     validate(&state, &put, (context.clock)())?;
                 (state.catalogue_revision(), outcomes)
             } else {
-                match context.writer.by(session.actor()).write(put).await? {
+                match context.writer.as_actor(session.actor()).write(put).await? {
                     Written::Accepted { revision, effect, .. } => (revision, effect),
                     Written::Already(outcomes) => (context.newest().catalogue_revision(), outcomes),
                 }

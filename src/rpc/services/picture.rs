@@ -1,4 +1,4 @@
-//! The picture service: answers out.
+//! The picture service: queries of figures.
 
 use std::fmt::Display;
 

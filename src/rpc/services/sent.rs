@@ -63,9 +63,9 @@ impl Sent {
     pub(crate) async fn write(
         &self,
         context: &Context,
-        by: Actor,
+        actor: Actor,
     ) -> Result<proto::SubmitObservationsResponse, Refusal> {
-        let written = context.writer.by(by).write(self.command()).await?;
+        let written = context.writer.as_actor(actor).write(self.command()).await?;
         self.answer(context, written).await
     }
 

@@ -1,4 +1,4 @@
-//! The bulk lane: submissions one after the other over one call.
+//! The bulk stream: many submissions over one call, answered in order.
 //!
 //! A stream has two halves. The reading half reads a message, prepares it, queues it with the writer
 //! and notes it as in flight; the answering half takes what is in flight, in order, and answers each
@@ -66,7 +66,7 @@ pub(crate) fn start(
     let (in_flight, steps) = mpsc::channel(IN_FLIGHT_MAX + 1);
     let final_permit =
         in_flight.clone().try_reserve_owned().map_err(|_| status::error(Reason::Stopping, "the stream closed"))?;
-    let context_of_caller = Context { writer: context.writer.by(session.actor()), ..context.clone() };
+    let context_of_caller = Context { writer: context.writer.as_actor(session.actor()), ..context.clone() };
     let reading = Reading {
         context: context_of_caller,
         session,

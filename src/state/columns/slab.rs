@@ -1,4 +1,4 @@
-//! The figures of one indicator and one period, a column for each part of them.
+//! The figures of one indicator and one period, a column for each field.
 
 use std::ops::Range;
 
