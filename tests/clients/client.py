@@ -316,7 +316,7 @@ def read_aggregates(stub, revision):
 
 
 def stream(stub):
-    """The bulk lane: columns whose dictionaries grow, a refusal between, an answer for each."""
+    """The bulk stream: columns whose dictionaries grow, a refusal between, an answer for each."""
 
     def request(request_id, **columns):
         return submission.StreamSubmissionsRequest(
