@@ -25,6 +25,7 @@ use conspectus::model::period::Period;
 use conspectus::model::revision::Revision;
 use conspectus::model::submission::Submission;
 use conspectus::model::timestamp::Timestamp;
+use conspectus::model::zone::UTC;
 use conspectus::picture::answer;
 use conspectus::picture::change::{ChangeRule, Comparison};
 use conspectus::picture::question::{AggregateQuery, Derived, PictureQuery, QueryBreakdown};
@@ -156,7 +157,14 @@ fn service(c: &mut Criterion) -> Result<(), Failure> {
     let reader = journal.reader();
     let running = writer::start(Box::new(journal), State::default(), || NOW);
     let (_stop, stopping) = tokio::sync::watch::channel(false);
-    let context = Context { writer: running.handle, state: running.state, reader, clock: Arc::new(|| NOW), stopping };
+    let context = Context {
+        writer: running.handle,
+        state: running.state,
+        reader,
+        clock: Arc::new(|| NOW),
+        zone: UTC.clone(),
+        stopping,
+    };
     runtime.block_on(context.writer.write(workload::catalogue()?))?;
     let gate = Gate::default();
     gate.open(context);
@@ -217,13 +225,7 @@ fn sum(cells: &[(u32, i64, i64)]) -> [(i64, i64); 64] {
 fn queries(c: &mut Criterion, fixture: &Fixture) -> Result<(), Failure> {
     let state = &fixture.full;
     let catalogue = state.catalogue();
-    let view = View {
-        catalogue,
-        columns: state.columns(),
-        as_of: state.revision(),
-        today: NOW.date(),
-        areas: AreasAsOf::Then,
-    };
+    let view = state.view(catalogue, state.revision(), &UTC, UTC.date(NOW), AreasAsOf::Then);
     let indicator = |ix| -> Result<IndicatorIx, Failure> {
         let id = IndicatorId::parse(&workload::indicator(ix))?;
         Ok(catalogue.indicator(&id).ok_or("no such indicator")?.0)

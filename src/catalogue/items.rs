@@ -163,9 +163,23 @@ pub struct Area {
     /// Its parents over time, never two at once; empty for the top.
     #[serde(default)]
     pub parents: Vec<AreaParent>,
+    /// The first day on which it exists; none from the beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_from: Option<Date>,
+    /// The last day on which it exists; none until further notice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_to: Option<Date>,
+    /// The areas that it went into when it ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub successors: Vec<AreaCode>,
 }
 
 impl Area {
+    /// The days on which it exists.
+    pub fn validity(&self) -> Validity {
+        Validity { valid_from: self.valid_from, valid_to: self.valid_to }
+    }
+
     /// The parent on a day.
     pub fn parent_on(&self, day: Date) -> Option<&AreaCode> {
         self.parents.iter().find(|parent| parent.validity.holds(day)).map(|parent| &parent.code)
@@ -207,9 +221,9 @@ pub struct ExpectedAgency {
 code_list! {
     /// Which figure of a population stands under a rate.
     pub enum PopulationRule {
-        /// The population of the period itself.
+        /// The population of the period's last day.
         SamePeriod = 1, "same-period";
-        /// The newest for a period that ends by the last day of the period asked for, at most
+        /// That of the newest day that covers the areas, by the last day of the period asked for and at most
         /// [`PopulationRule::YEARS_BACK_MAX`] years before.
         Latest = 2, "latest";
     }
@@ -218,6 +232,16 @@ code_list! {
 impl PopulationRule {
     /// How old a population may be.
     pub const YEARS_BACK_MAX: i32 = 10;
+}
+
+code_list! {
+    /// What becomes of a figure for a period that isn't over.
+    pub enum UnfinishedPeriods {
+        /// It is refused.
+        Refused = 1, "refused";
+        /// It is taken as a figure to date, with the marker `p`.
+        ToDate = 2, "to-date";
+    }
 }
 
 /// How an indicator is made a rate.
@@ -327,6 +351,18 @@ pub struct IndicatorVersion {
     /// How it is made a rate, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<RateRule>,
+    /// What becomes of a figure for a period that isn't over.
+    #[serde(default = "refused", skip_serializing_if = "is_refused")]
+    pub unfinished_periods: UnfinishedPeriods,
+}
+
+fn refused() -> UnfinishedPeriods {
+    UnfinishedPeriods::Refused
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it may skip by reference")]
+fn is_refused(unfinished: &UnfinishedPeriods) -> bool {
+    *unfinished == UnfinishedPeriods::Refused
 }
 
 fn half_up() -> Rounding {

@@ -185,6 +185,12 @@ pub(super) fn gap_text(gap: Gap) -> &'static str {
         Gap::LeadNotReported => "lead missing",
         Gap::LeadNotAsked => "lead not asked for",
         Gap::TooLarge => "too large",
+        Gap::Contained => "not split",
+        Gap::PeriodMismatch => "no such periods",
+        Gap::NoPopulation => "no population",
+        Gap::PopulationNotBrokenDown => "no population by category",
+        Gap::NegativePart => "of mixed signs",
+        Gap::Partial => "partial",
     }
 }
 

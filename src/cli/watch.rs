@@ -61,7 +61,7 @@ async fn watch(args: Args) -> Result<(), Failure> {
         areas_as_of: args.hierarchy.code(),
         ..GetPictureRequest::default()
     };
-    let mut request = WatchPictureRequest { picture: Some(picture), after_revision: args.after };
+    let mut request = WatchPictureRequest { picture: Some(picture), after_revision: args.after, after_time: None };
     let mut left = args.count.unwrap_or(u64::MAX);
     let mut screen = Screen::default();
     let mut stream = open(&args.server, &request).await?;
@@ -136,7 +136,7 @@ impl Screen {
 
     /// The text of a message, whose rows are then on the screen.
     fn show(&mut self, message: WatchPictureResponse) -> String {
-        let WatchPictureResponse { revision, area, period, snapshot, rows, removed_indicators } = message;
+        let WatchPictureResponse { revision, area, period, snapshot, rows, removed_indicators, .. } = message;
         if snapshot {
             let text = picture::rows(&area, &period, revision, &rows);
             self.0 = rows.into_iter().map(|row| (id(&row), row)).collect();

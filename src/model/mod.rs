@@ -16,3 +16,4 @@ pub mod revision;
 pub mod submission;
 pub mod timestamp;
 pub mod violation;
+pub mod zone;

@@ -25,6 +25,8 @@ pub struct Coverage {
     pub not_available: usize,
     /// Those of the reported that their sender marks as estimated.
     pub imputed: usize,
+    /// Those without a figure of their own that lie within one that can't be split.
+    pub contained: usize,
 }
 
 impl Coverage {
@@ -35,6 +37,7 @@ impl Coverage {
             late: self.late + other.late,
             not_available: self.not_available + other.not_available,
             imputed: self.imputed + other.imputed,
+            contained: self.contained + other.contained,
         }
     }
 
@@ -55,6 +58,14 @@ pub enum MissingReason {
     NotDue,
     /// The sender said that there is none.
     NotAvailable,
+    /// It lies within a figure of this wider or same area and this longer or same period, which can't be
+    /// split.
+    Contained {
+        /// That figure's area.
+        area: AreaIx,
+        /// That figure's period.
+        period: Period,
+    },
 }
 
 /// A slot without a figure.

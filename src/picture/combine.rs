@@ -56,6 +56,18 @@ pub enum Gap {
     LeadNotAsked,
     /// The exact result has more digits than can be computed with.
     TooLarge,
+    /// It lies within a figure of a longer period or a wider area, which can't be split.
+    Contained,
+    /// The period isn't made of whole periods of the indicator's frequency.
+    PeriodMismatch,
+    /// No population covers the areas.
+    NoPopulation,
+    /// The population isn't broken down by a dimension of the figure's.
+    PopulationNotBrokenDown,
+    /// One of the parts of a whole is below zero.
+    NegativePart,
+    /// The figure is partial, and so isn't ranked.
+    Partial,
 }
 
 /// What adds up of a figure: exact, of any kind.

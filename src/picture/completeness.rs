@@ -82,12 +82,8 @@ pub(crate) struct ReportingRate {
 }
 
 /// Every slot that is asked for, by agency id, indicator id, area code and period; none when there
-/// are more than [`QUERY_CELLS_MAX`]. `accepted_at` gives the time at which a revision was accepted.
-pub(crate) fn slots(
-    view: View<'_>,
-    query: &CompletenessQuery,
-    accepted_at: &dyn Fn(Revision) -> Option<Timestamp>,
-) -> Option<Vec<Slot>> {
+/// are more than [`QUERY_CELLS_MAX`].
+pub(crate) fn slots(view: View<'_>, query: &CompletenessQuery) -> Option<Vec<Slot>> {
     let mut found = Vec::new();
     for ix in &query.indicators {
         let mut series = Series::new(view, *ix, Some(BreakdownIx::TOTAL), None);
@@ -99,7 +95,7 @@ pub(crate) fn slots(
             if found.len() + expected.len() > QUERY_CELLS_MAX {
                 return None;
             }
-            found.extend(expected.into_iter().map(|expected| slot(&mut series, expected, *within, accepted_at)));
+            found.extend(expected.into_iter().map(|expected| slot(&mut series, expected, *within)));
         }
     }
     let catalogue = view.catalogue;
@@ -111,20 +107,16 @@ pub(crate) fn slots(
     Some(found)
 }
 
-fn slot(
-    series: &mut Series<'_>,
-    expected: ExpectedSlot,
-    within: Period,
-    accepted_at: &dyn Fn(Revision) -> Option<Timestamp>,
-) -> Slot {
+fn slot(series: &mut Series<'_>, expected: ExpectedSlot, within: Period) -> Slot {
     let ExpectedSlot { agency, area, period, due, is_late } = expected;
     let filled = filled_since(series, agency, area, period);
-    let received = filled.and_then(accepted_at);
-    let (status, day) = match received.map(Timestamp::date) {
+    let view = series.view();
+    let received = filled.and_then(|revision| view.accepted_at(revision));
+    let (status, day) = match received.map(|at| view.date(at)) {
         Some(day) if day <= due => (Status::OnTime, due),
         Some(day) => (Status::ReportedLate, day),
         None if is_not_available(series, agency, area, period) => (Status::NotAvailable, due),
-        None if is_late => (Status::Late, series.view().today),
+        None if is_late => (Status::Late, view.today),
         None => (Status::NotDue, due),
     };
     let days_late = (day.days() - due.days()).max(0);

@@ -5,6 +5,7 @@ use super::combine::{Basis, Components, Gap};
 use super::discrepancy::Discrepancy;
 use super::value::FigureValue;
 use crate::catalogue::items::IndicatorVersion;
+use crate::model::date::Date;
 use crate::model::decimal::Exact;
 use crate::model::marker::{Marker, Markers};
 use crate::model::period::Period;
@@ -31,6 +32,8 @@ pub struct Figure {
     pub missing: Vec<Missing>,
     /// For a stock that is older than the period's close: the period that it is of.
     pub as_at: Option<Period>,
+    /// Where a figure to date is in it: the last day that the earliest such figure includes.
+    pub to_date: Option<Date>,
     /// Where submitted figures that should agree don't.
     pub discrepancies: Vec<Discrepancy>,
 }
@@ -71,6 +74,7 @@ impl Figure {
             complete: sum.is_complete() && (value.is_ok() || sum.coverage.expected > 0),
             missing,
             as_at: sum.as_at,
+            to_date: None,
             discrepancies,
         }
     }

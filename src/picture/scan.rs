@@ -116,6 +116,7 @@ impl Scan<'_> {
                 late: 0,
                 not_available: added.not_available.len(),
                 imputed: added.imputed,
+                contained: 0,
             },
             markers: added.markers,
             sample: added.sample,

@@ -11,6 +11,7 @@ use super::status::{self, Reason};
 use crate::intake::writer::Handle;
 use crate::journal::Reader;
 use crate::model::timestamp::Timestamp;
+use crate::model::zone::Zone;
 use crate::state::State;
 
 /// How long a query waits for the revision that it demands.
@@ -27,6 +28,8 @@ pub struct Context {
     pub reader: Arc<dyn Reader>,
     /// The time of day.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// The time zone of days.
+    pub zone: Zone,
     /// Becomes true when the server is to stop: streams then end.
     pub stopping: watch::Receiver<bool>,
 }

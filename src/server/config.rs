@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::access::Secret;
 use crate::model::id::IdentityId;
+use crate::model::zone::Zone;
 use crate::net::{self, tls};
 use crate::rpc::Limits;
 
@@ -25,6 +26,8 @@ pub struct Config {
     pub demo: bool,
     /// How long calls may take to end at a stop.
     pub drain_timeout: Duration,
+    /// The time zone of days.
+    pub zone: Zone,
     /// Who is let in from the network, and how much of it.
     pub network: Network,
     /// Where the demo's keys go. With none, none are made, and the demo is open.
@@ -38,6 +41,7 @@ impl Config {
             data: data.into(),
             demo: false,
             drain_timeout: DRAIN_TIMEOUT_DEFAULT,
+            zone: Zone::default(),
             network: Network::default(),
             demo_keys: None,
         }

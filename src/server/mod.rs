@@ -160,7 +160,14 @@ async fn serve(
     };
     let reader = journal.reader();
     let running = writer::start(Box::new(journal), state, now);
-    let context = Context { writer: running.handle, state: running.state, reader, clock: Arc::new(now), stopping };
+    let context = Context {
+        writer: running.handle,
+        state: running.state,
+        reader,
+        clock: Arc::new(now),
+        zone: config.zone.clone(),
+        stopping,
+    };
     if config.demo {
         load_demo(&context, &audit, config.demo_keys.take()).await?;
     }

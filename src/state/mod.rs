@@ -34,6 +34,22 @@ pub use replay::Replay;
 pub(crate) use resolved_ids::ResolvedIds;
 pub(crate) use submissions::SubmissionRecord;
 
+/// When a revision was accepted.
+fn accepted_at(times: &Vector<Timestamp>, revision: Revision) -> Option<Timestamp> {
+    let index = usize::try_from(revision.0.checked_sub(1)?).ok()?;
+    times.get(index).copied()
+}
+
+/// How many of the first times something holds for. Times never go back, so it holds for none after those.
+fn count_of_first(times: &Vector<Timestamp>, holds: impl Fn(Timestamp) -> bool) -> u64 {
+    let (mut low, mut high) = (0, times.len());
+    while low < high {
+        let middle = low.midpoint(high);
+        if holds(times[middle]) { low = middle + 1 } else { high = middle }
+    }
+    low as u64
+}
+
 /// Everything that is known at a revision, and at every one before it.
 #[derive(Debug, Clone, Default)]
 pub struct State {
@@ -66,19 +82,12 @@ impl State {
 
     /// When a revision was accepted.
     pub(crate) fn accepted_at(&self, revision: Revision) -> Option<Timestamp> {
-        let index = usize::try_from(revision.0.checked_sub(1)?).ok()?;
-        self.times.get(index).copied()
+        accepted_at(&self.times, revision)
     }
 
     /// The newest revision that was accepted by an instant; 0 when none was.
     pub(crate) fn revision_at(&self, at: Timestamp) -> Revision {
-        // Times never go back, so the later half of any span is its later half in time.
-        let (mut low, mut high) = (0, self.times.len());
-        while low < high {
-            let middle = low.midpoint(high);
-            if self.times[middle] <= at { low = middle + 1 } else { high = middle }
-        }
-        Revision(low as u64)
+        Revision(count_of_first(&self.times, |accepted| accepted <= at))
     }
 
     /// The newest catalogue.

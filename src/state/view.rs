@@ -1,10 +1,15 @@
 //! A view: the state at one revision, on one day, with the hierarchy to add up areas by.
 
+use imbl::Vector;
+
+use super::State;
 use super::columns::Columns;
 use crate::catalogue::{Catalogue, Hierarchy};
 use crate::model::date::Date;
 use crate::model::period::Period;
 use crate::model::revision::Revision;
+use crate::model::timestamp::Timestamp;
+use crate::model::zone::Zone;
 
 /// What a query is answered from: figures and definitions as of one revision, on one day.
 #[derive(Clone, Copy)]
@@ -15,6 +20,10 @@ pub struct View<'a> {
     pub columns: &'a Columns,
     /// The revision.
     pub as_of: Revision,
+    /// When each revision was accepted, by revision less one.
+    times: &'a Vector<Timestamp>,
+    /// The time zone of days.
+    zone: &'a Zone,
     /// The day that lateness is judged on.
     pub today: Date,
     /// Which hierarchy areas are rolled up by.
@@ -29,6 +38,22 @@ pub enum AreasAsOf {
     Then,
     /// Today's, for every period.
     Now,
+    /// That of this day, for every period.
+    On(Date),
+}
+
+impl State {
+    /// The view as of a revision, with the catalogue of that revision, on a day in a time zone.
+    pub fn view<'a>(
+        &'a self,
+        catalogue: &'a Catalogue,
+        as_of: Revision,
+        zone: &'a Zone,
+        today: Date,
+        areas: AreasAsOf,
+    ) -> View<'a> {
+        View { catalogue, columns: &self.columns, as_of, times: &self.times, zone, today, areas }
+    }
 }
 
 impl<'a> View<'a> {
@@ -37,11 +62,22 @@ impl<'a> View<'a> {
         match self.areas {
             AreasAsOf::Then => period.end(),
             AreasAsOf::Now => self.today,
+            AreasAsOf::On(day) => day,
         }
     }
 
     /// The hierarchy that a period is rolled up by.
     pub(crate) fn hierarchy(&self, period: Period) -> &'a Hierarchy {
         self.catalogue.hierarchy(self.hierarchy_day(period))
+    }
+
+    /// When a revision was accepted.
+    pub(crate) fn accepted_at(&self, revision: Revision) -> Option<Timestamp> {
+        super::accepted_at(self.times, revision)
+    }
+
+    /// The day of an instant.
+    pub(crate) fn date(&self, at: Timestamp) -> Date {
+        self.zone.date(at)
     }
 }

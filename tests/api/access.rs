@@ -118,7 +118,7 @@ async fn what_cannot_be_a_key_is_refused_with_every_reason() {
 async fn a_watcher_is_cut_off_once_its_key_is_revoked() {
     let app = TestApp::seeded(identities::seed).await;
     let made = keys(&app).create_key(by("operator", new_analyst("al"))).await.unwrap().into_inner();
-    let watch = WatchPictureRequest { picture: Some(picture()), after_revision: 0 };
+    let watch = WatchPictureRequest { picture: Some(picture()), after_revision: 0, after_time: None };
     let request = with(watch, &format!("Bearer {}", made.secret));
     let mut watched = PictureServiceClient::new(app.channel()).watch_picture(request).await.unwrap().into_inner();
     watched.message().await.unwrap().unwrap();
@@ -254,7 +254,7 @@ async fn health_is_answered_when_the_server_has_all_the_calls_that_it_takes() {
     let limits = Limits { calls_max: 1, ..Limits::default() };
     let network = Network { limits, ..Network::default() };
     let app = TestApp::seeded_with(identities::seed, network, |address| endpoint("http", address)).await;
-    let watch = by("analyst", WatchPictureRequest { picture: Some(picture()), after_revision: 0 });
+    let watch = by("analyst", WatchPictureRequest { picture: Some(picture()), after_revision: 0, after_time: None });
     let watched = PictureServiceClient::new(app.channel()).watch_picture(watch).await.unwrap();
     let other = CatalogueServiceClient::new(app.channel()).list_areas(by("steward", ListAreasRequest::default())).await;
     assert!(refusal(other).starts_with("Unavailable OVERLOADED"));

@@ -224,12 +224,16 @@ const ROWS: &[Row] = &[
     Row {
         method: "PictureService/WatchPicture",
         allowed: ALL_FIGURES,
-        request: |whose| WatchPictureRequest { picture: Some(picture(whose)), after_revision: 0 }.encode_to_vec(),
+        request: |whose| {
+            WatchPictureRequest { picture: Some(picture(whose)), after_revision: 0, after_time: None }.encode_to_vec()
+        },
     },
     Row {
         method: "PictureService/WatchAggregate",
         allowed: NAMED_FIGURES,
-        request: |whose| WatchAggregateRequest { query: Some(aggregate(whose)), after_revision: 0 }.encode_to_vec(),
+        request: |whose| {
+            WatchAggregateRequest { query: Some(aggregate(whose)), after_revision: 0, after_time: None }.encode_to_vec()
+        },
     },
     Row {
         method: "SubmissionService/SubmitObservations",

@@ -52,8 +52,8 @@ async fn read_everything(app: &TestApp) -> Vec<(&'static str, Result<(), Status>
     let history = GetHistoryRequest { indicator, area: area.clone(), period, agency, ..GetHistoryRequest::default() };
     let completeness = GetCompletenessRequest { area, periods: periods.clone(), ..GetCompletenessRequest::default() };
     let reconcile = ReconcileRequest { areas, periods, ..ReconcileRequest::default() };
-    let watch_picture = WatchPictureRequest { picture: Some(picture()), after_revision: 0 };
-    let watch_aggregate = WatchAggregateRequest { query: Some(aggregate()), after_revision: 0 };
+    let watch_picture = WatchPictureRequest { picture: Some(picture()), after_revision: 0, after_time: None };
+    let watch_aggregate = WatchAggregateRequest { query: Some(aggregate()), after_revision: 0, after_time: None };
     let mut client = app.pictures();
     let mut done = vec![
         ("GetPicture", client.get_picture(by_analyst(picture())).await.map(drop)),

@@ -17,7 +17,7 @@ fn picture(after_revision: i64) -> WatchPictureRequest {
         period: "2021/22".to_owned(),
         ..GetPictureRequest::default()
     };
-    WatchPictureRequest { picture: Some(picture), after_revision }
+    WatchPictureRequest { picture: Some(picture), after_revision, after_time: None }
 }
 
 async fn next<T>(stream: &mut Streaming<T>) -> T {
@@ -97,7 +97,7 @@ async fn a_watched_query_sends_the_rows_that_changed() {
     let app = TestApp::with_catalogue().await;
     app.receipt(submission("one", [figure("initial-contacts", "FY2020-21", "126153")])).await;
     let query: QueryAggregateRequest = query(["initial-contacts"], ["FY2020-21", "FY2021-22"], [GroupBy::Period]);
-    let request = WatchAggregateRequest { query: Some(query), after_revision: 0 };
+    let request = WatchAggregateRequest { query: Some(query), after_revision: 0, after_time: None };
     let mut stream = app.pictures().watch_aggregate(request).await.unwrap().into_inner();
     let whole = next(&mut stream).await;
     assert!(whole.snapshot);

@@ -3,7 +3,7 @@
 use conspectus::catalogue::CataloguePut;
 use conspectus::catalogue::items::{
     AcrossAgencies, Agency, Area, AreaLevel, AreaParent, ExpectedAgency, IndicatorVersion, Kind, Polarity, Sector,
-    Validity,
+    UnfinishedPeriods, Validity,
 };
 use conspectus::entry::Withdrawal;
 use conspectus::intake::prepare::Prepared;
@@ -15,6 +15,7 @@ use conspectus::model::observation::{Breakdown, Measure, Observation, Value};
 use conspectus::model::period::Frequency;
 use conspectus::model::submission::Submission;
 use conspectus::model::timestamp::Timestamp;
+use conspectus::model::zone::UTC;
 use conspectus::picture::aggregate::Who;
 use conspectus::picture::answer;
 use conspectus::picture::change::Comparison;
@@ -75,13 +76,22 @@ pub(crate) fn version(kind: Kind, frequency: Frequency) -> IndicatorVersion {
         version_note: String::new(),
         source: String::new(),
         rate: None,
+        unfinished_periods: UnfinishedPeriods::Refused,
     }
 }
 
 pub(crate) fn area(code: &str, level: AreaLevel, parent: &str) -> Area {
     let parents = [parent].into_iter().filter(|it| !it.is_empty());
     let parents = parents.map(|it| AreaParent { code: it.parse().unwrap(), validity: Validity::default() }).collect();
-    Area { code: code.parse().unwrap(), name: code.to_owned(), level, parents }
+    Area {
+        code: code.parse().unwrap(),
+        name: code.to_owned(),
+        level,
+        parents,
+        valid_from: None,
+        valid_to: None,
+        successors: vec![],
+    }
 }
 
 pub(crate) fn agency(id: &str, areas: &[&str]) -> Agency {
@@ -195,8 +205,7 @@ impl Fixture {
     }
 
     fn view(&self) -> View<'_> {
-        let (catalogue, columns, as_of) = (self.state.catalogue(), self.state.columns(), self.state.revision());
-        View { catalogue, columns, as_of, today: self.today, areas: AreasAsOf::Then }
+        self.state.view(self.state.catalogue(), self.state.revision(), &UTC, self.today, AreasAsOf::Then)
     }
 
     /// Where figures that should agree don't: by agency, what was submitted and what the parts come to.

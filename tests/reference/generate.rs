@@ -3,7 +3,7 @@
 use conspectus::catalogue::CataloguePut;
 use conspectus::catalogue::items::{
     AcrossAgencies, Agency, Area, AreaLevel, AreaParent, Category, Dimension, ExpectedAgency, IndicatorVersion, Kind,
-    Polarity, Sector, Validity,
+    Polarity, Sector, UnfinishedPeriods, Validity,
 };
 use conspectus::entry::{Entry, Withdrawal};
 use conspectus::model::date::Date;
@@ -239,6 +239,7 @@ impl World {
             version_note: String::new(),
             source: String::new(),
             rate: None,
+            unfinished_periods: UnfinishedPeriods::Refused,
         };
         self.vary(&mut version);
         version
@@ -624,7 +625,15 @@ impl World {
 }
 
 fn area(code: &str, level: AreaLevel, parents: Vec<AreaParent>) -> Area {
-    Area { code: code.parse().unwrap(), name: code.to_owned(), level, parents }
+    Area {
+        code: code.parse().unwrap(),
+        name: code.to_owned(),
+        level,
+        parents,
+        valid_from: None,
+        valid_to: None,
+        successors: vec![],
+    }
 }
 
 fn number(mantissa: i64, scale: u8) -> Decimal {

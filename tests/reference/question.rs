@@ -5,11 +5,12 @@ use conspectus::model::id::{AgencyId, AreaCode, IndicatorId};
 use conspectus::model::observation::Breakdown;
 use conspectus::model::period::Period;
 use conspectus::model::revision::Revision;
+use conspectus::model::zone::UTC;
 use conspectus::picture::answer;
 use conspectus::picture::change::{ChangeRule, Comparison};
 use conspectus::picture::question::{self, AggregateQuery, Derived, PictureQuery, QueryBreakdown};
 use conspectus::state::State;
-use conspectus::state::view::{AreasAsOf, View};
+use conspectus::state::view::AreasAsOf;
 
 use crate::canonical::{self, Row};
 
@@ -55,8 +56,7 @@ pub(crate) struct AggregateQuestion {
 pub(crate) fn ask(state: &State, question: &Question) -> Option<Vec<Row>> {
     let as_of = Revision(question.as_of as u64);
     let catalogue = state.catalogue_as_of(as_of);
-    let view =
-        View { catalogue: &catalogue, columns: state.columns(), as_of, today: question.today, areas: AreasAsOf::Then };
+    let view = state.view(&catalogue, as_of, &UTC, question.today, AreasAsOf::Then);
     let area = |code| catalogue.area(code).unwrap().0;
     let indicators = |ids: &[_]| ids.iter().map(|id| catalogue.indicator(id).unwrap().0).collect::<Vec<_>>();
     match &question.what {

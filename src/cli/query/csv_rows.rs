@@ -50,7 +50,7 @@ pub(super) fn fields(row: &AggregateRow) -> [String; 32] {
     let basis = if figure.numerator.is_some() { figure.numerator_basis().as_str_name() } else { "" };
     let text = |text: Option<String>| text.unwrap_or_default();
     let count = |given: bool, count: i32| if given { count.to_string() } else { String::new() };
-    let rank = row.rank.unwrap_or_default();
+    let rank = row.rank.clone().unwrap_or_default();
     [
         row.indicator.clone(),
         row.area.clone(),

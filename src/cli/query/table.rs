@@ -79,8 +79,8 @@ fn values(legend: &mut Legend, row: &AggregateRow, kind: Kind, per_in_heading: b
         population,
         population_flags,
         share.map(|percent| format!("{percent}%")).unwrap_or_default(),
-        row.rank.map(|rank| format!("{} of {}", rank.rank, rank.of)).unwrap_or_default(),
-        row.rank.map(|rank| rank.quartile.to_string()).unwrap_or_default(),
+        row.rank.as_ref().map(|rank| format!("{} of {}", rank.rank, rank.of)).unwrap_or_default(),
+        row.rank.as_ref().map(|rank| rank.quartile.to_string()).unwrap_or_default(),
         benchmark,
         against,
         since.unwrap_or_default(),
@@ -147,7 +147,7 @@ mod tests {
             per: 10_000,
             population: Some(figure("43700")),
             population_period: "2021-06-30".to_owned(),
-            gap: 0,
+            ..Rate::default()
         };
         let discrepancy = Discrepancy {
             kind: DiscrepancyKind::OverTime.into(),
@@ -169,12 +169,12 @@ mod tests {
                 ..Change::default()
             }),
             rate: Some(rate.clone()),
-            share: Some(Share { percent: Some("15.3".to_owned()), total: None }),
-            rank: Some(Rank { rank: 4, of: 4, quartile: 4 }),
+            share: Some(Share { percent: Some("15.3".to_owned()), ..Share::default() }),
+            rank: Some(Rank { rank: 4, of: 4, quartile: 4, ..Rank::default() }),
             benchmark: Some(Benchmark {
                 value: Some("151.6".to_owned()),
                 difference: Some("64.8".to_owned()),
-                figure: None,
+                ..Benchmark::default()
             }),
             ..AggregateRow::default()
         };
@@ -188,7 +188,8 @@ mod tests {
             benchmark: Some(Benchmark::default()),
             ..full.clone()
         };
-        let answer = QueryAggregateResponse { revision: 7, rows: vec![full, empty], next_page_token: String::new() };
+        let answer =
+            QueryAggregateResponse { revision: 7, rows: vec![full, empty], ..QueryAggregateResponse::default() };
         let headings = Headings { period: "period", dimension: "sex".to_owned() };
         insta::assert_snapshot!(table(&answer, &BTreeMap::new(), &headings));
     }

@@ -3,11 +3,11 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use super::wire::{DecodeError, known, parse, parse_all, proto};
+use super::wire::{DecodeError, known, parse, parse_all, proto, texts};
 use crate::catalogue::CataloguePut;
 use crate::catalogue::items::{
     AcrossAgencies, Agency, Area, AreaLevel, AreaParent, Category, Dimension, ExpectedAgency, IndicatorVersion, Kind,
-    Polarity, PopulationRule, RateRule, ReconciliationRule, ReconciliationSide, Sector, Validity,
+    Polarity, PopulationRule, RateRule, ReconciliationRule, ReconciliationSide, Sector, UnfinishedPeriods, Validity,
 };
 use crate::model::date::Date;
 use crate::model::decimal::Rounding;
@@ -23,6 +23,9 @@ pub(super) fn to_proto(put: &CataloguePut) -> proto::CataloguePut {
                 name: area.name.clone(),
                 level: area.level.code(),
                 parents: area.parents.iter().map(|parent| link(&parent.code, parent.validity)).collect(),
+                // Absent where there is none, so that an entry's bytes are what they always were.
+                validity: Some(area.validity()).filter(|it| *it != Validity::default()).map(validity),
+                successors: texts(&area.successors),
             })
             .collect(),
         agencies: put
@@ -84,6 +87,10 @@ fn version_to_proto(version: &IndicatorVersion) -> proto::IndicatorVersion {
             rule: rate.rule.code(),
             decimals: u32::from(rate.decimals),
         }),
+        unfinished_periods: match version.unfinished_periods {
+            UnfinishedPeriods::Refused => 0,
+            to_date @ UnfinishedPeriods::ToDate => to_date.code(),
+        },
     }
 }
 
@@ -113,11 +120,15 @@ pub(super) fn from_proto(put: proto::CataloguePut) -> Result<CataloguePut, Decod
 
 fn area_from_proto(area: proto::Area) -> Result<Area, DecodeError> {
     let parent = |parent| unlink(parent).map(|(code, validity)| AreaParent { code, validity });
+    let Validity { valid_from, valid_to } = parse_validity(area.validity.as_ref())?;
     Ok(Area {
         code: parse(&area.code)?,
         level: known("level", area.level, AreaLevel::from_code(area.level))?,
         parents: area.parents.iter().map(parent).collect::<Result<_, _>>()?,
         name: area.name,
+        valid_from,
+        valid_to,
+        successors: parse_all(&area.successors)?,
     })
 }
 
@@ -163,6 +174,10 @@ fn version_from_proto(version: proto::IndicatorVersion) -> Result<IndicatorVersi
         version_note: version.version_note,
         source: version.source,
         rate: version.rate.as_ref().map(rate_from_proto).transpose()?,
+        unfinished_periods: match version.unfinished_periods {
+            0 => UnfinishedPeriods::Refused,
+            code => known("rule", code, UnfinishedPeriods::from_code(code))?,
+        },
     })
 }
 
@@ -198,13 +213,19 @@ fn day(day: Option<Date>) -> String {
     day.map(|day| day.to_string()).unwrap_or_default()
 }
 
-fn link(id: impl Display, validity: Validity) -> proto::Link {
-    let validity = proto::Validity { valid_from: day(validity.valid_from), valid_to: day(validity.valid_to) };
-    proto::Link { id: id.to_string(), validity: Some(validity) }
+fn link(id: impl Display, days: Validity) -> proto::Link {
+    proto::Link { id: id.to_string(), validity: Some(validity(days)) }
+}
+
+fn validity(days: Validity) -> proto::Validity {
+    proto::Validity { valid_from: day(days.valid_from), valid_to: day(days.valid_to) }
+}
+
+fn parse_validity(days: Option<&proto::Validity>) -> Result<Validity, DecodeError> {
+    let (from, to) = days.map(|span| (span.valid_from.as_str(), span.valid_to.as_str())).unwrap_or_default();
+    Ok(Validity { valid_from: parse_day(from)?, valid_to: parse_day(to)? })
 }
 
 fn unlink<T: FromStr<Err: Display>>(link: &proto::Link) -> Result<(T, Validity), DecodeError> {
-    let (from, to) =
-        link.validity.as_ref().map(|span| (span.valid_from.as_str(), span.valid_to.as_str())).unwrap_or_default();
-    Ok((parse(&link.id)?, Validity { valid_from: parse_day(from)?, valid_to: parse_day(to)? }))
+    Ok((parse(&link.id)?, parse_validity(link.validity.as_ref())?))
 }

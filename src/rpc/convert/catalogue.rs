@@ -48,6 +48,9 @@ pub(crate) fn area(area: &Area) -> proto::Area {
         name: area.name.clone(),
         level: area.level.code(),
         parents: parents.collect(),
+        valid_from: day(area.valid_from),
+        valid_to: day(area.valid_to),
+        successors: area.successors.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -96,6 +99,7 @@ pub(crate) fn indicator(version: &IndicatorVersion) -> proto::Indicator {
             rule: rate.rule.code(),
             decimals: i32::from(rate.decimals),
         }),
+        unfinished_periods: version.unfinished_periods.code(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use crate::catalogue::items::{
     AcrossAgencies, Agency, Area, AreaLevel, AreaParent, Category, Dimension, ExpectedAgency, IndicatorVersion, Kind,
-    Polarity, PopulationRule, RateRule, ReconciliationRule, ReconciliationSide, Sector, Validity,
+    Polarity, PopulationRule, RateRule, ReconciliationRule, ReconciliationSide, Sector, UnfinishedPeriods, Validity,
 };
 use crate::catalogue::review::{DECIMALS_MAX, DUE_DAYS_MAX, RATE_PER_MAX};
 use crate::catalogue::{Catalogue, CataloguePut};
@@ -101,7 +101,18 @@ impl Parser {
             let validity = parser.validity(&parent.valid_from, &parent.valid_to);
             Some(AreaParent { code: code?, validity: validity? })
         });
-        Some(Area { code: code?, name: area.name.clone(), level: level?, parents: all(parents)? })
+        let validity = self.validity(&area.valid_from, &area.valid_to);
+        let successors = self.parse_each("successors", &area.successors);
+        let Validity { valid_from, valid_to } = validity?;
+        Some(Area {
+            code: code?,
+            name: area.name.clone(),
+            level: level?,
+            parents: all(parents)?,
+            valid_from,
+            valid_to,
+            successors: successors?,
+        })
     }
 
     fn agency(&mut self, agency: &proto::Agency) -> Option<Agency> {
@@ -132,6 +143,10 @@ impl Parser {
         let polarity = match message.polarity {
             0 => Some(Polarity::Neutral),
             code => self.code("polarity", code, Polarity::from_code, Polarity::allowed),
+        };
+        let unfinished = match message.unfinished_periods {
+            0 => Some(UnfinishedPeriods::Refused),
+            code => self.code("unfinished_periods", code, UnfinishedPeriods::from_code, UnfinishedPeriods::allowed),
         };
         let frequency = self.code("frequency", message.frequency, Frequency::from_code, Frequency::allowed);
         let due_days = self.small("due_days", message.due_days, 0..=DUE_DAYS_MAX);
@@ -166,6 +181,7 @@ impl Parser {
             version_note: message.version_note.clone(),
             source: message.source.clone(),
             rate: rate?,
+            unfinished_periods: unfinished?,
         })
     }
 

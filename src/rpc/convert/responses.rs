@@ -56,6 +56,7 @@ fn rate(catalogue: &Catalogue, rate: &Rate) -> proto::Rate {
         population: population.map(|(_, it)| figure(catalogue, it)),
         population_period: population.map(|(period, _)| period.to_string()).unwrap_or_default(),
         gap: rate.value.as_ref().err().map_or(proto::Gap::Unspecified, |it| gap(*it)).into(),
+        partial: false,
     }
 }
 
@@ -63,11 +64,12 @@ fn share(catalogue: &Catalogue, share: &Share) -> proto::Share {
     proto::Share {
         percent: share.percent.map(|percent| percent.to_string()),
         total: Some(figure(catalogue, &share.total)),
+        ..proto::Share::default()
     }
 }
 
 fn rank(rank: Rank) -> proto::Rank {
-    proto::Rank { rank: count(rank.rank), of: count(rank.of), quartile: count(rank.quartile) }
+    proto::Rank { rank: count(rank.rank), of: count(rank.of), quartile: count(rank.quartile), ..proto::Rank::default() }
 }
 
 fn benchmark(catalogue: &Catalogue, benchmark: &Benchmark) -> proto::Benchmark {
@@ -75,6 +77,7 @@ fn benchmark(catalogue: &Catalogue, benchmark: &Benchmark) -> proto::Benchmark {
         value: benchmark.value.map(|value| value.to_string()),
         difference: benchmark.difference.map(|difference| difference.to_string()),
         figure: Some(figure(catalogue, &benchmark.figure)),
+        ..proto::Benchmark::default()
     }
 }
 
@@ -141,6 +144,7 @@ pub(crate) fn slot(catalogue: &Catalogue, slot: &Slot) -> proto::Slot {
         due: slot.due.to_string(),
         received_at: slot.received.map(convert::timestamp),
         days_late: slot.days_late,
+        ..proto::Slot::default()
     }
 }
 
@@ -193,24 +197,29 @@ pub(crate) fn figure(catalogue: &Catalogue, figure: &Figure) -> proto::Figure {
             imputed: large(coverage.imputed),
             complete: figure.complete,
             missing: figure.missing.iter().map(|missing| missing_slot(catalogue, missing)).collect(),
+            contained: large(coverage.contained),
         }),
         sample: figure.sample,
         as_at: figure.as_at.map(|period| period.to_string()),
         discrepancies: figure.discrepancies.iter().map(|found| discrepancy(catalogue, found)).collect(),
+        to_date: figure.to_date.map(|day| day.to_string()),
     }
 }
 
 fn missing_slot(catalogue: &Catalogue, missing: &Missing) -> proto::Missing {
-    let reason = match missing.reason {
-        MissingReason::Late => proto::MissingReason::Late,
-        MissingReason::NotDue => proto::MissingReason::NotDue,
-        MissingReason::NotAvailable => proto::MissingReason::NotAvailable,
+    let (reason, within) = match missing.reason {
+        MissingReason::Late => (proto::MissingReason::Late, None),
+        MissingReason::NotDue => (proto::MissingReason::NotDue, None),
+        MissingReason::NotAvailable => (proto::MissingReason::NotAvailable, None),
+        MissingReason::Contained { area, period } => (proto::MissingReason::Contained, Some((area, period))),
     };
     proto::Missing {
         agency: catalogue.agency_at(missing.agency).id.as_str().to_owned(),
         area: catalogue.area_at(missing.area).code.as_str().to_owned(),
         period: missing.period.to_string(),
         reason: reason.into(),
+        contained_in_area: within.map(|(area, _)| catalogue.area_at(area).code.to_string()).unwrap_or_default(),
+        contained_in_period: within.map(|(_, period)| period.to_string()).unwrap_or_default(),
     }
 }
 
@@ -249,6 +258,12 @@ fn gap(gap: Gap) -> proto::Gap {
         Gap::LeadNotReported => proto::Gap::LeadNotReported,
         Gap::LeadNotAsked => proto::Gap::LeadNotAsked,
         Gap::TooLarge => proto::Gap::TooLarge,
+        Gap::Contained => proto::Gap::Contained,
+        Gap::PeriodMismatch => proto::Gap::PeriodMismatch,
+        Gap::NoPopulation => proto::Gap::NoPopulation,
+        Gap::PopulationNotBrokenDown => proto::Gap::PopulationNotBrokenDown,
+        Gap::NegativePart => proto::Gap::NegativePart,
+        Gap::Partial => proto::Gap::Partial,
     }
 }
 

@@ -7,29 +7,40 @@ use crate::model::date::Date;
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
+use crate::model::zone::Zone;
 use crate::rpc::Context;
 use crate::state::State;
 use crate::state::view::{AreasAsOf, View};
 
-/// A state, and the revision of it that is asked about.
+/// A state, the revision of it that is asked about, and the instant that the answer is of.
 pub(crate) struct Snapshot {
     pub(crate) state: Arc<State>,
     pub(crate) revision: Revision,
     pub(crate) catalogue: Arc<Catalogue>,
+    /// The instant: lateness is judged on its day.
+    pub(crate) at: Timestamp,
+    zone: Zone,
     today: Date,
 }
 
 impl Snapshot {
     /// The state's newest revision.
     pub(crate) fn newest(context: &Context, state: Arc<State>) -> Self {
-        let revision = state.revision();
-        Self::at(context, state, revision)
+        let (revision, now) = (state.revision(), state.not_before_newest((context.clock)()));
+        Self::of(context, state, revision, now)
     }
 
-    /// The state as of a revision that it has.
+    /// The state as of a revision that it has, at the instant at which that was accepted.
     pub(crate) fn at(context: &Context, state: Arc<State>, revision: Revision) -> Self {
+        let at = state.accepted_at(revision).unwrap_or_else(|| (context.clock)());
+        Self::of(context, state, revision, at)
+    }
+
+    /// The state as of a revision, at an instant.
+    pub(crate) fn of(context: &Context, state: Arc<State>, revision: Revision, at: Timestamp) -> Self {
         let catalogue = state.catalogue_as_of(revision);
-        Self { state, revision, catalogue, today: (context.clock)().date() }
+        let zone = context.zone.clone();
+        Self { state, revision, catalogue, at, today: zone.date(at), zone }
     }
 
     /// The newest state, as of the revision or else the instant that a request asks for.
@@ -61,13 +72,7 @@ impl Snapshot {
     }
 
     pub(crate) fn view(&self, areas: AreasAsOf) -> View<'_> {
-        View {
-            catalogue: &self.catalogue,
-            columns: self.state.columns(),
-            as_of: self.revision,
-            today: self.today,
-            areas,
-        }
+        self.state.view(&self.catalogue, self.revision, &self.zone, self.today, areas)
     }
 }
 

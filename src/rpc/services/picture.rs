@@ -121,6 +121,7 @@ impl Read for proto::GetPictureRequest {
         let rows = answer::picture(input.view, &query);
         Ok(proto::GetPictureResponse {
             revision: input.revision(),
+            as_of: input.as_of(),
             area: Some(convert::catalogue::area(input.catalogue().area_at(query.area))),
             period: query.period.to_string(),
             rows: rows.iter().map(|row| responses::picture_row(input.catalogue(), row)).collect(),
@@ -159,6 +160,7 @@ impl Read for proto::QueryAggregateRequest {
         let (range, next_page_token) = input.slice(rows.len());
         Ok(proto::QueryAggregateResponse {
             revision: input.revision(),
+            as_of: input.as_of(),
             rows: rows[range].iter().map(|row| responses::aggregate_row(input.catalogue(), row)).collect(),
             next_page_token,
         })
@@ -187,6 +189,7 @@ impl Read for proto::ExplainFigureRequest {
         let contributions = explained.contributions.iter().take(CONTRIBUTIONS_MAX);
         Ok(proto::ExplainFigureResponse {
             revision: input.revision(),
+            as_of: input.as_of(),
             figure: Some(responses::figure(input.catalogue(), &explained.figure)),
             derivation: responses::derivation(explained.derivation).into(),
             contributions: contributions
@@ -246,7 +249,7 @@ impl Read for proto::GetCompletenessRequest {
     }
 
     fn answer(&self, query: CompletenessQuery, input: &AnswerInput<'_>) -> Result<Self::Answer, Violations> {
-        let slots = completeness::slots(input.view, &query, &|revision| input.snapshot.state.accepted_at(revision));
+        let slots = completeness::slots(input.view, &query);
         let mut slots = slots.ok_or_else(|| {
             let found = format!("more than {QUERY_CELLS_MAX} figures are expected");
             too_many(format!("{found}; allowed: fewer. Ask for fewer periods or indicators"))
@@ -259,12 +262,14 @@ impl Read for proto::GetCompletenessRequest {
         let (range, next_page_token) = input.slice(slots.len());
         Ok(proto::GetCompletenessResponse {
             revision: input.revision(),
+            as_of: input.as_of(),
             slots: slots[range].iter().map(|slot| responses::slot(input.catalogue(), slot)).collect(),
             rates: rates
                 .into_iter()
                 .map(|(agency, period, rate)| responses::reporting_rate(agency, period, &rate))
                 .collect(),
             next_page_token,
+            period_mismatches: Vec::new(),
         })
     }
 }
@@ -295,7 +300,7 @@ impl Read for proto::ReconcileRequest {
             let found = format!("more than {} pairs", ROWS.max);
             return Err(too_many(format!("{found}; allowed: fewer. Ask for fewer periods or areas")));
         }
-        Ok(proto::ReconcileResponse { revision: input.revision(), rows })
+        Ok(proto::ReconcileResponse { revision: input.revision(), rows, as_of: input.as_of() })
     }
 }
 

@@ -12,8 +12,8 @@ use crate::catalogue::Catalogue;
 use crate::model::revision::Revision;
 use crate::model::violation::Violations;
 use crate::rpc::call::{self, Call};
-use crate::rpc::convert::queries;
 use crate::rpc::convert::snapshot::Snapshot;
+use crate::rpc::convert::{self, queries};
 use crate::rpc::guard::{AuditScope, Session};
 use crate::rpc::page::{self, Page, Paging};
 use crate::rpc::{Context, Gate, number};
@@ -65,6 +65,11 @@ impl<'a> AnswerInput<'a> {
     /// The revision, as messages carry it.
     pub(crate) fn revision(&self) -> i64 {
         number(self.snapshot.revision)
+    }
+
+    /// The instant that the answer is of, as messages carry it.
+    pub(crate) fn as_of(&self) -> Option<prost_types::Timestamp> {
+        Some(convert::timestamp(self.snapshot.at))
     }
 
     /// Of so many rows those of the page, and the next page's token; empty on the last page.

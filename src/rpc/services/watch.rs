@@ -271,6 +271,7 @@ impl Watch for proto::WatchPictureRequest {
             snapshot: difference.snapshot,
             rows: difference.changed,
             removed_indicators: difference.gone,
+            as_of: None,
         }
     }
 }
@@ -310,6 +311,7 @@ impl Watch for proto::WatchAggregateRequest {
             snapshot: difference.snapshot,
             rows: difference.changed,
             removed_rows: difference.gone.into_iter().map(removed).collect(),
+            as_of: None,
         }
     }
 }
