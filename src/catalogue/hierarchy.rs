@@ -1,4 +1,5 @@
-//! The areas as trees: one for each stretch of days on which no area changes its parent.
+//! The areas as trees: one for each stretch of days on which no area changes what it lies below, as
+//! [`Area::parent_on`] has it. Areas that don't exist on a day are in its tree too.
 //!
 //! A tree is a walk through all areas, each followed by what lies within it, by code. So what lies
 //! within an area is a run of the walk, and whether one area lies within another is a comparison of
@@ -22,11 +23,7 @@ pub(super) struct Hierarchies {
 
 impl Hierarchies {
     pub(super) fn new<'a>(areas: impl Iterator<Item = &'a Area>) -> Self {
-        let mut change_days: Vec<Date> = areas
-            .flat_map(|area| &area.parents)
-            .flat_map(|parent| [parent.validity.valid_from, parent.validity.valid_to.map(|last| last.plus_days(1))])
-            .flatten()
-            .collect();
+        let mut change_days: Vec<Date> = areas.flat_map(Area::change_days).collect();
         change_days.sort_unstable();
         change_days.dedup();
         let trees = (0..=change_days.len()).map(|_| OnceLock::new()).collect();

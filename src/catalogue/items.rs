@@ -87,6 +87,17 @@ code_list! {
     }
 }
 
+impl Kind {
+    /// Whether a period is over on a day, so that there can be a figure for all of it: on the day after its
+    /// last day, or for a stock, which is of its last day, on that day.
+    pub fn is_over(self, period: Period, day: Date) -> bool {
+        match self {
+            Self::Stock => period.end() <= day,
+            Self::Events | Self::Distinct | Self::Ratio | Self::Mean | Self::Amount => period.end() < day,
+        }
+    }
+}
+
 /// From a first day to a last, both inclusive, either of them open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -180,9 +191,55 @@ impl Area {
         Validity { valid_from: self.valid_from, valid_to: self.valid_to }
     }
 
-    /// The parent on a day.
+    /// Whether it is of a period: whether it exists on the period's last day.
+    pub fn is_of(&self, period: Period) -> bool {
+        self.validity().holds(period.end())
+    }
+
+    /// The area that it lies directly below on a day: the parent that it has on that day. After its end its
+    /// only successor, or else the parent that it had last. Before it exists it lies nowhere.
     pub fn parent_on(&self, day: Date) -> Option<&AreaCode> {
-        self.parents.iter().find(|parent| parent.validity.holds(day)).map(|parent| &parent.code)
+        let parent = |day| self.parents.iter().find(|parent| parent.validity.holds(day)).map(|parent| &parent.code);
+        match self.valid_to {
+            _ if self.valid_from.is_some_and(|from| day < from) => None,
+            Some(last) if last < day => self.only_successor().or_else(|| parent(last)),
+            Some(_) | None => parent(day),
+        }
+    }
+
+    /// All areas that it lies directly below on some day.
+    pub(crate) fn all_parents(&self) -> impl Iterator<Item = &AreaCode> {
+        self.parents.iter().map(|parent| &parent.code).chain(self.only_successor())
+    }
+
+    /// The days from which on it may lie below another area than before.
+    pub(super) fn change_days(&self) -> impl Iterator<Item = Date> {
+        let validities = self.parents.iter().map(|parent| parent.validity).chain([self.validity()]);
+        let days = |validity: Validity| [validity.valid_from, validity.valid_to.map(|last| last.plus_days(1))];
+        validities.flat_map(days).flatten()
+    }
+
+    /// The area that all of it went into.
+    fn only_successor(&self) -> Option<&AreaCode> {
+        match self.successors.as_slice() {
+            [only] => Some(only),
+            [] | [_, _, ..] => None,
+        }
+    }
+
+    /// Why it isn't there on a day, as a sentence; none when it is.
+    pub(crate) fn absence(&self, day: Date) -> Option<String> {
+        let code = &self.code;
+        if let Some(from) = self.valid_from.filter(|from| day < *from) {
+            return Some(format!("`{code}` begins on {from}"));
+        }
+        let to = self.valid_to.filter(|to| *to < day)?;
+        let successors: Vec<&str> = self.successors.iter().map(AreaCode::as_str).collect();
+        Some(match successors.split_last() {
+            None => format!("`{code}` ended on {to}"),
+            Some((only, [])) => format!("`{code}` ended on {to}; it went into {only}"),
+            Some((last, others)) => format!("`{code}` ended on {to}; it went into {} and {last}", others.join(", ")),
+        })
     }
 }
 

@@ -239,9 +239,11 @@ impl Catalogue {
         })
     }
 
-    /// The areas of a level that lie within an area on that day, itself included, by code.
-    pub(crate) fn areas_of_level(&self, ix: AreaIx, level: AreaLevel, day: Date) -> Vec<AreaIx> {
-        let mut found: Vec<AreaIx> = self.hierarchy(day).of_level(ix, level).collect();
+    /// The areas of a level that exist on a day, and lie within an area in the hierarchy of another day or the
+    /// same, itself included, by code.
+    pub(crate) fn areas_of_level(&self, ix: AreaIx, level: AreaLevel, day: Date, hierarchy_day: Date) -> Vec<AreaIx> {
+        let within = self.hierarchy(hierarchy_day).of_level(ix, level);
+        let mut found: Vec<AreaIx> = within.filter(|inner| self.area_at(*inner).validity().holds(day)).collect();
         found.sort_by(|a, b| self.area_at(*a).code.cmp(&self.area_at(*b).code));
         found
     }

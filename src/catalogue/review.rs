@@ -1,8 +1,12 @@
 //! Whether a put may be applied: every problem of every item, at its field.
 
+mod successors;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::items::{AcrossAgencies, Agency, Area, Dimension, IndicatorVersion, Kind, ReconciliationRule, Validity};
+use super::items::{
+    AcrossAgencies, Agency, Area, Dimension, IndicatorVersion, Kind, ReconciliationRule, UnfinishedPeriods, Validity,
+};
 use super::{AGENCIES_MAX, AREAS_MAX, Catalogue, CataloguePut};
 use crate::model::decimal::Decimal;
 use crate::model::id::{AgencyId, AreaCode, DimensionId, IndicatorId};
@@ -27,13 +31,14 @@ pub(crate) const RATE_PER_MAX: u32 = 1_000_000;
 impl Catalogue {
     /// Every reason why the put may not be applied; none when it may. Items may refer to each other
     /// and to what is there.
-    pub fn review(&self, put: &CataloguePut) -> Violations {
+    pub fn review<'a>(&'a self, put: &'a CataloguePut) -> Violations {
         let mut review = Review { catalogue: self, put: Names::of(put), violations: Violations::default() };
         review.sizes(put);
         unique(&mut review.violations, "areas", "code", put.areas.iter().map(|area| area.code.as_str()));
         for (index, area) in put.areas.iter().enumerate() {
             review.area(&format!("areas[{index}]"), area);
         }
+        review.circles(&put.areas);
         unique(&mut review.violations, "agencies", "id", put.agencies.iter().map(|agency| agency.id.as_str()));
         for (index, agency) in put.agencies.iter().enumerate() {
             review.agency(&format!("agencies[{index}]"), agency);
@@ -134,6 +139,9 @@ impl<'a> Review<'a> {
             }
         }
         self.children_of(at, area);
+        self.validity(at, area.validity());
+        self.predecessors_of(at, area);
+        self.successors(at, area);
     }
 
     /// The children that the area has already must stay below it.
@@ -233,6 +241,10 @@ impl<'a> Review<'a> {
         }
         if version.frequency == Frequency::Day && version.kind != Kind::Stock {
             self.violations.add(format!("{at}.frequency"), "found `day`; allowed for stocks only");
+        }
+        if version.unfinished_periods == UnfinishedPeriods::ToDate && version.kind == Kind::Stock {
+            let what = "found `to-date`; a stock is of one day, so allowed: `refused`";
+            self.violations.add(format!("{at}.unfinished_periods"), what);
         }
         if version.breaks_comparability && version.effective_from.is_none() {
             self.violations

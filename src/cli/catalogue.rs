@@ -12,7 +12,7 @@ use super::table::{Align, Table};
 use crate::catalogue::CataloguePut;
 use crate::catalogue::items::{AcrossAgencies, AreaLevel, Kind, Sector};
 use crate::model::period::Frequency;
-use crate::rpc::proto::{PutCatalogueResponse, PutOutcome};
+use crate::rpc::proto::{PutCatalogueResponse, PutOutcome, UnfinishedPeriods};
 use crate::rpc::put_request;
 
 /// Put items of a TOML file into the catalogue, or list what is there.
@@ -111,10 +111,18 @@ async fn agencies(server: &Server) -> Result<(), Failure> {
 }
 
 async fn areas(server: &Server) -> Result<(), Failure> {
-    let mut table = list(["code", "name", "level", "within"]);
+    let mut table = list(["code", "name", "level", "within", "first day", "last day", "went into"]);
     for area in catalogue_lookup::areas(server).await? {
         let parents: Vec<String> = area.parents.into_iter().map(|parent| parent.code).collect();
-        table.push([area.code, area.name, code(AreaLevel::from_code(area.level)), parents.join(" ")]);
+        table.push([
+            area.code,
+            area.name,
+            code(AreaLevel::from_code(area.level)),
+            parents.join(" "),
+            area.valid_from,
+            area.valid_to,
+            area.successors.join(" "),
+        ]);
     }
     output::print(table)
 }
@@ -131,8 +139,9 @@ async fn dimensions(server: &Server) -> Result<(), Failure> {
 }
 
 async fn indicators(server: &Server) -> Result<(), Failure> {
-    let mut table = list(["id", "title", "unit", "kind", "every", "over agencies"]);
+    let mut table = list(["id", "title", "unit", "kind", "every", "over agencies", "before a period is over"]);
     for indicator in catalogue_lookup::indicators(server).await?.into_values() {
+        let unfinished = before_it_is_over(indicator.unfinished_periods());
         table.push([
             indicator.id,
             indicator.title,
@@ -140,9 +149,18 @@ async fn indicators(server: &Server) -> Result<(), Failure> {
             code(Kind::from_code(indicator.kind)),
             code(Frequency::from_code(indicator.frequency)),
             code(AcrossAgencies::from_code(indicator.across_agencies)),
+            unfinished.to_owned(),
         ]);
     }
     output::print(table)
+}
+
+/// What becomes of a figure for a period that isn't over, where that isn't the default.
+fn before_it_is_over(unfinished: UnfinishedPeriods) -> &'static str {
+    match unfinished {
+        UnfinishedPeriods::Unspecified | UnfinishedPeriods::Refused => "",
+        UnfinishedPeriods::ToDate => "to date",
+    }
 }
 
 async fn rules(server: &Server) -> Result<(), Failure> {

@@ -395,8 +395,10 @@ fn areas(
             violations.add("area_level", format!("found {level}; allowed: {}", AreaLevel::allowed()));
             return None;
         };
-        let day = view.hierarchy_day(*periods?.last()?);
-        found = found.into_iter().flat_map(|area| catalogue.areas_of_level(area, known, day)).collect();
+        let period = *periods?.last()?;
+        let day = view.hierarchy_day(period);
+        let of_level = |area| catalogue.areas_of_level(area, known, period.end(), day);
+        found = found.into_iter().flat_map(of_level).collect();
         if found.is_empty() && !codes.is_empty() {
             let what = format!("there is no {known} within the areas on {day}; allowed: a level that they have");
             violations.add("area_level", what);

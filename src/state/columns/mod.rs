@@ -212,7 +212,7 @@ fn cover(covered: &mut OrdSet<AreaIx>, catalogue: &Catalogue, area: AreaIx) {
     let mut open = vec![area];
     while let Some(at) = open.pop() {
         covered.insert(at);
-        let parents = &catalogue.area_at(at).parents;
-        open.extend(parents.iter().filter_map(|parent| catalogue.area(&parent.code)).map(|(ix, _)| ix));
+        let parents = catalogue.area_at(at).all_parents().filter_map(|code| catalogue.area(code)).map(|(ix, _)| ix);
+        open.extend(parents.filter(|parent| !covered.contains(parent)));
     }
 }

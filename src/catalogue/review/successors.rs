@@ -1,0 +1,100 @@
+//! Whether areas that end may have gone into the areas that they name: the hierarchy of every day must stay
+//! one in which no area lies within itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Review, unique};
+use crate::catalogue::items::Area;
+use crate::model::id::AreaCode;
+
+/// The most areas that one may have gone into.
+const SUCCESSORS_MAX: usize = 100;
+
+impl<'a> Review<'a> {
+    pub(super) fn successors(&mut self, at: &str, area: &Area) {
+        let count = area.successors.len();
+        let list = format!("{at}.successors");
+        if count > 0 && area.valid_to.is_none() {
+            self.violations.add(&list, format!("found {count} of an area without a last day; allowed with `valid_to`"));
+        }
+        if count > SUCCESSORS_MAX {
+            self.violations.add(&list, format!("found {count}; allowed: {SUCCESSORS_MAX} at the most"));
+            return;
+        }
+        unique(&mut self.violations, &list, "", area.successors.iter().map(AreaCode::as_str));
+        for (index, code) in area.successors.iter().enumerate() {
+            let field = format!("{list}[{index}]");
+            match self.find_area(code) {
+                _ if *code == area.code => {
+                    self.violations.add(field, format!("found `{code}`, the area itself; allowed: other areas"));
+                }
+                None => self.unknown(&field, "area", code.as_str()),
+                Some(found) if found.level != area.level => self.violations.add(
+                    field,
+                    format!("`{code}` is of level {}; allowed: an area of level {}", found.level, area.level),
+                ),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// The areas that went into this one already must stay of its level.
+    pub(super) fn predecessors_of(&mut self, at: &str, area: &Area) {
+        let known = self.catalogue.area(&area.code).map(|(_, known)| known.level);
+        if known.is_none_or(|level| level == area.level) {
+            return;
+        }
+        let others = self.catalogue.areas_after(None).filter(|other| !self.put.areas.contains_key(&other.code));
+        if let Some(other) = others.into_iter().find(|other| other.successors.contains(&area.code)) {
+            let (code, level) = (&other.code, other.level);
+            let what =
+                format!("found `{}`, and `{code}`, of level {level}, went into it; allowed: `{level}`", area.level);
+            self.violations.add(format!("{at}.level"), what);
+        }
+    }
+
+    /// Areas that would go into each other in a circle. A circle that a put makes has an area of it.
+    pub(super) fn circles(&mut self, areas: &'a [Area]) {
+        let mut done: BTreeSet<&AreaCode> = BTreeSet::new();
+        for area in areas {
+            // Depth first: the areas that lead to where the walk is, and how many successors of each it has seen.
+            let mut path: Vec<(&Area, usize)> = Vec::new();
+            let mut open: BTreeMap<&AreaCode, usize> = BTreeMap::new();
+            let mut next = Some(area).filter(|area| !done.contains(&area.code));
+            loop {
+                if let Some(area) = next.take() {
+                    open.insert(&area.code, path.len());
+                    path.push((area, 0));
+                }
+                let Some((at, seen)) = path.last_mut() else { break };
+                let Some(code) = at.successors.get(*seen) else {
+                    open.remove(&at.code);
+                    done.insert(&at.code);
+                    path.pop();
+                    continue;
+                };
+                *seen += 1;
+                if *code == at.code {
+                    continue; // Reported where the area's own successors are.
+                }
+                match open.get(code) {
+                    Some(from) => {
+                        let circle: Vec<&AreaCode> = path[*from..].iter().map(|(area, _)| &area.code).collect();
+                        self.circle(areas, &circle);
+                    }
+                    None if !done.contains(code) => next = self.find_area(code),
+                    None => {}
+                }
+            }
+        }
+    }
+
+    fn circle(&mut self, areas: &[Area], circle: &[&AreaCode]) {
+        let Some(index) = areas.iter().position(|area| circle.contains(&&area.code)) else { return };
+        let names: Vec<&str> = circle.iter().chain(circle.first()).map(|code| code.as_str()).collect();
+        self.violations.add(
+            format!("areas[{index}].successors"),
+            format!("{} would go into each other in a circle; allowed: areas that don't lead back", names.join(", ")),
+        );
+    }
+}
