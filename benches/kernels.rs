@@ -77,7 +77,7 @@ fn write(state: &mut State, command: &impl Command) -> Result<(), Failure> {
 }
 
 fn decide(state: &State, command: &impl Command) -> Result<Entry, Failure> {
-    match command.admit(state, NOW)? {
+    match command.admit(state, NOW, &UTC)? {
         Decision::Accept(body, _) => Ok(Entry { at: NOW, actor: Actor::default(), body }),
         Decision::Already(_) => Err("the submission isn't new".into()),
     }
@@ -122,7 +122,7 @@ fn submissions(c: &mut Criterion, fixture: &Fixture) -> Result<(), Failure> {
         group.throughput(Throughput::Elements(count as u64));
         for (size, state) in [("empty", &fixture.empty), ("full", &fixture.full)] {
             let entry = decide(state, command)?;
-            group.bench_function(format!("{name}: admit, {size}"), |b| b.iter(|| command.admit(state, NOW)));
+            group.bench_function(format!("{name}: admit, {size}"), |b| b.iter(|| command.admit(state, NOW, &UTC)));
             // The clone shares all with the one that readers hold: what is touched is copied, as
             // it is after each group.
             group.bench_function(format!("{name}: apply, {size}, shared with readers"), |b| {
@@ -155,11 +155,12 @@ fn service(c: &mut Criterion) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let journal = MemoryJournal::open(&MemoryDisk::new())?;
     let reader = journal.reader();
-    let running = writer::start(Box::new(journal), State::default(), || NOW);
+    let running = writer::start(Box::new(journal), State::default(), || NOW, UTC.clone());
     let (_stop, stopping) = tokio::sync::watch::channel(false);
     let context = Context {
         writer: running.handle,
         state: running.state,
+        timeline: running.timeline,
         reader,
         clock: Arc::new(|| NOW),
         zone: UTC.clone(),

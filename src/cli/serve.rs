@@ -14,6 +14,7 @@ use super::output;
 use super::{health, picture};
 use crate::access::Secret;
 use crate::model::id::IdentityId;
+use crate::model::zone::Zone;
 use crate::net::{self, tls};
 use crate::rpc::Limits;
 use crate::server::{self, Config, Network};
@@ -31,6 +32,9 @@ pub(super) struct Args {
     /// The data folder.
     #[arg(long, env = "CONSPECTUS_DATA", default_value = "conspectus-data")]
     data: PathBuf,
+    /// The time zone of days: of due dates, and of today.
+    #[arg(long, env = "CONSPECTUS_TIME_ZONE", default_value = Zone::DEFAULT, value_name = "ZONE")]
+    time_zone: Zone,
     /// The server's TLS certificate, with any intermediate certificates: PEM.
     #[arg(long, env = "CONSPECTUS_TLS_CERT", value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -97,6 +101,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let config = Config {
         network,
         demo: args.demo,
+        zone: args.time_zone,
         drain_timeout: Duration::from_secs(args.drain_seconds),
         demo_keys,
         ..Config::new(args.data)

@@ -71,7 +71,7 @@ async fn watch(args: Args) -> Result<(), Failure> {
     while left > 0 {
         match stream.message().await {
             Ok(Some(message)) => {
-                request.after_revision = message.revision;
+                (request.after_revision, request.after_time) = (message.revision, message.as_of);
                 if args.json {
                     output::print_line(json_line(&message, "WatchPictureResponse")?)?;
                 } else {

@@ -17,6 +17,7 @@ use crate::model::observations::Line;
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
+use crate::model::zone::Zone;
 use crate::state::State;
 use crate::state::columns::{BreakdownIx, Withdrawn};
 
@@ -27,12 +28,12 @@ pub trait Command: Send + 'static {
     /// What it is answered with when there is nothing to write, since it is so already.
     type Already: Debug + Send + 'static;
 
-    /// Decides on it at an instant, which isn't before the newest entry's. For a dry run this is all there is
-    /// to do.
+    /// Decides on it at an instant, which isn't before the newest entry's, and whose day is that of a time
+    /// zone. For a dry run this is all there is to do.
     ///
     /// # Errors
     /// When it isn't allowed; nothing of it is then written.
-    fn admit(&self, state: &State, at: Timestamp) -> Result<DecisionOf<Self>, Rejection>;
+    fn admit(&self, state: &State, at: Timestamp, zone: &Zone) -> Result<DecisionOf<Self>, Rejection>;
 
     /// The bytes of its entry in the journal.
     fn encode(&self, entry: &Entry) -> Vec<u8> {
@@ -98,7 +99,7 @@ impl Command for CataloguePut {
     /// The same: that nothing changes.
     type Already = PutOutcomes;
 
-    fn admit(&self, state: &State, _at: Timestamp) -> Result<DecisionOf<Self>, Rejection> {
+    fn admit(&self, state: &State, _at: Timestamp, _zone: &Zone) -> Result<DecisionOf<Self>, Rejection> {
         state.catalogue().review(self).into_result(()).map_err(Rejection::Invalid)?;
         let outcomes = state.catalogue().outcomes(self);
         if outcomes.nothing_changes() {
@@ -119,7 +120,7 @@ impl Command for Prepared {
     /// The revision at which it was received before.
     type Already = Revision;
 
-    fn admit(&self, state: &State, at: Timestamp) -> Result<DecisionOf<Self>, Rejection> {
+    fn admit(&self, state: &State, at: Timestamp, zone: &Zone) -> Result<DecisionOf<Self>, Rejection> {
         let submission = self.submission();
         if let Some(known) = state.submission(&submission.agency, &submission.request_id) {
             return if known.fingerprint == self.fingerprint() {
@@ -129,7 +130,7 @@ impl Command for Prepared {
                 Err(Rejection::RequestIdReused { request_id, revision: known.revision })
             };
         }
-        let mut violations = self.violations(state, at.date());
+        let mut violations = self.violations(state, zone.date(at));
         bound_breakdowns(state, &submission.observations.dictionaries().breakdowns, &mut violations);
         violations.into_result(()).map_err(Rejection::Invalid)?;
         Ok(Decision::Accept(self.body(), ()))
@@ -166,7 +167,7 @@ impl Command for Withdrawal {
     /// The revision at which the submission was withdrawn before.
     type Already = Revision;
 
-    fn admit(&self, state: &State, _at: Timestamp) -> Result<DecisionOf<Self>, Rejection> {
+    fn admit(&self, state: &State, _at: Timestamp, _zone: &Zone) -> Result<DecisionOf<Self>, Rejection> {
         let submission = state.submission(&self.agency, &self.request_id);
         let submission = submission.ok_or_else(|| Rejection::NoSuchSubmission {
             agency: self.agency.to_string(),
@@ -184,7 +185,7 @@ impl Command for ChangeAccess {
     /// A change is an entry each time.
     type Already = Infallible;
 
-    fn admit(&self, state: &State, at: Timestamp) -> Result<DecisionOf<Self>, Rejection> {
+    fn admit(&self, state: &State, at: Timestamp, _zone: &Zone) -> Result<DecisionOf<Self>, Rejection> {
         let Self(changes) = self;
         state.access().review(changes, state.catalogue(), at).into_result(()).map_err(Rejection::Invalid)?;
         Ok(Decision::Accept(Body::Access(changes.clone()), ()))
@@ -196,6 +197,7 @@ mod tests {
     use super::*;
     use crate::access::Actor;
     use crate::model::submission::Submission;
+    use crate::model::zone::UTC;
 
     const NOW: Timestamp = Timestamp(1_700_000_000_000_000);
     const DAY_MICROS: i64 = 86_400_000_000;
@@ -213,7 +215,7 @@ mod tests {
     }
 
     fn take<C: Command>(state: &mut State, command: &C) -> Result<DecisionOf<C>, Rejection> {
-        let decision = command.admit(state, NOW)?;
+        let decision = command.admit(state, NOW, &UTC)?;
         if let Decision::Accept(body, _) = &decision {
             state.apply(&entry(body.clone()));
         }
@@ -255,7 +257,7 @@ mod tests {
     #[test]
     fn what_was_reviewed_is_reviewed_again_once_the_catalogue_changes() {
         let mut state = state_of(&[catalogue()]);
-        let prepared = Prepared::reviewed(submission("FY2021-22"), &state, NOW).unwrap();
+        let prepared = Prepared::reviewed(submission("FY2021-22"), &state, UTC.date(NOW)).unwrap();
         take(&mut state, &elsewhere()).unwrap();
         let refused = take(&mut state, &prepared).unwrap_err();
         assert_eq!(
@@ -266,22 +268,22 @@ mod tests {
 
     #[test]
     fn what_was_reviewed_is_reviewed_again_on_another_day() {
-        // A clock that is set back between the two: the period hasn't begun on the entry's day.
+        // A clock that is set back between the two: the period isn't over on the entry's day.
         let state = state_of(&[catalogue()]);
         let later = Timestamp(NOW.0 + 300 * DAY_MICROS);
-        let prepared = Prepared::reviewed(submission("FY2024-25"), &state, later).unwrap();
-        assert!(matches!(prepared.admit(&state, NOW), Err(Rejection::Invalid(_))));
+        let prepared = Prepared::reviewed(submission("FY2023-24"), &state, UTC.date(later)).unwrap();
+        assert!(matches!(prepared.admit(&state, NOW, &UTC), Err(Rejection::Invalid(_))));
     }
 
     #[test]
     fn what_was_received_is_answered_so_though_it_would_be_refused_now() {
         let mut state = state_of(&[catalogue()]);
-        let prepared = Prepared::reviewed(submission("FY2021-22"), &state, NOW).unwrap();
+        let prepared = Prepared::reviewed(submission("FY2021-22"), &state, UTC.date(NOW)).unwrap();
         take(&mut state, &prepared).unwrap();
         take(&mut state, &elsewhere()).unwrap();
-        let again = Prepared::reviewed(submission("FY2021-22"), &state, NOW).unwrap();
+        let again = Prepared::reviewed(submission("FY2021-22"), &state, UTC.date(NOW)).unwrap();
         assert_eq!(take(&mut state, &again), Ok(Decision::Already(Revision(2))));
-        let other = Prepared::reviewed(submission("FY2020-21"), &state, NOW).unwrap();
+        let other = Prepared::reviewed(submission("FY2020-21"), &state, UTC.date(NOW)).unwrap();
         assert!(matches!(take(&mut state, &other), Err(Rejection::RequestIdReused { .. })));
     }
 
@@ -289,8 +291,8 @@ mod tests {
     fn it_is_applied_and_answered_alike_whether_its_ids_are_resolved_or_not() {
         let mut resolved = state_of(&[catalogue()]);
         let mut found = resolved.clone();
-        let prepared = Prepared::reviewed(submission("FY2021-22"), &resolved, NOW).unwrap();
-        let Ok(Decision::Accept(body, ())) = prepared.admit(&resolved, NOW) else { panic!() };
+        let prepared = Prepared::reviewed(submission("FY2021-22"), &resolved, UTC.date(NOW)).unwrap();
+        let Ok(Decision::Accept(body, ())) = prepared.admit(&resolved, NOW, &UTC) else { panic!() };
         let entry = entry(body);
         prepared.apply(&mut resolved, &entry);
         found.apply(&entry);

@@ -4,4 +4,5 @@
 pub mod admit;
 pub mod prepare;
 pub(crate) mod review;
+pub mod timeline;
 pub mod writer;

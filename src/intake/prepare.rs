@@ -10,7 +10,6 @@ use crate::entry::{Body, Fingerprint, codec};
 use crate::model::date::Date;
 use crate::model::revision::Revision;
 use crate::model::submission::Submission;
-use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
 use crate::state::{Outcome, ResolvedIds, State};
 
@@ -35,13 +34,12 @@ impl Prepared {
         Self { submission, fingerprint, bytes, reviewed: None, ids: None }
     }
 
-    /// A submission that is reviewed against a state now, and when it is admitted only if the catalogue or
+    /// A submission that is reviewed against a state today, and when it is admitted only if the catalogue or
     /// the day has changed since.
     ///
     /// # Errors
     /// Every violation, unless its request id was received before: admission then answers.
-    pub(crate) fn reviewed(submission: Submission, state: &State, now: Timestamp) -> Result<Self, Violations> {
-        let today = state.not_before_newest(now).date();
+    pub(crate) fn reviewed(submission: Submission, state: &State, today: Date) -> Result<Self, Violations> {
         let violations = review_whole(&submission, state, today);
         if violations.is_empty() {
             let ids = ResolvedIds::of(&submission, state.catalogue()).map(Arc::new);

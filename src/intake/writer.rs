@@ -12,11 +12,13 @@ use std::thread;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use super::admit::{Command, Decision, DecisionOf, Rejection};
+use super::timeline::Timeline;
 use crate::access::Actor;
 use crate::entry::Entry;
 use crate::journal::{ChainHash, ENTRY_BYTES_MAX, Error as JournalError, Journal, RECORD_BYTES_MAX, record_bytes};
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
+use crate::model::zone::Zone;
 use crate::state::State;
 
 /// How many commands may wait for the writer.
@@ -78,8 +80,13 @@ pub enum WriteError {
 ///
 /// # Errors
 /// When the command isn't allowed.
-pub(crate) fn validate<C: Command>(state: &State, command: &C, now: Timestamp) -> Result<DecisionOf<C>, WriteError> {
-    Ok(command.admit(state, state.not_before_newest(now))?)
+pub(crate) fn validate<C: Command>(
+    state: &State,
+    command: &C,
+    now: Timestamp,
+    zone: &Zone,
+) -> Result<DecisionOf<C>, WriteError> {
+    Ok(command.admit(state, state.not_before_newest(now), zone)?)
 }
 
 /// A command in the queue, and whom to answer.
@@ -184,24 +191,34 @@ pub struct Running {
     pub handle: Handle,
     /// The newest durable state.
     pub state: watch::Receiver<Arc<State>>,
+    /// The instants of its entries, and of answers.
+    pub timeline: Timeline,
     /// Why no write is taken any more, once that is so.
     pub failure: watch::Receiver<Option<String>>,
     /// Ends when the last handle is gone and what was queued is answered.
     pub thread: thread::JoinHandle<()>,
 }
 
-/// Starts the writer on a journal and the state that it replays to. `clock` gives the time.
-pub fn start(journal: Box<dyn Journal>, state: State, clock: impl Fn() -> Timestamp + Send + 'static) -> Running {
+/// Starts the writer on a journal and the state that it replays to. `clock` gives the time, and `zone` the
+/// day.
+pub fn start(
+    journal: Box<dyn Journal>,
+    state: State,
+    clock: impl Fn() -> Timestamp + Send + 'static,
+    zone: Zone,
+) -> Running {
     let (queue, commands) = mpsc::channel(QUEUE_COMMANDS_MAX);
     let (publish, published) = watch::channel(Arc::new(state.clone()));
     let (fail, failure) = watch::channel(None);
-    let writer = Writer { journal, state, clock: Box::new(clock), publish, fail };
+    let timeline = Timeline::default();
+    let writer = Writer { journal, state, clock: Box::new(clock), zone, timeline: timeline.clone(), publish, fail };
     let thread = thread::Builder::new()
         .name("writer".to_owned())
         .spawn(move || writer.run(commands))
         .expect("the system starts a thread");
     let permits = Arc::new(Semaphore::new(PERMITS_MAX));
-    Running { handle: Handle { queue, permits, actor: Actor::Local }, state: published, failure, thread }
+    let handle = Handle { queue, permits, actor: Actor::Local };
+    Running { handle, state: published, timeline, failure, thread }
 }
 
 struct Writer {
@@ -209,6 +226,8 @@ struct Writer {
     /// The newest state, with what the current group adds to it.
     state: State,
     clock: Box<dyn Fn() -> Timestamp + Send>,
+    zone: Zone,
+    timeline: Timeline,
     publish: watch::Sender<Arc<State>>,
     fail: watch::Sender<Option<String>>,
 }
@@ -286,8 +305,8 @@ impl Writer {
         if let Some(cause) = self.fail.borrow().clone() {
             return Err(WriteError::Failed(cause));
         }
-        let at = self.state.not_before_newest((self.clock)());
-        let (entry, effect) = match command.admit(&self.state, at)? {
+        let at = self.timeline.admit((self.clock)(), self.state.newest_at());
+        let (entry, effect) = match command.admit(&self.state, at, &self.zone)? {
             Decision::Accept(body, effect) => (Entry { at, actor, body }, effect),
             Decision::Already(already) => return Ok(Admitted::Already(already)),
         };
@@ -323,6 +342,7 @@ impl Writer {
                 Err(self.failed(&error))
             }
         };
+        self.timeline.settle();
         for answer in answers {
             answer(appended.as_ref());
         }
@@ -382,6 +402,7 @@ mod tests {
     use crate::catalogue::CataloguePut;
     use crate::entry::Withdrawal;
     use crate::journal::{MemoryDisk, MemoryJournal};
+    use crate::model::zone::UTC;
 
     fn withdrawal() -> Withdrawal {
         Withdrawal { agency: "nobody".parse().unwrap(), request_id: "none".parse().unwrap(), reason: String::new() }
@@ -398,7 +419,7 @@ mod tests {
             Timestamp(0)
         };
         let journal = MemoryJournal::open(&MemoryDisk::new()).unwrap();
-        let running = start(Box::new(journal), State::default(), clock);
+        let running = start(Box::new(journal), State::default(), clock, UTC.clone());
         let pending = running.handle.queue(withdrawal()).await.unwrap();
         is_taken.recv().await.unwrap();
         tokio::spawn(pending.written());
@@ -447,16 +468,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_entry_is_never_before_the_one_before_it_though_the_clock_is_set_back() {
+    async fn an_entry_is_after_the_one_before_it_though_the_clock_is_set_back() {
         let times = Mutex::new([9, 5].map(Timestamp).into_iter());
         let journal = MemoryJournal::open(&MemoryDisk::new()).unwrap();
-        let running = start(Box::new(journal), State::default(), move || times.lock().unwrap().next().unwrap());
+        let clock = move || times.lock().unwrap().next().unwrap();
+        let running = start(Box::new(journal), State::default(), clock, UTC.clone());
         let put: CataloguePut = toml::from_str(include_str!("../../data/catalogue.toml")).unwrap();
         let mut renamed = CataloguePut { agencies: put.agencies.clone(), ..CataloguePut::default() };
         renamed.agencies[0].name.push_str(", renamed");
-        for put in [put, renamed] {
+        for (put, instant) in [(put, 9), (renamed, 10)] {
             let written = running.handle.write(put).await.unwrap();
-            assert!(matches!(written, Written::Accepted { at: Timestamp(9), .. }), "{written:?}");
+            assert!(matches!(written, Written::Accepted { at, .. } if at == Timestamp(instant)), "{written:?}");
         }
     }
 }

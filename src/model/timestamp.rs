@@ -17,8 +17,21 @@ impl Timestamp {
         Self(self.0.saturating_add(hours.saturating_mul(MICROS_AN_HOUR)))
     }
 
-    /// The day of the instant, in UTC.
-    pub fn date(self) -> Date {
+    /// The instant just after it, or the last one that there is.
+    #[must_use]
+    pub(crate) const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
+    /// The instant just before it, or the first one that there is.
+    #[must_use]
+    pub(crate) const fn previous(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
+
+    /// The day in UTC, to print it. Which day an instant is on for everything else, a
+    /// [`Zone`](super::zone::Zone) says.
+    fn utc_date(self) -> Date {
         Date::of_unix_seconds(self.0.div_euclid(1_000_000))
     }
 }
@@ -27,7 +40,7 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let second = self.0.div_euclid(1_000_000).rem_euclid(86_400);
-        write!(f, "{}T{:02}:{:02}:{:02}Z", self.date(), second / 3_600, second / 60 % 60, second % 60)
+        write!(f, "{}T{:02}:{:02}:{:02}Z", self.utc_date(), second / 3_600, second / 60 % 60, second % 60)
     }
 }
 

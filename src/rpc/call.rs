@@ -79,8 +79,8 @@ where
     let bytes_max = status::error_bytes(request.metadata());
     let message = request.into_inner();
     {
-        let (state, today) = (context.newest(), (context.clock)().date());
-        session.permit(message.resource(state.catalogue(), today))?;
+        let state = context.newest();
+        session.permit(message.resource(state.catalogue(), context.today(&state)))?;
     }
     let answer = handler(Call { context, session, message, _permitted: () }).await;
     answer.map(Response::new).map_err(|refusal| refusal.into_status(bytes_max))

@@ -8,8 +8,11 @@ use tokio::sync::watch;
 use tonic::Status;
 
 use super::status::{self, Reason};
-use crate::intake::writer::Handle;
+use crate::intake::admit::{Command, DecisionOf};
+use crate::intake::timeline::Timeline;
+use crate::intake::writer::{self, Handle, WriteError};
 use crate::journal::Reader;
+use crate::model::date::Date;
 use crate::model::timestamp::Timestamp;
 use crate::model::zone::Zone;
 use crate::state::State;
@@ -24,6 +27,8 @@ pub struct Context {
     pub writer: Handle,
     /// The newest durable state.
     pub state: watch::Receiver<Arc<State>>,
+    /// The instants of entries and of answers.
+    pub timeline: Timeline,
     /// Reads entries back.
     pub reader: Arc<dyn Reader>,
     /// The time of day.
@@ -59,21 +64,52 @@ impl Gate {
     }
 }
 
+/// The newest state, and the newest instant that it can be answered as of.
+#[derive(Clone)]
+pub(crate) struct Now {
+    pub(crate) state: Arc<State>,
+    pub(crate) at: Timestamp,
+}
+
 impl Context {
     pub(crate) fn newest(&self) -> Arc<State> {
         Arc::clone(&self.state.borrow())
     }
 
-    /// The newest state once it has a revision.
+    /// The newest state, and the newest instant that it can be answered as of.
+    pub(crate) async fn now(&self) -> Now {
+        self.now_and_by(None).await
+    }
+
+    /// The same; where an instant is wanted that isn't in the future, with everything that was accepted by then.
+    pub(crate) async fn now_and_by(&self, wanted: Option<Timestamp>) -> Now {
+        let (state, at) = self.timeline.answerable(&*self.clock, wanted, &self.state).await;
+        Now { state, at }
+    }
+
+    /// Today, as a state has it.
+    pub(crate) fn today(&self, state: &State) -> Date {
+        self.zone.date(state.not_before_newest((self.clock)()))
+    }
+
+    /// What the writer would decide on a command now, by a state: a dry run.
+    ///
+    /// # Errors
+    /// When the command isn't allowed.
+    pub(crate) fn validate<C: Command>(&self, state: &State, command: &C) -> Result<DecisionOf<C>, WriteError> {
+        writer::validate(state, command, (self.clock)(), &self.zone)
+    }
+
+    /// Waits for a revision.
     ///
     /// # Errors
     /// `DEADLINE_EXCEEDED` when it doesn't come in time.
-    pub(crate) async fn state_at_least(&self, min_revision: i64) -> Result<Arc<State>, Status> {
+    pub(crate) async fn until_revision(&self, min_revision: i64) -> Result<(), Status> {
         let wanted = u64::try_from(min_revision).unwrap_or(0);
         let mut state = self.state.clone();
         let arrived = state.wait_for(|state| state.revision().0 >= wanted);
         match tokio::time::timeout(MIN_REVISION_TIMEOUT, arrived).await {
-            Ok(Ok(found)) => Ok(Arc::clone(&found)),
+            Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) => Err(status::error(Reason::Stopping, "the server is stopping")),
             Err(_) => Err(status::error(
                 Reason::RevisionNotReached,

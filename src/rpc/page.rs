@@ -1,5 +1,5 @@
 //! Pages: sizes with bounds, and opaque tokens that are bound to their query and pinned to the
-//! first page's revision, so that pages agree with each other.
+//! first page's revision and instant, so that pages agree with each other.
 
 use std::ops::Range;
 
@@ -7,19 +7,31 @@ use prost::Message;
 
 use crate::model::hex::{self, Hex};
 use crate::model::revision::Revision;
+use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
 
-/// Where a page starts: at which revision, after what.
+/// Where a page starts: of what, and after what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Start {
-    revision: Revision,
+    of: Position,
     after: String,
+}
+
+/// What the pages of an answer are all of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Position {
+    pub(crate) revision: Revision,
+    /// The instant; of no meaning for lists, which don't depend on it.
+    pub(crate) at: Timestamp,
 }
 
 const QUERY_HASH_BYTES: usize = 8;
 const REVISION_BYTES: usize = 8;
+const INSTANT_BYTES: usize = 8;
 
-/// What a token is bound to: the query with its paging fields cleared.
+/// What a token is bound to: the query with its paging fields cleared, and with those that say what it is as
+/// of, where the token's own [`Position`] says that: the pages of an answer now and of the same answer as of
+/// that instant are the same.
 pub(crate) struct TokenBinding([u8; QUERY_HASH_BYTES]);
 
 impl TokenBinding {
@@ -34,8 +46,9 @@ impl TokenBinding {
 
     /// The token of the page that starts there.
     fn token(&self, start: &Start) -> String {
-        let revision = start.revision.0.to_be_bytes();
-        Hex(&[self.0.as_slice(), &revision, start.after.as_bytes()].concat()).to_string()
+        let Position { revision, at } = start.of;
+        let (revision, at) = (revision.0.to_be_bytes(), at.0.to_be_bytes());
+        Hex(&[self.0.as_slice(), &revision, &at, start.after.as_bytes()].concat()).to_string()
     }
 
     /// Where the token's page starts; none for the first page.
@@ -45,10 +58,7 @@ impl TokenBinding {
         }
         let start = self.parse(token);
         if start.is_none() {
-            violations.add(
-                "page_token",
-                "not a token of this query; allowed: the next_page_token of its page before, with nothing else changed",
-            );
+            not_of_this_query(violations);
         }
         start
     }
@@ -56,10 +66,17 @@ impl TokenBinding {
     fn parse(&self, token: &str) -> Option<Start> {
         let bytes = hex::parse_all(token)?;
         let rest = bytes.strip_prefix(self.0.as_slice())?;
-        let (revision, after) = rest.split_first_chunk::<REVISION_BYTES>()?;
-        let after = String::from_utf8(after.to_vec()).ok()?;
-        Some(Start { revision: Revision(u64::from_be_bytes(*revision)), after })
+        let (revision, rest) = rest.split_first_chunk::<REVISION_BYTES>()?;
+        let (at, after) = rest.split_first_chunk::<INSTANT_BYTES>()?;
+        let (revision, at) = (Revision(u64::from_be_bytes(*revision)), Timestamp(i64::from_be_bytes(*at)));
+        Some(Start { of: Position { revision, at }, after: String::from_utf8(after.to_vec()).ok()? })
     }
+}
+
+/// Notes that a token is another query's.
+fn not_of_this_query(violations: &mut Violations) {
+    let what = "not a token of this query; allowed: the next_page_token of its page before, with nothing else changed";
+    violations.add("page_token", what);
 }
 
 /// How many items a page has.
@@ -119,9 +136,24 @@ impl Page {
         Self { binding: None, start: None, size: usize::MAX }
     }
 
+    /// What it is pinned to, which must be what its request asks for, if that says; none for the first page.
+    pub(crate) fn position(
+        &self,
+        as_of_revision: i64,
+        as_of_time: Option<Timestamp>,
+        violations: &mut Violations,
+    ) -> Option<Position> {
+        let of = self.start.as_ref()?.of;
+        let is_same_revision = as_of_revision == 0 || u64::try_from(as_of_revision) == Ok(of.revision.0);
+        if !is_same_revision || as_of_time.is_some_and(|at| at != of.at) {
+            not_of_this_query(violations);
+        }
+        Some(of)
+    }
+
     /// The revision that it is pinned to; none for the first page.
     pub(crate) fn revision(&self) -> Option<Revision> {
-        self.start.as_ref().map(|start| start.revision)
+        self.start.as_ref().map(|start| start.of.revision)
     }
 
     /// The key that it starts after; none for the first page.
@@ -146,19 +178,20 @@ impl Page {
         let has_more = page.len() > self.size;
         page.truncate(self.size);
         let last = page.last().filter(|_| has_more);
-        let token = last.map(|last| self.token(revision, key(last)));
+        let of = Position { revision, at: Timestamp::default() };
+        let token = last.map(|last| self.token(of, key(last)));
         (page, token.unwrap_or_default())
     }
 
     /// Of so many rows those of the page, and the next page's token; empty on the last page.
-    pub(crate) fn slice(&self, rows: usize, revision: Revision) -> (Range<usize>, String) {
+    pub(crate) fn slice(&self, rows: usize, of: Position) -> (Range<usize>, String) {
         let from = self.after().and_then(|after| after.parse().ok()).unwrap_or(0).min(rows);
         let to = rows.min(from.saturating_add(self.size));
-        (from..to, if to < rows { self.token(revision, to.to_string()) } else { String::new() })
+        (from..to, if to < rows { self.token(of, to.to_string()) } else { String::new() })
     }
 
-    fn token(&self, revision: Revision, after: String) -> String {
-        self.binding.as_ref().map(|binding| binding.token(&Start { revision, after })).unwrap_or_default()
+    fn token(&self, of: Position, after: String) -> String {
+        self.binding.as_ref().map(|binding| binding.token(&Start { of, after })).unwrap_or_default()
     }
 }
 
@@ -169,7 +202,7 @@ mod tests {
     #[test]
     fn a_token_is_good_for_its_own_query_only() {
         let query = TokenBinding::of("List", &String::from("a"));
-        let start = Start { revision: Revision(7), after: "é".to_owned() };
+        let start = Start { of: Position { revision: Revision(7), at: Timestamp(9) }, after: "é".to_owned() };
         let mut violations = Violations::default();
         assert_eq!(query.start(&query.token(&start), &mut violations), Some(start.clone()));
         assert!(violations.is_empty());

@@ -1,12 +1,15 @@
 //! How a server runs.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use crate::access::Secret;
 use crate::model::id::IdentityId;
+use crate::model::timestamp::Timestamp;
 use crate::model::zone::Zone;
 use crate::net::{self, tls};
 use crate::rpc::Limits;
@@ -17,6 +20,16 @@ const DRAIN_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 /// Takes the demo's identities, each with its key.
 pub type DemoKeys = oneshot::Sender<Vec<(IdentityId, Secret)>>;
 
+/// Gives the time.
+#[derive(Clone)]
+pub struct Clock(pub Arc<dyn Fn() -> Timestamp + Send + Sync>);
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Clock").finish_non_exhaustive()
+    }
+}
+
 /// How a server runs.
 #[derive(Debug)]
 pub struct Config {
@@ -26,6 +39,9 @@ pub struct Config {
     pub demo: bool,
     /// How long calls may take to end at a stop.
     pub drain_timeout: Duration,
+    /// The time of day; the system's, unless another is given. Durations are measured by the monotonic clock
+    /// all the same.
+    pub clock: Clock,
     /// The time zone of days.
     pub zone: Zone,
     /// Who is let in from the network, and how much of it.
@@ -41,6 +57,7 @@ impl Config {
             data: data.into(),
             demo: false,
             drain_timeout: DRAIN_TIMEOUT_DEFAULT,
+            clock: Clock(Arc::new(super::now)),
             zone: Zone::default(),
             network: Network::default(),
             demo_keys: None,

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-pub use config::{Config, DemoKeys, Network};
+pub use config::{Clock, Config, DemoKeys, Network};
 use health::{SUBMISSIONS, end_watches, set_health};
 pub(crate) use offline::change_access_offline;
 use router::router;
@@ -148,10 +148,12 @@ async fn serve(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<Option<WriterThread>, Error> {
     let (folder, last_used) = (config.data.clone(), guard.clone());
+    let Clock(clock) = config.clock.clone();
+    let opened_at = clock();
     let mut opening = tokio::task::spawn_blocking(move || {
         let (journal, state) = replay(&folder)?;
         last_used.used().load(&folder);
-        Ok::<_, Error>((journal, state, audit::Log::open(&folder, now())?))
+        Ok::<_, Error>((journal, state, audit::Log::open(&folder, opened_at)?))
     });
     tokio::pin!(shutdown);
     let (journal, state, audit) = tokio::select! {
@@ -159,12 +161,21 @@ async fn serve(
         () = &mut shutdown => return Ok(None),
     };
     let reader = journal.reader();
-    let running = writer::start(Box::new(journal), state, now);
+    let running = writer::start(
+        Box::new(journal),
+        state,
+        {
+            let clock = Arc::clone(&clock);
+            move || clock()
+        },
+        config.zone.clone(),
+    );
     let context = Context {
         writer: running.handle,
         state: running.state,
+        timeline: running.timeline,
         reader,
-        clock: Arc::new(now),
+        clock,
         zone: config.zone.clone(),
         stopping,
     };
@@ -203,7 +214,7 @@ async fn load_demo(context: &Context, audit: &audit::Log, receiver: Option<DemoK
     let keys = demo::keys(context).await?;
     for (identity, key) in &keys {
         let scope = format!("on this machine: the demo's key {} of {identity}", key.id());
-        audit.write(now(), audit::Line::without_call(audit::Event::Keys, scope)).await?;
+        audit.write((context.clock)(), audit::Line::without_call(audit::Event::Keys, scope)).await?;
     }
     // Nobody may be waiting for them any more.
     drop(receiver.send(keys));
@@ -244,8 +255,8 @@ async fn save_last_used_now(guard: Guard, folder: PathBuf) {
     }
 }
 
-/// The time of day: the server reads it here and passes it down. Durations are measured by the monotonic
-/// clock, and TLS asks the system itself whether a certificate is valid.
+/// The system's time of day: it is read here and passed down. Durations are measured by the monotonic clock,
+/// and TLS asks the system itself whether a certificate is valid.
 pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))

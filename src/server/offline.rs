@@ -7,6 +7,7 @@ use crate::access::AccessChange;
 use crate::audit;
 use crate::intake::admit::ChangeAccess;
 use crate::intake::writer;
+use crate::model::zone::Zone;
 
 /// Changes identities or keys.
 ///
@@ -14,7 +15,7 @@ use crate::intake::writer;
 /// When the journal is in use or can't be opened, or the change is refused.
 pub(crate) async fn change_access_offline(folder: &Path, change: AccessChange) -> Result<(), Error> {
     let (journal, state) = replay(folder)?;
-    let running = writer::start(Box::new(journal), state, now);
+    let running = writer::start(Box::new(journal), state, now, Zone::default());
     let line = audit::Line::without_call(audit::Event::Keys, format!("on this machine: {change}"));
     let written = running.handle.write(ChangeAccess(vec![change])).await;
     if written.is_ok() {

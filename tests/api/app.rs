@@ -2,9 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use conspectus::catalogue::CataloguePut;
+use conspectus::model::timestamp::Timestamp;
+use conspectus::model::zone::Zone;
 use conspectus::rpc::client::catalogue_service_client::CatalogueServiceClient;
 use conspectus::rpc::client::picture_service_client::PictureServiceClient;
 use conspectus::rpc::client::submission_service_client::SubmissionServiceClient;
@@ -14,7 +18,7 @@ use conspectus::rpc::proto::{
     QueryAggregateResponse, Receipt, SubmitObservationsRequest, SubmitObservationsResponse,
 };
 use conspectus::rpc::put_request;
-use conspectus::server::{self, Config, Network};
+use conspectus::server::{self, Clock, Config, Network};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -31,6 +35,34 @@ pub(crate) const CHILDRENS_SERVICES: &str = "hampshire-childrens-services";
 pub(crate) const CONSTABULARY: &str = "hampshire-constabulary";
 /// Long enough for a call to end, short enough to show when one doesn't.
 pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A clock that stands where a test sets it.
+#[derive(Clone)]
+pub(crate) struct TestClock(Arc<AtomicI64>);
+
+impl TestClock {
+    /// A clock at an instant, such as `2026-06-30T23:30:00Z`.
+    pub(crate) fn at(instant: &str) -> Self {
+        let clock = Self(Arc::default());
+        clock.set(instant);
+        clock
+    }
+
+    pub(crate) fn set(&self, instant: &str) {
+        self.0.store(instant.parse::<jiff::Timestamp>().unwrap().as_microsecond(), Ordering::SeqCst);
+    }
+
+    fn clock(&self) -> Clock {
+        let clock = self.clone();
+        Clock(Arc::new(move || Timestamp(clock.0.load(Ordering::SeqCst))))
+    }
+}
+
+/// An instant, such as `2026-06-30T23:30:00Z`, as messages carry it.
+pub(crate) fn instant(text: &str) -> Option<prost_types::Timestamp> {
+    let instant = text.parse::<jiff::Timestamp>().unwrap();
+    Some(prost_types::Timestamp { seconds: instant.as_second(), nanos: instant.subsec_nanosecond() })
+}
 
 /// A running server on a folder that goes with it.
 pub(crate) struct TestApp {
@@ -68,6 +100,22 @@ impl TestApp {
         let folder = tempfile::tempdir().unwrap();
         let running = Running::start(folder.path(), demo, drain_timeout).await;
         Self { folder, demo, running: Some(running) }
+    }
+
+    /// A server with this catalogue, at revision 1, whose days are London's by this clock.
+    pub(crate) async fn with_clock(clock: &TestClock, catalogue: &str) -> Self {
+        Self::with_clock_in(clock, Zone::default(), catalogue).await
+    }
+
+    /// The same, in a time zone.
+    pub(crate) async fn with_clock_in(clock: &TestClock, zone: Zone, catalogue: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config { clock: clock.clock(), zone, drain_timeout: DRAIN_TIMEOUT, ..Config::new(folder.path()) };
+        let running = Running::start_with(config, |address| endpoint("http", address)).await;
+        let app = Self { folder, demo: false, running: Some(running) };
+        let put: CataloguePut = toml::from_str(catalogue).unwrap();
+        app.catalogue().put_catalogue(put_request(&put, false)).await.unwrap();
+        app
     }
 
     /// A server on what `seed` makes of an empty data folder.

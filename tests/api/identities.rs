@@ -1,8 +1,6 @@
 //! Identities for tests, with keys in every condition.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use conspectus::access::{AccessChange, Identity, NewKey, Role, Scope, Secret};
@@ -12,6 +10,7 @@ use conspectus::intake::admit::ChangeAccess;
 use conspectus::intake::writer;
 use conspectus::model::id::{AgencyId, AreaCode, CertificateUri, IdentityId};
 use conspectus::model::timestamp::Timestamp;
+use conspectus::model::zone::Zone;
 use conspectus::server;
 
 use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE};
@@ -100,11 +99,7 @@ fn now() -> Timestamp {
 pub(crate) async fn seed(folder: &Path) {
     let (journal, state) = server::replay(folder).unwrap();
     let before = Timestamp(now().0 - 2 * MICROS_A_DAY);
-    let clock = Arc::new(AtomicI64::new(before.0));
-    let running = writer::start(Box::new(journal), state, {
-        let clock = Arc::clone(&clock);
-        move || Timestamp(clock.load(Ordering::Relaxed))
-    });
+    let running = writer::start(Box::new(journal), state, move || before, Zone::default());
     let put: CataloguePut = toml::from_str(include_str!("../../data/catalogue.toml")).unwrap();
     running.handle.write(put).await.unwrap();
     let key = |name: &str, condition, days| {

@@ -6,6 +6,7 @@ use conspectus::entry::{Body, Entry, Withdrawal};
 use conspectus::intake::admit::{Command as _, Decision, Rejection};
 use conspectus::intake::prepare::Prepared;
 use conspectus::model::timestamp::Timestamp;
+use conspectus::model::zone::UTC;
 use conspectus::state::State;
 
 /// A command, of whichever type.
@@ -26,9 +27,9 @@ impl Command {
             }
         }
         let body = match self {
-            Self::PutCatalogue(put) => put.admit(state, at).map(body),
-            Self::Submit(prepared) => prepared.admit(state, at).map(body),
-            Self::Withdraw(withdrawal) => withdrawal.admit(state, at).map(body),
+            Self::PutCatalogue(put) => put.admit(state, at, &UTC).map(body),
+            Self::Submit(prepared) => prepared.admit(state, at, &UTC).map(body),
+            Self::Withdraw(withdrawal) => withdrawal.admit(state, at, &UTC).map(body),
         };
         Ok(body?.map(|body| Entry { at, actor: Actor::default(), body }))
     }

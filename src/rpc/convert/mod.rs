@@ -23,6 +23,11 @@ pub(crate) fn timestamp(at: Timestamp) -> prost_types::Timestamp {
     prost_types::Timestamp { seconds: at.0.div_euclid(1_000_000), nanos }
 }
 
+/// The instant of a timestamp, to the microsecond.
+pub(crate) fn instant(at: &prost_types::Timestamp) -> Timestamp {
+    Timestamp(at.seconds.saturating_mul(1_000_000).saturating_add(i64::from(at.nanos) / 1_000))
+}
+
 pub(crate) fn period(field: &str, text: &str, violations: &mut Violations) -> Option<Period> {
     violations.check(field, text.parse::<Period>())
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::columns::StreamDictionaries;
 use super::draft::{Draft, DraftTable, Misfit, fit, note};
 use crate::intake::review::{OBSERVATIONS_MAX, count_found, review};
+use crate::model::date::Date;
 use crate::model::decimal::Decimal;
 use crate::model::id::{AgencyId, AreaCode, IndicatorId, RequestId};
 use crate::model::marker::{Marker, Markers};
@@ -16,7 +17,6 @@ use crate::model::observation::{Breakdown, Measure, Value};
 use crate::model::observations::{Dictionaries, Dictionary, Hashing, Observations};
 use crate::model::period::Period;
 use crate::model::submission::Submission;
-use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
 use crate::rpc::{convert, proto};
 use crate::state::State;
@@ -29,7 +29,7 @@ pub(crate) fn submission(
     state: &State,
     request: proto::SubmitObservationsRequest,
     stream: &mut StreamDictionaries,
-    now: Timestamp,
+    today: Date,
 ) -> Result<Submission, Violations> {
     let mut violations = Violations::default();
     let agency = violations.check("agency", AgencyId::parse(&request.agency));
@@ -56,7 +56,6 @@ pub(crate) fn submission(
         Some(columns) => stream.read(columns, &mut violations),
     };
     let (Some(agency), Some(request_id), true) = (&agency, request_id, violations.is_empty()) else {
-        let today = state.not_before_newest(now).date();
         violations.extend(review(state.catalogue(), agency.as_ref(), &table.dictionaries, &table.drafts, today));
         violations.sort();
         return Err(violations);

@@ -9,6 +9,8 @@ use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
 use crate::model::zone::Zone;
 use crate::rpc::Context;
+use crate::rpc::context::Now;
+use crate::rpc::page::Position;
 use crate::state::State;
 use crate::state::view::{AreasAsOf, View};
 
@@ -24,20 +26,20 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
-    /// The state's newest revision.
-    pub(crate) fn newest(context: &Context, state: Arc<State>) -> Self {
-        let (revision, now) = (state.revision(), state.not_before_newest((context.clock)()));
-        Self::of(context, state, revision, now)
+    /// The newest state, now.
+    pub(crate) fn newest(context: &Context, Now { state, at }: Now) -> Self {
+        let revision = state.revision();
+        Self::of(context, state, Position { revision, at })
     }
 
-    /// The state as of a revision that it has, at the instant at which that was accepted.
-    pub(crate) fn at(context: &Context, state: Arc<State>, revision: Revision) -> Self {
-        let at = state.accepted_at(revision).unwrap_or_else(|| (context.clock)());
-        Self::of(context, state, revision, at)
+    /// The state as of a revision, at the instant at which that was accepted.
+    fn at(context: &Context, Now { state, at }: Now, revision: Revision) -> Self {
+        let at = state.accepted_at(revision).unwrap_or(at);
+        Self::of(context, state, Position { revision, at })
     }
 
-    /// The state as of a revision, at an instant.
-    pub(crate) fn of(context: &Context, state: Arc<State>, revision: Revision, at: Timestamp) -> Self {
+    /// The state as of a revision that it has, at an instant.
+    pub(crate) fn of(context: &Context, state: Arc<State>, Position { revision, at }: Position) -> Self {
         let catalogue = state.catalogue_as_of(revision);
         let zone = context.zone.clone();
         Self { state, revision, catalogue, at, today: zone.date(at), zone }
@@ -46,34 +48,51 @@ impl Snapshot {
     /// The newest state, as of the revision or else the instant that a request asks for.
     pub(crate) fn requested(
         context: &Context,
-        state: Arc<State>,
+        now: Now,
         as_of_revision: i64,
-        as_of_time: Option<&prost_types::Timestamp>,
+        as_of_time: Option<Timestamp>,
         violations: &mut Violations,
     ) -> Self {
-        let revision = match as_of_time {
-            None => as_of(&state, as_of_revision, violations),
-            Some(_) if as_of_revision != 0 => {
-                let what = "found both as_of_revision and as_of_time; allowed: one of the two";
-                violations.add("as_of_time", what);
-                state.revision()
-            }
-            Some(at) => {
-                let micros = at.seconds.saturating_mul(1_000_000).saturating_add(i64::from(at.nanos) / 1_000);
-                let revision = state.revision_at(Timestamp(micros));
-                if revision == Revision::ZERO {
-                    violations.add("as_of_time", "nothing had been accepted by then; allowed: a later instant");
-                    return Self::at(context, Arc::clone(&state), state.revision());
+        let Some(at) = as_of_time else {
+            return match as_of_revision {
+                0 => Self::newest(context, now),
+                revision => {
+                    let revision = as_of(&now.state, revision, violations);
+                    Self::at(context, now, revision)
                 }
-                revision
-            }
+            };
         };
-        Self::at(context, state, revision)
+        let revision = now.state.revision_at(at);
+        if as_of_revision != 0 {
+            violations.add("as_of_time", "found both as_of_revision and as_of_time; allowed: one of the two");
+        } else if at > now.at {
+            violations.add("as_of_time", in_future(at, now.at));
+        } else if revision == Revision::ZERO {
+            violations.add("as_of_time", "nothing had been accepted by then; allowed: a later instant");
+        } else {
+            return Self::of(context, now.state, Position { revision, at });
+        }
+        Self::newest(context, now)
+    }
+
+    /// What the answer is of.
+    pub(crate) fn position(&self) -> Position {
+        Position { revision: self.revision, at: self.at }
+    }
+
+    /// The day of the instant.
+    pub(crate) fn today(&self) -> Date {
+        self.today
     }
 
     pub(crate) fn view(&self, areas: AreasAsOf) -> View<'_> {
         self.state.view(&self.catalogue, self.revision, &self.zone, self.today, areas)
     }
+}
+
+/// That an instant is in the future.
+pub(crate) fn in_future(found: Timestamp, now: Timestamp) -> String {
+    format!("found {found}, which is in the future; allowed: until now, {now}")
 }
 
 /// The revision that a query asks to be answered as of.

@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status};
 use crate::catalogue::items::Indicator;
 use crate::catalogue::{self, PutOutcome};
 use crate::intake::admit::Decision;
-use crate::intake::writer::{Written, validate};
+use crate::intake::writer::Written;
 use crate::model::id::{AgencyId, AreaCode, DimensionId, IndicatorId, RuleId};
 use crate::model::violation::Violations;
 use crate::rpc::call::{self, Call, Refusal};
@@ -32,8 +32,7 @@ impl CatalogueService for Catalogue {
             let state = context.newest();
             let put = put_catalogue::put(state.catalogue(), &message)?;
             let (revision, outcomes) = if message.validate_only {
-                let (Decision::Accept(_, outcomes) | Decision::Already(outcomes)) =
-                    validate(&state, &put, (context.clock)())?;
+                let (Decision::Accept(_, outcomes) | Decision::Already(outcomes)) = context.validate(&state, &put)?;
                 (state.catalogue_revision(), outcomes)
             } else {
                 match context.writer.as_actor(session.actor()).write(put).await? {

@@ -143,7 +143,14 @@ impl Read for proto::QueryAggregateRequest {
     }
 
     fn paging(&self) -> Option<Paging<'_>> {
-        let cleared = Self { page_size: 0, page_token: String::new(), min_revision: 0, ..self.clone() };
+        let cleared = Self {
+            page_size: 0,
+            page_token: String::new(),
+            min_revision: 0,
+            as_of_revision: 0,
+            as_of_time: None,
+            ..self.clone()
+        };
         Some(Paging {
             binding: TokenBinding::of("QueryAggregate", &cleared),
             size: self.page_size,
@@ -236,7 +243,8 @@ impl Read for proto::GetCompletenessRequest {
     }
 
     fn paging(&self) -> Option<Paging<'_>> {
-        let cleared = Self { page_size: 0, page_token: String::new(), ..self.clone() };
+        let cleared =
+            Self { page_size: 0, page_token: String::new(), as_of_revision: 0, as_of_time: None, ..self.clone() };
         Some(Paging {
             binding: TokenBinding::of("GetCompleteness", &cleared),
             size: self.page_size,

@@ -4,7 +4,6 @@
 //! A new read is an implementation of [`Read`] for its request, and a call of [`unary`].
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
@@ -12,12 +11,12 @@ use crate::catalogue::Catalogue;
 use crate::model::revision::Revision;
 use crate::model::violation::Violations;
 use crate::rpc::call::{self, Call};
+use crate::rpc::context::Now;
 use crate::rpc::convert::snapshot::Snapshot;
 use crate::rpc::convert::{self, queries};
 use crate::rpc::guard::{AuditScope, Session};
-use crate::rpc::page::{self, Page, Paging};
-use crate::rpc::{Context, Gate, number};
-use crate::state::State;
+use crate::rpc::page::{self, Page, Paging, Position};
+use crate::rpc::{Context, Gate, as_of, number};
 use crate::state::view::View;
 
 /// A request that reads: the steps in which one read differs from another.
@@ -74,7 +73,7 @@ impl<'a> AnswerInput<'a> {
 
     /// Of so many rows those of the page, and the next page's token; empty on the last page.
     pub(crate) fn slice(&self, rows: usize) -> (Range<usize>, String) {
-        self.page.slice(rows, self.snapshot.revision)
+        self.page.slice(rows, self.snapshot.position())
     }
 }
 
@@ -131,28 +130,34 @@ impl<T> Unaudited<T> {
 /// When the caller may not, or anything is wrong with the query.
 pub(crate) async fn unary<R: Read>(gate: &Gate, request: Request<R>) -> Result<Response<R::Answer>, Status> {
     call::unary(gate, request, |Call { context, session, message, .. }| async move {
-        let state = context.state_at_least(message.requested_state().min_revision).await?;
+        let requested = message.requested_state();
+        context.until_revision(requested.min_revision).await?;
+        let as_of_time = requested.as_of_time.map(convert::instant);
         let permit = session.compute_permit().await;
-        let answer = permit.compute(|| answer_page(&message, context, state))?;
+        let now = context.now_and_by(as_of_time).await;
+        let answer = permit.compute(|| answer_page(&message, context, now))?;
         Ok(answer.audit(&session, &message).await?)
     })
     .await
 }
 
-/// The page of the answer that a request asks for, as of the revision that it asks for.
-fn answer_page<R: Read>(read: &R, context: &Context, state: Arc<State>) -> Result<Unaudited<R::Answer>, Violations> {
+/// The page of the answer that a request asks for, as of the revision or the instant that it asks for.
+fn answer_page<R: Read>(read: &R, context: &Context, now: Now) -> Result<Unaudited<R::Answer>, Violations> {
     let mut violations = Violations::default();
     let requested = read.requested_state();
     if requested.min_revision < 0 {
         violations.add("min_revision", format!("found {}; allowed: 0 or more", requested.min_revision));
     }
     let page = read.paging().map_or_else(Page::whole, |paging| paging.page(page::ROWS, &mut violations));
-    // Pages after the first are of its revision, so that they agree with each other.
-    let (as_of_revision, as_of_time) = match page.revision() {
-        None => (requested.as_of_revision, requested.as_of_time),
-        Some(revision) => (number(revision), None),
+    let (as_of_revision, as_of_time) = (requested.as_of_revision, requested.as_of_time.map(convert::instant));
+    let snapshot = match page.position(as_of_revision, as_of_time, &mut violations) {
+        None => Snapshot::requested(context, now, as_of_revision, as_of_time, &mut violations),
+        // Pages after the first are of its revision and its instant, so that they agree with each other.
+        Some(Position { revision, at }) => {
+            let revision = as_of(&now.state, number(revision), &mut violations);
+            Snapshot::of(context, now.state, Position { revision, at })
+        }
     };
-    let snapshot = Snapshot::requested(context, state, as_of_revision, as_of_time, &mut violations);
     answer(read, &snapshot, &page, violations)
 }
 

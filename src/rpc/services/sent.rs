@@ -8,7 +8,7 @@ use crate::access::Actor;
 use crate::entry::{Body, codec};
 use crate::intake::admit::Decision;
 use crate::intake::prepare::Prepared;
-use crate::intake::writer::{Written, WrittenOf, validate};
+use crate::intake::writer::{Written, WrittenOf};
 use crate::journal::ChainHash;
 use crate::model::revision::Revision;
 use crate::model::submission::Submission;
@@ -39,11 +39,12 @@ impl Sent {
         request: proto::SubmitObservationsRequest,
         stream: &mut StreamDictionaries,
     ) -> Result<Self, Violations> {
-        let (state, now) = (context.newest(), (context.clock)());
+        let state = context.newest();
+        let today = context.today(&state);
         let form = if request.columns.is_some() { Form::Columns } else { Form::Messages };
         let validate_only = request.validate_only;
-        let submission = parse_submission::submission(&state, request, stream, now)?;
-        Ok(Self { prepared: Prepared::reviewed(submission, &state, now)?, form, validate_only })
+        let submission = parse_submission::submission(&state, request, stream, today)?;
+        Ok(Self { prepared: Prepared::reviewed(submission, &state, today)?, form, validate_only })
     }
 
     /// What a dry run reads, in words.
@@ -75,7 +76,7 @@ impl Sent {
     /// When it wouldn't be.
     pub(crate) async fn check(&self, context: &Context) -> Result<proto::SubmitObservationsResponse, Refusal> {
         let state = context.newest();
-        match validate(&state, &self.prepared, (context.clock)())? {
+        match context.validate(&state, &self.prepared)? {
             Decision::Accept(_, ()) => Ok(response(&state, self.receipt(&state, None), false)),
             Decision::Already(revision) => self.original(context, revision).await,
         }

@@ -6,7 +6,7 @@ use super::sent::{self, Sent};
 use super::stream::{self, Streams};
 use crate::entry::Withdrawal;
 use crate::intake::admit::Decision;
-use crate::intake::writer::{Written, validate};
+use crate::intake::writer::Written;
 use crate::model::id::{AgencyId, RequestId};
 use crate::model::observation::Observation;
 use crate::model::revision::Revision;
@@ -73,7 +73,7 @@ impl SubmissionService for Submissions {
         call::unary(&self.gate, request, |Call { context, session, message, .. }| async move {
             let withdrawal = withdrawal(&message)?;
             let (at, effect) = if message.validate_only {
-                match validate(&context.newest(), &withdrawal, (context.clock)())? {
+                match context.validate(&context.newest(), &withdrawal)? {
                     Decision::Accept(_, effect) => (None, Some(effect)),
                     Decision::Already(revision) => (Some(revision), None),
                 }

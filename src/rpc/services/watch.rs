@@ -1,7 +1,7 @@
 //! Streams that say when an answer changed.
 //!
-//! A watcher holds one answer, the last that it sent. When the state moves on, it computes the
-//! answer again and sends what differs; states that come while it waits for a slow reader are
+//! A watcher holds one answer, the last that it sent. When the state moves on, or a day begins, it
+//! computes the answer again and sends what differs; states that come while it waits for a slow reader are
 //! passed over, so it never holds more than one answer and one message, however slow the reader.
 //!
 //! What is watched is a [`Read`], answered and audited as a call of its own is.
@@ -18,15 +18,18 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::read::{self, Read, Unaudited};
+use crate::model::date::Date;
 use crate::model::period::Period;
 use crate::model::revision::Revision;
+use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
 use crate::rpc::call::{Call, Refusal};
-use crate::rpc::convert::snapshot::Snapshot;
+use crate::rpc::context::Now;
+use crate::rpc::convert::snapshot::{Snapshot, in_future};
 use crate::rpc::guard::{CHECK_EVERY, Session, Subject};
-use crate::rpc::page::{Page, ROWS};
+use crate::rpc::page::{Page, Position, ROWS};
 use crate::rpc::status::{self, Reason};
-use crate::rpc::{Context, number, proto};
+use crate::rpc::{Context, convert, number, proto};
 use crate::state::State;
 
 /// How many streams may watch at once.
@@ -62,8 +65,8 @@ pub(crate) trait Watch: Subject + Send + 'static {
     /// The field of the request that holds the query to watch.
     const FIELD: &'static str;
 
-    /// The read to watch, and the revision of the last message that the reader has; 0 for none.
-    fn into_read(self) -> (Self::Read, i64);
+    /// The read to watch, and the last message that the reader has.
+    fn into_read(self) -> (Self::Read, Received);
 
     /// The rows of an answer.
     fn rows(answer: <Self::Read as Read>::Answer) -> impl Iterator<Item = (Self::Key, Self::Row)>;
@@ -72,9 +75,46 @@ pub(crate) trait Watch: Subject + Send + 'static {
     fn message(read: &Self::Read, difference: Difference<Self::Key, Self::Row>) -> Self::Message;
 }
 
+/// The last message that a reader has, as its request names it.
+pub(crate) struct Received {
+    /// Its revision; 0 for none.
+    revision: i64,
+    /// Its instant.
+    at: Option<Timestamp>,
+}
+
+impl Received {
+    /// What the message was of; none when the reader has none. Without its instant, the one at which its
+    /// revision was accepted.
+    fn position(self, now: &Now, violations: &mut Violations) -> Option<Position> {
+        let newest = now.state.revision();
+        let known = u64::try_from(self.revision).ok().map(Revision).filter(|revision| *revision <= newest);
+        let Some(revision) = known else {
+            let found = self.revision;
+            violations.add("after_revision", format!("found {found}; allowed: 0 to {newest}, the newest"));
+            return None;
+        };
+        let Some(accepted) = now.state.accepted_at(revision) else {
+            if self.at.is_some() {
+                violations.add("after_time", "found without after_revision; allowed: both of one message");
+            }
+            return None;
+        };
+        let at = self.at.unwrap_or(accepted);
+        if at > now.at {
+            violations.add("after_time", in_future(at, now.at));
+        } else if at < accepted {
+            let what = format!("found {at}; allowed: from {accepted}, when revision {revision} was accepted");
+            violations.add("after_time", what);
+        }
+        Some(Position { revision, at })
+    }
+}
+
 /// What an answer has beside the one before it.
 pub(crate) struct Difference<K, R> {
-    revision: Revision,
+    /// What the answer is of.
+    of: Position,
     /// Whether there was none before it.
     snapshot: bool,
     changed: Vec<R>,
@@ -96,20 +136,13 @@ pub(crate) async fn start<W: Watch>(
     let permit = Arc::clone(&watchers.0).try_acquire_owned().map_err(|_| {
         status::error(Reason::TooManyWatchers, format!("{WATCHERS_MAX} streams watch already; try again later"))
     })?;
-    let (read, after_revision) = message.into_read();
-    let state = context.newest();
+    let (read, received) = message.into_read();
+    let now = context.now_and_by(received.at).await;
     let mut violations = Violations::default();
-    let after = match u64::try_from(after_revision) {
-        Ok(revision) if revision <= state.revision().0 => Revision(revision),
-        Ok(_) | Err(_) => {
-            let newest = state.revision();
-            violations.add("after_revision", format!("found {after_revision}; allowed: 0 to {newest}, the newest"));
-            Revision::ZERO
-        }
-    };
+    let after = received.position(&now, &mut violations);
     let (messages, stream) = mpsc::channel(2);
     let watcher = Watcher::<W> { context: context.clone(), session, read, messages, _permit: permit };
-    if let Err(wrong) = watcher.rows(Snapshot::newest(context, Arc::clone(&state))).await {
+    if let Err(wrong) = watcher.rows(Snapshot::newest(context, now.clone())).await {
         violations.extend(wrong);
     }
     violations.into_result(())?;
@@ -120,7 +153,7 @@ pub(crate) async fn start<W: Watch>(
         .try_reserve_owned()
         .map_err(|_| status::error(Reason::Stopping, "the stream closed"))?;
     tokio::spawn(async move {
-        let Err(ended) = watcher.run(state, after).await;
+        let Err(ended) = watcher.run(now, after).await;
         if let Some(why) = ended {
             final_permit.send(Err(why));
         }
@@ -141,26 +174,29 @@ struct Watcher<W: Watch> {
 
 impl<W: Watch> Watcher<W> {
     /// Sends what changes, until the watch ends.
-    async fn run(self, mut state: Arc<State>, after: Revision) -> Result<Infallible, Ended> {
+    async fn run(self, mut now: Now, after: Option<Position>) -> Result<Infallible, Ended> {
         let mut states = self.context.state.clone();
         let mut known = match after {
-            Revision::ZERO => None,
-            after => self.rows(Snapshot::at(&self.context, Arc::clone(&state), after)).await.ok(),
+            None => None,
+            Some(after) => self.rows(Snapshot::of(&self.context, Arc::clone(&now.state), after)).await.ok(),
         };
         loop {
             self.session.check().map_err(Some)?;
-            let revision = state.revision();
-            let rows = self.rows(Snapshot::newest(&self.context, state)).await;
+            let snapshot = Snapshot::newest(&self.context, now);
+            let (of, today) = (snapshot.position(), snapshot.today());
             // What was asked for may have changed its meaning, as when a level has no areas any more.
+            let rows = self.rows(snapshot).await;
             let rows = rows.map_err(|violations| Some(status::invalid(&violations, status::ERROR_BYTES_DEFAULT)))?;
-            let message = rows.since(known.as_ref(), |known, rows| self.difference(revision, known, rows));
+            let message = rows.since(known.as_ref(), |known, rows| self.difference(of, known, rows));
             if let Some(message) = message {
                 self.send(message.audit(&self.session, &self.read).await.map_err(Some)?).await?;
             }
             known = Some(rows);
-            self.wait(&mut states).await?;
+            self.wait(&mut states, today).await?;
             tokio::time::sleep(GATHER).await;
-            state = Arc::clone(&states.borrow_and_update());
+            // The newest state is taken next: only one after it is a change.
+            states.mark_unchanged();
+            now = self.context.now().await;
         }
     }
 
@@ -183,15 +219,13 @@ impl<W: Watch> Watcher<W> {
     }
 
     /// What differs from what is known; everything, when nothing is known.
-    fn difference(&self, revision: Revision, known: Option<&Rows<W>>, rows: &Rows<W>) -> Option<W::Message> {
+    fn difference(&self, of: Position, known: Option<&Rows<W>>, rows: &Rows<W>) -> Option<W::Message> {
         let difference = match known {
-            None => {
-                Difference { revision, snapshot: true, changed: rows.values().cloned().collect(), gone: Vec::new() }
-            }
+            None => Difference { of, snapshot: true, changed: rows.values().cloned().collect(), gone: Vec::new() },
             Some(known) => {
                 let changed = rows.iter().filter(|(key, row)| known.get(key) != Some(row)).map(|(_, row)| row.clone());
                 let gone = known.keys().filter(|key| !rows.contains_key(key)).cloned();
-                Difference { revision, snapshot: false, changed: changed.collect(), gone: gone.collect() }
+                Difference { of, snapshot: false, changed: changed.collect(), gone: gone.collect() }
             }
         };
         let is_needed = difference.snapshot || !difference.changed.is_empty() || !difference.gone.is_empty();
@@ -211,18 +245,30 @@ impl<W: Watch> Watcher<W> {
         }
     }
 
-    /// Waits for another state, as long as the caller would still be let in.
-    async fn wait(&self, states: &mut watch::Receiver<Arc<State>>) -> Result<(), Ended> {
+    /// Waits for another state or another day, as long as the caller would still be let in.
+    async fn wait(&self, states: &mut watch::Receiver<Arc<State>>, today: Date) -> Result<(), Ended> {
         let mut stopping = self.context.stopping.clone();
         let stopped = || Some(status::error(Reason::Stopping, "the server is stopping; resume in a moment"));
         loop {
+            let (day, day_left) = self.day(&states.borrow());
+            if day != today {
+                return Ok(());
+            }
             tokio::select! {
                 changed = states.changed() => return changed.map_err(|_| stopped()),
                 _ = stopping.wait_for(|stop| *stop) => return Err(stopped()),
                 () = self.messages.closed() => return Err(None),
-                () = tokio::time::sleep(CHECK_EVERY) => self.session.check().map_err(Some)?,
+                () = tokio::time::sleep(day_left.min(CHECK_EVERY)) => self.session.check().map_err(Some)?,
             }
         }
+    }
+
+    /// Today, and how much is left of it.
+    fn day(&self, state: &State) -> (Date, Duration) {
+        let (zone, now) = (&self.context.zone, state.not_before_newest((self.context.clock)()));
+        let micros = zone.next_day(now).0.saturating_sub(now.0);
+        // An instant is a microsecond long.
+        (zone.date(now), Duration::from_micros(u64::try_from(micros).unwrap_or(0).max(1)))
     }
 }
 
@@ -254,8 +300,9 @@ impl Watch for proto::WatchPictureRequest {
 
     const FIELD: &'static str = "picture";
 
-    fn into_read(self) -> (Self::Read, i64) {
-        (self.picture.unwrap_or_default(), self.after_revision)
+    fn into_read(self) -> (Self::Read, Received) {
+        let at = self.after_time.as_ref().map(convert::instant);
+        (self.picture.unwrap_or_default(), Received { revision: self.after_revision, at })
     }
 
     fn rows(answer: proto::GetPictureResponse) -> impl Iterator<Item = (String, proto::PictureRow)> {
@@ -265,13 +312,13 @@ impl Watch for proto::WatchPictureRequest {
 
     fn message(read: &Self::Read, difference: Difference<String, Self::Row>) -> Self::Message {
         proto::WatchPictureResponse {
-            revision: number(difference.revision),
+            revision: number(difference.of.revision),
             area: read.area.clone(),
             period: read.period.parse::<Period>().map(|period| period.to_string()).unwrap_or_default(),
             snapshot: difference.snapshot,
             rows: difference.changed,
             removed_indicators: difference.gone,
-            as_of: None,
+            as_of: Some(convert::timestamp(difference.of.at)),
         }
     }
 }
@@ -285,8 +332,9 @@ impl Watch for proto::WatchAggregateRequest {
 
     const FIELD: &'static str = "query";
 
-    fn into_read(self) -> (Self::Read, i64) {
-        (self.query.unwrap_or_default(), self.after_revision)
+    fn into_read(self) -> (Self::Read, Received) {
+        let at = self.after_time.as_ref().map(convert::instant);
+        (self.query.unwrap_or_default(), Received { revision: self.after_revision, at })
     }
 
     fn rows(answer: proto::QueryAggregateResponse) -> impl Iterator<Item = (Self::Key, proto::AggregateRow)> {
@@ -307,11 +355,11 @@ impl Watch for proto::WatchAggregateRequest {
             ..proto::AggregateRow::default()
         };
         proto::WatchAggregateResponse {
-            revision: number(difference.revision),
+            revision: number(difference.of.revision),
             snapshot: difference.snapshot,
             rows: difference.changed,
             removed_rows: difference.gone.into_iter().map(removed).collect(),
-            as_of: None,
+            as_of: Some(convert::timestamp(difference.of.at)),
         }
     }
 }
