@@ -3,10 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::catalogue::Catalogue;
-use crate::catalogue::items::{Agency, Dimension, Indicator, IndicatorVersion, Kind};
+use crate::catalogue::items::{Agency, Area, Dimension, Indicator, IndicatorVersion, Kind, UnfinishedPeriods};
 use crate::model::date::Date;
 use crate::model::decimal::Decimal;
 use crate::model::id::{AgencyId, AreaCode};
+use crate::model::marker::Marker;
 use crate::model::observation::{Breakdown, Measure, Value};
 use crate::model::observations::{Dictionaries, Hashing, Line};
 use crate::model::period::Period;
@@ -110,14 +111,14 @@ struct Known<'a> {
     agency: Option<&'a Agency>,
     dictionaries: &'a Dictionaries,
     indicators: Vec<Option<&'a Indicator>>,
-    areas: Vec<KnownArea>,
+    areas: Vec<KnownArea<'a>>,
     /// For each category of each breakdown, its dimension, and whether that has the category.
     breakdowns: Vec<Vec<(Option<&'a Dimension>, bool)>>,
 }
 
 #[derive(Clone, Copy)]
-enum KnownArea {
-    Reported,
+enum KnownArea<'a> {
+    Reported(&'a Area),
     /// The agency reports for others.
     Foreign,
     Unknown,
@@ -139,7 +140,7 @@ impl<'a> Known<'a> {
     }
 }
 
-fn known_areas(catalogue: &Catalogue, agency: Option<&Agency>, codes: &[AreaCode]) -> Vec<KnownArea> {
+fn known_areas<'a>(catalogue: &'a Catalogue, agency: Option<&Agency>, codes: &[AreaCode]) -> Vec<KnownArea<'a>> {
     /// An agency has some hundred areas at the most: to look for a few, going through them is faster.
     const SEARCHED_MAX: usize = 8;
     let all = agency.filter(|_| codes.len() > SEARCHED_MAX);
@@ -151,7 +152,7 @@ fn known_areas(catalogue: &Catalogue, agency: Option<&Agency>, codes: &[AreaCode
     };
     let known = |code| match catalogue.area(code) {
         None => KnownArea::Unknown,
-        Some(_) if reports(code) => KnownArea::Reported,
+        Some((_, area)) if reports(code) => KnownArea::Reported(area),
         Some(_) => KnownArea::Foreign,
     };
     codes.iter().map(known).collect()
@@ -174,17 +175,9 @@ impl Review<'_> {
 
     fn line(&mut self, line: &impl Reviewable, today: Date) {
         let known = self.known;
-        if let Some(area) = line.area() {
-            self.area(area as usize);
-        }
         let period = line.period().map(|index| known.dictionaries.periods[index as usize]);
-        if let Some(period) = period
-            && period.start() > today
-        {
-            self.add(
-                "period",
-                format!("found `{period}`, which starts after today ({today}); allowed: a period that has begun"),
-            );
+        if let Some(area) = line.area() {
+            self.area(area as usize, period);
         }
         let Some(index) = line.indicator() else { return };
         let Some(indicator) = known.indicators[index as usize] else {
@@ -199,13 +192,35 @@ impl Review<'_> {
         let version = indicator.version_for(period);
         if !version.takes(period) {
             self.add("period", format!("found `{period}`; {}", allowed_periods(version)));
+        } else if !version.kind.is_over(period, today) {
+            self.unfinished(version, period, line.value(), today);
         }
         if let Some(breakdown) = line.breakdown() {
             self.breakdown(version, breakdown as usize);
         }
     }
 
-    fn area(&mut self, index: usize) {
+    /// A period that isn't over has no figure, but one to date for an indicator that takes those.
+    fn unfinished(&mut self, version: &IndicatorVersion, period: Period, value: Option<&Value>, today: Date) {
+        let end = period.end();
+        match version.unfinished_periods {
+            UnfinishedPeriods::ToDate if version.kind != Kind::Stock => {
+                if period.start() > today {
+                    let what = format!("found `{period}`, which begins on {}", period.start());
+                    self.add("period", format!("{what}; allowed: a period that has begun"));
+                } else if value.is_some_and(|value| !value.markers.contains(Marker::Provisional)) {
+                    let what = format!("found `{period}`, which isn't over until {end}");
+                    self.add("period", format!("{what}; allowed before it is over: a figure to date, marked `p`"));
+                }
+            }
+            UnfinishedPeriods::ToDate | UnfinishedPeriods::Refused => {
+                let what = format!("found `{period}`, which isn't over until {end}");
+                self.add("period", format!("{what}; allowed: a period that is over"));
+            }
+        }
+    }
+
+    fn area(&mut self, index: usize, period: Option<Period>) {
         let code = &self.known.dictionaries.areas[index];
         match (self.known.areas[index], self.known.agency) {
             (KnownArea::Unknown, _) => {
@@ -214,7 +229,16 @@ impl Review<'_> {
             (KnownArea::Foreign, Some(agency)) => {
                 self.add("area", format!("found `{code}`; `{}` reports for {}", agency.id, some(&agency.areas)));
             }
-            (KnownArea::Reported, _) | (KnownArea::Foreign, None) => {}
+            (KnownArea::Reported(area), _) => {
+                let absence = period.and_then(|period| Some((period, area.absence(period.end())?)));
+                if let Some((period, absence)) = absence {
+                    self.add(
+                        "area",
+                        format!("{absence}; allowed for `{period}`: an area that exists on {}", period.end()),
+                    );
+                }
+            }
+            (KnownArea::Foreign, None) => {}
         }
     }
 

@@ -16,5 +16,6 @@ mod refusing;
 mod serving;
 mod streaming;
 mod submitting;
+mod time;
 mod tls;
 mod watching;
