@@ -7,6 +7,7 @@
 //! Nothing is ever deleted, so each item has an index (`AgencyIx` and so on), given in the order of
 //! creation, that stays. The columns of the picture are keyed by these.
 
+mod area;
 mod hierarchy;
 mod index;
 pub mod items;

@@ -1,6 +1,6 @@
 //! Whether a put may be applied: every problem of every item, at its field.
 
-mod successors;
+mod areas;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -115,50 +115,6 @@ impl<'a> Review<'a> {
     /// The area as it will be: the put's, or else the catalogue's.
     fn find_area(&self, code: &AreaCode) -> Option<&'a Area> {
         self.put.areas.get(code).copied().or_else(|| self.catalogue.area(code).map(|(_, area)| area))
-    }
-
-    fn area(&mut self, at: &str, area: &Area) {
-        self.text(&format!("{at}.name"), &area.name, 1, TITLE_CHARACTERS_MAX);
-        for (index, parent) in area.parents.iter().enumerate() {
-            let field = format!("{at}.parents[{index}]");
-            self.validity(&field, parent.validity);
-            match self.find_area(&parent.code) {
-                None => self.unknown(&format!("{field}.code"), "area", parent.code.as_str()),
-                Some(found) if found.level >= area.level => self.violations.add(
-                    format!("{field}.code"),
-                    format!(
-                        "`{}` is of level {}; allowed: an area of a wider level than {}",
-                        found.code, found.level, area.level
-                    ),
-                ),
-                Some(_) => {}
-            }
-            if area.parents[..index].iter().any(|other| other.validity.overlaps(parent.validity)) {
-                self.violations
-                    .add(field, "another parent of the area is valid on the same days; allowed: one parent on any day");
-            }
-        }
-        self.children_of(at, area);
-        self.validity(at, area.validity());
-        self.predecessors_of(at, area);
-        self.successors(at, area);
-    }
-
-    /// The children that the area has already must stay below it.
-    fn children_of(&mut self, at: &str, area: &Area) {
-        let children = self.catalogue.children.get(&area.code).into_iter().flatten();
-        let above = children
-            .map(|ix| self.catalogue.area_at(*ix))
-            .find(|child| !self.put.areas.contains_key(&child.code) && child.level <= area.level);
-        if let Some(child) = above {
-            self.violations.add(
-                format!("{at}.level"),
-                format!(
-                    "found `{}`, and `{}`, which lies within it, is of level {}; allowed: a wider level than what lies within",
-                    area.level, child.code, child.level
-                ),
-            );
-        }
     }
 
     fn agency(&mut self, at: &str, agency: &Agency) {

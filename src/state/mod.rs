@@ -53,7 +53,7 @@ fn count_of_first(times: &Vector<Timestamp>, holds: impl Fn(Timestamp) -> bool) 
 /// Everything that is known at a revision, and at every one before it.
 #[derive(Debug, Clone, Default)]
 pub struct State {
-    /// When each entry was accepted, by revision less one.
+    /// When each entry was accepted, by revision less one; ascending, each once.
     times: Vector<Timestamp>,
     /// The catalogue, by the revision that made it.
     catalogues: OrdMap<Revision, Arc<Catalogue>>,
@@ -167,7 +167,9 @@ impl State {
     /// The one way in which a state changes. A submission's figures are put into the columns, or wait in
     /// `pending`, which must be settled before any other entry.
     fn change(&mut self, entry: &Entry, ids: Option<&ResolvedIds>, pending: Option<&mut Pending>) {
-        self.times.push_back(entry.at);
+        // No two revisions are of one instant, so that an instant has one newest revision. In journals from before
+        // the writer saw to that, some entries have the time of the one before.
+        self.times.push_back(self.newest_at().map_or(entry.at, |newest| entry.at.max(newest.next())));
         let revision = self.revision();
         match &entry.body {
             Body::CataloguePut(put) => {

@@ -8,6 +8,7 @@ mod sent;
 mod stream;
 mod submission;
 mod watch;
+mod watched;
 
 pub use catalogue::Catalogue;
 pub use key::{Keys, new_secret};

@@ -19,17 +19,16 @@ use tonic::Status;
 
 use super::read::{self, Read, Unaudited};
 use crate::model::date::Date;
-use crate::model::period::Period;
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
+use crate::rpc::Context;
 use crate::rpc::call::{Call, Refusal};
 use crate::rpc::context::Now;
 use crate::rpc::convert::snapshot::{Snapshot, in_future};
 use crate::rpc::guard::{CHECK_EVERY, Session, Subject};
 use crate::rpc::page::{Page, Position, ROWS};
 use crate::rpc::status::{self, Reason};
-use crate::rpc::{Context, convert, number, proto};
 use crate::state::State;
 
 /// How many streams may watch at once.
@@ -78,9 +77,9 @@ pub(crate) trait Watch: Subject + Send + 'static {
 /// The last message that a reader has, as its request names it.
 pub(crate) struct Received {
     /// Its revision; 0 for none.
-    revision: i64,
+    pub(super) revision: i64,
     /// Its instant.
-    at: Option<Timestamp>,
+    pub(super) at: Option<Timestamp>,
 }
 
 impl Received {
@@ -114,11 +113,11 @@ impl Received {
 /// What an answer has beside the one before it.
 pub(crate) struct Difference<K, R> {
     /// What the answer is of.
-    of: Position,
+    pub(super) of: Position,
     /// Whether there was none before it.
-    snapshot: bool,
-    changed: Vec<R>,
-    gone: Vec<K>,
+    pub(super) snapshot: bool,
+    pub(super) changed: Vec<R>,
+    pub(super) gone: Vec<K>,
 }
 
 type Rows<W> = BTreeMap<<W as Watch>::Key, <W as Watch>::Row>;
@@ -289,77 +288,4 @@ fn newest_and_whole(read: &impl Read) -> Violations {
         }
     }
     violations
-}
-
-impl Watch for proto::WatchPictureRequest {
-    type Read = proto::GetPictureRequest;
-    /// The indicator.
-    type Key = String;
-    type Row = proto::PictureRow;
-    type Message = proto::WatchPictureResponse;
-
-    const FIELD: &'static str = "picture";
-
-    fn into_read(self) -> (Self::Read, Received) {
-        let at = self.after_time.as_ref().map(convert::instant);
-        (self.picture.unwrap_or_default(), Received { revision: self.after_revision, at })
-    }
-
-    fn rows(answer: proto::GetPictureResponse) -> impl Iterator<Item = (String, proto::PictureRow)> {
-        let indicator = |row: &proto::PictureRow| row.indicator.as_ref().map(|it| it.id.clone()).unwrap_or_default();
-        answer.rows.into_iter().map(move |row| (indicator(&row), row))
-    }
-
-    fn message(read: &Self::Read, difference: Difference<String, Self::Row>) -> Self::Message {
-        proto::WatchPictureResponse {
-            revision: number(difference.of.revision),
-            area: read.area.clone(),
-            period: read.period.parse::<Period>().map(|period| period.to_string()).unwrap_or_default(),
-            snapshot: difference.snapshot,
-            rows: difference.changed,
-            removed_indicators: difference.gone,
-            as_of: Some(convert::timestamp(difference.of.at)),
-        }
-    }
-}
-
-impl Watch for proto::WatchAggregateRequest {
-    type Read = proto::QueryAggregateRequest;
-    /// Indicator, category, area, agency and period.
-    type Key = (String, String, String, String, String);
-    type Row = proto::AggregateRow;
-    type Message = proto::WatchAggregateResponse;
-
-    const FIELD: &'static str = "query";
-
-    fn into_read(self) -> (Self::Read, Received) {
-        let at = self.after_time.as_ref().map(convert::instant);
-        (self.query.unwrap_or_default(), Received { revision: self.after_revision, at })
-    }
-
-    fn rows(answer: proto::QueryAggregateResponse) -> impl Iterator<Item = (Self::Key, proto::AggregateRow)> {
-        answer.rows.into_iter().map(|row| {
-            let key =
-                (row.indicator.clone(), row.category.clone(), row.area.clone(), row.agency.clone(), row.period.clone());
-            (key, row)
-        })
-    }
-
-    fn message(_: &Self::Read, difference: Difference<Self::Key, Self::Row>) -> Self::Message {
-        let removed = |(indicator, category, area, agency, period): Self::Key| proto::AggregateRow {
-            indicator,
-            category,
-            area,
-            agency,
-            period,
-            ..proto::AggregateRow::default()
-        };
-        proto::WatchAggregateResponse {
-            revision: number(difference.of.revision),
-            snapshot: difference.snapshot,
-            rows: difference.changed,
-            removed_rows: difference.gone.into_iter().map(removed).collect(),
-            as_of: Some(convert::timestamp(difference.of.at)),
-        }
-    }
 }

@@ -1,9 +1,9 @@
-//! Whether areas that end may have gone into the areas that they name: the hierarchy of every day must stay
-//! one in which no area lies within itself.
+//! Whether areas may be put: the hierarchy of every day must stay one in which each area lies within one of a
+//! wider level, or one of its own level that it went into, and none within itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Review, unique};
+use super::{Review, TITLE_CHARACTERS_MAX, unique};
 use crate::catalogue::items::Area;
 use crate::model::id::AreaCode;
 
@@ -11,7 +11,51 @@ use crate::model::id::AreaCode;
 const SUCCESSORS_MAX: usize = 100;
 
 impl<'a> Review<'a> {
-    pub(super) fn successors(&mut self, at: &str, area: &Area) {
+    pub(super) fn area(&mut self, at: &str, area: &Area) {
+        self.text(&format!("{at}.name"), &area.name, 1, TITLE_CHARACTERS_MAX);
+        for (index, parent) in area.parents.iter().enumerate() {
+            let field = format!("{at}.parents[{index}]");
+            self.validity(&field, parent.validity);
+            match self.find_area(&parent.code) {
+                None => self.unknown(&format!("{field}.code"), "area", parent.code.as_str()),
+                Some(found) if found.level >= area.level => self.violations.add(
+                    format!("{field}.code"),
+                    format!(
+                        "`{}` is of level {}; allowed: an area of a wider level than {}",
+                        found.code, found.level, area.level
+                    ),
+                ),
+                Some(_) => {}
+            }
+            if area.parents[..index].iter().any(|other| other.validity.overlaps(parent.validity)) {
+                self.violations
+                    .add(field, "another parent of the area is valid on the same days; allowed: one parent on any day");
+            }
+        }
+        self.children_of(at, area);
+        self.validity(at, area.validity());
+        self.predecessors_of(at, area);
+        self.successors(at, area);
+    }
+
+    /// The children that the area has already must stay below it.
+    fn children_of(&mut self, at: &str, area: &Area) {
+        let children = self.catalogue.children.get(&area.code).into_iter().flatten();
+        let above = children
+            .map(|ix| self.catalogue.area_at(*ix))
+            .find(|child| !self.put.areas.contains_key(&child.code) && child.level <= area.level);
+        if let Some(child) = above {
+            self.violations.add(
+                format!("{at}.level"),
+                format!(
+                    "found `{}`, and `{}`, which lies within it, is of level {}; allowed: a wider level than what lies within",
+                    area.level, child.code, child.level
+                ),
+            );
+        }
+    }
+
+    fn successors(&mut self, at: &str, area: &Area) {
         let count = area.successors.len();
         let list = format!("{at}.successors");
         if count > 0 && area.valid_to.is_none() {
@@ -39,7 +83,7 @@ impl<'a> Review<'a> {
     }
 
     /// The areas that went into this one already must stay of its level.
-    pub(super) fn predecessors_of(&mut self, at: &str, area: &Area) {
+    fn predecessors_of(&mut self, at: &str, area: &Area) {
         let known = self.catalogue.area(&area.code).map(|(_, known)| known.level);
         if known.is_none_or(|level| level == area.level) {
             return;
