@@ -156,6 +156,15 @@ impl TestApp {
         self.running = Some(Running::start(self.folder.path(), self.demo, DRAIN_TIMEOUT).await);
     }
 
+    /// The same, where the first listened, and by this clock.
+    pub(crate) async fn restart_in_place(&mut self, clock: &TestClock) {
+        let address = self.address();
+        self.stop().await;
+        let config = Config { clock: clock.clock(), drain_timeout: DRAIN_TIMEOUT, ..Config::new(self.folder()) };
+        let listener = TcpListener::bind(address).await.unwrap();
+        self.running = Some(Running::start_on(listener, config, |address| endpoint("http", address)).await);
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -231,7 +240,10 @@ impl Running {
     }
 
     async fn start_with(config: Config, reach: impl FnOnce(SocketAddr) -> Endpoint) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_on(TcpListener::bind("127.0.0.1:0").await.unwrap(), config, reach).await
+    }
+
+    async fn start_on(listener: TcpListener, config: Config, reach: impl FnOnce(SocketAddr) -> Endpoint) -> Self {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let ended = tokio::spawn(server::run(listener, config, async { drop(stopped.await) }));

@@ -1,6 +1,7 @@
 //! Days and instants: what an answer is as of, the time zone of days, periods that aren't over, areas that
 //! end, and watches over midnight. On small worlds of their own, by a clock that the test sets.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use conspectus::catalogue::CataloguePut;
@@ -645,6 +646,34 @@ async fn a_watch_resumes_after_an_instant_or_the_acceptance_of_a_revision() {
         refusal_text(&alone.unwrap_err()),
         "InvalidArgument INVALID_REQUEST\n  after_time: found without after_revision; allowed: both of one message"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_lines_watch_goes_on_after_the_instant_of_its_last_message() {
+    let clock = TestClock::at("2026-07-10T12:00:00Z");
+    let mut app = TestApp::with_clock(&clock, CATALOGUE).await;
+    app.submit(submission("care", "one", "received D1 2026-06 7")).await;
+    // What has become late since the newest revision is in the first message.
+    clock.set("2026-07-25T12:00:00Z");
+    let mut command = binary::command();
+    command.args(["watch", "D1", "2026-06", "--json", "--count", "2", "--server"]);
+    command.arg(format!("http://{}", app.address())).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut watch = binary::Process(command.spawn().unwrap());
+    let printed = binary::lines(watch.0.stdout.take().unwrap());
+    let noted = binary::lines(watch.0.stderr.take().unwrap());
+    let next = async || {
+        let line = tokio::task::block_in_place(|| printed.recv_timeout(Duration::from_secs(10))).unwrap();
+        let message: serde_json::Value = serde_json::from_str(&line).unwrap();
+        (message["revision"].clone(), message["snapshot"].clone())
+    };
+    assert_eq!(next().await, ("2".into(), true.into()));
+    app.restart_in_place(&clock).await;
+    let note = tokio::task::block_in_place(|| noted.recv_timeout(Duration::from_secs(10))).unwrap();
+    assert!(note.contains("the connection broke"), "{note}");
+    // Time to connect again, and to say again what became late, which it must not.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    app.submit(submission("police", "two", "sent D1 2026-06 3")).await;
+    assert_eq!(next().await, ("3".into(), serde_json::Value::Null));
 }
 
 #[tokio::test]

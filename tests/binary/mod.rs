@@ -121,7 +121,7 @@ impl Server {
 
 /// What comes out of a pipe, line by line. It is read as it comes, whether anyone takes the lines or not, so
 /// that the pipe is never full.
-fn lines(pipe: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+pub(crate) fn lines(pipe: impl Read + Send + 'static) -> mpsc::Receiver<String> {
     let (to, lines) = mpsc::channel();
     std::thread::spawn(move || {
         for line in BufReader::new(pipe).lines().map_while(Result::ok) {
