@@ -91,7 +91,7 @@ const CATALOGUE: &str = r#"
 "#;
 
 /// Figures as `indicator area period value [sex]`, one on a line.
-fn submission(agency: &str, request_id: &str, figures: &str) -> SubmitObservationsRequest {
+pub(crate) fn submission(agency: &str, request_id: &str, figures: &str) -> SubmitObservationsRequest {
     let observation = |line: &str| {
         let words: Vec<&str> = line.split_whitespace().collect();
         let measure = match words[3].split_once('/') {

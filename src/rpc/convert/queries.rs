@@ -437,7 +437,7 @@ fn refuse_ended(view: View<'_>, field: &str, area: Option<AreaIx>, periods: &[Pe
         several => format!("Its successors are {}", several.join(", ")),
     };
     let found = format!("found `{}`, which ended on {last}", area.code);
-    violations.add(field, format!("{found}; allowed: for periods that end by then. {successors}"));
+    violations.add(field, format!("{found}; allowed: periods that end by then. {successors}"));
 }
 
 /// The agencies asked for; `Some(None)` for all.
