@@ -5,7 +5,7 @@
 use conspectus::catalogue::CataloguePut;
 use conspectus::rpc::proto::{
     AggregateRow, CategoryRef, ChangeGap, Comparison, ExplainFigureRequest, Gap, GetCompletenessRequest,
-    GetPictureRequest, GroupBy, Marker, QueryAggregateRequest, ReconcileRequest,
+    GetPictureRequest, GroupBy, Marker, QueryAggregateRequest, ReconcileRequest, WatchAggregateRequest,
 };
 use conspectus::rpc::put_request;
 
@@ -669,4 +669,88 @@ async fn rows_come_by_area_agency_period_and_category() {
         }
     }
     assert_eq!(keys, expect);
+}
+
+/// By the rule *same period* only the population of the period's last day counts, here 2022-06-30.
+#[tokio::test]
+async fn by_the_rule_same_period_the_population_is_of_the_periods_last_day() {
+    let app = world().await;
+    let indicator = r#"
+        [[indicators]]
+        id = "same"
+        title = "Same"
+        unit = "things"
+        kind = "events"
+        frequency = "quarter"
+        reporting_level = "upper-tier"
+        across_agencies = "add"
+        rate = { population_indicator = "pop", per = 1000, rule = "same-period", decimals = 1 }
+    "#;
+    put(&app, indicator).await;
+    app.receipt(submission(
+        "police",
+        "one",
+        "same U1 FY2022-23-Q1 10\n same U1 FY2022-23-Q2 10\n pop U1 CY2022-Q2 100",
+    ))
+    .await;
+    let quarters = "FY2022-23-Q1 FY2022-23-Q2";
+    let request = QueryAggregateRequest { rate: true, ..query("same", "U1", quarters, &[GroupBy::Period]) };
+    let rates: Vec<String> = app.query(request).await.iter().map(rate_text).collect();
+    assert_eq!(rates, ["100.0 of 100 at 2022-06-30", "NO_POPULATION"]);
+}
+
+/// The group's gap comes first, and then the figure's.
+#[tokio::test]
+async fn a_benchmark_says_why_there_is_none() {
+    let app = world().await;
+    app.receipt(submission("police", "one", "timely U1 2022-04 1/2\n timely U2 2022-05 1/4")).await;
+    let gaps = async |month: &str| -> Vec<String> {
+        let benchmark_areas = vec!["U1".to_owned()];
+        let request = query("timely", "U1 U2", month, &[GroupBy::Area]);
+        let rows = app.query(QueryAggregateRequest { benchmark_areas, ..request }).await;
+        let text = |row: &AggregateRow| {
+            let benchmark = row.benchmark.as_ref().unwrap();
+            let of = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
+            format!("{} {} {}", of(&benchmark.value), of(&benchmark.difference), gap(benchmark.gap()))
+        };
+        rows.iter().map(text).collect()
+    };
+    assert_eq!(gaps("2022-04").await, ["50.0 0.0 UNSPECIFIED", "50.0 none NOT_REPORTED"]);
+    assert_eq!(gaps("2022-05").await, ["none none NOT_REPORTED", "none none NOT_REPORTED"]);
+}
+
+/// Each agency's figures have their own total and their own ranks.
+#[tokio::test]
+async fn shares_and_ranks_are_among_the_figures_of_one_agency() {
+    let app = world().await;
+    app.receipt(submission("police", "one", "ev U1 2022-04 1\n ev U2 2022-04 3\n ev U3 2022-04 4")).await;
+    app.receipt(submission("care", "one", "ev U1 2022-04 30\n ev U2 2022-04 10")).await;
+    let request = query("ev", "U1 U2 U3", "2022-04", &[GroupBy::Area, GroupBy::Agency]);
+    let rows = app.query(QueryAggregateRequest { share: true, rank: true, ..request }).await;
+    let texts: Vec<String> =
+        rows.iter().map(|row| format!("{}: {}; {}", figure_of(row), share_text(row), rank_text(row))).collect();
+    assert_eq!(
+        texts,
+        [
+            "U1 care 30: 75.0% of 40; 2 of 2, quarter 3",
+            "U1 police 1: 12.5% of 8; 1 of 3, quarter 1",
+            "U2 care 10: 25.0% of 40; 1 of 2, quarter 1",
+            "U2 police 3: 37.5% of 8; 2 of 3, quarter 2",
+            "U3 police 4: 50.0% of 8; 3 of 3, quarter 3",
+        ]
+    );
+}
+
+/// The rows of a watch come by their keys as texts: female before male, whatever the catalogue's order.
+#[tokio::test]
+async fn a_watch_sends_rows_by_their_keys() {
+    let app = world().await;
+    app.receipt(submission("police", "one", "ev U1 2022-04 3\n ev U2 2022-04 1\n ev U1 2022-04 1 male")).await;
+    let query =
+        QueryAggregateRequest { by_dimension: "sex".to_owned(), ..query("ev", "U1 U2", "2022-04", &[GroupBy::Area]) };
+    let request = WatchAggregateRequest { query: Some(query), ..WatchAggregateRequest::default() };
+    let mut stream = app.pictures().watch_aggregate(request).await.unwrap().into_inner();
+    let message = stream.message().await.unwrap().unwrap();
+    let keys: Vec<String> = message.rows.iter().map(|row| format!("{} {}", row.area, row.category)).collect();
+    assert_eq!(keys, ["U1 ", "U1 female", "U1 male", "U2 ", "U2 female", "U2 male"]);
 }
