@@ -27,6 +27,7 @@ use conspectus::model::submission::Submission;
 use conspectus::model::timestamp::Timestamp;
 use conspectus::model::zone::UTC;
 use conspectus::picture::answer;
+use conspectus::picture::areas::Areas;
 use conspectus::picture::change::{ChangeRule, Comparison};
 use conspectus::picture::question::{AggregateQuery, Derived, PictureQuery, QueryBreakdown};
 use conspectus::rpc::proto::submission_service_server::SubmissionService;
@@ -240,7 +241,7 @@ fn queries(c: &mut Criterion, fixture: &Fixture) -> Result<(), Failure> {
     let whole = area(workload::WHOLE)?;
     let base = AggregateQuery {
         indicators: vec![indicator(8)?],
-        areas: vec![whole],
+        areas: Areas::listed(vec![whole]),
         agencies: None,
         periods: vec![months[60]],
         breakdowns: vec![QueryBreakdown::TOTAL],
@@ -252,7 +253,7 @@ fn queries(c: &mut Criterion, fixture: &Fixture) -> Result<(), Failure> {
         year_to_date: false,
         derived: Derived::default(),
     };
-    let q1 = AggregateQuery { areas, by_area: true, ..base.clone() };
+    let q1 = AggregateQuery { areas: Areas::listed(areas), by_area: true, ..base.clone() };
     let q2 = AggregateQuery { periods: months.clone(), by_agency: true, ..base.clone() };
     let q4 = AggregateQuery { indicators: vec![indicator(40)?], periods: vec!["CY2020".parse()?], ..base };
     let q3 = PictureQuery {

@@ -124,6 +124,19 @@ impl Hierarchy {
         self.span(outer).contains(&self.position(inner))
     }
 
+    /// Of some areas those that lie within another of them, each with that one.
+    pub(crate) fn nested(&self, areas: &[AreaIx]) -> Vec<(AreaIx, AreaIx)> {
+        let mut walked = areas.to_vec();
+        walked.sort_by_key(|area| self.position(*area));
+        let (mut nested, mut above) = (Vec::new(), Vec::<AreaIx>::new());
+        for area in walked {
+            above.retain(|outer| self.is_within(area, *outer));
+            nested.extend(above.iter().map(|outer| (area, *outer)));
+            above.push(area);
+        }
+        nested
+    }
+
     /// An area and all that lies within it: each followed by what lies within it, by code.
     pub(crate) fn within(&self, area: AreaIx) -> &[AreaIx] {
         let Range { start, end } = self.span(area);

@@ -8,7 +8,9 @@ use prost_reflect::{DescriptorPool, DynamicMessage};
 use super::failure::Failure;
 use crate::model::marker::Marker;
 use crate::rpc::FILE_DESCRIPTOR_SET;
-use crate::rpc::proto::{Change, ChangeGap, ChangeUnit, Coverage, Discrepancy, DiscrepancyKind, Figure, Gap, Kind};
+use crate::rpc::proto::{
+    Change, ChangeGap, ChangeUnit, Coverage, Discrepancy, DiscrepancyKind, Figure, Gap, Kind, MissingReason,
+};
 
 /// A message as protobuf's JSON, indented.
 pub(super) fn json(message: &impl Message, name: &str) -> Result<String, Failure> {
@@ -39,10 +41,17 @@ pub(super) fn csv<const N: usize>(
     headings: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> Result<String, Failure> {
+    csv_records(headings.map(str::to_owned).to_vec(), rows.into_iter().map(Vec::from))
+}
+
+/// Rows as CSV, under a row of as many headings.
+pub(super) fn csv_records(
+    headings: Vec<String>,
+    rows: impl IntoIterator<Item = Vec<String>>,
+) -> Result<String, Failure> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(headings)?;
-    for row in rows {
-        writer.write_record(row)?;
+    for record in std::iter::once(headings).chain(rows) {
+        writer.write_record(record)?;
     }
     let bytes = writer.into_inner().map_err(|error| Failure::Message(error.to_string()))?;
     Ok(String::from_utf8(bytes)?)
@@ -66,8 +75,11 @@ pub(super) struct Legend {
     markers: BTreeSet<i32>,
     partial: bool,
     partial_change: bool,
+    partial_basis: bool,
     sample: bool,
     as_at: bool,
+    to_date: bool,
+    contained: bool,
     discrepancies: Vec<String>,
 }
 
@@ -76,8 +88,19 @@ impl Legend {
     pub(super) fn value(&mut self, figure: &Figure, kind: Kind) -> String {
         match (&figure.value, figure.gap()) {
             (Some(value), _) => number(value, kind),
+            (None, Gap::Contained) => {
+                self.contained = true;
+                contained_in(figure)
+                    .map_or_else(|| gap_text(Gap::Contained).to_owned(), |within| format!("in {within}"))
+            }
             (None, gap) => gap_text(gap).to_owned(),
         }
+    }
+
+    /// What rests on a partial figure or population is in brackets.
+    pub(super) fn resting(&mut self, text: String, partial: bool) -> String {
+        self.partial_basis |= partial && !text.is_empty();
+        if partial && !text.is_empty() { format!("({text})") } else { text }
     }
 
     /// What stands beside the value: markers, how old it is, whether it is partial or made up.
@@ -90,6 +113,10 @@ impl Legend {
         } else if figure.value.is_some() && !figure.coverage.as_ref().is_none_or(|coverage| coverage.complete) {
             flags.push("partial".to_owned());
             self.partial = true;
+        }
+        if let Some(day) = &figure.to_date {
+            flags.push(format!("to {day}"));
+            self.to_date = true;
         }
         if figure.sample {
             flags.push("*".to_owned());
@@ -154,6 +181,15 @@ impl Legend {
         if self.partial_change {
             lines.push("(…): a change from or to a partial figure".to_owned());
         }
+        if self.partial_basis {
+            lines.push("(…): a rate, share or benchmark that rests on a partial figure or population".to_owned());
+        }
+        if self.contained {
+            lines.push("in …: it lies within a figure of that period or area, which can't be split".to_owned());
+        }
+        if self.to_date {
+            lines.push("to …: submitted before the period was over, with what there was to that day".to_owned());
+        }
         if self.as_at {
             lines.push("as at: the stock at the period's close is missing; this is the last one before".to_owned());
         }
@@ -174,6 +210,14 @@ impl Legend {
     }
 }
 
+/// The period of the figure that one lies within, or where that is its own, the area.
+fn contained_in(figure: &Figure) -> Option<&str> {
+    let mut missing = figure.coverage.iter().flat_map(|coverage| &coverage.missing);
+    let missing = missing.find(|missing| missing.reason() == MissingReason::Contained)?;
+    let is_longer = missing.contained_in_period != missing.period;
+    Some(if is_longer { &missing.contained_in_period } else { &missing.contained_in_area })
+}
+
 /// Why there is no value.
 pub(super) fn gap_text(gap: Gap) -> &'static str {
     match gap {
@@ -189,7 +233,7 @@ pub(super) fn gap_text(gap: Gap) -> &'static str {
         Gap::PeriodMismatch => "no such periods",
         Gap::NoPopulation => "no population",
         Gap::PopulationNotBrokenDown => "no population by category",
-        Gap::NegativePart => "of mixed signs",
+        Gap::NegativePart => "part below zero",
         Gap::Partial => "partial",
     }
 }
@@ -248,7 +292,7 @@ fn is_zero(text: &str) -> bool {
     text.bytes().all(|byte| byte == b'0' || byte == b'.')
 }
 
-/// How many reported of how many expected, and how many are late.
+/// How many reported of how many expected, how many are late, and why others are missing.
 pub(super) fn coverage(coverage: Option<&Coverage>) -> String {
     match coverage {
         None => String::new(),
@@ -260,6 +304,9 @@ pub(super) fn coverage(coverage: Option<&Coverage>) -> String {
             }
             if coverage.not_available > 0 {
                 text.push_str(&format!(", {} not available", coverage.not_available));
+            }
+            if coverage.contained > 0 {
+                text.push_str(&format!(", {} not split", coverage.contained));
             }
             text
         }

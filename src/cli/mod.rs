@@ -12,6 +12,7 @@ mod completeness;
 mod connect;
 mod explain;
 mod failure;
+mod figure_columns;
 mod format;
 mod health;
 mod history;

@@ -2,11 +2,11 @@
 
 use clap::Parser;
 
-use super::common_args::{AsOf, Hierarchy};
+use super::common_args::{AsOf, Format, Hierarchy};
 use super::connect::{Server, response};
 use super::failure::Failure;
-use super::format::{Legend, coverage, json};
-use super::output;
+use super::figure_columns::{answer_fields, answer_headings, change_fields, change_headings};
+use super::format::{Legend, coverage, csv_records, json};
 use super::table::{Align, Table};
 use crate::rpc::proto::{
     Change, Comparison, Figure, Gap, GetPictureRequest, GetPictureResponse, Indicator, PictureCell, PictureRow,
@@ -35,9 +35,8 @@ pub(super) struct Args {
     hierarchy: Hierarchy,
     #[command(flatten)]
     as_of: AsOf,
-    /// Print the answer as JSON.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: Format,
 }
 
 /// The picture of an area and a period, as a table.
@@ -62,7 +61,32 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     };
     let mut client = args.server.pictures().await?;
     let answer = response(client.get_picture(request).await)?;
-    if args.json { output::print_line(json(&answer, "GetPictureResponse")?) } else { output::print(table(&answer)) }
+    args.format.print(
+        || json(&answer, "GetPictureResponse"),
+        || csv_records(csv_headings(), answer.rows.iter().flat_map(|row| csv_rows(&answer, row))),
+        || table(&answer),
+    )
+}
+
+const CSV_KEYS: [&str; 6] = ["indicator", "title", "unit", "area", "period", "agency"];
+
+fn csv_headings() -> Vec<String> {
+    [CSV_KEYS.map(str::to_owned).to_vec(), answer_headings(), change_headings()].concat()
+}
+
+/// An indicator by each agency, and combined: the row without an agency.
+fn csv_rows(picture: &GetPictureResponse, row: &PictureRow) -> Vec<Vec<String>> {
+    let indicator = row.indicator.clone().unwrap_or_default();
+    let area = picture.area.clone().unwrap_or_default().code;
+    let fields = |agency: String, figure: &Option<Figure>, change: &Option<Change>| {
+        let Indicator { id, title, unit, .. } = indicator.clone();
+        let keys = vec![id, title, unit, area.clone(), picture.period.clone(), agency];
+        [keys, answer_fields(figure.as_ref()), change_fields(change.as_ref())].concat()
+    };
+    let cell = |cell: &PictureCell| fields(cell.agency.clone().unwrap_or_default().id, &cell.figure, &cell.change);
+    let mut rows: Vec<_> = row.cells.iter().map(cell).collect();
+    rows.push(fields(String::new(), &row.combined, &row.change));
+    rows
 }
 
 fn table(picture: &GetPictureResponse) -> String {
@@ -133,4 +157,39 @@ fn line(
     let earlier = if earlier == value && figure.value.is_none() { String::new() } else { earlier };
     let (difference, percent) = legend.change(since);
     vec![title, agency, value, flags, earlier, difference, percent, coverage(figure.coverage.as_ref())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rpc::proto::{Agency, Area};
+
+    #[test]
+    fn as_csv_there_is_a_row_for_each_agency_and_one_for_all() {
+        let figure = |value: &str| Some(Figure { value: Some(value.to_owned()), ..Figure::default() });
+        let cell = |id: &str, value: &str| PictureCell {
+            agency: Some(Agency { id: id.to_owned(), ..Agency::default() }),
+            figure: figure(value),
+            change: None,
+        };
+        let row = PictureRow {
+            indicator: Some(Indicator { id: "ev".to_owned(), title: "Events".to_owned(), ..Indicator::default() }),
+            cells: vec![cell("care", "1"), cell("police", "2")],
+            combined: figure("3"),
+            change: Some(Change { from_period: "CY2020".to_owned(), from: figure("4"), ..Change::default() }),
+        };
+        let area = Some(Area { code: "P".to_owned(), ..Area::default() });
+        let picture = GetPictureResponse { area, period: "CY2021".to_owned(), ..GetPictureResponse::default() };
+        let field = |row: &[String], heading: &str| {
+            row[csv_headings().iter().position(|known| known == heading).unwrap()].clone()
+        };
+        let texts: Vec<String> = csv_rows(&picture, &row)
+            .iter()
+            .map(|row| {
+                assert_eq!(row.len(), csv_headings().len());
+                ["indicator", "area", "period", "agency", "value", "from_value"].map(|it| field(row, it)).join(",")
+            })
+            .collect();
+        assert_eq!(texts, ["ev,P,CY2021,care,1,", "ev,P,CY2021,police,2,", "ev,P,CY2021,,3,4"]);
+    }
 }

@@ -8,7 +8,8 @@ use super::catalogue_lookup::{self, kind_of};
 use super::common_args::{AsOf, Format, Periods};
 use super::connect::{Server, response};
 use super::failure::Failure;
-use super::format::{Legend, csv, difference, json};
+use super::figure_columns::{figure_fields, figure_headings};
+use super::format::{Legend, csv_records, difference, json};
 use super::table::{Align, Table};
 use crate::catalogue::items::AreaLevel;
 use crate::rpc::proto::{
@@ -57,7 +58,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let indicators = catalogue_lookup::indicators(&args.server).await?;
     args.format.print(
         || json(&answer, "ReconcileResponse"),
-        || csv(CSV_HEADINGS, answer.rows.iter().map(csv_row)),
+        || csv_records(csv_headings(), answer.rows.iter().map(csv_row)),
         || text(&answer, &rules, &indicators),
     )
 }
@@ -134,19 +135,33 @@ fn status(status: ReconciliationStatus) -> &'static str {
     }
 }
 
-const CSV_HEADINGS: [&str; 7] = ["rule", "area", "period", "left", "right", "difference", "status"];
-
-fn csv_row(row: &ReconciliationRow) -> [String; 7] {
-    let value = |figure: &Option<crate::rpc::proto::Figure>| {
-        figure.as_ref().and_then(|figure| figure.value.clone()).unwrap_or_default()
-    };
+fn csv_headings() -> Vec<String> {
+    let texts = |headings: &[&str]| headings.iter().map(|heading| (*heading).to_owned()).collect::<Vec<_>>();
     [
-        row.rule.clone(),
-        row.area.clone(),
-        row.period.clone(),
-        value(&row.left),
-        value(&row.right),
-        row.difference.clone().unwrap_or_default(),
-        status(row.status()).to_owned(),
+        texts(&["rule", "area", "period"]),
+        figure_headings("left", "left_"),
+        figure_headings("right", "right_"),
+        texts(&["difference", "status"]),
     ]
+    .concat()
+}
+
+fn csv_row(row: &ReconciliationRow) -> Vec<String> {
+    [
+        vec![row.rule.clone(), row.area.clone(), row.period.clone()],
+        figure_fields(row.left.as_ref()),
+        figure_fields(row.right.as_ref()),
+        vec![row.difference.clone().unwrap_or_default(), status(row.status()).to_owned()],
+    ]
+    .concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_csv_row_has_a_field_for_each_heading() {
+        assert_eq!(csv_row(&ReconciliationRow::default()).len(), csv_headings().len());
+    }
 }

@@ -115,6 +115,15 @@ impl Date {
         Self { days: days.clamp(Self::MIN.days, Self::MAX.days) }
     }
 
+    /// The same date so many years before, 28 February for a 29 February that isn't there, stopping at
+    /// [`Date::MIN`].
+    #[must_use]
+    pub fn years_before(self, years: i32) -> Self {
+        let (year, month, day) = self.civil();
+        let year = year.saturating_sub(years);
+        Self::new(year, month, day.min(days_in_month(year, month))).unwrap_or(Self::MIN)
+    }
+
     /// Year, month and day. The arithmetic is Howard Hinnant's `civil_from_days`: years are counted
     /// from 1 March, so that the leap day falls at the end, and 400 years are always 146,097 days.
     const fn civil(self) -> (i32, u8, u8) {
@@ -311,6 +320,18 @@ mod tests {
         assert_eq!(Date::MIN.plus_days(i32::MAX), Date::MAX);
         assert_eq!(Date::from_days(Date::MAX.days() + 1), None);
         assert_eq!(Date::from_days(Date::MIN.days() - 1), None);
+    }
+
+    #[test]
+    fn a_date_so_many_years_before_is_the_same_date_or_the_last_of_february() {
+        for (text, years, expect) in [
+            ("2023-03-31", 10, "2013-03-31"),
+            ("2024-02-29", 10, "2014-02-28"),
+            ("2024-02-29", 4, "2020-02-29"),
+            ("1905-07-01", 10, "1900-01-01"),
+        ] {
+            assert_eq!(text.parse::<Date>().unwrap().years_before(years).to_string(), expect, "{text}");
+        }
     }
 
     proptest! {

@@ -249,22 +249,48 @@ impl Period {
         self.tiles(name)
     }
 
-    /// The periods of its own kind from the start of its financial year, through itself. A calendar
-    /// quarter too counts from April, under calendar names.
+    /// The period of its own kind that begins its financial year, under calendar names for a calendar
+    /// quarter.
     ///
     /// `None` for the kinds that a financial year does not divide into (calendar and academic years,
     /// weeks, days), and when its financial year reaches outside the range.
     #[must_use]
-    pub fn year_to_date(self) -> Option<Vec<Self>> {
+    pub fn first_of_financial_year(self) -> Option<Self> {
         match self.name {
             Name::Month | Name::FinancialQuarter | Name::CalendarQuarter | Name::HalfYear | Name::FinancialYear => {
-                let year = Self::holding(Name::FinancialYear, self.start)?;
-                let mut tiles = year.tiles(self.name)?;
-                tiles.retain(|tile| *tile <= self);
-                Some(tiles)
+                Self::holding(self.name, Self::holding(Name::FinancialYear, self.start)?.start)
             }
             Name::CalendarYear | Name::AcademicYear | Name::Week | Name::Day => None,
         }
+    }
+
+    /// What its financial year has up to its last day, as the longest periods that fill it: the year, or
+    /// half years, then quarters, then months. None of them is shorter than it is.
+    ///
+    /// `None` where [`Self::first_of_financial_year`] is.
+    #[must_use]
+    pub fn year_to_date(self) -> Option<Vec<Self>> {
+        let quarter = match self.name {
+            Name::CalendarQuarter => Name::CalendarQuarter,
+            Name::Month
+            | Name::FinancialQuarter
+            | Name::HalfYear
+            | Name::FinancialYear
+            | Name::CalendarYear
+            | Name::AcademicYear
+            | Name::Week
+            | Name::Day => Name::FinancialQuarter,
+        };
+        let longest_first = [Name::FinancialYear, Name::HalfYear, quarter, Name::Month];
+        let (mut day, end) = (self.first_of_financial_year()?.start, self.end());
+        let mut run = Vec::new();
+        while day <= end {
+            let mut starting = longest_first.into_iter().filter_map(|name| Self::holding(name, day));
+            let longest = starting.find(|period| period.start == day && period.end() <= end)?;
+            run.push(longest);
+            day = longest.end().plus_days(1);
+        }
+        Some(run)
     }
 
     /// The period of a name that holds a date, if all of it is in range.
@@ -534,25 +560,49 @@ mod tests {
     }
 
     #[test]
-    fn the_year_to_date_counts_from_april() {
+    fn the_year_to_date_is_made_of_the_longest_periods_from_april() {
         for (text, expect) in [
             ("2021-04", Some("2021-04")),
-            ("2021-06", Some("2021-04 2021-05 2021-06")),
-            ("FY2021-22-Q3", Some("FY2021-22-Q1 FY2021-22-Q2 FY2021-22-Q3")),
-            ("CY2021-Q3", Some("CY2021-Q2 CY2021-Q3")),
-            ("CY2022-Q1", Some("CY2021-Q2 CY2021-Q3 CY2021-Q4 CY2022-Q1")),
-            ("FY2021-22-H2", Some("FY2021-22-H1 FY2021-22-H2")),
+            ("2021-05", Some("2021-04 2021-05")),
+            ("2021-06", Some("FY2021-22-Q1")),
+            ("2021-08", Some("FY2021-22-Q1 2021-07 2021-08")),
+            ("2021-10", Some("FY2021-22-H1 2021-10")),
+            ("2022-02", Some("FY2021-22-H1 FY2021-22-Q3 2022-01 2022-02")),
+            ("2022-03", Some("FY2021-22")),
+            ("FY2021-22-Q1", Some("FY2021-22-Q1")),
+            ("FY2021-22-Q3", Some("FY2021-22-H1 FY2021-22-Q3")),
+            ("CY2021-Q2", Some("CY2021-Q2")),
+            ("CY2021-Q3", Some("FY2021-22-H1")),
+            ("CY2021-Q4", Some("FY2021-22-H1 CY2021-Q4")),
+            ("CY2022-Q1", Some("FY2021-22")),
+            ("FY2021-22-H1", Some("FY2021-22-H1")),
+            ("FY2021-22-H2", Some("FY2021-22")),
             ("FY2021-22", Some("FY2021-22")),
             ("CY2021", None),
             ("AY2021-22", None),
             ("2022-W07", None),
             ("2022-03-31", None),
             ("1900-01", None),
+            ("2199-12", None),
         ] {
             let found = period(text).year_to_date().map(texts);
             assert_eq!(found.as_deref(), expect, "{text}");
         }
-        assert_eq!(period("2022-01").year_to_date().unwrap().len(), 10);
+    }
+
+    #[test]
+    fn a_financial_year_begins_with_a_period_of_the_same_kind() {
+        for (text, expect) in [
+            ("2022-02", Some("2021-04")),
+            ("FY2021-22-Q3", Some("FY2021-22-Q1")),
+            ("CY2022-Q1", Some("CY2021-Q2")),
+            ("FY2021-22-H2", Some("FY2021-22-H1")),
+            ("FY2021-22", Some("FY2021-22")),
+            ("CY2021", None),
+            ("2022-03-31", None),
+        ] {
+            assert_eq!(period(text).first_of_financial_year(), expect.map(period), "{text}");
+        }
     }
 
     #[test]
@@ -653,6 +703,18 @@ mod tests {
                 for pair in tiles.windows(2) {
                     prop_assert_eq!(pair[0].end().plus_days(1), pair[1].start());
                 }
+            }
+        }
+
+        #[test]
+        fn a_year_to_date_has_no_gap_and_nothing_shorter(it in any_period()) {
+            if let Some(run) = it.year_to_date() {
+                prop_assert_eq!(Some(run[0].start()), it.first_of_financial_year().map(Period::start));
+                prop_assert_eq!(run[run.len() - 1].end(), it.end());
+                prop_assert!(run.windows(2).all(|pair| pair[0].end().plus_days(1) == pair[1].start()));
+                let days = |period: Period| period.end().days() - period.start().days();
+                let short = days(it) - 3; // February, and a quarter with it
+                prop_assert!(run.iter().all(|period| days(*period) >= short));
             }
         }
 

@@ -1,10 +1,11 @@
 //! The figures of some areas and some periods together, by agency and combined: what
 //! pictures, aggregates, explanations and reconciliations are answered from.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::accumulator::{Accumulator, ByAgency};
-use super::change::{Breaks, Change, ChangeRule};
+use super::change::{Breaks, Change};
 use super::combine::Gap;
 use super::discrepancy::{self, Discrepancy};
 use super::figure::Figure;
@@ -150,25 +151,35 @@ pub(super) struct Compared {
 /// period.
 type Before = Option<(Period, Aggregate, Breaks)>;
 
+/// What figures are compared with.
+pub(super) struct Earlier<'a> {
+    /// The earlier period.
+    pub(super) period: Period,
+    /// The areas of its figures.
+    pub(super) areas: &'a [AreaIx],
+    /// The periods that it stands for.
+    pub(super) run: Vec<Period>,
+    /// The period since which the series must not be broken; none to compare across a break.
+    pub(super) unbroken_since: Option<Period>,
+}
+
 impl Compared {
-    /// The figures of a group of periods, and those of the earlier one. `group` gives the periods
-    /// that one stands for.
+    /// The figures of some areas and a run of periods, and those that they are compared with: none when
+    /// nothing is asked for, and none of those when there is no earlier period.
     pub(super) fn of(
         series: &mut Series<'_>,
         areas: &[AreaIx],
-        periods: &[Period],
-        rule: ChangeRule,
-        group: impl Fn(Period) -> Vec<Period>,
+        run: &[Period],
+        earlier: Option<Option<Earlier<'_>>>,
     ) -> Self {
-        let now = Aggregate::of(series, areas, &grouped(periods, &group));
-        let before = rule.comparison.map(|comparison| {
-            let earlier = comparison.earlier(periods[0])?;
-            let breaks = if rule.across_breaks {
-                Breaks::default()
-            } else {
-                Breaks::between(series, areas, earlier, periods[0])
-            };
-            Some((earlier, Aggregate::of(series, areas, &group(earlier)), breaks))
+        let now = Aggregate::of(series, areas, run);
+        let before = earlier.map(|earlier| {
+            let earlier = earlier?;
+            let breaks = earlier.unbroken_since.map_or_else(Breaks::default, |first| {
+                let either: BTreeSet<AreaIx> = areas.iter().chain(earlier.areas).copied().collect();
+                Breaks::between(series, &Vec::from_iter(either), first, now.last)
+            });
+            Some((earlier.period, Aggregate::of(series, earlier.areas, &earlier.run), breaks))
         });
         Self { now, before }
     }
@@ -185,12 +196,5 @@ impl Compared {
             }
         });
         (figure, change)
-    }
-}
-
-fn grouped(periods: &[Period], group: impl Fn(Period) -> Vec<Period>) -> Vec<Period> {
-    match periods {
-        [one] => group(*one),
-        several => several.to_vec(),
     }
 }

@@ -1,44 +1,20 @@
 //! The rows that answer a picture or an aggregate query.
 
 use std::collections::{BTreeSet, HashSet};
+use std::rc::Rc;
 
-use super::aggregate::{Aggregate, Compared, Who};
-use super::change::{Change, ChangeRule};
-use super::derived::{self, Benchmark, Population, Rank, Rate, Rates, Share};
-use super::figure::Figure;
+use super::aggregate::{Aggregate, Compared, Earlier, Who};
+use super::among;
+use super::derived::Benchmark;
 use super::question::{AggregateQuery, PictureQuery, QueryBreakdown};
+use super::rate::{Population, Rate, Rates};
 use super::resolve::Series;
+pub use super::rows::{AggregateRow, PictureCell, PictureRow};
 use crate::catalogue::items::IndicatorVersion;
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
-use crate::model::decimal::Quotient;
-use crate::model::id::CategoryId;
 use crate::model::period::Period;
 use crate::state::columns::BreakdownIx;
 use crate::state::view::View;
-
-/// One indicator in a picture.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PictureRow {
-    /// The indicator's definition for the period.
-    pub version: IndicatorVersion,
-    /// Each agency that has reported or is expected to, by id.
-    pub cells: Vec<PictureCell>,
-    /// All of them together.
-    pub combined: Figure,
-    /// The change of the combined figure.
-    pub change: Option<Change>,
-}
-
-/// One agency's figure in a picture.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PictureCell {
-    /// The agency.
-    pub agency: AgencyIx,
-    /// Its figure.
-    pub figure: Figure,
-    /// The figure's change.
-    pub change: Option<Change>,
-}
 
 /// The picture: a row for each indicator, by id.
 pub fn picture(view: View<'_>, query: &PictureQuery) -> Vec<PictureRow> {
@@ -56,8 +32,12 @@ pub fn picture(view: View<'_>, query: &PictureQuery) -> Vec<PictureRow> {
 
 fn picture_row(view: View<'_>, query: &PictureQuery, ix: IndicatorIx) -> PictureRow {
     let mut series = Series::new(view, ix, Some(BreakdownIx::TOTAL), None);
-    let rule = ChangeRule { comparison: query.comparison, across_breaks: false };
-    let mut compared = Compared::of(&mut series, &[query.area], &[query.period], rule, |period| vec![period]);
+    let area = [query.area];
+    let earlier = query.comparison.map(|comparison| {
+        let period = comparison.earlier(query.period)?;
+        Some(Earlier { period, areas: &area, run: vec![period], unbroken_since: Some(period) })
+    });
+    let mut compared = Compared::of(&mut series, &area, &[query.period], earlier);
     compared.now.find_discrepancies(&mut series, query.area, query.period);
     let mut agencies: Vec<AgencyIx> = compared.now.agencies().collect();
     agencies.sort_by(|a, b| view.catalogue.agency_at(*a).id.cmp(&view.catalogue.agency_at(*b).id));
@@ -70,68 +50,31 @@ fn picture_row(view: View<'_>, query: &PictureQuery, ix: IndicatorIx) -> Picture
     PictureRow { version: series.version(query.period).clone(), cells, combined, change }
 }
 
-/// One answered figure, and what it is of. A key that is combined is none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AggregateRow {
-    /// The indicator.
-    pub indicator: IndicatorIx,
-    /// The area.
-    pub area: Option<AreaIx>,
-    /// The agency.
-    pub agency: Option<AgencyIx>,
-    /// The period.
-    pub period: Option<Period>,
-    /// The category.
-    pub category: Option<CategoryId>,
-    /// The figure.
-    pub figure: Figure,
-    /// Its change.
-    pub change: Option<Change>,
-    /// Its rate.
-    pub rate: Option<Rate>,
-    /// Its share.
-    pub share: Option<Share>,
-    /// Its rank, when it has a value.
-    pub rank: Option<Rank>,
-    /// Its benchmark.
-    pub benchmark: Option<Benchmark>,
-}
-
-/// The answer to a query that passed [`review`](super::question::review), by indicator, category, area,
-/// agency and period.
+/// The answer to a query that passed [`review`](super::question::review), by indicator, area, agency, period
+/// and category: the total first, then the categories in the order of the catalogue.
 pub fn aggregate(view: View<'_>, query: &AggregateQuery) -> Vec<AggregateRow> {
     let mut rows = Vec::new();
     for ix in &query.indicators {
+        let first = rows.len();
         let mut rates = query.derived.rate.then(|| Rates::new(view, *ix));
         for breakdown in &query.breakdowns {
             let agencies = query.agencies.as_ref().map(|agencies| agencies.iter().copied().collect::<HashSet<_>>());
-            let mut series = Series::new(view, *ix, breakdown.breakdown, agencies);
-            let first = rows.len();
-            for areas in groups(&query.areas, query.by_area) {
-                let of_areas = rows.len();
-                for periods in groups(&query.periods, query.by_period) {
-                    answer(&mut series, query, breakdown, areas, periods, rates.as_mut(), &mut rows);
-                }
-                let id = |agency: AgencyIx| &view.catalogue.agency_at(agency).id;
-                rows[of_areas..].sort_by_cached_key(|row| (row.agency.map(id), row.period));
+            let series = Series::new(view, *ix, breakdown.breakdown, agencies);
+            let mut answer = Answer { query, breakdown, series };
+            for periods in groups(&query.periods, query.by_period) {
+                answer.add_rows(periods, rates.as_mut(), &mut rows);
             }
-            if query.derived.rank {
-                let unranked = rows.split_off(first);
-                let values: Vec<_> = unranked.iter().map(AggregateRow::ranked_by).collect();
-                let ranks = derived::ranks(&values, view.catalogue.indicator_at(*ix));
-                rows.extend(unranked.into_iter().zip(ranks).map(|(row, rank)| AggregateRow { rank, ..row }));
-            }
+        }
+        let is_sorted =
+            !query.by_agency && query.breakdowns.len() == 1 && (!query.by_period || query.periods.len() == 1);
+        if !is_sorted {
+            let code = |area: AreaIx| &view.catalogue.area_at(area).code;
+            let id = |agency: AgencyIx| &view.catalogue.agency_at(agency).id;
+            // It keeps the order of rows with equal keys, and so that of the categories.
+            rows[first..].sort_by_cached_key(|row| (row.area.map(code), row.agency.map(id), row.period));
         }
     }
     rows
-}
-
-impl AggregateRow {
-    /// The ranking that the row is in, and by what: its rate where there are rates.
-    fn ranked_by(&self) -> ((Option<AgencyIx>, Option<Period>), Option<Quotient>) {
-        let value = self.rate.as_ref().map_or(self.figure.value, |rate| rate.value);
-        ((self.agency, self.period), value.ok().map(|value| value.exact))
-    }
 }
 
 /// Each item for itself, or all of them together.
@@ -139,101 +82,130 @@ fn groups<T>(items: &[T], apart: bool) -> impl Iterator<Item = &[T]> {
     items.chunks(if apart { 1 } else { items.len().max(1) })
 }
 
-/// Adds the rows of some areas and some periods: one for all agencies together, or one for each.
-fn answer(
-    series: &mut Series<'_>,
-    query: &AggregateQuery,
-    breakdown: &QueryBreakdown,
-    areas: &[AreaIx],
-    periods: &[Period],
-    rates: Option<&mut Rates<'_>>,
-    rows: &mut Vec<AggregateRow>,
-) {
-    let group = |period: Period| {
-        let to_date = if query.year_to_date { period.year_to_date() } else { None };
-        to_date.unwrap_or_else(|| vec![period])
-    };
-    let mut compared = Compared::of(series, areas, periods, query.change, group);
-    if let ([area], [period], false) = (areas, periods, query.year_to_date) {
-        compared.now.find_discrepancies(series, *area, *period);
-    }
-    let version = series.version(periods[periods.len() - 1]);
-    let aggregate_of = |areas: &[AreaIx]| Compared::of(series, areas, periods, ChangeRule::default(), group).now;
-    let additions = Additions::of(query, areas, periods, rates, aggregate_of);
-    let series = &*series;
-    let row = |who| {
-        let (figure, change) = compared.figure(series, who);
-        let mut row = AggregateRow {
-            indicator: series.ix,
-            area: query.by_area.then(|| areas[0]),
-            agency: match who {
-                Who::Agency(agency) if query.by_agency => Some(agency),
-                Who::Agency(_) | Who::Combined => None,
-            },
-            period: query.by_period.then(|| periods[0]),
-            category: breakdown.category.clone(),
-            figure,
-            change,
-            rate: None,
-            share: None,
-            rank: None,
-            benchmark: None,
-        };
-        additions.add_to(&mut row, series, who, version);
-        row
-    };
-    rows.extend(whose(query, &compared.now).into_iter().map(row));
+/// What is answered of one indicator under one breakdown.
+struct Answer<'q, 'v> {
+    query: &'q AggregateQuery,
+    breakdown: &'q QueryBreakdown,
+    series: Series<'v>,
 }
 
-/// What is added to the figures of some areas and some periods, but for ranks: those are among rows.
-struct Additions {
-    rate: Option<Population>,
-    /// All areas asked for.
-    total: Option<Aggregate>,
-    benchmark: Option<Aggregate>,
-    benchmark_rate: Option<Population>,
+/// What the rows of a run of periods share.
+struct Group<'a> {
+    /// The periods as they were asked for.
+    periods: &'a [Period],
+    /// The periods that they stand for.
+    run: Vec<Period>,
+    version: &'a IndicatorVersion,
+    benchmark: Option<(Aggregate, Option<Population<'a>>)>,
 }
 
-impl Additions {
-    fn of(
-        query: &AggregateQuery,
-        areas: &[AreaIx],
-        periods: &[Period],
-        mut rates: Option<&mut Rates<'_>>,
-        mut aggregate_of: impl FnMut(&[AreaIx]) -> Aggregate,
-    ) -> Self {
-        let (group, last) = (&query.derived.benchmark, periods[periods.len() - 1]);
-        let benchmark = (!group.is_empty()).then(|| aggregate_of(group));
-        Self {
-            rate: rates.as_mut().map(|rates| rates.population(areas, last)),
-            total: query.derived.share.then(|| aggregate_of(&query.areas)),
-            benchmark_rate: benchmark.as_ref().and(rates).map(|rates| rates.population(group, last)),
-            benchmark,
+impl<'v> Answer<'_, 'v> {
+    /// Adds the rows of some periods: one, or several together.
+    fn add_rows(&mut self, periods: &[Period], mut rates: Option<&mut Rates<'v>>, rows: &mut Vec<AggregateRow>) {
+        let (query, first) = (self.query, rows.len());
+        let last = periods[periods.len() - 1];
+        let areas = query.areas.of(last);
+        let run = query.run(periods);
+        let benchmark = self.benchmark(&run, last, rates.as_deref_mut());
+        let group = Group { periods, run, version: self.series.version(last), benchmark };
+        for areas in groups(areas, query.by_area) {
+            let population = rates.as_mut().and_then(|rates| rates.population(areas, last, self.breakdown));
+            self.add_rows_of(areas, &group, population.as_ref(), rows);
+        }
+        let total = query.derived.share.then(|| Aggregate::of(&mut self.series, areas, &group.run));
+        let series = &self.series;
+        let total = total.as_ref().map(|total| {
+            |agency: Option<AgencyIx>| total.figure(series, agency.map_or_else(|| together(query), Who::Agency))
+        });
+        if query.derived.share || query.derived.rank {
+            among::add(&mut rows[first..], group.version, total.as_ref(), query.derived.rank);
         }
     }
 
-    fn add_to(&self, row: &mut AggregateRow, series: &Series<'_>, who: Who, version: &IndicatorVersion) {
-        row.rate = self.rate.as_ref().map(|population| Rate::of(&row.figure, population, version));
-        row.share = self.total.as_ref().map(|total| Share::of(&row.figure, total.figure(series, who), version));
-        row.benchmark = self.benchmark.as_ref().map(|group| {
-            let group = group.figure(series, who);
-            let group_rate = self.benchmark_rate.as_ref().map(|population| Rate::of(&group, population, version));
-            Benchmark::of(&row.figure, row.rate.as_ref(), group, group_rate, version)
-        });
+    /// The benchmark's areas together, and with rates their population.
+    fn benchmark(
+        &mut self,
+        run: &[Period],
+        last: Period,
+        rates: Option<&mut Rates<'v>>,
+    ) -> Option<(Aggregate, Option<Population<'v>>)> {
+        let areas = self.query.derived.benchmark.as_slice();
+        (!areas.is_empty()).then(|| {
+            let population = rates.and_then(|rates| rates.population(areas, last, self.breakdown));
+            (Aggregate::of(&mut self.series, areas, run), population)
+        })
     }
+
+    /// Adds the rows of some areas: one for all agencies together, or one for each.
+    fn add_rows_of(
+        &mut self,
+        areas: &[AreaIx],
+        group: &Group<'_>,
+        population: Option<&Population<'_>>,
+        rows: &mut Vec<AggregateRow>,
+    ) {
+        let (query, series) = (self.query, &mut self.series);
+        let mut compared = Compared::of(series, areas, &group.run, earlier(query, areas, group));
+        if let ([area], [period]) = (areas, group.run.as_slice()) {
+            compared.now.find_discrepancies(series, *area, *period);
+        }
+        let series = &*series;
+        let row = |who| {
+            let (figure, change) = compared.figure(series, who);
+            let rate = population.map(|population| Rate::of(&figure, population, group.version));
+            let benchmark = group.benchmark.as_ref().map(|(aggregate, population)| {
+                let theirs = Rc::new(aggregate.figure(series, who));
+                let their_rate = population.as_ref().map(|population| Rate::of(&theirs, population, group.version));
+                Box::new(Benchmark::of(&figure, rate.as_ref(), &theirs, their_rate, group.version))
+            });
+            AggregateRow {
+                indicator: series.ix,
+                area: query.by_area.then(|| areas[0]),
+                agency: match who {
+                    Who::Agency(agency) if query.by_agency => Some(agency),
+                    Who::Agency(_) | Who::Combined => None,
+                },
+                period: query.by_period.then(|| group.periods[0]),
+                category: self.breakdown.category.clone(),
+                figure,
+                change,
+                rate: rate.map(Box::new),
+                share: None,
+                rank: None,
+                benchmark,
+            }
+        };
+        rows.extend(whose(query, &compared.now).into_iter().map(row));
+    }
+}
+
+/// What the figures of some areas are compared with: those of the same areas, or of all that were asked for
+/// of the earlier period.
+fn earlier<'a>(query: &'a AggregateQuery, areas: &'a [AreaIx], group: &Group<'_>) -> Option<Option<Earlier<'a>>> {
+    let comparison = query.change.comparison?;
+    Some(comparison.earlier(group.periods[0]).map(|period| Earlier {
+        period,
+        areas: if query.by_area { areas } else { query.areas.of(period) },
+        run: query.run(&[period]),
+        unbroken_since: (!query.change.across_breaks).then(|| query.first_of_run(period)),
+    }))
 }
 
 /// Whose figures are answered: each agency's that is known or asked for, one agency's, or all
 /// together.
 fn whose(query: &AggregateQuery, aggregate: &Aggregate) -> Vec<Who> {
-    let named = query.agencies.as_deref();
-    match named {
-        _ if query.by_agency => {
-            let agencies: BTreeSet<AgencyIx> =
-                aggregate.agencies().chain(named.into_iter().flatten().copied()).collect();
-            agencies.into_iter().map(Who::Agency).collect()
-        }
-        Some([one]) => vec![Who::Agency(*one)],
-        Some(_) | None => vec![Who::Combined],
+    if !query.by_agency {
+        return vec![together(query)];
+    }
+    let named = query.agencies.iter().flatten().copied();
+    let agencies: BTreeSet<AgencyIx> = aggregate.agencies().chain(named).collect();
+    agencies.into_iter().map(Who::Agency).collect()
+}
+
+/// Whose figure is answered where agencies aren't kept apart.
+fn together(query: &AggregateQuery) -> Who {
+    match query.agencies.as_deref() {
+        Some([one]) => Who::Agency(*one),
+        Some(_) | None => Who::Combined,
     }
 }

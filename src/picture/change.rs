@@ -128,7 +128,7 @@ pub enum Comparison {
 
 impl Comparison {
     /// The period that one is compared with.
-    pub(super) fn earlier(self, period: Period) -> Option<Period> {
+    pub(crate) fn earlier(self, period: Period) -> Option<Period> {
         match self {
             Self::PreviousPeriod => period.previous(),
             Self::YearBefore => period.year_before(),
@@ -137,8 +137,9 @@ impl Comparison {
     }
 }
 
-/// Where a series is broken between two periods of one length: for everyone by a definition, and for an
-/// agency by its own markers.
+/// Where a series is broken between two periods: for everyone by a definition, and for an agency by its own
+/// markers. Of a year to date the earlier one is its first period of the length asked for, so that a run that
+/// spans a break isn't comparable either.
 ///
 /// A series is broken between two periods for an agency whose own figures carry `b` for any period that
 /// ends after the earlier one and by the later one; for other kinds than stocks, that also starts after

@@ -2,7 +2,9 @@
 
 pub mod accumulator;
 pub mod aggregate;
+mod among;
 pub mod answer;
+pub mod areas;
 pub mod change;
 pub mod combine;
 pub(crate) mod completeness;
@@ -14,8 +16,10 @@ pub mod explain;
 pub mod figure;
 pub(crate) mod history;
 pub mod question;
+pub mod rate;
 pub(crate) mod reconcile;
 mod resolve;
+pub mod rows;
 mod scan;
 mod submitted;
 pub mod value;

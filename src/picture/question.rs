@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::areas::Areas;
 use super::change::{ChangeRule, Comparison};
 use super::combine::{OverTime, adds_over_areas, over_time};
 use crate::catalogue::items::{AcrossAgencies, IndicatorVersion};
-use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
+use crate::catalogue::{AgencyIx, AreaIx, Hierarchy, IndicatorIx};
 use crate::model::date::Date;
-use crate::model::id::CategoryId;
+use crate::model::id::{CategoryId, DimensionId};
 use crate::model::period::Period;
 use crate::model::violation::Violations;
 use crate::state::columns::BreakdownIx;
@@ -34,8 +35,8 @@ pub struct PictureQuery {
 pub struct AggregateQuery {
     /// The indicators, each once.
     pub indicators: Vec<IndicatorIx>,
-    /// The areas, each once, by code.
-    pub areas: Vec<AreaIx>,
+    /// The areas.
+    pub areas: Areas,
     /// Only these agencies; all when none.
     pub agencies: Option<Vec<AgencyIx>>,
     /// The periods, each once, ascending.
@@ -58,6 +59,28 @@ pub struct AggregateQuery {
     pub derived: Derived,
 }
 
+impl AggregateQuery {
+    /// The periods that some stand for: themselves, or of one its year to date.
+    pub(super) fn run(&self, periods: &[Period]) -> Vec<Period> {
+        let to_date = match periods {
+            [period] if self.year_to_date => period.year_to_date(),
+            _ => None,
+        };
+        to_date.unwrap_or_else(|| periods.to_vec())
+    }
+
+    /// The first period of the length asked for of those that one stands for.
+    pub(super) fn first_of_run(&self, period: Period) -> Period {
+        let first = if self.year_to_date { period.first_of_financial_year() } else { None };
+        first.unwrap_or(period)
+    }
+
+    /// The runs of periods that are answered together.
+    fn runs(&self) -> impl Iterator<Item = &[Period]> {
+        self.periods.chunks(if self.by_period { 1 } else { self.periods.len().max(1) })
+    }
+}
+
 /// A breakdown that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryBreakdown {
@@ -65,11 +88,13 @@ pub struct QueryBreakdown {
     pub category: Option<CategoryId>,
     /// The breakdown; none for one that nothing was ever submitted under.
     pub breakdown: Option<BreakdownIx>,
+    /// The dimensions that it is by.
+    pub dimensions: Vec<DimensionId>,
 }
 
 impl QueryBreakdown {
     /// The total.
-    pub const TOTAL: Self = Self { category: None, breakdown: Some(BreakdownIx::TOTAL) };
+    pub const TOTAL: Self = Self { category: None, breakdown: Some(BreakdownIx::TOTAL), dimensions: Vec::new() };
 }
 
 /// What can be added to each figure of an answer.
@@ -88,14 +113,15 @@ pub struct Derived {
 /// Every reason why a query has no right answer.
 pub fn review(view: View<'_>, query: &AggregateQuery) -> Violations {
     let mut violations = Violations::default();
-    let cells = query.indicators.len() * query.areas.len() * query.periods.len() * query.breakdowns.len();
+    let areas = query.areas.most();
+    let cells = query.indicators.len() * areas * query.periods.len() * query.breakdowns.len();
     if cells > QUERY_CELLS_MAX {
         violations.add(
             "indicators",
             format!(
                 "{} indicators × {} areas × {} periods × {} breakdowns are {cells} figures; allowed: {QUERY_CELLS_MAX}. Ask for fewer of one of them",
                 query.indicators.len(),
-                query.areas.len(),
+                areas,
                 query.periods.len(),
                 query.breakdowns.len()
             ),
@@ -109,6 +135,9 @@ pub fn review(view: View<'_>, query: &AggregateQuery) -> Violations {
         violations
             .add("comparison", "several periods together have no earlier period; group by period, or ask for one");
     }
+    if !query.by_period {
+        review_area_lists(view, query, &mut violations);
+    }
     if !query.by_period || query.year_to_date {
         review_periods(view, query, &mut violations);
     }
@@ -119,7 +148,8 @@ pub fn review(view: View<'_>, query: &AggregateQuery) -> Violations {
         let field = if query.by_area { "share" } else { "areas" };
         review_areas(view, field, &query.areas, query, &mut violations);
     }
-    review_areas(view, "benchmark_areas", &query.derived.benchmark, query, &mut violations);
+    let group = Areas::listed(query.derived.benchmark.clone());
+    review_areas(view, "benchmark_areas", &group, query, &mut violations);
     if !query.by_agency && query.agencies.as_ref().is_none_or(|agencies| agencies.len() > 1) {
         review_agencies(view, query, &mut violations);
     }
@@ -170,21 +200,49 @@ fn review_year_to_date(query: &AggregateQuery, violations: &mut Violations) {
     }
 }
 
-fn review_areas(view: View<'_>, field: &str, areas: &[AreaIx], query: &AggregateQuery, violations: &mut Violations) {
-    let days: BTreeSet<Date> = query.periods.iter().flat_map(|period| hierarchy_days(view, *period)).collect();
-    for inner in areas {
-        for outer in areas.iter().filter(|outer| *outer != inner) {
-            if days.iter().any(|day| view.catalogue.hierarchy(*day).is_within(*inner, *outer)) {
-                violations.add(
-                    field,
-                    format!(
-                        "{} lies within {}, and would be counted twice; group by area, or leave one out",
-                        view.catalogue.area_at(*inner).code,
-                        view.catalogue.area_at(*outer).code
-                    ),
-                );
+/// The areas of a level are each period's own; several periods together have one list, or no answer.
+fn review_area_lists(view: View<'_>, query: &AggregateQuery, violations: &mut Violations) {
+    let Some(pair) = query.periods.windows(2).find(|pair| query.areas.of(pair[0]) != query.areas.of(pair[1])) else {
+        return;
+    };
+    let (before, after) = (query.areas.of(pair[0]), query.areas.of(pair[1]));
+    let differs =
+        before.iter().find(|area| !after.contains(area)).or_else(|| after.iter().find(|area| !before.contains(area)));
+    let code = differs.map(|area| view.catalogue.area_at(*area).code.to_string()).unwrap_or_default();
+    violations.add(
+        "area_level",
+        format!(
+            "{} and {} are combined, and have different areas of that level, such as {code}; group by period, ask for periods that have the same areas, or name the areas",
+            pair[0], pair[1]
+        ),
+    );
+}
+
+/// Areas that are combined don't lie within each other, in any hierarchy that their figures are built by.
+fn review_areas(view: View<'_>, field: &str, areas: &Areas, query: &AggregateQuery, violations: &mut Violations) {
+    let mut seen: Vec<(&[AreaIx], &Hierarchy)> = Vec::new();
+    let mut nested = BTreeSet::new();
+    for run in query.runs() {
+        let earlier = query.change.comparison.and_then(|comparison| comparison.earlier(run[0]));
+        for (asked, run) in
+            earlier.iter().map(|earlier| (*earlier, std::slice::from_ref(earlier))).chain([(run[run.len() - 1], run)])
+        {
+            let list = areas.of(asked);
+            for day in query.run(run).into_iter().flat_map(|period| hierarchy_days(view, period)) {
+                let hierarchy = view.catalogue.hierarchy(day);
+                if !seen.iter().any(|(known, of)| std::ptr::eq(*known, list) && std::ptr::eq(*of, hierarchy)) {
+                    seen.push((list, hierarchy));
+                    nested.extend(hierarchy.nested(list));
+                }
             }
         }
+    }
+    let code = |area: AreaIx| &view.catalogue.area_at(area).code;
+    let mut nested: Vec<_> = nested.into_iter().map(|(inner, outer)| (code(inner), code(outer))).collect();
+    nested.sort();
+    for (inner, outer) in nested {
+        let what = format!("{inner} lies within {outer}, and would be counted twice; group by area, or leave one out");
+        violations.add(field, what);
     }
 }
 

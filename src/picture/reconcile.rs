@@ -1,6 +1,7 @@
 //! Figures of two agencies that should agree: referrals sent, and referrals received.
 
 use super::aggregate::{Aggregate, Who};
+use super::areas::Areas;
 use super::figure::Figure;
 use super::resolve::Series;
 use super::value::FigureValue;
@@ -17,8 +18,8 @@ use crate::state::view::View;
 pub(crate) struct ReconcileQuery<'a> {
     /// The rules.
     pub(crate) rules: Vec<&'a ReconciliationRule>,
-    /// The areas, by code.
-    pub(crate) areas: Vec<AreaIx>,
+    /// The areas.
+    pub(crate) areas: Areas,
     /// The periods, ascending.
     pub(crate) periods: Vec<Period>,
 }
@@ -60,33 +61,36 @@ pub(crate) fn pairs<'a>(view: View<'a>, query: &ReconcileQuery<'a>) -> impl Iter
     query.rules.iter().flat_map(move |rule| pairs_of(view, rule, &query.areas, &query.periods))
 }
 
-fn pairs_of(view: View<'_>, rule: &ReconciliationRule, areas: &[AreaIx], periods: &[Period]) -> Vec<Pair> {
+fn pairs_of(view: View<'_>, rule: &ReconciliationRule, areas: &Areas, periods: &[Period]) -> Vec<Pair> {
     let (Some(mut left), Some(mut right)) = (Side::of(view, &rule.left), Side::of(view, &rule.right)) else {
         return Vec::new();
     };
+    let mut cells: Vec<(AreaIx, Period)> =
+        periods.iter().flat_map(|period| areas.of(*period).iter().map(|area| (*area, *period))).collect();
+    cells.sort_by(|(a, of), (b, other)| {
+        (&view.catalogue.area_at(*a).code, of).cmp(&(&view.catalogue.area_at(*b).code, other))
+    });
     let mut pairs = Vec::new();
-    for area in areas {
-        for period in periods {
-            let (one, other) = (left.figure(*area, *period), right.figure(*area, *period));
-            let (difference, status) = match (&one.value, &other.value) {
-                (Err(_), Err(_)) => continue,
-                (Ok(_), Err(_)) | (Err(_), Ok(_)) => (None, Status::OneSided),
-                (Ok(a), Ok(b)) => {
-                    let version = left.series.version(*period);
-                    let exact = a.exact.checked_sub(b.exact);
-                    let within = exact.is_some_and(|exact| within(rule, exact, a.exact, b.exact));
-                    let rounded = exact.and_then(|exact| FigureValue::of(exact, version.decimals, version).ok());
-                    let status = match (within, one.complete && other.complete) {
-                        (true, _) => Status::Agrees,
-                        (false, true) => Status::Differs,
-                        (false, false) => Status::Partial,
-                    };
-                    (rounded.map(|value| value.rounded), status)
-                }
-            };
-            let rule = rule.id.clone();
-            pairs.push(Pair { rule, area: *area, period: *period, left: one, right: other, difference, status });
-        }
+    for (area, period) in cells {
+        let (one, other) = (left.figure(area, period), right.figure(area, period));
+        let (difference, status) = match (&one.value, &other.value) {
+            (Err(_), Err(_)) => continue,
+            (Ok(_), Err(_)) | (Err(_), Ok(_)) => (None, Status::OneSided),
+            (Ok(a), Ok(b)) => {
+                let version = left.series.version(period);
+                let exact = a.exact.checked_sub(b.exact);
+                let within = exact.is_some_and(|exact| within(rule, exact, a.exact, b.exact));
+                let rounded = exact.and_then(|exact| FigureValue::of(exact, version.decimals, version).ok());
+                let status = match (within, one.complete && other.complete) {
+                    (true, _) => Status::Agrees,
+                    (false, true) => Status::Differs,
+                    (false, false) => Status::Partial,
+                };
+                (rounded.map(|value| value.rounded), status)
+            }
+        };
+        let rule = rule.id.clone();
+        pairs.push(Pair { rule, area, period, left: one, right: other, difference, status });
     }
     pairs
 }

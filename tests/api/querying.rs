@@ -91,7 +91,7 @@ const CATALOGUE: &str = r#"
 "#;
 
 /// Figures as `indicator area period value [sex]`, one on a line.
-fn submission(agency: &str, request_id: &str, figures: &str) -> SubmitObservationsRequest {
+pub(crate) fn submission(agency: &str, request_id: &str, figures: &str) -> SubmitObservationsRequest {
     let observation = |line: &str| {
         let words: Vec<&str> = line.split_whitespace().collect();
         let measure = match words[3].split_once('/') {
@@ -193,9 +193,9 @@ async fn rates_shares_and_ranks_stand_beside_each_area() {
     assert_eq!(
         row_texts(&app.query(query).await),
         [
-            "D1 10, 10.00 per 1000 of CY2021, 10.0% of 100, 2 of 3 in quarter 3",
-            "D2 30, 5.00 per 1000 of CY2021, 30.0% of 100, 1 of 3 in quarter 2",
-            "D3 60, 20.00 per 1000 of CY2021, 60.0% of 100, 3 of 3 in quarter 4",
+            "D1 10, 10.00 per 1000 of 2021-12-31, 10.0% of 100, 2 of 3 in quarter 2",
+            "D2 30, 5.00 per 1000 of 2021-12-31, 30.0% of 100, 1 of 3 in quarter 1",
+            "D3 60, 20.00 per 1000 of 2021-12-31, 60.0% of 100, 3 of 3 in quarter 3",
         ]
     );
 }

@@ -7,6 +7,7 @@ use conspectus::model::period::Period;
 use conspectus::model::revision::Revision;
 use conspectus::model::zone::UTC;
 use conspectus::picture::answer;
+use conspectus::picture::areas::Areas;
 use conspectus::picture::change::{ChangeRule, Comparison};
 use conspectus::picture::question::{self, AggregateQuery, Derived, PictureQuery, QueryBreakdown};
 use conspectus::state::State;
@@ -73,12 +74,13 @@ pub(crate) fn ask(state: &State, question: &Question) -> Option<Vec<Row>> {
             let agencies = asked.agencies.as_ref();
             let query = AggregateQuery {
                 indicators: indicators(&asked.indicators),
-                areas: asked.areas.iter().map(area).collect(),
+                areas: Areas::listed(asked.areas.iter().map(area).collect()),
                 agencies: agencies.map(|ids| ids.iter().map(|id| catalogue.agency(id).unwrap().0).collect()),
                 periods: asked.periods.clone(),
                 breakdowns: vec![QueryBreakdown {
                     category: None,
                     breakdown: state.columns().breakdown(&asked.breakdown),
+                    dimensions: asked.breakdown.iter().map(|(dimension, _)| dimension.clone()).collect(),
                 }],
                 by_indicator: asked.by_indicator,
                 by_area: asked.by_area,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::catalogue_lookup::kind_of;
 use super::super::format::{Legend, coverage, difference, gap_text, number, thousands};
 use super::super::table::{Align, Table};
-use crate::rpc::proto::{AggregateRow, Indicator, Kind, QueryAggregateResponse, Rate};
+use crate::rpc::proto::{AggregateRow, Gap, Indicator, Kind, QueryAggregateResponse, Rank, Rate, Share};
 
 /// The headings that depend on the query.
 #[derive(Debug)]
@@ -67,8 +67,9 @@ fn values(legend: &mut Legend, row: &AggregateRow, kind: Kind, per_in_heading: b
     let (value, flags) = (legend.value(&figure, kind), legend.flags(&figure));
     legend.discrepancies(&name(row), kind, &figure);
     let (rate, population, population_flags) = rate(legend, row.rate.as_ref(), per_in_heading);
-    let share = row.share.as_ref().and_then(|share| share.percent.as_deref());
-    let (benchmark, against) = benchmark(row, kind);
+    let share = row.share.as_ref().map(|added| share(legend, added));
+    let (rank, quartile) = row.rank.as_ref().map(rank).unwrap_or_default();
+    let (benchmark, against) = benchmark(legend, row, kind);
     let since = row.change.as_ref().map(|change| change.from_period.clone());
     let was = row.change.as_ref().and_then(|change| change.from.as_ref()).map(|from| legend.value(from, kind));
     let (by, percent) = legend.change(row.change.as_ref());
@@ -78,9 +79,9 @@ fn values(legend: &mut Legend, row: &AggregateRow, kind: Kind, per_in_heading: b
         rate,
         population,
         population_flags,
-        share.map(|percent| format!("{percent}%")).unwrap_or_default(),
-        row.rank.as_ref().map(|rank| format!("{} of {}", rank.rank, rank.of)).unwrap_or_default(),
-        row.rank.as_ref().map(|rank| rank.quartile.to_string()).unwrap_or_default(),
+        share.unwrap_or_default(),
+        rank,
+        quartile,
         benchmark,
         against,
         since.unwrap_or_default(),
@@ -110,29 +111,50 @@ fn rate(legend: &mut Legend, rate: Option<&Rate>, per_in_heading: bool) -> (Stri
     let Some(rate) = rate else { return Default::default() };
     let per = if per_in_heading { String::new() } else { format!(" per {}", thousands(&rate.per.to_string())) };
     let value = match &rate.value {
-        Some(value) => format!("{}{per}", thousands(value)),
+        Some(value) => legend.resting(format!("{}{per}", thousands(value)), rate.partial),
         None => gap_text(rate.gap()).to_owned(),
     };
     let Some(population) = rate.population.as_ref().filter(|_| !rate.population_period.is_empty()) else {
         return (value, "–".to_owned(), String::new());
     };
     let of = format!("{} at {}", legend.value(population, Kind::Stock), rate.population_period);
+    let of = legend.resting(of, rate.gap() == Gap::NoPopulation);
     (value, of, legend.flags(population))
 }
 
+fn share(legend: &mut Legend, share: &Share) -> String {
+    match &share.percent {
+        Some(percent) => legend.resting(format!("{percent}%"), share.partial),
+        None => gap_text(share.gap()).to_owned(),
+    }
+}
+
+/// The rank with how many are ranked and how many are apart, or why it has none; and the quartile.
+fn rank(rank: &Rank) -> (String, String) {
+    if rank.rank == 0 {
+        return (gap_text(rank.gap()).to_owned(), String::new());
+    }
+    let apart = if rank.partial_count == 0 { String::new() } else { format!(", {} partial", rank.partial_count) };
+    (format!("{} of {}{apart}", rank.rank, rank.of), rank.quartile.to_string())
+}
+
 /// The group's value, and the difference from it: in percentage points for a ratio, but not for a rate.
-fn benchmark(row: &AggregateRow, kind: Kind) -> (String, String) {
+fn benchmark(legend: &mut Legend, row: &AggregateRow, kind: Kind) -> (String, String) {
     let Some(benchmark) = &row.benchmark else { return Default::default() };
     let kind = if row.rate.is_some() { Kind::Events } else { kind };
-    let value = benchmark.value.as_deref().map_or_else(|| "–".to_owned(), |value| number(value, kind));
-    (value, benchmark.difference.as_deref().map(|text| difference(text, kind)).unwrap_or_default())
+    let value = match &benchmark.value {
+        Some(value) => legend.resting(number(value, kind), benchmark.partial),
+        None => gap_text(benchmark.gap()).to_owned(),
+    };
+    let against = benchmark.difference.as_deref().map(|text| difference(text, kind)).unwrap_or_default();
+    (value, legend.resting(against, benchmark.partial))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rpc::proto::{
-        Benchmark, Change, ChangeGap, Coverage, Discrepancy, DiscrepancyKind, Figure, Gap, Rank, Share,
+        Benchmark, Change, ChangeGap, Coverage, Discrepancy, DiscrepancyKind, Figure, Missing, MissingReason,
     };
 
     fn figure(value: &str) -> Figure {
@@ -185,12 +207,71 @@ mod tests {
             rate: Some(Rate { gap: Gap::NotReported.into(), per: 10_000, ..Rate::default() }),
             share: Some(Share::default()),
             rank: None,
-            benchmark: Some(Benchmark::default()),
+            benchmark: Some(Benchmark { gap: Gap::NotReported.into(), ..Benchmark::default() }),
             ..full.clone()
         };
         let answer =
             QueryAggregateResponse { revision: 7, rows: vec![full, empty], ..QueryAggregateResponse::default() };
         let headings = Headings { period: "period", dimension: "sex".to_owned() };
+        insta::assert_snapshot!(table(&answer, &BTreeMap::new(), &headings));
+    }
+
+    #[test]
+    fn what_rests_on_a_partial_figure_is_in_brackets_and_what_is_not_ranked_says_why() {
+        let rate = |value: Option<&str>, gap: Gap| Rate {
+            value: value.map(str::to_owned),
+            per: 1_000,
+            population: Some(figure("500")),
+            population_period: "2021-06-30".to_owned(),
+            gap: gap.into(),
+            partial: true,
+        };
+        let partial = AggregateRow {
+            area: "U1".to_owned(),
+            figure: Some(Figure {
+                coverage: Some(Coverage { expected: 12, reported: 6, late: 6, ..Coverage::default() }),
+                to_date: Some("2022-01-31".to_owned()),
+                ..figure("6")
+            }),
+            rate: Some(rate(Some("12.0"), Gap::Unspecified)),
+            share: Some(Share { percent: Some("6.3".to_owned()), partial: true, ..Share::default() }),
+            rank: Some(Rank { of: 2, gap: Gap::Partial.into(), partial_count: 1, ..Rank::default() }),
+            benchmark: Some(Benchmark {
+                value: Some("32.0".to_owned()),
+                difference: Some("-20.0".to_owned()),
+                partial: true,
+                ..Benchmark::default()
+            }),
+            ..AggregateRow::default()
+        };
+        let ranked = AggregateRow {
+            area: "U2".to_owned(),
+            figure: Some(figure("32")),
+            rate: Some(rate(None, Gap::NoPopulation)),
+            share: Some(Share { gap: Gap::NegativePart.into(), ..Share::default() }),
+            rank: Some(Rank { rank: 2, of: 2, quartile: 3, partial_count: 1, ..Rank::default() }),
+            benchmark: Some(Benchmark { gap: Gap::NoPopulation.into(), ..Benchmark::default() }),
+            ..AggregateRow::default()
+        };
+        let within = Missing {
+            period: "FY2021-22-Q1".to_owned(),
+            reason: MissingReason::Contained.into(),
+            contained_in_area: "U3".to_owned(),
+            contained_in_period: "FY2021-22-H1".to_owned(),
+            ..Missing::default()
+        };
+        let contained = AggregateRow {
+            area: "U3".to_owned(),
+            figure: Some(Figure {
+                gap: Gap::Contained.into(),
+                coverage: Some(Coverage { expected: 3, contained: 3, missing: vec![within], ..Coverage::default() }),
+                ..Figure::default()
+            }),
+            ..AggregateRow::default()
+        };
+        let rows = vec![partial, ranked, contained];
+        let answer = QueryAggregateResponse { revision: 7, rows, ..QueryAggregateResponse::default() };
+        let headings = Headings { period: "period", dimension: String::new() };
         insta::assert_snapshot!(table(&answer, &BTreeMap::new(), &headings));
     }
 }

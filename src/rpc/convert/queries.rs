@@ -11,6 +11,7 @@ use crate::model::observation::Breakdown;
 use crate::model::period::Period;
 use crate::model::violation::Violations;
 use crate::picture::aggregate::Who;
+use crate::picture::areas::{self, Areas};
 use crate::picture::change::{ChangeRule, Comparison};
 use crate::picture::completeness::CompletenessQuery;
 use crate::picture::explain::ExplainQuery;
@@ -41,6 +42,7 @@ pub(crate) fn picture(
     let area = find_area(view.catalogue, "area".to_owned(), &request.area, violations);
     let period = convert::period("period", &request.period, violations);
     let indicators = find_indicators(view.catalogue, &request.indicators, violations);
+    refuse_ended(view, "area", area, period.as_slice(), violations);
     let default = Some(Comparison::PreviousPeriod);
     let comparison = comparison(request.comparison, &request.compare_with, default, period.as_slice(), violations);
     let indicators = indicators?;
@@ -64,13 +66,13 @@ pub(crate) fn aggregate(
     }
     let indicators = find_indicators(catalogue, &request.indicators, violations);
     let periods = periods(&request.periods, request.period_range.as_ref(), violations);
-    let areas = areas(view, &request.areas, request.area_level, periods.as_deref(), violations);
+    let compared = periods.as_deref().unwrap_or_default();
+    let comparison = comparison(request.comparison, &request.compare_with, None, compared, violations);
+    let areas = areas(view, &request.areas, request.area_level, (compared, comparison), violations);
     let benchmark = benchmark(catalogue, &request.benchmark_areas, violations);
     let agencies = agencies(catalogue, &request.agencies, violations);
     let groups = groups(&request.group_by, violations);
     let breakdowns = breakdowns(view, request, violations);
-    let compared = periods.as_deref().unwrap_or_default();
-    let comparison = comparison(request.comparison, &request.compare_with, None, compared, violations);
     let has = |group| groups.as_ref().is_some_and(|groups| groups.contains(&group));
     let query = AggregateQuery {
         indicators: indicators?,
@@ -109,7 +111,12 @@ fn breakdowns(
     violations: &mut Violations,
 ) -> Option<Vec<QueryBreakdown>> {
     let asked = breakdown(view, "breakdown", &request.breakdown, violations)?;
-    let as_asked = QueryBreakdown { category: None, breakdown: view.columns.breakdown(&asked) };
+    let query = |category, breakdown: &Breakdown| QueryBreakdown {
+        category,
+        breakdown: view.columns.breakdown(breakdown),
+        dimensions: breakdown.iter().map(|(dimension, _)| dimension.clone()).collect(),
+    };
+    let as_asked = query(None, &asked);
     if request.by_dimension.is_empty() {
         return Some(vec![as_asked]);
     }
@@ -123,12 +130,11 @@ fn breakdowns(
     }
     let of_category = |category: &Category| {
         let own = (dimension.id.clone(), category.id.clone());
-        let breakdown = Breakdown::new(asked.iter().cloned().chain([own]).collect());
-        let breakdown = breakdown.and_then(|breakdown| view.columns.breakdown(&breakdown));
-        QueryBreakdown { category: Some(category.id.clone()), breakdown }
+        let breakdown = Breakdown::new(asked.iter().cloned().chain([own]).collect())?;
+        Some(query(Some(category.id.clone()), &breakdown))
     };
     let mut all = vec![as_asked];
-    all.extend(dimension.categories.iter().map(of_category));
+    all.extend(dimension.categories.iter().filter_map(of_category));
     Some(all)
 }
 
@@ -167,6 +173,7 @@ pub(crate) fn explain(
     } else {
         find_agency(view.catalogue, "agency".to_owned(), &request.agency, violations).map(Who::Agency)
     };
+    refuse_ended(view, "area", area, period.as_slice(), violations);
     let breakdown = breakdown(view, "breakdown", &request.breakdown, violations);
     Some(ExplainQuery {
         indicator: indicator?,
@@ -205,6 +212,7 @@ pub(crate) fn completeness(
 ) -> Option<CompletenessQuery> {
     let area = find_area(view.catalogue, "area".to_owned(), &request.area, violations);
     let periods = periods(&request.periods, request.period_range.as_ref(), violations);
+    refuse_ended(view, "area", area, periods.as_deref().unwrap_or_default(), violations);
     let indicators = find_indicators(view.catalogue, &request.indicators, violations);
     let agencies = agencies(view.catalogue, &request.agencies, violations);
     let mut indicators = indicators?;
@@ -231,14 +239,15 @@ pub(crate) fn reconcile<'a>(
         rules = Some(view.catalogue.rules_after(None).collect());
     }
     let periods = periods(&request.periods, request.period_range.as_ref(), violations);
-    let areas = areas(view, &request.areas, request.area_level, periods.as_deref(), violations);
+    let asked = (periods.as_deref().unwrap_or_default(), None);
+    let areas = areas(view, &request.areas, request.area_level, asked, violations);
     let (rules, areas, periods) = (rules?, areas?, periods?);
-    let cells = rules.len() * areas.len() * periods.len();
+    let cells = rules.len() * areas.most() * periods.len();
     if cells > QUERY_CELLS_MAX {
         let what = format!(
             "{} rules × {} areas × {} periods are {cells} pairs; allowed: {QUERY_CELLS_MAX}. Ask for fewer of one of them",
             rules.len(),
-            areas.len(),
+            areas.most(),
             periods.len()
         );
         violations.add("rules", what);
@@ -375,38 +384,60 @@ fn period_range(first: Period, last: Period, violations: &mut Violations) -> Opt
     Some(range)
 }
 
-/// The areas asked for, expanded to a level where one is given, by code, each once.
+/// The areas asked for, for each period expanded to a level where one is given: also for the earlier periods
+/// that these are compared with.
 fn areas(
     view: View<'_>,
     codes: &[String],
     level: i32,
-    periods: Option<&[Period]>,
+    (periods, comparison): (&[Period], Option<Comparison>),
     violations: &mut Violations,
-) -> Option<Vec<AreaIx>> {
-    let catalogue = view.catalogue;
+) -> Option<Areas> {
     if codes.is_empty() {
         violations.add("areas", "found none; allowed: at least one");
     }
-    let find = |(index, code): (usize, &String)| find_area(catalogue, format!("areas[{index}]"), code, violations);
+    let find = |(index, code): (usize, &String)| find_area(view.catalogue, format!("areas[{index}]"), code, violations);
     let found: Vec<_> = codes.iter().enumerate().map(find).collect();
-    let mut found = found.into_iter().collect::<Option<Vec<_>>>()?;
-    if level != 0 {
-        let Some(known) = AreaLevel::from_code(level) else {
-            violations.add("area_level", format!("found {level}; allowed: {}", AreaLevel::allowed()));
-            return None;
-        };
-        let period = *periods?.last()?;
-        let day = view.hierarchy_day(period);
-        let of_level = |area| catalogue.areas_of_level(area, known, period.end(), day);
-        found = found.into_iter().flat_map(of_level).collect();
-        if found.is_empty() && !codes.is_empty() {
-            let what = format!("there is no {known} within the areas on {day}; allowed: a level that they have");
-            violations.add("area_level", what);
-        }
+    let found = areas::by_code(view, found.into_iter().collect::<Option<Vec<_>>>()?);
+    if let [one] = found.as_slice() {
+        refuse_ended(view, "areas[0]", Some(*one), periods, violations);
     }
-    found.sort_by(|a, b| catalogue.area_at(*a).code.cmp(&catalogue.area_at(*b).code));
-    found.dedup();
-    Some(found)
+    if level == 0 {
+        return Some(Areas::listed(found));
+    }
+    let Some(known) = AreaLevel::from_code(level) else {
+        violations.add("area_level", format!("found {level}; allowed: {}", AreaLevel::allowed()));
+        return None;
+    };
+    let earlier = periods.iter().filter_map(|period| comparison?.earlier(*period));
+    let all: BTreeSet<Period> = periods.iter().copied().chain(earlier).collect();
+    let areas = Areas::of_level(view, &found, known, all, 2 * QUERY_CELLS_MAX);
+    if let Some(last) = periods.last()
+        && !codes.is_empty()
+        && periods.iter().all(|period| areas.of(*period).is_empty())
+    {
+        let day = last.end();
+        let what = format!("there is no {known} within the areas on {day}; allowed: a level that they have");
+        violations.add("area_level", what);
+    }
+    Some(areas)
+}
+
+/// Refuses a question about one area that had ended by the last day of each of the periods.
+fn refuse_ended(view: View<'_>, field: &str, area: Option<AreaIx>, periods: &[Period], violations: &mut Violations) {
+    let Some(area) = area.map(|area| view.catalogue.area_at(area)) else { return };
+    let Some(last) = area.valid_to.filter(|last| !periods.is_empty() && periods.iter().all(|it| *last < it.end()))
+    else {
+        return;
+    };
+    let successors: Vec<&str> = area.successors.iter().map(AreaCode::as_str).collect();
+    let successors = match successors.as_slice() {
+        [] => "It has no successor".to_owned(),
+        [one] => format!("Its successor is {one}"),
+        several => format!("Its successors are {}", several.join(", ")),
+    };
+    let found = format!("found `{}`, which ended on {last}", area.code);
+    violations.add(field, format!("{found}; allowed: periods that end by then. {successors}"));
 }
 
 /// The agencies asked for; `Some(None)` for all.

@@ -8,15 +8,19 @@ use crate::picture::change::{Change, ChangeGap, ChangeUnit};
 use crate::picture::combine::{Basis, Gap};
 use crate::picture::completeness::{self, ReportingRate, Slot};
 use crate::picture::derivation::Derivation;
-use crate::picture::derived::{Benchmark, Rank, Rate, Share};
+use crate::picture::derived::{Benchmark, Rank, Share};
 use crate::picture::discrepancy::{Discrepancy, DiscrepancyKind};
 use crate::picture::explain::Contribution;
 use crate::picture::figure::Figure;
 use crate::picture::history::{HistoryEvent, HistoryItem};
+use crate::picture::rate::Rate;
 use crate::picture::reconcile::{self, Pair};
 use crate::rpc::convert::catalogue;
 use crate::rpc::{convert, count, number, proto};
 use crate::state::State;
+
+/// How many of the areas that aren't ranked are named.
+const PARTIAL_AREAS_NAMED_MAX: usize = 20;
 
 pub(crate) fn picture_row(catalogue: &Catalogue, row: &PictureRow) -> proto::PictureRow {
     let cell = |cell: &PictureCell| proto::PictureCell {
@@ -43,7 +47,7 @@ pub(crate) fn aggregate_row(catalogue: &Catalogue, row: &AggregateRow) -> proto:
         change: row.change.as_ref().map(|it| change(catalogue, it)),
         rate: row.rate.as_ref().map(|added| rate(catalogue, added)),
         share: row.share.as_ref().map(|added| share(catalogue, added)),
-        rank: row.rank.map(rank),
+        rank: row.rank.as_ref().map(|added| rank(catalogue, added)),
         benchmark: row.benchmark.as_ref().map(|added| benchmark(catalogue, added)),
     }
 }
@@ -54,22 +58,34 @@ fn rate(catalogue: &Catalogue, rate: &Rate) -> proto::Rate {
         value: rate.value.ok().map(|value| value.rounded.to_string()),
         per: i32::try_from(rate.per).unwrap_or(i32::MAX),
         population: population.map(|(_, it)| figure(catalogue, it)),
-        population_period: population.map(|(period, _)| period.to_string()).unwrap_or_default(),
-        gap: rate.value.as_ref().err().map_or(proto::Gap::Unspecified, |it| gap(*it)).into(),
-        partial: false,
+        population_period: population.map(|(day, _)| day.to_string()).unwrap_or_default(),
+        gap: why(rate.value.err()).into(),
+        partial: rate.partial,
     }
 }
 
 fn share(catalogue: &Catalogue, share: &Share) -> proto::Share {
     proto::Share {
-        percent: share.percent.map(|percent| percent.to_string()),
+        percent: share.percent.ok().map(|percent| percent.to_string()),
         total: Some(figure(catalogue, &share.total)),
-        ..proto::Share::default()
+        partial: share.partial,
+        gap: why(share.percent.err()).into(),
     }
 }
 
-fn rank(rank: Rank) -> proto::Rank {
-    proto::Rank { rank: count(rank.rank), of: count(rank.of), quartile: count(rank.quartile), ..proto::Rank::default() }
+fn rank(catalogue: &Catalogue, rank: &Rank) -> proto::Rank {
+    let ranking = &rank.ranking;
+    let partial = ranking.partial_areas.iter().take(PARTIAL_AREAS_NAMED_MAX);
+    proto::Rank {
+        rank: rank.position.map_or(0, |position| count(position.rank)),
+        of: count(ranking.of),
+        quartile: rank.position.map_or(0, |position| count(position.quartile)),
+        gap: why(rank.position.err()).into(),
+        partial_count: count(ranking.partial_areas.len()),
+        partial_areas: partial.map(|area| catalogue.area_at(*area).code.to_string()).collect(),
+        markers: convert::markers(ranking.markers),
+        sample: ranking.sample,
+    }
 }
 
 fn benchmark(catalogue: &Catalogue, benchmark: &Benchmark) -> proto::Benchmark {
@@ -77,8 +93,15 @@ fn benchmark(catalogue: &Catalogue, benchmark: &Benchmark) -> proto::Benchmark {
         value: benchmark.value.map(|value| value.to_string()),
         difference: benchmark.difference.map(|difference| difference.to_string()),
         figure: Some(figure(catalogue, &benchmark.figure)),
-        ..proto::Benchmark::default()
+        rate: benchmark.rate.as_ref().map(|it| rate(catalogue, it)),
+        partial: benchmark.partial,
+        gap: why(benchmark.gap).into(),
     }
+}
+
+/// Why there is no value, if there is none.
+fn why(it: Option<Gap>) -> proto::Gap {
+    it.map_or(proto::Gap::Unspecified, gap)
 }
 
 pub(crate) fn derivation(derivation: Option<Derivation>) -> proto::Derivation {
@@ -184,7 +207,7 @@ pub(crate) fn figure(catalogue: &Catalogue, figure: &Figure) -> proto::Figure {
     let coverage = figure.coverage;
     proto::Figure {
         value: figure.value.as_ref().ok().map(|value| value.rounded.to_string()),
-        gap: figure.value.as_ref().err().map_or(proto::Gap::Unspecified, |it| gap(*it)).into(),
+        gap: why(figure.value.err()).into(),
         numerator: figure.fraction.map(|(numerator, _)| numerator.to_string()),
         denominator: figure.fraction.map(|(_, denominator)| denominator.to_string()),
         numerator_basis: numerator_basis(figure.numerator_basis).into(),

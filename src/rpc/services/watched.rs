@@ -38,7 +38,7 @@ impl Watch for proto::WatchPictureRequest {
 
 impl Watch for proto::WatchAggregateRequest {
     type Read = proto::QueryAggregateRequest;
-    /// Indicator, category, area, agency and period.
+    /// Indicator, area, agency, period and category, each by its text.
     type Key = (String, String, String, String, String);
     type Row = proto::AggregateRow;
     type Message = proto::WatchAggregateResponse;
@@ -53,18 +53,18 @@ impl Watch for proto::WatchAggregateRequest {
     fn rows(answer: proto::QueryAggregateResponse) -> impl Iterator<Item = (Self::Key, proto::AggregateRow)> {
         answer.rows.into_iter().map(|row| {
             let key =
-                (row.indicator.clone(), row.category.clone(), row.area.clone(), row.agency.clone(), row.period.clone());
+                (row.indicator.clone(), row.area.clone(), row.agency.clone(), row.period.clone(), row.category.clone());
             (key, row)
         })
     }
 
     fn message(_: &Self::Read, difference: Difference<Self::Key, Self::Row>) -> Self::Message {
-        let removed = |(indicator, category, area, agency, period): Self::Key| proto::AggregateRow {
+        let removed = |(indicator, area, agency, period, category): Self::Key| proto::AggregateRow {
             indicator,
-            category,
             area,
             agency,
             period,
+            category,
             ..proto::AggregateRow::default()
         };
         proto::WatchAggregateResponse {
