@@ -6,6 +6,7 @@ pub mod answer;
 pub mod change;
 pub mod combine;
 pub(crate) mod completeness;
+mod contained;
 pub mod derivation;
 pub mod derived;
 pub mod discrepancy;
