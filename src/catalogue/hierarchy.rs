@@ -52,6 +52,8 @@ pub(crate) struct Hierarchy {
     spans: Vec<(u32, u32)>,
     /// By the area's index.
     levels: Vec<AreaLevel>,
+    /// By the area's index: the area that it lies directly below.
+    parents: Vec<Option<AreaIx>>,
 }
 
 impl Hierarchy {
@@ -74,6 +76,7 @@ impl Hierarchy {
             walk: Vec::with_capacity(areas.len()),
             spans: vec![(0, 0); areas.len()],
             levels: areas.iter().map(|(level, _)| *level).collect(),
+            parents: areas.iter().map(|(_, parent)| *parent).collect(),
         };
         // Depth first. `open` is a stack of what is still to be walked, `above` the path from the root to where the walk
         // is: an area whose parent isn't at the end of the path closes those at its end, whose spans then end here.
@@ -117,6 +120,11 @@ impl Hierarchy {
     /// The level of an area.
     pub(crate) fn level(&self, area: AreaIx) -> AreaLevel {
         self.levels[area.0 as usize]
+    }
+
+    /// The area that an area lies directly below.
+    pub(crate) fn parent(&self, area: AreaIx) -> Option<AreaIx> {
+        self.parents[area.0 as usize]
     }
 
     /// Whether the first area is the second or lies within it.

@@ -23,7 +23,7 @@ pub use index::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::date::Date;
 use crate::model::id::{AgencyId, AreaCode, DimensionId, IndicatorId, RuleId};
 use hierarchy::Hierarchies;
-use items::{Agency, Area, AreaLevel, Dimension, Indicator, IndicatorVersion, ReconciliationRule};
+use items::{Agency, Area, AreaLevel, Dimension, Indicator, IndicatorVersion, ReconciliationRule, Validity};
 
 /// The most agencies that a catalogue may hold.
 pub const AGENCIES_MAX: usize = 1 << 16;
@@ -153,6 +153,8 @@ pub struct Catalogue {
     children: OrdMap<AreaCode, Vec<AreaIx>>,
     /// The areas as trees.
     hierarchies: Arc<Hierarchies>,
+    /// Whether some area has a first or a last day.
+    has_bounded_areas: bool,
 }
 
 impl Catalogue {
@@ -184,6 +186,11 @@ impl Catalogue {
     /// The area of an index of this catalogue.
     pub fn area_at(&self, ix: AreaIx) -> &Area {
         self.areas.row(ix.0)
+    }
+
+    /// Whether an area exists on a day.
+    pub(crate) fn exists_on(&self, area: AreaIx, day: Date) -> bool {
+        !self.has_bounded_areas || self.area_at(area).validity().holds(day)
     }
 
     /// The areas by code, after one code.
@@ -286,6 +293,7 @@ impl Catalogue {
     pub(crate) fn apply(&mut self, put: &CataloguePut) {
         for area in &put.areas {
             self.put_area(area);
+            self.has_bounded_areas |= area.validity() != Validity::default();
         }
         if !put.areas.is_empty() {
             self.hierarchies = Arc::new(Hierarchies::new(self.areas.rows.iter().map(Arc::as_ref)));

@@ -8,7 +8,8 @@ use super::connect::{Server, pages};
 use super::failure::Failure;
 use super::format::{csv, json, time};
 use super::table::{Align, Table};
-use crate::rpc::proto::{GetCompletenessRequest, GetCompletenessResponse, Slot, SlotStatus};
+use crate::model::period::Frequency;
+use crate::rpc::proto::{GetCompletenessRequest, GetCompletenessResponse, PeriodMismatch, Slot, SlotStatus};
 
 /// Show which figures are expected of each agency, which it has reported, and how late the others are.
 #[derive(Debug, Parser)]
@@ -66,7 +67,9 @@ pub(super) async fn fetch(
         async |page_token| client.get_completeness(GetCompletenessRequest { page_token, ..request.clone() }).await;
     pages(get, |page| {
         answer.revision = page.revision;
+        answer.as_of = page.as_of;
         answer.rates = page.rates;
+        answer.period_mismatches = page.period_mismatches;
         answer.slots.extend(page.slots);
         page.next_page_token
     })
@@ -97,6 +100,7 @@ fn tables(answer: &GetCompletenessResponse) -> String {
         ("", Align::Left),
         ("received", Align::Left),
         ("days late", Align::Right),
+        ("within", Align::Left),
     ]);
     for slot in &answer.slots {
         slots.push([
@@ -108,13 +112,28 @@ fn tables(answer: &GetCompletenessResponse) -> String {
             status(slot.status()).to_owned(),
             time(slot.received_at.as_ref()),
             if slot.days_late == 0 { String::new() } else { slot.days_late.to_string() },
+            [slot.contained_in_area.as_str(), &slot.contained_in_period].join(" ").trim().to_owned(),
         ]);
     }
+    let mismatches: String = answer.period_mismatches.iter().map(mismatch).collect();
     if rates.is_empty() {
-        return "No such figures are expected.\n".to_owned();
+        return if mismatches.is_empty() { "No such figures are expected.\n".to_owned() } else { mismatches };
     }
     let slots = if slots.is_empty() { String::new() } else { format!("{slots}\n") };
-    format!("{rates}\n{slots}at revision {}\n", answer.revision)
+    let legend = if answer.slots.iter().any(|slot| !slot.contained_in_period.is_empty()) {
+        "within: it has no figure of its own, and lies within that one, which can't be split\n"
+    } else {
+        ""
+    };
+    format!("{rates}\n{slots}{legend}{mismatches}at revision {}\n", answer.revision)
+}
+
+fn mismatch(mismatch: &PeriodMismatch) -> String {
+    let PeriodMismatch { indicator, period, .. } = mismatch;
+    let frequency = Frequency::from_code(mismatch.frequency).map(Frequency::text).unwrap_or_default();
+    format!(
+        "{indicator}: nothing is expected for {period}, which isn't made of whole periods of its frequency, {frequency}\n"
+    )
 }
 
 fn status(status: SlotStatus) -> &'static str {
@@ -128,9 +147,20 @@ fn status(status: SlotStatus) -> &'static str {
     }
 }
 
-const CSV_HEADINGS: [&str; 8] = ["agency", "indicator", "area", "period", "due", "status", "received_at", "days_late"];
+const CSV_HEADINGS: [&str; 10] = [
+    "agency",
+    "indicator",
+    "area",
+    "period",
+    "due",
+    "status",
+    "received_at",
+    "days_late",
+    "contained_in_area",
+    "contained_in_period",
+];
 
-fn csv_row(slot: &Slot) -> [String; 8] {
+fn csv_row(slot: &Slot) -> [String; 10] {
     [
         slot.agency.clone(),
         slot.indicator.clone(),
@@ -140,5 +170,7 @@ fn csv_row(slot: &Slot) -> [String; 8] {
         status(slot.status()).to_owned(),
         time(slot.received_at.as_ref()),
         slot.days_late.to_string(),
+        slot.contained_in_area.clone(),
+        slot.contained_in_period.clone(),
     ]
 }

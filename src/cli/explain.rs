@@ -7,7 +7,9 @@ use super::connect::{Server, response};
 use super::failure::Failure;
 use super::format::{Legend, coverage, csv, json, markers, time};
 use super::table::{Align, Table};
-use crate::rpc::proto::{CategoryRef, Contribution, ExplainFigureRequest, ExplainFigureResponse};
+use crate::rpc::proto::{
+    CategoryRef, Contribution, ExplainFigureRequest, ExplainFigureResponse, Missing, MissingReason,
+};
 
 /// Show how a figure was computed: the rule, the sum, and every submitted figure that went into it.
 #[derive(Debug, Parser)]
@@ -75,12 +77,26 @@ fn text(request: &ExplainFigureRequest, answer: &ExplainFigureResponse) -> Strin
         }
     }
     let missing = figure.coverage.iter().flat_map(|coverage| &coverage.missing);
-    lines.extend(missing.map(|missing| format!("missing   {}, {}, {}", missing.agency, missing.area, missing.period)));
+    lines.extend(missing.map(missing_line));
     let table = contributions(&mut legend, &answer.contributions);
     let table = if table.is_empty() { String::new() } else { format!("\n{table}") };
     let more = usize::try_from(answer.contribution_count).unwrap_or(0).saturating_sub(answer.contributions.len());
     let more = if more == 0 { String::new() } else { format!("and {more} more\n") };
     format!("{}\n{table}{more}{}", lines.join("\n"), legend.below())
+}
+
+fn missing_line(missing: &Missing) -> String {
+    let Missing { agency, area, period, .. } = missing;
+    let reason = match missing.reason() {
+        MissingReason::Unspecified => String::new(),
+        MissingReason::Late => ", late".to_owned(),
+        MissingReason::NotDue => ", not due yet".to_owned(),
+        MissingReason::NotAvailable => ", not available".to_owned(),
+        MissingReason::Contained => {
+            format!(", within {} {}", missing.contained_in_area, missing.contained_in_period)
+        }
+    };
+    format!("missing   {agency}, {area}, {period}{reason}")
 }
 
 /// The submitted figures that went into the answer.

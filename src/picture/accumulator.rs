@@ -6,6 +6,7 @@ use super::combine::{Components, Gap};
 use super::value::FigureValue;
 use crate::catalogue::items::IndicatorVersion;
 use crate::catalogue::{AgencyIx, AreaIx};
+use crate::model::date::Date;
 use crate::model::marker::Markers;
 use crate::model::period::Period;
 
@@ -98,6 +99,8 @@ pub(super) struct Accumulator {
     pub(super) coverage: Coverage,
     /// For a stock that is older than the period's close: the period that it is of.
     pub(super) as_at: Option<Period>,
+    /// Where figures to date are in it: the last day that the earliest of them includes.
+    pub(super) to_date: Option<Date>,
     /// Whether figures of subperiods were submitted that can't be combined, so that something is missing here.
     pub(super) uncombined: bool,
     /// Some of the slots without a figure, at most [`MISSING_NAMED_MAX`].
@@ -124,6 +127,7 @@ impl Accumulator {
         self.submitted += other.submitted;
         // Of several the oldest: the one that closed first, whenever it began.
         self.as_at = self.as_at.into_iter().chain(other.as_at).min_by_key(|period| (period.end(), *period));
+        self.to_date = self.to_date.into_iter().chain(other.to_date).min();
         self.add_slots(other);
     }
 
@@ -133,6 +137,38 @@ impl Accumulator {
         self.coverage = self.coverage.plus(other.coverage);
         let left = MISSING_NAMED_MAX.saturating_sub(self.missing.len());
         self.missing.extend(other.missing.iter().take(left));
+    }
+
+    /// Adds a slot without a figure.
+    pub(super) fn add_missing(&mut self, missing: Missing) {
+        self.coverage.expected += 1;
+        match missing.reason {
+            MissingReason::Late => self.coverage.late += 1,
+            MissingReason::NotDue => {}
+            MissingReason::NotAvailable => self.coverage.not_available += 1,
+            MissingReason::Contained { .. } => self.coverage.contained += 1,
+        }
+        if self.missing.len() < MISSING_NAMED_MAX {
+            self.missing.push(missing);
+        }
+    }
+
+    /// Why what was added has no value, the first reason that holds. `fits` says whether the period fits the
+    /// indicator, `nothing` what it means that nothing was added.
+    pub(super) fn gap(&self, fits: bool, nothing: Gap) -> Gap {
+        if matches!(nothing, Gap::SideBySide | Gap::LeadNotAsked) {
+            nothing
+        } else if self.markers.absences().next().is_some() {
+            Gap::Marked
+        } else if self.coverage.contained > 0 {
+            Gap::Contained
+        } else if self.uncombined {
+            Gap::NotCombinable
+        } else if !fits {
+            Gap::PeriodMismatch
+        } else {
+            nothing
+        }
     }
 
     /// The value of what was added, or why what was added has none; nothing when nothing was.
@@ -152,9 +188,10 @@ impl Accumulator {
         self.components.is_some() || self.too_large
     }
 
-    /// Whether nothing expected is missing and nothing is older than it should be.
+    /// Whether nothing expected is missing, and nothing is older than it should be or of a part of its period.
     pub(super) fn is_complete(&self) -> bool {
-        self.coverage.reported == self.coverage.expected && self.as_at.is_none() && !self.uncombined
+        let is_whole = self.as_at.is_none() && self.to_date.is_none() && !self.uncombined;
+        is_whole && self.coverage.reported == self.coverage.expected
     }
 }
 
@@ -222,6 +259,11 @@ impl ByAgency {
     /// The agencies and their figures.
     pub(super) fn iter(&self) -> impl Iterator<Item = (AgencyIx, &Accumulator)> {
         self.0.iter().map(|(agency, figure)| (*agency, figure))
+    }
+
+    /// Leaves out the agencies for which something doesn't hold.
+    pub(super) fn retain(&mut self, holds: impl Fn(AgencyIx) -> bool) {
+        self.0.retain(|(agency, _)| holds(*agency));
     }
 
     /// The agencies and their figures, to change them.

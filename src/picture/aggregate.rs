@@ -1,6 +1,7 @@
 //! The figures of some areas and some periods together, by agency and combined: what
 //! pictures, aggregates, explanations and reconciliations are answered from.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -35,6 +36,8 @@ impl Who {
 
 /// The figures of some areas and some periods together.
 pub(super) struct Aggregate {
+    areas: Vec<AreaIx>,
+    periods: Vec<Period>,
     last: Period,
     /// Of the agencies that have reported.
     found: Rc<ByAgency>,
@@ -69,7 +72,8 @@ impl Aggregate {
         }
         let (first, last) = (periods[0], periods[periods.len() - 1]);
         let breaks = first.previous().is_some_and(|previous| series.indicator.breaks_between(previous, last));
-        Self { last, found, non_reporters, breaks, discrepancies: Vec::new() }
+        let (areas, periods) = (areas.to_vec(), periods.to_vec());
+        Self { areas, periods, last, found, non_reporters, breaks, discrepancies: Vec::new() }
     }
 
     /// Finds what else was submitted and should agree with these figures, which are of one area and one
@@ -93,22 +97,36 @@ impl Aggregate {
         let version = series.version(self.last);
         let concerns = |found: &&Discrepancy| who.rests_on(series, version, found.agency);
         let discrepancies = self.discrepancies.iter().filter(concerns).cloned().collect();
-        let nothing = Accumulator::default();
-        let combined;
-        let (sum, gap) = match who {
-            Who::Agency(agency) => (self.known(agency).unwrap_or(&nothing), Gap::NotReported),
-            Who::Combined => {
-                let (sum, gap) = self.combined(series, version);
-                combined = sum;
-                (&combined, gap)
-            }
-        };
-        Figure::of(sum, version, gap, self.breaks, discrepancies)
+        let (sum, nothing) = self.sum(series, version, who);
+        // Whether the period fits is only looked up where it decides.
+        let gap = if sum.has_figure() { nothing } else { sum.gap(series.expected().fits(self.last), nothing) };
+        Figure::of(&sum, version, gap, self.breaks, discrepancies)
     }
 
-    /// What is known of an agency: its figure, or its unfilled slots.
-    fn known(&self, agency: AgencyIx) -> Option<&Accumulator> {
-        self.found.get(agency).or_else(|| self.non_reporters.get(agency))
+    /// Why the figure of an agency, or of all, would have no value if the agencies' figures weren't kept side by
+    /// side.
+    pub(super) fn gap(&self, series: &Series<'_>, who: Who) -> Gap {
+        let (sum, nothing) = self.sum(series, series.version(self.last), who);
+        let nothing = if nothing == Gap::SideBySide { Gap::NotReported } else { nothing };
+        sum.gap(series.expected().fits(self.last), nothing)
+    }
+
+    /// The figure of an agency, or of all by the indicator's rule, and why there is no value if nothing was
+    /// submitted.
+    fn sum(&self, series: &Series<'_>, version: &IndicatorVersion, who: Who) -> (Cow<'_, Accumulator>, Gap) {
+        match who {
+            Who::Agency(agency) => (self.known(series, agency), Gap::NotReported),
+            Who::Combined => {
+                let (sum, nothing) = self.combined(series, version);
+                (Cow::Owned(sum), nothing)
+            }
+        }
+    }
+
+    /// What is known of an agency that is asked for by name: its figure, or its unfilled slots.
+    fn known(&self, series: &Series<'_>, agency: AgencyIx) -> Cow<'_, Accumulator> {
+        let known = self.found.get(agency).or_else(|| self.non_reporters.get(agency));
+        known.map_or_else(|| Cow::Owned(series.contained(agency, &self.areas, &self.periods)), Cow::Borrowed)
     }
 
     /// The agencies' figures as one, by the indicator's rule, and why there is no value if there is none.
@@ -130,7 +148,7 @@ impl Aggregate {
             AcrossAgencies::Lead => match series.lead(version) {
                 Some(lead) if !series.submitted.asks_for(lead) => Gap::LeadNotAsked,
                 lead => {
-                    lead.and_then(|lead| self.known(lead)).into_iter().for_each(|figure| sum.add(figure));
+                    lead.into_iter().for_each(|lead| sum.add(&self.known(series, lead)));
                     Gap::LeadNotReported
                 }
             },

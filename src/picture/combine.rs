@@ -216,6 +216,26 @@ pub(super) const fn adds_over_areas(kind: Kind) -> bool {
     }
 }
 
+/// What the sum of a dimension's categories says of their total.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CategorySum {
+    /// All of them are the total. Some of them are no more than the total.
+    Bounded,
+    /// All of them are the total; some of them may be more, because others may be below zero.
+    Whole,
+    /// Nothing: one person may be in several.
+    Unrelated,
+}
+
+/// How the categories of a kind's figures add up.
+pub(super) const fn category_sum(kind: Kind) -> CategorySum {
+    match kind {
+        Kind::Events | Kind::Stock => CategorySum::Bounded,
+        Kind::Ratio | Kind::Mean | Kind::Amount => CategorySum::Whole,
+        Kind::Distinct => CategorySum::Unrelated,
+    }
+}
+
 /// The unit of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeUnit {

@@ -1,18 +1,20 @@
-//! Who is expected to report which figure, how late it is, and how reporting has gone.
+//! Who is expected to report which figure, how late it is, and how reporting has gone. The rules are in
+//! docs/statistics.md, section 17.
 
 use std::collections::BTreeMap;
 
-use super::combine::{OverTime, over_time};
+use super::accumulator::{Accumulator, Coverage, MissingReason};
+use super::contained::Container;
 use super::expected::ExpectedSlot;
 use super::explain::contribute;
 use super::question::QUERY_CELLS_MAX;
 use super::resolve::Series;
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::date::Date;
-use crate::model::period::Period;
+use crate::model::period::{Frequency, Period};
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
-use crate::state::columns::{BreakdownIx, Row, RowKey, Slab};
+use crate::state::columns::BreakdownIx;
 use crate::state::view::View;
 
 /// Asks who is expected to report what, and has.
@@ -52,18 +54,18 @@ pub(crate) struct Slot {
     pub(crate) indicator: IndicatorIx,
     /// The area.
     pub(crate) area: AreaIx,
-    /// The period.
+    /// The period, as the first of the periods asked for that contains it names it.
     pub(crate) period: Period,
-    /// The period asked for that it is within.
-    pub(crate) within: Period,
     /// What became of it.
     pub(crate) status: Status,
     /// The day it is due.
     pub(crate) due: Date,
-    /// When the figure that fills it first came.
+    /// When the figure that fills it came.
     pub(crate) received: Option<Timestamp>,
     /// How many days after its due date it came, or is late by today.
     pub(crate) days_late: i32,
+    /// The area and the period of a larger figure that it lies within.
+    pub(crate) contained_in: Option<Container>,
 }
 
 /// How one agency's reporting of one period has gone.
@@ -81,117 +83,127 @@ pub(crate) struct ReportingRate {
     pub(crate) not_available: usize,
 }
 
-/// Every slot that is asked for, by agency id, indicator id, area code and period; none when there
-/// are more than [`QUERY_CELLS_MAX`].
-pub(crate) fn slots(view: View<'_>, query: &CompletenessQuery) -> Option<Vec<Slot>> {
-    let mut found = Vec::new();
+/// A period asked for that doesn't fit an indicator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PeriodMismatch {
+    /// The indicator.
+    pub(crate) indicator: IndicatorIx,
+    /// The period.
+    pub(crate) period: Period,
+    /// The indicator's frequency.
+    pub(crate) frequency: Frequency,
+}
+
+/// Who is expected to report what, and has.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Completeness {
+    /// Every slot that is asked for, each once, by agency id, indicator id, area code and period.
+    pub(crate) slots: Vec<Slot>,
+    /// How reporting has gone, by agency and period asked for.
+    pub(crate) rates: BTreeMap<(AgencyIx, Period), ReportingRate>,
+    /// The indicators, by id, and periods without slots.
+    pub(crate) mismatches: Vec<PeriodMismatch>,
+}
+
+/// Who is expected to report what, and has; none when the slots of all periods asked for are more than
+/// [`QUERY_CELLS_MAX`].
+pub(crate) fn completeness(view: View<'_>, query: &CompletenessQuery) -> Option<Completeness> {
+    let mut found = Completeness::default();
+    let mut expected_count = 0;
     for ix in &query.indicators {
         let mut series = Series::new(view, *ix, Some(BreakdownIx::TOTAL), None);
+        // A slot has one status, whichever of the periods asked for contains it.
+        let mut known: BTreeMap<(AgencyIx, AreaIx, Period), Status> = BTreeMap::new();
         for within in &query.periods {
+            if !series.expected().fits(*within) {
+                let frequency = series.version(*within).frequency;
+                found.mismatches.push(PeriodMismatch { indicator: *ix, period: *within, frequency });
+            }
             let is_asked =
                 |slot: &ExpectedSlot| query.agencies.as_ref().is_none_or(|agencies| agencies.contains(&slot.agency));
             let expected = series.expected().slots_within(query.area, *within).filter(is_asked);
-            let expected: Vec<_> = expected.take(QUERY_CELLS_MAX + 1 - found.len()).collect();
-            if found.len() + expected.len() > QUERY_CELLS_MAX {
+            let expected: Vec<_> = expected.take(QUERY_CELLS_MAX + 1 - expected_count).collect();
+            expected_count += expected.len();
+            if expected_count > QUERY_CELLS_MAX {
                 return None;
             }
-            found.extend(expected.into_iter().map(|expected| slot(&mut series, expected, *within)));
+            for ExpectedSlot { agency, area, period, due } in expected {
+                let status = *known.entry((agency, area, period.storage_key())).or_insert_with(|| {
+                    let slot = slot(&mut series, agency, area, period, due);
+                    found.slots.push(slot);
+                    slot.status
+                });
+                found.rates.entry((agency, *within)).or_default().count(status);
+            }
         }
     }
     let catalogue = view.catalogue;
-    found.sort_by_cached_key(|slot| {
-        let indicator = catalogue.indicator_at(slot.indicator).newest().id.clone();
+    let indicator = |ix: IndicatorIx| catalogue.indicator_at(ix).newest().id.clone();
+    found.slots.sort_by_cached_key(|slot| {
         let area = catalogue.area_at(slot.area).code.clone();
-        (catalogue.agency_at(slot.agency).id.clone(), indicator, area, slot.period)
+        (catalogue.agency_at(slot.agency).id.clone(), indicator(slot.indicator), area, slot.period)
     });
+    found.mismatches.sort_by_cached_key(|mismatch| (indicator(mismatch.indicator), mismatch.period));
     Some(found)
 }
 
-fn slot(series: &mut Series<'_>, expected: ExpectedSlot, within: Period) -> Slot {
-    let ExpectedSlot { agency, area, period, due, is_late } = expected;
-    let filled = filled_since(series, agency, area, period);
+fn slot(series: &mut Series<'_>, agency: AgencyIx, area: AreaIx, period: Period, due: Date) -> Slot {
     let view = series.view();
-    let received = filled.and_then(|revision| view.accepted_at(revision));
-    let (status, day) = match received.map(|at| view.date(at)) {
+    let figure = series.slot(agency, area, period);
+    let came = came(series, agency, area, period, &figure).and_then(|revision| view.accepted_at(revision));
+    let Coverage { expected, reported, late, not_available, contained, .. } = figure.coverage;
+    let (status, day) = match came.map(|at| view.date(at)) {
         Some(day) if day <= due => (Status::OnTime, due),
         Some(day) => (Status::ReportedLate, day),
-        None if is_not_available(series, agency, area, period) => (Status::NotAvailable, due),
-        None if is_late => (Status::Late, view.today),
-        None => (Status::NotDue, due),
+        None if late > 0 => (Status::Late, view.today),
+        None if reported + contained + not_available < expected => (Status::NotDue, due),
+        None => (Status::NotAvailable, due),
     };
     let days_late = (day.days() - due.days()).max(0);
-    Slot { agency, indicator: series.ix, area, period, within, status, due, received, days_late }
+    let contained_in = containers(&figure).next().filter(|_| !figure.has_figure());
+    Slot { agency, indicator: series.ix, area, period, status, due, received: came, days_late, contained_in }
 }
 
-/// The revision at which a slot was first filled: by a figure of its own period and area or of
-/// wider ones, or else by the last of the figures that build it.
-fn filled_since(series: &mut Series<'_>, agency: AgencyIx, area: AreaIx, period: Period) -> Option<Revision> {
-    let view = series.view();
-    let mut wider = vec![area];
-    let day = view.hierarchy_day(period);
-    while let Some(parent) = wider.last().and_then(|ix| view.catalogue.area_at(*ix).parent_on(day)) {
-        let Some((ix, _)) = view.catalogue.area(parent) else { break };
-        wider.push(ix);
-    }
-    let rule = over_time(series.indicator.kind());
-    // A figure of a longer period fills the slots of all periods within it, where the kind adds over time; a
-    // stock's fills those of all periods that end on the same day.
-    let fills = |known: &&Period| match rule {
-        OverTime::Add => known.divide(period.frequency()).is_some_and(|within| within.contains(&period)),
-        OverTime::Last => series.submitted.names(period).contains(known),
-        OverTime::Never => false,
-    };
-    let submitted = series.submitted.by_end().iter().map(|(_, known)| known);
-    let since = submitted
-        .filter(|known| **known == period.storage_key() || fills(known))
-        .filter_map(|known| view.columns.slab(series.ix, *known))
-        .flat_map(|slab| wider.iter().filter_map(|area| first_value(slab, *area, agency, view.as_of)))
-        .min();
-    if since.is_some() {
-        return since;
-    }
-    // What is built fills the slot only when nothing of it is missing, and so not before its last figure came.
-    let built = series.figures(area, period);
-    if !built.get(agency).is_some_and(|figure| figure.has_figure() && figure.is_complete()) {
+/// The figures that parts of a slot lie within.
+fn containers(figure: &Accumulator) -> impl Iterator<Item = Container> {
+    figure.missing.iter().filter_map(|missing| match missing.reason {
+        MissingReason::Contained { area, period } => Some((area, period)),
+        MissingReason::Late | MissingReason::NotDue | MissingReason::NotAvailable => None,
+    })
+}
+
+/// The revision with which a slot that is reported or contained came: the newest of those since which the
+/// figures that fill it have had a value. None for a slot of which something is missing.
+fn came(
+    series: &mut Series<'_>,
+    agency: AgencyIx,
+    area: AreaIx,
+    period: Period,
+    figure: &Accumulator,
+) -> Option<Revision> {
+    let coverage = figure.coverage;
+    if coverage.expected == 0 || coverage.reported + coverage.contained < coverage.expected {
         return None;
     }
     let mut contributions = Vec::new();
     contribute(series, agency, area, period, &mut contributions);
-    let since = contributions.iter().filter_map(|contribution| {
-        let slab = view.columns.slab(series.ix, contribution.period)?;
-        first_value(slab, contribution.area, agency, view.as_of)
-    });
-    since.max()
+    let own = contributions.into_iter().map(|contribution| (contribution.area, contribution.period));
+    let filling = own.chain(containers(figure));
+    filling.filter_map(|(area, name)| series.submitted.filled_since(name, area, agency, period)).max()
 }
 
-/// The revision of the first value, or marker that none applies, that a figure had and still has
-/// one as of the revision.
-fn first_value(slab: &Slab, area: AreaIx, agency: AgencyIx, as_of: Revision) -> Option<Revision> {
-    let now = slab.row(RowKey::new(area, BreakdownIx::TOTAL, agency), as_of).filter(Row::fills_slot)?;
-    let first = slab.history(now.key).find(Row::fills_slot)?;
-    Some(first.revision())
-}
-
-fn is_not_available(series: &mut Series<'_>, agency: AgencyIx, area: AreaIx, period: Period) -> bool {
-    series.figures(area, period).get(agency).is_some_and(|figure| figure.coverage.not_available > 0)
-}
-
-/// How reporting has gone, by agency and period asked for.
-pub(crate) fn rates(slots: &[Slot]) -> BTreeMap<(AgencyIx, Period), ReportingRate> {
-    let mut rates: BTreeMap<_, ReportingRate> = BTreeMap::new();
-    for slot in slots {
-        let rate = rates.entry((slot.agency, slot.within)).or_default();
-        rate.expected += 1;
-        match slot.status {
+impl ReportingRate {
+    fn count(&mut self, status: Status) {
+        self.expected += 1;
+        match status {
             Status::OnTime => {
-                rate.reported += 1;
-                rate.on_time += 1;
+                self.reported += 1;
+                self.on_time += 1;
             }
-            Status::ReportedLate => rate.reported += 1,
-            Status::Late => rate.late += 1,
+            Status::ReportedLate => self.reported += 1,
+            Status::Late => self.late += 1,
             Status::NotDue => {}
-            Status::NotAvailable => rate.not_available += 1,
+            Status::NotAvailable => self.not_available += 1,
         }
     }
-    rates
 }

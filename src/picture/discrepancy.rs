@@ -2,20 +2,22 @@
 //! a total and its breakdown. The submitted whole is what is answered; the difference is shown
 //! beside it.
 
-use super::accumulator::Accumulator;
-use super::combine::{Components, adds_over_areas};
+use std::collections::BTreeMap;
+
+use super::accumulator::{Accumulator, ByAgency};
+use super::combine::{CategorySum, Components, OverTime, category_sum};
 use super::resolve::Series;
 use super::value::FigureValue;
 use crate::catalogue::{AgencyIx, AreaIx};
 use crate::model::decimal::Rounded;
-use crate::model::id::DimensionId;
+use crate::model::id::{CategoryId, DimensionId};
 use crate::model::period::Period;
 use crate::state::columns::{BreakdownIx, Row};
 
 /// What a submitted whole was put beside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DiscrepancyKind {
-    /// The figures of all of the period's subperiods.
+    /// The figures of all of the period's subperiods; for a stock, that under another name of its last day.
     OverTime,
     /// The figures of all areas directly below.
     OverAreas,
@@ -38,31 +40,58 @@ pub struct Discrepancy {
     pub difference: Rounded,
 }
 
-/// Every discrepancy of the figures submitted for an area and a period, by agency.
+/// Every discrepancy of the figures submitted for an area and a period, by agency. The rules are in
+/// docs/statistics.md, section 14.
 pub(super) fn find(series: &mut Series<'_>, area: AreaIx, period: Period) -> Vec<Discrepancy> {
-    let whole = |(_, row): (Period, Row)| {
-        let components = Some(Components::of(row.measure()?)?);
-        Some((row.key.agency(), Accumulator { components, ..Accumulator::default() }))
-    };
-    let submitted: Vec<_> = series.submitted.best(area, period).into_iter().filter_map(whole).collect();
+    let submitted = series.submitted.under_each_name(area, period);
     if submitted.is_empty() {
         return Vec::new();
     }
-    let over_time = series.over_time(area, period);
-    let over_areas = series.over_areas(area, period);
+    let over_time = match series.submitted.rule() {
+        OverTime::Add => series.over_time(area, period),
+        OverTime::Last | OverTime::Never => ByAgency::default(),
+    };
+    let over_areas = over_all_areas(series, area, period);
     let mut found = Vec::new();
-    for (agency, whole) in &submitted {
+    for of_agency in submitted.chunk_by(|(_, one), (_, other)| one.key == other.key) {
+        let agency = of_agency[0].1.key.agency();
+        let Some(figure) = whole(&of_agency[0].1) else { continue };
+        // A stock under another name of its last day.
+        for other in of_agency[1..].iter().filter_map(|(_, row)| whole(row)) {
+            found.extend(compare(series, period, agency, DiscrepancyKind::OverTime, &figure, &other));
+        }
         let built = [(DiscrepancyKind::OverTime, &over_time), (DiscrepancyKind::OverAreas, &over_areas)];
-        for (kind, figures) in built {
-            if let Some(parts) = figures.get(*agency).filter(|parts| parts.is_complete()) {
-                found.extend(compare(series, period, *agency, kind, whole, parts));
+        for (kind, parts) in built {
+            if let Some(parts) = parts.get(agency).filter(|parts| parts.is_complete()) {
+                found.extend(compare(series, period, agency, kind, &figure, parts));
             }
         }
         if series.submitted.breakdown() == Some(BreakdownIx::TOTAL) {
-            found.extend(breakdowns(series, area, period, *agency, whole));
+            found.extend(breakdowns(series, area, period, agency, &figure));
         }
     }
     found
+}
+
+/// A submitted figure; none for a marker in its place.
+fn whole(row: &Row) -> Option<Accumulator> {
+    let components = Some(Components::of(row.measure()?)?);
+    Some(Accumulator { components, ..Accumulator::default() })
+}
+
+/// The figures built over areas, of the agencies that have one for every area directly below that is of the
+/// period.
+fn over_all_areas(series: &mut Series<'_>, area: AreaIx, period: Period) -> ByAgency {
+    let mut built = series.over_areas(area, period);
+    if built.is_empty() {
+        return built;
+    }
+    let view = series.view();
+    for child in view.hierarchy(period).children(area).filter(|child| view.catalogue.exists_on(*child, period.end())) {
+        let figures = series.figures(child, period);
+        built.retain(|agency| figures.get(agency).is_some_and(Accumulator::has_figure));
+    }
+    built
 }
 
 /// The total beside each dimension that it was broken down by.
@@ -71,28 +100,47 @@ fn breakdowns(
     area: AreaIx,
     period: Period,
     agency: AgencyIx,
-    whole: &Accumulator,
+    total: &Accumulator,
 ) -> Vec<Discrepancy> {
-    let view = series.view();
     let version = series.version(period);
-    let Some(slab) = view.columns.slab(series.ix, period) else { return Vec::new() };
+    let rule = category_sum(version.kind);
+    if rule == CategorySum::Unrelated {
+        return Vec::new();
+    }
+    let view = series.view();
+    let categories = by_category(series, area, period, agency);
     let mut found = Vec::new();
     for dimension in version.dimensions.iter().filter_map(|id| view.catalogue.dimension(id)) {
         let mut sum = Accumulator::default();
-        let mut categories_found = 0;
+        let figures = categories.iter().filter(|((id, _), _)| **id == dimension.id);
+        let count = figures.map(|(_, figure)| sum.add(figure)).count();
+        let is_all = count == dimension.categories.len();
+        let kind = DiscrepancyKind::Breakdown(dimension.id.clone());
+        let compared = compare(series, period, agency, kind, total, &sum);
+        let exceeds = |one: &Discrepancy| rule == CategorySum::Bounded && one.difference.mantissa() > 0;
+        found.extend(compared.filter(|one| is_all || exceeds(one)));
+    }
+    found
+}
+
+/// The figures that an agency submitted for an area and a period by one dimension, by category: of a stock's
+/// several the first by the order of its names.
+fn by_category<'a>(
+    series: &Series<'a>,
+    area: AreaIx,
+    period: Period,
+    agency: AgencyIx,
+) -> BTreeMap<(&'a DimensionId, &'a CategoryId), Accumulator> {
+    let view = series.view();
+    let mut found = BTreeMap::new();
+    for slab in series.submitted.names(period).into_iter().filter_map(|name| series.submitted.slab(name)) {
         for (breakdown, row) in slab.broken_down(area, agency, view.as_of) {
             let mut categories = view.columns.breakdown_at(breakdown).iter();
-            let (Some((id, _)), None) = (categories.next(), categories.next()) else { continue };
-            let components = row.measure().and_then(Components::of);
-            if *id == dimension.id && components.is_some() {
-                sum.add(&Accumulator { components, ..Accumulator::default() });
-                categories_found += 1;
+            let (Some((dimension, category)), None) = (categories.next(), categories.next()) else { continue };
+            if let Some(figure) = whole(&row) {
+                found.entry((dimension, category)).or_insert(figure);
             }
         }
-        let all = categories_found == dimension.categories.len();
-        let kind = DiscrepancyKind::Breakdown(dimension.id.clone());
-        let compared = compare(series, period, agency, kind, whole, &sum);
-        found.extend(compared.filter(|one| all || (adds_over_areas(version.kind) && one.difference.mantissa() > 0)));
     }
     found
 }

@@ -1,12 +1,14 @@
 //! Who is expected to report what: the slots of those who are, and what becomes of one that nothing
-//! has filled. Nothing else decides it.
+//! has filled. Nothing else decides it. The rules are in docs/statistics.md, section 6.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::accumulator::{Accumulator, MISSING_NAMED_MAX, Missing, MissingReason};
-use super::combine::{OverTime, over_time};
+use super::accumulator::{Accumulator, Missing, MissingReason};
+use super::combine::OverTime;
+use super::contained::Containers;
+use super::submitted::{Submitted, share_last_day};
 use crate::catalogue::items::{Indicator, IndicatorVersion, Validity};
 use crate::catalogue::{AgencyIx, AreaIx, Hierarchy};
 use crate::model::date::Date;
@@ -18,6 +20,7 @@ use crate::state::view::View;
 pub(super) struct Expected<'a> {
     view: View<'a>,
     indicator: &'a Indicator,
+    submitted: Rc<Submitted<'a>>,
     /// The agencies that each version names.
     named: Vec<OnceCell<Vec<(AgencyIx, Validity)>>>,
     periods: RefCell<HashMap<Period, Rc<[ExpectedPeriod<'a>]>, Hashing>>,
@@ -33,6 +36,8 @@ pub(super) struct ExpectedPeriod<'a> {
     due: Date,
     /// Whether that has passed.
     is_late: bool,
+    /// What its slots can lie within; found when the first is unfilled.
+    containers: OnceCell<Containers>,
 }
 
 /// One expected figure.
@@ -42,30 +47,31 @@ pub(super) struct ExpectedSlot {
     pub(super) area: AreaIx,
     pub(super) period: Period,
     pub(super) due: Date,
-    /// Whether that has passed.
-    pub(super) is_late: bool,
 }
 
 impl ExpectedPeriod<'_> {
     pub(super) fn expects(&self, agency: AgencyIx) -> bool {
         self.agencies.binary_search(&agency).is_ok()
     }
-
-    /// Adds an unfilled slot.
-    pub(super) fn add_slot(&self, to: &mut Accumulator, agency: AgencyIx, area: AreaIx) {
-        to.coverage.expected += 1;
-        to.coverage.late += usize::from(self.is_late);
-        if to.missing.len() < MISSING_NAMED_MAX {
-            let reason = if self.is_late { MissingReason::Late } else { MissingReason::NotDue };
-            to.missing.push(Missing { agency, area, period: self.period, reason });
-        }
-    }
 }
 
 impl<'a> Expected<'a> {
-    pub(super) fn new(view: View<'a>, indicator: &'a Indicator) -> Self {
+    pub(super) fn new(view: View<'a>, indicator: &'a Indicator, submitted: Rc<Submitted<'a>>) -> Self {
         let named = indicator.versions().iter().map(|_| OnceCell::new()).collect();
-        Self { view, indicator, named, periods: RefCell::default() }
+        Self { view, indicator, submitted, named, periods: RefCell::default() }
+    }
+
+    /// Whether a period fits the indicator.
+    pub(super) fn fits(&self, period: Period) -> bool {
+        !self.within(period).is_empty()
+    }
+
+    /// Of consecutive periods, those whose slots all of them together have: of a stock the last.
+    pub(super) fn together<'p>(&self, periods: &'p [Period]) -> &'p [Period] {
+        match self.submitted.rule() {
+            OverTime::Add | OverTime::Never => periods,
+            OverTime::Last => &periods[periods.len().saturating_sub(1)..],
+        }
     }
 
     /// The periods at the indicator's frequency that a figure of this period rests on: all within it,
@@ -75,7 +81,7 @@ impl<'a> Expected<'a> {
             return Rc::clone(known);
         }
         let mut within = self.within(period);
-        match over_time(self.indicator.kind()) {
+        match self.submitted.rule() {
             OverTime::Add => {}
             OverTime::Last => drop(within.drain(..within.len().saturating_sub(1))),
             OverTime::Never => within.retain(|one| one.frequency() == period.frequency()),
@@ -85,8 +91,15 @@ impl<'a> Expected<'a> {
         periods
     }
 
+    /// The periods at the indicator's frequency that a period divides into; for a stock that has none, the one
+    /// that ends on its last day.
     fn within(&self, period: Period) -> Vec<Period> {
-        period.divide(self.indicator.version_for(period).frequency).unwrap_or_default()
+        let frequency = self.indicator.version_for(period).frequency;
+        let closing = || match self.submitted.rule() {
+            OverTime::Last => Period::of(frequency, period.end()).filter(|closing| share_last_day(*closing, period)),
+            OverTime::Add | OverTime::Never => None,
+        };
+        period.divide(frequency).unwrap_or_else(|| closing().into_iter().collect())
     }
 
     /// Every slot within an area and a period, also of those that the period's own figure doesn't rest
@@ -94,10 +107,10 @@ impl<'a> Expected<'a> {
     pub(super) fn slots_within(&self, area: AreaIx, period: Period) -> impl Iterator<Item = ExpectedSlot> {
         let periods = self.within(period).into_iter().map(|period| self.expected_period(period));
         periods.flat_map(move |expected| {
-            let ExpectedPeriod { period, due, is_late, .. } = expected;
+            let ExpectedPeriod { period, due, .. } = expected;
             let slots = |agency| {
                 let areas = self.areas(&expected, agency, area);
-                areas.map(move |area| ExpectedSlot { agency, area, period, due, is_late }).collect::<Vec<_>>()
+                areas.map(move |area| ExpectedSlot { agency, area, period, due }).collect::<Vec<_>>()
             };
             expected.agencies.iter().copied().flat_map(slots).collect::<Vec<_>>()
         })
@@ -121,19 +134,38 @@ impl<'a> Expected<'a> {
             agencies,
             due,
             is_late: due < self.view.today,
+            containers: OnceCell::new(),
         }
     }
 
-    /// The areas at the reporting level within an area that an agency reports for.
+    /// The areas at the reporting level within an area that an agency reports for, and that are of the period.
     pub(super) fn areas(
         &self,
         period: &ExpectedPeriod<'_>,
         agency: AgencyIx,
         within: AreaIx,
     ) -> impl Iterator<Item = AreaIx> {
-        let (hierarchy, level) = (period.hierarchy, period.version.reporting_level);
-        let is_expected = move |area: &AreaIx| hierarchy.level(*area) == level && hierarchy.is_within(*area, within);
-        self.view.catalogue.reports_for(agency).iter().copied().filter(is_expected)
+        let (hierarchy, level, last) = (period.hierarchy, period.version.reporting_level, period.period.end());
+        let catalogue = self.view.catalogue;
+        let is_expected = move |area: &AreaIx| {
+            hierarchy.level(*area) == level && hierarchy.is_within(*area, within) && catalogue.exists_on(*area, last)
+        };
+        catalogue.reports_for(agency).iter().copied().filter(is_expected)
+    }
+
+    /// Adds an unfilled slot: contained in another figure, or else late or not due yet. An area that isn't of the
+    /// period has none.
+    pub(super) fn add_slot(&self, to: &mut Accumulator, slot: &ExpectedPeriod<'_>, agency: AgencyIx, area: AreaIx) {
+        if !self.view.catalogue.exists_on(area, slot.period.end()) {
+            return;
+        }
+        let containers = slot.containers.get_or_init(|| Containers::of(&self.submitted, slot.period));
+        let reason = match containers.nearest(&self.submitted, slot.hierarchy, agency, area) {
+            Some((area, period)) => MissingReason::Contained { area, period },
+            None if slot.is_late => MissingReason::Late,
+            None => MissingReason::NotDue,
+        };
+        to.add_missing(Missing { agency, area, period: slot.period, reason });
     }
 
     /// Adds the slots of an agency that is expected to report the period, unfilled: one for each area at
@@ -145,36 +177,57 @@ impl<'a> Expected<'a> {
         agency: AgencyIx,
         area: AreaIx,
     ) {
-        self.areas(period, agency, area).for_each(|area| period.add_slot(to, agency, area));
+        self.areas(period, agency, area).for_each(|area| self.add_slot(to, period, agency, area));
     }
 
-    /// Adds the slots of an agency that has reported elsewhere and not for this area, unfilled: those
-    /// that it is expected to report; below the reporting level the area itself, because the sum of an
-    /// area needs all that it is made of.
+    /// Adds the slots of an agency that has reported elsewhere and not for this area, unfilled.
     pub(super) fn add_unreported(&self, to: &mut Accumulator, agency: AgencyIx, area: AreaIx, period: Period) {
-        for period in &*self.periods(period) {
-            if period.hierarchy.level(area) > period.version.reporting_level {
-                period.add_slot(to, agency, area);
-            } else if period.expects(agency) {
-                self.add_expected(to, period, agency, area);
+        self.unreported(agency, area, period, &mut |slot, area| self.add_slot(to, slot, agency, area));
+    }
+
+    /// Adds the slots of an agency that reports for this very area, unfilled.
+    pub(super) fn add_reporter(&self, to: &mut Accumulator, agency: AgencyIx, area: AreaIx, period: Period) {
+        self.of_reporter(agency, area, period, |slot, area| self.add_slot(to, slot, agency, area));
+    }
+
+    /// The slots of an agency that reports for this very area: those that it is expected to report, and at
+    /// least the area itself.
+    pub(super) fn of_reporter(
+        &self,
+        agency: AgencyIx,
+        area: AreaIx,
+        period: Period,
+        mut each: impl FnMut(&ExpectedPeriod<'_>, AreaIx),
+    ) {
+        let mut is_expected = false;
+        self.unreported(agency, area, period, &mut |slot, area| {
+            is_expected = true;
+            each(slot, area);
+        });
+        if !is_expected {
+            let periods = self.periods(period);
+            periods.iter().for_each(|slot| each(slot, area));
+        }
+    }
+
+    /// The slots of an agency that has reported elsewhere and not for this area: those that it is expected to
+    /// report; below the reporting level the area itself, because the sum of an area needs all that it is
+    /// made of.
+    fn unreported(
+        &self,
+        agency: AgencyIx,
+        area: AreaIx,
+        period: Period,
+        each: &mut impl FnMut(&ExpectedPeriod<'_>, AreaIx),
+    ) {
+        for slot in &*self.periods(period) {
+            if slot.hierarchy.level(area) <= slot.version.reporting_level {
+                if slot.expects(agency) {
+                    self.areas(slot, agency, area).for_each(|area| each(slot, area));
+                }
+            } else {
+                each(slot, area);
             }
         }
-    }
-
-    /// Adds the slots of an agency that reports for this very area, unfilled: those that it is expected
-    /// to report, and at least the area itself.
-    pub(super) fn add_reporter(&self, to: &mut Accumulator, agency: AgencyIx, area: AreaIx, period: Period) {
-        let before = to.coverage.expected;
-        self.add_unreported(to, agency, area, period);
-        if to.coverage.expected == before {
-            self.periods(period).iter().for_each(|period| period.add_slot(to, agency, area));
-        }
-    }
-
-    /// The slots of an agency that reports for this very area.
-    pub(super) fn of_reporter(&self, agency: AgencyIx, area: AreaIx, period: Period) -> Accumulator {
-        let mut unfilled = Accumulator::default();
-        self.add_reporter(&mut unfilled, agency, area, period);
-        unfilled
     }
 }

@@ -1,7 +1,8 @@
 //! Why a figure is what it is: what went into it, and the rule and the sum in words.
 
+use super::accumulator::MissingReason;
 use super::aggregate::{Aggregate, Who};
-use super::combine::{Components, Gap, OverTime, over_time};
+use super::combine::{Components, Gap, OverTime};
 use super::derivation::Derivation;
 use super::figure::Figure;
 use super::resolve::Series;
@@ -71,7 +72,8 @@ pub struct Explanation {
 pub fn explain(view: View<'_>, query: ExplainQuery) -> Explanation {
     let ExplainQuery { area, period, who, .. } = query;
     let mut series = Series::new(view, query.indicator, query.breakdown, None);
-    let aggregate = Aggregate::of(&mut series, &[area], &[period]);
+    let mut aggregate = Aggregate::of(&mut series, &[area], &[period]);
+    aggregate.find_discrepancies(&mut series, area, period);
     let figure = aggregate.figure(&series, who);
     let version = series.version(period).clone();
     let agencies = match who {
@@ -92,7 +94,14 @@ pub fn explain(view: View<'_>, query: ExplainQuery) -> Explanation {
         let agency = catalogue.agency_at(contribution.agency).id.clone();
         (agency, catalogue.area_at(contribution.area).code.clone(), contribution.period)
     });
-    let rule = rule(&series, &version, derivation, who, &figure);
+    let reason = if figure.value.is_ok() { None } else { Some(aggregate.gap(&series, who)) };
+    let rule = [
+        kind_rule(version.kind).to_owned(),
+        derivation.map_or_else(String::new, |derivation| derivation_rule(derivation).to_owned()),
+        reason.map_or_else(String::new, |gap| gap_rule(view, &version, period, gap, &figure)),
+        agencies_rule(&series, &version, who),
+    ];
+    let rule = rule.into_iter().filter(|sentence| !sentence.is_empty()).collect::<Vec<_>>().join(" ");
     let formula = formula(&version, &figure, &contributions);
     Explanation { figure, derivation, rule, formula, contributions, version }
 }
@@ -117,7 +126,7 @@ pub(super) fn contribute(
     match derivation {
         Derivation::Submitted | Derivation::Marked => into.extend(submitted(series, agency, area, period)),
         Derivation::OverTime => {
-            let subperiods = match over_time(series.indicator.kind()) {
+            let subperiods = match series.submitted.rule() {
                 OverTime::Add | OverTime::Never => period.subperiods(),
                 OverTime::Last => series.last_subperiod(agency, area, period).into_iter().collect(),
             };
@@ -145,33 +154,69 @@ fn submitted(series: &Series<'_>, agency: AgencyIx, area: AreaIx, period: Period
     Some(Contribution { agency, area, period: name.storage_key(), value: row.value()?, sample, revision, source })
 }
 
-fn rule(
-    series: &Series<'_>,
-    version: &IndicatorVersion,
-    derivation: Option<Derivation>,
-    who: Who,
-    figure: &Figure,
-) -> String {
-    let kind = match version.kind {
+fn kind_rule(kind: Kind) -> &'static str {
+    match kind {
         Kind::Events => "Events add over time and over areas.",
         Kind::Amount => "Amounts add over time and over areas.",
         Kind::Stock => "A stock adds over areas; over time it is the last in the period.",
         Kind::Distinct => "Distinct people add over areas, and are never combined over time.",
         Kind::Ratio => "A ratio is the sum of its numerators over the sum of its denominators.",
         Kind::Mean => "A mean is weighted by its count.",
-    };
-    let came = match derivation {
-        None => "",
-        Some(Derivation::Submitted) => "This figure was submitted for the area and the period themselves.",
-        Some(Derivation::OverTime) => "This figure is built from those of the period's subperiods.",
-        Some(Derivation::OverAreas) => "This figure is built from those of the areas directly below.",
-        Some(Derivation::Marked) => "A marker was submitted in place of a figure.",
-        Some(Derivation::Nothing) if figure.value == Err(Gap::NotCombinable) => {
-            "What was submitted for the period's subperiods isn't combined."
+    }
+}
+
+/// How a figure came about.
+fn derivation_rule(derivation: Derivation) -> &'static str {
+    match derivation {
+        Derivation::Submitted => "This figure was submitted for the area and the period themselves.",
+        Derivation::OverTime => "This figure is built from those of the period's subperiods.",
+        Derivation::OverAreas => "This figure is built from those of the areas directly below.",
+        // Why there is none is said by [`gap_rule`].
+        Derivation::Marked | Derivation::Nothing => "",
+    }
+}
+
+/// Why there is no value.
+fn gap_rule(view: View<'_>, version: &IndicatorVersion, period: Period, gap: Gap, figure: &Figure) -> String {
+    let text = match gap {
+        Gap::Marked => "A marker was submitted in place of a figure.",
+        Gap::Contained => return contained_rule(view, figure),
+        Gap::NotCombinable => "Parts of it were submitted, and are never combined.",
+        Gap::PeriodMismatch => {
+            let frequency = version.frequency;
+            return format!(
+                "{period} doesn't fit the indicator: it isn't made of whole periods of the frequency `{frequency}`."
+            );
         }
-        Some(Derivation::Nothing) => "Nothing was submitted.",
+        Gap::NotReported => "Nothing was submitted.",
+        Gap::LeadNotReported => "The lead agency hasn't reported.",
+        Gap::LeadNotAsked => "The lead agency isn't among the agencies asked for.",
+        Gap::ZeroBase => "Its base is zero.",
+        Gap::TooLarge => "It has more digits than can be computed with.",
+        // These are never those of a figure of one area and one period.
+        Gap::SideBySide | Gap::NoPopulation | Gap::PopulationNotBrokenDown | Gap::NegativePart | Gap::Partial => "",
     };
-    let agencies = match (who, version.across_agencies) {
+    text.to_owned()
+}
+
+/// That a figure lies within others, which can't be split.
+fn contained_rule(view: View<'_>, figure: &Figure) -> String {
+    let mut within: Vec<String> = Vec::new();
+    for missing in &figure.missing {
+        if let MissingReason::Contained { area, period } = missing.reason {
+            let agency = &view.catalogue.agency_at(missing.agency).id;
+            let one = format!("the figure of `{agency}` for {} and {period}", view.catalogue.area_at(area).code);
+            if !within.contains(&one) {
+                within.push(one);
+            }
+        }
+    }
+    format!("It lies within {}, which can't be split.", within.join(", and within "))
+}
+
+/// How the agencies' figures combine, where they do.
+fn agencies_rule(series: &Series<'_>, version: &IndicatorVersion, who: Who) -> String {
+    match (who, version.across_agencies) {
         (Who::Agency(_), _) => String::new(),
         (Who::Combined, AcrossAgencies::Add) => "The agencies' figures add.".to_owned(),
         (Who::Combined, AcrossAgencies::SideBySide) => {
@@ -182,8 +227,7 @@ fn rule(
             let name = series.lead(version).map(|lead| catalogue.agency_at(lead).name.as_str()).unwrap_or_default();
             format!("The figure of {name}, the lead agency, stands for all.")
         }
-    };
-    [kind, came, &agencies].into_iter().filter(|sentence| !sentence.is_empty()).collect::<Vec<_>>().join(" ")
+    }
 }
 
 fn formula(version: &IndicatorVersion, figure: &Figure, contributions: &[Contribution]) -> String {

@@ -25,8 +25,8 @@ pub struct Figure {
     pub sample: bool,
     /// Who was expected, and who reported.
     pub coverage: Coverage,
-    /// Whether nothing expected is missing and nothing is older than the period's close. What has neither
-    /// a value nor slots isn't complete.
+    /// Whether nothing expected is missing, and nothing is older than the period's close or of a part of its
+    /// period. What has neither a value nor slots isn't complete.
     pub complete: bool,
     /// Some of what is missing.
     pub missing: Vec<Missing>,
@@ -39,7 +39,7 @@ pub struct Figure {
 }
 
 impl Figure {
-    /// Finishes what was added up. `gap` is why there is no value when nothing was; `breaks` says
+    /// Finishes what was added up. `gap` is why there is no value, if there is none; `breaks` says
     /// whether the definition breaks with the period before.
     ///
     /// A marker of the service's own is true of the value that is answered, so it is decided here and
@@ -52,12 +52,7 @@ impl Figure {
         breaks: bool,
         discrepancies: Vec<Discrepancy>,
     ) -> Self {
-        let value = match sum.value(version) {
-            Some(value) => value,
-            None if sum.markers.absences().next().is_some() => Err(Gap::Marked),
-            None if sum.uncombined && gap != Gap::SideBySide => Err(Gap::NotCombinable),
-            None => Err(gap),
-        };
+        let value = sum.value(version).unwrap_or(Err(gap));
         let is_estimated = sum.components.is_some_and(|components| components.basis == Basis::Estimated);
         let own = [(is_estimated, Marker::Estimated), (breaks, Marker::Break)];
         let own = own.into_iter().filter(|(is_true, _)| *is_true && value.is_ok()).map(|(_, marker)| marker);
@@ -74,7 +69,7 @@ impl Figure {
             complete: sum.is_complete() && (value.is_ok() || sum.coverage.expected > 0),
             missing,
             as_at: sum.as_at,
-            to_date: None,
+            to_date: sum.to_date,
             discrepancies,
         }
     }

@@ -4,7 +4,7 @@ use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::observation::Value;
 use crate::model::period::Period;
 use crate::model::revision::Revision;
-use crate::state::columns::{BreakdownIx, RowKey};
+use crate::state::columns::{BreakdownIx, Row, RowKey};
 use crate::state::view::View;
 
 /// Asks for the history of a submitted figure.
@@ -46,11 +46,15 @@ pub(crate) struct HistoryItem {
     pub(crate) source: Revision,
 }
 
-/// Everything that a figure has been, the oldest first, whatever revision the view is as of.
+/// Everything that a figure has been, the oldest first, whatever revision the view is as of. A withdrawal that
+/// leaves what another submission said too has changed nothing.
 pub(crate) fn history(view: View<'_>, query: &HistoryQuery) -> Vec<HistoryItem> {
     let slab = view.columns.slab(query.indicator, query.period);
     let Some((slab, breakdown)) = slab.zip(query.breakdown) else { return Vec::new() };
-    let items = slab.history(RowKey::new(query.area, breakdown, query.agency)).map(|row| {
+    let mut before: Option<Row> = None;
+    let rows = slab.history(RowKey::new(query.area, breakdown, query.agency));
+    let rows = rows.filter(|row| before.replace(*row).is_none_or(|before| !before.is_same_figure(row)));
+    let items = rows.map(|row| {
         let (revision, source) = (row.revision(), slab.source(&row));
         let event = match row.value() {
             None => HistoryEvent::Withdrawn,

@@ -8,6 +8,7 @@ pub mod areas;
 pub mod change;
 pub mod combine;
 pub(crate) mod completeness;
+mod contained;
 pub mod derivation;
 pub mod derived;
 pub mod discrepancy;

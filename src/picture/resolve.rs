@@ -1,34 +1,20 @@
 //! The figure of each agency for an area and a period, from what was submitted for it, or for its
 //! subperiods and the areas within it.
 //!
-//! For one agency, one area and one period:
-//!
-//! 1. A figure submitted for the area and the period themselves is it. (For a stock, one submitted
-//!    for another period that ends on the same day is as good: the day itself first, then the
-//!    shortest. Weeks share only with days.)
-//! 2. Otherwise there may be two ways to build it: over time, from the same area's figures of the
-//!    period's subperiods (a year from halves, from quarters, from months), and over areas, from the
-//!    figures of the areas directly below for the same period. Each of these is found by the same
-//!    rules. The way that misses fewer of its reports, as a share, is taken. Of two that miss as
-//!    many, for a stock the one over areas is; for other kinds the one that rests on fewer submitted
-//!    figures, so that a year that one area submitted whole isn't passed over for its months; and
-//!    when these are as many too, the one over time.
-//!    A way that finds markers only is taken last of all.
-//! 3. Otherwise a marker submitted in place of a figure says why there is none.
+//! What was submitted for the area and the period themselves is it. Otherwise there may be two ways to build
+//! it, over time and over areas; [`super::derivation`] has the choice in code, and docs/statistics.md, section
+//! 5, in words.
 //!
 //! Which way it is depends on nothing but these rules ([`super::derivation`] has them in code), so that an
 //! explanation follows the figure. Agencies are combined last, and a figure is finished once, when it is
 //! answered: [`super::aggregate`], [`super::figure`].
 //!
-//! Beside each figure stand its **slots**: one for each reporter (an agency that is expected, or one
-//! that has reported), each area it reports for, and each period at the indicator's frequency (for a
-//! stock: the one that closes the period). A figure submitted whole fills all slots of its area and
-//! period.
+//! Beside each figure stand its slots ([`super::expected`]; section 6).
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
-use super::accumulator::{Accumulator, ByAgency, Coverage, MissingReason};
+use super::accumulator::{Accumulator, ByAgency, Missing, MissingReason};
 use super::combine::{Components, OverTime, over_time};
 use super::derivation::{Candidates, Derivation, last_known};
 use super::expected::Expected;
@@ -49,7 +35,7 @@ pub(super) struct Series<'a> {
     /// Its definition.
     pub(super) indicator: &'a Indicator,
     /// What was submitted of it.
-    pub(super) submitted: Submitted<'a>,
+    pub(super) submitted: Rc<Submitted<'a>>,
     known: HashMap<(AreaIx, Period), Resolved, Hashing>,
     expected: Expected<'a>,
 }
@@ -72,14 +58,9 @@ impl<'a> Series<'a> {
         agencies: Option<HashSet<AgencyIx>>,
     ) -> Self {
         let indicator = view.catalogue.indicator_at(ix);
-        Self {
-            view,
-            ix,
-            indicator,
-            submitted: Submitted::new(view, ix, breakdown, agencies),
-            known: HashMap::default(),
-            expected: Expected::new(view, indicator),
-        }
+        let submitted = Rc::new(Submitted::new(view, ix, breakdown, agencies));
+        let expected = Expected::new(view, indicator, Rc::clone(&submitted));
+        Self { view, ix, indicator, submitted, known: HashMap::default(), expected }
     }
 
     /// What the series is looked at through.
@@ -136,7 +117,7 @@ impl<'a> Series<'a> {
         let mut non_reporters = ByAgency::default();
         // Who is expected is for the definition of each period at the indicator's frequency to say: it may
         // have changed within a longer one.
-        for period in periods {
+        for period in self.expected.together(periods) {
             for period in &*self.expected.periods(*period) {
                 for agency in period.agencies.iter().copied().filter(|agency| self.submitted.asks_for(*agency)) {
                     if !found.contains(agency) {
@@ -150,6 +131,28 @@ impl<'a> Series<'a> {
             }
         }
         non_reporters
+    }
+
+    /// What became of a slot: of an agency that is expected to report for this very area and period.
+    pub(super) fn slot(&mut self, agency: AgencyIx, area: AreaIx, period: Period) -> Accumulator {
+        let figures = self.figures(area, period);
+        figures.get(agency).cloned().unwrap_or_else(|| {
+            let mut unfilled = Accumulator::default();
+            self.expected.add_reporter(&mut unfilled, agency, area, period);
+            unfilled
+        })
+    }
+
+    /// The slots of an agency that nothing is known of, where they lie within a larger figure of it; none where
+    /// they don't.
+    pub(super) fn contained(&self, agency: AgencyIx, areas: &[AreaIx], periods: &[Period]) -> Accumulator {
+        let mut slots = Accumulator::default();
+        for area in areas {
+            for period in self.expected.together(periods) {
+                self.expected.add_reporter(&mut slots, agency, *area, *period);
+            }
+        }
+        if slots.coverage.contained > 0 { slots } else { Accumulator::default() }
     }
 
     fn resolve(&mut self, area: AreaIx, period: Period) -> ByAgency {
@@ -166,8 +169,8 @@ impl<'a> Series<'a> {
 
     fn candidates(&mut self, area: AreaIx, period: Period) -> Candidates {
         let mut submitted = ByAgency::default();
-        for (_, row) in self.submitted.best(area, period) {
-            *submitted.entry(row.key.agency()) = self.whole(&row, area, period);
+        for (name, row) in self.submitted.best(area, period) {
+            *submitted.entry(row.key.agency()) = self.whole(name, &row, area, period);
         }
         Candidates {
             rule: over_time(self.indicator.kind()),
@@ -201,7 +204,7 @@ impl<'a> Series<'a> {
             return Some(ByAgency::default());
         };
         let scan = Scan { slab, breakdown, as_of: self.view.as_of, area, period: expected };
-        scan.by_agency(&self.expected, |agency| self.submitted.asks_for(agency))
+        scan.by_agency(&self.submitted, &self.expected)
     }
 
     /// The figures built over time, where the figures of every subperiod are plain sums, by the same
@@ -241,37 +244,36 @@ impl<'a> Series<'a> {
         agencies
     }
 
-    /// A submitted row as a figure that fills all slots of its area and period.
-    fn whole(&self, row: &Row, area: AreaIx, period: Period) -> Accumulator {
+    /// A submitted row as a figure that fills all slots of its area and period, but for those that weren't over
+    /// when it was accepted.
+    fn whole(&self, name: Period, row: &Row, area: AreaIx, period: Period) -> Accumulator {
         let agency = row.key.agency();
-        let unfilled = self.expected.of_reporter(agency, area, period);
-        let expected = unfilled.coverage.expected;
         let measure = row.measure();
         let components = measure.and_then(Components::of);
-        let markers = row.markers();
-        let mut coverage = Coverage { expected, ..Coverage::default() };
-        let mut missing = Vec::new();
-        if row.fills_slot() {
-            coverage.reported = expected;
-            coverage.imputed = if row.is_imputed() { expected } else { 0 };
-        } else {
-            coverage.not_available = expected;
-            missing = unfilled.missing;
-            for slot in &mut missing {
-                slot.reason = MissingReason::NotAvailable;
-            }
-        }
-        Accumulator {
+        let (fills, imputed) = (row.fills_slot(), usize::from(row.is_imputed()));
+        let to_date = self.submitted.to_date(name, row);
+        let mut figure = Accumulator {
             components,
             too_large: measure.is_some() && components.is_none(),
-            markers,
+            markers: row.markers(),
             sample: row.is_sample(),
             submitted: 1,
-            coverage,
-            as_at: None,
-            uncombined: false,
-            missing,
-        }
+            to_date,
+            ..Accumulator::default()
+        };
+        self.expected.of_reporter(agency, area, period, |slot, area| {
+            if !fills {
+                let reason = MissingReason::NotAvailable;
+                figure.add_missing(Missing { agency, area, period: slot.period, reason });
+            } else if to_date.is_none_or(|last| slot.period.end() <= last) {
+                figure.coverage.expected += 1;
+                figure.coverage.reported += 1;
+                figure.coverage.imputed += imputed;
+            } else {
+                self.expected.add_slot(&mut figure, slot, agency, area);
+            }
+        });
+        figure
     }
 
     /// The figures built from the areas directly below, for the same period.
@@ -376,6 +378,7 @@ impl<'a> Series<'a> {
             markers: figure.markers,
             sample: figure.sample,
             submitted: figure.submitted,
+            to_date: figure.to_date,
             // A marker isn't a stock, whenever it is of.
             as_at: figure.has_figure().then(|| figure.as_at.unwrap_or(period)),
             ..Accumulator::default()

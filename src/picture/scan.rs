@@ -10,9 +10,10 @@
 
 use std::num::NonZeroU32;
 
-use super::accumulator::{Accumulator, ByAgency, Coverage, MISSING_NAMED_MAX, Missing, MissingReason};
+use super::accumulator::{Accumulator, ByAgency, Coverage, Missing, MissingReason};
 use super::combine::MeasureSum;
 use super::expected::{Expected, ExpectedPeriod};
+use super::submitted::Submitted;
 use crate::catalogue::{AgencyIx, AreaIx};
 use crate::model::marker::Markers;
 use crate::model::revision::Revision;
@@ -39,6 +40,9 @@ struct Added {
     reported: usize,
     imputed: usize,
     not_available: Vec<AreaIx>,
+    /// Of figures to date: the area, and the revision at which it was accepted. The only slot is the period,
+    /// which wasn't over.
+    to_date: Vec<(AreaIx, Revision)>,
     /// The areas that it has a row for, by index; kept where somebody is expected.
     areas: Vec<AreaIx>,
 }
@@ -70,14 +74,17 @@ impl AddedByAgency {
 impl Scan<'_> {
     /// The figures by agency; none where a figure lies at another level than the reporting level, so
     /// that there is something to choose.
-    pub(super) fn by_agency(&self, expected: &Expected<'_>, asks_for: impl Fn(AgencyIx) -> bool) -> Option<ByAgency> {
+    pub(super) fn by_agency(&self, submitted: &Submitted<'_>, expected: &Expected<'_>) -> Option<ByAgency> {
         let mut added = AddedByAgency::default();
         let somebody_is_expected = !self.period.agencies.is_empty();
         let (hierarchy, level) = (self.period.hierarchy, self.period.version.reporting_level);
         let span = hierarchy.span(self.area);
+        let unfinished = submitted.unfinished(self.period.period);
+        let may_be_to_date = unfinished > Revision(0);
         let mut add = |row: Row| {
             let added = added.of(row.key.agency());
-            added.add(row);
+            let is_to_date = may_be_to_date && self.slab.is_of_submission_by(&row, unfinished);
+            added.add(row, is_to_date.then(|| self.slab.source(&row)));
             if somebody_is_expected {
                 added.areas.push(row.key.area());
             }
@@ -95,29 +102,22 @@ impl Scan<'_> {
                 }
             }
         }
-        let found = added.added.into_iter().filter(|(agency, _)| asks_for(*agency));
-        Some(found.map(|(agency, added)| (agency, self.accumulator(expected, agency, &added))).collect())
+        let found = added.added.into_iter().filter(|(agency, _)| submitted.asks_for(*agency));
+        Some(found.map(|(agency, added)| (agency, self.accumulator(submitted, expected, agency, &added))).collect())
     }
 
     /// An agency's figures as a sum, with a slot for each row, and one for each area besides that it is
     /// expected to report.
-    fn accumulator(&self, expected: &Expected<'_>, agency: AgencyIx, added: &Added) -> Accumulator {
-        let missing = added.not_available.iter().take(MISSING_NAMED_MAX).map(|area| Missing {
-            agency,
-            area: *area,
-            period: self.period.period,
-            reason: MissingReason::NotAvailable,
-        });
+    fn accumulator(
+        &self,
+        submitted: &Submitted<'_>,
+        expected: &Expected<'_>,
+        agency: AgencyIx,
+        added: &Added,
+    ) -> Accumulator {
+        let (reported, imputed) = (added.reported, added.imputed);
         let mut sum = Accumulator {
-            missing: missing.collect(),
-            coverage: Coverage {
-                expected: added.rows,
-                reported: added.reported,
-                late: 0,
-                not_available: added.not_available.len(),
-                imputed: added.imputed,
-                contained: 0,
-            },
+            coverage: Coverage { expected: reported, reported, imputed, ..Coverage::default() },
             markers: added.markers,
             sample: added.sample,
             submitted: added.rows,
@@ -127,10 +127,19 @@ impl Scan<'_> {
             Ok(components) => sum.components = components,
             Err(_) => sum.too_large = true,
         }
+        for area in &added.not_available {
+            let reason = MissingReason::NotAvailable;
+            sum.add_missing(Missing { agency, area: *area, period: self.period.period, reason });
+        }
+        for (area, _) in &added.to_date {
+            expected.add_slot(&mut sum, self.period, agency, *area);
+        }
+        let earliest = added.to_date.iter().map(|(_, revision)| *revision).min();
+        sum.to_date = earliest.and_then(|revision| submitted.day_before(revision));
         if self.period.expects(agency) {
             for area in expected.areas(self.period, agency, self.area) {
                 if added.areas.binary_search(&area).is_err() {
-                    self.period.add_slot(&mut sum, agency, area);
+                    expected.add_slot(&mut sum, self.period, agency, area);
                 }
             }
         }
@@ -139,7 +148,8 @@ impl Scan<'_> {
 }
 
 impl Added {
-    fn add(&mut self, row: Row) {
+    /// Adds a row, with the revision of its submission where that came before the period was over.
+    fn add(&mut self, row: Row, unfinished: Option<Revision>) {
         let markers = row.markers();
         if let Some(measure) = row.measure() {
             self.sum.add(measure);
@@ -149,11 +159,13 @@ impl Added {
         if !markers.is_empty() {
             self.markers = self.markers.union(markers);
         }
-        if row.fills_slot() {
+        if !row.fills_slot() {
+            self.not_available.push(row.key.area());
+        } else if let Some(revision) = unfinished {
+            self.to_date.push((row.key.area(), revision));
+        } else {
             self.reported += 1;
             self.imputed += usize::from(row.is_imputed());
-        } else {
-            self.not_available.push(row.key.area());
         }
     }
 }

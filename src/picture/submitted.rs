@@ -1,8 +1,8 @@
 //! What was submitted of one indicator under one breakdown: the rows of an area and a period, and the
 //! periods that there are rows for.
 
-use std::cell::OnceCell;
-use std::collections::{BTreeSet, HashSet};
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use imbl::OrdSet;
 
@@ -10,15 +10,17 @@ use super::combine::{OverTime, over_time};
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::date::Date;
 use crate::model::marker::Marker;
+use crate::model::observations::Hashing;
 use crate::model::period::{Frequency, Period};
-use crate::state::columns::{BreakdownIx, Row, Slab, Slabs};
+use crate::model::revision::Revision;
+use crate::state::columns::{BreakdownIx, Row, RowKey, Slab, Slabs};
 use crate::state::view::View;
 
 /// What was submitted of one indicator under one breakdown, by some agencies or all.
 pub(super) struct Submitted<'a> {
     view: View<'a>,
     ix: IndicatorIx,
-    is_stock: bool,
+    rule: OverTime,
     breakdown: Option<BreakdownIx>,
     /// Only these agencies; all when none.
     agencies: Option<HashSet<AgencyIx>>,
@@ -27,6 +29,8 @@ pub(super) struct Submitted<'a> {
     by_end: OnceCell<Vec<(Date, Period)>>,
     /// The areas at or below which there is or was a figure.
     areas: OrdSet<AreaIx>,
+    /// By a period's last day: [`Self::unfinished`].
+    unfinished: RefCell<HashMap<Date, Revision, Hashing>>,
 }
 
 impl<'a> Submitted<'a> {
@@ -39,13 +43,23 @@ impl<'a> Submitted<'a> {
         Self {
             view,
             ix,
-            is_stock: over_time(view.catalogue.indicator_at(ix).kind()) == OverTime::Last,
+            rule: over_time(view.catalogue.indicator_at(ix).kind()),
             breakdown,
             agencies,
             slabs: view.columns.slabs(ix),
             by_end: OnceCell::new(),
             areas: view.columns.covered(ix),
+            unfinished: RefCell::default(),
         }
+    }
+
+    /// How the indicator's figures combine over time.
+    pub(super) fn rule(&self) -> OverTime {
+        self.rule
+    }
+
+    fn is_stock(&self) -> bool {
+        self.rule == OverTime::Last
     }
 
     /// The breakdown that the figures are of; none for one that nothing was ever submitted under.
@@ -86,8 +100,16 @@ impl<'a> Submitted<'a> {
     }
 
     /// What each agency submitted for the area and the period themselves, after the name that it was
-    /// submitted under: of several, a figure before a marker, and then by the order of the names.
+    /// submitted under: of several the first of [`Self::under_each_name`].
     pub(super) fn best(&self, area: AreaIx, period: Period) -> Vec<(Period, Row)> {
+        let mut rows = self.under_each_name(area, period);
+        rows.dedup_by_key(|(_, row)| row.key);
+        rows
+    }
+
+    /// What each agency submitted for the area and the period themselves, after the name that it was
+    /// submitted under: by agency, a figure before a marker, and then by the order of the names.
+    pub(super) fn under_each_name(&self, area: AreaIx, period: Period) -> Vec<(Period, Row)> {
         let Some(breakdown) = self.breakdown else { return Vec::new() };
         let under = |name: Period| {
             let rows = self.slab(name).map(|slab| slab.area_rows(area, breakdown, self.view.as_of));
@@ -96,27 +118,61 @@ impl<'a> Submitted<'a> {
         let rows = self.names(period).into_iter().flat_map(under);
         let mut rows: Vec<_> = rows.filter(|(_, row)| self.asks_for(row.key.agency())).collect();
         rows.sort_by_key(|(_, row)| (row.key, row.measure().is_none()));
-        rows.dedup_by_key(|(_, row)| row.key);
         rows
     }
 
-    /// The periods that a figure for this one can have been submitted for: itself; and for a stock
-    /// every other that ends on the same day, the shortest first. Weeks share only with days.
+    /// The periods that a figure for this one can have been submitted for: itself; for a stock, of the
+    /// periods that figures were submitted for, also every other of the same last day, the shortest first.
     pub(super) fn names(&self, period: Period) -> Vec<Period> {
-        let mut names = vec![period];
-        if self.is_stock {
-            let is_week = |period: Period| period.frequency() == Frequency::Week;
-            let is_day = |period: Period| period.frequency() == Frequency::Day;
-            let shares = |known: &Period| {
-                *known != period.storage_key()
-                    && (is_week(*known) == is_week(period) || is_day(*known) || is_day(period))
-            };
-            let end = period.end();
-            let mut others: Vec<Period> = self.ending(end, end).filter(shares).collect();
-            others.sort_by_key(|known| std::cmp::Reverse(*known));
-            names.extend(others);
+        if !self.is_stock() {
+            return vec![period.storage_key()];
         }
-        names
+        let (end, itself) = (period.end(), period.storage_key());
+        let is_other = |known: &Period| *known != itself && share_last_day(*known, period);
+        let mut others: Vec<Period> = self.ending(end, end).filter(is_other).collect();
+        others.sort_by_key(|known| std::cmp::Reverse(*known));
+        [itself].into_iter().chain(others).collect()
+    }
+
+    /// The newest revision that was accepted before a period was over: a figure for it that isn't newer is a
+    /// figure to date. The stock of a day is whole on that day.
+    pub(super) fn unfinished(&self, period: Period) -> Revision {
+        let last = period.end().plus_days(-i32::from(self.is_stock()));
+        *self.unfinished.borrow_mut().entry(last).or_insert_with(|| self.view.revision_on(last))
+    }
+
+    /// For a figure to date, the last day that it includes.
+    pub(super) fn to_date(&self, name: Period, row: &Row) -> Option<Date> {
+        let unfinished = self.unfinished(name);
+        if unfinished == Revision(0) || !row.fills_slot() {
+            return None;
+        }
+        let slab = self.slab(name).filter(|slab| slab.is_of_submission_by(row, unfinished))?;
+        self.day_before(slab.source(row))
+    }
+
+    /// The day before a revision was accepted.
+    pub(super) fn day_before(&self, revision: Revision) -> Option<Date> {
+        self.view.accepted_at(revision).map(|at| self.view.date(at).plus_days(-1))
+    }
+
+    /// Whether an agency has a figure of an area and a period that fills a slot within it.
+    pub(super) fn fills(&self, name: Period, area: AreaIx, agency: AgencyIx, slot: Period) -> bool {
+        let row = || self.slab(name)?.row(RowKey::new(area, self.breakdown?, agency), self.view.as_of);
+        row().is_some_and(|row| self.row_fills(name, &row, slot))
+    }
+
+    /// Whether a row fills a slot within its period: all of them but for those that weren't over when it was
+    /// accepted.
+    fn row_fills(&self, name: Period, row: &Row, slot: Period) -> bool {
+        row.fills_slot() && self.to_date(name, row).is_none_or(|last| slot.end() <= last)
+    }
+
+    /// The revision since which a figure of an agency has filled a slot without a gap.
+    pub(super) fn filled_since(&self, name: Period, area: AreaIx, agency: AgencyIx, slot: Period) -> Option<Revision> {
+        let rows = self.slab(name)?.history(RowKey::new(area, self.breakdown?, agency));
+        let rows = rows.take_while(|row| row.revision() <= self.view.as_of);
+        rows.fold(None, |since, row| self.row_fills(name, &row, slot).then(|| since.unwrap_or(row.revision())))
     }
 
     /// Whether a figure was ever submitted within a period, or for a stock as at a day of it.
@@ -127,9 +183,9 @@ impl<'a> Submitted<'a> {
     /// The slabs whose figures can go into that of a period: those of periods within it, or for a stock
     /// those as at a day of it.
     fn slabs_within(&self, period: Period) -> impl Iterator<Item = &'a Slab> {
-        let stocks = self.is_stock.then(|| self.ending(period.start(), period.end())).into_iter().flatten();
+        let stocks = self.is_stock().then(|| self.ending(period.start(), period.end())).into_iter().flatten();
         let stocks = stocks.filter_map(|known| self.slab(known));
-        let others = self.slabs.filter(|_| !self.is_stock).into_iter();
+        let others = self.slabs.filter(|_| !self.is_stock()).into_iter();
         let others = others.flat_map(move |slabs| slabs.range(period.opening_day()..));
         let others = others.take_while(move |(known, _)| known.start() <= period.end());
         let others = others.filter(move |(known, _)| period.contains(**known)).map(|(_, slab)| slab.as_ref());
@@ -141,7 +197,7 @@ impl<'a> Submitted<'a> {
     pub(super) fn break_markers(&self, areas: &[AreaIx], earlier: Period, later: Period) -> BTreeSet<AgencyIx> {
         let mut agencies = BTreeSet::new();
         let Some(breakdown) = self.breakdown else { return agencies };
-        let is_between = |period: &Period| self.is_stock || period.start() > earlier.end();
+        let is_between = |period: &Period| self.is_stock() || period.start() > earlier.end();
         for period in self.ending(earlier.end().plus_days(1), later.end()).filter(is_between) {
             let Some(slab) = self.slab(period).filter(|slab| slab.may_have_break()) else { continue };
             let hierarchy = self.view.hierarchy(period);
@@ -164,4 +220,11 @@ impl<'a> Submitted<'a> {
         }
         agencies
     }
+}
+
+/// Whether the stocks of two periods are of one day. Weeks share theirs only with days.
+pub(super) fn share_last_day(one: Period, other: Period) -> bool {
+    let is_week = |period: Period| period.frequency() == Frequency::Week;
+    let is_day = |period: Period| period.frequency() == Frequency::Day;
+    one.end() == other.end() && (is_week(one) == is_week(other) || is_day(one) || is_day(other))
 }

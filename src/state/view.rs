@@ -76,6 +76,17 @@ impl<'a> View<'a> {
         super::accepted_at(self.times, revision)
     }
 
+    /// The newest revision that was accepted by the end of a day; 0 when none was.
+    pub(crate) fn revision_on(&self, day: Date) -> Revision {
+        const MICROS_A_DAY: i64 = 86_400_000_000;
+        // No zone is two days from universal time, so that it decides only about instants near the day.
+        Revision(super::count_of_first(self.times, |at| match at.0.div_euclid(MICROS_A_DAY) - i64::from(day.days()) {
+            ..-2 => true,
+            3.. => false,
+            -2..=2 => self.zone.date(at) <= day,
+        }))
+    }
+
     /// The day of an instant.
     pub(crate) fn date(&self, at: Timestamp) -> Date {
         self.zone.date(at)

@@ -114,7 +114,7 @@ fn districts_with_figures_come_before_quarters_that_dont_apply() {
     fixture.send("care", &["U1 FY2021-22-Q1 [z]", "U1 FY2021-22-Q2 [z]"]);
     assert_eq!(fixture.all("U1", "FY2021-22-H1"), "Marked 2/2 [z]");
     fixture.send("care", &["D1 FY2021-22-H1 3"]);
-    assert_eq!(fixture.all("U1", "FY2021-22-H1"), "3 2/4 2 late partial");
+    assert_eq!(fixture.all("U1", "FY2021-22-H1"), "3 2/4 partial");
 }
 
 /// "A county together with its own district is refused": on any day that decides what the figures are built of,
@@ -335,8 +335,7 @@ fn a_figure_of_one_agency_is_not_combined_over_agencies() {
 fn distinct_people_of_quarters_are_not_nothing() {
     let mut fixture = Fixture::of(version(Kind::Distinct, Frequency::Quarter));
     let rule = |fixture: &Fixture, agency| fixture.explained_of(agency, "U1", "FY2021-22").1;
-    let (nothing, not_combined) =
-        ("Nothing was submitted.", "What was submitted for the period's subperiods isn't combined.");
+    let (nothing, not_combined) = ("Nothing was submitted.", "Parts of it were submitted, and are never combined.");
     for agency in [None, Some("care")] {
         assert!(rule(&fixture, agency).contains(nothing));
     }

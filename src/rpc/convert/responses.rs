@@ -6,7 +6,7 @@ use crate::picture::accumulator::{Missing, MissingReason};
 use crate::picture::answer::{AggregateRow, PictureCell, PictureRow};
 use crate::picture::change::{Change, ChangeGap, ChangeUnit};
 use crate::picture::combine::{Basis, Gap};
-use crate::picture::completeness::{self, ReportingRate, Slot};
+use crate::picture::completeness::{self, PeriodMismatch, ReportingRate, Slot};
 use crate::picture::derivation::Derivation;
 use crate::picture::derived::{Benchmark, Rank, Share};
 use crate::picture::discrepancy::{Discrepancy, DiscrepancyKind};
@@ -167,7 +167,19 @@ pub(crate) fn slot(catalogue: &Catalogue, slot: &Slot) -> proto::Slot {
         due: slot.due.to_string(),
         received_at: slot.received.map(convert::timestamp),
         days_late: slot.days_late,
-        ..proto::Slot::default()
+        contained_in_area: slot
+            .contained_in
+            .map(|(area, _)| catalogue.area_at(area).code.to_string())
+            .unwrap_or_default(),
+        contained_in_period: slot.contained_in.map(|(_, period)| period.to_string()).unwrap_or_default(),
+    }
+}
+
+pub(crate) fn period_mismatch(catalogue: &Catalogue, mismatch: &PeriodMismatch) -> proto::PeriodMismatch {
+    proto::PeriodMismatch {
+        indicator: catalogue.indicator_at(mismatch.indicator).newest().id.as_str().to_owned(),
+        period: mismatch.period.to_string(),
+        frequency: mismatch.frequency.code(),
     }
 }
 

@@ -9,7 +9,7 @@ use super::watch;
 use crate::catalogue::AgencyIx;
 use crate::model::violation::Violations;
 use crate::picture::answer;
-use crate::picture::completeness::{self, CompletenessQuery, Status as SlotStatus};
+use crate::picture::completeness::{self, Completeness, CompletenessQuery, Status as SlotStatus};
 use crate::picture::explain::{self, ExplainQuery};
 use crate::picture::history::{self, HistoryQuery};
 use crate::picture::question::{AggregateQuery, PictureQuery, QUERY_CELLS_MAX};
@@ -257,14 +257,13 @@ impl Read for proto::GetCompletenessRequest {
     }
 
     fn answer(&self, query: CompletenessQuery, input: &AnswerInput<'_>) -> Result<Self::Answer, Violations> {
-        let slots = completeness::slots(input.view, &query);
-        let mut slots = slots.ok_or_else(|| {
+        let found = completeness::completeness(input.view, &query);
+        let Completeness { mut slots, rates, mismatches } = found.ok_or_else(|| {
             let found = format!("more than {QUERY_CELLS_MAX} figures are expected");
             too_many(format!("{found}; allowed: fewer. Ask for fewer periods or indicators"))
         })?;
         let id = |agency: AgencyIx| input.catalogue().agency_at(agency).id.to_string();
-        let rates = completeness::rates(&slots).into_iter();
-        let mut rates: Vec<_> = rates.map(|((agency, period), rate)| (id(agency), period, rate)).collect();
+        let mut rates: Vec<_> = rates.into_iter().map(|((agency, period), rate)| (id(agency), period, rate)).collect();
         rates.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
         slots.retain(|slot| !self.late_only || slot.status == SlotStatus::Late);
         let (range, next_page_token) = input.slice(slots.len());
@@ -277,7 +276,7 @@ impl Read for proto::GetCompletenessRequest {
                 .map(|(agency, period, rate)| responses::reporting_rate(agency, period, &rate))
                 .collect(),
             next_page_token,
-            period_mismatches: Vec::new(),
+            period_mismatches: mismatches.iter().map(|it| responses::period_mismatch(input.catalogue(), it)).collect(),
         })
     }
 }

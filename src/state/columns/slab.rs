@@ -180,6 +180,12 @@ impl Slab {
         Revision(u64::from(self.past.restored.get(&(row.key, row.since)).copied().unwrap_or(row.since)))
     }
 
+    /// Whether the submission that a row is of was accepted by a revision.
+    #[inline]
+    pub(crate) fn is_of_submission_by(&self, row: &Row, revision: Revision) -> bool {
+        row.revision() <= revision || (!self.past.restored.is_empty() && self.source(row) <= revision)
+    }
+
     /// Whether a figure carries, or once carried, the marker of a break.
     pub(crate) fn may_have_break(&self) -> bool {
         self.has_break
