@@ -22,7 +22,7 @@ pub use index::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::date::Date;
 use crate::model::id::{AgencyId, AreaCode, DimensionId, IndicatorId, RuleId};
 use hierarchy::Hierarchies;
-use items::{Agency, Area, AreaLevel, Dimension, Indicator, IndicatorVersion, ReconciliationRule};
+use items::{Agency, Area, Dimension, Indicator, IndicatorVersion, ReconciliationRule};
 
 /// The most agencies that a catalogue may hold.
 pub const AGENCIES_MAX: usize = 1 << 16;
@@ -237,13 +237,6 @@ impl Catalogue {
             let areas: Vec<_> = self.areas.rows.iter().map(|area| (area.level, parent(area))).collect();
             Hierarchy::new(&areas, |one, other| self.area_at(*one).code.cmp(&self.area_at(*other).code))
         })
-    }
-
-    /// The areas of a level that lie within an area on that day, itself included, by code.
-    pub(crate) fn areas_of_level(&self, ix: AreaIx, level: AreaLevel, day: Date) -> Vec<AreaIx> {
-        let mut found: Vec<AreaIx> = self.hierarchy(day).of_level(ix, level).collect();
-        found.sort_by(|a, b| self.area_at(*a).code.cmp(&self.area_at(*b).code));
-        found
     }
 
     /// The areas that an agency reports for, by index.

@@ -37,8 +37,7 @@ impl Areas {
         for period in periods {
             let hierarchy = view.hierarchy(period);
             let at = by_hierarchy.iter().position(|(known, _)| std::ptr::eq(*known, hierarchy)).unwrap_or_else(|| {
-                let day = view.hierarchy_day(period);
-                let found = within.iter().flat_map(|area| view.catalogue.areas_of_level(*area, level, day));
+                let found = within.iter().flat_map(|area| hierarchy.of_level(*area, level));
                 by_hierarchy.push((hierarchy, by_code(view, found.collect())));
                 by_hierarchy.len() - 1
             });
