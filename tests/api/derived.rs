@@ -548,15 +548,15 @@ async fn a_question_about_an_area_that_had_ended_names_its_successors() {
     ];
     insta::assert_snapshot!(refusals.join("\n"), @r"
     InvalidArgument INVALID_REQUEST
-      areas[0]: found `U3`, which ended on 2023-03-31; allowed: periods that end by then. Its successors are U1, U2
+      areas[0]: `U3` ended on 2023-03-31; it went into U1 and U2; allowed: periods that end by then
     InvalidArgument INVALID_REQUEST
-      area: found `U3`, which ended on 2023-03-31; allowed: periods that end by then. Its successors are U1, U2
+      area: `U3` ended on 2023-03-31; it went into U1 and U2; allowed: periods that end by then
     InvalidArgument INVALID_REQUEST
-      area: found `U3`, which ended on 2023-03-31; allowed: periods that end by then. Its successors are U1, U2
+      area: `U3` ended on 2023-03-31; it went into U1 and U2; allowed: periods that end by then
     InvalidArgument INVALID_REQUEST
-      area: found `U3`, which ended on 2023-03-31; allowed: periods that end by then. Its successors are U1, U2
+      area: `U3` ended on 2023-03-31; it went into U1 and U2; allowed: periods that end by then
     InvalidArgument INVALID_REQUEST
-      areas[0]: found `U3`, which ended on 2023-03-31; allowed: periods that end by then. Its successors are U1, U2
+      areas[0]: `U3` ended on 2023-03-31; it went into U1 and U2; allowed: periods that end by then
     ");
     // It is of one of these periods.
     app.query(query("ev", "U3", "2023-03 2023-04", &[GroupBy::Period])).await;

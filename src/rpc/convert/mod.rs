@@ -3,9 +3,11 @@
 pub(crate) mod catalogue;
 pub(crate) mod columns;
 mod draft;
+mod look_up;
 pub(crate) mod parse_submission;
 pub(crate) mod put_catalogue;
 pub(crate) mod queries;
+mod query_areas;
 pub(crate) mod receipt;
 pub(crate) mod responses;
 pub(crate) mod snapshot;

@@ -1,17 +1,12 @@
 //! Requests as queries: what is asked for, looked up in the catalogue, with every violation.
 
-use std::collections::BTreeSet;
-use std::fmt::Display;
-use std::str::FromStr;
-
-use crate::catalogue::items::{AreaLevel, Category};
-use crate::catalogue::{AgencyIx, AreaIx, Catalogue, IndicatorIx};
-use crate::model::id::{AgencyId, AreaCode, IndicatorId};
+use super::look_up::{agencies, find, find_agency, find_area, find_indicator, find_indicators};
+use super::query_areas::{areas, benchmark, refuse_ended};
+use crate::catalogue::items::Category;
 use crate::model::observation::Breakdown;
 use crate::model::period::Period;
 use crate::model::violation::Violations;
 use crate::picture::aggregate::Who;
-use crate::picture::areas::{self, Areas};
 use crate::picture::change::{ChangeRule, Comparison};
 use crate::picture::completeness::CompletenessQuery;
 use crate::picture::explain::ExplainQuery;
@@ -92,16 +87,6 @@ pub(crate) fn aggregate(
         violations.extend(question::review(view, &query));
     }
     Some(query)
-}
-
-fn benchmark(catalogue: &Catalogue, codes: &[String], violations: &mut Violations) -> Option<Vec<AreaIx>> {
-    let find =
-        |(index, code): (usize, &String)| find_area(catalogue, format!("benchmark_areas[{index}]"), code, violations);
-    let found: Vec<_> = codes.iter().enumerate().map(find).collect();
-    let mut found = found.into_iter().collect::<Option<Vec<_>>>()?;
-    found.sort();
-    found.dedup();
-    Some(found)
 }
 
 /// The breakdown asked for; with a dimension, it for each category, and first for none of them.
@@ -255,49 +240,6 @@ pub(crate) fn reconcile<'a>(
     Some(ReconcileQuery { rules, areas, periods })
 }
 
-/// Finds a thing of the catalogue by the text of its id.
-fn find<I: FromStr<Err: Display> + Display, T>(
-    field: String,
-    what: &str,
-    text: &str,
-    violations: &mut Violations,
-    look: impl FnOnce(&I) -> Option<T>,
-) -> Option<T> {
-    let id: I = violations.check(field.clone(), text.parse())?;
-    let found = look(&id);
-    if found.is_none() {
-        violations.add(field, format!("found `{id}`; there is no such {what} in the catalogue"));
-    }
-    found
-}
-
-fn find_area(catalogue: &Catalogue, field: String, text: &str, violations: &mut Violations) -> Option<AreaIx> {
-    find(field, "area", text, violations, |code: &AreaCode| catalogue.area(code).map(|(ix, _)| ix))
-}
-
-fn find_indicator(
-    catalogue: &Catalogue,
-    field: String,
-    text: &str,
-    violations: &mut Violations,
-) -> Option<IndicatorIx> {
-    find(field, "indicator", text, violations, |id: &IndicatorId| catalogue.indicator(id).map(|(ix, _)| ix))
-}
-
-fn find_agency(catalogue: &Catalogue, field: String, text: &str, violations: &mut Violations) -> Option<AgencyIx> {
-    find(field, "agency", text, violations, |id: &AgencyId| catalogue.agency(id).map(|(ix, _)| ix))
-}
-
-fn find_indicators(catalogue: &Catalogue, ids: &[String], violations: &mut Violations) -> Option<Vec<IndicatorIx>> {
-    let find =
-        |(index, id): (usize, &String)| find_indicator(catalogue, format!("indicators[{index}]"), id, violations);
-    let found: Vec<_> = ids.iter().enumerate().map(find).collect();
-    let mut found = found.into_iter().collect::<Option<Vec<_>>>()?;
-    found.sort_by(|a, b| catalogue.indicator_at(*a).newest().id.cmp(&catalogue.indicator_at(*b).newest().id));
-    found.dedup();
-    Some(found)
-}
-
 /// What to compare the periods with: a rule, or one earlier period of their length.
 fn comparison(
     code: i32,
@@ -382,73 +324,6 @@ fn period_range(first: Period, last: Period, violations: &mut Violations) -> Opt
     let following = std::iter::successors(Some(first), |period| period.next());
     let range: Vec<Period> = following.take_while(|period| *period <= last).take(QUERY_CELLS_MAX + 1).collect();
     Some(range)
-}
-
-/// The areas asked for, for each period expanded to a level where one is given: also for the earlier periods
-/// that these are compared with.
-fn areas(
-    view: View<'_>,
-    codes: &[String],
-    level: i32,
-    (periods, comparison): (&[Period], Option<Comparison>),
-    violations: &mut Violations,
-) -> Option<Areas> {
-    if codes.is_empty() {
-        violations.add("areas", "found none; allowed: at least one");
-    }
-    let find = |(index, code): (usize, &String)| find_area(view.catalogue, format!("areas[{index}]"), code, violations);
-    let found: Vec<_> = codes.iter().enumerate().map(find).collect();
-    let found = areas::by_code(view, found.into_iter().collect::<Option<Vec<_>>>()?);
-    if let [one] = found.as_slice() {
-        refuse_ended(view, "areas[0]", Some(*one), periods, violations);
-    }
-    if level == 0 {
-        return Some(Areas::listed(found));
-    }
-    let Some(known) = AreaLevel::from_code(level) else {
-        violations.add("area_level", format!("found {level}; allowed: {}", AreaLevel::allowed()));
-        return None;
-    };
-    let earlier = periods.iter().filter_map(|period| comparison?.earlier(*period));
-    let all: BTreeSet<Period> = periods.iter().copied().chain(earlier).collect();
-    let areas = Areas::of_level(view, &found, known, all, 2 * QUERY_CELLS_MAX);
-    if let Some(last) = periods.last()
-        && !codes.is_empty()
-        && periods.iter().all(|period| areas.of(*period).is_empty())
-    {
-        let day = last.end();
-        let what = format!("there is no {known} within the areas on {day}; allowed: a level that they have");
-        violations.add("area_level", what);
-    }
-    Some(areas)
-}
-
-/// Refuses a question about one area that had ended by the last day of each of the periods.
-fn refuse_ended(view: View<'_>, field: &str, area: Option<AreaIx>, periods: &[Period], violations: &mut Violations) {
-    let Some(area) = area.map(|area| view.catalogue.area_at(area)) else { return };
-    let Some(last) = area.valid_to.filter(|last| !periods.is_empty() && periods.iter().all(|it| *last < it.end()))
-    else {
-        return;
-    };
-    let successors: Vec<&str> = area.successors.iter().map(AreaCode::as_str).collect();
-    let successors = match successors.as_slice() {
-        [] => "It has no successor".to_owned(),
-        [one] => format!("Its successor is {one}"),
-        several => format!("Its successors are {}", several.join(", ")),
-    };
-    let found = format!("found `{}`, which ended on {last}", area.code);
-    violations.add(field, format!("{found}; allowed: periods that end by then. {successors}"));
-}
-
-/// The agencies asked for; `Some(None)` for all.
-fn agencies(catalogue: &Catalogue, ids: &[String], violations: &mut Violations) -> Option<Option<Vec<AgencyIx>>> {
-    if ids.is_empty() {
-        return Some(None);
-    }
-    let find = |(index, id): (usize, &String)| find_agency(catalogue, format!("agencies[{index}]"), id, violations);
-    let found: Vec<_> = ids.iter().enumerate().map(find).collect();
-    let found: BTreeSet<_> = found.into_iter().collect::<Option<_>>()?;
-    Some(Some(found.into_iter().collect()))
 }
 
 fn groups(codes: &[i32], violations: &mut Violations) -> Option<Vec<proto::GroupBy>> {
