@@ -267,10 +267,11 @@ async fn a_recorded_answer_asked_for_again_as_of_its_instant_has_the_same_bytes(
     let app = TestApp::with_clock(&clock, CATALOGUE).await;
     app.receipt(submission("police", "one", "sent D1 2026-06 10\nsent D1 2026-05 8")).await;
     app.receipt(submission("care", "two", "received D1 2026-06 9\nreceived D2 2026-06 4")).await;
+    clock.set("2026-07-10T12:00:01Z");
     let before = recorded(&app, &[]).await;
     let instants: Vec<_> = before.iter().map(|(_, at)| Some(*at)).collect();
 
-    // The clock stands still meanwhile: what is accepted is later than what was answered all the same.
+    // The clock stands still: what is accepted is later than what was answered all the same.
     app.receipt(submission("police", "three", "sent D2 2026-06 1\nsent D1 2026-06 11")).await;
     assert_eq!(recorded(&app, &instants).await, before);
 
@@ -503,6 +504,7 @@ async fn an_area_that_ended_is_counted_where_it_went() {
     assert_eq!(by(AreasAsOf::Then, &["U1", "U2"], "2026-03").await, ["U1 11", "U2 NOT_REPORTED"]);
     assert_eq!(by(AreasAsOf::Now, &["U1", "U2"], "2026-03").await, ["U1 NOT_REPORTED", "U2 11"]);
     assert_eq!(by(AreasAsOf::Now, &["D3"], "2026-03").await, ["D3 11"]);
+    assert_eq!(by(AreasAsOf::Now, &["U2"], "FY2025-26-Q4").await, ["U2 11"]);
     app.submit(submission("police", "after", "sent D3 2026-04 12")).await;
     assert_eq!(by(AreasAsOf::Then, &["U1", "U2"], "2026-04").await, ["U1 NOT_REPORTED", "U2 12"]);
 
