@@ -19,4 +19,6 @@ pub(crate) mod reconcile;
 mod resolve;
 mod scan;
 mod submitted;
+#[cfg(test)]
+mod tests;
 pub mod value;

@@ -6,6 +6,7 @@ mod access;
 mod app;
 #[path = "../binary/mod.rs"]
 mod binary;
+mod coverage;
 mod identities;
 mod matrix;
 mod published;
