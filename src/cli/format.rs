@@ -245,6 +245,9 @@ fn bracketed(markers: &[i32]) -> Vec<String> {
 fn discrepancy_line(what: &str, kind: Kind, discrepancy: &Discrepancy) -> String {
     let parts = match discrepancy.kind() {
         DiscrepancyKind::Unspecified => "its parts come".to_owned(),
+        DiscrepancyKind::OverTime if kind == Kind::Stock => {
+            "its figure for another period of that day comes".to_owned()
+        }
         DiscrepancyKind::OverTime => "the shorter periods in it come".to_owned(),
         DiscrepancyKind::OverAreas => "the areas in it come".to_owned(),
         DiscrepancyKind::Breakdown => format!("its categories of {} come", discrepancy.dimension),

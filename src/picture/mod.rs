@@ -23,4 +23,6 @@ mod resolve;
 pub mod rows;
 mod scan;
 mod submitted;
+#[cfg(test)]
+mod tests;
 pub mod value;
