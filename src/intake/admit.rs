@@ -122,7 +122,7 @@ impl Command for Prepared {
     fn admit(&self, state: &State, at: Timestamp) -> Result<DecisionOf<Self>, Rejection> {
         let submission = self.submission();
         if let Some(known) = state.submission(&submission.agency, &submission.request_id) {
-            return if known.fingerprint == self.fingerprint() {
+            return if self.is_of(known.fingerprint) {
                 Ok(Decision::Already(known.revision))
             } else {
                 let request_id = submission.request_id.to_string();

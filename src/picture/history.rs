@@ -50,7 +50,9 @@ pub(crate) struct HistoryItem {
 pub(crate) fn history(view: View<'_>, query: &HistoryQuery) -> Vec<HistoryItem> {
     let slab = view.columns.slab(query.indicator, query.period);
     let Some((slab, breakdown)) = slab.zip(query.breakdown) else { return Vec::new() };
-    let items = slab.history(RowKey::new(query.area, breakdown, query.agency)).map(|row| {
+    let rows = slab.history(RowKey::new(query.area, breakdown, query.agency));
+    // A withdrawal may leave a figure as it was, when another submission said the same.
+    let items = rows.filter(|row| slab.since(row) == row.revision()).map(|row| {
         let (revision, source) = (row.revision(), slab.source(&row));
         let event = match row.value() {
             None => HistoryEvent::Withdrawn,
