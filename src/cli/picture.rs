@@ -62,7 +62,11 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     };
     let mut client = args.server.pictures().await?;
     let answer = response(client.get_picture(request).await)?;
-    if args.json { output::print_line(json(&answer, "GetPictureResponse")?) } else { output::print(table(&answer)) }
+    if args.json {
+        output::print_line(json(&answer, "GetPictureResponse")?)
+    } else {
+        output::print_text(&table(&answer))
+    }
 }
 
 fn table(picture: &GetPictureResponse) -> String {
