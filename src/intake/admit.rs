@@ -193,8 +193,11 @@ impl Command for ChangeAccess {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::access::Actor;
+    use crate::entry::Fingerprint;
     use crate::model::submission::Submission;
 
     const NOW: Timestamp = Timestamp(1_700_000_000_000_000);
@@ -283,6 +286,33 @@ mod tests {
         assert_eq!(take(&mut state, &again), Ok(Decision::Already(Revision(2))));
         let other = Prepared::reviewed(submission("FY2020-21"), &state, NOW).unwrap();
         assert!(matches!(take(&mut state, &other), Err(Rejection::RequestIdReused { .. })));
+    }
+
+    /// The state in which an earlier version received a submission.
+    fn state_with(submission: &Submission, fingerprint: Fingerprint) -> State {
+        let mut state = state_of(&[catalogue()]);
+        state.apply(&entry(Body::Submission { submission: Arc::new(submission.clone()), fingerprint }));
+        state
+    }
+
+    #[test]
+    fn a_retry_of_what_an_earlier_version_received_is_recognised_by_that_versions_fingerprint() {
+        let sent = submission("FY2021-22");
+        let mut state = state_with(&sent, Fingerprint::v1_of(&sent));
+        let again = Prepared::reviewed(sent, &state, NOW).unwrap();
+        assert_eq!(take(&mut state, &again), Ok(Decision::Already(Revision(2))));
+        let other = Prepared::reviewed(submission("FY2020-21"), &state, NOW).unwrap();
+        assert!(matches!(take(&mut state, &other), Err(Rejection::RequestIdReused { .. })));
+    }
+
+    #[test]
+    fn text_that_is_refused_now_is_still_replayed_and_its_retry_recognised() {
+        let sent = Submission { source: "a\u{1b}[31m".to_owned(), ..submission("FY2021-22") };
+        let mut state = state_with(&sent, Fingerprint::v1_of(&sent));
+        let again = Prepared::reviewed(sent.clone(), &state, NOW).unwrap();
+        assert_eq!(take(&mut state, &again), Ok(Decision::Already(Revision(2))));
+        let new = Submission { request_id: "two".parse().unwrap(), ..sent };
+        assert!(Prepared::reviewed(new, &state, NOW).is_err());
     }
 
     #[test]
