@@ -15,36 +15,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use binary::Server;
-
-/// A demo server on a port of its own, started as a reader starts it, until it is dropped.
-struct Demo {
-    server: Server,
-    /// The variables that it asks its reader to set.
-    variables: Vec<(String, String)>,
-    folder: tempfile::TempDir,
-}
-
-impl Demo {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let (server, variables) = runtime.block_on(Server::start_demo(folder.path()));
-        Self { server, variables, folder }
-    }
-
-    fn url(&self) -> String {
-        format!("http://{}", self.server.address())
-    }
-
-    /// A verb, as the demo's reader runs it.
-    fn verb(&self, line: &str) -> Command {
-        let mut command = binary::command();
-        command.args(line.split(' ')).envs(self.variables.iter().cloned());
-        command.env("CONSPECTUS_SERVER", self.url()).env("CONSPECTUS_DATA", self.folder.path());
-        command.env("RUST_BACKTRACE", "0");
-        command
-    }
-}
+use binary::demo::Demo;
 
 /// Runs the console blocks of a document from the package's folder, in order.
 fn check(document: &str) {
@@ -109,11 +80,14 @@ async fn an_upgrade_as_the_note_says_keeps_every_receipt_and_a_copy_that_can_be_
 
     copy_as_the_note_says("From 0.1 to 0.2", folder.path());
     let server = Server::start(&data).await.unwrap();
-    let submit = ["submit", "docs/missing-episodes-corrected.csv", "--agency", "hampshire-constabulary", "--server"];
-    let again = binary::command().args(submit).arg(format!("http://{}", server.address())).output().unwrap();
+    // The id that 0.1.0 derived: the fingerprint that it stored is of another version too.
+    let request_id = ["--request-id", "a639cf8cac9ff946bcc1262688958e06"];
+    let submit = ["submit", "docs/missing-episodes-corrected.csv", "--agency", "hampshire-constabulary"];
+    let server_url = format!("http://{}", server.address());
+    let again = binary::command().args(submit).args(request_id).args(["--server", &server_url]).output().unwrap();
     let printed = String::from_utf8(again.stdout).unwrap();
     let receipt = "7022107c49400dd3afb5cbd047aded3cc9f543c0a2654c477f66b1949df43bd5";
-    assert!(printed.contains("revision 3") && printed.contains(receipt), "{printed}");
+    assert!(printed.starts_with("Already received at revision 3") && printed.contains(receipt), "{printed}");
     server.kill();
 
     copy_as_the_note_says("Back to 0.1", folder.path());

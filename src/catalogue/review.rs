@@ -3,6 +3,7 @@
 mod areas;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use super::items::{
     AcrossAgencies, Agency, Area, Dimension, IndicatorVersion, Kind, ReconciliationRule, UnfinishedPeriods, Validity,
@@ -11,7 +12,8 @@ use super::{AGENCIES_MAX, AREAS_MAX, Catalogue, CataloguePut};
 use crate::model::decimal::Decimal;
 use crate::model::id::{AgencyId, AreaCode, DimensionId, IndicatorId};
 use crate::model::period::Frequency;
-use crate::model::violation::{Quoted, Violations};
+use crate::model::text::{self, Layout};
+use crate::model::violation::Violations;
 
 /// The most items that one put may have.
 pub(super) const PUT_ITEMS_MAX: usize = 10_000;
@@ -183,9 +185,10 @@ impl<'a> Review<'a> {
 
     fn indicator(&mut self, at: &str, version: &IndicatorVersion) {
         self.text(&format!("{at}.title"), &version.title, 1, TITLE_CHARACTERS_MAX);
-        self.text(&format!("{at}.definition"), &version.definition, 0, DEFINITION_CHARACTERS_MAX);
+        self.laid_out(&format!("{at}.definition"), &version.definition, 0..=DEFINITION_CHARACTERS_MAX, Layout::Lines);
         self.text(&format!("{at}.unit"), &version.unit, 1, UNIT_CHARACTERS_MAX);
-        self.text(&format!("{at}.version_note"), &version.version_note, 0, VERSION_NOTE_CHARACTERS_MAX);
+        let version_note = 0..=VERSION_NOTE_CHARACTERS_MAX;
+        self.laid_out(&format!("{at}.version_note"), &version.version_note, version_note, Layout::Lines);
         self.text(&format!("{at}.source"), &version.source, 0, SOURCE_CHARACTERS_MAX);
         if version.decimals > DECIMALS_MAX {
             self.violations
@@ -328,14 +331,16 @@ impl<'a> Review<'a> {
     }
 
     fn text(&mut self, field: &str, text: &str, min: usize, max: usize) {
+        self.laid_out(field, text, min..=max, Layout::Line);
+    }
+
+    fn laid_out(&mut self, field: &str, text: &str, characters: RangeInclusive<usize>, layout: Layout) {
+        let (min, max) = characters.into_inner();
         let characters = text.chars().count();
         if !(min..=max).contains(&characters) {
             self.violations.add(field, format!("found {characters} characters; allowed: {min} to {max}"));
         }
-        if text.chars().any(|c| c.is_control() && c != '\n') {
-            self.violations
-                .add(field, format!("found {}; allowed: no control characters but line breaks", Quoted(text)));
-        }
+        self.violations.check(field, text::check(text, layout));
     }
 
     fn unknown(&mut self, field: &str, what: &str, id: &str) {

@@ -86,7 +86,7 @@ pub(super) struct Format {
     /// Print the answer as JSON.
     #[arg(long, conflicts_with = "csv")]
     json: bool,
-    /// Print the rows as CSV.
+    /// Print the rows as CSV. A text that a spreadsheet would take for a formula has an apostrophe before it.
     #[arg(long)]
     csv: bool,
 }
@@ -104,7 +104,7 @@ impl Format {
         } else if self.csv {
             output::print(csv()?)
         } else {
-            output::print(table())
+            output::print_text(&table())
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Parser;
 use tonic::metadata::{Ascii, MetadataValue};
@@ -11,8 +12,10 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 use tonic::{Request, Response, Status};
 use tonic_types::StatusExt;
 
+use super::deadline::{Deadline, Limit, Timed};
 use super::failure::Failure;
 use crate::access::Purpose;
+use crate::model::text::visible;
 use crate::rpc::client::catalogue_service_client::CatalogueServiceClient;
 use crate::rpc::client::key_service_client::KeyServiceClient;
 use crate::rpc::client::picture_service_client::PictureServiceClient;
@@ -51,9 +54,19 @@ pub(super) struct Server {
     /// The certificate's private key: PEM.
     #[arg(long, global = true, help_heading = HEADING, env = "CONSPECTUS_CERT_KEY", value_name = "FILE", requires = "cert")]
     cert_key: Option<PathBuf>,
+    /// How many seconds the server may take to answer: to connect, and then for each call. A watch
+    /// finds out within that time that its server is gone.
+    #[arg(
+        long, global = true, help_heading = HEADING, env = "CONSPECTUS_TIMEOUT", value_name = "SECONDS",
+        default_value_t = TIMEOUT_SECONDS_DEFAULT, value_parser = clap::value_parser!(u64).range(1..=TIMEOUT_SECONDS_MAX)
+    )]
+    timeout: u64,
 }
 
-type Connection = InterceptedService<Channel, Headers>;
+const TIMEOUT_SECONDS_DEFAULT: u64 = 60;
+const TIMEOUT_SECONDS_MAX: u64 = 86_400;
+
+pub(super) type Connection = InterceptedService<Deadline<Channel>, Headers>;
 
 /// The headers of every request.
 #[derive(Debug, Clone)]
@@ -89,6 +102,7 @@ impl Server {
             ca: None,
             cert: None,
             cert_key: None,
+            timeout: TIMEOUT_SECONDS_DEFAULT,
         }
     }
 
@@ -181,35 +195,52 @@ impl Server {
         loopback || uri.scheme_str() == Some("https")
     }
 
-    async fn connect(&self) -> Result<Connection, Failure> {
+    async fn connect(&self, timed: Timed) -> Result<Connection, Failure> {
+        let limit = Limit { time: Duration::from_secs(self.timeout), timed, server: self.server.clone() };
         let mut endpoint = Endpoint::from_shared(self.server.clone())
             .map_err(|_| Failure::Message(format!("`{}` isn't an address; allowed: http(s)://HOST:PORT", self.server)))?
             .http2_max_header_list_size(ERROR_BYTES_MAX);
+        if timed == Timed::Beginning {
+            // A server that is gone answers no ping: one is sent, and awaited, in half of the time each, also
+            // while no message comes.
+            endpoint = endpoint
+                .http2_keep_alive_interval(limit.time / 2)
+                .keep_alive_timeout(limit.time / 2)
+                .keep_alive_while_idle(true);
+        }
         if endpoint.uri().scheme_str() == Some("https") {
             endpoint = endpoint.tls_config(self.tls()?)?;
         }
-        let channel = endpoint.connect().await.map_err(|error| self.unreachable(&error))?;
-        Ok(InterceptedService::new(channel, self.headers()?))
+        let channel = match tokio::time::timeout(limit.time, endpoint.connect()).await {
+            Ok(connected) => connected.map_err(|error| self.unreachable(&error))?,
+            Err(_) => return Err(Failure::Message(limit.exceeded("didn't let anyone connect"))),
+        };
+        Ok(InterceptedService::new(Deadline::new(channel, limit), self.headers()?))
     }
 
     pub(super) async fn catalogue(&self) -> Result<CatalogueServiceClient<Connection>, Failure> {
-        Ok(CatalogueServiceClient::new(self.connect().await?).max_decoding_message_size(ANSWER_BYTES_MAX))
+        Ok(CatalogueServiceClient::new(self.connect(Timed::Whole).await?).max_decoding_message_size(ANSWER_BYTES_MAX))
     }
 
     pub(super) async fn submissions(&self) -> Result<SubmissionServiceClient<Connection>, Failure> {
-        Ok(SubmissionServiceClient::new(self.connect().await?).max_decoding_message_size(ANSWER_BYTES_MAX))
+        Ok(SubmissionServiceClient::new(self.connect(Timed::Whole).await?).max_decoding_message_size(ANSWER_BYTES_MAX))
     }
 
     pub(super) async fn pictures(&self) -> Result<PictureServiceClient<Connection>, Failure> {
-        Ok(PictureServiceClient::new(self.connect().await?).max_decoding_message_size(ANSWER_BYTES_MAX))
+        Ok(PictureServiceClient::new(self.connect(Timed::Whole).await?).max_decoding_message_size(ANSWER_BYTES_MAX))
+    }
+
+    /// For answers that go on for as long as they are read.
+    pub(super) async fn watched_pictures(&self) -> Result<PictureServiceClient<Connection>, Failure> {
+        Ok(PictureServiceClient::new(self.connect(Timed::Beginning).await?).max_decoding_message_size(ANSWER_BYTES_MAX))
     }
 
     pub(super) async fn keys(&self) -> Result<KeyServiceClient<Connection>, Failure> {
-        Ok(KeyServiceClient::new(self.connect().await?).max_decoding_message_size(ANSWER_BYTES_MAX))
+        Ok(KeyServiceClient::new(self.connect(Timed::Whole).await?).max_decoding_message_size(ANSWER_BYTES_MAX))
     }
 
     pub(super) async fn channel(&self) -> Result<Connection, Failure> {
-        self.connect().await
+        self.connect(Timed::Whole).await
     }
 }
 
@@ -246,19 +277,28 @@ pub(super) fn refusal(status: &Status, location: impl Fn(&str) -> String) -> Fai
         return Failure::Message("say what you read figures for, with --purpose or CONSPECTUS_PURPOSE".to_owned());
     }
     if reason == Reason::Unauthenticated.text() {
-        return Failure::Message(format!("{}; give a key with --as or CONSPECTUS_KEY", status.message()));
+        return Failure::Message(format!("{}; give a key with --as or CONSPECTUS_KEY", visible(status.message())));
     }
-    let violations = status.get_details_bad_request().map(|details| details.field_violations).unwrap_or_default();
-    let line = |field: &str, description: &str| {
-        if field.is_empty() { description.to_owned() } else { format!("{}: {description}", location(field)) }
+    let violations = violations(status);
+    if violations.is_empty() {
+        return Failure::Message(visible(status.message()).into_owned());
+    }
+    let line = |(field, description): &(String, String)| {
+        if field.is_empty() { description.clone() } else { format!("{}: {description}", location(field)) }
     };
-    Failure::Message(match violations.as_slice() {
-        [] => status.message().to_owned(),
-        [one] => line(&one.field, &one.description),
-        several => {
-            let lines =
-                several.iter().map(|violation| format!("\n  {}", line(&violation.field, &violation.description)));
-            format!("{} problems:{}", several.len(), lines.collect::<String>())
-        }
+    problems("", &violations.iter().map(line).collect::<Vec<_>>())
+}
+
+/// What a server found wrong with a request: each field, and a description of what can be seen.
+pub(super) fn violations(status: &Status) -> Vec<(String, String)> {
+    let violations = status.get_details_bad_request().map(|details| details.field_violations).unwrap_or_default();
+    violations.into_iter().map(|it| (visible(&it.field).into_owned(), visible(&it.description).into_owned())).collect()
+}
+
+/// Problems, each on a line of its own when there are several. `of_what` says of what, as in ` in a file`.
+pub(super) fn problems(of_what: &str, lines: &[String]) -> Failure {
+    Failure::Message(match lines {
+        [one] => one.clone(),
+        several => format!("{} problems{of_what}:\n  {}", several.len(), several.join("\n  ")),
     })
 }

@@ -6,7 +6,9 @@ use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage};
 
 use super::failure::Failure;
+use crate::figures::cell::neutralised;
 use crate::model::marker::Marker;
+use crate::model::text::visible;
 use crate::rpc::FILE_DESCRIPTOR_SET;
 use crate::rpc::proto::{
     Change, ChangeGap, ChangeUnit, Coverage, Discrepancy, DiscrepancyKind, Figure, Gap, Kind, MissingReason,
@@ -36,22 +38,19 @@ pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-/// Rows as CSV, under a row of headings.
-pub(super) fn csv<const N: usize>(
-    headings: [&str; N],
-    rows: impl IntoIterator<Item = [String; N]>,
-) -> Result<String, Failure> {
-    csv_records(headings.map(str::to_owned).to_vec(), rows.into_iter().map(Vec::from))
-}
-
-/// Rows as CSV, under a row of as many headings.
-pub(super) fn csv_records(
-    headings: Vec<String>,
-    rows: impl IntoIterator<Item = Vec<String>>,
+/// Rows as CSV, under a row of headings. A cell that a spreadsheet would take for a formula is
+/// [neutralised].
+pub(super) fn csv<'h, R: IntoIterator<Item = String>>(
+    headings: impl IntoIterator<Item = &'h str>,
+    rows: impl IntoIterator<Item = R>,
 ) -> Result<String, Failure> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    for record in std::iter::once(headings).chain(rows) {
-        writer.write_record(record)?;
+    writer.write_record(headings)?;
+    for row in rows {
+        for cell in row {
+            writer.write_field(neutralised(&cell).as_ref())?;
+        }
+        writer.write_record(None::<&[u8]>)?;
     }
     let bytes = writer.into_inner().map_err(|error| Failure::Message(error.to_string()))?;
     Ok(String::from_utf8(bytes)?)
@@ -138,7 +137,7 @@ impl Legend {
     /// Adds a line below the table for each of the figure's discrepancies.
     pub(super) fn discrepancies(&mut self, what: &str, kind: Kind, figure: &Figure) {
         for discrepancy in &figure.discrepancies {
-            let line = discrepancy_line(what, kind, discrepancy);
+            let line = visible(&discrepancy_line(what, kind, discrepancy)).into_owned();
             if !self.discrepancies.contains(&line) {
                 self.discrepancies.push(line);
             }
@@ -333,6 +332,16 @@ pub(super) fn thousands(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_as_csv_reads_back_and_is_no_formula() {
+        let note = "=HYPERLINK(\"http://example\")";
+        let row = ["a", "E1", "2022-06", "-5.0", note].map(str::to_owned);
+        let text = csv(["indicator", "area", "period", "value", "note"], [row]).unwrap();
+        assert!(text.contains(",-5.0,\"'=HYPERLINK"), "{text}");
+        let figures = crate::figures::read(text.as_bytes()).unwrap();
+        assert_eq!(figures[0].observation.note, note);
+    }
 
     #[test]
     fn only_one_is_singular() {

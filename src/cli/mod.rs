@@ -10,6 +10,7 @@ mod cert;
 mod common_args;
 mod completeness;
 mod connect;
+mod deadline;
 mod explain;
 mod failure;
 mod figure_columns;

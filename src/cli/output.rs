@@ -7,6 +7,7 @@ use std::fmt::Display;
 use std::io::{self, BufWriter, ErrorKind, Write};
 
 use super::failure::Failure;
+use crate::model::text::visible;
 
 /// Writes a text to standard output, all of it before this returns.
 ///
@@ -16,14 +17,25 @@ pub(super) fn print(text: impl Display) -> Result<(), Failure> {
     write(io::stdout().lock(), text)
 }
 
+/// Writes lines for people, as [`print`] does. What else of them can't be seen is shown by its number:
+/// texts in them are others'.
+pub(super) fn print_text(text: &str) -> Result<(), Failure> {
+    print(visible_lines(text))
+}
+
+/// The text, what can't be seen of it shown by its number but for its line breaks.
+fn visible_lines(text: &str) -> String {
+    text.split('\n').map(visible).collect::<Vec<_>>().join("\n")
+}
+
 /// Writes a text and a line break to standard output, as [`print`] does.
 pub(super) fn print_line(text: impl Display) -> Result<(), Failure> {
     print(format_args!("{text}\n"))
 }
 
-/// Writes a line to standard error, if that can be written to: there is nowhere else to say it.
+/// Writes lines for people to standard error, as [`print_text`] shows them, if that can be written to: there is nowhere else to say it.
 pub(super) fn note(line: impl Display) {
-    drop(write(io::stderr().lock(), format_args!("{line}\n")));
+    drop(write(io::stderr().lock(), format_args!("{}\n", visible_lines(&line.to_string()))));
 }
 
 fn write(to: impl Write, text: impl Display) -> Result<(), Failure> {

@@ -6,7 +6,7 @@ use super::common_args::{AsOf, Format, Hierarchy};
 use super::connect::{Server, response};
 use super::failure::Failure;
 use super::figure_columns::{answer_fields, answer_headings, change_fields, change_headings};
-use super::format::{Legend, coverage, csv_records, json};
+use super::format::{Legend, coverage, csv, json};
 use super::table::{Align, Table};
 use crate::rpc::proto::{
     Change, Comparison, Figure, Gap, GetPictureRequest, GetPictureResponse, Indicator, PictureCell, PictureRow,
@@ -63,7 +63,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let answer = response(client.get_picture(request).await)?;
     args.format.print(
         || json(&answer, "GetPictureResponse"),
-        || csv_records(csv_headings(), answer.rows.iter().flat_map(|row| csv_rows(&answer, row))),
+        || csv(csv_headings().iter().map(String::as_str), answer.rows.iter().flat_map(|row| csv_rows(&answer, row))),
         || table(&answer),
     )
 }

@@ -9,7 +9,7 @@ use super::catalogue_lookup;
 use super::common_args::{AsOf, BreakdownArg, Format, Hierarchy, Periods};
 use super::connect::{Server, pages};
 use super::failure::Failure;
-use super::format::{csv_records, json};
+use super::format::{csv, json};
 use crate::catalogue::items::AreaLevel;
 use crate::rpc::proto::{Comparison, GroupBy, QueryAggregateRequest, QueryAggregateResponse};
 
@@ -110,7 +110,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     .await?;
     format.print(
         || json(&answer, "QueryAggregateResponse"),
-        || csv_records(csv_rows::headings(), answer.rows.iter().map(csv_rows::fields)),
+        || csv(csv_rows::headings().iter().map(String::as_str), answer.rows.iter().map(csv_rows::fields)),
         || table::table(&answer, &indicators, &headings),
     )
 }

@@ -9,7 +9,7 @@ use super::common_args::{AsOf, Format, Periods};
 use super::connect::{Server, response};
 use super::failure::Failure;
 use super::figure_columns::{figure_fields, figure_headings};
-use super::format::{Legend, csv_records, difference, json};
+use super::format::{Legend, csv, difference, json};
 use super::table::{Align, Table};
 use crate::catalogue::items::AreaLevel;
 use crate::rpc::proto::{
@@ -58,7 +58,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let indicators = catalogue_lookup::indicators(&args.server).await?;
     args.format.print(
         || json(&answer, "ReconcileResponse"),
-        || csv_records(csv_headings(), answer.rows.iter().map(csv_row)),
+        || csv(csv_headings().iter().map(String::as_str), answer.rows.iter().map(csv_row)),
         || text(&answer, &rules, &indicators),
     )
 }

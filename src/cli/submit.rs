@@ -1,37 +1,46 @@
 //! `conspectus submit`: submits the figures of a spreadsheet.
+//!
+//! The file is checked by the server before anything is sent to be stored, so that all that is wrong with
+//! it is reported in one go, and so that the request's id can say what it changes.
 
-use std::fs::File;
+mod report;
+mod request_id;
+mod sheet;
+
 use std::path::PathBuf;
 
 use clap::Parser;
+use tonic::Status;
 
-use super::connect::{Server, refusal};
+use super::connect::{Connection, Server, problems, refusal, violations};
 use super::failure::Failure;
-use super::format::{self, json};
+use super::format::json;
 use super::output;
-use crate::figures::{self, column_of};
-use crate::model::hex::Hex;
-use crate::rpc::proto::{Observation, Outcome, Receipt, SubmitObservationsRequest};
+use crate::rpc::client::submission_service_client::SubmissionServiceClient;
+use crate::rpc::proto::{ObservationOutcome, Outcome, SubmitObservationsRequest, SubmitObservationsResponse};
+use sheet::{Selection, Sheet};
 
 /// Submit the figures of a CSV file: all of them, or none if one is wrong.
+///
+/// Running it again is safe: where every figure stands already, nothing is sent. A file that differs from
+/// what stands now is a new submission, also when it was submitted once before.
 #[derive(Debug, Parser)]
 pub(super) struct Args {
     #[command(flatten)]
     server: Server,
     /// The file. Its first row names the columns: indicator, area, period and value, and where they
-    /// are needed base, numerator, denominator, count, breakdown, markers and note.
+    /// are needed base, numerator, denominator, count, breakdown, markers and note. The columns title,
+    /// unit and due aren't read. An apostrophe before =, +, - or @ at a cell's start isn't part of it.
     file: PathBuf,
-    /// The agency whose figures these are, by id. If the file has an agency column, rows of other
-    /// agencies are skipped.
-    #[arg(long)]
-    agency: String,
-    /// Only the rows of this report, if the file has a report column.
-    #[arg(long)]
-    report: Option<String>,
-    /// Your id for this submission. By default it is derived from the figures, so that the same file
-    /// submitted twice is stored once.
+    #[command(flatten)]
+    selection: Selection,
+    /// Your id for this submission, which is stored once. By default it is derived from the figures and
+    /// from what stands where they go.
     #[arg(long)]
     request_id: Option<String>,
+    /// Send figures also when all of them stand already, as with another note or source.
+    #[arg(long)]
+    resubmit: bool,
     /// Where the figures come from.
     #[arg(long, default_value = "")]
     source: String,
@@ -47,79 +56,119 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
-    let file = File::open(&args.file)
+    let bytes = std::fs::read(&args.file)
         .map_err(|error| Failure::Message(format!("can't read {}: {error}", args.file.display())))?;
-    let mut figures = figures::read(file).map_err(|violations| {
-        let lines = violations.iter().map(|violation| format!("\n  {}: {}", violation.field, violation.description));
-        Failure::Message(format!(
-            "{} in {}:{}",
-            format::counted(violations.len(), "problem", "problems"),
-            args.file.display(),
-            lines.collect::<String>()
-        ))
-    })?;
-    figures.retain(|figure| figure.agency.is_empty() || figure.agency == args.agency);
-    figures.retain(|figure| args.report.as_ref().is_none_or(|report| figure.report == *report));
-    let rows: Vec<u64> = figures.iter().map(|figure| figure.row).collect();
-    let observations: Vec<Observation> = figures.into_iter().map(|figure| figure.observation).collect();
-    let request_id = args.request_id.unwrap_or_else(|| id_of(&args.agency, &observations));
-    let request = SubmitObservationsRequest {
-        agency: args.agency,
-        request_id,
-        validate_only: args.dry_run,
-        observations,
-        source: args.source,
-        sample: args.sample,
-        columns: None,
+    let sheet = Sheet::of(&bytes, &args.selection);
+    if sheet.figures.is_empty() && !sheet.problems.is_empty() {
+        return Err(refused(&args, &sheet, &[]));
+    }
+    let mut call = match args.server.submissions().await {
+        Ok(client) => Call { client, args: &args, sheet: &sheet },
+        Err(failure) => return Err(unchecked(&args, &sheet, failure)),
     };
-    let mut client = args.server.submissions().await?;
-    let answer = client
-        .submit_observations(request)
-        .await
-        .map_err(|status| refusal(&status, |field| location(field, &rows)))?
-        .into_inner();
+    let request = SubmitObservationsRequest {
+        agency: args.selection.agency.clone(),
+        observations: sheet.figures.iter().map(|figure| figure.observation.clone()).collect(),
+        source: args.source.clone(),
+        sample: args.sample,
+        ..SubmitObservationsRequest::default()
+    };
+    let check = SubmitObservationsRequest {
+        request_id: request_id::of_check(&request),
+        validate_only: true,
+        ..request.clone()
+    };
+    let answer = match args.request_id.clone().filter(|_| sheet.problems.is_empty()) {
+        Some(request_id) => {
+            call.submit(SubmitObservationsRequest { request_id, validate_only: args.dry_run, ..request }).await?
+        }
+        None => {
+            let checked = call.submit(check.clone()).await?;
+            if !sheet.problems.is_empty() {
+                return Err(refused(&args, &sheet, &[]));
+            }
+            if !args.resubmit && changed(&checked) == 0 {
+                return print(&args, &checked, &[report::nothing_changes(&checked), sheet.left_out()].concat());
+            }
+            if args.dry_run {
+                checked
+            } else {
+                call.submit_change(&request, &checked.receipt.unwrap_or_default().outcomes).await?
+            }
+        }
+    };
+    if answer.withdrawn_at_revision != 0 {
+        return Err(report::withdrawn(&answer));
+    }
+    let changed_since = if answer.already_received { changed(&call.submit(check).await?) } else { 0 };
+    print(&args, &answer, &[report::lines(&answer, &sheet, args.dry_run, changed_since), sheet.left_out()].concat())
+}
+
+fn print(args: &Args, answer: &SubmitObservationsResponse, lines: &[String]) -> Result<(), Failure> {
     if args.json {
-        return output::print_line(json(&answer, "SubmitObservationsResponse")?);
+        return output::print_line(json(answer, "SubmitObservationsResponse")?);
     }
-    let receipt = answer.receipt.unwrap_or_default();
-    let mut lines = vec![summary(&receipt, answer.already_received, args.dry_run)];
-    let revised = rows.iter().zip(&receipt.outcomes).filter(|(_, outcome)| outcome.outcome() == Outcome::Revised);
-    lines.extend(revised.map(|(row, outcome)| {
-        format!("  row {row} revises {}, of revision {}", outcome.revised_from, outcome.previous_revision)
-    }));
-    output::print_line(lines.join("\n"))
+    output::print_text(&format!("{}\n", lines.join("\n")))
 }
 
-/// An id derived from the figures: the same for the same figures.
-fn id_of(agency: &str, observations: &[Observation]) -> String {
-    use prost::Message;
-    let mut hasher = blake3::Hasher::new_derive_key("conspectus submit request id v1");
-    hasher.update(agency.as_bytes());
-    for observation in observations {
-        hasher.update(&observation.encode_length_delimited_to_vec());
-    }
-    hasher.finalize().to_hex()[..32].to_owned()
+/// How many figures aren't already so.
+fn changed(answer: &SubmitObservationsResponse) -> usize {
+    let outcomes = answer.receipt.iter().flat_map(|receipt| &receipt.outcomes);
+    outcomes.filter(|outcome| outcome.outcome() != Outcome::Unchanged).count()
 }
 
-/// The row and column of the file that a field of the request came from.
-fn location(field: &str, rows: &[u64]) -> String {
-    let inner = field.strip_prefix("observations[").and_then(|rest| rest.split_once(']'));
-    let row =
-        inner.and_then(|(index, rest)| Some((rows.get(index.parse::<usize>().ok()?)?, rest.trim_start_matches('.'))));
-    match row {
-        Some((row, "")) => format!("row {row}"),
-        Some((row, field)) => format!("row {row}, column {}", column_of(field)),
-        None => field.to_owned(),
+/// A call of the server, for the figures of a file.
+struct Call<'a> {
+    client: SubmissionServiceClient<Connection>,
+    args: &'a Args,
+    sheet: &'a Sheet,
+}
+
+impl Call<'_> {
+    async fn submit(&mut self, request: SubmitObservationsRequest) -> Result<SubmitObservationsResponse, Failure> {
+        let answer = self.client.submit_observations(request).await;
+        answer.map(tonic::Response::into_inner).map_err(|status| self.failure(&status))
+    }
+
+    /// Submits what changes what stands. Where the same change was made and withdrawn before, without a
+    /// trace in the figures, it is one more.
+    async fn submit_change(
+        &mut self,
+        request: &SubmitObservationsRequest,
+        before: &[ObservationOutcome],
+    ) -> Result<SubmitObservationsResponse, Failure> {
+        let mut withdrawn = 0;
+        loop {
+            let request_id = request_id::of(request, before, withdrawn);
+            let answer = self.submit(SubmitObservationsRequest { request_id, ..request.clone() }).await?;
+            if answer.withdrawn_at_revision == 0 {
+                return Ok(answer);
+            }
+            withdrawn += 1;
+        }
+    }
+
+    fn failure(&self, status: &Status) -> Failure {
+        let found = violations(status);
+        if found.is_empty() {
+            return unchecked(self.args, self.sheet, refusal(status, str::to_owned));
+        }
+        refused(self.args, self.sheet, &found)
     }
 }
 
-fn summary(receipt: &Receipt, already_received: bool, dry_run: bool) -> String {
-    let Receipt { new_count, revised_count, unchanged_count, .. } = receipt;
-    let counts = format!("{new_count} new, {revised_count} revised, {unchanged_count} unchanged");
-    let hash = Hex(&receipt.chain_hash);
-    match (already_received, dry_run) {
-        (true, _) => format!("Already received at revision {}: {counts}. Receipt {hash}", receipt.revision),
-        (false, true) => format!("No problems found. Submitting it would give: {counts}. Nothing was stored."),
-        (false, false) => format!("Received at revision {}: {counts}. Receipt {hash}", receipt.revision),
+/// Everything that is wrong, by row: what the file itself has, and what the server found.
+fn refused(args: &Args, sheet: &Sheet, found: &[(String, String)]) -> Failure {
+    let lines: Vec<String> = sheet.all_problems(found).iter().map(ToString::to_string).collect();
+    problems(&format!(" in {}", args.file.display()), &lines)
+}
+
+/// The server couldn't check the file.
+fn unchecked(args: &Args, sheet: &Sheet, failure: Failure) -> Failure {
+    match (sheet.problems.is_empty(), refused(args, sheet, &[]), failure) {
+        (false, Failure::Message(found), Failure::Message(why)) => {
+            Failure::Message(format!("{found}\nThe server checked nothing of it: {why}"))
+        }
+        (_, _, failure) => failure,
     }
 }

@@ -2,6 +2,8 @@
 
 use unicode_width::UnicodeWidthStr;
 
+use crate::model::text::visible;
+
 /// Where a column's text stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Align {
@@ -24,7 +26,7 @@ const GAP: &str = "  ";
 
 impl Table {
     pub(super) fn new<'a>(columns: impl IntoIterator<Item = (&'a str, Align)>) -> Self {
-        let columns = columns.into_iter().map(|(heading, align)| (heading.to_owned(), align)).collect();
+        let columns = columns.into_iter().map(|(heading, align)| (visible(heading).into_owned(), align)).collect();
         Self { columns, rows: Vec::new() }
     }
 
@@ -33,9 +35,12 @@ impl Table {
         let cells: Vec<Vec<String>> = row
             .into_iter()
             .zip(&self.columns)
-            .map(|(text, (_, align))| match align {
-                Align::Wrap(width) => wrap(&text, *width),
-                Align::Left | Align::Right => vec![text],
+            .map(|(text, (_, align))| {
+                let text = visible(&text);
+                match align {
+                    Align::Wrap(width) => wrap(&text, *width),
+                    Align::Left | Align::Right => vec![text.into_owned()],
+                }
             })
             .collect();
         let lines = cells.iter().map(Vec::len).max().unwrap_or(0);
@@ -98,6 +103,13 @@ impl std::fmt::Display for Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_cell_hides_is_shown() {
+        let mut table = Table::new([("note", Align::Left), ("n", Align::Right)]);
+        table.push(["\u{1b}[2Ja\nb\u{202e}c", "5"].map(str::to_owned));
+        assert_eq!(table.to_string().lines().last(), Some("\\u{1b}[2Ja\\u{a}b\\u{202e}c  5"));
+    }
 
     #[test]
     fn columns_line_up_long_texts_wrap_and_empty_columns_are_left_out() {

@@ -7,14 +7,15 @@ use clap::Parser;
 
 use super::connect::{Server, response};
 use super::failure::Failure;
-use super::output;
-use super::{catalogue_lookup, completeness};
+use super::{catalogue_lookup, completeness, format, output};
+use crate::figures::unambiguous;
 use crate::rpc::proto::{GetAgencyRequest, GetCompletenessRequest, Indicator, Kind, Slot, SlotStatus};
 
 /// Print a CSV file to fill in and submit: a row for each figure that an agency is expected to report.
 ///
 /// A row without a value is refused when it is submitted: delete it, or give the reason in `markers`
-/// (x not available, z not applicable, c confidential).
+/// (x not available, z not applicable, c confidential). The columns unit and due are for you, and aren't
+/// read. A text that a spreadsheet would take for a formula has an apostrophe before it.
 #[derive(Debug, Parser)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -85,23 +86,21 @@ fn csv(slots: &[Slot], indicators: &BTreeMap<String, Indicator>) -> Result<Strin
     if has(Kind::Mean) {
         headings.push("count");
     }
-    headings.extend(["markers", "note"]);
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(&headings)?;
-    for slot in slots {
+    headings.extend(["markers", "note", "unit", "due"]);
+    let row = |slot: &Slot| {
         let unit = indicators.get(&slot.indicator).map(|indicator| indicator.unit.as_str()).unwrap_or_default();
-        let note = format!("{unit}; due {}", slot.due);
+        let period = unambiguous(&slot.period);
         let cell = |heading: &&str| match *heading {
-            "indicator" => slot.indicator.as_str(),
-            "area" => slot.area.as_str(),
-            "period" => slot.period.as_str(),
-            "note" => note.as_str(),
-            _ => "",
+            "indicator" => slot.indicator.clone(),
+            "area" => slot.area.clone(),
+            "period" => period.clone(),
+            "unit" => unit.to_owned(),
+            "due" => slot.due.clone(),
+            _ => String::new(),
         };
-        writer.write_record(headings.iter().map(cell))?;
-    }
-    let bytes = writer.into_inner().map_err(|error| Failure::Message(error.to_string()))?;
-    Ok(String::from_utf8(bytes)?)
+        headings.iter().map(cell).collect::<Vec<_>>()
+    };
+    format::csv(headings.iter().copied(), slots.iter().map(row))
 }
 
 #[cfg(test)]
@@ -129,7 +128,8 @@ mod tests {
             due: "2022-07-31".to_owned(),
             ..Slot::default()
         };
-        let counts = csv(&[slot("contacts")], &indicators).unwrap();
+        let october = Slot { period: "2009-10".to_owned(), ..slot("contacts") };
+        let counts = csv(&[slot("contacts"), october], &indicators).unwrap();
         let all = csv(&[slot("contacts"), slot("timely"), slot("wait")], &indicators).unwrap();
         insta::assert_snapshot!(format!("{counts}\n{all}"));
     }

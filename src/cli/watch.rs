@@ -12,6 +12,7 @@ use super::connect::{Server, refusal, response};
 use super::failure::Failure;
 use super::format::{Legend, coverage, json_line};
 use super::{output, picture};
+use crate::model::text::visible;
 use crate::rpc::Reason;
 use crate::rpc::proto::{Figure, GetPictureRequest, Kind, PictureRow, WatchPictureRequest, WatchPictureResponse};
 
@@ -75,7 +76,7 @@ async fn watch(args: Args) -> Result<(), Failure> {
                 if args.json {
                     output::print_line(json_line(&message, "WatchPictureResponse")?)?;
                 } else {
-                    output::print(screen.show(message))?;
+                    output::print_text(&screen.show(message))?;
                 }
                 left -= 1;
             }
@@ -87,7 +88,7 @@ async fn watch(args: Args) -> Result<(), Failure> {
 }
 
 async fn open(server: &Server, request: &WatchPictureRequest) -> Result<Streaming<WatchPictureResponse>, Failure> {
-    let mut client = server.pictures().await?;
+    let mut client = server.watched_pictures().await?;
     let answer = client.watch_picture(request.clone()).await.map_err(|status| refusal(&status, str::to_owned))?;
     Ok(answer.into_inner())
 }
@@ -102,7 +103,7 @@ async fn reopen(server: &Server, request: &WatchPictureRequest) -> Result<Stream
     loop {
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(RECONNECT_LONGEST);
-        let Ok(mut client) = server.pictures().await else { continue };
+        let Ok(mut client) = server.watched_pictures().await else { continue };
         match client.watch_picture(request.clone()).await {
             Ok(answer) => return Ok(answer.into_inner()),
             Err(status) if may_resume(&status) => {}
@@ -116,7 +117,10 @@ async fn reopen(server: &Server, request: &WatchPictureRequest) -> Result<Stream
 fn may_resume(status: &Status) -> bool {
     match status.get_details_error_info() {
         Some(info) => status.code() == Code::Unavailable || info.reason == Reason::WatchTooSlow.text(),
-        None => matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Internal | Code::Cancelled),
+        None => matches!(
+            status.code(),
+            Code::Unavailable | Code::Unknown | Code::Internal | Code::Cancelled | Code::DeadlineExceeded
+        ),
     }
 }
 
@@ -151,7 +155,7 @@ impl Screen {
             let before = self.0.insert(id(&row), row.clone()).unwrap_or_default();
             lines.extend(changes(&before, &row));
         }
-        lines.iter().map(|line| format!("revision {revision}  {line}\n")).collect()
+        lines.iter().map(|line| format!("revision {revision}  {}\n", visible(line))).collect()
     }
 }
 

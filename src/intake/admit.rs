@@ -123,7 +123,7 @@ impl Command for Prepared {
     fn admit(&self, state: &State, at: Timestamp, zone: &Zone) -> Result<DecisionOf<Self>, Rejection> {
         let submission = self.submission();
         if let Some(known) = state.submission(&submission.agency, &submission.request_id) {
-            return if known.fingerprint == self.fingerprint() {
+            return if self.is_of(known.fingerprint) {
                 Ok(Decision::Already(known.revision))
             } else {
                 let request_id = submission.request_id.to_string();
@@ -194,8 +194,11 @@ impl Command for ChangeAccess {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::access::Actor;
+    use crate::entry::Fingerprint;
     use crate::model::submission::Submission;
     use crate::model::zone::UTC;
 
@@ -285,6 +288,33 @@ mod tests {
         assert_eq!(take(&mut state, &again), Ok(Decision::Already(Revision(2))));
         let other = Prepared::reviewed(submission("FY2020-21"), &state, UTC.date(NOW)).unwrap();
         assert!(matches!(take(&mut state, &other), Err(Rejection::RequestIdReused { .. })));
+    }
+
+    /// The state in which an earlier version received a submission.
+    fn state_with(submission: &Submission, fingerprint: Fingerprint) -> State {
+        let mut state = state_of(&[catalogue()]);
+        state.apply(&entry(Body::Submission { submission: Arc::new(submission.clone()), fingerprint }));
+        state
+    }
+
+    #[test]
+    fn a_retry_of_what_an_earlier_version_received_is_recognised_by_that_versions_fingerprint() {
+        let sent = submission("FY2021-22");
+        let mut state = state_with(&sent, Fingerprint::v1_of(&sent));
+        let again = Prepared::reviewed(sent, &state, UTC.date(NOW)).unwrap();
+        assert_eq!(take(&mut state, &again), Ok(Decision::Already(Revision(2))));
+        let other = Prepared::reviewed(submission("FY2020-21"), &state, UTC.date(NOW)).unwrap();
+        assert!(matches!(take(&mut state, &other), Err(Rejection::RequestIdReused { .. })));
+    }
+
+    #[test]
+    fn text_that_is_refused_now_is_still_replayed_and_its_retry_recognised() {
+        let sent = Submission { source: "a\u{1b}[31m".to_owned(), ..submission("FY2021-22") };
+        let mut state = state_with(&sent, Fingerprint::v1_of(&sent));
+        let again = Prepared::reviewed(sent.clone(), &state, UTC.date(NOW)).unwrap();
+        assert_eq!(take(&mut state, &again), Ok(Decision::Already(Revision(2))));
+        let new = Submission { request_id: "two".parse().unwrap(), ..sent };
+        assert!(Prepared::reviewed(new, &state, UTC.date(NOW)).is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::review::review;
+use super::review::{review, review_texts};
 use crate::entry::{Body, Fingerprint, codec};
 use crate::model::date::Date;
 use crate::model::revision::Revision;
@@ -64,9 +64,9 @@ impl Prepared {
         &self.submission
     }
 
-    /// The fingerprint.
-    pub(crate) fn fingerprint(&self) -> Fingerprint {
-        self.fingerprint
+    /// Whether a fingerprint, of this version or an earlier one, is of this content.
+    pub(crate) fn is_of(&self, fingerprint: Fingerprint) -> bool {
+        self.fingerprint == fingerprint || Fingerprint::v1_of(&self.submission) == fingerprint
     }
 
     /// Its ids as the catalogue has them, when it was reviewed.
@@ -95,5 +95,9 @@ impl Prepared {
 
 fn review_whole(submission: &Submission, state: &State, today: Date) -> Violations {
     let table = &submission.observations;
-    review(state.catalogue(), Some(&submission.agency), table.dictionaries(), table.lines(), today)
+    let mut violations =
+        review(state.catalogue(), Some(&submission.agency), table.dictionaries(), table.lines(), today);
+    violations.extend(review_texts(&submission.source, table.notes()));
+    violations.sort();
+    violations
 }

@@ -1,6 +1,7 @@
 //! Whether a submission may be admitted: every problem of every observation, at its field.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::catalogue::Catalogue;
 use crate::catalogue::items::{Agency, Area, Dimension, Indicator, IndicatorVersion, Kind, UnfinishedPeriods};
@@ -11,6 +12,7 @@ use crate::model::marker::Marker;
 use crate::model::observation::{Breakdown, Measure, Value};
 use crate::model::observations::{Dictionaries, Hashing, Line};
 use crate::model::period::Period;
+use crate::model::text::{self, Layout};
 use crate::model::violation::Violations;
 
 /// The most observations that one submission may have.
@@ -90,6 +92,16 @@ pub(crate) fn review<L: Reviewable>(
                 format!("the same figure as observations[{first}]: `{indicator}`, {area}, {period}{of}"),
             );
         }
+    }
+    violations
+}
+
+/// Every text of a submission that has a character that can't be seen.
+pub(crate) fn review_texts(source: &str, notes: &[(u32, Arc<str>)]) -> Violations {
+    let mut violations = Violations::default();
+    violations.check("source", text::check(source, Layout::Line));
+    for (index, note) in notes {
+        violations.check(format!("observations[{index}].note"), text::check(note, Layout::Lines));
     }
     violations
 }
@@ -313,7 +325,7 @@ impl Review<'_> {
     }
 
     fn decimals(&mut self, version: &IndicatorVersion, number: Decimal) {
-        if number.scale() > version.decimals {
+        if number.shortest().scale() > version.decimals {
             let allowed = match version.decimals {
                 0 => "a whole number".to_owned(),
                 decimals => format!("at most {decimals} decimals"),

@@ -80,6 +80,16 @@ impl Decimal {
         self.scale
     }
 
+    /// The same value, written without zeros after its last digit that counts: `87.9` for `87.90`.
+    #[must_use]
+    pub(crate) const fn shortest(self) -> Self {
+        let mut shortest = self;
+        while shortest.scale > 0 && shortest.mantissa % 10 == 0 {
+            shortest = Self { mantissa: shortest.mantissa / 10, scale: shortest.scale - 1 };
+        }
+        shortest
+    }
+
     /// Whether it is below zero.
     #[must_use]
     pub const fn is_negative(self) -> bool {
@@ -316,6 +326,14 @@ mod tests {
             "1e5".parse::<Decimal>().unwrap_err().to_string(),
             "found `1e5`; allowed: a number in digits, such as 1234.5, -3 or 126,153, with at most 15 of them and at most 6 after the point"
         );
+    }
+
+    #[test]
+    fn the_shortest_writing_of_a_value_is_the_same_value() {
+        for (text, expect) in [("87.90", "87.9"), ("41.0", "41"), ("0.000", "0"), ("-1.50", "-1.5"), ("100", "100")] {
+            assert_eq!(decimal(text).shortest().to_string(), expect);
+            assert_eq!(decimal(text).shortest(), decimal(text));
+        }
     }
 
     #[test]

@@ -4,11 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::text::LookAlike;
 use super::violation::Quoted;
 
 /// The text isn't an identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("found {}; allowed: {allowed}", Quoted(.found))]
+#[error("found {}{}; allowed: {allowed}", Quoted(.found), LookAlike(.found))]
 pub struct IdError {
     /// The text that was found.
     pub found: String,

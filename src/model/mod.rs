@@ -14,6 +14,7 @@ pub mod packed;
 pub mod period;
 pub mod revision;
 pub mod submission;
+pub(crate) mod text;
 pub mod timestamp;
 pub mod violation;
 pub mod zone;

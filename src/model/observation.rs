@@ -7,6 +7,8 @@ use super::decimal::Decimal;
 use super::id::{AreaCode, CategoryId, DimensionId, IndicatorId};
 use super::marker::Markers;
 use super::period::Period;
+use super::text::LookAlike;
+use super::violation::Quoted;
 
 /// A value in one of the forms that it can be submitted in. The indicator's kind says which it
 /// takes.
@@ -103,7 +105,7 @@ impl fmt::Display for Breakdown {
 
 /// The text isn't a breakdown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("found `{0}`; allowed: dimension=category, several separated by semicolons, no dimension twice")]
+#[error("found {}{}; allowed: dimension=category, several separated by semicolons, no dimension twice", Quoted(.0), LookAlike(.0))]
 pub struct BreakdownError(String);
 
 impl std::str::FromStr for Breakdown {

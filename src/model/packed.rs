@@ -54,6 +54,12 @@ impl Measure {
         }
     }
 
+    /// The same measure, its numbers written as short as they can be.
+    pub(crate) const fn shortest(self) -> Self {
+        let (form, first, second) = self.unpack();
+        form.measure(first.shortest(), second.shortest())
+    }
+
     /// The form that it comes in.
     pub const fn form(self) -> MeasureForm {
         self.unpack().0
@@ -89,6 +95,8 @@ const MARKERS_BITS: u32 = 9;
 const FIRST_SCALE_SHIFT: u32 = FORM_BITS;
 const SECOND_SCALE_SHIFT: u32 = FIRST_SCALE_SHIFT + SCALE_BITS;
 const MARKERS_SHIFT: u32 = SECOND_SCALE_SHIFT + SCALE_BITS;
+/// The bits of both scales.
+const SCALES: u32 = low_bits(2 * SCALE_BITS) << FIRST_SCALE_SHIFT;
 
 impl Packed {
     /// How many bits of the word are taken; those above are free for whoever keeps it.
@@ -121,6 +129,18 @@ impl Packed {
                 Ok(Some(form.measure(self.first()?, second)))
             }
         }
+    }
+
+    /// Whether both are the same value: a number counts, not how it is written.
+    pub(crate) fn is_same_value(self, other: Self) -> bool {
+        if self == other {
+            return true;
+        }
+        let apart_from_scales = |packed: Self| packed.word & !SCALES;
+        let same = |one: Result<Decimal, PackedError>, other| one.is_ok() && one == other;
+        apart_from_scales(self) == apart_from_scales(other)
+            && same(self.first(), other.first())
+            && same(self.second(), other.second())
     }
 
     /// The markers of the value.
@@ -176,6 +196,22 @@ mod tests {
             assert_eq!(packed.value(), Ok(value));
             assert_eq!(packed.word >> Packed::WORD_BITS, 0);
         }
+    }
+
+    #[test]
+    fn a_value_is_the_same_however_its_numbers_are_written() {
+        let packed = |text: &str, markers| {
+            let measure = MeasureForm::Percentage.measure(text.parse().unwrap(), "40.0".parse().unwrap());
+            Packed::from(&Value { measure: Some(measure), markers })
+        };
+        let provisional: Markers = [Marker::Provisional].into_iter().collect();
+        let value = packed("87.9", Markers::NONE);
+        assert!(value.is_same_value(packed("87.90", Markers::NONE)));
+        assert!(!value.is_same_value(packed("87.91", Markers::NONE)));
+        assert!(!value.is_same_value(packed("8.79", Markers::NONE)));
+        assert!(!value.is_same_value(packed("87.90", provisional)));
+        let ratio = Packed { word: value.word - 1, ..value };
+        assert!(!value.is_same_value(ratio), "of another form");
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::catalogue::items::AreaLevel;
 use crate::catalogue::AreaIx;
+use crate::catalogue::items::AreaLevel;
 use crate::model::period::Period;
 use crate::state::view::View;
 

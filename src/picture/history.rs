@@ -4,7 +4,7 @@ use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::observation::Value;
 use crate::model::period::Period;
 use crate::model::revision::Revision;
-use crate::state::columns::{BreakdownIx, Row, RowKey};
+use crate::state::columns::{BreakdownIx, RowKey};
 use crate::state::view::View;
 
 /// Asks for the history of a submitted figure.
@@ -51,10 +51,9 @@ pub(crate) struct HistoryItem {
 pub(crate) fn history(view: View<'_>, query: &HistoryQuery) -> Vec<HistoryItem> {
     let slab = view.columns.slab(query.indicator, query.period);
     let Some((slab, breakdown)) = slab.zip(query.breakdown) else { return Vec::new() };
-    let mut before: Option<Row> = None;
     let rows = slab.history(RowKey::new(query.area, breakdown, query.agency));
-    let rows = rows.filter(|row| before.replace(*row).is_none_or(|before| !before.is_same_figure(row)));
-    let items = rows.map(|row| {
+    // A withdrawal may leave a figure as it was, when another submission said the same.
+    let items = rows.filter(|row| slab.since(row) == row.revision()).map(|row| {
         let (revision, source) = (row.revision(), slab.source(&row));
         let event = match row.value() {
             None => HistoryEvent::Withdrawn,

@@ -54,16 +54,20 @@ impl<U: Message + Default> Decoder for RequestDecoder<U> {
 
     fn decode(&mut self, buf: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
         let bytes = buf.remaining();
-        let mut violations = Violations::default();
         if bytes > REQUEST_BYTES_MAX {
-            violations
-                .add("", format!("the request has {bytes} bytes; allowed: {REQUEST_BYTES_MAX}. Send it in parts"));
-        } else {
-            match U::decode(buf) {
-                Ok(message) => return Ok(Some(message)),
-                Err(error) => violations.add("", format!("not a message of this method: {error}")),
-            }
+            return Err(too_large(bytes));
         }
-        Err(status::invalid(&violations, REQUEST_BYTES_MAX))
+        U::decode(buf).map(Some).map_err(|error| invalid(format!("not a message of this method: {error}")))
     }
+}
+
+/// The error of a message of too many bytes.
+pub(super) fn too_large(bytes: usize) -> Status {
+    invalid(format!("the request has {bytes} bytes; allowed: {REQUEST_BYTES_MAX}. Send it in parts"))
+}
+
+fn invalid(what: String) -> Status {
+    let mut violations = Violations::default();
+    violations.add("", what);
+    status::invalid(&violations, REQUEST_BYTES_MAX)
 }

@@ -1,6 +1,6 @@
 //! What a submission does to the figures that are there.
 
-use super::columns::{Columns, RowKey};
+use super::columns::{Columns, Row, RowKey};
 use super::resolved_ids::ResolvedIds;
 use crate::model::observation::Value;
 use crate::model::observations::Line;
@@ -11,7 +11,10 @@ use crate::model::submission::Submission;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// There was no figure before.
-    New,
+    New {
+        /// The revision that withdrew the one that there had been.
+        withdrawn: Option<Revision>,
+    },
     /// It replaced a different figure.
     Revised {
         /// The figure that it replaced.
@@ -32,17 +35,20 @@ pub(super) fn outcomes(ids: &ResolvedIds, submission: &Submission, columns: &Col
     let breakdown = |breakdown| columns.breakdown(breakdown);
     let breakdowns: Vec<_> = table.dictionaries().breakdowns.iter().map(breakdown).collect();
     let outcome = |line: &Line| {
-        let Some(breakdown) = breakdowns[line.breakdown as usize] else { return Outcome::New };
+        let nothing = Outcome::New { withdrawn: None };
+        let Some(breakdown) = breakdowns[line.breakdown as usize] else { return nothing };
         let key = RowKey::new(ids.areas[line.area as usize], breakdown, ids.agency);
         let indicator = ids.indicators[line.indicator as usize];
         let period = table.dictionaries().periods[line.period as usize];
-        let row = columns.row(indicator, period, key, as_of);
-        match row.and_then(|row| row.value().map(|value| (row, value))) {
-            None => Outcome::New,
-            Some((row, value)) if value == line.value && row.is_sample() == submission.sample => {
-                Outcome::Unchanged { since: row.revision() }
+        let Some(slab) = columns.slab(indicator, period) else { return nothing };
+        let Some(row) = slab.row(key, as_of) else { return nothing };
+        let since = slab.since(&row);
+        match row.value() {
+            None => Outcome::New { withdrawn: Some(since) },
+            Some(_) if row.is_same_figure(&Row::new(key, &line.value, submission.sample, since)) => {
+                Outcome::Unchanged { since }
             }
-            Some((row, from)) => Outcome::Revised { from, since: row.revision() },
+            Some(from) => Outcome::Revised { from, since },
         }
     };
     table.lines().iter().map(outcome).collect()

@@ -51,7 +51,6 @@ mod tests {
     use crate::access::Actor;
     use crate::catalogue::CataloguePut;
     use crate::entry::{Fingerprint, Withdrawal};
-    use crate::model::decimal::Decimal;
     use crate::model::id::{AgencyId, RequestId};
     use crate::model::marker::Markers;
     use crate::model::observation::{Measure, Observation, Value};
@@ -61,11 +60,12 @@ mod tests {
     const AREAS: [&str; 3] = ["E10000014", "E06000046", "E06000045"];
     const PERIODS: [&str; 2] = ["2022-06", "FY2021-22"];
     const BREAKDOWNS: [&str; 2] = ["", "sex=female"];
+    const NUMBERS: [&str; 5] = ["0", "1", "1.0", "1.00", "2"];
 
     /// One step of a history: figures as area, period, breakdown and number; or another kind of entry.
     #[derive(Debug, Clone)]
     enum Step {
-        Submit(Vec<(usize, usize, usize, i64)>),
+        Submit(Vec<(usize, usize, usize, usize)>),
         /// The newest submission but so many that isn't withdrawn yet.
         Withdraw(usize),
         Put,
@@ -73,7 +73,7 @@ mod tests {
     }
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
-        let figure = (0..AREAS.len(), 0..PERIODS.len(), 0..BREAKDOWNS.len(), 0..3_i64);
+        let figure = (0..AREAS.len(), 0..PERIODS.len(), 0..BREAKDOWNS.len(), 0..NUMBERS.len());
         let step = prop_oneof![
             6 => prop::collection::vec(figure, 1..6).prop_map(Step::Submit),
             2 => (0..3_usize).prop_map(Step::Withdraw),
@@ -87,13 +87,13 @@ mod tests {
         "hampshire-constabulary".parse().unwrap()
     }
 
-    fn submission(request: usize, figures: &[(usize, usize, usize, i64)]) -> Body {
-        let observation = |(area, period, breakdown, number): &(usize, usize, usize, i64)| Observation {
+    fn submission(request: usize, figures: &[(usize, usize, usize, usize)]) -> Body {
+        let observation = |(area, period, breakdown, number): &(usize, usize, usize, usize)| Observation {
             indicator: "initial-contacts".parse().unwrap(),
             area: AREAS[*area].parse().unwrap(),
             period: PERIODS[*period].parse().unwrap(),
             breakdown: BREAKDOWNS[*breakdown].parse().unwrap(),
-            value: Value { measure: Decimal::new(*number, 0).map(Measure::Number), markers: Markers::NONE },
+            value: Value { measure: Some(Measure::Number(NUMBERS[*number].parse().unwrap())), markers: Markers::NONE },
             note: None,
         };
         // One figure once.

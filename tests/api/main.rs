@@ -15,6 +15,7 @@ mod querying;
 mod raw;
 mod reading;
 mod refusing;
+mod sender;
 mod serving;
 mod streaming;
 mod submitting;

@@ -257,20 +257,17 @@ async fn bytes_that_are_no_message_are_refused() {
         };
         (0..length).map(|_| next()).collect()
     };
-    for length in [1, 100, 4 << 20, 10 << 20] {
+    for length in [1, 100, 4 << 20, 10 << 20, 17 << 20] {
         let refusal = submit_bytes(app.channel(), tokio_stream::once(random(length))).await.unwrap_err();
         let found = violations(&refusal);
         let [(field, text)] = found.as_slice() else { panic!("{found:?}") };
         let expect = if length > 4 << 20 {
-            "the request has 10485760 bytes; allowed: 4194304. Send it in parts"
+            format!("the request has {length} bytes; allowed: 4194304. Send it in parts")
         } else {
-            "not a message of this method: "
+            "not a message of this method: ".to_owned()
         };
-        assert!(field.is_empty() && text.starts_with(expect), "{length}: {found:?}");
+        assert!(field.is_empty() && text.starts_with(&expect), "{length}: {found:?}");
     }
-    // Beyond 16 MiB nothing is read, and the library that cuts it off has a word of its own for it.
-    let refusal = submit_bytes(app.channel(), tokio_stream::once(random(17 << 20))).await.unwrap_err();
-    assert!([Code::OutOfRange, Code::ResourceExhausted].contains(&refusal.code()), "{refusal:?}");
     assert_nothing_is_stored(&app).await;
     app.receipt(submission("after", [contacts("5")])).await;
 }

@@ -291,6 +291,7 @@ async fn a_message_that_cant_be_read_ends_the_stream_after_what_came_before() {
     for (name, bad, why) in [
         ("junk", vec![0xff; 20], "not a message of this method"),
         ("too large", vec![0; 5 << 20], "the request has 5242880 bytes; allowed: 4194304"),
+        ("too large to be read", vec![0; 17 << 20], "the request has 17825792 bytes; allowed: 4194304"),
     ] {
         let messages = tokio_stream::iter([good.clone(), bad, good.clone()]);
         let mut answers = stream_bytes(app.channel(), messages).await.unwrap();

@@ -63,7 +63,7 @@ async fn a_receipt_has_the_outcome_of_each_figure() {
     let receipt = app.receipt(submission("third", [contacts("5"), timely("88")])).await;
     assert_eq!(
         outcome_texts(&receipt),
-        ["revised from 5 [p] of revision 3", "revised from 87.90 % of 18496 of revision 3"]
+        ["revised from 5 [p] of revision 3", "revised from 87.9 % of 18496 of revision 2"]
     );
 }
 
@@ -129,11 +129,8 @@ async fn a_request_id_is_refused_for_other_content() {
     let app = TestApp::with_catalogue().await;
     let original = submission("used", [contacts("5"), figure(CONTACTS, "FY2020-21", "7")]);
     app.receipt(original.clone()).await;
-    let mut swapped = original.clone();
-    swapped.observations.swap(0, 1);
     let others = [
         submission("used", [contacts("6")]),
-        swapped,
         SubmitObservationsRequest { sample: true, ..original.clone() },
         SubmitObservationsRequest { source: "another report".to_owned(), ..original.clone() },
         SubmitObservationsRequest { validate_only: true, ..submission("used", [contacts("6")]) },

@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each test that uses this uses its own part of it")]
 
+pub(crate) mod demo;
 pub(crate) mod load;
 
 use std::ffi::OsStr;

@@ -153,8 +153,8 @@ mod tests {
     #[test]
     fn the_format_and_the_fingerprint_never_change_by_accident() {
         insta::assert_snapshot!(lines_of_hex(&encode(&rich())), @"
-        088080f9c0c1c482031a89020a06706f6c69636512036f6e651a10486727b522
-        c0dff8dd2fa99f1917c711220861207265706f727428013208636f6e74616374
+        088080f9c0c1c482031a89020a06706f6c69636512036f6e651a10587e8163a5
+        528b3f8c868796f75dbfd7220861207265706f727428013208636f6e74616374
         73320674696d656c79320564656c61793a094531303030303031343a09453036
         3030303034364207323032322d303642094659323032312d3232420943593230
         32312d51324208323032322d573037420a323032322d30332d33314a004a0a73
@@ -164,11 +164,21 @@ mod tests {
         18008a0107080112037768798a010608041202c3a9
         ");
         insta::assert_snapshot!(lines_of_hex(&encode(&plain())), @"
-        088080f9c0c1c482031a660a06706f6c69636512036f6e651a1076d38c378b1d
-        8672f91fdf1e08980b34220861207265706f727428013208636f6e7461637473
+        088080f9c0c1c482031a660a06706f6c69636512036f6e651a1074a960df83db
+        c7983eb7de4e0bb9c485220861207265706f727428013208636f6e7461637473
         3a094531303030303031344207323032322d30364207323032322d3037520200
         005a02000062020001720201017a020a00
         ");
+    }
+
+    #[test]
+    fn the_fingerprint_of_versions_before_0_3_is_the_one_that_they_wrote() {
+        for (entry, written) in
+            [(rich(), "486727b522c0dff8dd2fa99f1917c711"), (plain(), "76d38c378b1d8672f91fdf1e08980b34")]
+        {
+            let Body::Submission { submission, .. } = entry.body else { panic!() };
+            assert_eq!(Hex(&Fingerprint::v1_of(&submission).0).to_string(), written);
+        }
     }
 
     #[test]

@@ -72,8 +72,8 @@ pub enum Refusal {
     },
     /// A month or a financial year, such as `2011 – 12`.
     #[error(
-        "it may be a month or a financial year; write {0}-{month:02} for the month or {year} for the year",
-        month = after(*.0), year = two_years("FY", *.0)
+        "it may be a month or a financial year; write {month} for the month or {year} for the year",
+        month = month_after(*.0), year = two_years("FY", *.0)
     )]
     MonthOrYear(i32),
     /// Two years that do not follow one another, such as `2021-23`.
@@ -245,6 +245,11 @@ fn first_of_two(tokens: &[Token<'_>]) -> Result<i32, Refusal> {
     }
 }
 
+/// The month whose number is the last two digits of the year after, in words.
+fn month_after(year: i32) -> String {
+    u8::try_from(after(year)).ok().and_then(|month| month_in_words(year, month)).unwrap_or_default()
+}
+
 /// The last two digits of the year after.
 fn after(year: i32) -> i32 {
     (year + 1) % 100
@@ -309,24 +314,40 @@ fn tokens(lower: &str) -> Option<Vec<Token<'_>>> {
     Some(tokens)
 }
 
+/// The months, as they are named in the text of a period; the first three letters will do.
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+
+/// A month in words: `Oct 2009`.
+fn month_in_words(year: i32, month: u8) -> Option<String> {
+    let name = MONTHS.get(usize::from(month).checked_sub(1)?)?;
+    Some(format!("{}{} {year:04}", name[..1].to_uppercase(), &name[1..3]))
+}
+
+impl Period {
+    /// A month in words, which nobody takes for a year: `Oct 2009`. None for other periods.
+    pub(crate) fn in_words(self) -> Option<String> {
+        let month = (self.frequency() == Frequency::Month).then_some(self.start())?;
+        month_in_words(month.year(), month.month())
+    }
+}
+
 fn token(piece: &str) -> Option<Token<'_>> {
     let month = || {
-        let names = [
-            "january",
-            "february",
-            "march",
-            "april",
-            "may",
-            "june",
-            "july",
-            "august",
-            "september",
-            "october",
-            "november",
-            "december",
-        ];
         let is_named = |name: &&str| piece == *name || piece == &name[..3];
-        let at = names.iter().position(is_named)?;
+        let at = MONTHS.iter().position(is_named)?;
         u8::try_from(at + 1).ok().map(Month)
     };
     match piece {
@@ -575,7 +596,7 @@ mod tests {
             ),
             (
                 "2008–09",
-                "found `2008–09`, not a reference period: it may be a month or a financial year; write 2008-09 for the month or FY2008-09 for the year",
+                "found `2008–09`, not a reference period: it may be a month or a financial year; write Sep 2008 for the month or FY2008-09 for the year",
             ),
             (
                 "2021-20",

@@ -1,5 +1,6 @@
 //! Figures as columns: indices into dictionaries that grow with a stream.
 
+use std::collections::HashSet;
 use std::fmt::Display;
 use std::hash::Hash;
 use std::str::FromStr;
@@ -9,7 +10,7 @@ use crate::model::decimal::Decimal;
 use crate::model::id::{AreaCode, IndicatorId};
 use crate::model::marker::Markers;
 use crate::model::observation::{Breakdown, Value};
-use crate::model::observations::{Dictionaries, Dictionary};
+use crate::model::observations::{Dictionaries, Dictionary, Hashing};
 use crate::model::packed::MeasureForm;
 use crate::model::period::Period;
 use crate::model::violation::Violations;
@@ -84,9 +85,14 @@ impl StreamDictionaries {
             draft.value = cell.value(at, violations);
         }
         let mut notes = Vec::new();
+        let mut with_note: HashSet<u32, Hashing> = HashSet::default();
         for (at, noted) in columns.notes.iter().enumerate() {
             if noted.figure as usize >= count {
                 let found = format!("found {}; allowed: a figure's index, below {count}", noted.figure);
+                violations.add(format!("columns.notes[{at}].figure"), found);
+            }
+            if !with_note.insert(noted.figure) {
+                let found = format!("found {} again; allowed: one note on a figure", noted.figure);
                 violations.add(format!("columns.notes[{at}].figure"), found);
             }
             let text = violations.check(format!("columns.notes[{at}].note"), note(&noted.note));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::columns::StreamDictionaries;
 use super::draft::{Draft, DraftTable, Misfit, fit, note};
-use crate::intake::review::{OBSERVATIONS_MAX, count_found, review};
+use crate::intake::review::{OBSERVATIONS_MAX, count_found, review, review_texts};
 use crate::model::date::Date;
 use crate::model::decimal::Decimal;
 use crate::model::id::{AgencyId, AreaCode, IndicatorId, RequestId};
@@ -57,6 +57,7 @@ pub(crate) fn submission(
     };
     let (Some(agency), Some(request_id), true) = (&agency, request_id, violations.is_empty()) else {
         violations.extend(review(state.catalogue(), agency.as_ref(), &table.dictionaries, &table.drafts, today));
+        violations.extend(review_texts(&request.source, &table.notes));
         violations.sort();
         return Err(violations);
     };

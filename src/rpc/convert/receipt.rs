@@ -55,7 +55,7 @@ pub(crate) fn receipt(
         revision: accepted.map(|accepted| number(accepted.revision)).unwrap_or_default(),
         accepted_at: accepted.map(|accepted| convert::timestamp(accepted.at)),
         chain_hash: accepted.map(|accepted| accepted.hash.0.to_vec()).unwrap_or_default(),
-        new_count: of_kind(|outcome| matches!(outcome, Outcome::New)),
+        new_count: of_kind(|outcome| matches!(outcome, Outcome::New { .. })),
         revised_count: of_kind(|outcome| matches!(outcome, Outcome::Revised { .. })),
         unchanged_count: of_kind(|outcome| matches!(outcome, Outcome::Unchanged { .. })),
         outcomes: messages.iter().map(outcome_message).collect(),
@@ -75,7 +75,7 @@ fn column<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
 
 fn code(outcome: &Outcome) -> proto::Outcome {
     match outcome {
-        Outcome::New => proto::Outcome::New,
+        Outcome::New { .. } => proto::Outcome::New,
         Outcome::Revised { .. } => proto::Outcome::Revised,
         Outcome::Unchanged { .. } => proto::Outcome::Unchanged,
     }
@@ -83,7 +83,7 @@ fn code(outcome: &Outcome) -> proto::Outcome {
 
 fn since(outcome: &Outcome) -> i64 {
     match outcome {
-        Outcome::New => 0,
+        Outcome::New { withdrawn } => withdrawn.map_or(0, number),
         Outcome::Revised { since, .. } | Outcome::Unchanged { since } => number(*since),
     }
 }
@@ -91,7 +91,7 @@ fn since(outcome: &Outcome) -> i64 {
 fn outcome_message(outcome: &Outcome) -> proto::ObservationOutcome {
     let revised_from = match outcome {
         Outcome::Revised { from, .. } => from.to_string(),
-        Outcome::New | Outcome::Unchanged { .. } => String::new(),
+        Outcome::New { .. } | Outcome::Unchanged { .. } => String::new(),
     };
     proto::ObservationOutcome { outcome: code(outcome).into(), revised_from, previous_revision: since(outcome) }
 }

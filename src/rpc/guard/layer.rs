@@ -13,6 +13,7 @@ use tower::{Layer, Service};
 
 use super::auditor::Auditor;
 use super::limits::{CallPermit, Calls, Limits};
+use super::message_size::Bounded;
 use super::methods::{METHODS, OPEN_SERVICES};
 use super::origin::Origin;
 use super::session::{Remote, Session};
@@ -178,7 +179,7 @@ where
                 let allowed = allowed(request.headers(), self.guard.0.limits.call_timeout);
                 let deadline = tokio::time::sleep(allowed);
                 request.extensions_mut().insert(session);
-                let answer = self.inner.call(request);
+                let answer = self.inner.call(request.map(|body| Body::new(Bounded::new(body))));
                 Box::pin(async move {
                     tokio::select! {
                         // An answer that is ready at the deadline is sent.

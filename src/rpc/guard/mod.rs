@@ -12,6 +12,7 @@ mod audit_scope;
 mod auditor;
 mod layer;
 mod limits;
+mod message_size;
 mod methods;
 mod origin;
 mod session;

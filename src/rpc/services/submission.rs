@@ -10,6 +10,7 @@ use crate::intake::writer::Written;
 use crate::model::id::{AgencyId, RequestId};
 use crate::model::observation::Observation;
 use crate::model::revision::Revision;
+use crate::model::text::{self, Layout};
 use crate::model::violation::Violations;
 use crate::rpc::call::{self, Call, Refusal};
 use crate::rpc::convert::columns::StreamDictionaries;
@@ -187,6 +188,7 @@ fn withdrawal(request: &proto::WithdrawSubmissionRequest) -> Result<Withdrawal, 
     if !(1..=REASON_CHARACTERS_MAX).contains(&characters) {
         violations.add("reason", format!("found {characters} characters; allowed: 1 to {REASON_CHARACTERS_MAX}"));
     }
+    violations.check("reason", text::check(&request.reason, Layout::Lines));
     let (Some(agency), Some(request_id)) = (agency, request_id) else { return Err(violations) };
     violations.into_result(Withdrawal { agency, request_id, reason: request.reason.clone() })
 }

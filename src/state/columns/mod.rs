@@ -130,11 +130,6 @@ impl Columns {
         self.breakdowns.len()
     }
 
-    /// The row of one figure as of a revision. Its value is none where it was withdrawn.
-    pub(crate) fn row(&self, indicator: IndicatorIx, period: Period, key: RowKey, as_of: Revision) -> Option<Row> {
-        self.slab(indicator, period)?.row(key, as_of)
-    }
-
     /// The index of a breakdown, given to it now when it has none.
     pub(crate) fn intern(&mut self, breakdown: &Breakdown) -> BreakdownIx {
         if let Some(known) = self.breakdown(breakdown) {

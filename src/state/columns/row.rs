@@ -155,8 +155,12 @@ impl Row {
         Revision(u64::from(self.since))
     }
 
-    /// Whether both say the same of the same figure, whenever they came.
+    /// Whether both say the same of the same figure, whenever they came and however their numbers are
+    /// written.
     pub(crate) fn is_same_figure(&self, other: &Self) -> bool {
-        (self.key, self.first, self.second, self.flags) == (other.key, other.first, other.second, other.flags)
+        let beside_value = |row: &Self| row.flags.0 & !(SAMPLE_BIT - 1);
+        self.key == other.key
+            && beside_value(self) == beside_value(other)
+            && self.packed().is_same_value(other.packed())
     }
 }

@@ -186,6 +186,19 @@ impl Slab {
         row.revision() <= revision || (!self.past.restored.is_empty() && self.source(row) <= revision)
     }
 
+    /// The revision since which a figure has been what a row says: an earlier one than the row's own when
+    /// a withdrawal left it as it was.
+    pub(crate) fn since(&self, row: &Row) -> Revision {
+        let mut first = *row;
+        while self.past.restored.contains_key(&(first.key, first.since))
+            && let Some((_, before)) = self.past.replaced.get_prev(&(first.key, first.since - 1))
+            && before.is_same_figure(row)
+        {
+            first = *before;
+        }
+        first.revision()
+    }
+
     /// Whether a figure carries, or once carried, the marker of a break.
     pub(crate) fn may_have_break(&self) -> bool {
         self.has_break
@@ -241,8 +254,9 @@ impl Slab {
     ) -> Withdrawn {
         let mut counts = Withdrawn::default();
         let mut rows = Vec::new();
-        let affected: Vec<RowKey> = self.of_submission(submission).map(|row| row.key).collect();
-        for key in affected {
+        let affected: Vec<Row> = self.of_submission(submission).collect();
+        for now in affected {
+            let key = now.key;
             // Also what only confirmed the figure: once the submission that set it is gone, that decides.
             let confirmed = self.past.confirmed.range((key, 0)..=(key, Revision32::MAX)).map(|(_, row)| *row);
             let back = self
@@ -258,9 +272,11 @@ impl Slab {
                     counts.removed += 1;
                 }
                 Some((source, row)) => {
-                    rows.push(Row { since: narrow(at), ..row });
+                    // Another submission may have said the same: the figure then stays what it was.
+                    let is_same = row.is_same_figure(&now);
+                    rows.push(Row { since: narrow(at), ..if is_same { now } else { row } });
                     self.past.restored.insert((key, narrow(at)), narrow(source));
-                    counts.restored += 1;
+                    counts.restored += usize::from(!is_same);
                 }
             }
         }

@@ -1,0 +1,116 @@
+//! Deadlines of calls: a server that accepts a connection and then stays silent holds nobody up.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::Frame;
+use tokio::time::Sleep;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codegen::http;
+use tower::{BoxError, Service};
+
+/// Which part of a call must have come when its time is up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Timed {
+    /// The whole answer.
+    Whole,
+    /// Its beginning: what follows comes whenever there is something.
+    Beginning,
+}
+
+/// How long a call may take.
+#[derive(Debug, Clone)]
+pub(super) struct Limit {
+    pub(super) time: Duration,
+    pub(super) timed: Timed,
+    /// The server's address, to name it.
+    pub(super) server: String,
+}
+
+impl Limit {
+    /// What to say when the time is up.
+    pub(super) fn exceeded(&self, what: &str) -> String {
+        let seconds = self.time.as_secs();
+        format!("{} {what} within {seconds} s; --timeout allows more", self.server)
+    }
+}
+
+/// A channel each of whose calls ends in time.
+#[derive(Debug, Clone)]
+pub(super) struct Deadline<S> {
+    inner: S,
+    limit: Limit,
+}
+
+impl<S> Deadline<S> {
+    pub(super) fn new(inner: S, limit: Limit) -> Self {
+        Self { inner, limit }
+    }
+}
+
+impl<S> Service<http::Request<Body>> for Deadline<S>
+where
+    S: Service<http::Request<Body>, Response = http::Response<Body>>,
+    S::Future: Send + 'static,
+    S::Error: Into<BoxError>,
+{
+    type Response = http::Response<Body>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let limit = self.limit.clone();
+        let mut deadline = Box::pin(tokio::time::sleep(limit.time));
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let answer = tokio::select! {
+                answer = answer => answer.map_err(Into::into)?,
+                () = &mut deadline => return Err(status(&limit).into()),
+            };
+            Ok(match limit.timed {
+                Timed::Beginning => answer,
+                Timed::Whole => answer.map(|body| Body::new(TimedBody { body, deadline, limit })),
+            })
+        })
+    }
+}
+
+fn status(limit: &Limit) -> Status {
+    Status::deadline_exceeded(limit.exceeded("didn't answer"))
+}
+
+/// An answer that must have come whole by a deadline.
+struct TimedBody {
+    body: Body,
+    deadline: Pin<Box<Sleep>>,
+    limit: Limit,
+}
+
+impl http_body::Body for TimedBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if frame.is_pending() && self.deadline.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Some(Err(status(&self.limit))));
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.body.size_hint()
+    }
+}

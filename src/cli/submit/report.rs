@@ -1,0 +1,66 @@
+//! What a submission did, or would do, in words.
+
+use super::super::failure::Failure;
+use super::super::format::counted;
+use super::sheet::Sheet;
+use crate::model::hex::Hex;
+use crate::rpc::proto::{Outcome, Receipt, SubmitObservationsResponse};
+
+/// The receipt, and a line for each figure that it revised. `changed_since` is how many of the figures of
+/// a submission that was received before aren't what they were then.
+pub(super) fn lines(
+    answer: &SubmitObservationsResponse,
+    sheet: &Sheet,
+    dry_run: bool,
+    changed_since: usize,
+) -> Vec<String> {
+    let receipt = answer.receipt.clone().unwrap_or_default();
+    let mut lines = vec![summary(&receipt, answer.already_received, dry_run)];
+    let revised =
+        sheet.figures.iter().zip(&receipt.outcomes).filter(|(_, outcome)| outcome.outcome() == Outcome::Revised);
+    lines.extend(revised.map(|(figure, outcome)| {
+        format!("  row {} revises {}, of revision {}", figure.row, outcome.revised_from, outcome.previous_revision)
+    }));
+    if changed_since > 0 {
+        let figures = counted(changed_since, "of its figures has", "of its figures have");
+        lines.push(format!("  {figures} changed since; to submit the file over that, leave --request-id out"));
+    }
+    lines
+}
+
+fn summary(receipt: &Receipt, already_received: bool, dry_run: bool) -> String {
+    let Receipt { new_count, revised_count, unchanged_count, .. } = receipt;
+    let counts = format!("{new_count} new, {revised_count} revised, {unchanged_count} unchanged");
+    let hash = Hex(&receipt.chain_hash);
+    match (already_received, dry_run) {
+        (true, _) => format!("Already received at revision {}: {counts}. Receipt {hash}", receipt.revision),
+        (false, true) => format!("No problems found. Submitting it would give: {counts}. Nothing was stored."),
+        (false, false) => format!("Received at revision {}: {counts}. Receipt {hash}", receipt.revision),
+    }
+}
+
+/// That every figure stands already, and since when.
+pub(super) fn nothing_changes(checked: &SubmitObservationsResponse) -> Vec<String> {
+    let outcomes = checked.receipt.iter().flat_map(|receipt| &receipt.outcomes);
+    let since: Vec<i64> = outcomes.map(|outcome| outcome.previous_revision).collect();
+    let first = since.iter().min().copied().unwrap_or_default();
+    let last = since.iter().max().copied().unwrap_or_default();
+    let stand = match since.len() {
+        1 => "this figure stands".to_owned(),
+        count => format!("these {count} figures stand"),
+    };
+    let since = if first == last { format!("revision {first}") } else { format!("revisions {first} to {last}") };
+    vec![format!(
+        "Nothing would change: {stand} since {since}. Nothing was sent; for another note or source add --resubmit."
+    )]
+}
+
+/// A submission that was received and withdrawn: sent again, its figures stay withdrawn.
+pub(super) fn withdrawn(answer: &SubmitObservationsResponse) -> Failure {
+    let receipt = answer.receipt.clone().unwrap_or_default();
+    Failure::Message(format!(
+        "`{}` was received at revision {} and withdrawn at revision {}: its figures stay withdrawn. To submit them \
+         again, use a new --request-id, or none",
+        receipt.request_id, receipt.revision, answer.withdrawn_at_revision
+    ))
+}

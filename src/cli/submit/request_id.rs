@@ -1,0 +1,86 @@
+//! Ids of requests that the command line makes up.
+
+use prost::Message;
+
+use crate::rpc::proto::{Observation, ObservationOutcome, SubmitObservationsRequest};
+
+/// The id of a change: the same for the same figures in any order, from the same source, over what stands
+/// where they go. So an interrupted command may be run again; and figures that were submitted before, and
+/// changed since, are another submission. `withdrawn` is how many times the very same was withdrawn.
+pub(super) fn of(request: &SubmitObservationsRequest, before: &[ObservationOutcome], withdrawn: u32) -> String {
+    let figure = |(observation, before): (&Observation, &ObservationOutcome)| {
+        let mut bytes = observation.encode_length_delimited_to_vec();
+        bytes.extend(before.outcome.to_be_bytes());
+        bytes.extend(before.previous_revision.to_be_bytes());
+        bytes.extend(withdrawn.to_be_bytes());
+        bytes
+    };
+    let figures = request.observations.iter().zip(before).map(figure).collect();
+    hash("conspectus submit request id v2", request, figures)
+}
+
+/// The id of a request that is only checked: none that is stored has it.
+pub(super) fn of_check(request: &SubmitObservationsRequest) -> String {
+    let figures = request.observations.iter().map(Message::encode_length_delimited_to_vec).collect();
+    format!("check-{}", hash("conspectus submit check id v1", request, figures))
+}
+
+fn hash(context: &str, request: &SubmitObservationsRequest, mut figures: Vec<Vec<u8>>) -> String {
+    const HEX_DIGITS: usize = 32;
+    figures.sort_unstable();
+    let mut hasher = blake3::Hasher::new_derive_key(context);
+    // A message of its own: each text in it stands after its length.
+    let SubmitObservationsRequest { agency, source, sample, .. } = request;
+    let head = SubmitObservationsRequest {
+        agency: agency.clone(),
+        source: source.clone(),
+        sample: *sample,
+        ..SubmitObservationsRequest::default()
+    };
+    hasher.update(&head.encode_length_delimited_to_vec());
+    for figure in figures {
+        hasher.update(&figure);
+    }
+    hasher.finalize().to_hex()[..HEX_DIGITS].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rpc::proto::{Outcome, observation::Measure};
+
+    fn request(numbers: &[&str]) -> SubmitObservationsRequest {
+        let observation = |number: &&str| Observation {
+            indicator: "contacts".to_owned(),
+            measure: Some(Measure::Number((*number).to_owned())),
+            ..Observation::default()
+        };
+        SubmitObservationsRequest {
+            agency: "police".to_owned(),
+            observations: numbers.iter().map(observation).collect(),
+            ..SubmitObservationsRequest::default()
+        }
+    }
+
+    fn before(previous_revision: i64) -> ObservationOutcome {
+        ObservationOutcome { outcome: Outcome::Revised.into(), previous_revision, ..ObservationOutcome::default() }
+    }
+
+    #[test]
+    fn an_id_is_of_the_figures_in_any_order_and_of_what_stands() {
+        let id = of(&request(&["5", "6"]), &[before(2), before(3)], 0);
+        assert_eq!(id.len(), 32);
+        assert_ne!(of(&request(&["5", "6"]), &[before(2), before(3)], 1), id);
+        assert_eq!(of(&request(&["6", "5"]), &[before(3), before(2)], 0), id);
+        assert_ne!(of(&request(&["6", "5"]), &[before(2), before(3)], 0), id);
+        assert_ne!(of(&request(&["5", "7"]), &[before(2), before(3)], 0), id);
+        let other = [
+            SubmitObservationsRequest { sample: true, ..request(&["5", "6"]) },
+            SubmitObservationsRequest { source: "a".to_owned(), ..request(&["5", "6"]) },
+            SubmitObservationsRequest { agency: "health".to_owned(), ..request(&["5", "6"]) },
+        ];
+        for other in other {
+            assert_ne!(of(&other, &[before(2), before(3)], 0), id);
+        }
+    }
+}

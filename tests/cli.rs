@@ -1,0 +1,408 @@
+//! What a sender means by a file, and what a reader is shown of what others wrote: the command line against
+//! a demo server, which starts at revision 14.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod binary;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use binary::demo::Demo;
+use conspectus::rpc::client::submission_service_client::SubmissionServiceClient;
+use conspectus::rpc::proto::{GetSubmissionRequest, Observation, WithdrawSubmissionRequest};
+use tonic::transport::{Channel, Endpoint};
+
+const AGENCY: &str = "portsmouth-childrens-services";
+const KEY: &str = "CONSPECTUS_KEY_PORTSMOUTH_CHILDRENS_SERVICES";
+const HEADER: &str = "indicator,area,period,value,markers,note";
+
+/// The agency, with a folder for its files.
+struct Sender {
+    demo: Demo,
+    folder: tempfile::TempDir,
+}
+
+impl Sender {
+    fn start() -> Self {
+        Self { demo: Demo::start(), folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// Submits a file of this content: what is printed, or the refusal after its exit code.
+    fn submit(&self, file: impl AsRef<[u8]>, options: &[&str]) -> String {
+        let path = self.folder.path().join("figures.csv");
+        std::fs::write(&path, file).unwrap();
+        let mut command = self.demo.verb("submit");
+        command.arg("figures.csv").args(["--agency", AGENCY, "--as", AGENCY]).args(options);
+        printed(&command.current_dir(self.folder.path()).output().unwrap())
+    }
+
+    fn ask(&self, verb: &str) -> String {
+        printed(&self.demo.verb(verb).output().unwrap())
+    }
+
+    /// The values that a figure has had, by its history.
+    fn values(&self, period: &str) -> Vec<String> {
+        let verb = format!("history E06000044 {period} --indicator missing-episodes --agency {AGENCY} --csv");
+        let rows = self.ask(&verb);
+        let mut csv = csv::Reader::from_reader(rows.as_bytes());
+        let value = csv.headers().unwrap().iter().position(|heading| heading == "value").unwrap();
+        csv.records().map(|row| row.unwrap()[value].to_owned()).collect()
+    }
+
+    fn submissions(&self) -> SubmissionServiceClient<Channel> {
+        SubmissionServiceClient::new(Endpoint::from_shared(self.demo.url()).unwrap().connect_lazy())
+    }
+
+    fn request<M>(&self, message: M) -> tonic::Request<M> {
+        let (_, key) = self.demo.variables.iter().find(|(name, _)| name == KEY).unwrap();
+        let mut request = tonic::Request::new(message);
+        request.metadata_mut().insert("authorization", format!("Bearer {key}").parse().unwrap());
+        request
+    }
+
+    fn withdraw(&self, request_id: &str) {
+        let withdrawal = WithdrawSubmissionRequest {
+            agency: AGENCY.to_owned(),
+            request_id: request_id.to_owned(),
+            reason: "sent by mistake".to_owned(),
+            validate_only: false,
+        };
+        block_on(async { self.submissions().withdraw_submission(self.request(withdrawal)).await.unwrap() });
+    }
+
+    fn stored(&self, request_id: &str) -> Vec<Observation> {
+        let request = GetSubmissionRequest { agency: AGENCY.to_owned(), request_id: request_id.to_owned() };
+        let answer = block_on(async { self.submissions().get_submission(self.request(request)).await.unwrap() });
+        answer.into_inner().observations
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Runtime::new().unwrap().block_on(future)
+}
+
+/// What a command printed, without its receipt's hash.
+fn printed(output: &Output) -> String {
+    let stdout = String::from_utf8(output.stdout.clone()).unwrap();
+    let stderr = String::from_utf8(output.stderr.clone()).unwrap();
+    let code = output.status.code().unwrap();
+    let text = if code == 0 { stdout } else { format!("{code}: {stderr}") };
+    let line = |line: &str| line.split(". Receipt ").next().unwrap().to_owned();
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// A file of figures of missing episodes in April 2021 and so on.
+fn file(values: &[&str]) -> String {
+    let months = ["Apr 2021", "May 2021", "June 2021"];
+    let row = |(value, month): (&&str, &str)| format!("missing-episodes,E06000044,{month},{value},,\n");
+    format!("{HEADER}\n{}", values.iter().zip(months).map(row).collect::<String>())
+}
+
+#[test]
+fn a_figure_corrected_and_corrected_back_is_three_submissions() {
+    let sender = Sender::start();
+    assert_eq!(sender.submit(file(&["70", "5"]), &[]), "Received at revision 15: 2 new, 0 revised, 0 unchanged");
+    assert_eq!(
+        sender.submit(file(&["72", "5"]), &[]),
+        "Received at revision 16: 0 new, 1 revised, 1 unchanged\n  row 2 revises 70, of revision 15"
+    );
+    assert_eq!(
+        sender.submit(file(&["70", "5"]), &[]),
+        "Received at revision 17: 0 new, 1 revised, 1 unchanged\n  row 2 revises 72, of revision 16"
+    );
+    assert_eq!(sender.values("2021-04"), ["70", "72", "70"]);
+}
+
+#[test]
+fn a_command_that_is_run_again_sends_nothing_and_says_since_when_its_figures_stand() {
+    let sender = Sender::start();
+    sender.submit(file(&["70"]), &[]);
+    let nothing = "Nothing was sent; for another note or source add --resubmit.";
+    assert_eq!(
+        sender.submit(file(&["70.0"]), &[]),
+        format!("Nothing would change: this figure stands since revision 15. {nothing}")
+    );
+    sender.submit(file(&["70", "5"]), &[]);
+    let again = format!("Nothing would change: these 2 figures stand since revisions 15 to 16. {nothing}");
+    assert_eq!(sender.submit(file(&["70", "5"]), &[]), again);
+    assert_eq!(sender.submit(file(&["70", "5"]), &["--dry-run"]), again);
+    // The rows in another order are no change either.
+    let reversed = format!("{HEADER}\nmissing-episodes,E06000044,2021-05,5,,\nmissing-episodes,E06000044,2021-04,70,,");
+    assert_eq!(sender.submit(reversed, &[]), again);
+
+    let resubmit = ["--resubmit", "--source", "Case system"];
+    assert_eq!(sender.submit(file(&["70", "5"]), &resubmit), "Received at revision 17: 0 new, 0 revised, 2 unchanged");
+    assert_eq!(
+        sender.submit(file(&["70", "5"]), &resubmit),
+        "Already received at revision 17: 0 new, 0 revised, 2 unchanged"
+    );
+    assert_eq!(sender.values("2021-04"), ["70"]);
+}
+
+#[test]
+fn a_withdrawn_submission_that_is_sent_again_is_stored() {
+    let sender = Sender::start();
+    sender.submit(file(&["70"]), &["--request-id", "mine"]);
+    sender.withdraw("mine");
+    // Under the same id it stays withdrawn, and that is an error.
+    assert_eq!(
+        sender.submit(file(&["70"]), &["--request-id", "mine"]),
+        "1: conspectus: `mine` was received at revision 15 and withdrawn at revision 16: its figures stay withdrawn. \
+         To submit them again, use a new --request-id, or none"
+    );
+    assert_eq!(sender.submit(file(&["70"]), &[]), "Received at revision 17: 1 new, 0 revised, 0 unchanged");
+    assert_eq!(sender.values("2021-04"), ["70", "", "70"]);
+}
+
+#[test]
+fn a_trial_with_made_up_figures_doesnt_block_the_real_ones() {
+    let sender = Sender::start();
+    sender.submit(file(&["70"]), &["--sample"]);
+    assert_eq!(
+        sender.submit(file(&["70"]), &[]),
+        "Received at revision 16: 0 new, 1 revised, 0 unchanged\n  row 2 revises 70, of revision 15"
+    );
+    assert!(
+        !sender
+            .ask("picture E06000044 2021-04 --indicator missing-episodes --as portsmouth-childrens-services")
+            .contains("70  *")
+    );
+}
+
+#[test]
+fn a_request_that_was_received_says_how_many_of_its_figures_changed_since() {
+    let sender = Sender::start();
+    let mine = ["--request-id", "mine"];
+    sender.submit(file(&["70", "5"]), &mine);
+    assert_eq!(
+        sender.submit(file(&["70", "5"]), &mine),
+        "Already received at revision 15: 2 new, 0 revised, 0 unchanged"
+    );
+    sender.submit(file(&["72"]), &[]);
+    assert_eq!(
+        sender.submit(file(&["70", "5"]), &mine),
+        "Already received at revision 15: 2 new, 0 revised, 0 unchanged\n  \
+         1 of its figures has changed since; to submit the file over that, leave --request-id out"
+    );
+    assert_eq!(sender.values("2021-04"), ["70", "72"]);
+}
+
+#[test]
+fn rows_of_another_agency_are_refused_unless_they_are_to_be_left_out() {
+    let sender = Sender::start();
+    let row = |agency: &str, month: &str| format!("{agency},missing-episodes,E06000044,{month},5\n");
+    let file = [
+        "agency,indicator,area,period,value\n",
+        &row("hampshire-constabulary", "2021-04"),
+        &row(AGENCY, "2021-04"),
+        &row("", "2021-05"),
+        &row("hampshire-constabulary", "2021-05"),
+        // Another's row is left out with all that is wrong with it.
+        &row("kent-police", "2021"),
+    ]
+    .concat();
+    assert_eq!(
+        sender.submit(&file, &[]),
+        "1: conspectus: 2 problems in figures.csv:\n  \
+         rows 2 and 5, column agency: found `hampshire-constabulary`; allowed: `portsmouth-childrens-services`, the agency that submits. To leave these rows out, add --skip-other-agencies\n  \
+         row 6, column agency: found `kent-police`; allowed: `portsmouth-childrens-services`, the agency that submits. To leave this row out, add --skip-other-agencies"
+    );
+    assert_eq!(
+        sender.submit(&file, &["--skip-other-agencies"]),
+        "Received at revision 15: 2 new, 0 revised, 0 unchanged\n  \
+         left out: 2 rows of `hampshire-constabulary`\n  left out: 1 row of `kent-police`"
+    );
+}
+
+#[test]
+fn what_a_template_says_to_help_is_not_stored() {
+    let sender = Sender::start();
+    let verb = format!("template --agency {AGENCY} --as {AGENCY} --period 2021-04 --indicator missing-episodes");
+    let template = sender.ask(&verb);
+    assert_eq!(
+        template,
+        "indicator,area,period,value,markers,note,unit,due\nmissing-episodes,E06000044,2021-04,,,,episodes,2021-05-20"
+    );
+    let filled = template.replace("2021-04,,,,", "2021-04,70,,,");
+    assert_eq!(
+        sender.submit(filled, &["--request-id", "mine"]),
+        "Received at revision 15: 1 new, 0 revised, 0 unchanged"
+    );
+    assert_eq!(sender.stored("mine")[0].note, "");
+}
+
+#[test]
+fn a_period_that_may_be_a_month_or_a_year_is_refused_with_both_readings() {
+    let sender = Sender::start();
+    let file = |period| format!("{HEADER}\nmissing-episodes,E06000044,{period},5,,\n");
+    assert_eq!(
+        sender.submit(file("2009-10"), &[]),
+        "1: conspectus: row 2, column period: found `2009-10`, which may be Oct 2009 or the financial year 2009-10; \
+         write Oct 2009 or FY2009-10"
+    );
+    assert_eq!(sender.submit(file("Oct 2009"), &[]), "Received at revision 15: 1 new, 0 revised, 0 unchanged");
+    assert_eq!(sender.values("2009-10"), ["5"], "the API's text has one meaning");
+}
+
+#[test]
+fn percentages_that_are_all_proportions_are_asked_about() {
+    let sender = Sender::start();
+    let file = |first: &str| {
+        format!(
+            "indicator,area,period,value,base\nassessments-timely,E06000044,FY2020-21,{first},40\n\
+             assessments-timely,E06000044,FY2021-22,0,40\nassessments-timely,E06000044,FY2019-20,1,40\n"
+        )
+    };
+    assert_eq!(
+        sender.submit(file("0.959"), &[]),
+        "1: conspectus: rows 2, 3 and 4, column value: every percentage of `assessments-timely` is between 0 and 1; \
+         write per cent, 95.9 and not 0.959, or if these really are below 1 per cent, add --percentages-as-given"
+    );
+    for (first, options) in [("95.9", &["--dry-run"][..]), ("0.959", &["--dry-run", "--percentages-as-given"])] {
+        assert_eq!(
+            sender.submit(file(first), options),
+            "No problems found. Submitting it would give: 3 new, 0 revised, 0 unchanged. Nothing was stored."
+        );
+    }
+}
+
+#[test]
+fn every_problem_of_a_file_is_reported_in_one_go_by_the_rows_of_a_spreadsheet() {
+    let sender = Sender::start();
+    // Row 3 is blank; row 4 has a cell of two lines; row 6 can't be read at all, and row 8 not all of it.
+    let file = [
+        format!("{HEADER},numerator\n").as_bytes(),
+        b"missing-episodes,E06000044,2021-04,70,,,\n",
+        b"\n",
+        b"missing-episodes,E06000044,2021-05,5,,\"two\nlines\",\n",
+        b"missing-episodes,E06000044,Apr 2021,71,,,\n",
+        b"missing-episodes,E06000044,2021-06\n",
+        b"missing-episodes,E06000099,2021-06,6,q,,\n",
+        b"missing-episodes,E06000099,2021-07,6,,Children\x92s,7\n",
+        b"missing-episode,E06000044,2021-08,4.5,,,\n",
+    ]
+    .concat();
+    insta::assert_snapshot!(sender.submit(file, &["--source", "\u{202e}x"]));
+    assert_eq!(sender.values("2021-04"), Vec::<String>::new(), "nothing is stored");
+}
+
+#[test]
+fn a_note_that_is_a_formula_is_none_in_csv_and_reads_back() {
+    let sender = Sender::start();
+    let formula = "=HYPERLINK(\"http://example.org\")";
+    sender.submit(file(&["70"]), &["--source", formula, "--request-id", "mine"]);
+    let history = format!("history E06000044 2021-04 --indicator missing-episodes --agency {AGENCY} --csv");
+    let csv = sender.ask(&history);
+    assert!(csv.contains(",\"'=HYPERLINK(\"\"http://example.org\"\")\""), "{csv}");
+    // A file with such a cell is read as what it was before.
+    let note = format!("{HEADER}\nmissing-episodes,E06000044,2021-05,5,,'=1+1\n");
+    sender.submit(note, &["--request-id", "noted"]);
+    assert_eq!(sender.stored("noted")[0].note, "=1+1");
+}
+
+/// Every verb that asks a server, in a form that needs no more than its answer.
+const ASKING: &[&str] = &[
+    "picture E10000014 FY2021-22",
+    "query --indicator initial-contacts --area E10000014 --period FY2021-22",
+    "explain E10000014 FY2021-22 --indicator initial-contacts",
+    "history E10000014 FY2021-22 --indicator initial-contacts --agency hampshire-childrens-services",
+    "completeness HIPS --period FY2021-22",
+    "reconcile E10000014 --from 2021-01 --to 2021-12",
+    "template --agency portsmouth-childrens-services --period FY2021-22-Q1",
+    "submit docs/missing-episodes.csv --agency portsmouth-childrens-services",
+    "watch E10000014 FY2021-22",
+    "catalogue put data/catalogue.toml",
+    "catalogue agencies",
+    "key list",
+    "key revoke jo",
+    "health",
+];
+
+/// A server that accepts connections, and then says nothing.
+fn silent() -> (SocketAddr, TcpListener) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    (listener.local_addr().unwrap(), listener)
+}
+
+fn assert_ends_in_time(command: &mut Command, expect: &str) {
+    let start = Instant::now();
+    let printed = printed(&command.env_remove("CONSPECTUS_KEY").output().unwrap());
+    assert!(start.elapsed() < Duration::from_secs(20), "{command:?}: {:?}", start.elapsed());
+    assert_eq!(printed, expect, "{command:?}");
+}
+
+#[test]
+fn every_verb_ends_in_time_when_the_server_stays_silent() {
+    let (address, _listener) = silent();
+    let expect = format!("1: conspectus: http://{address} didn't answer within 1 s; --timeout allows more");
+    for verb in ASKING {
+        let mut command = binary::command();
+        let server = format!("http://{address}");
+        assert_ends_in_time(command.args(verb.split(' ')).args(["--server", &server, "--timeout", "1"]), &expect);
+    }
+    let mut command = binary::command();
+    command.args(["health", "--server", &format!("http://{address}")]).env("CONSPECTUS_TIMEOUT", "1");
+    assert_ends_in_time(&mut command, &expect);
+}
+
+#[test]
+fn a_tls_server_that_stays_silent_holds_nobody_up_either() {
+    let folder = tempfile::tempdir().unwrap();
+    binary::run(["cert".as_ref(), "--folder".as_ref(), folder.path().as_os_str(), "authority".as_ref()]);
+    let (address, _listener) = silent();
+    let mut command = binary::command();
+    command.args(["health", "--server", &format!("https://{address}"), "--timeout", "1", "--ca"]);
+    let expect =
+        format!("1: conspectus: https://{address} didn't let anyone connect within 1 s; --timeout allows more");
+    assert_ends_in_time(command.arg(folder.path().join("ca.pem")), &expect);
+}
+
+/// Passes bytes on between a client and a server, until it falls silent.
+fn proxy(server: SocketAddr, is_silent: &Arc<AtomicBool>) -> SocketAddr {
+    let (address, listener) = silent();
+    let is_silent = Arc::clone(is_silent);
+    std::thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let onward = TcpStream::connect(server).unwrap();
+            for (from, to) in [(&client, &onward), (&onward, &client)] {
+                let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                let is_silent = Arc::clone(&is_silent);
+                std::thread::spawn(move || {
+                    let mut bytes = [0; 4096];
+                    while let Ok(read @ 1..) = from.read(&mut bytes) {
+                        if !is_silent.load(Ordering::Relaxed) && to.write_all(&bytes[..read]).is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+        }
+    });
+    address
+}
+
+#[test]
+fn a_watch_finds_out_that_its_server_is_gone() {
+    let demo = Demo::start();
+    let is_silent = Arc::new(AtomicBool::new(false));
+    let address = proxy(demo.server.address(), &is_silent);
+    let mut command = demo.verb("watch E10000014 FY2021-22 --indicator initial-contacts --timeout 2");
+    command.env("CONSPECTUS_SERVER", format!("http://{address}"));
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = binary::Process(child);
+    // The picture is there: the server may now fall silent.
+    let mut first = [0];
+    child.0.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    is_silent.store(true, Ordering::Relaxed);
+    let stderr = BufReader::new(child.0.stderr.take().unwrap());
+    let (noted, lines) = mpsc::channel();
+    std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| noted.send(line)));
+    let line = lines.recv_timeout(Duration::from_secs(20)).unwrap();
+    assert_eq!(line, "conspectus: the connection broke; connecting again, to continue after revision 14");
+}
