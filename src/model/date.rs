@@ -82,6 +82,13 @@ impl Date {
         self.civil().0
     }
 
+    /// The year and the month: one calculation, where the two apart are two.
+    #[must_use]
+    pub(crate) const fn year_and_month(self) -> (i32, u8) {
+        let (year, month, _) = self.civil();
+        (year, month)
+    }
+
     /// The month, 1 to 12.
     #[must_use]
     pub const fn month(self) -> u8 {

@@ -307,10 +307,11 @@ impl Period {
     fn last_day(self) -> Option<Date> {
         match self.name.grid() {
             Grid::Days { count, .. } => Date::from_days(self.start.days() + count - 1),
-            Grid::Months { count, .. } => {
-                let last = first_of_month(month_index(self.start) + count - 1)?;
-                Date::new(last.year(), last.month(), days_in_month(last.year(), last.month()))
-            }
+            Grid::Months { count, .. } => match month_index(self.start) + count {
+                // The day before the next month's first, which for the last month that there is isn't one.
+                MONTHS_END => Some(Date::MAX),
+                next => first_of_month(next).map(|first| first.plus_days(-1)),
+            },
         }
     }
 
@@ -344,8 +345,12 @@ impl Period {
 
 /// Months since the year 0, which began the count with January as 0.
 fn month_index(date: Date) -> i32 {
-    date.year() * 12 + i32::from(date.month()) - 1
+    let (year, month) = date.year_and_month();
+    year * 12 + i32::from(month) - 1
 }
+
+/// The index of the month after the last that there is, December 2199.
+const MONTHS_END: i32 = 2200 * 12;
 
 fn first_of_month(index: i32) -> Option<Date> {
     let month = u8::try_from(index.rem_euclid(12) + 1).ok()?;

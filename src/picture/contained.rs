@@ -28,13 +28,13 @@ impl Containers {
     pub(super) fn of(submitted: &Submitted<'_>, period: Period) -> Self {
         let has_figures = |name: &Period| submitted.slab(*name).is_some();
         let longer = match submitted.rule() {
-            OverTime::Add => longer(period),
+            OverTime::Add => longer(period, has_figures),
             OverTime::Last | OverTime::Never => Vec::new(),
         };
         Self {
             period,
             own: submitted.names(period).into_iter().filter(has_figures).collect(),
-            longer: longer.into_iter().filter(has_figures).collect(),
+            longer,
             known: RefCell::default(),
         }
     }
@@ -81,10 +81,11 @@ impl Containers {
     }
 }
 
-/// The longer periods that divide into periods of which this is one, under their storage names: the shortest
-/// first, and of years the one that began last.
-fn longer(period: Period) -> Vec<Period> {
-    let around = |frequency| Period::of(frequency, period.start());
+/// The longer periods that have figures and divide into periods of which this is one, under their storage
+/// names: the shortest first, and of years the one that began last.
+fn longer(period: Period, has_figures: impl Fn(&Period) -> bool) -> Vec<Period> {
+    // Mostly nothing was submitted for any of them, and dividing one costs more than looking.
+    let around = |frequency| Period::of(frequency, period.start()).filter(&has_figures);
     let is_one_of = |longer: &Period| {
         let within = longer.divide(period.frequency()).unwrap_or_default();
         longer.frequency() != period.frequency() && within.iter().any(|one| one.storage_key() == period.storage_key())
@@ -104,8 +105,9 @@ mod tests {
 
     #[test]
     fn a_period_lies_within_the_longer_ones_that_divide_into_it() {
-        let texts =
-            |period: &str| -> Vec<String> { longer(period.parse().unwrap()).iter().map(ToString::to_string).collect() };
+        let texts = |period: &str| -> Vec<String> {
+            longer(period.parse().unwrap(), |_| true).iter().map(ToString::to_string).collect()
+        };
         assert_eq!(texts("2021-11"), ["FY2021-22-Q3", "FY2021-22-H2", "AY2021-22", "FY2021-22", "CY2021"]);
         assert_eq!(texts("CY2021-Q2"), ["FY2021-22-H1", "FY2021-22", "CY2021"]);
         assert_eq!(texts("FY2021-22-H1"), ["FY2021-22"]);
