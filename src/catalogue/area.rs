@@ -66,11 +66,6 @@ impl Area {
         Validity { valid_from: self.valid_from, valid_to: self.valid_to }
     }
 
-    /// Whether it is of a period: whether it exists on the period's last day.
-    pub fn is_of(&self, period: Period) -> bool {
-        self.validity().holds(period.end())
-    }
-
     /// The area that it lies directly below on a day: the parent that it has on that day. After its end its
     /// only successor, or else the parent that it had last. Before it exists it lies nowhere.
     pub fn parent_on(&self, day: Date) -> Option<&AreaCode> {

@@ -71,12 +71,17 @@ code_list! {
 }
 
 impl Kind {
-    /// Whether a period is over on a day, so that there can be a figure for all of it: on the day after its
-    /// last day, or for a stock, which is of its last day, on that day.
+    /// Whether a period is over on a day, so that there can be a figure for all of it.
     pub fn is_over(self, period: Period, day: Date) -> bool {
+        self.last_unfinished_day(period) < day
+    }
+
+    /// The last day on which a period isn't over: its own last day, or for a stock, which is of that day, the
+    /// day before.
+    pub fn last_unfinished_day(self, period: Period) -> Date {
         match self {
-            Self::Stock => period.end() <= day,
-            Self::Events | Self::Distinct | Self::Ratio | Self::Mean | Self::Amount => period.end() < day,
+            Self::Stock => period.end().plus_days(-1),
+            Self::Events | Self::Distinct | Self::Ratio | Self::Mean | Self::Amount => period.end(),
         }
     }
 }

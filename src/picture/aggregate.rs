@@ -1,7 +1,6 @@
 //! The figures of some areas and some periods together, by agency and combined: what
 //! pictures, aggregates, explanations and reconciliations are answered from.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -87,6 +86,23 @@ impl Aggregate {
         self.found.agencies().chain(self.non_reporters.agencies())
     }
 
+    /// The agencies whose figures a figure rests on: one, or those of the combined figure that have reported
+    /// or are expected to.
+    pub(super) fn behind(&self, series: &Series<'_>, who: Who) -> Vec<AgencyIx> {
+        match who {
+            Who::Agency(agency) => vec![agency],
+            Who::Combined => {
+                let version = series.version(self.last);
+                self.agencies().filter(|agency| series.goes_into_combined(version, *agency)).collect()
+            }
+        }
+    }
+
+    /// The areas.
+    pub(super) fn areas(&self) -> &[AreaIx] {
+        &self.areas
+    }
+
     /// The figures of the agencies that have reported.
     pub(super) fn found(&self) -> &ByAgency {
         &self.found
@@ -97,43 +113,57 @@ impl Aggregate {
         let version = series.version(self.last);
         let concerns = |found: &&Discrepancy| who.rests_on(series, version, found.agency);
         let discrepancies = self.discrepancies.iter().filter(concerns).cloned().collect();
-        let (sum, nothing) = self.sum(series, version, who);
+        let mut made = Accumulator::default();
+        let (sum, nothing) = self.sum(series, version, who, &mut made);
         // Whether the period fits is only looked up where it decides.
         let gap = if sum.has_figure() { nothing } else { sum.gap(series.expected().fits(self.last), nothing) };
-        Figure::of(&sum, version, gap, self.breaks, discrepancies)
+        Figure::of(sum, version, gap, self.breaks, discrepancies)
     }
 
     /// Why the figure of an agency, or of all, would have no value if the agencies' figures weren't kept side by
     /// side.
     pub(super) fn gap(&self, series: &Series<'_>, who: Who) -> Gap {
-        let (sum, nothing) = self.sum(series, series.version(self.last), who);
+        let mut made = Accumulator::default();
+        let (sum, nothing) = self.sum(series, series.version(self.last), who, &mut made);
         let nothing = if nothing == Gap::SideBySide { Gap::NotReported } else { nothing };
         sum.gap(series.expected().fits(self.last), nothing)
     }
 
     /// The figure of an agency, or of all by the indicator's rule, and why there is no value if nothing was
-    /// submitted.
-    fn sum(&self, series: &Series<'_>, version: &IndicatorVersion, who: Who) -> (Cow<'_, Accumulator>, Gap) {
+    /// submitted. It is put into `made` where it isn't here already: an accumulator is too large to be moved
+    /// for each figure.
+    fn sum<'s>(
+        &'s self,
+        series: &Series<'_>,
+        version: &IndicatorVersion,
+        who: Who,
+        made: &'s mut Accumulator,
+    ) -> (&'s Accumulator, Gap) {
         match who {
-            Who::Agency(agency) => (self.known(series, agency), Gap::NotReported),
+            Who::Agency(agency) => (self.known(series, agency, made), Gap::NotReported),
             Who::Combined => {
-                let (sum, nothing) = self.combined(series, version);
-                (Cow::Owned(sum), nothing)
+                let nothing = self.combine(series, version, made);
+                (made, nothing)
             }
         }
     }
 
-    /// What is known of an agency that is asked for by name: its figure, or its unfilled slots.
-    fn known(&self, series: &Series<'_>, agency: AgencyIx) -> Cow<'_, Accumulator> {
-        let known = self.found.get(agency).or_else(|| self.non_reporters.get(agency));
-        known.map_or_else(|| Cow::Owned(series.contained(agency, &self.areas, &self.periods)), Cow::Borrowed)
+    /// What is known of an agency that is asked for by name: its figure, or its unfilled slots; put into `made`
+    /// where it isn't here already.
+    fn known<'s>(&'s self, series: &Series<'_>, agency: AgencyIx, made: &'s mut Accumulator) -> &'s Accumulator {
+        match self.found.get(agency).or_else(|| self.non_reporters.get(agency)) {
+            Some(known) => known,
+            None => {
+                *made = series.contained(agency, &self.areas, &self.periods);
+                made
+            }
+        }
     }
 
-    /// The agencies' figures as one, by the indicator's rule, and why there is no value if there is none.
-    fn combined(&self, series: &Series<'_>, version: &IndicatorVersion) -> (Accumulator, Gap) {
+    /// Adds the agencies' figures, by the indicator's rule; returns why there is no value if there is none.
+    fn combine(&self, series: &Series<'_>, version: &IndicatorVersion, sum: &mut Accumulator) -> Gap {
         let all = || self.found.accumulators().chain(self.non_reporters.accumulators());
-        let mut sum = Accumulator::default();
-        let gap = match version.across_agencies {
+        match version.across_agencies {
             AcrossAgencies::Add => {
                 all().for_each(|figure| sum.add(figure));
                 Gap::NotReported
@@ -148,12 +178,12 @@ impl Aggregate {
             AcrossAgencies::Lead => match series.lead(version) {
                 Some(lead) if !series.submitted.asks_for(lead) => Gap::LeadNotAsked,
                 lead => {
-                    lead.into_iter().for_each(|lead| sum.add(&self.known(series, lead)));
+                    let mut made = Accumulator::default();
+                    lead.into_iter().for_each(|lead| sum.add(self.known(series, lead, &mut made)));
                     Gap::LeadNotReported
                 }
             },
-        };
-        (sum, gap)
+        }
     }
 }
 

@@ -6,8 +6,9 @@ use std::rc::Rc;
 use super::aggregate::{Aggregate, Compared, Earlier, Who};
 use super::among;
 use super::derived::Benchmark;
+use super::figure::Figure;
 use super::question::{AggregateQuery, PictureQuery, QueryBreakdown};
-use super::rate::{Population, Rate, Rates};
+use super::rate::{Populations, Rate, Rates};
 use super::resolve::Series;
 pub use super::rows::{AggregateRow, PictureCell, PictureRow};
 use crate::catalogue::items::IndicatorVersion;
@@ -96,21 +97,22 @@ struct Group<'a> {
     /// The periods that they stand for.
     run: Vec<Period>,
     version: &'a IndicatorVersion,
-    benchmark: Option<(Aggregate, Option<Population<'a>>)>,
+    benchmark: Option<Aggregate>,
 }
 
 impl<'v> Answer<'_, 'v> {
     /// Adds the rows of some periods: one, or several together.
-    fn add_rows(&mut self, periods: &[Period], mut rates: Option<&mut Rates<'v>>, rows: &mut Vec<AggregateRow>) {
+    fn add_rows(&mut self, periods: &[Period], rates: Option<&mut Rates<'v>>, rows: &mut Vec<AggregateRow>) {
         let (query, first) = (self.query, rows.len());
         let last = periods[periods.len() - 1];
         let areas = query.areas.of(last);
         let run = query.run(periods);
-        let benchmark = self.benchmark(&run, last, rates.as_deref_mut());
+        let benchmark_areas = query.derived.benchmark.as_slice();
+        let benchmark = (!benchmark_areas.is_empty()).then(|| Aggregate::of(&mut self.series, benchmark_areas, &run));
         let group = Group { periods, run, version: self.series.version(last), benchmark };
+        let mut populations = rates.map(|rates| Populations::new(rates, self.breakdown, last));
         for areas in groups(areas, query.by_area) {
-            let population = rates.as_mut().and_then(|rates| rates.population(areas, last, self.breakdown));
-            self.add_rows_of(areas, &group, population.as_ref(), rows);
+            self.add_rows_of(areas, &group, populations.as_mut(), rows);
         }
         let total = query.derived.share.then(|| Aggregate::of(&mut self.series, areas, &group.run));
         let series = &self.series;
@@ -122,26 +124,12 @@ impl<'v> Answer<'_, 'v> {
         }
     }
 
-    /// The benchmark's areas together, and with rates their population.
-    fn benchmark(
-        &mut self,
-        run: &[Period],
-        last: Period,
-        rates: Option<&mut Rates<'v>>,
-    ) -> Option<(Aggregate, Option<Population<'v>>)> {
-        let areas = self.query.derived.benchmark.as_slice();
-        (!areas.is_empty()).then(|| {
-            let population = rates.and_then(|rates| rates.population(areas, last, self.breakdown));
-            (Aggregate::of(&mut self.series, areas, run), population)
-        })
-    }
-
     /// Adds the rows of some areas: one for all agencies together, or one for each.
     fn add_rows_of(
         &mut self,
         areas: &[AreaIx],
         group: &Group<'_>,
-        population: Option<&Population<'_>>,
+        mut populations: Option<&mut Populations<'_, 'v>>,
         rows: &mut Vec<AggregateRow>,
     ) {
         let (query, series) = (self.query, &mut self.series);
@@ -150,12 +138,17 @@ impl<'v> Answer<'_, 'v> {
             compared.now.find_discrepancies(series, *area, *period);
         }
         let series = &*series;
+        let mut rate_of = |figure: &Figure, aggregate: &Aggregate, who| {
+            let populations = populations.as_mut()?;
+            let population = populations.of(aggregate.areas(), &aggregate.behind(series, who))?;
+            Some(Rate::of(figure, &population, group.version))
+        };
         let row = |who| {
             let (figure, change) = compared.figure(series, who);
-            let rate = population.map(|population| Rate::of(&figure, population, group.version));
-            let benchmark = group.benchmark.as_ref().map(|(aggregate, population)| {
+            let rate = rate_of(&figure, &compared.now, who);
+            let benchmark = group.benchmark.as_ref().map(|aggregate| {
                 let theirs = Rc::new(aggregate.figure(series, who));
-                let their_rate = population.as_ref().map(|population| Rate::of(&theirs, population, group.version));
+                let their_rate = rate_of(&theirs, aggregate, who);
                 Box::new(Benchmark::of(&figure, rate.as_ref(), &theirs, their_rate, group.version))
             });
             AggregateRow {

@@ -4,6 +4,7 @@
 //! figure's areas on that day, so that numerator and denominator are of the same thing. It is rolled up by
 //! the hierarchy of the figure's last period, and it is of the figure's categories.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::aggregate::{Aggregate, Who};
@@ -13,7 +14,7 @@ use super::question::QueryBreakdown;
 use super::resolve::Series;
 use super::value::FigureValue;
 use crate::catalogue::items::{Indicator, IndicatorVersion, PopulationRule, RateRule};
-use crate::catalogue::{AreaIx, Hierarchy, IndicatorIx};
+use crate::catalogue::{AgencyIx, AreaIx, Hierarchy, IndicatorIx};
 use crate::model::date::Date;
 use crate::model::decimal::Quotient;
 use crate::model::period::{Frequency, Period};
@@ -47,12 +48,7 @@ impl<'a> Rates<'a> {
 
     /// The population of some areas under the figure of a run of periods, by its last; none when the
     /// version in force has no rate rule.
-    pub(super) fn population(
-        &mut self,
-        areas: &[AreaIx],
-        last: Period,
-        breakdown: &QueryBreakdown,
-    ) -> Option<Population<'a>> {
+    fn population(&mut self, areas: &[AreaIx], last: Period, breakdown: &QueryBreakdown) -> Option<Population<'a>> {
         let rule = self.indicator.version_for(last).rate.as_ref()?;
         let without = |gap| Population { rule, found: Err(gap), newest: None };
         let Some((ix, population)) = self.view.catalogue.indicator(&rule.population_indicator) else {
@@ -76,6 +72,33 @@ impl<'a> Rates<'a> {
             self.populations.len() - 1
         });
         &mut self.populations[at].2
+    }
+}
+
+/// The populations under the rates of a run of periods, by their areas: many rows have the same.
+pub(super) struct Populations<'r, 'a> {
+    rates: &'r mut Rates<'a>,
+    breakdown: &'r QueryBreakdown,
+    /// The last of the run.
+    last: Period,
+    known: HashMap<Vec<AreaIx>, Option<Rc<Population<'a>>>>,
+}
+
+impl<'r, 'a> Populations<'r, 'a> {
+    pub(super) fn new(rates: &'r mut Rates<'a>, breakdown: &'r QueryBreakdown, last: Period) -> Self {
+        Self { rates, breakdown, last, known: HashMap::new() }
+    }
+
+    /// The population of the parts of some areas that some agencies report for; none when the version in force
+    /// has no rate rule.
+    pub(super) fn of(&mut self, areas: &[AreaIx], agencies: &[AgencyIx]) -> Option<Rc<Population<'a>>> {
+        let parts = reported_for(self.rates.view, areas, agencies, self.last);
+        if let Some(known) = self.known.get(&parts) {
+            return known.clone();
+        }
+        let population = self.rates.population(&parts, self.last, self.breakdown).map(Rc::new);
+        self.known.insert(parts, population.clone());
+        population
     }
 }
 
@@ -133,6 +156,46 @@ fn covers(series: &Series<'_>, area: AreaIx, day: Period) -> bool {
     let (view, hierarchy) = (series.view(), series.view().hierarchy(day));
     let mut below = hierarchy.children(area).filter(|child| exists(view, hierarchy, *child, day.end())).peekable();
     below.peek().is_some() && below.all(|child| covers(series, child, day))
+}
+
+/// Of some areas the parts that some agencies report for in a period: the areas themselves, or else the
+/// highest within them. Where that is nothing at all, the areas as they are.
+fn reported_for(view: View<'_>, areas: &[AreaIx], agencies: &[AgencyIx], period: Period) -> Vec<AreaIx> {
+    let reported = Reported { view, hierarchy: view.hierarchy(period), agencies, period };
+    let mut parts = Vec::new();
+    areas.iter().for_each(|area| reported.add(*area, &mut parts));
+    if parts.is_empty() { areas.to_vec() } else { parts }
+}
+
+/// The areas that some agencies report for.
+struct Reported<'a> {
+    view: View<'a>,
+    hierarchy: &'a Hierarchy,
+    agencies: &'a [AgencyIx],
+    period: Period,
+}
+
+impl Reported<'_> {
+    fn add(&self, area: AreaIx, parts: &mut Vec<AreaIx>) {
+        if self.holds(area) {
+            parts.push(area);
+        } else {
+            self.below(area).for_each(|child| self.add(child, parts));
+        }
+    }
+
+    fn holds(&self, area: AreaIx) -> bool {
+        let is_listed = |agency: &AgencyIx| self.view.catalogue.reports_for(*agency).binary_search(&area).is_ok();
+        self.agencies.iter().any(is_listed) || {
+            let mut below = self.below(area).peekable();
+            below.peek().is_some() && below.all(|child| self.holds(child))
+        }
+    }
+
+    /// The areas directly below that are of the period, or have one within them that is.
+    fn below(&self, area: AreaIx) -> impl Iterator<Item = AreaIx> {
+        self.hierarchy.children(area).filter(|child| exists(self.view, self.hierarchy, *child, self.period.end()))
+    }
 }
 
 /// Whether an area, or one within it, exists on a day.

@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use imbl::OrdSet;
 
 use super::combine::{OverTime, over_time};
+use crate::catalogue::items::Kind;
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::date::Date;
 use crate::model::marker::Marker;
@@ -20,6 +21,7 @@ use crate::state::view::View;
 pub(super) struct Submitted<'a> {
     view: View<'a>,
     ix: IndicatorIx,
+    kind: Kind,
     rule: OverTime,
     breakdown: Option<BreakdownIx>,
     /// Only these agencies; all when none.
@@ -40,10 +42,12 @@ impl<'a> Submitted<'a> {
         breakdown: Option<BreakdownIx>,
         agencies: Option<HashSet<AgencyIx>>,
     ) -> Self {
+        let kind = view.catalogue.indicator_at(ix).kind();
         Self {
             view,
             ix,
-            rule: over_time(view.catalogue.indicator_at(ix).kind()),
+            kind,
+            rule: over_time(kind),
             breakdown,
             agencies,
             slabs: view.columns.slabs(ix),
@@ -135,9 +139,9 @@ impl<'a> Submitted<'a> {
     }
 
     /// The newest revision that was accepted before a period was over: a figure for it that isn't newer is a
-    /// figure to date. The stock of a day is whole on that day.
+    /// figure to date.
     pub(super) fn unfinished(&self, period: Period) -> Revision {
-        let last = period.end().plus_days(-i32::from(self.is_stock()));
+        let last = self.kind.last_unfinished_day(period);
         *self.unfinished.borrow_mut().entry(last).or_insert_with(|| self.view.revision_on(last))
     }
 

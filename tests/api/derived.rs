@@ -754,3 +754,47 @@ async fn a_watch_sends_rows_by_their_keys() {
     let keys: Vec<String> = message.rows.iter().map(|row| format!("{} {}", row.area, row.category)).collect();
     assert_eq!(keys, ["U1 ", "U1 female", "U1 male", "U2 ", "U2 female", "U2 male"]);
 }
+
+/// Rule 10.8: 300 events of U1 over its own 10,000 people, and not over the 60,000 of the partnership. Where
+/// the second agency is expected to report U2, the figure of both is of both areas, though it is partial.
+#[tokio::test]
+async fn a_figure_of_a_part_of_the_area_has_the_population_of_that_part() {
+    let app = world().await;
+    put(
+        &app,
+        r#"agencies = [
+            { id = "first", name = "First", sector = "social-care", areas = ["U1"] },
+            { id = "second", name = "Second", sector = "social-care", areas = ["U2"] },
+        ]
+
+        [[indicators]]
+        id = "cases"
+        title = "Cases"
+        unit = "cases"
+        kind = "events"
+        frequency = "month"
+        reporting_level = "upper-tier"
+        across_agencies = "add"
+        expected_agencies = [{ agency = "first" }, { agency = "second", valid_from = "2022-04-01" }]
+        rate = { population_indicator = "pop", per = 1000, rule = "latest", decimals = 1 }"#,
+    )
+    .await;
+    let people = "pop U1 2021-06-30 10000\n pop U2 2021-06-30 20000\n pop U3 2021-06-30 30000";
+    app.receipt(submission("police", "people", people)).await;
+    app.receipt(submission("first", "cases", "cases U1 FY2021-22 300\n cases U1 FY2022-23 300")).await;
+    let request = |by: &[GroupBy]| QueryAggregateRequest {
+        rate: true,
+        benchmark_areas: vec!["P".to_owned()],
+        ..query("cases", "P", "FY2021-22 FY2022-23", by)
+    };
+    let rows = app.query(request(&[GroupBy::Period])).await;
+    assert_eq!(
+        rows.iter().map(rate_text).collect::<Vec<_>>(),
+        ["30.0 of 10000 at 2021-06-30", "10.0 of 30000 at 2021-06-30, partial"]
+    );
+    let of_first = QueryAggregateRequest { agencies: vec!["first".to_owned()], ..request(&[GroupBy::Period]) };
+    let rows = app.query(of_first).await;
+    assert_eq!(rows.iter().map(rate_text).collect::<Vec<_>>(), ["30.0 of 10000 at 2021-06-30"; 2]);
+    let benchmarks: Vec<_> = rows.iter().map(|row| row.benchmark.clone().unwrap().value.unwrap()).collect();
+    assert_eq!(benchmarks, ["30.0"; 2]);
+}

@@ -508,8 +508,16 @@ async fn a_catalogue_that_would_not_hold_together_is_refused() {
         ("an area that ends before it begins", areas(vec![ended("2022-04-01", "2022-03-31", &[])])),
         ("an area that goes on and went into another", areas(vec![ended("", "", &["E07000085"])])),
         (
-            "an area that went into itself, into another level, twice into one and into what isn't there",
+            "an area that went into itself, into a wider level, twice into one and into what isn't there",
             areas(vec![ended("", "2022-03-31", &["E07000084", HAMPSHIRE, "E07000085", "E07000085", "E07000999"])]),
+        ),
+        (
+            "an area that went into a narrower level",
+            areas(vec![Area {
+                valid_to: "2022-03-31".to_owned(),
+                successors: vec!["E07000084".to_owned()],
+                ..area("E06000044")
+            }]),
         ),
         (
             "an area that went into too many",

@@ -544,7 +544,7 @@ async fn an_area_that_was_split_stays_where_it_was() {
 }
 
 #[tokio::test]
-async fn an_area_keeps_the_level_of_those_that_went_into_it_and_none_leads_back() {
+async fn an_area_stays_as_wide_as_those_that_went_into_it_and_none_leads_back() {
     let clock = TestClock::at("2026-07-10T12:00:00Z");
     let app = TestApp::with_clock(&clock, CATALOGUE).await;
     app.catalogue().put_catalogue(put(MERGER)).await.unwrap();
@@ -563,7 +563,7 @@ async fn an_area_keeps_the_level_of_those_that_went_into_it_and_none_leads_back(
     assert_eq!(
         refused(d3(AreaLevel::Ward, &[])).await,
         "InvalidArgument INVALID_REQUEST\n  areas[0].level: found `ward`, and `D1`, of level district, went into it; \
-         allowed: `district`"
+         allowed: `district` or wider"
     );
     assert_eq!(
         refused(d3(AreaLevel::District, &["D1"])).await,

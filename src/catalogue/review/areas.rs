@@ -1,5 +1,5 @@
 //! Whether areas may be put: the hierarchy of every day must stay one in which each area lies within one of a
-//! wider level, or one of its own level that it went into, and none within itself.
+//! wider level, or one of its own or a wider level that it went into, and none within itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,26 +73,30 @@ impl<'a> Review<'a> {
                     self.violations.add(field, format!("found `{code}`, the area itself; allowed: other areas"));
                 }
                 None => self.unknown(&field, "area", code.as_str()),
-                Some(found) if found.level != area.level => self.violations.add(
+                // Districts become unitary authorities, which are of the upper tier.
+                Some(found) if found.level > area.level => self.violations.add(
                     field,
-                    format!("`{code}` is of level {}; allowed: an area of level {}", found.level, area.level),
+                    format!("`{code}` is of level {}; allowed: an area of level {} or wider", found.level, area.level),
                 ),
                 Some(_) => {}
             }
         }
     }
 
-    /// The areas that went into this one already must stay of its level.
+    /// The areas that went into this one already must not become of a wider level than it.
     fn predecessors_of(&mut self, at: &str, area: &Area) {
         let known = self.catalogue.area(&area.code).map(|(_, known)| known.level);
-        if known.is_none_or(|level| level == area.level) {
+        if known.is_none_or(|level| area.level <= level) {
             return;
         }
-        let others = self.catalogue.areas_after(None).filter(|other| !self.put.areas.contains_key(&other.code));
-        if let Some(other) = others.into_iter().find(|other| other.successors.contains(&area.code)) {
+        let mut others = self.catalogue.areas_after(None).filter(|other| !self.put.areas.contains_key(&other.code));
+        let wider = others.find(|other| other.level < area.level && other.successors.contains(&area.code));
+        if let Some(other) = wider {
             let (code, level) = (&other.code, other.level);
-            let what =
-                format!("found `{}`, and `{code}`, of level {level}, went into it; allowed: `{level}`", area.level);
+            let what = format!(
+                "found `{}`, and `{code}`, of level {level}, went into it; allowed: `{level}` or wider",
+                area.level
+            );
             self.violations.add(format!("{at}.level"), what);
         }
     }

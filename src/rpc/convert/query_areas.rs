@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::look_up::find_area;
 use crate::catalogue::items::AreaLevel;
 use crate::catalogue::{AreaIx, Catalogue};
-use crate::model::id::AreaCode;
 use crate::model::period::Period;
 use crate::model::violation::Violations;
 use crate::picture::areas::{self, Areas};
@@ -61,17 +60,11 @@ pub(super) fn refuse_ended(
     violations: &mut Violations,
 ) {
     let Some(area) = area.map(|area| view.catalogue.area_at(area)) else { return };
-    let Some(last) = area.valid_to.filter(|last| !periods.is_empty() && periods.iter().all(|it| *last < it.end()))
-    else {
-        return;
-    };
-    let successors: Vec<&str> = area.successors.iter().map(AreaCode::as_str).collect();
-    let into = match successors.split_last() {
-        None => String::new(),
-        Some((only, [])) => format!("; it went into {only}"),
-        Some((last, others)) => format!("; it went into {} and {last}", others.join(", ")),
-    };
-    violations.add(field, format!("`{}` ended on {last}{into}; allowed: periods that end by then", area.code));
+    let has_ended = |period: &Period| area.valid_to.is_some_and(|last| last < period.end());
+    let Some(first) = periods.first().filter(|_| periods.iter().all(has_ended)) else { return };
+    if let Some(absence) = area.absence(first.end()) {
+        violations.add(field, format!("{absence}; allowed: periods that end by then"));
+    }
 }
 
 /// The areas of a benchmark, each once.
