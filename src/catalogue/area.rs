@@ -6,7 +6,6 @@ use super::items::Validity;
 use crate::model::code_list::code_list;
 use crate::model::date::Date;
 use crate::model::id::AreaCode;
-use crate::model::period::Period;
 
 code_list! {
     /// The levels of the area hierarchy, from the widest to the narrowest.
