@@ -161,7 +161,11 @@ impl<'a> Series<'a> {
         found.iter_mut().for_each(|(agency, figure)| *figure = candidates.take(agency));
         if over_time(self.indicator.kind()) == OverTime::Never {
             for agency in self.uncombined(area, period) {
-                found.or_insert_with(agency, || Accumulator { uncombined: true, ..Accumulator::default() });
+                found.or_insert_with(agency, || {
+                    let mut uncombined = Accumulator { uncombined: true, ..Accumulator::default() };
+                    self.expected.add_reporter(&mut uncombined, agency, area, period);
+                    uncombined
+                });
             }
         }
         found
