@@ -110,9 +110,12 @@ impl<'a> Series<'a> {
             }
             steps
         };
+        // "Of the same area before wider ones, then of the shorter period before longer ones, and of years the one that
+        // began last."
+        let months = |it: &Standing| (it.key.period.end().days() - it.key.period.start().days() + 15) / 30;
         found.sort_by_key(|it| {
             let own = it.key.period;
-            (steps(it), !is_same(own, period), std::cmp::Reverse(own.start()), own.end())
+            (steps(it), !is_same(own, period), months(it), std::cmp::Reverse(own.start()))
         });
         found
     }
