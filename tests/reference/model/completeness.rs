@@ -14,7 +14,7 @@ use super::periods::{closing, cut};
 use super::query::is_asked;
 use super::question::CompletenessQuestion;
 use super::series::{Roll, Series};
-use super::sight::Sight;
+use super::sight::{Key, Sight, Standing};
 use super::sum::{Fate, Slot};
 
 impl Sight {
@@ -140,6 +140,16 @@ impl Series<'_> {
         let contained = parts.iter().filter(|part| matches!(part.fate, Fate::Contained(..)));
         let containers =
             contained.filter_map(|part| self.containers(&part.agency, &part.area, part.period).into_iter().next());
-        own.chain(containers).filter_map(|it| it.came).max().unwrap_or_else(|| panic!("{slot:?} {parts:?}"))
+        own.chain(containers).filter_map(|it| self.filled_since(&it.key, slot.period)).max().unwrap()
+    }
+
+    /// Since when a figure has filled a slot without a gap.
+    fn filled_since(&self, key: &Key, slot: Period) -> Option<Timestamp> {
+        let fills = |it: &Standing| {
+            let is_over = slot.end() < self.sight.zone.date(it.accepted);
+            it.fills() && (is_over || !self.is_unfinished(it))
+        };
+        let items = self.sight.items.iter().filter(|item| item.key.is(key));
+        items.fold(None, |since, item| item.figure.as_ref().is_some_and(fills).then(|| since.unwrap_or(item.at)))
     }
 }

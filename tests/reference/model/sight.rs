@@ -50,8 +50,6 @@ pub(crate) struct Standing {
     pub(crate) source: String,
     /// When the submission that brought this value was accepted.
     pub(crate) accepted: Timestamp,
-    /// Since when it has filled its slots without a gap; none while it doesn't fill them.
-    pub(crate) came: Option<Timestamp>,
 }
 
 /// A change of a figure; without a figure it was withdrawn.
@@ -168,8 +166,8 @@ impl Sight {
     /// A figure gets a value, or none. 4.1: "submitting the one after the other changes nothing".
     fn becomes(&mut self, key: &Key, new: Option<Standing>, revision: usize, at: Timestamp, restored: bool) {
         let index = self.figures.iter().position(|known| known.key.is(key));
-        let old = index.map(|index| self.figures[index].clone());
-        let is_same = match (&old, &new) {
+        let old = index.map(|index| &self.figures[index]);
+        let is_same = match (old, &new) {
             (Some(old), Some(new)) => old.is_same_value(new),
             (None, None) => true,
             _ => false,
@@ -180,10 +178,6 @@ impl Sight {
         if let Some(index) = index {
             self.figures.remove(index);
         }
-        let new = new.map(|new| {
-            let since = old.and_then(|old| old.came).unwrap_or(at);
-            Standing { came: new.fills().then_some(since), ..new }
-        });
         self.figures.extend(new.clone());
         self.items.push(Item { key: key.clone(), revision, at, restored, figure: new });
     }
@@ -221,7 +215,6 @@ fn standing(sent: &Sent<'_>, observation: &Observation, revision: usize) -> Stan
         request_id: sent.submission.request_id.clone(),
         source: sent.submission.source.clone(),
         accepted: sent.at,
-        came: None,
     }
 }
 
