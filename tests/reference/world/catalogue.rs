@@ -58,8 +58,8 @@ impl World {
         self.random.shuffle(&mut put.areas);
         self.send(Command::PutCatalogue(put));
         self.areas.extend(late);
-        if self.random.percent(30) {
-            self.end_an_area();
+        if self.random.percent(40) {
+            self.end_an_area(true);
         }
         self.rules();
     }
@@ -84,31 +84,40 @@ impl World {
         }
     }
 
-    /// An area ends, and goes into none, one or two others of its level; or it begins.
-    pub(super) fn end_an_area(&mut self) {
+    /// An area ends, and goes into none, two, or a new one of its level; or it begins. Before anything is submitted it
+    /// may go into a new one: a code that goes on as that of another area has no rule.
+    pub(super) fn end_an_area(&mut self, is_first: bool) {
         let at = self.random.below(self.areas.len());
         let mut ended = self.areas[at].clone();
         if ended.level == AreaLevel::Partnership {
             return;
         }
         let change = self.change_day();
+        let mut put = CataloguePut::default();
         if self.random.percent(25) {
             ended.valid_from = Some(change);
         } else {
             ended.valid_to = Some(change.plus_days(-1));
             let is_open = |it: &&Area| it.level == ended.level && it.code != ended.code && it.valid_to.is_none();
-            let others: Vec<_> = self.areas.iter().filter(is_open).map(|it| it.code.clone()).collect();
+            let others: Vec<Area> = self.areas.iter().filter(is_open).cloned().collect();
             // What lies within an area goes where that goes.
             let is_below = |it: &Area| it.parents.iter().any(|parent| parent.code == ended.code);
             let has_below = self.areas.iter().any(is_below);
             let count = if has_below { 1 } else { *self.random.pick(&[0, 1, 1, 1, 2]) };
-            if others.len() < count {
+            if others.len() < count || (count == 1 && !is_first) {
                 return;
             }
-            ended.successors = others.into_iter().take(count).collect();
+            ended.successors = others[..count].iter().map(|it| it.code.clone()).collect();
+            if count == 1 {
+                put.areas.push(Area { valid_from: Some(change), ..others[0].clone() });
+            }
         }
-        self.areas[at] = ended.clone();
-        self.send(Command::PutCatalogue(CataloguePut { areas: vec![ended], ..CataloguePut::default() }));
+        put.areas.push(ended);
+        for area in &put.areas {
+            let known = self.areas.iter_mut().find(|known| known.code == area.code).unwrap();
+            known.clone_from(area);
+        }
+        self.send(Command::PutCatalogue(put));
     }
 
     /// A day on which something changes: mostly the first of a quarter.
@@ -286,7 +295,7 @@ impl World {
                 }
                 put.indicators.extend(self.indicators.last().cloned());
             }
-            4 => return self.end_an_area(),
+            4 => return self.end_an_area(false),
             _ => {
                 self.later_version();
                 put.indicators.extend(self.indicators.last().cloned());

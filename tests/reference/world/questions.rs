@@ -96,7 +96,7 @@ impl World {
         let matter = self.matter(&sight);
         let indicators = if self.random.percent(30) { self.random.some(&matter.ids, 50) } else { vec![] };
         let comparison = self.comparison(matter.period);
-        let areas_now = self.random.percent(15) && has_one_area_each(&sight);
+        let areas_now = self.random.percent(15);
         let Matter { area, period, .. } = matter;
         let what = What::Picture(PictureQuestion { area, period, indicators, comparison, areas_now });
         Question { what, ..question }
@@ -125,7 +125,7 @@ impl World {
         let agencies = if self.random.percent(40) { some } else { vec![] };
         let periods = self.asked_periods(matter.period);
         let comparison = self.comparison(periods[0]);
-        let areas_now = self.random.percent(15) && has_one_area_each(&sight);
+        let areas_now = self.random.percent(15);
         let across_breaks = self.random.percent(20);
         let mut by = || self.random.percent(40);
         let (by_indicator, by_area, by_agency) = (by() || indicators.len() > 1, by(), by());
@@ -262,9 +262,4 @@ impl World {
         periods.dedup();
         periods
     }
-}
-
-/// Whether no area goes on under its code as another one. Figures of before are then of less than the area of now.
-fn has_one_area_each(sight: &Sight) -> bool {
-    !sight.areas.iter().any(|area| area.successors.len() == 1)
 }
