@@ -4,6 +4,7 @@
 
 mod aspects;
 mod keep;
+mod large;
 mod shrink;
 mod slots;
 
