@@ -421,19 +421,119 @@ fn a_stock_over_periods_has_the_slots_of_the_last() {
     }
 }
 
-/// 5.2: D1 begins in March 2021. Over time the year to August has twelve slots of U1, eleven of them missed; over areas it
-/// has the six of D1 from March on, five of them missed.
+/// 5.2: D1, the only area below U1, begins in March 2021. Over time the year to August has twelve slots, eleven of U1 and
+/// July of D1; over areas it has the six of D1 from March on. Of each, one is reported. Rolled up as it was then, the year is
+/// built over time; by the hierarchy of today, which is one for all months, the way that misses less.
 #[test]
-fn a_year_in_which_an_area_begins_is_built_the_way_that_misses_less() {
+fn a_year_in_which_an_area_begins_is_built_over_time() {
     let mut ev = indicator("ev", Kind::Events, Frequency::Month);
-    ev.reporting_level = AreaLevel::District;
     ev.expected_agencies.clear();
     let mut worked = Worked::of(vec![ev]);
     let begins = Area { valid_from: Some(day("2021-03-01")), ..area("D1", AreaLevel::District, "U1") };
-    worked.put("2020-01-02", CataloguePut { areas: vec![begins], ..CataloguePut::default() });
+    let areas = vec![begins, area("D2", AreaLevel::District, "U2")];
+    worked.put("2020-01-02", CataloguePut { areas, ..CataloguePut::default() });
     worked.send("2022-01-01", "police", &["ev D1 2021-07 - 4"]);
-    for areas_now in [false, true] {
+    for (areas_now, expected) in [(false, "4 1/12 contained 0 late 11"), (true, "4 1/6 contained 0 late 5")] {
         let asked = QueryQuestion { areas_now, ..of("ev", &["U1"], &["AY2020-21"]) };
-        assert_eq!(shown(&worked.figure("2022-06-01", asked)), "4 1/6 contained 0 late 5");
+        assert_eq!(shown(&worked.figure("2022-06-01", asked)), expected);
     }
+}
+
+/// 5.2: O1 and O2 end with March 2024 and go into N1. By the hierarchy of December U3 has only N1, with 6; each month rolled
+/// up as it was, 3 × (100 + 200) + 6 = 906, of 3 + 3 + 9 slots.
+#[test]
+fn a_year_in_which_areas_go_into_a_new_one_has_what_they_had() {
+    let mut ev = indicator("ev", Kind::Events, Frequency::Month);
+    ev.reporting_level = AreaLevel::District;
+    let mut worked = Worked::of(vec![ev]);
+    let ended = |code: &str| Area {
+        valid_to: Some(day("2024-03-31")),
+        successors: vec!["N1".parse().unwrap()],
+        ..area(code, AreaLevel::District, "U3")
+    };
+    let new = Area { valid_from: Some(day("2024-04-01")), ..area("N1", AreaLevel::District, "U3") };
+    let areas = vec![ended("O1"), ended("O2"), new];
+    let agencies = vec![agency("care", &["O1", "O2", "N1"])];
+    worked.put("2020-01-02", CataloguePut { areas, agencies, ..CataloguePut::default() });
+    for month in ["2024-01", "2024-02", "2024-03"] {
+        worked.send("2025-01-01", "care", &[&format!("ev O1 {month} - 100"), &format!("ev O2 {month} - 200")]);
+    }
+    for (month, value) in (4..).zip([1, 1, 1, 1, 1, 1, 0, 0, 0]) {
+        worked.send("2025-01-02", "care", &[&format!("ev N1 2024-{month:02} - {value}")]);
+    }
+    let asked = of("ev", &["U3"], &["CY2024"]);
+    assert_eq!(shown(&worked.figure("2025-02-01", asked.clone())), "906 15/15 contained 0 late 0");
+    // By the hierarchy of today O1 and O2 lie within N1, and are below no other area.
+    let now = worked.figure("2025-02-01", QueryQuestion { areas_now: true, ..asked });
+    assert_eq!(shown(&now), "906 15/15 contained 0 late 0");
+}
+
+/// 6.2: nobody is expected to report the people, and care reports for all four areas. It has sent those of one.
+#[test]
+fn the_people_of_one_of_four_areas_are_partial() {
+    let mut worked = Worked::of(with_rate(PopulationRule::Latest));
+    let areas = vec![area("U4", AreaLevel::UpperTier, "P")];
+    let agencies = vec![agency("care", &["P", "U1", "U2", "U3", "U4"])];
+    worked.put("2020-01-02", CataloguePut { areas, agencies, ..CataloguePut::default() });
+    worked.send("2024-06-01", "care", &["pop U1 FY2023-24 - 1000", "ev P FY2023-24 - 40"]);
+    for areas in [&["P"][..], &["U1", "U2", "U3", "U4"]] {
+        let people = worked.figure("2025-01-01", of("pop", areas, &["FY2023-24"]));
+        assert_eq!(shown(&people), "1000 1/4 contained 0 late 3");
+    }
+    let rate = worked.rate(AsOf::Now, of("ev", &["P"], &["FY2023-24"]));
+    assert_eq!((rate.value.clone(), rate.partial, rate.gap().as_str_name()), (None, true, "GAP_NO_POPULATION"));
+}
+
+/// 6.2: care is expected from October on. It is late with November to March, and not with April, whatever it sends of what
+/// was before, for an area below the reporting level as well.
+#[test]
+fn an_agency_that_is_expected_from_october_is_not_late_for_april() {
+    let mut ev = indicator("ev", Kind::Events, Frequency::Month);
+    ev.expected_agencies[0].validity.valid_from = Some(day("2023-10-01"));
+    let mut worked = Worked::of(vec![ev]);
+    worked.send("2024-06-01", "care", &["ev U1 2023-05 - 3", "ev U1 2023-10 - 4"]);
+    worked.send("2024-06-02", "care", &["ev D1 2023-05 - 2", "ev D1 2023-10 - 1"]);
+    let year = |areas: &[&str]| worked.figure("2024-07-01", of("ev", areas, &["FY2023-24"]));
+    assert_eq!(shown(&year(&["U1"])), "7 1/6 contained 0 late 5");
+    assert_eq!(shown(&year(&["D1"])), "3 1/6 contained 0 late 5");
+    // Of U2, of which it has sent nothing, the same six, and none before.
+    assert_eq!(shown(&year(&["U1", "U2"])), "7 1/12 contained 0 late 11");
+    // April is expected of nobody, and May has come all the same.
+    let month = |month| worked.figure("2024-07-01", of("ev", &["U1"], &[month]));
+    assert_eq!(shown(&month("2023-04")), "GAP_NOT_REPORTED 0/0 contained 0 late 0");
+    assert_eq!(shown(&month("2023-05")), "3 0/0 contained 0 late 0");
+}
+
+/// 6.1: a year of distinct people of whom quarters are expected is expected of nobody; one that was sent is its own slot.
+#[test]
+fn a_year_of_distinct_people_that_was_sent_is_one_slot() {
+    let mut worked = Worked::of(vec![indicator("people", Kind::Distinct, Frequency::Quarter)]);
+    let year = |areas: &[&str]| of("people", areas, &["FY2023-24"]);
+    assert_eq!(shown(&worked.figure("2024-07-01", year(&["U1"]))), "GAP_NOT_REPORTED 0/0 contained 0 late 0");
+    worked.send("2024-06-01", "care", &["people U1 FY2023-24 - 90"]);
+    assert_eq!(shown(&worked.figure("2024-07-01", year(&["U1"]))), "90 1/1 contained 0 late 0");
+    // Due on 30 April, as a quarter that ends then would be.
+    assert_eq!(shown(&worked.figure("2024-07-01", year(&["U1", "U2"]))), "90 1/2 contained 0 late 1");
+}
+
+/// 4.4: what was sent in November is withdrawn; the same value had been sent again in February, and is of the time up to then.
+#[test]
+fn a_figure_to_date_is_as_old_as_the_oldest_submission_that_is_left() {
+    let mut ev = indicator("ev", Kind::Events, Frequency::Month);
+    ev.unfinished_periods = UnfinishedPeriods::ToDate;
+    let mut worked = Worked::of(vec![ev]);
+    let first = worked.send("2023-11-15", "care", &["ev U1 FY2023-24 - 24 [p]"]);
+    worked.send("2024-02-19", "care", &["ev U1 FY2023-24 - 24 [p]"]);
+    let figure = |worked: &Worked| {
+        let figure = worked.figure("2024-03-01", of("ev", &["U1"], &["FY2023-24"]));
+        (shown(&figure), figure.to_date)
+    };
+    // The seven months to October; November and December are late, and January is due on that day.
+    assert_eq!(figure(&worked), ("24 7/12 contained 0 late 2".to_owned(), Some("2023-11-14".to_owned())));
+    worked.withdraw("2024-02-20", "care", &first);
+    // The ten months to January.
+    assert_eq!(figure(&worked), ("24 10/12 contained 0 late 0".to_owned(), Some("2024-02-18".to_owned())));
+    // December is due on 30 January. It has had a figure since the withdrawal, 21 days after.
+    let slot = worked.completeness("2024-03-01", "U1", "2023-12").slots.remove(0);
+    assert_eq!((slot.status().as_str_name(), slot.days_late), ("SLOT_STATUS_REPORTED_LATE", 21));
 }

@@ -50,6 +50,26 @@ impl Sight {
         self.areas.iter().map(|area| &area.code).filter(|child| self.parent(child, day) == Some(code)).collect()
     }
 
+    /// The areas directly below that are of a period, or have an area within them that is.
+    pub(crate) fn inhabited_below(&self, code: &AreaCode, day: Date, period: Period) -> Vec<&AreaCode> {
+        let is_inhabited = |child: &AreaCode| {
+            self.areas.iter().any(|it| self.is_of(&it.code, period) && self.is_within(&it.code, child, day))
+        };
+        self.children(code, day).into_iter().filter(|child| is_inhabited(child)).collect()
+    }
+
+    /// 5.2: whether "an area begins, ends or changes its parent after the period's first day and by its last".
+    pub(crate) fn changes_within(&self, period: Period) -> bool {
+        let is_within = |day: Date| period.start() < day && day <= period.end();
+        let changes = |from: Option<Date>, to: Option<Date>| {
+            from.is_some_and(is_within) || to.is_some_and(|to| is_within(to.plus_days(1)))
+        };
+        self.areas.iter().any(|area| {
+            let mut parents = area.parents.iter().map(|it| it.validity);
+            changes(area.valid_from, area.valid_to) || parents.any(|it| changes(it.valid_from, it.valid_to))
+        })
+    }
+
     /// The areas of a level within an area, by the hierarchy of a day, that are of a period.
     pub(crate) fn areas_of_level(
         &self,

@@ -32,39 +32,81 @@ impl<'a> Series<'a> {
         self.slot_periods(period).into_iter().flat_map(|part| self.expected_of(agency, area, part)).collect()
     }
 
-    /// 6.2: "Expected is an agency that the definition in force for the slot's period names for all of that period, for
-    /// the areas that it reports for and that are of the period", at the reporting level.
-    pub(crate) fn expected_of(&self, agency: &AgencyId, area: &AreaCode, part: Period) -> Vec<Slot> {
-        let version = self.version(part);
-        let is_named = version.expected_agencies.iter().any(|it| {
+    /// 6.1: "where this gives no period at all […], nobody is expected, and a reporter's slots are of the period itself".
+    pub(crate) fn reporter_periods(&self, period: Period) -> Vec<Period> {
+        let parts = self.slot_periods(period);
+        if parts.is_empty() { vec![period] } else { parts }
+    }
+
+    /// 6.2: "expected is an agency that the definition in force for the slot's period names for all of that period".
+    fn is_expected(&self, agency: &AgencyId, part: Period) -> bool {
+        self.version(part).expected_agencies.iter().any(|it| {
             let (from, to) = (it.validity.valid_from, it.validity.valid_to);
             it.agency == *agency && from.is_none_or(|from| from <= part.start()) && to.is_none_or(|to| part.end() <= to)
-        });
-        if !is_named {
-            return vec![];
-        }
+        })
+    }
+
+    /// "A **volunteer** is an agency that no version of the definition names, or any agency where nobody is expected."
+    fn is_volunteer(&self, agency: &AgencyId, part: Period) -> bool {
+        let mut named = self.sight.versions_of(&self.indicator).flat_map(|version| &version.expected_agencies);
+        self.slot_periods(part).is_empty() || named.all(|it| it.agency != *agency)
+    }
+
+    /// "In the periods in which it is expected or a volunteer."
+    pub(crate) fn has_slots(&self, agency: &AgencyId, part: Period) -> bool {
+        self.is_volunteer(agency, part) || self.is_expected(agency, part)
+    }
+
+    /// What an agency is expected for, "for the areas that it reports for", at the reporting level.
+    pub(crate) fn expected_of(&self, agency: &AgencyId, area: &AreaCode, part: Period) -> Vec<Slot> {
+        if self.is_expected(agency, part) { self.at_its_level(agency, area, part) } else { vec![] }
+    }
+
+    /// The areas at the reporting level that an agency reports for, and that are of the period.
+    fn at_its_level(&self, agency: &AgencyId, area: &AreaCode, part: Period) -> Vec<Slot> {
         let reports_for = &self.sight.agencies.iter().find(|it| it.id == *agency).unwrap().areas;
-        let areas = self.sight.areas_of_level(area, version.reporting_level, self.day(part), part);
+        let areas = self.sight.areas_of_level(area, self.version(part).reporting_level, self.day(part), part);
         areas.into_iter().filter(|it| reports_for.contains(it)).map(|it| self.empty(agency, it, part)).collect()
     }
 
-    /// 6.2: "One that has reported some parts of a sum is expected for its other parts: above the reporting level and
-    /// at it, for what the definition expects of it; below, for each area."
+    /// 6.2: "one that has reported some parts of a sum has slots for its other parts: above the reporting level and at
+    /// it, for the areas at that level that it reports for; below, for each area".
     pub(crate) fn unfilled(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Vec<Slot> {
+        self.slots_of_parts(agency, area, period, |part| self.has_slots(agency, part))
+    }
+
+    fn slots_of_parts(
+        &self,
+        agency: &AgencyId,
+        area: &AreaCode,
+        period: Period,
+        has_slots: impl Fn(Period) -> bool,
+    ) -> Vec<Slot> {
         let is_below = |part: Period| self.sight.area(area).level > self.version(part).reporting_level;
         let itself = |part: Period| self.sight.is_of(area, part).then(|| self.empty(agency, area, part));
-        let parts = self.slot_periods(period).into_iter();
+        let parts = self.reporter_periods(period).into_iter().filter(|part| has_slots(*part));
         parts
             .flat_map(|part| {
-                if is_below(part) { itself(part).into_iter().collect() } else { self.expected_of(agency, area, part) }
+                if is_below(part) { itself(part).into_iter().collect() } else { self.at_its_level(agency, area, part) }
             })
             .collect()
     }
 
-    /// "One that has reported for the very area has at least a slot for that area."
     pub(crate) fn unfilled_of_reporter(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Vec<Slot> {
-        let unfilled = self.unfilled(agency, area, period);
-        let parts = || self.slot_periods(period).into_iter().filter(|part| self.sight.is_of(area, *part));
+        self.slots_of_reporter(agency, area, period, |part| self.has_slots(agency, part))
+    }
+
+    /// "In those, one that has reported for the very area has at least a slot for that area."
+    pub(crate) fn slots_of_reporter(
+        &self,
+        agency: &AgencyId,
+        area: &AreaCode,
+        period: Period,
+        has_slots: impl Fn(Period) -> bool,
+    ) -> Vec<Slot> {
+        let unfilled = self.slots_of_parts(agency, area, period, &has_slots);
+        let is_of = |part: &Period| has_slots(*part) && self.sight.is_of(area, *part);
+        let parts = || self.reporter_periods(period).into_iter().filter(is_of);
         let itself = || parts().map(|part| self.empty(agency, area, part)).collect();
         if unfilled.is_empty() { itself() } else { unfilled }
     }

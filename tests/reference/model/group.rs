@@ -40,20 +40,21 @@ impl<'s, 'a> Group<'s, 'a> {
         self.periods[self.periods.len() - 1]
     }
 
-    /// An agency's figure, or its unfilled slots; and whether it has reported anything.
+    /// An agency's figure, or its unfilled slots; and whether it has reported anything. 6.2: "one that has reported some
+    /// parts of a sum has slots for its other parts".
     fn of_agency(&self, agency: &AgencyId) -> (Sum<'a>, bool) {
-        let mut all = Sum::default();
-        let mut has_reported = false;
-        for area in &self.areas {
-            if let Some(figure) = self.series.joined(agency, area, &self.periods) {
-                has_reported = true;
-                all.add(&figure);
-            } else {
-                let periods = self.slot_periods();
-                all.slots.extend(periods.iter().flat_map(|period| self.series.expected(agency, area, *period)));
-            }
-        }
-        (all, has_reported)
+        let (series, periods) = (self.series, self.slot_periods().iter());
+        let figures: Vec<_> = self.areas.iter().map(|area| series.joined(agency, area, &self.periods)).collect();
+        let has_reported = figures.iter().any(Option::is_some);
+        let unfilled = |area: &AreaCode| {
+            let slots = periods.clone().flat_map(|period| match has_reported {
+                true => series.unfilled(agency, area, *period),
+                false => series.expected(agency, area, *period),
+            });
+            Sum::of_slots(slots.collect())
+        };
+        let parts = figures.into_iter().zip(&self.areas).map(|(figure, area)| figure.unwrap_or_else(|| unfilled(area)));
+        (Sum::of(parts), has_reported)
     }
 
     /// 6.1: of a stock "several periods together have those of the last".

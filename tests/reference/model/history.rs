@@ -17,7 +17,7 @@ impl Sight {
             period: asked.period,
             breakdown: asked.breakdown.clone(),
         };
-        let items = self.items.iter().filter(|item| item.key.is(&key)).map(|item| {
+        let items = self.items.iter().filter(|item| item.key.is(&key) && !item.leaves_the_same).map(|item| {
             let event = match (&item.figure, item.restored) {
                 (None, _) => HistoryEvent::Withdrawn,
                 (Some(_), true) => HistoryEvent::Restored,

@@ -76,7 +76,7 @@ impl Group<'_, '_> {
         if self.is_reported_for(area, behind) {
             return vec![area.clone()];
         }
-        let below = inhabited_below(self.series.sight, area, self.series.day(self.last()), self.last());
+        let below = self.series.sight.inhabited_below(area, self.series.day(self.last()), self.last());
         below.into_iter().flat_map(|child| self.highest(child, behind)).collect()
     }
 
@@ -88,17 +88,9 @@ impl Group<'_, '_> {
         if agencies.any(|agency| agency.areas.contains(area)) {
             return true;
         }
-        let mut below = inhabited_below(sight, area, self.series.day(self.last()), self.last()).into_iter().peekable();
+        let mut below = sight.inhabited_below(area, self.series.day(self.last()), self.last()).into_iter().peekable();
         below.peek().is_some() && below.all(|child| self.is_reported_for(child, behind))
     }
-}
-
-/// The areas directly below, by the hierarchy of a day, that are of a period, or have an area within them that is.
-fn inhabited_below<'s>(sight: &'s Sight, area: &AreaCode, day: Date, period: Period) -> Vec<&'s AreaCode> {
-    let is_inhabited = |child: &AreaCode| {
-        sight.areas.iter().any(|it| sight.is_of(&it.code, period) && sight.is_within(&it.code, child, day))
-    };
-    sight.children(area, day).into_iter().filter(|child| is_inhabited(child)).collect()
 }
 
 /// 10.5: "a figure of a category, or of several, takes the population of the same categories".
@@ -157,6 +149,6 @@ fn is_covered(group: &Group<'_, '_>, area: &AreaCode, day: Period) -> bool {
     if submitted.any(|it| it.value.measure.is_some()) {
         return true;
     }
-    let below = inhabited_below(sight, area, group.series.day(day), day);
+    let below = sight.inhabited_below(area, group.series.day(day), day);
     !below.is_empty() && below.into_iter().all(|child| is_covered(group, child, day))
 }

@@ -120,7 +120,7 @@ impl<'a> Series<'a> {
 
     /// The slots of an agency that lie within its figures, although it is no reporter.
     pub(crate) fn within_its_figures(&self, agency: &AgencyId, area: &AreaCode, periods: &[Period]) -> Vec<Slot> {
-        let slots = periods.iter().flat_map(|period| self.unfilled_of_reporter(agency, area, *period));
+        let slots = periods.iter().flat_map(|period| self.slots_of_reporter(agency, area, *period, |_| true));
         slots.filter(|slot| matches!(slot.fate, Fate::Contained(..))).collect()
     }
 
@@ -134,15 +134,14 @@ impl<'a> Series<'a> {
         if let Some(whole) = submitted.first().filter(|it| it.value.measure.is_some()) {
             return (Way::Submitted, Some(self.submitted_whole(whole, area, period)));
         }
-        // 5.2: "the way that misses fewer of its slots, as a share, is taken […]. A way without a figure comes after
-        // one with a figure."
+        // 5.2: "a way without a figure comes after one with a figure".
         let ways = [
             (Way::OverTime, self.over_time(agency, area, period)),
             (Way::OverAreas, self.over_areas(agency, area, period)),
         ];
         let ways = ways.into_iter().filter_map(|(way, sum)| Some((way, sum?)));
         let (valued, empty): (Vec<_>, Vec<_>) = ways.partition(|(_, sum)| sum.value.is_some());
-        if let Some((way, sum)) = self.better(valued) {
+        if let Some((way, sum)) = self.better(valued, period) {
             return (way, Some(sum));
         }
         // 5.3: "otherwise a marker submitted in place of a figure says why there is none; otherwise the markers of a
@@ -150,7 +149,7 @@ impl<'a> Series<'a> {
         if let Some(marker) = submitted.first() {
             return (Way::Marked, Some(self.submitted_whole(marker, area, period)));
         }
-        if let Some((way, sum)) = self.better(empty) {
+        if let Some((way, sum)) = self.better(empty, period) {
             return (way, Some(sum));
         }
         let has_parts = || next_finer(period).into_iter().any(|part| self.figure(agency, area, part).is_some());
@@ -159,9 +158,24 @@ impl<'a> Series<'a> {
         (Way::Nothing, uncombined.then(|| Sum { uncombined, ..Sum::of_slots(slots()) }))
     }
 
-    /// "Of two that miss as many: for a stock the one over areas; for other kinds the one that rests on fewer
-    /// submitted figures, then the one over time." Over time comes first in the list.
-    fn better(&self, ways: Vec<(Way, Sum<'a>)>) -> Option<(Way, Sum<'a>)> {
+    /// 5.2: "where the kind adds over time and the hierarchy changes within the period […], the way over time is taken:
+    /// each part of the year is then rolled up as it was". With one hierarchy for every period nothing changes.
+    fn is_built_over_time(&self, period: Period) -> bool {
+        match self.kind {
+            Kind::Events | Kind::Amount | Kind::Ratio | Kind::Mean => {
+                self.roll == Roll::Then && self.sight.changes_within(period)
+            }
+            Kind::Stock | Kind::Distinct => false,
+        }
+    }
+
+    /// "Otherwise the way that misses fewer of its slots, as a share, is taken. Of two that miss as many: for a stock the
+    /// one over areas; for other kinds the one that rests on fewer submitted figures, then the one over time." Over time
+    /// comes first in the list.
+    fn better(&self, mut ways: Vec<(Way, Sum<'a>)>, period: Period) -> Option<(Way, Sum<'a>)> {
+        if self.is_built_over_time(period) && !ways.is_empty() {
+            return Some(ways.remove(0));
+        }
         let is_better = |areas: &Sum<'_>, time: &Sum<'_>| match areas.share().cmp(&time.share()) {
             std::cmp::Ordering::Equal => self.kind == Kind::Stock || areas.rests_on.len() < time.rests_on.len(),
             unequal @ (std::cmp::Ordering::Less | std::cmp::Ordering::Greater) => unequal.is_gt(),
@@ -180,7 +194,8 @@ impl<'a> Series<'a> {
         let mut slots = self.unfilled_of_reporter(&it.key.agency, area, period);
         // What was accepted has its slots, also where the area was ended afterwards.
         if slots.is_empty() {
-            let parts = self.slot_periods(period).into_iter();
+            let parts = self.reporter_periods(period).into_iter();
+            let parts = parts.filter(|part| self.has_slots(&it.key.agency, *part));
             slots.extend(parts.map(|part| self.empty(&it.key.agency, area, part)));
         }
         let accepted = self.sight.zone.date(it.accepted);
@@ -251,7 +266,7 @@ impl<'a> Series<'a> {
     }
 
     pub(crate) fn over_areas(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Option<Sum<'a>> {
-        let children = self.sight.children(area, self.day(period));
+        let children = self.sight.inhabited_below(area, self.day(period), period);
         let figures: Vec<Option<Sum<'_>>> = children.iter().map(|child| self.figure(agency, child, period)).collect();
         if figures.iter().all(Option::is_none) {
             return None;

@@ -58,6 +58,8 @@ pub(crate) struct Item {
     pub(crate) revision: usize,
     pub(crate) at: Timestamp,
     pub(crate) restored: bool,
+    /// 16.1: "a withdrawal that leaves the same value, because another submission has it too, is none".
+    pub(crate) leaves_the_same: bool,
     pub(crate) figure: Option<Standing>,
 }
 
@@ -172,14 +174,19 @@ impl Sight {
             (None, None) => true,
             _ => false,
         };
-        if is_same {
-            return;
-        }
+        // 4.4: without the submission that was withdrawn, the same value may have been accepted only later.
+        let new = match (old, new) {
+            (Some(old), Some(new)) if is_same && new.accepted != old.accepted && restored => {
+                Some(Standing { accepted: new.accepted, ..old.clone() })
+            }
+            _ if is_same => return,
+            (_, new) => new,
+        };
         if let Some(index) = index {
             self.figures.remove(index);
         }
         self.figures.extend(new.clone());
-        self.items.push(Item { key: key.clone(), revision, at, restored, figure: new });
+        self.items.push(Item { key: key.clone(), revision, at, restored, leaves_the_same: is_same, figure: new });
     }
 
     pub(crate) fn versions_of<'a>(&'a self, indicator: &IndicatorId) -> impl Iterator<Item = &'a IndicatorVersion> {
@@ -218,12 +225,16 @@ fn standing(sent: &Sent<'_>, observation: &Observation, revision: usize) -> Stan
     }
 }
 
-/// 4.1: "the newest submission that wasn't withdrawn counts".
+/// 4.1: "the newest submission that wasn't withdrawn counts". Its value was accepted with the first of the submissions
+/// that have it, one after the other: "submitting the one after the other changes nothing".
 fn newest(sent: &[Sent<'_>], key: &Key, revision: usize) -> Option<Standing> {
-    sent.iter().rev().filter(|it| !it.withdrawn).find_map(|it| {
+    let mut left = sent.iter().rev().filter(|it| !it.withdrawn).filter_map(|it| {
         let observations: Vec<Observation> = it.submission.observations.iter().collect();
         observations.iter().map(|of| standing(it, of, revision)).find(|found| found.key.is(key))
-    })
+    });
+    let newest = left.next()?;
+    let first = left.take_while(|it| it.is_same_value(&newest)).last();
+    Some(Standing { accepted: first.map_or(newest.accepted, |it| it.accepted), ..newest })
 }
 
 fn replace<T: Clone>(items: &mut Vec<T>, new: &T, is_same: impl Fn(&T, &T) -> bool) {
