@@ -537,3 +537,20 @@ fn a_figure_to_date_is_as_old_as_the_oldest_submission_that_is_left() {
     let slot = worked.completeness("2024-03-01", "U1", "2023-12").slots.remove(0);
     assert_eq!((slot.status().as_str_name(), slot.days_late), ("SLOT_STATUS_REPORTED_LATE", 21));
 }
+
+/// 4.4: 24 was sent in November and again in February. A correction that came after both is withdrawn: the year is of the
+/// time up to November, as it was before the correction.
+#[test]
+fn a_correction_that_is_withdrawn_leaves_a_figure_to_date_as_it_was() {
+    let mut ev = indicator("ev", Kind::Events, Frequency::Month);
+    ev.unfinished_periods = UnfinishedPeriods::ToDate;
+    let mut worked = Worked::of(vec![ev]);
+    worked.send("2023-11-15", "care", &["ev U1 FY2023-24 - 24 [p]"]);
+    worked.send("2024-02-01", "care", &["ev U1 FY2023-24 - 24 [p]"]);
+    let asked = || of("ev", &["U1"], &["FY2023-24"]);
+    let before = worked.figure("2024-03-01", asked());
+    assert_eq!(before.to_date.as_deref(), Some("2023-11-14"));
+    let correction = worked.send("2024-02-19", "care", &["ev U1 FY2023-24 - 30 [p]"]);
+    worked.withdraw("2024-02-20", "care", &correction);
+    assert_eq!(worked.figure("2024-03-01", asked()), before);
+}

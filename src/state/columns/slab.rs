@@ -245,7 +245,7 @@ impl Slab {
     }
 
     /// Takes back, at a revision, what a submission set and is still so. A figure goes back to what
-    /// the newest submission that stands said of it.
+    /// the newest submission that stands said of it, and is of the first that said so without a change since.
     pub(super) fn withdraw(
         &mut self,
         submission: Revision,
@@ -259,14 +259,17 @@ impl Slab {
             let key = now.key;
             // Also what only confirmed the figure: once the submission that set it is gone, that decides.
             let confirmed = self.past.confirmed.range((key, 0)..=(key, Revision32::MAX)).map(|(_, row)| *row);
-            let back = self
+            let mut left: Vec<(Revision, Row)> = self
                 .history(key)
                 .chain(confirmed)
                 .filter(|row| !row.flags.is_withdrawn())
                 .map(|row| (self.source(&row), row))
                 .filter(|(source, _)| stands(*source))
-                .max_by_key(|(source, _)| *source);
-            match back {
+                .collect();
+            left.sort_unstable_by_key(|(source, row)| (*source, row.since));
+            // The first that said it decides since when it is so, as if the others had never come.
+            let back = left.chunk_by(|(_, one), (_, other)| one.is_same_figure(other)).next_back();
+            match back.and_then(|same| same.first().copied()) {
                 None => {
                     rows.push(Row::withdrawn(key, at));
                     counts.removed += 1;

@@ -152,8 +152,12 @@ impl Sight {
                     let gone = gone.submission;
                     for observation in gone.observations.iter() {
                         let key = Key::of(&gone.agency, &observation);
-                        let newest = newest(&sent, &key, revision);
-                        sight.becomes(&key, newest, revision, entry.at, true);
+                        let known = sight.figures.iter().find(|it| it.key.is(&key));
+                        // What it didn't bring, or no longer, goes on.
+                        if known.is_some_and(|it| it.request_id == gone.request_id) {
+                            let left = newest(&sent, &key, revision);
+                            sight.becomes(&key, left, revision, entry.at, true);
+                        }
                     }
                 }
                 Body::Access(_) => {}
@@ -176,8 +180,8 @@ impl Sight {
         };
         // 4.4: without the submission that was withdrawn, the same value may have been accepted only later.
         let new = match (old, new) {
-            (Some(old), Some(new)) if is_same && new.accepted != old.accepted && restored => {
-                Some(Standing { accepted: new.accepted, ..old.clone() })
+            (Some(old), Some(new)) if is_same && restored => {
+                Some(Standing { revision: old.revision, value: old.value, ..new })
             }
             _ if is_same => return,
             (_, new) => new,
@@ -234,7 +238,7 @@ fn newest(sent: &[Sent<'_>], key: &Key, revision: usize) -> Option<Standing> {
     });
     let newest = left.next()?;
     let first = left.take_while(|it| it.is_same_value(&newest)).last();
-    Some(Standing { accepted: first.map_or(newest.accepted, |it| it.accepted), ..newest })
+    Some(first.unwrap_or(newest))
 }
 
 fn replace<T: Clone>(items: &mut Vec<T>, new: &T, is_same: impl Fn(&T, &T) -> bool) {
