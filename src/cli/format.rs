@@ -11,7 +11,7 @@ use crate::model::marker::Marker;
 use crate::model::text::visible;
 use crate::rpc::FILE_DESCRIPTOR_SET;
 use crate::rpc::proto::{
-    Change, ChangeGap, ChangeUnit, Coverage, Discrepancy, DiscrepancyKind, Figure, Gap, Kind, MissingReason,
+    Change, ChangeGap, ChangeUnit, Coverage, Discrepancy, DiscrepancyKind, Figure, Gap, Kind, Missing,
 };
 
 /// A message as protobuf's JSON, indented.
@@ -71,6 +71,8 @@ pub(super) fn time(at: Option<&prost_types::Timestamp>) -> String {
 /// What the signs in a table mean: collected while its figures are shown, printed below it.
 #[derive(Debug, Default)]
 pub(super) struct Legend {
+    /// The area of the figures that are being shown.
+    area: String,
     markers: BTreeSet<i32>,
     partial: bool,
     partial_change: bool,
@@ -79,18 +81,25 @@ pub(super) struct Legend {
     as_at: bool,
     to_date: bool,
     contained: bool,
+    not_split: bool,
     discrepancies: Vec<String>,
 }
 
 impl Legend {
+    /// The figures that follow are of this area; empty for those of several.
+    pub(super) fn of_area(&mut self, area: &str) {
+        area.clone_into(&mut self.area);
+    }
+
     /// The value of a figure, grouped by thousands, or why there is none.
     pub(super) fn value(&mut self, figure: &Figure, kind: Kind) -> String {
         match (&figure.value, figure.gap()) {
             (Some(value), _) => number(value, kind),
-            (None, Gap::Contained) => {
-                self.contained = true;
-                contained_in(figure)
-                    .map_or_else(|| gap_text(Gap::Contained).to_owned(), |within| format!("in {within}"))
+            (None, gap @ Gap::Contained) => {
+                let within = contained_in(figure, &self.area);
+                self.contained |= within.is_some();
+                self.not_split |= within.is_none();
+                within.map_or_else(|| gap_text(gap).to_owned(), |within| format!("in {within}"))
             }
             (None, gap) => gap_text(gap).to_owned(),
         }
@@ -125,6 +134,22 @@ impl Legend {
             flags.push("≠".to_owned());
         }
         flags.join(" ")
+    }
+
+    /// A text that also rests on other figures than its row's, and what of theirs the row doesn't show of its
+    /// own.
+    pub(super) fn marked(&mut self, text: String, own: &Marks, others: &Marks) -> String {
+        if text.is_empty() {
+            return text;
+        }
+        let markers: Vec<i32> = others.markers.difference(&own.markers).copied().collect();
+        let sample = others.sample && !own.sample;
+        self.markers.extend(&markers);
+        self.sample |= sample;
+        let mut parts = vec![text];
+        parts.extend(bracketed(&markers));
+        parts.extend(sample.then(|| "*".to_owned()));
+        parts.join(" ")
     }
 
     /// What stands beside the text of a submitted figure, which includes its markers.
@@ -186,6 +211,12 @@ impl Legend {
         if self.contained {
             lines.push("in …: it lies within a figure of that period or area, which can't be split".to_owned());
         }
+        if self.not_split {
+            lines.push(
+                "not split: some of it lies within figures of longer periods or wider areas, which can't be split"
+                    .to_owned(),
+            );
+        }
         if self.to_date {
             lines.push("to …: submitted before the period was over, with what there was to that day".to_owned());
         }
@@ -209,12 +240,36 @@ impl Legend {
     }
 }
 
-/// The period of the figure that one lies within, or where that is its own, the area.
-fn contained_in(figure: &Figure) -> Option<&str> {
-    let mut missing = figure.coverage.iter().flat_map(|coverage| &coverage.missing);
-    let missing = missing.find(|missing| missing.reason() == MissingReason::Contained)?;
-    let is_longer = missing.contained_in_period != missing.period;
-    Some(if is_longer { &missing.contained_in_period } else { &missing.contained_in_area })
+/// The markers of some figures, and whether any is made up.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    markers: BTreeSet<i32>,
+    sample: bool,
+}
+
+impl Marks {
+    pub(super) fn of<'a>(figures: impl IntoIterator<Item = Option<&'a Figure>>) -> Self {
+        let mut marks = Self::default();
+        for figure in figures.into_iter().flatten() {
+            marks.markers.extend(&figure.markers);
+            marks.sample |= figure.sample;
+        }
+        marks
+    }
+
+    pub(super) fn new(markers: &[i32], sample: bool) -> Self {
+        Self { markers: markers.iter().copied().collect(), sample }
+    }
+}
+
+/// The figure that all of one lies within: its period and, if it isn't the figure's own, its area. None where
+/// only parts of it do, or several contain it.
+fn contained_in(figure: &Figure, own_area: &str) -> Option<String> {
+    let coverage = figure.coverage.as_ref().filter(|coverage| coverage.contained == coverage.expected)?;
+    let containing = |missing: &'_ Missing| (missing.contained_in_area.clone(), missing.contained_in_period.clone());
+    let within: BTreeSet<(String, String)> = coverage.missing.iter().map(containing).collect();
+    let (area, period) = if within.len() == 1 { within.first()? } else { return None };
+    Some(if area == own_area { period.clone() } else { format!("{area}, {period}") })
 }
 
 /// Why there is no value.

@@ -81,6 +81,7 @@ fn text(
     ]);
     let mut legend = Legend::default();
     for row in &answer.rows {
+        legend.of_area(&row.area);
         let kind = rules.get(&row.rule).map(|rule| kind_of(indicators, &rule.left_indicator)).unwrap_or_default();
         let (left, right) = (row.left.clone().unwrap_or_default(), row.right.clone().unwrap_or_default());
         table.push([
