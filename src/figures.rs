@@ -19,7 +19,7 @@ use crate::model::observation::Breakdown;
 use crate::model::period::{Frequency, Period};
 use crate::model::violation::{Quoted, Violations};
 use crate::rpc::proto;
-use rows::{Cell, Row};
+use rows::Row;
 
 /// The columns that a file must have.
 const REQUIRED: [&str; 4] = ["indicator", "area", "period", "value"];
@@ -162,11 +162,11 @@ impl Reading {
     fn columns(&mut self, header: &Row) -> Vec<Option<&'static str>> {
         let mut columns: Vec<Option<&'static str>> = Vec::new();
         let mut add = |what: String| self.problems.push(Problem::new(vec![header.number], "", what));
-        if let Some(found) = separated_otherwise(header) {
+        if let Some(found) = header.separated_otherwise() {
             add(format!("found {found} between the columns; allowed: commas. Save the file comma-separated"));
             return columns;
         }
-        for name in header.cells[..filled(&header.cells)].iter().map(|cell| &cell.text) {
+        for name in header.cells[..header.filled()].iter().map(|cell| &cell.text) {
             let known = COLUMNS.into_iter().find(|column| column == name);
             match known {
                 None => add(format!("found column `{name}`; allowed: {}", COLUMNS.join(", "))),
@@ -183,7 +183,7 @@ impl Reading {
 
     fn row(&mut self, columns: &[Option<&'static str>], row: Row) {
         // Spreadsheets write empty columns after the last one.
-        let (found, allowed) = (row.cells.len().min(filled(&row.cells).max(columns.len())), columns.len());
+        let (found, allowed) = (row.cells.len().min(row.filled().max(columns.len())), columns.len());
         if found != allowed {
             let what = format!("found {found} columns; allowed: {allowed}, as in the first row");
             self.problems.push(Problem::new(vec![row.number], "", what));
@@ -201,20 +201,6 @@ impl Reading {
         let figure = cells.figure();
         self.figures.push(figure);
     }
-}
-
-/// What stands between the columns of a header, if it isn't commas.
-fn separated_otherwise(header: &Row) -> Option<&'static str> {
-    let [all] = header.cells.as_slice() else { return None };
-    [(';', "`;`"), ('\t', "tabs")]
-        .into_iter()
-        .find(|(separator, _)| all.text.contains(*separator))
-        .map(|(_, name)| name)
-}
-
-/// How many cells there are up to the last one with a text.
-fn filled(cells: &[Cell]) -> usize {
-    cells.iter().rposition(|cell| !cell.text.is_empty()).map_or(0, |last| last + 1)
 }
 
 /// The cells of a row, by column, and what is wrong with them.

@@ -7,7 +7,8 @@ use clap::Parser;
 use super::common_args::{AsOf, BreakdownArg, Format};
 use super::connect::{Server, response};
 use super::failure::Failure;
-use super::format::{Legend, coverage, csv, json};
+use super::format::{coverage, csv, json};
+use super::legend::Legend;
 use super::table::{Align, Table};
 use crate::rpc::proto::{
     CategoryRef, Contribution, ExplainFigureRequest, ExplainFigureResponse, Missing, MissingReason,

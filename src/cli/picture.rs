@@ -6,7 +6,8 @@ use super::common_args::{AsOf, Format, Hierarchy};
 use super::connect::{Server, response};
 use super::failure::Failure;
 use super::figure_columns::{answer_fields, answer_headings, change_fields, change_headings};
-use super::format::{Legend, coverage, csv, json};
+use super::format::{coverage, csv, json};
+use super::legend::Legend;
 use super::table::{Align, Table};
 use crate::rpc::proto::{
     Change, Comparison, Figure, Gap, GetPictureRequest, GetPictureResponse, Indicator, PictureCell, PictureRow,

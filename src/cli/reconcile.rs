@@ -9,7 +9,8 @@ use super::common_args::{AsOf, Format, Periods};
 use super::connect::{Server, response};
 use super::failure::Failure;
 use super::figure_columns::{figure_fields, figure_headings};
-use super::format::{Legend, csv, difference, json};
+use super::format::{csv, difference, json};
+use super::legend::Legend;
 use super::table::{Align, Table};
 use crate::catalogue::items::AreaLevel;
 use crate::rpc::proto::{

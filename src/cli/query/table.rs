@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::catalogue_lookup::kind_of;
-use super::super::format::{Legend, Marks, coverage, difference, gap_text, number, thousands};
+use super::super::format::{coverage, difference, gap_text, number, thousands};
+use super::super::legend::{Legend, Marks};
 use super::super::table::{Align, Table};
 use crate::rpc::proto::{AggregateRow, Gap, Indicator, Kind, QueryAggregateResponse, Rank, Rate, Share};
 

@@ -17,16 +17,21 @@ pub(super) struct Repeat {
 /// where they go. So an interrupted command may be run again; and figures that were submitted before, and
 /// changed since, are another submission.
 pub(super) fn of(request: &SubmitObservationsRequest, before: &[ObservationOutcome], repeat: Repeat) -> String {
+    let again = Some(repeat.sent_again_at).filter(|revision| *revision != 0);
     let figure = |(observation, before): (&Observation, &ObservationOutcome)| {
         let mut bytes = observation.encode_length_delimited_to_vec();
         bytes.extend(before.outcome.to_be_bytes());
         bytes.extend(before.previous_revision.to_be_bytes());
         bytes.extend(repeat.withdrawn.to_be_bytes());
-        bytes.extend(repeat.sent_again_at.to_be_bytes());
+        bytes.extend(again.into_iter().flat_map(i64::to_be_bytes));
         bytes
     };
     let figures = request.observations.iter().zip(before).map(figure).collect();
-    hash("conspectus submit request id v3", request, figures)
+    let context = match again {
+        None => "conspectus submit request id v2",
+        Some(_) => "conspectus submit again request id v1",
+    };
+    hash(context, request, figures)
 }
 
 /// The id of a request that is only checked: none that is stored has it.
