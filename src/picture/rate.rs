@@ -154,7 +154,10 @@ fn covers(series: &Series<'_>, area: AreaIx, day: Period) -> bool {
         return true;
     }
     let (view, hierarchy) = (series.view(), series.view().hierarchy(day));
-    let mut below = hierarchy.children(area).filter(|child| exists(view, hierarchy, *child, day.end())).peekable();
+    let mut below = hierarchy
+        .children(area)
+        .filter(|child| view.catalogue.any_exists_on(hierarchy.within(*child), day.end()))
+        .peekable();
     below.peek().is_some() && below.all(|child| covers(series, child, day))
 }
 
@@ -194,13 +197,10 @@ impl Reported<'_> {
 
     /// The areas directly below that are of the period, or have one within them that is.
     fn below(&self, area: AreaIx) -> impl Iterator<Item = AreaIx> {
-        self.hierarchy.children(area).filter(|child| exists(self.view, self.hierarchy, *child, self.period.end()))
+        let (catalogue, day) = (self.view.catalogue, self.period.end());
+        let is_of_period = move |child: &AreaIx| catalogue.any_exists_on(self.hierarchy.within(*child), day);
+        self.hierarchy.children(area).filter(is_of_period)
     }
-}
-
-/// Whether an area, or one within it, exists on a day.
-fn exists(view: View<'_>, hierarchy: &Hierarchy, area: AreaIx, day: Date) -> bool {
-    hierarchy.within(area).iter().any(|inner| view.catalogue.area_at(*inner).validity().holds(day))
 }
 
 /// A figure per so many of a population.
