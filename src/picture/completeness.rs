@@ -160,7 +160,7 @@ fn slot(series: &mut Series<'_>, agency: AgencyIx, area: AreaIx, period: Period,
         None => (Status::NotAvailable, due),
     };
     let days_late = (day.days() - due.days()).max(0);
-    let contained_in = containers(&figure).next().filter(|_| !figure.has_figure());
+    let contained_in = containers(&figure).next().filter(|_| reported == 0);
     Slot { agency, indicator: series.ix, area, period, status, due, received: came, days_late, contained_in }
 }
 
@@ -187,7 +187,9 @@ fn came(
     }
     let mut contributions = Vec::new();
     contribute(series, agency, area, period, &mut contributions);
-    let own = contributions.into_iter().map(|contribution| (contribution.area, contribution.period));
+    // Of a stock that is only as at an earlier period nothing is reported.
+    let own = contributions.into_iter().filter(|_| coverage.reported > 0);
+    let own = own.map(|contribution| (contribution.area, contribution.period));
     let filling = own.chain(containers(figure));
     filling.filter_map(|(area, name)| series.submitted.filled_since(name, area, agency, period)).max()
 }

@@ -89,9 +89,16 @@ impl<'a> Expected<'a> {
             OverTime::Last => drop(within.drain(..within.len().saturating_sub(1))),
             OverTime::Never => within.retain(|one| one.frequency() == period.frequency()),
         }
+        within.retain(|one| self.is_expected(*one));
         let periods: Rc<[_]> = within.into_iter().map(|period| self.expected_period(period)).collect();
         self.periods.borrow_mut().insert(period, Rc::clone(&periods));
         periods
+    }
+
+    /// Whether a period has slots: the definition that was in force for it may have expected longer periods, or shorter
+    /// ones, than the one of the period that it lies within.
+    fn is_expected(&self, period: Period) -> bool {
+        self.indicator.version_for(period).frequency == period.frequency()
     }
 
     /// The periods at the indicator's frequency that a period divides into; for a stock that has none, the one
@@ -108,7 +115,8 @@ impl<'a> Expected<'a> {
     /// Every slot within an area and a period, also of those that the period's own figure doesn't rest
     /// on: a stock is expected each quarter of a year.
     pub(super) fn slots_within(&self, area: AreaIx, period: Period) -> impl Iterator<Item = ExpectedSlot> {
-        let periods = self.within(period).into_iter().map(|period| self.expected_period(period));
+        let expected = self.within(period).into_iter().filter(|period| self.is_expected(*period));
+        let periods = expected.map(|period| self.expected_period(period));
         periods.flat_map(move |expected| {
             let ExpectedPeriod { period, due, .. } = expected;
             let slots = |agency| {
@@ -168,7 +176,7 @@ impl<'a> Expected<'a> {
     /// Adds an unfilled slot: contained in another figure, or else late or not due yet. An area that isn't of the
     /// period has none.
     pub(super) fn add_slot(&self, to: &mut Accumulator, slot: &ExpectedPeriod<'_>, agency: AgencyIx, area: AreaIx) {
-        if !self.view.catalogue.exists_on(area, slot.period.end()) {
+        if !self.exists(slot, area) {
             return;
         }
         let containers = slot.containers.get_or_init(|| Containers::of(&self.submitted, slot.period));
@@ -202,6 +210,18 @@ impl<'a> Expected<'a> {
         self.of_reporter(agency, area, period, |slot, area| self.add_slot(to, slot, agency, area));
     }
 
+    /// Adds those of the slots of an agency that lie within a larger figure of it. It is no reporter, so the others
+    /// aren't expected of it.
+    pub(super) fn add_contained(&self, to: &mut Accumulator, agency: AgencyIx, area: AreaIx, period: Period) {
+        self.of_reporter(agency, area, period, |slot, area| {
+            let mut one = Accumulator::default();
+            self.add_slot(&mut one, slot, agency, area);
+            if one.coverage.contained > 0 {
+                to.add(&one);
+            }
+        });
+    }
+
     /// The slots of an agency that reports for this very area: those that it is expected to report, and at
     /// least the area itself.
     pub(super) fn of_reporter(
@@ -217,8 +237,10 @@ impl<'a> Expected<'a> {
             each(slot, area);
         });
         if !is_expected {
-            let periods = self.periods(period);
-            periods.iter().for_each(|slot| each(slot, area));
+            let (periods, exists) = (self.periods(period), |slot: &&ExpectedPeriod<'_>| self.exists(slot, area));
+            // A figure that was accepted before the area was ended keeps its slots.
+            let has_ended = !periods.iter().any(|slot| exists(&slot));
+            periods.iter().filter(|slot| has_ended || exists(slot)).for_each(|slot| each(slot, area));
         }
     }
 
@@ -237,9 +259,14 @@ impl<'a> Expected<'a> {
                 if slot.expects(agency) {
                     self.areas(slot, agency, area).for_each(|area| each(slot, area));
                 }
-            } else {
+            } else if self.exists(slot, area) {
                 each(slot, area);
             }
         }
+    }
+
+    /// Whether an area is of a slot's period.
+    fn exists(&self, slot: &ExpectedPeriod<'_>, area: AreaIx) -> bool {
+        self.view.catalogue.exists_on(area, slot.period.end())
     }
 }

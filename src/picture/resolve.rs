@@ -143,16 +143,15 @@ impl<'a> Series<'a> {
         })
     }
 
-    /// The slots of an agency that nothing is known of, where they lie within a larger figure of it; none where
-    /// they don't.
+    /// Of the slots of an agency that nothing is known of, those that lie within a larger figure of it.
     pub(super) fn contained(&self, agency: AgencyIx, areas: &[AreaIx], periods: &[Period]) -> Accumulator {
         let mut slots = Accumulator::default();
         for area in areas {
             for period in self.expected.together(periods) {
-                self.expected.add_reporter(&mut slots, agency, *area, *period);
+                self.expected.add_contained(&mut slots, agency, *area, *period);
             }
         }
-        if slots.coverage.contained > 0 { slots } else { Accumulator::default() }
+        slots
     }
 
     fn resolve(&mut self, area: AreaIx, period: Period) -> ByAgency {
@@ -161,7 +160,11 @@ impl<'a> Series<'a> {
         found.iter_mut().for_each(|(agency, figure)| *figure = candidates.take(agency));
         if over_time(self.indicator.kind()) == OverTime::Never {
             for agency in self.uncombined(area, period) {
-                found.or_insert_with(agency, || Accumulator { uncombined: true, ..Accumulator::default() });
+                found.or_insert_with(agency, || {
+                    let mut uncombined = Accumulator { uncombined: true, ..Accumulator::default() };
+                    self.expected.add_reporter(&mut uncombined, agency, area, period);
+                    uncombined
+                });
             }
         }
         found

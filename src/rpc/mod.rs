@@ -24,8 +24,7 @@ pub use convert::catalogue::put_request;
 pub(crate) use convert::snapshot::as_of;
 pub(crate) use guard::PURPOSE_HEADER;
 pub use guard::{Guard, Limits, METHODS, local};
-pub(crate) use services::Picture;
-pub use services::{Catalogue, Keys, Submissions, new_secret};
+pub use services::{Catalogue, Keys, Picture, Submissions, new_secret};
 pub use status::ERROR_BYTES_HEADER;
 pub(crate) use status::Reason;
 

@@ -516,6 +516,13 @@ async fn a_catalogue_that_would_not_hold_together_is_refused() {
             areas(vec![ended("", "2022-03-31", &["E07000084", HAMPSHIRE, "E07000085", "E07000085", "E07000999"])]),
         ),
         (
+            "an area that went into one that was there already",
+            areas(vec![
+                Area { valid_from: "2020-04-01".to_owned(), ..area("E07000085") },
+                ended("", "2022-03-31", &["E07000085"]),
+            ]),
+        ),
+        (
             "an area that went into a narrower level",
             areas(vec![Area {
                 valid_to: "2022-03-31".to_owned(),

@@ -282,7 +282,7 @@ impl Fixture {
 }
 
 /// `12`, `3 of 9`, `87.9 % of 100`, `12.5 over 4`, `[x]`, `12 [p] [e]`.
-fn value(text: &str) -> Value {
+pub(crate) fn value(text: &str) -> Value {
     let (measure, markers) = text.find('[').map_or((text, ""), |at| text.split_at(at));
     let words: Vec<&str> = measure.split_whitespace().collect();
     let number = |text: &str| text.parse().unwrap();

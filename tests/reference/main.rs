@@ -1,9 +1,10 @@
 //! Holds the service's statistics against a reference model, and against laws that they must obey.
 //!
-//! - `question`, `canonical`: what can be asked, and an answer as the service and the model both show it.
-//! - `model`, `oracle`: the rules in words, worked out slowly from the list of entries.
-//! - `generate`: random small worlds and questions, each from a seed.
+//! - `world`: random small worlds and questions about them, each from a seed.
+//! - `model`: docs/statistics.md in code, worked out slowly from the list of entries.
+//! - `service`, `answer`: the service, asked as a client asks it; an answer as the service and the model both have it.
 //! - `agree`: the service and the model give the same answer to every question.
+//! - `worked`: the model against numbers worked out by hand.
 //! - `laws`: properties of the service alone.
 //! - `golden`, `conventions`: tables worked out by hand, with the source of each convention, on a `fixture`.
 //!
@@ -13,13 +14,15 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test itself may")]
 
 mod agree;
+mod answer;
 mod canonical;
 mod command;
 mod conventions;
 mod fixture;
-mod generate;
 mod golden;
 mod laws;
 mod model;
-mod oracle;
 mod question;
+mod service;
+mod worked;
+mod world;

@@ -36,6 +36,7 @@ impl<'a> Review<'a> {
         self.validity(at, area.validity());
         self.predecessors_of(at, area);
         self.successors(at, area);
+        self.only_successor(at, area);
     }
 
     /// The children that the area has already must stay below it.
@@ -83,15 +84,36 @@ impl<'a> Review<'a> {
         }
     }
 
+    /// An area that goes into a single other one is counted there also in what is asked of its own time, so the
+    /// other must not be there yet: a figure of then would be of only a part of what it is now.
+    fn only_successor(&mut self, at: &str, area: &Area) {
+        let ([code], Some(last)) = (area.successors.as_slice(), area.valid_to) else { return };
+        let next = last.plus_days(1);
+        if let Some(found) = self.find_area(code).filter(|found| *code != area.code && found.valid_from != Some(next)) {
+            let begins = found.valid_from.map_or("has no first day".to_owned(), |from| format!("begins on {from}"));
+            self.violations.add(
+                format!("{at}.successors[0]"),
+                format!("`{code}` {begins}; allowed: an area that begins on {next}. One that takes in another has a new code"),
+            );
+        }
+    }
+
     /// The areas that went into this one already must not become of a wider level than it.
     fn predecessors_of(&mut self, at: &str, area: &Area) {
-        let known = self.catalogue.area(&area.code).map(|(_, known)| known.level);
-        if known.is_none_or(|level| area.level <= level) {
+        let Some((_, known)) = self.catalogue.area(&area.code) else { return };
+        if area.level <= known.level && area.valid_from == known.valid_from {
             return;
         }
-        let mut others = self.catalogue.areas_after(None).filter(|other| !self.put.areas.contains_key(&other.code));
-        let wider = others.find(|other| other.level < area.level && other.successors.contains(&area.code));
-        if let Some(other) = wider {
+        let others = self.catalogue.areas_after(None).filter(|other| !self.put.areas.contains_key(&other.code));
+        let others: Vec<&Area> = others.filter(|other| other.successors.contains(&area.code)).collect();
+        let is_whole = |other: &&&Area| other.successors.len() == 1;
+        if let (Some(other), Some(day)) = (others.iter().find(is_whole), known.valid_from)
+            && area.valid_from != known.valid_from
+        {
+            let what = format!("`{}` went into it on {day}; allowed: {day}", other.code);
+            self.violations.add(format!("{at}.valid_from"), what);
+        }
+        if let Some(other) = others.iter().find(|other| other.level < area.level) {
             let (code, level) = (&other.code, other.level);
             let what = format!(
                 "found `{}`, and `{code}`, of level {level}, went into it; allowed: `{level}` or wider",

@@ -12,5 +12,5 @@ mod watched;
 
 pub use catalogue::Catalogue;
 pub use key::{Keys, new_secret};
-pub(crate) use picture::Picture;
+pub use picture::Picture;
 pub use submission::Submissions;

@@ -25,14 +25,14 @@ const CONTRIBUTIONS_MAX: usize = 1_000;
 
 /// Serves `conspectus.v1.PictureService`.
 #[derive(Debug, Clone)]
-pub(crate) struct Picture {
+pub struct Picture {
     gate: Gate,
     watchers: watch::Watchers,
 }
 
 impl Picture {
     /// The service behind a gate.
-    pub(crate) fn new(gate: Gate) -> Self {
+    pub fn new(gate: Gate) -> Self {
         Self { gate, watchers: watch::Watchers::default() }
     }
 }

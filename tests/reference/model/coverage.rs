@@ -1,0 +1,122 @@
+//! Section 6: the slots of a figure, before and after they are filled.
+
+use conspectus::catalogue::items::Kind;
+use conspectus::model::id::{AgencyId, AreaCode};
+use conspectus::model::period::Period;
+
+use super::periods::{closing, cut, is_same, shares_last_day};
+use super::series::Series;
+use super::sight::Standing;
+use super::sum::{Fate, Slot};
+
+impl<'a> Series<'a> {
+    /// 6.1: the periods of a figure's slots. "A stock has only the slots of the period of its frequency that ends on its
+    /// last day […]. Distinct people have slots only of the period itself."
+    pub(crate) fn slot_periods(&self, period: Period) -> Vec<Period> {
+        let frequency = self.version(period).frequency;
+        let parts = match self.kind {
+            Kind::Events | Kind::Amount | Kind::Ratio | Kind::Mean => cut(period, frequency),
+            Kind::Stock => closing(period, frequency).into_iter().collect(),
+            Kind::Distinct => Some(period).into_iter().filter(|it| it.frequency() == frequency).collect(),
+        };
+        parts.into_iter().filter(|part| self.is_at_its_frequency(*part)).collect()
+    }
+
+    /// Where the frequency changed, the shorter periods of before have no slots.
+    pub(crate) fn is_at_its_frequency(&self, part: Period) -> bool {
+        self.version(part).frequency == part.frequency()
+    }
+
+    /// What an agency is expected to report for an area and a period, whether or not it has.
+    pub(crate) fn expected(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Vec<Slot> {
+        self.slot_periods(period).into_iter().flat_map(|part| self.expected_of(agency, area, part)).collect()
+    }
+
+    /// 6.2: "Expected is an agency that the definition in force for the slot's period names for all of that period, for
+    /// the areas that it reports for and that are of the period", at the reporting level.
+    pub(crate) fn expected_of(&self, agency: &AgencyId, area: &AreaCode, part: Period) -> Vec<Slot> {
+        let version = self.version(part);
+        let is_named = version.expected_agencies.iter().any(|it| {
+            let (from, to) = (it.validity.valid_from, it.validity.valid_to);
+            it.agency == *agency && from.is_none_or(|from| from <= part.start()) && to.is_none_or(|to| part.end() <= to)
+        });
+        if !is_named {
+            return vec![];
+        }
+        let reports_for = &self.sight.agencies.iter().find(|it| it.id == *agency).unwrap().areas;
+        let areas = self.sight.areas_of_level(area, version.reporting_level, self.day(part), part);
+        areas.into_iter().filter(|it| reports_for.contains(it)).map(|it| self.empty(agency, it, part)).collect()
+    }
+
+    /// 6.2: "One that has reported some parts of a sum is expected for its other parts: above the reporting level and
+    /// at it, for what the definition expects of it; below, for each area."
+    pub(crate) fn unfilled(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Vec<Slot> {
+        let is_below = |part: Period| self.sight.area(area).level > self.version(part).reporting_level;
+        let itself = |part: Period| self.sight.is_of(area, part).then(|| self.empty(agency, area, part));
+        let parts = self.slot_periods(period).into_iter();
+        parts
+            .flat_map(|part| {
+                if is_below(part) { itself(part).into_iter().collect() } else { self.expected_of(agency, area, part) }
+            })
+            .collect()
+    }
+
+    /// "One that has reported for the very area has at least a slot for that area."
+    pub(crate) fn unfilled_of_reporter(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Vec<Slot> {
+        let unfilled = self.unfilled(agency, area, period);
+        let parts = || self.slot_periods(period).into_iter().filter(|part| self.sight.is_of(area, *part));
+        let itself = || parts().map(|part| self.empty(agency, area, part)).collect();
+        if unfilled.is_empty() { itself() } else { unfilled }
+    }
+
+    /// A slot without a figure of its own.
+    pub(crate) fn empty(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Slot {
+        // 6.6: "late from the day after its due day, and before that not due".
+        let due = period.end().plus_days(self.version(period).due_days.into());
+        let unreported = if self.sight.today > due { Fate::Late } else { Fate::NotDue };
+        let container = self.containers(agency, area, period).into_iter().next();
+        let fate = container.map_or(unreported, |it| Fate::Contained(it.key.area.clone(), it.key.period));
+        Slot { agency: agency.clone(), area: area.clone(), period, fate }
+    }
+
+    /// 6.5: the figures that a slot lies within, the nearest first. "Contained when […] its agency submitted one for a
+    /// longer period that it lies within (for kinds that add over time), or for a wider area, or both."
+    pub(crate) fn containers(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Vec<&'a Standing> {
+        let day = self.day(period);
+        let accepted = |it: &Standing| self.sight.zone.date(it.accepted);
+        let is = |it: &&Standing| {
+            let (wide, long) = (&it.key.area, it.key.period);
+            let is_of_period = match self.kind {
+                Kind::Events | Kind::Amount | Kind::Ratio | Kind::Mean => {
+                    cut(long, period.frequency()).into_iter().any(|part| is_same(part, period))
+                }
+                Kind::Stock => shares_last_day(long, period),
+                Kind::Distinct => is_same(long, period),
+            };
+            let is_itself = wide == area && (is_same(long, period) || self.kind == Kind::Stock);
+            it.fills()
+                && is_of_period
+                && self.sight.is_within(area, wide, day)
+                && !is_itself
+                && (!self.is_unfinished(it) || period.end() < accepted(it))
+        };
+        let mut found: Vec<&Standing> = self.of(agency).filter(is).collect();
+        let steps = |it: &Standing| {
+            let mut at = area;
+            let mut steps = 0;
+            while *at != it.key.area {
+                at = self.sight.parent(at, day).unwrap();
+                steps += 1;
+            }
+            steps
+        };
+        // "Of the same area before wider ones, then of the shorter period before longer ones, and of years the one that
+        // began last."
+        let months = |it: &Standing| (it.key.period.end().days() - it.key.period.start().days() + 15) / 30;
+        found.sort_by_key(|it| {
+            let own = it.key.period;
+            (steps(it), !is_same(own, period), months(it), std::cmp::Reverse(own.start()))
+        });
+        found
+    }
+}

@@ -1,0 +1,232 @@
+//! What is known at a revision, at an instant: sections 1, 4.1 and 16, by walking through the entries.
+
+use conspectus::catalogue::items::{Agency, Area, Dimension, IndicatorVersion, ReconciliationRule};
+use conspectus::entry::{Body, Entry};
+use conspectus::model::date::Date;
+use conspectus::model::id::{AgencyId, AreaCode, IndicatorId, RequestId};
+use conspectus::model::marker::Marker;
+use conspectus::model::observation::{Breakdown, Measure, Observation, Value};
+use conspectus::model::period::Period;
+use conspectus::model::submission::Submission;
+use conspectus::model::timestamp::Timestamp;
+use conspectus::model::zone::Zone;
+
+use super::number::fraction;
+use super::periods::is_same;
+
+/// What is known.
+pub(crate) struct Sight {
+    pub(crate) areas: Vec<Area>,
+    pub(crate) agencies: Vec<Agency>,
+    pub(crate) dimensions: Vec<Dimension>,
+    pub(crate) versions: Vec<IndicatorVersion>,
+    pub(crate) rules: Vec<ReconciliationRule>,
+    pub(crate) figures: Vec<Standing>,
+    /// The changes of every figure, the oldest first.
+    pub(crate) items: Vec<Item>,
+    pub(crate) today: Date,
+    pub(crate) zone: Zone,
+}
+
+/// Which figure it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    pub(crate) agency: AgencyId,
+    pub(crate) indicator: IndicatorId,
+    pub(crate) area: AreaCode,
+    pub(crate) period: Period,
+    pub(crate) breakdown: Breakdown,
+}
+
+/// A submitted figure, or a marker in place of one.
+#[derive(Clone, Debug)]
+pub(crate) struct Standing {
+    pub(crate) key: Key,
+    pub(crate) value: Value,
+    pub(crate) sample: bool,
+    /// The revision since which it has this value.
+    pub(crate) revision: usize,
+    pub(crate) request_id: RequestId,
+    pub(crate) source: String,
+    /// When the submission that brought this value was accepted.
+    pub(crate) accepted: Timestamp,
+}
+
+/// A change of a figure; without a figure it was withdrawn.
+pub(crate) struct Item {
+    pub(crate) key: Key,
+    pub(crate) revision: usize,
+    pub(crate) at: Timestamp,
+    pub(crate) restored: bool,
+    pub(crate) figure: Option<Standing>,
+}
+
+impl Key {
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        (&self.agency, &self.indicator, &self.area, &self.breakdown)
+            == (&other.agency, &other.indicator, &other.area, &other.breakdown)
+            && is_same(self.period, other.period)
+    }
+
+    pub(crate) fn of(agency: &AgencyId, observation: &Observation) -> Self {
+        Self {
+            agency: agency.clone(),
+            indicator: observation.indicator.clone(),
+            area: observation.area.clone(),
+            period: observation.period,
+            breakdown: observation.breakdown.clone(),
+        }
+    }
+}
+
+impl Standing {
+    /// Whether it fills slots: a value, or the marker that there can be none.
+    pub(crate) fn fills(&self) -> bool {
+        self.value.measure.is_some() || self.value.markers.contains(Marker::NotApplicable)
+    }
+
+    /// 4.1: "The number decides whether two values are the same, not the way it is written […]. Markers, the form of
+    /// the value and whether it is made up also belong to a value."
+    fn is_same_value(&self, other: &Self) -> bool {
+        let plain = |value: &Value| {
+            value.measure.map(|measure| match measure {
+                Measure::Number(a) => ("number", fraction(a), None),
+                Measure::Ratio { numerator: a, denominator: b } => ("ratio", fraction(a), Some(fraction(b))),
+                Measure::Percentage { percent: a, base: b } => ("percentage", fraction(a), Some(fraction(b))),
+                Measure::Mean { mean: a, count: b } => ("mean", fraction(a), Some(fraction(b))),
+            })
+        };
+        (plain(&self.value), self.value.markers, self.sample)
+            == (plain(&other.value), other.value.markers, other.sample)
+    }
+}
+
+/// A submission that was accepted, and whether it still counts.
+struct Sent<'e> {
+    submission: &'e Submission,
+    at: Timestamp,
+    withdrawn: bool,
+}
+
+impl Sight {
+    /// As of a revision, which is the number of the newest entry, at an instant.
+    pub(crate) fn of(entries: &[Entry], revision: usize, at: Timestamp, zone: &Zone) -> Self {
+        let mut sight = Self {
+            areas: vec![],
+            agencies: vec![],
+            dimensions: vec![],
+            versions: vec![],
+            rules: vec![],
+            figures: vec![],
+            items: vec![],
+            today: zone.date(at),
+            zone: zone.clone(),
+        };
+        let mut sent = Vec::new();
+        for (revision, entry) in (1..).zip(&entries[..revision]) {
+            match &entry.body {
+                Body::CataloguePut(put) => {
+                    put.areas.iter().for_each(|it| replace(&mut sight.areas, it, |a, b| a.code == b.code));
+                    put.agencies.iter().for_each(|it| replace(&mut sight.agencies, it, |a, b| a.id == b.id));
+                    put.dimensions.iter().for_each(|it| replace(&mut sight.dimensions, it, |a, b| a.id == b.id));
+                    put.reconciliation_rules.iter().for_each(|it| replace(&mut sight.rules, it, |a, b| a.id == b.id));
+                    put.indicators.iter().for_each(|it| {
+                        replace(&mut sight.versions, it, |a, b| a.id == b.id && a.effective_from == b.effective_from);
+                    });
+                }
+                Body::Submission { submission, .. } => {
+                    sent.push(Sent { submission, at: entry.at, withdrawn: false });
+                    for observation in submission.observations.iter() {
+                        let it = standing(&sent[sent.len() - 1], &observation, revision);
+                        sight.becomes(&it.key.clone(), Some(it), revision, entry.at, false);
+                    }
+                }
+                Body::Withdrawal(withdrawal) => {
+                    let is = |it: &&mut Sent<'_>| {
+                        it.submission.agency == withdrawal.agency && it.submission.request_id == withdrawal.request_id
+                    };
+                    let gone = sent.iter_mut().find(is).unwrap();
+                    gone.withdrawn = true;
+                    let gone = gone.submission;
+                    for observation in gone.observations.iter() {
+                        let key = Key::of(&gone.agency, &observation);
+                        let newest = newest(&sent, &key, revision);
+                        sight.becomes(&key, newest, revision, entry.at, true);
+                    }
+                }
+                Body::Access(_) => {}
+            }
+        }
+        sight.areas.sort_by(|a, b| a.code.cmp(&b.code));
+        sight.agencies.sort_by(|a, b| a.id.cmp(&b.id));
+        sight.rules.sort_by(|a, b| a.id.cmp(&b.id));
+        sight
+    }
+
+    /// A figure gets a value, or none. 4.1: "submitting the one after the other changes nothing".
+    fn becomes(&mut self, key: &Key, new: Option<Standing>, revision: usize, at: Timestamp, restored: bool) {
+        let index = self.figures.iter().position(|known| known.key.is(key));
+        let old = index.map(|index| &self.figures[index]);
+        let is_same = match (old, &new) {
+            (Some(old), Some(new)) => old.is_same_value(new),
+            (None, None) => true,
+            _ => false,
+        };
+        if is_same {
+            return;
+        }
+        if let Some(index) = index {
+            self.figures.remove(index);
+        }
+        self.figures.extend(new.clone());
+        self.items.push(Item { key: key.clone(), revision, at, restored, figure: new });
+    }
+
+    pub(crate) fn versions_of<'a>(&'a self, indicator: &IndicatorId) -> impl Iterator<Item = &'a IndicatorVersion> {
+        self.versions.iter().filter(move |version| version.id == *indicator)
+    }
+
+    /// 3.3: the version in force on the period's last day.
+    pub(crate) fn version(&self, indicator: &IndicatorId, period: Period) -> &IndicatorVersion {
+        self.versions_of(indicator)
+            .filter(|version| version.effective_from.is_none_or(|from| from <= period.end()))
+            .max_by_key(|version| version.effective_from)
+            .unwrap_or_else(|| self.versions_of(indicator).min_by_key(|it| it.effective_from).unwrap())
+    }
+
+    pub(crate) fn indicator_ids(&self) -> Vec<IndicatorId> {
+        let mut ids: Vec<_> = self.versions.iter().map(|version| version.id.clone()).collect();
+        ids.sort();
+        ids.dedup();
+        ids
+    }
+
+    pub(crate) fn agency_ids(&self) -> Vec<AgencyId> {
+        self.agencies.iter().map(|agency| agency.id.clone()).collect()
+    }
+}
+
+fn standing(sent: &Sent<'_>, observation: &Observation, revision: usize) -> Standing {
+    Standing {
+        key: Key::of(&sent.submission.agency, observation),
+        value: observation.value,
+        sample: sent.submission.sample,
+        revision,
+        request_id: sent.submission.request_id.clone(),
+        source: sent.submission.source.clone(),
+        accepted: sent.at,
+    }
+}
+
+/// 4.1: "the newest submission that wasn't withdrawn counts".
+fn newest(sent: &[Sent<'_>], key: &Key, revision: usize) -> Option<Standing> {
+    sent.iter().rev().filter(|it| !it.withdrawn).find_map(|it| {
+        let observations: Vec<Observation> = it.submission.observations.iter().collect();
+        observations.iter().map(|of| standing(it, of, revision)).find(|found| found.key.is(key))
+    })
+}
+
+fn replace<T: Clone>(items: &mut Vec<T>, new: &T, is_same: impl Fn(&T, &T) -> bool) {
+    items.retain(|known| !is_same(known, new));
+    items.push(new.clone());
+}

@@ -1,0 +1,422 @@
+//! The model, and with it the service, against numbers worked out by hand.
+//!
+//! Areas are a partnership P over U1, U2 and U3, U1 over D1 and D2; `care` is expected to report, and `police` isn't.
+
+use conspectus::catalogue::CataloguePut;
+use conspectus::catalogue::items::{
+    Area, AreaLevel, AreaParent, Category, Dimension, IndicatorVersion, Kind, Polarity, PopulationRule, RateRule,
+    UnfinishedPeriods, Validity,
+};
+use conspectus::entry::Withdrawal;
+use conspectus::model::observation::Observation;
+use conspectus::model::period::Frequency;
+use conspectus::model::submission::Submission;
+use conspectus::model::timestamp::Timestamp;
+use conspectus::model::zone::UTC;
+use conspectus::rpc::proto::{AggregateRow, Figure, GetCompletenessResponse, Rate};
+
+use crate::answer::{Answer, Body, expected};
+use crate::command::Command;
+use crate::fixture::{agency, area, day, submit, value, version};
+use crate::model::question::{AsOf, CompletenessQuestion, HistoryQuestion, QueryQuestion, Question, What};
+use crate::service::Service;
+use crate::world::{History, Lived};
+
+const AREAS: [&str; 6] = ["P", "U1", "U2", "U3", "D1", "D2"];
+
+struct Worked {
+    history: History,
+    requests: usize,
+}
+
+fn noon(text: &str) -> Timestamp {
+    Timestamp((i64::from(day(text).days()) * 24 + 12) * 3_600_000_000)
+}
+
+/// An indicator, by its id.
+fn indicator(id: &str, kind: Kind, frequency: Frequency) -> IndicatorVersion {
+    IndicatorVersion { id: id.parse().unwrap(), ..version(kind, frequency) }
+}
+
+/// The population `pop`, which nobody is expected to report, and events `ev` with a rate of it per 1,000.
+fn with_rate(rule: PopulationRule) -> Vec<IndicatorVersion> {
+    let mut pop = indicator("pop", Kind::Stock, Frequency::FinancialYear);
+    pop.expected_agencies.clear();
+    let mut ev = indicator("ev", Kind::Events, Frequency::FinancialYear);
+    let population_indicator = "pop".parse().unwrap();
+    ev.rate = Some(RateRule { population_indicator, per: 1_000, rule, decimals: 1 });
+    vec![pop, ev]
+}
+
+impl Worked {
+    fn of(indicators: Vec<IndicatorVersion>) -> Self {
+        let mut worked = Self { history: History { commands: vec![], zone: UTC.clone() }, requests: 0 };
+        let categories = ["f", "m"].map(|id| Category { id: id.parse().unwrap(), title: id.to_owned() }).to_vec();
+        worked.put(
+            "2020-01-01",
+            CataloguePut {
+                areas: vec![
+                    area("P", AreaLevel::Partnership, ""),
+                    area("U1", AreaLevel::UpperTier, "P"),
+                    area("U2", AreaLevel::UpperTier, "P"),
+                    area("U3", AreaLevel::UpperTier, "P"),
+                    area("D1", AreaLevel::District, "U1"),
+                    area("D2", AreaLevel::District, "U1"),
+                ],
+                agencies: vec![agency("police", &AREAS), agency("care", &AREAS)],
+                dimensions: vec![Dimension { id: "sex".parse().unwrap(), title: "Sex".to_owned(), categories }],
+                indicators,
+                reconciliation_rules: vec![],
+            },
+        );
+        worked
+    }
+
+    fn put(&mut self, on: &str, put: CataloguePut) {
+        self.history.commands.push((noon(on), Command::PutCatalogue(put)));
+    }
+
+    /// Figures as `indicator area period breakdown value`, the breakdown a dash for the total.
+    fn send(&mut self, on: &str, agency: &str, figures: &[&str]) -> String {
+        let observation = |text: &&str| {
+            let words: Vec<&str> = text.splitn(5, ' ').collect();
+            Observation {
+                indicator: words[0].parse().unwrap(),
+                area: words[1].parse().unwrap(),
+                period: words[2].parse().unwrap(),
+                breakdown: words[3].trim_matches('-').parse().unwrap(),
+                value: value(words[4]),
+                note: None,
+            }
+        };
+        self.requests += 1;
+        let request_id = format!("r{}", self.requests);
+        let submission = Submission {
+            agency: agency.parse().unwrap(),
+            request_id: request_id.parse().unwrap(),
+            source: String::new(),
+            sample: false,
+            observations: figures.iter().map(observation).collect(),
+        };
+        self.history.commands.push((noon(on), submit(submission)));
+        request_id
+    }
+
+    fn withdraw(&mut self, on: &str, agency: &str, request_id: &str) {
+        let (agency, request_id) = (agency.parse().unwrap(), request_id.parse().unwrap());
+        let withdrawal = Withdrawal { agency, request_id, reason: String::new() };
+        self.history.commands.push((noon(on), Command::Withdraw(withdrawal)));
+    }
+
+    fn lived(&self) -> Lived {
+        let lived = self.history.live();
+        assert_eq!(lived.entries.len(), self.history.commands.len(), "every command is admitted");
+        lived
+    }
+
+    /// The answer of the model, which is the service's too.
+    fn ask(&self, on: &str, as_of: AsOf, what: What) -> Answer {
+        let (lived, question) = (self.lived(), Question { now: noon(on), as_of, what });
+        let answer = expected(&lived, &question);
+        assert_eq!(Service::of(lived.state, &lived.zone).ask(&question), answer);
+        answer.unwrap()
+    }
+
+    fn rows(&self, on: &str, as_of: AsOf, asked: QueryQuestion) -> Vec<AggregateRow> {
+        let Body::Rows(rows) = self.ask(on, as_of, What::Query(Box::new(asked))).body else { unreachable!() };
+        rows
+    }
+
+    fn figure(&self, on: &str, asked: QueryQuestion) -> Figure {
+        self.rows(on, AsOf::Now, asked).remove(0).figure.unwrap()
+    }
+
+    fn rate(&self, as_of: AsOf, asked: QueryQuestion) -> Rate {
+        self.rows("2026-01-01", as_of, QueryQuestion { rate: true, ..asked }).remove(0).rate.unwrap()
+    }
+
+    fn completeness(&self, on: &str, area: &str, period: &str) -> GetCompletenessResponse {
+        let (area, periods) = (area.parse().unwrap(), vec![period.parse().unwrap()]);
+        let what = CompletenessQuestion { area, periods, indicators: vec![], agencies: vec![], late_only: false };
+        let Body::Completeness(answer) = self.ask(on, AsOf::Now, What::Completeness(what)).body else { unreachable!() };
+        *answer
+    }
+}
+
+fn of(indicator: &str, areas: &[&str], periods: &[&str]) -> QueryQuestion {
+    QueryQuestion {
+        indicators: vec![indicator.parse().unwrap()],
+        areas: areas.iter().map(|code| code.parse().unwrap()).collect(),
+        area_level: None,
+        agencies: vec![],
+        periods: periods.iter().map(|period| period.parse().unwrap()).collect(),
+        breakdown: "".parse().unwrap(),
+        by_indicator: false,
+        by_area: false,
+        by_agency: false,
+        by_period: false,
+        comparison: None,
+        across_breaks: false,
+        areas_now: false,
+        year_to_date: false,
+        by_dimension: None,
+        rate: false,
+        share: false,
+        rank: false,
+        benchmark_areas: vec![],
+    }
+}
+
+/// Value, reported of expected, contained, late.
+fn shown(figure: &Figure) -> String {
+    let coverage = figure.coverage.as_ref().unwrap();
+    let value = figure.value.clone().unwrap_or_else(|| figure.gap().as_str_name().to_owned());
+    let (reported, expected) = (coverage.reported, coverage.expected);
+    format!("{value} {reported}/{expected} contained {} late {}", coverage.contained, coverage.late)
+}
+
+/// U1 has people on 30 June and U2 on 30 September: on no day are there people of both.
+#[test]
+fn a_population_covers_the_areas_of_its_figure_or_there_is_no_rate() {
+    let mut worked = Worked::of(with_rate(PopulationRule::Latest));
+    worked.send("2024-01-01", "care", &["pop U1 2023-06-30 - 1000", "pop U2 2023-09-30 - 500"]);
+    worked.send("2025-01-01", "care", &["ev U1 FY2023-24 - 10", "ev U2 FY2023-24 - 10"]);
+    let rate = worked.rate(AsOf::Now, of("ev", &["U1", "U2"], &["FY2023-24"]));
+    assert_eq!((rate.value.clone(), rate.gap().as_str_name()), (None, "GAP_NO_POPULATION"));
+    assert_eq!(rate.population_period, "2023-09-30");
+    // 1000 × 10 ∕ 1000, and of U2 1000 × 10 ∕ 500.
+    for (area, value) in [("U1", "10.0"), ("U2", "20.0")] {
+        assert_eq!(worked.rate(AsOf::Now, of("ev", &[area], &["FY2023-24"])).value.as_deref(), Some(value));
+    }
+    // People of U3, who weren't asked about, change nothing; of all three together 1000 × 20 ∕ 2007 = 9.965.
+    let revision = AsOf::Revision(3);
+    worked.send("2025-02-01", "care", &["pop U3 FY2023-24 - 7"]);
+    for as_of in [revision, AsOf::Now] {
+        assert_eq!(worked.rate(as_of, of("ev", &["U1", "U2"], &["FY2023-24"])).population_period, "2023-09-30");
+    }
+    worked.send("2025-03-01", "care", &["pop U1 2024-03-31 - 1000", "pop U2 2024-03-31 - 1000"]);
+    let rate = worked.rate(AsOf::Now, of("ev", &["U1", "U2", "U3"], &["FY2023-24"]));
+    assert_eq!((rate.value.as_deref(), rate.population_period.as_str()), (Some("10.0"), "2024-03-31"));
+}
+
+/// 10.5: 12 of 36 girls and 24 of 24 boys, of 60 children 36.
+#[test]
+fn girls_are_divided_by_girls() {
+    let mut indicators = with_rate(PopulationRule::Latest);
+    indicators.iter_mut().for_each(|it| it.dimensions = vec!["sex".parse().unwrap()]);
+    let mut worked = Worked::of(indicators);
+    let people = ["pop U1 2023-06-30 - 60", "pop U1 2023-06-30 sex=f 36", "pop U1 2023-06-30 sex=m 24"];
+    worked.send("2025-01-01", "care", &people);
+    worked.send(
+        "2025-01-02",
+        "care",
+        &["ev U1 FY2023-24 - 36", "ev U1 FY2023-24 sex=f 12", "ev U1 FY2023-24 sex=m 24"],
+    );
+    let asked =
+        QueryQuestion { by_dimension: Some("sex".parse().unwrap()), rate: true, ..of("ev", &["U1"], &["FY2023-24"]) };
+    let rows = worked.rows("2026-01-01", AsOf::Now, asked);
+    let rates: Vec<_> = rows.iter().map(|row| row.rate.as_ref().unwrap().value.clone().unwrap()).collect();
+    assert_eq!(rates, ["600.0", "333.3", "1000.0"]);
+}
+
+/// 10.4: a district of 10,000 people moves from U2 to U1 on 1 April 2023, after the people were counted.
+#[test]
+fn a_population_is_of_the_areas_of_its_figure() {
+    let mut worked = Worked::of(with_rate(PopulationRule::Latest));
+    let moved = |code: &str, until: &str, from: &str| AreaParent {
+        code: code.parse().unwrap(),
+        validity: Validity {
+            valid_from: (!from.is_empty()).then(|| day(from)),
+            valid_to: (!until.is_empty()).then(|| day(until)),
+        },
+    };
+    let parents = vec![moved("U2", "2023-03-31", ""), moved("U1", "", "2023-04-01")];
+    let district = Area { parents, ..area("D2", AreaLevel::District, "") };
+    worked.put("2020-01-02", CataloguePut { areas: vec![district], ..CataloguePut::default() });
+    worked.send("2025-01-01", "care", &["pop D1 2022-06-30 - 50000", "pop D2 2022-06-30 - 10000"]);
+    worked.send("2025-01-02", "care", &["ev U1 FY2023-24 - 4200"]);
+    let rate = worked.rate(AsOf::Now, of("ev", &["U1"], &["FY2023-24"]));
+    // 1000 × 4200 ∕ 60,000.
+    assert_eq!(rate.value.as_deref(), Some("70.0"));
+}
+
+/// 12.3: the quartile of the best is the first, however few there are; and 12.1: a partial figure isn't ranked.
+#[test]
+fn the_best_are_in_the_first_quartile_and_partial_figures_apart() {
+    let mut ev = indicator("ev", Kind::Events, Frequency::HalfYear);
+    ev.polarity = Polarity::LowerIsBetter;
+    let mut worked = Worked::of(vec![ev]);
+    worked.send("2024-06-01", "care", &["ev U1 FY2023-24 - 5", "ev U2 FY2023-24 - 5", "ev U3 FY2023-24-H1 - 1"]);
+    let asked = QueryQuestion { by_area: true, rank: true, ..of("ev", &["U1", "U2", "U3"], &["FY2023-24"]) };
+    let rows = worked.rows("2024-07-01", AsOf::Now, asked.clone());
+    let ranks = |rows: &[AggregateRow]| -> Vec<_> {
+        let ranks = rows.iter().map(|row| row.rank.clone().unwrap());
+        ranks.map(|rank| (rank.rank, rank.of, rank.quartile, rank.partial_areas)).collect()
+    };
+    let partial = vec!["U3".to_owned()];
+    assert_eq!(ranks(&rows), [(1, 2, 1, partial.clone()), (1, 2, 1, partial.clone()), (0, 2, 0, partial)]);
+    // Of three ranks 1, 2 and 3 are in the quartiles 1, ⌊4 × 1 ∕ 3⌋ + 1 = 2 and ⌊4 × 2 ∕ 3⌋ + 1 = 3.
+    worked.send("2024-06-02", "care", &["ev U1 FY2023-24 - 6", "ev U3 FY2023-24-H2 - 6"]);
+    let rows = worked.rows("2024-07-01", AsOf::Now, asked);
+    assert_eq!(ranks(&rows), [(2, 3, 2, vec![]), (1, 3, 1, vec![]), (3, 3, 3, vec![])]);
+}
+
+/// 6.5: a half year submitted whole; its first quarter is three months that lie within it, and that came with it.
+#[test]
+fn a_quarter_of_a_half_year_submitted_whole_lies_within_it() {
+    let mut worked = Worked::of(vec![indicator("ev", Kind::Events, Frequency::Month)]);
+    worked.send("2023-10-31", "care", &["ev U1 FY2023-24-H1 - 60"]);
+    assert_eq!(shown(&worked.figure("2024-01-01", of("ev", &["U1"], &["FY2023-24-H1"]))), "60 6/6 contained 0 late 0");
+    let quarter = worked.figure("2024-01-01", of("ev", &["U1"], &["FY2023-24-Q1"]));
+    assert_eq!(shown(&quarter), "GAP_CONTAINED 0/3 contained 3 late 0");
+    let completeness = worked.completeness("2024-01-01", "U1", "FY2023-24-Q1");
+    // Due on 30 May, 30 June and 30 July: 154, 123 and 93 days before.
+    let days: Vec<_> = completeness.slots.iter().map(|slot| slot.days_late).collect();
+    assert_eq!(days, [154, 123, 93]);
+    assert!(completeness.slots.iter().all(|slot| slot.contained_in_period == "FY2023-24-H1"));
+    assert_eq!((completeness.rates[0].expected, completeness.rates[0].reported), (3, 3));
+}
+
+/// 6.2: police submitted October for the partnership, and isn't expected to report anything: of U1's half year one slot
+/// lies within that figure, and nobody is late with the others.
+#[test]
+fn of_an_agency_that_is_no_reporter_there_are_only_the_slots_within_its_figures() {
+    let mut ev = indicator("ev", Kind::Events, Frequency::Month);
+    ev.expected_agencies.clear();
+    let mut worked = Worked::of(vec![ev]);
+    worked.send("2024-06-01", "police", &["ev P 2023-10 - 9"]);
+    let of_police = |areas: &[&str], periods: &[&str]| QueryQuestion {
+        agencies: vec!["police".parse().unwrap()],
+        ..of("ev", areas, periods)
+    };
+    let half = worked.figure("2024-07-01", of_police(&["U1"], &["FY2023-24-H2"]));
+    assert_eq!(shown(&half), "GAP_CONTAINED 0/1 contained 1 late 0");
+    let run = worked.figure("2024-07-01", of_police(&["U1", "U2"], &["2023-09", "2023-10"]));
+    assert_eq!(shown(&run), "GAP_CONTAINED 0/2 contained 2 late 0");
+}
+
+/// 17.2: the quarter of D1 lies within U1's, which came in time; a figure of November is no figure of the quarter.
+#[test]
+fn a_stock_as_at_an_earlier_day_does_not_fill_its_slot() {
+    let mut stock = indicator("stock", Kind::Stock, Frequency::Quarter);
+    stock.reporting_level = AreaLevel::District;
+    let mut worked = Worked::of(vec![stock]);
+    worked.send("2022-01-10", "care", &["stock U1 CY2021-Q4 - 15"]);
+    worked.send("2022-04-10", "care", &["stock D1 2021-11-30 - 6"]);
+    let slot = worked.completeness("2022-05-01", "D1", "CY2021-Q4").slots.remove(0);
+    // Due on 30 January.
+    assert_eq!((slot.status().as_str_name(), slot.days_late), ("SLOT_STATUS_ON_TIME", 0));
+    assert_eq!((slot.contained_in_area.as_str(), slot.contained_in_period.as_str()), ("U1", "FY2021-22-Q3"));
+}
+
+/// 6.1: distinct people of months, and from October on of quarters: the quarter is expected, whatever was sent before.
+#[test]
+fn a_quarter_of_distinct_people_is_expected_though_its_months_were_sent() {
+    let mut worked = Worked::of(vec![indicator("people", Kind::Distinct, Frequency::Month)]);
+    worked.send("2023-12-01", "care", &["people U1 2023-10 - 5"]);
+    let mut quarterly = indicator("people", Kind::Distinct, Frequency::Quarter);
+    quarterly.effective_from = Some(day("2023-10-01"));
+    worked.put("2024-01-01", CataloguePut { indicators: vec![quarterly], ..CataloguePut::default() });
+    let quarter = worked.figure("2024-06-01", of("people", &["U1"], &["FY2023-24-Q3"]));
+    assert_eq!(shown(&quarter), "GAP_NOT_COMBINABLE 0/1 contained 0 late 1");
+    assert_eq!(worked.completeness("2024-06-01", "U1", "FY2023-24-Q3").rates[0].late, 1);
+}
+
+/// 6.1: until September years were expected, and from October on months: six slots of the year.
+#[test]
+fn the_months_before_a_definition_became_monthly_have_no_slots() {
+    let mut worked = Worked::of(vec![indicator("ev", Kind::Events, Frequency::FinancialYear)]);
+    let mut monthly = indicator("ev", Kind::Events, Frequency::Month);
+    monthly.effective_from = Some(day("2023-10-01"));
+    worked.put("2023-09-01", CataloguePut { indicators: vec![monthly], ..CataloguePut::default() });
+    let year = worked.figure("2024-06-01", of("ev", &["U1"], &["FY2023-24"]));
+    assert_eq!(shown(&year), "GAP_NOT_REPORTED 0/6 contained 0 late 6");
+    assert_eq!(worked.completeness("2024-06-01", "U1", "FY2023-24").rates[0].expected, 6);
+}
+
+/// 4.3 and 6.3: the year up to 14 November has the seven months to October.
+#[test]
+fn a_figure_to_date_fills_the_months_that_were_over() {
+    let mut ev = indicator("ev", Kind::Events, Frequency::Month);
+    ev.unfinished_periods = UnfinishedPeriods::ToDate;
+    let mut worked = Worked::of(vec![ev]);
+    worked.send("2023-11-15", "care", &["ev U1 FY2023-24 - 70 [p]"]);
+    let figure = worked.figure("2023-11-16", of("ev", &["U1"], &["FY2023-24"]));
+    assert_eq!(shown(&figure), "70 7/12 contained 0 late 0");
+    assert_eq!(figure.to_date.as_deref(), Some("2023-11-14"));
+    // 4.4: the same without `p`, when the year is over, is final.
+    worked.send("2024-04-02", "care", &["ev U1 FY2023-24 - 70"]);
+    let figure = worked.figure("2024-04-03", of("ev", &["U1"], &["FY2023-24"]));
+    assert_eq!((shown(&figure).as_str(), figure.to_date), ("70 12/12 contained 0 late 0", None));
+}
+
+/// 1.3: June is due on 5 July. On the 10th it is five days late; asked on the 25th as of the 10th, still.
+#[test]
+fn lateness_is_that_of_the_instant() {
+    let mut ev = indicator("ev", Kind::Events, Frequency::Month);
+    ev.due_days = 5;
+    let worked = Worked::of(vec![ev]);
+    let what = || {
+        let (area, periods) = ("U1".parse().unwrap(), vec!["2023-06".parse().unwrap()]);
+        let (indicators, agencies) = (vec![], vec![]);
+        What::Completeness(CompletenessQuestion { area, periods, indicators, agencies, late_only: false })
+    };
+    let on_the_10th = worked.ask("2023-07-10", AsOf::Now, what());
+    let Body::Completeness(answer) = &on_the_10th.body else { unreachable!() };
+    assert_eq!(answer.slots[0].days_late, 5);
+    assert_eq!(worked.ask("2023-07-25", AsOf::Time(noon("2023-07-10")), what()), on_the_10th);
+}
+
+/// 8.1: the year to June is the first quarter, also where that was submitted whole.
+#[test]
+fn a_year_to_date_is_made_of_the_longest_periods() {
+    let mut worked = Worked::of(vec![indicator("ev", Kind::Events, Frequency::Month)]);
+    worked.send("2024-01-01", "care", &["ev U1 FY2023-24-Q1 - 30", "ev U1 FY2023-24-Q2 - 12", "ev U1 2023-10 - 4"]);
+    let to = |month| QueryQuestion { year_to_date: true, ..of("ev", &["U1"], &[month]) };
+    assert_eq!(shown(&worked.figure("2024-02-01", to("2023-06"))), "30 3/3 contained 0 late 0");
+    assert_eq!(shown(&worked.figure("2024-02-01", to("2023-10"))), "46 7/7 contained 0 late 0");
+    // July lies within the second quarter: April to June, and a month that can't be split off.
+    assert_eq!(shown(&worked.figure("2024-02-01", to("2023-07"))), "30 3/4 contained 1 late 0");
+}
+
+/// 17.2: June is due on 30 July. It came in time, was withdrawn in September, and came again on 23 September, 55 days
+/// after it was due.
+#[test]
+fn a_figure_that_was_sent_again_came_when_it_was_sent_again() {
+    let mut worked = Worked::of(vec![indicator("ev", Kind::Events, Frequency::Month)]);
+    let first = worked.send("2023-07-20", "care", &["ev U1 2023-06 - 5"]);
+    worked.withdraw("2023-09-01", "care", &first);
+    worked.send("2023-09-23", "care", &["ev U1 2023-06 - 5"]);
+    let slot = worked.completeness("2024-01-01", "U1", "2023-06").slots.remove(0);
+    assert_eq!((slot.status().as_str_name(), slot.days_late), ("SLOT_STATUS_REPORTED_LATE", 55));
+}
+
+/// 4.1: 5 and 5.0 are one value.
+#[test]
+fn the_same_number_in_other_words_is_no_change() {
+    let mut ev = indicator("ev", Kind::Events, Frequency::Month);
+    ev.decimals = 1;
+    let mut worked = Worked::of(vec![ev]);
+    worked.send("2023-07-20", "care", &["ev U1 2023-06 - 5"]);
+    worked.send("2023-07-21", "care", &["ev U1 2023-06 - 5.0"]);
+    let what = HistoryQuestion {
+        indicator: "ev".parse().unwrap(),
+        area: "U1".parse().unwrap(),
+        period: "2023-06".parse().unwrap(),
+        agency: "care".parse().unwrap(),
+        breakdown: "".parse().unwrap(),
+    };
+    let answer = worked.ask("2024-01-01", AsOf::Now, What::History(what));
+    let Body::History(items) = answer.body else { unreachable!() };
+    assert_eq!(items.iter().map(|item| item.value.as_str()).collect::<Vec<_>>(), ["5"]);
+}
+
+/// 6.1: two quarters together have the slot of the last of them, as the half year has.
+#[test]
+fn a_stock_over_periods_has_the_slots_of_the_last() {
+    let mut worked = Worked::of(vec![indicator("stock", Kind::Stock, Frequency::Quarter)]);
+    worked.send("2024-01-01", "care", &["stock U1 FY2023-24-Q1 - 5", "stock U1 FY2023-24-Q2 - 7"]);
+    for periods in [&["FY2023-24-Q1", "FY2023-24-Q2"][..], &["FY2023-24-H1"]] {
+        assert_eq!(shown(&worked.figure("2024-02-01", of("stock", &["U1"], periods))), "7 1/1 contained 0 late 0");
+    }
+}
