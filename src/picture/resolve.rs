@@ -213,6 +213,8 @@ impl<'a> Series<'a> {
     /// The figures built over time, where the figures of every subperiod are plain sums, by the same
     /// definition and hierarchy as the period's, and none was submitted for the period itself.
     ///
+    /// Nor may an area begin or end within the period: over areas it has fewer slots then than over time.
+    ///
     /// The way over areas needs no trying: it adds the same submitted figures, and can't miss a smaller
     /// share of its reports. Take one agency and one subperiod. Over areas its slots are one for each area
     /// that it has a figure for in *any* subperiod, and one for each that it is expected to report. Over
@@ -225,10 +227,12 @@ impl<'a> Series<'a> {
         let is_alike = |subperiod: &Period| {
             std::ptr::eq(self.version(*subperiod), version) && std::ptr::eq(self.view.hierarchy(*subperiod), hierarchy)
         };
+        let exist = |subperiod: &Period| self.view.catalogue.all_exist_on(hierarchy.within(area), subperiod.end());
         let may_be_plain = over_time(self.indicator.kind()) == OverTime::Add
             && self.submitted.covers(area)
             && !subperiods.is_empty()
             && subperiods.iter().all(is_alike)
+            && subperiods.iter().all(exist)
             && self.submitted.slab(period).is_none();
         let is_plain = may_be_plain && subperiods.iter().all(|subperiod| self.resolved(area, *subperiod).is_plain);
         is_plain.then(|| self.over_time(area, period))

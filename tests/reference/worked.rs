@@ -420,3 +420,20 @@ fn a_stock_over_periods_has_the_slots_of_the_last() {
         assert_eq!(shown(&worked.figure("2024-02-01", of("stock", &["U1"], periods))), "7 1/1 contained 0 late 0");
     }
 }
+
+/// 5.2: D1 begins in March 2021. Over time the year to August has twelve slots of U1, eleven of them missed; over areas it
+/// has the six of D1 from March on, five of them missed.
+#[test]
+fn a_year_in_which_an_area_begins_is_built_the_way_that_misses_less() {
+    let mut ev = indicator("ev", Kind::Events, Frequency::Month);
+    ev.reporting_level = AreaLevel::District;
+    ev.expected_agencies.clear();
+    let mut worked = Worked::of(vec![ev]);
+    let begins = Area { valid_from: Some(day("2021-03-01")), ..area("D1", AreaLevel::District, "U1") };
+    worked.put("2020-01-02", CataloguePut { areas: vec![begins], ..CataloguePut::default() });
+    worked.send("2022-01-01", "police", &["ev D1 2021-07 - 4"]);
+    for areas_now in [false, true] {
+        let asked = QueryQuestion { areas_now, ..of("ev", &["U1"], &["AY2020-21"]) };
+        assert_eq!(shown(&worked.figure("2022-06-01", asked)), "4 1/6 contained 0 late 5");
+    }
+}

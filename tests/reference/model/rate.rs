@@ -76,7 +76,7 @@ impl Group<'_, '_> {
         if self.is_reported_for(area, behind) {
             return vec![area.clone()];
         }
-        let below = self.series.sight.children(area, self.series.day(self.last()));
+        let below = inhabited_below(self.series.sight, area, self.series.day(self.last()), self.last());
         below.into_iter().flat_map(|child| self.highest(child, behind)).collect()
     }
 
