@@ -69,6 +69,9 @@ impl Gate {
 pub(crate) struct Now {
     pub(crate) state: Arc<State>,
     pub(crate) at: Timestamp,
+    /// The newest instant that can be asked about: an answer was of it, though the clock may have been set back
+    /// since.
+    pub(crate) answered: Timestamp,
 }
 
 impl Context {
@@ -78,8 +81,8 @@ impl Context {
 
     /// The newest state, and the newest instant that it can be answered as of.
     pub(crate) fn now(&self) -> Now {
-        let Newest { state, at, .. } = self.timeline.newest(&*self.clock, &self.state);
-        Now { state, at }
+        let Newest { state, at, answered, .. } = self.timeline.newest(&*self.clock, &self.state);
+        Now { state, at, answered }
     }
 
     /// Where an instant is wanted, waits until [`Self::now`] has everything that was accepted by then.

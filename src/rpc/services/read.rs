@@ -155,7 +155,7 @@ fn answer_page<R: Read>(read: &R, context: &Context, now: Now) -> Result<Unaudit
         None => Snapshot::requested(context, now, as_of_revision, as_of_time, &mut violations),
         // Pages after the first are of its revision and its instant, so that they agree with each other.
         Some(Position { revision, at }) => {
-            if at > now.at || now.state.revision_at(at) != revision {
+            if at > now.answered || now.state.revision_at(at) != revision {
                 page::not_of_this_query(&mut violations);
             }
             let revision = as_of(&now.state, number(revision), &mut violations);

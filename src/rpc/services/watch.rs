@@ -100,7 +100,7 @@ impl Received {
             return None;
         };
         let at = self.at.unwrap_or(accepted);
-        if at > now.at {
+        if at > now.answered {
             violations.add("after_time", in_future(at, now.at));
         } else if at < accepted {
             let what = format!("found {at}; allowed: from {accepted}, when revision {revision} was accepted");
