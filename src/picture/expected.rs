@@ -16,6 +16,9 @@ use crate::model::observations::Hashing;
 use crate::model::period::Period;
 use crate::state::view::View;
 
+/// As many areas as a search for one of them costs, nearly.
+const SEARCH_STEPS: usize = 8;
+
 /// Who is expected to report one indicator, and where.
 pub(super) struct Expected<'a> {
     view: View<'a>,
@@ -197,10 +200,19 @@ impl<'a> Expected<'a> {
     ) -> impl Iterator<Item = AreaIx> {
         let (hierarchy, level, last) = (period.hierarchy, period.version.reporting_level, period.period.end());
         let catalogue = self.view.catalogue;
-        let is_expected = move |area: &AreaIx| {
-            hierarchy.level(*area) == level && hierarchy.is_within(*area, within) && catalogue.exists_on(*area, last)
-        };
-        catalogue.reports_for(agency).iter().copied().filter(is_expected)
+        let (inner, reported) = (hierarchy.within(within), catalogue.reports_for(agency));
+        // A ward has few areas within it, where an agency reports for thousands.
+        let is_small = inner.len() * SEARCH_STEPS < reported.len();
+        let found = is_small.then(|| {
+            let is_reported = |area: &AreaIx| reported.binary_search(area).is_ok();
+            let mut found: Vec<AreaIx> = inner.iter().copied().filter(is_reported).collect();
+            found.sort_unstable();
+            found
+        });
+        let is_within = move |area: &AreaIx| hierarchy.is_within(*area, within);
+        let all = (!is_small).then(|| reported.iter().copied().filter(is_within));
+        let is_expected = move |area: &AreaIx| hierarchy.level(*area) == level && catalogue.exists_on(*area, last);
+        found.into_iter().flatten().chain(all.into_iter().flatten()).filter(is_expected)
     }
 
     /// Adds an unfilled slot: contained in another figure, or else late or not due yet. An area that isn't of the

@@ -429,3 +429,70 @@ async fn a_volunteer_is_held_to_the_areas_that_it_reports_for_and_an_expected_ag
     // The other two indicators' slots are four quarters of two areas each.
     assert_eq!((of_care.expected, of_care.reported), (6 + 16, 6));
 }
+
+/// One agency reports for 30 districts in U1 and 2 in U2.
+#[tokio::test]
+async fn who_reports_for_many_areas_is_expected_for_each_of_them_within_any_area() {
+    let app = TestApp::empty().await;
+    let district = |name: &str, parent: &str| {
+        format!(r#"{{ code = "{name}", name = "{name}", level = "district", parents = [{{ code = "{parent}" }}] }},"#)
+    };
+    let names: Vec<String> = (0..30).map(|count| format!("A{count:02}")).collect();
+    let districts: String = names.iter().map(|name| district(name, "U1")).collect();
+    let districts = districts + &district("Z1", "U2") + &district("Z0", "U2") + &district("Z2", "U2");
+    let put = format!(
+        r#"
+        areas = [
+            {{ code = "P", name = "P", level = "partnership" }},
+            {{ code = "U1", name = "U1", level = "upper-tier", parents = [{{ code = "P" }}] }},
+            {{ code = "U2", name = "U2", level = "upper-tier", parents = [{{ code = "P" }}] }},
+            {districts}
+        ]
+        agencies = [{{ id = "care", name = "Care", sector = "social-care", areas = ["{}", "Z0", "Z1"] }}]
+        [[indicators]]
+        id = "it"
+        title = "It"
+        unit = "things"
+        kind = "events"
+        frequency = "month"
+        reporting_level = "district"
+        across_agencies = "add"
+        expected_agencies = [{{ agency = "care" }}]
+        "#,
+        names.join(r#"", ""#)
+    );
+    let put: CataloguePut = toml::from_str(&put).unwrap();
+    app.catalogue().put_catalogue(put_request(&put, false)).await.unwrap();
+    let request = QueryAggregateRequest {
+        indicators: vec!["it".to_owned()],
+        areas: ["A07", "P", "U1", "U2", "Z1", "Z2"].map(str::to_owned).into(),
+        periods: vec!["2022-04".to_owned()],
+        group_by: vec![GroupBy::Area.into()],
+        ..QueryAggregateRequest::default()
+    };
+    let found: Vec<_> = app
+        .query(request)
+        .await
+        .into_iter()
+        .map(|row| {
+            let coverage = row.figure.unwrap().coverage.unwrap();
+            let mut missing: Vec<String> = coverage.missing.into_iter().map(|missing| missing.area).collect();
+            missing.sort();
+            missing.truncate(2);
+            (row.area, coverage.expected, missing.join(" "))
+        })
+        .collect();
+    let found: Vec<_> =
+        found.iter().map(|(area, expected, missing)| (area.as_str(), *expected, missing.as_str())).collect();
+    assert_eq!(
+        found,
+        [
+            ("A07", 1, "A07"),
+            ("P", 32, "A00 A01"),
+            ("U1", 30, "A00 A01"),
+            ("U2", 2, "Z0 Z1"),
+            ("Z1", 1, "Z1"),
+            ("Z2", 0, ""),
+        ]
+    );
+}
