@@ -140,9 +140,8 @@ pub(super) fn contribute(
             }
         }
         Derivation::OverAreas => {
-            let view = series.view();
-            for child in view.hierarchy(period).children(area) {
-                contribute(series, agency, child, period, into);
+            for part in series.parts(area, period) {
+                contribute(series, agency, part, period, into);
             }
         }
         Derivation::Nothing => {}
