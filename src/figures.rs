@@ -17,7 +17,7 @@ use std::io::Read;
 use crate::model::marker::Marker;
 use crate::model::observation::Breakdown;
 use crate::model::period::{Frequency, Period};
-use crate::model::violation::Violations;
+use crate::model::violation::{Quoted, Violations};
 use crate::rpc::proto;
 use rows::Row;
 
@@ -162,7 +162,11 @@ impl Reading {
     fn columns(&mut self, header: &Row) -> Vec<Option<&'static str>> {
         let mut columns: Vec<Option<&'static str>> = Vec::new();
         let mut add = |what: String| self.problems.push(Problem::new(vec![header.number], "", what));
-        for name in header.cells.iter().map(|cell| &cell.text) {
+        if let Some(found) = header.separated_otherwise() {
+            add(format!("found {found} between the columns; allowed: commas. Save the file comma-separated"));
+            return columns;
+        }
+        for name in header.cells[..header.filled()].iter().map(|cell| &cell.text) {
             let known = COLUMNS.into_iter().find(|column| column == name);
             match known {
                 None => add(format!("found column `{name}`; allowed: {}", COLUMNS.join(", "))),
@@ -178,7 +182,8 @@ impl Reading {
     }
 
     fn row(&mut self, columns: &[Option<&'static str>], row: Row) {
-        let (found, allowed) = (row.cells.len(), columns.len());
+        // Spreadsheets write empty columns after the last one.
+        let (found, allowed) = (row.cells.len().min(row.filled().max(columns.len())), columns.len());
         if found != allowed {
             let what = format!("found {found} columns; allowed: {allowed}, as in the first row");
             self.problems.push(Problem::new(vec![row.number], "", what));
@@ -247,8 +252,13 @@ impl Cells<'_> {
         for text in texts.split_whitespace() {
             let marker = text.trim_matches(['[', ']']).parse::<Marker>();
             markers.push(marker.as_ref().map_or(0, |marker| marker.code()));
-            if let Err(error) = marker {
-                self.add("markers", error);
+            match marker {
+                Ok(_) => {}
+                Err(_) if text.contains([';', ',', '/', '|', '+']) => {
+                    let quoted = Quoted(text);
+                    self.add("markers", format!("found {quoted}; separate markers by spaces"));
+                }
+                Err(error) => self.add("markers", error),
             }
         }
         markers
@@ -373,6 +383,40 @@ mod tests {
             ["row 2: found column `note` twice; allowed: once", "row 2: found no column `value`; it is needed"]
         );
         assert_eq!(read_all(b"").problems[0].to_string(), "the file is empty");
+    }
+
+    #[test]
+    fn a_file_whose_columns_arent_separated_by_commas_gets_a_hint() {
+        for (separator, named) in [(";", "`;`"), ("\t", "tabs")] {
+            let file = "indicator,area,period,value\na,E1,2022-06,5\n".replace(',', separator);
+            let texts: Vec<String> = read_all(file.as_bytes()).problems.iter().map(ToString::to_string).collect();
+            let hint = "allowed: commas. Save the file comma-separated";
+            assert_eq!(texts, [format!("row 1: found {named} between the columns; {hint}")]);
+        }
+    }
+
+    #[test]
+    fn empty_columns_at_the_end_are_ignored_and_one_with_a_text_isnt() {
+        let reading = read_all(b"indicator,area,period,value,,\na,E1,2022-06,5,,\nb,E1,2022-06,6,,,\nc,E1,2022-06,7\n");
+        assert_eq!((reading.figures.len(), reading.problems), (3, vec![]));
+        let texts: Vec<String> = read_all(b"indicator,area,period,value,,\na,E1,2022-06,5,,x\n")
+            .problems
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(texts, ["row 2: found 6 columns; allowed: 4, as in the first row"]);
+    }
+
+    #[test]
+    fn markers_that_are_run_together_get_a_hint() {
+        for markers in ["x;p", "e/p"] {
+            let file = format!("indicator,area,period,value,markers\na,E1,2022-06,5,{markers}\n");
+            let problem = &read_all(file.as_bytes()).problems[0];
+            assert_eq!(
+                problem.to_string(),
+                format!("row 2, column markers: found `{markers}`; separate markers by spaces")
+            );
+        }
     }
 
     #[test]

@@ -123,7 +123,8 @@ fn a_figure_corrected_and_corrected_back_is_three_submissions() {
 fn a_command_that_is_run_again_sends_nothing_and_says_since_when_its_figures_stand() {
     let sender = Sender::start();
     sender.submit(file(&["70"]), &[]);
-    let nothing = "Nothing was sent; for another note or source add --resubmit.";
+    let nothing = "Nothing was sent; --resubmit stores the file again as a new submission, with its notes and source, \
+                   and the figures keep theirs.";
     assert_eq!(
         sender.submit(file(&["70.0"]), &[]),
         format!("Nothing would change: this figure stands since revision 15. {nothing}")
@@ -138,10 +139,10 @@ fn a_command_that_is_run_again_sends_nothing_and_says_since_when_its_figures_sta
 
     let resubmit = ["--resubmit", "--source", "Case system"];
     assert_eq!(sender.submit(file(&["70", "5"]), &resubmit), "Received at revision 17: 0 new, 0 revised, 2 unchanged");
-    assert_eq!(
-        sender.submit(file(&["70", "5"]), &resubmit),
-        "Already received at revision 17: 0 new, 0 revised, 2 unchanged"
-    );
+    // Also from a source that it was stored from before.
+    let other = ["--resubmit", "--source", "Another system"];
+    assert_eq!(sender.submit(file(&["70", "5"]), &other), "Received at revision 18: 0 new, 0 revised, 2 unchanged");
+    assert_eq!(sender.submit(file(&["70", "5"]), &resubmit), "Received at revision 19: 0 new, 0 revised, 2 unchanged");
     assert_eq!(sender.values("2021-04"), ["70"]);
 }
 
@@ -218,6 +219,72 @@ fn rows_of_another_agency_are_refused_unless_they_are_to_be_left_out() {
         "Received at revision 15: 2 new, 0 revised, 0 unchanged\n  \
          left out: 2 rows of `hampshire-constabulary`\n  left out: 1 row of `kent-police`"
     );
+}
+
+#[test]
+fn rows_of_other_reports_are_left_out_by_name_and_a_report_that_isnt_there_is_refused() {
+    let sender = Sender::start();
+    let row = |report: &str, month: &str| format!("{report},missing-episodes,E06000044,{month},5\n");
+    let file = [
+        "report,indicator,area,period,value\n",
+        &row("a", "2021-04"),
+        &row("b", "2021-05"),
+        &row("b", "2021-06"),
+        &row("", "2021-07"),
+    ]
+    .concat();
+    assert_eq!(
+        sender.submit(&file, &["--report", "a"]),
+        "Received at revision 15: 1 new, 0 revised, 0 unchanged\n  \
+         left out: 1 row of no report\n  left out: 2 rows of report `b`"
+    );
+    assert_eq!(
+        sender.submit(&file, &["--report", "c"]),
+        "1: conspectus: --report: found `c`; allowed: `a`, `b`, the reports in the file"
+    );
+    let none = "indicator,area,period,value\nmissing-episodes,E06000044,2021-04,5\n";
+    assert_eq!(sender.submit(none, &["--report", "c"]), "1: conspectus: --report: found `c`; the file names no report");
+}
+
+#[test]
+fn of_very_many_problems_the_first_are_listed_and_all_are_counted() {
+    let sender = Sender::start();
+    let rows: String = (0..3_000).map(|n| format!("missing-episodes,E06000044,{}-01,5,,\n", 5_000 + n)).collect();
+    let printed = sender.submit(format!("{HEADER}\n{rows}"), &[]);
+    let mut lines = printed.lines();
+    assert_eq!(lines.next(), Some("1: conspectus: 3000 problems in figures.csv, the first 1000:"));
+    assert!(lines.next().unwrap().starts_with("  row 2, column period: "), "{printed}");
+    assert!(lines.next_back().unwrap().starts_with("  row 1001, column period: "), "{printed}");
+    assert_eq!(lines.count(), 998);
+}
+
+#[test]
+fn a_template_of_what_is_missing_is_no_failure_when_nothing_is() {
+    let sender = Sender::start();
+    sender.submit(file(&["70"]), &[]);
+    let verb =
+        format!("template --agency {AGENCY} --as {AGENCY} --missing --indicator missing-episodes --period 2021-04");
+    let output = sender.demo.verb(&verb).output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), &b""[..]));
+    let noted = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(noted, format!("No such figures are missing from {AGENCY}: there is nothing to fill in.\n"));
+}
+
+#[test]
+fn an_answer_as_json_or_csv_has_all_that_the_table_has() {
+    let sender = Sender::start();
+    let json = sender.ask("query --indicator initial-contacts --area E10000014 --period FY2021-22 --json");
+    assert!(json.contains("\"asOf\": \""), "{json}");
+    let csv = sender.ask("completeness HIPS --period 2021-04 --indicator initial-contacts --csv");
+    assert_eq!(
+        csv,
+        "agency,indicator,area,period,due,status,received_at,days_late,contained_in_area,contained_in_period,frequency\n\
+         ,initial-contacts,,2021-04,,no such periods,,,,,financial-year"
+    );
+    let csv = sender.ask("explain E10000014 FY2021-22 --indicator initial-contacts --csv");
+    let kinds: Vec<&str> = csv.lines().map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!(kinds, ["row", "figure", "contribution"], "{csv}");
+    assert!(csv.lines().nth(1).unwrap().contains("Events add over time and over areas."), "{csv}");
 }
 
 #[test]

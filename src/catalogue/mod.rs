@@ -193,6 +193,11 @@ impl Catalogue {
         !self.has_bounded_areas || self.area_at(area).validity().holds(day)
     }
 
+    /// Whether one of some areas exists on a day.
+    pub(crate) fn any_exists_on(&self, areas: &[AreaIx], day: Date) -> bool {
+        !self.has_bounded_areas || areas.iter().any(|area| self.exists_on(*area, day))
+    }
+
     /// Whether all of some areas exist on a day.
     pub(crate) fn all_exist_on(&self, areas: &[AreaIx], day: Date) -> bool {
         !self.has_bounded_areas || areas.iter().all(|area| self.exists_on(*area, day))

@@ -51,7 +51,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let answer = fetch(&args.server, request).await?;
     args.format.print(
         || json(&answer, "GetCompletenessResponse"),
-        || csv(CSV_HEADINGS, answer.slots.iter().map(csv_row)),
+        || csv(CSV_HEADINGS, answer.slots.iter().map(csv_row).chain(answer.period_mismatches.iter().map(mismatch_row))),
         || tables(&answer),
     )
 }
@@ -130,10 +130,14 @@ fn tables(answer: &GetCompletenessResponse) -> String {
 
 fn mismatch(mismatch: &PeriodMismatch) -> String {
     let PeriodMismatch { indicator, period, .. } = mismatch;
-    let frequency = Frequency::from_code(mismatch.frequency).map(Frequency::text).unwrap_or_default();
+    let frequency = frequency(mismatch);
     format!(
         "{indicator}: nothing is expected for {period}, which isn't made of whole periods of its frequency, {frequency}\n"
     )
+}
+
+fn frequency(mismatch: &PeriodMismatch) -> &'static str {
+    Frequency::from_code(mismatch.frequency).map(Frequency::text).unwrap_or_default()
 }
 
 fn status(status: SlotStatus) -> &'static str {
@@ -147,7 +151,7 @@ fn status(status: SlotStatus) -> &'static str {
     }
 }
 
-const CSV_HEADINGS: [&str; 10] = [
+const CSV_HEADINGS: [&str; 11] = [
     "agency",
     "indicator",
     "area",
@@ -158,9 +162,10 @@ const CSV_HEADINGS: [&str; 10] = [
     "days_late",
     "contained_in_area",
     "contained_in_period",
+    "frequency",
 ];
 
-fn csv_row(slot: &Slot) -> [String; 10] {
+fn csv_row(slot: &Slot) -> [String; 11] {
     [
         slot.agency.clone(),
         slot.indicator.clone(),
@@ -172,5 +177,13 @@ fn csv_row(slot: &Slot) -> [String; 10] {
         slot.days_late.to_string(),
         slot.contained_in_area.clone(),
         slot.contained_in_period.clone(),
+        String::new(),
     ]
+}
+
+/// That a period asked for has no slots of an indicator, whose frequency is another.
+fn mismatch_row(mismatch: &PeriodMismatch) -> [String; 11] {
+    let texts =
+        ["", &mismatch.indicator, "", &mismatch.period, "", "no such periods", "", "", "", "", frequency(mismatch)];
+    texts.map(str::to_owned)
 }

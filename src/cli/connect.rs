@@ -10,7 +10,7 @@ use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Request, Response, Status};
-use tonic_types::StatusExt;
+use tonic_types::{FieldViolation, StatusExt};
 
 use super::deadline::{Deadline, Limit, Timed};
 use super::failure::Failure;
@@ -20,12 +20,14 @@ use crate::rpc::client::catalogue_service_client::CatalogueServiceClient;
 use crate::rpc::client::key_service_client::KeyServiceClient;
 use crate::rpc::client::picture_service_client::PictureServiceClient;
 use crate::rpc::client::submission_service_client::SubmissionServiceClient;
-use crate::rpc::{ERROR_BYTES_HEADER, PURPOSE_HEADER, Reason};
+use crate::rpc::{ERROR_BYTES_HEADER, PURPOSE_HEADER, Reason, omitted_count};
 
 /// The most bytes that an answer may have; a full page of rows has far fewer.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// The most bytes of error details that this client accepts.
 const ERROR_BYTES_MAX: u32 = 1 << 20;
+/// In a header Base64 makes four bytes of three, and the other headers take some too.
+const HEADER_BYTES_MAX: u32 = 2 * ERROR_BYTES_MAX;
 
 /// The options below are the same for every verb: its help lists them after its own.
 const HEADING: &str = "Connection";
@@ -78,9 +80,8 @@ pub(super) struct Headers {
 impl Interceptor for Headers {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         let metadata = request.metadata_mut();
-        // Asks for every violation. In a header Base64 makes four bytes of three, and the other headers
-        // take some too.
-        metadata.insert(ERROR_BYTES_HEADER, (ERROR_BYTES_MAX / 2).into());
+        // Asks for as much as a server sends.
+        metadata.insert(ERROR_BYTES_HEADER, ERROR_BYTES_MAX.into());
         if let Some(authorization) = &self.authorization {
             metadata.insert("authorization", authorization.clone());
         }
@@ -199,7 +200,7 @@ impl Server {
         let limit = Limit { time: Duration::from_secs(self.timeout), timed, server: self.server.clone() };
         let mut endpoint = Endpoint::from_shared(self.server.clone())
             .map_err(|_| Failure::Message(format!("`{}` isn't an address; allowed: http(s)://HOST:PORT", self.server)))?
-            .http2_max_header_list_size(ERROR_BYTES_MAX);
+            .http2_max_header_list_size(HEADER_BYTES_MAX);
         if timed == Timed::Beginning {
             // A server that is gone answers no ping: one is sent, and awaited, in half of the time each, also
             // while no message comes.
@@ -280,25 +281,44 @@ pub(super) fn refusal(status: &Status, location: impl Fn(&str) -> String) -> Fai
         return Failure::Message(format!("{}; give a key with --as or CONSPECTUS_KEY", visible(status.message())));
     }
     let violations = violations(status);
-    if violations.is_empty() {
+    if violations.listed.is_empty() {
         return Failure::Message(visible(status.message()).into_owned());
     }
     let line = |(field, description): &(String, String)| {
         if field.is_empty() { description.clone() } else { format!("{}: {description}", location(field)) }
     };
-    problems("", &violations.iter().map(line).collect::<Vec<_>>())
+    problems("", &violations.listed.iter().map(line).collect::<Vec<_>>(), violations.omitted)
 }
 
-/// What a server found wrong with a request: each field, and a description of what can be seen.
-pub(super) fn violations(status: &Status) -> Vec<(String, String)> {
-    let violations = status.get_details_bad_request().map(|details| details.field_violations).unwrap_or_default();
-    violations.into_iter().map(|it| (visible(&it.field).into_owned(), visible(&it.description).into_owned())).collect()
+/// What a server found wrong with a request.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Each field, and a description of what can be seen.
+    pub(super) listed: Vec<(String, String)>,
+    /// How many more there are.
+    pub(super) omitted: usize,
 }
 
-/// Problems, each on a line of its own when there are several. `of_what` says of what, as in ` in a file`.
-pub(super) fn problems(of_what: &str, lines: &[String]) -> Failure {
-    Failure::Message(match lines {
-        [one] => one.clone(),
-        several => format!("{} problems{of_what}:\n  {}", several.len(), several.join("\n  ")),
+/// What a server found wrong with a request.
+pub(super) fn violations(status: &Status) -> Found {
+    let mut violations = status.get_details_bad_request().map(|details| details.field_violations).unwrap_or_default();
+    let omitted = violations.last().and_then(omitted_count);
+    if omitted.is_some() {
+        violations.pop();
+    }
+    let shown = |it: FieldViolation| (visible(&it.field).into_owned(), visible(&it.description).into_owned());
+    Found { listed: violations.into_iter().map(shown).collect(), omitted: omitted.unwrap_or(0) }
+}
+
+/// Problems, each on a line of its own when there are several. `of_what` says of what, as in ` in a file`;
+/// `omitted` is how many there are besides these.
+pub(super) fn problems(of_what: &str, lines: &[String], omitted: usize) -> Failure {
+    Failure::Message(match (lines, omitted) {
+        ([one], 0) => one.clone(),
+        (several, 0) => format!("{} problems{of_what}:\n  {}", several.len(), several.join("\n  ")),
+        (several, omitted) => {
+            let (all, shown) = (several.len() + omitted, several.len());
+            format!("{all} problems{of_what}, the first {shown}:\n  {}", several.join("\n  "))
+        }
     })
 }

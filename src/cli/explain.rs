@@ -1,11 +1,14 @@
 //! `conspectus explain`: why a figure is what it is.
 
+mod csv_rows;
+
 use clap::Parser;
 
 use super::common_args::{AsOf, BreakdownArg, Format};
 use super::connect::{Server, response};
 use super::failure::Failure;
-use super::format::{Legend, coverage, csv, json, markers, time};
+use super::format::{coverage, csv, json};
+use super::legend::Legend;
 use super::table::{Align, Table};
 use crate::rpc::proto::{
     CategoryRef, Contribution, ExplainFigureRequest, ExplainFigureResponse, Missing, MissingReason,
@@ -49,7 +52,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let answer = response(client.explain_figure(request.clone()).await)?;
     args.format.print(
         || json(&answer, "ExplainFigureResponse"),
-        || csv(CSV_HEADINGS, answer.contributions.iter().map(csv_row)),
+        || csv(csv_rows::headings().iter().map(String::as_str), csv_rows::rows(&request, &answer)),
         || text(&request, &answer),
     )
 }
@@ -59,6 +62,7 @@ fn text(request: &ExplainFigureRequest, answer: &ExplainFigureResponse) -> Strin
     let figure = answer.figure.clone().unwrap_or_default();
     let kind = indicator.kind();
     let mut legend = Legend::default();
+    legend.of_area(&request.area);
     let mut of = vec![format!("{} ({})", indicator.title, indicator.unit)];
     of.extend(request.breakdown.iter().map(|CategoryRef { dimension, category }| format!("{dimension}={category}")));
     let keys = [&request.area, &request.period, &request.agency];
@@ -124,22 +128,4 @@ fn contributions(legend: &mut Legend, contributions: &[Contribution]) -> Table {
         ]);
     }
     table
-}
-
-const CSV_HEADINGS: [&str; 10] =
-    ["agency", "area", "period", "value", "markers", "sample", "revision", "accepted_at", "request_id", "source"];
-
-fn csv_row(contribution: &Contribution) -> [String; 10] {
-    [
-        contribution.agency.clone(),
-        contribution.area.clone(),
-        contribution.period.clone(),
-        contribution.value.clone(),
-        markers(&contribution.markers),
-        contribution.sample.to_string(),
-        contribution.revision.to_string(),
-        time(contribution.accepted_at.as_ref()),
-        contribution.request_id.clone(),
-        contribution.source.clone(),
-    ]
 }

@@ -5,7 +5,8 @@ use clap::Parser;
 use super::common_args::{BreakdownArg, Format};
 use super::connect::{Server, response};
 use super::failure::Failure;
-use super::format::{Legend, csv, json, markers, time};
+use super::format::{csv, json, markers, time};
+use super::legend::Legend;
 use super::table::{Align, Table};
 use crate::rpc::proto::{GetHistoryRequest, GetHistoryResponse, HistoryEvent, HistoryItem};
 

@@ -18,6 +18,7 @@ mod format;
 mod health;
 mod history;
 mod key;
+mod legend;
 mod output;
 mod picture;
 mod query;

@@ -6,7 +6,8 @@ use super::common_args::{AsOf, Format, Hierarchy};
 use super::connect::{Server, response};
 use super::failure::Failure;
 use super::figure_columns::{answer_fields, answer_headings, change_fields, change_headings};
-use super::format::{Legend, coverage, csv, json};
+use super::format::{coverage, csv, json};
+use super::legend::Legend;
 use super::table::{Align, Table};
 use crate::rpc::proto::{
     Change, Comparison, Figure, Gap, GetPictureRequest, GetPictureResponse, Indicator, PictureCell, PictureRow,
@@ -91,12 +92,12 @@ fn csv_rows(picture: &GetPictureResponse, row: &PictureRow) -> Vec<Vec<String>> 
 
 fn table(picture: &GetPictureResponse) -> String {
     let area = picture.area.clone().unwrap_or_default();
-    let area = format!("{} ({})", area.name, area.code);
-    rows(&area, &picture.period, picture.revision, &picture.rows)
+    let name = format!("{} ({})", area.name, area.code);
+    rows(&area.code, &name, &picture.period, picture.revision, &picture.rows)
 }
 
-/// The rows of the picture of an area, as a table.
-pub(super) fn rows(area: &str, period: &str, revision: i64, rows: &[PictureRow]) -> String {
+/// The rows of the picture of an area, as a table under the area's name.
+pub(super) fn rows(code: &str, area: &str, period: &str, revision: i64, rows: &[PictureRow]) -> String {
     let earlier = rows.iter().filter_map(|row| row.change.as_ref()).map(|change| change.from_period.clone()).next();
     let mut table = Table::new([
         ("indicator", Align::Wrap(38)),
@@ -109,6 +110,7 @@ pub(super) fn rows(area: &str, period: &str, revision: i64, rows: &[PictureRow])
         ("reported", Align::Wrap(24)),
     ]);
     let mut legend = Legend::default();
+    legend.of_area(code);
     for row in rows {
         push(&mut table, &mut legend, row);
     }

@@ -104,6 +104,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         async |page_token| client.query_aggregate(QueryAggregateRequest { page_token, ..request.clone() }).await;
     pages(query, |page| {
         answer.revision = page.revision;
+        answer.as_of = page.as_of;
         answer.rows.extend(page.rows);
         page.next_page_token
     })

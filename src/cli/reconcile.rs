@@ -9,7 +9,8 @@ use super::common_args::{AsOf, Format, Periods};
 use super::connect::{Server, response};
 use super::failure::Failure;
 use super::figure_columns::{figure_fields, figure_headings};
-use super::format::{Legend, csv, difference, json};
+use super::format::{csv, difference, json};
+use super::legend::Legend;
 use super::table::{Align, Table};
 use crate::catalogue::items::AreaLevel;
 use crate::rpc::proto::{
@@ -81,6 +82,7 @@ fn text(
     ]);
     let mut legend = Legend::default();
     for row in &answer.rows {
+        legend.of_area(&row.area);
         let kind = rules.get(&row.rule).map(|rule| kind_of(indicators, &rule.left_indicator)).unwrap_or_default();
         let (left, right) = (row.left.clone().unwrap_or_default(), row.right.clone().unwrap_or_default());
         table.push([

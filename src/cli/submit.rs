@@ -12,12 +12,13 @@ use std::path::PathBuf;
 use clap::Parser;
 use tonic::Status;
 
-use super::connect::{Connection, Server, problems, refusal, violations};
+use super::connect::{Connection, Found, Server, problems, refusal, violations};
 use super::failure::Failure;
 use super::format::json;
 use super::output;
 use crate::rpc::client::submission_service_client::SubmissionServiceClient;
 use crate::rpc::proto::{ObservationOutcome, Outcome, SubmitObservationsRequest, SubmitObservationsResponse};
+use request_id::Repeat;
 use sheet::{Selection, Sheet};
 
 /// Submit the figures of a CSV file: all of them, or none if one is wrong.
@@ -38,7 +39,8 @@ pub(super) struct Args {
     /// from what stands where they go.
     #[arg(long)]
     request_id: Option<String>,
-    /// Send figures also when all of them stand already, as with another note or source.
+    /// Store the file again, as a new submission, also when all of its figures stand already: its notes and
+    /// source are in the journal, and the figures keep theirs.
     #[arg(long)]
     resubmit: bool,
     /// Where the figures come from.
@@ -60,7 +62,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         .map_err(|error| Failure::Message(format!("can't read {}: {error}", args.file.display())))?;
     let sheet = Sheet::of(&bytes, &args.selection);
     if sheet.figures.is_empty() && !sheet.problems.is_empty() {
-        return Err(refused(&args, &sheet, &[]));
+        return Err(refused(&args, &sheet, &Found::default()));
     }
     let mut call = match args.server.submissions().await {
         Ok(client) => Call { client, args: &args, sheet: &sheet },
@@ -85,7 +87,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         None => {
             let checked = call.submit(check.clone()).await?;
             if !sheet.problems.is_empty() {
-                return Err(refused(&args, &sheet, &[]));
+                return Err(refused(&args, &sheet, &Found::default()));
             }
             if !args.resubmit && changed(&checked) == 0 {
                 return print(&args, &checked, &[report::nothing_changes(&checked), sheet.left_out()].concat());
@@ -93,7 +95,9 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
             if args.dry_run {
                 checked
             } else {
-                call.submit_change(&request, &checked.receipt.unwrap_or_default().outcomes).await?
+                // What changes nothing is told apart from the same before by when it is sent.
+                let sent_again_at = if changed(&checked) == 0 { checked.revision } else { 0 };
+                call.submit_change(&request, &checked.receipt.unwrap_or_default().outcomes, sent_again_at).await?
             }
         }
     };
@@ -136,10 +140,11 @@ impl Call<'_> {
         &mut self,
         request: &SubmitObservationsRequest,
         before: &[ObservationOutcome],
+        sent_again_at: i64,
     ) -> Result<SubmitObservationsResponse, Failure> {
         let mut withdrawn = 0;
         loop {
-            let request_id = request_id::of(request, before, withdrawn);
+            let request_id = request_id::of(request, before, Repeat { withdrawn, sent_again_at });
             let answer = self.submit(SubmitObservationsRequest { request_id, ..request.clone() }).await?;
             if answer.withdrawn_at_revision == 0 {
                 return Ok(answer);
@@ -150,7 +155,7 @@ impl Call<'_> {
 
     fn failure(&self, status: &Status) -> Failure {
         let found = violations(status);
-        if found.is_empty() {
+        if found.listed.is_empty() {
             return unchecked(self.args, self.sheet, refusal(status, str::to_owned));
         }
         refused(self.args, self.sheet, &found)
@@ -158,14 +163,14 @@ impl Call<'_> {
 }
 
 /// Everything that is wrong, by row: what the file itself has, and what the server found.
-fn refused(args: &Args, sheet: &Sheet, found: &[(String, String)]) -> Failure {
-    let lines: Vec<String> = sheet.all_problems(found).iter().map(ToString::to_string).collect();
-    problems(&format!(" in {}", args.file.display()), &lines)
+fn refused(args: &Args, sheet: &Sheet, found: &Found) -> Failure {
+    let lines: Vec<String> = sheet.all_problems(&found.listed).iter().map(ToString::to_string).collect();
+    problems(&format!(" in {}", args.file.display()), &lines, found.omitted)
 }
 
 /// The server couldn't check the file.
 fn unchecked(args: &Args, sheet: &Sheet, failure: Failure) -> Failure {
-    match (sheet.problems.is_empty(), refused(args, sheet, &[]), failure) {
+    match (sheet.problems.is_empty(), refused(args, sheet, &Found::default()), failure) {
         (false, Failure::Message(found), Failure::Message(why)) => {
             Failure::Message(format!("{found}\nThe server checked nothing of it: {why}"))
         }

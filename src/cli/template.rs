@@ -47,7 +47,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         areas.extend(agency.agency.unwrap_or_default().areas);
     }
     // A county's answer has the figures of its districts too: each row is printed once.
-    let mut expected = BTreeMap::new();
+    let (mut expected, mut any_expected) = (BTreeMap::new(), false);
     for area in areas {
         let request = GetCompletenessRequest {
             area,
@@ -57,14 +57,19 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
             ..GetCompletenessRequest::default()
         };
         let answer = completeness::fetch(&args.server, request).await?;
+        any_expected |= !answer.slots.is_empty();
         expected.extend(answer.slots.into_iter().filter(|slot| !args.missing || is_missing(slot)).map(|slot| {
             let key = (slot.indicator.clone(), slot.area.clone(), slot.due.clone(), slot.period.clone());
             (key, slot)
         }));
     }
+    if expected.is_empty() && args.missing && any_expected {
+        // Not where the file goes.
+        output::note(format_args!("No such figures are missing from {}: there is nothing to fill in.", args.agency));
+        return Ok(());
+    }
     if expected.is_empty() {
-        let what = if args.missing { "no such figures are missing" } else { "no such figures are expected" };
-        return Err(Failure::Message(format!("{what} from {}", args.agency)));
+        return Err(Failure::Message(format!("no such figures are expected from {}", args.agency)));
     }
     output::print(csv(&expected.into_values().collect::<Vec<_>>(), &indicators)?)
 }

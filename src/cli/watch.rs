@@ -10,7 +10,8 @@ use tonic_types::StatusExt;
 use super::common_args::Hierarchy;
 use super::connect::{Server, refusal, response};
 use super::failure::Failure;
-use super::format::{Legend, coverage, json_line};
+use super::format::{coverage, json_line};
+use super::legend::Legend;
 use super::{output, picture};
 use crate::model::text::visible;
 use crate::rpc::Reason;
@@ -142,7 +143,7 @@ impl Screen {
     fn show(&mut self, message: WatchPictureResponse) -> String {
         let WatchPictureResponse { revision, area, period, snapshot, rows, removed_indicators, .. } = message;
         if snapshot {
-            let text = picture::rows(&area, &period, revision, &rows);
+            let text = picture::rows(&area, &area, &period, revision, &rows);
             self.0 = rows.into_iter().map(|row| (id(&row), row)).collect();
             return format!("{text}\n");
         }
@@ -153,7 +154,7 @@ impl Screen {
         }
         for row in rows {
             let before = self.0.insert(id(&row), row.clone()).unwrap_or_default();
-            lines.extend(changes(&before, &row));
+            lines.extend(changes(&area, &before, &row));
         }
         lines.iter().map(|line| format!("revision {revision}  {}\n", visible(line))).collect()
     }
@@ -167,7 +168,7 @@ fn id(row: &PictureRow) -> String {
 const COMBINED: &str = "combined figure";
 
 /// What changed in a row: a line for each agency whose figure did, and one for the combined figure.
-fn changes(before: &PictureRow, row: &PictureRow) -> Vec<String> {
+fn changes(area: &str, before: &PictureRow, row: &PictureRow) -> Vec<String> {
     let kind = row.indicator.clone().unwrap_or_default().kind();
     let figures = |row: &PictureRow| -> Vec<(String, Figure)> {
         let of = |cell: &crate::rpc::proto::PictureCell| {
@@ -184,7 +185,7 @@ fn changes(before: &PictureRow, row: &PictureRow) -> Vec<String> {
         if figure == was || (one_agency && who == COMBINED) {
             continue;
         }
-        let (now, was) = (one_line(&figure, kind), one_line(&was, kind));
+        let (now, was) = (one_line(area, &figure, kind), one_line(area, &was, kind));
         let text =
             if now == was { format!("{now}; its coverage or checks changed") } else { format!("{now}, was {was}") };
         lines.push(format!("{}, {who}: {text}", id(row)));
@@ -196,8 +197,9 @@ fn changes(before: &PictureRow, row: &PictureRow) -> Vec<String> {
 }
 
 /// A figure on one line: its value, what stands beside it, and how many reported.
-fn one_line(figure: &Figure, kind: Kind) -> String {
+fn one_line(area: &str, figure: &Figure, kind: Kind) -> String {
     let mut legend = Legend::default();
+    legend.of_area(area);
     let value = legend.value(figure, kind);
     let value = if value.is_empty() { "no value".to_owned() } else { value };
     let parts = [value, legend.flags(figure)];

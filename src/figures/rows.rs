@@ -11,6 +11,20 @@ pub(super) struct Row {
     pub(super) cells: Vec<Cell>,
 }
 
+impl Row {
+    /// How many cells there are up to the last one with a text.
+    pub(super) fn filled(&self) -> usize {
+        self.cells.iter().rposition(|cell| !cell.text.is_empty()).map_or(0, |last| last + 1)
+    }
+
+    /// What stands between the columns that a row names, if it isn't commas.
+    pub(super) fn separated_otherwise(&self) -> Option<&'static str> {
+        const OTHERS: [(char, &str); 2] = [(';', "`;`"), ('\t', "tabs")];
+        let [all] = self.cells.as_slice() else { return None };
+        OTHERS.into_iter().find(|(separator, _)| all.text.contains(*separator)).map(|(_, name)| name)
+    }
+}
+
 /// One cell.
 pub(super) struct Cell {
     pub(super) text: String,

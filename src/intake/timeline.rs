@@ -23,6 +23,17 @@ struct Marks {
     under_way: Option<Timestamp>,
 }
 
+/// The newest state, and what it can be answered as of.
+pub(crate) struct Newest {
+    pub(crate) state: Arc<State>,
+    /// The newest instant by which it has everything that was accepted.
+    pub(crate) at: Timestamp,
+    /// The newest instant that an answer was of: later than `at` where the clock has been set back.
+    pub(crate) answered: Timestamp,
+    /// Now, which is later while an entry is under way.
+    now: Timestamp,
+}
+
 impl Timeline {
     /// The instant of an entry that is admitted now, after the newest one of the writer's state. It is under
     /// way until [`Self::settle`].
@@ -36,58 +47,60 @@ impl Timeline {
         at
     }
 
-    /// Nothing is under way any more: it is published, or has failed.
-    pub(super) fn settle(&self) {
-        self.0.send_if_modified(|marks| marks.under_way.take().is_some());
+    /// What was under way is published, or has failed. What is under way now is this entry, if one is admitted
+    /// already.
+    pub(super) fn settle(&self, next: Option<Timestamp>) {
+        self.0.send_if_modified(|marks| std::mem::replace(&mut marks.under_way, next).is_some());
     }
 
-    /// The newest state, and the newest instant that it can be answered as of: now, or a little before
-    /// while an entry is under way. Where an instant is wanted that isn't in the future, it is at least that,
-    /// and the state has everything that was accepted by then.
-    pub(crate) async fn answerable(
+    /// The newest state, and the newest instant that it can be answered as of: now, or a little before while an
+    /// entry is under way.
+    pub(crate) fn newest(
         &self,
         clock: &(dyn Fn() -> Timestamp + Send + Sync),
-        wanted: Option<Timestamp>,
         states: &watch::Receiver<Arc<State>>,
-    ) -> (Arc<State>, Timestamp) {
-        if let Some(found) = self.answer(clock(), wanted, states) {
-            return found;
-        }
+    ) -> Newest {
+        self.newest_at(clock(), states)
+    }
+
+    /// Waits until everything that was accepted by an instant is in the newest state. The future isn't waited for.
+    pub(crate) async fn settled(
+        &self,
+        clock: &(dyn Fn() -> Timestamp + Send + Sync),
+        wanted: Timestamp,
+        states: &watch::Receiver<Arc<State>>,
+    ) {
         let mut marks = self.0.subscribe();
         loop {
-            if let Some(found) = self.answer(clock(), wanted, states) {
-                return found;
+            let Newest { answered, now, .. } = self.newest(clock, states);
+            if wanted <= answered || wanted > now {
+                return;
             }
             // The sender is this timeline's own: it isn't gone.
             drop(marks.changed().await);
         }
     }
 
-    /// None while an entry is under way that the wanted instant may have.
-    fn answer(
-        &self,
-        now: Timestamp,
-        wanted: Option<Timestamp>,
-        states: &watch::Receiver<Arc<State>>,
-    ) -> Option<(Arc<State>, Timestamp)> {
+    fn newest_at(&self, now: Timestamp, states: &watch::Receiver<Arc<State>>) -> Newest {
         let mut found = None;
         self.0.send_if_modified(|marks| {
+            // Looked at while nothing can be settled: what is settled is in it.
             let state = Arc::clone(&states.borrow());
             let now = state.not_before_newest(now);
-            let settled =
-                marks.under_way.map_or(now, |under_way| state.not_before_newest(now.min(under_way.previous())));
-            if wanted.is_none_or(|wanted| wanted <= settled || wanted > now) {
-                marks.answered = marks.answered.max(Some(settled));
-                found = Some((state, settled));
-            }
+            let at = marks.under_way.map_or(now, |under_way| state.not_before_newest(now.min(under_way.previous())));
+            let answered = marks.answered.map_or(at, |answered| answered.max(at));
+            marks.answered = Some(answered);
+            found = Some(Newest { state, at, answered, now });
             false
         });
-        found
+        found.expect("the marks were looked at")
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::access::Actor;
     use crate::entry::{Body, Entry};
@@ -101,36 +114,49 @@ mod tests {
         watch::channel(Arc::new(state)).1
     }
 
-    fn instant(
+    /// The instant of an answer, and whether it is known what was accepted by a wanted one.
+    async fn instant(
         timeline: &Timeline,
         now: i64,
         wanted: Option<i64>,
         states: &watch::Receiver<Arc<State>>,
     ) -> Option<i64> {
-        timeline.answer(Timestamp(now), wanted.map(Timestamp), states).map(|(_, at)| at.0)
+        if let Some(wanted) = wanted {
+            let clock = move || Timestamp(now);
+            let settled = timeline.settled(&clock, Timestamp(wanted), states);
+            tokio::time::timeout(Duration::from_millis(20), settled).await.ok()?;
+        }
+        Some(timeline.newest_at(Timestamp(now), states).at.0)
     }
 
-    #[test]
-    fn an_answer_is_of_an_instant_before_that_of_an_entry_that_it_does_not_have() {
+    #[tokio::test]
+    async fn an_answer_is_of_an_instant_before_that_of_an_entry_that_it_does_not_have() {
         let (timeline, before) = (Timeline::default(), states(&[5]));
         assert_eq!(timeline.admit(Timestamp(10), Some(Timestamp(5))), Timestamp(10));
         assert_eq!(timeline.admit(Timestamp(12), Some(Timestamp(10))), Timestamp(12));
-        assert_eq!(instant(&timeline, 20, None, &before), Some(9));
+        assert_eq!(instant(&timeline, 20, None, &before).await, Some(9));
         // By 15 the entry at 10 may be there: whoever wants that waits. What is in the future isn't waited for.
-        assert_eq!(instant(&timeline, 20, Some(9), &before), Some(9));
-        assert_eq!(instant(&timeline, 20, Some(15), &before), None);
-        assert_eq!(instant(&timeline, 20, Some(21), &before), Some(9));
-        timeline.settle();
-        assert_eq!(instant(&timeline, 20, Some(15), &states(&[5, 10, 12])), Some(20));
+        assert_eq!(instant(&timeline, 20, Some(9), &before).await, Some(9));
+        assert_eq!(instant(&timeline, 20, Some(15), &before).await, None);
+        assert_eq!(instant(&timeline, 20, Some(21), &before).await, Some(9));
+        // The first two are published, and a third is admitted already.
+        timeline.settle(Some(Timestamp(14)));
+        assert_eq!(instant(&timeline, 20, Some(15), &states(&[5, 10, 12])).await, None);
+        assert_eq!(instant(&timeline, 20, None, &states(&[5, 10, 12])).await, Some(13));
+        timeline.settle(None);
+        assert_eq!(instant(&timeline, 20, Some(15), &states(&[5, 10, 12, 14])).await, Some(20));
     }
 
-    #[test]
-    fn an_entry_is_after_every_entry_and_answer_before_it_though_the_clock_is_set_back() {
+    #[tokio::test]
+    async fn an_entry_is_after_every_entry_and_answer_before_it_though_the_clock_is_set_back() {
         let timeline = Timeline::default();
         assert_eq!(timeline.admit(Timestamp(3), Some(Timestamp(5))), Timestamp(6));
-        timeline.settle();
-        assert_eq!(instant(&timeline, 3, None, &states(&[6])), Some(6));
-        assert_eq!(instant(&timeline, 9, None, &states(&[6])), Some(9));
+        timeline.settle(None);
+        assert_eq!(instant(&timeline, 3, None, &states(&[6])).await, Some(6));
+        assert_eq!(instant(&timeline, 9, None, &states(&[6])).await, Some(9));
+        // What was answered as of 9 can be asked for as of 9 still.
+        let newest = timeline.newest_at(Timestamp(4), &states(&[6]));
+        assert_eq!((newest.at, newest.answered), (Timestamp(6), Timestamp(9)));
         assert_eq!(timeline.admit(Timestamp(4), Some(Timestamp(6))), Timestamp(10));
     }
 
@@ -139,11 +165,10 @@ mod tests {
         let (timeline, before) = (Timeline::default(), states(&[5]));
         timeline.admit(Timestamp(10), Some(Timestamp(5)));
         let waiting = timeline.clone();
-        let answer =
-            tokio::spawn(async move { waiting.answerable(&|| Timestamp(20), Some(Timestamp(15)), &before).await.1 });
+        let answer = tokio::spawn(async move { waiting.settled(&|| Timestamp(20), Timestamp(15), &before).await });
         tokio::task::yield_now().await;
         assert!(!answer.is_finished());
-        timeline.settle();
-        assert_eq!(answer.await.unwrap(), Timestamp(20));
+        timeline.settle(None);
+        answer.await.unwrap();
     }
 }

@@ -274,7 +274,7 @@ impl Writer {
                 next.take(&mut self, &mut group);
             }
             // The error is in the answers.
-            drop(self.commit(&mut group));
+            drop(self.commit(&mut group, None));
         }
     }
 
@@ -316,7 +316,7 @@ impl Writer {
         }
         if !group.fits(&payload) {
             // Where this fails, so does the command: it was decided on by a state that is dropped.
-            self.commit(group)?;
+            self.commit(group, Some(at))?;
         }
         command.apply(&mut self.state, &entry);
         Ok(Admitted::Entry { index: group.push(payload), at, effect })
@@ -325,8 +325,9 @@ impl Writer {
     /// Makes the group durable, publishes the state, and answers.
     ///
     /// The state is published after the append, so that no reader sees what a power cut may undo, and
-    /// before the answers, so that whoever has an answer finds its entry in the newest state.
-    fn commit(&mut self, group: &mut Group) -> Result<(), WriteError> {
+    /// before the answers, so that whoever has an answer finds its entry in the newest state. `next` is the
+    /// instant of an entry that is admitted already and goes into the group after it.
+    fn commit(&mut self, group: &mut Group, next: Option<Timestamp>) -> Result<(), WriteError> {
         let Group { payloads, answers, .. } = std::mem::take(group);
         let before = self.publish.borrow().revision();
         let hashes = if payloads.is_empty() { Ok(Vec::new()) } else { self.journal.append(before, &payloads) };
@@ -342,7 +343,7 @@ impl Writer {
                 Err(self.failed(&error))
             }
         };
-        self.timeline.settle();
+        self.timeline.settle(next);
         for answer in answers {
             answer(appended.as_ref());
         }
@@ -363,6 +364,13 @@ impl Writer {
                 WriteError::Failed(error.to_string())
             }
         }
+    }
+}
+
+/// Also one that panics leaves nobody waiting for what was under way.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.timeline.settle(None);
     }
 }
 
@@ -400,8 +408,8 @@ mod tests {
 
     use super::*;
     use crate::catalogue::CataloguePut;
-    use crate::entry::Withdrawal;
-    use crate::journal::{MemoryDisk, MemoryJournal};
+    use crate::entry::{Body, Withdrawal};
+    use crate::journal::{MemoryDisk, MemoryJournal, Reader, Tail};
     use crate::model::zone::UTC;
 
     fn withdrawal() -> Withdrawal {
@@ -480,5 +488,87 @@ mod tests {
             let written = running.handle.write(put).await.unwrap();
             assert!(matches!(written, Written::Accepted { at, .. } if at == Timestamp(instant)), "{written:?}");
         }
+    }
+
+    /// A journal whose appends do as they are told: to go on, or to panic.
+    struct Told(MemoryJournal, Mutex<std::sync::mpsc::Receiver<bool>>, mpsc::UnboundedSender<()>);
+
+    impl Journal for Told {
+        fn tail(&self) -> Tail {
+            self.0.tail()
+        }
+
+        fn append(&mut self, after: Revision, payloads: &[Vec<u8>]) -> Result<Vec<ChainHash>, JournalError> {
+            self.2.send(()).unwrap();
+            assert!(self.1.lock().unwrap().recv().unwrap(), "told to panic");
+            self.0.append(after, payloads)
+        }
+
+        fn reader(&self) -> Arc<dyn Reader> {
+            self.0.reader()
+        }
+    }
+
+    /// A command whose entry takes this many bytes.
+    struct Sized(usize);
+
+    impl Command for Sized {
+        type Effect = ();
+        type Already = ();
+
+        fn admit(&self, _: &State, _: Timestamp, _: &Zone) -> Result<DecisionOf<Self>, Rejection> {
+            Ok(Decision::Accept(Body::Access(Vec::new()), ()))
+        }
+
+        fn encode(&self, _: &Entry) -> Vec<u8> {
+            vec![0; self.0]
+        }
+    }
+
+    /// A writer with two commands in its queue, which take a group each, and its journal, which has been asked for
+    /// an append of the first: the times are 10 and 20.
+    async fn told() -> (Running, std::sync::mpsc::Sender<bool>, mpsc::UnboundedReceiver<()>) {
+        let (tell, told) = channel();
+        let (asked, mut is_asked) = mpsc::unbounded_channel();
+        let journal = Told(MemoryJournal::open(&MemoryDisk::new()).unwrap(), Mutex::new(told), asked);
+        let (go, wait) = channel::<i64>();
+        let wait = Mutex::new(wait);
+        let clock = move || Timestamp(wait.lock().unwrap().recv().unwrap());
+        let running = start(Box::new(journal), State::default(), clock, UTC.clone());
+        for _ in 0..2 {
+            let pending = running.handle.queue(Sized(ENTRY_BYTES_MAX)).await.unwrap();
+            tokio::spawn(pending.written());
+        }
+        go.send(10).unwrap();
+        go.send(20).unwrap();
+        is_asked.recv().await.unwrap();
+        (running, tell, is_asked)
+    }
+
+    #[tokio::test]
+    async fn an_entry_that_had_no_room_in_the_group_is_under_way_when_that_is_written() {
+        let (running, tell, mut is_asked) = told().await;
+        let newest = |now| running.timeline.newest(&move || Timestamp(now), &running.state).at;
+        assert_eq!(newest(30), Timestamp(9));
+        tell.send(true).unwrap();
+        is_asked.recv().await.unwrap();
+        assert_eq!(running.state.borrow().revision(), Revision(1));
+        assert_eq!(newest(30), Timestamp(19));
+        tell.send(true).unwrap();
+        running.timeline.settled(&|| Timestamp(30), Timestamp(30), &running.state).await;
+        assert_eq!((running.state.borrow().revision(), newest(30)), (Revision(2), Timestamp(30)));
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_writer_that_panicked() {
+        let (running, tell, _is_asked) = told().await;
+        let state = running.state.clone();
+        let timeline = running.timeline.clone();
+        let waiting = tokio::spawn(async move { timeline.settled(&|| Timestamp(30), Timestamp(25), &state).await });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        tell.send(false).unwrap();
+        tokio::time::timeout(std::time::Duration::from_secs(10), waiting).await.unwrap().unwrap();
+        assert_eq!(running.state.borrow().revision(), Revision::ZERO);
     }
 }

@@ -50,29 +50,35 @@ pub(super) struct Aggregate {
 impl Aggregate {
     /// Joins the areas' figures for consecutive periods, at least one.
     pub(super) fn of(series: &mut Series<'_>, areas: &[AreaIx], periods: &[Period]) -> Self {
-        let mut found = Rc::<ByAgency>::default();
+        let by_area: Vec<_> = areas.iter().map(|area| (*area, series.joined(*area, periods))).collect();
+        let found = match by_area.as_slice() {
+            [(_, figures)] => Rc::clone(figures),
+            several => Rc::new(Self::together(series, several, periods)),
+        };
         let mut non_reporters = ByAgency::default();
         for area in areas {
-            let figures = series.joined(*area, periods);
-            for (agency, unfilled) in series.non_reporters(*area, periods, &figures) {
+            for (agency, unfilled) in series.non_reporters(*area, periods, &found) {
                 non_reporters.entry(agency).add_slots(&unfilled);
             }
-            if found.is_empty() {
-                found = figures;
-            } else {
-                let sums = Rc::make_mut(&mut found);
-                figures.iter().for_each(|(agency, figure)| sums.entry(agency).add(figure));
-            }
-        }
-        // One that has reported for some of the areas is expected for the others too.
-        for (agency, unfilled) in std::mem::take(&mut non_reporters) {
-            let figures = if found.contains(agency) { Rc::make_mut(&mut found) } else { &mut non_reporters };
-            figures.entry(agency).add_slots(&unfilled);
         }
         let (first, last) = (periods[0], periods[periods.len() - 1]);
         let breaks = first.previous().is_some_and(|previous| series.indicator.breaks_between(previous, last));
         let (areas, periods) = (areas.to_vec(), periods.to_vec());
         Self { areas, periods, last, found, non_reporters, breaks, discrepancies: Vec::new() }
+    }
+
+    /// The areas' figures as sums. An agency that has reported for some of the areas has slots for the others too.
+    fn together(series: &Series<'_>, by_area: &[(AreaIx, Rc<ByAgency>)], periods: &[Period]) -> ByAgency {
+        let mut sums = ByAgency::of_all(by_area.iter().flat_map(|(_, figures)| figures.agencies()));
+        for (area, figures) in by_area {
+            for (agency, sum) in sums.iter_mut() {
+                match figures.get(agency) {
+                    Some(figure) => sum.add(figure),
+                    None => series.add_unreported(sum, agency, *area, periods),
+                }
+            }
+        }
+        sums
     }
 
     /// Finds what else was submitted and should agree with these figures, which are of one area and one

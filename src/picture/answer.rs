@@ -140,7 +140,7 @@ impl<'v> Answer<'_, 'v> {
         let series = &*series;
         let mut rate_of = |figure: &Figure, aggregate: &Aggregate, who| {
             let populations = populations.as_mut()?;
-            let population = populations.of(aggregate.areas(), &aggregate.behind(series, who))?;
+            let population = populations.of(aggregate.areas(), aggregate.behind(series, who))?;
             Some(Rate::of(figure, &population, group.version))
         };
         let row = |who| {

@@ -25,6 +25,8 @@ pub enum Derivation {
 /// The agencies' figures for an area and a period, by each way to derive them.
 pub(super) struct Candidates {
     pub(super) rule: OverTime,
+    /// Whether the hierarchy changes within the period, so that each part of it is to be rolled up as it was.
+    pub(super) is_time_first: bool,
     /// Figures, or else markers, submitted for the area and the period themselves.
     pub(super) submitted: ByAgency,
     pub(super) over_time: ByAgency,
@@ -41,7 +43,7 @@ impl Candidates {
     pub(super) fn derivation(&self, agency: AgencyIx) -> Derivation {
         let submitted = self.submitted.get(agency);
         let built = match (self.over_time.get(agency), self.over_areas.get(agency)) {
-            (Some(over_time), Some(over_areas)) if is_better(over_areas, over_time, self.rule) => {
+            (Some(over_time), Some(over_areas)) if self.prefers(over_areas, over_time) => {
                 Some((Derivation::OverAreas, over_areas))
             }
             (Some(over_time), _) => Some((Derivation::OverTime, over_time)),
@@ -55,6 +57,11 @@ impl Candidates {
             (Some(_), _) => Derivation::Marked,
             (None, _) => Derivation::Nothing,
         }
+    }
+
+    /// Whether the figure built over areas is taken rather than the one built over time.
+    fn prefers(&self, over_areas: &Accumulator, over_time: &Accumulator) -> bool {
+        !(self.is_time_first && over_time.has_figure()) && is_better(over_areas, over_time, self.rule)
     }
 
     /// Takes an agency's figure out.

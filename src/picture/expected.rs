@@ -16,6 +16,9 @@ use crate::model::observations::Hashing;
 use crate::model::period::Period;
 use crate::state::view::View;
 
+/// As many areas as a search for one of them costs, nearly.
+const SEARCH_STEPS: usize = 8;
+
 /// Who is expected to report one indicator, and where.
 pub(super) struct Expected<'a> {
     view: View<'a>,
@@ -23,7 +26,11 @@ pub(super) struct Expected<'a> {
     submitted: Rc<Submitted<'a>>,
     /// The agencies that each version names.
     named: Vec<OnceCell<Vec<(AgencyIx, Validity)>>>,
+    /// The agencies that some version names, ascending.
+    named_ever: OnceCell<Vec<AgencyIx>>,
     periods: RefCell<HashMap<Period, Rc<[ExpectedPeriod<'a>]>, Hashing>>,
+    /// The periods that reporters have slots of where nobody is expected: themselves.
+    unexpected: RefCell<HashMap<Period, Rc<[ExpectedPeriod<'a>]>, Hashing>>,
 }
 
 /// A period at the indicator's frequency, and who is expected to report it.
@@ -33,6 +40,8 @@ pub(super) struct ExpectedPeriod<'a> {
     pub(super) hierarchy: &'a Hierarchy,
     /// The agencies that are expected to report it, ascending.
     pub(super) agencies: Vec<AgencyIx>,
+    /// Whether nobody is expected to report such a period, so that whoever does is a volunteer.
+    is_unexpected: bool,
     due: Date,
     /// Whether that has passed.
     is_late: bool,
@@ -58,7 +67,8 @@ impl ExpectedPeriod<'_> {
 impl<'a> Expected<'a> {
     pub(super) fn new(view: View<'a>, indicator: &'a Indicator, submitted: Rc<Submitted<'a>>) -> Self {
         let named = indicator.versions().iter().map(|_| OnceCell::new()).collect();
-        Self { view, indicator, submitted, named, periods: RefCell::default() }
+        let (named_ever, periods, unexpected) = (OnceCell::new(), RefCell::default(), RefCell::default());
+        Self { view, indicator, submitted, named, named_ever, periods, unexpected }
     }
 
     /// Whether a period fits the indicator.
@@ -124,12 +134,46 @@ impl<'a> Expected<'a> {
         })
     }
 
-    fn expected_period(&self, period: Period) -> ExpectedPeriod<'a> {
-        let (index, version) = self.indicator.indexed_version_for(period);
-        let named = self.named[index].get_or_init(|| {
+    /// The periods whose slots a reporter has: where nobody is expected, the period itself.
+    fn reported_periods(&self, period: Period) -> Rc<[ExpectedPeriod<'a>]> {
+        let expected = self.periods(period);
+        if !expected.is_empty() {
+            return expected;
+        }
+        let mut known = self.unexpected.borrow_mut();
+        let itself = || {
+            let expected = self.expected_period(period);
+            [ExpectedPeriod { agencies: Vec::new(), is_unexpected: true, ..expected }].into_iter().collect()
+        };
+        Rc::clone(known.entry(period).or_insert_with(itself))
+    }
+
+    /// Whether an agency that reports has slots in a period: it is expected to report it, or is a volunteer.
+    /// One that the definition names has just the slots that it is expected for.
+    pub(super) fn has_slots(&self, slot: &ExpectedPeriod<'_>, agency: AgencyIx) -> bool {
+        let named_ever = || {
+            let named = self.indicator.versions().iter().enumerate();
+            let mut named: Vec<AgencyIx> =
+                named.flat_map(|(index, version)| self.named(index, version)).map(|(agency, _)| *agency).collect();
+            named.sort_unstable();
+            named
+        };
+        slot.is_unexpected
+            || slot.expects(agency)
+            || self.named_ever.get_or_init(named_ever).binary_search(&agency).is_err()
+    }
+
+    /// The agencies that a version names.
+    fn named(&self, index: usize, version: &IndicatorVersion) -> &[(AgencyIx, Validity)] {
+        self.named[index].get_or_init(|| {
             let known = |id| self.view.catalogue.agency(id).map(|(agency, _)| agency);
             version.expected_agencies.iter().filter_map(|named| Some((known(&named.agency)?, named.validity))).collect()
-        });
+        })
+    }
+
+    fn expected_period(&self, period: Period) -> ExpectedPeriod<'a> {
+        let (index, version) = self.indicator.indexed_version_for(period);
+        let named = self.named(index, version);
         let agencies = named.iter().filter(|(_, validity)| validity.covers(period)).map(|(agency, _)| *agency);
         let mut agencies: Vec<AgencyIx> = agencies.collect();
         agencies.sort_unstable();
@@ -140,6 +184,7 @@ impl<'a> Expected<'a> {
             version,
             hierarchy: self.view.hierarchy(period),
             agencies,
+            is_unexpected: false,
             due,
             is_late: due < self.view.today,
             containers: OnceCell::new(),
@@ -155,10 +200,19 @@ impl<'a> Expected<'a> {
     ) -> impl Iterator<Item = AreaIx> {
         let (hierarchy, level, last) = (period.hierarchy, period.version.reporting_level, period.period.end());
         let catalogue = self.view.catalogue;
-        let is_expected = move |area: &AreaIx| {
-            hierarchy.level(*area) == level && hierarchy.is_within(*area, within) && catalogue.exists_on(*area, last)
-        };
-        catalogue.reports_for(agency).iter().copied().filter(is_expected)
+        let (inner, reported) = (hierarchy.within(within), catalogue.reports_for(agency));
+        // A ward has few areas within it, where an agency reports for thousands.
+        let is_small = inner.len() * SEARCH_STEPS < reported.len();
+        let found = is_small.then(|| {
+            let is_reported = |area: &AreaIx| reported.binary_search(area).is_ok();
+            let mut found: Vec<AreaIx> = inner.iter().copied().filter(is_reported).collect();
+            found.sort_unstable();
+            found
+        });
+        let is_within = move |area: &AreaIx| hierarchy.is_within(*area, within);
+        let all = (!is_small).then(|| reported.iter().copied().filter(is_within));
+        let is_expected = move |area: &AreaIx| hierarchy.level(*area) == level && catalogue.exists_on(*area, last);
+        found.into_iter().flatten().chain(all.into_iter().flatten()).filter(is_expected)
     }
 
     /// Adds an unfilled slot: contained in another figure, or else late or not due yet. An area that isn't of the
@@ -190,7 +244,8 @@ impl<'a> Expected<'a> {
 
     /// Adds the slots of an agency that has reported elsewhere and not for this area, unfilled.
     pub(super) fn add_unreported(&self, to: &mut Accumulator, agency: AgencyIx, area: AreaIx, period: Period) {
-        self.unreported(agency, area, period, &mut |slot, area| self.add_slot(to, slot, agency, area));
+        let has_slots = |slot: &ExpectedPeriod<'_>| self.has_slots(slot, agency);
+        self.unreported(agency, area, period, &has_slots, &mut |slot, area| self.add_slot(to, slot, agency, area));
     }
 
     /// Adds the slots of an agency that reports for this very area, unfilled.
@@ -201,7 +256,7 @@ impl<'a> Expected<'a> {
     /// Adds those of the slots of an agency that lie within a larger figure of it. It is no reporter, so the others
     /// aren't expected of it.
     pub(super) fn add_contained(&self, to: &mut Accumulator, agency: AgencyIx, area: AreaIx, period: Period) {
-        self.of_reporter(agency, area, period, |slot, area| {
+        self.itself_or_unreported(agency, area, period, &|_| true, &mut |slot, area| {
             let mut one = Accumulator::default();
             self.add_slot(&mut one, slot, agency, area);
             if one.coverage.contained > 0 {
@@ -210,8 +265,8 @@ impl<'a> Expected<'a> {
         });
     }
 
-    /// The slots of an agency that reports for this very area: those that it is expected to report, and at
-    /// least the area itself.
+    /// The slots of an agency that has a figure of this area: those that it is expected to report, or would be as a
+    /// volunteer, and at least the area itself, if it reports for that.
     pub(super) fn of_reporter(
         &self,
         agency: AgencyIx,
@@ -219,34 +274,47 @@ impl<'a> Expected<'a> {
         period: Period,
         mut each: impl FnMut(&ExpectedPeriod<'_>, AreaIx),
     ) {
-        let mut is_expected = false;
-        self.unreported(agency, area, period, &mut |slot, area| {
-            is_expected = true;
+        let has_slots = |slot: &ExpectedPeriod<'_>| self.has_slots(slot, agency);
+        self.itself_or_unreported(agency, area, period, &has_slots, &mut each);
+    }
+
+    fn itself_or_unreported(
+        &self,
+        agency: AgencyIx,
+        area: AreaIx,
+        period: Period,
+        has_slots: &dyn Fn(&ExpectedPeriod<'_>) -> bool,
+        each: &mut dyn FnMut(&ExpectedPeriod<'_>, AreaIx),
+    ) {
+        let mut has_some = false;
+        self.unreported(agency, area, period, has_slots, &mut |slot, area| {
+            has_some = true;
             each(slot, area);
         });
-        if !is_expected {
-            let (periods, exists) = (self.periods(period), |slot: &&ExpectedPeriod<'_>| self.exists(slot, area));
+        if !has_some && self.view.catalogue.reports_for(agency).binary_search(&area).is_ok() {
+            let (periods, exists) =
+                (self.reported_periods(period), |slot: &&ExpectedPeriod<'_>| self.exists(slot, area));
             // A figure that was accepted before the area was ended keeps its slots.
             let has_ended = !periods.iter().any(|slot| exists(&slot));
-            periods.iter().filter(|slot| has_ended || exists(slot)).for_each(|slot| each(slot, area));
+            let counts = |slot: &&ExpectedPeriod<'_>| has_slots(slot) && (has_ended || exists(slot));
+            periods.iter().filter(counts).for_each(|slot| each(slot, area));
         }
     }
 
-    /// The slots of an agency that has reported elsewhere and not for this area: those that it is expected to
-    /// report; below the reporting level the area itself, because the sum of an area needs all that it is
-    /// made of.
+    /// The slots of an agency that has reported elsewhere and not for this area, in the periods in which it has
+    /// any: those for the areas at the reporting level that it reports for; below that level the area itself,
+    /// because the sum of an area needs all that it is made of.
     fn unreported(
         &self,
         agency: AgencyIx,
         area: AreaIx,
         period: Period,
-        each: &mut impl FnMut(&ExpectedPeriod<'_>, AreaIx),
+        has_slots: &dyn Fn(&ExpectedPeriod<'_>) -> bool,
+        each: &mut dyn FnMut(&ExpectedPeriod<'_>, AreaIx),
     ) {
-        for slot in &*self.periods(period) {
+        for slot in self.reported_periods(period).iter().filter(|slot| has_slots(slot)) {
             if slot.hierarchy.level(area) <= slot.version.reporting_level {
-                if slot.expects(agency) {
-                    self.areas(slot, agency, area).for_each(|area| each(slot, area));
-                }
+                self.areas(slot, agency, area).for_each(|area| each(slot, area));
             } else if self.exists(slot, area) {
                 each(slot, area);
             }
@@ -254,7 +322,7 @@ impl<'a> Expected<'a> {
     }
 
     /// Whether an area is of a slot's period.
-    fn exists(&self, slot: &ExpectedPeriod<'_>, area: AreaIx) -> bool {
+    pub(super) fn exists(&self, slot: &ExpectedPeriod<'_>, area: AreaIx) -> bool {
         self.view.catalogue.exists_on(area, slot.period.end())
     }
 }

@@ -94,7 +94,12 @@ pub fn explain(view: View<'_>, query: ExplainQuery) -> Explanation {
         let agency = catalogue.agency_at(contribution.agency).id.clone();
         (agency, catalogue.area_at(contribution.area).code.clone(), contribution.period)
     });
-    let reason = if figure.value.is_ok() { None } else { Some(aggregate.gap(&series, who)) };
+    let reason = figure.value.as_ref().err().map(|gap| {
+        let why = aggregate.gap(&series, who);
+        // What was submitted comes to no value, or stays side by side.
+        let is_of_the_submitted = matches!(gap, Gap::ZeroBase | Gap::TooLarge);
+        if is_of_the_submitted || (why == Gap::NotReported && !contributions.is_empty()) { *gap } else { why }
+    });
     let rule = [
         kind_rule(version.kind).to_owned(),
         derivation.map_or_else(String::new, |derivation| derivation_rule(derivation).to_owned()),
@@ -135,9 +140,8 @@ pub(super) fn contribute(
             }
         }
         Derivation::OverAreas => {
-            let view = series.view();
-            for child in view.hierarchy(period).children(area) {
-                contribute(series, agency, child, period, into);
+            for part in series.parts(area, period) {
+                contribute(series, agency, part, period, into);
             }
         }
         Derivation::Nothing => {}
@@ -193,8 +197,10 @@ fn gap_rule(view: View<'_>, version: &IndicatorVersion, period: Period, gap: Gap
         Gap::LeadNotAsked => "The lead agency isn't among the agencies asked for.",
         Gap::ZeroBase => "Its base is zero.",
         Gap::TooLarge => "It has more digits than can be computed with.",
+        // [`agencies_rule`] says so.
+        Gap::SideBySide => "",
         // These are never those of a figure of one area and one period.
-        Gap::SideBySide | Gap::NoPopulation | Gap::PopulationNotBrokenDown | Gap::NegativePart | Gap::Partial => "",
+        Gap::NoPopulation | Gap::PopulationNotBrokenDown | Gap::NegativePart | Gap::Partial => "",
     };
     text.to_owned()
 }

@@ -194,9 +194,11 @@ fn review_year_to_date(query: &AggregateQuery, violations: &mut Violations) {
             .add("year_to_date", "several periods overlap when each is cumulative; group by period, or ask for one");
     }
     for period in query.periods.iter().filter(|period| period.year_to_date().is_none()) {
-        let length = period.frequency();
-        violations
-            .add("year_to_date", format!("found `{period}`, a {length}; allowed: months, quarters and half years"));
+        let length = period.frequency().with_article();
+        violations.add(
+            "year_to_date",
+            format!("found `{period}`, {length}; allowed: months, quarters, half years and financial years"),
+        );
     }
 }
 

@@ -18,7 +18,7 @@ use crate::catalogue::{AgencyIx, AreaIx, Hierarchy, IndicatorIx};
 use crate::model::date::Date;
 use crate::model::decimal::Quotient;
 use crate::model::period::{Frequency, Period};
-use crate::state::columns::BreakdownIx;
+use crate::state::columns::{BreakdownIx, Row};
 use crate::state::view::{AreasAsOf, View};
 
 /// A population's day, as a period, and its figure.
@@ -28,8 +28,27 @@ type DayFigure = (Period, Rc<Figure>);
 pub(super) struct Rates<'a> {
     view: View<'a>,
     indicator: &'a Indicator,
-    /// The series of each population and breakdown, by each hierarchy.
-    populations: Vec<(IndicatorIx, Option<BreakdownIx>, Series<'a>)>,
+    /// Those of each population and breakdown, by each hierarchy.
+    populations: Vec<PopulationSeries<'a>>,
+}
+
+/// The figures of a population under one breakdown, by one hierarchy.
+struct PopulationSeries<'a> {
+    ix: IndicatorIx,
+    breakdown: Option<BreakdownIx>,
+    series: Series<'a>,
+    /// By the areas, the last day that was looked at and what there is by that: the next period's rates need
+    /// only the days since.
+    known: HashMap<Vec<AreaIx>, (Date, Found)>,
+}
+
+/// What there is of a population on some days.
+#[derive(Clone, Default)]
+struct Found {
+    /// The newest that covers the areas.
+    covering: Option<DayFigure>,
+    /// The newest that has a value, not older than that.
+    valued: Option<DayFigure>,
 }
 
 /// The population under a rate.
@@ -58,22 +77,27 @@ impl<'a> Rates<'a> {
         if !breakdown.dimensions.iter().all(|dimension| known.contains(dimension)) {
             return Some(without(Gap::PopulationNotBrokenDown));
         }
-        Some(find(self.series(ix, breakdown.breakdown, last), areas, last, rule))
+        Some(self.series(ix, breakdown.breakdown, last).find(areas, last.end(), rule))
     }
 
-    fn series(&mut self, ix: IndicatorIx, breakdown: Option<BreakdownIx>, last: Period) -> &mut Series<'a> {
+    fn series(&mut self, ix: IndicatorIx, breakdown: Option<BreakdownIx>, last: Period) -> &mut PopulationSeries<'a> {
         let mut view = self.view;
         view.areas = AreasAsOf::On(view.hierarchy_day(last));
-        let is_it = |(known, of, series): &(IndicatorIx, Option<BreakdownIx>, Series<'_>)| {
-            (*known, *of) == (ix, breakdown) && std::ptr::eq(series.view().hierarchy(last), view.hierarchy(last))
+        let is_it = |known: &PopulationSeries<'_>| {
+            (known.ix, known.breakdown) == (ix, breakdown)
+                && std::ptr::eq(known.series.view().hierarchy(last), view.hierarchy(last))
         };
         let at = self.populations.iter().position(is_it).unwrap_or_else(|| {
-            self.populations.push((ix, breakdown, Series::new(view, ix, breakdown, None)));
+            let series = Series::new(view, ix, breakdown, None);
+            self.populations.push(PopulationSeries { ix, breakdown, series, known: HashMap::new() });
             self.populations.len() - 1
         });
-        &mut self.populations[at].2
+        &mut self.populations[at]
     }
 }
+
+/// The population under a rate; none when the version in force has no rate rule.
+type Underlying<'a> = Option<Rc<Population<'a>>>;
 
 /// The populations under the rates of a run of periods, by their areas: many rows have the same.
 pub(super) struct Populations<'r, 'a> {
@@ -81,61 +105,85 @@ pub(super) struct Populations<'r, 'a> {
     breakdown: &'r QueryBreakdown,
     /// The last of the run.
     last: Period,
-    known: HashMap<Vec<AreaIx>, Option<Rc<Population<'a>>>>,
+    /// By the areas and agencies asked for: of a benchmark's areas every row asks.
+    known: HashMap<(Vec<AreaIx>, Vec<AgencyIx>), Underlying<'a>>,
+    /// By the parts that these agencies report for.
+    of_parts: HashMap<Vec<AreaIx>, Underlying<'a>>,
 }
 
 impl<'r, 'a> Populations<'r, 'a> {
     pub(super) fn new(rates: &'r mut Rates<'a>, breakdown: &'r QueryBreakdown, last: Period) -> Self {
-        Self { rates, breakdown, last, known: HashMap::new() }
+        Self { rates, breakdown, last, known: HashMap::new(), of_parts: HashMap::new() }
     }
 
-    /// The population of the parts of some areas that some agencies report for; none when the version in force
-    /// has no rate rule.
-    pub(super) fn of(&mut self, areas: &[AreaIx], agencies: &[AgencyIx]) -> Option<Rc<Population<'a>>> {
-        let parts = reported_for(self.rates.view, areas, agencies, self.last);
-        if let Some(known) = self.known.get(&parts) {
-            return known.clone();
-        }
-        let population = self.rates.population(&parts, self.last, self.breakdown).map(Rc::new);
-        self.known.insert(parts, population.clone());
-        population
+    /// The population of the parts of some areas that some agencies report for.
+    pub(super) fn of(&mut self, areas: &[AreaIx], agencies: Vec<AgencyIx>) -> Underlying<'a> {
+        let Self { rates, breakdown, last, known, of_parts } = self;
+        let asked = known.entry((areas.to_vec(), agencies));
+        let population = asked.or_insert_with_key(|(areas, agencies)| {
+            let parts = of_parts.entry(reported_for(rates.view, areas, agencies, *last));
+            let find = |parts: &Vec<AreaIx>| rates.population(parts, *last, breakdown).map(Rc::new);
+            parts.or_insert_with_key(find).clone()
+        });
+        population.clone()
     }
 }
 
-/// The population of the newest day on which it covers the areas.
-fn find<'a>(series: &mut Series<'_>, areas: &[AreaIx], last: Period, rule: &'a RateRule) -> Population<'a> {
-    let days = days(series, last.end(), rule.rule);
-    for day in &days {
-        if areas.iter().all(|area| covers(series, *area, *day)) {
-            let figure = combined(series, areas, *day);
-            if figure.value.is_ok() && figure.complete {
-                return Population { rule, found: Ok((*day, figure)), newest: None };
+impl Found {
+    /// Looks at the days from one to another, the newest first, until the population covers the areas.
+    fn between(series: &mut Series<'_>, areas: &[AreaIx], from: Date, to: Date) -> Self {
+        let mut found = Self::default();
+        let mut days: Vec<Date> = series.submitted.ending(from, to).map(Period::end).collect();
+        days.dedup();
+        for day in days.into_iter().rev().filter_map(|day| Period::of(Frequency::Day, day)) {
+            // Mostly there is nothing on a day, and combining nothing costs more than looking.
+            if !areas.iter().any(|area| has_figure(series, *area, day)) {
+                continue;
+            }
+            let covers = areas.iter().all(|area| covers(series, *area, day));
+            if !covers && found.valued.is_some() {
+                continue;
+            }
+            let figure = Rc::new(Aggregate::of(series, areas, &[day]).figure(series, Who::Combined));
+            if figure.value.is_ok() {
+                found.valued.get_or_insert_with(|| (day, Rc::clone(&figure)));
+                if covers && figure.complete {
+                    found.covering = Some((day, figure));
+                    break;
+                }
             }
         }
+        found
     }
-    let newest = days.into_iter().find_map(|day| {
-        let figure = combined(series, areas, day);
-        figure.value.is_ok().then_some((day, figure))
-    });
-    Population { rule, found: Err(Gap::NoPopulation), newest }
 }
 
-fn combined(series: &mut Series<'_>, areas: &[AreaIx], day: Period) -> Rc<Figure> {
-    Rc::new(Aggregate::of(series, areas, &[day]).figure(series, Who::Combined))
-}
+impl PopulationSeries<'_> {
+    /// The population of the newest day on which it covers the areas, of those that a rule takes.
+    fn find<'r>(&mut self, areas: &[AreaIx], end: Date, rule: &'r RateRule) -> Population<'r> {
+        let Found { covering, valued } = match rule.rule {
+            PopulationRule::SamePeriod => Found::between(&mut self.series, areas, end, end),
+            PopulationRule::Latest => self.latest(areas, end),
+        };
+        let newest = valued.filter(|_| covering.is_none());
+        Population { rule, found: covering.ok_or(Gap::NoPopulation), newest }
+    }
 
-/// The days that a population may be of, the newest first.
-fn days(series: &Series<'_>, end: Date, rule: PopulationRule) -> Vec<Period> {
-    let mut days: Vec<Date> = match rule {
-        PopulationRule::SamePeriod => vec![end],
-        PopulationRule::Latest => {
-            let earliest = end.years_before(PopulationRule::YEARS_BACK_MAX);
-            let submitted = series.submitted.by_end().iter().map(|(day, _)| *day);
-            submitted.filter(|day| earliest <= *day && *day <= end).collect()
-        }
-    };
-    days.dedup();
-    days.into_iter().rev().filter_map(|day| Period::of(Frequency::Day, day)).collect()
+    /// What there is by a day. Of the days that were looked at for an earlier one, what was found is known.
+    fn latest(&mut self, areas: &[AreaIx], end: Date) -> Found {
+        let earliest = end.years_before(PopulationRule::YEARS_BACK_MAX);
+        let (from, before) = match self.known.get(areas) {
+            Some((until, before)) if *until <= end => (earliest.max(until.plus_days(1)), before.clone()),
+            Some(_) | None => (earliest, Found::default()),
+        };
+        let now = Found::between(&mut self.series, areas, from, end);
+        let is_in_time = |(day, _): &DayFigure| earliest <= day.end();
+        let found = Found {
+            covering: now.covering.or(before.covering.filter(is_in_time)),
+            valued: now.valued.or(before.valued.filter(is_in_time)),
+        };
+        self.known.insert(areas.to_vec(), (end, found.clone()));
+        found
+    }
 }
 
 /// Whether a population covers an area on a day: by a figure submitted for it, or by all areas directly
@@ -144,18 +192,29 @@ fn covers(series: &Series<'_>, area: AreaIx, day: Period) -> bool {
     if !series.submitted.covers(area) {
         return false;
     }
-    let version = series.version(day);
-    let is_submitted = series
-        .submitted
-        .best(area, day)
-        .iter()
-        .any(|(_, row)| row.measure().is_some() && series.goes_into_combined(version, row.key.agency()));
-    if is_submitted {
+    if is_submitted(series, area, day) {
         return true;
     }
     let (view, hierarchy) = (series.view(), series.view().hierarchy(day));
-    let mut below = hierarchy.children(area).filter(|child| exists(view, hierarchy, *child, day.end())).peekable();
+    let mut below = hierarchy
+        .children(area)
+        .filter(|child| view.catalogue.any_exists_on(hierarchy.within(*child), day.end()))
+        .peekable();
     below.peek().is_some() && below.all(|child| covers(series, child, day))
+}
+
+/// Whether a figure that goes into the combined one was submitted for an area or one within it.
+fn has_figure(series: &Series<'_>, area: AreaIx, day: Period) -> bool {
+    let below = || series.view().hierarchy(day).children(area).any(|child| has_figure(series, child, day));
+    series.submitted.covers(area) && (is_submitted(series, area, day) || below())
+}
+
+/// Whether a figure that goes into the combined one was submitted for the very area.
+fn is_submitted(series: &Series<'_>, area: AreaIx, day: Period) -> bool {
+    let version = series.version(day);
+    let goes_in =
+        |(_, row): &(Period, Row)| row.measure().is_some() && series.goes_into_combined(version, row.key.agency());
+    series.submitted.best(area, day).iter().any(goes_in)
 }
 
 /// Of some areas the parts that some agencies report for in a period: the areas themselves, or else the
@@ -194,13 +253,10 @@ impl Reported<'_> {
 
     /// The areas directly below that are of the period, or have one within them that is.
     fn below(&self, area: AreaIx) -> impl Iterator<Item = AreaIx> {
-        self.hierarchy.children(area).filter(|child| exists(self.view, self.hierarchy, *child, self.period.end()))
+        let (catalogue, day) = (self.view.catalogue, self.period.end());
+        let is_of_period = move |child: &AreaIx| catalogue.any_exists_on(self.hierarchy.within(*child), day);
+        self.hierarchy.children(area).filter(is_of_period)
     }
-}
-
-/// Whether an area, or one within it, exists on a day.
-fn exists(view: View<'_>, hierarchy: &Hierarchy, area: AreaIx, day: Date) -> bool {
-    hierarchy.within(area).iter().any(|inner| view.catalogue.area_at(*inner).validity().holds(day))
 }
 
 /// A figure per so many of a population.

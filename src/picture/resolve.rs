@@ -133,6 +133,13 @@ impl<'a> Series<'a> {
         non_reporters
     }
 
+    /// Adds the slots, unfilled, of an agency that has reported for other areas for the periods.
+    pub(super) fn add_unreported(&self, to: &mut Accumulator, agency: AgencyIx, area: AreaIx, periods: &[Period]) {
+        for period in self.expected.together(periods) {
+            self.expected.add_unreported(to, agency, area, *period);
+        }
+    }
+
     /// What became of a slot: of an agency that is expected to report for this very area and period.
     pub(super) fn slot(&mut self, agency: AgencyIx, area: AreaIx, period: Period) -> Accumulator {
         let figures = self.figures(area, period);
@@ -177,6 +184,8 @@ impl<'a> Series<'a> {
         }
         Candidates {
             rule: over_time(self.indicator.kind()),
+            is_time_first: over_time(self.indicator.kind()) == OverTime::Add
+                && self.view.hierarchy_changes_within(period),
             submitted,
             over_time: self.over_time(area, period),
             over_areas: self.over_areas(area, period),
@@ -283,9 +292,16 @@ impl<'a> Series<'a> {
         figure
     }
 
+    /// The areas directly below that are of a period, or have an area within them that is.
+    pub(super) fn parts(&self, area: AreaIx, period: Period) -> Vec<AreaIx> {
+        let (hierarchy, day) = (self.view.hierarchy(period), period.end());
+        let is_of_period = |child: &AreaIx| self.view.catalogue.any_exists_on(hierarchy.within(*child), day);
+        hierarchy.children(area).filter(is_of_period).collect()
+    }
+
     /// The figures built from the areas directly below, for the same period.
     pub(super) fn over_areas(&mut self, area: AreaIx, period: Period) -> ByAgency {
-        let children: Vec<AreaIx> = self.view.hierarchy(period).children(area).collect();
+        let children = self.parts(area, period);
         if !children.iter().any(|child| self.submitted.covers(*child)) {
             return ByAgency::default();
         }

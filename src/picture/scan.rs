@@ -15,6 +15,7 @@ use super::combine::MeasureSum;
 use super::expected::{Expected, ExpectedPeriod};
 use super::submitted::Submitted;
 use crate::catalogue::{AgencyIx, AreaIx};
+use crate::model::date::Date;
 use crate::model::marker::Markers;
 use crate::model::revision::Revision;
 use crate::state::columns::{BreakdownIx, Row, Slab};
@@ -43,7 +44,7 @@ struct Added {
     /// Of figures to date: the area, and the revision at which it was accepted. The only slot is the period,
     /// which wasn't over.
     to_date: Vec<(AreaIx, Revision)>,
-    /// The areas that it has a row for, by index; kept where somebody is expected.
+    /// The areas that it has a row for, by index.
     areas: Vec<AreaIx>,
 }
 
@@ -72,11 +73,10 @@ impl AddedByAgency {
 }
 
 impl Scan<'_> {
-    /// The figures by agency; none where a figure lies at another level than the reporting level, so
-    /// that there is something to choose.
+    /// The figures by agency; none where a figure lies at another level than the reporting level, or is of an
+    /// area that isn't of the period, so that there is something to choose.
     pub(super) fn by_agency(&self, submitted: &Submitted<'_>, expected: &Expected<'_>) -> Option<ByAgency> {
         let mut added = AddedByAgency::default();
-        let somebody_is_expected = !self.period.agencies.is_empty();
         let (hierarchy, level) = (self.period.hierarchy, self.period.version.reporting_level);
         let span = hierarchy.span(self.area);
         let unfinished = submitted.unfinished(self.period.period);
@@ -85,9 +85,7 @@ impl Scan<'_> {
             let added = added.of(row.key.agency());
             let is_to_date = may_be_to_date && self.slab.is_of_submission_by(&row, unfinished);
             added.add(row, is_to_date.then(|| self.slab.source(&row)));
-            if somebody_is_expected {
-                added.areas.push(row.key.area());
-            }
+            added.areas.push(row.key.area());
         };
         if span.len() == 1 {
             self.slab.area_rows(self.area, self.breakdown, self.as_of).for_each(add);
@@ -95,7 +93,7 @@ impl Scan<'_> {
             for row in self.slab.breakdown_rows(self.breakdown, self.as_of) {
                 let area = row.key.area();
                 if span.contains(&hierarchy.position(area)) {
-                    if hierarchy.level(area) != level {
+                    if hierarchy.level(area) != level || !expected.exists(self.period, area) {
                         return None;
                     }
                     add(row);
@@ -106,8 +104,8 @@ impl Scan<'_> {
         Some(found.map(|(agency, added)| (agency, self.accumulator(submitted, expected, agency, &added))).collect())
     }
 
-    /// An agency's figures as a sum, with a slot for each row, and one for each area besides that it is
-    /// expected to report.
+    /// An agency's figures as a sum. Where it has slots, there is one for each row, and one for each area
+    /// besides that it reports for.
     fn accumulator(
         &self,
         submitted: &Submitted<'_>,
@@ -127,6 +125,11 @@ impl Scan<'_> {
             Ok(components) => sum.components = components,
             Err(_) => sum.too_large = true,
         }
+        if !expected.has_slots(self.period, agency) {
+            sum.coverage = Coverage::default();
+            sum.to_date = Self::to_date(submitted, added);
+            return sum;
+        }
         for area in &added.not_available {
             let reason = MissingReason::NotAvailable;
             sum.add_missing(Missing { agency, area: *area, period: self.period.period, reason });
@@ -134,16 +137,18 @@ impl Scan<'_> {
         for (area, _) in &added.to_date {
             expected.add_slot(&mut sum, self.period, agency, *area);
         }
-        let earliest = added.to_date.iter().map(|(_, revision)| *revision).min();
-        sum.to_date = earliest.and_then(|revision| submitted.day_before(revision));
-        if self.period.expects(agency) {
-            for area in expected.areas(self.period, agency, self.area) {
-                if added.areas.binary_search(&area).is_err() {
-                    expected.add_slot(&mut sum, self.period, agency, area);
-                }
+        sum.to_date = Self::to_date(submitted, added);
+        for area in expected.areas(self.period, agency, self.area) {
+            if added.areas.binary_search(&area).is_err() {
+                expected.add_slot(&mut sum, self.period, agency, area);
             }
         }
         sum
+    }
+
+    /// The last day that the earliest of an agency's figures to date includes.
+    fn to_date(submitted: &Submitted<'_>, added: &Added) -> Option<Date> {
+        submitted.day_before(added.to_date.iter().map(|(_, revision)| *revision).min()?)
     }
 }
 

@@ -87,7 +87,7 @@ impl<'a> Submitted<'a> {
     }
 
     /// The periods that figures were submitted for, each after its last day, by that.
-    pub(super) fn by_end(&self) -> &[(Date, Period)] {
+    fn by_end(&self) -> &[(Date, Period)] {
         self.by_end.get_or_init(|| {
             let periods = self.slabs.into_iter().flat_map(|slabs| slabs.keys());
             let mut by_end: Vec<_> = periods.map(|period| (period.end(), *period)).collect();
@@ -97,7 +97,7 @@ impl<'a> Submitted<'a> {
     }
 
     /// The periods that figures were submitted for that end from one day to another.
-    fn ending(&self, from: Date, to: Date) -> impl Iterator<Item = Period> {
+    pub(super) fn ending(&self, from: Date, to: Date) -> impl Iterator<Item = Period> {
         let by_end = self.by_end();
         let first = by_end.partition_point(|(end, _)| *end < from);
         by_end[first..].iter().take_while(move |(end, _)| *end <= to).map(|(_, period)| *period)

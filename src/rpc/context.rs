@@ -9,7 +9,7 @@ use tonic::Status;
 
 use super::status::{self, Reason};
 use crate::intake::admit::{Command, DecisionOf};
-use crate::intake::timeline::Timeline;
+use crate::intake::timeline::{Newest, Timeline};
 use crate::intake::writer::{self, Handle, WriteError};
 use crate::journal::Reader;
 use crate::model::date::Date;
@@ -69,6 +69,9 @@ impl Gate {
 pub(crate) struct Now {
     pub(crate) state: Arc<State>,
     pub(crate) at: Timestamp,
+    /// The newest instant that can be asked about: an answer was of it, though the clock may have been set back
+    /// since.
+    pub(crate) answered: Timestamp,
 }
 
 impl Context {
@@ -77,14 +80,16 @@ impl Context {
     }
 
     /// The newest state, and the newest instant that it can be answered as of.
-    pub(crate) async fn now(&self) -> Now {
-        self.now_and_by(None).await
+    pub(crate) fn now(&self) -> Now {
+        let Newest { state, at, answered, .. } = self.timeline.newest(&*self.clock, &self.state);
+        Now { state, at, answered }
     }
 
-    /// The same; where an instant is wanted that isn't in the future, with everything that was accepted by then.
-    pub(crate) async fn now_and_by(&self, wanted: Option<Timestamp>) -> Now {
-        let (state, at) = self.timeline.answerable(&*self.clock, wanted, &self.state).await;
-        Now { state, at }
+    /// Where an instant is wanted, waits until [`Self::now`] has everything that was accepted by then.
+    pub(crate) async fn until_settled(&self, wanted: Option<Timestamp>) {
+        if let Some(wanted) = wanted {
+            self.timeline.settled(&*self.clock, wanted, &self.state).await;
+        }
     }
 
     /// Today, as a state has it.

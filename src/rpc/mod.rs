@@ -26,7 +26,7 @@ pub(crate) use guard::PURPOSE_HEADER;
 pub use guard::{Guard, Limits, METHODS, local};
 pub use services::{Catalogue, Keys, Picture, Submissions, new_secret};
 pub use status::ERROR_BYTES_HEADER;
-pub(crate) use status::Reason;
+pub(crate) use status::{Reason, omitted_count};
 
 /// The served messages, services and clients, generated from `proto/conspectus/v1`.
 #[allow(missing_docs, unreachable_pub, reason = "generated; the protos are the reference")]

@@ -74,7 +74,7 @@ impl TokenBinding {
 }
 
 /// Notes that a token is another query's.
-fn not_of_this_query(violations: &mut Violations) {
+pub(crate) fn not_of_this_query(violations: &mut Violations) {
     let what = "not a token of this query; allowed: the next_page_token of its page before, with nothing else changed";
     violations.add("page_token", what);
 }

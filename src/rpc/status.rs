@@ -213,6 +213,15 @@ pub(crate) fn error_bytes(metadata: &MetadataMap) -> usize {
     asked.unwrap_or(ERROR_BYTES_DEFAULT).min(ERROR_BYTES_MAX)
 }
 
+/// Follows the number of the violations that aren't listed.
+const MORE: &str = " more violations";
+
+/// How many violations aren't listed, where a violation says that.
+pub(crate) fn omitted_count(violation: &FieldViolation) -> Option<usize> {
+    let (count, _) = violation.description.split_once(MORE)?;
+    if violation.field.is_empty() { count.parse().ok() } else { None }
+}
+
 /// The error of a wrong request: every violation that fits, and how many more there are.
 pub(crate) fn invalid(violations: &Violations, bytes_max: usize) -> Status {
     let mut listed = Vec::new();
@@ -227,7 +236,7 @@ pub(crate) fn invalid(violations: &Violations, bytes_max: usize) -> Status {
     let omitted = violations.len() - listed.len();
     if omitted > 0 {
         let more = format!(
-            "{omitted} more violations; send header {ERROR_BYTES_HEADER} with the bytes that you take, up to {ERROR_BYTES_MAX}"
+            "{omitted}{MORE}; send header {ERROR_BYTES_HEADER} with the bytes that you take, up to {ERROR_BYTES_MAX}"
         );
         listed.push(FieldViolation::new("", more));
     }

@@ -71,6 +71,17 @@ impl<'a> View<'a> {
         self.catalogue.hierarchy(self.hierarchy_day(period))
     }
 
+    /// Whether the hierarchy that periods are rolled up by changes after a period's first day and by its last.
+    pub(crate) fn hierarchy_changes_within(&self, period: Period) -> bool {
+        match self.areas {
+            AreasAsOf::Then => {
+                let on = |day| self.catalogue.hierarchy(day);
+                !std::ptr::eq(on(period.start()), on(period.end()))
+            }
+            AreasAsOf::Now | AreasAsOf::On(_) => false,
+        }
+    }
+
     /// When a revision was accepted.
     pub(crate) fn accepted_at(&self, revision: Revision) -> Option<Timestamp> {
         super::accepted_at(self.times, revision)

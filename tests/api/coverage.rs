@@ -344,5 +344,155 @@ async fn every_answer_says_the_same_of_every_slot() {
     // The year is built of Q1 of U1 and May of U2. Nothing of the sum is missing but what is contained and late.
     let rows = world.app.query(request).await;
     assert_eq!(text(rows[0].figure.as_ref().unwrap()), "34 4/24 6 late 14 contained partial");
-    assert_eq!(text(rows[1].figure.as_ref().unwrap()), "500 12/12 0 late 0 contained");
+    // The police, whom nobody expects, submitted the year of P whole: 12 months of the two areas that it reports for.
+    assert_eq!(text(rows[1].figure.as_ref().unwrap()), "500 24/24 0 late 0 contained");
+}
+
+/// Rule 5.2. O1 and O2 end in March 2024 and go into N1; D moves from U1 to U2 in April. Each sends 1 a month, and
+/// N1 100: U2 has 3 × 2 of O1 and O2, 9 × 100 of N1 and 9 × 1 of D; U1 has 3 × 1 of D. Rolled up by December's
+/// hierarchy alone, O1, O2 and D's first three months would be somewhere else, or nowhere.
+#[tokio::test]
+async fn each_part_of_a_year_in_which_areas_change_is_rolled_up_as_it_was() {
+    let app = TestApp::empty().await;
+    let put: CataloguePut = toml::from_str(
+        r#"
+        areas = [
+            { code = "P", name = "P", level = "partnership" },
+            { code = "U1", name = "U1", level = "upper-tier", parents = [{ code = "P" }] },
+            { code = "U2", name = "U2", level = "upper-tier", parents = [{ code = "P" }] },
+            { code = "O1", name = "O1", level = "district", parents = [{ code = "U2" }], valid_to = "2024-03-31", successors = ["N1"] },
+            { code = "O2", name = "O2", level = "district", parents = [{ code = "U2" }], valid_to = "2024-03-31", successors = ["N1"] },
+            { code = "N1", name = "N1", level = "district", parents = [{ code = "U2" }], valid_from = "2024-04-01" },
+            { code = "D", name = "D", level = "district", parents = [{ code = "U1", valid_to = "2024-03-31" }, { code = "U2", valid_from = "2024-04-01" }] },
+        ]
+        agencies = [{ id = "care", name = "Care", sector = "social-care", areas = ["O1", "O2", "N1", "D"] }]
+
+        [[indicators]]
+        id = "events"
+        title = "Events"
+        unit = "events"
+        kind = "events"
+        frequency = "month"
+        reporting_level = "district"
+        across_agencies = "add"
+        expected_agencies = [{ agency = "care" }]
+        "#,
+    )
+    .unwrap();
+    app.catalogue().put_catalogue(put_request(&put, false)).await.unwrap();
+    let mut world = World { app, requests: 0 };
+    let months = |areas: &[&str], months: std::ops::RangeInclusive<u32>, value: u32| -> Vec<String> {
+        let pairs = areas.iter().flat_map(|area| months.clone().map(move |month| (area, month)));
+        pairs.map(|(area, month)| format!("events {area} 2024-{month:02} {value}")).collect()
+    };
+    let figures = [months(&["O1", "O2"], 1..=3, 1), months(&["N1"], 4..=12, 100), months(&["D"], 1..=12, 1)].concat();
+    world.send("care", &figures.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    for (area, expected) in [("U1", "3 3/3"), ("U2", "915 24/24"), ("P", "918 27/27"), ("N1", "900 9/9")] {
+        let expected = format!("{expected} 0 late 0 contained");
+        let year = world.query("events", "care", area, &["CY2024"]).await;
+        assert_eq!(text(&year), expected, "{area}");
+        let quarters = ["CY2024-Q1", "CY2024-Q2", "CY2024-Q3", "CY2024-Q4"];
+        assert_eq!(text(&world.query("events", "care", area, &quarters).await), expected, "{area}");
+        assert_eq!(world.explain("events", "care", area, "CY2024").await.figure.unwrap().value, year.value, "{area}");
+        let slots = world.completeness(area, &["CY2024"]).await.slots.len();
+        assert_eq!(slots, usize::try_from(year.coverage.unwrap().expected).unwrap(), "{area}");
+    }
+}
+
+/// Rule 6.2. Nobody expects the police's figures: one of the two areas that they report for is not all of P, also
+/// for a day and for distinct people of a year, of which nobody is expected to report any. The care is expected from
+/// October: what it sends for April is welcome, and May isn't missing.
+#[tokio::test]
+async fn a_volunteer_is_held_to_the_areas_that_it_reports_for_and_an_expected_agency_to_what_is_expected() {
+    let mut world = World::of(&["stock-quarter", "distinct-quarter", "events-month"]).await;
+    let mut put = catalogue(&["events-month"]);
+    put.indicators[0].expected_agencies[0].validity.valid_from = Some("2021-10-01".parse().unwrap());
+    world.app.catalogue().put_catalogue(put_request(&put, false)).await.unwrap();
+    let figures = ["stock-quarter U1 2021-08-20 5", "distinct-quarter U1 FY2021-22 6", "events-month U1 2021-10 7"];
+    world.send("police", &figures).await;
+    for (indicator, period, value) in
+        [("stock-quarter", "2021-08-20", 5), ("distinct-quarter", "FY2021-22", 6), ("events-month", "2021-10", 7)]
+    {
+        let figure = world.query(indicator, "police", "P", &[period]).await;
+        assert_eq!(text(&figure), format!("{value} 1/2 1 late 0 contained partial"), "{indicator}");
+        let figure = world.query(indicator, "police", "U1", &[period]).await;
+        assert_eq!(text(&figure), format!("{value} 1/1 0 late 0 contained"), "{indicator}");
+    }
+    world.send("care", &["events-month U1 2021-04 1"]).await;
+    let months: Vec<String> =
+        (10..=12).flat_map(|month| ["U1", "U2"].map(|area| format!("events-month {area} 2021-{month} 1"))).collect();
+    world.send("care", &months.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let year = world.query("events-month", "care", "P", &["CY2021"]).await;
+    assert_eq!(text(&year), "7 6/6 0 late 0 contained");
+    let rates = world.completeness("P", &["CY2021"]).await.rates;
+    let of_care = rates.iter().find(|rate| rate.agency == "care").unwrap();
+    // The other two indicators' slots are four quarters of two areas each.
+    assert_eq!((of_care.expected, of_care.reported), (6 + 16, 6));
+}
+
+/// One agency reports for 30 districts in U1 and 2 in U2.
+#[tokio::test]
+async fn who_reports_for_many_areas_is_expected_for_each_of_them_within_any_area() {
+    let app = TestApp::empty().await;
+    let district = |name: &str, parent: &str| {
+        format!(r#"{{ code = "{name}", name = "{name}", level = "district", parents = [{{ code = "{parent}" }}] }},"#)
+    };
+    let names: Vec<String> = (0..30).map(|count| format!("A{count:02}")).collect();
+    let districts: String = names.iter().map(|name| district(name, "U1")).collect();
+    let districts = districts + &district("Z1", "U2") + &district("Z0", "U2") + &district("Z2", "U2");
+    let put = format!(
+        r#"
+        areas = [
+            {{ code = "P", name = "P", level = "partnership" }},
+            {{ code = "U1", name = "U1", level = "upper-tier", parents = [{{ code = "P" }}] }},
+            {{ code = "U2", name = "U2", level = "upper-tier", parents = [{{ code = "P" }}] }},
+            {districts}
+        ]
+        agencies = [{{ id = "care", name = "Care", sector = "social-care", areas = ["{}", "Z0", "Z1"] }}]
+        [[indicators]]
+        id = "it"
+        title = "It"
+        unit = "things"
+        kind = "events"
+        frequency = "month"
+        reporting_level = "district"
+        across_agencies = "add"
+        expected_agencies = [{{ agency = "care" }}]
+        "#,
+        names.join(r#"", ""#)
+    );
+    let put: CataloguePut = toml::from_str(&put).unwrap();
+    app.catalogue().put_catalogue(put_request(&put, false)).await.unwrap();
+    let request = QueryAggregateRequest {
+        indicators: vec!["it".to_owned()],
+        areas: ["A07", "P", "U1", "U2", "Z1", "Z2"].map(str::to_owned).into(),
+        periods: vec!["2022-04".to_owned()],
+        group_by: vec![GroupBy::Area.into()],
+        ..QueryAggregateRequest::default()
+    };
+    let found: Vec<_> = app
+        .query(request)
+        .await
+        .into_iter()
+        .map(|row| {
+            let coverage = row.figure.unwrap().coverage.unwrap();
+            let mut missing: Vec<String> = coverage.missing.into_iter().map(|missing| missing.area).collect();
+            missing.sort();
+            missing.truncate(2);
+            (row.area, coverage.expected, missing.join(" "))
+        })
+        .collect();
+    let found: Vec<_> =
+        found.iter().map(|(area, expected, missing)| (area.as_str(), *expected, missing.as_str())).collect();
+    assert_eq!(
+        found,
+        [
+            ("A07", 1, "A07"),
+            ("P", 32, "A00 A01"),
+            ("U1", 30, "A00 A01"),
+            ("U2", 2, "Z0 Z1"),
+            ("Z1", 1, "Z1"),
+            ("Z2", 0, ""),
+        ]
+    );
 }

@@ -469,6 +469,7 @@ async fn what_has_no_right_answer_is_refused_with_the_reason() {
             QueryAggregateRequest { benchmark_areas: vec!["C".to_owned()], ..districts("sent", "2022-04") },
         ),
         ("a cumulative year", QueryAggregateRequest { year_to_date: true, ..districts("sent", "CY2021") }),
+        ("a cumulative academic year", QueryAggregateRequest { year_to_date: true, ..districts("sent", "AY2020-21") }),
         (
             "a dimension that isn't there",
             QueryAggregateRequest { by_dimension: "age".to_owned(), ..districts("sent", "2022-04") },

@@ -410,7 +410,11 @@ async fn a_page_token_is_for_its_own_query() {
     assert!(!token.is_empty());
     let mut tampered = token.clone();
     tampered.replace_range(0..1, if token.starts_with('0') { "1" } else { "0" });
+    // Its instant, the eight bytes after those of the query and of the revision, is in the future, or before its revision's.
+    let at = |micros: i64| format!("{}{micros:016x}{}", &token[..32], &token[48..]);
     let others = [
+        QueryAggregateRequest { page_token: at(i64::MAX), ..first.clone() },
+        QueryAggregateRequest { page_token: at(0), ..first.clone() },
         QueryAggregateRequest { indicators: vec!["referrals".to_owned()], page_token: token.clone(), ..first.clone() },
         QueryAggregateRequest { as_of_revision: 1, page_token: token.clone(), ..first.clone() },
         QueryAggregateRequest { page_token: tampered, ..first.clone() },

@@ -11,6 +11,7 @@ use conspectus::server::{self, Config};
 use prost::Message;
 use tokio::net::TcpListener;
 use tokio_stream::StreamExt;
+use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -18,6 +19,7 @@ use tonic_reflection::pb::v1::ServerReflectionRequest;
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+use tonic_types::StatusExt;
 
 use crate::app::{
     CHILDRENS_SERVICES, DRAIN_TIMEOUT, HAMPSHIRE, TestApp, catalogue, figure, health, outcome_texts, query, submission,
@@ -51,6 +53,28 @@ async fn picture_at(app: &TestApp, as_of_time: Option<prost_types::Timestamp>) -
         ..GetPictureRequest::default()
     };
     app.pictures().get_picture(request).await.unwrap().into_inner()
+}
+
+#[tokio::test]
+async fn a_compressed_request_is_refused_with_a_reason() {
+    let app = TestApp::with_catalogue().await;
+    let request = |encoding: &str| {
+        let mut request = tonic::Request::new(GetPictureRequest {
+            area: "HIPS".to_owned(),
+            period: "FY2021-22".to_owned(),
+            ..GetPictureRequest::default()
+        });
+        request.metadata_mut().insert("grpc-encoding", encoding.parse().unwrap());
+        request
+    };
+    let refusal = app.pictures().get_picture(request("gzip")).await.unwrap_err();
+    assert_eq!(
+        (refusal.code(), refusal.message()),
+        (Code::Unimplemented, "the messages are compressed; send them as they are")
+    );
+    assert_eq!(refusal.get_details_error_info().unwrap().reason, "UNIMPLEMENTED");
+    assert_eq!(refusal.metadata().get("grpc-accept-encoding").unwrap(), "identity");
+    app.pictures().get_picture(request("identity")).await.unwrap();
 }
 
 #[tokio::test]

@@ -553,6 +553,7 @@ async fn an_area_stays_as_wide_as_those_that_went_into_it_and_none_leads_back() 
             code: "D3".to_owned(),
             name: "Three".to_owned(),
             level: level.into(),
+            valid_from: "2026-04-01".to_owned(),
             valid_to: "2026-06-30".to_owned(),
             successors: successors.iter().map(|code| (*code).to_owned()).collect(),
             ..Area::default()
@@ -567,8 +568,9 @@ async fn an_area_stays_as_wide_as_those_that_went_into_it_and_none_leads_back() 
     );
     assert_eq!(
         refused(d3(AreaLevel::District, &["D1"])).await,
-        "InvalidArgument INVALID_REQUEST\n  areas[0].successors: D3, D1, D3 would go into each other in a circle; \
-         allowed: areas that don't lead back"
+        "InvalidArgument INVALID_REQUEST\n  areas[0].successors[0]: `D1` has no first day; allowed: an area that begins \
+         on 2026-07-01. One that takes in another has a new code\n  areas[0].successors: D3, D1, D3 would go into \
+         each other in a circle; allowed: areas that don't lead back"
     );
 }
 

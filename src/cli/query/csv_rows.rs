@@ -9,7 +9,7 @@ use crate::rpc::proto::{AggregateRow, Benchmark, Rank, Rate, Share};
 
 const KEYS: [&str; 5] = ["indicator", "area", "agency", "period", "category"];
 const RATE: [&str; 5] = ["rate", "rate_per", "rate_gap", "rate_partial", "population_period"];
-const SHARE: [&str; 4] = ["share", "share_gap", "share_partial", "share_total"];
+const SHARE: [&str; 3] = ["share", "share_gap", "share_partial"];
 const RANK: [&str; 8] = [
     "rank",
     "rank_of",
@@ -32,6 +32,7 @@ pub(super) fn headings() -> Vec<String> {
         own(&RATE),
         figure_headings("population", "population_"),
         own(&SHARE),
+        figure_headings("share_total", "share_total_"),
         own(&RANK),
         own(&BENCHMARK),
         figure_headings("benchmark_figure", "benchmark_figure_"),
@@ -53,6 +54,7 @@ pub(super) fn fields(row: &AggregateRow) -> Vec<String> {
         or_empty(row.rate.as_ref().map(rate)),
         figure_fields(row.rate.as_ref().and_then(|rate| rate.population.as_ref())),
         or_empty(row.share.as_ref().map(share)),
+        figure_fields(row.share.as_ref().and_then(|share| share.total.as_ref())),
         or_empty(row.rank.as_ref().map(rank)),
         or_empty(benchmark.map(benchmark_fields)),
         figure_fields(benchmark.and_then(|benchmark| benchmark.figure.as_ref())),
@@ -78,8 +80,7 @@ fn rate(rate: &Rate) -> [String; RATE.len()] {
 }
 
 fn share(share: &Share) -> [String; SHARE.len()] {
-    let total = share.total.as_ref().and_then(|total| total.value.as_ref());
-    [text(share.percent.as_ref()), gap(share.gap()), share.partial.to_string(), text(total)]
+    [text(share.percent.as_ref()), gap(share.gap()), share.partial.to_string()]
 }
 
 fn rank(rank: &Rank) -> [String; RANK.len()] {

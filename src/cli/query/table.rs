@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::catalogue_lookup::kind_of;
-use super::super::format::{Legend, coverage, difference, gap_text, number, thousands};
+use super::super::format::{coverage, difference, gap_text, number, thousands};
+use super::super::legend::{Legend, Marks};
 use super::super::table::{Align, Table};
 use crate::rpc::proto::{AggregateRow, Gap, Indicator, Kind, QueryAggregateResponse, Rank, Rate, Share};
 
@@ -63,13 +64,15 @@ fn keys(row: &AggregateRow, dimension: &str) -> [String; 5] {
 
 /// The figure of a row, and what stands beside it.
 fn values(legend: &mut Legend, row: &AggregateRow, kind: Kind, per_in_heading: bool) -> [String; 15] {
+    legend.of_area(&row.area);
+    let own = Marks::of([row.figure.as_ref(), row.rate.as_ref().and_then(|rate| rate.population.as_ref())]);
     let figure = row.figure.clone().unwrap_or_default();
     let (value, flags) = (legend.value(&figure, kind), legend.flags(&figure));
     legend.discrepancies(&name(row), kind, &figure);
     let (rate, population, population_flags) = rate(legend, row.rate.as_ref(), per_in_heading);
-    let share = row.share.as_ref().map(|added| share(legend, added));
-    let (rank, quartile) = row.rank.as_ref().map(rank).unwrap_or_default();
-    let (benchmark, against) = benchmark(legend, row, kind);
+    let share = row.share.as_ref().map(|added| share(legend, &own, added));
+    let (rank, quartile) = row.rank.as_ref().map(|added| rank(legend, &own, added)).unwrap_or_default();
+    let (benchmark, against) = benchmark(legend, &own, row, kind);
     let since = row.change.as_ref().map(|change| change.from_period.clone());
     let was = row.change.as_ref().and_then(|change| change.from.as_ref()).map(|from| legend.value(from, kind));
     let (by, percent) = legend.change(row.change.as_ref());
@@ -122,28 +125,36 @@ fn rate(legend: &mut Legend, rate: Option<&Rate>, per_in_heading: bool) -> (Stri
     (value, of, legend.flags(population))
 }
 
-fn share(legend: &mut Legend, share: &Share) -> String {
+fn share(legend: &mut Legend, own: &Marks, share: &Share) -> String {
     match &share.percent {
-        Some(percent) => legend.resting(format!("{percent}%"), share.partial),
+        Some(percent) => {
+            let text = legend.resting(format!("{percent}%"), share.partial);
+            legend.marked(text, own, &Marks::of([share.total.as_ref()]))
+        }
         None => gap_text(share.gap()).to_owned(),
     }
 }
 
 /// The rank with how many are ranked and how many are apart, or why it has none; and the quartile.
-fn rank(rank: &Rank) -> (String, String) {
+fn rank(legend: &mut Legend, own: &Marks, rank: &Rank) -> (String, String) {
     if rank.rank == 0 {
         return (gap_text(rank.gap()).to_owned(), String::new());
     }
     let apart = if rank.partial_count == 0 { String::new() } else { format!(", {} partial", rank.partial_count) };
-    (format!("{} of {}{apart}", rank.rank, rank.of), rank.quartile.to_string())
+    let text = format!("{} of {}{apart}", rank.rank, rank.of);
+    (legend.marked(text, own, &Marks::new(&rank.markers, rank.sample)), rank.quartile.to_string())
 }
 
 /// The group's value, and the difference from it: in percentage points for a ratio, but not for a rate.
-fn benchmark(legend: &mut Legend, row: &AggregateRow, kind: Kind) -> (String, String) {
+fn benchmark(legend: &mut Legend, own: &Marks, row: &AggregateRow, kind: Kind) -> (String, String) {
     let Some(benchmark) = &row.benchmark else { return Default::default() };
     let kind = if row.rate.is_some() { Kind::Events } else { kind };
     let value = match &benchmark.value {
-        Some(value) => legend.resting(number(value, kind), benchmark.partial),
+        Some(value) => {
+            let population = benchmark.rate.as_ref().and_then(|rate| rate.population.as_ref());
+            let text = legend.resting(number(value, kind), benchmark.partial);
+            legend.marked(text, own, &Marks::of([benchmark.figure.as_ref(), population]))
+        }
         None => gap_text(benchmark.gap()).to_owned(),
     };
     let against = benchmark.difference.as_deref().map(|text| difference(text, kind)).unwrap_or_default();
@@ -154,7 +165,7 @@ fn benchmark(legend: &mut Legend, row: &AggregateRow, kind: Kind) -> (String, St
 mod tests {
     use super::*;
     use crate::rpc::proto::{
-        Benchmark, Change, ChangeGap, Coverage, Discrepancy, DiscrepancyKind, Figure, Missing, MissingReason,
+        Benchmark, Change, ChangeGap, Coverage, Discrepancy, DiscrepancyKind, Figure, Marker, Missing, MissingReason,
     };
 
     fn figure(value: &str) -> Figure {
@@ -217,6 +228,43 @@ mod tests {
     }
 
     #[test]
+    fn what_rests_on_others_shows_their_markers_unless_the_row_has_them() {
+        let marked = |markers: &[Marker], sample| Figure {
+            markers: markers.iter().map(|marker| (*marker).into()).collect(),
+            sample,
+            ..figure("10")
+        };
+        let row = |area: &str, own: Figure| AggregateRow {
+            area: area.to_owned(),
+            figure: Some(own),
+            share: Some(Share {
+                percent: Some("10.0".to_owned()),
+                total: Some(marked(&[Marker::Estimated], true)),
+                ..Share::default()
+            }),
+            rank: Some(Rank {
+                rank: 1,
+                of: 2,
+                quartile: 1,
+                markers: vec![Marker::Estimated.into()],
+                sample: true,
+                ..Rank::default()
+            }),
+            benchmark: Some(Benchmark {
+                value: Some("9".to_owned()),
+                figure: Some(marked(&[Marker::Provisional], false)),
+                rate: Some(Rate { population: Some(marked(&[], true)), ..Rate::default() }),
+                ..Benchmark::default()
+            }),
+            ..AggregateRow::default()
+        };
+        let rows = vec![row("U1", figure("1")), row("U2", marked(&[Marker::Estimated, Marker::Provisional], true))];
+        let answer = QueryAggregateResponse { revision: 7, rows, ..QueryAggregateResponse::default() };
+        let headings = Headings { period: "period", dimension: String::new() };
+        insta::assert_snapshot!(table(&answer, &BTreeMap::new(), &headings));
+    }
+
+    #[test]
     fn what_rests_on_a_partial_figure_is_in_brackets_and_what_is_not_ranked_says_why() {
         let rate = |value: Option<&str>, gap: Gap| Rate {
             value: value.map(str::to_owned),
@@ -264,12 +312,25 @@ mod tests {
             area: "U3".to_owned(),
             figure: Some(Figure {
                 gap: Gap::Contained.into(),
-                coverage: Some(Coverage { expected: 3, contained: 3, missing: vec![within], ..Coverage::default() }),
+                coverage: Some(Coverage {
+                    expected: 3,
+                    contained: 3,
+                    missing: vec![within.clone()],
+                    ..Coverage::default()
+                }),
                 ..Figure::default()
             }),
             ..AggregateRow::default()
         };
-        let rows = vec![partial, ranked, contained];
+        let partly = |contained| Figure {
+            gap: Gap::Contained.into(),
+            coverage: Some(Coverage { expected: 3, contained, missing: vec![within.clone()], ..Coverage::default() }),
+            ..Figure::default()
+        };
+        let only_partly = AggregateRow { area: "U3".to_owned(), figure: Some(partly(1)), ..AggregateRow::default() };
+        let in_another_area =
+            AggregateRow { area: "D1".to_owned(), figure: Some(partly(3)), ..AggregateRow::default() };
+        let rows = vec![partial, ranked, contained, only_partly, in_another_area];
         let answer = QueryAggregateResponse { revision: 7, rows, ..QueryAggregateResponse::default() };
         let headings = Headings { period: "period", dimension: String::new() };
         insta::assert_snapshot!(table(&answer, &BTreeMap::new(), &headings));

@@ -51,7 +51,8 @@ pub(super) fn nothing_changes(checked: &SubmitObservationsResponse) -> Vec<Strin
     };
     let since = if first == last { format!("revision {first}") } else { format!("revisions {first} to {last}") };
     vec![format!(
-        "Nothing would change: {stand} since {since}. Nothing was sent; for another note or source add --resubmit."
+        "Nothing would change: {stand} since {since}. Nothing was sent; --resubmit stores the file again as a new \
+         submission, with its notes and source, and the figures keep theirs."
     )]
 }
 

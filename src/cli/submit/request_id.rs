@@ -4,19 +4,34 @@ use prost::Message;
 
 use crate::rpc::proto::{Observation, ObservationOutcome, SubmitObservationsRequest};
 
+/// What tells a submission apart from the very same before it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Repeat {
+    /// How many times the very same was withdrawn.
+    pub(super) withdrawn: u32,
+    /// For figures that stand already and are to be stored again, the newest revision before; otherwise 0.
+    pub(super) sent_again_at: i64,
+}
+
 /// The id of a change: the same for the same figures in any order, from the same source, over what stands
 /// where they go. So an interrupted command may be run again; and figures that were submitted before, and
-/// changed since, are another submission. `withdrawn` is how many times the very same was withdrawn.
-pub(super) fn of(request: &SubmitObservationsRequest, before: &[ObservationOutcome], withdrawn: u32) -> String {
+/// changed since, are another submission.
+pub(super) fn of(request: &SubmitObservationsRequest, before: &[ObservationOutcome], repeat: Repeat) -> String {
+    let again = Some(repeat.sent_again_at).filter(|revision| *revision != 0);
     let figure = |(observation, before): (&Observation, &ObservationOutcome)| {
         let mut bytes = observation.encode_length_delimited_to_vec();
         bytes.extend(before.outcome.to_be_bytes());
         bytes.extend(before.previous_revision.to_be_bytes());
-        bytes.extend(withdrawn.to_be_bytes());
+        bytes.extend(repeat.withdrawn.to_be_bytes());
+        bytes.extend(again.into_iter().flat_map(i64::to_be_bytes));
         bytes
     };
     let figures = request.observations.iter().zip(before).map(figure).collect();
-    hash("conspectus submit request id v2", request, figures)
+    let context = match again {
+        None => "conspectus submit request id v2",
+        Some(_) => "conspectus submit again request id v1",
+    };
+    hash(context, request, figures)
 }
 
 /// The id of a request that is only checked: none that is stored has it.
@@ -68,19 +83,21 @@ mod tests {
 
     #[test]
     fn an_id_is_of_the_figures_in_any_order_and_of_what_stands() {
-        let id = of(&request(&["5", "6"]), &[before(2), before(3)], 0);
+        let id = of(&request(&["5", "6"]), &[before(2), before(3)], Repeat::default());
         assert_eq!(id.len(), 32);
-        assert_ne!(of(&request(&["5", "6"]), &[before(2), before(3)], 1), id);
-        assert_eq!(of(&request(&["6", "5"]), &[before(3), before(2)], 0), id);
-        assert_ne!(of(&request(&["6", "5"]), &[before(2), before(3)], 0), id);
-        assert_ne!(of(&request(&["5", "7"]), &[before(2), before(3)], 0), id);
+        for repeat in [Repeat { withdrawn: 1, sent_again_at: 0 }, Repeat { withdrawn: 0, sent_again_at: 3 }] {
+            assert_ne!(of(&request(&["5", "6"]), &[before(2), before(3)], repeat), id);
+        }
+        assert_eq!(of(&request(&["6", "5"]), &[before(3), before(2)], Repeat::default()), id);
+        assert_ne!(of(&request(&["6", "5"]), &[before(2), before(3)], Repeat::default()), id);
+        assert_ne!(of(&request(&["5", "7"]), &[before(2), before(3)], Repeat::default()), id);
         let other = [
             SubmitObservationsRequest { sample: true, ..request(&["5", "6"]) },
             SubmitObservationsRequest { source: "a".to_owned(), ..request(&["5", "6"]) },
             SubmitObservationsRequest { agency: "health".to_owned(), ..request(&["5", "6"]) },
         ];
         for other in other {
-            assert_ne!(of(&other, &[before(2), before(3)], 0), id);
+            assert_ne!(of(&other, &[before(2), before(3)], Repeat::default()), id);
         }
     }
 }

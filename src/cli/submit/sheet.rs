@@ -35,6 +35,8 @@ pub(super) struct Sheet {
     pub(super) problems: Vec<Problem>,
     /// The rows of other agencies that are left out, by agency.
     others: BTreeMap<String, Vec<u64>>,
+    /// How many rows of other reports are left out, by report.
+    other_reports: BTreeMap<String, usize>,
 }
 
 impl Sheet {
@@ -48,8 +50,20 @@ impl Sheet {
         let left_rows: BTreeSet<u64> = left.iter().map(|figure| figure.row).collect();
         problems.retain(|problem| !problem.rows.iter().all(|row| left_rows.contains(row)) || problem.rows.is_empty());
         let mut others: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-        for figure in left.into_iter().filter(is_selected) {
-            others.entry(figure.agency).or_default().push(figure.row);
+        let mut other_reports: BTreeMap<String, usize> = BTreeMap::new();
+        for figure in left {
+            if is_selected(&figure) {
+                others.entry(figure.agency).or_default().push(figure.row);
+            } else {
+                *other_reports.entry(figure.report).or_default() += 1;
+            }
+        }
+        if let Some(report) = &selection.report
+            && figures.is_empty()
+            && others.is_empty()
+            && !other_reports.is_empty()
+        {
+            problems.push(no_such_report(report, &other_reports));
         }
         if !selection.skip_other_agencies {
             problems.extend(others.iter().map(|(agency, rows)| of_another(agency, rows, selection)));
@@ -58,7 +72,7 @@ impl Sheet {
         if !selection.percentages_as_given {
             problems.extend(proportions(&figures));
         }
-        Self { figures, problems, others }
+        Self { figures, problems, others, other_reports }
     }
 
     /// What is wrong with the file, and what the server found wrong with its figures, by row. A cell that
@@ -110,13 +124,29 @@ impl Sheet {
         shown + rest
     }
 
-    /// A line for each agency whose rows are left out.
+    /// A line for each agency, and for each report, whose rows are left out.
     pub(super) fn left_out(&self) -> Vec<String> {
         let line = |(agency, rows): (&String, &Vec<u64>)| {
             format!("  left out: {} of `{agency}`", counted(rows.len(), "row", "rows"))
         };
-        self.others.iter().map(line).collect()
+        let report_line = |(report, count): (&String, &usize)| {
+            let of = if report.is_empty() { "of no report".to_owned() } else { format!("of report `{report}`") };
+            format!("  left out: {} {of}", counted(*count, "row", "rows"))
+        };
+        self.others.iter().map(line).chain(self.other_reports.iter().map(report_line)).collect()
     }
+}
+
+/// The file has rows, and none of the report.
+fn no_such_report(report: &str, others: &BTreeMap<String, usize>) -> Problem {
+    let known: Vec<String> =
+        others.keys().filter(|known| !known.is_empty()).map(|known| format!("`{known}`")).collect();
+    let allowed = if known.is_empty() {
+        "the file names no report".to_owned()
+    } else {
+        format!("allowed: {}, the reports in the file", known.join(", "))
+    };
+    Problem::new(vec![], "", format!("--report: found `{report}`; {allowed}"))
 }
 
 fn of_another(agency: &str, rows: &[u64], selection: &Selection) -> Problem {

@@ -25,6 +25,21 @@ code_list! {
 }
 
 impl Frequency {
+    /// Its name as a sentence has it: `a month`, `an academic-year`.
+    pub(crate) fn with_article(self) -> String {
+        let article = match self {
+            Self::AcademicYear => "an",
+            Self::Month
+            | Self::Quarter
+            | Self::HalfYear
+            | Self::FinancialYear
+            | Self::CalendarYear
+            | Self::Week
+            | Self::Day => "a",
+        };
+        format!("{article} {self}")
+    }
+
     /// The next finer one that periods of this one are made of.
     pub(super) const fn finer(self) -> Option<Self> {
         match self {
@@ -49,5 +64,7 @@ mod tests {
         }
         assert_eq!((Frequency::from_code(0), Frequency::from_code(9)), (None, None));
         assert!("Month".parse::<Frequency>().is_err());
+        assert_eq!(Frequency::AcademicYear.with_article(), "an academic-year");
+        assert_eq!(Frequency::HalfYear.with_article(), "a half-year");
     }
 }

@@ -257,8 +257,8 @@ fn comparison(
             // By their first days: a quarter has two names, and comes before itself under neither.
             earlier.start() >= period.start() || earlier.frequency() != period.frequency()
         }) {
-            let length = wrong.frequency();
-            violations.add("compare_with", format!("found `{earlier}`; allowed: a {length} before `{wrong}`"));
+            let length = wrong.frequency().with_article();
+            violations.add("compare_with", format!("found `{earlier}`; allowed: {length} before `{wrong}`"));
         }
         return Some(Comparison::With(earlier));
     }
@@ -307,9 +307,9 @@ fn period_range(first: Period, last: Period, violations: &mut Violations) -> Opt
         violations.add(
             "period_range.last",
             format!(
-                "found `{last}`, a {}; allowed: a {}, the length of the first",
-                last.frequency(),
-                first.frequency()
+                "found `{last}`, {}; allowed: {}, the length of the first",
+                last.frequency().with_article(),
+                first.frequency().with_article()
             ),
         );
         return None;

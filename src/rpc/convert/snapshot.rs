@@ -27,13 +27,13 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     /// The newest state, now.
-    pub(crate) fn newest(context: &Context, Now { state, at }: Now) -> Self {
+    pub(crate) fn newest(context: &Context, Now { state, at, .. }: Now) -> Self {
         let revision = state.revision();
         Self::of(context, state, Position { revision, at })
     }
 
     /// The state as of a revision, at the instant at which that was accepted.
-    fn at(context: &Context, Now { state, at }: Now, revision: Revision) -> Self {
+    fn at(context: &Context, Now { state, at, .. }: Now, revision: Revision) -> Self {
         let at = state.accepted_at(revision).unwrap_or(at);
         Self::of(context, state, Position { revision, at })
     }
@@ -65,7 +65,7 @@ impl Snapshot {
         let revision = now.state.revision_at(at);
         if as_of_revision != 0 {
             violations.add("as_of_time", "found both as_of_revision and as_of_time; allowed: one of the two");
-        } else if at > now.at {
+        } else if at > now.answered {
             violations.add("as_of_time", in_future(at, now.at));
         } else if revision == Revision::ZERO {
             violations.add("as_of_time", "nothing had been accepted by then; allowed: a later instant");

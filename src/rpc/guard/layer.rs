@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::http;
+use tonic::metadata::MetadataValue;
 use tower::{Layer, Service};
 
 use super::auditor::Auditor;
@@ -81,6 +82,7 @@ impl Guard {
         let remote = Some(Remote { origin: Arc::clone(&origin), auditor: auditor.clone() });
         let session = Session { caller, method, action, remote, compute_permits: None };
         session.permit(Resource::Any)?;
+        uncompressed(request.headers())?;
         let identity = session.caller.known().map(|known| &known.identity.id);
         origin.claim(identity)?;
         let permit = calls.permit(identity, limits, Instant::now())?;
@@ -101,6 +103,19 @@ impl<S> Layer<S> for Guard {
 pub struct Guarded<S> {
     guard: Guard,
     inner: S,
+}
+
+/// Messages are taken as they are. The library refuses others too, without details.
+fn uncompressed(headers: &http::HeaderMap) -> Result<(), Status> {
+    match headers.get("grpc-encoding") {
+        Some(encoding) if encoding.as_bytes() != b"identity" => {
+            let mut refusal =
+                status::error(Reason::Unimplemented, "the messages are compressed; send them as they are");
+            refusal.metadata_mut().insert("grpc-accept-encoding", MetadataValue::from_static("identity"));
+            Err(refusal)
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// How long a call may take: what its caller allows, and no longer than the server does.

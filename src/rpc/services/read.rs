@@ -133,9 +133,10 @@ pub(crate) async fn unary<R: Read>(gate: &Gate, request: Request<R>) -> Result<R
         let requested = message.requested_state();
         context.until_revision(requested.min_revision).await?;
         let as_of_time = requested.as_of_time.map(convert::instant);
+        // What waits for a write keeps nobody else from computing.
+        context.until_settled(as_of_time).await;
         let permit = session.compute_permit().await;
-        let now = context.now_and_by(as_of_time).await;
-        let answer = permit.compute(|| answer_page(&message, context, now))?;
+        let answer = permit.compute(|| answer_page(&message, context, context.now()))?;
         Ok(answer.audit(&session, &message).await?)
     })
     .await
@@ -154,6 +155,9 @@ fn answer_page<R: Read>(read: &R, context: &Context, now: Now) -> Result<Unaudit
         None => Snapshot::requested(context, now, as_of_revision, as_of_time, &mut violations),
         // Pages after the first are of its revision and its instant, so that they agree with each other.
         Some(Position { revision, at }) => {
+            if at > now.answered || now.state.revision_at(at) != revision {
+                page::not_of_this_query(&mut violations);
+            }
             let revision = as_of(&now.state, number(revision), &mut violations);
             Snapshot::of(context, now.state, Position { revision, at })
         }

@@ -100,7 +100,7 @@ impl Received {
             return None;
         };
         let at = self.at.unwrap_or(accepted);
-        if at > now.at {
+        if at > now.answered {
             violations.add("after_time", in_future(at, now.at));
         } else if at < accepted {
             let what = format!("found {at}; allowed: from {accepted}, when revision {revision} was accepted");
@@ -136,7 +136,8 @@ pub(crate) async fn start<W: Watch>(
         status::error(Reason::TooManyWatchers, format!("{WATCHERS_MAX} streams watch already; try again later"))
     })?;
     let (read, received) = message.into_read();
-    let now = context.now_and_by(received.at).await;
+    context.until_settled(received.at).await;
+    let now = context.now();
     let mut violations = Violations::default();
     let after = received.position(&now, &mut violations);
     let (messages, stream) = mpsc::channel(2);
@@ -195,7 +196,7 @@ impl<W: Watch> Watcher<W> {
             tokio::time::sleep(GATHER).await;
             // The newest state is taken next: only one after it is a change.
             states.mark_unchanged();
-            now = self.context.now().await;
+            now = self.context.now();
         }
     }
 
@@ -249,7 +250,7 @@ impl<W: Watch> Watcher<W> {
         let mut stopping = self.context.stopping.clone();
         let stopped = || Some(status::error(Reason::Stopping, "the server is stopping; resume in a moment"));
         loop {
-            let (day, day_left) = self.day(&states.borrow());
+            let (day, day_left) = self.day();
             if day != today {
                 return Ok(());
             }
@@ -263,8 +264,8 @@ impl<W: Watch> Watcher<W> {
     }
 
     /// Today, and how much is left of it.
-    fn day(&self, state: &State) -> (Date, Duration) {
-        let (zone, now) = (&self.context.zone, state.not_before_newest((self.context.clock)()));
+    fn day(&self) -> (Date, Duration) {
+        let (zone, now) = (&self.context.zone, self.context.now().at);
         let micros = zone.next_day(now).0.saturating_sub(now.0);
         // An instant is a microsecond long.
         (zone.date(now), Duration::from_micros(u64::try_from(micros).unwrap_or(0).max(1)))
