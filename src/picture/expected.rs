@@ -256,7 +256,7 @@ impl<'a> Expected<'a> {
     /// Adds those of the slots of an agency that lie within a larger figure of it. It is no reporter, so the others
     /// aren't expected of it.
     pub(super) fn add_contained(&self, to: &mut Accumulator, agency: AgencyIx, area: AreaIx, period: Period) {
-        self.itself_or_unreported(agency, area, period, &|_| true, &mut |slot, area| {
+        self.itself_or_unreported(agency, area, period, false, &mut |slot, area| {
             let mut one = Accumulator::default();
             self.add_slot(&mut one, slot, agency, area);
             if one.coverage.contained > 0 {
@@ -266,7 +266,7 @@ impl<'a> Expected<'a> {
     }
 
     /// The slots of an agency that has a figure of this area: those that it is expected to report, or would be as a
-    /// volunteer, and at least the area itself, if it reports for that.
+    /// volunteer, and at least the area itself, if it reports for that or for an area within it.
     pub(super) fn of_reporter(
         &self,
         agency: AgencyIx,
@@ -274,8 +274,7 @@ impl<'a> Expected<'a> {
         period: Period,
         mut each: impl FnMut(&ExpectedPeriod<'_>, AreaIx),
     ) {
-        let has_slots = |slot: &ExpectedPeriod<'_>| self.has_slots(slot, agency);
-        self.itself_or_unreported(agency, area, period, &has_slots, &mut each);
+        self.itself_or_unreported(agency, area, period, true, &mut each);
     }
 
     fn itself_or_unreported(
@@ -283,22 +282,31 @@ impl<'a> Expected<'a> {
         agency: AgencyIx,
         area: AreaIx,
         period: Period,
-        has_slots: &dyn Fn(&ExpectedPeriod<'_>) -> bool,
+        is_reporter: bool,
         each: &mut dyn FnMut(&ExpectedPeriod<'_>, AreaIx),
     ) {
+        let has_slots = |slot: &ExpectedPeriod<'_>| !is_reporter || self.has_slots(slot, agency);
         let mut has_some = false;
-        self.unreported(agency, area, period, has_slots, &mut |slot, area| {
+        self.unreported(agency, area, period, &has_slots, &mut |slot, area| {
             has_some = true;
             each(slot, area);
         });
-        if !has_some && self.view.catalogue.reports_for(agency).binary_search(&area).is_ok() {
-            let (periods, exists) =
-                (self.reported_periods(period), |slot: &&ExpectedPeriod<'_>| self.exists(slot, area));
-            // A figure that was accepted before the area was ended keeps its slots.
-            let has_ended = !periods.iter().any(|slot| exists(&slot));
-            let counts = |slot: &&ExpectedPeriod<'_>| has_slots(slot) && (has_ended || exists(slot));
-            periods.iter().filter(counts).for_each(|slot| each(slot, area));
+        if has_some {
+            return;
         }
+        let reports = |slot: &ExpectedPeriod<'_>| !is_reporter || self.reports_within(slot, agency, area);
+        let periods = self.reported_periods(period);
+        // A figure that was accepted before the area was ended keeps its slots.
+        let has_ended = !periods.iter().any(|slot| self.exists(slot, area));
+        let periods = periods.iter().filter(|slot| has_ended || self.exists(slot, area));
+        periods.filter(|slot| has_slots(slot) && reports(slot)).for_each(|slot| each(slot, area));
+    }
+
+    /// Whether an agency reports for an area, or for one within it that is of the slot's period.
+    fn reports_within(&self, slot: &ExpectedPeriod<'_>, agency: AgencyIx, area: AreaIx) -> bool {
+        let reported = self.view.catalogue.reports_for(agency);
+        let reports = |area: &AreaIx| reported.binary_search(area).is_ok();
+        reports(&area) || slot.hierarchy.within(area).iter().any(|inner| reports(inner) && self.exists(slot, *inner))
     }
 
     /// The slots of an agency that has reported elsewhere and not for this area, in the periods in which it has
