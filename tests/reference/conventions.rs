@@ -29,9 +29,9 @@ fn only_figures_of_subperiods_dont_combine_into_the_years() {
     let empty = fixture.revision();
     fixture.send("police", &["D1 FY2021-22-Q1 10"]);
     assert_eq!(fixture.all("U2", "FY2021-22"), "NotReported 0/0 partial");
-    assert_eq!(fixture.all("U1", "FY2021-22"), "NotCombinable 0/0 partial", "D1 is within U1");
+    assert_eq!(fixture.all("U1", "FY2021-22"), "NotCombinable 0/2 2 late partial", "D1 is within U1");
     fixture.send("police", &["U1 FY2021-22 [c]"]);
-    assert_eq!(fixture.all("U1", "FY2021-22"), "Marked 0/0 [c] partial");
+    assert_eq!(fixture.all("U1", "FY2021-22"), "Marked 0/1 [c] 1 not available partial");
     fixture.as_of = Some(empty);
     assert_eq!(fixture.all("U1", "FY2021-22"), "NotReported 0/0 partial");
 }
@@ -47,7 +47,7 @@ fn a_lead_with_figures_of_parts_has_reported() {
     fixture.send("police", &["U1 FY2021-22-Q1 10"]);
     assert_eq!(fixture.all("U1", "FY2021-22"), "LeadNotReported 0/0 partial");
     fixture.send("care", &["U1 FY2021-22-Q1 10"]);
-    assert_eq!(fixture.all("U1", "FY2021-22"), "NotCombinable 0/0 partial");
+    assert_eq!(fixture.all("U1", "FY2021-22"), "NotCombinable 0/1 1 late partial");
 }
 
 /// The combined figure is the lead's: of agencies that it isn't among there is none, whether or not it has reported.
@@ -178,7 +178,7 @@ fn a_printed_percentage_is_estimated_only_when_it_is_combined() {
     assert_eq!(fixture.all("U1", "FY2021-22-Q1"), "90 1/1 (9 over 10 printed) [e] 1 imputed", "the sender's own stays");
     fixture.send("police", &["U2 FY2021-22-Q1 50 % of 10"]);
     fixture.send("care", &["U1 FY2021-22-Q1 90 % of 10"]);
-    assert_eq!(fixture.all("P", "FY2021-22-Q1"), "70 2/3 (14 over 20 estimated) [e] 1 late partial", "over agencies");
+    assert_eq!(fixture.all("P", "FY2021-22-Q1"), "70 2/4 (14 over 20 estimated) [e] 2 late partial", "over agencies");
 }
 
 /// "Kept exactly, combined by weight, and told apart from an exact numerator": of a base of zero nothing is combined.

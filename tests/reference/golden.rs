@@ -31,7 +31,7 @@ fn each_kind_of_count_has_its_own_year() {
         (Kind::Events, "60 4/4", "30 2/2"),
         (Kind::Amount, "60 4/4", "30 2/2"),
         (Kind::Stock, "30 1/1", "20 1/1"),
-        (Kind::Distinct, "NotCombinable 0/0 partial", "NotCombinable 0/0 partial"),
+        (Kind::Distinct, "NotCombinable 0/1 1 late partial", "NotCombinable 0/1 1 late partial"),
     ] {
         let mut fixture = quarterly(kind);
         fixture.send("care", &FOUR_QUARTERS);
@@ -45,8 +45,8 @@ fn distinct_people_of_a_year_are_what_was_submitted_for_the_year() {
     let mut fixture = quarterly(Kind::Distinct);
     fixture.send("care", &FOUR_QUARTERS);
     fixture.send("care", &["U1 FY2021-22 45", "U2 FY2021-22 5"]);
-    assert_eq!(fixture.all("U1", "FY2021-22"), "45 0/0");
-    assert_eq!(fixture.all("P", "FY2021-22"), "50 0/0", "over areas they add");
+    assert_eq!(fixture.all("U1", "FY2021-22"), "45 1/1");
+    assert_eq!(fixture.all("P", "FY2021-22"), "50 2/2", "over areas they add");
 }
 
 #[test]

@@ -554,3 +554,46 @@ fn a_correction_that_is_withdrawn_leaves_a_figure_to_date_as_it_was() {
     worked.withdraw("2024-02-20", "care", &correction);
     assert_eq!(worked.figure("2024-03-01", asked()), before);
 }
+
+/// 6.2: police reports for the districts alone, and nobody expects it. It sent those of July 2023: the other eleven months
+/// of U1 are missing, so that over time 2 of 13 are reported, and over areas 2 of 24. Rolled up to P, whose U2 and U3 it
+/// doesn't report for, it is the same.
+#[test]
+fn a_year_of_which_an_agency_sent_one_month_is_not_complete() {
+    let mut ev = indicator("ev", Kind::Events, Frequency::Month);
+    ev.expected_agencies.clear();
+    let mut worked = Worked::of(vec![ev]);
+    worked
+        .put("2020-01-02", CataloguePut { agencies: vec![agency("police", &["D1", "D2"])], ..CataloguePut::default() });
+    worked.send("2024-06-01", "police", &["ev D1 2023-07 - 3", "ev D2 2023-07 - 4"]);
+    for area in ["U1", "P"] {
+        let year = worked.figure("2024-07-01", of("ev", &[area], &["FY2023-24"]));
+        assert_eq!(shown(&year), "7 2/13 contained 0 late 11", "{area}");
+    }
+    // Of what has moved away there is nothing to report: D1 and D2 have been U2's since August.
+    let moved = |code: &str| {
+        let validity =
+            |from: Option<&str>, to: Option<&str>| Validity { valid_from: from.map(day), valid_to: to.map(day) };
+        let parents = vec![
+            AreaParent { code: "U1".parse().unwrap(), validity: validity(None, Some("2023-07-31")) },
+            AreaParent { code: "U2".parse().unwrap(), validity: validity(Some("2023-08-01"), None) },
+        ];
+        Area { parents, ..area(code, AreaLevel::District, "") }
+    };
+    worked.put("2024-06-02", CataloguePut { areas: vec![moved("D1"), moved("D2")], ..CataloguePut::default() });
+    // April to June, and July.
+    let year = worked.figure("2024-07-01", of("ev", &["U1"], &["FY2023-24"]));
+    assert_eq!(shown(&year), "7 2/5 contained 0 late 3");
+}
+
+/// 6.5: care submitted U1 whole, and reports for no district; of D1 it is asked by name.
+#[test]
+fn what_lies_within_a_figure_is_contained_though_its_agency_does_not_report_for_it() {
+    let mut ev = indicator("ev", Kind::Events, Frequency::Month);
+    ev.reporting_level = AreaLevel::District;
+    let mut worked = Worked::of(vec![ev]);
+    worked.put("2020-01-02", CataloguePut { agencies: vec![agency("care", &["U1"])], ..CataloguePut::default() });
+    worked.send("2024-06-01", "care", &["ev U1 2023-07 - 3"]);
+    let asked = QueryQuestion { agencies: vec!["care".parse().unwrap()], ..of("ev", &["D1"], &["2023-07"]) };
+    assert_eq!(shown(&worked.figure("2024-07-01", asked)), "GAP_CONTAINED 0/1 contained 1 late 0");
+}

@@ -93,22 +93,35 @@ impl<'a> Series<'a> {
     }
 
     pub(crate) fn unfilled_of_reporter(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Vec<Slot> {
-        self.slots_of_reporter(agency, area, period, |part| self.has_slots(agency, part))
+        let itself = || {
+            let parts = self.reporter_periods(period).into_iter().filter(|part| self.sight.is_of(area, *part));
+            let parts = parts.filter(|part| self.has_slots(agency, *part) && self.reports_within(agency, area, *part));
+            parts.map(|part| self.empty(agency, area, part)).collect()
+        };
+        let unfilled = self.unfilled(agency, area, period);
+        if unfilled.is_empty() { itself() } else { unfilled }
     }
 
-    /// "In those, one that has reported for the very area has at least a slot for that area."
-    pub(crate) fn slots_of_reporter(
-        &self,
-        agency: &AgencyId,
-        area: &AreaCode,
-        period: Period,
-        has_slots: impl Fn(Period) -> bool,
-    ) -> Vec<Slot> {
-        let unfilled = self.slots_of_parts(agency, area, period, &has_slots);
-        let is_of = |part: &Period| has_slots(*part) && self.sight.is_of(area, *part);
-        let parts = || self.reporter_periods(period).into_iter().filter(is_of);
-        let itself = || parts().map(|part| self.empty(agency, area, part)).collect();
-        if unfilled.is_empty() { itself() } else { unfilled }
+    /// "In those, one that reports for the very area, or for an area within it that is of the slot's period, has at least
+    /// a slot for the very area."
+    pub(crate) fn reports_within(&self, agency: &AgencyId, area: &AreaCode, part: Period) -> bool {
+        let reports_for = &self.sight.agencies.iter().find(|it| it.id == *agency).unwrap().areas;
+        let is_within = |inner: &AreaCode| {
+            inner == area || (self.sight.is_within(inner, area, self.day(part)) && self.sight.is_of(inner, part))
+        };
+        reports_for.iter().any(is_within)
+    }
+
+    /// 6.2: "one that is asked for by name, and is neither, has the slots that are contained (6.5) in other figures of its
+    /// own", whether or not it is named for their periods.
+    pub(crate) fn within_its_figures(&self, agency: &AgencyId, area: &AreaCode, periods: &[Period]) -> Vec<Slot> {
+        let slots = periods.iter().flat_map(|period| {
+            let slots = self.slots_of_parts(agency, area, *period, |_| true);
+            let parts = self.reporter_periods(*period).into_iter().filter(|part| self.sight.is_of(area, *part));
+            let itself = || parts.map(|part| self.empty(agency, area, part)).collect();
+            if slots.is_empty() { itself() } else { slots }
+        });
+        slots.filter(|slot| matches!(slot.fate, Fate::Contained(..))).collect()
     }
 
     /// A slot without a figure of its own.

@@ -118,12 +118,6 @@ impl<'a> Series<'a> {
         found
     }
 
-    /// The slots of an agency that lie within its figures, although it is no reporter.
-    pub(crate) fn within_its_figures(&self, agency: &AgencyId, area: &AreaCode, periods: &[Period]) -> Vec<Slot> {
-        let slots = periods.iter().flat_map(|period| self.slots_of_reporter(agency, area, *period, |_| true));
-        slots.filter(|slot| matches!(slot.fate, Fate::Contained(..))).collect()
-    }
-
     pub(crate) fn way(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Way {
         self.work_out(agency, area, period).0
     }
@@ -193,10 +187,11 @@ impl<'a> Series<'a> {
         };
         let mut slots = self.unfilled_of_reporter(&it.key.agency, area, period);
         // What was accepted has its slots, also where the area was ended afterwards.
-        if slots.is_empty() {
-            let parts = self.reporter_periods(period).into_iter();
-            let parts = parts.filter(|part| self.has_slots(&it.key.agency, *part));
-            slots.extend(parts.map(|part| self.empty(&it.key.agency, area, part)));
+        let (agency, parts) = (&it.key.agency, self.reporter_periods(period));
+        if !parts.iter().any(|part| self.sight.is_of(area, *part)) {
+            let parts = parts.into_iter().filter(|part| self.has_slots(agency, *part));
+            let parts = parts.filter(|part| self.reports_within(agency, area, *part));
+            slots.extend(parts.map(|part| self.empty(agency, area, part)));
         }
         let accepted = self.sight.zone.date(it.accepted);
         let to_date = self.to_date(it);
