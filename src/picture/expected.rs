@@ -143,7 +143,9 @@ impl<'a> Expected<'a> {
         let mut known = self.unexpected.borrow_mut();
         let itself = || {
             let expected = self.expected_period(period);
-            [ExpectedPeriod { agencies: Vec::new(), is_unexpected: true, ..expected }].into_iter().collect()
+            [ExpectedPeriod { agencies: Vec::new(), is_unexpected: true, is_late: false, ..expected }]
+                .into_iter()
+                .collect()
         };
         Rc::clone(known.entry(period).or_insert_with(itself))
     }
