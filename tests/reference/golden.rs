@@ -31,7 +31,7 @@ fn each_kind_of_count_has_its_own_year() {
         (Kind::Events, "60 4/4", "30 2/2"),
         (Kind::Amount, "60 4/4", "30 2/2"),
         (Kind::Stock, "30 1/1", "20 1/1"),
-        (Kind::Distinct, "NotCombinable 0/1 1 late partial", "NotCombinable 0/1 1 late partial"),
+        (Kind::Distinct, "NotCombinable 0/1 partial", "NotCombinable 0/1 partial"),
     ] {
         let mut fixture = quarterly(kind);
         fixture.send("care", &FOUR_QUARTERS);
