@@ -103,6 +103,8 @@ pub(super) struct Accumulator {
     pub(super) to_date: Option<Date>,
     /// Whether figures of subperiods were submitted that can't be combined, so that something is missing here.
     pub(super) uncombined: bool,
+    /// Whether it is a sum of a volunteer's figures, and lacks an area that the volunteer reports for.
+    pub(super) lacks_areas: bool,
     /// Some of the slots without a figure, at most [`MISSING_NAMED_MAX`].
     pub(super) missing: Vec<Missing>,
 }
@@ -134,6 +136,7 @@ impl Accumulator {
     /// Adds the slots of a figure, and not its value.
     pub(super) fn add_slots(&mut self, other: &Self) {
         self.uncombined |= other.uncombined;
+        self.lacks_areas |= other.lacks_areas;
         self.coverage = self.coverage.plus(other.coverage);
         let left = MISSING_NAMED_MAX.saturating_sub(self.missing.len());
         self.missing.extend(other.missing.iter().take(left));
@@ -190,7 +193,7 @@ impl Accumulator {
 
     /// Whether nothing expected is missing, and nothing is older than it should be or of a part of its period.
     pub(super) fn is_complete(&self) -> bool {
-        let is_whole = self.as_at.is_none() && self.to_date.is_none() && !self.uncombined;
+        let is_whole = self.as_at.is_none() && self.to_date.is_none() && !self.uncombined && !self.lacks_areas;
         is_whole && self.coverage.reported == self.coverage.expected
     }
 }

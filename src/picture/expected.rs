@@ -36,6 +36,8 @@ pub(super) struct Expected<'a> {
 /// A period at the indicator's frequency, and who is expected to report it.
 pub(super) struct ExpectedPeriod<'a> {
     pub(super) period: Period,
+    /// Its last day, which every slot asks for.
+    last: Date,
     pub(super) version: &'a IndicatorVersion,
     pub(super) hierarchy: &'a Hierarchy,
     /// The agencies that are expected to report it, ascending.
@@ -183,6 +185,7 @@ impl<'a> Expected<'a> {
         let due = version.due(period);
         ExpectedPeriod {
             period,
+            last: period.end(),
             version,
             hierarchy: self.view.hierarchy(period),
             agencies,
@@ -200,7 +203,7 @@ impl<'a> Expected<'a> {
         agency: AgencyIx,
         within: AreaIx,
     ) -> impl Iterator<Item = AreaIx> {
-        let (hierarchy, level, last) = (period.hierarchy, period.version.reporting_level, period.period.end());
+        let (hierarchy, level, last) = (period.hierarchy, period.version.reporting_level, period.last);
         let catalogue = self.view.catalogue;
         let (inner, reported) = (hierarchy.within(within), catalogue.reports_for(agency));
         // A ward has few areas within it, where an agency reports for thousands.
@@ -246,8 +249,8 @@ impl<'a> Expected<'a> {
 
     /// Adds the slots of an agency that has reported elsewhere and not for this area, unfilled.
     pub(super) fn add_unreported(&self, to: &mut Accumulator, agency: AgencyIx, area: AreaIx, period: Period) {
-        let has_slots = |slot: &ExpectedPeriod<'_>| self.has_slots(slot, agency);
-        self.unreported(agency, area, period, &has_slots, &mut |slot, area| self.add_slot(to, slot, agency, area));
+        to.lacks_areas |=
+            self.unreported(agency, area, period, true, &mut |slot, area| self.add_slot(to, slot, agency, area));
     }
 
     /// Adds the slots of an agency that reports for this very area, unfilled.
@@ -289,7 +292,7 @@ impl<'a> Expected<'a> {
     ) {
         let has_slots = |slot: &ExpectedPeriod<'_>| !is_reporter || self.has_slots(slot, agency);
         let mut has_some = false;
-        self.unreported(agency, area, period, &has_slots, &mut |slot, area| {
+        self.unreported(agency, area, period, is_reporter, &mut |slot, area| {
             has_some = true;
             each(slot, area);
         });
@@ -312,27 +315,35 @@ impl<'a> Expected<'a> {
     }
 
     /// The slots of an agency that has reported elsewhere and not for this area, in the periods in which it has
-    /// any: those for the areas at the reporting level that it reports for; below that level the area itself,
-    /// because the sum of an area needs all that it is made of.
+    /// any: those that it is expected to report; below the reporting level the area itself, because the sum of an
+    /// area needs all that it is made of. Returns whether it is a volunteer that reports for an area there: nobody
+    /// expects that, and the sum lacks it all the same.
     fn unreported(
         &self,
         agency: AgencyIx,
         area: AreaIx,
         period: Period,
-        has_slots: &dyn Fn(&ExpectedPeriod<'_>) -> bool,
+        is_reporter: bool,
         each: &mut dyn FnMut(&ExpectedPeriod<'_>, AreaIx),
-    ) {
-        for slot in self.reported_periods(period).iter().filter(|slot| has_slots(slot)) {
+    ) -> bool {
+        let mut lacks_areas = false;
+        for slot in self.reported_periods(period).iter().filter(|slot| !is_reporter || self.has_slots(slot, agency)) {
             if slot.hierarchy.level(area) <= slot.version.reporting_level {
-                self.areas(slot, agency, area).for_each(|area| each(slot, area));
+                let mut areas = self.areas(slot, agency, area);
+                if is_reporter && !slot.expects(agency) {
+                    lacks_areas |= areas.next().is_some();
+                } else {
+                    areas.for_each(|area| each(slot, area));
+                }
             } else if self.exists(slot, area) {
                 each(slot, area);
             }
         }
+        lacks_areas
     }
 
     /// Whether an area is of a slot's period.
     pub(super) fn exists(&self, slot: &ExpectedPeriod<'_>, area: AreaIx) -> bool {
-        self.view.catalogue.exists_on(area, slot.period.end())
+        self.view.catalogue.exists_on(area, slot.last)
     }
 }

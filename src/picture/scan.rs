@@ -105,7 +105,7 @@ impl Scan<'_> {
     }
 
     /// An agency's figures as a sum. Where it has slots, there is one for each row, and one for each area
-    /// besides that it reports for.
+    /// besides that it is expected to report.
     fn accumulator(
         &self,
         submitted: &Submitted<'_>,
@@ -138,10 +138,12 @@ impl Scan<'_> {
             expected.add_slot(&mut sum, self.period, agency, *area);
         }
         sum.to_date = Self::to_date(submitted, added);
-        for area in expected.areas(self.period, agency, self.area) {
-            if added.areas.binary_search(&area).is_err() {
-                expected.add_slot(&mut sum, self.period, agency, area);
-            }
+        let has_no_row = |area: &AreaIx| added.areas.binary_search(area).is_err();
+        let mut others = expected.areas(self.period, agency, self.area).filter(has_no_row);
+        if self.period.expects(agency) {
+            others.for_each(|area| expected.add_slot(&mut sum, self.period, agency, area));
+        } else {
+            sum.lacks_areas = others.next().is_some();
         }
         sum
     }

@@ -178,7 +178,7 @@ fn a_printed_percentage_is_estimated_only_when_it_is_combined() {
     assert_eq!(fixture.all("U1", "FY2021-22-Q1"), "90 1/1 (9 over 10 printed) [e] 1 imputed", "the sender's own stays");
     fixture.send("police", &["U2 FY2021-22-Q1 50 % of 10"]);
     fixture.send("care", &["U1 FY2021-22-Q1 90 % of 10"]);
-    assert_eq!(fixture.all("P", "FY2021-22-Q1"), "70 2/4 (14 over 20 estimated) [e] 2 late partial", "over agencies");
+    assert_eq!(fixture.all("P", "FY2021-22-Q1"), "70 2/3 (14 over 20 estimated) [e] 1 late partial", "over agencies");
 }
 
 /// "Kept exactly, combined by weight, and told apart from an exact numerator": of a base of zero nothing is combined.

@@ -478,7 +478,8 @@ fn the_people_of_one_of_four_areas_are_partial() {
     worked.send("2024-06-01", "care", &["pop U1 FY2023-24 - 1000", "ev P FY2023-24 - 40"]);
     for areas in [&["P"][..], &["U1", "U2", "U3", "U4"]] {
         let people = worked.figure("2025-01-01", of("pop", areas, &["FY2023-24"]));
-        assert_eq!(shown(&people), "1000 1/4 contained 0 late 3");
+        assert_eq!(shown(&people), "1000 1/1 contained 0 late 0");
+        assert!(!people.coverage.unwrap().complete, "it lacks three areas that care reports for");
     }
     let rate = worked.rate(AsOf::Now, of("ev", &["P"], &["FY2023-24"]));
     assert_eq!((rate.value.clone(), rate.partial, rate.gap().as_str_name()), (None, true, "GAP_NO_POPULATION"));
@@ -512,8 +513,10 @@ fn a_year_of_distinct_people_that_was_sent_is_one_slot() {
     assert_eq!(shown(&worked.figure("2024-07-01", year(&["U1"]))), "GAP_NOT_REPORTED 0/0 contained 0 late 0");
     worked.send("2024-06-01", "care", &["people U1 FY2023-24 - 90"]);
     assert_eq!(shown(&worked.figure("2024-07-01", year(&["U1"]))), "90 1/1 contained 0 late 0");
-    // Nobody is expected to report U2's, which isn't late.
-    assert_eq!(shown(&worked.figure("2024-07-01", year(&["U1", "U2"]))), "90 1/2 contained 0 late 0");
+    // Nobody is expected to report U2's, but both together lack it.
+    let both = worked.figure("2024-07-01", year(&["U1", "U2"]));
+    assert_eq!(shown(&both), "90 1/1 contained 0 late 0");
+    assert!(!both.coverage.unwrap().complete);
 }
 
 /// 4.4: what was sent in November is withdrawn; the same value had been sent again in February, and is of the time up to then.

@@ -7,7 +7,7 @@ use conspectus::model::period::Period;
 use super::periods::{closing, cut, is_same, shares_last_day};
 use super::series::Series;
 use super::sight::Standing;
-use super::sum::{Fate, Slot};
+use super::sum::{Fate, Slot, Sum};
 
 impl<'a> Series<'a> {
     /// 6.1: the periods of a figure's slots. "A stock has only the slots of the period of its frequency that ends on its
@@ -72,7 +72,28 @@ impl<'a> Series<'a> {
     /// 6.2: "one that has reported some parts of a sum has slots for its other parts: above the reporting level and at
     /// it, for the areas at that level that it reports for; below, for each area".
     pub(crate) fn unfilled(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Vec<Slot> {
-        self.slots_of_parts(agency, area, period, |part| self.has_slots(agency, part))
+        let has_slots = |part| self.has_slots(agency, part);
+        self.slots_of_parts(agency, area, period, has_slots, |part| self.is_expected_here(agency, part))
+    }
+
+    /// "But a sum *lacks* the areas at that level that it reports for, in the parts that it hasn't reported."
+    pub(crate) fn lacks_areas(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> bool {
+        self.reporter_periods(period).into_iter().any(|part| {
+            let is_below = self.sight.area(area).level > self.version(part).reporting_level;
+            let is_mere_volunteer = self.is_volunteer(agency, part) && !self.is_expected_here(agency, part);
+            !is_below && is_mere_volunteer && !self.at_its_level(agency, area, part).is_empty()
+        })
+    }
+
+    /// Whether the agency is expected for a part that has slots by the frequency.
+    fn is_expected_here(&self, agency: &AgencyId, part: Period) -> bool {
+        !self.slot_periods(part).is_empty() && self.is_expected(agency, part)
+    }
+
+    /// What an agency that is unfilled for an area comes to in a sum.
+    pub(crate) fn unreported(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Sum<'a> {
+        let lacks_areas = self.lacks_areas(agency, area, period);
+        Sum { lacks_areas, ..Sum::of_slots(self.unfilled(agency, area, period)) }
     }
 
     fn slots_of_parts(
@@ -81,13 +102,20 @@ impl<'a> Series<'a> {
         area: &AreaCode,
         period: Period,
         has_slots: impl Fn(Period) -> bool,
+        has_at_its_level: impl Fn(Period) -> bool,
     ) -> Vec<Slot> {
         let is_below = |part: Period| self.sight.area(area).level > self.version(part).reporting_level;
         let itself = |part: Period| self.sight.is_of(area, part).then(|| self.empty(agency, area, part));
         let parts = self.reporter_periods(period).into_iter().filter(|part| has_slots(*part));
         parts
             .flat_map(|part| {
-                if is_below(part) { itself(part).into_iter().collect() } else { self.at_its_level(agency, area, part) }
+                if is_below(part) {
+                    itself(part).into_iter().collect()
+                } else if has_at_its_level(part) {
+                    self.at_its_level(agency, area, part)
+                } else {
+                    vec![]
+                }
             })
             .collect()
     }
@@ -116,7 +144,7 @@ impl<'a> Series<'a> {
     /// own", whether or not it is named for their periods.
     pub(crate) fn within_its_figures(&self, agency: &AgencyId, area: &AreaCode, periods: &[Period]) -> Vec<Slot> {
         let slots = periods.iter().flat_map(|period| {
-            let slots = self.slots_of_parts(agency, area, *period, |_| true);
+            let slots = self.slots_of_parts(agency, area, *period, |_| true, |_| true);
             let parts = self.reporter_periods(*period).into_iter().filter(|part| self.sight.is_of(area, *part));
             let itself = || parts.map(|part| self.empty(agency, area, part)).collect();
             if slots.is_empty() { itself() } else { slots }

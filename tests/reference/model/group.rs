@@ -47,11 +47,10 @@ impl<'s, 'a> Group<'s, 'a> {
         let figures: Vec<_> = self.areas.iter().map(|area| series.joined(agency, area, &self.periods)).collect();
         let has_reported = figures.iter().any(Option::is_some);
         let unfilled = |area: &AreaCode| {
-            let slots = periods.clone().flat_map(|period| match has_reported {
-                true => series.unfilled(agency, area, *period),
-                false => series.expected(agency, area, *period),
-            });
-            Sum::of_slots(slots.collect())
+            Sum::of(periods.clone().map(|period| match has_reported {
+                true => series.unreported(agency, area, *period),
+                false => Sum::of_slots(series.expected(agency, area, *period)),
+            }))
         };
         let parts = figures.into_iter().zip(&self.areas).map(|(figure, area)| figure.unwrap_or_else(|| unfilled(area)));
         (Sum::of(parts), has_reported)

@@ -266,7 +266,7 @@ impl<'a> Series<'a> {
         if figures.iter().all(Option::is_none) {
             return None;
         }
-        let unfilled = |child: &AreaCode| Sum::of_slots(self.unfilled(agency, child, period));
+        let unfilled = |child: &AreaCode| self.unreported(agency, child, period);
         Some(Sum::of(figures.into_iter().zip(children).map(|(it, child)| it.unwrap_or_else(|| unfilled(child)))))
     }
 

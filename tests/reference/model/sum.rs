@@ -25,6 +25,8 @@ pub(crate) struct Sum<'a> {
     pub(crate) to_date: Option<Date>,
     /// Whether parts were submitted that are never combined.
     pub(crate) uncombined: bool,
+    /// 6.2: whether it lacks an area that a volunteer reports for.
+    pub(crate) lacks_areas: bool,
 }
 
 /// One expected figure, and what became of it.
@@ -62,6 +64,7 @@ impl<'a> Sum<'a> {
         self.markers.extend(other.markers.iter().copied());
         self.sample |= other.sample;
         self.uncombined |= other.uncombined;
+        self.lacks_areas |= other.lacks_areas;
         self.rests_on.extend(other.rests_on.iter().copied());
         // Of several that are out of date the oldest counts.
         self.as_at = self.as_at.into_iter().chain(other.as_at).min_by_key(|period| (period.end(), period.start()));
@@ -98,6 +101,7 @@ impl<'a> Sum<'a> {
             && self.as_at.is_none()
             && self.to_date.is_none()
             && !self.uncombined
+            && !self.lacks_areas
     }
 
     /// How well the numerator is known. "Submitted figures with a base of zero have no influence on it, unless all of
