@@ -597,3 +597,24 @@ fn what_lies_within_a_figure_is_contained_though_its_agency_does_not_report_for_
     let asked = QueryQuestion { agencies: vec!["care".parse().unwrap()], ..of("ev", &["D1"], &["2023-07"]) };
     assert_eq!(shown(&worked.figure("2024-07-01", asked)), "GAP_CONTAINED 0/1 contained 1 late 0");
 }
+
+/// 5.2: U3 is in P until July 2021. In July D2 isn't applicable, and U3 is missing; in August and September P has U1 alone,
+/// of which police reports for D2 only. Over time 1 of 4 slots is reported, and over areas, by September's hierarchy, 1 of 3.
+#[test]
+fn a_quarter_without_a_figure_in_which_the_hierarchy_changes_has_the_slots_of_its_months() {
+    let mut worked = Worked::of(vec![indicator("ev", Kind::Events, Frequency::Month)]);
+    let until = Validity { valid_from: None, valid_to: Some(day("2021-07-31")) };
+    let parents = vec![AreaParent { code: "P".parse().unwrap(), validity: until }];
+    let areas = vec![
+        Area { parents, ..area("U3", AreaLevel::UpperTier, "") },
+        area("D1", AreaLevel::District, "U2"),
+        area("D2", AreaLevel::District, "U1"),
+    ];
+    let mut ev = indicator("ev", Kind::Events, Frequency::Month);
+    ev.expected_agencies.clear();
+    let agencies = vec![agency("police", &["U3", "D2"])];
+    worked.put("2020-01-02", CataloguePut { areas, agencies, indicators: vec![ev], ..CataloguePut::default() });
+    worked.send("2023-03-16", "police", &["ev D2 2021-07 - [z]"]);
+    let quarter = worked.figure("2023-04-01", of("ev", &["P"], &["FY2021-22-Q2"]));
+    assert_eq!(shown(&quarter), "GAP_MARKED 1/4 contained 0 late 3");
+}
