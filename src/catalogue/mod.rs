@@ -251,10 +251,25 @@ impl Catalogue {
     /// The areas as they lie within each other on a day.
     pub(crate) fn hierarchy(&self, day: Date) -> &Hierarchy {
         self.hierarchies.on(day, || {
-            let parent = |area: &Area| area.parent_on(day).and_then(|code| self.area(code)).map(|(parent, _)| parent);
-            let areas: Vec<_> = self.areas.rows.iter().map(|area| (area.level, parent(area))).collect();
+            let areas: Vec<_> = self.areas.rows.iter().map(|area| (area.level, self.parent_on(area, day))).collect();
             Hierarchy::new(&areas, |one, other| self.area_at(*one).code.cmp(&self.area_at(*other).code))
         })
+    }
+
+    /// The area that an area lies directly below on a day. One that went into a new area together with its parent
+    /// stays below that: beside it, what was submitted for both would count twice.
+    fn parent_on(&self, area: &Area, day: Date) -> Option<AreaIx> {
+        let last_parent = area.valid_to.filter(|last| *last < day).and_then(|last| area.parent_on(last));
+        let went_together = |parent: &&AreaCode| {
+            let parent = self.area(parent).map(|(_, parent)| parent);
+            parent.is_some_and(|parent| {
+                parent.valid_to.is_some_and(|last| last < day)
+                    && area.successors.len() == 1
+                    && parent.successors == area.successors
+            })
+        };
+        let code = last_parent.filter(went_together).or_else(|| area.parent_on(day))?;
+        self.area(code).map(|(parent, _)| parent)
     }
 
     /// The areas of a level that exist on a day, and lie within an area in the hierarchy of another day or the

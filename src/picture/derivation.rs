@@ -61,7 +61,10 @@ impl Candidates {
 
     /// Whether the figure built over areas is taken rather than the one built over time.
     fn prefers(&self, over_areas: &Accumulator, over_time: &Accumulator) -> bool {
-        !(self.is_time_first && over_time.has_figure()) && is_better(over_areas, over_time, self.rule)
+        if self.is_time_first {
+            return over_areas.has_figure() && !over_time.has_figure();
+        }
+        is_better(over_areas, over_time, self.rule)
     }
 
     /// Takes an agency's figure out.

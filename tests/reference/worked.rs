@@ -600,3 +600,46 @@ fn what_lies_within_a_figure_is_contained_though_its_agency_does_not_report_for_
     let asked = QueryQuestion { agencies: vec!["care".parse().unwrap()], ..of("ev", &["D1"], &["2023-07"]) };
     assert_eq!(shown(&worked.figure("2024-07-01", asked)), "GAP_CONTAINED 0/1 contained 1 late 0");
 }
+
+/// 5.2: U3 is in P until July 2021. In July D2 isn't applicable, and U3 is missing; in August and September P has U1 alone,
+/// of which police reports for D2 only. Over time 1 of 4 slots is reported, and over areas, by September's hierarchy, 1 of 3.
+#[test]
+fn a_quarter_without_a_figure_in_which_the_hierarchy_changes_has_the_slots_of_its_months() {
+    let mut worked = Worked::of(vec![indicator("ev", Kind::Events, Frequency::Month)]);
+    let until = Validity { valid_from: None, valid_to: Some(day("2021-07-31")) };
+    let parents = vec![AreaParent { code: "P".parse().unwrap(), validity: until }];
+    let areas = vec![
+        Area { parents, ..area("U3", AreaLevel::UpperTier, "") },
+        area("D1", AreaLevel::District, "U2"),
+        area("D2", AreaLevel::District, "U1"),
+    ];
+    let mut ev = indicator("ev", Kind::Events, Frequency::Month);
+    ev.expected_agencies.clear();
+    let agencies = vec![agency("police", &["U3", "D2"])];
+    worked.put("2020-01-02", CataloguePut { areas, agencies, indicators: vec![ev], ..CataloguePut::default() });
+    worked.send("2023-03-16", "police", &["ev D2 2021-07 - [z]"]);
+    let quarter = worked.figure("2023-04-01", of("ev", &["P"], &["FY2021-22-Q2"]));
+    assert_eq!(shown(&quarter), "GAP_MARKED 1/4 contained 0 late 3");
+}
+
+/// 2.3: U3 and its districts E1 and E2 end with March 2023 and go into N. By the hierarchy of today February's 4 and 6 of the
+/// districts are the 10 of U3 still, and not 10 more.
+#[test]
+fn what_went_into_a_new_area_with_its_parent_is_part_of_the_parent_still() {
+    let mut worked = Worked::of(vec![indicator("ev", Kind::Events, Frequency::Month)]);
+    let ended = |code: &str, level, parent: &str| Area {
+        valid_to: Some(day("2023-03-31")),
+        successors: vec!["N".parse().unwrap()],
+        ..area(code, level, parent)
+    };
+    let new = Area { valid_from: Some(day("2023-04-01")), ..area("N", AreaLevel::UpperTier, "P") };
+    let (e1, e2) = (ended("E1", AreaLevel::District, "U3"), ended("E2", AreaLevel::District, "U3"));
+    let areas = vec![ended("U3", AreaLevel::UpperTier, "P"), e1, e2, new];
+    let agencies = vec![agency("care", &["U3", "E1", "E2", "N"])];
+    worked.put("2020-01-02", CataloguePut { areas, agencies, ..CataloguePut::default() });
+    worked.send("2024-06-01", "care", &["ev U3 2023-02 - 10", "ev E1 2023-02 - 4", "ev E2 2023-02 - 6"]);
+    for area in ["N", "P"] {
+        let asked = QueryQuestion { areas_now: true, ..of("ev", &[area], &["2023-02"]) };
+        assert_eq!(shown(&worked.figure("2024-07-01", asked)), "10 1/1 contained 0 late 0", "{area}");
+    }
+}

@@ -24,15 +24,20 @@ impl Sight {
     }
 
     /// 2.3: "each area below the parent that it has on that day. After its end, an area with exactly one successor
-    /// lies below that; one with none or with several stays where it last was. An area lies nowhere before it exists."
+    /// lies below that, or stays below its last parent where that went into the same successor; one with none or with
+    /// several stays where it last was. An area lies nowhere before it exists."
     pub(crate) fn parent(&self, code: &AreaCode, day: Date) -> Option<&AreaCode> {
         let area = self.area(code);
         if area.valid_from.is_some_and(|from| day < from) {
             return None;
         }
         let last = area.valid_to.filter(|to| *to < day);
-        if let (Some(_), [successor]) = (last, area.successors.as_slice()) {
-            return Some(successor);
+        if let (Some(last), [successor]) = (last, area.successors.as_slice()) {
+            let parent = self.parent(code, last).map(|code| self.area(code));
+            let went_together = |parent: &&Area| {
+                parent.valid_to.is_some_and(|to| to < day) && parent.successors == std::slice::from_ref(successor)
+            };
+            return Some(parent.filter(went_together).map_or(successor, |parent| &parent.code));
         }
         let day = last.unwrap_or(day);
         let holds =
