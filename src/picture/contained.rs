@@ -56,6 +56,18 @@ impl Containers {
             .or_else(|| self.above(submitted, hierarchy, agency, hierarchy.parent(area)?))
     }
 
+    /// Whether slots within an area, of an agency that has no figure there, can lie within a figure of it at all.
+    pub(super) fn may_hold(
+        &self,
+        submitted: &Submitted<'_>,
+        hierarchy: &Hierarchy,
+        agency: AgencyIx,
+        area: AreaIx,
+    ) -> bool {
+        let is_above = |parent| self.above(submitted, hierarchy, agency, parent).is_some();
+        !self.longer.is_empty() || hierarchy.parent(area).is_some_and(is_above)
+    }
+
     /// The nearest figure for an area, or for one that it lies within.
     fn above(
         &self,

@@ -220,14 +220,18 @@ impl<'a> Expected<'a> {
         found.into_iter().flatten().chain(all.into_iter().flatten()).filter(is_expected)
     }
 
+    /// What the slots of a period can lie within.
+    fn containers<'p>(&self, slot: &'p ExpectedPeriod<'_>) -> &'p Containers {
+        slot.containers.get_or_init(|| Containers::of(&self.submitted, slot.period))
+    }
+
     /// Adds an unfilled slot: contained in another figure, or else late or not due yet. An area that isn't of the
     /// period has none.
     pub(super) fn add_slot(&self, to: &mut Accumulator, slot: &ExpectedPeriod<'_>, agency: AgencyIx, area: AreaIx) {
         if !self.exists(slot, area) {
             return;
         }
-        let containers = slot.containers.get_or_init(|| Containers::of(&self.submitted, slot.period));
-        let reason = match containers.nearest(&self.submitted, slot.hierarchy, agency, area) {
+        let reason = match self.containers(slot).nearest(&self.submitted, slot.hierarchy, agency, area) {
             Some((area, period)) => MissingReason::Contained { area, period },
             None if slot.is_late => MissingReason::Late,
             None => MissingReason::NotDue,
@@ -261,6 +265,11 @@ impl<'a> Expected<'a> {
     /// Adds those of the slots of an agency that lie within a larger figure of it. It is no reporter, so the others
     /// aren't expected of it.
     pub(super) fn add_contained(&self, to: &mut Accumulator, agency: AgencyIx, area: AreaIx, period: Period) {
+        let may_be_contained =
+            |slot: &ExpectedPeriod<'_>| self.containers(slot).may_hold(&self.submitted, slot.hierarchy, agency, area);
+        if !self.reported_periods(period).iter().any(may_be_contained) {
+            return;
+        }
         self.itself_or_unreported(agency, area, period, false, &mut |slot, area| {
             let mut one = Accumulator::default();
             self.add_slot(&mut one, slot, agency, area);
