@@ -5,7 +5,7 @@
 //! and `denominator`, without a `value`, are an exact ratio. `breakdown` is `dimension=category`,
 //! several separated by semicolons; `markers` are separated by spaces. The caller may select rows by
 //! `agency` and `report`; a `note` is stored with its figure. `title`, `unit` and `due` help whoever
-//! fills the file in, and aren't read. A cell that was [neutralised](cell) is read as it was.
+//! fills the file in, and aren't read. A cell that was neutralised is read as it was.
 
 pub(crate) mod cell;
 mod rows;
