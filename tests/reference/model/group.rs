@@ -105,6 +105,7 @@ impl<'s, 'a> Group<'s, 'a> {
                 for it in everyone() {
                     sum.sample |= it.sample;
                     sum.uncombined |= it.uncombined;
+                    sum.lacks_areas |= it.lacks_areas;
                     sum.slots.extend(it.slots);
                     sum.rests_on.extend(it.rests_on);
                 }
