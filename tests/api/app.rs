@@ -246,10 +246,22 @@ impl Running {
     async fn start_on(listener: TcpListener, config: Config, reach: impl FnOnce(SocketAddr) -> Endpoint) -> Self {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let ended = tokio::spawn(server::run(listener, config, async { drop(stopped.await) }));
-        let channel = reach(address).connect().await.unwrap();
-        until_serving(&channel).await;
-        Self { address, channel, stop, ended }
+        let mut ended = tokio::spawn(server::run(listener, config, async { drop(stopped.await) }));
+        let serving = async {
+            let channel = reach(address).connect().await?;
+            while check_health(&channel, "").await? != ServingStatus::Serving {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            Ok::<_, Box<dyn std::error::Error>>(channel)
+        };
+        match serving.await {
+            Ok(channel) => Self { address, channel, stop, ended },
+            // Why the server ended says more than that it can't be reached.
+            Err(error) => match tokio::time::timeout(DRAIN_TIMEOUT, &mut ended).await {
+                Ok(ended) => panic!("the server ended before it served: {ended:?}; {error}"),
+                Err(_) => panic!("the server runs, and can't be reached: {error}"),
+            },
+        }
     }
 }
 
@@ -259,14 +271,12 @@ pub(crate) fn endpoint(scheme: &str, address: SocketAddr) -> Endpoint {
 
 /// The health of a service; of the whole server for none.
 pub(crate) async fn health(channel: &Channel, service: &str) -> ServingStatus {
-    let request = HealthCheckRequest { service: service.to_owned() };
-    HealthClient::new(channel.clone()).check(request).await.unwrap().get_ref().status()
+    check_health(channel, service).await.unwrap()
 }
 
-async fn until_serving(channel: &Channel) {
-    while health(channel, "").await != ServingStatus::Serving {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+async fn check_health(channel: &Channel, service: &str) -> Result<ServingStatus, Status> {
+    let request = HealthCheckRequest { service: service.to_owned() };
+    Ok(HealthClient::new(channel.clone()).check(request).await?.get_ref().status())
 }
 
 /// The demo's catalogue.

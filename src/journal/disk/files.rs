@@ -47,12 +47,25 @@ pub(super) fn exists(path: &Path) -> Result<bool, Error> {
     path.try_exists().map_err(Error::io(format!("look for {}", path.display())))
 }
 
-/// Takes the folder for this process, until the file is dropped.
-pub(super) fn lock(folder: &Path) -> Result<File, Error> {
+/// A folder that is this process's alone, until this is dropped.
+pub(super) struct FolderLock(File);
+
+impl Drop for FolderLock {
+    // Closing the file isn't enough: a process that is being started holds a copy of every open file for a moment,
+    // and with it the lock.
+    fn drop(&mut self) {
+        if let Err(errno) = flock(&self.0, FlockOperation::Unlock) {
+            tracing::warn!(%errno, "a data folder can't be unlocked");
+        }
+    }
+}
+
+/// Takes the folder for this process.
+pub(super) fn lock(folder: &Path) -> Result<FolderLock, Error> {
     let path = folder.join("lock");
     let file = File::create(&path).map_err(Error::io(format!("create {}", path.display())))?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(FolderLock(file)),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Locked { path: folder.to_owned() }),
         Err(errno) => Err(Error::io(format!("lock {}", path.display()))(errno.into())),
     }
@@ -83,4 +96,21 @@ pub(crate) fn check_free_space(file: &File) -> Result<(), Error> {
         return Err(Error::NoRoom { bytes_free, bytes_min: FREE_BYTES_MIN });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lock;
+
+    /// What a process that is being started holds until it has become another program.
+    #[test]
+    fn a_copy_of_the_lock_doesnt_keep_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = lock(folder.path()).unwrap();
+        let copy = held.0.try_clone().unwrap();
+        assert!(lock(folder.path()).is_err());
+        drop(held);
+        assert!(lock(folder.path()).is_ok());
+        drop(copy);
+    }
 }

@@ -27,11 +27,11 @@ use crate::model::chain::ChainHash;
 use crate::model::revision::Revision;
 use control_file::ControlFile;
 use failpoints::Failpoints;
+use files::FolderLock;
 use flusher::Flusher;
 use open::Opened;
 use sled_store::SledStore;
 use std::{
-    fs::File,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
@@ -149,7 +149,7 @@ struct DiskStore {
     control: Arc<Mutex<ControlFile>>,
     // Fields are dropped in their order: the lock goes last, once sled has let go of its files.
     sled: Arc<SledStore>,
-    _lock: File,
+    _lock: FolderLock,
 }
 
 impl From<Opened> for DiskStore {

@@ -2,14 +2,14 @@
 
 use super::control_file::{ControlFile, Progress};
 use super::failpoints::Failpoints;
-use super::files::{Paths, exists, forget_cached, lock};
+use super::files::{FolderLock, Paths, exists, forget_cached, lock};
 use super::parallel_read;
 use super::sled_store::SledStore;
 use super::wal::{Contents, Wal, WalRecord};
 use crate::journal::contract::{Error, Stored, Tail};
 use crate::journal::record;
 use crate::model::revision::Revision;
-use std::{fs::File, path::Path};
+use std::path::Path;
 
 /// A journal whose every record is verified.
 pub(super) struct Opened {
@@ -19,7 +19,7 @@ pub(super) struct Opened {
     pub(super) unflushed: Vec<WalRecord>,
     pub(super) control: ControlFile,
     pub(super) sled: SledStore,
-    pub(super) lock: File,
+    pub(super) lock: FolderLock,
 }
 
 /// Opens or creates the journal in `folder`. `decode` and `apply` are as for
