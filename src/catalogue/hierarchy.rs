@@ -30,6 +30,11 @@ impl Hierarchies {
         Self { change_days, trees }
     }
 
+    /// Whether areas ever lie otherwise than on another day.
+    pub(super) fn are_several(&self) -> bool {
+        !self.change_days.is_empty()
+    }
+
     /// The tree of a day.
     pub(super) fn on(&self, day: Date, make: impl FnOnce() -> Hierarchy) -> &Hierarchy {
         self.trees[self.change_days.partition_point(|change| *change <= day)].get_or_init(make)

@@ -256,6 +256,11 @@ impl Catalogue {
         })
     }
 
+    /// Whether areas lie otherwise on some day than on another.
+    pub(crate) fn has_several_hierarchies(&self) -> bool {
+        self.hierarchies.are_several()
+    }
+
     /// The area that an area lies directly below on a day. One that went into a new area together with its parent
     /// stays below that: beside it, what was submitted for both would count twice.
     fn parent_on(&self, area: &Area, day: Date) -> Option<AreaIx> {

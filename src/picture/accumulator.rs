@@ -89,10 +89,14 @@ pub(super) struct Accumulator {
     pub(super) components: Option<Components>,
     /// Whether a sum had too many digits.
     pub(super) too_large: bool,
+    /// Whether figures overlap in it ([`super::overlap`]), so that there is no value.
+    pub(super) overlaps: bool,
     /// The markers of all that went into it.
     pub(super) markers: Markers,
     /// Whether something made up went into it.
     pub(super) sample: bool,
+    /// Whether it was submitted for the very area; of a stock also for an earlier period.
+    pub(super) is_own: bool,
     /// How many submitted figures and markers it rests on.
     pub(super) submitted: usize,
     /// What became of its slots.
@@ -105,6 +109,8 @@ pub(super) struct Accumulator {
     pub(super) uncombined: bool,
     /// Whether it is a sum of a volunteer's figures, and lacks an area that the volunteer reports for.
     pub(super) lacks_areas: bool,
+    /// What its value is the sum of, where two of those may overlap ([`super::overlap`]).
+    pub(super) added: Vec<(AreaIx, Period)>,
     /// Some of the slots without a figure, at most [`MISSING_NAMED_MAX`].
     pub(super) missing: Vec<Missing>,
 }
@@ -113,9 +119,10 @@ impl Accumulator {
     /// Adds a figure, value and slots.
     pub(super) fn add(&mut self, other: &Self) {
         self.too_large |= other.too_large;
+        self.overlaps |= other.overlaps;
         self.components = match (self.components, other.components) {
             // The sum is lost, and isn't taken up again with what comes after it.
-            _ if self.too_large => None,
+            _ if self.too_large || self.overlaps => None,
             (Some(a), Some(b)) => {
                 let sum = a.plus(b);
                 self.too_large |= sum.is_none();
@@ -126,7 +133,9 @@ impl Accumulator {
         };
         self.markers = self.markers.union(other.markers);
         self.sample |= other.sample;
+        self.is_own = false;
         self.submitted += other.submitted;
+        self.added.extend_from_slice(&other.added);
         // Of several the oldest: the one that closed first, whenever it began.
         self.as_at = self.as_at.into_iter().chain(other.as_at).min_by_key(|period| (period.end(), *period));
         self.to_date = self.to_date.into_iter().chain(other.to_date).min();
@@ -161,6 +170,8 @@ impl Accumulator {
     pub(super) fn gap(&self, fits: bool, nothing: Gap) -> Gap {
         if matches!(nothing, Gap::SideBySide | Gap::LeadNotAsked) {
             nothing
+        } else if self.overlaps {
+            Gap::NotCombinable
         } else if self.markers.absences().next().is_some() {
             Gap::Marked
         } else if self.coverage.contained > 0 {
@@ -176,7 +187,7 @@ impl Accumulator {
 
     /// The value of what was added, or why what was added has none; nothing when nothing was.
     pub(super) fn value(&self, version: &IndicatorVersion) -> Option<Result<FigureValue, Gap>> {
-        if self.too_large {
+        if self.too_large && !self.overlaps {
             return Some(Err(Gap::TooLarge));
         }
         let value = |components: Components| {
@@ -188,13 +199,13 @@ impl Accumulator {
 
     /// Whether there is a figure, even one of too many digits, and not just markers.
     pub(super) fn has_figure(&self) -> bool {
-        self.components.is_some() || self.too_large
+        self.components.is_some() || (self.too_large && !self.overlaps)
     }
 
     /// Whether nothing expected is missing, and nothing is older than it should be or of a part of its period.
     pub(super) fn is_complete(&self) -> bool {
         let is_whole = self.as_at.is_none() && self.to_date.is_none() && !self.uncombined && !self.lacks_areas;
-        is_whole && self.coverage.reported == self.coverage.expected
+        is_whole && !self.overlaps && self.coverage.reported == self.coverage.expected
     }
 }
 

@@ -9,6 +9,7 @@ use super::change::{Breaks, Change};
 use super::combine::Gap;
 use super::discrepancy::{self, Discrepancy};
 use super::figure::Figure;
+use super::overlap;
 use super::resolve::Series;
 use crate::catalogue::items::{AcrossAgencies, IndicatorVersion};
 use crate::catalogue::{AgencyIx, AreaIx};
@@ -78,6 +79,7 @@ impl Aggregate {
                 }
             }
         }
+        overlap::withhold(series.view(), series.submitted.rule(), &mut sums);
         sums
     }
 

@@ -46,7 +46,7 @@ pub enum Gap {
     Marked,
     /// The agencies' figures stay side by side.
     SideBySide,
-    /// The kind doesn't combine over these periods.
+    /// The kind doesn't combine over these periods; or the areas lay within each other.
     NotCombinable,
     /// The base is zero.
     ZeroBase,

@@ -79,12 +79,13 @@ impl Candidates {
 }
 
 /// Whether a figure built over areas is taken rather than the one built over time: it is a figure and
-/// the other isn't; or else it misses a smaller share of its reports; or else, for a kind that adds, it
-/// rests on fewer submitted figures.
+/// the other isn't; or else it misses a smaller share of its reports; or else it is a stock, and none was
+/// submitted for the very area; or, for a kind that adds, it rests on fewer submitted figures.
 fn is_better(over_areas: &Accumulator, over_time: &Accumulator, rule: OverTime) -> bool {
     match (over_areas.has_figure(), over_time.has_figure()) {
         (true, true) | (false, false) => match over_areas.coverage.compare_share(over_time.coverage) {
-            Ordering::Equal => rule == OverTime::Last || over_areas.submitted < over_time.submitted,
+            Ordering::Equal if rule == OverTime::Last => !over_time.is_own,
+            Ordering::Equal => over_areas.submitted < over_time.submitted,
             unequal @ (Ordering::Less | Ordering::Greater) => unequal.is_gt(),
         },
         (has_figure, _) => has_figure,

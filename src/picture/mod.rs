@@ -16,6 +16,7 @@ mod expected;
 pub mod explain;
 pub mod figure;
 pub(crate) mod history;
+mod overlap;
 pub mod question;
 pub mod rate;
 pub(crate) mod reconcile;

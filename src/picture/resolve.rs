@@ -18,6 +18,7 @@ use super::accumulator::{Accumulator, ByAgency, Missing, MissingReason};
 use super::combine::{Components, OverTime, over_time};
 use super::derivation::{Candidates, Derivation, last_known};
 use super::expected::Expected;
+use super::overlap;
 use super::scan::Scan;
 use super::submitted::Submitted;
 use crate::catalogue::items::{AcrossAgencies, Indicator, IndicatorVersion};
@@ -204,7 +205,8 @@ impl<'a> Series<'a> {
         let hierarchy = expected.hierarchy;
         let level = hierarchy.level(area);
         let has_below = || hierarchy.children(area).any(|child| self.submitted.covers(child));
-        let only_way = expected.period.storage_key() == period.storage_key()
+        let only_way = self.view.has_own_hierarchy(period)
+            && expected.period.storage_key() == period.storage_key()
             && (level < expected.version.reporting_level
                 || (level == expected.version.reporting_level && !has_below()))
             && !period.subperiods().iter().any(|subperiod| self.submitted.has_figures_within(*subperiod))
@@ -215,7 +217,7 @@ impl<'a> Series<'a> {
         let Some((slab, breakdown)) = self.submitted.slab(period).zip(self.submitted.breakdown()) else {
             return Some(ByAgency::default());
         };
-        let scan = Scan { slab, breakdown, as_of: self.view.as_of, area, period: expected };
+        let scan = Scan { slab, breakdown, as_of: self.view.as_of, area, name: period, period: expected };
         scan.by_agency(&self.submitted, &self.expected)
     }
 
@@ -273,10 +275,14 @@ impl<'a> Series<'a> {
             too_large: measure.is_some() && components.is_none(),
             markers: row.markers(),
             sample: row.is_sample(),
+            is_own: true,
             submitted: 1,
             to_date,
             ..Accumulator::default()
         };
+        if measure.is_some() && self.submitted.may_overlap(period) {
+            figure.added.push((area, name));
+        }
         self.expected.of_reporter(agency, area, period, |slot, area| {
             if !fills {
                 let reason = MissingReason::NotAvailable;
@@ -322,6 +328,7 @@ impl<'a> Series<'a> {
                 }
             }
         }
+        overlap::withhold(self.view, self.submitted.rule(), &mut sums);
         sums
     }
 
@@ -398,10 +405,13 @@ impl<'a> Series<'a> {
         let mut stale = Accumulator {
             components: figure.components,
             too_large: figure.too_large,
+            overlaps: figure.overlaps,
             markers: figure.markers,
             sample: figure.sample,
+            is_own: figure.is_own,
             submitted: figure.submitted,
             to_date: figure.to_date,
+            added: figure.added.clone(),
             // A marker isn't a stock, whenever it is of.
             as_at: figure.has_figure().then(|| figure.as_at.unwrap_or(period)),
             ..Accumulator::default()

@@ -17,6 +17,7 @@ use super::submitted::Submitted;
 use crate::catalogue::{AgencyIx, AreaIx};
 use crate::model::date::Date;
 use crate::model::marker::Markers;
+use crate::model::period::Period;
 use crate::model::revision::Revision;
 use crate::state::columns::{BreakdownIx, Row, Slab};
 
@@ -27,6 +28,8 @@ pub(super) struct Scan<'a> {
     pub(super) breakdown: BreakdownIx,
     pub(super) as_of: Revision,
     pub(super) area: AreaIx,
+    /// The name that the slab's figures were submitted under.
+    pub(super) name: Period,
     /// The period, which is of the indicator's frequency.
     pub(super) period: &'a ExpectedPeriod<'a>,
 }
@@ -40,6 +43,8 @@ struct Added {
     rows: usize,
     reported: usize,
     imputed: usize,
+    /// Those with a value, where another sum may have them too.
+    valued: Vec<AreaIx>,
     not_available: Vec<AreaIx>,
     /// Of figures to date: the area, and the revision at which it was accepted. The only slot is the period,
     /// which wasn't over.
@@ -81,11 +86,15 @@ impl Scan<'_> {
         let span = hierarchy.span(self.area);
         let unfinished = submitted.unfinished(self.period.period);
         let may_be_to_date = unfinished > Revision(0);
+        let may_overlap = submitted.may_overlap(self.name);
         let mut add = |row: Row| {
             let added = added.of(row.key.agency());
             let is_to_date = may_be_to_date && self.slab.is_of_submission_by(&row, unfinished);
             added.add(row, is_to_date.then(|| self.slab.source(&row)));
             added.areas.push(row.key.area());
+            if may_overlap && row.measure().is_some() {
+                added.valued.push(row.key.area());
+            }
         };
         if span.len() == 1 {
             self.slab.area_rows(self.area, self.breakdown, self.as_of).for_each(add);
@@ -119,6 +128,7 @@ impl Scan<'_> {
             markers: added.markers,
             sample: added.sample,
             submitted: added.rows,
+            added: added.valued.iter().map(|area| (*area, self.name)).collect(),
             ..Accumulator::default()
         };
         match added.sum.total() {

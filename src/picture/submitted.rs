@@ -15,7 +15,7 @@ use crate::model::observations::Hashing;
 use crate::model::period::{Frequency, Period};
 use crate::model::revision::Revision;
 use crate::state::columns::{BreakdownIx, Row, RowKey, Slab, Slabs};
-use crate::state::view::View;
+use crate::state::view::{AreasAsOf, View};
 
 /// What was submitted of one indicator under one breakdown, by some agencies or all.
 pub(super) struct Submitted<'a> {
@@ -64,6 +64,18 @@ impl<'a> Submitted<'a> {
 
     fn is_stock(&self) -> bool {
         self.rule == OverTime::Last
+    }
+
+    /// Whether areas may be rolled up by another hierarchy than that of their figures' period, so that two figures of
+    /// a sum may be of areas that lay within each other. By the hierarchy of the sum's own period they may where a
+    /// stock is older than its sum, and where a sum is of a longer period, of a year at most.
+    pub(super) fn may_overlap(&self, period: Period) -> bool {
+        const YEAR: i32 = 366;
+        if self.is_stock() || self.view.areas != AreasAsOf::Then {
+            return self.view.catalogue.has_several_hierarchies();
+        }
+        let on = |day: Date| self.view.catalogue.hierarchy(day);
+        !std::ptr::eq(on(period.end().plus_days(-YEAR)), on(period.start().plus_days(YEAR)))
     }
 
     /// The breakdown that the figures are of; none for one that nothing was ever submitted under.

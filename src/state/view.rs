@@ -71,6 +71,11 @@ impl<'a> View<'a> {
         self.catalogue.hierarchy(self.hierarchy_day(period))
     }
 
+    /// Whether a period is rolled up by the hierarchy of its own last day.
+    pub(crate) fn has_own_hierarchy(&self, period: Period) -> bool {
+        self.areas == AreasAsOf::Then || std::ptr::eq(self.hierarchy(period), self.catalogue.hierarchy(period.end()))
+    }
+
     /// Whether the hierarchy that periods are rolled up by changes after a period's first day and by its last.
     pub(crate) fn hierarchy_changes_within(&self, period: Period) -> bool {
         match self.areas {

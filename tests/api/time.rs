@@ -524,6 +524,28 @@ async fn an_area_that_ended_is_counted_where_it_went() {
 }
 
 #[tokio::test]
+async fn what_was_sent_for_a_county_and_for_a_district_that_has_left_it_is_never_added_up() {
+    let clock = TestClock::at("2026-07-10T12:00:00Z");
+    let app = TestApp::with_clock(&clock, CATALOGUE).await;
+    let both = r#"
+        areas = [
+            { code = "P", name = "Both", level = "partnership" },
+            { code = "U1", name = "First", level = "upper-tier", parents = [{ code = "P" }] },
+            { code = "U2", name = "Second", level = "upper-tier", parents = [{ code = "P" }] },
+        ]
+        agencies = [{ id = "police", name = "Police", sector = "police", areas = ["U1", "D1"] }]
+    "#;
+    app.catalogue().put_catalogue(put(both)).await.unwrap();
+    // In March 5 of U1's 12 are D1's. D1 went into D3 of U2, and so today's U2 has them too.
+    app.submit(submission("police", "one", "sent U1 2026-03 12\nsent D1 2026-03 5")).await;
+    app.catalogue().put_catalogue(put(MERGER)).await.unwrap();
+    for (areas_as_of, expected) in [(AreasAsOf::Then, "P 12"), (AreasAsOf::Now, "P NOT_COMBINABLE")] {
+        let query = QueryAggregateRequest { areas_as_of: areas_as_of.into(), ..query("sent", &["P"], &["2026-03"]) };
+        assert_eq!(texts(&app.query(query).await), [expected]);
+    }
+}
+
+#[tokio::test]
 async fn an_area_that_was_split_stays_where_it_was() {
     let clock = TestClock::at("2026-07-10T12:00:00Z");
     let app = TestApp::with_clock(&clock, CATALOGUE).await;

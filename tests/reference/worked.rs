@@ -114,6 +114,17 @@ impl Worked {
         lived
     }
 
+    /// D1 lies within U1 until one day, and within U2 from another.
+    fn move_d1(&mut self, until: &str, from: &str) {
+        let parent = |code: &str, valid_from, valid_to| AreaParent {
+            code: code.parse().unwrap(),
+            validity: Validity { valid_from, valid_to },
+        };
+        let parents = vec![parent("U1", None, Some(day(until))), parent("U2", Some(day(from)), None)];
+        let areas = vec![Area { parents, ..area("D1", AreaLevel::District, "") }];
+        self.put("2024-03-11", CataloguePut { areas, ..CataloguePut::default() });
+    }
+
     /// The answer of the model, which is the service's too.
     fn ask(&self, on: &str, as_of: AsOf, what: What) -> Answer {
         let (lived, question) = (self.lived(), Question { now: noon(on), as_of, what });
@@ -642,4 +653,41 @@ fn what_went_into_a_new_area_with_its_parent_is_part_of_the_parent_still() {
         let asked = QueryQuestion { areas_now: true, ..of("ev", &[area], &["2023-02"]) };
         assert_eq!(shown(&worked.figure("2024-07-01", asked)), "10 1/1 contained 0 late 0", "{area}");
     }
+}
+
+/// 5.6: D1, with 4 of U1's 10, moves to U2 after March 2024. By today's hierarchy P is U1 over U2, and U1's 10 have the 4
+/// of U2 in them: no sum of the two. By the hierarchy of February U2 has nothing, and P has 10.
+#[test]
+fn what_was_sent_for_an_area_and_for_one_that_has_left_it_is_never_added_up() {
+    let mut ev = indicator("ev", Kind::Events, Frequency::Month);
+    ev.expected_agencies.clear();
+    let mut worked = Worked::of(vec![ev]);
+    worked.send("2024-03-10", "care", &["ev U1 2024-02 - 10", "ev D1 2024-02 - 4"]);
+    worked.move_d1("2024-03-31", "2024-04-01");
+    let asked = |areas: &[&str], areas_now| QueryQuestion { areas_now, ..of("ev", areas, &["2024-02"]) };
+    let shown = |areas: &[&str], areas_now| shown(&worked.figure("2024-06-01", asked(areas, areas_now)));
+    assert_eq!(shown(&["U1"], true), "10 1/1 contained 0 late 0");
+    assert_eq!(shown(&["U2"], true), "4 1/1 contained 0 late 0");
+    for areas in [&["P"][..], &["U1", "U2"]] {
+        assert_eq!(shown(areas, true), "GAP_NOT_COMBINABLE 2/2 contained 0 late 0");
+        assert!(!worked.figure("2024-06-01", asked(areas, true)).coverage.unwrap().complete);
+        assert!(shown(areas, false).starts_with("10 1/"), "{}", shown(areas, false));
+    }
+}
+
+/// The same of a stock by any hierarchy: February's U1 had D1, which is the year's U2 now. June's U1 is 6, and its U2, with
+/// D1's 5, 21: what was submitted for the very area comes before what its districts add up to.
+#[test]
+fn stocks_of_a_day_on_which_their_areas_lay_within_each_other_are_never_added_up() {
+    let mut people = indicator("people", Kind::Stock, Frequency::Month);
+    people.expected_agencies.clear();
+    let mut worked = Worked::of(vec![people]);
+    worked.send("2024-03-10", "care", &["people U1 2024-02 - 10", "people D1 2024-02 - 4"]);
+    worked.move_d1("2024-03-31", "2024-04-01");
+    let asked = of("people", &["U1", "U2"], &["CY2024"]);
+    let june = shown(&worked.figure("2024-07-01", asked.clone()));
+    assert!(june.starts_with("GAP_NOT_COMBINABLE "), "{june}");
+    worked.send("2024-07-10", "care", &["people U1 2024-06 - 6", "people D1 2024-06 - 5", "people U2 2024-06 - 21"]);
+    let july = shown(&worked.figure("2024-08-01", asked));
+    assert!(july.starts_with("27 "), "{july}");
 }

@@ -53,7 +53,7 @@ impl<'s, 'a> Group<'s, 'a> {
             }))
         };
         let parts = figures.into_iter().zip(&self.areas).map(|(figure, area)| figure.unwrap_or_else(|| unfilled(area)));
-        (Sum::of(parts), has_reported)
+        (series.over_areas_once(Sum::of(parts)), has_reported)
     }
 
     /// 6.1: of a stock "several periods together have those of the last".
@@ -72,8 +72,11 @@ impl<'s, 'a> Group<'s, 'a> {
         Sum::of_slots(self.areas.iter().flat_map(of_area).collect())
     }
 
-    /// 6.2: whether the agency is expected to report, or has reported.
+    /// 6.2: whether the agency is asked for, and is expected to report, or has reported.
     pub(crate) fn has(&self, agency: &AgencyId) -> bool {
+        if !self.series.agencies.contains(agency) {
+            return false;
+        }
         let (sum, has_reported) = self.of_agency(agency);
         has_reported || !sum.slots.is_empty()
     }
@@ -119,6 +122,8 @@ impl<'s, 'a> Group<'s, 'a> {
         let frequency = self.series.version(self.last()).frequency;
         if matches!(none, Gap::SideBySide | Gap::LeadNotAsked) {
             none
+        } else if sum.overlaps {
+            Gap::NotCombinable
         } else if sum.has_absence() {
             Gap::Marked
         } else if sum.slots.iter().any(|slot| matches!(slot.fate, Fate::Contained(..))) {

@@ -135,7 +135,7 @@ impl<'a> Series<'a> {
         ];
         let ways = ways.into_iter().filter_map(|(way, sum)| Some((way, sum?)));
         let (valued, empty): (Vec<_>, Vec<_>) = ways.partition(|(_, sum)| sum.value.is_some());
-        if let Some((way, sum)) = self.better(valued, period) {
+        if let Some((way, sum)) = self.better(valued, area, period) {
             return (way, Some(sum));
         }
         // 5.3: "otherwise a marker submitted in place of a figure says why there is none; otherwise the markers of a
@@ -143,7 +143,7 @@ impl<'a> Series<'a> {
         if let Some(marker) = submitted.first() {
             return (Way::Marked, Some(self.submitted_whole(marker, area, period)));
         }
-        if let Some((way, sum)) = self.better(empty, period) {
+        if let Some((way, sum)) = self.better(empty, area, period) {
             return (way, Some(sum));
         }
         let has_parts = || next_finer(period).into_iter().any(|part| self.figure(agency, area, part).is_some());
@@ -164,14 +164,16 @@ impl<'a> Series<'a> {
     }
 
     /// "Otherwise the way that misses fewer of its slots, as a share, is taken. Of two that miss as many: for a stock the
-    /// one over areas; for other kinds the one that rests on fewer submitted figures, then the one over time." Over time
+    /// one over areas, unless the one over time was submitted for the very area; for other kinds the one that rests on fewer submitted figures, then the one over time." Over time
     /// comes first in the list.
-    fn better(&self, mut ways: Vec<(Way, Sum<'a>)>, period: Period) -> Option<(Way, Sum<'a>)> {
+    fn better(&self, mut ways: Vec<(Way, Sum<'a>)>, area: &AreaCode, period: Period) -> Option<(Way, Sum<'a>)> {
         if self.is_built_over_time(period) && !ways.is_empty() {
             return Some(ways.remove(0));
         }
+        let is_own = |time: &Sum<'_>| time.rests_on.iter().all(|it| it.key.area == *area);
         let is_better = |areas: &Sum<'_>, time: &Sum<'_>| match areas.share().cmp(&time.share()) {
-            std::cmp::Ordering::Equal => self.kind == Kind::Stock || areas.rests_on.len() < time.rests_on.len(),
+            std::cmp::Ordering::Equal if self.kind == Kind::Stock => !is_own(time),
+            std::cmp::Ordering::Equal => areas.rests_on.len() < time.rests_on.len(),
             unequal @ (std::cmp::Ordering::Less | std::cmp::Ordering::Greater) => unequal.is_gt(),
         };
         ways.into_iter().reduce(|first, second| if is_better(&second.1, &first.1) { second } else { first })
@@ -188,7 +190,7 @@ impl<'a> Series<'a> {
         let mut slots = self.unfilled_of_reporter(&it.key.agency, area, period);
         // What was accepted has its slots, also where the area was ended afterwards.
         let (agency, parts) = (&it.key.agency, self.reporter_periods(period));
-        if !parts.iter().any(|part| self.sight.is_of(area, *part)) {
+        if slots.is_empty() && !parts.iter().any(|part| self.sight.is_of(area, *part)) {
             let parts = parts.into_iter().filter(|part| self.has_slots(agency, *part));
             let parts = parts.filter(|part| self.reports_within(agency, area, *part));
             slots.extend(parts.map(|part| self.empty(agency, area, part)));
@@ -209,6 +211,7 @@ impl<'a> Series<'a> {
             markers: it.value.markers.iter().collect(),
             sample: it.sample,
             rests_on: vec![it],
+            added: vec![it].into_iter().filter(|it| it.value.measure.is_some()).collect(),
             slots,
             to_date,
             ..Sum::default()
@@ -267,7 +270,25 @@ impl<'a> Series<'a> {
             return None;
         }
         let unfilled = |child: &AreaCode| self.unreported(agency, child, period);
-        Some(Sum::of(figures.into_iter().zip(children).map(|(it, child)| it.unwrap_or_else(|| unfilled(child)))))
+        let parts = figures.into_iter().zip(children).map(|(it, child)| it.unwrap_or_else(|| unfilled(child)));
+        Some(self.over_areas_once(Sum::of(parts)))
+    }
+
+    /// 5.6: "what an agency submitted for both is never added up". "The sum has no value then, nor has any that it is
+    /// part of."
+    pub(crate) fn over_areas_once(&self, sum: Sum<'a>) -> Sum<'a> {
+        let lies_within = |inner: &Standing, outer: &Standing| {
+            let (one, other) = (inner.key.period, outer.key.period);
+            let are_of_one_day = self.kind == Kind::Stock || (one.start() <= other.end() && other.start() <= one.end());
+            let last = one.end().min(other.end());
+            are_of_one_day && self.sight.is_within(&inner.key.area, &outer.key.area, last)
+        };
+        let others = |at: usize| sum.added.iter().enumerate().filter(move |(other, _)| *other != at);
+        let overlaps = |(at, inner): (usize, &&Standing)| others(at).any(|(_, outer)| lies_within(inner, outer));
+        if sum.added.iter().enumerate().any(overlaps) {
+            return Sum { value: None, overlaps: true, ..sum };
+        }
+        sum
     }
 
     /// The value of what was added up, which is where a percentage or a mean is worked out; or none, of zero.

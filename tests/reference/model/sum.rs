@@ -19,10 +19,14 @@ pub(crate) struct Sum<'a> {
     pub(crate) sample: bool,
     /// The submitted figures and markers that it rests on.
     pub(crate) rests_on: Vec<&'a Standing>,
+    /// The figures that the value is the sum of.
+    pub(crate) added: Vec<&'a Standing>,
     pub(crate) slots: Vec<Slot>,
     pub(crate) as_at: Option<Period>,
     /// The last day of the earliest figure to date.
     pub(crate) to_date: Option<Date>,
+    /// 5.6: whether two of those overlap.
+    pub(crate) overlaps: bool,
     /// Whether parts were submitted that are never combined.
     pub(crate) uncombined: bool,
     /// 6.2: whether it lacks an area that a volunteer reports for.
@@ -61,11 +65,16 @@ impl<'a> Sum<'a> {
             (Some((a, b)), Some((c, d))) => Some((a + c, b + d)),
             (one, other) => one.or(other),
         };
+        self.overlaps |= other.overlaps;
+        if self.overlaps {
+            self.value = None;
+        }
         self.markers.extend(other.markers.iter().copied());
         self.sample |= other.sample;
         self.uncombined |= other.uncombined;
         self.lacks_areas |= other.lacks_areas;
         self.rests_on.extend(other.rests_on.iter().copied());
+        self.added.extend(other.added.iter().copied());
         // Of several that are out of date the oldest counts.
         self.as_at = self.as_at.into_iter().chain(other.as_at).min_by_key(|period| (period.end(), period.start()));
         self.to_date = self.to_date.into_iter().chain(other.to_date).min();
@@ -101,13 +110,14 @@ impl<'a> Sum<'a> {
             && self.as_at.is_none()
             && self.to_date.is_none()
             && !self.uncombined
+            && !self.overlaps
             && !self.lacks_areas
     }
 
     /// How well the numerator is known. "Submitted figures with a base of zero have no influence on it, unless all of
     /// them have."
     pub(crate) fn numerator_basis(&self) -> Basis {
-        let measures = || self.rests_on.iter().filter_map(|it| it.value.measure);
+        let measures = || self.added.iter().filter_map(|it| it.value.measure);
         let weighs = |measure: &Measure| number_and_weight(*measure).1 != whole(0);
         let weighing: Vec<Measure> = measures().filter(weighs).collect();
         let counting = if weighing.is_empty() { measures().collect() } else { weighing.clone() };
