@@ -140,7 +140,7 @@ pub(super) fn contribute(
             }
         }
         Derivation::OverAreas => {
-            for part in series.parts(area, period) {
+            for part in series.view().parts(area, period) {
                 contribute(series, agency, part, period, into);
             }
         }

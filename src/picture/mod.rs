@@ -5,6 +5,7 @@ pub mod aggregate;
 mod among;
 pub mod answer;
 pub mod areas;
+mod build;
 pub mod change;
 pub mod combine;
 pub(crate) mod completeness;

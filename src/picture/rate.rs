@@ -14,7 +14,7 @@ use super::question::QueryBreakdown;
 use super::resolve::Series;
 use super::value::FigureValue;
 use crate::catalogue::items::{Indicator, IndicatorVersion, PopulationRule, RateRule};
-use crate::catalogue::{AgencyIx, AreaIx, Hierarchy, IndicatorIx};
+use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::date::Date;
 use crate::model::decimal::Quotient;
 use crate::model::period::{Frequency, Period};
@@ -195,11 +195,7 @@ fn covers(series: &Series<'_>, area: AreaIx, day: Period) -> bool {
     if is_submitted(series, area, day) {
         return true;
     }
-    let (view, hierarchy) = (series.view(), series.view().hierarchy(day));
-    let mut below = hierarchy
-        .children(area)
-        .filter(|child| view.catalogue.any_exists_on(hierarchy.within(*child), day.end()))
-        .peekable();
+    let mut below = series.view().parts(area, day).peekable();
     below.peek().is_some() && below.all(|child| covers(series, child, day))
 }
 
@@ -220,7 +216,7 @@ fn is_submitted(series: &Series<'_>, area: AreaIx, day: Period) -> bool {
 /// Of some areas the parts that some agencies report for in a period: the areas themselves, or else the
 /// highest within them. Where that is nothing at all, the areas as they are.
 fn reported_for(view: View<'_>, areas: &[AreaIx], agencies: &[AgencyIx], period: Period) -> Vec<AreaIx> {
-    let reported = Reported { view, hierarchy: view.hierarchy(period), agencies, period };
+    let reported = Reported { view, agencies, period };
     let mut parts = Vec::new();
     areas.iter().for_each(|area| reported.add(*area, &mut parts));
     if parts.is_empty() { areas.to_vec() } else { parts }
@@ -229,7 +225,6 @@ fn reported_for(view: View<'_>, areas: &[AreaIx], agencies: &[AgencyIx], period:
 /// The areas that some agencies report for.
 struct Reported<'a> {
     view: View<'a>,
-    hierarchy: &'a Hierarchy,
     agencies: &'a [AgencyIx],
     period: Period,
 }
@@ -239,23 +234,16 @@ impl Reported<'_> {
         if self.holds(area) {
             parts.push(area);
         } else {
-            self.below(area).for_each(|child| self.add(child, parts));
+            self.view.parts(area, self.period).for_each(|child| self.add(child, parts));
         }
     }
 
     fn holds(&self, area: AreaIx) -> bool {
         let is_listed = |agency: &AgencyIx| self.view.catalogue.reports_for(*agency).binary_search(&area).is_ok();
         self.agencies.iter().any(is_listed) || {
-            let mut below = self.below(area).peekable();
+            let mut below = self.view.parts(area, self.period).peekable();
             below.peek().is_some() && below.all(|child| self.holds(child))
         }
-    }
-
-    /// The areas directly below that are of the period, or have one within them that is.
-    fn below(&self, area: AreaIx) -> impl Iterator<Item = AreaIx> {
-        let (catalogue, day) = (self.view.catalogue, self.period.end());
-        let is_of_period = move |child: &AreaIx| catalogue.any_exists_on(self.hierarchy.within(*child), day);
-        self.hierarchy.children(area).filter(is_of_period)
     }
 }
 

@@ -2,30 +2,28 @@
 //! subperiods and the areas within it.
 //!
 //! What was submitted for the area and the period themselves is it. Otherwise there may be two ways to build
-//! it, over time and over areas; [`super::derivation`] has the choice in code, and docs/statistics.md, section
-//! 5, in words.
+//! it, over time and over areas ([`super::build`]). Which way it is depends on nothing but the rules of
+//! docs/statistics.md, section 5, which [`super::derivation`] has in code, so that an explanation follows the figure.
+//! Where only one way can be, a pass over the slab finds the figure ([`super::scan`]).
 //!
-//! Which way it is depends on nothing but these rules ([`super::derivation`] has them in code), so that an
-//! explanation follows the figure. Agencies are combined last, and a figure is finished once, when it is
+//! Agencies are combined last, and a figure is finished once, when it is
 //! answered: [`super::aggregate`], [`super::figure`].
 //!
 //! Beside each figure stand its slots ([`super::expected`]; section 6).
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use super::accumulator::{Accumulator, ByAgency, Missing, MissingReason};
-use super::combine::{Components, OverTime, over_time};
-use super::derivation::{Candidates, Derivation, last_known};
+use super::accumulator::{Accumulator, ByAgency};
+use super::combine::OverTime;
 use super::expected::Expected;
-use super::overlap;
 use super::scan::Scan;
 use super::submitted::Submitted;
 use crate::catalogue::items::{AcrossAgencies, Indicator, IndicatorVersion};
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::observations::Hashing;
 use crate::model::period::Period;
-use crate::state::columns::{BreakdownIx, Row};
+use crate::state::columns::BreakdownIx;
 use crate::state::view::View;
 
 /// The figures of one indicator under one breakdown, for any area and period.
@@ -166,7 +164,7 @@ impl<'a> Series<'a> {
         let mut candidates = self.candidates(area, period);
         let mut found = ByAgency::of_all(candidates.agencies());
         found.iter_mut().for_each(|(agency, figure)| *figure = candidates.take(agency));
-        if over_time(self.indicator.kind()) == OverTime::Never {
+        if self.submitted.rule() == OverTime::Never {
             for agency in self.uncombined(area, period) {
                 found.or_insert_with(agency, || {
                     let mut uncombined = Accumulator { uncombined: true, ..Accumulator::default() };
@@ -176,26 +174,6 @@ impl<'a> Series<'a> {
             }
         }
         found
-    }
-
-    fn candidates(&mut self, area: AreaIx, period: Period) -> Candidates {
-        let mut submitted = ByAgency::default();
-        for (name, row) in self.submitted.best(area, period) {
-            *submitted.entry(row.key.agency()) = self.whole(name, &row, area, period);
-        }
-        Candidates {
-            rule: over_time(self.indicator.kind()),
-            is_time_first: over_time(self.indicator.kind()) == OverTime::Add
-                && self.view.hierarchy_changes_within(period),
-            submitted,
-            over_time: self.over_time(area, period),
-            over_areas: self.over_areas(area, period),
-        }
-    }
-
-    /// How an agency's figure for an area and a period comes about.
-    pub(super) fn derivation(&mut self, agency: AgencyIx, area: AreaIx, period: Period) -> Derivation {
-        self.candidates(area, period).derivation(agency)
     }
 
     /// The figures by one pass over the slab, where there is nothing to choose.
@@ -239,7 +217,7 @@ impl<'a> Series<'a> {
             std::ptr::eq(self.version(*subperiod), version) && std::ptr::eq(self.view.hierarchy(*subperiod), hierarchy)
         };
         let exist = |subperiod: &Period| self.view.catalogue.all_exist_on(hierarchy.within(area), subperiod.end());
-        let may_be_plain = over_time(self.indicator.kind()) == OverTime::Add
+        let may_be_plain = self.submitted.rule() == OverTime::Add
             && self.submitted.covers(area)
             && !subperiods.is_empty()
             && subperiods.iter().all(is_alike)
@@ -247,179 +225,5 @@ impl<'a> Series<'a> {
             && self.submitted.slab(period).is_none();
         let is_plain = may_be_plain && subperiods.iter().all(|subperiod| self.resolved(area, *subperiod).is_plain);
         is_plain.then(|| self.over_time(area, period))
-    }
-
-    /// The agencies that have figures for subperiods, of a kind that doesn't combine.
-    fn uncombined(&mut self, area: AreaIx, period: Period) -> BTreeSet<AgencyIx> {
-        let mut agencies = BTreeSet::new();
-        if self.submitted.covers(area) {
-            for subperiod in period.subperiods() {
-                if self.submitted.has_figures_within(subperiod) {
-                    agencies.extend(self.figures(area, subperiod).agencies());
-                }
-            }
-        }
-        agencies
-    }
-
-    /// A submitted row as a figure that fills all slots of its area and period, but for those that weren't over
-    /// when it was accepted.
-    fn whole(&self, name: Period, row: &Row, area: AreaIx, period: Period) -> Accumulator {
-        let agency = row.key.agency();
-        let measure = row.measure();
-        let components = measure.and_then(Components::of);
-        let (fills, imputed) = (row.fills_slot(), usize::from(row.is_imputed()));
-        let to_date = self.submitted.to_date(name, row);
-        let mut figure = Accumulator {
-            components,
-            too_large: measure.is_some() && components.is_none(),
-            markers: row.markers(),
-            sample: row.is_sample(),
-            is_own: true,
-            submitted: 1,
-            to_date,
-            ..Accumulator::default()
-        };
-        if measure.is_some() && self.submitted.may_overlap(period) {
-            figure.added.push((area, name));
-        }
-        self.expected.of_reporter(agency, area, period, |slot, area| {
-            if !fills {
-                let reason = MissingReason::NotAvailable;
-                figure.add_missing(Missing { agency, area, period: slot.period, reason });
-            } else if to_date.is_none_or(|last| slot.period.end() <= last) {
-                figure.coverage.expected += 1;
-                figure.coverage.reported += 1;
-                figure.coverage.imputed += imputed;
-            } else {
-                self.expected.add_slot(&mut figure, slot, agency, area);
-            }
-        });
-        figure
-    }
-
-    /// The areas directly below that are of a period, or have an area within them that is.
-    pub(super) fn parts(&self, area: AreaIx, period: Period) -> Vec<AreaIx> {
-        let (hierarchy, day) = (self.view.hierarchy(period), period.end());
-        let is_of_period = |child: &AreaIx| self.view.catalogue.any_exists_on(hierarchy.within(*child), day);
-        hierarchy.children(area).filter(is_of_period).collect()
-    }
-
-    /// The figures built from the areas directly below, for the same period.
-    pub(super) fn over_areas(&mut self, area: AreaIx, period: Period) -> ByAgency {
-        let children = self.parts(area, period);
-        if !children.iter().any(|child| self.submitted.covers(*child)) {
-            return ByAgency::default();
-        }
-        let found: Vec<(AreaIx, Rc<ByAgency>)> = children
-            .into_iter()
-            .map(|child| {
-                let figures = if self.submitted.covers(child) { self.figures(child, period) } else { Rc::default() };
-                (child, figures)
-            })
-            .collect();
-        let mut sums = ByAgency::of_all(found.iter().flat_map(|(_, figures)| figures.agencies()));
-        for (child, figures) in &found {
-            let mut figures = figures.iter().peekable();
-            for (agency, sum) in sums.iter_mut() {
-                match figures.next_if(|(known, _)| *known == agency) {
-                    Some((_, figure)) => sum.add(figure),
-                    None => self.expected.add_unreported(sum, agency, *child, period),
-                }
-            }
-        }
-        overlap::withhold(self.view, self.submitted.rule(), &mut sums);
-        sums
-    }
-
-    /// The figures built from the period's subperiods, for the same area.
-    pub(super) fn over_time(&mut self, area: AreaIx, period: Period) -> ByAgency {
-        if over_time(self.indicator.kind()) == OverTime::Never || !self.submitted.covers(area) {
-            return ByAgency::default();
-        }
-        let subperiods = period.subperiods();
-        if !subperiods.iter().any(|subperiod| self.submitted.has_figures_within(*subperiod)) {
-            return ByAgency::default();
-        }
-        self.several(area, &subperiods)
-    }
-
-    /// The figures of an area for consecutive periods together, by the kind's rule over time. A
-    /// single period is itself, for every kind.
-    pub(super) fn joined(&mut self, area: AreaIx, periods: &[Period]) -> Rc<ByAgency> {
-        match periods {
-            [one] => self.figures(area, *one),
-            several => Rc::new(self.several(area, several)),
-        }
-    }
-
-    fn several(&mut self, area: AreaIx, periods: &[Period]) -> ByAgency {
-        let found: Vec<(Period, Rc<ByAgency>)> = periods
-            .iter()
-            .map(|period| {
-                let figures = if self.submitted.has_figures_within(*period) {
-                    self.figures(area, *period)
-                } else {
-                    Rc::default()
-                };
-                (*period, figures)
-            })
-            .collect();
-        let mut joined = ByAgency::of_all(found.iter().flat_map(|(_, figures)| figures.agencies()));
-        match over_time(self.indicator.kind()) {
-            OverTime::Add => {
-                for (period, figures) in &found {
-                    let mut figures = figures.iter().peekable();
-                    for (agency, sum) in joined.iter_mut() {
-                        match figures.next_if(|(known, _)| *known == agency) {
-                            Some((_, figure)) => sum.add(figure),
-                            None => self.expected.add_reporter(sum, agency, area, *period),
-                        }
-                    }
-                }
-            }
-            OverTime::Last => joined.iter_mut().for_each(|(agency, last)| *last = self.last(agency, area, &found)),
-            OverTime::Never => joined.iter_mut().for_each(|(_, figure)| figure.uncombined = true),
-        }
-        joined
-    }
-
-    /// The subperiod whose stock is an agency's for the period, as [`Self::last`] takes it.
-    pub(super) fn last_subperiod(&mut self, agency: AgencyIx, area: AreaIx, period: Period) -> Option<Period> {
-        let subperiods = period.subperiods().into_iter();
-        let found: Vec<_> = subperiods.map(|subperiod| (subperiod, self.figures(area, subperiod))).collect();
-        let known = found.iter().filter_map(|(subperiod, figures)| Some((*subperiod, figures.get(agency)?)));
-        last_known(known).map(|(subperiod, _)| subperiod)
-    }
-
-    /// The stock at the end of the last of some periods that has one. When that isn't the last of them,
-    /// the slots of the close are as they are: still unfilled, or said to be not available.
-    fn last(&self, agency: AgencyIx, area: AreaIx, found: &[(Period, Rc<ByAgency>)]) -> Accumulator {
-        let known = || found.iter().filter_map(|(period, figures)| Some((*period, figures.get(agency)?)));
-        let (Some((close, closing)), Some((period, figure))) = (found.last(), last_known(known())) else {
-            return Accumulator::default();
-        };
-        if period.end() == close.end() {
-            return figure.clone();
-        }
-        let mut stale = Accumulator {
-            components: figure.components,
-            too_large: figure.too_large,
-            overlaps: figure.overlaps,
-            markers: figure.markers,
-            sample: figure.sample,
-            is_own: figure.is_own,
-            submitted: figure.submitted,
-            to_date: figure.to_date,
-            added: figure.added.clone(),
-            // A marker isn't a stock, whenever it is of.
-            as_at: figure.has_figure().then(|| figure.as_at.unwrap_or(period)),
-            ..Accumulator::default()
-        };
-        match closing.get(agency) {
-            Some(marked) => stale.add_slots(marked),
-            None => self.expected.add_reporter(&mut stale, agency, area, *close),
-        }
-        stale
     }
 }

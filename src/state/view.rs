@@ -4,7 +4,7 @@ use imbl::Vector;
 
 use super::State;
 use super::columns::Columns;
-use crate::catalogue::{Catalogue, Hierarchy};
+use crate::catalogue::{AreaIx, Catalogue, Hierarchy};
 use crate::model::date::Date;
 use crate::model::period::Period;
 use crate::model::revision::Revision;
@@ -69,6 +69,12 @@ impl<'a> View<'a> {
     /// The hierarchy that a period is rolled up by.
     pub(crate) fn hierarchy(&self, period: Period) -> &'a Hierarchy {
         self.catalogue.hierarchy(self.hierarchy_day(period))
+    }
+
+    /// The areas directly below an area that are of a period, or have one within them that is.
+    pub(crate) fn parts(self, area: AreaIx, period: Period) -> impl Iterator<Item = AreaIx> + use<'a> {
+        let (catalogue, hierarchy, day) = (self.catalogue, self.hierarchy(period), period.end());
+        hierarchy.children(area).filter(move |child| catalogue.any_exists_on(hierarchy.within(*child), day))
     }
 
     /// Whether a period is rolled up by the hierarchy of its own last day.
