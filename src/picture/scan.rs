@@ -127,6 +127,7 @@ impl Scan<'_> {
             coverage: Coverage { expected: reported, reported, imputed, ..Coverage::default() },
             markers: added.markers,
             sample: added.sample,
+            is_own: added.areas == [self.area],
             submitted: added.rows,
             added: added.valued.iter().map(|area| (*area, self.name)).collect(),
             ..Accumulator::default()
