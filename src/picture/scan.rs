@@ -149,7 +149,12 @@ impl Scan<'_> {
             expected.add_slot(&mut sum, self.period, agency, *area);
         }
         sum.to_date = Self::to_date(submitted, added);
-        let has_no_row = |area: &AreaIx| added.areas.binary_search(area).is_err();
+        // Both ascend by index.
+        let mut rows = added.areas.iter().peekable();
+        let has_no_row = |area: &AreaIx| {
+            while rows.next_if(|row| *row < area).is_some() {}
+            rows.peek() != Some(&area)
+        };
         let mut others = expected.areas(self.period, agency, self.area).filter(has_no_row);
         if self.period.expects(agency) {
             others.for_each(|area| expected.add_slot(&mut sum, self.period, agency, area));
