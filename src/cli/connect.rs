@@ -202,11 +202,11 @@ impl Server {
             .map_err(|_| Failure::Message(format!("`{}` isn't an address; allowed: http(s)://HOST:PORT", self.server)))?
             .http2_max_header_list_size(HEADER_BYTES_MAX);
         if timed == Timed::Beginning {
-            // A server that is gone answers no ping: one is sent, and awaited, in half of the time each, also
-            // while no message comes.
+            // A server that is gone answers no ping: one is sent after half of the time, also while no message
+            // comes. It is awaited for longer than the other half, so that the beginning is timed by its own limit.
             endpoint = endpoint
                 .http2_keep_alive_interval(limit.time / 2)
-                .keep_alive_timeout(limit.time / 2)
+                .keep_alive_timeout(limit.time * 3 / 4)
                 .keep_alive_while_idle(true);
         }
         if endpoint.uri().scheme_str() == Some("https") {
