@@ -2,7 +2,7 @@
 
 use conspectus::catalogue::items::Kind;
 use conspectus::model::date::Date;
-use conspectus::model::id::AgencyId;
+use conspectus::model::id::{AgencyId, AreaCode};
 use conspectus::model::marker::Marker;
 use conspectus::model::period::Period;
 use conspectus::rpc::proto::{self, ChangeGap, ChangeUnit};
@@ -12,8 +12,8 @@ use super::number::{rounded, whole};
 use super::sight::Standing;
 
 impl Group<'_, '_> {
-    /// 9.3: "No change is given across a break".
-    fn is_broken(&self, agency: Option<&AgencyId>, earlier: Period) -> bool {
+    /// 9.3: "No change is given across a break", within the areas of either figure.
+    fn is_broken(&self, agency: Option<&AgencyId>, earlier: Period, before: &[AreaCode]) -> bool {
         let later = self.periods[self.periods.len() - 1];
         let is_between = |day: Date| earlier.end() < day && day <= later.end();
         let mut versions = self.series.sight.versions_of(&self.series.indicator);
@@ -21,7 +21,7 @@ impl Group<'_, '_> {
             versions.any(|version| version.breaks_comparability && version.effective_from.is_some_and(is_between));
         let is_inside = |it: &Standing| {
             let day = self.series.day(it.key.period);
-            self.areas.iter().any(|area| self.series.sight.is_within(&it.key.area, area, day))
+            self.areas.iter().chain(before).any(|area| self.series.sight.is_within(&it.key.area, area, day))
         };
         let marks = |it: &Standing| {
             it.value.markers.contains(Marker::Break)
@@ -53,7 +53,7 @@ impl Group<'_, '_> {
         change.partial = !later.is_complete() || !from.is_complete();
         change.from_period = period.to_string();
         change.from = Some(from.figure);
-        let is_broken = || !across_breaks && self.is_broken(agency, first.unwrap_or(before.periods[0]));
+        let is_broken = || !across_breaks && self.is_broken(agency, first.unwrap_or(before.periods[0]), &before.areas);
         let gap = match (&later.exact, &from.exact) {
             (None, _) => ChangeGap::NoLaterValue,
             (Some(_), None) => ChangeGap::NoEarlierValue,
