@@ -691,3 +691,21 @@ fn stocks_of_a_day_on_which_their_areas_lay_within_each_other_are_never_added_up
     let july = shown(&worked.figure("2024-08-01", asked));
     assert!(july.starts_with("27 "), "{july}");
 }
+
+/// 10.2: a population of 31 March 2013 is ten years old at the end of 2022-23, and one day too old a day earlier. What
+/// served the year before is looked at again.
+#[test]
+fn a_population_is_ten_years_old_at_the_most() {
+    for (day, served) in [("2013-03-31", [true, true]), ("2013-03-30", [true, false]), ("2012-03-30", [false, false])] {
+        let mut worked = Worked::of(with_rate(PopulationRule::Latest));
+        let figures = [&format!("pop U1 {day} - 1000"), "ev U1 FY2021-22 - 10", "ev U1 FY2022-23 - 20"];
+        worked.send("2024-01-01", "care", &figures);
+        let asked = QueryQuestion { rate: true, by_period: true, ..of("ev", &["U1"], &["FY2021-22", "FY2022-23"]) };
+        let rows = worked.rows("2024-02-01", AsOf::Now, asked);
+        assert_eq!(
+            rows.iter().map(|row| row.rate.as_ref().unwrap().value.is_some()).collect::<Vec<_>>(),
+            served,
+            "{day}"
+        );
+    }
+}
