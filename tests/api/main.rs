@@ -19,6 +19,7 @@ mod sender;
 mod serving;
 mod streaming;
 mod submitting;
+mod texts;
 mod time;
 mod tls;
 mod watching;
