@@ -6,6 +6,7 @@ mod access;
 mod app;
 #[path = "../binary/mod.rs"]
 mod binary;
+mod clock;
 mod coverage;
 mod derived;
 mod identities;
