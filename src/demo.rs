@@ -93,7 +93,7 @@ pub(crate) async fn keys(context: &Context) -> Result<Vec<(IdentityId, Secret)>,
         keys.push((id, secret));
     }
     if !changes.is_empty() {
-        context.writer.write(ChangeAccess(changes)).await?;
+        context.writer.write(ChangeAccess { changes, now }).await?;
     }
     Ok(keys)
 }

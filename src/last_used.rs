@@ -3,13 +3,14 @@
 //! crash loses a minute of it, and nothing depends on it.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::io;
+use std::fmt::Write;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::access::KeyId;
+use crate::journal::create_file;
 use crate::model::timestamp::Timestamp;
 
 const FILE_NAME: &str = "last-used";
@@ -61,6 +62,7 @@ impl LastUsed {
         });
         // A crash while it is written leaves the one before.
         let fresh = folder.join(format!("{FILE_NAME}.new"));
-        std::fs::write(&fresh, text).and_then(|()| std::fs::rename(&fresh, folder.join(FILE_NAME)))
+        create_file(&fresh)?.write_all(text.as_bytes())?;
+        std::fs::rename(&fresh, folder.join(FILE_NAME))
     }
 }

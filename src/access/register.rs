@@ -79,7 +79,7 @@ pub struct IdentityRecord {
     pub created_at: Timestamp,
     /// When it was revoked, with all its credentials.
     pub revoked_at: Option<Timestamp>,
-    /// Its keys, the oldest first. Those that are no longer valid go when another comes.
+    /// Its keys, the oldest first. Those that are no longer valid go when others come.
     pub keys: Vec<Key>,
 }
 
@@ -119,7 +119,7 @@ impl Register {
         self.get(self.by_certificate.get(uri)?)
     }
 
-    /// Everything that is wrong with changes, made together at an instant.
+    /// Everything that is wrong with changes, made together at an instant, by the clock that keys expire by.
     pub(crate) fn review(&self, changes: &[AccessChange], catalogue: &Catalogue, at: Timestamp) -> Violations {
         let mut violations = Violations::default();
         let mut after = self.clone();
@@ -256,9 +256,12 @@ impl Register {
 
     fn issue(&mut self, id: &IdentityId, new: &NewKey, at: Timestamp, older_until: Timestamp) {
         let record = self.record(id);
-        let (valid, invalid): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut record.keys).into_iter().partition(|key| key.is_valid(at));
-        record.keys = valid;
+        // An entry's time may be ahead of the clock that keys expire by, so the key that is replaced stays until the
+        // next one comes, unless it was revoked.
+        let replaced = record.keys.last().filter(|key| key.revoked_at.is_none()).map(|key| key.id);
+        let (kept, gone): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut record.keys).into_iter().partition(|key| key.is_valid(at) || replaced == Some(key.id));
+        record.keys = kept;
         for key in &mut record.keys {
             key.expires_at = key.expires_at.min(older_until);
         }
@@ -269,7 +272,7 @@ impl Register {
             expires_at: new.expires_at,
             revoked_at: None,
         });
-        for key in invalid {
+        for key in gone {
             self.by_key.remove(&key.id);
         }
         self.by_key.insert(new.id, id.clone());

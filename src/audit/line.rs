@@ -140,6 +140,14 @@ impl LogTail {
         Ok((numbered, tail))
     }
 
+    /// Reads a line, and where a log ends that ends with it, if it says the truth.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub(super) fn read(line: &str) -> Result<(NumberedLine, Self), &'static str> {
+        parse(line).map(|(_, tail, numbered)| (numbered, tail))
+    }
+
     /// Where a log ends whose last line is this one, if it says the truth.
     pub(super) fn of_last(line: &str) -> Result<Self, &'static str> {
         parse(line).map(|(_, tail, _)| tail)

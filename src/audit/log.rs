@@ -3,6 +3,8 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender, TrySendError};
 use std::thread;
 use std::time::Duration;
@@ -51,6 +53,8 @@ struct Waiting {
 #[derive(Debug, Clone)]
 pub struct Log {
     queue: SyncSender<Waiting>,
+    /// Nothing is written after a failure.
+    failed: Arc<AtomicBool>,
 }
 
 impl Log {
@@ -62,7 +66,8 @@ impl Log {
         let path = folder.join(FILE_NAME);
         let (file, tail, dropped) = open(&path)?;
         let (queue, waiting) = mpsc::sync_channel(QUEUE_LINES_MAX);
-        let mut writer = Writer { file, tail, second: 0, refusals: 0, suppressed: 0, failed: false };
+        let mut writer = Writer { file, tail, second: 0, refusals: 0, suppressed: 0, failed: Arc::default() };
+        let failed = Arc::clone(&writer.failed);
         if dropped > 0 {
             tracing::warn!(path = %path.display(), bytes = dropped, "the audit log ended in a line that was cut off: it is dropped");
             let line = Line::without_call(Event::Repaired, format!("{dropped} bytes"));
@@ -72,7 +77,12 @@ impl Log {
             .name("audit".to_owned())
             .spawn(move || writer.run(&waiting))
             .map_err(|source| Error::Io { path, source })?;
-        Ok(Self { queue })
+        Ok(Self { queue, failed })
+    }
+
+    /// Whether it has failed, and takes no more lines until a restart.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
     }
 
     /// Writes a line, and returns once it is durable.
@@ -106,7 +116,7 @@ struct Writer {
     /// The refusals that got no line, and aren't counted in one yet.
     suppressed: u64,
     /// Nothing is written after a failure.
-    failed: bool,
+    failed: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -179,7 +189,7 @@ impl Writer {
         if text.is_empty() {
             return Ok(());
         }
-        if self.failed {
+        if self.failed.load(Ordering::Relaxed) {
             return Err(Unwritten::Failed);
         }
         check_free_space(&self.file).map_err(|error| {
@@ -188,7 +198,7 @@ impl Writer {
         let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data());
         written.map_err(|error| {
             // What is on the disk now is known only when the file is opened again.
-            self.failed = true;
+            self.failed.store(true, Ordering::Relaxed);
             tracing::error!(%error, "the audit log failed: what must be audited isn't answered any more");
             Unwritten::Failed
         })
@@ -243,7 +253,7 @@ mod tests {
     }
 
     fn writer(file: File) -> Writer {
-        Writer { file, tail: LogTail::START, second: 0, refusals: 0, suppressed: 0, failed: false }
+        Writer { file, tail: LogTail::START, second: 0, refusals: 0, suppressed: 0, failed: Arc::default() }
     }
 
     #[test]

@@ -11,8 +11,10 @@
 
 mod line;
 mod log;
+mod newest;
 mod verify;
 
 pub use line::{Error, Event, Line, LogTail, NumberedLine};
 pub use log::{FILE_NAME, Log, Unwritten};
+pub(crate) use newest::newest_line;
 pub use verify::verify;

@@ -9,6 +9,7 @@ use super::failure::Failure;
 use super::output;
 use super::table::{Align, Table};
 use crate::audit::{self, Event, NumberedLine};
+use crate::model::text::visible_json;
 
 /// List the audit log of a data folder, and check that nothing in it was changed.
 ///
@@ -57,7 +58,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 
 fn print(args: &Args, lines: &VecDeque<NumberedLine>) -> Result<(), Failure> {
     if args.json {
-        let lines = lines.iter().map(|line| Ok(serde_json::to_string(line)? + "\n"));
+        let lines = lines.iter().map(|line| Ok(visible_json(&serde_json::to_string(line)?).into_owned() + "\n"));
         output::print(lines.collect::<Result<String, Failure>>()?)
     } else if lines.is_empty() {
         Ok(())

@@ -1,8 +1,9 @@
 //! `conspectus cert`: an authority and certificates for development. In production they come from
 //! the partnership's own authority.
 
-use std::fs::OpenOptions;
+use std::fs::{DirBuilder, OpenOptions, Permissions};
 use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
@@ -88,7 +89,16 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
 }
 
 fn authority(folder: &Path, days: u32) -> Result<(), Failure> {
-    std::fs::create_dir_all(folder)?;
+    for name in ["ca-key.pem", "ca.pem"] {
+        let path = folder.join(name);
+        if path.try_exists()? {
+            return Err(Failure::Message(format!(
+                "{} is there: another authority would make every certificate of this one useless. Give another --folder, or remove the file first",
+                path.display()
+            )));
+        }
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let mut params = CertificateParams::default();
     params.distinguished_name = distinguished_name("conspectus development authority");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -199,12 +209,11 @@ fn serial() -> Result<[u8; 16], Failure> {
 /// Writes a file whole or not at all; a private one for its owner only.
 fn write(folder: &Path, name: &str, text: &str, private: bool) -> Result<(), Failure> {
     let (path, fresh) = (folder.join(name), folder.join(format!("{name}.new")));
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, if private { 0o600 } else { 0o644 });
+    let mode = if private { 0o600 } else { 0o644 };
     let write = || {
-        let mut file = options.open(&fresh)?;
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&fresh)?;
+        // It may have been there, with other rights.
+        file.set_permissions(Permissions::from_mode(mode))?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         std::fs::rename(&fresh, &path)

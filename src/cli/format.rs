@@ -6,17 +6,18 @@ use prost_reflect::{DescriptorPool, DynamicMessage};
 use super::failure::Failure;
 use crate::figures::cell::neutralised;
 use crate::model::marker::Marker;
+use crate::model::text::{visible_json, visible_lines};
 use crate::rpc::FILE_DESCRIPTOR_SET;
 use crate::rpc::proto::{Coverage, Gap, Kind};
 
 /// A message as protobuf's JSON, indented.
 pub(super) fn json(message: &impl Message, name: &str) -> Result<String, Failure> {
-    Ok(serde_json::to_string_pretty(&dynamic(message, name)?)?)
+    Ok(visible_json(&serde_json::to_string_pretty(&dynamic(message, name)?)?).into_owned())
 }
 
 /// A message as protobuf's JSON, on one line.
 pub(super) fn json_line(message: &impl Message, name: &str) -> Result<String, Failure> {
-    Ok(serde_json::to_string(&dynamic(message, name)?)?)
+    Ok(visible_json(&serde_json::to_string(&dynamic(message, name)?)?).into_owned())
 }
 
 fn dynamic(message: &impl Message, name: &str) -> Result<DynamicMessage, Failure> {
@@ -43,7 +44,7 @@ pub(super) fn csv<'h, R: IntoIterator<Item = String>>(
     writer.write_record(headings)?;
     for row in rows {
         for cell in row {
-            writer.write_field(neutralised(&cell).as_ref())?;
+            writer.write_field(neutralised(&visible_lines(&cell)).as_ref())?;
         }
         writer.write_record(None::<&[u8]>)?;
     }
@@ -150,6 +151,14 @@ mod tests {
         assert!(text.contains(",-5.0,\"'=HYPERLINK"), "{text}");
         let figures = crate::figures::read(text.as_bytes()).unwrap();
         assert_eq!(figures[0].observation.note, note);
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_shown_in_csv_and_in_json() {
+        let text = csv(["note"], [["a\u{1b}[2J\u{202e}b\nc".to_owned()]]).unwrap();
+        assert_eq!(text, "note\n\"a\\u{1b}[2J\\u{202e}b\nc\"\n");
+        let agency = crate::rpc::proto::Agency { name: "a\u{202e}b".to_owned(), ..Default::default() };
+        assert_eq!(json_line(&agency, "Agency").unwrap(), "{\"name\":\"a\\u202eb\"}");
     }
 
     #[test]

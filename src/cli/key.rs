@@ -1,6 +1,6 @@
 //! `conspectus key`: the identities that may call, and their keys.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
@@ -11,6 +11,7 @@ use super::output;
 use super::table::{Align, Table};
 use crate::access::{AccessChange, Identity, NewKey, Role, Scope};
 use crate::catalogue::items::Sector;
+use crate::journal::DiskJournal;
 use crate::model::id::IdentityId;
 use crate::rpc::new_secret;
 use crate::rpc::proto::{
@@ -60,6 +61,12 @@ enum Verb {
         /// every operator's key is lost.
         #[arg(long, value_name = "FOLDER")]
         data: Option<PathBuf>,
+        /// Make the data folder, for a server that has never run.
+        #[arg(long, requires = "data")]
+        new: bool,
+        /// Go on though the clock is more than an hour behind what was written last, as `serve` does with it.
+        #[arg(long, requires = "data")]
+        accept_clock_behind_journal: bool,
     },
     /// List the identities and their keys.
     List {
@@ -93,7 +100,19 @@ enum Verb {
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let server = args.server;
     match args.verb {
-        Verb::Create { identity, role, agency, sector, area, certificate, days, without_key, data } => {
+        Verb::Create {
+            identity,
+            role,
+            agency,
+            sector,
+            area,
+            certificate,
+            days,
+            without_key,
+            data,
+            new,
+            accept_clock_behind_journal,
+        } => {
             let request = CreateKeyRequest {
                 identity,
                 role: role.code(),
@@ -106,7 +125,11 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
             };
             match data {
                 None => create(&server, request).await,
-                Some(folder) => create_in(folder, role, request).await,
+                Some(folder) => {
+                    check_is_plain(role, &request)?;
+                    check_folder(&folder, new)?;
+                    create_in(&folder, request, accept_clock_behind_journal).await
+                }
             }
         }
         Verb::List { json } => list(&server, json).await,
@@ -134,8 +157,8 @@ fn print_key(identity: &str, key_id: &str, expires_at: &str, secret: &str) -> Re
     output::print_line(secret)
 }
 
-/// Creates an operator without a server: whoever can write to the data folder may.
-async fn create_in(folder: PathBuf, role: Role, request: CreateKeyRequest) -> Result<(), Failure> {
+/// Only an operator is created without a server, with a key and nothing else.
+fn check_is_plain(role: Role, request: &CreateKeyRequest) -> Result<(), Failure> {
     let is_plain = request.agency.is_empty()
         && request.sectors.is_empty()
         && request.areas.is_empty()
@@ -147,18 +170,37 @@ async fn create_in(folder: PathBuf, role: Role, request: CreateKeyRequest) -> Re
                 .to_owned(),
         ));
     }
+    Ok(())
+}
+
+/// A mistyped name must not make a data folder, with a key that opens nothing. An empty folder, such as a new volume,
+/// was made for something.
+fn check_folder(folder: &Path, is_new: bool) -> Result<(), Failure> {
+    let is_empty = || std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+    if is_new || DiskJournal::is_in(folder)? || is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Message(format!(
+        "{} is no data folder: give the server's, or, to make a new one there, add --new",
+        folder.display()
+    )))
+}
+
+/// Creates an operator without a server: whoever can write to the data folder may.
+async fn create_in(folder: &Path, request: CreateKeyRequest, accept_clock_behind_journal: bool) -> Result<(), Failure> {
     let now = server::now();
     let secret = new_secret()?;
     let expires_at = now.plus_hours(i64::from(request.days) * 24);
     let identity = Identity {
         id: IdentityId::parse(&request.identity)?,
-        role,
+        role: Role::Operator,
         agency: None,
         scope: Scope::default(),
         certificates: Vec::new(),
     };
     let key = NewKey { id: secret.id(), hash: secret.hash(), expires_at };
-    server::change_access_offline(&folder, AccessChange::Create { identity, key: Some(key) }).await?;
+    let change = AccessChange::Create { identity, key: Some(key) };
+    server::change_access_offline(folder, change, accept_clock_behind_journal).await?;
     print_key(&request.identity, &secret.id().to_string(), &expires_at.to_string(), &secret.reveal())
 }
 

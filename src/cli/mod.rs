@@ -19,6 +19,7 @@ mod health;
 mod history;
 mod key;
 mod legend;
+mod log;
 mod output;
 mod picture;
 mod query;
@@ -29,13 +30,16 @@ mod table;
 mod template;
 mod watch;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
 use failure::Failure;
+use log::Log;
+
+/// How long the end waits for work in the background, such as a write that nobody takes.
+const END_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Takes indicator figures from partner agencies and answers for the multi-agency picture.
 #[derive(Debug, Parser)]
@@ -67,18 +71,15 @@ enum Verb {
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_env("CONSPECTUS_LOG").unwrap_or_else(|_| EnvFilter::new("info")))
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        // A log that nobody reads any more is no reason to panic.
-        .log_internal_errors(false)
-        .init();
+    let log = match Log::start() {
+        Ok(log) => log,
+        Err(failure) => return exit_code(Err(failure)),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return exit_code(Err(error.into())),
     };
+    let is_server = matches!(cli.verb, Verb::Serve(_));
     let result = runtime.block_on(async {
         match cli.verb {
             Verb::Serve(args) => serve::run(args).await,
@@ -98,6 +99,13 @@ pub fn main() -> ExitCode {
             Verb::Health(args) => health::run(args).await,
         }
     });
+    runtime.shutdown_timeout(END_TIMEOUT);
+    if let (true, Err(Failure::Message(message))) = (is_server, &result) {
+        // A server ends in time, whether anybody takes this or not.
+        log.write(&format!("conspectus: {message}"));
+        return ExitCode::FAILURE;
+    }
+    drop(log);
     exit_code(result)
 }
 

@@ -7,7 +7,7 @@ use std::fmt::Display;
 use std::io::{self, BufWriter, ErrorKind, Write};
 
 use super::failure::Failure;
-use crate::model::text::visible;
+use crate::model::text::visible_lines;
 
 /// Writes a text to standard output, all of it before this returns.
 ///
@@ -21,11 +21,6 @@ pub(super) fn print(text: impl Display) -> Result<(), Failure> {
 /// texts in them are others'.
 pub(super) fn print_text(text: &str) -> Result<(), Failure> {
     print(visible_lines(text))
-}
-
-/// The text, what can't be seen of it shown by its number but for its line breaks.
-fn visible_lines(text: &str) -> String {
-    text.split('\n').map(visible).collect::<Vec<_>>().join("\n")
 }
 
 /// Writes a text and a line break to standard output, as [`print`] does.

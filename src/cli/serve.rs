@@ -2,11 +2,15 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
+use rustix::fs::Mode;
+use rustix::process::umask;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::signal::unix::SignalKind;
+use tokio::sync::{Notify, oneshot};
 
 use super::connect::{Server, key_variable};
 use super::failure::Failure;
@@ -60,11 +64,21 @@ pub(super) struct Args {
     #[arg(long)]
     demo: bool,
     /// How many seconds open calls have to end when the server stops.
-    #[arg(long, env = "CONSPECTUS_DRAIN_SECONDS", default_value_t = 10)]
+    #[arg(long, env = "CONSPECTUS_DRAIN_SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(..=server::DRAIN_TIMEOUT_MAX.as_secs()))]
     drain_seconds: u64,
+    /// Start though the clock is more than an hour behind what was written last: for when the clock is right now, and
+    /// wasn't then. Entries are stamped as just after the newest one until the clock has passed it.
+    #[arg(long)]
+    accept_clock_behind_journal: bool,
 }
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
+    // Also what other libraries create is its owner's alone.
+    umask(Mode::RWXG | Mode::RWXO);
+    let reload = reload_at_hangup(args.tls_cert.is_some())?;
+    let network = network(&args)?;
+    // What is refused is never listened on.
+    network.check(args.listen)?;
     let listener = TcpListener::bind(args.listen)
         .await
         .map_err(|error| Failure::Message(format!("can't listen on {}: {error}", args.listen)))?;
@@ -82,35 +96,67 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
             }
         });
     }
-    let files = args.tls_cert.zip(args.tls_key).map(|(certificate, key)| tls::Files {
-        certificate,
-        key,
-        client_authorities: args.client_ca,
-        client_revocations: args.client_crl,
-        reload_every: tls::RELOAD_EVERY_DEFAULT,
-    });
-    let mut bounds = net::Bounds::default();
-    bounds.connections_max = bounds.connections_max.min(descriptors().saturating_sub(DESCRIPTORS_KEPT));
-    let network = Network {
-        tls: files,
-        allow_plaintext_network: args.allow_plaintext_network,
-        reflection: args.reflection,
-        bounds,
-        limits: Limits { calls_a_second_of_identity_max: args.calls_a_second, ..Limits::default() },
-    };
     let config = Config {
         network,
         demo: args.demo,
         zone: args.time_zone,
         drain_timeout: Duration::from_secs(args.drain_seconds),
+        accept_clock_behind_journal: args.accept_clock_behind_journal,
+        reload,
         demo_keys,
         ..Config::new(args.data)
     };
     Ok(server::run(listener, config, signal()).await?)
 }
 
+/// Who is let in from the network, and how much of it.
+fn network(args: &Args) -> Result<Network, Failure> {
+    let files = args.tls_cert.clone().zip(args.tls_key.clone()).map(|(certificate, key)| tls::Files {
+        certificate,
+        key,
+        client_authorities: args.client_ca.clone(),
+        client_revocations: args.client_crl.clone(),
+        reload_every: tls::RELOAD_EVERY_DEFAULT,
+    });
+    let descriptors = descriptors();
+    if descriptors < DESCRIPTORS_MIN {
+        return Err(Failure::Message(format!(
+            "the system allows this process {descriptors} open files, and {DESCRIPTORS_MIN} are needed: {DESCRIPTORS_KEPT} for itself, and one for each connection; raise the limit (`ulimit -n`)"
+        )));
+    }
+    let mut bounds = net::Bounds::default();
+    bounds.connections_max = bounds.connections_max.min(descriptors - DESCRIPTORS_KEPT);
+    Ok(Network {
+        tls: files,
+        allow_plaintext_network: args.allow_plaintext_network,
+        reflection: args.reflection,
+        bounds,
+        limits: Limits { calls_a_second_of_identity_max: args.calls_a_second, ..Limits::default() },
+    })
+}
+
+/// Has the certificates read again at SIGHUP, which would end the process otherwise.
+fn reload_at_hangup(is_tls: bool) -> Result<Arc<Notify>, Failure> {
+    let reload = Arc::new(Notify::new());
+    let mut hangup = tokio::signal::unix::signal(SignalKind::hangup())?;
+    let asked = Arc::clone(&reload);
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            if is_tls {
+                tracing::info!("SIGHUP: the certificates are read again");
+            } else {
+                tracing::info!("SIGHUP: there are no certificates to read again");
+            }
+            asked.notify_one();
+        }
+    });
+    Ok(reload)
+}
+
 /// File descriptors that aren't for connections: the journal's, the logs', and some to spare.
 const DESCRIPTORS_KEPT: usize = 128;
+/// With fewer there would be too few connections to serve anybody well.
+const DESCRIPTORS_MIN: usize = 2 * DESCRIPTORS_KEPT;
 
 /// Raises this process's limit of file descriptors as far as the system allows, and returns it.
 fn descriptors() -> usize {
@@ -135,10 +181,11 @@ async fn show_demo(
     let Ok(keys) = keys.await else { return Ok(()) };
     if is_tls {
         // Only the callers know the server's name and authority.
-        return output::print_line(format_args!(
+        return print(format!(
             "{}\nServing on {address}. In another terminal, set these, and use --server and --ca.",
             exports(&keys)
-        ));
+        ))
+        .await;
     }
     let analyst = keys.iter().find(|(id, _)| id.as_str() == "analyst").map(|(_, secret)| secret.reveal());
     let server = Server::at(address);
@@ -153,10 +200,16 @@ async fn show_demo(
     let elsewhere =
         if address.to_string() == LISTEN_DEFAULT { String::new() } else { format!(" --server http://{address}") };
     let table = picture::show(&server, "E10000014", "FY2021-22").await?;
-    output::print_line(format_args!(
+    print(format!(
         "{table}\n{}\nServing on {address}. In another terminal, set these, and query another picture, such as\n  {program} picture HIPS FY2020-21{elsewhere}",
         exports(&keys)
     ))
+    .await
+}
+
+/// Prints on a thread that nothing waits for: standard output may stand still.
+async fn print(text: String) -> Result<(), Failure> {
+    tokio::task::spawn_blocking(move || output::print_line(text)).await?
 }
 
 /// The demo's keys, as lines for a shell. The analyst's is the default.
@@ -177,16 +230,11 @@ fn exports(keys: &[(IdentityId, Secret)]) -> String {
 /// Ends at Ctrl-C or SIGTERM.
 async fn signal() {
     let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = interrupt => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
+    match tokio::signal::unix::signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = interrupt => {}
+            _ = terminate.recv() => {}
+        },
+        Err(_) => drop(interrupt.await),
     }
-    drop(interrupt.await);
 }

@@ -65,7 +65,13 @@ pub type DecisionOf<C> = Decision<<C as Command>::Effect, <C as Command>::Alread
 
 /// Changes to identities and their keys, all together.
 #[derive(Debug, Clone)]
-pub struct ChangeAccess(pub Vec<AccessChange>);
+pub struct ChangeAccess {
+    /// The changes, made together.
+    pub changes: Vec<AccessChange>,
+    /// The clock's time, which keys expire by. That of the entry may be later: it is after every entry before it,
+    /// though the clock was ahead then.
+    pub now: Timestamp,
+}
 
 /// Why a command isn't allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -185,9 +191,9 @@ impl Command for ChangeAccess {
     /// A change is an entry each time.
     type Already = Infallible;
 
-    fn admit(&self, state: &State, at: Timestamp, _zone: &Zone) -> Result<DecisionOf<Self>, Rejection> {
-        let Self(changes) = self;
-        state.access().review(changes, state.catalogue(), at).into_result(()).map_err(Rejection::Invalid)?;
+    fn admit(&self, state: &State, _at: Timestamp, _zone: &Zone) -> Result<DecisionOf<Self>, Rejection> {
+        let Self { changes, now } = self;
+        state.access().review(changes, state.catalogue(), *now).into_result(()).map_err(Rejection::Invalid)?;
         Ok(Decision::Accept(Body::Access(changes.clone()), ()))
     }
 }

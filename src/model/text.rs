@@ -2,7 +2,7 @@
 //! them is seen. They are refused on the way in, and shown by their numbers on the way out.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use unicode_security::confusable_detection::skeleton;
 
@@ -29,15 +29,32 @@ fn hidden(c: char) -> Option<&'static str> {
 
 /// The text with its hidden characters, line breaks and tabs among them, by their numbers: `\u{1b}`.
 pub(crate) fn visible(text: &str) -> Cow<'_, str> {
-    if text.chars().all(|c| hidden(c).is_none()) {
+    shown(text, Layout::Line, |shown, c| shown.extend(c.escape_unicode()))
+}
+
+/// The text with its hidden characters by their numbers, but for its line breaks and tabs.
+pub(crate) fn visible_lines(text: &str) -> Cow<'_, str> {
+    shown(text, Layout::Lines, |shown, c| shown.extend(c.escape_unicode()))
+}
+
+/// JSON with its hidden characters as JSON escapes them, `\u202e`: it reads as the same.
+pub(crate) fn visible_json(text: &str) -> Cow<'_, str> {
+    shown(text, Layout::Lines, |shown, c| {
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            let _ = write!(shown, "\\u{unit:04x}"); // Writing to a string can't fail.
+        }
+    })
+}
+
+/// The text with each hidden character as `show` writes it, but for those that it may be laid out with.
+fn shown(text: &str, layout: Layout, show: impl Fn(&mut String, char)) -> Cow<'_, str> {
+    let is_hidden = |c| hidden(c).is_some() && !layout.has(c);
+    if !text.chars().any(is_hidden) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        match hidden(c) {
-            Some(_) => shown.extend(c.escape_unicode()),
-            None => shown.push(c),
-        }
+        if is_hidden(c) { show(&mut shown, c) } else { shown.push(c) }
     }
     Cow::Owned(shown)
 }
@@ -82,6 +99,15 @@ pub(crate) enum Layout {
     Lines,
 }
 
+impl Layout {
+    fn has(self, c: char) -> bool {
+        match self {
+            Self::Line => false,
+            Self::Lines => matches!(c, '\n' | '\t'),
+        }
+    }
+}
+
 /// A text has a character that can't be seen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("found U+{:04X} as character {place}, {what}; allowed: no characters that can't be seen{}", u32::from(*.found), but(*.layout))]
@@ -108,9 +134,8 @@ pub(crate) fn check(text: &str, layout: Layout) -> Result<(), HiddenCharacter> {
     if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return Ok(());
     }
-    let is_layout = |c: char| layout == Layout::Lines && matches!(c, '\n' | '\t');
     let found = text.chars().zip(1..).find_map(|(c, place)| {
-        let what = hidden(c).filter(|_| !is_layout(c))?;
+        let what = hidden(c).filter(|_| !layout.has(c))?;
         Some(HiddenCharacter { found: c, place, what, layout })
     });
     found.map_or(Ok(()), Err)
@@ -125,6 +150,16 @@ mod tests {
         assert_eq!(visible("Children’s – é, 5 ≠ 6"), "Children’s – é, 5 ≠ 6");
         assert_eq!(visible("\u{1b}[31mred\n"), "\\u{1b}[31mred\\u{a}");
         assert_eq!(visible("a\u{202e}b\u{200b}c"), "a\\u{202e}b\\u{200b}c");
+        assert_eq!(visible_lines("a\tb\n\u{1b}c\r\n"), "a\tb\n\\u{1b}c\\u{d}\n");
+    }
+
+    #[test]
+    fn json_whose_hidden_characters_are_shown_reads_as_the_same() {
+        let text = "a\u{202e}b\u{7f}c\u{e0041}d\n";
+        let json = serde_json::to_string(text).unwrap();
+        let shown = visible_json(&json);
+        assert_eq!(shown, "\"a\\u202eb\\u007fc\\udb40\\udc41d\\n\"");
+        assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), text);
     }
 
     #[test]

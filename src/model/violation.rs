@@ -1,6 +1,9 @@
 //! What is wrong with an input: every problem, each at its field.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
+
+use super::text::visible;
 
 /// One problem of an input.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,7 +17,15 @@ pub struct Violation {
 impl Violation {
     /// A problem of a field.
     pub(crate) fn new(field: impl Into<String>, description: impl fmt::Display) -> Self {
-        Self { field: field.into(), description: description.to_string() }
+        Self { field: shown(field.into()), description: shown(description.to_string()) }
+    }
+}
+
+/// A text that may quote what others wrote, so that all of it can be seen.
+fn shown(text: String) -> String {
+    match visible(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(shown) => shown,
     }
 }
 

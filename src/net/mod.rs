@@ -4,6 +4,7 @@
 //! without credentials is evicted, so a caller with credentials always gets in.
 
 mod accept;
+mod certificates;
 mod connection;
 mod peer;
 mod permits;

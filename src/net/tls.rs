@@ -3,27 +3,31 @@
 //! The files are read again every few seconds, and what changed in them counts for the next connection: no
 //! restart, and no call fails. The certificate of an open connection is checked again with its calls,
 //! so one that is revoked or has expired is refused within `CHECK_EVERY`. Files that can't be read
-//! change nothing, and are logged as an error, once.
+//! change nothing, and are logged as an error, once. A certificate that has ended, or soon will, is logged at the
+//! start, when it is read again, and daily.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier};
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig, version};
 
+use super::certificates::{Ends, sections};
 use crate::model::id::CertificateUri;
 
 /// How often the files are read again, by default.
 pub(crate) const RELOAD_EVERY_DEFAULT: Duration = Duration::from_secs(10);
 /// How long a certificate that was verified counts as valid, while the files stay the same.
 const CHECK_EVERY: Duration = Duration::from_secs(10);
+/// How often a certificate that has ended, or soon will, is logged again.
+const REMIND_EVERY: Duration = Duration::from_secs(24 * 3_600);
 
 /// Where the certificates are: PEM files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,12 +55,29 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
-    /// The certificate and its key don't match.
+    /// TLS can't be set up at all.
     #[error("TLS: {0}")]
     Tls(#[from] rustls::Error),
+    /// The certificate and its key can't be used together.
+    #[error("{} and {}: {source}", certificate.display(), key.display())]
+    Pair {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// The key's.
+        key: PathBuf,
+        /// What is wrong with them.
+        source: rustls::Error,
+    },
     /// The authorities and their lists of revoked certificates don't match.
     #[error("client certificates: {0}")]
     Verifier(#[from] VerifierBuilderError),
+}
+
+impl Error {
+    /// What is wrong with a file.
+    fn in_file<E: fmt::Display>(path: &Path) -> impl FnOnce(E) -> Self {
+        move |error| Self::File { path: path.to_owned(), what: error.to_string() }
+    }
 }
 
 /// What the next connection is made with.
@@ -65,6 +86,16 @@ struct Loaded {
     contents: Vec<Vec<u8>>,
     server: Arc<ServerConfig>,
     clients: Option<Arc<dyn ClientCertVerifier>>,
+    /// When the certificates end, the server's and the authorities'.
+    ends: Vec<Ends>,
+}
+
+impl Loaded {
+    fn warn_of_ends(&self) {
+        for warning in self.ends.iter().filter_map(|ends| ends.warning(SystemTime::now())) {
+            tracing::warn!("{warning}");
+        }
+    }
 }
 
 /// The TLS of a server, kept up to date with its files for as long as it is there.
@@ -78,14 +109,15 @@ impl fmt::Debug for Tls {
 }
 
 impl Tls {
-    /// Reads the files, and goes on reading them in a task of its own.
+    /// Reads the files, and goes on reading them in a task of its own, at once when it is asked to.
     ///
     /// # Errors
     /// When they can't be used.
-    pub(crate) async fn start(files: Files) -> Result<Self, Error> {
+    pub(crate) async fn start(files: Files, asked: Arc<Notify>) -> Result<Self, Error> {
         let first = load(&files, 0).await?;
+        first.warn_of_ends();
         let (publish, current) = watch::channel(Arc::new(first));
-        tokio::spawn(reload(files, publish));
+        tokio::spawn(reload(files, publish, asked));
         Ok(Self(current))
     }
 
@@ -95,19 +127,32 @@ impl Tls {
     }
 }
 
-async fn reload(files: Files, publish: watch::Sender<Arc<Loaded>>) {
-    let mut reported = false;
+async fn reload(files: Files, publish: watch::Sender<Arc<Loaded>>, asked: Arc<Notify>) {
+    let (mut reported, mut reminded) = (false, Instant::now());
     loop {
-        tokio::select! {
-            () = tokio::time::sleep(files.reload_every) => {}
+        let is_asked = tokio::select! {
+            () = tokio::time::sleep(files.reload_every) => false,
+            () = asked.notified() => true,
             () = publish.closed() => return,
-        }
+        };
         let current = Arc::clone(&publish.borrow());
+        if reminded.elapsed() >= REMIND_EVERY {
+            reminded = Instant::now();
+            current.warn_of_ends();
+        }
+        // Who asks is answered, also with what was reported before.
+        reported &= !is_asked;
         match read(&files).await {
-            Ok(contents) if contents == current.contents => reported = false,
+            Ok(contents) if contents == current.contents => {
+                reported = false;
+                if is_asked {
+                    tracing::info!("the certificates are read again: nothing has changed in them");
+                }
+            }
             Ok(_) | Err(_) => match load(&files, current.generation + 1).await {
                 Ok(loaded) => {
                     tracing::info!("the certificates are read again: what changed counts from now on");
+                    loaded.warn_of_ends();
                     publish.send_replace(Arc::new(loaded));
                     reported = false;
                 }
@@ -120,11 +165,6 @@ async fn reload(files: Files, publish: watch::Sender<Arc<Loaded>>) {
             },
         }
     }
-}
-
-fn bad(path: &Path) -> impl FnOnce(pem::Error) -> Error {
-    let path = path.to_owned();
-    move |error| Error::File { path, what: error.to_string() }
 }
 
 /// The bytes of the files, in order.
@@ -146,20 +186,26 @@ async fn load(files: &Files, generation: u64) -> Result<Loaded, Error> {
     let mut rest = contents.iter();
     let mut next = || rest.next().map(Vec::as_slice).unwrap_or_default();
     let provider = Arc::new(ring::default_provider());
-    let chain = CertificateDer::pem_slice_iter(next()).collect::<Result<Vec<_>, _>>();
-    let chain = chain.map_err(bad(&files.certificate))?;
-    let key = PrivateKeyDer::from_pem_slice(next()).map_err(bad(&files.key))?;
+    let chain: Vec<CertificateDer<'static>> =
+        sections(next(), "certificate").map_err(Error::in_file(&files.certificate))?;
+    let key = PrivateKeyDer::from_pem_slice(next()).map_err(Error::in_file(&files.key))?;
+    let mut ends = Ends::of(&files.certificate, &chain);
     let clients = match &files.client_authorities {
         None => None,
         Some(path) => {
+            let authorities: Vec<CertificateDer<'static>> =
+                sections(next(), "certificate of an authority").map_err(Error::in_file(path))?;
+            ends.extend(Ends::of(path, &authorities));
             let mut roots = RootCertStore::empty();
-            for certificate in CertificateDer::pem_slice_iter(next()) {
-                roots.add(certificate.map_err(bad(path))?)?;
+            for authority in authorities {
+                roots.add(authority).map_err(Error::in_file(path))?;
             }
             let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
             if let Some(path) = &files.client_revocations {
-                let lists = CertificateRevocationListDer::pem_slice_iter(next()).collect::<Result<Vec<_>, _>>();
-                builder = builder.with_crls(lists.map_err(bad(path))?);
+                // Without a list nothing would count as revoked.
+                let lists: Vec<CertificateRevocationListDer<'static>> =
+                    sections(next(), "list of revoked certificates").map_err(Error::in_file(path))?;
+                builder = builder.with_crls(lists);
             }
             // Who has no certificate may have a key.
             Some(builder.allow_unauthenticated().build()?)
@@ -170,12 +216,14 @@ async fn load(files: &Files, generation: u64) -> Result<Loaded, Error> {
         None => builder.with_no_client_auth(),
         Some(clients) => builder.with_client_cert_verifier(Arc::clone(clients)),
     };
-    let mut server = builder.with_single_cert(chain, key)?;
+    let Files { certificate, key: key_path, .. } = files.clone();
+    let mut server =
+        builder.with_single_cert(chain, key).map_err(|source| Error::Pair { certificate, key: key_path, source })?;
     server.alpn_protocols = vec![b"h2".to_vec()];
     // A resumed session's certificate isn't verified again.
     server.session_storage = Arc::new(NoServerSessionStorage {});
     server.send_tls13_tickets = 0;
-    Ok(Loaded { generation, contents, server: Arc::new(server), clients })
+    Ok(Loaded { generation, contents, server: Arc::new(server), clients, ends })
 }
 
 /// The client certificate that a connection was made with.

@@ -13,6 +13,7 @@ use crate::access::{Denied, Unauthenticated};
 use crate::audit::Unwritten;
 use crate::intake::admit::Rejection;
 use crate::intake::writer::WriteError;
+use crate::model::text::visible;
 use crate::model::violation::Violations;
 
 /// The domain of every `ErrorInfo`.
@@ -147,12 +148,12 @@ impl Reason {
 
 /// An error with its reason.
 pub(crate) fn error(reason: Reason, message: impl Into<String>) -> Status {
-    with_details(reason, message.into(), ErrorDetails::new())
+    with_details(reason, &message.into(), ErrorDetails::new())
 }
 
 /// The error of a bound that is reached, and after how long to try again.
 pub(crate) fn exhausted(reason: Reason, message: impl Into<String>) -> Status {
-    with_details(reason, message.into(), ErrorDetails::with_retry_info(Some(RETRY_DELAY)))
+    with_details(reason, &message.into(), ErrorDetails::with_retry_info(Some(RETRY_DELAY)))
 }
 
 /// A status as a stream carries it, of one submission.
@@ -171,14 +172,16 @@ pub(crate) fn refusal(status: &Status) -> proto::Refusal {
     }
 }
 
-fn with_details(reason: Reason, message: String, mut details: ErrorDetails) -> Status {
+/// Every error's way out. A message may quote what others wrote, so what can't be seen of it is shown by its number.
+fn with_details(reason: Reason, message: &str, mut details: ErrorDetails) -> Status {
+    let message = visible(message);
     details.set_error_info(reason.text(), DOMAIN, HashMap::new());
     Status::with_error_details(reason.code(), message, details)
 }
 
 /// An error that is worth another try after a while.
 pub(crate) fn retry(reason: Reason, message: impl Into<String>, after: Duration) -> Status {
-    with_details(reason, message.into(), ErrorDetails::with_retry_info(Some(after)))
+    with_details(reason, &message.into(), ErrorDetails::with_retry_info(Some(after)))
 }
 
 /// The error of a call whose caller isn't known.
@@ -240,7 +243,7 @@ pub(crate) fn invalid(violations: &Violations, bytes_max: usize) -> Status {
         );
         listed.push(FieldViolation::new("", more));
     }
-    with_details(Reason::InvalidRequest, violations.to_string(), ErrorDetails::with_bad_request(listed))
+    with_details(Reason::InvalidRequest, &violations.to_string(), ErrorDetails::with_bad_request(listed))
 }
 
 /// The error of a write that wasn't made.

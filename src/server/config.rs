@@ -1,12 +1,14 @@
 //! How a server runs.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
+use super::Error;
 use crate::access::Secret;
 use crate::model::id::IdentityId;
 use crate::model::timestamp::Timestamp;
@@ -37,7 +39,7 @@ pub struct Config {
     pub data: PathBuf,
     /// Whether to load the published figures and the sample ones, once.
     pub demo: bool,
-    /// How long calls may take to end at a stop.
+    /// How long calls may take to end at a stop: a day at the most.
     pub drain_timeout: Duration,
     /// The time of day; the system's, unless another is given. Durations are measured by the monotonic clock
     /// all the same.
@@ -46,9 +48,16 @@ pub struct Config {
     pub zone: Zone,
     /// Who is let in from the network, and how much of it.
     pub network: Network,
+    /// Start though the clock is more than an hour behind what was written last.
+    pub accept_clock_behind_journal: bool,
+    /// Has the certificates read again at once.
+    pub reload: Arc<Notify>,
     /// Where the demo's keys go. With none, none are made, and the demo is open.
     pub demo_keys: Option<DemoKeys>,
 }
+
+/// The longest that calls may take to end at a stop.
+pub(crate) const DRAIN_TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3_600);
 
 impl Config {
     /// A server on a data folder, with the defaults for everything else.
@@ -60,6 +69,8 @@ impl Config {
             clock: Clock(Arc::new(super::now)),
             zone: Zone::default(),
             network: Network::default(),
+            accept_clock_behind_journal: false,
+            reload: Arc::default(),
             demo_keys: None,
         }
     }
@@ -78,4 +89,17 @@ pub struct Network {
     pub bounds: net::Bounds,
     /// Bounds of the calls.
     pub limits: Limits,
+}
+
+impl Network {
+    /// Refuses to listen where the network could, unencrypted.
+    ///
+    /// # Errors
+    /// When the address isn't this machine's own, there is no TLS, and that isn't allowed.
+    pub(crate) fn check(&self, address: SocketAddr) -> Result<(), Error> {
+        if address.ip().is_loopback() || self.tls.is_some() || self.allow_plaintext_network {
+            return Ok(());
+        }
+        Err(Error::Plaintext(address))
+    }
 }

@@ -10,21 +10,77 @@ const SERVICES: [&str; 4] = [
     "conspectus.v1.PictureService",
     "conspectus.v1.SubmissionService",
 ];
-/// The one that stops when the journal fails.
-pub(super) const SUBMISSIONS: &str = SERVICES[3];
+const PICTURES: &str = SERVICES[2];
+const SUBMISSIONS: &str = SERVICES[3];
+/// The clock, which is no service: nothing is refused when it is in doubt, and somebody must look at it.
+const CLOCK: &str = "conspectus.clock";
 
-/// Sets the health of the server and of each service.
-pub(super) async fn set_health(health: &HealthReporter, status: ServingStatus) {
-    health.set_service_status("", status).await;
-    for service in SERVICES {
-        health.set_service_status(service, status).await;
+/// What keeps a server that runs from some of its work.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Faults {
+    /// The journal takes no more entries.
+    pub(super) journal_failed: bool,
+    /// The audit log takes no more lines.
+    pub(super) audit_failed: bool,
+    /// The disk is nearly full, so that neither of them takes any.
+    pub(super) no_space: bool,
+    /// The clock may be wrong.
+    pub(super) clock_in_doubt: bool,
+}
+
+impl Faults {
+    /// The health of a service, of the clock, or of the server as a whole, which answers as long as it runs.
+    fn status_of(self, name: &str) -> ServingStatus {
+        let is_kept = match name {
+            SUBMISSIONS => self.journal_failed || self.no_space,
+            PICTURES => self.audit_failed || self.no_space,
+            CLOCK => self.clock_in_doubt,
+            // Others than our names aren't asked for; the other services' reads go on.
+            _ => false,
+        };
+        if is_kept { ServingStatus::NotServing } else { ServingStatus::Serving }
+    }
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    SERVICES.into_iter().chain([CLOCK, ""])
+}
+
+/// Says of everything that it isn't serving: before the journal is replayed, and from the stop on.
+pub(super) async fn set_not_serving(health: &HealthReporter) {
+    for name in names() {
+        health.set_service_status(name, ServingStatus::NotServing).await;
+    }
+}
+
+/// Says what is serving, with these faults.
+pub(super) async fn set_serving(health: &HealthReporter, faults: Faults) {
+    for name in names() {
+        health.set_service_status(name, faults.status_of(name)).await;
     }
 }
 
 /// Ends the streams of those who watch the health. They have its last change; left open, each would delay
 /// the stop to its deadline.
 pub(super) async fn end_watches(mut health: HealthReporter) {
-    for service in SERVICES.iter().chain(&[""]) {
-        health.clear_service_status(service).await;
+    for name in names() {
+        health.clear_service_status(name).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_is_serving_unless_something_keeps_it_from_its_work() {
+        let not_serving = |faults: Faults| -> Vec<&str> {
+            names().filter(|name| faults.status_of(name) == ServingStatus::NotServing).collect()
+        };
+        assert_eq!(not_serving(Faults::default()), [""; 0]);
+        assert_eq!(not_serving(Faults { journal_failed: true, ..Faults::default() }), [SUBMISSIONS]);
+        assert_eq!(not_serving(Faults { audit_failed: true, ..Faults::default() }), [PICTURES]);
+        assert_eq!(not_serving(Faults { no_space: true, ..Faults::default() }), [PICTURES, SUBMISSIONS]);
+        assert_eq!(not_serving(Faults { clock_in_doubt: true, ..Faults::default() }), [CLOCK]);
     }
 }

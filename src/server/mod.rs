@@ -4,6 +4,8 @@
 //! answers health checks at once, with `NOT_SERVING` until the journal is replayed; opens the gate
 //! when it is; and on shutdown lets calls end within a deadline.
 
+mod clock;
+mod conditions;
 mod config;
 mod health;
 mod offline;
@@ -17,11 +19,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
+pub use clock::ClockBehind;
+use clock::{Newest, Watched};
+use conditions::Conditions;
+pub(crate) use config::DRAIN_TIMEOUT_MAX;
 pub use config::{Clock, Config, DemoKeys, Network};
-use health::{SUBMISSIONS, end_watches, set_health};
+use health::{end_watches, set_not_serving};
 pub(crate) use offline::change_access_offline;
 use router::router;
 
@@ -63,6 +68,11 @@ pub enum Error {
         "there are no credentials, so anyone who can reach {0} could read and write everything; listen on this machine only, or make a first key: `conspectus key create --data FOLDER --role operator`"
     )]
     Open(SocketAddr),
+    /// The clock is behind what was written, and nobody has said that it is right.
+    #[error(
+        "{0}. Set the clock; or, if it is right, go on with --accept-clock-behind-journal: until the clock has passed that time, entries are stamped as just after it, and keys expire by the clock"
+    )]
+    ClockBehind(#[from] ClockBehind),
     /// Without TLS, the network could listen.
     #[error(
         "{0} can be reached from the network, and nothing is secret without TLS: give --tls-cert and --tls-key, or, behind a TLS proxy, --allow-plaintext-network"
@@ -92,17 +102,15 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), Error> {
     let address = listener.local_addr().map_err(Error::Listener)?;
-    if !address.ip().is_loopback() && config.network.tls.is_none() && !config.network.allow_plaintext_network {
-        return Err(Error::Plaintext(address));
-    }
+    config.network.check(address)?;
     let tls = match &config.network.tls {
-        Some(files) => Some(Tls::start(files.clone()).await?),
+        Some(files) => Some(Tls::start(files.clone(), Arc::clone(&config.reload)).await?),
         None => None,
     };
     let gate = Gate::default();
     let guard = Guard::new(gate.clone(), config.network.limits);
     let (health, health_service) = tonic_health::server::health_reporter();
-    set_health(&health, ServingStatus::NotServing).await;
+    set_not_serving(&health).await;
     let (stop, stopped) = watch::channel(false);
 
     let is_reflected = address.ip().is_loopback() || config.network.reflection;
@@ -114,8 +122,8 @@ pub async fn run(
     }));
 
     let outcome = serve(&mut config, address, (&gate, &guard), &health, stopped, shutdown).await;
-    let deadline = tokio::time::Instant::now() + config.drain_timeout;
-    set_health(&health, ServingStatus::NotServing).await;
+    let deadline = tokio::time::Instant::now() + config.drain_timeout.min(DRAIN_TIMEOUT_MAX);
+    set_not_serving(&health).await;
     end_watches(health).await;
     stop.send_replace(true);
     let abort = serving.abort_handle();
@@ -150,8 +158,11 @@ async fn serve(
     let (folder, last_used) = (config.data.clone(), guard.clone());
     let Clock(clock) = config.clock.clone();
     let opened_at = clock();
+    let watched_clock = Watched::from(opened_at, Instant::now());
+    let is_accepted = config.accept_clock_behind_journal;
     let mut opening = tokio::task::spawn_blocking(move || {
         let (journal, state) = replay(&folder)?;
+        check_clock(&folder, &state, opened_at, is_accepted)?;
         last_used.used().load(&folder);
         Ok::<_, Error>((journal, state, audit::Log::open(&folder, opened_at)?))
     });
@@ -188,23 +199,28 @@ async fn serve(
         }
         tracing::warn!(%address, "NO CREDENTIALS ARE CONFIGURED: anyone on this machine can read and write everything, and nothing is audited");
     }
-    guard.audit(audit);
+    guard.audit(audit.clone());
     tokio::spawn(save_last_used(guard.clone(), config.data.clone(), context.stopping.clone()));
-    gate.open(context);
-    set_health(health, ServingStatus::Serving).await;
-    let mut failure = running.failure;
-    let failed = async { failure.wait_for(Option::is_some).await.is_ok() };
+    gate.open(context.clone());
+    let conditions = Conditions {
+        folder: config.data.clone(),
+        context,
+        health: health.clone(),
+        audit,
+        journal_failure: running.failure,
+        clock: watched_clock,
+    };
     tokio::select! {
         () = &mut shutdown => tracing::info!("stopping"),
-        failed = failed => {
-            // Reads go on; writes are refused, and health says so.
-            if failed {
-                health.set_service_status(SUBMISSIONS, ServingStatus::NotServing).await;
-            }
-            shutdown.await;
-        }
+        () = conditions.watch() => {}
     }
     Ok(Some(running.thread))
+}
+
+/// Checks the clock against what was written last.
+fn check_clock(folder: &Path, state: &State, now: Timestamp, is_accepted: bool) -> Result<(), Error> {
+    let newest = Newest { entry: state.newest_at(), audit_line: audit::newest_line(folder)? };
+    Ok(newest.check(now, is_accepted)?)
 }
 
 /// Loads the demo, and makes keys for it where somebody wants them.

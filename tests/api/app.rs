@@ -52,7 +52,7 @@ impl TestClock {
         self.0.store(instant.parse::<jiff::Timestamp>().unwrap().as_microsecond(), Ordering::SeqCst);
     }
 
-    fn clock(&self) -> Clock {
+    pub(crate) fn clock(&self) -> Clock {
         let clock = self.clone();
         Clock(Arc::new(move || Timestamp(clock.0.load(Ordering::SeqCst))))
     }
@@ -163,6 +163,13 @@ impl TestApp {
         let config = Config { clock: clock.clock(), drain_timeout: DRAIN_TIMEOUT, ..Config::new(self.folder()) };
         let listener = TcpListener::bind(address).await.unwrap();
         self.running = Some(Running::start_on(listener, config, |address| endpoint("http", address)).await);
+    }
+
+    /// Stops the server and starts another as this has it, on the same folder.
+    pub(crate) async fn restart_with(&mut self, config: impl FnOnce(Config) -> Config) {
+        self.stop().await;
+        let config = config(Config { drain_timeout: DRAIN_TIMEOUT, ..Config::new(self.folder()) });
+        self.running = Some(Running::start_with(config, |address| endpoint("http", address)).await);
     }
 
     pub(crate) fn folder(&self) -> &Path {

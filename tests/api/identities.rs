@@ -138,7 +138,7 @@ pub(crate) async fn seed(folder: &Path) {
             create("-gone", key(identity.name, Condition::Gone, 300)),
             AccessChange::Revoke { identity: id("-gone"), key: None },
         ];
-        running.handle.write(ChangeAccess(changes)).await.unwrap();
+        running.handle.write(ChangeAccess { changes, now: before }).await.unwrap();
     }
     drop(running.handle);
     tokio::task::spawn_blocking(move || running.thread.join()).await.unwrap().unwrap();

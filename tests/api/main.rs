@@ -6,6 +6,7 @@ mod access;
 mod app;
 #[path = "../binary/mod.rs"]
 mod binary;
+mod clock;
 mod coverage;
 mod derived;
 mod identities;
@@ -19,6 +20,7 @@ mod sender;
 mod serving;
 mod streaming;
 mod submitting;
+mod texts;
 mod time;
 mod tls;
 mod watching;

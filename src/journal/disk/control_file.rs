@@ -12,6 +12,7 @@
 //! had (8 bytes), BLAKE3 of all that. The first version had no write-ahead log, and so no revision of the store.
 
 use super::failpoints::Failpoints;
+use super::files::create_file;
 use crate::journal::contract::{Error, Tail};
 use crate::model::chain::ChainHash;
 use crate::model::revision::Revision;
@@ -57,7 +58,7 @@ impl ControlFile {
     pub(super) fn create(path: &Path) -> Result<(), Error> {
         let fresh = path.with_extension("new");
         let write = || {
-            let mut file = File::create(&fresh)?;
+            let mut file = create_file(&fresh)?;
             file.write_all(&encode(Progress::EMPTY))?;
             file.sync_all()?;
             std::fs::rename(&fresh, path)

@@ -14,11 +14,12 @@ mod flusher;
 mod open;
 mod parallel_read;
 mod sled_store;
+mod snapshot_file;
 #[cfg(test)]
 mod tests;
 mod wal;
 
-pub(crate) use files::{check_free_space, sync_folder};
+pub(crate) use files::{FREE_BYTES_MIN, Space, check_free_space, create_file, sync_folder};
 
 use super::contract::{Error, Journal, Reader, Stored, Tail};
 use super::over_store::{Records, Store, StoreJournal};
@@ -27,7 +28,7 @@ use crate::model::chain::ChainHash;
 use crate::model::revision::Revision;
 use control_file::ControlFile;
 use failpoints::Failpoints;
-use files::FolderLock;
+use files::{FolderLock, Paths, exists};
 use flusher::Flusher;
 use open::Opened;
 use sled_store::SledStore;
@@ -73,6 +74,16 @@ impl DiskJournal {
         apply: impl FnMut(T),
     ) -> Result<Self, Error> {
         Self::open_with(folder, &Failpoints::none(), decode, apply)
+    }
+
+    /// Whether there is a journal in `folder`, or what is left of one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when the folder can't be looked into.
+    pub(crate) fn is_in(folder: &Path) -> Result<bool, Error> {
+        let paths = Paths::of(folder);
+        Ok(exists(&paths.control)? || exists(&paths.wal)? || exists(&paths.sled)?)
     }
 
     fn open_with<T: Send>(

@@ -2,9 +2,10 @@
 
 use super::control_file::{ControlFile, Progress};
 use super::failpoints::Failpoints;
-use super::files::{FolderLock, Paths, exists, forget_cached, lock};
+use super::files::{FolderLock, Paths, check_writable, close_to_others, create_folder, exists, forget_cached, lock};
 use super::parallel_read;
 use super::sled_store::SledStore;
+use super::snapshot_file;
 use super::wal::{Contents, Wal, WalRecord};
 use crate::journal::contract::{Error, Stored, Tail};
 use crate::journal::record;
@@ -31,9 +32,10 @@ pub(super) fn open<T: Send>(
     apply: impl FnMut(T),
 ) -> Result<Opened, Error> {
     let paths = Paths::of(folder);
-    std::fs::create_dir_all(folder).map_err(Error::io(format!("create the folder {}", folder.display())))?;
+    create_folder(folder)?;
     // First of all: what is read from here on is nobody else's to change.
     let lock = lock(folder)?;
+    check_writable(folder)?;
     // The control file comes before what it is there to check. sled comes last, because it makes an empty store of one
     // that has vanished.
     let (mut control, known) = open_control_file(&paths, failpoints)?;
@@ -107,9 +109,13 @@ fn open_wal(paths: &Paths, known: Progress, failpoints: &Failpoints) -> Result<O
 
 fn open_sled(paths: &Paths, stored: Revision, failpoints: &Failpoints) -> Result<SledStore, Error> {
     if exists(&paths.db)? {
+        check_writable(&paths.sled)?;
         forget_cached(&paths.db)?;
+        snapshot_file::set_aside_damaged(&paths.sled)?;
     }
-    SledStore::open(&paths.sled, stored, failpoints)
+    let sled = SledStore::open(&paths.sled, stored, failpoints)?;
+    close_to_others(&paths.sled)?;
+    Ok(sled)
 }
 
 /// What has been verified so far, in order: each record must follow the one before.

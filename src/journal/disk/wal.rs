@@ -24,7 +24,7 @@
 //! block finds every record.
 
 use super::failpoints::Failpoints;
-use super::files::sync_folder;
+use super::files::{create_file, sync_folder};
 use crate::journal::contract::{Error, Tail};
 use crate::journal::record::{self, Record};
 use crate::model::chain::ChainHash;
@@ -93,7 +93,7 @@ impl Wal {
     pub(super) fn create(path: &Path, base: Tail, failpoints: &Failpoints) -> Result<(Self, Contents), Error> {
         let fresh = path.with_extension("new");
         let write = || {
-            let file = File::create(&fresh)?;
+            let file = create_file(&fresh)?;
             file.write_all_at(&padded(&header(base)), 0)?;
             // Before the rename: a log that is there by its name is whole.
             file.sync_all()?;

@@ -123,7 +123,7 @@ impl KeyService for Keys {
 /// Has a change written to the journal and to the audit log; its revision.
 async fn change(context: &Context, session: &Session, change: AccessChange) -> Result<i64, Refusal> {
     let scope = change.to_string();
-    let command = ChangeAccess(vec![change]);
+    let command = ChangeAccess { changes: vec![change], now: (context.clock)() };
     let Written::Accepted { revision, .. } = context.writer.as_actor(session.actor()).write(command).await?;
     session.audit_key_change(scope, revision).await?;
     Ok(number(revision))

@@ -1,0 +1,388 @@
+//! The log: one line an event, on standard error.
+//!
+//! Whoever reads it may be gone, slow, or out of space, and none of that may hold the server up. So a thread of its
+//! own writes the lines, from a bounded queue; one that can't be written is lost, and counted in the next that can. A
+//! panic is a line too. Of one kind of event, which strangers may cause, only so many lines in a while are written; the
+//! others are counted in one.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tracing::{Level, Metadata};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::failure::Failure;
+use crate::model::text::visible;
+use crate::server;
+
+const VARIABLE: &str = "CONSPECTUS_LOG";
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+/// How many lines may wait to be written.
+const QUEUE_LINES_MAX: usize = 4_096;
+/// The longest line that is written whole.
+const LINE_BYTES_MAX: usize = 8 << 10;
+/// How many lines of one kind are written in each [`WINDOW`].
+const LINES_OF_KIND_MAX: u64 = 20;
+const WINDOW: Duration = Duration::from_secs(10);
+/// How often the thread looks for lines that were only counted.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
+/// How long the end of the program waits for what is still in the queue.
+const END_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The log of this process, until it is dropped: what was logged by then is written, unless nobody takes it.
+pub(super) struct Log {
+    queue: SyncSender<Queued>,
+}
+
+enum Queued {
+    Line(String),
+    /// Nothing follows that is waited for.
+    End(SyncSender<()>),
+}
+
+impl Log {
+    /// Has this process log to standard error.
+    ///
+    /// # Errors
+    /// When the filter in the environment isn't one, or the system starts no thread.
+    pub(super) fn start() -> Result<Self, Failure> {
+        let filter = match std::env::var_os(VARIABLE) {
+            None => EnvFilter::new("info"),
+            Some(text) => filter(&text.to_string_lossy()).map_err(Failure::Message)?,
+        };
+        // A handle of its own: while a write to it waits, the library's own, which has a lock, is free.
+        let stderr = File::from(io::stderr().as_fd().try_clone_to_owned()?);
+        let is_terminal = stderr.is_terminal();
+        let (queue, queued) = mpsc::sync_channel(QUEUE_LINES_MAX);
+        let (begun, counts) = (Instant::now(), Arc::new(Counts::default()));
+        let writing = Arc::clone(&counts);
+        thread::Builder::new().name("log".to_owned()).spawn(move || write_queued(&queued, stderr, &writing, begun))?;
+        let lines = Lines { queue: queue.clone(), counts, begun, is_terminal };
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(lines)
+            .with_ansi(is_terminal)
+            .with_target(false)
+            .log_internal_errors(false)
+            .init();
+        std::panic::set_hook(Box::new(|panic| {
+            let what = panic.to_string().replace('\n', " ");
+            tracing::error!("a thread {what}");
+        }));
+        Ok(Self { queue })
+    }
+
+    /// Writes a line that isn't an event, if anybody takes it.
+    pub(super) fn write(&self, line: &str) {
+        drop(self.queue.try_send(Queued::Line(format!("{line}\n"))));
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        const TRY_EVERY: Duration = Duration::from_millis(10);
+        let (written, is_written) = mpsc::sync_channel(1);
+        let deadline = Instant::now() + END_TIMEOUT;
+        let mut end = Queued::End(written);
+        while let Err(TrySendError::Full(back)) = self.queue.try_send(end) {
+            if Instant::now() >= deadline {
+                return;
+            }
+            end = back;
+            thread::sleep(TRY_EVERY);
+        }
+        let _ = is_written.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+    }
+}
+
+/// The filter that a text stands for. What it doesn't name is logged as without it: from `info` on.
+///
+/// # Errors
+/// In words, when it isn't one. The library takes a word that is no level for the name of a module, and then logs
+/// nothing else.
+fn filter(text: &str) -> Result<EnvFilter, String> {
+    let is_level = |word: &str| LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word));
+    let text: String = text.split_whitespace().collect();
+    let mut parts = text.split(',').filter(|part| !part.is_empty());
+    let wrong = parts.find(|part| !is_level(part.rsplit_once('=').map_or(part, |(_, level)| level)));
+    let refused = |found: &str| {
+        let found = visible(found);
+        format!(
+            "{VARIABLE}: found `{found}`; allowed: {}, or with levels of their own for modules, such as warn,conspectus::net=debug",
+            LEVELS.join(", ")
+        )
+    };
+    match wrong {
+        Some(wrong) => Err(refused(wrong)),
+        None => EnvFilter::try_new(format!("info,{text}")).map_err(|_| refused(&text)),
+    }
+}
+
+/// What wasn't written.
+#[derive(Default)]
+struct Counts {
+    /// Lines that could not be written.
+    lost: AtomicU64,
+    kinds: Mutex<BTreeMap<Kind, OfKind>>,
+}
+
+/// Where in the code an event is logged, and its level: other libraries' events all come from one place.
+type Kind = (&'static str, Level);
+
+/// The lines of one kind.
+#[derive(Default)]
+struct OfKind {
+    /// Which window, since the start.
+    window: u64,
+    /// How many there were in it.
+    lines: u64,
+    /// How many aren't written, nor counted in a line yet; and the first of them.
+    more: u64,
+    first: String,
+}
+
+impl Counts {
+    fn kinds(&self) -> MutexGuard<'_, BTreeMap<Kind, OfKind>> {
+        self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a line of a kind is one more than are written; it is then counted.
+    fn is_one_too_many(&self, kind: Kind, window: u64, line: &str) -> bool {
+        let mut kinds = self.kinds();
+        let of_kind = kinds.entry(kind).or_default();
+        if of_kind.window != window {
+            (of_kind.window, of_kind.lines) = (window, 0);
+        }
+        of_kind.lines += 1;
+        let is_too_many = of_kind.lines > LINES_OF_KIND_MAX;
+        if is_too_many {
+            of_kind.more += 1;
+            if of_kind.first.is_empty() {
+                line.clone_into(&mut of_kind.first);
+            }
+        }
+        is_too_many
+    }
+
+    /// The lines that count those of windows before this one.
+    fn counted(&self, window: u64) -> Vec<String> {
+        let mut kinds = self.kinds();
+        let past = kinds.values_mut().filter(|of_kind| of_kind.more > 0 && of_kind.window < window);
+        let count = |of_kind: &mut OfKind| {
+            let first = std::mem::take(&mut of_kind.first);
+            // What comes after its time.
+            let what = first.split_once(' ').map_or("", |(_, what)| what).trim();
+            line(&format!("{} more lines like this one, not written: {what}", std::mem::take(&mut of_kind.more)))
+        };
+        past.map(count).collect()
+    }
+}
+
+/// A line of the log itself.
+fn line(what: &str) -> String {
+    format!("{}  WARN {what}\n", server::now())
+}
+
+/// Takes the lines from events.
+struct Lines {
+    queue: SyncSender<Queued>,
+    counts: Arc<Counts>,
+    begun: Instant,
+    is_terminal: bool,
+}
+
+impl Lines {
+    fn take(&self, kind: Kind, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes);
+        let text = text.trim_end_matches('\n');
+        let end = (0..=text.len().min(LINE_BYTES_MAX)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        // On a terminal the colours are ours, and the library shows what isn't.
+        let mut line = if self.is_terminal { text[..end].to_owned() } else { visible(&text[..end]).into_owned() };
+        line.push_str(if end < text.len() { "…\n" } else { "\n" });
+        if self.counts.is_one_too_many(kind, window(self.begun), &line) {
+            return;
+        }
+        if self.queue.try_send(Queued::Line(line)).is_err() {
+            self.counts.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Which window it is, since the start.
+fn window(begun: Instant) -> u64 {
+    begun.elapsed().as_secs() / WINDOW.as_secs()
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = LineWriter<'a>;
+
+    fn make_writer(&'a self) -> LineWriter<'a> {
+        LineWriter { lines: self, kind: ("", Level::INFO) }
+    }
+
+    fn make_writer_for(&'a self, event: &Metadata<'_>) -> LineWriter<'a> {
+        LineWriter { lines: self, kind: (event.name(), *event.level()) }
+    }
+}
+
+/// Takes the line of one event, which comes in one piece.
+struct LineWriter<'a> {
+    lines: &'a Lines,
+    kind: Kind,
+}
+
+impl Write for LineWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.lines.take(self.kind, bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes what is queued, until the program ends.
+fn write_queued(queued: &Receiver<Queued>, mut to: impl Write, counts: &Counts, begun: Instant) {
+    loop {
+        let next = queued.recv_timeout(COUNT_EVERY);
+        for line in counts.counted(window(begun)) {
+            write_counting(&mut to, &line, counts);
+        }
+        match next {
+            Ok(Queued::Line(line)) => write_counting(&mut to, &line, counts),
+            Ok(Queued::End(written)) => {
+                for line in counts.counted(u64::MAX) {
+                    write_counting(&mut to, &line, counts);
+                }
+                // Who waited may have given up.
+                let _ = written.send(());
+            }
+            // It is tried again in a while.
+            Err(RecvTimeoutError::Timeout) => drop(write_lost(&mut to, counts)),
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// Writes a line, after the one that counts those that are lost; if it can't, it is lost too.
+fn write_counting(to: &mut impl Write, text: &str, counts: &Counts) {
+    let written = write_lost(to, counts).and_then(|()| to.write_all(text.as_bytes()));
+    if written.is_err() {
+        counts.lost.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Writes a line that counts those that are lost, if any are.
+fn write_lost(to: &mut impl Write, counts: &Counts) -> io::Result<()> {
+    let lost = counts.lost.load(Ordering::Relaxed);
+    if lost > 0 {
+        let counted = line(&format!("{lost} lines of the log are lost: they could not be written"));
+        // What is there may end in the beginning of a line.
+        to.write_all(format!("\n{counted}").as_bytes())?;
+        counts.lost.fetch_sub(lost, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_without_a_level_is_refused_and_one_for_a_module_leaves_the_others_as_they_are() {
+        for (text, expect) in [
+            ("warn", "warn"),
+            ("WARN, conspectus::net = debug", "conspectus::net=debug,warn"),
+            ("conspectus::net=debug", "conspectus::net=debug,info"),
+            ("", "info"),
+        ] {
+            assert_eq!(filter(text).unwrap().to_string(), expect, "{text}");
+        }
+        for text in ["junk", "warn,junk", "conspectus=", "conspectus=loud", "[=info"] {
+            let refusal = filter(text).unwrap_err();
+            assert!(refusal.contains("allowed: off, error, warn, info, debug, trace, or"), "{text}: {refusal}");
+        }
+    }
+
+    /// A file on a disk that is full for a while.
+    struct Disk<'a> {
+        is_full: bool,
+        file: &'a mut Vec<u8>,
+    }
+
+    impl Write for Disk<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.is_full { Err(io::ErrorKind::StorageFull.into()) } else { self.file.write(bytes) }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_that_cannot_be_written_are_counted_in_the_next_one_that_can() {
+        let (counts, mut file) = (Counts::default(), Vec::new());
+        for _ in 0..3 {
+            write_counting(&mut Disk { is_full: true, file: &mut file }, "gone\n", &counts);
+        }
+        for _ in 0..2 {
+            write_counting(&mut Disk { is_full: false, file: &mut file }, "there\n", &counts);
+        }
+        let text = String::from_utf8(file).unwrap();
+        let (_, lost) = text.split_once("  WARN ").unwrap();
+        assert_eq!(lost, "3 lines of the log are lost: they could not be written\nthere\nthere\n");
+    }
+
+    #[test]
+    fn a_queue_that_nobody_takes_from_loses_lines_and_holds_nobody_up() {
+        let (queue, _queued) = mpsc::sync_channel(1);
+        let lines = Lines { queue, counts: Arc::default(), begun: Instant::now(), is_terminal: false };
+        for _ in 0..4 {
+            lines.make_writer().write_all(b"a line\n").unwrap();
+        }
+        assert_eq!(lines.counts.lost.load(Ordering::Relaxed), 3);
+    }
+
+    #[test]
+    fn of_one_kind_only_so_many_lines_are_written_and_the_others_are_counted_in_one() {
+        let counts = Counts::default();
+        let (ours, other) = (("event a.rs:1", Level::WARN), ("event b.rs:1", Level::WARN));
+        let written = (0..1_000).filter(|_| !counts.is_one_too_many(ours, 0, "12:00  WARN no\n")).count();
+        assert_eq!(written as u64, LINES_OF_KIND_MAX);
+        assert!(!counts.is_one_too_many(other, 0, "12:00  WARN other\n"));
+        assert!(counts.counted(0).is_empty(), "it isn't over yet");
+        let counted = counts.counted(1);
+        assert_eq!(counted.len(), 1);
+        let (_, what) = counted[0].split_once("  ").unwrap();
+        assert_eq!(what, "WARN 980 more lines like this one, not written: WARN no\n");
+        assert!(counts.counted(2).is_empty());
+        assert!(!counts.is_one_too_many(ours, 1, "12:10  WARN no\n"));
+    }
+
+    #[test]
+    fn an_event_is_one_line_whatever_others_have_put_into_it() {
+        let (queue, queued) = mpsc::sync_channel(2);
+        let lines = Lines { queue, counts: Arc::default(), begun: Instant::now(), is_terminal: false };
+        lines.make_writer().write_all("a\u{1b}[2Jb\nc \u{202e}d\n".as_bytes()).unwrap();
+        lines.make_writer().write_all(format!("{}\n", "é".repeat(LINE_BYTES_MAX)).as_bytes()).unwrap();
+        let taken: Vec<String> = queued
+            .try_iter()
+            .map(|queued| match queued {
+                Queued::Line(line) => line,
+                Queued::End(_) => panic!("nothing ends"),
+            })
+            .collect();
+        assert_eq!(taken[0], "a\\u{1b}[2Jb\\u{a}c \\u{202e}d\n");
+        assert!(taken[1].len() <= LINE_BYTES_MAX + "…\n".len() && taken[1].ends_with("é…\n"), "{}", taken[1].len());
+    }
+}

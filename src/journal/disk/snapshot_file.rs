@@ -1,0 +1,46 @@
+//! sled's snapshot file, which only makes it open faster: it has how far sled had read its own log, and ends in the
+//! length and the CRC-32 of what comes before. sled doesn't open with a damaged one, nor name it; without one it reads
+//! all of its log.
+
+use crate::journal::contract::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const LENGTH_BYTES: usize = 8;
+const CHECKSUM_BYTES: usize = 4;
+
+/// Renames the snapshot file that sled would read, where it is damaged, and names it in the log. What sled reads then is
+/// verified as ever.
+pub(super) fn set_aside_damaged(sled: &Path) -> Result<(), Error> {
+    let Some(path) = newest(sled)? else { return Ok(()) };
+    let bytes = fs::read(&path).map_err(Error::io(format!("read {}", path.display())))?;
+    if is_whole(&bytes) {
+        return Ok(());
+    }
+    // sled looks for names that begin with `snap.`.
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let aside = path.with_file_name(format!("damaged-{name}"));
+    fs::rename(&path, &aside).map_err(Error::io(format!("rename {}", path.display())))?;
+    let (path, aside) = (path.display(), aside.display());
+    tracing::warn!(%path, %aside, "a snapshot file of the store is damaged and is set aside: nothing is lost, but something has damaged the disk or the file");
+    Ok(())
+}
+
+/// As sled chooses it: the last by name.
+fn newest(sled: &Path) -> Result<Option<PathBuf>, Error> {
+    let list = || {
+        let names = fs::read_dir(sled)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, std::io::Error>>()?;
+        let is_snapshot = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("snap.") && !name.ends_with(".in___motion")
+        };
+        Ok(names.into_iter().filter(is_snapshot).max())
+    };
+    list().map_err(Error::io(format!("list {}", sled.display())))
+}
+
+fn is_whole(bytes: &[u8]) -> bool {
+    let Some((rest, checksum)) = bytes.split_last_chunk::<CHECKSUM_BYTES>() else { return false };
+    let Some((content, _)) = rest.split_last_chunk::<LENGTH_BYTES>() else { return false };
+    !content.is_empty() && crc32fast::hash(content) == u32::from_le_bytes(*checksum)
+}

@@ -1,0 +1,110 @@
+//! What may go wrong while the server runs, and isn't an error of any call: it is looked at now and then, logged, and
+//! in the health.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tonic_health::server::HealthReporter;
+
+use super::clock::Watched;
+use super::health::{Faults, set_serving};
+use crate::audit;
+use crate::journal::{FREE_BYTES_MIN, Space};
+use crate::rpc::Context;
+
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often what is still so is logged again.
+const REMIND_EVERY: Duration = Duration::from_secs(3_600);
+
+/// What a running server depends on.
+pub(super) struct Conditions {
+    pub(super) folder: PathBuf,
+    pub(super) context: Context,
+    pub(super) health: HealthReporter,
+    pub(super) audit: audit::Log,
+    /// Why the journal takes no more entries.
+    pub(super) journal_failure: watch::Receiver<Option<String>>,
+    pub(super) clock: Watched,
+}
+
+impl Conditions {
+    /// Says what is serving, and goes on doing so as that changes.
+    pub(super) async fn watch(mut self) {
+        let (mut known, mut disk) = (None, Disk::default());
+        loop {
+            let journal_failed = self.journal_failure.borrow().is_some();
+            let faults = Faults {
+                journal_failed,
+                audit_failed: self.audit.has_failed(),
+                no_space: disk.is_full(self.folder.clone()).await,
+                clock_in_doubt: self.is_clock_in_doubt(),
+            };
+            if known.replace(faults) != Some(faults) {
+                set_serving(&self.health, faults).await;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                // A failure of the journal is known at once. It is the last change; a writer that is gone makes none.
+                Ok(_) = self.journal_failure.changed() => {}
+            }
+        }
+    }
+
+    fn is_clock_in_doubt(&mut self) -> bool {
+        let newest = self.context.state.borrow().newest_at();
+        self.clock.is_in_doubt((self.context.clock)(), Instant::now(), newest)
+    }
+}
+
+/// What is known of the disk's space, and when it was last logged.
+#[derive(Default)]
+struct Disk {
+    known: Option<Space>,
+    logged: Option<Instant>,
+}
+
+impl Disk {
+    /// Whether the disk is too full to write; what changes in its space is logged, and repeated while it is low.
+    async fn is_full(&mut self, folder: PathBuf) -> bool {
+        let asked = folder.clone();
+        let asked = tokio::task::spawn_blocking(move || Space::in_folder(&asked)).await;
+        // A file system that doesn't say counts as it did before: appends ask for themselves.
+        if let Ok(Ok(space)) = asked {
+            self.note(space, &folder.display().to_string(), Instant::now());
+        }
+        matches!(self.known, Some(Space::Out { .. }))
+    }
+
+    fn note(&mut self, space: Space, folder: &str, now: Instant) {
+        let before = self.known.replace(space);
+        let is_same = before
+            .map_or(space == Space::Enough, |before| std::mem::discriminant(&before) == std::mem::discriminant(&space));
+        let is_due = space != Space::Enough
+            && self.logged.is_some_and(|logged| now.saturating_duration_since(logged) >= REMIND_EVERY);
+        if is_same && !is_due {
+            return;
+        }
+        self.logged = Some(now);
+        let mib_min = FREE_BYTES_MIN >> 20;
+        match space {
+            Space::Enough => tracing::info!(folder, "the disk has space again"),
+            Space::Low { bytes_free } => {
+                let mib_free = bytes_free >> 20;
+                tracing::warn!(
+                    folder,
+                    mib_free,
+                    "the disk is filling up: below {mib_min} MiB submissions, and reads that are audited, are refused"
+                );
+            }
+            Space::Out { bytes_free } => {
+                let mib_free = bytes_free >> 20;
+                tracing::error!(
+                    folder,
+                    mib_free,
+                    "the disk is nearly full: submissions, and reads that are audited, are refused until {mib_min} MiB are free"
+                );
+            }
+        }
+    }
+}
