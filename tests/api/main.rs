@@ -10,6 +10,7 @@ mod coverage;
 mod derived;
 mod identities;
 mod matrix;
+mod places;
 mod published;
 mod querying;
 mod raw;
