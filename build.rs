@@ -19,11 +19,25 @@ fn main() -> Result<(), Box<dyn Error>> {
     std::fs::write(out.join("conspectus.v1.bin"), compiler.encode_file_descriptor_set())?;
     let descriptors = compiler.file_descriptor_set();
 
-    // The server's codec answers a message that can't be read with a proper error; the client's is
-    // the usual one. So they are generated apart, and the client uses the server's messages.
+    // The codec knows a message's shape by its name.
+    let mut named = tonic_prost_build::Config::new();
+    named.enable_type_names();
+    tonic_prost_build::configure()
+        .build_client(false)
+        .build_server(false)
+        .compile_fds_with_config(descriptors.clone(), named)?;
+
+    // The server's codec answers a message that can't be read with a proper error, and takes a stream's
+    // message in a form of its own; the client's is the usual one. So they are generated apart, and use the
+    // same messages.
+    let server = out.join("server");
+    std::fs::create_dir_all(&server)?;
     tonic_prost_build::configure()
         .build_client(false)
         .codec_path("crate::rpc::codec::RequestCodec")
+        .extern_path(".conspectus.v1", "crate::rpc::proto")
+        .extern_path(".conspectus.v1.StreamSubmissionsRequest", "crate::rpc::Streamed")
+        .out_dir(server)
         .compile_fds(descriptors.clone())?;
     let client = out.join("client");
     std::fs::create_dir_all(&client)?;

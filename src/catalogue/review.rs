@@ -16,7 +16,7 @@ use crate::model::text::{self, Layout};
 use crate::model::violation::Violations;
 
 /// The most items that one put may have.
-pub(super) const PUT_ITEMS_MAX: usize = 10_000;
+pub(crate) const PUT_ITEMS_MAX: usize = 10_000;
 const TITLE_CHARACTERS_MAX: usize = 200;
 const UNIT_CHARACTERS_MAX: usize = 64;
 const DEFINITION_CHARACTERS_MAX: usize = 4_000;

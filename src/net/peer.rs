@@ -48,11 +48,15 @@ impl Peer {
         self.0.certificate.as_ref().map(|certificate| certificate.uri().ok_or(NoLongerGood)).transpose()
     }
 
-    /// Notes that an identity calls over this connection. False when it has too many connections.
+    /// Notes that an identity calls over this connection. False when it has too many connections: one over
+    /// which nobody else has called stays unknown, and makes room for others.
     #[must_use]
     pub(crate) fn claim(&self, identity: &IdentityId) -> bool {
-        self.trust();
-        self.0.permit.claim(identity)
+        let is_claimed = self.0.permit.claim(identity);
+        if is_claimed {
+            self.trust();
+        }
+        is_claimed
     }
 
     /// Notes that somebody who may call does: the connection may stay.
@@ -77,6 +81,7 @@ mod tests {
             connections_max,
             connections_of_address_max: 2,
             connections_of_identity_max: 1,
+            connections_kept_of_identity: 1,
             ..Bounds::default()
         })
     }
@@ -92,12 +97,53 @@ mod tests {
     #[test]
     fn an_address_has_its_share_of_the_connections() {
         let connections = connections(10);
-        let first = connections.permit(address(1)).unwrap();
-        let _second = connections.permit(address(1)).unwrap();
+        let known = || {
+            let (permit, _evicted) = connections.permit(address(1)).unwrap();
+            let peer = peer(permit);
+            peer.trust();
+            peer
+        };
+        let (first, _second) = (known(), known());
         assert!(connections.permit(address(1)).is_none());
         assert!(connections.permit(address(2)).is_some());
         drop(first);
+        let (_unknown, mut evicted) = connections.permit(address(1)).unwrap();
+        let (_other, mut other_evicted) = connections.permit(address(2)).unwrap();
+        // A newcomer takes the permit of the unknown of its own address.
         assert!(connections.permit(address(1)).is_some());
+        assert!(evicted.try_recv().is_ok() && other_evicted.try_recv().is_err());
+    }
+
+    #[test]
+    fn known_identities_leave_connections_to_newcomers_and_each_gets_its_first() {
+        let bounds = Bounds { connections_max: 16, connections_of_identity_max: 8, ..Bounds::default() };
+        let connections = Connections::new(Bounds { connections_kept_of_identity: 1, ..bounds });
+        let mut held = Vec::new();
+        let mut claims = |name: &str| {
+            let id = IdentityId::parse(name).unwrap();
+            let opened = (0..10).map_while(|_| connections.permit(address(1)));
+            let peers = opened.map(|(permit, _)| peer(permit)).filter(|peer| peer.claim(&id));
+            let claimed: Vec<_> = peers.collect();
+            held.extend(claimed);
+            held.len()
+        };
+        assert_eq!(claims("a"), 8);
+        assert_eq!(claims("b"), 12, "three quarters of all");
+        assert_eq!(claims("c"), 13, "the one that is kept for it");
+        assert_eq!(claims("d"), 14);
+    }
+
+    #[test]
+    fn one_with_too_many_connections_holds_no_other() {
+        let connections = connections(10);
+        let id = IdentityId::parse("feed").unwrap();
+        let (first, _evicted) = connections.permit(address(1)).unwrap();
+        let first = peer(first);
+        let (second, mut evicted) = connections.permit(address(1)).unwrap();
+        let second = peer(second);
+        assert!(first.claim(&id) && !second.claim(&id) && !second.is_known());
+        assert!(connections.permit(address(1)).is_some(), "it makes room for a newcomer");
+        assert!(evicted.try_recv().is_ok());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::share::Share;
 use crate::model::id::IdentityId;
 
 /// Bounds of the connections.
@@ -18,6 +19,8 @@ pub struct Bounds {
     pub connections_of_address_max: usize,
     /// How many of one identity.
     pub connections_of_identity_max: usize,
+    /// How many are kept for each identity, whatever others have.
+    pub connections_kept_of_identity: usize,
     /// How long a TLS handshake may take.
     pub handshake_timeout: Duration,
     /// How long a connection may take to begin to speak HTTP/2.
@@ -26,12 +29,25 @@ pub struct Bounds {
     pub unknown_timeout: Duration,
 }
 
+impl Bounds {
+    /// How identities share them, in all or of one address. A quarter is left to connections over which nobody
+    /// who is known has called yet: only there can somebody new begin.
+    fn share(&self, connections_max: usize) -> Share {
+        Share {
+            max: connections_max - connections_max / 4,
+            of_identity_max: self.connections_of_identity_max,
+            kept: self.connections_kept_of_identity,
+        }
+    }
+}
+
 impl Default for Bounds {
     fn default() -> Self {
         Self {
             connections_max: 4_096,
             connections_of_address_max: 1_024,
             connections_of_identity_max: 256,
+            connections_kept_of_identity: 4,
             handshake_timeout: Duration::from_secs(10),
             preface_timeout: Duration::from_secs(10),
             unknown_timeout: Duration::from_secs(60),
@@ -51,10 +67,25 @@ struct Counts {
     all: usize,
     of_address: BTreeMap<IpAddr, usize>,
     of_identity: BTreeMap<IdentityId, usize>,
-    /// The connections over which nobody who is known has called, the oldest first, and how each is
-    /// evicted.
-    unknown: BTreeMap<u64, oneshot::Sender<()>>,
+    /// How many identities call over them; over a connection, several may. In all, and by address.
+    claims: usize,
+    claims_of_address: BTreeMap<IpAddr, usize>,
+    /// The connections over which nobody who is known has called, the oldest first: its address, and how
+    /// each is evicted.
+    unknown: BTreeMap<u64, (IpAddr, oneshot::Sender<()>)>,
     next: u64,
+}
+
+impl Counts {
+    /// Evicts the oldest of the unknown, in all or of an address. None when everybody is known.
+    fn evict(&mut self, of: Option<IpAddr>) -> Option<()> {
+        let mut unknown = self.unknown.iter();
+        let (&number, _) = unknown.find(|(_, (address, _))| of.is_none_or(|of| *address == of))?;
+        let (_, oldest) = self.unknown.remove(&number)?;
+        // One that is gone needs no eviction.
+        let _ = oldest.send(());
+        Some(())
+    }
 }
 
 impl Connections {
@@ -71,17 +102,14 @@ impl Connections {
         let mut counts = self.counts();
         let of_address = counts.of_address.get(&address).copied().unwrap_or(0);
         if of_address >= self.bounds.connections_of_address_max {
-            return None;
-        }
-        if counts.all >= self.bounds.connections_max {
-            let (_, oldest) = counts.unknown.pop_first()?;
-            // One that is gone needs no eviction.
-            let _ = oldest.send(());
+            counts.evict(Some(address))?;
+        } else if counts.all >= self.bounds.connections_max {
+            counts.evict(None)?;
         }
         let (evict, evicted) = oneshot::channel();
         let number = counts.next;
         counts.next += 1;
-        counts.unknown.insert(number, evict);
+        counts.unknown.insert(number, (address, evict));
         counts.all += 1;
         counts.of_address.insert(address, of_address + 1);
         let connections = Arc::clone(self);
@@ -117,12 +145,18 @@ impl ConnectionPermit {
         if identities.contains(identity) {
             return true;
         }
-        let mut counts = self.connections.counts();
-        let count = counts.of_identity.entry(identity.clone()).or_default();
-        if *count >= self.connections.bounds.connections_of_identity_max {
-            return false;
+        let (bounds, mut counts) = (self.connections.bounds, self.connections.counts());
+        let held = counts.of_identity.get(identity).copied().unwrap_or(0);
+        let of_address = counts.claims_of_address.get(&self.address).copied().unwrap_or(0);
+        for (max, claims) in [(bounds.connections_max, counts.claims), (bounds.connections_of_address_max, of_address)]
+        {
+            if bounds.share(max).admit(claims, Some(held), 1).is_err() {
+                return false;
+            }
         }
-        *count += 1;
+        counts.claims += 1;
+        counts.claims_of_address.insert(self.address, of_address + 1);
+        counts.of_identity.insert(identity.clone(), held + 1);
         identities.insert(identity.clone());
         true
     }
@@ -147,6 +181,8 @@ impl Drop for ConnectionPermit {
         counts.unknown.remove(&self.number);
         less(&mut counts.of_address, &self.address);
         for identity in self.identities().iter() {
+            counts.claims -= 1;
+            less(&mut counts.claims_of_address, &self.address);
             less(&mut counts.of_identity, identity);
         }
     }

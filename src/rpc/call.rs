@@ -6,7 +6,7 @@ use std::future::Future;
 
 use tonic::{Request, Response, Status};
 
-use super::guard::{Session, Subject};
+use super::guard::{ReceivedRequest, Session, Subject};
 use super::{Context, Gate, status};
 use crate::intake::writer::WriteError;
 use crate::model::violation::Violations;
@@ -57,6 +57,8 @@ pub(crate) struct Call<'g, M> {
     pub(crate) context: &'g Context,
     pub(crate) session: Session,
     pub(crate) message: M,
+    /// What receiving it takes: given back as the handler begins, unless that holds it.
+    pub(crate) received: ReceivedRequest,
     /// Keeps others from making one.
     _permitted: (),
 }
@@ -82,6 +84,7 @@ where
         let state = context.newest();
         session.permit(message.resource(state.catalogue(), context.today(&state)))?;
     }
-    let answer = handler(Call { context, session, message, _permitted: () }).await;
+    let received = session.received();
+    let answer = handler(Call { context, session, message, received, _permitted: () }).await;
     answer.map(Response::new).map_err(|refusal| refusal.into_status(bytes_max))
 }

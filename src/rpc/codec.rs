@@ -1,18 +1,26 @@
-//! The server's codec: protobuf, with a proper error for a message that is too large or can't be
-//! read.
+//! The server's codec: protobuf, with a proper error for a message that is too large, has too many items or
+//! can't be read.
 //!
 //! tonic's own answers are `OUT_OF_RANGE` and `INTERNAL` without details, which don't say what is
 //! wrong with the request.
 
+mod count;
+mod shape;
+mod streamed;
+
 use std::marker::PhantomData;
 
 use bytes::Buf;
-use prost::Message;
+use prost::{Message, Name};
 use tonic::Status;
 use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder};
 use tonic_prost::{ProstCodec, ProstEncoder};
 
-use super::{REQUEST_BYTES_MAX, status};
+use self::count::{Uncounted, count};
+use self::shape::Shape;
+pub use self::streamed::Streamed;
+pub(crate) use self::streamed::TooMany;
+use super::{LARGE_BYTES, REQUEST_BYTES_MAX, beside_the_runtime, status};
 use crate::model::violation::Violations;
 
 /// Encodes `T`, decodes `U`.
@@ -28,7 +36,7 @@ impl<T, U> Default for RequestCodec<T, U> {
 impl<T, U> Codec for RequestCodec<T, U>
 where
     T: Message + Send + 'static,
-    U: Message + Default + Send + 'static,
+    U: Received + Send + 'static,
 {
     type Encode = T;
     type Decode = U;
@@ -36,7 +44,7 @@ where
     type Decoder = RequestDecoder<U>;
 
     fn encoder(&mut self) -> Self::Encoder {
-        ProstCodec::<T, U>::raw_encoder(BufferSettings::default())
+        ProstCodec::<T, ()>::raw_encoder(BufferSettings::default())
     }
 
     fn decoder(&mut self) -> Self::Decoder {
@@ -48,7 +56,7 @@ where
 #[derive(Debug)]
 pub(crate) struct RequestDecoder<U>(PhantomData<U>);
 
-impl<U: Message + Default> Decoder for RequestDecoder<U> {
+impl<U: Received> Decoder for RequestDecoder<U> {
     type Item = U;
     type Error = Status;
 
@@ -57,17 +65,57 @@ impl<U: Message + Default> Decoder for RequestDecoder<U> {
         if bytes > REQUEST_BYTES_MAX {
             return Err(too_large(bytes));
         }
-        U::decode(buf).map(Some).map_err(|error| invalid(format!("not a message of this method: {error}")))
+        // A message is one piece of the buffer.
+        let decoded = beside_the_runtime(bytes > LARGE_BYTES, || U::of(buf.chunk()));
+        buf.advance(bytes);
+        decoded.map(Some)
     }
+}
+
+/// What a method receives.
+pub(crate) trait Received: Sized {
+    /// What a whole message says.
+    ///
+    /// # Errors
+    /// When it can't be read, or has too many items.
+    fn of(bytes: &[u8]) -> Result<Self, Status>;
+}
+
+impl<M: Message + Name + Default> Received for M {
+    fn of(bytes: &[u8]) -> Result<Self, Status> {
+        if let Some(shape) = Shape::of(M::NAME) {
+            count(bytes, shape).map_err(|why| violation(why, ""))?;
+        }
+        decode(bytes)
+    }
+}
+
+fn decode<M: Message + Default>(bytes: &[u8]) -> Result<M, Status> {
+    M::decode(bytes).map_err(|error| not_a_message(&error.to_string()))
 }
 
 /// The error of a message of too many bytes.
 pub(super) fn too_large(bytes: usize) -> Status {
-    invalid(format!("the request has {bytes} bytes; allowed: {REQUEST_BYTES_MAX}. Send it in parts"))
+    invalid("", format!("the request has {bytes} bytes; allowed: {REQUEST_BYTES_MAX}. Send it in parts"))
 }
 
-fn invalid(what: String) -> Status {
+fn not_a_message(what: &str) -> Status {
+    invalid("", format!("not a message of this method: {what}"))
+}
+
+fn invalid(field: &str, what: String) -> Status {
     let mut violations = Violations::default();
-    violations.add("", what);
+    violations.add(field, what);
     status::invalid(&violations, REQUEST_BYTES_MAX)
+}
+
+/// What is wrong with a request that isn't decoded, where its fields are within `message`.
+fn violation(why: Uncounted<'_>, message: &str) -> Status {
+    match why {
+        Uncounted::TooMany(field, counted) => {
+            let path = field.path.strip_prefix(message).unwrap_or(&field.path);
+            invalid(path, format!("found more than {0}; allowed: {0} at the most", counted.max))
+        }
+        Uncounted::Malformed(what) => not_a_message(what),
+    }
 }

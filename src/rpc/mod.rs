@@ -19,6 +19,7 @@ mod status;
 
 use crate::model::revision::Revision;
 
+pub use codec::Streamed;
 pub use context::{Context, Gate};
 pub use convert::catalogue::put_request;
 pub(crate) use convert::snapshot::as_of;
@@ -33,6 +34,7 @@ pub(crate) use status::{Reason, omitted_count};
 #[allow(clippy::all, clippy::pedantic, clippy::restriction, reason = "generated")]
 pub mod proto {
     tonic::include_proto!("conspectus.v1");
+    include!(concat!(env!("OUT_DIR"), "/server/conspectus.v1.rs"));
 }
 
 /// The clients, generated from the same protos.
@@ -50,6 +52,22 @@ pub(crate) const REQUEST_BYTES_MAX: usize = 4 << 20;
 
 /// The largest request message that is received, so that one too large gets an answer that says so.
 pub(crate) const RECEIVED_BYTES_MAX: usize = 4 * REQUEST_BYTES_MAX;
+
+/// From how many bytes on a request is large: it is decoded and reviewed in a turn, and not on a thread that
+/// serves others.
+pub(crate) const LARGE_BYTES: usize = 256 << 10;
+
+/// Does work that takes long, when it `is_long`, on a thread that nobody else waits for: the others on this
+/// thread of the runtime are moved to another first. The turns of large requests bound how many there are.
+fn beside_the_runtime<T>(is_long: bool, work: impl FnOnce() -> T) -> T {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    let runtime = Handle::try_current().ok().filter(|_| is_long).map(|runtime| runtime.runtime_flavor());
+    match runtime {
+        Some(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        // A runtime of one thread, as a test has it, has none to move them to.
+        Some(_) | None => work(),
+    }
+}
 
 /// A revision as messages carry it.
 fn number(revision: Revision) -> i64 {

@@ -60,6 +60,8 @@ pub(crate) enum Reason {
     TooManyStreams,
     /// A stream's sender didn't take the answers in time.
     StreamTooSlow,
+    /// A stream brought no submission for too long.
+    StreamIdle,
     /// The server is starting.
     Starting,
     /// The server is stopping.
@@ -103,6 +105,7 @@ impl Reason {
             Self::WatchTooSlow => "WATCH_TOO_SLOW",
             Self::TooManyStreams => "TOO_MANY_STREAMS",
             Self::StreamTooSlow => "STREAM_TOO_SLOW",
+            Self::StreamIdle => "STREAM_IDLE",
             Self::Starting => "STARTING",
             Self::Stopping => "STOPPING",
             Self::Unauthenticated => "UNAUTHENTICATED",
@@ -138,7 +141,7 @@ impl Reason {
             | Self::AuditUnavailable
             | Self::NoRandomness => Code::Unavailable,
             Self::JournalUnreadable => Code::DataLoss,
-            Self::RevisionNotReached | Self::DeadlineExceeded => Code::DeadlineExceeded,
+            Self::RevisionNotReached | Self::StreamIdle | Self::DeadlineExceeded => Code::DeadlineExceeded,
             Self::Unauthenticated | Self::KeyExpired => Code::Unauthenticated,
             Self::PermissionDenied | Self::PurposeMissing => Code::PermissionDenied,
             Self::Unimplemented => Code::Unimplemented,

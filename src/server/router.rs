@@ -51,7 +51,7 @@ pub(super) fn router(
     let catalogue = CatalogueServiceServer::new(Catalogue(gate.clone()));
     let keys = KeyServiceServer::new(Keys::new(gate.clone(), guard.clone()));
     let pictures = PictureServiceServer::new(Picture::new(gate.clone()));
-    let submissions = SubmissionServiceServer::new(Submissions::new(gate.clone()));
+    let submissions = SubmissionServiceServer::new(Submissions::with_limits(gate.clone(), guard.limits()));
     Ok(Server::builder()
         .max_concurrent_streams(CONCURRENT_STREAMS_MAX)
         .http2_max_local_error_reset_streams(Some(LOCAL_RESETS_MAX))

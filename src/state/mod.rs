@@ -193,7 +193,8 @@ impl State {
                     Some(pending) => pending.add(&rows),
                     None => self.columns.put(&mut rows, &self.catalogue),
                 }
-                self.submissions.add(revision, entry.at, ids.agency, submission, *fingerprint);
+                let agency = (ids.agency, &self.catalogue.agency_at(ids.agency).id);
+                self.submissions.add(revision, entry.at, agency, submission, *fingerprint);
             }
             Body::Withdrawal(withdrawal) => {
                 self.withdraw(revision, withdrawal);

@@ -46,13 +46,14 @@ impl Submissions {
         &mut self,
         revision: Revision,
         at: Timestamp,
-        agency: AgencyIx,
+        (agency, agency_id): (AgencyIx, &AgencyId),
         submission: &Submission,
         fingerprint: Fingerprint,
     ) {
         let record = SubmissionRecord {
             revision,
-            agency: submission.agency.clone(),
+            // The catalogue's own: a submission's would be another allocation for each.
+            agency: agency_id.clone(),
             request_id: submission.request_id.clone(),
             at,
             observation_count: submission.observations.len(),

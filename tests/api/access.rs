@@ -251,7 +251,7 @@ async fn a_caller_over_its_rate_learns_when_to_try_again_while_others_and_health
 
 #[tokio::test]
 async fn health_is_answered_when_the_server_has_all_the_calls_that_it_takes() {
-    let limits = Limits { calls_max: 1, ..Limits::default() };
+    let limits = Limits { calls_max: 1, calls_kept_of_identity: 0, ..Limits::default() };
     let network = Network { limits, ..Network::default() };
     let app = TestApp::seeded_with(identities::seed, network, |address| endpoint("http", address)).await;
     let watch = by("analyst", WatchPictureRequest { picture: Some(picture()), after_revision: 0, after_time: None });

@@ -11,6 +11,7 @@ mod coverage;
 mod derived;
 mod identities;
 mod matrix;
+mod places;
 mod published;
 mod querying;
 mod raw;

@@ -275,7 +275,7 @@ async fn a_dictionary_without_end_ends_the_stream() {
     // What came with it is answered before the stream ends.
     assert_eq!(
         text(&open.answers.message().await.unwrap().unwrap()),
-        "InvalidArgument INVALID_REQUEST\n  observations[0].area: found `A1`; there is no such area in the catalogue"
+        "InvalidArgument INVALID_REQUEST\n  columns.areas: found more than 65536; allowed: 65536 at the most"
     );
     let ended = open.answers.message().await.unwrap_err();
     assert_eq!(

@@ -19,7 +19,8 @@ const UNKNOWN = [null, 'unknown', 'gone'];
 const FOREIGN = ['foreign', 'revoked'];
 const { UNAUTHENTICATED, PERMISSION_DENIED, UNAVAILABLE } = grpc.status;
 
-/** The status of a call, of whatever kind; of a stream, once its first message is there. */
+/** The status of a call, of whatever kind; of a stream, once its first message is there: a stream of submissions
+ * answers each for itself. */
 function status(client, method, request, key) {
   const metadata = new grpc.Metadata();
   metadata.set('conspectus-purpose', 'a test');
@@ -31,8 +32,8 @@ function status(client, method, request, key) {
       const stream = requestStream ? client[method](metadata, { deadline }) : client[method](request, metadata, { deadline });
       if (requestStream) stream.end(request);
       stream.on('error', (error) => resolve(error.code));
-      stream.on('data', () => {
-        resolve(grpc.status.OK);
+      stream.on('data', (message) => {
+        resolve(requestStream && message.refused ? message.refused.code : grpc.status.OK);
         stream.cancel();
       });
     } else {

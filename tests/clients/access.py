@@ -28,7 +28,8 @@ def channel(address, certificates, name):
 
 
 def call(channel, method, request, metadata):
-    """The status of a call, of whatever kind; of a stream, once its first message is there."""
+    """The status of a call, of whatever kind; of a stream, once its first message is there: a stream of
+    submissions answers each for itself."""
     path = f"/{method.containing_service.full_name}/{method.name}"
     answer = message_factory.GetMessageClass(method.output_type)
     kind = channel.unary_stream if method.server_streaming else channel.unary_unary
@@ -39,8 +40,10 @@ def call(channel, method, request, metadata):
     try:
         answer = stub(iter([message]) if method.client_streaming else message, timeout=SECONDS, metadata=metadata)
         if method.server_streaming:
-            next(answer)
+            first = next(answer)
             answer.cancel()
+            if method.client_streaming and first.HasField("refused"):
+                return next(code for code in grpc.StatusCode if code.value[0] == first.refused.code)
         return grpc.StatusCode.OK
     except grpc.RpcError as error:
         return error.code()

@@ -29,11 +29,19 @@ pub(crate) struct StreamDictionaries {
 }
 
 impl StreamDictionaries {
+    /// How many items each has, each text counted.
+    fn items(&self) -> [usize; 4] {
+        [self.indicators.texts.len(), self.areas.texts.len(), self.periods.texts.len(), self.breakdowns.texts.len()]
+    }
+
     /// Whether one has more items than a stream may have: the stream then ends.
     pub(crate) fn is_full(&self) -> bool {
-        [self.indicators.texts.len(), self.areas.texts.len(), self.periods.texts.len(), self.breakdowns.texts.len()]
-            .into_iter()
-            .any(|len| len > DICTIONARY_ITEMS_MAX)
+        self.items().into_iter().any(|items| items > DICTIONARY_ITEMS_MAX)
+    }
+
+    /// How many items all have.
+    pub(crate) fn len(&self) -> usize {
+        self.items().into_iter().sum()
     }
 
     /// Adds a message's dictionaries to those before.

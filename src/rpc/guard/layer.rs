@@ -14,9 +14,10 @@ use tower::{Layer, Service};
 
 use super::auditor::Auditor;
 use super::limits::{CallPermit, Calls, Limits};
-use super::message_size::Bounded;
+use super::messages::Bounded;
 use super::methods::{METHODS, OPEN_SERVICES};
 use super::origin::Origin;
+use super::receiving::Receiving;
 use super::session::{Remote, Session};
 use crate::access::{Credential, KeyId, Resource};
 use crate::audit;
@@ -33,6 +34,7 @@ pub struct Guard(Arc<Shared>);
 struct Shared {
     limits: Limits,
     calls: Calls,
+    receiving: Receiving,
     auditor: Auditor,
     used: LastUsed,
 }
@@ -43,6 +45,7 @@ impl Guard {
         Self(Arc::new(Shared {
             limits,
             calls: Calls::default(),
+            receiving: Receiving::default(),
             auditor: Auditor::new(gate),
             used: LastUsed::default(),
         }))
@@ -51,6 +54,11 @@ impl Guard {
     /// Has reads and refusals written to a log, from before the gate opens.
     pub(crate) fn audit(&self, log: audit::Log) {
         self.0.auditor.open(log);
+    }
+
+    /// The bounds of the calls.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
     }
 
     /// When a key was last used, as far as this guard knows.
@@ -65,7 +73,7 @@ impl Guard {
 
     /// Lets a call in: who is calling, and that it may do this to something.
     fn admit<B>(&self, request: &http::Request<B>) -> Result<(Session, CallPermit), Status> {
-        let Shared { limits, calls, auditor, used } = &*self.0;
+        let Shared { limits, calls, receiving, auditor, used } = &*self.0;
         let context = auditor.context()?;
         let method = METHODS.iter().find(|(path, _)| *path == request.uri().path());
         let origin = Origin::of(request);
@@ -80,13 +88,14 @@ impl Guard {
             *method.ok_or_else(|| status::error(Reason::Unimplemented, "there is no such method"))?;
         let origin = Arc::new(origin);
         let remote = Some(Remote { origin: Arc::clone(&origin), auditor: auditor.clone() });
-        let session = Session { caller, method, action, remote, compute_permits: None };
+        let session = Session { caller, method, action, remote, compute_permits: None, receiving: None };
         session.permit(Resource::Any)?;
         uncompressed(request.headers())?;
         let identity = session.caller.known().map(|known| &known.identity.id);
         origin.claim(identity)?;
         let permit = calls.permit(identity, limits, Instant::now())?;
-        Ok((Session { compute_permits: permit.compute_permits(), ..session }, permit))
+        let receiving = receiving.of_call(identity);
+        Ok((Session { compute_permits: permit.compute_permits(), receiving: Some(receiving), ..session }, permit))
     }
 }
 
@@ -193,8 +202,13 @@ where
                 // Begun before the transport's own timer, which would answer with CANCELLED.
                 let allowed = allowed(request.headers(), self.guard.0.limits.call_timeout);
                 let deadline = tokio::time::sleep(allowed);
+                let receiving = session.receiving.clone();
                 request.extensions_mut().insert(session);
-                let answer = self.inner.call(request.map(|body| Body::new(Bounded::new(body))));
+                let bounded = |body| match receiving {
+                    Some(receiving) => Body::new(Bounded::new(body, receiving)),
+                    None => body,
+                };
+                let answer = self.inner.call(request.map(bounded));
                 Box::pin(async move {
                     tokio::select! {
                         // An answer that is ready at the deadline is sent.

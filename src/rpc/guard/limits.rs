@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use tonic::Status;
 
 use crate::model::id::IdentityId;
+use crate::net::{Full, Share};
 use crate::rpc::status::{self, Reason};
 
 /// Bounds of the calls.
@@ -19,12 +20,23 @@ pub struct Limits {
     pub calls_max: usize,
     /// How many of one identity.
     pub calls_of_identity_max: usize,
+    /// How many are kept for each identity, whatever others have open.
+    pub calls_kept_of_identity: usize,
     /// How many an identity may begin in a second, over time.
     pub calls_a_second_of_identity_max: u32,
     /// For how many calls of one identity answers are computed at once; the others wait.
     pub computing_of_identity_max: usize,
     /// How long a call may take until its answer begins, whatever its caller allows.
     pub call_timeout: Duration,
+    /// After how long a stream of submissions ends that brings none.
+    pub stream_idle_timeout: Duration,
+}
+
+impl Limits {
+    /// How identities share the calls.
+    fn share(&self) -> Share {
+        Share { max: self.calls_max, of_identity_max: self.calls_of_identity_max, kept: self.calls_kept_of_identity }
+    }
 }
 
 impl Default for Limits {
@@ -32,15 +44,17 @@ impl Default for Limits {
         Self {
             calls_max: 2_048,
             calls_of_identity_max: 512,
+            calls_kept_of_identity: 16,
             calls_a_second_of_identity_max: 5_000,
             computing_of_identity_max: (*CORES / 2).max(1),
             call_timeout: Duration::from_secs(60),
+            stream_idle_timeout: Duration::from_secs(300),
         }
     }
 }
 
 /// How many threads compute. The system takes tens of microseconds to say so, so it is asked once.
-static CORES: LazyLock<usize> =
+pub(super) static CORES: LazyLock<usize> =
     LazyLock::new(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
 
 /// How far an identity may run ahead of its rate.
@@ -100,11 +114,18 @@ impl Calls {
         now: Instant,
     ) -> Result<CallPermit, Status> {
         let mut counts = self.counts();
-        if counts.all >= limits.calls_max {
-            let what = "the server has all the calls that it takes at once; try again in a moment";
-            return Err(status::retry(Reason::Overloaded, what, RETRY_DELAY));
-        }
         counts.sweep(now);
+        let open = identity.map(|identity| counts.of_identity.get(identity).map_or(0, |load| load.open));
+        limits.share().admit(counts.all, open, 1).map_err(|full| match full {
+            Full::OfIdentity => {
+                let what = format!("allowed: {} calls at once; end some of yours first", limits.calls_of_identity_max);
+                status::retry(Reason::RateLimited, what, RETRY_DELAY)
+            }
+            Full::InAll => {
+                let what = "the server has all the calls that it takes at once; try again in a moment";
+                status::retry(Reason::Overloaded, what, RETRY_DELAY)
+            }
+        })?;
         let compute_permits = identity.map(|identity| counts.take(identity, limits, now)).transpose()?;
         counts.all += 1;
         Ok(CallPermit { calls: self.clone(), identity: identity.cloned(), compute_permits })
@@ -118,10 +139,6 @@ impl Counts {
             used_up_to: now,
             compute_permits: Arc::new(Semaphore::new(limits.computing_of_identity_max)),
         });
-        if load.open >= limits.calls_of_identity_max {
-            let what = format!("allowed: {} calls at once; end some of yours first", limits.calls_of_identity_max);
-            return Err(status::retry(Reason::RateLimited, what, RETRY_DELAY));
-        }
         // The generic cell rate algorithm (GCRA): each call moves `used_up_to`, the theoretical arrival time, on
         // by the interval that the rate leaves between calls; it may be ahead of now by a burst.
         let rate = limits.calls_a_second_of_identity_max.max(1);
@@ -163,9 +180,11 @@ mod tests {
     const LIMITS: Limits = Limits {
         calls_max: 3,
         calls_of_identity_max: 2,
+        calls_kept_of_identity: 1,
         calls_a_second_of_identity_max: 10,
         computing_of_identity_max: 1,
         call_timeout: Duration::from_secs(1),
+        stream_idle_timeout: Duration::from_secs(1),
     };
 
     fn id(name: &str) -> IdentityId {
@@ -184,7 +203,8 @@ mod tests {
         assert_eq!(reason(&permit("a").unwrap_err()), "RATE_LIMITED");
         let _c = permit("b").unwrap();
         assert_eq!(reason(&permit("b").unwrap_err()), "OVERLOADED");
-        drop(a);
+        let first = permit("c").unwrap();
+        drop((a, first));
         assert!(permit("a").is_ok());
     }
 

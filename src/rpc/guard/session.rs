@@ -8,8 +8,10 @@ use tonic::{Request, Status};
 
 use super::auditor::Auditor;
 use super::origin::Origin;
+use super::receiving::{CallReceiving, ReceivedRequest};
 use crate::access::{self, Action, Actor, Caller, Resource, Unauthenticated};
 use crate::audit;
+use crate::model::id::IdentityId;
 use crate::model::revision::Revision;
 use crate::rpc::status;
 
@@ -29,6 +31,8 @@ pub(crate) struct Session {
     /// Bounds the answers that are computed for the caller at once; none when nobody in particular
     /// calls.
     pub(super) compute_permits: Option<Arc<Semaphore>>,
+    /// What its requests are received by; none for a call from within the program.
+    pub(super) receiving: Option<CallReceiving>,
 }
 
 /// What a call over the network has besides.
@@ -64,6 +68,17 @@ impl Session {
     pub(crate) fn check(&self) -> Result<(), Status> {
         let Some(Remote { origin, auditor }) = &self.remote else { return Ok(()) };
         origin.caller(auditor.context()?).map(drop).inspect_err(|status| self.refused(status))
+    }
+
+    /// The request that was received last, as far as memory and threads go: it is to be held while the request
+    /// is, and no longer.
+    pub(crate) fn received(&self) -> ReceivedRequest {
+        self.receiving.as_ref().map(CallReceiving::take).unwrap_or_default()
+    }
+
+    /// Whose call it is; none when nobody in particular calls.
+    pub(crate) fn identity(&self) -> Option<&IdentityId> {
+        self.caller.known().map(|known| &known.identity.id)
     }
 
     /// A permit to compute an answer for the caller, as soon as few enough others are computed for it.
@@ -141,6 +156,7 @@ pub fn local<T>(message: T) -> Request<T> {
         action: Action::Submit,
         remote: None,
         compute_permits: None,
+        receiving: None,
     });
     request
 }

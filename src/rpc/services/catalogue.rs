@@ -28,9 +28,11 @@ impl CatalogueService for Catalogue {
         &self,
         request: Request<proto::PutCatalogueRequest>,
     ) -> Result<Response<proto::PutCatalogueResponse>, Status> {
-        call::unary(&self.0, request, |Call { context, session, message, .. }| async move {
+        call::unary(&self.0, request, |Call { context, session, message, received, .. }| async move {
             let state = context.newest();
-            let put = put_catalogue::put(state.catalogue(), &message)?;
+            let items = message.areas.len() + message.agencies.len() + message.indicators.len();
+            let put = received.work(items, || put_catalogue::put(state.catalogue(), &message)).await??;
+            drop(received);
             let (revision, outcomes) = if message.validate_only {
                 let (Decision::Accept(_, outcomes) | Decision::Already(outcomes)) = context.validate(&state, &put)?;
                 (state.catalogue_revision(), outcomes)

@@ -17,6 +17,7 @@ use crate::rpc::call::Refusal;
 use crate::rpc::convert::columns::StreamDictionaries;
 use crate::rpc::convert::parse_submission;
 use crate::rpc::convert::receipt::{Accepted, Form, receipt};
+use crate::rpc::guard::ReceivedRequest;
 use crate::rpc::status::{self, Reason};
 use crate::rpc::{Context, number, proto};
 use crate::state::State;
@@ -30,11 +31,22 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    /// Parses a request. `stream` is the dictionaries that a stream has sent so far.
+    /// Parses a request that was received. `stream` is the dictionaries that a stream has sent so far.
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub(crate) fn parse(
+    pub(crate) async fn received(
+        context: &Context,
+        received: &ReceivedRequest,
+        request: proto::SubmitObservationsRequest,
+        stream: &mut StreamDictionaries,
+    ) -> Result<Self, Refusal> {
+        let columns = request.columns.as_ref().map_or(0, |columns| columns.digits.len());
+        let figures = request.observations.len().max(columns);
+        Ok(received.work(figures, || Self::parse(context, request, stream)).await??)
+    }
+
+    fn parse(
         context: &Context,
         request: proto::SubmitObservationsRequest,
         stream: &mut StreamDictionaries,

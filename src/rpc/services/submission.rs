@@ -19,7 +19,7 @@ use crate::rpc::guard::Session;
 use crate::rpc::page::{self, Paging, TokenBinding};
 use crate::rpc::proto::submission_service_server::SubmissionService;
 use crate::rpc::status::{self, Reason};
-use crate::rpc::{Gate, convert, count, number, proto};
+use crate::rpc::{Gate, Limits, Streamed, convert, count, number, proto};
 use crate::state::{State, SubmissionRecord};
 
 const REASON_CHARACTERS_MAX: usize = 500;
@@ -34,7 +34,12 @@ pub struct Submissions {
 impl Submissions {
     /// The service behind a gate.
     pub fn new(gate: Gate) -> Self {
-        Self { gate, streams: Streams::default() }
+        Self::with_limits(gate, &Limits::default())
+    }
+
+    /// The same, with bounds of its own.
+    pub(crate) fn with_limits(gate: Gate, limits: &Limits) -> Self {
+        Self { gate, streams: Streams::new(limits.stream_idle_timeout) }
     }
 }
 
@@ -44,8 +49,9 @@ impl SubmissionService for Submissions {
         &self,
         request: Request<proto::SubmitObservationsRequest>,
     ) -> Result<Response<proto::SubmitObservationsResponse>, Status> {
-        call::unary(&self.gate, request, |Call { context, session, message, .. }| async move {
-            let sent = Sent::parse(context, message, &mut StreamDictionaries::default())?;
+        call::unary(&self.gate, request, |Call { context, session, message, received, .. }| async move {
+            let sent = Sent::received(context, &received, message, &mut StreamDictionaries::default()).await?;
+            drop(received);
             if !sent.validate_only {
                 return sent.write(context, session.actor()).await;
             }
@@ -60,7 +66,7 @@ impl SubmissionService for Submissions {
 
     async fn stream_submissions(
         &self,
-        request: Request<Streaming<proto::StreamSubmissionsRequest>>,
+        request: Request<Streaming<Streamed>>,
     ) -> Result<Response<Self::StreamSubmissionsStream>, Status> {
         let session = Session::of(&request)?;
         let context = self.gate.context()?;

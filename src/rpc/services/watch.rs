@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -22,11 +22,12 @@ use crate::model::date::Date;
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
+use crate::net::{Full, Share};
 use crate::rpc::Context;
 use crate::rpc::call::{Call, Refusal};
 use crate::rpc::context::Now;
 use crate::rpc::convert::snapshot::{Snapshot, in_future};
-use crate::rpc::guard::{CHECK_EVERY, Session, Subject};
+use crate::rpc::guard::{CHECK_EVERY, Place, Places, Session, Subject};
 use crate::rpc::page::{Page, Position, ROWS};
 use crate::rpc::status::{self, Reason};
 use crate::state::State;
@@ -40,13 +41,31 @@ const GATHER: Duration = Duration::from_millis(20);
 /// The most rows of an answer that can be watched.
 const ROWS_MAX: usize = ROWS.max;
 
-/// The permits that watchers take.
+/// How identities share them.
+const WATCHERS: Share = Share { max: WATCHERS_MAX, of_identity_max: WATCHERS_MAX / 4, kept: 4 };
+
+/// The places that watchers take.
 #[derive(Debug, Clone)]
-pub(crate) struct Watchers(Arc<Semaphore>);
+pub(crate) struct Watchers(Places);
 
 impl Default for Watchers {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(WATCHERS_MAX)))
+        Self(Places::new(WATCHERS))
+    }
+}
+
+impl Watchers {
+    /// A place for one more watcher of a caller.
+    fn take(&self, session: &Session) -> Result<Place, Status> {
+        self.0.take(session.identity()).map_err(|full| {
+            let what = match full {
+                Full::OfIdentity => {
+                    format!("allowed: {} streams that watch at once; end some of yours first", WATCHERS.of_identity_max)
+                }
+                Full::InAll => format!("{WATCHERS_MAX} streams watch already; try again later"),
+            };
+            status::exhausted(Reason::TooManyWatchers, what)
+        })
     }
 }
 
@@ -132,16 +151,14 @@ pub(crate) async fn start<W: Watch>(
     watchers: &Watchers,
     Call { context, session, message, .. }: Call<'_, W>,
 ) -> Result<Messages<W::Message>, Refusal> {
-    let permit = Arc::clone(&watchers.0).try_acquire_owned().map_err(|_| {
-        status::error(Reason::TooManyWatchers, format!("{WATCHERS_MAX} streams watch already; try again later"))
-    })?;
+    let place = watchers.take(&session)?;
     let (read, received) = message.into_read();
     context.until_settled(received.at).await;
     let now = context.now();
     let mut violations = Violations::default();
     let after = received.position(&now, &mut violations);
     let (messages, stream) = mpsc::channel(2);
-    let watcher = Watcher::<W> { context: context.clone(), session, read, messages, _permit: permit };
+    let watcher = Watcher::<W> { context: context.clone(), session, read, messages, _place: place };
     if let Err(wrong) = watcher.rows(Snapshot::newest(context, now.clone())).await {
         violations.extend(wrong);
     }
@@ -169,7 +186,7 @@ struct Watcher<W: Watch> {
     session: Session,
     read: W::Read,
     messages: mpsc::Sender<Result<W::Message, Status>>,
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl<W: Watch> Watcher<W> {

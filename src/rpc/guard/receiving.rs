@@ -1,0 +1,162 @@
+//! What receiving takes: memory for the bytes of requests, and threads that decode and review large ones. Both
+//! are shared by identities, and waited for before more is read: so whoever sends is held up, and what waits is
+//! with its sender.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tonic::Status;
+
+use super::limits::CORES;
+use super::turns::{TooManyWait, Turn, Turns};
+use crate::model::id::IdentityId;
+use crate::net::Share;
+use crate::rpc::status::{self, Reason};
+use crate::rpc::{LARGE_BYTES, REQUEST_BYTES_MAX, beside_the_runtime};
+
+/// From how many bytes on the memory of a message is counted. As many smaller ones as an identity may have
+/// calls are no more than a few large ones.
+pub(super) const COUNTED_BYTES: usize = 16 << 10;
+/// The bytes of messages that are being received. A first one is kept for each identity.
+const MEMORY: Share = Share { max: 32 << 20, of_identity_max: 2 * REQUEST_BYTES_MAX, kept: REQUEST_BYTES_MAX };
+/// The bytes of submissions that were received in streams and whose answers aren't taken.
+const UNANSWERED: Share = Share { max: 64 << 20, of_identity_max: 16 << 20, kept: REQUEST_BYTES_MAX };
+/// From how many items on a request takes long, whatever its bytes: more than a submission of a stream usually has.
+const LARGE_ITEMS: usize = 1_000;
+/// When one may try again of whose requests too many wait.
+const RETRY_DELAY: Duration = Duration::from_millis(250);
+
+/// The memory and the threads.
+#[derive(Debug, Clone)]
+pub(super) struct Receiving {
+    memory: Turns,
+    threads: Turns,
+    unanswered: Turns,
+}
+
+impl Default for Receiving {
+    fn default() -> Self {
+        // One thread at least is left to serve others, where there is more than one.
+        let threads = Share { max: (*CORES - 1).max(1), of_identity_max: (*CORES / 2).max(1), kept: 0 };
+        Self { memory: Turns::new(MEMORY), threads: Turns::new(threads), unanswered: Turns::new(UNANSWERED) }
+    }
+}
+
+impl Receiving {
+    /// For a call of an identity, or of nobody in particular.
+    pub(super) fn of_call(&self, identity: Option<&IdentityId>) -> CallReceiving {
+        CallReceiving { receiving: self.clone(), identity: identity.cloned(), held: Arc::default() }
+    }
+}
+
+/// A turn that is waited for.
+pub(super) type Waiting = Pin<Box<dyn Future<Output = Result<Turn, Status>> + Send + Sync>>;
+
+/// What one call holds.
+#[derive(Debug, Clone)]
+pub(crate) struct CallReceiving {
+    receiving: Receiving,
+    identity: Option<IdentityId>,
+    held: Arc<Mutex<Held>>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    memory: Option<Turn>,
+    thread: Option<Turn>,
+}
+
+impl CallReceiving {
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Memory for a message. What was held for the one before is given back.
+    pub(super) fn memory(&self, bytes: usize) -> Waiting {
+        *self.held() = Held::default();
+        self.wait(&self.receiving.memory, bytes)
+    }
+
+    /// A thread to decode a message.
+    pub(super) fn thread(&self) -> Waiting {
+        self.wait(&self.receiving.threads, 1)
+    }
+
+    fn wait(&self, turns: &Turns, amount: usize) -> Waiting {
+        let (turns, identity) = (turns.clone(), self.identity.clone());
+        Box::pin(async move {
+            turns.take(identity.as_ref(), amount).await.map_err(|TooManyWait| {
+                let what = "too many large requests of this caller wait already; send fewer at once";
+                status::retry(Reason::RateLimited, what, RETRY_DELAY)
+            })
+        })
+    }
+
+    pub(super) fn hold_memory(&self, turn: Turn) {
+        self.held().memory = Some(turn);
+    }
+
+    pub(super) fn hold_thread(&self, turn: Turn) {
+        self.held().thread = Some(turn);
+    }
+
+    /// What was received is decoded: others may have the thread.
+    pub(super) fn decoded(&self) {
+        self.held().thread = None;
+    }
+
+    /// The request that was decoded last, as far as memory and threads go.
+    pub(super) fn take(&self) -> ReceivedRequest {
+        let Held { memory, thread: _ } = std::mem::take(&mut *self.held());
+        ReceivedRequest { call: Some(self.clone()), memory }
+    }
+}
+
+/// A request that was received: its memory counts until this is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct ReceivedRequest {
+    /// None for a call from within the program.
+    call: Option<CallReceiving>,
+    /// None for a small one.
+    memory: Option<Turn>,
+}
+
+impl ReceivedRequest {
+    fn bytes(&self) -> usize {
+        self.memory.as_ref().map_or(0, Turn::amount)
+    }
+
+    /// Does what takes as long as the request is large, or has many items: in a turn, and on a thread that nobody
+    /// else waits for, where that is long.
+    ///
+    /// # Errors
+    /// When too many of the caller's wait already.
+    pub(crate) async fn work<T>(&self, items: usize, work: impl FnOnce() -> T) -> Result<T, Status> {
+        let turn = match &self.call {
+            Some(call) if self.bytes() > LARGE_BYTES || items > LARGE_ITEMS => Some(call.thread().await?),
+            Some(_) | None => None,
+        };
+        Ok(beside_the_runtime(turn.is_some(), work))
+    }
+
+    /// Counts what is kept of the request until its answer is taken, as many bytes as it had; waits until the
+    /// caller has taken enough of others.
+    ///
+    /// # Errors
+    /// When too many of the caller's wait already.
+    pub(crate) async fn unanswered(self) -> Result<Unanswered, Status> {
+        let turn = match (&self.call, self.bytes()) {
+            (None, _) | (_, 0) => None,
+            (Some(call), bytes) => Some(call.wait(&call.receiving.unanswered, bytes).await?),
+        };
+        Ok(Unanswered { _memory: turn })
+    }
+}
+
+/// What is kept of a request until its answer is taken.
+#[derive(Debug, Default)]
+pub(crate) struct Unanswered {
+    _memory: Option<Turn>,
+}
