@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::access::Secret;
+use crate::audit::Accepted;
 use crate::model::id::IdentityId;
 use crate::model::timestamp::Timestamp;
 use crate::model::zone::Zone;
@@ -48,6 +49,8 @@ pub struct Config {
     pub network: Network,
     /// Where the demo's keys go. With none, none are made, and the demo is open.
     pub demo_keys: Option<DemoKeys>,
+    /// What an operator accepts that a start would otherwise refuse.
+    pub accepted: Accepted,
 }
 
 impl Config {
@@ -61,6 +64,7 @@ impl Config {
             zone: Zone::default(),
             network: Network::default(),
             demo_keys: None,
+            accepted: Accepted::default(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! answers health checks at once, with `NOT_SERVING` until the journal is replayed; opens the gate
 //! when it is; and on shutdown lets calls end within a deadline.
 
+mod audited;
 mod config;
 mod health;
 mod offline;
@@ -20,11 +21,14 @@ use tokio::sync::watch;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
+pub use audited::Unrevoked;
+use audited::{ON_THIS_MACHINE, Recorder};
 pub use config::{Clock, Config, DemoKeys, Network};
 use health::{SUBMISSIONS, end_watches, set_health};
-pub(crate) use offline::change_access_offline;
+pub(crate) use offline::{change_access_offline, entry_offline};
 use router::router;
 
+use crate::access::Actor;
 use crate::entry::codec;
 use crate::intake::writer::{self, WriteError};
 use crate::journal::{self, DiskJournal, Journal};
@@ -34,6 +38,8 @@ use crate::rpc::{Context, Gate, Guard};
 use crate::state::{Replay, State};
 use crate::{audit, demo, net};
 
+/// How long a stop waits for the journal to record how far the audit log has come.
+const RECORD_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often the file of when keys were last used is written.
 const LAST_USED_EVERY: Duration = Duration::from_secs(60);
 
@@ -43,6 +49,17 @@ pub enum Error {
     /// The journal can't be opened, or isn't what was written.
     #[error("{0}")]
     Journal(#[from] journal::Error),
+    /// What an older journal lacks can't be revoked again.
+    #[error("what was revoked since the older journal can't be revoked again: {0}")]
+    Unrevoked(#[from] Unrevoked),
+    /// There is no such data folder.
+    #[error("the data folder {}: {source}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// The network failed.
     #[error("the network failed: {0}")]
     Transport(#[from] tonic::transport::Error),
@@ -129,14 +146,22 @@ pub async fn run(
     }
     save_last_used_now(guard, config.data).await;
     drop(gate);
-    if let Some(writer) = outcome? {
+    if let Some((writer, recording)) = outcome? {
+        // The calls have ended, and with them what they had to write.
+        let recorded = async {
+            if let Ok(mut recorder) = recording.await {
+                recorder.record().await;
+            }
+        };
+        drop(tokio::time::timeout(RECORD_TIMEOUT, recorded).await);
         // The gate's handles are gone with the calls; the writer ends once its queue is empty.
         drop(tokio::time::timeout_at(deadline, tokio::task::spawn_blocking(move || writer.join())).await);
     }
     Ok(())
 }
 
-type WriterThread = std::thread::JoinHandle<()>;
+/// What has to end after the calls: the recorder of the audit log, and then the writer.
+type Ending = (std::thread::JoinHandle<()>, tokio::task::JoinHandle<Recorder>);
 
 /// Opens the journal, replays it, opens the gate, and waits for the shutdown signal.
 async fn serve(
@@ -146,17 +171,18 @@ async fn serve(
     health: &HealthReporter,
     stopping: watch::Receiver<bool>,
     shutdown: impl Future<Output = ()> + Send,
-) -> Result<Option<WriterThread>, Error> {
-    let (folder, last_used) = (config.data.clone(), guard.clone());
+) -> Result<Option<Ending>, Error> {
+    let (folder, last_used, accepted) = (config.data.clone(), guard.clone(), config.accepted);
     let Clock(clock) = config.clock.clone();
     let opened_at = clock();
     let mut opening = tokio::task::spawn_blocking(move || {
         let (journal, state) = replay(&folder)?;
         last_used.used().load(&folder);
-        Ok::<_, Error>((journal, state, audit::Log::open(&folder, opened_at)?))
+        let audit = audited::open(&folder, &state, opened_at, accepted)?;
+        Ok::<_, Error>((journal, state, audit))
     });
     tokio::pin!(shutdown);
-    let (journal, state, audit) = tokio::select! {
+    let (journal, state, opened) = tokio::select! {
         opened = &mut opening => opened??,
         () = &mut shutdown => return Ok(None),
     };
@@ -179,8 +205,13 @@ async fn serve(
         zone: config.zone.clone(),
         stopping,
     };
+    let writer = context.writer.as_actor(Actor::Local);
+    let replayed = context.newest();
+    audited::revoke_again(&opened, &replayed, &writer, (context.clock)()).await?;
+    let mut recorder = Recorder::new(&opened, &replayed, writer);
+    recorder.record().await;
     if config.demo {
-        load_demo(&context, &audit, config.demo_keys.take()).await?;
+        load_demo(&context, &opened.log, config.demo_keys.take()).await?;
     }
     if context.state.borrow().access().is_empty() {
         if !address.ip().is_loopback() {
@@ -188,7 +219,8 @@ async fn serve(
         }
         tracing::warn!(%address, "NO CREDENTIALS ARE CONFIGURED: anyone on this machine can read and write everything, and nothing is audited");
     }
-    guard.audit(audit);
+    guard.audit(opened.log);
+    let recording = tokio::spawn(recorder.run(context.stopping.clone()));
     tokio::spawn(save_last_used(guard.clone(), config.data.clone(), context.stopping.clone()));
     gate.open(context);
     set_health(health, ServingStatus::Serving).await;
@@ -204,7 +236,7 @@ async fn serve(
             shutdown.await;
         }
     }
-    Ok(Some(running.thread))
+    Ok(Some((running.thread, recording)))
 }
 
 /// Loads the demo, and makes keys for it where somebody wants them.
@@ -213,8 +245,8 @@ async fn load_demo(context: &Context, audit: &audit::Log, receiver: Option<DemoK
     let Some(receiver) = receiver else { return Ok(()) };
     let keys = demo::keys(context).await?;
     for (identity, key) in &keys {
-        let scope = format!("on this machine: the demo's key {} of {identity}", key.id());
-        audit.write((context.clock)(), audit::Line::without_call(audit::Event::Keys, scope)).await?;
+        let scope = format!("{ON_THIS_MACHINE}the demo's key {} of {identity}", key.id());
+        audit.write((context.clock)(), audit::Line::without_call(audit::Event::Keys, scope), None).await?;
     }
     // Nobody may be waiting for them any more.
     drop(receiver.send(keys));

@@ -4,6 +4,7 @@
 
 mod access;
 mod app;
+mod audited;
 #[path = "../binary/mod.rs"]
 mod binary;
 mod coverage;
@@ -15,6 +16,7 @@ mod querying;
 mod raw;
 mod reading;
 mod refusing;
+mod scoped;
 mod sender;
 mod serving;
 mod streaming;

@@ -15,6 +15,7 @@ mod limits;
 mod message_size;
 mod methods;
 mod origin;
+mod question;
 mod session;
 mod subject;
 
@@ -23,6 +24,7 @@ pub use layer::Guard;
 pub use limits::Limits;
 pub use methods::METHODS;
 pub(crate) use origin::PURPOSE_HEADER;
+pub(crate) use question::Question;
 pub use session::local;
 pub(crate) use session::{CHECK_EVERY, Session};
-pub(crate) use subject::Subject;
+pub(crate) use subject::{Present, Subject};
