@@ -68,8 +68,11 @@ pub(super) fn compare(path: &Path, known: LogTail) -> Result<Compared, Error> {
             return Ok(Compared { since, lost: Some(format!("the file ends with line {n}")) });
         };
         n += 1;
-        if n == known.n {
+        // The last of them is checked itself, so the chain of the one before it is needed.
+        if n + 1 == known.n {
             tail = LogTail::of_last(&text).map_err(|what| lines.damaged(n, what))?;
+        } else if n == known.n {
+            tail = tail.follow(&text).map_err(|what| lines.damaged(n, what))?.1;
         }
         line = lines.next(n + 1)?.map(str::to_owned);
     }
