@@ -1,8 +1,10 @@
 //! Who may do what: one table, [`grant`], and what it means for a resource, [`permit`].
 
+use std::sync::Arc;
+
 use super::caller::Caller;
 use super::identity::{Role, Scope};
-use crate::catalogue::Catalogue;
+use crate::catalogue::{AreaIx, Catalogue, Hierarchy};
 use crate::model::date::Date;
 use crate::model::id::{AgencyId, AreaCode};
 
@@ -101,10 +103,15 @@ pub(crate) enum Resource<'a> {
 /// The figures that a request asks for, in its own texts, which may be wrong.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestedFigures<'a> {
-    /// What knows the sectors and the hierarchy.
+    /// The newest catalogue, which knows the sectors, and where areas lie today.
     pub(crate) catalogue: &'a Catalogue,
-    /// The day whose hierarchy counts: today.
-    pub(crate) day: Date,
+    /// Today.
+    pub(crate) today: Date,
+    /// The catalogue that the answer is computed with.
+    pub(crate) answered_by: Arc<Catalogue>,
+    /// The days whose hierarchies, in that catalogue, the answer adds areas up by: for each period asked about, and
+    /// each that it is compared with. None when the request names no period.
+    pub(crate) days: Vec<Date>,
     /// The areas' codes.
     pub(crate) areas: Vec<&'a str>,
     /// Whose figures the answer may rest on.
@@ -176,19 +183,43 @@ impl RequestedFigures<'_> {
         found.is_some_and(|(_, agency)| scope.sectors.contains(&agency.sector))
     }
 
-    fn is_in_area(&self, area: &str, scope: &Scope) -> bool {
-        let Some((inner, _)) = AreaCode::parse(area).ok().and_then(|code| self.catalogue.area(&code)) else {
-            return false;
+    /// The rule of an analyst's areas, for every way to ask. An area is in scope if, by each hierarchy that the answer
+    /// adds up by, it or something that it lay within is one of the scope's areas or lies in one today.
+    ///
+    /// Whatever an answer adds up, expands or explains lies within an area of the request by the same hierarchy, so it
+    /// is in scope with it: nothing comes out by level or in an explanation that would be refused by name.
+    fn is_in_area(&self, text: &str, scope: &Scope) -> bool {
+        let Ok(code) = AreaCode::parse(text) else { return false };
+        let Some((area, _)) = self.catalogue.area(&code) else { return false };
+        let outer: Vec<AreaIx> =
+            scope.areas.iter().filter_map(|code| self.catalogue.area(code)).map(|(ix, _)| ix).collect();
+        let today = self.catalogue.hierarchy(self.today);
+        let lies_in_scope = |area: &AreaIx| outer.iter().any(|outer| today.is_within(*area, *outer));
+        let hierarchies = self.hierarchies();
+        // An area that the answer's catalogue doesn't have yet lay nowhere.
+        if hierarchies.is_empty() || self.answered_by.area(&code).is_none() {
+            return lies_in_scope(&area);
+        }
+        let lay_in_scope = |hierarchy: &&Hierarchy| {
+            std::iter::successors(Some(area), |area| hierarchy.parent(*area)).any(|area| lies_in_scope(&area))
         };
-        let mut outer = scope.areas.iter().filter_map(|code| self.catalogue.area(code));
-        outer.any(|(outer, _)| inner == outer || self.catalogue.hierarchy(self.day).is_within(inner, outer))
+        hierarchies.iter().all(lay_in_scope)
+    }
+
+    /// The hierarchies of the days, each once: there are few, however many periods are asked about.
+    fn hierarchies(&self) -> Vec<&Hierarchy> {
+        let mut distinct: Vec<&Hierarchy> = Vec::new();
+        for hierarchy in self.days.iter().map(|day| self.answered_by.hierarchy(*day)) {
+            if !distinct.iter().any(|known| std::ptr::eq(*known, hierarchy)) {
+                distinct.push(hierarchy);
+            }
+        }
+        distinct
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::access::{Credential, Identity, KeyId, Known, Purpose};
     use crate::model::id::IdentityId;

@@ -70,6 +70,18 @@ impl fmt::Display for AccessChange {
     }
 }
 
+impl AccessChange {
+    /// A revocation from its words.
+    pub(crate) fn parse_revocation(words: &str) -> Option<Self> {
+        let rest = words.strip_prefix("revoke ")?;
+        let (identity, key) = match rest.split_once(" key ") {
+            Some((identity, key)) => (identity, Some(key.parse().ok()?)),
+            None => (rest, None),
+        };
+        Some(Self::Revoke { identity: IdentityId::parse(identity).ok()?, key })
+    }
+}
+
 /// What is known of an identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdentityRecord {
@@ -117,6 +129,13 @@ impl Register {
     /// The identity of a certificate's name.
     pub(crate) fn of_certificate(&self, uri: &CertificateUri) -> Option<&IdentityRecord> {
         self.get(self.by_certificate.get(uri)?)
+    }
+
+    /// Whether a key or an identity is known and isn't revoked, so that it could be.
+    pub(crate) fn could_revoke(&self, identity: &IdentityId, key: Option<KeyId>) -> bool {
+        self.get(identity).filter(|record| record.revoked_at.is_none()).is_some_and(|record| {
+            key.is_none_or(|key| record.keys.iter().any(|known| known.id == key && known.revoked_at.is_none()))
+        })
     }
 
     /// Everything that is wrong with changes, made together at an instant, by the clock that keys expire by.
@@ -343,6 +362,17 @@ mod tests {
         let mut register = Register::default();
         change(&mut register, create("jo", Role::Operator, key(1, 10 * HOUR), &[]), 0);
         register
+    }
+
+    #[test]
+    fn a_revocation_reads_back_from_its_words_and_nothing_else_does() {
+        for key in [None, Some(KeyId([7; 8]))] {
+            let revoke = AccessChange::Revoke { identity: id("al"), key };
+            assert_eq!(AccessChange::parse_revocation(&revoke.to_string()), Some(revoke));
+        }
+        for other in ["rotate al key 0707070707070707", "revoke al key", "revoke", "revoke A!", "create al, analyst"] {
+            assert_eq!(AccessChange::parse_revocation(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -11,10 +11,12 @@ use serde::{Deserialize, Serialize};
 use crate::model::chain::{AUDIT_LINES, ChainHash};
 use crate::model::timestamp::Timestamp;
 
-/// The longest text of a line's scope.
-const SCOPE_BYTES_MAX: usize = 1_000;
-/// The longest line that is taken for one.
-pub(super) const LINE_BYTES_MAX: u64 = 16 << 10;
+/// The longest question that a line has whole: see [`Line::question`].
+pub(crate) const SCOPE_BYTES_MAX: usize = 4_000;
+/// The longest text of a line's scope; a question that is abridged to be in it is shorter.
+const SCOPE_BYTES_CUT: usize = 12_000;
+/// The longest line that is taken for one. In JSON a scope's quotes and backslashes are twice as long.
+pub(super) const LINE_BYTES_MAX: u64 = 32 << 10;
 const CHAIN_KEY: &str = ",\"chain\":\"";
 
 /// What a line is about.
@@ -27,11 +29,19 @@ pub enum Event {
     Refused,
     /// Keys were changed.
     Keys,
-    /// Further calls were refused in that second; `scope` says how many.
+    /// Further calls of this caller were refused for this reason; `scope` says how many.
     RefusedMore,
     /// A line that was cut off when the machine stopped, and never acknowledged, was dropped; `scope`
     /// says how many bytes.
     Repaired,
+    /// The first line of a file that goes on where another ended, which was moved away; `scope` says what
+    /// was found.
+    Continued,
+    /// The first line of a file that goes on after the last line that the journal knows of: lines that it
+    /// knows of are lost, as an operator accepted; `scope` says which.
+    Lost,
+    /// The journal is older than this log, as an operator accepted; `scope` says by how much.
+    OlderJournal,
 }
 
 /// A line, before it has its number.
@@ -51,9 +61,12 @@ pub struct Line {
     /// The method that was called.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub method: String,
-    /// What was asked for.
+    /// What was asked for: the whole question, or one that is too long for a line abridged.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub scope: String,
+    /// Of an abridged question, the BLAKE3 of the whole one. If it was answered, a file of that name has it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub question: String,
     /// What for, in the caller's words.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub purpose: String,
@@ -62,6 +75,9 @@ pub struct Line {
     pub revision: u64,
     /// `OK`, or the reason of the refusal.
     pub outcome: String,
+    /// Of the first line of a file that goes on where another ended, the chain of the line before it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub previous: String,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -91,10 +107,26 @@ impl Line {
             address: String::new(),
             method: String::new(),
             scope,
+            question: String::new(),
             purpose: String::new(),
             revision: 0,
             outcome: "OK".to_owned(),
+            previous: String::new(),
         }
+    }
+}
+
+impl NumberedLine {
+    /// Of the first line of a file that goes on where another ended, where that was.
+    pub(super) fn before(&self) -> Option<LogTail> {
+        let goes_on = match self.line.event {
+            Event::Continued | Event::Lost => true,
+            Event::Read | Event::Refused | Event::Keys | Event::RefusedMore | Event::Repaired | Event::OlderJournal => {
+                false
+            }
+        };
+        let chain = ChainHash::parse(&self.line.previous).filter(|_| goes_on)?;
+        Some(LogTail { n: self.n.checked_sub(1)?, chain })
     }
 }
 
@@ -108,11 +140,12 @@ pub struct LogTail {
 }
 
 impl LogTail {
-    pub(super) const START: Self = Self { n: 0, chain: ChainHash::GENESIS };
+    /// Of a log without a line.
+    pub const START: Self = Self { n: 0, chain: ChainHash::GENESIS };
 
     /// Adds a line to `text`, and returns where the log ends with it.
     pub(super) fn add(self, at: Timestamp, mut line: Line, text: &mut String) -> Self {
-        truncate(&mut line.scope, SCOPE_BYTES_MAX);
+        truncate(&mut line.scope, SCOPE_BYTES_CUT);
         let n = self.n + 1;
         let numbered = NumberedLine { n, at: at.to_string(), line };
         let json = serde_json::to_string(&numbered).expect("texts and numbers make JSON");
@@ -131,10 +164,11 @@ impl LogTail {
     /// What is wrong with it, in words.
     pub(super) fn follow(self, line: &str) -> Result<(NumberedLine, Self), &'static str> {
         let (text, tail, numbered) = parse(line)?;
-        if tail.n != self.n + 1 {
+        let before = if self == Self::START { numbered.before().unwrap_or(self) } else { self };
+        if tail.n != before.n + 1 {
             return Err("lines are missing, or out of order");
         }
-        if AUDIT_LINES.next(self.chain, &[text.as_bytes()]) != tail.chain {
+        if AUDIT_LINES.next(before.chain, &[text.as_bytes()]) != tail.chain {
             return Err("its chain doesn't follow from it and the lines before");
         }
         Ok((numbered, tail))
@@ -152,6 +186,11 @@ impl LogTail {
     pub(super) fn of_last(line: &str) -> Result<Self, &'static str> {
         parse(line).map(|(_, tail, _)| tail)
     }
+
+    /// Where a log was before its first line, if that says the truth.
+    pub(super) fn before_first(line: &str) -> Result<Self, &'static str> {
+        parse(line).map(|(_, _, numbered)| numbered.before().unwrap_or(Self::START))
+    }
 }
 
 /// Why the log can't be opened, or isn't what was written.
@@ -164,6 +203,32 @@ pub enum Error {
         path: PathBuf,
         /// What the system says.
         source: io::Error,
+    },
+    /// Lines that the journal knows of aren't there, or aren't what was written.
+    #[error(
+        "the audit log {} isn't the one that the journal knows, with {known} lines: {what}. Put the right file back, or start with --accept-lost-audit-lines: what is there is then set aside, and the log goes on after line {known} and says so",
+        path.display()
+    )]
+    Lost {
+        /// The file.
+        path: PathBuf,
+        /// How many lines the journal knows of.
+        known: u64,
+        /// What was found instead.
+        what: String,
+    },
+    /// The journal is older than the log.
+    #[error(
+        "the journal ends at revision {journal}, and the audit log {} has seen revision {seen}: the journal is an older one, in which keys that were revoked since are valid, and whose next revisions were given out before. Put the newer journal back, or start with --accept-older-journal: what the log knows to be revoked is then revoked again",
+        path.display()
+    )]
+    OlderJournal {
+        /// The file.
+        path: PathBuf,
+        /// The journal's newest revision.
+        journal: u64,
+        /// The newest revision in the log.
+        seen: u64,
     },
     /// A line isn't what was written.
     #[error("the audit log {} is not what was written, at line {n}: {what}", path.display())]

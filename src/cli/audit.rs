@@ -36,11 +36,23 @@ pub(super) struct Args {
     /// Print each line as a JSON object.
     #[arg(long)]
     json: bool,
+    /// Read this file instead of the folder's: one that was moved away.
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Print the whole question of a line that has only its hash; list nothing.
+    #[arg(long, value_name = "HASH")]
+    question: Option<String>,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    if let Some(hash) = &args.question {
+        return output::print_line(audit::read_question(&args.data, hash)?);
+    }
     let mut found = VecDeque::new();
-    let checked = audit::verify(&args.data.join(audit::FILE_NAME), &mut |line| {
+    let mut first = None;
+    let path = args.file.clone().unwrap_or_else(|| args.data.join(audit::FILE_NAME));
+    let checked = audit::verify(&path, &mut |line| {
+        first.get_or_insert_with(|| line.clone());
         if !args.verify && is_wanted(args, line) {
             found.push_back(line.clone());
             if found.len() > args.last {
@@ -52,7 +64,18 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     // A log that was changed is a failure, whether or not anybody reads the list to its end.
     let head = checked?;
     printed?;
-    output::note(format_args!("{} lines, none changed. Chain hash of the last: {}", head.n, head.chain));
+    match first.filter(|first| first.n > 1) {
+        Some(first) => output::note(format_args!(
+            "Lines {} to {}, none changed. The file goes on after line {}, whose chain hash was {}: {}. Chain hash of the last: {}",
+            first.n,
+            head.n,
+            first.n - 1,
+            first.line.previous,
+            first.line.scope,
+            head.chain
+        )),
+        None => output::note(format_args!("{} lines, none changed. Chain hash of the last: {}", head.n, head.chain)),
+    }
     Ok(())
 }
 
@@ -70,7 +93,7 @@ fn print(args: &Args, lines: &VecDeque<NumberedLine>) -> Result<(), Failure> {
 fn is_wanted(args: &Args, line: &NumberedLine) -> bool {
     let is_refusal = match line.line.event {
         Event::Refused | Event::RefusedMore => true,
-        Event::Read | Event::Keys | Event::Repaired => false,
+        Event::Read | Event::Keys | Event::Repaired | Event::Continued | Event::Lost | Event::OlderJournal => false,
     };
     (!args.refused || is_refusal) && args.identity.as_ref().is_none_or(|identity| line.line.identity == *identity)
 }
@@ -79,11 +102,17 @@ fn table(lines: &VecDeque<NumberedLine>) -> Table {
     let headings = ["line", "at", "who", "from", "method", "of", "what for", "revision", "outcome"];
     let mut table = Table::new(headings.map(|heading| (heading, Align::Left)));
     for NumberedLine { n, at, line } in lines {
-        let who =
-            if line.identity.is_empty() { String::new() } else { format!("{} by {}", line.identity, line.credential) };
+        let who = match (line.identity.as_str(), line.credential.as_str()) {
+            (identity, "") => identity.to_owned(),
+            (identity, credential) => format!("{identity} by {credential}"),
+        };
+        let of = match line.question.as_str() {
+            "" => line.scope.clone(),
+            hash => format!("{} (whole question: {hash})", line.scope),
+        };
         let method = line.method.rsplit('.').next().unwrap_or_default().to_owned();
         let revision = if line.revision == 0 { String::new() } else { line.revision.to_string() };
-        let columns = [n.to_string(), at.clone(), who, line.address.clone(), method, line.scope.clone()];
+        let columns = [n.to_string(), at.clone(), who, line.address.clone(), method, of];
         table.push(columns.into_iter().chain([line.purpose.clone(), revision, line.outcome.clone()]));
     }
     table

@@ -23,6 +23,7 @@ mod log;
 mod output;
 mod picture;
 mod query;
+mod receipt;
 mod reconcile;
 mod serve;
 mod submit;
@@ -54,6 +55,7 @@ enum Verb {
     Serve(serve::Args),
     Template(template::Args),
     Submit(submit::Args),
+    Receipt(receipt::Args),
     Picture(picture::Args),
     Query(query::Args),
     Explain(explain::Args),
@@ -85,6 +87,7 @@ pub fn main() -> ExitCode {
             Verb::Serve(args) => serve::run(args).await,
             Verb::Template(args) => template::run(args).await,
             Verb::Submit(args) => submit::run(args).await,
+            Verb::Receipt(args) => receipt::run(args).await,
             Verb::Picture(args) => picture::run(args).await,
             Verb::Query(args) => query::run(args).await,
             Verb::Explain(args) => explain::run(args).await,

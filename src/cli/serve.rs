@@ -17,6 +17,7 @@ use super::failure::Failure;
 use super::output;
 use super::{health, picture};
 use crate::access::Secret;
+use crate::audit::Accepted;
 use crate::model::id::IdentityId;
 use crate::model::zone::Zone;
 use crate::net::{self, tls};
@@ -70,6 +71,14 @@ pub(super) struct Args {
     /// wasn't then. Entries are stamped as just after the newest one until the clock has passed it.
     #[arg(long)]
     accept_clock_behind_journal: bool,
+    /// Start though the audit log lacks lines that the journal knows of. What is there is set aside, and the log goes on
+    /// with a line that says so.
+    #[arg(long)]
+    accept_lost_audit_lines: bool,
+    /// Start though the journal is older than the audit log, as after a restore. Keys that the log knows to be revoked
+    /// since are revoked again.
+    #[arg(long)]
+    accept_older_journal: bool,
 }
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
@@ -104,6 +113,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         accept_clock_behind_journal: args.accept_clock_behind_journal,
         reload,
         demo_keys,
+        accepted: Accepted { lost_lines: args.accept_lost_audit_lines, older_journal: args.accept_older_journal },
         ..Config::new(args.data)
     };
     Ok(server::run(listener, config, signal()).await?)

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::access::{AccessChange, Actor};
 use crate::catalogue::CataloguePut;
+use crate::model::chain::ChainHash;
 use crate::model::id::{AgencyId, RequestId};
 use crate::model::submission::Submission;
 use crate::model::timestamp::Timestamp;
@@ -40,6 +41,21 @@ pub enum Body {
     Withdrawal(Withdrawal),
     /// Changes identities and their keys, all together.
     Access(Vec<AccessChange>),
+    /// Records how far the audit log has come. It changes nothing that is answered.
+    AuditAnchor(AuditAnchor),
+}
+
+/// How far the audit log had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuditAnchor {
+    /// The number of its last line.
+    pub lines: u64,
+    /// That line's chain.
+    pub chain: ChainHash,
+    /// Whether it was accepted that lines before were lost.
+    pub lost_lines: bool,
+    /// How many revisions the log had seen that the journal lacked, as was accepted.
+    pub lost_revisions: u64,
 }
 
 /// A submission to take back.

@@ -1,8 +1,8 @@
 //! Deciding: whether a command becomes an entry. Pure: the state, the command and the time in,
 //! the decision out.
 //!
-//! There are four commands: a [`CataloguePut`], a [`Prepared`] submission, a [`Withdrawal`], and
-//! [`ChangeAccess`]. What each is answered with follows from its type.
+//! There are five commands: a [`CataloguePut`], a [`Prepared`] submission, a [`Withdrawal`],
+//! [`ChangeAccess`], and an [`AuditAnchor`]. What each is answered with follows from its type.
 
 use std::convert::Infallible;
 use std::fmt::Debug;
@@ -10,7 +10,7 @@ use std::fmt::Debug;
 use super::prepare::Prepared;
 use crate::access::AccessChange;
 use crate::catalogue::{CataloguePut, PutOutcomes};
-use crate::entry::{Body, Entry, Withdrawal, codec};
+use crate::entry::{AuditAnchor, Body, Entry, Withdrawal, codec};
 use crate::journal::ENTRY_BYTES_MAX;
 use crate::model::observation::Breakdown;
 use crate::model::observations::Line;
@@ -195,6 +195,19 @@ impl Command for ChangeAccess {
         let Self { changes, now } = self;
         state.access().review(changes, state.catalogue(), *now).into_result(()).map_err(Rejection::Invalid)?;
         Ok(Decision::Accept(Body::Access(changes.clone()), ()))
+    }
+}
+
+impl Command for AuditAnchor {
+    type Effect = ();
+    /// That it is recorded.
+    type Already = ();
+
+    fn admit(&self, state: &State, _at: Timestamp, _zone: &Zone) -> Result<DecisionOf<Self>, Rejection> {
+        if state.audit_anchor() == Some(*self) {
+            return Ok(Decision::Already(()));
+        }
+        Ok(Decision::Accept(Body::AuditAnchor(*self), ()))
     }
 }
 

@@ -4,9 +4,10 @@
 
 use std::future::Future;
 
+use prost::Message;
 use tonic::{Request, Response, Status};
 
-use super::guard::{ReceivedRequest, Session, Subject};
+use super::guard::{Present, ReceivedRequest, Session, Subject};
 use super::{Context, Gate, status};
 use crate::intake::writer::WriteError;
 use crate::model::violation::Violations;
@@ -73,17 +74,14 @@ pub(crate) async fn unary<'g, M, T, F>(
     handler: impl FnOnce(Call<'g, M>) -> F + Send,
 ) -> Result<Response<T>, Status>
 where
-    M: Subject + Send,
+    M: Subject + Message,
     F: Future<Output = Result<T, Refusal>> + Send,
 {
     let context = gate.context()?;
     let session = Session::of(&request)?;
     let bytes_max = status::error_bytes(request.metadata());
     let message = request.into_inner();
-    {
-        let state = context.newest();
-        session.permit(message.resource(state.catalogue(), context.today(&state)))?;
-    }
+    session.permit_message(&message, message.resource(&Present::of(context)))?;
     let received = session.received();
     let answer = handler(Call { context, session, message, received, _permitted: () }).await;
     answer.map(Response::new).map_err(|refusal| refusal.into_status(bytes_max))

@@ -209,6 +209,7 @@ pub(crate) fn denied(why: Denied) -> Status {
 pub(crate) fn unaudited(why: &Unwritten) -> Status {
     match why {
         Unwritten::Busy => retry(Reason::Overloaded, why.to_string(), RETRY_DELAY),
+        Unwritten::TooLong => error(Reason::TooLarge, why.to_string()),
         Unwritten::NoRoom | Unwritten::Failed => error(Reason::AuditUnavailable, why.to_string()),
     }
 }

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::Error;
 use crate::access::Secret;
+use crate::audit::Accepted;
 use crate::model::id::IdentityId;
 use crate::model::timestamp::Timestamp;
 use crate::model::zone::Zone;
@@ -54,6 +55,8 @@ pub struct Config {
     pub reload: Arc<Notify>,
     /// Where the demo's keys go. With none, none are made, and the demo is open.
     pub demo_keys: Option<DemoKeys>,
+    /// What an operator accepts that a start would otherwise refuse.
+    pub accepted: Accepted,
 }
 
 /// The longest that calls may take to end at a stop.
@@ -72,6 +75,7 @@ impl Config {
             accept_clock_behind_journal: false,
             reload: Arc::default(),
             demo_keys: None,
+            accepted: Accepted::default(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! answers health checks at once, with `NOT_SERVING` until the journal is replayed; opens the gate
 //! when it is; and on shutdown lets calls end within a deadline.
 
+mod audited;
 mod clock;
 mod conditions;
 mod config;
@@ -21,15 +22,18 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tonic_health::server::HealthReporter;
 
+pub use audited::Unrevoked;
+use audited::{ON_THIS_MACHINE, Recorder};
 pub use clock::ClockBehind;
 use clock::{Newest, Watched};
 use conditions::Conditions;
 pub(crate) use config::DRAIN_TIMEOUT_MAX;
 pub use config::{Clock, Config, DemoKeys, Network};
 use health::{end_watches, set_not_serving};
-pub(crate) use offline::change_access_offline;
+pub(crate) use offline::{change_access_offline, entry_offline};
 use router::router;
 
+use crate::access::Actor;
 use crate::entry::codec;
 use crate::intake::writer::{self, WriteError};
 use crate::journal::{self, DiskJournal, Journal};
@@ -39,6 +43,8 @@ use crate::rpc::{Context, Gate, Guard};
 use crate::state::{Replay, State};
 use crate::{audit, demo, net};
 
+/// How long a stop waits for the journal to record how far the audit log has come.
+const RECORD_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often the file of when keys were last used is written.
 const LAST_USED_EVERY: Duration = Duration::from_secs(60);
 
@@ -48,6 +54,17 @@ pub enum Error {
     /// The journal can't be opened, or isn't what was written.
     #[error("{0}")]
     Journal(#[from] journal::Error),
+    /// What an older journal lacks can't be revoked again.
+    #[error("what was revoked since the older journal can't be revoked again: {0}")]
+    Unrevoked(#[from] Unrevoked),
+    /// There is no such data folder.
+    #[error("the data folder {}: {source}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// The network failed.
     #[error("the network failed: {0}")]
     Transport(#[from] tonic::transport::Error),
@@ -137,14 +154,22 @@ pub async fn run(
     }
     save_last_used_now(guard, config.data).await;
     drop(gate);
-    if let Some(writer) = outcome? {
+    if let Some((writer, recording)) = outcome? {
+        // The calls have ended, and with them what they had to write.
+        let recorded = async {
+            if let Ok(mut recorder) = recording.await {
+                recorder.record().await;
+            }
+        };
+        drop(tokio::time::timeout(RECORD_TIMEOUT, recorded).await);
         // The gate's handles are gone with the calls; the writer ends once its queue is empty.
         drop(tokio::time::timeout_at(deadline, tokio::task::spawn_blocking(move || writer.join())).await);
     }
     Ok(())
 }
 
-type WriterThread = std::thread::JoinHandle<()>;
+/// What has to end after the calls: the recorder of the audit log, and then the writer.
+type Ending = (std::thread::JoinHandle<()>, tokio::task::JoinHandle<Recorder>);
 
 /// Opens the journal, replays it, opens the gate, and waits for the shutdown signal.
 async fn serve(
@@ -154,8 +179,8 @@ async fn serve(
     health: &HealthReporter,
     stopping: watch::Receiver<bool>,
     shutdown: impl Future<Output = ()> + Send,
-) -> Result<Option<WriterThread>, Error> {
-    let (folder, last_used) = (config.data.clone(), guard.clone());
+) -> Result<Option<Ending>, Error> {
+    let (folder, last_used, accepted) = (config.data.clone(), guard.clone(), config.accepted);
     let Clock(clock) = config.clock.clone();
     let opened_at = clock();
     let watched_clock = Watched::from(opened_at, Instant::now());
@@ -164,10 +189,11 @@ async fn serve(
         let (journal, state) = replay(&folder)?;
         check_clock(&folder, &state, opened_at, is_accepted)?;
         last_used.used().load(&folder);
-        Ok::<_, Error>((journal, state, audit::Log::open(&folder, opened_at)?))
+        let audit = audited::open(&folder, &state, opened_at, accepted)?;
+        Ok::<_, Error>((journal, state, audit))
     });
     tokio::pin!(shutdown);
-    let (journal, state, audit) = tokio::select! {
+    let (journal, state, opened) = tokio::select! {
         opened = &mut opening => opened??,
         () = &mut shutdown => return Ok(None),
     };
@@ -190,8 +216,13 @@ async fn serve(
         zone: config.zone.clone(),
         stopping,
     };
+    let writer = context.writer.as_actor(Actor::Local);
+    let replayed = context.newest();
+    audited::revoke_again(&opened, &replayed, &writer, (context.clock)()).await?;
+    let mut recorder = Recorder::new(&opened, &replayed, writer);
+    recorder.record().await;
     if config.demo {
-        load_demo(&context, &audit, config.demo_keys.take()).await?;
+        load_demo(&context, &opened.log, config.demo_keys.take()).await?;
     }
     if context.state.borrow().access().is_empty() {
         if !address.ip().is_loopback() {
@@ -199,14 +230,15 @@ async fn serve(
         }
         tracing::warn!(%address, "NO CREDENTIALS ARE CONFIGURED: anyone on this machine can read and write everything, and nothing is audited");
     }
-    guard.audit(audit.clone());
+    guard.audit(opened.log.clone());
+    let recording = tokio::spawn(recorder.run(context.stopping.clone()));
     tokio::spawn(save_last_used(guard.clone(), config.data.clone(), context.stopping.clone()));
     gate.open(context.clone());
     let conditions = Conditions {
         folder: config.data.clone(),
         context,
         health: health.clone(),
-        audit,
+        audit: opened.log,
         journal_failure: running.failure,
         clock: watched_clock,
     };
@@ -214,7 +246,7 @@ async fn serve(
         () = &mut shutdown => tracing::info!("stopping"),
         () = conditions.watch() => {}
     }
-    Ok(Some(running.thread))
+    Ok(Some((running.thread, recording)))
 }
 
 /// Checks the clock against what was written last.
@@ -229,8 +261,8 @@ async fn load_demo(context: &Context, audit: &audit::Log, receiver: Option<DemoK
     let Some(receiver) = receiver else { return Ok(()) };
     let keys = demo::keys(context).await?;
     for (identity, key) in &keys {
-        let scope = format!("on this machine: the demo's key {} of {identity}", key.id());
-        audit.write((context.clock)(), audit::Line::without_call(audit::Event::Keys, scope)).await?;
+        let scope = format!("{ON_THIS_MACHINE}the demo's key {} of {identity}", key.id());
+        audit.write((context.clock)(), audit::Line::without_call(audit::Event::Keys, scope), None).await?;
     }
     // Nobody may be waiting for them any more.
     drop(receiver.send(keys));

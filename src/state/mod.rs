@@ -21,7 +21,7 @@ use imbl::{OrdMap, Vector};
 
 use crate::access::Register as AccessRegister;
 use crate::catalogue::Catalogue;
-use crate::entry::{Body, Entry, Withdrawal};
+use crate::entry::{AuditAnchor, Body, Entry, Withdrawal};
 use crate::model::id::{AgencyId, RequestId};
 use crate::model::revision::Revision;
 use crate::model::submission::Submission;
@@ -61,6 +61,7 @@ pub struct State {
     columns: Columns,
     submissions: Submissions,
     access: AccessRegister,
+    audit_anchor: Option<AuditAnchor>,
 }
 
 impl State {
@@ -114,6 +115,11 @@ impl State {
     /// once isn't allowed now.
     pub(crate) fn access(&self) -> &AccessRegister {
         &self.access
+    }
+
+    /// How far the audit log had come when that was last recorded.
+    pub(crate) fn audit_anchor(&self) -> Option<AuditAnchor> {
+        self.audit_anchor
     }
 
     /// A submission by agency and request id.
@@ -200,6 +206,7 @@ impl State {
                 self.withdraw(revision, withdrawal);
             }
             Body::Access(changes) => self.access.apply(changes, entry.at),
+            Body::AuditAnchor(anchor) => self.audit_anchor = Some(*anchor),
         }
     }
 

@@ -19,7 +19,7 @@ impl Replay {
     /// Applies the next entry.
     pub fn apply(&mut self, entry: &Entry) {
         let needs_figures = match &entry.body {
-            Body::Submission { .. } => false,
+            Body::Submission { .. } | Body::AuditAnchor(_) => false,
             Body::CataloguePut(_) | Body::Withdrawal(_) | Body::Access(_) => true,
         };
         if needs_figures || self.pending.len() >= PENDING_ROWS_MAX {

@@ -5,6 +5,8 @@ use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
 use conspectus::audit::{self, Event};
+use conspectus::model::revision::Revision;
+use conspectus::model::timestamp::Timestamp;
 use conspectus::rpc::Limits;
 use conspectus::rpc::client::catalogue_service_client::CatalogueServiceClient;
 use conspectus::rpc::client::key_service_client::KeyServiceClient;
@@ -189,7 +191,8 @@ async fn a_log_that_was_changed_anywhere_is_found_out_and_a_torn_end_is_repaired
         assert!(audit::verify(&path, &mut |_| {}).is_err(), "line {without}");
     }
     std::fs::write(&path, [&good[..], b"{\"n\":6,\"at"].concat()).unwrap();
-    drop(audit::Log::open(app.folder(), conspectus::model::timestamp::Timestamp(0)).unwrap());
+    let known = audit::Known { tail: audit::LogTail::START, revision: Revision(u64::MAX) };
+    drop(audit::Log::open(app.folder(), Timestamp(0), known, audit::Accepted::default()).unwrap());
     let mut last = None;
     assert_eq!(audit::verify(&path, &mut |numbered| last = Some(numbered.line.event)).unwrap().n, 6);
     assert_eq!(last, Some(Event::Repaired));

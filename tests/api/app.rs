@@ -136,6 +136,26 @@ impl TestApp {
         Self { folder, demo: false, running: Some(running) }
     }
 
+    /// Stops the server and starts another on the same folder, after `between`, with `config` made of its own.
+    pub(crate) async fn restart_as(&mut self, between: impl FnOnce(&Path), config: impl FnOnce(Config) -> Config) {
+        if self.running.is_some() {
+            self.stop().await;
+        }
+        between(self.folder());
+        let config = config(Config { drain_timeout: DRAIN_TIMEOUT, ..Config::new(self.folder()) });
+        self.running = Some(Running::start_with(config, |address| endpoint("http", address)).await);
+    }
+
+    /// Why a server doesn't start on the folder, once this one has stopped.
+    pub(crate) async fn start_error(&mut self, between: impl FnOnce(&Path)) -> server::Error {
+        if self.running.is_some() {
+            self.stop().await;
+        }
+        between(self.folder());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        server::run(listener, Config::new(self.folder()), std::future::pending()).await.unwrap_err()
+    }
+
     /// Asks the server to stop and waits until it has.
     pub(crate) async fn stop(&mut self) {
         let running = self.running.take().unwrap();

@@ -4,6 +4,7 @@
 
 mod access;
 mod app;
+mod audited;
 #[path = "../binary/mod.rs"]
 mod binary;
 mod clock;
@@ -17,6 +18,7 @@ mod querying;
 mod raw;
 mod reading;
 mod refusing;
+mod scoped;
 mod sender;
 mod serving;
 mod streaming;

@@ -179,7 +179,7 @@ fn a_withdrawn_submission_was_never_received() {
     on_every_world(|history, world, lived| {
         let sent = lived.entries.iter().filter_map(|entry| match &entry.body {
             Body::Submission { submission, .. } => Some(submission.as_ref()),
-            Body::CataloguePut(_) | Body::Withdrawal(_) | Body::Access(_) => None,
+            Body::CataloguePut(_) | Body::Withdrawal(_) | Body::Access(_) | Body::AuditAnchor(_) => None,
         });
         let sent: Vec<&Submission> = sent.collect();
         if sent.is_empty() {

@@ -13,8 +13,9 @@ use std::sync::Arc;
 
 use prost::Message;
 
-use super::{Body, Entry, Fingerprint, Withdrawal};
+use super::{AuditAnchor, Body, Entry, Fingerprint, Withdrawal};
 use crate::access::Actor;
+use crate::model::chain::ChainHash;
 use crate::model::timestamp::Timestamp;
 pub use wire::DecodeError;
 use wire::{parse, proto};
@@ -37,6 +38,10 @@ pub(crate) fn encode_body(body: &Body) -> Vec<u8> {
         }),
         Body::Access(changes) => {
             P::AccessPut(proto::AccessPut { changes: changes.iter().map(access::change_to_proto).collect() })
+        }
+        Body::AuditAnchor(AuditAnchor { lines, chain, lost_lines, lost_revisions }) => {
+            let (lines, lost_lines, lost_revisions) = (*lines, *lost_lines, *lost_revisions);
+            P::AuditAnchor(proto::AuditAnchor { lines, chain: chain.0.to_vec(), lost_lines, lost_revisions })
         }
     };
     proto::Entry { accepted_at_micros: 0, by: None, body: Some(body) }.encode_to_vec()
@@ -75,6 +80,12 @@ pub fn decode(bytes: &[u8]) -> Result<Entry, DecodeError> {
         }),
         Some(P::AccessPut(put)) => {
             Body::Access(put.changes.into_iter().map(access::change_from_proto).collect::<Result<_, _>>()?)
+        }
+        Some(P::AuditAnchor(anchor)) => {
+            let chain = <[u8; 32]>::try_from(anchor.chain.as_ref())
+                .map_err(|_| DecodeError::new("a chain hash of other than 32 bytes"))?;
+            let proto::AuditAnchor { lines, lost_lines, lost_revisions, .. } = anchor;
+            Body::AuditAnchor(AuditAnchor { lines, chain: ChainHash(chain), lost_lines, lost_revisions })
         }
         None => return Err(DecodeError::new("an entry of no known kind")),
     };
@@ -135,6 +146,22 @@ mod tests {
             observation(["delay", "E10000014", "2022-W07", "age=0-to-4;sex=male"], Some(mean), 0, Some("é")),
             observation(["contacts", "E10000014", "2022-03-31", ""], None, 0b10, None),
         ])
+    }
+
+    #[test]
+    fn how_far_the_audit_log_had_come_is_kept_and_reads_back() {
+        let at = Timestamp(1);
+        let anchor = AuditAnchor { lines: 5, chain: ChainHash([7; 32]), lost_lines: false, lost_revisions: 0 };
+        let entry = Entry { at, actor: Actor::Unknown, body: Body::AuditAnchor(anchor) };
+        let bytes = encode(&entry);
+        assert_eq!(bytes, [&[0x08, 1, 0x3a, 36, 0x08, 5, 0x12, 32], [7; 32].as_slice()].concat());
+        assert_eq!(decode(&bytes).unwrap(), entry);
+        let anchor = AuditAnchor { lost_lines: true, lost_revisions: 3, ..anchor };
+        let entry = Entry { body: Body::AuditAnchor(anchor), ..entry };
+        assert_eq!(decode(&encode(&entry)).unwrap(), entry);
+        assert!(decode(&bytes[..bytes.len() - 1]).is_err());
+        let short = [&[0x3a, 33, 0x12, 31], [7; 31].as_slice()].concat();
+        assert!(decode(&short).is_err());
     }
 
     /// Nothing but totals and numbers: columns that say nothing are left out.

@@ -28,6 +28,9 @@ pub(crate) fn areas_as_of(code: i32, violations: &mut Violations) -> AreasAsOf {
     }
 }
 
+/// What a picture is compared with, unless its request says otherwise.
+pub(crate) const PICTURE_COMPARISON: Option<Comparison> = Some(Comparison::PreviousPeriod);
+
 /// The query of a picture request.
 pub(crate) fn picture(
     view: View<'_>,
@@ -38,8 +41,8 @@ pub(crate) fn picture(
     let period = convert::period("period", &request.period, violations);
     let indicators = find_indicators(view.catalogue, &request.indicators, violations);
     refuse_ended(view, "area", area, period.as_slice(), violations);
-    let default = Some(Comparison::PreviousPeriod);
-    let comparison = comparison(request.comparison, &request.compare_with, default, period.as_slice(), violations);
+    let (code, with) = (request.comparison, &request.compare_with);
+    let comparison = comparison(code, with, PICTURE_COMPARISON, period.as_slice(), violations);
     let indicators = indicators?;
     Some(PictureQuery {
         area: area?,
@@ -241,7 +244,7 @@ pub(crate) fn reconcile<'a>(
 }
 
 /// What to compare the periods with: a rule, or one earlier period of their length.
-fn comparison(
+pub(crate) fn comparison(
     code: i32,
     with: &str,
     default: Option<Comparison>,
@@ -275,7 +278,11 @@ fn comparison(
 }
 
 /// The periods asked for, ascending, each once: a list or a run.
-fn periods(listed: &[String], range: Option<&proto::PeriodRange>, violations: &mut Violations) -> Option<Vec<Period>> {
+pub(crate) fn periods(
+    listed: &[String],
+    range: Option<&proto::PeriodRange>,
+    violations: &mut Violations,
+) -> Option<Vec<Period>> {
     match (range, listed.is_empty()) {
         (None, true) => {
             violations.add("periods", "found none; allowed: at least one, or a period_range");
@@ -335,9 +342,6 @@ fn groups(codes: &[i32], violations: &mut Violations) -> Option<Vec<proto::Group
                     format!("group_by[{index}]"),
                     format!("found {code}; allowed: indicator, area, agency, period"),
                 );
-            }
-            Ok(group) if groups.contains(&group) => {
-                violations.add(format!("group_by[{index}]"), "found twice; allowed: each once");
             }
             Ok(group) => groups.push(group),
         }

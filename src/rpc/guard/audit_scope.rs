@@ -1,7 +1,11 @@
-//! What a request would read: whose figures, and of where, for the permission; and in words, for the
-//! audit log.
+//! What a request would read: whose figures, of where, of which periods and as of when, for the permission. What the
+//! audit log says of it is its [`question`](super::question).
 
 use crate::access::Agencies;
+use crate::model::period::Period;
+use crate::model::violation::Violations;
+use crate::picture::change::Comparison;
+use crate::rpc::convert::queries;
 use crate::rpc::proto;
 
 /// A request that reads.
@@ -12,8 +16,26 @@ pub(crate) trait AuditScope {
     /// Whose figures its answer may rest on.
     fn agencies(&self) -> Agencies<'_>;
 
-    /// What it asks for, in words.
-    fn scope(&self) -> String;
+    /// The periods that it asks about, and those that it compares them with; none when they can't be read, since the
+    /// request is then refused.
+    fn periods(&self) -> Vec<Period>;
+
+    /// The state that it is to be answered from; the newest, unless the request can say otherwise.
+    fn requested_state(&self) -> RequestedState<'_> {
+        RequestedState::default()
+    }
+}
+
+/// The state that a request is to be answered from, in the request's own fields.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct RequestedState<'a> {
+    /// Waits for this revision.
+    pub(crate) min_revision: i64,
+    /// Answers as of this revision, or else of this instant.
+    pub(crate) as_of_revision: i64,
+    pub(crate) as_of_time: Option<&'a prost_types::Timestamp>,
+    /// Adds up areas by the hierarchy of then, or of now.
+    pub(crate) areas_as_of: i32,
 }
 
 /// Names an agency, or leaves it to anyone's figures.
@@ -25,13 +47,20 @@ fn some(agencies: &[String]) -> Agencies<'_> {
     if agencies.is_empty() { Agencies::Any } else { Agencies::Named(agencies) }
 }
 
-fn words<'a>(parts: impl IntoIterator<Item = (&'a str, String)>) -> String {
-    let given = parts.into_iter().filter(|(_, text)| !text.is_empty());
-    given.map(|(name, text)| format!("{name}={text}")).collect::<Vec<_>>().join(" ")
+fn period(text: &str) -> Vec<Period> {
+    text.parse().ok().into_iter().collect()
 }
 
-fn span(periods: &[String], range: Option<&proto::PeriodRange>) -> String {
-    range.map_or_else(|| periods.join(","), |range| format!("{}..{}", range.first, range.last))
+fn periods(listed: &[String], range: Option<&proto::PeriodRange>) -> Vec<Period> {
+    queries::periods(listed, range, &mut Violations::default()).unwrap_or_default()
+}
+
+/// The periods with those that they are compared with.
+fn compared(mut periods: Vec<Period>, code: i32, with: &str, default: Option<Comparison>) -> Vec<Period> {
+    let comparison = queries::comparison(code, with, default, &periods, &mut Violations::default());
+    let earlier: Vec<Period> = periods.iter().filter_map(|period| comparison?.earlier(*period)).collect();
+    periods.extend(earlier);
+    periods
 }
 
 impl AuditScope for proto::GetPictureRequest {
@@ -43,8 +72,17 @@ impl AuditScope for proto::GetPictureRequest {
         Agencies::Any
     }
 
-    fn scope(&self) -> String {
-        words([("area", self.area.clone()), ("period", self.period.clone()), ("indicators", self.indicators.join(","))])
+    fn periods(&self) -> Vec<Period> {
+        compared(period(&self.period), self.comparison, &self.compare_with, queries::PICTURE_COMPARISON)
+    }
+
+    fn requested_state(&self) -> RequestedState<'_> {
+        RequestedState {
+            min_revision: self.min_revision,
+            as_of_revision: self.as_of_revision,
+            as_of_time: self.as_of_time.as_ref(),
+            areas_as_of: self.areas_as_of,
+        }
     }
 }
 
@@ -58,14 +96,18 @@ impl AuditScope for proto::QueryAggregateRequest {
         if self.rate { Agencies::Any } else { some(&self.agencies) }
     }
 
-    fn scope(&self) -> String {
-        words([
-            ("areas", self.areas.join(",")),
-            ("periods", span(&self.periods, self.period_range.as_ref())),
-            ("indicators", self.indicators.join(",")),
-            ("agencies", self.agencies.join(",")),
-            ("benchmark", self.benchmark_areas.join(",")),
-        ])
+    fn periods(&self) -> Vec<Period> {
+        let asked = periods(&self.periods, self.period_range.as_ref());
+        compared(asked, self.comparison, &self.compare_with, None)
+    }
+
+    fn requested_state(&self) -> RequestedState<'_> {
+        RequestedState {
+            min_revision: self.min_revision,
+            as_of_revision: self.as_of_revision,
+            as_of_time: self.as_of_time.as_ref(),
+            areas_as_of: self.areas_as_of,
+        }
     }
 }
 
@@ -78,13 +120,17 @@ impl AuditScope for proto::ExplainFigureRequest {
         one(&self.agency)
     }
 
-    fn scope(&self) -> String {
-        words([
-            ("area", self.area.clone()),
-            ("period", self.period.clone()),
-            ("indicator", self.indicator.clone()),
-            ("agency", self.agency.clone()),
-        ])
+    fn periods(&self) -> Vec<Period> {
+        period(&self.period)
+    }
+
+    fn requested_state(&self) -> RequestedState<'_> {
+        RequestedState {
+            min_revision: self.min_revision,
+            as_of_revision: self.as_of_revision,
+            as_of_time: self.as_of_time.as_ref(),
+            ..RequestedState::default()
+        }
     }
 }
 
@@ -97,13 +143,8 @@ impl AuditScope for proto::GetHistoryRequest {
         one(&self.agency)
     }
 
-    fn scope(&self) -> String {
-        words([
-            ("area", self.area.clone()),
-            ("period", self.period.clone()),
-            ("indicator", self.indicator.clone()),
-            ("agency", self.agency.clone()),
-        ])
+    fn periods(&self) -> Vec<Period> {
+        period(&self.period)
     }
 }
 
@@ -116,8 +157,16 @@ impl AuditScope for proto::GetCompletenessRequest {
         some(&self.agencies)
     }
 
-    fn scope(&self) -> String {
-        words([("area", self.area.clone()), ("periods", span(&self.periods, self.period_range.as_ref()))])
+    fn periods(&self) -> Vec<Period> {
+        periods(&self.periods, self.period_range.as_ref())
+    }
+
+    fn requested_state(&self) -> RequestedState<'_> {
+        RequestedState {
+            as_of_revision: self.as_of_revision,
+            as_of_time: self.as_of_time.as_ref(),
+            ..RequestedState::default()
+        }
     }
 }
 
@@ -130,11 +179,15 @@ impl AuditScope for proto::ReconcileRequest {
         Agencies::Any
     }
 
-    fn scope(&self) -> String {
-        words([
-            ("areas", self.areas.join(",")),
-            ("periods", span(&self.periods, self.period_range.as_ref())),
-            ("rules", self.rules.join(",")),
-        ])
+    fn periods(&self) -> Vec<Period> {
+        periods(&self.periods, self.period_range.as_ref())
+    }
+
+    fn requested_state(&self) -> RequestedState<'_> {
+        RequestedState {
+            as_of_revision: self.as_of_revision,
+            as_of_time: self.as_of_time.as_ref(),
+            ..RequestedState::default()
+        }
     }
 }

@@ -31,13 +31,13 @@ impl Auditor {
         self.gate.context()
     }
 
-    /// Writes a line, durably.
+    /// Writes a line, durably, and before it the whole question of a line that names it by its hash.
     ///
     /// # Errors
     /// When it can't be; what it is about must then not happen.
-    pub(super) async fn write(&self, line: audit::Line) -> Result<(), Status> {
+    pub(super) async fn write(&self, line: audit::Line, question: Option<String>) -> Result<(), Status> {
         let Some(log) = self.log.get() else { return Ok(()) };
-        let written = log.write((self.context()?.clock)(), line).await;
+        let written = log.write((self.context()?.clock)(), line, question).await;
         written.map_err(|why| status::unaudited(&why))
     }
 
@@ -45,7 +45,7 @@ impl Auditor {
     pub(super) fn refused(&self, line: audit::Line, status: &Status) {
         if let (Some(log), Ok(context)) = (self.log.get(), self.context()) {
             let reason = status.get_details_error_info().map(|info| info.reason);
-            log.note((context.clock)(), audit::Line { outcome: reason.unwrap_or_default(), ..line });
+            log.refused((context.clock)(), audit::Line { outcome: reason.unwrap_or_default(), ..line });
         }
     }
 }

@@ -79,15 +79,12 @@ impl Origin {
     pub(super) fn line(&self, event: audit::Event, caller: Option<&Caller>, method: &str) -> audit::Line {
         let known = caller.and_then(Caller::known);
         audit::Line {
-            event,
             identity: known.map(|known| known.identity.id.to_string()).unwrap_or_default(),
             credential: known.map(|known| known.credential.to_string()).unwrap_or_default(),
             address: self.peer.as_ref().map(|peer| peer.address().to_string()).unwrap_or_default(),
             method: method.to_owned(),
-            scope: String::new(),
             purpose: self.purpose.as_ref().map(|purpose| purpose.as_str().to_owned()).unwrap_or_default(),
-            revision: 0,
-            outcome: "OK".to_owned(),
+            ..audit::Line::without_call(event, String::new())
         }
     }
 }

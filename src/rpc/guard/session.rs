@@ -3,16 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use prost::Message;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::{Request, Status};
 
 use super::auditor::Auditor;
 use super::origin::Origin;
+use super::question::{self, Question, Whole};
 use super::receiving::{CallReceiving, ReceivedRequest};
 use crate::access::{self, Action, Actor, Caller, Resource, Unauthenticated};
 use crate::audit;
 use crate::model::id::IdentityId;
 use crate::model::revision::Revision;
+use crate::model::violation::Violations;
 use crate::rpc::status;
 
 /// How often a stream asks whether its caller would still be let in, when nothing else happens. Whoever
@@ -56,9 +59,52 @@ impl Session {
     /// # Errors
     /// When it may not.
     pub(crate) fn permit(&self, resource: Resource<'_>) -> Result<(), Status> {
+        let about = match &resource {
+            Resource::Agency(agency) => format!("agency={agency:?}"),
+            Resource::Any | Resource::Figures(_) => String::new(),
+        };
+        self.permit_question(|| Question { scope: about, whole: None }, resource)
+    }
+
+    /// Whether the caller may do what a message asks for. A refusal's line says what a read asked for; of what would be
+    /// written it says whose it is, since there are figures in it.
+    ///
+    /// # Errors
+    /// When it may not.
+    pub(crate) fn permit_message(&self, message: &impl Message, resource: Resource<'_>) -> Result<(), Status> {
+        match self.action {
+            Action::Submit | Action::ChangeCatalogue | Action::ChangeKeys => self.permit(resource),
+            Action::ReadSubmissions
+            | Action::ReadCatalogue
+            | Action::ReadFigures
+            | Action::ReadCompleteness
+            | Action::ReadKeys => self.permit_question(|| self.question(message), resource),
+        }
+    }
+
+    /// Whether the caller may have a question answered.
+    ///
+    /// # Errors
+    /// When it may not.
+    pub(crate) fn permit_question(
+        &self,
+        question: impl FnOnce() -> Question,
+        resource: Resource<'_>,
+    ) -> Result<(), Status> {
         access::permit(&self.caller, self.action, resource)
             .map_err(status::denied)
-            .inspect_err(|status| self.refused(status))
+            .inspect_err(|status| self.refused(&question(), status))
+    }
+
+    /// What a message of this call asks for, for the audit log.
+    pub(crate) fn question(&self, message: &impl Message) -> Question {
+        // Of whom nobody is known nothing is written.
+        if self.caller.known().is_some() { Question::of(self.method, message) } else { Question::default() }
+    }
+
+    /// Everything that a list of this call's message has twice.
+    pub(crate) fn repeats(&self, message: &impl Message) -> Violations {
+        question::repeats(self.method, message)
     }
 
     /// Whether the caller would be let in now.
@@ -67,7 +113,7 @@ impl Session {
     /// When it would not.
     pub(crate) fn check(&self) -> Result<(), Status> {
         let Some(Remote { origin, auditor }) = &self.remote else { return Ok(()) };
-        origin.caller(auditor.context()?).map(drop).inspect_err(|status| self.refused(status))
+        origin.caller(auditor.context()?).map(drop).inspect_err(|status| self.refused(&Question::default(), status))
     }
 
     /// The request that was received last, as far as memory and threads go: it is to be held while the request
@@ -90,13 +136,13 @@ impl Session {
         })
     }
 
-    /// Writes to the audit log, durably, that the caller reads unpublished figures: what it asks for,
-    /// as of a revision. Of an open server's reads nothing is written: nobody is known there.
+    /// Writes to the audit log, durably, what the caller reads, as of a revision. Of an open server's reads nothing is
+    /// written: nobody is known there.
     ///
     /// # Errors
-    /// When it can't be written; the figures must then not be sent.
-    pub(crate) async fn audit_read_of(&self, scope: String, revision: Revision) -> Result<(), Status> {
-        self.audit(audit::Event::Read, scope, revision).await
+    /// When it can't be written; the answer must then not be sent.
+    pub(crate) async fn audit_read(&self, question: Question, revision: Revision) -> Result<(), Status> {
+        self.audit(audit::Event::Read, question, revision).await
     }
 
     /// Writes to the audit log, durably, that the caller changed keys.
@@ -104,7 +150,7 @@ impl Session {
     /// # Errors
     /// When it can't be written.
     pub(crate) async fn audit_key_change(&self, scope: String, revision: Revision) -> Result<(), Status> {
-        self.audit(audit::Event::Keys, scope, revision).await
+        self.audit(audit::Event::Keys, Question { scope, whole: None }, revision).await
     }
 
     /// Who is calling, as the journal names it.
@@ -112,23 +158,28 @@ impl Session {
         self.caller.actor()
     }
 
-    async fn audit(&self, event: audit::Event, scope: String, revision: Revision) -> Result<(), Status> {
-        match self.line(event) {
-            Some((auditor, line)) => auditor.write(audit::Line { scope, revision: revision.0, ..line }).await,
-            None => Ok(()),
+    async fn audit(&self, event: audit::Event, question: Question, revision: Revision) -> Result<(), Status> {
+        let Some((auditor, line)) = self.line(event, &question) else { return Ok(()) };
+        let line = audit::Line { revision: revision.0, ..line };
+        match question.whole {
+            None => auditor.write(line, None).await,
+            Some(Whole { text: Some(text), .. }) => auditor.write(line, Some(text)).await,
+            Some(Whole { text: None, .. }) => Err(status::unaudited(&audit::Unwritten::TooLong)),
         }
     }
 
-    fn refused(&self, status: &Status) {
-        if let Some((auditor, line)) = self.line(audit::Event::Refused) {
+    fn refused(&self, question: &Question, status: &Status) {
+        if let Some((auditor, line)) = self.line(audit::Event::Refused, question) {
             auditor.refused(line, status);
         }
     }
 
     /// A line about this call, and where it goes; none when nobody is known to be calling.
-    fn line(&self, event: audit::Event) -> Option<(&Auditor, audit::Line)> {
+    fn line(&self, event: audit::Event, question: &Question) -> Option<(&Auditor, audit::Line)> {
         let Remote { origin, auditor } = self.remote.as_ref().filter(|_| self.caller.known().is_some())?;
-        Some((auditor, origin.line(event, Some(&self.caller), self.method)))
+        let hash = question.whole.as_ref().map(|whole| whole.hash.clone());
+        let line = origin.line(event, Some(&self.caller), self.method);
+        Some((auditor, audit::Line { scope: question.scope.clone(), question: hash.unwrap_or_default(), ..line }))
     }
 }
 

@@ -1,51 +1,104 @@
 //! What each request is about: the resource that its caller needs permission for.
 
+use std::sync::Arc;
+
 use super::audit_scope::AuditScope;
 use crate::access::{Agencies, RequestedFigures, Resource};
 use crate::catalogue::Catalogue;
 use crate::model::date::Date;
-use crate::rpc::proto;
+use crate::model::revision::Revision;
+use crate::model::violation::Violations;
+use crate::rpc::convert::{self, queries};
+use crate::rpc::{Context, proto};
+use crate::state::State;
+use crate::state::view::AreasAsOf;
 
 /// A request, and what it is about.
 pub(crate) trait Subject {
-    /// The resource, in the request's own texts. The catalogue knows the sectors and the hierarchy, of
-    /// which today's counts.
-    fn resource<'a>(&'a self, catalogue: &'a Catalogue, today: Date) -> Resource<'a>;
+    /// The resource, in the request's own texts.
+    fn resource<'a>(&'a self, present: &'a Present<'a>) -> Resource<'a>;
+}
+
+/// What a request is judged by: the newest state, today.
+pub(crate) struct Present<'a> {
+    context: &'a Context,
+    state: Arc<State>,
+    today: Date,
+}
+
+impl<'a> Present<'a> {
+    /// As of now.
+    pub(crate) fn of(context: &'a Context) -> Self {
+        let state = context.newest();
+        Self { today: context.today(&state), context, state }
+    }
+
+    /// The catalogue that a read is answered with, and the day that is today to it.
+    fn answered_by(&self, read: &impl AuditScope) -> (Arc<Catalogue>, Date) {
+        let (requested, newest) = (read.requested_state(), self.state.revision());
+        let as_of_revision = u64::try_from(requested.as_of_revision).unwrap_or(0);
+        let (revision, at) = match requested.as_of_time.map(convert::instant) {
+            Some(at) => (self.state.revision_at(at), Some(at)),
+            None if as_of_revision == 0 => (newest, None),
+            None => (Revision(as_of_revision).min(newest), self.state.accepted_at(Revision(as_of_revision))),
+        };
+        (self.state.catalogue_as_of(revision), at.map_or(self.today, |at| self.context.zone.date(at)))
+    }
 }
 
 /// Reads of figures are about the figures that their answers may rest on.
 impl<Q: AuditScope> Subject for Q {
-    fn resource<'a>(&'a self, catalogue: &'a Catalogue, today: Date) -> Resource<'a> {
-        Resource::Figures(RequestedFigures { catalogue, day: today, areas: self.areas(), agencies: self.agencies() })
+    fn resource<'a>(&'a self, present: &'a Present<'a>) -> Resource<'a> {
+        let (answered_by, its_today) = present.answered_by(self);
+        let areas_as_of = queries::areas_as_of(self.requested_state().areas_as_of, &mut Violations::default());
+        let periods = self.periods();
+        let days = match areas_as_of {
+            AreasAsOf::Then => periods.iter().map(|period| period.end()).collect(),
+            AreasAsOf::Now => vec![its_today],
+            AreasAsOf::On(day) => vec![day],
+        };
+        Resource::Figures(RequestedFigures {
+            catalogue: present.state.catalogue(),
+            today: present.today,
+            answered_by,
+            days,
+            areas: self.areas(),
+            agencies: self.agencies(),
+        })
     }
 }
 
 /// A watch is about what its question is about; without a question, about anyone's figures.
-fn watched<'a>(question: Option<&'a impl Subject>, catalogue: &'a Catalogue, today: Date) -> Resource<'a> {
+fn watched<'a>(question: Option<&'a impl Subject>, present: &'a Present<'a>) -> Resource<'a> {
     match question {
-        Some(question) => question.resource(catalogue, today),
-        None => {
-            Resource::Figures(RequestedFigures { catalogue, day: today, areas: Vec::new(), agencies: Agencies::Any })
-        }
+        Some(question) => question.resource(present),
+        None => Resource::Figures(RequestedFigures {
+            catalogue: present.state.catalogue(),
+            today: present.today,
+            answered_by: Arc::default(),
+            days: Vec::new(),
+            areas: Vec::new(),
+            agencies: Agencies::Any,
+        }),
     }
 }
 
 impl Subject for proto::WatchPictureRequest {
-    fn resource<'a>(&'a self, catalogue: &'a Catalogue, today: Date) -> Resource<'a> {
-        watched(self.picture.as_ref(), catalogue, today)
+    fn resource<'a>(&'a self, present: &'a Present<'a>) -> Resource<'a> {
+        watched(self.picture.as_ref(), present)
     }
 }
 
 impl Subject for proto::WatchAggregateRequest {
-    fn resource<'a>(&'a self, catalogue: &'a Catalogue, today: Date) -> Resource<'a> {
-        watched(self.query.as_ref(), catalogue, today)
+    fn resource<'a>(&'a self, present: &'a Present<'a>) -> Resource<'a> {
+        watched(self.query.as_ref(), present)
     }
 }
 
 macro_rules! subject {
     ($($Request:ident),+: |$request:ident| $resource:expr) => {$(
         impl Subject for proto::$Request {
-            fn resource<'a>(&'a self, _: &'a Catalogue, _: Date) -> Resource<'a> {
+            fn resource<'a>(&'a self, _: &'a Present<'a>) -> Resource<'a> {
                 let $request = self;
                 $resource
             }

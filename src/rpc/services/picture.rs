@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use tonic::{Request, Response, Status};
 
-use super::read::{self, AnswerInput, Read, RequestedState};
+use super::read::{self, AnswerInput, Read};
 use super::watch;
 use crate::catalogue::AgencyIx;
 use crate::model::violation::Violations;
@@ -104,15 +104,6 @@ impl Read for proto::GetPictureRequest {
     type Query<'a> = PictureQuery;
     type Answer = proto::GetPictureResponse;
 
-    fn requested_state(&self) -> RequestedState<'_> {
-        RequestedState {
-            min_revision: self.min_revision,
-            as_of_revision: self.as_of_revision,
-            as_of_time: self.as_of_time.as_ref(),
-            areas_as_of: self.areas_as_of,
-        }
-    }
-
     fn query<'a>(&self, view: View<'a>, violations: &mut Violations) -> Option<PictureQuery> {
         queries::picture(view, self, violations)
     }
@@ -132,15 +123,6 @@ impl Read for proto::GetPictureRequest {
 impl Read for proto::QueryAggregateRequest {
     type Query<'a> = AggregateQuery;
     type Answer = proto::QueryAggregateResponse;
-
-    fn requested_state(&self) -> RequestedState<'_> {
-        RequestedState {
-            min_revision: self.min_revision,
-            as_of_revision: self.as_of_revision,
-            as_of_time: self.as_of_time.as_ref(),
-            areas_as_of: self.areas_as_of,
-        }
-    }
 
     fn paging(&self) -> Option<Paging<'_>> {
         let cleared = Self {
@@ -177,15 +159,6 @@ impl Read for proto::QueryAggregateRequest {
 impl Read for proto::ExplainFigureRequest {
     type Query<'a> = ExplainQuery;
     type Answer = proto::ExplainFigureResponse;
-
-    fn requested_state(&self) -> RequestedState<'_> {
-        RequestedState {
-            min_revision: self.min_revision,
-            as_of_revision: self.as_of_revision,
-            as_of_time: self.as_of_time.as_ref(),
-            ..RequestedState::default()
-        }
-    }
 
     fn query<'a>(&self, view: View<'a>, violations: &mut Violations) -> Option<ExplainQuery> {
         queries::explain(view, self, violations)
@@ -231,17 +204,6 @@ impl Read for proto::GetCompletenessRequest {
     type Query<'a> = CompletenessQuery;
     type Answer = proto::GetCompletenessResponse;
 
-    /// It says which figures are there, not what they are.
-    const HOLDS_FIGURES: bool = false;
-
-    fn requested_state(&self) -> RequestedState<'_> {
-        RequestedState {
-            as_of_revision: self.as_of_revision,
-            as_of_time: self.as_of_time.as_ref(),
-            ..RequestedState::default()
-        }
-    }
-
     fn paging(&self) -> Option<Paging<'_>> {
         let cleared =
             Self { page_size: 0, page_token: String::new(), as_of_revision: 0, as_of_time: None, ..self.clone() };
@@ -284,14 +246,6 @@ impl Read for proto::GetCompletenessRequest {
 impl Read for proto::ReconcileRequest {
     type Query<'a> = ReconcileQuery<'a>;
     type Answer = proto::ReconcileResponse;
-
-    fn requested_state(&self) -> RequestedState<'_> {
-        RequestedState {
-            as_of_revision: self.as_of_revision,
-            as_of_time: self.as_of_time.as_ref(),
-            ..RequestedState::default()
-        }
-    }
 
     fn query<'a>(&self, view: View<'a>, violations: &mut Violations) -> Option<ReconcileQuery<'a>> {
         queries::reconcile(view, self, violations)

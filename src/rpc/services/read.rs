@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use prost::Message;
 use tonic::{Request, Response, Status};
 
 use crate::catalogue::Catalogue;
@@ -14,7 +15,7 @@ use crate::rpc::call::{self, Call};
 use crate::rpc::context::Now;
 use crate::rpc::convert::snapshot::Snapshot;
 use crate::rpc::convert::{self, queries};
-use crate::rpc::guard::{AuditScope, Session};
+use crate::rpc::guard::{AuditScope, Question, Session};
 use crate::rpc::page::{self, Page, Paging, Position};
 use crate::rpc::{Context, Gate, as_of, number};
 use crate::state::view::View;
@@ -25,14 +26,6 @@ pub(crate) trait Read: AuditScope + Send + Sync {
     type Query<'a>;
     /// What is sent.
     type Answer: Send;
-
-    /// Whether the answer holds unpublished figures. Each reading of those has a line in the audit log.
-    const HOLDS_FIGURES: bool = true;
-
-    /// The state that it is to be answered from; the newest, unless the request can say otherwise.
-    fn requested_state(&self) -> RequestedState<'_> {
-        RequestedState::default()
-    }
 
     /// The page of the answer that is asked for; none when the answer is always whole.
     fn paging(&self) -> Option<Paging<'_>> {
@@ -77,18 +70,6 @@ impl<'a> AnswerInput<'a> {
     }
 }
 
-/// The state that a request is to be answered from, in the request's own fields.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct RequestedState<'a> {
-    /// Waits for this revision.
-    pub(crate) min_revision: i64,
-    /// Answers as of this revision, or else of this instant.
-    pub(crate) as_of_revision: i64,
-    pub(crate) as_of_time: Option<&'a prost_types::Timestamp>,
-    /// Adds up areas by the hierarchy of then, or of now.
-    pub(crate) areas_as_of: i32,
-}
-
 /// An answer of which the audit log doesn't know yet. It can't be sent: [`Unaudited::audit`] is the only
 /// way to what is in it.
 pub(crate) struct Unaudited<T> {
@@ -101,10 +82,8 @@ impl<T> Unaudited<T> {
     ///
     /// # Errors
     /// When it can't be written.
-    pub(crate) async fn audit<R: Read>(self, session: &Session, read: &R) -> Result<T, Status> {
-        if R::HOLDS_FIGURES {
-            session.audit_read_of(read.scope(), self.revision).await?;
-        }
+    pub(crate) async fn audit(self, session: &Session, question: &Question) -> Result<T, Status> {
+        session.audit_read(question.clone(), self.revision).await?;
         Ok(self.answer)
     }
 
@@ -128,23 +107,30 @@ impl<T> Unaudited<T> {
 ///
 /// # Errors
 /// When the caller may not, or anything is wrong with the query.
-pub(crate) async fn unary<R: Read>(gate: &Gate, request: Request<R>) -> Result<Response<R::Answer>, Status> {
+pub(crate) async fn unary<R: Read + Message>(gate: &Gate, request: Request<R>) -> Result<Response<R::Answer>, Status> {
     call::unary(gate, request, |Call { context, session, message, .. }| async move {
         let requested = message.requested_state();
         context.until_revision(requested.min_revision).await?;
         let as_of_time = requested.as_of_time.map(convert::instant);
         // What waits for a write keeps nobody else from computing.
         context.until_settled(as_of_time).await;
+        let question = session.question(&message);
+        let repeats = session.repeats(&message);
         let permit = session.compute_permit().await;
-        let answer = permit.compute(|| answer_page(&message, context, context.now()))?;
-        Ok(answer.audit(&session, &message).await?)
+        let answer = permit.compute(|| answer_page(&message, context, context.now(), repeats))?;
+        Ok(answer.audit(&session, &question).await?)
     })
     .await
 }
 
-/// The page of the answer that a request asks for, as of the revision or the instant that it asks for.
-fn answer_page<R: Read>(read: &R, context: &Context, now: Now) -> Result<Unaudited<R::Answer>, Violations> {
-    let mut violations = Violations::default();
+/// The page of the answer that a request asks for, as of the revision or the instant that it asks for; or everything
+/// that is wrong with the request, with what was found before.
+fn answer_page<R: Read>(
+    read: &R,
+    context: &Context,
+    now: Now,
+    mut violations: Violations,
+) -> Result<Unaudited<R::Answer>, Violations> {
     let requested = read.requested_state();
     if requested.min_revision < 0 {
         violations.add("min_revision", format!("found {}; allowed: 0 or more", requested.min_revision));

@@ -17,7 +17,7 @@ use crate::rpc::call::Refusal;
 use crate::rpc::convert::columns::StreamDictionaries;
 use crate::rpc::convert::parse_submission;
 use crate::rpc::convert::receipt::{Accepted, Form, receipt};
-use crate::rpc::guard::ReceivedRequest;
+use crate::rpc::guard::{Question, ReceivedRequest};
 use crate::rpc::status::{self, Reason};
 use crate::rpc::{Context, number, proto};
 use crate::state::State;
@@ -59,9 +59,11 @@ impl Sent {
         Ok(Self { prepared: Prepared::reviewed(submission, &state, today)?, form, validate_only })
     }
 
-    /// What a dry run reads, in words.
-    pub(crate) fn scope(&self) -> String {
-        format!("agency={} dry run", self.prepared.submission().agency)
+    /// What a dry run reads: what its figures would revise. The figures themselves aren't for the audit log.
+    pub(crate) fn question(&self) -> Question {
+        let submission = self.prepared.submission();
+        let (agency, request_id, figures) = (&submission.agency, &submission.request_id, submission.observations.len());
+        Question { scope: format!("agency={agency} request_id={request_id} dry run of {figures} figures"), whole: None }
     }
 
     /// What the writer is sent.
@@ -159,7 +161,7 @@ pub(crate) async fn stored(context: &Context, revision: Revision) -> Result<(Arc
     };
     match codec::decode(&stored.payload).map(|entry| entry.body) {
         Ok(Body::Submission { submission, .. }) => Ok((submission, stored.hash)),
-        Ok(Body::CataloguePut(_) | Body::Withdrawal(_) | Body::Access(_)) => {
+        Ok(Body::CataloguePut(_) | Body::Withdrawal(_) | Body::Access(_) | Body::AuditAnchor(_)) => {
             Err(unreadable("it isn't a submission".to_owned()))
         }
         Err(error) => Err(unreadable(error.to_string())),

@@ -240,7 +240,7 @@ impl Reading {
     ) -> Result<(Sent, Option<Pending<Prepared>>), Refusal> {
         let sent = Sent::received(&self.context, received, request, &mut self.dictionaries).await?;
         if sent.validate_only {
-            self.session.audit_read_of(sent.scope(), self.context.newest().revision()).await?;
+            self.session.audit_read(sent.question(), self.context.newest().revision()).await?;
             return Ok((sent, None));
         }
         let pending = self.context.writer.queue(sent.command()).await?;

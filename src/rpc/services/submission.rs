@@ -56,7 +56,7 @@ impl SubmissionService for Submissions {
                 return sent.write(context, session.actor()).await;
             }
             // What it would revise is what was submitted before.
-            session.audit_read_of(sent.scope(), context.newest().revision()).await?;
+            session.audit_read(sent.question(), context.newest().revision()).await?;
             sent.check(context).await
         })
         .await
@@ -115,8 +115,7 @@ impl SubmissionService for Submissions {
             })?;
             let (stored, hash) = sent::stored(context, record.revision).await?;
             let accepted = Accepted { revision: record.revision, hash, at: record.at };
-            let scope = format!("agency={agency} request_id={request_id}");
-            session.audit_read_of(scope, record.revision).await?;
+            session.audit_read(session.question(&message), record.revision).await?;
             Ok(proto::GetSubmissionResponse {
                 revision: number(state.revision()),
                 submission: Some(summary(&state, record)),
@@ -131,11 +130,12 @@ impl SubmissionService for Submissions {
         &self,
         request: Request<proto::ListSubmissionsRequest>,
     ) -> Result<Response<proto::ListSubmissionsResponse>, Status> {
-        call::unary(
-            &self.gate,
-            request,
-            |Call { context, message, .. }| async move { list(&context.newest(), &message) },
-        )
+        call::unary(&self.gate, request, |Call { context, session, message, .. }| async move {
+            let state = context.newest();
+            let answer = list(&state, &message)?;
+            session.audit_read(session.question(&message), state.revision()).await?;
+            Ok(answer)
+        })
         .await
     }
 }

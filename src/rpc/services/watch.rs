@@ -12,6 +12,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use prost::Message;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
@@ -27,7 +28,7 @@ use crate::rpc::Context;
 use crate::rpc::call::{Call, Refusal};
 use crate::rpc::context::Now;
 use crate::rpc::convert::snapshot::{Snapshot, in_future};
-use crate::rpc::guard::{CHECK_EVERY, Place, Places, Session, Subject};
+use crate::rpc::guard::{CHECK_EVERY, Place, Places, Present, Question, Session, Subject};
 use crate::rpc::page::{Page, Position, ROWS};
 use crate::rpc::status::{self, Reason};
 use crate::state::State;
@@ -70,7 +71,7 @@ impl Watchers {
 }
 
 /// A request to watch the answer of a read: rows, each under a key.
-pub(crate) trait Watch: Subject + Send + 'static {
+pub(crate) trait Watch: Subject + Message + 'static {
     /// What is watched.
     type Read: Read + 'static;
     /// What distinguishes rows, in the order in which they are sent.
@@ -152,13 +153,14 @@ pub(crate) async fn start<W: Watch>(
     Call { context, session, message, .. }: Call<'_, W>,
 ) -> Result<Messages<W::Message>, Refusal> {
     let place = watchers.take(&session)?;
+    // The question is the whole request's, as is what is wrong with it.
+    let (question, mut violations) = (session.question(&message), session.repeats(&message));
     let (read, received) = message.into_read();
     context.until_settled(received.at).await;
     let now = context.now();
-    let mut violations = Violations::default();
     let after = received.position(&now, &mut violations);
     let (messages, stream) = mpsc::channel(2);
-    let watcher = Watcher::<W> { context: context.clone(), session, read, messages, _place: place };
+    let watcher = Watcher::<W> { context: context.clone(), session, read, question, messages, _place: place };
     if let Err(wrong) = watcher.rows(Snapshot::newest(context, now.clone())).await {
         violations.extend(wrong);
     }
@@ -185,6 +187,7 @@ struct Watcher<W: Watch> {
     context: Context,
     session: Session,
     read: W::Read,
+    question: Question,
     messages: mpsc::Sender<Result<W::Message, Status>>,
     _place: Place,
 }
@@ -199,6 +202,7 @@ impl<W: Watch> Watcher<W> {
         };
         loop {
             self.session.check().map_err(Some)?;
+            self.permit().map_err(Some)?;
             let snapshot = Snapshot::newest(&self.context, now);
             let (of, today) = (snapshot.position(), snapshot.today());
             // What was asked for may have changed its meaning, as when a level has no areas any more.
@@ -206,7 +210,7 @@ impl<W: Watch> Watcher<W> {
             let rows = rows.map_err(|violations| Some(status::invalid(&violations, status::ERROR_BYTES_DEFAULT)))?;
             let message = rows.since(known.as_ref(), |known, rows| self.difference(of, known, rows));
             if let Some(message) = message {
-                self.send(message.audit(&self.session, &self.read).await.map_err(Some)?).await?;
+                self.send(message.audit(&self.session, &self.question).await.map_err(Some)?).await?;
             }
             known = Some(rows);
             self.wait(&mut states, today).await?;
@@ -215,6 +219,12 @@ impl<W: Watch> Watcher<W> {
             states.mark_unchanged();
             now = self.context.now();
         }
+    }
+
+    /// Whether the caller may still ask this: an area may have moved out of the caller's.
+    fn permit(&self) -> Result<(), Status> {
+        let present = Present::of(&self.context);
+        self.session.permit_question(|| self.question.clone(), self.read.resource(&present))
     }
 
     /// The rows as of a snapshot, or everything that is wrong with the query.

@@ -160,7 +160,7 @@ impl Sight {
                         }
                     }
                 }
-                Body::Access(_) => {}
+                Body::Access(_) | Body::AuditAnchor(_) => {}
             }
         }
         sight.areas.sort_by(|a, b| a.code.cmp(&b.code));

@@ -1,0 +1,160 @@
+//! The file of a log: it is only ever added to, and watched. Whoever moves it away, cuts it or puts another in its
+//! place, as a rotation of logs does, finds the next line in a new file that says where it goes on.
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::line::{Error, Event, LINE_BYTES_MAX, Line, LogTail};
+use crate::journal::sync_folder;
+use crate::model::timestamp::Timestamp;
+
+/// An open log.
+#[derive(Debug)]
+pub(super) struct LogFile {
+    path: PathBuf,
+    file: File,
+    /// The file's device and number on it.
+    id: (u64, u64),
+    length: u64,
+    tail: LogTail,
+}
+
+#[cfg(unix)]
+fn id_of(metadata: &Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt;
+    (metadata.dev(), metadata.ino())
+}
+
+fn open_to_append(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Makes the folder know its files before a line in them is relied on.
+fn sync_folder_of(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    sync_folder(folder).map_err(io::Error::other)
+}
+
+impl LogFile {
+    /// Opens the file at its end; what follows the last whole line is dropped: how many bytes.
+    pub(super) fn open(path: &Path) -> Result<(Self, u64), Error> {
+        let io = |source| Error::Io { path: path.to_owned(), source };
+        let mut file = open_to_append(path).map_err(io)?;
+        let metadata = file.metadata().map_err(io)?;
+        let length = metadata.len();
+        let from = length.saturating_sub(2 * LINE_BYTES_MAX);
+        let mut end = Vec::new();
+        file.seek(SeekFrom::Start(from)).map_err(io)?;
+        Read::by_ref(&mut file).take(length - from).read_to_end(&mut end).map_err(io)?;
+        let whole = end.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let dropped = (end.len() - whole) as u64;
+        let damaged = || Error::Damaged { path: path.to_owned(), n: 0, what: "its last line isn't one" };
+        let mut tail = LogTail::START;
+        if whole > 0 {
+            let lines = std::str::from_utf8(&end[..whole - 1]).map_err(|_| damaged())?;
+            let last = lines.rsplit('\n').next().unwrap_or_default();
+            tail = LogTail::of_last(last).map_err(|_| damaged())?;
+        } else if from > 0 || dropped > LINE_BYTES_MAX {
+            return Err(damaged());
+        }
+        if dropped > 0 {
+            file.set_len(length - dropped).and_then(|()| file.sync_all()).map_err(io)?;
+        }
+        if length == 0 {
+            sync_folder_of(path).map_err(io)?;
+        }
+        let id = id_of(&metadata);
+        Ok((Self { path: path.to_owned(), file, id, length: length - dropped, tail }, dropped))
+    }
+
+    /// Moves a file out of the way that isn't a log.
+    pub(super) fn set_aside(path: &Path, n: u64) -> Result<(), Error> {
+        set_aside(path, n).map_err(|source| Error::Io { path: path.to_owned(), source })
+    }
+
+    /// The file itself.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Where it ends.
+    pub(super) fn tail(&self) -> LogTail {
+        self.tail
+    }
+
+    /// Adds lines, durably, and with them comes to `tail`.
+    pub(super) fn append(&mut self, text: &str, tail: LogTail) -> io::Result<()> {
+        self.file.write_all(text.as_bytes())?;
+        self.file.sync_data()?;
+        self.length += text.len() as u64;
+        // A chain never goes on from a line that may not be there.
+        self.tail = tail;
+        Ok(())
+    }
+
+    /// What was done to the file since the last line; none when nothing was.
+    pub(super) fn disturbance(&self) -> io::Result<Option<&'static str>> {
+        let found = match fs::metadata(&self.path) {
+            Ok(found) => found,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some("it was moved away or deleted")),
+            Err(error) => return Err(error),
+        };
+        Ok(if id_of(&found) != self.id {
+            Some("it was moved away or deleted, and another file is in its place")
+        } else if found.len() < self.length {
+            Some("it was cut")
+        } else if found.len() > self.length {
+            Some("something else was added to it")
+        } else {
+            None
+        })
+    }
+
+    /// Goes on in a new file, after `tail`, with a first line that says why.
+    pub(super) fn go_on(&mut self, at: Timestamp, event: Event, why: String, tail: LogTail) -> io::Result<()> {
+        set_aside(&self.path, tail.n + 1)?;
+        let mut file = open_to_append(&self.path)?;
+        let line = Line { previous: tail.chain.to_string(), ..Line::without_call(event, why) };
+        let mut text = String::new();
+        let tail = tail.add(at, line, &mut text);
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        sync_folder_of(&self.path)?;
+        let metadata = file.metadata()?;
+        let path = std::mem::take(&mut self.path);
+        *self = Self { path, file, id: id_of(&metadata), length: text.len() as u64, tail };
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(path: &Path, file: File) -> Self {
+        let metadata = file.metadata().unwrap();
+        Self { path: path.to_owned(), id: id_of(&metadata), length: metadata.len(), file, tail: LogTail::START }
+    }
+}
+
+/// Moves what is there instead out of the way, unless it is empty: nothing is ever deleted.
+fn set_aside(path: &Path, n: u64) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(found) if found.len() == 0 => return Ok(()),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    }
+    let name = |count: u32| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".set-aside-before-line-{n}"));
+        if count > 1 {
+            name.push(format!("-{count}"));
+        }
+        PathBuf::from(name)
+    };
+    let free = (1..).map(name).find(|name| !name.exists()).unwrap_or_else(|| name(1));
+    tracing::warn!(from = %path.display(), to = %free.display(), "what is in the audit log's place is set aside");
+    fs::rename(path, free)
+}

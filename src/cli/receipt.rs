@@ -1,0 +1,75 @@
+//! `conspectus receipt`: whether a journal has what a sender was told that it has.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use super::connect::{Server, response};
+use super::failure::Failure;
+use super::output;
+use crate::journal::ChainHash;
+use crate::model::revision::Revision;
+use crate::rpc::proto::GetSubmissionRequest;
+use crate::server;
+
+/// Check receipts.
+#[derive(Debug, Parser)]
+pub(super) struct Args {
+    #[command(flatten)]
+    server: Server,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Check that a journal has what a receipt says: the same entry at its revision, after the same entries.
+    ///
+    /// A submitter asks a running server about a submission of its own, by --agency and --request-id. Whoever runs the
+    /// machine asks about any revision with --data, while no server runs on the folder: after a restore, the
+    /// newest receipts that partners have show whether the backup was old.
+    Verify {
+        /// The revision that the receipt names.
+        revision: u64,
+        /// The receipt: 64 hexadecimal digits.
+        receipt: String,
+        /// The agency that sent it, by id.
+        #[arg(long, required_unless_present = "data", requires = "request_id")]
+        agency: Option<String>,
+        /// The request id that it was sent with.
+        #[arg(long, requires = "agency")]
+        request_id: Option<String>,
+        /// Look in this data folder.
+        #[arg(long, conflicts_with = "agency", value_name = "FOLDER")]
+        data: Option<PathBuf>,
+    },
+}
+
+pub(super) async fn run(args: Args) -> Result<(), Failure> {
+    let Verb::Verify { revision, receipt, agency, request_id, data } = args.verb;
+    let Some(told) = ChainHash::parse(&receipt) else {
+        return Err(Failure::Message(format!("`{receipt}` is no receipt: it has 64 hexadecimal digits")));
+    };
+    let found = match data {
+        Some(folder) => server::entry_offline(&folder, Revision(revision))?.map(|hash| (revision, hash)),
+        None => {
+            let request =
+                GetSubmissionRequest { agency: agency.unwrap_or_default(), request_id: request_id.unwrap_or_default() };
+            let answer = response(args.server.submissions().await?.get_submission(request).await)?;
+            let receipt = answer.receipt.unwrap_or_default();
+            let hash = <[u8; 32]>::try_from(receipt.chain_hash.as_slice()).ok().map(ChainHash);
+            u64::try_from(receipt.revision).ok().zip(hash)
+        }
+    };
+    match found {
+        Some((at, hash)) if at == revision && hash == told => {
+            output::print_line(format_args!("The journal has it: revision {revision}, receipt {told}."))
+        }
+        Some((at, hash)) => Err(Failure::Message(format!(
+            "the journal doesn't have it: it has revision {at} with receipt {hash}. It was changed, or it is an older one that has gone on otherwise"
+        ))),
+        None => Err(Failure::Message(format!(
+            "the journal doesn't have it: it has no revision {revision}. It is an older one"
+        ))),
+    }
+}

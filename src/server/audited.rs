@@ -1,0 +1,136 @@
+//! The audit log of a server: opened against what the journal knows of it, and recorded in the journal as it grows.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::access::AccessChange;
+use crate::audit::{self, Accepted, Known, LogTail, Opened};
+use crate::entry::AuditAnchor;
+use crate::intake::admit::ChangeAccess;
+use crate::intake::writer::{Handle, WriteError};
+use crate::model::timestamp::Timestamp;
+use crate::state::State;
+
+/// How many lines may be added before the journal knows how far the log has come. Less often than that, it is an entry
+/// that only costs a revision.
+const UNRECORDED_LINES_MAX: u64 = 1_000;
+/// How long fewer lines may be unknown to it.
+const UNRECORDED_TIME_MAX: Duration = Duration::from_secs(3_600);
+/// How often that is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How a line begins about what is done on the machine itself.
+pub(super) const ON_THIS_MACHINE: &str = "on this machine: ";
+
+/// Why what an older journal doesn't know to be revoked can't be revoked again.
+#[derive(Debug, thiserror::Error)]
+pub enum Unrevoked {
+    /// It isn't in the journal.
+    #[error("{0}")]
+    Write(WriteError),
+    /// It isn't in the audit log.
+    #[error("{0}")]
+    Unaudited(#[from] audit::Unwritten),
+}
+
+/// Opens the log of a data folder, compared with what its journal knows of it.
+///
+/// # Errors
+/// When the log lacks lines or the journal is older, and that isn't accepted; or the log can't be opened.
+pub(super) fn open(folder: &Path, state: &State, at: Timestamp, accepted: Accepted) -> Result<Opened, audit::Error> {
+    let anchor = state.audit_anchor();
+    let tail = anchor.map_or(LogTail::START, |anchor| LogTail { n: anchor.lines, chain: anchor.chain });
+    audit::Log::open(folder, at, Known { tail, revision: state.revision() }, accepted)
+}
+
+/// Revokes again what an older journal doesn't know to be revoked, as far as the log knows it.
+///
+/// # Errors
+/// When that can't be written: such a server must not serve.
+pub(super) async fn revoke_again(
+    opened: &Opened,
+    state: &State,
+    writer: &Handle,
+    at: Timestamp,
+) -> Result<(), Unrevoked> {
+    if opened.lost_revisions == 0 {
+        return Ok(());
+    }
+    for words in &opened.key_changes {
+        let words = words.strip_prefix(ON_THIS_MACHINE).unwrap_or(words);
+        let Some(change) = AccessChange::parse_revocation(words) else {
+            tracing::warn!("a change of keys that the older journal lacks is lost: {words}");
+            continue;
+        };
+        let AccessChange::Revoke { identity, key } = &change else { continue };
+        if !state.access().could_revoke(identity, *key) {
+            continue;
+        }
+        tracing::warn!("revoked again, since the older journal lacks it: {words}");
+        let line = audit::Line::without_call(audit::Event::Keys, format!("{ON_THIS_MACHINE}{change}"));
+        writer.write(ChangeAccess { changes: vec![change], now: at }).await.map_err(Unrevoked::Write)?;
+        opened.log.write(at, line, None).await?;
+    }
+    Ok(())
+}
+
+/// Records in the journal how far the log has come.
+pub(super) struct Recorder {
+    log: audit::Log,
+    writer: Handle,
+    /// How many lines the journal knows of.
+    recorded: u64,
+    files: u64,
+    at: Instant,
+    lost_lines: bool,
+    lost_revisions: u64,
+}
+
+impl Recorder {
+    /// Begins, with what a start has found.
+    pub(super) fn new(opened: &Opened, state: &State, writer: Handle) -> Self {
+        Self {
+            log: opened.log.clone(),
+            writer,
+            recorded: state.audit_anchor().map_or(0, |anchor| anchor.lines),
+            files: 0,
+            at: Instant::now(),
+            lost_lines: opened.lost_lines,
+            lost_revisions: opened.lost_revisions,
+        }
+    }
+
+    /// Records when it is due, until the stop.
+    pub(super) async fn run(mut self, mut stopping: watch::Receiver<bool>) -> Self {
+        while tokio::time::timeout(LOOK_EVERY, stopping.wait_for(|stop| *stop)).await.is_err() {
+            let progress = self.log.progress();
+            let lines = progress.tail.n.saturating_sub(self.recorded);
+            if lines >= UNRECORDED_LINES_MAX
+                || progress.files != self.files
+                || (lines > 0 && self.at.elapsed() >= UNRECORDED_TIME_MAX)
+            {
+                self.record().await;
+            }
+        }
+        self
+    }
+
+    /// Records now, if there is anything new. A journal that takes no entries can't know; reads go on without.
+    pub(super) async fn record(&mut self) {
+        let progress = self.log.progress();
+        let (lines, chain) = (progress.tail.n, progress.tail.chain);
+        if lines == self.recorded && progress.files == self.files {
+            return;
+        }
+        let anchor = AuditAnchor { lines, chain, lost_lines: self.lost_lines, lost_revisions: self.lost_revisions };
+        match self.writer.write(anchor).await {
+            Ok(_) => {
+                (self.recorded, self.files, self.at) = (lines, progress.files, Instant::now());
+                (self.lost_lines, self.lost_revisions) = (false, 0);
+            }
+            Err(error) => tracing::warn!(%error, "the journal can't record how far the audit log has come"),
+        }
+    }
+}
