@@ -13,6 +13,8 @@ use tonic::metadata::MetadataValue;
 use tower::{Layer, Service};
 
 use super::auditor::Auditor;
+use super::compute::Compute;
+use super::held::hold;
 use super::limits::{CallPermit, Calls, Limits};
 use super::message_size::Bounded;
 use super::methods::{METHODS, OPEN_SERVICES};
@@ -33,6 +35,7 @@ pub struct Guard(Arc<Shared>);
 struct Shared {
     limits: Limits,
     calls: Calls,
+    compute: Compute,
     auditor: Auditor,
     used: LastUsed,
 }
@@ -43,6 +46,7 @@ impl Guard {
         Self(Arc::new(Shared {
             limits,
             calls: Calls::default(),
+            compute: Compute::new(limits.computing_max),
             auditor: Auditor::new(gate),
             used: LastUsed::default(),
         }))
@@ -51,6 +55,11 @@ impl Guard {
     /// Has reads and refusals written to a log, from before the gate opens.
     pub(crate) fn audit(&self, log: audit::Log) {
         self.0.auditor.open(log);
+    }
+
+    /// Stops whatever is computed for callers: nobody waits for it any more.
+    pub(crate) fn stop_computing(&self) {
+        self.0.compute.stop();
     }
 
     /// When a key was last used, as far as this guard knows.
@@ -65,7 +74,7 @@ impl Guard {
 
     /// Lets a call in: who is calling, and that it may do this to something.
     fn admit<B>(&self, request: &http::Request<B>) -> Result<(Session, CallPermit), Status> {
-        let Shared { limits, calls, auditor, used } = &*self.0;
+        let Shared { limits, calls, compute, auditor, used } = &*self.0;
         let context = auditor.context()?;
         let method = METHODS.iter().find(|(path, _)| *path == request.uri().path());
         let origin = Origin::of(request);
@@ -80,13 +89,13 @@ impl Guard {
             *method.ok_or_else(|| status::error(Reason::Unimplemented, "there is no such method"))?;
         let origin = Arc::new(origin);
         let remote = Some(Remote { origin: Arc::clone(&origin), auditor: auditor.clone() });
-        let session = Session { caller, method, action, remote, compute_permits: None };
+        let session = Session { caller, method, action, remote, compute: compute.of(None) };
         session.permit(Resource::Any)?;
         uncompressed(request.headers())?;
         let identity = session.caller.known().map(|known| &known.identity.id);
         origin.claim(identity)?;
         let permit = calls.permit(identity, limits, Instant::now())?;
-        Ok((Session { compute_permits: permit.compute_permits(), ..session }, permit))
+        Ok((Session { compute: compute.of(permit.lanes()), ..session }, permit))
     }
 }
 
@@ -140,33 +149,6 @@ fn allowed(headers: &http::HeaderMap, most: Duration) -> Duration {
     asked.map_or(most, |asked| asked.min(most))
 }
 
-/// An answer that keeps its call's permit until it is taken: who asks and doesn't read uses up its own
-/// share, and no more.
-struct Held {
-    body: Body,
-    _permit: CallPermit,
-}
-
-impl http_body::Body for Held {
-    type Data = bytes::Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut task::Context<'_>,
-    ) -> task::Poll<Option<Result<http_body::Frame<Self::Data>, Status>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> http_body::SizeHint {
-        self.body.size_hint()
-    }
-}
-
 type Answer<S> = Result<http::Response<Body>, S>;
 
 impl<S> Service<http::Request<Body>> for Guarded<S>
@@ -193,13 +175,14 @@ where
                 // Begun before the transport's own timer, which would answer with CANCELLED.
                 let allowed = allowed(request.headers(), self.guard.0.limits.call_timeout);
                 let deadline = tokio::time::sleep(allowed);
+                let (guard, action) = (self.guard.clone(), session.action);
                 request.extensions_mut().insert(session);
                 let answer = self.inner.call(request.map(|body| Body::new(Bounded::new(body))));
                 Box::pin(async move {
                     tokio::select! {
                         // An answer that is ready at the deadline is sent.
                         biased;
-                        answer = answer => Ok(answer?.map(|body| Body::new(Held { body, _permit: permit }))),
+                        answer = answer => Ok(hold(answer?, permit, action, &guard.0.limits)),
                         () = deadline => {
                             let what = format!("not answered within {} seconds", allowed.as_secs_f64());
                             Ok(status::error(Reason::DeadlineExceeded, what).into_http())

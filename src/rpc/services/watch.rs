@@ -18,6 +18,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::read::{self, Read, Unaudited};
+use crate::model::budget::Budget;
 use crate::model::date::Date;
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
@@ -55,9 +56,9 @@ pub(crate) trait Watch: Subject + Send + 'static {
     /// What is watched.
     type Read: Read + 'static;
     /// What distinguishes rows, in the order in which they are sent.
-    type Key: Ord + Clone + Send;
+    type Key: Ord + Clone + Send + 'static;
     /// A row.
-    type Row: PartialEq + Clone + Send;
+    type Row: PartialEq + Clone + Send + 'static;
     /// What is sent.
     type Message: Send + 'static;
 
@@ -141,9 +142,11 @@ pub(crate) async fn start<W: Watch>(
     let mut violations = Violations::default();
     let after = received.position(&now, &mut violations);
     let (messages, stream) = mpsc::channel(2);
-    let watcher = Watcher::<W> { context: context.clone(), session, read, messages, _permit: permit };
-    if let Err(wrong) = watcher.rows(Snapshot::newest(context, now.clone())).await {
-        violations.extend(wrong);
+    let watcher = Watcher::<W> { context: context.clone(), session, read: Arc::new(read), messages, _permit: permit };
+    match watcher.rows(Snapshot::newest(context, now.clone())).await {
+        Ok(_) => {}
+        Err(Refusal::Invalid(wrong)) => violations.extend(wrong),
+        Err(refusal @ (Refusal::Write(_) | Refusal::Status(_))) => return Err(refusal),
     }
     violations.into_result(())?;
     // Of the channel's two permits one is for a message, and one is reserved for the final status.
@@ -167,7 +170,7 @@ type Ended = Option<Status>;
 struct Watcher<W: Watch> {
     context: Context,
     session: Session,
-    read: W::Read,
+    read: Arc<W::Read>,
     messages: mpsc::Sender<Result<W::Message, Status>>,
     _permit: OwnedSemaphorePermit,
 }
@@ -186,10 +189,10 @@ impl<W: Watch> Watcher<W> {
             let (of, today) = (snapshot.position(), snapshot.today());
             // What was asked for may have changed its meaning, as when a level has no areas any more.
             let rows = self.rows(snapshot).await;
-            let rows = rows.map_err(|violations| Some(status::invalid(&violations, status::ERROR_BYTES_DEFAULT)))?;
+            let rows = rows.map_err(|refusal| Some(refusal.into_status(status::ERROR_BYTES_DEFAULT)))?;
             let message = rows.since(known.as_ref(), |known, rows| self.difference(of, known, rows));
             if let Some(message) = message {
-                self.send(message.audit(&self.session, &self.read).await.map_err(Some)?).await?;
+                self.send(message.audit(&self.session, &*self.read).await.map_err(Some)?).await?;
             }
             known = Some(rows);
             self.wait(&mut states, today).await?;
@@ -200,11 +203,12 @@ impl<W: Watch> Watcher<W> {
         }
     }
 
-    /// The rows as of a snapshot, or everything that is wrong with the query.
-    async fn rows(&self, snapshot: Snapshot) -> Result<Unaudited<Rows<W>>, Violations> {
-        self.session.compute_permit().await.compute(|| {
-            let violations = newest_and_whole(&self.read);
-            let answer = read::answer(&self.read, &snapshot, &Page::whole(), violations);
+    /// The rows as of a snapshot, or why there are none.
+    async fn rows(&self, snapshot: Snapshot) -> Result<Unaudited<Rows<W>>, Refusal> {
+        let read = Arc::clone(&self.read);
+        let rows = move |budget: &Budget| {
+            let violations = newest_and_whole(&*read);
+            let answer = read::answer(&*read, &snapshot, &Page::whole(), budget, violations);
             answer.map_err(|violations| violations.within(W::FIELD))?.try_map(|answer| {
                 let rows: Rows<W> = W::rows(answer).collect();
                 let mut violations = Violations::default();
@@ -215,7 +219,9 @@ impl<W: Watch> Watcher<W> {
                 }
                 violations.into_result(rows)
             })
-        })
+        };
+        let too_much = || read::too_much::<W::Read>().within(W::FIELD);
+        read::compute(self.session.compute(), rows, too_much).await
     }
 
     /// What differs from what is known; everything, when nothing is known.
