@@ -3,7 +3,7 @@
 use clap::Parser;
 
 use super::common_args::{BreakdownArg, Format};
-use super::connect::{Server, response};
+use super::connect::{Server, pages};
 use super::failure::Failure;
 use super::format::{csv, json, markers, time};
 use super::legend::Legend;
@@ -38,9 +38,17 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         area: args.area,
         period: args.period,
         breakdown: args.breakdown.categories(),
+        ..GetHistoryRequest::default()
     };
     let mut client = args.server.pictures().await?;
-    let answer = response(client.get_history(request).await)?;
+    let mut answer = GetHistoryResponse::default();
+    let get = async |page_token| client.get_history(GetHistoryRequest { page_token, ..request.clone() }).await;
+    pages(get, |page| {
+        answer.revision = page.revision;
+        answer.items.extend(page.items);
+        page.next_page_token
+    })
+    .await?;
     args.format.print(
         || json(&answer, "GetHistoryResponse"),
         || csv(CSV_HEADINGS, answer.items.iter().map(csv_row)),

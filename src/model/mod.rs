@@ -1,6 +1,7 @@
 //! The plain types of the domain: parsed once at the edge, exact, ordered, free of input and
 //! output.
 
+pub mod budget;
 pub mod chain;
 pub mod code_list;
 pub mod date;

@@ -241,6 +241,11 @@ impl ByAgency {
         self.position(agency).ok().map(|at| &self.0[at].1)
     }
 
+    /// An agency's figure, to change it.
+    pub(super) fn get_mut(&mut self, agency: AgencyIx) -> Option<&mut Accumulator> {
+        self.position(agency).ok().map(|at| &mut self.0[at].1)
+    }
+
     /// Whether an agency has a figure.
     pub(super) fn contains(&self, agency: AgencyIx) -> bool {
         self.position(agency).is_ok()
@@ -283,6 +288,11 @@ impl ByAgency {
     /// The agencies and their figures, to change them.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (AgencyIx, &mut Accumulator)> {
         self.0.iter_mut().map(|(agency, figure)| (*agency, figure))
+    }
+
+    /// How many have a figure.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// Whether nobody has a figure.

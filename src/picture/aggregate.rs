@@ -9,14 +9,13 @@ use super::change::{Breaks, Change};
 use super::combine::Gap;
 use super::discrepancy::{self, Discrepancy};
 use super::figure::Figure;
-use super::overlap;
 use super::resolve::Series;
 use crate::catalogue::items::{AcrossAgencies, IndicatorVersion};
 use crate::catalogue::{AgencyIx, AreaIx};
 use crate::model::period::Period;
 
 /// Whose figure is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Who {
     /// One agency's.
     Agency(AgencyIx),
@@ -54,7 +53,7 @@ impl Aggregate {
         let by_area: Vec<_> = areas.iter().map(|area| (*area, series.joined(*area, periods))).collect();
         let found = match by_area.as_slice() {
             [(_, figures)] => Rc::clone(figures),
-            several => Rc::new(Self::together(series, several, periods)),
+            several => Rc::new(series.over_these(several, periods)),
         };
         let mut non_reporters = ByAgency::default();
         for area in areas {
@@ -66,21 +65,6 @@ impl Aggregate {
         let breaks = first.previous().is_some_and(|previous| series.indicator.breaks_between(previous, last));
         let (areas, periods) = (areas.to_vec(), periods.to_vec());
         Self { areas, periods, last, found, non_reporters, breaks, discrepancies: Vec::new() }
-    }
-
-    /// The areas' figures as sums. An agency that has reported for some of the areas has slots for the others too.
-    fn together(series: &Series<'_>, by_area: &[(AreaIx, Rc<ByAgency>)], periods: &[Period]) -> ByAgency {
-        let mut sums = ByAgency::of_all(by_area.iter().flat_map(|(_, figures)| figures.agencies()));
-        for (area, figures) in by_area {
-            for (agency, sum) in sums.iter_mut() {
-                match figures.get(agency) {
-                    Some(figure) => sum.add(figure),
-                    None => series.add_unreported(sum, agency, *area, periods),
-                }
-            }
-        }
-        overlap::withhold(series.view(), series.submitted.rule(), &mut sums);
-        sums
     }
 
     /// Finds what else was submitted and should agree with these figures, which are of one area and one

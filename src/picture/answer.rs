@@ -1,13 +1,14 @@
 //! The rows that answer a picture or an aggregate query.
 
-use std::collections::{BTreeSet, HashSet};
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use super::aggregate::{Aggregate, Compared, Earlier, Who};
 use super::among;
 use super::derived::Benchmark;
 use super::figure::Figure;
-use super::question::{AggregateQuery, PictureQuery, QueryBreakdown};
+use super::question::{AggregateQuery, PictureQuery, QUERY_CELLS_MAX, QueryBreakdown};
 use super::rate::{Populations, Rate, Rates};
 use super::resolve::Series;
 pub use super::rows::{AggregateRow, PictureCell, PictureRow};
@@ -17,15 +18,20 @@ use crate::model::period::Period;
 use crate::state::columns::BreakdownIx;
 use crate::state::view::View;
 
+/// The steps of the work that a row takes besides its figures.
+const ROW_STEPS: usize = 4;
+
 /// The picture: a row for each indicator, by id.
 pub fn picture(view: View<'_>, query: &PictureQuery) -> Vec<PictureRow> {
     let catalogue = view.catalogue;
-    let is_wanted = |ix: &IndicatorIx| query.indicators.as_ref().is_none_or(|only| only.contains(ix));
+    let only = query.indicators.as_ref().map(|only| only.iter().copied().collect::<BTreeSet<IndicatorIx>>());
+    let is_wanted = |ix: &IndicatorIx| only.as_ref().is_none_or(|only| only.contains(ix));
     let indicators = catalogue.indicators_after(None);
     let indicators = indicators.filter_map(|indicator| catalogue.indicator(&indicator.newest().id));
     indicators
         .map(|(ix, _)| ix)
         .filter(is_wanted)
+        .take_while(|_| view.spend(ROW_STEPS).is_ok())
         .map(|ix| picture_row(view, query, ix))
         .filter(|row| !row.cells.is_empty() || query.indicators.is_some())
         .collect()
@@ -90,6 +96,9 @@ struct Answer<'q, 'v> {
     series: Series<'v>,
 }
 
+/// A figure, and its rate where rates are asked for.
+type FigureAndRate = (Rc<Figure>, Option<Rate>);
+
 /// What the rows of a run of periods share.
 struct Group<'a> {
     /// The periods as they were asked for.
@@ -98,6 +107,8 @@ struct Group<'a> {
     run: Vec<Period>,
     version: &'a IndicatorVersion,
     benchmark: Option<Aggregate>,
+    /// Its figures and rates, which many rows have beside theirs.
+    benchmarks: RefCell<HashMap<Who, FigureAndRate>>,
 }
 
 impl<'v> Answer<'_, 'v> {
@@ -109,9 +120,13 @@ impl<'v> Answer<'_, 'v> {
         let run = query.run(periods);
         let benchmark_areas = query.derived.benchmark.as_slice();
         let benchmark = (!benchmark_areas.is_empty()).then(|| Aggregate::of(&mut self.series, benchmark_areas, &run));
-        let group = Group { periods, run, version: self.series.version(last), benchmark };
+        let version = self.series.version(last);
+        let group = Group { periods, run, version, benchmark, benchmarks: RefCell::default() };
         let mut populations = rates.map(|rates| Populations::new(rates, self.breakdown, last));
         for areas in groups(areas, query.by_area) {
+            if self.series.view().spend(ROW_STEPS).is_err() {
+                return;
+            }
             self.add_rows_of(areas, &group, populations.as_mut(), rows);
         }
         let total = query.derived.share.then(|| Aggregate::of(&mut self.series, areas, &group.run));
@@ -147,9 +162,13 @@ impl<'v> Answer<'_, 'v> {
             let (figure, change) = compared.figure(series, who);
             let rate = rate_of(&figure, &compared.now, who);
             let benchmark = group.benchmark.as_ref().map(|aggregate| {
-                let theirs = Rc::new(aggregate.figure(series, who));
-                let their_rate = rate_of(&theirs, aggregate, who);
-                Box::new(Benchmark::of(&figure, rate.as_ref(), &theirs, their_rate, group.version))
+                let mut known = group.benchmarks.borrow_mut();
+                let (theirs, their_rate) = known.entry(who).or_insert_with(|| {
+                    let theirs = Rc::new(aggregate.figure(series, who));
+                    let rate = rate_of(&theirs, aggregate, who);
+                    (theirs, rate)
+                });
+                Box::new(Benchmark::of(&figure, rate.as_ref(), theirs, their_rate.clone(), group.version))
             });
             AggregateRow {
                 indicator: series.ix,
@@ -168,7 +187,11 @@ impl<'v> Answer<'_, 'v> {
                 benchmark,
             }
         };
-        rows.extend(whose(query, &compared.now).into_iter().map(row));
+        let whose = whose(query, &compared.now);
+        // So many rows are too many to hold, whatever was foreseen.
+        let steps = if rows.len() + whose.len() > QUERY_CELLS_MAX { usize::MAX } else { ROW_STEPS };
+        let goes_on = |_: &Who| series.view().spend(steps).is_ok();
+        rows.extend(whose.into_iter().take_while(goes_on).map(row));
     }
 }
 

@@ -37,12 +37,13 @@ impl Areas {
             let (day, hierarchy_day) = (period.end(), view.hierarchy_day(period));
             let of_level = |area: &AreaIx| view.catalogue.areas_of_level(*area, level, day, hierarchy_day);
             let list = by_code(view, within.iter().flat_map(of_level).collect());
-            count += list.len();
+            let list_len = list.len();
+            count += list_len;
             if areas.lists.last() != Some(&list) {
                 areas.lists.push(list);
             }
             areas.of_period.insert(period, areas.lists.len() - 1);
-            if count > most {
+            if count > most || view.spend(1 + list_len).is_err() {
                 break;
             }
         }

@@ -6,8 +6,7 @@ use std::rc::Rc;
 
 use super::accumulator::{Accumulator, ByAgency, Missing, MissingReason};
 use super::combine::{Components, OverTime};
-use super::derivation::{Candidates, Derivation, last_known};
-use super::overlap;
+use super::derivation::{Candidates, last_known};
 use super::resolve::Series;
 use crate::catalogue::{AgencyIx, AreaIx};
 use crate::model::period::Period;
@@ -27,11 +26,6 @@ impl Series<'_> {
             over_time: self.over_time(area, period),
             over_areas: self.over_areas(area, period),
         }
-    }
-
-    /// How an agency's figure for an area and a period comes about.
-    pub(super) fn derivation(&mut self, agency: AgencyIx, area: AreaIx, period: Period) -> Derivation {
-        self.candidates(area, period).derivation(agency)
     }
 
     /// The agencies that have figures for subperiods, of a kind that doesn't combine.
@@ -96,18 +90,7 @@ impl Series<'_> {
                 (child, figures)
             })
             .collect();
-        let mut sums = ByAgency::of_all(found.iter().flat_map(|(_, figures)| figures.agencies()));
-        for (child, figures) in &found {
-            let mut figures = figures.iter().peekable();
-            for (agency, sum) in sums.iter_mut() {
-                match figures.next_if(|(known, _)| *known == agency) {
-                    Some((_, figure)) => sum.add(figure),
-                    None => self.expected().add_unreported(sum, agency, *child, period),
-                }
-            }
-        }
-        overlap::withhold(self.view(), self.submitted.rule(), &mut sums);
-        sums
+        self.over_these(&found, &[period])
     }
 
     /// The figures built from the period's subperiods, for the same area.
@@ -144,6 +127,9 @@ impl Series<'_> {
             })
             .collect();
         let mut joined = ByAgency::of_all(found.iter().flat_map(|(_, figures)| figures.agencies()));
+        if self.view().spend(found.len().saturating_mul(joined.len())).is_err() {
+            return joined;
+        }
         match self.submitted.rule() {
             OverTime::Add => {
                 for (period, figures) in &found {

@@ -1,7 +1,7 @@
 //! Who is expected to report which figure, how late it is, and how reporting has gone. The rules are in
 //! docs/statistics.md, section 17.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::accumulator::{Accumulator, Coverage, MissingReason};
 use super::contained::Container;
@@ -105,29 +105,32 @@ pub(crate) struct Completeness {
     pub(crate) mismatches: Vec<PeriodMismatch>,
 }
 
-/// Who is expected to report what, and has; none when the slots of all periods asked for are more than
-/// [`QUERY_CELLS_MAX`].
+/// Who is expected to report what, and has; none when the slots of all periods asked for, and the periods that
+/// don't fit, are more than [`QUERY_CELLS_MAX`].
 pub(crate) fn completeness(view: View<'_>, query: &CompletenessQuery) -> Option<Completeness> {
     let mut found = Completeness::default();
     let mut expected_count = 0;
+    let agencies = query.agencies.as_ref().map(|agencies| agencies.iter().copied().collect::<BTreeSet<AgencyIx>>());
     for ix in &query.indicators {
         let mut series = Series::new(view, *ix, Some(BreakdownIx::TOTAL), None);
         // A slot has one status, whichever of the periods asked for contains it.
         let mut known: BTreeMap<(AgencyIx, AreaIx, Period), Status> = BTreeMap::new();
-        for within in &query.periods {
+        for within in query.periods.iter().take_while(|_| view.spend(1).is_ok()) {
             if !series.expected().fits(*within) {
                 let frequency = series.version(*within).frequency;
                 found.mismatches.push(PeriodMismatch { indicator: *ix, period: *within, frequency });
+                expected_count += 1;
             }
             let is_asked =
-                |slot: &ExpectedSlot| query.agencies.as_ref().is_none_or(|agencies| agencies.contains(&slot.agency));
+                |slot: &ExpectedSlot| agencies.as_ref().is_none_or(|agencies| agencies.contains(&slot.agency));
             let expected = series.expected().slots_within(query.area, *within).filter(is_asked);
-            let expected: Vec<_> = expected.take(QUERY_CELLS_MAX + 1 - expected_count).collect();
+            let expected: Vec<_> = expected.take((QUERY_CELLS_MAX + 1).saturating_sub(expected_count)).collect();
             expected_count += expected.len();
             if expected_count > QUERY_CELLS_MAX {
                 return None;
             }
-            for ExpectedSlot { agency, area, period, due } in expected {
+            for ExpectedSlot { agency, area, period, due } in expected.into_iter().take_while(|_| view.spend(1).is_ok())
+            {
                 let status = *known.entry((agency, area, period.storage_key())).or_insert_with(|| {
                     let slot = slot(&mut series, agency, area, period, due);
                     found.slots.push(slot);

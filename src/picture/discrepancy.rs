@@ -12,7 +12,7 @@ use crate::catalogue::{AgencyIx, AreaIx};
 use crate::model::decimal::Rounded;
 use crate::model::id::{CategoryId, DimensionId};
 use crate::model::period::Period;
-use crate::state::columns::{BreakdownIx, Row};
+use crate::state::columns::{BreakdownIx, Row, RowKey};
 
 /// What a submitted whole was put beside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,10 +134,11 @@ fn by_category<'a>(
     let view = series.view();
     let mut found = BTreeMap::new();
     for slab in series.submitted.names(period).into_iter().filter_map(|name| series.submitted.slab(name)) {
-        for (breakdown, row) in slab.broken_down(area, agency, view.as_of) {
+        for breakdown in slab.breakdowns().take_while(|_| view.spend(1).is_ok()) {
             let mut categories = view.columns.breakdown_at(breakdown).iter();
             let (Some((dimension, category)), None) = (categories.next(), categories.next()) else { continue };
-            if let Some(figure) = whole(&row) {
+            let row = slab.row(RowKey::new(area, breakdown, agency), view.as_of).filter(|row| row.value().is_some());
+            if let Some(figure) = row.as_ref().and_then(whole) {
                 found.entry((dimension, category)).or_insert(figure);
             }
         }

@@ -1,6 +1,7 @@
 //! Who is expected to report what: the slots of those who are, and what becomes of one that nothing
 //! has filled. Nothing else decides it. The rules are in docs/statistics.md, section 6.
 
+use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -8,6 +9,7 @@ use std::rc::Rc;
 use super::accumulator::{Accumulator, Missing, MissingReason};
 use super::combine::OverTime;
 use super::contained::Containers;
+use super::reporters::Reporters;
 use super::submitted::{Submitted, share_last_day};
 use crate::catalogue::items::{Indicator, IndicatorVersion, Validity};
 use crate::catalogue::{AgencyIx, AreaIx, Hierarchy};
@@ -31,6 +33,7 @@ pub(super) struct Expected<'a> {
     periods: RefCell<HashMap<Period, Rc<[ExpectedPeriod<'a>]>, Hashing>>,
     /// The periods that reporters have slots of where nobody is expected: themselves.
     unexpected: RefCell<HashMap<Period, Rc<[ExpectedPeriod<'a>]>, Hashing>>,
+    reporters: Reporters<'a>,
 }
 
 /// A period at the indicator's frequency, and who is expected to report it.
@@ -70,7 +73,8 @@ impl<'a> Expected<'a> {
     pub(super) fn new(view: View<'a>, indicator: &'a Indicator, submitted: Rc<Submitted<'a>>) -> Self {
         let named = indicator.versions().iter().map(|_| OnceCell::new()).collect();
         let (named_ever, periods, unexpected) = (OnceCell::new(), RefCell::default(), RefCell::default());
-        Self { view, indicator, submitted, named, named_ever, periods, unexpected }
+        let reporters = Reporters::new(view);
+        Self { view, indicator, submitted, named, named_ever, periods, unexpected, reporters }
     }
 
     /// Whether a period fits the indicator.
@@ -104,6 +108,35 @@ impl<'a> Expected<'a> {
         periods
     }
 
+    /// The agencies that are expected to report a period, but for some that have no slots within an area.
+    pub(super) fn agencies_within<'p>(&self, period: &'p ExpectedPeriod<'a>, area: AreaIx) -> Cow<'p, [AgencyIx]> {
+        let all = period.agencies.as_slice();
+        match self.reporters.within(period.hierarchy, area, all.len()) {
+            Some(few) => few.into_iter().filter(|agency| period.expects(*agency)).collect(),
+            None => all.into(),
+        }
+    }
+
+    /// The agencies of which [`Self::add_unreported`] can add anything for an area and some periods, where they are
+    /// known and fewer than `all`.
+    pub(super) fn reporters_within(&self, area: AreaIx, periods: &[Period], all: usize) -> Option<Vec<AgencyIx>> {
+        let mut agencies = Vec::new();
+        let mut hierarchies: Vec<&Hierarchy> = Vec::new();
+        for period in self.together(periods) {
+            for slot in &*self.reported_periods(*period) {
+                // Below the reporting level every agency has a slot of the area itself.
+                if slot.hierarchy.level(area) > slot.version.reporting_level {
+                    return None;
+                }
+                if !hierarchies.iter().any(|known| std::ptr::eq(*known, slot.hierarchy)) {
+                    hierarchies.push(slot.hierarchy);
+                    agencies.extend(self.reporters.within(slot.hierarchy, area, all)?);
+                }
+            }
+        }
+        Some(agencies)
+    }
+
     /// Whether a period has slots: the definition that was in force for it may have expected longer periods, or shorter
     /// ones, than the one of the period that it lies within.
     fn is_expected(&self, period: Period) -> bool {
@@ -132,7 +165,8 @@ impl<'a> Expected<'a> {
                 let areas = self.areas(&expected, agency, area);
                 areas.map(move |area| ExpectedSlot { agency, area, period, due }).collect::<Vec<_>>()
             };
-            expected.agencies.iter().copied().flat_map(slots).collect::<Vec<_>>()
+            let agencies = expected.agencies.iter().copied().take_while(|_| self.view.spend(1).is_ok());
+            agencies.flat_map(slots).collect::<Vec<_>>()
         })
     }
 

@@ -90,7 +90,7 @@ pub fn explain(view: View<'_>, query: ExplainQuery) -> Explanation {
         }
     }
     let catalogue = view.catalogue;
-    contributions.sort_by_key(|contribution| {
+    contributions.sort_by_cached_key(|contribution| {
         let agency = catalogue.agency_at(contribution.agency).id.clone();
         (agency, catalogue.area_at(contribution.area).code.clone(), contribution.period)
     });
@@ -127,6 +127,9 @@ pub(super) fn contribute(
     period: Period,
     into: &mut Vec<Contribution>,
 ) -> Derivation {
+    if series.view().spend(1).is_err() {
+        return Derivation::Nothing;
+    }
     let derivation = series.derivation(agency, area, period);
     match derivation {
         Derivation::Submitted | Derivation::Marked => into.extend(submitted(series, agency, area, period)),
@@ -238,8 +241,9 @@ fn agencies_rule(series: &Series<'_>, version: &IndicatorVersion, who: Who) -> S
 
 fn formula(version: &IndicatorVersion, figure: &Figure, contributions: &[Contribution]) -> String {
     let Ok(value) = &figure.value else { return String::new() };
-    let components: Vec<Components> =
-        contributions.iter().filter_map(|contribution| Components::of(contribution.value.measure?)).collect();
+    let components = contributions.iter().filter_map(|contribution| Components::of(contribution.value.measure?));
+    // Each has a character at least: what comes after so many is cut off.
+    let components: Vec<Components> = components.take(FORMULA_CHARACTERS_MAX).collect();
     let sum = |side: fn(&Components) -> String| {
         let text = components.iter().map(side).collect::<Vec<_>>().join(" + ");
         if components.len() == 1 { text } else { format!("({text})") }

@@ -46,14 +46,15 @@ pub(crate) struct HistoryItem {
     pub(crate) source: Revision,
 }
 
-/// Everything that a figure has been, the oldest first, whatever revision the view is as of. A withdrawal that
+/// Everything that a figure has been by the revision that the view is as of, the oldest first. A withdrawal that
 /// leaves what another submission said too has changed nothing.
 pub(crate) fn history(view: View<'_>, query: &HistoryQuery) -> Vec<HistoryItem> {
     let slab = view.columns.slab(query.indicator, query.period);
     let Some((slab, breakdown)) = slab.zip(query.breakdown) else { return Vec::new() };
     let rows = slab.history(RowKey::new(query.area, breakdown, query.agency));
+    let rows = rows.take_while(|row| row.revision() <= view.as_of && view.spend(1).is_ok());
     // A withdrawal may leave a figure as it was, when another submission said the same.
-    let items = rows.filter(|row| slab.since(row) == row.revision()).map(|row| {
+    let items = rows.filter(|row| slab.is_change(row)).map(|row| {
         let (revision, source) = (row.revision(), slab.source(&row));
         let event = match row.value() {
             None => HistoryEvent::Withdrawn,

@@ -21,10 +21,14 @@ mod overlap;
 pub mod question;
 pub mod rate;
 pub(crate) mod reconcile;
+mod reporters;
 mod resolve;
 pub mod rows;
 mod scan;
 mod submitted;
+mod sums;
 #[cfg(test)]
 mod tests;
 pub mod value;
+#[cfg(test)]
+mod work_tests;

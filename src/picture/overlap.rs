@@ -16,6 +16,9 @@ use crate::state::view::View;
 /// Takes the value from each sum in which two figures overlap, and so from all that it goes into.
 pub(super) fn withhold(view: View<'_>, rule: OverTime, sums: &mut ByAgency) {
     for (_, sum) in sums.iter_mut().filter(|(_, sum)| sum.added.len() > 1) {
+        if view.spend(sum.added.len()).is_err() {
+            return;
+        }
         if overlap(view, rule, &sum.added) {
             (sum.components, sum.too_large, sum.overlaps) = (None, false, true);
         }
@@ -31,13 +34,17 @@ fn overlap(view: View<'_>, rule: OverTime, figures: &[(AreaIx, Period)]) -> bool
     let has_begun = |period: &Period, day: Date| rule == OverTime::Last || period.start() <= day;
     let is_of = |period: &Period, day: Date| has_begun(period, day) && day <= period.end();
     figures.iter().any(|(area, period)| {
-        ends.range(..=period.end()).filter(|day| has_begun(period, **day)).any(|day| {
-            let hierarchy = view.catalogue.hierarchy(*day);
-            let shares_last = |other: &Period| is_of(other, *day) && period.end().min(other.end()) == *day;
-            let mut holders = std::iter::successors(Some(*area), |area| hierarchy.parent(*area));
-            holders.any(|holder| {
-                let periods = by_area.get(&holder).into_iter().flatten();
-                periods.filter(|other| shares_last(other)).count() > usize::from(holder == *area)
+        // The days of the period itself: looking through those before it for each would be quadratic in periods.
+        let first = if rule == OverTime::Last { ends.first().copied() } else { Some(period.start()) };
+        first.is_some_and(|first| {
+            ends.range(first..=period.end()).any(|day| {
+                let hierarchy = view.catalogue.hierarchy(*day);
+                let shares_last = |other: &Period| is_of(other, *day) && period.end().min(other.end()) == *day;
+                let mut holders = std::iter::successors(Some(*area), |area| hierarchy.parent(*area));
+                holders.any(|holder| {
+                    let periods = by_area.get(&holder).into_iter().flatten();
+                    periods.filter(|other| shares_last(other)).count() > usize::from(holder == *area)
+                })
             })
         })
     })

@@ -17,6 +17,13 @@ use crate::state::view::View;
 /// The most figures that one query may rest on: indicators × areas × periods × categories.
 pub const QUERY_CELLS_MAX: usize = 200_000;
 
+/// The most work that one answer may take, in figures looked at: for each of those that it rests on, one by each agency
+/// that is asked for or expected, and for each what is added to it.
+pub const QUERY_WORK_MAX: u64 = 20_000_000;
+
+/// The most periods of which a year to date is put together: months are the shortest.
+const YEAR_TO_DATE_FIGURES: usize = 12;
+
 /// Asks for the picture of an area and a period.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PictureQuery {
@@ -128,6 +135,14 @@ pub fn review(view: View<'_>, query: &AggregateQuery) -> Violations {
         );
         return violations;
     }
+    let work = Work::of(view, query);
+    if work.figures() > QUERY_WORK_MAX {
+        work.refuse(&mut violations);
+    }
+    // What takes more than it may here is reviewed where it may.
+    if !violations.is_empty() || view.foresee(work.figures()).is_err() {
+        return violations;
+    }
     if query.indicators.len() > 1 && !query.by_indicator {
         violations.add("group_by", "several indicators never combine; group by indicator, or ask for one");
     }
@@ -155,6 +170,68 @@ pub fn review(view: View<'_>, query: &AggregateQuery) -> Violations {
     }
     review_derived(view, query, &mut violations);
     violations
+}
+
+/// How many figures are looked at for an answer, counted before any is.
+struct Work {
+    series: usize,
+    areas: usize,
+    periods: usize,
+    /// Those asked for, or expected to report.
+    agencies: usize,
+    /// How many figures of an agency and an area a period has: of those asked about, or of those reported for.
+    of_period: usize,
+    /// The figure, and what is added to it.
+    each: usize,
+    /// The areas of the benchmark, once a period.
+    benchmark: usize,
+}
+
+impl Work {
+    fn of(view: View<'_>, query: &AggregateQuery) -> Self {
+        let areas = query.areas.most();
+        let expected = query.indicators.iter().flat_map(|ix| view.catalogue.indicator_at(*ix).versions());
+        let expected = expected.flat_map(|version| &version.expected_agencies);
+        let expected: BTreeSet<AgencyIx> =
+            expected.filter_map(|named| view.catalogue.agency(&named.agency)).map(|(agency, _)| agency).collect();
+        let reported: usize = expected.iter().map(|agency| view.catalogue.reports_for(*agency).len()).sum();
+        let agencies = query.agencies.as_ref().map_or(expected.len(), Vec::len).max(1);
+        let is_row_each = query.by_agency && query.agencies.is_some();
+        let of_each = areas.saturating_mul(agencies);
+        let of_period = if is_row_each { of_each } else { of_each.min(areas + reported) };
+        let Derived { rate, share, rank, benchmark } = &query.derived;
+        let added = [query.change.comparison.is_some(), *rate, *share, *rank, !benchmark.is_empty()];
+        let months = if query.year_to_date { YEAR_TO_DATE_FIGURES } else { 1 };
+        Self {
+            series: query.indicators.len() * query.breakdowns.len(),
+            areas,
+            periods: query.periods.len(),
+            agencies,
+            of_period,
+            each: months * (1 + added.into_iter().map(usize::from).sum::<usize>()),
+            benchmark: benchmark.len(),
+        }
+    }
+
+    fn figures(&self) -> u64 {
+        let of_period = self.of_period.saturating_mul(self.each).saturating_add(self.benchmark);
+        let factors = [of_period, self.series, self.periods];
+        factors.into_iter().map(|factor| u64::try_from(factor).unwrap_or(u64::MAX)).fold(1, u64::saturating_mul)
+    }
+
+    /// That it is too much, at each field that less of can be asked for.
+    fn refuse(&self, violations: &mut Violations) {
+        let Self { series, areas, periods, agencies, each, .. } = self;
+        let figures = self.figures();
+        for (field, found) in [("areas", areas), ("periods", periods), ("agencies", agencies)] {
+            violations.add(
+                field,
+                format!(
+                    "found {found}; {areas} areas, {periods} periods, {agencies} agencies and {series} indicators and breakdowns, each with {each} figures to look at, are {figures} in all; allowed: {QUERY_WORK_MAX}. Ask for fewer {field}, or for fewer of the others"
+                ),
+            );
+        }
+    }
 }
 
 fn review_periods(view: View<'_>, query: &AggregateQuery, violations: &mut Violations) {
@@ -208,8 +285,9 @@ fn review_area_lists(view: View<'_>, query: &AggregateQuery, violations: &mut Vi
         return;
     };
     let (before, after) = (query.areas.of(pair[0]), query.areas.of(pair[1]));
-    let differs =
-        before.iter().find(|area| !after.contains(area)).or_else(|| after.iter().find(|area| !before.contains(area)));
+    let sets = [before, after].map(|areas| areas.iter().copied().collect::<BTreeSet<AreaIx>>());
+    let differs = before.iter().find(|area| !sets[1].contains(area));
+    let differs = differs.or_else(|| after.iter().find(|area| !sets[0].contains(area)));
     let code = differs.map(|area| view.catalogue.area_at(*area).code.to_string()).unwrap_or_default();
     violations.add(
         "area_level",
@@ -309,9 +387,11 @@ fn versions<'a>(view: View<'a>, query: &AggregateQuery) -> Vec<&'a IndicatorVers
     let mut versions: Vec<&IndicatorVersion> = Vec::new();
     for ix in &query.indicators {
         let indicator = view.catalogue.indicator_at(*ix);
+        let first = versions.len();
         for period in &query.periods {
             let version = indicator.version_for(*period);
-            if !versions.contains(&version) {
+            // Of one indicator, whose versions are few.
+            if !versions[first..].iter().any(|known| std::ptr::eq(*known, version)) {
                 versions.push(version);
             }
         }

@@ -4,7 +4,7 @@
 //! figure's areas on that day, so that numerator and denominator are of the same thing. It is rolled up by
 //! the hierarchy of the figure's last period, and it is of the figure's categories.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::aggregate::{Aggregate, Who};
@@ -87,7 +87,8 @@ impl<'a> Rates<'a> {
             (known.ix, known.breakdown) == (ix, breakdown)
                 && std::ptr::eq(known.series.view().hierarchy(last), view.hierarchy(last))
         };
-        let at = self.populations.iter().position(is_it).unwrap_or_else(|| {
+        // Mostly it is the last: breakdown after breakdown is answered.
+        let at = self.populations.iter().rposition(is_it).unwrap_or_else(|| {
             let series = Series::new(view, ix, breakdown, None);
             self.populations.push(PopulationSeries { ix, breakdown, series, known: HashMap::new() });
             self.populations.len() - 1
@@ -135,7 +136,9 @@ impl Found {
         let mut found = Self::default();
         let mut days: Vec<Date> = series.submitted.ending(from, to).map(Period::end).collect();
         days.dedup();
-        for day in days.into_iter().rev().filter_map(|day| Period::of(Frequency::Day, day)) {
+        let view = series.view();
+        let days = days.into_iter().rev().filter_map(|day| Period::of(Frequency::Day, day));
+        for day in days.take_while(|_| view.spend(1).is_ok()) {
             // Mostly there is nothing on a day, and combining nothing costs more than looking.
             if !areas.iter().any(|area| has_figure(series, *area, day)) {
                 continue;
@@ -189,7 +192,7 @@ impl PopulationSeries<'_> {
 /// Whether a population covers an area on a day: by a figure submitted for it, or by all areas directly
 /// below it that there are on that day.
 fn covers(series: &Series<'_>, area: AreaIx, day: Period) -> bool {
-    if !series.submitted.covers(area) {
+    if series.view().spend(1).is_err() || !series.submitted.covers(area) {
         return false;
     }
     if is_submitted(series, area, day) {
@@ -202,7 +205,7 @@ fn covers(series: &Series<'_>, area: AreaIx, day: Period) -> bool {
 /// Whether a figure that goes into the combined one was submitted for an area or one within it.
 fn has_figure(series: &Series<'_>, area: AreaIx, day: Period) -> bool {
     let below = || series.view().hierarchy(day).children(area).any(|child| has_figure(series, child, day));
-    series.submitted.covers(area) && (is_submitted(series, area, day) || below())
+    series.view().spend(1).is_ok() && series.submitted.covers(area) && (is_submitted(series, area, day) || below())
 }
 
 /// Whether a figure that goes into the combined one was submitted for the very area.
@@ -216,7 +219,11 @@ fn is_submitted(series: &Series<'_>, area: AreaIx, day: Period) -> bool {
 /// Of some areas the parts that some agencies report for in a period: the areas themselves, or else the
 /// highest within them. Where that is nothing at all, the areas as they are.
 fn reported_for(view: View<'_>, areas: &[AreaIx], agencies: &[AgencyIx], period: Period) -> Vec<AreaIx> {
-    let reported = Reported { view, agencies, period };
+    let hierarchy = view.hierarchy(period);
+    let within: usize = areas.iter().map(|area| hierarchy.within(*area).len()).sum();
+    let listed = || agencies.iter().flat_map(|agency| view.catalogue.reports_for(*agency));
+    let all = (within * agencies.len() > listed().count()).then(|| listed().copied().collect());
+    let reported = Reported { view, agencies, all, period };
     let mut parts = Vec::new();
     areas.iter().for_each(|area| reported.add(*area, &mut parts));
     if parts.is_empty() { areas.to_vec() } else { parts }
@@ -226,12 +233,15 @@ fn reported_for(view: View<'_>, areas: &[AreaIx], agencies: &[AgencyIx], period:
 struct Reported<'a> {
     view: View<'a>,
     agencies: &'a [AgencyIx],
+    /// All of them, where so many are looked up that looking for each by each agency is more work.
+    all: Option<HashSet<AreaIx>>,
     period: Period,
 }
 
 impl Reported<'_> {
     fn add(&self, area: AreaIx, parts: &mut Vec<AreaIx>) {
-        if self.holds(area) {
+        let steps = if self.all.is_some() { 1 } else { self.agencies.len() };
+        if self.view.spend(steps).is_err() || self.holds(area) {
             parts.push(area);
         } else {
             self.view.parts(area, self.period).for_each(|child| self.add(child, parts));
@@ -239,8 +249,9 @@ impl Reported<'_> {
     }
 
     fn holds(&self, area: AreaIx) -> bool {
-        let is_listed = |agency: &AgencyIx| self.view.catalogue.reports_for(*agency).binary_search(&area).is_ok();
-        self.agencies.iter().any(is_listed) || {
+        let lists = |agency: &AgencyIx| self.view.catalogue.reports_for(*agency).binary_search(&area).is_ok();
+        let is_listed = || self.all.as_ref().map_or_else(|| self.agencies.iter().any(lists), |all| all.contains(&area));
+        is_listed() || {
             let mut below = self.view.parts(area, self.period).peekable();
             below.peek().is_some() && below.all(|child| self.holds(child))
         }

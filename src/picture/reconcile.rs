@@ -71,7 +71,7 @@ fn pairs_of(view: View<'_>, rule: &ReconciliationRule, areas: &Areas, periods: &
         (&view.catalogue.area_at(*a).code, of).cmp(&(&view.catalogue.area_at(*b).code, other))
     });
     let mut pairs = Vec::new();
-    for (area, period) in cells {
+    for (area, period) in cells.into_iter().take_while(|_| view.spend(1).is_ok()) {
         let (one, other) = (left.figure(area, period), right.figure(area, period));
         let (difference, status) = match (&one.value, &other.value) {
             (Err(_), Err(_)) => continue,

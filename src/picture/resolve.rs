@@ -11,14 +11,16 @@
 //!
 //! Beside each figure stand its slots ([`super::expected`]; section 6).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use super::accumulator::{Accumulator, ByAgency};
 use super::combine::OverTime;
+use super::derivation::Derivation;
 use super::expected::Expected;
 use super::scan::Scan;
 use super::submitted::Submitted;
+use super::sums;
 use crate::catalogue::items::{AcrossAgencies, Indicator, IndicatorVersion};
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::observations::Hashing;
@@ -36,6 +38,8 @@ pub(super) struct Series<'a> {
     /// What was submitted of it.
     pub(super) submitted: Rc<Submitted<'a>>,
     known: HashMap<(AreaIx, Period), Resolved, Hashing>,
+    /// How each agency's figure comes about, where that was asked for.
+    derivations: HashMap<(AreaIx, Period), Vec<(AgencyIx, Derivation)>, Hashing>,
     expected: Expected<'a>,
 }
 
@@ -59,7 +63,8 @@ impl<'a> Series<'a> {
         let indicator = view.catalogue.indicator_at(ix);
         let submitted = Rc::new(Submitted::new(view, ix, breakdown, agencies));
         let expected = Expected::new(view, indicator, Rc::clone(&submitted));
-        Self { view, ix, indicator, submitted, known: HashMap::default(), expected }
+        let (known, derivations) = (HashMap::default(), HashMap::default());
+        Self { view, ix, indicator, submitted, known, derivations, expected }
     }
 
     /// What the series is looked at through.
@@ -102,6 +107,10 @@ impl<'a> Series<'a> {
         if let Some(known) = self.known.get(&(area, period)) {
             return known.clone();
         }
+        // What is built of figures that weren't looked up is no answer, and isn't used as one.
+        if self.view.spend(1).is_err() {
+            return Resolved { figures: Rc::default(), is_plain: true };
+        }
         let plain = self.scan(area, period).or_else(|| self.sum_of_plain_subperiods(area, period));
         let is_plain = plain.is_some();
         let figures = Rc::new(plain.unwrap_or_else(|| self.resolve(area, period)));
@@ -118,7 +127,11 @@ impl<'a> Series<'a> {
         // have changed within a longer one.
         for period in self.expected.together(periods) {
             for period in &*self.expected.periods(*period) {
-                for agency in period.agencies.iter().copied().filter(|agency| self.submitted.asks_for(*agency)) {
+                let agencies = self.expected.agencies_within(period, area);
+                if self.view.spend(agencies.len()).is_err() {
+                    return non_reporters;
+                }
+                for agency in agencies.iter().copied().filter(|agency| self.submitted.asks_for(*agency)) {
                     if !found.contains(agency) {
                         let mut unfilled = Accumulator::default();
                         self.expected.add_expected(&mut unfilled, period, agency, area);
@@ -132,11 +145,9 @@ impl<'a> Series<'a> {
         non_reporters
     }
 
-    /// Adds the slots, unfilled, of an agency that has reported for other areas for the periods.
-    pub(super) fn add_unreported(&self, to: &mut Accumulator, agency: AgencyIx, area: AreaIx, periods: &[Period]) {
-        for period in self.expected.together(periods) {
-            self.expected.add_unreported(to, agency, area, *period);
-        }
+    /// The sums of the figures of some areas for consecutive periods.
+    pub(super) fn over_these(&self, by_area: &[(AreaIx, Rc<ByAgency>)], periods: &[Period]) -> ByAgency {
+        sums::over_areas(self.view, (&self.submitted, &self.expected), by_area, periods)
     }
 
     /// What became of a slot: of an agency that is expected to report for this very area and period.
@@ -152,7 +163,7 @@ impl<'a> Series<'a> {
     /// Of the slots of an agency that nothing is known of, those that lie within a larger figure of it.
     pub(super) fn contained(&self, agency: AgencyIx, areas: &[AreaIx], periods: &[Period]) -> Accumulator {
         let mut slots = Accumulator::default();
-        for area in areas {
+        for area in areas.iter().take_while(|_| self.view.spend(1).is_ok()) {
             for period in self.expected.together(periods) {
                 self.expected.add_contained(&mut slots, agency, *area, *period);
             }
@@ -176,6 +187,19 @@ impl<'a> Series<'a> {
         found
     }
 
+    /// How an agency's figure for an area and a period comes about.
+    pub(super) fn derivation(&mut self, agency: AgencyIx, area: AreaIx, period: Period) -> Derivation {
+        if !self.derivations.contains_key(&(area, period)) && self.view.spend(1).is_ok() {
+            let candidates = self.candidates(area, period);
+            let agencies: BTreeSet<AgencyIx> = candidates.agencies().collect();
+            let derivations = agencies.into_iter().map(|agency| (agency, candidates.derivation(agency))).collect();
+            self.derivations.insert((area, period), derivations);
+        }
+        let derivations = self.derivations.get(&(area, period)).map(Vec::as_slice).unwrap_or_default();
+        let known = derivations.binary_search_by_key(&agency, |(agency, _)| *agency);
+        known.map_or(Derivation::Nothing, |at| derivations[at].1)
+    }
+
     /// The figures by one pass over the slab, where there is nothing to choose.
     fn scan(&self, area: AreaIx, period: Period) -> Option<ByAgency> {
         let expected = self.expected.periods(period);
@@ -196,6 +220,9 @@ impl<'a> Series<'a> {
             return Some(ByAgency::default());
         };
         let scan = Scan { slab, breakdown, as_of: self.view.as_of, area, name: period, period: expected };
+        if self.view.spend(scan.steps()).is_err() {
+            return Some(ByAgency::default());
+        }
         scan.by_agency(&self.submitted, &self.expected)
     }
 

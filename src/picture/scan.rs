@@ -13,13 +13,16 @@ use std::num::NonZeroU32;
 use super::accumulator::{Accumulator, ByAgency, Coverage, Missing, MissingReason};
 use super::combine::MeasureSum;
 use super::expected::{Expected, ExpectedPeriod};
-use super::submitted::Submitted;
+use super::submitted::{LOOK_UP_ROWS, Submitted};
 use crate::catalogue::{AgencyIx, AreaIx};
 use crate::model::date::Date;
 use crate::model::marker::Markers;
 use crate::model::period::Period;
 use crate::model::revision::Revision;
 use crate::state::columns::{BreakdownIx, Row, Slab};
+
+/// As many rows are passed over in the time of a step of the work.
+const ROWS_A_STEP: usize = 16;
 
 /// What is scanned: the figures of a slab under a breakdown, for an area.
 #[derive(Clone, Copy)]
@@ -87,6 +90,7 @@ impl Scan<'_> {
         let unfinished = submitted.unfinished(self.period.period);
         let may_be_to_date = unfinished > Revision(0);
         let may_overlap = submitted.may_overlap(self.name);
+        let is_of_slot = |area: AreaIx| hierarchy.level(area) == level && expected.exists(self.period, area);
         let mut add = |row: Row| {
             let added = added.of(row.key.agency());
             let is_to_date = may_be_to_date && self.slab.is_of_submission_by(&row, unfinished);
@@ -98,11 +102,18 @@ impl Scan<'_> {
         };
         if span.len() == 1 {
             self.slab.area_rows(self.area, self.breakdown, self.as_of).for_each(add);
+        } else if let Some(areas) = self.few_areas() {
+            for row in areas.iter().flat_map(|area| self.slab.area_rows(*area, self.breakdown, self.as_of)) {
+                if !is_of_slot(row.key.area()) {
+                    return None;
+                }
+                add(row);
+            }
         } else {
             for row in self.slab.breakdown_rows(self.breakdown, self.as_of) {
                 let area = row.key.area();
                 if span.contains(&hierarchy.position(area)) {
-                    if hierarchy.level(area) != level || !expected.exists(self.period, area) {
+                    if !is_of_slot(area) {
                         return None;
                     }
                     add(row);
@@ -111,6 +122,23 @@ impl Scan<'_> {
         }
         let found = added.added.into_iter().filter(|(agency, _)| submitted.asks_for(*agency));
         Some(found.map(|(agency, added)| (agency, self.accumulator(submitted, expected, agency, &added))).collect())
+    }
+
+    /// The area and those within it, as the slab has them, where looking for each is less work than passing over
+    /// every row: so the districts of a country take no more work than its wards.
+    fn few_areas(&self) -> Option<Vec<AreaIx>> {
+        let within = self.period.hierarchy.within(self.area);
+        (within.len() * LOOK_UP_ROWS < self.slab.breakdown_len(self.breakdown)).then(|| {
+            let mut areas = within.to_vec();
+            areas.sort_unstable();
+            areas
+        })
+    }
+
+    /// The steps of the work that it takes.
+    pub(super) fn steps(&self) -> usize {
+        let areas = self.period.hierarchy.span(self.area).len();
+        areas.min(1 + self.slab.breakdown_len(self.breakdown) / ROWS_A_STEP)
     }
 
     /// An agency's figures as a sum. Where it has slots, there is one for each row, and one for each area

@@ -17,6 +17,9 @@ use crate::model::revision::Revision;
 use crate::state::columns::{BreakdownIx, Row, RowKey, Slab, Slabs};
 use crate::state::view::{AreasAsOf, View};
 
+/// As many rows are passed over in the time that it takes to look for those of one area, nearly.
+pub(super) const LOOK_UP_ROWS: usize = 32;
+
 /// What was submitted of one indicator under one breakdown, by some agencies or all.
 pub(super) struct Submitted<'a> {
     view: View<'a>,
@@ -216,6 +219,9 @@ impl<'a> Submitted<'a> {
         let is_between = |period: &Period| self.is_stock() || period.start() > earlier.end();
         for period in self.ending(earlier.end().plus_days(1), later.end()).filter(is_between) {
             let Some(slab) = self.slab(period).filter(|slab| slab.may_have_break()) else { continue };
+            if self.view.spend(areas.len()).is_err() {
+                break;
+            }
             let hierarchy = self.view.hierarchy(period);
             let is_inside = |row: &Row| {
                 let position = hierarchy.position(row.key.area());
@@ -227,9 +233,11 @@ impl<'a> Submitted<'a> {
                 }
             };
             match areas {
-                // Of an area with none within it, as most of a long answer's are, the rows lie together.
-                [area] if hierarchy.span(*area).len() == 1 => {
-                    slab.area_rows(*area, breakdown, self.view.as_of).for_each(add);
+                // Of one area of a long answer, with few within it, the rows are found without passing over all.
+                [area] if hierarchy.within(*area).len() <= slab.breakdown_len(breakdown) / LOOK_UP_ROWS + 1 => {
+                    let within = hierarchy.within(*area).iter();
+                    let rows = within.flat_map(|area| slab.area_rows(*area, breakdown, self.view.as_of));
+                    rows.for_each(add);
                 }
                 _ => slab.breakdown_rows(breakdown, self.view.as_of).for_each(&mut add),
             }

@@ -1,8 +1,6 @@
 //! Pages: sizes with bounds, and opaque tokens that are bound to their query and pinned to the
 //! first page's revision and instant, so that pages agree with each other.
 
-use std::ops::Range;
-
 use prost::Message;
 
 use crate::model::hex::{self, Hex};
@@ -92,6 +90,11 @@ pub(crate) struct Sizes {
 pub(crate) const ITEMS: Sizes = Sizes { default: 100, max: 1_000 };
 /// Of computed answers. Those without pages have no more rows than a page at the most.
 pub(crate) const ROWS: Sizes = Sizes { default: 1_000, max: 10_000 };
+
+/// The most bytes of a page's rows: below what the common clients take by default, and some for the rest.
+const ROWS_BYTES_MAX: usize = 3 << 20;
+/// What a row takes in its answer besides itself: the field's tag, and its length.
+const ROW_FRAME_BYTES: usize = 6;
 
 impl Sizes {
     /// The size that is asked for, within bounds.
@@ -183,11 +186,31 @@ impl Page {
         (page, token.unwrap_or_default())
     }
 
-    /// Of so many rows those of the page, and the next page's token; empty on the last page.
-    pub(crate) fn slice(&self, rows: usize, of: Position) -> (Range<usize>, String) {
-        let from = self.after().and_then(|after| after.parse().ok()).unwrap_or(0).min(rows);
-        let to = rows.min(from.saturating_add(self.size));
-        (from..to, if to < rows { self.token(of, to.to_string()) } else { String::new() })
+    /// Of some rows those of the page, as messages, and the next page's token; empty on the last page. A page
+    /// ends early where its rows are large.
+    pub(crate) fn fill<R, M: Message>(
+        &self,
+        rows: impl IntoIterator<Item = R>,
+        of: Position,
+        message: impl Fn(R) -> M,
+    ) -> (Vec<M>, String) {
+        let from = self.after().and_then(|after| after.parse().ok()).unwrap_or(0);
+        let (mut page, mut bytes) = (Vec::new(), 0);
+        for row in rows.into_iter().skip(from) {
+            let next = || self.token(of, (from + page.len()).to_string());
+            if page.len() == self.size {
+                let token = next();
+                return (page, token);
+            }
+            let row = message(row);
+            bytes += row.encoded_len() + ROW_FRAME_BYTES;
+            if self.binding.is_some() && bytes > ROWS_BYTES_MAX && !page.is_empty() {
+                let token = next();
+                return (page, token);
+            }
+            page.push(row);
+        }
+        (page, String::new())
     }
 
     fn token(&self, of: Position, after: String) -> String {

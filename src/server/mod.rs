@@ -152,6 +152,7 @@ pub async fn run(
             abort.abort();
         }
     }
+    guard.stop_computing();
     save_last_used_now(guard, config.data).await;
     drop(gate);
     if let Some((writer, recording)) = outcome? {

@@ -5,6 +5,7 @@ use imbl::Vector;
 use super::State;
 use super::columns::Columns;
 use crate::catalogue::{AreaIx, Catalogue, Hierarchy};
+use crate::model::budget::{Budget, Stopped};
 use crate::model::date::Date;
 use crate::model::period::Period;
 use crate::model::revision::Revision;
@@ -28,6 +29,8 @@ pub struct View<'a> {
     pub today: Date,
     /// Which hierarchy areas are rolled up by.
     pub areas: AreasAsOf,
+    /// The work that an answer may take; none for as much as it takes.
+    budget: Option<&'a Budget>,
 }
 
 /// Which hierarchy areas are rolled up by.
@@ -52,11 +55,27 @@ impl State {
         today: Date,
         areas: AreasAsOf,
     ) -> View<'a> {
-        View { catalogue, columns: &self.columns, as_of, times: &self.times, zone, today, areas }
+        View { catalogue, columns: &self.columns, as_of, times: &self.times, zone, today, areas, budget: None }
     }
 }
 
 impl<'a> View<'a> {
+    /// The same, for an answer that may take so much work.
+    pub(crate) fn within(self, budget: &'a Budget) -> Self {
+        Self { budget: Some(budget), ..self }
+    }
+
+    /// Takes steps of the work that the answer may take. On an error the loop that asked ends: what it has by then
+    /// is no answer, and isn't used as one.
+    pub(crate) fn spend(&self, steps: usize) -> Result<(), Stopped> {
+        self.budget.map_or(Ok(()), |budget| budget.spend(steps))
+    }
+
+    /// Stops at once when the answer will take more steps than it may.
+    pub(crate) fn foresee(&self, steps: u64) -> Result<(), Stopped> {
+        self.budget.map_or(Ok(()), |budget| budget.foresee(steps))
+    }
+
     /// The day whose hierarchy a period is rolled up by.
     pub(crate) fn hierarchy_day(&self, period: Period) -> Date {
         match self.areas {

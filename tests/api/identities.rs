@@ -95,10 +95,15 @@ fn now() -> Timestamp {
     Timestamp(i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()).unwrap())
 }
 
+/// When the identities were seeded: some days ago, so that keys can have expired since.
+pub(crate) fn seeded_at() -> Timestamp {
+    Timestamp(now().0 - 2 * MICROS_A_DAY)
+}
+
 /// Puts the demo's catalogue and everybody's keys into an empty data folder.
 pub(crate) async fn seed(folder: &Path) {
     let (journal, state) = server::replay(folder).unwrap();
-    let before = Timestamp(now().0 - 2 * MICROS_A_DAY);
+    let before = seeded_at();
     let running = writer::start(Box::new(journal), state, move || before, Zone::default());
     let put: CataloguePut = toml::from_str(include_str!("../../data/catalogue.toml")).unwrap();
     running.handle.write(put).await.unwrap();

@@ -355,6 +355,7 @@ async fn a_history_has_every_value_with_its_submission_and_its_withdrawal() {
         area: "D1".to_owned(),
         period: "April 2022".to_owned(),
         breakdown: Vec::new(),
+        ..GetHistoryRequest::default()
     };
     let answer = app.pictures().get_history(request).await.unwrap().into_inner();
     let items: Vec<String> = answer

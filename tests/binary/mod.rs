@@ -77,7 +77,8 @@ impl Server {
         (server, variables)
     }
 
-    async fn start_with(folder: &Path, args: &[&str]) -> Result<Self, String> {
+    /// The same, with further arguments.
+    pub(crate) async fn start_with(folder: &Path, args: &[&str]) -> Result<Self, String> {
         let mut command = command();
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder).args(args);
         command.env("CONSPECTUS_LOG", LOG_FILTER).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -112,6 +113,17 @@ impl Server {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Asks it to stop, as SIGTERM does, and waits until it has ended; returns how long that took.
+    pub(crate) async fn terminate(mut self) -> Duration {
+        let id = rustix::process::Pid::from_child(&self.process.0);
+        let start = Instant::now();
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        while self.process.0.try_wait().unwrap().is_none() {
+            tokio::time::sleep(POLL_INTERVAL).await;
+        }
+        start.elapsed()
     }
 
     /// Ends it as SIGKILL does: at once, whatever it is doing.

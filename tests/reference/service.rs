@@ -119,6 +119,7 @@ impl Service {
                     period: asked.period.to_string(),
                     agency: asked.agency.to_string(),
                     breakdown: categories(&asked.breakdown),
+                    ..Default::default()
                 };
                 answered(wait(self.picture.get_history(local(request)))).map(Answer::of_history)
             }

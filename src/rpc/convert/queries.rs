@@ -65,6 +65,8 @@ pub(crate) fn aggregate(
     let indicators = find_indicators(catalogue, &request.indicators, violations);
     let periods = periods(&request.periods, request.period_range.as_ref(), violations);
     let compared = periods.as_deref().unwrap_or_default();
+    // What goes on without them is no question any more, and isn't used as one.
+    view.spend(compared.len()).ok()?;
     let comparison = comparison(request.comparison, &request.compare_with, None, compared, violations);
     let areas = areas(view, &request.areas, request.area_level, (compared, comparison), violations);
     let benchmark = benchmark(catalogue, &request.benchmark_areas, violations);
@@ -200,6 +202,7 @@ pub(crate) fn completeness(
 ) -> Option<CompletenessQuery> {
     let area = find_area(view.catalogue, "area".to_owned(), &request.area, violations);
     let periods = periods(&request.periods, request.period_range.as_ref(), violations);
+    view.spend(periods.as_ref().map_or(0, Vec::len)).ok()?;
     refuse_ended(view, "area", area, periods.as_deref().unwrap_or_default(), violations);
     let indicators = find_indicators(view.catalogue, &request.indicators, violations);
     let agencies = agencies(view.catalogue, &request.agencies, violations);
@@ -227,6 +230,7 @@ pub(crate) fn reconcile<'a>(
         rules = Some(view.catalogue.rules_after(None).collect());
     }
     let periods = periods(&request.periods, request.period_range.as_ref(), violations);
+    view.spend(periods.as_ref().map_or(0, Vec::len)).ok()?;
     let asked = (periods.as_deref().unwrap_or_default(), None);
     let areas = areas(view, &request.areas, request.area_level, asked, violations);
     let (rules, areas, periods) = (rules?, areas?, periods?);
@@ -240,6 +244,7 @@ pub(crate) fn reconcile<'a>(
         );
         violations.add("rules", what);
     }
+    view.foresee(u64::try_from(cells).unwrap_or(u64::MAX)).ok()?;
     Some(ReconcileQuery { rules, areas, periods })
 }
 

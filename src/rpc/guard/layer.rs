@@ -13,6 +13,8 @@ use tonic::metadata::MetadataValue;
 use tower::{Layer, Service};
 
 use super::auditor::Auditor;
+use super::compute::Compute;
+use super::held::hold;
 use super::limits::{CallPermit, Calls, Limits};
 use super::messages::Bounded;
 use super::methods::{METHODS, OPEN_SERVICES};
@@ -35,6 +37,7 @@ struct Shared {
     limits: Limits,
     calls: Calls,
     receiving: Receiving,
+    compute: Compute,
     auditor: Auditor,
     used: LastUsed,
 }
@@ -46,6 +49,7 @@ impl Guard {
             limits,
             calls: Calls::default(),
             receiving: Receiving::default(),
+            compute: Compute::new(limits.computing_max),
             auditor: Auditor::new(gate),
             used: LastUsed::default(),
         }))
@@ -61,6 +65,11 @@ impl Guard {
         &self.0.limits
     }
 
+    /// Stops whatever is computed for callers: nobody waits for it any more.
+    pub(crate) fn stop_computing(&self) {
+        self.0.compute.stop();
+    }
+
     /// When a key was last used, as far as this guard knows.
     pub(crate) fn last_used(&self, key: KeyId) -> Option<Timestamp> {
         self.0.used.get(key)
@@ -73,7 +82,7 @@ impl Guard {
 
     /// Lets a call in: who is calling, and that it may do this to something.
     fn admit<B>(&self, request: &http::Request<B>) -> Result<(Session, CallPermit), Status> {
-        let Shared { limits, calls, receiving, auditor, used } = &*self.0;
+        let Shared { limits, calls, receiving, compute, auditor, used } = &*self.0;
         let context = auditor.context()?;
         let method = METHODS.iter().find(|(path, _)| *path == request.uri().path());
         let origin = Origin::of(request);
@@ -88,14 +97,14 @@ impl Guard {
             *method.ok_or_else(|| status::error(Reason::Unimplemented, "there is no such method"))?;
         let origin = Arc::new(origin);
         let remote = Some(Remote { origin: Arc::clone(&origin), auditor: auditor.clone() });
-        let session = Session { caller, method, action, remote, compute_permits: None, receiving: None };
+        let session = Session { caller, method, action, remote, compute: compute.of(None), receiving: None };
         session.permit(Resource::Any)?;
         uncompressed(request.headers())?;
         let identity = session.caller.known().map(|known| &known.identity.id);
         origin.claim(identity)?;
         let permit = calls.permit(identity, limits, Instant::now())?;
         let receiving = receiving.of_call(identity);
-        Ok((Session { compute_permits: permit.compute_permits(), receiving: Some(receiving), ..session }, permit))
+        Ok((Session { compute: compute.of(permit.lanes()), receiving: Some(receiving), ..session }, permit))
     }
 }
 
@@ -149,33 +158,6 @@ fn allowed(headers: &http::HeaderMap, most: Duration) -> Duration {
     asked.map_or(most, |asked| asked.min(most))
 }
 
-/// An answer that keeps its call's permit until it is taken: who asks and doesn't read uses up its own
-/// share, and no more.
-struct Held {
-    body: Body,
-    _permit: CallPermit,
-}
-
-impl http_body::Body for Held {
-    type Data = bytes::Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut task::Context<'_>,
-    ) -> task::Poll<Option<Result<http_body::Frame<Self::Data>, Status>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> http_body::SizeHint {
-        self.body.size_hint()
-    }
-}
-
 type Answer<S> = Result<http::Response<Body>, S>;
 
 impl<S> Service<http::Request<Body>> for Guarded<S>
@@ -203,6 +185,7 @@ where
                 let allowed = allowed(request.headers(), self.guard.0.limits.call_timeout);
                 let deadline = tokio::time::sleep(allowed);
                 let receiving = session.receiving.clone();
+                let (guard, action) = (self.guard.clone(), session.action);
                 request.extensions_mut().insert(session);
                 let bounded = |body| match receiving {
                     Some(receiving) => Body::new(Bounded::new(body, receiving)),
@@ -213,7 +196,7 @@ where
                     tokio::select! {
                         // An answer that is ready at the deadline is sent.
                         biased;
-                        answer = answer => Ok(answer?.map(|body| Body::new(Held { body, _permit: permit }))),
+                        answer = answer => Ok(hold(answer?, permit, action, &guard.0.limits)),
                         () = deadline => {
                             let what = format!("not answered within {} seconds", allowed.as_secs_f64());
                             Ok(status::error(Reason::DeadlineExceeded, what).into_http())

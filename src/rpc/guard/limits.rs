@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
 use tonic::Status;
 
+use super::compute::Lanes;
 use crate::model::id::IdentityId;
 use crate::net::{Full, Share};
 use crate::rpc::status::{self, Reason};
@@ -24,8 +24,15 @@ pub struct Limits {
     pub calls_kept_of_identity: usize,
     /// How many an identity may begin in a second, over time.
     pub calls_a_second_of_identity_max: u32,
+    /// How many answers are computed at once in all, of those that take more than a moment, and of those that
+    /// don't: the others wait. Fewer than the cores, so that calls are served all the while.
+    pub computing_max: usize,
     /// For how many calls of one identity answers are computed at once; the others wait.
     pub computing_of_identity_max: usize,
+    /// How many bytes of answers may be on their way in all, until their callers take them.
+    pub untaken_bytes_max: usize,
+    /// How many to one identity.
+    pub untaken_bytes_of_identity_max: usize,
     /// How long a call may take until its answer begins, whatever its caller allows.
     pub call_timeout: Duration,
     /// After how long a stream of submissions ends that brings none.
@@ -46,7 +53,10 @@ impl Default for Limits {
             calls_of_identity_max: 512,
             calls_kept_of_identity: 16,
             calls_a_second_of_identity_max: 5_000,
+            computing_max: (*CORES - 1).max(1),
             computing_of_identity_max: (*CORES / 2).max(1),
+            untaken_bytes_max: 128 << 20,
+            untaken_bytes_of_identity_max: 32 << 20,
             call_timeout: Duration::from_secs(60),
             stream_idle_timeout: Duration::from_secs(300),
         }
@@ -61,6 +71,8 @@ pub(super) static CORES: LazyLock<usize> =
 const BURST: Duration = Duration::from_secs(2);
 /// When to try again, where that isn't known any better.
 const RETRY_DELAY: Duration = Duration::from_millis(250);
+/// Answers as small as this are never refused for what isn't taken: the calls are bounded too.
+const SMALL_BYTES: usize = 16 << 10;
 /// Identities that haven't called for so long are forgotten.
 const FORGET_AFTER: Duration = Duration::from_secs(60);
 
@@ -71,6 +83,8 @@ pub(super) struct Calls(Arc<Mutex<Counts>>);
 #[derive(Debug, Default)]
 struct Counts {
     all: usize,
+    /// Bytes of answers that aren't taken.
+    untaken_bytes: usize,
     of_identity: BTreeMap<IdentityId, Load>,
     swept: Option<Instant>,
 }
@@ -80,7 +94,9 @@ struct Load {
     open: usize,
     /// The instant up to which its calls so far have used its rate up.
     used_up_to: Instant,
-    compute_permits: Arc<Semaphore>,
+    /// Bytes of its answers that it hasn't taken.
+    untaken_bytes: usize,
+    lanes: Lanes,
 }
 
 /// A permit for an open call, given back when it is dropped.
@@ -88,13 +104,65 @@ struct Load {
 pub(super) struct CallPermit {
     calls: Calls,
     identity: Option<IdentityId>,
-    compute_permits: Option<Arc<Semaphore>>,
+    lanes: Option<Lanes>,
 }
 
 impl CallPermit {
-    /// What its caller's answers are computed by; none when nobody in particular calls.
-    pub(super) fn compute_permits(&self) -> Option<Arc<Semaphore>> {
-        self.compute_permits.clone()
+    /// The turns in which its caller's answers are computed; none when nobody in particular calls.
+    pub(super) fn lanes(&self) -> Option<Lanes> {
+        self.lanes.clone()
+    }
+
+    /// Counts bytes of the call's answer until they are taken.
+    ///
+    /// # Errors
+    /// When there are too many that aren't taken; with the time to try again.
+    pub(super) fn hold(self: &Arc<Self>, bytes: usize, limits: &Limits) -> Result<HeldBytes, Status> {
+        let counts = self.calls.counts();
+        if bytes > SMALL_BYTES {
+            let of_identity = self.identity.as_ref().and_then(|identity| counts.of_identity.get(identity));
+            let of_identity = of_identity.map_or(0, |load| load.untaken_bytes);
+            for (untaken, most, whose, reason) in [
+                (of_identity, limits.untaken_bytes_of_identity_max, "of yours", Reason::RateLimited),
+                (counts.untaken_bytes, limits.untaken_bytes_max, "in all", Reason::Overloaded),
+            ] {
+                if untaken.saturating_add(bytes) > most {
+                    let found =
+                        format!("{untaken} bytes of answers {whose} aren't taken yet, and this one has {bytes}");
+                    let what = format!("{found}; allowed: {most}. Take those first, or ask for smaller pages");
+                    return Err(status::retry(reason, what, RETRY_DELAY));
+                }
+            }
+        }
+        drop(counts);
+        Ok(self.hold_anyway(bytes))
+    }
+
+    /// Counts bytes that can't be refused any more, or must not be.
+    pub(super) fn hold_anyway(self: &Arc<Self>, bytes: usize) -> HeldBytes {
+        self.count(|untaken| *untaken += bytes);
+        HeldBytes { permit: Arc::clone(self), bytes }
+    }
+
+    fn count(&self, change: impl Fn(&mut usize)) {
+        let mut counts = self.calls.counts();
+        change(&mut counts.untaken_bytes);
+        if let Some(load) = self.identity.as_ref().and_then(|identity| counts.of_identity.get_mut(identity)) {
+            change(&mut load.untaken_bytes);
+        }
+    }
+}
+
+/// Bytes of an answer that its caller hasn't taken. They count, and the call with them, until this is dropped.
+#[derive(Debug)]
+pub(super) struct HeldBytes {
+    permit: Arc<CallPermit>,
+    bytes: usize,
+}
+
+impl Drop for HeldBytes {
+    fn drop(&mut self) {
+        self.permit.count(|untaken| *untaken -= self.bytes);
     }
 }
 
@@ -126,18 +194,19 @@ impl Calls {
                 status::retry(Reason::Overloaded, what, RETRY_DELAY)
             }
         })?;
-        let compute_permits = identity.map(|identity| counts.take(identity, limits, now)).transpose()?;
+        let lanes = identity.map(|identity| counts.take(identity, limits, now)).transpose()?;
         counts.all += 1;
-        Ok(CallPermit { calls: self.clone(), identity: identity.cloned(), compute_permits })
+        Ok(CallPermit { calls: self.clone(), identity: identity.cloned(), lanes })
     }
 }
 
 impl Counts {
-    fn take(&mut self, identity: &IdentityId, limits: &Limits, now: Instant) -> Result<Arc<Semaphore>, Status> {
+    fn take(&mut self, identity: &IdentityId, limits: &Limits, now: Instant) -> Result<Lanes, Status> {
         let load = self.of_identity.entry(identity.clone()).or_insert_with(|| Load {
             open: 0,
             used_up_to: now,
-            compute_permits: Arc::new(Semaphore::new(limits.computing_of_identity_max)),
+            untaken_bytes: 0,
+            lanes: Lanes::new(limits.computing_of_identity_max),
         });
         // The generic cell rate algorithm (GCRA): each call moves `used_up_to`, the theoretical arrival time, on
         // by the interval that the rate leaves between calls; it may be ahead of now by a burst.
@@ -149,7 +218,7 @@ impl Counts {
         }
         load.used_up_to = load.used_up_to.max(now) + Duration::from_secs(1) / rate;
         load.open += 1;
-        Ok(Arc::clone(&load.compute_permits))
+        Ok(load.lanes.clone())
     }
 
     fn sweep(&mut self, now: Instant) {
@@ -182,7 +251,10 @@ mod tests {
         calls_of_identity_max: 2,
         calls_kept_of_identity: 1,
         calls_a_second_of_identity_max: 10,
+        computing_max: 1,
         computing_of_identity_max: 1,
+        untaken_bytes_max: 3 * SMALL_BYTES,
+        untaken_bytes_of_identity_max: 2 * SMALL_BYTES,
         call_timeout: Duration::from_secs(1),
         stream_idle_timeout: Duration::from_secs(1),
     };
@@ -220,6 +292,24 @@ mod tests {
         assert_eq!(wait, Duration::from_millis(100));
         assert!(permit("a", wait).is_ok());
         assert!(permit("b", Duration::ZERO).is_ok(), "another's rate is its own");
+    }
+
+    #[test]
+    fn answers_that_are_not_taken_are_bounded_by_identity_and_in_all() {
+        let (calls, now) = (Calls::default(), Instant::now());
+        let permit = |name: &str| Arc::new(calls.permit(Some(&id(name)), &LIMITS, now).unwrap());
+        let (a, b) = (permit("a"), permit("b"));
+        let large = SMALL_BYTES + 1;
+        let held = a.hold(large, &LIMITS).unwrap();
+        assert_eq!(reason(&a.hold(large, &LIMITS).unwrap_err()), "RATE_LIMITED");
+        let others = b.hold(large, &LIMITS).unwrap();
+        assert_eq!(reason(&permit("c").hold(large, &LIMITS).unwrap_err()), "OVERLOADED");
+        permit("c").hold(SMALL_BYTES, &LIMITS).unwrap();
+        drop((a, b, held, others));
+        let counts = calls.counts();
+        assert_eq!((counts.all, counts.untaken_bytes), (0, 0));
+        drop(counts);
+        permit("a").hold(large, &LIMITS).unwrap();
     }
 
     #[test]

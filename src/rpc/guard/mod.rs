@@ -10,6 +10,8 @@
 
 mod audit_scope;
 mod auditor;
+mod compute;
+mod held;
 mod layer;
 mod limits;
 mod messages;
@@ -23,6 +25,7 @@ mod subject;
 mod turns;
 
 pub(crate) use audit_scope::AuditScope;
+pub(crate) use compute::Compute;
 pub use layer::Guard;
 pub use limits::Limits;
 pub use methods::METHODS;

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prost::Message;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::{Request, Status};
 
 use super::auditor::Auditor;
+use super::compute::Compute;
+use super::limits::Limits;
 use super::origin::Origin;
 use super::question::{self, Question, Whole};
 use super::receiving::{CallReceiving, ReceivedRequest};
@@ -31,9 +32,8 @@ pub(crate) struct Session {
     pub(super) action: Action,
     /// None for a call from within the program.
     pub(super) remote: Option<Remote>,
-    /// Bounds the answers that are computed for the caller at once; none when nobody in particular
-    /// calls.
-    pub(super) compute_permits: Option<Arc<Semaphore>>,
+    /// What its answers are computed by.
+    pub(super) compute: Compute,
     /// What its requests are received by; none for a call from within the program.
     pub(super) receiving: Option<CallReceiving>,
 }
@@ -127,13 +127,9 @@ impl Session {
         self.caller.known().map(|known| &known.identity.id)
     }
 
-    /// A permit to compute an answer for the caller, as soon as few enough others are computed for it.
-    pub(crate) async fn compute_permit(&self) -> ComputePermit {
-        ComputePermit(match &self.compute_permits {
-            // It is never closed.
-            Some(permits) => Arc::clone(permits).acquire_owned().await.ok(),
-            None => None,
-        })
+    /// What the caller's answers are computed by.
+    pub(crate) fn compute(&self) -> &Compute {
+        &self.compute
     }
 
     /// Writes to the audit log, durably, what the caller reads, as of a revision. Of an open server's reads nothing is
@@ -183,21 +179,6 @@ impl Session {
     }
 }
 
-/// A permit to compute an answer.
-///
-/// An answer is computed in one go, on a thread that others need too. A caller with many questions
-/// waits for its own answers, and so leaves threads to the others.
-#[derive(Debug)]
-pub(crate) struct ComputePermit(Option<OwnedSemaphorePermit>);
-
-impl ComputePermit {
-    /// Computes the answer, which must be done when this returns: the permit is then given back.
-    pub(crate) fn compute<T>(self, answer: impl FnOnce() -> T) -> T {
-        let Self(_held) = self;
-        answer()
-    }
-}
-
 /// A request of whoever runs the machine, to a service that is reached without the network.
 pub fn local<T>(message: T) -> Request<T> {
     let mut request = Request::new(message);
@@ -206,7 +187,7 @@ pub fn local<T>(message: T) -> Request<T> {
         method: "",
         action: Action::Submit,
         remote: None,
-        compute_permits: None,
+        compute: Compute::new(Limits::default().computing_max),
         receiving: None,
     });
     request

@@ -104,6 +104,8 @@ impl Read for proto::GetPictureRequest {
     type Query<'a> = PictureQuery;
     type Answer = proto::GetPictureResponse;
 
+    const GROWS_WITH: &'static [&'static str] = &["indicators"];
+
     fn query<'a>(&self, view: View<'a>, violations: &mut Violations) -> Option<PictureQuery> {
         queries::picture(view, self, violations)
     }
@@ -123,6 +125,8 @@ impl Read for proto::GetPictureRequest {
 impl Read for proto::QueryAggregateRequest {
     type Query<'a> = AggregateQuery;
     type Answer = proto::QueryAggregateResponse;
+
+    const GROWS_WITH: &'static [&'static str] = &["indicators", "areas", "periods", "agencies"];
 
     fn paging(&self) -> Option<Paging<'_>> {
         let cleared = Self {
@@ -146,19 +150,16 @@ impl Read for proto::QueryAggregateRequest {
 
     fn answer(&self, query: AggregateQuery, input: &AnswerInput<'_>) -> Result<Self::Answer, Violations> {
         let rows = answer::aggregate(input.view, &query);
-        let (range, next_page_token) = input.slice(rows.len());
-        Ok(proto::QueryAggregateResponse {
-            revision: input.revision(),
-            as_of: input.as_of(),
-            rows: rows[range].iter().map(|row| responses::aggregate_row(input.catalogue(), row)).collect(),
-            next_page_token,
-        })
+        let (rows, next_page_token) = input.rows(&rows, |row| responses::aggregate_row(input.catalogue(), row));
+        Ok(proto::QueryAggregateResponse { revision: input.revision(), as_of: input.as_of(), rows, next_page_token })
     }
 }
 
 impl Read for proto::ExplainFigureRequest {
     type Query<'a> = ExplainQuery;
     type Answer = proto::ExplainFigureResponse;
+
+    const GROWS_WITH: &'static [&'static str] = &["area", "period", "agency"];
 
     fn query<'a>(&self, view: View<'a>, violations: &mut Violations) -> Option<ExplainQuery> {
         queries::explain(view, self, violations)
@@ -187,22 +188,33 @@ impl Read for proto::GetHistoryRequest {
     type Query<'a> = HistoryQuery;
     type Answer = proto::GetHistoryResponse;
 
+    const GROWS_WITH: &'static [&'static str] = &["page_size"];
+
+    fn paging(&self) -> Option<Paging<'_>> {
+        let cleared = Self { page_size: 0, page_token: String::new(), ..self.clone() };
+        Some(Paging {
+            binding: TokenBinding::of("GetHistory", &cleared),
+            size: self.page_size,
+            token: &self.page_token,
+        })
+    }
+
     fn query<'a>(&self, view: View<'a>, violations: &mut Violations) -> Option<HistoryQuery> {
         queries::history(view, self, violations)
     }
 
     fn answer(&self, query: HistoryQuery, input: &AnswerInput<'_>) -> Result<Self::Answer, Violations> {
         let items = history::history(input.view, &query);
-        Ok(proto::GetHistoryResponse {
-            revision: input.revision(),
-            items: items.iter().map(|item| responses::history_item(&input.snapshot.state, item)).collect(),
-        })
+        let (items, next_page_token) = input.rows(&items, |item| responses::history_item(&input.snapshot.state, item));
+        Ok(proto::GetHistoryResponse { revision: input.revision(), items, next_page_token })
     }
 }
 
 impl Read for proto::GetCompletenessRequest {
     type Query<'a> = CompletenessQuery;
     type Answer = proto::GetCompletenessResponse;
+
+    const GROWS_WITH: &'static [&'static str] = &["area", "periods", "indicators", "agencies"];
 
     fn paging(&self) -> Option<Paging<'_>> {
         let cleared =
@@ -228,11 +240,11 @@ impl Read for proto::GetCompletenessRequest {
         let mut rates: Vec<_> = rates.into_iter().map(|((agency, period), rate)| (id(agency), period, rate)).collect();
         rates.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
         slots.retain(|slot| !self.late_only || slot.status == SlotStatus::Late);
-        let (range, next_page_token) = input.slice(slots.len());
+        let (slots, next_page_token) = input.rows(&slots, |slot| responses::slot(input.catalogue(), slot));
         Ok(proto::GetCompletenessResponse {
             revision: input.revision(),
             as_of: input.as_of(),
-            slots: slots[range].iter().map(|slot| responses::slot(input.catalogue(), slot)).collect(),
+            slots,
             rates: rates
                 .into_iter()
                 .map(|(agency, period, rate)| responses::reporting_rate(agency, period, &rate))
@@ -246,6 +258,8 @@ impl Read for proto::GetCompletenessRequest {
 impl Read for proto::ReconcileRequest {
     type Query<'a> = ReconcileQuery<'a>;
     type Answer = proto::ReconcileResponse;
+
+    const GROWS_WITH: &'static [&'static str] = &["rules", "areas", "periods"];
 
     fn query<'a>(&self, view: View<'a>, violations: &mut Violations) -> Option<ReconcileQuery<'a>> {
         queries::reconcile(view, self, violations)

@@ -1,31 +1,41 @@
-//! The way of a read: permission, the revision that it asks for, a compute permit, the query with
-//! everything that is wrong with it, the answer, a line in the audit log, and only then the response.
+//! The way of a read: permission, the revision that it asks for, a turn to compute, the query with everything that
+//! is wrong with it, the answer within its budget, a line in the audit log, and only then the response.
 //!
 //! A new read is an implementation of [`Read`] for its request, and a call of [`unary`].
 
-use std::ops::Range;
+use std::sync::Arc;
 
 use prost::Message;
 use tonic::{Request, Response, Status};
 
 use crate::catalogue::Catalogue;
+use crate::model::budget::{Budget, Stopped};
 use crate::model::revision::Revision;
 use crate::model::violation::Violations;
-use crate::rpc::call::{self, Call};
+use crate::rpc::call::{self, Call, Refusal};
 use crate::rpc::context::Now;
 use crate::rpc::convert::snapshot::Snapshot;
 use crate::rpc::convert::{self, queries};
-use crate::rpc::guard::{AuditScope, Question, Session};
+use crate::rpc::guard::{AuditScope, Compute, Question, Session};
 use crate::rpc::page::{self, Page, Paging, Position};
+use crate::rpc::status::{self, Reason};
 use crate::rpc::{Context, Gate, as_of, number};
 use crate::state::view::View;
 
+/// The largest answer: what the common clients take by default.
+const ANSWER_BYTES_MAX: usize = 4 << 20;
+/// A name of a request, which is looked up.
+const REQUEST_BYTES_A_STEP: usize = 16;
+
 /// A request that reads: the steps in which one read differs from another.
-pub(crate) trait Read: AuditScope + Send + Sync {
+pub(crate) trait Read: AuditScope + Message + 'static {
     /// What is asked, its ids looked up in the catalogue of a view.
     type Query<'a>;
     /// What is sent.
-    type Answer: Send;
+    type Answer: Message + 'static;
+
+    /// The fields that an answer grows with, for whoever has to ask for less.
+    const GROWS_WITH: &'static [&'static str];
 
     /// The page of the answer that is asked for; none when the answer is always whole.
     fn paging(&self) -> Option<Paging<'_>> {
@@ -35,7 +45,7 @@ pub(crate) trait Read: AuditScope + Send + Sync {
     /// The query, with everything that is wrong with it.
     fn query<'a>(&self, view: View<'a>, violations: &mut Violations) -> Option<Self::Query<'a>>;
 
-    /// The answer, which depends on nothing but the snapshot.
+    /// The answer, which depends on nothing but the snapshot. Where its budget ends it, it isn't used.
     ///
     /// # Errors
     /// When it would be too large.
@@ -64,9 +74,10 @@ impl<'a> AnswerInput<'a> {
         Some(convert::timestamp(self.snapshot.at))
     }
 
-    /// Of so many rows those of the page, and the next page's token; empty on the last page.
-    pub(crate) fn slice(&self, rows: usize) -> (Range<usize>, String) {
-        self.page.slice(rows, self.snapshot.position())
+    /// Of some rows those of the page, as messages, and the next page's token; empty on the last page.
+    pub(crate) fn rows<R, M: Message>(&self, rows: &[R], message: impl Fn(&R) -> M) -> (Vec<M>, String) {
+        let rows = rows.iter().map_while(|row| self.view.spend(1).ok().map(|()| row));
+        self.page.fill(rows, self.snapshot.position(), message)
     }
 }
 
@@ -115,12 +126,41 @@ pub(crate) async fn unary<R: Read + Message>(gate: &Gate, request: Request<R>) -
         // What waits for a write keeps nobody else from computing.
         context.until_settled(as_of_time).await;
         let question = session.question(&message);
-        let repeats = session.repeats(&message);
-        let permit = session.compute_permit().await;
-        let answer = permit.compute(|| answer_page(&message, context, context.now(), repeats))?;
+        let (read, context) = (Arc::new(message), context.clone());
+        let repeats = session.repeats(&*read);
+        let answer = move |budget: &Budget| answer_page(&*read, &context, context.now(), budget, repeats.clone());
+        let answer = compute(session.compute(), answer, too_much::<R>).await?;
         Ok(answer.audit(&session, &question).await?)
     })
     .await
+}
+
+/// Computes what a read asks for.
+///
+/// # Errors
+/// What the work refuses; that it takes too much; or that the server stops.
+pub(crate) async fn compute<T: Send + 'static>(
+    compute: &Compute,
+    work: impl Fn(&Budget) -> Result<T, Violations> + Send + 'static,
+    too_much: impl FnOnce() -> Violations,
+) -> Result<T, Refusal> {
+    match compute.answer(work).await {
+        Ok(answer) => Ok(answer?),
+        Err(Stopped::TooMuch) => Err(too_much().into()),
+        Err(Stopped::Left) => Err(status::error(Reason::Stopping, "the server is stopping").into()),
+    }
+}
+
+/// That an answer takes too much work.
+pub(crate) fn too_much<R: Read>() -> Violations {
+    less::<R>("the answer takes more work than one may; ask for less")
+}
+
+/// That less is to be asked for, at each field that the answer grows with.
+fn less<R: Read>(what: &str) -> Violations {
+    let mut violations = Violations::default();
+    R::GROWS_WITH.iter().for_each(|field| violations.add(*field, what));
+    violations
 }
 
 /// The page of the answer that a request asks for, as of the revision or the instant that it asks for; or everything
@@ -129,6 +169,7 @@ fn answer_page<R: Read>(
     read: &R,
     context: &Context,
     now: Now,
+    budget: &Budget,
     mut violations: Violations,
 ) -> Result<Unaudited<R::Answer>, Violations> {
     let requested = read.requested_state();
@@ -148,7 +189,7 @@ fn answer_page<R: Read>(
             Snapshot::of(context, now.state, Position { revision, at })
         }
     };
-    answer(read, &snapshot, &page, violations)
+    answer(read, &snapshot, &page, budget, violations)
 }
 
 /// The answer as of a snapshot.
@@ -159,11 +200,21 @@ pub(crate) fn answer<R: Read>(
     read: &R,
     snapshot: &Snapshot,
     page: &Page,
+    budget: &Budget,
     mut violations: Violations,
 ) -> Result<Unaudited<R::Answer>, Violations> {
-    let view = snapshot.view(queries::areas_as_of(read.requested_state().areas_as_of, &mut violations));
+    let areas_as_of = queries::areas_as_of(read.requested_state().areas_as_of, &mut violations);
+    let view = snapshot.view(areas_as_of).within(budget);
+    if view.spend(read.encoded_len() / REQUEST_BYTES_A_STEP).is_err() {
+        return Err(violations);
+    }
     let query = read.query(view, &mut violations).filter(|_| violations.is_empty());
     let Some(query) = query else { return Err(violations) };
     let answer = read.answer(query, &AnswerInput { snapshot, view, page })?;
+    let bytes = answer.encoded_len();
+    if bytes > ANSWER_BYTES_MAX {
+        let found = format!("the answer has {bytes} bytes");
+        return Err(less::<R>(&format!("{found}; allowed: {ANSWER_BYTES_MAX}, as clients take. Ask for less")));
+    }
     Ok(Unaudited { answer, revision: snapshot.revision })
 }

@@ -19,6 +19,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::read::{self, Read, Unaudited};
+use crate::model::budget::Budget;
 use crate::model::date::Date;
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
@@ -75,9 +76,9 @@ pub(crate) trait Watch: Subject + Message + 'static {
     /// What is watched.
     type Read: Read + 'static;
     /// What distinguishes rows, in the order in which they are sent.
-    type Key: Ord + Clone + Send;
+    type Key: Ord + Clone + Send + 'static;
     /// A row.
-    type Row: PartialEq + Clone + Send;
+    type Row: PartialEq + Clone + Send + 'static;
     /// What is sent.
     type Message: Send + 'static;
 
@@ -160,9 +161,12 @@ pub(crate) async fn start<W: Watch>(
     let now = context.now();
     let after = received.position(&now, &mut violations);
     let (messages, stream) = mpsc::channel(2);
-    let watcher = Watcher::<W> { context: context.clone(), session, read, question, messages, _place: place };
-    if let Err(wrong) = watcher.rows(Snapshot::newest(context, now.clone())).await {
-        violations.extend(wrong);
+    let watcher =
+        Watcher::<W> { context: context.clone(), session, read: Arc::new(read), question, messages, _place: place };
+    match watcher.rows(Snapshot::newest(context, now.clone())).await {
+        Ok(_) => {}
+        Err(Refusal::Invalid(wrong)) => violations.extend(wrong),
+        Err(refusal @ (Refusal::Write(_) | Refusal::Status(_))) => return Err(refusal),
     }
     violations.into_result(())?;
     // Of the channel's two permits one is for a message, and one is reserved for the final status.
@@ -186,7 +190,7 @@ type Ended = Option<Status>;
 struct Watcher<W: Watch> {
     context: Context,
     session: Session,
-    read: W::Read,
+    read: Arc<W::Read>,
     question: Question,
     messages: mpsc::Sender<Result<W::Message, Status>>,
     _place: Place,
@@ -207,7 +211,7 @@ impl<W: Watch> Watcher<W> {
             let (of, today) = (snapshot.position(), snapshot.today());
             // What was asked for may have changed its meaning, as when a level has no areas any more.
             let rows = self.rows(snapshot).await;
-            let rows = rows.map_err(|violations| Some(status::invalid(&violations, status::ERROR_BYTES_DEFAULT)))?;
+            let rows = rows.map_err(|refusal| Some(refusal.into_status(status::ERROR_BYTES_DEFAULT)))?;
             let message = rows.since(known.as_ref(), |known, rows| self.difference(of, known, rows));
             if let Some(message) = message {
                 self.send(message.audit(&self.session, &self.question).await.map_err(Some)?).await?;
@@ -227,11 +231,12 @@ impl<W: Watch> Watcher<W> {
         self.session.permit_question(|| self.question.clone(), self.read.resource(&present))
     }
 
-    /// The rows as of a snapshot, or everything that is wrong with the query.
-    async fn rows(&self, snapshot: Snapshot) -> Result<Unaudited<Rows<W>>, Violations> {
-        self.session.compute_permit().await.compute(|| {
-            let violations = newest_and_whole(&self.read);
-            let answer = read::answer(&self.read, &snapshot, &Page::whole(), violations);
+    /// The rows as of a snapshot, or why there are none.
+    async fn rows(&self, snapshot: Snapshot) -> Result<Unaudited<Rows<W>>, Refusal> {
+        let read = Arc::clone(&self.read);
+        let rows = move |budget: &Budget| {
+            let violations = newest_and_whole(&*read);
+            let answer = read::answer(&*read, &snapshot, &Page::whole(), budget, violations);
             answer.map_err(|violations| violations.within(W::FIELD))?.try_map(|answer| {
                 let rows: Rows<W> = W::rows(answer).collect();
                 let mut violations = Violations::default();
@@ -242,7 +247,9 @@ impl<W: Watch> Watcher<W> {
                 }
                 violations.into_result(rows)
             })
-        })
+        };
+        let too_much = || read::too_much::<W::Read>().within(W::FIELD);
+        read::compute(self.session.compute(), rows, too_much).await
     }
 
     /// What differs from what is known; everything, when nothing is known.

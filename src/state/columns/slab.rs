@@ -6,7 +6,7 @@ use imbl::OrdMap;
 
 use super::row::{Flags, Revision32, Row, RowKey, narrow};
 use super::{BreakdownIx, Withdrawn};
-use crate::catalogue::{AgencyIx, AreaIx};
+use crate::catalogue::AreaIx;
 use crate::model::revision::Revision;
 
 /// The figures of one indicator and one period.
@@ -145,14 +145,13 @@ impl Slab {
         self.standing(self.range(RowKey::start_of(breakdown), RowKey::end_of(breakdown)), as_of)
     }
 
-    /// The rows of an area and an agency under every breakdown but the total, as of a revision,
-    /// withdrawn ones left out.
-    pub(crate) fn broken_down(
-        &self,
-        area: AreaIx,
-        agency: AgencyIx,
-        as_of: Revision,
-    ) -> impl Iterator<Item = (BreakdownIx, Row)> {
+    /// How many rows of a breakdown there are, withdrawn ones too.
+    pub(crate) fn breakdown_len(&self, breakdown: BreakdownIx) -> usize {
+        self.range(RowKey::start_of(breakdown), RowKey::end_of(breakdown)).len()
+    }
+
+    /// Every breakdown that there is a row of, but for the total.
+    pub(crate) fn breakdowns(&self) -> impl Iterator<Item = BreakdownIx> {
         let keys = &self.newest.keys;
         let mut at = keys.partition_point(|key| *key < RowKey::end_of(BreakdownIx::TOTAL));
         std::iter::from_fn(move || {
@@ -160,8 +159,6 @@ impl Slab {
             at += keys[at..].partition_point(|key| *key < RowKey::end_of(breakdown));
             Some(breakdown)
         })
-        .filter_map(move |breakdown| Some((breakdown, self.row(RowKey::new(area, breakdown, agency), as_of)?)))
-        .filter(|(_, row)| !row.flags.is_withdrawn())
     }
 
     /// All rows as of a revision, by key, withdrawn ones left out.
@@ -186,15 +183,24 @@ impl Slab {
         row.revision() <= revision || (!self.past.restored.is_empty() && self.source(row) <= revision)
     }
 
+    /// The row that a figure had before, where a withdrawal left it as it was.
+    fn unchanged_from(&self, row: &Row) -> Option<&Row> {
+        self.past.restored.get(&(row.key, row.since))?;
+        let (_, before) = self.past.replaced.get_prev(&(row.key, row.since - 1))?;
+        before.is_same_figure(row).then_some(before)
+    }
+
+    /// Whether a figure became what a row says with that row.
+    pub(crate) fn is_change(&self, row: &Row) -> bool {
+        self.unchanged_from(row).is_none()
+    }
+
     /// The revision since which a figure has been what a row says: an earlier one than the row's own when
     /// a withdrawal left it as it was.
     pub(crate) fn since(&self, row: &Row) -> Revision {
-        let mut first = *row;
-        while self.past.restored.contains_key(&(first.key, first.since))
-            && let Some((_, before)) = self.past.replaced.get_prev(&(first.key, first.since - 1))
-            && before.is_same_figure(row)
-        {
-            first = *before;
+        let mut first = row;
+        while let Some(before) = self.unchanged_from(first) {
+            first = before;
         }
         first.revision()
     }

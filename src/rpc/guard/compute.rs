@@ -1,0 +1,182 @@
+//! Where answers are computed. What takes little work is computed on the thread that serves the call, and never
+//! on all of those at once. Everything else is computed on a thread of the pool, of which there are fewer than
+//! cores; so whatever is asked, serving goes on.
+//!
+//! Turns are taken in order: first a caller's own, of which it has few, and with that one of everybody's. So those
+//! who wait for the same thread are as many callers, and nobody's many questions are in front of another's one.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinError;
+
+use crate::model::budget::{Budget, StopFlag, Stopped};
+
+/// The steps of an answer that is computed on a thread that serves: a millisecond or two of work.
+const QUICK_STEPS: u64 = 10_000;
+/// The steps of any answer. Questions are bounded so that theirs take fewer; this one holds where that bound was
+/// wrong about one.
+const STEPS_MAX: u64 = 100_000_000;
+
+/// Turns of both kinds.
+#[derive(Debug, Clone)]
+pub(super) struct Lanes {
+    quick: Arc<Semaphore>,
+    pool: Arc<Semaphore>,
+}
+
+/// A turn, until it is dropped: none of an own one where nobody in particular calls.
+type Turn = (Option<OwnedSemaphorePermit>, Option<OwnedSemaphorePermit>);
+
+impl Lanes {
+    /// So many turns at once, of each kind.
+    pub(super) fn new(turns: usize) -> Self {
+        Self { quick: Arc::new(Semaphore::new(turns)), pool: Arc::new(Semaphore::new(turns)) }
+    }
+}
+
+/// What the answers of a call are computed by.
+#[derive(Debug, Clone)]
+pub(crate) struct Compute {
+    /// The caller's own turns; none when nobody in particular calls.
+    own: Option<Lanes>,
+    all: Lanes,
+    /// Set when the server doesn't wait for answers any longer.
+    stop: StopFlag,
+}
+
+impl Compute {
+    /// For answers of nobody in particular, so many of each kind at once.
+    pub(super) fn new(turns: usize) -> Self {
+        Self { own: None, all: Lanes::new(turns), stop: StopFlag::default() }
+    }
+
+    /// The same, for a caller with turns of its own.
+    pub(super) fn of(&self, own: Option<Lanes>) -> Self {
+        Self { own, ..self.clone() }
+    }
+
+    /// Stops whatever is computed.
+    pub(super) fn stop(&self) {
+        self.stop.set();
+    }
+
+    /// Computes an answer within a budget. It is begun a second time where it takes more work than it may on this
+    /// thread. Once this future is dropped, because the caller has gone or its time is up, the work stops.
+    ///
+    /// # Errors
+    /// When it takes too much work, or the server stops.
+    pub(crate) async fn answer<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Budget) -> T + Send + 'static,
+    ) -> Result<T, Stopped> {
+        let caller = StopFlag::default();
+        let flags = [caller.clone(), self.stop.clone()];
+        {
+            let _turn = self.turn(|lanes| &lanes.quick).await;
+            let budget = Budget::new(QUICK_STEPS, flags.clone());
+            let answer = work(&budget);
+            match budget.outcome() {
+                Err(Stopped::TooMuch) => {}
+                outcome => return outcome.map(|()| answer),
+            }
+        }
+        let turn = self.turn(|lanes| &lanes.pool).await;
+        let _stops = StopOnDrop(caller);
+        let computed = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            let budget = Budget::new(STEPS_MAX, flags);
+            let answer = work(&budget);
+            budget.outcome().map(|()| answer)
+        });
+        computed.await.unwrap_or_else(|failed| Err(left(failed)))
+    }
+
+    async fn turn(&self, of: impl Fn(&Lanes) -> &Arc<Semaphore>) -> Turn {
+        // They are never closed.
+        let own = match &self.own {
+            Some(own) => Arc::clone(of(own)).acquire_owned().await.ok(),
+            None => None,
+        };
+        (own, Arc::clone(of(&self.all)).acquire_owned().await.ok())
+    }
+}
+
+/// Of work that was never begun, because the program ends; a panic goes on where the answer is waited for.
+fn left(failed: JoinError) -> Stopped {
+    match failed.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => Stopped::Left,
+    }
+}
+
+/// Stops work that nobody waits for any more.
+struct StopOnDrop(StopFlag);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.set();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Works until it is stopped, on a thread of the pool, and says when it begins and when it ends.
+    fn endless(said: mpsc::Sender<&'static str>) -> impl Fn(&Budget) + Send + 'static {
+        move |budget| {
+            if budget.foresee(QUICK_STEPS + 1).is_ok() {
+                let _ = said.send("begun");
+                while budget.spend(0).is_ok() {}
+                let _ = said.send("ended");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_takes_little_work_is_computed_where_it_is_asked_for_and_the_rest_elsewhere() {
+        let here = std::thread::current().id();
+        let compute = Compute::new(1);
+        let thread = |steps: u64| {
+            compute.answer(move |budget| {
+                // What it has when it is stopped is never seen.
+                budget.foresee(steps).map_or(here, |()| std::thread::current().id())
+            })
+        };
+        assert_eq!(thread(QUICK_STEPS).await, Ok(here));
+        assert_ne!(thread(QUICK_STEPS + 1).await, Ok(here));
+        assert_eq!(thread(STEPS_MAX + 1).await, Err(Stopped::TooMuch));
+    }
+
+    #[tokio::test]
+    async fn work_stops_when_nobody_waits_and_the_turn_is_the_next_ones() {
+        let (compute, (says, said)) = (Compute::new(1), mpsc::channel());
+        let first = tokio::spawn({
+            let (compute, says) = (compute.clone(), says.clone());
+            async move { compute.answer(endless(says)).await }
+        });
+        let said = tokio::task::spawn_blocking(move || {
+            assert_eq!(said.recv(), Ok("begun"));
+            said
+        });
+        let said = said.await.unwrap();
+        first.abort();
+        assert!(first.await.unwrap_err().is_cancelled());
+        let next = compute.answer(|budget| budget.foresee(QUICK_STEPS + 1).is_ok());
+        assert_eq!(tokio::time::timeout(Duration::from_secs(60), next).await.unwrap(), Ok(true));
+        assert_eq!(said.recv(), Ok("ended"));
+        // The server's stop ends it too.
+        let second = tokio::spawn({
+            let compute = compute.clone();
+            async move { compute.answer(endless(says)).await }
+        });
+        let begun = tokio::task::spawn_blocking(move || said.recv());
+        assert_eq!(begun.await.unwrap(), Ok("begun"));
+        compute.stop();
+        assert_eq!(second.await.unwrap(), Err(Stopped::Left));
+    }
+}

@@ -1,0 +1,107 @@
+//! Answers until their callers take them: each counts, and its call with it, until its last byte has been written
+//! to the connection. So who asks and doesn't read uses up its own share, and no more.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codegen::http;
+
+use super::limits::{CallPermit, HeldBytes, Limits};
+use crate::access::Action;
+
+/// The answer of a call as it is sent. One that is there already is encoded here, so that its size is known
+/// before any of it is sent, and is refused when too much isn't taken; but not of a call that may have changed
+/// something, for whose caller there is nothing else to see of it.
+pub(super) fn hold(
+    answer: http::Response<Body>,
+    permit: CallPermit,
+    action: Action,
+    limits: &Limits,
+) -> http::Response<Body> {
+    let (head, mut body) = answer.into_parts();
+    let permit = Arc::new(permit);
+    let first = match Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(None) => return http::Response::from_parts(head, Body::empty()),
+        Poll::Ready(Some(frame)) => Some(frame),
+        // Of a stream nothing is there yet. Whoever sends it asks again, and is woken.
+        Poll::Pending => None,
+    };
+    let bytes = match &first {
+        Some(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len),
+        Some(Err(_)) | None => 0,
+    };
+    let held = match permit.hold(bytes, limits) {
+        Ok(held) => held,
+        Err(_) if may_change(action) => permit.hold_anyway(bytes),
+        Err(refusal) => return refusal.into_http(),
+    };
+    let first = first.map(|frame| frame.map(|frame| frame.map_data(|data| Counted::bytes(data, held))));
+    http::Response::from_parts(head, Body::new(Held { first, body, permit }))
+}
+
+fn may_change(action: Action) -> bool {
+    match action {
+        Action::Submit | Action::ChangeCatalogue | Action::ChangeKeys => true,
+        Action::ReadSubmissions
+        | Action::ReadCatalogue
+        | Action::ReadFigures
+        | Action::ReadCompleteness
+        | Action::ReadKeys => false,
+    }
+}
+
+/// An answer whose bytes count until they are taken.
+struct Held {
+    /// What was there already.
+    first: Option<Result<Frame<Bytes>, Status>>,
+    body: Body,
+    permit: Arc<CallPermit>,
+}
+
+impl http_body::Body for Held {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(first));
+        }
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let counted = |data: Bytes| {
+            let held = self.permit.hold_anyway(data.len());
+            Counted::bytes(data, held)
+        };
+        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(counted))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_none() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
+}
+
+/// Bytes that count for as long as anything holds them: the connection does until it has written them.
+struct Counted {
+    data: Bytes,
+    _held: HeldBytes,
+}
+
+impl Counted {
+    fn bytes(data: Bytes, held: HeldBytes) -> Bytes {
+        Bytes::from_owner(Self { data, _held: held })
+    }
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.data
+    }
+}
