@@ -186,8 +186,9 @@ impl RequestedFigures<'_> {
     /// The rule of an analyst's areas, for every way to ask. An area is in scope if, by each hierarchy that the answer
     /// adds up by, it or something that it lay within is one of the scope's areas or lies in one today.
     ///
-    /// Whatever an answer adds up, expands or explains lies within an area of the request by the same hierarchy, so it
-    /// is in scope with it: nothing comes out by level or in an explanation that would be refused by name.
+    /// Whatever an answer adds up or expands lies within an area of the request by the same hierarchy, so it is in scope
+    /// with it: nothing comes out by level that would be refused by name. An explanation of a longer period has its
+    /// parts by the hierarchies of their own periods: they belong to the figure.
     fn is_in_area(&self, text: &str, scope: &Scope) -> bool {
         let Ok(code) = AreaCode::parse(text) else { return false };
         let Some((area, _)) = self.catalogue.area(&code) else { return false };
