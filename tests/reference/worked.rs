@@ -709,3 +709,21 @@ fn a_population_is_ten_years_old_at_the_most() {
         );
     }
 }
+
+/// 6.2: U3 ended and went into N, which has D3 below it. By today's hierarchy N is U3 and D3, and so is P: care has reported
+/// one part of that sum, and has a slot for the other.
+#[test]
+fn what_stands_beside_an_area_that_ended_is_a_part_of_the_same_sum() {
+    let mut ev = indicator("ev", Kind::Events, Frequency::Quarter);
+    ev.expected_agencies.clear();
+    let mut worked = Worked::of(vec![ev]);
+    let until = day("2023-03-31");
+    let mut ended = area("U3", AreaLevel::UpperTier, "P");
+    (ended.valid_to, ended.successors) = (Some(until), vec!["N".parse().unwrap()]);
+    let new = Area { valid_from: Some(day("2023-04-01")), ..area("N", AreaLevel::UpperTier, "P") };
+    let areas = vec![ended, new, area("D3", AreaLevel::District, "N")];
+    worked.put("2020-01-02", CataloguePut { areas, ..CataloguePut::default() });
+    worked.send("2024-01-01", "care", &["ev U3 FY2022-23-Q1 - 4"]);
+    let asked = QueryQuestion { areas_now: true, ..of("ev", &["P"], &["FY2022-23-Q1"]) };
+    assert_eq!(shown(&worked.figure("2024-06-01", asked)), "4 1/2 contained 0 late 1");
+}
