@@ -38,6 +38,13 @@ pub(crate) struct RequestedState<'a> {
     pub(crate) areas_as_of: i32,
 }
 
+impl<'a> RequestedState<'a> {
+    /// The state as of a revision, or else of an instant.
+    fn as_of(as_of_revision: i64, as_of_time: Option<&'a prost_types::Timestamp>) -> Self {
+        Self { as_of_revision, as_of_time, ..Self::default() }
+    }
+}
+
 /// Names an agency, or leaves it to anyone's figures.
 fn one(agency: &String) -> Agencies<'_> {
     if agency.is_empty() { Agencies::Any } else { Agencies::Named(std::slice::from_ref(agency)) }
@@ -162,11 +169,7 @@ impl AuditScope for proto::GetCompletenessRequest {
     }
 
     fn requested_state(&self) -> RequestedState<'_> {
-        RequestedState {
-            as_of_revision: self.as_of_revision,
-            as_of_time: self.as_of_time.as_ref(),
-            ..RequestedState::default()
-        }
+        RequestedState::as_of(self.as_of_revision, self.as_of_time.as_ref())
     }
 }
 
@@ -184,10 +187,6 @@ impl AuditScope for proto::ReconcileRequest {
     }
 
     fn requested_state(&self) -> RequestedState<'_> {
-        RequestedState {
-            as_of_revision: self.as_of_revision,
-            as_of_time: self.as_of_time.as_ref(),
-            ..RequestedState::default()
-        }
+        RequestedState::as_of(self.as_of_revision, self.as_of_time.as_ref())
     }
 }
