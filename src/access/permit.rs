@@ -41,6 +41,18 @@ impl Action {
         Self::ReadKeys,
         Self::ChangeKeys,
     ];
+
+    /// Whether it may store something.
+    pub(crate) const fn stores(self) -> bool {
+        match self {
+            Self::Submit | Self::ChangeCatalogue | Self::ChangeKeys => true,
+            Self::ReadSubmissions
+            | Self::ReadCatalogue
+            | Self::ReadFigures
+            | Self::ReadCompleteness
+            | Self::ReadKeys => false,
+        }
+    }
 }
 
 /// How far a role's right to do something goes.

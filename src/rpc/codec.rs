@@ -63,7 +63,7 @@ impl<U: Received> Decoder for RequestDecoder<U> {
     fn decode(&mut self, buf: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
         let bytes = buf.remaining();
         if bytes > REQUEST_BYTES_MAX {
-            return Err(too_large(bytes));
+            return Err(too_large(bytes, REQUEST_BYTES_MAX));
         }
         // A message is one piece of the buffer.
         let decoded = beside_the_runtime(bytes > LARGE_BYTES, || U::of(buf.chunk()));
@@ -95,8 +95,8 @@ fn decode<M: Message + Default>(bytes: &[u8]) -> Result<M, Status> {
 }
 
 /// The error of a message of too many bytes.
-pub(super) fn too_large(bytes: usize) -> Status {
-    invalid("", format!("the request has {bytes} bytes; allowed: {REQUEST_BYTES_MAX}. Send it in parts"))
+pub(super) fn too_large(bytes: usize, bytes_max: usize) -> Status {
+    invalid("", format!("the request has {bytes} bytes; allowed: {bytes_max}. Send it in parts"))
 }
 
 fn not_a_message(what: &str) -> Status {

@@ -10,6 +10,7 @@ use conspectus::rpc::proto::{
     QueryAggregateRequest, Ratio, SubmitObservationsRequest,
 };
 
+use prost::Message;
 use std::fmt::Write as _;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
@@ -270,6 +271,27 @@ async fn bytes_that_are_no_message_are_refused() {
     }
     assert_nothing_is_stored(&app).await;
     app.receipt(submission("after", [contacts("5")])).await;
+}
+
+#[tokio::test]
+async fn a_read_may_be_as_large_as_a_list_of_all_small_areas_and_has_few_categories() {
+    const BYTES_MAX: usize = 512 << 10;
+    let app = TestApp::with_catalogue().await;
+    let refused =
+        async |query: QueryAggregateRequest| violations(&app.pictures().query_aggregate(query).await.unwrap_err());
+    let lower_super_output_areas = (0..34_000).map(|ix| format!("E01{ix:06}")).collect();
+    let query = QueryAggregateRequest { areas: lower_super_output_areas, ..QueryAggregateRequest::default() };
+    assert!(query.encoded_len() < BYTES_MAX);
+    let found = refused(query.clone()).await;
+    assert!(found.iter().any(|(field, _)| field == "areas[33999]" || field.is_empty()), "{:?}", found.last());
+    let areas = query.areas.into_iter().cycle().take(BYTES_MAX / 11 + 1).collect();
+    let query = QueryAggregateRequest { areas, ..QueryAggregateRequest::default() };
+    let bytes = query.encoded_len();
+    let expect = format!("the request has {bytes} bytes; allowed: {BYTES_MAX}. Send it in parts");
+    assert_eq!(refused(query).await, [(String::new(), expect)]);
+    let breakdown = vec![CategoryRef::default(); 101];
+    let found = refused(QueryAggregateRequest { breakdown, ..QueryAggregateRequest::default() }).await;
+    assert_eq!(found, [("breakdown".to_owned(), "found more than 100; allowed: 100 at the most".to_owned())]);
 }
 
 #[tokio::test]

@@ -16,6 +16,8 @@ use crate::rpc::convert::columns::DICTIONARY_ITEMS_MAX;
 
 /// The most categories of all observations of a request, and the most markers.
 const PARTS_OF_OBSERVATIONS_MAX: usize = 10 * OBSERVATIONS_MAX;
+/// The most categories of a query's breakdown, which has one of each dimension.
+const BREAKDOWN_MAX: usize = 100;
 /// The most of what an item of a catalogue lists, such as the areas of an agency, of all items of a put.
 const PARTS_OF_CATALOGUE_MAX: usize = 40 * PUT_ITEMS_MAX;
 
@@ -30,6 +32,7 @@ fn items_max(message: &str, field: &str) -> usize {
         ("Observation", _) => PARTS_OF_OBSERVATIONS_MAX,
         ("PutCatalogueRequest", _) => PUT_ITEMS_MAX,
         ("Agency" | "Area" | "Dimension" | "Indicator" | "ReconciliationRule", _) => PARTS_OF_CATALOGUE_MAX,
+        (_, "breakdown") => BREAKDOWN_MAX,
         // A query for more would have more cells than an answer may have.
         _ => QUERY_CELLS_MAX,
     }

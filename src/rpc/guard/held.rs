@@ -37,22 +37,11 @@ pub(super) fn hold(
     };
     let held = match permit.hold(bytes, limits) {
         Ok(held) => held,
-        Err(_) if may_change(action) => permit.hold_anyway(bytes),
+        Err(_) if action.stores() => permit.hold_anyway(bytes),
         Err(refusal) => return refusal.into_http(),
     };
     let first = first.map(|frame| frame.map(|frame| frame.map_data(|data| Counted::bytes(data, held))));
     http::Response::from_parts(head, Body::new(Held { first, body, permit }))
-}
-
-fn may_change(action: Action) -> bool {
-    match action {
-        Action::Submit | Action::ChangeCatalogue | Action::ChangeKeys => true,
-        Action::ReadSubmissions
-        | Action::ReadCatalogue
-        | Action::ReadFigures
-        | Action::ReadCompleteness
-        | Action::ReadKeys => false,
-    }
 }
 
 /// An answer whose bytes count until they are taken.

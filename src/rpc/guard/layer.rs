@@ -25,8 +25,8 @@ use crate::access::{Credential, KeyId, Resource};
 use crate::audit;
 use crate::last_used::LastUsed;
 use crate::model::timestamp::Timestamp;
-use crate::rpc::Gate;
 use crate::rpc::status::{self, Reason};
+use crate::rpc::{Gate, READ_BYTES_MAX, REQUEST_BYTES_MAX};
 
 /// Guards the services behind it.
 #[derive(Debug, Clone)]
@@ -186,9 +186,10 @@ where
                 let deadline = tokio::time::sleep(allowed);
                 let receiving = session.receiving.clone();
                 let (guard, action) = (self.guard.clone(), session.action);
+                let bytes_max = if action.stores() { REQUEST_BYTES_MAX } else { READ_BYTES_MAX };
                 request.extensions_mut().insert(session);
                 let bounded = |body| match receiving {
-                    Some(receiving) => Body::new(Bounded::new(body, receiving)),
+                    Some(receiving) => Body::new(Bounded::new(body, bytes_max, receiving)),
                     None => body,
                 };
                 let answer = self.inner.call(request.map(bounded));

@@ -14,11 +14,13 @@ use tonic::body::Body;
 
 use super::receiving::{COUNTED_BYTES, CallReceiving, Waiting};
 use crate::rpc::codec::too_large;
-use crate::rpc::{LARGE_BYTES, RECEIVED_BYTES_MAX, REQUEST_BYTES_MAX};
+use crate::rpc::{LARGE_BYTES, RECEIVED_BYTES_MAX};
 
 /// A request's body whose messages are bounded.
 pub(super) struct Bounded {
     body: Body,
+    /// The most bytes of a message.
+    bytes_max: usize,
     receiving: CallReceiving,
     messages: Messages,
     /// What has arrived, and isn't passed on yet.
@@ -37,8 +39,10 @@ enum Needed {
 }
 
 impl Bounded {
-    pub(super) fn new(body: Body, receiving: CallReceiving) -> Self {
-        Self { body, receiving, messages: Messages::default(), rest: Bytes::new(), waiting: None, error: None }
+    /// The requests of a method, each of which may have so many bytes.
+    pub(super) fn new(body: Body, bytes_max: usize, receiving: CallReceiving) -> Self {
+        let messages = Messages::of(bytes_max);
+        Self { body, bytes_max, receiving, messages, rest: Bytes::new(), waiting: None, error: None }
     }
 
     /// Notes what comes next in the data, and how much may be passed on before it.
@@ -46,7 +50,7 @@ impl Bounded {
         let (passed, next) = self.messages.read(data);
         match next {
             None => {}
-            Some(Next::Message(bytes)) if bytes > REQUEST_BYTES_MAX => self.error = Some(too_large(bytes)),
+            Some(Next::Message(bytes)) if bytes > self.bytes_max => self.error = Some(too_large(bytes, self.bytes_max)),
             Some(Next::Message(bytes)) => self.waiting = Some((self.receiving.memory(bytes), Needed::Memory)),
             Some(Next::End) => self.waiting = Some((self.receiving.thread(), Needed::Thread)),
         }
@@ -113,8 +117,9 @@ impl http_body::Body for Bounded {
 const PREFIX_BYTES: usize = 5;
 
 /// Where in a request's messages it has been read to.
-#[derive(Default)]
 struct Messages {
+    /// The most bytes of one.
+    bytes_max: usize,
     prefix: [u8; PREFIX_BYTES],
     /// How many bytes of the prefix have been read.
     prefix_read: usize,
@@ -134,6 +139,10 @@ enum Next {
 }
 
 impl Messages {
+    fn of(bytes_max: usize) -> Self {
+        Self { bytes_max, prefix: [0; PREFIX_BYTES], prefix_read: 0, left: 0, is_end_known: false }
+    }
+
     /// Reads on, as far as nothing is needed: how many bytes these are, and what comes then.
     fn read(&mut self, data: &[u8]) -> (usize, Option<Next>) {
         let mut at = 0;
@@ -157,7 +166,7 @@ impl Messages {
                 let [_, length @ ..] = self.prefix;
                 let bytes = u32::from_be_bytes(length) as usize;
                 (self.prefix_read, self.left, self.is_end_known) = (0, bytes, bytes <= LARGE_BYTES);
-                if bytes > REQUEST_BYTES_MAX {
+                if bytes > self.bytes_max {
                     // Its prefix isn't passed on: the library would refuse it, or wait for what doesn't come.
                     self.left += at - start;
                     return (start, Some(Next::Message(bytes)));
@@ -185,6 +194,7 @@ impl Messages {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rpc::REQUEST_BYTES_MAX;
 
     fn message(bytes: usize, there: usize) -> Vec<u8> {
         [&[0], &u32::try_from(bytes).unwrap().to_be_bytes()[..], &vec![1; there]].concat()
@@ -192,7 +202,7 @@ mod tests {
 
     /// What is needed, and after how many bytes, when the data comes in pieces.
     fn read(data: &[u8], size: usize) -> Vec<(usize, Next)> {
-        let (mut messages, mut found, mut read) = (Messages::default(), Vec::new(), 0);
+        let (mut messages, mut found, mut read) = (Messages::of(REQUEST_BYTES_MAX), Vec::new(), 0);
         for mut piece in data.chunks(size) {
             while !piece.is_empty() {
                 let (passed, next) = messages.read(piece);
@@ -247,7 +257,8 @@ mod tests {
 
     #[test]
     fn what_is_too_large_is_dropped_to_its_end_or_not_received() {
-        let (mut messages, mut data) = (Messages::default(), Bytes::from(message(REQUEST_BYTES_MAX + 1, 3)));
+        let (mut messages, mut data) =
+            (Messages::of(REQUEST_BYTES_MAX), Bytes::from(message(REQUEST_BYTES_MAX + 1, 3)));
         assert_eq!(messages.read(&data), (0, Some(Next::Message(REQUEST_BYTES_MAX + 1))));
         let mut pieces = 0;
         while messages.discard(&mut data) {
@@ -256,7 +267,8 @@ mod tests {
             pieces += 1;
         }
         assert_eq!(pieces, REQUEST_BYTES_MAX.div_ceil(1 << 14));
-        let (mut messages, mut data) = (Messages::default(), Bytes::from(message(RECEIVED_BYTES_MAX + 1, 3)));
+        let (mut messages, mut data) =
+            (Messages::of(REQUEST_BYTES_MAX), Bytes::from(message(RECEIVED_BYTES_MAX + 1, 3)));
         assert_eq!(messages.read(&data).0, 0);
         assert!(!messages.discard(&mut data));
     }
