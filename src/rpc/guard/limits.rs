@@ -33,6 +33,8 @@ pub struct Limits {
     pub untaken_bytes_max: usize,
     /// How many to one identity.
     pub untaken_bytes_of_identity_max: usize,
+    /// How many are kept for each identity, whatever others haven't taken.
+    pub untaken_bytes_kept_of_identity: usize,
     /// How long a call may take until its answer begins, whatever its caller allows.
     pub call_timeout: Duration,
     /// After how long a stream of submissions ends that brings none.
@@ -43,6 +45,15 @@ impl Limits {
     /// How identities share the calls.
     fn share(&self) -> Share {
         Share { max: self.calls_max, of_identity_max: self.calls_of_identity_max, kept: self.calls_kept_of_identity }
+    }
+
+    /// How identities share the bytes of answers that aren't taken.
+    fn untaken(&self) -> Share {
+        Share {
+            max: self.untaken_bytes_max,
+            of_identity_max: self.untaken_bytes_of_identity_max,
+            kept: self.untaken_bytes_kept_of_identity,
+        }
     }
 }
 
@@ -55,8 +66,10 @@ impl Default for Limits {
             calls_a_second_of_identity_max: 5_000,
             computing_max: (*CORES - 1).max(1),
             computing_of_identity_max: (*CORES / 2).max(1),
-            untaken_bytes_max: 128 << 20,
-            untaken_bytes_of_identity_max: 32 << 20,
+            untaken_bytes_max: 64 << 20,
+            untaken_bytes_of_identity_max: 16 << 20,
+            // One answer, of the largest.
+            untaken_bytes_kept_of_identity: 4 << 20,
             call_timeout: Duration::from_secs(60),
             stream_idle_timeout: Duration::from_secs(300),
         }
@@ -118,23 +131,25 @@ impl CallPermit {
     /// # Errors
     /// When there are too many that aren't taken; with the time to try again.
     pub(super) fn hold(self: &Arc<Self>, bytes: usize, limits: &Limits) -> Result<HeldBytes, Status> {
-        let counts = self.calls.counts();
         if bytes > SMALL_BYTES {
+            let counts = self.calls.counts();
             let of_identity = self.identity.as_ref().and_then(|identity| counts.of_identity.get(identity));
-            let of_identity = of_identity.map_or(0, |load| load.untaken_bytes);
-            for (untaken, most, whose, reason) in [
-                (of_identity, limits.untaken_bytes_of_identity_max, "of yours", Reason::RateLimited),
-                (counts.untaken_bytes, limits.untaken_bytes_max, "in all", Reason::Overloaded),
-            ] {
-                if untaken.saturating_add(bytes) > most {
-                    let found =
-                        format!("{untaken} bytes of answers {whose} aren't taken yet, and this one has {bytes}");
-                    let what = format!("{found}; allowed: {most}. Take those first, or ask for smaller pages");
-                    return Err(status::retry(reason, what, RETRY_DELAY));
-                }
-            }
+            let of_identity = of_identity.map(|load| load.untaken_bytes);
+            let in_all = counts.untaken_bytes;
+            drop(counts);
+            limits.untaken().admit(in_all, of_identity, bytes).map_err(|full| {
+                let (untaken, most, whose, reason) = match full {
+                    Full::OfIdentity => {
+                        let untaken = of_identity.unwrap_or_default();
+                        (untaken, limits.untaken_bytes_of_identity_max, "of yours", Reason::RateLimited)
+                    }
+                    Full::InAll => (in_all, limits.untaken_bytes_max, "in all", Reason::Overloaded),
+                };
+                let found = format!("{untaken} bytes of answers {whose} aren't taken yet, and this one has {bytes}");
+                let what = format!("{found}; allowed: {most}. Take those first, or ask for smaller pages");
+                status::retry(reason, what, RETRY_DELAY)
+            })?;
         }
-        drop(counts);
         Ok(self.hold_anyway(bytes))
     }
 
@@ -255,6 +270,7 @@ mod tests {
         computing_of_identity_max: 1,
         untaken_bytes_max: 3 * SMALL_BYTES,
         untaken_bytes_of_identity_max: 2 * SMALL_BYTES,
+        untaken_bytes_kept_of_identity: SMALL_BYTES + 1,
         call_timeout: Duration::from_secs(1),
         stream_idle_timeout: Duration::from_secs(1),
     };
@@ -303,9 +319,13 @@ mod tests {
         let held = a.hold(large, &LIMITS).unwrap();
         assert_eq!(reason(&a.hold(large, &LIMITS).unwrap_err()), "RATE_LIMITED");
         let others = b.hold(large, &LIMITS).unwrap();
-        assert_eq!(reason(&permit("c").hold(large, &LIMITS).unwrap_err()), "OVERLOADED");
-        permit("c").hold(SMALL_BYTES, &LIMITS).unwrap();
-        drop((a, b, held, others));
+        let c = permit("c");
+        let first = c.hold(large, &LIMITS).expect("what is kept for it");
+        assert_eq!(reason(&c.hold(large, &LIMITS).unwrap_err()), "RATE_LIMITED");
+        let larger = permit("d").hold(large + 1, &LIMITS).unwrap_err();
+        assert_eq!(reason(&larger), "OVERLOADED", "more than is kept, and there is no more in all");
+        c.hold(SMALL_BYTES, &LIMITS).unwrap();
+        drop((a, b, c, held, others, first));
         let counts = calls.counts();
         assert_eq!((counts.all, counts.untaken_bytes), (0, 0));
         drop(counts);
