@@ -12,6 +12,7 @@ mod coverage;
 mod derived;
 mod heavy;
 mod identities;
+mod listening;
 mod matrix;
 mod places;
 mod published;
