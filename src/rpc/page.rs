@@ -104,7 +104,7 @@ impl Sizes {
             Ok(0) => default,
             Ok(size) if size <= max => size,
             Ok(_) | Err(_) => {
-                violations.add("page_size", format!("found {size}; allowed: 1 to {max}, or 0 for {default}"));
+                violations.add("page_size", format_args!("found {size}; allowed: 1 to {max}, or 0 for {default}"));
                 default
             }
         }

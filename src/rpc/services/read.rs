@@ -174,7 +174,7 @@ fn answer_page<R: Read>(
 ) -> Result<Unaudited<R::Answer>, Violations> {
     let requested = read.requested_state();
     if requested.min_revision < 0 {
-        violations.add("min_revision", format!("found {}; allowed: 0 or more", requested.min_revision));
+        violations.add("min_revision", format_args!("found {}; allowed: 0 or more", requested.min_revision));
     }
     let page = read.paging().map_or_else(Page::whole, |paging| paging.page(page::ROWS, &mut violations));
     let (as_of_revision, as_of_time) = (requested.as_of_revision, requested.as_of_time.map(convert::instant));

@@ -258,7 +258,7 @@ fn too_slow() -> Status {
 /// Why a stream ends that has too many items.
 fn too_large(what: &str) -> Status {
     let mut violations = Violations::default();
-    violations.add("columns", format!("{what}; go on in another stream"));
+    violations.add("columns", format_args!("{what}; go on in another stream"));
     status::invalid(&violations, status::ERROR_BYTES_DEFAULT)
 }
 

@@ -192,7 +192,7 @@ fn withdrawal(request: &proto::WithdrawSubmissionRequest) -> Result<Withdrawal, 
     let request_id = violations.check("request_id", RequestId::parse(&request.request_id));
     let characters = request.reason.chars().count();
     if !(1..=REASON_CHARACTERS_MAX).contains(&characters) {
-        violations.add("reason", format!("found {characters} characters; allowed: 1 to {REASON_CHARACTERS_MAX}"));
+        violations.add("reason", format_args!("found {characters} characters; allowed: 1 to {REASON_CHARACTERS_MAX}"));
     }
     violations.check("reason", text::check(&request.reason, Layout::Lines));
     let (Some(agency), Some(request_id)) = (agency, request_id) else { return Err(violations) };

@@ -111,7 +111,7 @@ impl Received {
         let known = u64::try_from(self.revision).ok().map(Revision).filter(|revision| *revision <= newest);
         let Some(revision) = known else {
             let found = self.revision;
-            violations.add("after_revision", format!("found {found}; allowed: 0 to {newest}, the newest"));
+            violations.add("after_revision", format_args!("found {found}; allowed: 0 to {newest}, the newest"));
             return None;
         };
         let Some(accepted) = now.state.accepted_at(revision) else {
@@ -319,7 +319,7 @@ fn newest_and_whole(read: &impl Read) -> Violations {
         ("page_token", paging.as_ref().is_some_and(|paging| !paging.token.is_empty())),
     ] {
         if given {
-            violations.add(field, format!("allowed: nothing; what is watched is {watched}"));
+            violations.add(field, format_args!("allowed: nothing; what is watched is {watched}"));
         }
     }
     violations
