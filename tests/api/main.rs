@@ -13,6 +13,7 @@ mod derived;
 mod heavy;
 mod identities;
 mod listening;
+mod listing;
 mod matrix;
 mod places;
 mod published;

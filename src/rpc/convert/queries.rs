@@ -1,11 +1,14 @@
 //! Requests as queries: what is asked for, looked up in the catalogue, with every violation.
 
+use std::collections::HashMap;
+
 use super::look_up::{agencies, find, find_agency, find_area, find_indicator, find_indicators};
 use super::query_areas::{areas, benchmark, refuse_ended};
 use crate::catalogue::items::Category;
 use crate::model::observation::Breakdown;
+use crate::model::observations::Hashing;
 use crate::model::period::Period;
-use crate::model::violation::Violations;
+use crate::model::violation::{Quoted, Violations};
 use crate::picture::aggregate::Who;
 use crate::picture::change::{ChangeRule, Comparison};
 use crate::picture::completeness::CompletenessQuery;
@@ -297,21 +300,37 @@ pub(crate) fn periods(
             violations.add("period_range", "found both periods and a period_range; allowed: one of the two");
             None
         }
-        (None, false) => {
-            let parse =
-                |(index, text): (usize, &String)| convert::period(format_args!("periods[{index}]"), text, violations);
-            let parsed: Vec<_> = listed.iter().enumerate().map(parse).collect();
-            let mut parsed = parsed.into_iter().collect::<Option<Vec<_>>>()?;
-            parsed.sort();
-            parsed.dedup();
-            Some(parsed)
-        }
+        (None, false) => listed_periods(listed, violations),
         (Some(range), true) => {
             let first = convert::period("period_range.first", &range.first, violations);
             let last = convert::period("period_range.last", &range.last, violations);
             period_range(first?, last?, violations)
         }
     }
+}
+
+/// A list of periods, each once: also those that have two names, or are written in two notations. That one text is
+/// there twice is found where all lists are looked at.
+fn listed_periods(listed: &[String], violations: &mut Violations) -> Option<Vec<Period>> {
+    let mut first: HashMap<Period, usize, Hashing> = HashMap::default();
+    let mut parsed = Vec::with_capacity(listed.len());
+    for (index, text) in listed.iter().enumerate() {
+        let period = convert::period(format_args!("periods[{index}]"), text, violations);
+        let Some(period) = period else { continue };
+        parsed.push(period);
+        let first = *first.entry(period.storage_key()).or_insert(index);
+        if listed[first] != *text {
+            let (found, same) = (Quoted(text), Quoted(&listed[first]));
+            violations.add(
+                format_args!("periods[{index}]"),
+                format_args!("found {found}, the same period as `periods[{first}]`, {same}; allowed: each once"),
+            );
+        }
+    }
+    let is_whole = parsed.len() == listed.len();
+    parsed.sort();
+    parsed.dedup();
+    is_whole.then_some(parsed)
 }
 
 fn period_range(first: Period, last: Period, violations: &mut Violations) -> Option<Vec<Period>> {
