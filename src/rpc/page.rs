@@ -1,5 +1,8 @@
 //! Pages: sizes with bounds, and opaque tokens that are bound to their query and pinned to the
 //! first page's revision and instant, so that pages agree with each other.
+//!
+//! A token is no secret, and outlives a restart. Whoever makes one for another revision asks what
+//! `as_of_revision` asks, and needs the same permission: it goes by the [`position`] in the token.
 
 use prost::Message;
 
@@ -62,13 +65,24 @@ impl TokenBinding {
     }
 
     fn parse(&self, token: &str) -> Option<Start> {
-        let bytes = hex::parse_all(token)?;
-        let rest = bytes.strip_prefix(self.0.as_slice())?;
-        let (revision, rest) = rest.split_first_chunk::<REVISION_BYTES>()?;
-        let (at, after) = rest.split_first_chunk::<INSTANT_BYTES>()?;
-        let (revision, at) = (Revision(u64::from_be_bytes(*revision)), Timestamp(i64::from_be_bytes(*at)));
-        Some(Start { of: Position { revision, at }, after: String::from_utf8(after.to_vec()).ok()? })
+        let (binding, start) = parse(token)?;
+        (binding == self.0).then_some(start)
     }
+}
+
+/// What the page of a token is of, whatever its query is; none without one.
+pub(crate) fn position(token: &str) -> Option<Position> {
+    parse(token).map(|(_, start)| start.of)
+}
+
+/// What a token is bound to, and where its page starts.
+fn parse(token: &str) -> Option<([u8; QUERY_HASH_BYTES], Start)> {
+    let bytes = hex::parse_all(token)?;
+    let (binding, rest) = bytes.split_first_chunk::<QUERY_HASH_BYTES>()?;
+    let (revision, rest) = rest.split_first_chunk::<REVISION_BYTES>()?;
+    let (at, after) = rest.split_first_chunk::<INSTANT_BYTES>()?;
+    let (revision, at) = (Revision(u64::from_be_bytes(*revision)), Timestamp(i64::from_be_bytes(*at)));
+    Some((*binding, Start { of: Position { revision, at }, after: String::from_utf8(after.to_vec()).ok()? }))
 }
 
 /// Notes that a token is another query's.

@@ -15,6 +15,7 @@ mod identities;
 mod listening;
 mod listing;
 mod matrix;
+mod paging;
 mod places;
 mod published;
 mod querying;

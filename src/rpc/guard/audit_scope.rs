@@ -36,6 +36,8 @@ pub(crate) struct RequestedState<'a> {
     pub(crate) as_of_time: Option<&'a prost_types::Timestamp>,
     /// Adds up areas by the hierarchy of then, or of now.
     pub(crate) areas_as_of: i32,
+    /// Of a page after the first, its token, which says what all pages are as of.
+    pub(crate) page_token: &'a str,
 }
 
 impl<'a> RequestedState<'a> {
@@ -89,6 +91,7 @@ impl AuditScope for proto::GetPictureRequest {
             as_of_revision: self.as_of_revision,
             as_of_time: self.as_of_time.as_ref(),
             areas_as_of: self.areas_as_of,
+            page_token: "",
         }
     }
 }
@@ -114,6 +117,7 @@ impl AuditScope for proto::QueryAggregateRequest {
             as_of_revision: self.as_of_revision,
             as_of_time: self.as_of_time.as_ref(),
             areas_as_of: self.areas_as_of,
+            page_token: &self.page_token,
         }
     }
 }
@@ -153,6 +157,10 @@ impl AuditScope for proto::GetHistoryRequest {
     fn periods(&self) -> Vec<Period> {
         period(&self.period)
     }
+
+    fn requested_state(&self) -> RequestedState<'_> {
+        RequestedState { page_token: &self.page_token, ..RequestedState::default() }
+    }
 }
 
 impl AuditScope for proto::GetCompletenessRequest {
@@ -169,7 +177,8 @@ impl AuditScope for proto::GetCompletenessRequest {
     }
 
     fn requested_state(&self) -> RequestedState<'_> {
-        RequestedState::as_of(self.as_of_revision, self.as_of_time.as_ref())
+        let as_of = RequestedState::as_of(self.as_of_revision, self.as_of_time.as_ref());
+        RequestedState { page_token: &self.page_token, ..as_of }
     }
 }
 

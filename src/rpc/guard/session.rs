@@ -96,6 +96,11 @@ impl Session {
             .inspect_err(|status| self.refused(&question(), status))
     }
 
+    /// Whether the caller could have something, without asking for it.
+    pub(crate) fn could_have(&self, resource: Resource<'_>) -> bool {
+        access::permit(&self.caller, self.action, resource).is_ok()
+    }
+
     /// What a message of this call asks for, for the audit log.
     pub(crate) fn question(&self, message: &impl Message) -> Question {
         // Of whom nobody is known nothing is written.

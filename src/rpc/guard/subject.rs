@@ -9,6 +9,7 @@ use crate::model::date::Date;
 use crate::model::revision::Revision;
 use crate::model::violation::Violations;
 use crate::rpc::convert::{self, queries};
+use crate::rpc::page::{self, Position};
 use crate::rpc::{Context, proto};
 use crate::state::State;
 use crate::state::view::AreasAsOf;
@@ -24,18 +25,28 @@ pub(crate) struct Present<'a> {
     context: &'a Context,
     state: Arc<State>,
     today: Date,
+    /// What the answer is as of, where that isn't for the request to say.
+    as_of: Option<Position>,
 }
 
 impl<'a> Present<'a> {
     /// As of now.
     pub(crate) fn of(context: &'a Context) -> Self {
         let state = context.newest();
-        Self { today: context.today(&state), context, state }
+        Self { today: context.today(&state), context, state, as_of: None }
+    }
+
+    /// The same, for an answer as of then.
+    pub(crate) fn answering_as_of(context: &'a Context, as_of: Position) -> Self {
+        Self { as_of: Some(as_of), ..Self::of(context) }
     }
 
     /// The catalogue that a read is answered with, and the day that is today to it.
     fn answered_by(&self, read: &impl AuditScope) -> (Arc<Catalogue>, Date) {
         let (requested, newest) = (read.requested_state(), self.state.revision());
+        if let Some(Position { revision, at }) = self.as_of.or_else(|| page::position(requested.page_token)) {
+            return (self.state.catalogue_as_of(revision.min(newest)), self.context.zone.date(at));
+        }
         let as_of_revision = u64::try_from(requested.as_of_revision).unwrap_or(0);
         let (revision, at) = match requested.as_of_time.map(convert::instant) {
             Some(at) => (self.state.revision_at(at), Some(at)),

@@ -200,7 +200,8 @@ impl<W: Watch> Watcher<W> {
     /// Sends what changes, until the watch ends.
     async fn run(self, mut now: Now, after: Option<Position>) -> Result<Infallible, Ended> {
         let mut states = self.context.state.clone();
-        let mut known = match after {
+        // What the reader could not ask for as of then says nothing of what it has: it is sent everything.
+        let mut known = match after.filter(|after| self.could_ask_as_of(*after)) {
             None => None,
             Some(after) => self.rows(Snapshot::of(&self.context, Arc::clone(&now.state), after)).await.ok(),
         };
@@ -229,6 +230,11 @@ impl<W: Watch> Watcher<W> {
     fn permit(&self) -> Result<(), Status> {
         let present = Present::of(&self.context);
         self.session.permit_question(|| self.question.clone(), self.read.resource(&present))
+    }
+
+    fn could_ask_as_of(&self, as_of: Position) -> bool {
+        let present = Present::answering_as_of(&self.context, as_of);
+        self.session.could_have(self.read.resource(&present))
     }
 
     /// The rows as of a snapshot, or why there are none.
