@@ -216,7 +216,8 @@ impl Register {
             (Some(_), Role::Submitter) | (None, Role::Reader | Role::Analyst | Role::Steward | Role::Operator) => {}
         }
         if !identity.scope.is_everything() && identity.role != Role::Analyst {
-            violations.add("sectors", format_args!("found sectors or areas; allowed: none for a role of {}", identity.role));
+            violations
+                .add("sectors", format_args!("found sectors or areas; allowed: none for a role of {}", identity.role));
         }
         for code in identity.scope.areas.iter().filter(|code| catalogue.area(code).is_none()) {
             violations.add("areas", format_args!("found `{code}`; there is no such area in the catalogue"));

@@ -106,7 +106,8 @@ impl<'a> Review<'a> {
                 .add("areas", "the put has no items; allowed: at least one area, agency, dimension or indicator");
         }
         if items > PUT_ITEMS_MAX {
-            self.violations.add("areas", format_args!("the put has {items} items; allowed: {PUT_ITEMS_MAX} at the most"));
+            self.violations
+                .add("areas", format_args!("the put has {items} items; allowed: {PUT_ITEMS_MAX} at the most"));
         }
         if self.catalogue.area_count() + put.areas.len() > AREAS_MAX {
             self.violations.add("areas", format_args!("allowed: {AREAS_MAX} areas in all"));
@@ -135,7 +136,8 @@ impl<'a> Review<'a> {
         self.text(&format!("{at}.title"), &dimension.title, 1, TITLE_CHARACTERS_MAX);
         let count = dimension.categories.len();
         if !(1..=CATEGORIES_MAX).contains(&count) {
-            self.violations.add(format_args!("{at}.categories"), format_args!("found {count}; allowed: 1 to {CATEGORIES_MAX}"));
+            self.violations
+                .add(format_args!("{at}.categories"), format_args!("found {count}; allowed: 1 to {CATEGORIES_MAX}"));
         }
         unique(
             &mut self.violations,
@@ -149,8 +151,10 @@ impl<'a> Review<'a> {
         let known =
             self.catalogue.dimension(&dimension.id).map(|known| known.categories.as_slice()).unwrap_or_default();
         for gone in known.iter().filter(|known| dimension.categories.iter().all(|category| category.id != known.id)) {
-            self.violations
-                .add(format_args!("{at}.categories"), format_args!("`{}` is missing; a category, once there, stays", gone.id));
+            self.violations.add(
+                format_args!("{at}.categories"),
+                format_args!("`{}` is missing; a category, once there, stays", gone.id),
+            );
         }
     }
 
@@ -193,12 +197,16 @@ impl<'a> Review<'a> {
         self.laid_out(&format!("{at}.version_note"), &version.version_note, version_note, Layout::Lines);
         self.text(&format!("{at}.source"), &version.source, 0, SOURCE_CHARACTERS_MAX);
         if version.decimals > DECIMALS_MAX {
-            self.violations
-                .add(format_args!("{at}.decimals"), format_args!("found {}; allowed: 0 to {DECIMALS_MAX}", version.decimals));
+            self.violations.add(
+                format_args!("{at}.decimals"),
+                format_args!("found {}; allowed: 0 to {DECIMALS_MAX}", version.decimals),
+            );
         }
         if version.due_days > DUE_DAYS_MAX {
-            self.violations
-                .add(format_args!("{at}.due_days"), format_args!("found {}; allowed: 0 to {DUE_DAYS_MAX}", version.due_days));
+            self.violations.add(
+                format_args!("{at}.due_days"),
+                format_args!("found {}; allowed: 0 to {DUE_DAYS_MAX}", version.due_days),
+            );
         }
         if version.frequency == Frequency::Day && version.kind != Kind::Stock {
             self.violations.add(format_args!("{at}.frequency"), "found `day`; allowed for stocks only");
@@ -256,7 +264,8 @@ impl<'a> Review<'a> {
             self.violations.add(field, found);
         }
         if !(1..=RATE_PER_MAX).contains(&rate.per) {
-            self.violations.add(format_args!("{at}.rate.per"), format_args!("found {}; allowed: 1 to {RATE_PER_MAX}", rate.per));
+            self.violations
+                .add(format_args!("{at}.rate.per"), format_args!("found {}; allowed: 1 to {RATE_PER_MAX}", rate.per));
         }
         if rate.decimals > DECIMALS_MAX {
             let found = format!("found {}; allowed: 0 to {DECIMALS_MAX}", rate.decimals);
@@ -273,7 +282,10 @@ impl<'a> Review<'a> {
         {
             self.violations.add(
                 format_args!("{at}.right_indicator"),
-                format_args!("`{}` is of kind {right}; allowed: {left}, the kind of the left one", rule.right.indicator),
+                format_args!(
+                    "`{}` is of kind {right}; allowed: {left}, the kind of the left one",
+                    rule.right.indicator
+                ),
             );
         }
         for (side, agency) in [("left_agency", &rule.left.agency), ("right_agency", &rule.right.agency)] {
@@ -282,7 +294,8 @@ impl<'a> Review<'a> {
             }
         }
         if rule.tolerance.is_negative() {
-            self.violations.add(format_args!("{at}.tolerance"), format_args!("found `{}`; allowed: 0 or more", rule.tolerance));
+            self.violations
+                .add(format_args!("{at}.tolerance"), format_args!("found `{}`; allowed: 0 or more", rule.tolerance));
         }
         let hundred = Decimal::new(100, 0).unwrap_or(Decimal::ZERO);
         if rule.tolerance_percent.is_negative() || rule.tolerance_percent > hundred {
@@ -325,8 +338,10 @@ impl<'a> Review<'a> {
 
     fn validity(&mut self, at: impl Display, validity: Validity) {
         if validity.is_reversed() {
-            self.violations
-                .add(format_args!("{at}.valid_to"), "found a last day before the first; allowed: the first or a later one");
+            self.violations.add(
+                format_args!("{at}.valid_to"),
+                "found a last day before the first; allowed: the first or a later one",
+            );
         }
     }
 
@@ -354,8 +369,10 @@ fn unique<'t>(violations: &mut Violations, list: &str, key: &str, texts: impl It
     for (index, text) in texts.enumerate() {
         if let Some(first) = seen.insert(text, index) {
             let dot = if key.is_empty() { "" } else { "." };
-            violations
-                .add(format_args!("{list}[{index}]{dot}{key}"), format_args!("found `{text}`, which is also {list}[{first}]"));
+            violations.add(
+                format_args!("{list}[{index}]{dot}{key}"),
+                format_args!("found `{text}`, which is also {list}[{first}]"),
+            );
         }
     }
 }

@@ -313,7 +313,10 @@ impl Review<'_> {
                 );
             }
             (Kind::Mean, _) => {
-                self.add(measure.form().text(), format_args!("`{}` is a mean; allowed: a mean and its count", version.id));
+                self.add(
+                    measure.form().text(),
+                    format_args!("`{}` is a mean; allowed: a mean and its count", version.id),
+                );
             }
         }
     }

@@ -364,13 +364,18 @@ fn review_derived(view: View<'_>, query: &AggregateQuery, violations: &mut Viola
     for version in versions(view, query) {
         let id = &version.id;
         if asked.rate && version.rate.is_none() {
-            violations
-                .add("rate", format_args!("`{id}` has no rate rule in the catalogue; allowed for indicators that have one"));
+            violations.add(
+                "rate",
+                format_args!("`{id}` has no rate rule in the catalogue; allowed for indicators that have one"),
+            );
         }
         if asked.share && !adds_over_areas(version.kind) {
             violations.add(
                 "share",
-                format_args!("`{id}` is of kind {}, which is no part of a total; allowed for kinds that add", version.kind),
+                format_args!(
+                    "`{id}` is of kind {}, which is no part of a total; allowed for kinds that add",
+                    version.kind
+                ),
             );
         }
         if !asked.benchmark.is_empty() && adds_over_areas(version.kind) && !asked.rate {

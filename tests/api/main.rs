@@ -31,4 +31,5 @@ mod texts;
 mod time;
 mod tls;
 mod watching;
+mod weighing;
 mod world;

@@ -65,7 +65,8 @@ impl<'a> Review<'a> {
         let count = area.successors.len();
         let list = format!("{at}.successors");
         if count > 0 && area.valid_to.is_none() {
-            self.violations.add(&list, format_args!("found {count} of an area without a last day; allowed with `valid_to`"));
+            self.violations
+                .add(&list, format_args!("found {count} of an area without a last day; allowed with `valid_to`"));
         }
         if count > SUCCESSORS_MAX {
             self.violations.add(&list, format_args!("found {count}; allowed: {SUCCESSORS_MAX} at the most"));
@@ -82,7 +83,10 @@ impl<'a> Review<'a> {
                 // Districts become unitary authorities, which are of the upper tier.
                 Some(found) if found.level > area.level => self.violations.add(
                     field,
-                    format_args!("`{code}` is of level {}; allowed: an area of level {} or wider", found.level, area.level),
+                    format_args!(
+                        "`{code}` is of level {}; allowed: an area of level {} or wider",
+                        found.level, area.level
+                    ),
                 ),
                 Some(_) => {}
             }
@@ -175,7 +179,10 @@ impl<'a> Review<'a> {
         let names: Vec<&str> = circle.iter().chain(circle.first()).map(|code| code.as_str()).collect();
         self.violations.add(
             format_args!("areas[{index}].successors"),
-            format_args!("{} would go into each other in a circle; allowed: areas that don't lead back", names.join(", ")),
+            format_args!(
+                "{} would go into each other in a circle; allowed: areas that don't lead back",
+                names.join(", ")
+            ),
         );
     }
 }

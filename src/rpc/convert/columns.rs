@@ -236,7 +236,8 @@ struct Cell {
 
 impl Cell {
     fn value(&self, at: usize, violations: &mut Violations) -> Option<Value> {
-        let mut wrong = |column: &str, what: fmt::Arguments<'_>| violations.add(format_args!("columns.{column}[{at}]"), what);
+        let mut wrong =
+            |column: &str, what: fmt::Arguments<'_>| violations.add(format_args!("columns.{column}[{at}]"), what);
         let mut decimal = |column, digits, decimals: u32| {
             let decimal = u8::try_from(decimals).ok().and_then(|scale| Decimal::new(digits, scale));
             if decimal.is_none() {
@@ -258,7 +259,10 @@ impl Cell {
             Ok(ValueForm::Mean) => Some(MeasureForm::Mean),
             Ok(ValueForm::None) => None,
             Ok(ValueForm::Unspecified) | Err(_) => {
-                wrong("form", format_args!("found {}; allowed: 1 to {}, a ValueForm", self.form, ValueForm::None as i32));
+                wrong(
+                    "form",
+                    format_args!("found {}; allowed: 1 to {}, a ValueForm", self.form, ValueForm::None as i32),
+                );
                 return None;
             }
         };

@@ -78,7 +78,8 @@ pub(super) fn agencies(
     if ids.is_empty() {
         return Some(None);
     }
-    let find = |(index, id): (usize, &String)| find_agency(catalogue, format_args!("agencies[{index}]"), id, violations);
+    let find =
+        |(index, id): (usize, &String)| find_agency(catalogue, format_args!("agencies[{index}]"), id, violations);
     let found: Vec<_> = ids.iter().enumerate().map(find).collect();
     let found: BTreeSet<_> = found.into_iter().collect::<Option<_>>()?;
     Some(Some(found.into_iter().collect()))

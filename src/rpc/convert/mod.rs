@@ -45,7 +45,8 @@ pub(crate) fn breakdown(
     for (index, category) in categories.iter().enumerate() {
         let dimension =
             violations.check(format_args!("{field}[{index}].dimension"), DimensionId::parse(&category.dimension));
-        let category = violations.check(format_args!("{field}[{index}].category"), CategoryId::parse(&category.category));
+        let category =
+            violations.check(format_args!("{field}[{index}].category"), CategoryId::parse(&category.category));
         parsed.push(dimension.zip(category));
     }
     let parsed = parsed.into_iter().collect::<Option<Vec<_>>>()?;

@@ -155,7 +155,6 @@ impl<F: Display> Display for Field<F> {
 }
 
 impl Parser<'_> {
-
     /// The value, or the error noted at its field; a field is only named when something is wrong.
     fn parsed<T, E: Display>(&mut self, field: &str, parsed: Result<T, E>) -> Option<T> {
         parsed.map_err(|error| self.violations.add(Field(self.index, field), error)).ok()

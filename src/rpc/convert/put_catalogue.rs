@@ -84,10 +84,8 @@ impl Parser {
         let found = known(code);
         if found.is_none() {
             let code = Lazy(|| if code == 0 { "nothing".to_owned() } else { format!("`{code}`") });
-            self.violations.add(
-                format_args!("{}{field}", self.at),
-                format_args!("found {code}; allowed: {}", Lazy(allowed)),
-            );
+            self.violations
+                .add(format_args!("{}{field}", self.at), format_args!("found {code}; allowed: {}", Lazy(allowed)));
         }
         found
     }

@@ -24,7 +24,8 @@ pub(super) fn areas(
     if codes.is_empty() {
         violations.add("areas", "found none; allowed: at least one");
     }
-    let find = |(index, code): (usize, &String)| find_area(view.catalogue, format_args!("areas[{index}]"), code, violations);
+    let find =
+        |(index, code): (usize, &String)| find_area(view.catalogue, format_args!("areas[{index}]"), code, violations);
     let found: Vec<_> = codes.iter().enumerate().map(find).collect();
     let found = areas::by_code(view, found.into_iter().collect::<Option<Vec<_>>>()?);
     if let [one] = found.as_slice() {
@@ -69,8 +70,9 @@ pub(super) fn refuse_ended(
 
 /// The areas of a benchmark, each once.
 pub(super) fn benchmark(catalogue: &Catalogue, codes: &[String], violations: &mut Violations) -> Option<Vec<AreaIx>> {
-    let find =
-        |(index, code): (usize, &String)| find_area(catalogue, format_args!("benchmark_areas[{index}]"), code, violations);
+    let find = |(index, code): (usize, &String)| {
+        find_area(catalogue, format_args!("benchmark_areas[{index}]"), code, violations)
+    };
     let found: Vec<_> = codes.iter().enumerate().map(find).collect();
     let mut found = found.into_iter().collect::<Option<Vec<_>>>()?;
     found.sort();
