@@ -30,6 +30,7 @@ mod submitting;
 mod texts;
 mod time;
 mod tls;
+mod unsent;
 mod watching;
 mod weighing;
 mod world;

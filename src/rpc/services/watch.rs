@@ -215,7 +215,10 @@ impl<W: Watch> Watcher<W> {
             let rows = rows.map_err(|refusal| Some(refusal.into_status(status::ERROR_BYTES_DEFAULT)))?;
             let message = rows.since(known.as_ref(), |known, rows| self.difference(of, known, rows));
             if let Some(message) = message {
-                self.send(message.audit(&self.session, &self.question).await.map_err(Some)?).await?;
+                let message = message.audit(&self.session, &self.question).await.map_err(Some)?;
+                self.send(message).await.inspect_err(|ended| {
+                    ended.iter().for_each(|why| self.session.unsent(why));
+                })?;
             }
             known = Some(rows);
             self.wait(&mut states, today).await?;
