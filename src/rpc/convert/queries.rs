@@ -113,9 +113,8 @@ fn breakdowns(
     if request.by_dimension.is_empty() {
         return Some(vec![as_asked]);
     }
-    let dimension = find("by_dimension", "dimension", &request.by_dimension, violations, |id| {
-        view.catalogue.dimension(id)
-    })?;
+    let dimension =
+        find("by_dimension", "dimension", &request.by_dimension, violations, |id| view.catalogue.dimension(id))?;
     if asked.iter().any(|(id, _)| *id == dimension.id) {
         let what = format!("`{}` is also in the breakdown; allowed: one of the two", dimension.id);
         violations.add("by_dimension", what);
@@ -142,7 +141,9 @@ fn breakdown(
     for (dimension, category) in breakdown.iter() {
         let known = view.catalogue.dimension(dimension);
         match known {
-            None => violations.add(field, format_args!("found `{dimension}`; there is no such dimension in the catalogue")),
+            None => {
+                violations.add(field, format_args!("found `{dimension}`; there is no such dimension in the catalogue"))
+            }
             Some(known) if known.categories.iter().all(|other| other.id != *category) => {
                 violations.add(field, format_args!("found `{category}`; there is no such category of `{dimension}`"));
             }
@@ -331,6 +332,13 @@ fn listed_periods(listed: &[String], violations: &mut Violations) -> Option<Vec<
     parsed.sort();
     parsed.dedup();
     is_whole.then_some(parsed)
+}
+
+/// How many periods a run has, about, without making any of them; none where it isn't one.
+pub(crate) fn periods_within(range: &proto::PeriodRange) -> usize {
+    let (Ok(first), Ok(last)) = (range.first.parse::<Period>(), range.last.parse::<Period>()) else { return 0 };
+    let days = |period: Period| period.end().days() - period.start().days() + 1;
+    usize::try_from((last.end().days() - first.start().days()) / days(first).max(1)).unwrap_or(0)
 }
 
 fn period_range(first: Period, last: Period, violations: &mut Violations) -> Option<Vec<Period>> {

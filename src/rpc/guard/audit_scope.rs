@@ -20,6 +20,11 @@ pub(crate) trait AuditScope {
     /// request is then refused.
     fn periods(&self) -> Vec<Period>;
 
+    /// The run of periods that it asks about, where it may name one.
+    fn period_range(&self) -> Option<&proto::PeriodRange> {
+        None
+    }
+
     /// The state that it is to be answered from; the newest, unless the request can say otherwise.
     fn requested_state(&self) -> RequestedState<'_> {
         RequestedState::default()
@@ -111,6 +116,10 @@ impl AuditScope for proto::QueryAggregateRequest {
         compared(asked, self.comparison, &self.compare_with, None)
     }
 
+    fn period_range(&self) -> Option<&proto::PeriodRange> {
+        self.period_range.as_ref()
+    }
+
     fn requested_state(&self) -> RequestedState<'_> {
         RequestedState {
             min_revision: self.min_revision,
@@ -176,6 +185,10 @@ impl AuditScope for proto::GetCompletenessRequest {
         periods(&self.periods, self.period_range.as_ref())
     }
 
+    fn period_range(&self) -> Option<&proto::PeriodRange> {
+        self.period_range.as_ref()
+    }
+
     fn requested_state(&self) -> RequestedState<'_> {
         let as_of = RequestedState::as_of(self.as_of_revision, self.as_of_time.as_ref());
         RequestedState { page_token: &self.page_token, ..as_of }
@@ -193,6 +206,10 @@ impl AuditScope for proto::ReconcileRequest {
 
     fn periods(&self) -> Vec<Period> {
         periods(&self.periods, self.period_range.as_ref())
+    }
+
+    fn period_range(&self) -> Option<&proto::PeriodRange> {
+        self.period_range.as_ref()
     }
 
     fn requested_state(&self) -> RequestedState<'_> {

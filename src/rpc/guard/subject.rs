@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use prost::Message;
+
 use super::audit_scope::AuditScope;
 use crate::access::{Agencies, RequestedFigures, Resource};
 use crate::catalogue::Catalogue;
@@ -14,10 +16,18 @@ use crate::rpc::{Context, proto};
 use crate::state::State;
 use crate::state::view::AreasAsOf;
 
+/// A short name, in a list of names.
+const BYTES_OF_A_THING: usize = 8;
+
 /// A request, and what it is about.
 pub(crate) trait Subject {
     /// The resource, in the request's own texts.
     fn resource<'a>(&'a self, present: &'a Present<'a>) -> Resource<'a>;
+
+    /// How many things have to be looked at to say that, about: where those are many, it is done in a turn.
+    fn weight(&self) -> usize {
+        1
+    }
 }
 
 /// What a request is judged by: the newest state, today.
@@ -58,7 +68,7 @@ impl<'a> Present<'a> {
 }
 
 /// Reads of figures are about the figures that their answers may rest on.
-impl<Q: AuditScope> Subject for Q {
+impl<Q: AuditScope + Message> Subject for Q {
     fn resource<'a>(&'a self, present: &'a Present<'a>) -> Resource<'a> {
         let (answered_by, its_today) = present.answered_by(self);
         let areas_as_of = queries::areas_as_of(self.requested_state().areas_as_of, &mut Violations::default());
@@ -76,6 +86,10 @@ impl<Q: AuditScope> Subject for Q {
             areas: self.areas(),
             agencies: self.agencies(),
         })
+    }
+
+    fn weight(&self) -> usize {
+        self.encoded_len() / BYTES_OF_A_THING + self.period_range().map_or(0, queries::periods_within)
     }
 }
 
@@ -98,11 +112,19 @@ impl Subject for proto::WatchPictureRequest {
     fn resource<'a>(&'a self, present: &'a Present<'a>) -> Resource<'a> {
         watched(self.picture.as_ref(), present)
     }
+
+    fn weight(&self) -> usize {
+        self.picture.as_ref().map_or(1, Subject::weight)
+    }
 }
 
 impl Subject for proto::WatchAggregateRequest {
     fn resource<'a>(&'a self, present: &'a Present<'a>) -> Resource<'a> {
         watched(self.query.as_ref(), present)
+    }
+
+    fn weight(&self) -> usize {
+        self.query.as_ref().map_or(1, Subject::weight)
     }
 }
 

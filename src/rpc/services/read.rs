@@ -16,7 +16,7 @@ use crate::rpc::call::{self, Call, Refusal};
 use crate::rpc::context::Now;
 use crate::rpc::convert::snapshot::Snapshot;
 use crate::rpc::convert::{self, queries};
-use crate::rpc::guard::{AuditScope, Compute, Question, Session};
+use crate::rpc::guard::{AuditScope, Compute, Question, Session, Subject as _};
 use crate::rpc::page::{self, Page, Paging, Position};
 use crate::rpc::status::{self, Reason};
 use crate::rpc::{Context, Gate, as_of, number};
@@ -119,15 +119,16 @@ impl<T> Unaudited<T> {
 /// # Errors
 /// When the caller may not, or anything is wrong with the query.
 pub(crate) async fn unary<R: Read + Message>(gate: &Gate, request: Request<R>) -> Result<Response<R::Answer>, Status> {
-    call::unary(gate, request, |Call { context, session, message, .. }| async move {
+    call::unary(gate, request, |Call { context, session, message, received, .. }| async move {
+        let look = || (session.question(&message), session.repeats(&message));
+        let (question, repeats) = received.work(message.weight(), look).await?;
+        drop(received);
         let requested = message.requested_state();
         context.until_revision(requested.min_revision).await?;
         let as_of_time = requested.as_of_time.map(convert::instant);
         // What waits for a write keeps nobody else from computing.
         context.until_settled(as_of_time).await;
-        let question = session.question(&message);
         let (read, context) = (Arc::new(message), context.clone());
-        let repeats = session.repeats(&*read);
         let answer = move |budget: &Budget| answer_page(&*read, &context, context.now(), budget, repeats.clone());
         let answer = compute(session.compute(), answer, too_much::<R>).await?;
         Ok(answer.audit(&session, &question).await?)

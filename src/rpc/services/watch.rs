@@ -151,11 +151,13 @@ pub(crate) type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Sen
 /// When anything is wrong with the query, or too many watch already.
 pub(crate) async fn start<W: Watch>(
     watchers: &Watchers,
-    Call { context, session, message, .. }: Call<'_, W>,
+    Call { context, session, message, received, .. }: Call<'_, W>,
 ) -> Result<Messages<W::Message>, Refusal> {
     let place = watchers.take(&session)?;
     // The question is the whole request's, as is what is wrong with it.
-    let (question, mut violations) = (session.question(&message), session.repeats(&message));
+    let look = || (session.question(&message), session.repeats(&message));
+    let (question, mut violations) = received.work(message.weight(), look).await?;
+    drop(received);
     let (read, received) = message.into_read();
     context.until_settled(received.at).await;
     let now = context.now();
@@ -207,7 +209,7 @@ impl<W: Watch> Watcher<W> {
         };
         loop {
             self.session.check().map_err(Some)?;
-            self.permit().map_err(Some)?;
+            self.permit().await.map_err(Some)?;
             let snapshot = Snapshot::newest(&self.context, now);
             let (of, today) = (snapshot.position(), snapshot.today());
             // What was asked for may have changed its meaning, as when a level has no areas any more.
@@ -230,9 +232,12 @@ impl<W: Watch> Watcher<W> {
     }
 
     /// Whether the caller may still ask this: an area may have moved out of the caller's.
-    fn permit(&self) -> Result<(), Status> {
-        let present = Present::of(&self.context);
-        self.session.permit_question(|| self.question.clone(), self.read.resource(&present))
+    async fn permit(&self) -> Result<(), Status> {
+        let permit = || {
+            let present = Present::of(&self.context);
+            self.session.permit_question(|| self.question.clone(), self.read.resource(&present))
+        };
+        self.session.received().work(self.read.weight(), permit).await?
     }
 
     fn could_ask_as_of(&self, as_of: Position) -> bool {
