@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test itself may")]
 
 mod access;
+mod answers;
 mod app;
 mod audited;
 #[path = "../binary/mod.rs"]

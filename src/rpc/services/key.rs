@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use tonic::{Request, Response, Status};
 
+use super::read;
 use crate::access::{AccessChange, Identity, IdentityRecord, Key, NewKey, Role, Scope, Secret};
 use crate::catalogue::items::Sector;
 use crate::intake::admit::ChangeAccess;
 use crate::intake::writer::Written;
+use crate::model::budget::Budget;
 use crate::model::id::{AgencyId, AreaCode, CertificateUri, IdentityId};
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
@@ -113,8 +115,10 @@ impl KeyService for Keys {
         &self,
         request: Request<proto::ListKeysRequest>,
     ) -> Result<Response<proto::ListKeysResponse>, Status> {
-        call::unary(&self.gate, request, |Call { context, message, .. }| async move {
-            self.list(&context.newest(), &message)
+        call::unary(&self.gate, request, |Call { context, session, message, .. }| async move {
+            let (keys, state) = (self.clone(), context.newest());
+            let answer = move |budget: &Budget| keys.list(&state, &message, budget);
+            read::compute(session.compute(), answer, read::smaller_pages).await
         })
         .await
     }
@@ -130,21 +134,31 @@ async fn change(context: &Context, session: &Session, change: AccessChange) -> R
 }
 
 impl Keys {
-    fn list(&self, state: &State, request: &proto::ListKeysRequest) -> Result<proto::ListKeysResponse, Refusal> {
+    fn list(
+        &self,
+        state: &State,
+        request: &proto::ListKeysRequest,
+        budget: &Budget,
+    ) -> Result<proto::ListKeysResponse, Violations> {
         let mut violations = Violations::default();
         let binding = TokenBinding::of("ListKeys", &proto::ListKeysRequest::default());
         let paging = Paging { binding, size: request.page_size, token: &request.page_token };
         let page = paging.page(page::ITEMS, &mut violations);
         violations.into_result(())?;
         let after = page.after().and_then(|after| IdentityId::parse(after).ok());
-        let rest =
-            state.access().iter().filter(|record| after.as_ref().is_none_or(|after| record.identity.id > *after));
-        let (found, next_page_token) = page.cut(rest, Revision::ZERO, |record| record.identity.id.to_string());
-        Ok(proto::ListKeysResponse {
-            revision: number(state.revision()),
-            identities: found.into_iter().map(|record| self.identity_message(record)).collect(),
-            next_page_token,
-        })
+        let all = state.access().iter().map_while(|record| budget.spend(1).ok().map(|()| record));
+        let rest = all.filter(|record| after.as_ref().is_none_or(|after| record.identity.id > *after));
+        let (identities, next_page_token) = page.cut(
+            rest,
+            Revision::ZERO,
+            |record| record.identity.id.to_string(),
+            |record| {
+                // Once there is no budget left, no identity follows.
+                let _ = budget.spend(record.identity.scope.areas.len());
+                self.identity_message(record)
+            },
+        );
+        Ok(proto::ListKeysResponse { revision: number(state.revision()), identities, next_page_token })
     }
 
     fn identity_message(&self, record: &IdentityRecord) -> proto::Identity {
@@ -215,7 +229,10 @@ fn identity(request: &proto::CreateKeyRequest, violations: &mut Violations) -> O
         match Sector::from_code(*code) {
             Some(sector) => drop(sectors.insert(sector)),
             None => {
-                violations.add(format_args!("sectors[{index}]"), format_args!("found {code}; allowed: {}", Lazy(Sector::allowed)));
+                violations.add(
+                    format_args!("sectors[{index}]"),
+                    format_args!("found {code}; allowed: {}", Lazy(Sector::allowed)),
+                );
             }
         }
     }

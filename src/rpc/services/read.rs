@@ -22,8 +22,6 @@ use crate::rpc::status::{self, Reason};
 use crate::rpc::{Context, Gate, as_of, number};
 use crate::state::view::View;
 
-/// The largest answer: what the common clients take by default.
-const ANSWER_BYTES_MAX: usize = 4 << 20;
 /// A name of a request, which is looked up.
 const REQUEST_BYTES_A_STEP: usize = 16;
 
@@ -77,7 +75,7 @@ impl<'a> AnswerInput<'a> {
     /// Of some rows those of the page, as messages, and the next page's token; empty on the last page.
     pub(crate) fn rows<R, M: Message>(&self, rows: &[R], message: impl Fn(&R) -> M) -> (Vec<M>, String) {
         let rows = rows.iter().map_while(|row| self.view.spend(1).ok().map(|()| row));
-        self.page.fill(rows, self.snapshot.position(), message)
+        self.page.fill(rows, self.snapshot.position(), |row| message(row))
     }
 }
 
@@ -157,6 +155,13 @@ pub(crate) fn too_much<R: Read>() -> Violations {
     less::<R>("the answer takes more work than one may; ask for less")
 }
 
+/// That a page takes too much work.
+pub(crate) fn smaller_pages() -> Violations {
+    let mut violations = Violations::default();
+    violations.add("page_size", "the page takes more work than one may; ask for a smaller one");
+    violations
+}
+
 /// That less is to be asked for, at each field that the answer grows with.
 fn less<R: Read>(what: &str) -> Violations {
     let mut violations = Violations::default();
@@ -212,10 +217,6 @@ pub(crate) fn answer<R: Read>(
     let query = read.query(view, &mut violations).filter(|_| violations.is_empty());
     let Some(query) = query else { return Err(violations) };
     let answer = read.answer(query, &AnswerInput { snapshot, view, page })?;
-    let bytes = answer.encoded_len();
-    if bytes > ANSWER_BYTES_MAX {
-        let found = format!("the answer has {bytes} bytes");
-        return Err(less::<R>(&format!("{found}; allowed: {ANSWER_BYTES_MAX}, as clients take. Ask for less")));
-    }
+    let answer = page::bounded(answer, |what| less::<R>(&format!("{what}. Ask for less")))?;
     Ok(Unaudited { answer, revision: snapshot.revision })
 }
