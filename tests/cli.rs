@@ -77,7 +77,8 @@ impl Sender {
     }
 
     fn stored(&self, request_id: &str) -> Vec<Observation> {
-        let request = GetSubmissionRequest { agency: AGENCY.to_owned(), request_id: request_id.to_owned() };
+        let request =
+            GetSubmissionRequest { agency: AGENCY.to_owned(), request_id: request_id.to_owned(), ..Default::default() };
         let answer = block_on(async { self.submissions().get_submission(self.request(request)).await.unwrap() });
         answer.into_inner().observations
     }

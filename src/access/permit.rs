@@ -1,5 +1,6 @@
 //! Who may do what: one table, [`grant`], and what it means for a resource, [`permit`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::caller::Caller;
@@ -187,7 +188,7 @@ impl RequestedFigures<'_> {
                     !agencies.is_empty() && agencies.iter().all(|agency| self.is_of_sector(agency, scope))
                 }
             };
-        sectors && (scope.areas.is_empty() || self.areas.iter().all(|area| self.is_in_area(area, scope)))
+        sectors && (scope.areas.is_empty() || self.are_in_areas(scope))
     }
 
     fn is_of_sector(&self, agency: &str, scope: &Scope) -> bool {
@@ -195,28 +196,33 @@ impl RequestedFigures<'_> {
         found.is_some_and(|(_, agency)| scope.sectors.contains(&agency.sector))
     }
 
-    /// The rule of an analyst's areas, for every way to ask. An area is in scope if, by each hierarchy that the answer
+    /// The rule of an analyst's areas, for every way to ask. It holds for each area of the request: an area is in scope if, by each hierarchy that the answer
     /// adds up by, it or something that it lay within is one of the scope's areas or lies in one today.
     ///
     /// Whatever an answer adds up or expands lies within an area of the request by the same hierarchy, so it is in scope
     /// with it: nothing comes out by level that would be refused by name. An explanation of a longer period has its
     /// parts by the hierarchies of their own periods: they belong to the figure.
-    fn is_in_area(&self, text: &str, scope: &Scope) -> bool {
-        let Ok(code) = AreaCode::parse(text) else { return false };
-        let Some((area, _)) = self.catalogue.area(&code) else { return false };
+    fn are_in_areas(&self, scope: &Scope) -> bool {
         let outer: Vec<AreaIx> =
             scope.areas.iter().filter_map(|code| self.catalogue.area(code)).map(|(ix, _)| ix).collect();
         let today = self.catalogue.hierarchy(self.today);
         let lies_in_scope = |area: &AreaIx| outer.iter().any(|outer| today.is_within(*area, *outer));
         let hierarchies = self.hierarchies();
-        // An area that the answer's catalogue doesn't have yet lay nowhere.
-        if hierarchies.is_empty() || self.answered_by.area(&code).is_none() {
-            return lies_in_scope(&area);
-        }
-        let lay_in_scope = |hierarchy: &&Hierarchy| {
-            std::iter::successors(Some(area), |area| hierarchy.parent(*area)).any(|area| lies_in_scope(&area))
+        let is_in_scope = |text: &str| {
+            let Ok(code) = AreaCode::parse(text) else { return false };
+            let Some((area, _)) = self.catalogue.area(&code) else { return false };
+            // An area that the answer's catalogue doesn't have yet lay nowhere.
+            if hierarchies.is_empty() || self.answered_by.area(&code).is_none() {
+                return lies_in_scope(&area);
+            }
+            let lay_in_scope = |hierarchy: &&Hierarchy| {
+                std::iter::successors(Some(area), |area| hierarchy.parent(*area)).any(|area| lies_in_scope(&area))
+            };
+            hierarchies.iter().all(lay_in_scope)
         };
-        hierarchies.iter().all(lay_in_scope)
+        // Each once: that one is named twice is refused only after the permission.
+        let distinct: BTreeSet<&str> = self.areas.iter().copied().collect();
+        distinct.into_iter().all(is_in_scope)
     }
 
     /// The hierarchies of the days, each once: there are few, however many periods are asked about.

@@ -164,7 +164,7 @@ impl Register {
             AccessChange::Rotate { identity, key, older_until } => {
                 self.review_key(key, at, violations);
                 if *older_until > at.plus_hours(OVERLAP_HOURS_MAX) {
-                    violations.add("overlap_hours", format!("allowed: 0 to {OVERLAP_HOURS_MAX} hours"));
+                    violations.add("overlap_hours", format_args!("allowed: 0 to {OVERLAP_HOURS_MAX} hours"));
                 }
                 let Some(record) = self.known(identity, violations) else { return };
                 if record.keys.iter().filter(|key| key.is_valid(at)).count() >= KEYS_VALID_MAX {
@@ -176,7 +176,7 @@ impl Register {
                 if let Some(key) = key
                     && !record.keys.iter().any(|known| known.id == *key && known.revoked_at.is_none())
                 {
-                    violations.add("key_id", format!("found `{key}`; `{identity}` has no such key"));
+                    violations.add("key_id", format_args!("found `{key}`; `{identity}` has no such key"));
                 }
             }
         }
@@ -185,9 +185,9 @@ impl Register {
     fn known(&self, id: &IdentityId, violations: &mut Violations) -> Option<&IdentityRecord> {
         let found = self.get(id);
         match found {
-            None => violations.add("identity", format!("found `{id}`; there is no such identity")),
+            None => violations.add("identity", format_args!("found `{id}`; there is no such identity")),
             Some(record) if record.revoked_at.is_some() => {
-                violations.add("identity", format!("`{id}` is revoked, for good; create another"));
+                violations.add("identity", format_args!("`{id}` is revoked, for good; create another"));
             }
             Some(_) => return found,
         }
@@ -196,10 +196,10 @@ impl Register {
 
     fn review_identity(&self, identity: &Identity, catalogue: &Catalogue, violations: &mut Violations) {
         if self.identities.contains_key(&identity.id) {
-            violations.add("identity", format!("`{}` is taken; a name is never given twice", identity.id));
+            violations.add("identity", format_args!("`{}` is taken; a name is never given twice", identity.id));
         }
         if self.identities.len() >= IDENTITIES_MAX {
-            violations.add("identity", format!("there are {IDENTITIES_MAX} already; allowed: no more"));
+            violations.add("identity", format_args!("there are {IDENTITIES_MAX} already; allowed: no more"));
         }
         if self.is_empty() && identity.role != Role::Operator {
             let what = "the first identity must be an operator: once there is one, everybody needs credentials";
@@ -208,25 +208,27 @@ impl Register {
         match (&identity.agency, identity.role) {
             (None, Role::Submitter) => violations.add("agency", "found nothing; a submitter has an agency"),
             (Some(_), Role::Reader | Role::Analyst | Role::Steward | Role::Operator) => {
-                violations.add("agency", format!("allowed: nothing for a role of {}", identity.role));
+                violations.add("agency", format_args!("allowed: nothing for a role of {}", identity.role));
             }
             (Some(agency), Role::Submitter) if catalogue.agency(agency).is_none() => {
-                violations.add("agency", format!("found `{agency}`; there is no such agency in the catalogue"));
+                violations.add("agency", format_args!("found `{agency}`; there is no such agency in the catalogue"));
             }
             (Some(_), Role::Submitter) | (None, Role::Reader | Role::Analyst | Role::Steward | Role::Operator) => {}
         }
         if !identity.scope.is_everything() && identity.role != Role::Analyst {
-            violations.add("sectors", format!("found sectors or areas; allowed: none for a role of {}", identity.role));
+            violations
+                .add("sectors", format_args!("found sectors or areas; allowed: none for a role of {}", identity.role));
         }
         for code in identity.scope.areas.iter().filter(|code| catalogue.area(code).is_none()) {
-            violations.add("areas", format!("found `{code}`; there is no such area in the catalogue"));
+            violations.add("areas", format_args!("found `{code}`; there is no such area in the catalogue"));
         }
         if identity.certificates.len() > CERTIFICATES_MAX {
-            violations.add("certificates", format!("allowed: {CERTIFICATES_MAX} at the most"));
+            violations.add("certificates", format_args!("allowed: {CERTIFICATES_MAX} at the most"));
+            return;
         }
         for (index, uri) in identity.certificates.iter().enumerate() {
             if self.by_certificate.contains_key(uri) || identity.certificates[..index].contains(uri) {
-                violations.add("certificates", format!("`{uri}` already identifies an identity"));
+                violations.add("certificates", format_args!("`{uri}` already identifies an identity"));
             }
         }
     }
@@ -236,7 +238,7 @@ impl Register {
             violations.add("key_id", "the key's name is taken; try again");
         }
         if key.expires_at <= at || key.expires_at > at.plus_hours(KEY_DAYS_MAX * 24) {
-            violations.add("days", format!("allowed: 1 to {KEY_DAYS_MAX} days"));
+            violations.add("days", format_args!("allowed: 1 to {KEY_DAYS_MAX} days"));
         }
     }
 

@@ -8,6 +8,7 @@
 //! creation, that stays. The columns of the picture are keyed by these.
 
 mod area;
+mod days;
 mod hierarchy;
 mod index;
 pub mod items;

@@ -3,8 +3,10 @@
 mod areas;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::ops::RangeInclusive;
 
+use super::days::Days;
 use super::items::{
     AcrossAgencies, Agency, Area, Dimension, IndicatorVersion, Kind, ReconciliationRule, UnfinishedPeriods, Validity,
 };
@@ -13,7 +15,7 @@ use crate::model::decimal::Decimal;
 use crate::model::id::{AgencyId, AreaCode, DimensionId, IndicatorId};
 use crate::model::period::Frequency;
 use crate::model::text::{self, Layout};
-use crate::model::violation::Violations;
+use crate::model::violation::{Lazy, Violations};
 
 /// The most items that one put may have.
 pub(crate) const PUT_ITEMS_MAX: usize = 10_000;
@@ -104,13 +106,14 @@ impl<'a> Review<'a> {
                 .add("areas", "the put has no items; allowed: at least one area, agency, dimension or indicator");
         }
         if items > PUT_ITEMS_MAX {
-            self.violations.add("areas", format!("the put has {items} items; allowed: {PUT_ITEMS_MAX} at the most"));
+            self.violations
+                .add("areas", format_args!("the put has {items} items; allowed: {PUT_ITEMS_MAX} at the most"));
         }
         if self.catalogue.area_count() + put.areas.len() > AREAS_MAX {
-            self.violations.add("areas", format!("allowed: {AREAS_MAX} areas in all"));
+            self.violations.add("areas", format_args!("allowed: {AREAS_MAX} areas in all"));
         }
         if self.catalogue.agency_count() + put.agencies.len() > AGENCIES_MAX {
-            self.violations.add("agencies", format!("allowed: {AGENCIES_MAX} agencies in all"));
+            self.violations.add("agencies", format_args!("allowed: {AGENCIES_MAX} agencies in all"));
         }
     }
 
@@ -124,7 +127,7 @@ impl<'a> Review<'a> {
         unique(&mut self.violations, &format!("{at}.areas"), "", agency.areas.iter().map(AreaCode::as_str));
         for (index, code) in agency.areas.iter().enumerate() {
             if self.find_area(code).is_none() {
-                self.unknown(&format!("{at}.areas[{index}]"), "area", code.as_str());
+                self.unknown(format_args!("{at}.areas[{index}]"), "area", code.as_str());
             }
         }
     }
@@ -133,7 +136,8 @@ impl<'a> Review<'a> {
         self.text(&format!("{at}.title"), &dimension.title, 1, TITLE_CHARACTERS_MAX);
         let count = dimension.categories.len();
         if !(1..=CATEGORIES_MAX).contains(&count) {
-            self.violations.add(format!("{at}.categories"), format!("found {count}; allowed: 1 to {CATEGORIES_MAX}"));
+            self.violations
+                .add(format_args!("{at}.categories"), format_args!("found {count}; allowed: 1 to {CATEGORIES_MAX}"));
         }
         unique(
             &mut self.violations,
@@ -147,8 +151,10 @@ impl<'a> Review<'a> {
         let known =
             self.catalogue.dimension(&dimension.id).map(|known| known.categories.as_slice()).unwrap_or_default();
         for gone in known.iter().filter(|known| dimension.categories.iter().all(|category| category.id != known.id)) {
-            self.violations
-                .add(format!("{at}.categories"), format!("`{}` is missing; a category, once there, stays", gone.id));
+            self.violations.add(
+                format_args!("{at}.categories"),
+                format_args!("`{}` is missing; a category, once there, stays", gone.id),
+            );
         }
     }
 
@@ -156,28 +162,28 @@ impl<'a> Review<'a> {
     fn versions(&mut self, versions: &[IndicatorVersion]) {
         let mut first: BTreeMap<&IndicatorId, Kind> = BTreeMap::new();
         let mut seen = BTreeSet::new();
+        let begun: BTreeSet<&IndicatorId> =
+            versions.iter().filter(|version| version.effective_from.is_none()).map(|version| &version.id).collect();
         for (index, version) in versions.iter().enumerate() {
             let at = format!("indicators[{index}]");
             if !seen.insert((&version.id, version.effective_from)) {
                 self.violations.add(
-                    format!("{at}.effective_from"),
-                    format!("this version of `{}` is in the request twice", version.id),
+                    format_args!("{at}.effective_from"),
+                    format_args!("this version of `{}` is in the request twice", version.id),
                 );
             }
             let known = self.catalogue.indicator(&version.id).map(|(_, indicator)| indicator.kind());
             let kind = known.unwrap_or_else(|| *first.entry(&version.id).or_insert(version.kind));
             if version.kind != kind {
                 self.violations.add(
-                    format!("{at}.kind"),
-                    format!("found `{}`; allowed: `{kind}`, the kind of `{}`. What is counted otherwise is another indicator", version.kind, version.id),
+                    format_args!("{at}.kind"),
+                    format_args!("found `{}`; allowed: `{kind}`, the kind of `{}`. What is counted otherwise is another indicator", version.kind, version.id),
                 );
             }
-            let has_first = known.is_some()
-                || versions.iter().any(|other| other.id == version.id && other.effective_from.is_none());
-            if !has_first {
+            if known.is_none() && !begun.contains(&version.id) {
                 self.violations.add(
-                    format!("{at}.effective_from"),
-                    format!("`{}` has no first version yet; allowed: nothing, for its first version", version.id),
+                    format_args!("{at}.effective_from"),
+                    format_args!("`{}` has no first version yet; allowed: nothing, for its first version", version.id),
                 );
             }
         }
@@ -191,23 +197,27 @@ impl<'a> Review<'a> {
         self.laid_out(&format!("{at}.version_note"), &version.version_note, version_note, Layout::Lines);
         self.text(&format!("{at}.source"), &version.source, 0, SOURCE_CHARACTERS_MAX);
         if version.decimals > DECIMALS_MAX {
-            self.violations
-                .add(format!("{at}.decimals"), format!("found {}; allowed: 0 to {DECIMALS_MAX}", version.decimals));
+            self.violations.add(
+                format_args!("{at}.decimals"),
+                format_args!("found {}; allowed: 0 to {DECIMALS_MAX}", version.decimals),
+            );
         }
         if version.due_days > DUE_DAYS_MAX {
-            self.violations
-                .add(format!("{at}.due_days"), format!("found {}; allowed: 0 to {DUE_DAYS_MAX}", version.due_days));
+            self.violations.add(
+                format_args!("{at}.due_days"),
+                format_args!("found {}; allowed: 0 to {DUE_DAYS_MAX}", version.due_days),
+            );
         }
         if version.frequency == Frequency::Day && version.kind != Kind::Stock {
-            self.violations.add(format!("{at}.frequency"), "found `day`; allowed for stocks only");
+            self.violations.add(format_args!("{at}.frequency"), "found `day`; allowed for stocks only");
         }
         if version.unfinished_periods == UnfinishedPeriods::ToDate && version.kind == Kind::Stock {
             let what = "found `to-date`; a stock is of one day, so allowed: `refused`";
-            self.violations.add(format!("{at}.unfinished_periods"), what);
+            self.violations.add(format_args!("{at}.unfinished_periods"), what);
         }
         if version.breaks_comparability && version.effective_from.is_none() {
             self.violations
-                .add(format!("{at}.breaks_comparability"), "a first version has nothing before it to break with");
+                .add(format_args!("{at}.breaks_comparability"), "a first version has nothing before it to break with");
         }
         self.rate(at, version);
         self.lead(at, version);
@@ -220,7 +230,7 @@ impl<'a> Review<'a> {
         );
         for (index, dimension) in version.dimensions.iter().enumerate() {
             if self.catalogue.dimension(dimension).is_none() && !self.put.dimensions.contains(dimension) {
-                self.unknown(&format!("{at}.dimensions[{index}]"), "dimension", dimension.as_str());
+                self.unknown(format_args!("{at}.dimensions[{index}]"), "dimension", dimension.as_str());
             }
         }
     }
@@ -241,8 +251,8 @@ impl<'a> Review<'a> {
             Kind::Events | Kind::Stock | Kind::Distinct => {}
             kind @ (Kind::Ratio | Kind::Mean | Kind::Amount) => {
                 self.violations.add(
-                    format!("{at}.rate"),
-                    format!("`{}` is of kind {kind}; allowed for events, stocks and distinct people", version.id),
+                    format_args!("{at}.rate"),
+                    format_args!("`{}` is of kind {kind}; allowed for events, stocks and distinct people", version.id),
                 );
             }
         }
@@ -254,11 +264,12 @@ impl<'a> Review<'a> {
             self.violations.add(field, found);
         }
         if !(1..=RATE_PER_MAX).contains(&rate.per) {
-            self.violations.add(format!("{at}.rate.per"), format!("found {}; allowed: 1 to {RATE_PER_MAX}", rate.per));
+            self.violations
+                .add(format_args!("{at}.rate.per"), format_args!("found {}; allowed: 1 to {RATE_PER_MAX}", rate.per));
         }
         if rate.decimals > DECIMALS_MAX {
             let found = format!("found {}; allowed: 0 to {DECIMALS_MAX}", rate.decimals);
-            self.violations.add(format!("{at}.rate.decimals"), found);
+            self.violations.add(format_args!("{at}.rate.decimals"), found);
         }
     }
 
@@ -270,22 +281,26 @@ impl<'a> Review<'a> {
             && left != right
         {
             self.violations.add(
-                format!("{at}.right_indicator"),
-                format!("`{}` is of kind {right}; allowed: {left}, the kind of the left one", rule.right.indicator),
+                format_args!("{at}.right_indicator"),
+                format_args!(
+                    "`{}` is of kind {right}; allowed: {left}, the kind of the left one",
+                    rule.right.indicator
+                ),
             );
         }
         for (side, agency) in [("left_agency", &rule.left.agency), ("right_agency", &rule.right.agency)] {
             if let Some(agency) = agency {
-                self.agency_known(&format!("{at}.{side}"), agency);
+                self.agency_known(format_args!("{at}.{side}"), agency);
             }
         }
         if rule.tolerance.is_negative() {
-            self.violations.add(format!("{at}.tolerance"), format!("found `{}`; allowed: 0 or more", rule.tolerance));
+            self.violations
+                .add(format_args!("{at}.tolerance"), format_args!("found `{}`; allowed: 0 or more", rule.tolerance));
         }
         let hundred = Decimal::new(100, 0).unwrap_or(Decimal::ZERO);
         if rule.tolerance_percent.is_negative() || rule.tolerance_percent > hundred {
             let found = format!("found `{}`; allowed: 0 to 100", rule.tolerance_percent);
-            self.violations.add(format!("{at}.tolerance_percent"), found);
+            self.violations.add(format_args!("{at}.tolerance_percent"), found);
         }
     }
 
@@ -297,36 +312,36 @@ impl<'a> Review<'a> {
             }
             (AcrossAgencies::Lead, Some(lead)) => self.agency_known(&field, lead),
             (AcrossAgencies::Add | AcrossAgencies::SideBySide, Some(lead)) => {
-                self.violations.add(field, format!("found `{lead}`; allowed only with `lead`"));
+                self.violations.add(field, format_args!("found `{lead}`; allowed only with `lead`"));
             }
             (AcrossAgencies::Add | AcrossAgencies::SideBySide, None) => {}
         }
     }
 
     fn expected(&mut self, at: &str, version: &IndicatorVersion) {
+        let mut days: BTreeMap<&AgencyId, Days> = BTreeMap::new();
         for (index, expected) in version.expected_agencies.iter().enumerate() {
-            let field = format!("{at}.expected_agencies[{index}]");
-            self.agency_known(&format!("{field}.agency"), &expected.agency);
+            let field = Lazy(|| format!("{at}.expected_agencies[{index}]"));
+            self.agency_known(format_args!("{field}.agency"), &expected.agency);
             self.validity(&field, expected.validity);
-            let twice = version.expected_agencies[..index]
-                .iter()
-                .any(|other| other.agency == expected.agency && other.validity.overlaps(expected.validity));
-            if twice {
-                self.violations.add(field, format!("`{}` is already expected on the same days", expected.agency));
+            if !days.entry(&expected.agency).or_default().add(expected.validity) {
+                self.violations.add(field, format_args!("`{}` is already expected on the same days", expected.agency));
             }
         }
     }
 
-    fn agency_known(&mut self, field: &str, id: &AgencyId) {
+    fn agency_known(&mut self, field: impl Display, id: &AgencyId) {
         if self.catalogue.agency(id).is_none() && !self.put.agencies.contains(id) {
             self.unknown(field, "agency", id.as_str());
         }
     }
 
-    fn validity(&mut self, at: &str, validity: Validity) {
+    fn validity(&mut self, at: impl Display, validity: Validity) {
         if validity.is_reversed() {
-            self.violations
-                .add(format!("{at}.valid_to"), "found a last day before the first; allowed: the first or a later one");
+            self.violations.add(
+                format_args!("{at}.valid_to"),
+                "found a last day before the first; allowed: the first or a later one",
+            );
         }
     }
 
@@ -338,14 +353,14 @@ impl<'a> Review<'a> {
         let (min, max) = characters.into_inner();
         let characters = text.chars().count();
         if !(min..=max).contains(&characters) {
-            self.violations.add(field, format!("found {characters} characters; allowed: {min} to {max}"));
+            self.violations.add(field, format_args!("found {characters} characters; allowed: {min} to {max}"));
         }
         self.violations.check(field, text::check(text, layout));
     }
 
-    fn unknown(&mut self, field: &str, what: &str, id: &str) {
+    fn unknown(&mut self, field: impl Display, what: &str, id: &str) {
         self.violations
-            .add(field, format!("found `{id}`; there is no such {what} in the catalogue or in this request"));
+            .add(field, format_args!("found `{id}`; there is no such {what} in the catalogue or in this request"));
     }
 }
 
@@ -354,8 +369,10 @@ fn unique<'t>(violations: &mut Violations, list: &str, key: &str, texts: impl It
     for (index, text) in texts.enumerate() {
         if let Some(first) = seen.insert(text, index) {
             let dot = if key.is_empty() { "" } else { "." };
-            violations
-                .add(format!("{list}[{index}]{dot}{key}"), format!("found `{text}`, which is also {list}[{first}]"));
+            violations.add(
+                format_args!("{list}[{index}]{dot}{key}"),
+                format_args!("found `{text}`, which is also {list}[{first}]"),
+            );
         }
     }
 }

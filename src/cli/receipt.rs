@@ -53,8 +53,12 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let found = match data {
         Some(folder) => server::entry_offline(&folder, Revision(revision))?.map(|hash| (revision, hash)),
         None => {
-            let request =
-                GetSubmissionRequest { agency: agency.unwrap_or_default(), request_id: request_id.unwrap_or_default() };
+            let request = GetSubmissionRequest {
+                agency: agency.unwrap_or_default(),
+                request_id: request_id.unwrap_or_default(),
+                page_size: 1,
+                page_token: String::new(),
+            };
             let answer = response(args.server.submissions().await?.get_submission(request).await)?;
             let receipt = answer.receipt.unwrap_or_default();
             let hash = <[u8; 32]>::try_from(receipt.chain_hash.as_slice()).ok().map(ChainHash);

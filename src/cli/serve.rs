@@ -8,7 +8,6 @@ use std::time::Duration;
 use clap::Parser;
 use rustix::fs::Mode;
 use rustix::process::umask;
-use tokio::net::TcpListener;
 use tokio::signal::unix::SignalKind;
 use tokio::sync::{Notify, oneshot};
 
@@ -22,7 +21,7 @@ use crate::model::id::IdentityId;
 use crate::model::zone::Zone;
 use crate::net::{self, tls};
 use crate::rpc::Limits;
-use crate::server::{self, Config, Network};
+use crate::server::{self, Config, Listen, Network};
 
 /// The purpose that the demo states when it reads figures.
 const DEMO_PURPOSE: &str = "trying the demo";
@@ -86,13 +85,13 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     umask(Mode::RWXG | Mode::RWXO);
     let reload = reload_at_hangup(args.tls_cert.is_some())?;
     let network = network(&args)?;
-    // What is refused is never listened on.
+    // What is refused is never listened on: by its flags, before it is bound; for want of identities, before the
+    // server listens.
     network.check(args.listen)?;
-    let listener = TcpListener::bind(args.listen)
-        .await
+    let at = Listen::bind(args.listen)
         .map_err(|error| Failure::Message(format!("can't listen on {}: {error}", args.listen)))?;
-    let address = listener.local_addr()?;
-    tracing::info!(%address, data = %args.data.display(), "listening");
+    let address = at.local_addr()?;
+    tracing::info!(%address, data = %args.data.display(), "starting");
     let mut demo_keys = None;
     if args.demo {
         let (sender, keys) = oneshot::channel();
@@ -116,7 +115,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         accepted: Accepted { lost_lines: args.accept_lost_audit_lines, older_journal: args.accept_older_journal },
         ..Config::new(args.data)
     };
-    Ok(server::run(listener, config, signal()).await?)
+    Ok(server::run(at, config, signal()).await?)
 }
 
 /// Who is let in from the network, and how much of it.

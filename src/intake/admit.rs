@@ -163,7 +163,8 @@ fn bound_breakdowns(state: &State, breakdowns: &[Breakdown], violations: &mut Vi
     }
     let new = breakdowns.iter().filter(|breakdown| state.columns().breakdown(breakdown).is_none()).count();
     if known + new > BreakdownIx::MAX {
-        violations.add("observations", format!("too many different breakdowns; allowed: {} in all", BreakdownIx::MAX));
+        violations
+            .add("observations", format_args!("too many different breakdowns; allowed: {} in all", BreakdownIx::MAX));
     }
 }
 

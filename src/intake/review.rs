@@ -70,7 +70,7 @@ pub(crate) fn review<L: Reviewable>(
     }
     let known = agency.and_then(|id| catalogue.agency(id)).map(|(_, agency)| agency);
     if let (Some(id), None) = (agency, known) {
-        violations.add("agency", format!("found `{id}`; there is no such agency in the catalogue"));
+        violations.add("agency", format_args!("found `{id}`; there is no such agency in the catalogue"));
     }
     let known = Known::of(catalogue, known, dictionaries);
     let first_with_key = first_with_key(&dictionaries.periods);
@@ -88,8 +88,8 @@ pub(crate) fn review<L: Reviewable>(
             let period = known.dictionaries.periods[period as usize];
             let of = of(&known.dictionaries.breakdowns[breakdown as usize]);
             violations.add(
-                format!("observations[{index}]"),
-                format!("the same figure as observations[{first}]: `{indicator}`, {area}, {period}{of}"),
+                format_args!("observations[{index}]"),
+                format_args!("the same figure as observations[{first}]: `{indicator}`, {area}, {period}{of}"),
             );
         }
     }
@@ -101,7 +101,7 @@ pub(crate) fn review_texts(source: &str, notes: &[(u32, Arc<str>)]) -> Violation
     let mut violations = Violations::default();
     violations.check("source", text::check(source, Layout::Line));
     for (index, note) in notes {
-        violations.check(format!("observations[{index}].note"), text::check(note, Layout::Lines));
+        violations.check(format_args!("observations[{index}].note"), text::check(note, Layout::Lines));
     }
     violations
 }
@@ -182,7 +182,7 @@ struct Review<'a> {
 
 impl Review<'_> {
     fn add(&mut self, field: &str, description: impl std::fmt::Display) {
-        self.violations.add(format!("observations[{}].{field}", self.index), description);
+        self.violations.add(format_args!("observations[{}].{field}", self.index), description);
     }
 
     fn line(&mut self, line: &impl Reviewable, today: Date) {
@@ -194,7 +194,7 @@ impl Review<'_> {
         let Some(index) = line.indicator() else { return };
         let Some(indicator) = known.indicators[index as usize] else {
             let id = &known.dictionaries.indicators[index as usize];
-            self.add("indicator", format!("found `{id}`; there is no such indicator in the catalogue"));
+            self.add("indicator", format_args!("found `{id}`; there is no such indicator in the catalogue"));
             return;
         };
         if let Some(value) = line.value() {
@@ -203,7 +203,7 @@ impl Review<'_> {
         let Some(period) = period else { return };
         let version = indicator.version_for(period);
         if !version.takes(period) {
-            self.add("period", format!("found `{period}`; {}", allowed_periods(version)));
+            self.add("period", format_args!("found `{period}`; {}", allowed_periods(version)));
         } else if !version.kind.is_over(period, today) {
             self.unfinished(version, period, line.value(), today);
         }
@@ -219,15 +219,15 @@ impl Review<'_> {
             UnfinishedPeriods::ToDate if version.kind != Kind::Stock => {
                 if period.start() > today {
                     let what = format!("found `{period}`, which begins on {}", period.start());
-                    self.add("period", format!("{what}; allowed: a period that has begun"));
+                    self.add("period", format_args!("{what}; allowed: a period that has begun"));
                 } else if value.is_some_and(|value| !value.markers.contains(Marker::Provisional)) {
                     let what = format!("found `{period}`, which isn't over until {end}");
-                    self.add("period", format!("{what}; allowed before it is over: a figure to date, marked `p`"));
+                    self.add("period", format_args!("{what}; allowed before it is over: a figure to date, marked `p`"));
                 }
             }
             UnfinishedPeriods::ToDate | UnfinishedPeriods::Refused => {
                 let what = format!("found `{period}`, which isn't over until {end}");
-                self.add("period", format!("{what}; allowed: a period that is over"));
+                self.add("period", format_args!("{what}; allowed: a period that is over"));
             }
         }
     }
@@ -236,17 +236,17 @@ impl Review<'_> {
         let code = &self.known.dictionaries.areas[index];
         match (self.known.areas[index], self.known.agency) {
             (KnownArea::Unknown, _) => {
-                self.add("area", format!("found `{code}`; there is no such area in the catalogue"));
+                self.add("area", format_args!("found `{code}`; there is no such area in the catalogue"));
             }
             (KnownArea::Foreign, Some(agency)) => {
-                self.add("area", format!("found `{code}`; `{}` reports for {}", agency.id, some(&agency.areas)));
+                self.add("area", format_args!("found `{code}`; `{}` reports for {}", agency.id, some(&agency.areas)));
             }
             (KnownArea::Reported(area), _) => {
                 let absence = period.and_then(|period| Some((period, area.absence(period.end())?)));
                 if let Some((period, absence)) = absence {
                     self.add(
                         "area",
-                        format!("{absence}; allowed for `{period}`: an area that exists on {}", period.end()),
+                        format_args!("{absence}; allowed for `{period}`: an area that exists on {}", period.end()),
                     );
                 }
             }
@@ -261,12 +261,12 @@ impl Review<'_> {
             if !version.dimensions.contains(dimension) {
                 let allowed =
                     if version.dimensions.is_empty() { "no breakdown".to_owned() } else { some(&version.dimensions) };
-                self.add("breakdown", format!("found `{dimension}`; allowed for `{}`: {allowed}", version.id));
+                self.add("breakdown", format_args!("found `{dimension}`; allowed for `{}`: {allowed}", version.id));
             } else if let Some(known) = known
                 && !has_category
             {
                 let ids: Vec<_> = known.categories.iter().map(|category| &category.id).collect();
-                self.add("breakdown", format!("found `{category}`; allowed for `{dimension}`: {}", some(&ids)));
+                self.add("breakdown", format_args!("found `{category}`; allowed for `{dimension}`: {}", some(&ids)));
             }
         }
     }
@@ -286,7 +286,7 @@ impl Review<'_> {
                 if numerator > denominator {
                     self.add(
                         "ratio.numerator",
-                        format!(
+                        format_args!(
                             "found `{numerator}`, above the denominator `{denominator}`; allowed: 0 to the denominator"
                         ),
                     );
@@ -296,31 +296,34 @@ impl Review<'_> {
                 self.not_negative("percentage.percent", percent);
                 self.not_negative("percentage.base", base);
                 if Decimal::new(100, 0).is_some_and(|hundred| percent > hundred) {
-                    self.add("percentage.percent", format!("found `{percent}`; allowed: 0 to 100"));
+                    self.add("percentage.percent", format_args!("found `{percent}`; allowed: 0 to 100"));
                 }
             }
             (Kind::Mean, Measure::Mean { count, .. }) => self.not_negative("mean.count", count),
             (kind @ (Kind::Events | Kind::Stock | Kind::Distinct | Kind::Amount), _) => {
-                self.add(measure.form().text(), format!("`{}` is of kind {kind}; allowed: a number", version.id));
+                self.add(measure.form().text(), format_args!("`{}` is of kind {kind}; allowed: a number", version.id));
             }
             (Kind::Ratio, _) => {
                 self.add(
                     measure.form().text(),
-                    format!(
+                    format_args!(
                         "`{}` is a ratio; allowed: a numerator and denominator, or a percentage and its base",
                         version.id
                     ),
                 );
             }
             (Kind::Mean, _) => {
-                self.add(measure.form().text(), format!("`{}` is a mean; allowed: a mean and its count", version.id));
+                self.add(
+                    measure.form().text(),
+                    format_args!("`{}` is a mean; allowed: a mean and its count", version.id),
+                );
             }
         }
     }
 
     fn not_negative(&mut self, field: &str, number: Decimal) {
         if number.is_negative() {
-            self.add(field, format!("found `{number}`; allowed: 0 or more"));
+            self.add(field, format_args!("found `{number}`; allowed: 0 or more"));
         }
     }
 
@@ -330,7 +333,7 @@ impl Review<'_> {
                 0 => "a whole number".to_owned(),
                 decimals => format!("at most {decimals} decimals"),
             };
-            self.add("number", format!("found `{number}`; allowed for `{}`: {allowed}", version.id));
+            self.add("number", format_args!("found `{number}`; allowed for `{}`: {allowed}", version.id));
         }
     }
 }

@@ -16,8 +16,8 @@ pub struct Violation {
 
 impl Violation {
     /// A problem of a field.
-    pub(crate) fn new(field: impl Into<String>, description: impl fmt::Display) -> Self {
-        Self { field: shown(field.into()), description: shown(description.to_string()) }
+    pub(crate) fn new(field: impl fmt::Display, description: impl fmt::Display) -> Self {
+        Self { field: shown(field.to_string()), description: shown(description.to_string()) }
     }
 }
 
@@ -50,8 +50,9 @@ pub struct Violations {
 }
 
 impl Violations {
-    /// Notes a problem of a field.
-    pub(crate) fn add(&mut self, field: impl Into<String>, description: impl fmt::Display) {
+    /// Notes a problem of a field. What isn't kept isn't written out: give [`format_args!`], which is only written
+    /// out when it is shown.
+    pub(crate) fn add(&mut self, field: impl fmt::Display, description: impl fmt::Display) {
         if self.kept.len() < VIOLATIONS_MAX {
             self.kept.push(Violation::new(field, description));
         } else {
@@ -60,7 +61,7 @@ impl Violations {
     }
 
     /// The value, or the error noted as a problem of the field.
-    pub(crate) fn check<T, E: fmt::Display>(&mut self, field: impl Into<String>, result: Result<T, E>) -> Option<T> {
+    pub(crate) fn check<T, E: fmt::Display>(&mut self, field: impl fmt::Display, result: Result<T, E>) -> Option<T> {
         result.map_err(|error| self.add(field, error)).ok()
     }
 
@@ -124,6 +125,15 @@ impl fmt::Display for Violations {
     }
 }
 
+/// A part of a description that is only made when it is shown.
+pub(crate) struct Lazy<F>(pub(crate) F);
+
+impl<F: Fn() -> T, T: fmt::Display> fmt::Display for Lazy<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0().fmt(f)
+    }
+}
+
 /// Text from outside as an error shows it: in backticks, cut at 60 characters, or `nothing`.
 pub struct Quoted<'a>(pub &'a str);
 
@@ -158,5 +168,21 @@ mod tests {
         }
         assert_eq!((violations.iter().count(), violations.len()), (VIOLATIONS_MAX, VIOLATIONS_MAX + 7));
         assert_eq!(violations.to_string(), "1007 problems, the first: rows[0]: wrong");
+    }
+
+    #[test]
+    fn problems_past_the_bound_are_not_written_out() {
+        let written = std::cell::Cell::new(0);
+        let counted = Lazy(|| {
+            written.set(written.get() + 1);
+            "wrong"
+        });
+        let mut violations = Violations::default();
+        for n in 0..VIOLATIONS_MAX + 7 {
+            violations.add(format_args!("rows[{n}]{counted}"), &counted);
+            violations.check::<(), _>(&counted, Err(&counted));
+        }
+        assert_eq!(violations.len(), 2 * (VIOLATIONS_MAX + 7));
+        assert_eq!(written.get(), 2 * VIOLATIONS_MAX);
     }
 }

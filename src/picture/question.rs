@@ -125,7 +125,7 @@ pub fn review(view: View<'_>, query: &AggregateQuery) -> Violations {
     if cells > QUERY_CELLS_MAX {
         violations.add(
             "indicators",
-            format!(
+            format_args!(
                 "{} indicators × {} areas × {} periods × {} breakdowns are {cells} figures; allowed: {QUERY_CELLS_MAX}. Ask for fewer of one of them",
                 query.indicators.len(),
                 areas,
@@ -226,7 +226,7 @@ impl Work {
         for (field, found) in [("areas", areas), ("periods", periods), ("agencies", agencies)] {
             violations.add(
                 field,
-                format!(
+                format_args!(
                     "found {found}; {areas} areas, {periods} periods, {agencies} agencies and {series} indicators and breakdowns, each with {each} figures to look at, are {figures} in all; allowed: {QUERY_WORK_MAX}. Ask for fewer {field}, or for fewer of the others"
                 ),
             );
@@ -242,7 +242,7 @@ fn review_periods(view: View<'_>, query: &AggregateQuery, violations: &mut Viola
             {
                 violations.add(
                     "periods",
-                    format!(
+                    format_args!(
                         "{} and {} are combined; allowed: consecutive periods of one length. Or group by period",
                         pair[0], pair[1]
                     ),
@@ -257,7 +257,7 @@ fn review_periods(view: View<'_>, query: &AggregateQuery, violations: &mut Viola
             let id = &indicator.newest().id;
             violations.add(
                 if query.year_to_date { "year_to_date" } else { "group_by" },
-                format!(
+                format_args!(
                     "`{id}` counts distinct people, who would be counted once for each period; group by period, or ask for a period that was submitted"
                 ),
             );
@@ -274,7 +274,7 @@ fn review_year_to_date(query: &AggregateQuery, violations: &mut Violations) {
         let length = period.frequency().with_article();
         violations.add(
             "year_to_date",
-            format!("found `{period}`, {length}; allowed: months, quarters, half years and financial years"),
+            format_args!("found `{period}`, {length}; allowed: months, quarters, half years and financial years"),
         );
     }
 }
@@ -291,7 +291,7 @@ fn review_area_lists(view: View<'_>, query: &AggregateQuery, violations: &mut Vi
     let code = differs.map(|area| view.catalogue.area_at(*area).code.to_string()).unwrap_or_default();
     violations.add(
         "area_level",
-        format!(
+        format_args!(
             "{} and {} are combined, and have different areas of that level, such as {code}; group by period, ask for periods that have the same areas, or name the areas",
             pair[0], pair[1]
         ),
@@ -344,7 +344,7 @@ fn review_agencies(view: View<'_>, query: &AggregateQuery, violations: &mut Viol
         if version.across_agencies == AcrossAgencies::SideBySide {
             violations.add(
                 "group_by",
-                format!(
+                format_args!(
                     "the agencies' figures of `{}` are views of one thing and stay side by side; group by agency, or ask for one agency",
                     version.id
                 ),
@@ -364,19 +364,24 @@ fn review_derived(view: View<'_>, query: &AggregateQuery, violations: &mut Viola
     for version in versions(view, query) {
         let id = &version.id;
         if asked.rate && version.rate.is_none() {
-            violations
-                .add("rate", format!("`{id}` has no rate rule in the catalogue; allowed for indicators that have one"));
+            violations.add(
+                "rate",
+                format_args!("`{id}` has no rate rule in the catalogue; allowed for indicators that have one"),
+            );
         }
         if asked.share && !adds_over_areas(version.kind) {
             violations.add(
                 "share",
-                format!("`{id}` is of kind {}, which is no part of a total; allowed for kinds that add", version.kind),
+                format_args!(
+                    "`{id}` is of kind {}, which is no part of a total; allowed for kinds that add",
+                    version.kind
+                ),
             );
         }
         if !asked.benchmark.is_empty() && adds_over_areas(version.kind) && !asked.rate {
             violations.add(
                 "benchmark_areas",
-                format!("`{id}` counts, and a group's count is no benchmark for one area; ask for its rate too"),
+                format_args!("`{id}` counts, and a group's count is no benchmark for one area; ask for its rate too"),
             );
         }
     }

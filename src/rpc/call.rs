@@ -81,8 +81,9 @@ where
     let session = Session::of(&request)?;
     let bytes_max = status::error_bytes(request.metadata());
     let message = request.into_inner();
-    session.permit_message(&message, message.resource(&Present::of(context)))?;
     let received = session.received();
+    let permit = || session.permit_message(&message, message.resource(&Present::of(context)));
+    received.work(message.weight(), permit).await??;
     let answer = handler(Call { context, session, message, received, _permitted: () }).await;
     answer.map(Response::new).map_err(|refusal| refusal.into_status(bytes_max))
 }

@@ -1,5 +1,8 @@
 //! Pages: sizes with bounds, and opaque tokens that are bound to their query and pinned to the
 //! first page's revision and instant, so that pages agree with each other.
+//!
+//! A token is no secret, and outlives a restart. Whoever makes one for another revision asks what
+//! `as_of_revision` asks, and needs the same permission: it goes by the [`position`] in the token.
 
 use prost::Message;
 
@@ -62,13 +65,24 @@ impl TokenBinding {
     }
 
     fn parse(&self, token: &str) -> Option<Start> {
-        let bytes = hex::parse_all(token)?;
-        let rest = bytes.strip_prefix(self.0.as_slice())?;
-        let (revision, rest) = rest.split_first_chunk::<REVISION_BYTES>()?;
-        let (at, after) = rest.split_first_chunk::<INSTANT_BYTES>()?;
-        let (revision, at) = (Revision(u64::from_be_bytes(*revision)), Timestamp(i64::from_be_bytes(*at)));
-        Some(Start { of: Position { revision, at }, after: String::from_utf8(after.to_vec()).ok()? })
+        let (binding, start) = parse(token)?;
+        (binding == self.0).then_some(start)
     }
+}
+
+/// What the page of a token is of, whatever its query is; none without one.
+pub(crate) fn position(token: &str) -> Option<Position> {
+    parse(token).map(|(_, start)| start.of)
+}
+
+/// What a token is bound to, and where its page starts.
+fn parse(token: &str) -> Option<([u8; QUERY_HASH_BYTES], Start)> {
+    let bytes = hex::parse_all(token)?;
+    let (binding, rest) = bytes.split_first_chunk::<QUERY_HASH_BYTES>()?;
+    let (revision, rest) = rest.split_first_chunk::<REVISION_BYTES>()?;
+    let (at, after) = rest.split_first_chunk::<INSTANT_BYTES>()?;
+    let (revision, at) = (Revision(u64::from_be_bytes(*revision)), Timestamp(i64::from_be_bytes(*at)));
+    Some((*binding, Start { of: Position { revision, at }, after: String::from_utf8(after.to_vec()).ok()? }))
 }
 
 /// Notes that a token is another query's.
@@ -91,6 +105,8 @@ pub(crate) const ITEMS: Sizes = Sizes { default: 100, max: 1_000 };
 /// Of computed answers. Those without pages have no more rows than a page at the most.
 pub(crate) const ROWS: Sizes = Sizes { default: 1_000, max: 10_000 };
 
+/// The largest answer: what the common clients take by default, but for a little that a stream's message has besides.
+pub(crate) const ANSWER_BYTES_MAX: usize = (4 << 20) - (1 << 10);
 /// The most bytes of a page's rows: below what the common clients take by default, and some for the rest.
 const ROWS_BYTES_MAX: usize = 3 << 20;
 /// What a row takes in its answer besides itself: the field's tag, and its length.
@@ -104,7 +120,7 @@ impl Sizes {
             Ok(0) => default,
             Ok(size) if size <= max => size,
             Ok(_) | Err(_) => {
-                violations.add("page_size", format!("found {size}; allowed: 1 to {max}, or 0 for {default}"));
+                violations.add("page_size", format_args!("found {size}; allowed: 1 to {max}, or 0 for {default}"));
                 default
             }
         }
@@ -119,6 +135,11 @@ pub(crate) struct Paging<'a> {
 }
 
 impl Paging<'_> {
+    /// The page that is asked for; everything, where none is. Everything may be too large for an answer.
+    pub(crate) fn page_or_whole(self, sizes: Sizes, violations: &mut Violations) -> Page {
+        if self.size == 0 && self.token.is_empty() { Page::whole() } else { self.page(sizes, violations) }
+    }
+
     pub(crate) fn page(self, sizes: Sizes, violations: &mut Violations) -> Page {
         let size = sizes.checked(self.size, violations);
         Page { start: self.binding.start(self.token, violations), size, binding: Some(self.binding) }
@@ -164,26 +185,18 @@ impl Page {
         self.start.as_ref().map(|start| start.after.as_str())
     }
 
-    /// How many items [`Page::cut`] looks at: those of the page, and one that says whether there are more.
-    pub(crate) fn needed(&self) -> usize {
-        self.size.saturating_add(1)
-    }
-
-    /// Of the items after its start those of the page, and the next page's token, which starts after the
-    /// last one's key; empty on the last page.
-    pub(crate) fn cut<T>(
+    /// Of the items after its start those of the page, as messages, and the next page's token, which starts after the
+    /// last one's key; empty on the last page. A page ends early where its items are large.
+    pub(crate) fn cut<T, M: Message>(
         &self,
         items: impl IntoIterator<Item = T>,
         revision: Revision,
         key: impl Fn(&T) -> String,
-    ) -> (Vec<T>, String) {
-        let mut page: Vec<T> = items.into_iter().take(self.needed()).collect();
-        let has_more = page.len() > self.size;
-        page.truncate(self.size);
-        let last = page.last().filter(|_| has_more);
+        message: impl Fn(&T) -> M,
+    ) -> (Vec<M>, String) {
+        let (page, last) = self.take(items, message);
         let of = Position { revision, at: Timestamp::default() };
-        let token = last.map(|last| self.token(of, key(last)));
-        (page, token.unwrap_or_default())
+        (page, last.map(|last| self.token(of, key(&last))).unwrap_or_default())
     }
 
     /// Of some rows those of the page, as messages, and the next page's token; empty on the last page. A page
@@ -192,30 +205,62 @@ impl Page {
         &self,
         rows: impl IntoIterator<Item = R>,
         of: Position,
-        message: impl Fn(R) -> M,
+        message: impl Fn(&R) -> M,
     ) -> (Vec<M>, String) {
         let from = self.after().and_then(|after| after.parse().ok()).unwrap_or(0);
-        let (mut page, mut bytes) = (Vec::new(), 0);
-        for row in rows.into_iter().skip(from) {
-            let next = || self.token(of, (from + page.len()).to_string());
+        let (page, last) = self.take(rows.into_iter().skip(from), message);
+        let token = last.map(|_| self.token(of, (from + page.len()).to_string()));
+        (page, token.unwrap_or_default())
+    }
+
+    /// The messages of a page, and the last item of it, where there are more after that. All that there are end where
+    /// they are too large for any answer.
+    fn take<T, M: Message>(
+        &self,
+        items: impl IntoIterator<Item = T>,
+        message: impl Fn(&T) -> M,
+    ) -> (Vec<M>, Option<T>) {
+        let (mut page, mut bytes, mut last) = (Vec::new(), 0, None);
+        for item in items {
             if page.len() == self.size {
-                let token = next();
-                return (page, token);
+                return (page, last);
             }
-            let row = message(row);
-            bytes += row.encoded_len() + ROW_FRAME_BYTES;
-            if self.binding.is_some() && bytes > ROWS_BYTES_MAX && !page.is_empty() {
-                let token = next();
-                return (page, token);
+            let message = message(&item);
+            bytes += message.encoded_len() + ROW_FRAME_BYTES;
+            match &self.binding {
+                Some(_) if bytes > ROWS_BYTES_MAX && !page.is_empty() => return (page, last),
+                Some(_) | None => page.push(message),
             }
-            page.push(row);
+            if self.binding.is_none() && bytes > ANSWER_BYTES_MAX {
+                break;
+            }
+            last = Some(item);
         }
-        (page, String::new())
+        (page, None)
     }
 
     fn token(&self, of: Position, after: String) -> String {
         self.binding.as_ref().map(|binding| binding.token(&Start { of, after })).unwrap_or_default()
     }
+}
+
+/// An answer that is no larger than any may be.
+///
+/// # Errors
+/// What is wrong with asking for one that is.
+pub(crate) fn bounded<T: Message>(answer: T, wrong: impl FnOnce(String) -> Violations) -> Result<T, Violations> {
+    let bytes = answer.encoded_len();
+    if bytes <= ANSWER_BYTES_MAX {
+        return Ok(answer);
+    }
+    Err(wrong(format!("the answer has {bytes} bytes or more; allowed: {ANSWER_BYTES_MAX}, as clients take")))
+}
+
+/// That a page is to be asked for, and not everything.
+pub(crate) fn ask_for_pages(what: String) -> Violations {
+    let mut violations = Violations::default();
+    violations.add("page_size", format_args!("{what}. Ask for pages of 1 to {} items", ITEMS.max));
+    violations
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::access::AccessChange;
-use crate::audit::{self, Accepted, Known, LogTail, Opened};
+use crate::audit::{self, Accepted, Known, LogTail, Opened, Progress};
 use crate::entry::AuditAnchor;
 use crate::intake::admit::ChangeAccess;
 use crate::intake::writer::{Handle, WriteError};
@@ -18,7 +18,10 @@ use crate::state::State;
 /// that only costs a revision.
 const UNRECORDED_LINES_MAX: u64 = 1_000;
 /// How long fewer lines may be unknown to it.
-const UNRECORDED_TIME_MAX: Duration = Duration::from_secs(3_600);
+const UNRECORDED_TIME_MAX: Duration = Duration::from_secs(600);
+/// How often the server's log has how far the audit log has come: it may be kept where nobody of this machine can
+/// change it, and costs no revision.
+const LOGGED_EVERY: Duration = Duration::from_secs(60);
 /// How often that is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How a line begins about what is done on the machine itself.
@@ -84,6 +87,8 @@ pub(super) struct Recorder {
     recorded: u64,
     files: u64,
     at: Instant,
+    /// How many lines the server's log knows of, and since when.
+    logged: (u64, Instant),
     lost_lines: bool,
     lost_revisions: u64,
 }
@@ -97,6 +102,7 @@ impl Recorder {
             recorded: state.audit_anchor().map_or(0, |anchor| anchor.lines),
             files: 0,
             at: Instant::now(),
+            logged: (0, Instant::now()),
             lost_lines: opened.lost_lines,
             lost_revisions: opened.lost_revisions,
         }
@@ -106,15 +112,21 @@ impl Recorder {
     pub(super) async fn run(mut self, mut stopping: watch::Receiver<bool>) -> Self {
         while tokio::time::timeout(LOOK_EVERY, stopping.wait_for(|stop| *stop)).await.is_err() {
             let progress = self.log.progress();
+            let (logged, logged_at) = self.logged;
+            if progress.tail.n != logged && logged_at.elapsed() >= LOGGED_EVERY {
+                self.log_progress(progress);
+            }
             let lines = progress.tail.n.saturating_sub(self.recorded);
-            if lines >= UNRECORDED_LINES_MAX
-                || progress.files != self.files
-                || (lines > 0 && self.at.elapsed() >= UNRECORDED_TIME_MAX)
-            {
+            if progress.files != self.files || is_due(lines, self.at.elapsed()) {
                 self.record().await;
             }
         }
         self
+    }
+
+    fn log_progress(&mut self, Progress { tail, .. }: Progress) {
+        tracing::info!(lines = tail.n, chain = %tail.chain, "the audit log has come so far");
+        self.logged = (tail.n, Instant::now());
     }
 
     /// Records now, if there is anything new. A journal that takes no entries can't know; reads go on without.
@@ -128,9 +140,27 @@ impl Recorder {
         match self.writer.write(anchor).await {
             Ok(_) => {
                 (self.recorded, self.files, self.at) = (lines, progress.files, Instant::now());
+                self.log_progress(progress);
                 (self.lost_lines, self.lost_revisions) = (false, 0);
             }
             Err(error) => tracing::warn!(%error, "the journal can't record how far the audit log has come"),
         }
+    }
+}
+
+/// Whether lines that the journal doesn't know of are too many, or have been unknown to it for too long.
+fn is_due(lines: u64, since: Duration) -> bool {
+    lines >= UNRECORDED_LINES_MAX || (lines > 0 && since >= UNRECORDED_TIME_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_be_cut_off_unseen_after_a_crash_is_ten_minutes_and_fewer_than_a_thousand_lines() {
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        assert!(!is_due(0, minutes(100)), "there is nothing new");
+        assert!(!is_due(999, minutes(9)) && is_due(1_000, minutes(0)) && is_due(1, minutes(10)));
     }
 }

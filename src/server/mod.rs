@@ -1,14 +1,16 @@
 //! The wiring: opens the journal, starts the writer, and serves behind the guard.
 //!
-//! [`run`] takes a listener and a shutdown signal, so that a test owns the port and the stop. It
-//! answers health checks at once, with `NOT_SERVING` until the journal is replayed; opens the gate
-//! when it is; and on shutdown lets calls end within a deadline.
+//! [`run`] takes an address and a shutdown signal, so that a test owns the port and the stop. It
+//! answers health checks with `NOT_SERVING` until the journal is replayed, on this machine at once,
+//! and to the network once it is known that there are identities; opens the gate when it is replayed;
+//! and on shutdown lets calls end within a deadline.
 
 mod audited;
 mod clock;
 mod conditions;
 mod config;
 mod health;
+mod listen;
 mod offline;
 mod router;
 
@@ -18,8 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tonic_health::server::HealthReporter;
 
 pub use audited::Unrevoked;
@@ -30,6 +31,8 @@ use conditions::Conditions;
 pub(crate) use config::DRAIN_TIMEOUT_MAX;
 pub use config::{Clock, Config, DemoKeys, Network};
 use health::{end_watches, set_not_serving};
+pub use listen::Listen;
+use listen::Start;
 pub(crate) use offline::{change_access_offline, entry_offline};
 use router::router;
 
@@ -109,16 +112,17 @@ pub enum Error {
     Task(#[from] tokio::task::JoinError),
 }
 
-/// Serves on a listener until the shutdown signal, then drains.
+/// Serves at an address until the shutdown signal, then drains.
 ///
 /// # Errors
 /// When the journal or the network fail; the journal is closed by then.
 pub async fn run(
-    listener: TcpListener,
+    at: impl Into<Listen>,
     mut config: Config,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), Error> {
-    let address = listener.local_addr().map_err(Error::Listener)?;
+    let at = at.into();
+    let address = at.local_addr().map_err(Error::Listener)?;
     config.network.check(address)?;
     let tls = match &config.network.tls {
         Some(files) => Some(Tls::start(files.clone(), Arc::clone(&config.reload)).await?),
@@ -132,13 +136,22 @@ pub async fn run(
 
     let is_reflected = address.ip().is_loopback() || config.network.reflection;
     let router = router(&gate, &guard, health_service, is_reflected)?;
-    let mut until = stopped.clone();
-    let incoming = net::accept(listener, tls, config.network.bounds);
-    let serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async move {
-        drop(until.wait_for(|stop| *stop).await);
-    }));
+    let (identities, found) = watch::channel(false);
+    let (mut until, failed, bounds) = (stopped.clone(), Arc::new(Notify::new()), config.network.bounds);
+    let start = Start { found, stopping: stopped.clone(), failed: Arc::clone(&failed) };
+    let serving = tokio::spawn(async move {
+        let Some(listener) = start.listen(at).await.map_err(Error::Listener)? else { return Ok(()) };
+        let until_stopped = async move { drop(until.wait_for(|stop| *stop).await) };
+        Ok::<_, Error>(router.serve_with_incoming_shutdown(net::accept(listener, tls, bounds), until_stopped).await?)
+    });
+    let shutdown = async {
+        tokio::select! {
+            () = shutdown => {}
+            () = failed.notified() => {}
+        }
+    };
 
-    let outcome = serve(&mut config, address, (&gate, &guard), &health, stopped, shutdown).await;
+    let outcome = serve(&mut config, (address, identities), (&gate, &guard), &health, stopped, shutdown).await;
     let deadline = tokio::time::Instant::now() + config.drain_timeout.min(DRAIN_TIMEOUT_MAX);
     set_not_serving(&health).await;
     end_watches(health).await;
@@ -175,7 +188,7 @@ type Ending = (std::thread::JoinHandle<()>, tokio::task::JoinHandle<Recorder>);
 /// Opens the journal, replays it, opens the gate, and waits for the shutdown signal.
 async fn serve(
     config: &mut Config,
-    address: SocketAddr,
+    (address, identities): (SocketAddr, watch::Sender<bool>),
     (gate, guard): (&Gate, &Guard),
     health: &HealthReporter,
     stopping: watch::Receiver<bool>,
@@ -186,8 +199,14 @@ async fn serve(
     let opened_at = clock();
     let watched_clock = Watched::from(opened_at, Instant::now());
     let is_accepted = config.accept_clock_behind_journal;
+    let identities = Arc::new(identities);
+    let found = Arc::clone(&identities);
     let mut opening = tokio::task::spawn_blocking(move || {
-        let (journal, state) = replay(&folder)?;
+        let (journal, state) = replay_with(&folder, |replayed| {
+            if !*found.borrow() && replayed.has_identities() {
+                found.send_replace(true);
+            }
+        })?;
         check_clock(&folder, &state, opened_at, is_accepted)?;
         last_used.used().load(&folder);
         let audit = audited::open(&folder, &state, opened_at, accepted)?;
@@ -230,6 +249,9 @@ async fn serve(
             return Err(Error::Open(address));
         }
         tracing::warn!(%address, "NO CREDENTIALS ARE CONFIGURED: anyone on this machine can read and write everything, and nothing is audited");
+    } else {
+        // Also of the demo's, which are new.
+        identities.send_replace(true);
     }
     guard.audit(opened.log.clone());
     let recording = tokio::spawn(recorder.run(context.stopping.clone()));
@@ -275,6 +297,11 @@ async fn load_demo(context: &Context, audit: &audit::Log, receiver: Option<DemoK
 /// # Errors
 /// When the journal isn't what was written: it is then not served from.
 pub fn replay(folder: &Path) -> Result<(DiskJournal, State), journal::Error> {
+    replay_with(folder, |_| {})
+}
+
+/// The same; `applied` sees what is replayed after each entry.
+fn replay_with(folder: &Path, mut applied: impl FnMut(&Replay)) -> Result<(DiskJournal, State), journal::Error> {
     let start = Instant::now();
     let mut replayed = Replay::default();
     let decode = |stored: &journal::Stored| {
@@ -283,7 +310,10 @@ pub fn replay(folder: &Path) -> Result<(DiskJournal, State), journal::Error> {
             what: error.to_string(),
         })
     };
-    let journal = DiskJournal::open_and_replay(folder, decode, |entry| replayed.apply(&entry))?;
+    let journal = DiskJournal::open_and_replay(folder, decode, |entry| {
+        replayed.apply(&entry);
+        applied(&replayed);
+    })?;
     let state = replayed.finish();
     let (tail, milliseconds) = (journal.tail(), start.elapsed().as_millis());
     tracing::info!(revision = tail.revision.0, chain = %tail.hash, milliseconds, "the journal is replayed and its chain verified");

@@ -28,6 +28,11 @@ impl Replay {
         self.state.change(entry, None, Some(&mut self.pending));
     }
 
+    /// Whether anybody has credentials, or has had some.
+    pub fn has_identities(&self) -> bool {
+        !self.state.access().is_empty()
+    }
+
     fn settle(&mut self) {
         if !self.pending.is_empty() {
             self.state.settle(std::mem::take(&mut self.pending));

@@ -138,7 +138,11 @@ async fn every_read_and_refusal_is_in_the_audit_log_and_no_figure_or_secret_is()
     let mut submissions = SubmissionServiceClient::new(app.channel());
     let request = submission("audited", [figure("initial-contacts", "FY2021-22", "987654321")]);
     submissions.submit_observations(by("submitter", request)).await.unwrap();
-    let get = GetSubmissionRequest { agency: CHILDRENS_SERVICES.to_owned(), request_id: "audited".to_owned() };
+    let get = GetSubmissionRequest {
+        agency: CHILDRENS_SERVICES.to_owned(),
+        request_id: "audited".to_owned(),
+        ..Default::default()
+    };
     submissions.get_submission(by("submitter", get)).await.unwrap();
     let mut pictures = PictureServiceClient::new(app.channel());
     let answer = pictures.get_picture(by("analyst", picture())).await.unwrap().into_inner();

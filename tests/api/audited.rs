@@ -224,7 +224,10 @@ async fn reading_back_what_was_submitted_is_in_the_log_as_a_list_and_one_by_one(
     let (agency, request_id) = (CHILDRENS_SERVICES.to_owned(), "one".to_owned());
     let list = ListSubmissionsRequest { agency: agency.clone(), page_size: 5, ..ListSubmissionsRequest::default() };
     app.submissions().list_submissions(by("submitter", list)).await.unwrap();
-    app.submissions().get_submission(by("submitter", GetSubmissionRequest { agency, request_id })).await.unwrap();
+    app.submissions()
+        .get_submission(by("submitter", GetSubmissionRequest { agency, request_id, ..Default::default() }))
+        .await
+        .unwrap();
     app.stop().await;
     let scopes: Vec<String> = lines(&app).into_iter().map(|line| line.line.scope).collect();
     assert_eq!(

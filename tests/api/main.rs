@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test itself may")]
 
 mod access;
+mod answers;
 mod app;
 mod audited;
 #[path = "../binary/mod.rs"]
@@ -12,7 +13,10 @@ mod coverage;
 mod derived;
 mod heavy;
 mod identities;
+mod listening;
+mod listing;
 mod matrix;
+mod paging;
 mod places;
 mod published;
 mod querying;
@@ -27,5 +31,7 @@ mod submitting;
 mod texts;
 mod time;
 mod tls;
+mod unsent;
 mod watching;
+mod weighing;
 mod world;

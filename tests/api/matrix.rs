@@ -119,7 +119,9 @@ const ROWS: &[Row] = &[
     Row {
         method: "CatalogueService/GetIndicator",
         allowed: CATALOGUE,
-        request: |_| GetIndicatorRequest { id: CONTACTS.to_owned(), as_of_revision: 0 }.encode_to_vec(),
+        request: |_| {
+            GetIndicatorRequest { id: CONTACTS.to_owned(), as_of_revision: 0, ..Default::default() }.encode_to_vec()
+        },
     },
     Row {
         method: "CatalogueService/ListIndicators",
@@ -268,7 +270,10 @@ const ROWS: &[Row] = &[
     Row {
         method: "SubmissionService/GetSubmission",
         allowed: &["submitter/own"],
-        request: |whose| GetSubmissionRequest { agency: whose.agency(), request_id: "none".to_owned() }.encode_to_vec(),
+        request: |whose| {
+            GetSubmissionRequest { agency: whose.agency(), request_id: "none".to_owned(), ..Default::default() }
+                .encode_to_vec()
+        },
     },
     Row {
         method: "SubmissionService/ListSubmissions",

@@ -91,8 +91,11 @@ async fn timeliness_over_two_years_is_weighted_by_the_assessments() {
 #[tokio::test]
 async fn figures_that_both_reports_print_are_unchanged_in_the_laters_receipt() {
     let app = TestApp::with_demo().await;
-    let request =
-        GetSubmissionRequest { agency: CHILDRENS_SERVICES.to_owned(), request_id: "demo-2021-22-report".to_owned() };
+    let request = GetSubmissionRequest {
+        agency: CHILDRENS_SERVICES.to_owned(),
+        request_id: "demo-2021-22-report".to_owned(),
+        ..Default::default()
+    };
     let later = app.submissions().get_submission(request).await.unwrap().into_inner();
     let receipt = later.receipt.unwrap();
     let unchanged: Vec<String> = later

@@ -467,13 +467,17 @@ async fn a_page_token_is_for_its_own_query() {
 #[tokio::test]
 async fn what_is_not_there_is_not_found() {
     let app = TestApp::with_catalogue().await;
-    let request = GetIndicatorRequest { id: "initial-contracts".to_owned(), as_of_revision: 0 };
+    let request = GetIndicatorRequest { id: "initial-contracts".to_owned(), as_of_revision: 0, ..Default::default() };
     let refusal = app.catalogue().get_indicator(request).await.unwrap_err();
     assert_eq!(
         refusal_text(&refusal),
         "NotFound NOT_FOUND: there is no `initial-contracts` in the catalogue at revision 1"
     );
-    let request = GetSubmissionRequest { agency: CHILDRENS_SERVICES.to_owned(), request_id: "none".to_owned() };
+    let request = GetSubmissionRequest {
+        agency: CHILDRENS_SERVICES.to_owned(),
+        request_id: "none".to_owned(),
+        ..Default::default()
+    };
     let refusal = app.submissions().get_submission(request).await.unwrap_err();
     assert_eq!(refusal_text(&refusal), "NotFound NOT_FOUND: `hampshire-childrens-services` has no submission `none`");
 }

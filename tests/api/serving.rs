@@ -231,7 +231,7 @@ async fn every_earlier_revision_answers_as_it_did() {
             }
         }
         pictures.push(picture(&app, 0).await);
-        let request = GetIndicatorRequest { id: CONTACTS.to_owned(), as_of_revision: 0 };
+        let request = GetIndicatorRequest { id: CONTACTS.to_owned(), as_of_revision: 0, ..Default::default() };
         indicators.push(app.catalogue().get_indicator(request).await.unwrap().into_inner());
     }
     assert!(pictures.windows(2).all(|pair| pair[0].rows != pair[1].rows), "each step changes the picture");
@@ -242,7 +242,8 @@ async fn every_earlier_revision_answers_as_it_did() {
             assert_eq!(picture(&app, before.revision).await.rows, before.rows);
         }
         for before in &indicators {
-            let request = GetIndicatorRequest { id: CONTACTS.to_owned(), as_of_revision: before.revision };
+            let request =
+                GetIndicatorRequest { id: CONTACTS.to_owned(), as_of_revision: before.revision, ..Default::default() };
             assert_eq!(app.catalogue().get_indicator(request).await.unwrap().get_ref(), before);
         }
         app.restart().await;

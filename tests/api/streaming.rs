@@ -154,7 +154,11 @@ async fn columns_say_the_same_as_messages() {
     assert_eq!((receipt.unchanged_count, &receipt.outcome_column), (6, &vec![3]));
     assert_eq!(receipt.previous_revision_column, [2]);
     let kept = async |request_id: &str| {
-        let request = GetSubmissionRequest { agency: CHILDRENS_SERVICES.to_owned(), request_id: request_id.to_owned() };
+        let request = GetSubmissionRequest {
+            agency: CHILDRENS_SERVICES.to_owned(),
+            request_id: request_id.to_owned(),
+            ..Default::default()
+        };
         app.submissions().get_submission(request).await.unwrap().into_inner().observations
     };
     assert_eq!(kept("two").await, kept("one").await);

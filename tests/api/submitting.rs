@@ -20,7 +20,11 @@ fn contacts(number: &str) -> Observation {
 }
 
 async fn get(app: &TestApp, request_id: &str) -> Result<GetSubmissionResponse, Status> {
-    let request = GetSubmissionRequest { agency: CHILDRENS_SERVICES.to_owned(), request_id: request_id.to_owned() };
+    let request = GetSubmissionRequest {
+        agency: CHILDRENS_SERVICES.to_owned(),
+        request_id: request_id.to_owned(),
+        ..Default::default()
+    };
     Ok(app.submissions().get_submission(request).await?.into_inner())
 }
 

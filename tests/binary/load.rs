@@ -52,7 +52,7 @@ impl Server {
     /// receipt that was given for it.
     pub(crate) async fn wrong_with(&self, (request, receipt): &Acknowledged) -> Option<String> {
         let id = &request.request_id;
-        let get = GetSubmissionRequest { agency: request.agency.clone(), request_id: id.clone() };
+        let get = GetSubmissionRequest { agency: request.agency.clone(), request_id: id.clone(), ..Default::default() };
         match SubmissionServiceClient::new(self.channel.clone()).get_submission(get).await {
             Err(status) => Some(format!("{id} is lost: {}", status.message())),
             Ok(found) if found.get_ref().receipt.as_ref() != Some(receipt) => {

@@ -4,30 +4,35 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Review, TITLE_CHARACTERS_MAX, unique};
+use crate::catalogue::days::Days;
 use crate::catalogue::items::Area;
 use crate::model::id::AreaCode;
+use crate::model::violation::Lazy;
 
 /// The most areas that one may have gone into.
 const SUCCESSORS_MAX: usize = 100;
+/// How many circles are looked for in one put.
+const CIRCLES_MAX: usize = 100;
 
 impl<'a> Review<'a> {
     pub(super) fn area(&mut self, at: &str, area: &Area) {
         self.text(&format!("{at}.name"), &area.name, 1, TITLE_CHARACTERS_MAX);
+        let mut days = Days::default();
         for (index, parent) in area.parents.iter().enumerate() {
-            let field = format!("{at}.parents[{index}]");
+            let field = Lazy(|| format!("{at}.parents[{index}]"));
             self.validity(&field, parent.validity);
             match self.find_area(&parent.code) {
-                None => self.unknown(&format!("{field}.code"), "area", parent.code.as_str()),
+                None => self.unknown(format_args!("{field}.code"), "area", parent.code.as_str()),
                 Some(found) if found.level >= area.level => self.violations.add(
-                    format!("{field}.code"),
-                    format!(
+                    format_args!("{field}.code"),
+                    format_args!(
                         "`{}` is of level {}; allowed: an area of a wider level than {}",
                         found.code, found.level, area.level
                     ),
                 ),
                 Some(_) => {}
             }
-            if area.parents[..index].iter().any(|other| other.validity.overlaps(parent.validity)) {
+            if !days.add(parent.validity) {
                 self.violations
                     .add(field, "another parent of the area is valid on the same days; allowed: one parent on any day");
             }
@@ -47,8 +52,8 @@ impl<'a> Review<'a> {
             .find(|child| !self.put.areas.contains_key(&child.code) && child.level <= area.level);
         if let Some(child) = above {
             self.violations.add(
-                format!("{at}.level"),
-                format!(
+                format_args!("{at}.level"),
+                format_args!(
                     "found `{}`, and `{}`, which lies within it, is of level {}; allowed: a wider level than what lies within",
                     area.level, child.code, child.level
                 ),
@@ -60,10 +65,11 @@ impl<'a> Review<'a> {
         let count = area.successors.len();
         let list = format!("{at}.successors");
         if count > 0 && area.valid_to.is_none() {
-            self.violations.add(&list, format!("found {count} of an area without a last day; allowed with `valid_to`"));
+            self.violations
+                .add(&list, format_args!("found {count} of an area without a last day; allowed with `valid_to`"));
         }
         if count > SUCCESSORS_MAX {
-            self.violations.add(&list, format!("found {count}; allowed: {SUCCESSORS_MAX} at the most"));
+            self.violations.add(&list, format_args!("found {count}; allowed: {SUCCESSORS_MAX} at the most"));
             return;
         }
         unique(&mut self.violations, &list, "", area.successors.iter().map(AreaCode::as_str));
@@ -71,13 +77,16 @@ impl<'a> Review<'a> {
             let field = format!("{list}[{index}]");
             match self.find_area(code) {
                 _ if *code == area.code => {
-                    self.violations.add(field, format!("found `{code}`, the area itself; allowed: other areas"));
+                    self.violations.add(field, format_args!("found `{code}`, the area itself; allowed: other areas"));
                 }
                 None => self.unknown(&field, "area", code.as_str()),
                 // Districts become unitary authorities, which are of the upper tier.
                 Some(found) if found.level > area.level => self.violations.add(
                     field,
-                    format!("`{code}` is of level {}; allowed: an area of level {} or wider", found.level, area.level),
+                    format_args!(
+                        "`{code}` is of level {}; allowed: an area of level {} or wider",
+                        found.level, area.level
+                    ),
                 ),
                 Some(_) => {}
             }
@@ -92,8 +101,8 @@ impl<'a> Review<'a> {
         if let Some(found) = self.find_area(code).filter(|found| *code != area.code && found.valid_from != Some(next)) {
             let begins = found.valid_from.map_or("has no first day".to_owned(), |from| format!("begins on {from}"));
             self.violations.add(
-                format!("{at}.successors[0]"),
-                format!("`{code}` {begins}; allowed: an area that begins on {next}. One that takes in another has a new code"),
+                format_args!("{at}.successors[0]"),
+                format_args!("`{code}` {begins}; allowed: an area that begins on {next}. One that takes in another has a new code"),
             );
         }
     }
@@ -111,7 +120,7 @@ impl<'a> Review<'a> {
             && area.valid_from != known.valid_from
         {
             let what = format!("`{}` went into it on {day}; allowed: {day}", other.code);
-            self.violations.add(format!("{at}.valid_from"), what);
+            self.violations.add(format_args!("{at}.valid_from"), what);
         }
         if let Some(other) = others.iter().find(|other| other.level < area.level) {
             let (code, level) = (&other.code, other.level);
@@ -119,13 +128,14 @@ impl<'a> Review<'a> {
                 "found `{}`, and `{code}`, of level {level}, went into it; allowed: `{level}` or wider",
                 area.level
             );
-            self.violations.add(format!("{at}.level"), what);
+            self.violations.add(format_args!("{at}.level"), what);
         }
     }
 
     /// Areas that would go into each other in a circle. A circle that a put makes has an area of it.
     pub(super) fn circles(&mut self, areas: &'a [Area]) {
         let mut done: BTreeSet<&AreaCode> = BTreeSet::new();
+        let mut circles = 0;
         for area in areas {
             // Depth first: the areas that lead to where the walk is, and how many successors of each it has seen.
             let mut path: Vec<(&Area, usize)> = Vec::new();
@@ -151,6 +161,10 @@ impl<'a> Review<'a> {
                     Some(from) => {
                         let circle: Vec<&AreaCode> = path[*from..].iter().map(|(area, _)| &area.code).collect();
                         self.circle(areas, &circle);
+                        circles += 1;
+                        if circles == CIRCLES_MAX {
+                            return;
+                        }
                     }
                     None if !done.contains(code) => next = self.find_area(code),
                     None => {}
@@ -160,11 +174,15 @@ impl<'a> Review<'a> {
     }
 
     fn circle(&mut self, areas: &[Area], circle: &[&AreaCode]) {
-        let Some(index) = areas.iter().position(|area| circle.contains(&&area.code)) else { return };
+        let codes: BTreeSet<&AreaCode> = circle.iter().copied().collect();
+        let Some(index) = areas.iter().position(|area| codes.contains(&area.code)) else { return };
         let names: Vec<&str> = circle.iter().chain(circle.first()).map(|code| code.as_str()).collect();
         self.violations.add(
-            format!("areas[{index}].successors"),
-            format!("{} would go into each other in a circle; allowed: areas that don't lead back", names.join(", ")),
+            format_args!("areas[{index}].successors"),
+            format_args!(
+                "{} would go into each other in a circle; allowed: areas that don't lead back",
+                names.join(", ")
+            ),
         );
     }
 }

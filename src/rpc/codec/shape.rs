@@ -30,7 +30,7 @@ fn items_max(message: &str, field: &str) -> usize {
         ("FigureColumns", "indicators" | "areas" | "periods" | "breakdowns") => DICTIONARY_ITEMS_MAX,
         ("SubmitObservationsRequest" | "FigureColumns", _) => OBSERVATIONS_MAX,
         ("Observation", _) => PARTS_OF_OBSERVATIONS_MAX,
-        ("PutCatalogueRequest", _) => PUT_ITEMS_MAX,
+        ("PutCatalogueRequest" | "CreateKeyRequest", _) => PUT_ITEMS_MAX,
         ("Agency" | "Area" | "Dimension" | "Indicator" | "ReconciliationRule", _) => PARTS_OF_CATALOGUE_MAX,
         (_, "breakdown") => BREAKDOWN_MAX,
         // A query for more would have more cells than an answer may have.

@@ -1,7 +1,7 @@
 //! Figures as columns: indices into dictionaries that grow with a stream.
 
 use std::collections::HashSet;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::hash::Hash;
 use std::str::FromStr;
 
@@ -96,14 +96,18 @@ impl StreamDictionaries {
         let mut with_note: HashSet<u32, Hashing> = HashSet::default();
         for (at, noted) in columns.notes.iter().enumerate() {
             if noted.figure as usize >= count {
-                let found = format!("found {}; allowed: a figure's index, below {count}", noted.figure);
-                violations.add(format!("columns.notes[{at}].figure"), found);
+                violations.add(
+                    format_args!("columns.notes[{at}].figure"),
+                    format_args!("found {}; allowed: a figure's index, below {count}", noted.figure),
+                );
             }
             if !with_note.insert(noted.figure) {
-                let found = format!("found {} again; allowed: one note on a figure", noted.figure);
-                violations.add(format!("columns.notes[{at}].figure"), found);
+                violations.add(
+                    format_args!("columns.notes[{at}].figure"),
+                    format_args!("found {} again; allowed: one note on a figure", noted.figure),
+                );
             }
-            let text = violations.check(format!("columns.notes[{at}].note"), note(&noted.note));
+            let text = violations.check(format_args!("columns.notes[{at}].note"), note(&noted.note));
             notes.extend(text.flatten().map(|text| (noted.figure, text)));
         }
         DraftTable { dictionaries, drafts, notes }
@@ -141,7 +145,7 @@ impl Lengths<'_> {
         if found > 1 && found != count {
             let what =
                 format!("found {found} items, and `digits` has {count}; allowed: as many, or 1 for all, or none");
-            self.violations.add(format!("columns.{name}"), what);
+            self.violations.add(format_args!("columns.{name}"), what);
             self.fit = false;
         }
         Column { name, items }
@@ -167,7 +171,7 @@ impl<T> Default for Grown<T> {
 impl<T: FromStr<Err: Display> + Eq + Hash + Clone> Grown<T> {
     fn extend(&mut self, name: &str, texts: &[String], violations: &mut Violations) {
         for (at, text) in texts.iter().enumerate() {
-            let item = text.parse::<T>().map_err(|error| violations.add(format!("columns.{name}[{at}]"), error));
+            let item = text.parse::<T>().map_err(|error| violations.add(format_args!("columns.{name}[{at}]"), error));
             self.texts.push(item.ok().map(|item| self.dictionary.index_of(item)));
         }
         self.local.resize(self.dictionary.items().len(), None);
@@ -195,13 +199,17 @@ impl<T: FromStr<Err: Display> + Eq + Hash + Clone> Grown<T> {
                     *field(draft) = *local;
                 }
                 Some(None) => {
-                    let found = format!("found {text}, whose text couldn't be read");
-                    violations.add(format!("columns.{}[{at}]", column.name), found);
+                    violations.add(
+                        format_args!("columns.{}[{at}]", column.name),
+                        format_args!("found {text}, whose text couldn't be read"),
+                    );
                 }
                 None => {
                     let len = self.texts.len();
-                    let found = format!("found {text}; allowed: an index in the dictionary, which has {len} items");
-                    violations.add(format!("columns.{}[{at}]", column.name), found);
+                    violations.add(
+                        format_args!("columns.{}[{at}]", column.name),
+                        format_args!("found {text}; allowed: an index in the dictionary, which has {len} items"),
+                    );
                 }
             }
         }
@@ -228,12 +236,17 @@ struct Cell {
 
 impl Cell {
     fn value(&self, at: usize, violations: &mut Violations) -> Option<Value> {
-        let mut wrong = |column: &str, what: String| violations.add(format!("columns.{column}[{at}]"), what);
+        let mut wrong =
+            |column: &str, what: fmt::Arguments<'_>| violations.add(format_args!("columns.{column}[{at}]"), what);
         let mut decimal = |column, digits, decimals: u32| {
             let decimal = u8::try_from(decimals).ok().and_then(|scale| Decimal::new(digits, scale));
             if decimal.is_none() {
-                let found = format!("found {digits} with {decimals} decimals");
-                wrong(column, format!("{found}; allowed: at most 15 digits, at most 6 of them decimals"));
+                wrong(
+                    column,
+                    format_args!(
+                        "found {digits} with {decimals} decimals; allowed: at most 15 digits, at most 6 of them decimals"
+                    ),
+                );
             }
             decimal
         };
@@ -246,28 +259,31 @@ impl Cell {
             Ok(ValueForm::Mean) => Some(MeasureForm::Mean),
             Ok(ValueForm::None) => None,
             Ok(ValueForm::Unspecified) | Err(_) => {
-                wrong("form", format!("found {}; allowed: 1 to {}, a ValueForm", self.form, ValueForm::None as i32));
+                wrong(
+                    "form",
+                    format_args!("found {}; allowed: 1 to {}, a ValueForm", self.form, ValueForm::None as i32),
+                );
                 return None;
             }
         };
         if !form.is_some_and(MeasureForm::has_second) && !second.is_zero() {
-            wrong("base_digits", format!("found {}; allowed: 0, the form has no base", self.base_digits));
+            wrong("base_digits", format_args!("found {}; allowed: 0, the form has no base", self.base_digits));
         }
         if form.is_none() && !first.is_zero() {
-            wrong("digits", format!("found {}; allowed: 0, there is no value", self.digits));
+            wrong("digits", format_args!("found {}; allowed: 0, there is no value", self.digits));
         }
         let Some(markers) = u16::try_from(self.markers).ok().and_then(Markers::from_bits) else {
-            wrong("markers", format!("found {:#b}; allowed: bits 0 to 8, one for each Marker", self.markers));
+            wrong("markers", format_args!("found {:#b}; allowed: bits 0 to 8, one for each Marker", self.markers));
             return None;
         };
         match fit(form.is_some(), markers) {
             Ok(()) => Some(Value { measure: form.map(|form| form.measure(first, second)), markers }),
             Err((Misfit::Markers, what)) => {
-                wrong("markers", what);
+                wrong("markers", format_args!("{what}"));
                 None
             }
             Err((Misfit::Whole, what)) => {
-                violations.add(format!("observations[{at}]"), what);
+                violations.add(format_args!("observations[{at}]"), what);
                 None
             }
         }

@@ -10,16 +10,16 @@ use crate::model::violation::Violations;
 
 /// Finds a thing of the catalogue by the text of its id.
 pub(super) fn find<I: FromStr<Err: Display> + Display, T>(
-    field: String,
+    field: impl Display + Copy,
     what: &str,
     text: &str,
     violations: &mut Violations,
     look: impl FnOnce(&I) -> Option<T>,
 ) -> Option<T> {
-    let id: I = violations.check(field.clone(), text.parse())?;
+    let id: I = violations.check(field, text.parse())?;
     let found = look(&id);
     if found.is_none() {
-        violations.add(field, format!("found `{id}`; there is no such {what} in the catalogue"));
+        violations.add(field, format_args!("found `{id}`; there is no such {what} in the catalogue"));
     }
     found
 }
@@ -27,7 +27,7 @@ pub(super) fn find<I: FromStr<Err: Display> + Display, T>(
 /// Finds an area by the text of its code.
 pub(super) fn find_area(
     catalogue: &Catalogue,
-    field: String,
+    field: impl Display + Copy,
     text: &str,
     violations: &mut Violations,
 ) -> Option<AreaIx> {
@@ -37,7 +37,7 @@ pub(super) fn find_area(
 /// Finds an indicator by the text of its id.
 pub(super) fn find_indicator(
     catalogue: &Catalogue,
-    field: String,
+    field: impl Display + Copy,
     text: &str,
     violations: &mut Violations,
 ) -> Option<IndicatorIx> {
@@ -47,7 +47,7 @@ pub(super) fn find_indicator(
 /// Finds an agency by the text of its id.
 pub(super) fn find_agency(
     catalogue: &Catalogue,
-    field: String,
+    field: impl Display + Copy,
     text: &str,
     violations: &mut Violations,
 ) -> Option<AgencyIx> {
@@ -61,7 +61,7 @@ pub(super) fn find_indicators(
     violations: &mut Violations,
 ) -> Option<Vec<IndicatorIx>> {
     let find =
-        |(index, id): (usize, &String)| find_indicator(catalogue, format!("indicators[{index}]"), id, violations);
+        |(index, id): (usize, &String)| find_indicator(catalogue, format_args!("indicators[{index}]"), id, violations);
     let found: Vec<_> = ids.iter().enumerate().map(find).collect();
     let mut found = found.into_iter().collect::<Option<Vec<_>>>()?;
     found.sort_by(|a, b| catalogue.indicator_at(*a).newest().id.cmp(&catalogue.indicator_at(*b).newest().id));
@@ -78,7 +78,8 @@ pub(super) fn agencies(
     if ids.is_empty() {
         return Some(None);
     }
-    let find = |(index, id): (usize, &String)| find_agency(catalogue, format!("agencies[{index}]"), id, violations);
+    let find =
+        |(index, id): (usize, &String)| find_agency(catalogue, format_args!("agencies[{index}]"), id, violations);
     let found: Vec<_> = ids.iter().enumerate().map(find).collect();
     let found: BTreeSet<_> = found.into_iter().collect::<Option<_>>()?;
     Some(Some(found.into_iter().collect()))

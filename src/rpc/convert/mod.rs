@@ -12,6 +12,8 @@ pub(crate) mod receipt;
 pub(crate) mod responses;
 pub(crate) mod snapshot;
 
+use std::fmt::Display;
+
 use crate::model::id::{CategoryId, DimensionId};
 use crate::model::marker::{Marker, Markers};
 use crate::model::observation::{Breakdown, Measure, Value};
@@ -30,20 +32,21 @@ pub(crate) fn instant(at: &prost_types::Timestamp) -> Timestamp {
     Timestamp(at.seconds.saturating_mul(1_000_000).saturating_add(i64::from(at.nanos) / 1_000))
 }
 
-pub(crate) fn period(field: &str, text: &str, violations: &mut Violations) -> Option<Period> {
+pub(crate) fn period(field: impl Display, text: &str, violations: &mut Violations) -> Option<Period> {
     violations.check(field, text.parse::<Period>())
 }
 
 pub(crate) fn breakdown(
-    field: &str,
+    field: impl Display + Copy,
     categories: &[proto::CategoryRef],
     violations: &mut Violations,
 ) -> Option<Breakdown> {
     let mut parsed = Vec::with_capacity(categories.len());
     for (index, category) in categories.iter().enumerate() {
         let dimension =
-            violations.check(format!("{field}[{index}].dimension"), DimensionId::parse(&category.dimension));
-        let category = violations.check(format!("{field}[{index}].category"), CategoryId::parse(&category.category));
+            violations.check(format_args!("{field}[{index}].dimension"), DimensionId::parse(&category.dimension));
+        let category =
+            violations.check(format_args!("{field}[{index}].category"), CategoryId::parse(&category.category));
         parsed.push(dimension.zip(category));
     }
     let parsed = parsed.into_iter().collect::<Option<Vec<_>>>()?;

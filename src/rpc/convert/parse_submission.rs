@@ -1,7 +1,7 @@
 //! What partners send, as submissions: each text is parsed once, every problem is reported at its field.
 
 use std::collections::HashMap;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::hash::Hash;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::model::observation::{Breakdown, Measure, Value};
 use crate::model::observations::{Dictionaries, Dictionary, Hashing, Observations};
 use crate::model::period::Period;
 use crate::model::submission::Submission;
-use crate::model::violation::Violations;
+use crate::model::violation::{Lazy, Violations};
 use crate::rpc::{convert, proto};
 use crate::state::State;
 
@@ -37,7 +37,7 @@ pub(crate) fn submission(
     let characters = request.source.chars().count();
     if characters > SOURCE_CHARACTERS_MAX {
         violations
-            .add("source", format!("found {characters} characters; allowed: {SOURCE_CHARACTERS_MAX} at the most"));
+            .add("source", format_args!("found {characters} characters; allowed: {SOURCE_CHARACTERS_MAX} at the most"));
     }
     if let Some(columns) = &request.columns {
         // First of all, so that the indices of later messages hold whatever becomes of this one.
@@ -143,14 +143,21 @@ struct Parser<'a> {
     violations: &'a mut Violations,
 }
 
-impl Parser<'_> {
-    fn field(&self, field: &str) -> String {
-        format!("observations[{}]{}{field}", self.index, if field.is_empty() { "" } else { "." })
-    }
+/// A field of an observation, by its index.
+#[derive(Clone, Copy)]
+struct Field<F>(u32, F);
 
+impl<F: Display> Display for Field<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(index, field) = self;
+        write!(f, "observations[{index}].{field}")
+    }
+}
+
+impl Parser<'_> {
     /// The value, or the error noted at its field; a field is only named when something is wrong.
     fn parsed<T, E: Display>(&mut self, field: &str, parsed: Result<T, E>) -> Option<T> {
-        parsed.map_err(|error| self.violations.add(self.field(field), error)).ok()
+        parsed.map_err(|error| self.violations.add(Field(self.index, field), error)).ok()
     }
 
     fn note(&mut self, observation: &proto::Observation) -> Option<Arc<str>> {
@@ -167,7 +174,7 @@ impl Parser<'_> {
         if let Some(index) = texts.known_breakdowns.get(&texts.key) {
             return Some(*index);
         }
-        let breakdown = convert::breakdown(&self.field("breakdown"), categories, self.violations)?;
+        let breakdown = convert::breakdown(Field(self.index, "breakdown"), categories, self.violations)?;
         let index = texts.breakdowns.index_of(breakdown);
         texts.known_breakdowns.insert(texts.key.clone(), index);
         Some(index)
@@ -189,11 +196,10 @@ impl Parser<'_> {
         if let Some(markers) = markers
             && let Err((misfit, what)) = fit(measure.is_some(), markers)
         {
-            let field = match misfit {
-                Misfit::Markers => "markers",
-                Misfit::Whole => "",
-            };
-            self.violations.add(self.field(field), what);
+            match misfit {
+                Misfit::Markers => self.violations.add(Field(self.index, "markers"), what),
+                Misfit::Whole => self.violations.add(format_args!("observations[{}]", self.index), what),
+            }
             return None;
         }
         Some(Value {
@@ -208,8 +214,8 @@ impl Parser<'_> {
     fn markers(&mut self, codes: &[i32]) -> Option<Markers> {
         let known: Vec<Option<Marker>> = codes.iter().map(|code| Marker::from_code(*code)).collect();
         for (at, code) in codes.iter().enumerate().filter(|(at, _)| known[*at].is_none()) {
-            self.violations
-                .add(self.field(&format!("markers[{at}]")), format!("found {code}; allowed: {}", Marker::allowed()));
+            let field = Field(self.index, format_args!("markers[{at}]"));
+            self.violations.add(field, format_args!("found {code}; allowed: {}", Lazy(Marker::allowed)));
         }
         known.into_iter().collect()
     }

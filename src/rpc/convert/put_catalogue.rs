@@ -13,7 +13,7 @@ use crate::catalogue::{Catalogue, CataloguePut};
 use crate::model::decimal::{Decimal, Rounding};
 use crate::model::id::{AreaCode, CategoryId};
 use crate::model::period::Frequency;
-use crate::model::violation::Violations;
+use crate::model::violation::{Lazy, Violations};
 use crate::rpc::proto;
 
 /// The put of a request, or everything that is wrong with it. Items that could be parsed are
@@ -60,17 +60,17 @@ impl Parser {
         parsed
     }
 
-    fn parse<T: FromStr<Err: Display>>(&mut self, field: &str, text: &str) -> Option<T> {
-        self.violations.check(format!("{}{field}", self.at), text.parse())
+    fn parse<T: FromStr<Err: Display>>(&mut self, field: impl Display, text: &str) -> Option<T> {
+        self.violations.check(format_args!("{}{field}", self.at), text.parse())
     }
 
     fn parse_each<T: FromStr<Err: Display>>(&mut self, field: &str, texts: &[String]) -> Option<Vec<T>> {
         let parsed: Vec<_> =
-            texts.iter().enumerate().map(|(index, text)| self.parse(&format!("{field}[{index}]"), text)).collect();
+            texts.iter().enumerate().map(|(index, text)| self.parse(format_args!("{field}[{index}]"), text)).collect();
         all(parsed)
     }
 
-    fn optional<T: FromStr<Err: Display>>(&mut self, field: &str, text: &str) -> Option<Option<T>> {
+    fn optional<T: FromStr<Err: Display>>(&mut self, field: impl Display, text: &str) -> Option<Option<T>> {
         if text.is_empty() { Some(None) } else { self.parse(field, text).map(Some) }
     }
 
@@ -81,16 +81,20 @@ impl Parser {
     }
 
     fn code<T>(&mut self, field: &str, code: i32, known: fn(i32) -> Option<T>, allowed: fn() -> String) -> Option<T> {
-        let found = if code == 0 { "nothing".to_owned() } else { format!("`{code}`") };
-        let known = known(code).ok_or_else(|| format!("found {found}; allowed: {}", allowed()));
-        self.violations.check(format!("{}{field}", self.at), known)
+        let found = known(code);
+        if found.is_none() {
+            let code = Lazy(|| if code == 0 { "nothing".to_owned() } else { format!("`{code}`") });
+            self.violations
+                .add(format_args!("{}{field}", self.at), format_args!("found {code}; allowed: {}", Lazy(allowed)));
+        }
+        found
     }
 
     /// A number that fits its type. Whether it is within the limits is for the catalogue's review to say.
     fn small<T: TryFrom<i32> + Display>(&mut self, field: &str, number: i32, limits: RangeInclusive<T>) -> Option<T> {
         let (min, max) = limits.into_inner();
         let converted = T::try_from(number).map_err(|_| format!("found {number}; allowed: {min} to {max}"));
-        self.violations.check(format!("{}{field}", self.at), converted)
+        self.violations.check(format_args!("{}{field}", self.at), converted)
     }
 
     fn area(&mut self, area: &proto::Area) -> Option<Area> {
@@ -216,8 +220,8 @@ impl Parser {
     }
 
     fn side(&mut self, side: &str, indicator: &str, agency: &str) -> Option<ReconciliationSide> {
-        let indicator = self.parse(&format!("{side}_indicator"), indicator);
-        let agency = self.optional(&format!("{side}_agency"), agency);
+        let indicator = self.parse(format_args!("{side}_indicator"), indicator);
+        let agency = self.optional(format_args!("{side}_agency"), agency);
         Some(ReconciliationSide { indicator: indicator?, agency: agency? })
     }
 

@@ -1,11 +1,14 @@
 //! Requests as queries: what is asked for, looked up in the catalogue, with every violation.
 
+use std::collections::HashMap;
+
 use super::look_up::{agencies, find, find_agency, find_area, find_indicator, find_indicators};
 use super::query_areas::{areas, benchmark, refuse_ended};
 use crate::catalogue::items::Category;
 use crate::model::observation::Breakdown;
+use crate::model::observations::Hashing;
 use crate::model::period::Period;
-use crate::model::violation::Violations;
+use crate::model::violation::{Quoted, Violations};
 use crate::picture::aggregate::Who;
 use crate::picture::change::{ChangeRule, Comparison};
 use crate::picture::completeness::CompletenessQuery;
@@ -22,7 +25,7 @@ pub(crate) fn areas_as_of(code: i32, violations: &mut Violations) -> AreasAsOf {
         Ok(proto::AreasAsOf::Unspecified | proto::AreasAsOf::Then) => AreasAsOf::Then,
         Ok(proto::AreasAsOf::Now) => AreasAsOf::Now,
         Err(_) => {
-            violations.add("areas_as_of", format!("found {code}; allowed: then, now"));
+            violations.add("areas_as_of", format_args!("found {code}; allowed: then, now"));
             AreasAsOf::Then
         }
     }
@@ -37,7 +40,7 @@ pub(crate) fn picture(
     request: &proto::GetPictureRequest,
     violations: &mut Violations,
 ) -> Option<PictureQuery> {
-    let area = find_area(view.catalogue, "area".to_owned(), &request.area, violations);
+    let area = find_area(view.catalogue, "area", &request.area, violations);
     let period = convert::period("period", &request.period, violations);
     let indicators = find_indicators(view.catalogue, &request.indicators, violations);
     refuse_ended(view, "area", area, period.as_slice(), violations);
@@ -110,9 +113,8 @@ fn breakdowns(
     if request.by_dimension.is_empty() {
         return Some(vec![as_asked]);
     }
-    let dimension = find("by_dimension".to_owned(), "dimension", &request.by_dimension, violations, |id| {
-        view.catalogue.dimension(id)
-    })?;
+    let dimension =
+        find("by_dimension", "dimension", &request.by_dimension, violations, |id| view.catalogue.dimension(id))?;
     if asked.iter().any(|(id, _)| *id == dimension.id) {
         let what = format!("`{}` is also in the breakdown; allowed: one of the two", dimension.id);
         violations.add("by_dimension", what);
@@ -139,9 +141,11 @@ fn breakdown(
     for (dimension, category) in breakdown.iter() {
         let known = view.catalogue.dimension(dimension);
         match known {
-            None => violations.add(field, format!("found `{dimension}`; there is no such dimension in the catalogue")),
+            None => {
+                violations.add(field, format_args!("found `{dimension}`; there is no such dimension in the catalogue"))
+            }
             Some(known) if known.categories.iter().all(|other| other.id != *category) => {
-                violations.add(field, format!("found `{category}`; there is no such category of `{dimension}`"));
+                violations.add(field, format_args!("found `{category}`; there is no such category of `{dimension}`"));
             }
             Some(_) => {}
         }
@@ -155,13 +159,13 @@ pub(crate) fn explain(
     request: &proto::ExplainFigureRequest,
     violations: &mut Violations,
 ) -> Option<ExplainQuery> {
-    let indicator = find_indicator(view.catalogue, "indicator".to_owned(), &request.indicator, violations);
-    let area = find_area(view.catalogue, "area".to_owned(), &request.area, violations);
+    let indicator = find_indicator(view.catalogue, "indicator", &request.indicator, violations);
+    let area = find_area(view.catalogue, "area", &request.area, violations);
     let period = convert::period("period", &request.period, violations);
     let who = if request.agency.is_empty() {
         Some(Who::Combined)
     } else {
-        find_agency(view.catalogue, "agency".to_owned(), &request.agency, violations).map(Who::Agency)
+        find_agency(view.catalogue, "agency", &request.agency, violations).map(Who::Agency)
     };
     refuse_ended(view, "area", area, period.as_slice(), violations);
     let breakdown = breakdown(view, "breakdown", &request.breakdown, violations);
@@ -180,9 +184,9 @@ pub(crate) fn history(
     request: &proto::GetHistoryRequest,
     violations: &mut Violations,
 ) -> Option<HistoryQuery> {
-    let indicator = find_indicator(view.catalogue, "indicator".to_owned(), &request.indicator, violations);
-    let area = find_area(view.catalogue, "area".to_owned(), &request.area, violations);
-    let agency = find_agency(view.catalogue, "agency".to_owned(), &request.agency, violations);
+    let indicator = find_indicator(view.catalogue, "indicator", &request.indicator, violations);
+    let area = find_area(view.catalogue, "area", &request.area, violations);
+    let agency = find_agency(view.catalogue, "agency", &request.agency, violations);
     let period = convert::period("period", &request.period, violations);
     let breakdown = breakdown(view, "breakdown", &request.breakdown, violations);
     Some(HistoryQuery {
@@ -200,7 +204,7 @@ pub(crate) fn completeness(
     request: &proto::GetCompletenessRequest,
     violations: &mut Violations,
 ) -> Option<CompletenessQuery> {
-    let area = find_area(view.catalogue, "area".to_owned(), &request.area, violations);
+    let area = find_area(view.catalogue, "area", &request.area, violations);
     let periods = periods(&request.periods, request.period_range.as_ref(), violations);
     view.spend(periods.as_ref().map_or(0, Vec::len)).ok()?;
     refuse_ended(view, "area", area, periods.as_deref().unwrap_or_default(), violations);
@@ -222,7 +226,7 @@ pub(crate) fn reconcile<'a>(
     violations: &mut Violations,
 ) -> Option<ReconcileQuery<'a>> {
     let find_rule = |(index, id): (usize, &String)| {
-        find(format!("rules[{index}]"), "reconciliation rule", id, violations, |id| view.catalogue.rule(id))
+        find(format_args!("rules[{index}]"), "reconciliation rule", id, violations, |id| view.catalogue.rule(id))
     };
     let rules: Vec<_> = request.rules.iter().enumerate().map(find_rule).collect();
     let mut rules = rules.into_iter().collect::<Option<Vec<_>>>();
@@ -266,7 +270,7 @@ pub(crate) fn comparison(
             earlier.start() >= period.start() || earlier.frequency() != period.frequency()
         }) {
             let length = wrong.frequency().with_article();
-            violations.add("compare_with", format!("found `{earlier}`; allowed: {length} before `{wrong}`"));
+            violations.add("compare_with", format_args!("found `{earlier}`; allowed: {length} before `{wrong}`"));
         }
         return Some(Comparison::With(earlier));
     }
@@ -276,7 +280,7 @@ pub(crate) fn comparison(
         Ok(proto::Comparison::YearBefore) => Some(Comparison::YearBefore),
         Ok(proto::Comparison::None) => None,
         Err(_) => {
-            violations.add("comparison", format!("found {code}; allowed: previous period, year before, none"));
+            violations.add("comparison", format_args!("found {code}; allowed: previous period, year before, none"));
             None
         }
     }
@@ -297,15 +301,7 @@ pub(crate) fn periods(
             violations.add("period_range", "found both periods and a period_range; allowed: one of the two");
             None
         }
-        (None, false) => {
-            let parse =
-                |(index, text): (usize, &String)| convert::period(&format!("periods[{index}]"), text, violations);
-            let parsed: Vec<_> = listed.iter().enumerate().map(parse).collect();
-            let mut parsed = parsed.into_iter().collect::<Option<Vec<_>>>()?;
-            parsed.sort();
-            parsed.dedup();
-            Some(parsed)
-        }
+        (None, false) => listed_periods(listed, violations),
         (Some(range), true) => {
             let first = convert::period("period_range.first", &range.first, violations);
             let last = convert::period("period_range.last", &range.last, violations);
@@ -314,11 +310,42 @@ pub(crate) fn periods(
     }
 }
 
+/// A list of periods, each once: also those that have two names, or are written in two notations. That one text is
+/// there twice is found where all lists are looked at.
+fn listed_periods(listed: &[String], violations: &mut Violations) -> Option<Vec<Period>> {
+    let mut first: HashMap<Period, usize, Hashing> = HashMap::default();
+    let mut parsed = Vec::with_capacity(listed.len());
+    for (index, text) in listed.iter().enumerate() {
+        let period = convert::period(format_args!("periods[{index}]"), text, violations);
+        let Some(period) = period else { continue };
+        parsed.push(period);
+        let first = *first.entry(period.storage_key()).or_insert(index);
+        if listed[first] != *text {
+            let (found, same) = (Quoted(text), Quoted(&listed[first]));
+            violations.add(
+                format_args!("periods[{index}]"),
+                format_args!("found {found}, the same period as `periods[{first}]`, {same}; allowed: each once"),
+            );
+        }
+    }
+    let is_whole = parsed.len() == listed.len();
+    parsed.sort();
+    parsed.dedup();
+    is_whole.then_some(parsed)
+}
+
+/// How many periods a run has, about, without making any of them; none where it isn't one.
+pub(crate) fn periods_within(range: &proto::PeriodRange) -> usize {
+    let (Ok(first), Ok(last)) = (range.first.parse::<Period>(), range.last.parse::<Period>()) else { return 0 };
+    let days = |period: Period| period.end().days() - period.start().days() + 1;
+    usize::try_from((last.end().days() - first.start().days()) / days(first).max(1)).unwrap_or(0)
+}
+
 fn period_range(first: Period, last: Period, violations: &mut Violations) -> Option<Vec<Period>> {
     if first.frequency() != last.frequency() {
         violations.add(
             "period_range.last",
-            format!(
+            format_args!(
                 "found `{last}`, {}; allowed: {}, the length of the first",
                 last.frequency().with_article(),
                 first.frequency().with_article()
@@ -329,7 +356,7 @@ fn period_range(first: Period, last: Period, violations: &mut Violations) -> Opt
     if last < first {
         violations.add(
             "period_range.last",
-            format!("found `{last}`, before the first, `{first}`; allowed: the first or a later one"),
+            format_args!("found `{last}`, before the first, `{first}`; allowed: the first or a later one"),
         );
         return None;
     }
@@ -344,8 +371,8 @@ fn groups(codes: &[i32], violations: &mut Violations) -> Option<Vec<proto::Group
         match proto::GroupBy::try_from(*code) {
             Ok(proto::GroupBy::Unspecified) | Err(_) => {
                 violations.add(
-                    format!("group_by[{index}]"),
-                    format!("found {code}; allowed: indicator, area, agency, period"),
+                    format_args!("group_by[{index}]"),
+                    format_args!("found {code}; allowed: indicator, area, agency, period"),
                 );
             }
             Ok(group) => groups.push(group),

@@ -24,7 +24,8 @@ pub(super) fn areas(
     if codes.is_empty() {
         violations.add("areas", "found none; allowed: at least one");
     }
-    let find = |(index, code): (usize, &String)| find_area(view.catalogue, format!("areas[{index}]"), code, violations);
+    let find =
+        |(index, code): (usize, &String)| find_area(view.catalogue, format_args!("areas[{index}]"), code, violations);
     let found: Vec<_> = codes.iter().enumerate().map(find).collect();
     let found = areas::by_code(view, found.into_iter().collect::<Option<Vec<_>>>()?);
     if let [one] = found.as_slice() {
@@ -34,7 +35,7 @@ pub(super) fn areas(
         return Some(Areas::listed(found));
     }
     let Some(known) = AreaLevel::from_code(level) else {
-        violations.add("area_level", format!("found {level}; allowed: {}", AreaLevel::allowed()));
+        violations.add("area_level", format_args!("found {level}; allowed: {}", AreaLevel::allowed()));
         return None;
     };
     let earlier = periods.iter().filter_map(|period| comparison?.earlier(*period));
@@ -63,14 +64,15 @@ pub(super) fn refuse_ended(
     let has_ended = |period: &Period| area.valid_to.is_some_and(|last| last < period.end());
     let Some(first) = periods.first().filter(|_| periods.iter().all(has_ended)) else { return };
     if let Some(absence) = area.absence(first.end()) {
-        violations.add(field, format!("{absence}; allowed: periods that end by then"));
+        violations.add(field, format_args!("{absence}; allowed: periods that end by then"));
     }
 }
 
 /// The areas of a benchmark, each once.
 pub(super) fn benchmark(catalogue: &Catalogue, codes: &[String], violations: &mut Violations) -> Option<Vec<AreaIx>> {
-    let find =
-        |(index, code): (usize, &String)| find_area(catalogue, format!("benchmark_areas[{index}]"), code, violations);
+    let find = |(index, code): (usize, &String)| {
+        find_area(catalogue, format_args!("benchmark_areas[{index}]"), code, violations)
+    };
     let found: Vec<_> = codes.iter().enumerate().map(find).collect();
     let mut found = found.into_iter().collect::<Option<Vec<_>>>()?;
     found.sort();

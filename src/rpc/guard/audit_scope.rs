@@ -20,6 +20,11 @@ pub(crate) trait AuditScope {
     /// request is then refused.
     fn periods(&self) -> Vec<Period>;
 
+    /// The run of periods that it asks about, where it may name one.
+    fn period_range(&self) -> Option<&proto::PeriodRange> {
+        None
+    }
+
     /// The state that it is to be answered from; the newest, unless the request can say otherwise.
     fn requested_state(&self) -> RequestedState<'_> {
         RequestedState::default()
@@ -36,6 +41,8 @@ pub(crate) struct RequestedState<'a> {
     pub(crate) as_of_time: Option<&'a prost_types::Timestamp>,
     /// Adds up areas by the hierarchy of then, or of now.
     pub(crate) areas_as_of: i32,
+    /// Of a page after the first, its token, which says what all pages are as of.
+    pub(crate) page_token: &'a str,
 }
 
 impl<'a> RequestedState<'a> {
@@ -89,6 +96,7 @@ impl AuditScope for proto::GetPictureRequest {
             as_of_revision: self.as_of_revision,
             as_of_time: self.as_of_time.as_ref(),
             areas_as_of: self.areas_as_of,
+            page_token: "",
         }
     }
 }
@@ -108,12 +116,17 @@ impl AuditScope for proto::QueryAggregateRequest {
         compared(asked, self.comparison, &self.compare_with, None)
     }
 
+    fn period_range(&self) -> Option<&proto::PeriodRange> {
+        self.period_range.as_ref()
+    }
+
     fn requested_state(&self) -> RequestedState<'_> {
         RequestedState {
             min_revision: self.min_revision,
             as_of_revision: self.as_of_revision,
             as_of_time: self.as_of_time.as_ref(),
             areas_as_of: self.areas_as_of,
+            page_token: &self.page_token,
         }
     }
 }
@@ -153,6 +166,10 @@ impl AuditScope for proto::GetHistoryRequest {
     fn periods(&self) -> Vec<Period> {
         period(&self.period)
     }
+
+    fn requested_state(&self) -> RequestedState<'_> {
+        RequestedState { page_token: &self.page_token, ..RequestedState::default() }
+    }
 }
 
 impl AuditScope for proto::GetCompletenessRequest {
@@ -168,8 +185,13 @@ impl AuditScope for proto::GetCompletenessRequest {
         periods(&self.periods, self.period_range.as_ref())
     }
 
+    fn period_range(&self) -> Option<&proto::PeriodRange> {
+        self.period_range.as_ref()
+    }
+
     fn requested_state(&self) -> RequestedState<'_> {
-        RequestedState::as_of(self.as_of_revision, self.as_of_time.as_ref())
+        let as_of = RequestedState::as_of(self.as_of_revision, self.as_of_time.as_ref());
+        RequestedState { page_token: &self.page_token, ..as_of }
     }
 }
 
@@ -184,6 +206,10 @@ impl AuditScope for proto::ReconcileRequest {
 
     fn periods(&self) -> Vec<Period> {
         periods(&self.periods, self.period_range.as_ref())
+    }
+
+    fn period_range(&self) -> Option<&proto::PeriodRange> {
+        self.period_range.as_ref()
     }
 
     fn requested_state(&self) -> RequestedState<'_> {

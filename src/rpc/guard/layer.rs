@@ -96,7 +96,7 @@ impl Guard {
         let (method, action) =
             *method.ok_or_else(|| status::error(Reason::Unimplemented, "there is no such method"))?;
         let origin = Arc::new(origin);
-        let remote = Some(Remote { origin: Arc::clone(&origin), auditor: auditor.clone() });
+        let remote = Some(Remote { origin: Arc::clone(&origin), auditor: auditor.clone(), last_read: Arc::default() });
         let session = Session { caller, method, action, remote, compute: compute.of(None), receiving: None };
         session.permit(Resource::Any)?;
         uncompressed(request.headers())?;
@@ -184,7 +184,7 @@ where
                 // Begun before the transport's own timer, which would answer with CANCELLED.
                 let allowed = allowed(request.headers(), self.guard.0.limits.call_timeout);
                 let deadline = tokio::time::sleep(allowed);
-                let receiving = session.receiving.clone();
+                let (receiving, remote) = (session.receiving.clone(), session.remote.clone());
                 let (guard, action) = (self.guard.clone(), session.action);
                 let bytes_max = if action.stores() { REQUEST_BYTES_MAX } else { READ_BYTES_MAX };
                 request.extensions_mut().insert(session);
@@ -194,15 +194,20 @@ where
                 };
                 let answer = self.inner.call(request.map(bounded));
                 Box::pin(async move {
-                    tokio::select! {
+                    let answer = tokio::select! {
                         // An answer that is ready at the deadline is sent.
                         biased;
-                        answer = answer => Ok(hold(answer?, permit, action, &guard.0.limits)),
+                        answer = answer => hold(answer?, permit, action, &guard.0.limits),
                         () = deadline => {
                             let what = format!("not answered within {} seconds", allowed.as_secs_f64());
-                            Ok(status::error(Reason::DeadlineExceeded, what).into_http())
+                            status::error(Reason::DeadlineExceeded, what).into_http()
                         }
+                    };
+                    // Only a refusal has its status at the head.
+                    if let (Some(remote), Some(refusal)) = (remote, Status::from_header_map(answer.headers())) {
+                        remote.unsent(&refusal);
                     }
+                    Ok(answer)
                 })
             }
         }

@@ -81,18 +81,17 @@ fn find_repeats(descriptor: &MessageDescriptor, bytes: &[u8], path: &str, violat
     let mut seen: HashMap<(u32, Item<'_>), usize> = HashMap::new();
     let mut at = (0, 0);
     for (field, item) in (Items { descriptor, rest: bytes, packed: None }) {
-        let name = format!("{path}{}", field.name());
         if field.is_list() {
             at = if at.0 == field.number() { (at.0, at.1 + 1) } else { (field.number(), 0) };
             let first = *seen.entry((field.number(), item)).or_insert(at.1);
             if first != at.1 {
                 violations.add(
-                    format!("{name}[{}]", at.1),
-                    format!("found what `{}[{first}]` has; allowed: each once", field.name()),
+                    format_args!("{path}{}[{}]", field.name(), at.1),
+                    format_args!("found what `{}[{first}]` has; allowed: each once", field.name()),
                 );
             }
         } else if let (Kind::Message(inner), Item::Bytes(bytes)) = (field.kind(), item) {
-            find_repeats(&inner, bytes, &format!("{name}."), violations);
+            find_repeats(&inner, bytes, &format!("{path}{}.", field.name()), violations);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A call that was let in.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prost::Message;
@@ -43,6 +43,22 @@ pub(crate) struct Session {
 pub(super) struct Remote {
     pub(super) origin: Arc<Origin>,
     pub(super) auditor: Auditor,
+    /// The line of what was read last, until it is known to be sent.
+    pub(super) last_read: Arc<Mutex<Option<audit::Line>>>,
+}
+
+impl Remote {
+    fn last_read(&self) -> MutexGuard<'_, Option<audit::Line>> {
+        self.last_read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a call is refused. Where a line says already that it read something, another says that this wasn't
+    /// sent.
+    pub(super) fn unsent(&self, status: &Status) {
+        if let Some(line) = self.last_read().take() {
+            self.auditor.refused(audit::Line { event: audit::Event::Refused, ..line }, status);
+        }
+    }
 }
 
 impl Session {
@@ -96,6 +112,11 @@ impl Session {
             .inspect_err(|status| self.refused(&question(), status))
     }
 
+    /// Whether the caller could have something, without asking for it.
+    pub(crate) fn could_have(&self, resource: Resource<'_>) -> bool {
+        access::permit(&self.caller, self.action, resource).is_ok()
+    }
+
     /// What a message of this call asks for, for the audit log.
     pub(crate) fn question(&self, message: &impl Message) -> Question {
         // Of whom nobody is known nothing is written.
@@ -112,7 +133,7 @@ impl Session {
     /// # Errors
     /// When it would not.
     pub(crate) fn check(&self) -> Result<(), Status> {
-        let Some(Remote { origin, auditor }) = &self.remote else { return Ok(()) };
+        let Some(Remote { origin, auditor, .. }) = &self.remote else { return Ok(()) };
         origin.caller(auditor.context()?).map(drop).inspect_err(|status| self.refused(&Question::default(), status))
     }
 
@@ -155,27 +176,36 @@ impl Session {
     }
 
     async fn audit(&self, event: audit::Event, question: Question, revision: Revision) -> Result<(), Status> {
-        let Some((auditor, line)) = self.line(event, &question) else { return Ok(()) };
+        let Some((remote, line)) = self.line(event, &question) else { return Ok(()) };
         let line = audit::Line { revision: revision.0, ..line };
-        match question.whole {
-            None => auditor.write(line, None).await,
-            Some(Whole { text: Some(text), .. }) => auditor.write(line, Some(text)).await,
-            Some(Whole { text: None, .. }) => Err(status::unaudited(&audit::Unwritten::TooLong)),
-        }
+        let whole = match question.whole {
+            None => None,
+            Some(Whole { text: Some(text), .. }) => Some(text),
+            Some(Whole { text: None, .. }) => return Err(status::unaudited(&audit::Unwritten::TooLong)),
+        };
+        // Before it is written: the call may be given up while it is.
+        let last_read = (event == audit::Event::Read).then(|| line.clone());
+        *remote.last_read() = last_read;
+        remote.auditor.write(line, whole).await.inspect_err(|_| *remote.last_read() = None)
+    }
+
+    /// Notes that what was read last isn't sent, and why.
+    pub(crate) fn unsent(&self, status: &Status) {
+        self.remote.iter().for_each(|remote| remote.unsent(status));
     }
 
     fn refused(&self, question: &Question, status: &Status) {
-        if let Some((auditor, line)) = self.line(audit::Event::Refused, question) {
-            auditor.refused(line, status);
+        if let Some((remote, line)) = self.line(audit::Event::Refused, question) {
+            remote.auditor.refused(line, status);
         }
     }
 
     /// A line about this call, and where it goes; none when nobody is known to be calling.
-    fn line(&self, event: audit::Event, question: &Question) -> Option<(&Auditor, audit::Line)> {
-        let Remote { origin, auditor } = self.remote.as_ref().filter(|_| self.caller.known().is_some())?;
+    fn line(&self, event: audit::Event, question: &Question) -> Option<(&Remote, audit::Line)> {
+        let remote = self.remote.as_ref().filter(|_| self.caller.known().is_some())?;
         let hash = question.whole.as_ref().map(|whole| whole.hash.clone());
-        let line = origin.line(event, Some(&self.caller), self.method);
-        Some((auditor, audit::Line { scope: question.scope.clone(), question: hash.unwrap_or_default(), ..line }))
+        let line = remote.origin.line(event, Some(&self.caller), self.method);
+        Some((remote, audit::Line { scope: question.scope.clone(), question: hash.unwrap_or_default(), ..line }))
     }
 }
 

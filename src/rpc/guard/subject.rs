@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use prost::Message;
+
 use super::audit_scope::AuditScope;
 use crate::access::{Agencies, RequestedFigures, Resource};
 use crate::catalogue::Catalogue;
@@ -9,14 +11,23 @@ use crate::model::date::Date;
 use crate::model::revision::Revision;
 use crate::model::violation::Violations;
 use crate::rpc::convert::{self, queries};
+use crate::rpc::page::{self, Position};
 use crate::rpc::{Context, proto};
 use crate::state::State;
 use crate::state::view::AreasAsOf;
+
+/// A short name, in a list of names.
+const BYTES_OF_A_THING: usize = 8;
 
 /// A request, and what it is about.
 pub(crate) trait Subject {
     /// The resource, in the request's own texts.
     fn resource<'a>(&'a self, present: &'a Present<'a>) -> Resource<'a>;
+
+    /// How many things have to be looked at to say that, about: where those are many, it is done in a turn.
+    fn weight(&self) -> usize {
+        1
+    }
 }
 
 /// What a request is judged by: the newest state, today.
@@ -24,18 +35,28 @@ pub(crate) struct Present<'a> {
     context: &'a Context,
     state: Arc<State>,
     today: Date,
+    /// What the answer is as of, where that isn't for the request to say.
+    as_of: Option<Position>,
 }
 
 impl<'a> Present<'a> {
     /// As of now.
     pub(crate) fn of(context: &'a Context) -> Self {
         let state = context.newest();
-        Self { today: context.today(&state), context, state }
+        Self { today: context.today(&state), context, state, as_of: None }
+    }
+
+    /// The same, for an answer as of then.
+    pub(crate) fn answering_as_of(context: &'a Context, as_of: Position) -> Self {
+        Self { as_of: Some(as_of), ..Self::of(context) }
     }
 
     /// The catalogue that a read is answered with, and the day that is today to it.
     fn answered_by(&self, read: &impl AuditScope) -> (Arc<Catalogue>, Date) {
         let (requested, newest) = (read.requested_state(), self.state.revision());
+        if let Some(Position { revision, at }) = self.as_of.or_else(|| page::position(requested.page_token)) {
+            return (self.state.catalogue_as_of(revision.min(newest)), self.context.zone.date(at));
+        }
         let as_of_revision = u64::try_from(requested.as_of_revision).unwrap_or(0);
         let (revision, at) = match requested.as_of_time.map(convert::instant) {
             Some(at) => (self.state.revision_at(at), Some(at)),
@@ -47,7 +68,7 @@ impl<'a> Present<'a> {
 }
 
 /// Reads of figures are about the figures that their answers may rest on.
-impl<Q: AuditScope> Subject for Q {
+impl<Q: AuditScope + Message> Subject for Q {
     fn resource<'a>(&'a self, present: &'a Present<'a>) -> Resource<'a> {
         let (answered_by, its_today) = present.answered_by(self);
         let areas_as_of = queries::areas_as_of(self.requested_state().areas_as_of, &mut Violations::default());
@@ -65,6 +86,10 @@ impl<Q: AuditScope> Subject for Q {
             areas: self.areas(),
             agencies: self.agencies(),
         })
+    }
+
+    fn weight(&self) -> usize {
+        self.encoded_len() / BYTES_OF_A_THING + self.period_range().map_or(0, queries::periods_within)
     }
 }
 
@@ -87,11 +112,19 @@ impl Subject for proto::WatchPictureRequest {
     fn resource<'a>(&'a self, present: &'a Present<'a>) -> Resource<'a> {
         watched(self.picture.as_ref(), present)
     }
+
+    fn weight(&self) -> usize {
+        self.picture.as_ref().map_or(1, Subject::weight)
+    }
 }
 
 impl Subject for proto::WatchAggregateRequest {
     fn resource<'a>(&'a self, present: &'a Present<'a>) -> Resource<'a> {
         watched(self.query.as_ref(), present)
+    }
+
+    fn weight(&self) -> usize {
+        self.query.as_ref().map_or(1, Subject::weight)
     }
 }
 

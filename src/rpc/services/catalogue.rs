@@ -3,20 +3,25 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use prost::Message;
 use tonic::{Request, Response, Status};
 
+use super::read;
 use crate::catalogue::items::Indicator;
 use crate::catalogue::{self, PutOutcome};
 use crate::intake::admit::Decision;
 use crate::intake::writer::Written;
+use crate::model::budget::Budget;
 use crate::model::id::{AgencyId, AreaCode, DimensionId, IndicatorId, RuleId};
+use crate::model::revision::Revision;
 use crate::model::violation::Violations;
 use crate::rpc::call::{self, Call, Refusal};
 use crate::rpc::convert::put_catalogue;
-use crate::rpc::page::{self, Paging, TokenBinding};
+use crate::rpc::page::{self, Page, Paging, TokenBinding};
 use crate::rpc::proto::catalogue_service_server::CatalogueService;
 use crate::rpc::status::{self, Reason};
 use crate::rpc::{Context, Gate, as_of, convert, number, proto};
+use crate::state::State;
 
 /// Serves `conspectus.v1.CatalogueService`.
 #[derive(Debug, Clone)]
@@ -30,8 +35,8 @@ impl CatalogueService for Catalogue {
     ) -> Result<Response<proto::PutCatalogueResponse>, Status> {
         call::unary(&self.0, request, |Call { context, session, message, received, .. }| async move {
             let state = context.newest();
-            let items = message.areas.len() + message.agencies.len() + message.indicators.len();
-            let put = received.work(items, || put_catalogue::put(state.catalogue(), &message)).await??;
+            let weight = message.encoded_len() / ITEM_BYTES_A_STEP;
+            let put = received.work(weight, || put_catalogue::put(state.catalogue(), &message)).await??;
             drop(received);
             let (revision, outcomes) = if message.validate_only {
                 let (Decision::Accept(_, outcomes) | Decision::Already(outcomes)) = context.validate(&state, &put)?;
@@ -74,12 +79,13 @@ impl CatalogueService for Catalogue {
         &self,
         request: Request<proto::ListAgenciesRequest>,
     ) -> Result<Response<proto::ListAgenciesResponse>, Status> {
-        call::unary(&self.0, request, |Call { context, message, .. }| async move {
-            let (revision, agencies, next_page_token) = context.list(&message, |catalogue, after, take| {
-                let after = after.and_then(|text| AgencyId::parse(text).ok());
-                let agencies = catalogue.agencies_after(after.as_ref()).take(take);
-                agencies.map(|agency| (agency.id.to_string(), convert::catalogue::agency(agency))).collect()
-            })?;
+        call::unary(&self.0, request, |call| async move {
+            let (revision, agencies, next_page_token) = list(call, |list| {
+                let after = list.after(AgencyId::parse);
+                let items = list.catalogue.agencies_after(after.as_ref());
+                list.page(items, |agency| agency.id.to_string(), |agency| convert::catalogue::agency(agency))
+            })
+            .await?;
             Ok(proto::ListAgenciesResponse { revision, agencies, next_page_token })
         })
         .await
@@ -103,12 +109,13 @@ impl CatalogueService for Catalogue {
         &self,
         request: Request<proto::ListAreasRequest>,
     ) -> Result<Response<proto::ListAreasResponse>, Status> {
-        call::unary(&self.0, request, |Call { context, message, .. }| async move {
-            let (revision, areas, next_page_token) = context.list(&message, |catalogue, after, take| {
-                let after = after.and_then(|text| AreaCode::parse(text).ok());
-                let areas = catalogue.areas_after(after.as_ref()).take(take);
-                areas.map(|area| (area.code.to_string(), convert::catalogue::area(area))).collect()
-            })?;
+        call::unary(&self.0, request, |call| async move {
+            let (revision, areas, next_page_token) = list(call, |list| {
+                let after = list.after(AreaCode::parse);
+                let items = list.catalogue.areas_after(after.as_ref());
+                list.page(items, |area| area.code.to_string(), |area| convert::catalogue::area(area))
+            })
+            .await?;
             Ok(proto::ListAreasResponse { revision, areas, next_page_token })
         })
         .await
@@ -132,14 +139,17 @@ impl CatalogueService for Catalogue {
         &self,
         request: Request<proto::ListDimensionsRequest>,
     ) -> Result<Response<proto::ListDimensionsResponse>, Status> {
-        call::unary(&self.0, request, |Call { context, message, .. }| async move {
-            let (revision, dimensions, next_page_token) = context.list(&message, |catalogue, after, take| {
-                let after = after.and_then(|text| DimensionId::parse(text).ok());
-                let dimensions = catalogue.dimensions_after(after.as_ref()).take(take);
-                dimensions
-                    .map(|dimension| (dimension.id.to_string(), convert::catalogue::dimension(dimension)))
-                    .collect()
-            })?;
+        call::unary(&self.0, request, |call| async move {
+            let (revision, dimensions, next_page_token) = list(call, |list| {
+                let after = list.after(DimensionId::parse);
+                let items = list.catalogue.dimensions_after(after.as_ref());
+                list.page(
+                    items,
+                    |dimension| dimension.id.to_string(),
+                    |dimension| convert::catalogue::dimension(dimension),
+                )
+            })
+            .await?;
             Ok(proto::ListDimensionsResponse { revision, dimensions, next_page_token })
         })
         .await
@@ -149,14 +159,10 @@ impl CatalogueService for Catalogue {
         &self,
         request: Request<proto::GetIndicatorRequest>,
     ) -> Result<Response<proto::GetIndicatorResponse>, Status> {
-        call::unary(&self.0, request, |Call { context, message, .. }| async move {
-            let (revision, versions) =
-                context.get::<IndicatorId, _>("id", &message.id, message.as_of_revision, |catalogue, id| {
-                    catalogue
-                        .indicator(id)
-                        .map(|(_, indicator)| indicator.versions().iter().map(convert::catalogue::indicator).collect())
-                })?;
-            Ok(proto::GetIndicatorResponse { revision, versions })
+        call::unary(&self.0, request, |Call { context, session, message, .. }| async move {
+            let state = context.newest();
+            let versions = move |budget: &Budget| versions(&state, &message, budget);
+            Ok(read::compute(session.compute(), versions, read::smaller_pages).await??)
         })
         .await
     }
@@ -165,12 +171,13 @@ impl CatalogueService for Catalogue {
         &self,
         request: Request<proto::ListIndicatorsRequest>,
     ) -> Result<Response<proto::ListIndicatorsResponse>, Status> {
-        call::unary(&self.0, request, |Call { context, message, .. }| async move {
-            let (revision, indicators, next_page_token) = context.list(&message, |catalogue, after, take| {
-                let after = after.and_then(|text| IndicatorId::parse(text).ok());
-                let indicators = catalogue.indicators_after(after.as_ref()).map(Indicator::newest).take(take);
-                indicators.map(|version| (version.id.to_string(), convert::catalogue::indicator(version))).collect()
-            })?;
+        call::unary(&self.0, request, |call| async move {
+            let (revision, indicators, next_page_token) = list(call, |list| {
+                let after = list.after(IndicatorId::parse);
+                let items = list.catalogue.indicators_after(after.as_ref()).map(Indicator::newest);
+                list.page(items, |version| version.id.to_string(), |version| convert::catalogue::indicator(version))
+            })
+            .await?;
             Ok(proto::ListIndicatorsResponse { revision, indicators, next_page_token })
         })
         .await
@@ -194,21 +201,53 @@ impl CatalogueService for Catalogue {
         &self,
         request: Request<proto::ListReconciliationRulesRequest>,
     ) -> Result<Response<proto::ListReconciliationRulesResponse>, Status> {
-        call::unary(&self.0, request, |Call { context, message, .. }| async move {
-            let (revision, reconciliation_rules, next_page_token) =
-                context.list(&message, |catalogue, after, take| {
-                    let after = after.and_then(|text| RuleId::parse(text).ok());
-                    let rules = catalogue.rules_after(after.as_ref()).take(take);
-                    rules.map(|rule| (rule.id.to_string(), convert::catalogue::reconciliation_rule(rule))).collect()
-                })?;
+        call::unary(&self.0, request, |call| async move {
+            let (revision, reconciliation_rules, next_page_token) = list(call, |list| {
+                let after = list.after(RuleId::parse);
+                let items = list.catalogue.rules_after(after.as_ref());
+                list.page(items, |rule| rule.id.to_string(), |rule| convert::catalogue::reconciliation_rule(rule))
+            })
+            .await?;
             Ok(proto::ListReconciliationRulesResponse { revision, reconciliation_rules, next_page_token })
         })
         .await
     }
 }
 
+/// The versions of an indicator, or a page of them; or that there is no such indicator.
+fn versions(
+    state: &State,
+    request: &proto::GetIndicatorRequest,
+    budget: &Budget,
+) -> Result<Result<proto::GetIndicatorResponse, Status>, Violations> {
+    let mut violations = Violations::default();
+    let id = violations.check("id", IndicatorId::parse(&request.id));
+    let newest = as_of(state, request.as_of_revision, &mut violations);
+    let cleared = proto::GetIndicatorRequest { page_size: 0, page_token: String::new(), ..request.clone() };
+    let binding = TokenBinding::of("GetIndicator", &cleared);
+    let paging = Paging { binding, size: request.page_size, token: &request.page_token };
+    let page = paging.page_or_whole(page::ITEMS, &mut violations);
+    let Some(id) = id.filter(|_| violations.is_empty()) else { return Err(violations) };
+    let revision = page.revision().map_or(newest, |revision| revision.min(newest));
+    let catalogue = state.catalogue_as_of(revision);
+    let Some((_, indicator)) = catalogue.indicator(&id) else { return Ok(Err(not_found(&request.id, revision))) };
+    let from = page.after().and_then(|after| after.parse().ok()).unwrap_or(0);
+    let list = Listing { catalogue: &catalogue, page: &page, revision, budget };
+    let (versions, next_page_token) = list.page(
+        indicator.versions().iter().enumerate().skip(from),
+        |(index, _)| (index + 1).to_string(),
+        |(_, version)| convert::catalogue::indicator(version),
+    );
+    let answer = proto::GetIndicatorResponse { revision: number(revision), versions, next_page_token };
+    page::bounded(answer, page::ask_for_pages).map(Ok)
+}
+
+fn not_found(id: &str, revision: Revision) -> Status {
+    status::error(Reason::NotFound, format!("there is no `{id}` in the catalogue at revision {revision}"))
+}
+
 /// What the list requests have in common.
-trait ListRequest {
+trait ListRequest: Send + 'static {
     fn paging(&self) -> Paging<'_>;
     fn as_of_revision(&self) -> i64;
 }
@@ -251,28 +290,62 @@ impl Context {
         let parsed = parsed.filter(|_| violations.is_empty());
         let Some(parsed) = parsed else { return Err(violations.into()) };
         let found = find(&state.catalogue_as_of(revision), &parsed);
-        let found = found.ok_or_else(|| {
-            status::error(Reason::NotFound, format!("there is no `{id}` in the catalogue at revision {revision}"))
-        })?;
+        let found = found.ok_or_else(|| not_found(id, revision))?;
         Ok((number(revision), found))
     }
+}
 
-    /// A page of the items that come after a key, at most so many, each with its own key.
-    fn list<T>(
+/// A page of a list, as it is made within a budget.
+struct Listing<'a> {
+    catalogue: &'a catalogue::Catalogue,
+    page: &'a Page,
+    revision: Revision,
+    budget: &'a Budget,
+}
+
+/// How many bytes of an item's message are a step.
+const ITEM_BYTES_A_STEP: usize = 64;
+
+impl Listing<'_> {
+    /// The key that the page starts after; none for the first page.
+    fn after<I, E>(&self, parse: impl FnOnce(&str) -> Result<I, E>) -> Option<I> {
+        self.page.after().and_then(|text| parse(text).ok())
+    }
+
+    /// Of the items after the key those of the page, as messages, and the next page's token.
+    fn page<T, M: Message>(
         &self,
-        request: &impl ListRequest,
-        items: impl FnOnce(&catalogue::Catalogue, Option<&str>, usize) -> Vec<(String, T)>,
-    ) -> Result<(i64, Vec<T>, String), Refusal> {
-        let state = self.newest();
+        items: impl Iterator<Item = T>,
+        key: impl Fn(&T) -> String,
+        message: impl Fn(&T) -> M,
+    ) -> (Vec<M>, String) {
+        let items = items.map_while(|item| self.budget.spend(1).ok().map(|()| item));
+        self.page.cut(items, self.revision, key, |item| {
+            let message = message(item);
+            // Once there is no budget left, no item follows.
+            let _ = self.budget.spend(message.encoded_len() / ITEM_BYTES_A_STEP);
+            message
+        })
+    }
+}
+
+/// The revision that a list is as of, a page of it, and the next page's token.
+async fn list<L: ListRequest, T: Send + 'static>(
+    Call { context, session, message, .. }: Call<'_, L>,
+    items: impl Fn(&Listing<'_>) -> (Vec<T>, String) + Send + 'static,
+) -> Result<(i64, Vec<T>, String), Refusal> {
+    let state = context.newest();
+    let page = move |budget: &Budget| {
         let mut violations = Violations::default();
-        let page = request.paging().page(page::ITEMS, &mut violations);
-        let newest = as_of(&state, request.as_of_revision(), &mut violations);
+        let page = message.paging().page(page::ITEMS, &mut violations);
+        let newest = as_of(&state, message.as_of_revision(), &mut violations);
         violations.into_result(())?;
         let revision = page.revision().map_or(newest, |revision| revision.min(newest));
-        let found = items(&state.catalogue_as_of(revision), page.after(), page.needed());
-        let (found, next_page_token) = page.cut(found, revision, |(key, _)| key.clone());
-        Ok((number(revision), found.into_iter().map(|(_, item)| item).collect(), next_page_token))
-    }
+        let catalogue = state.catalogue_as_of(revision);
+        let (found, token) = items(&Listing { catalogue: &catalogue, page: &page, revision, budget });
+        Ok((number(revision), found, token))
+    };
+    read::compute(session.compute(), page, read::smaller_pages).await
 }
 
 fn outcome_code(outcome: PutOutcome) -> proto::PutOutcome {

@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 
 use tonic::{Request, Response, Status};
 
+use super::read;
 use crate::access::{AccessChange, Identity, IdentityRecord, Key, NewKey, Role, Scope, Secret};
 use crate::catalogue::items::Sector;
 use crate::intake::admit::ChangeAccess;
 use crate::intake::writer::Written;
+use crate::model::budget::Budget;
 use crate::model::id::{AgencyId, AreaCode, CertificateUri, IdentityId};
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
-use crate::model::violation::Violations;
+use crate::model::violation::{Lazy, Violations};
 use crate::rpc::call::{self, Call, Refusal};
 use crate::rpc::guard::{Guard, Session};
 use crate::rpc::page::{self, Paging, TokenBinding};
@@ -73,7 +75,7 @@ impl KeyService for Keys {
             let expires_at = expiry(message.days, now, &mut violations);
             let hours = i64::from(message.overlap_hours.unwrap_or(OVERLAP_HOURS_DEFAULT));
             if hours < 0 {
-                violations.add("overlap_hours", format!("found {hours}; allowed: 0 or more"));
+                violations.add("overlap_hours", format_args!("found {hours}; allowed: 0 or more"));
             }
             let identity = identity.filter(|_| violations.is_empty());
             let Some(identity) = identity else { return Err(violations.into()) };
@@ -113,8 +115,10 @@ impl KeyService for Keys {
         &self,
         request: Request<proto::ListKeysRequest>,
     ) -> Result<Response<proto::ListKeysResponse>, Status> {
-        call::unary(&self.gate, request, |Call { context, message, .. }| async move {
-            self.list(&context.newest(), &message)
+        call::unary(&self.gate, request, |Call { context, session, message, .. }| async move {
+            let (keys, state) = (self.clone(), context.newest());
+            let answer = move |budget: &Budget| keys.list(&state, &message, budget);
+            read::compute(session.compute(), answer, read::smaller_pages).await
         })
         .await
     }
@@ -130,21 +134,31 @@ async fn change(context: &Context, session: &Session, change: AccessChange) -> R
 }
 
 impl Keys {
-    fn list(&self, state: &State, request: &proto::ListKeysRequest) -> Result<proto::ListKeysResponse, Refusal> {
+    fn list(
+        &self,
+        state: &State,
+        request: &proto::ListKeysRequest,
+        budget: &Budget,
+    ) -> Result<proto::ListKeysResponse, Violations> {
         let mut violations = Violations::default();
         let binding = TokenBinding::of("ListKeys", &proto::ListKeysRequest::default());
         let paging = Paging { binding, size: request.page_size, token: &request.page_token };
         let page = paging.page(page::ITEMS, &mut violations);
         violations.into_result(())?;
         let after = page.after().and_then(|after| IdentityId::parse(after).ok());
-        let rest =
-            state.access().iter().filter(|record| after.as_ref().is_none_or(|after| record.identity.id > *after));
-        let (found, next_page_token) = page.cut(rest, Revision::ZERO, |record| record.identity.id.to_string());
-        Ok(proto::ListKeysResponse {
-            revision: number(state.revision()),
-            identities: found.into_iter().map(|record| self.identity_message(record)).collect(),
-            next_page_token,
-        })
+        let all = state.access().iter().map_while(|record| budget.spend(1).ok().map(|()| record));
+        let rest = all.filter(|record| after.as_ref().is_none_or(|after| record.identity.id > *after));
+        let (identities, next_page_token) = page.cut(
+            rest,
+            Revision::ZERO,
+            |record| record.identity.id.to_string(),
+            |record| {
+                // Once there is no budget left, no identity follows.
+                let _ = budget.spend(record.identity.scope.areas.len());
+                self.identity_message(record)
+            },
+        );
+        Ok(proto::ListKeysResponse { revision: number(state.revision()), identities, next_page_token })
     }
 
     fn identity_message(&self, record: &IdentityRecord) -> proto::Identity {
@@ -197,7 +211,7 @@ fn new_key(secret: &Secret, expires_at: Timestamp) -> NewKey {
 /// When a key of so many days expires. That there aren't too many is for the register to say.
 fn expiry(days: i32, now: Timestamp, violations: &mut Violations) -> Timestamp {
     if days < 0 {
-        violations.add("days", format!("found {days}; allowed: 1 or more, or 0 for {DAYS_DEFAULT}"));
+        violations.add("days", format_args!("found {days}; allowed: 1 or more, or 0 for {DAYS_DEFAULT}"));
     }
     let days = if days == 0 { DAYS_DEFAULT } else { days };
     now.plus_hours(i64::from(days) * 24)
@@ -207,7 +221,7 @@ fn identity(request: &proto::CreateKeyRequest, violations: &mut Violations) -> O
     let id = violations.check("identity", IdentityId::parse(&request.identity));
     let role = Role::from_code(request.role);
     if role.is_none() {
-        violations.add("role", format!("found {}; allowed: {}", request.role, Role::allowed()));
+        violations.add("role", format_args!("found {}; allowed: {}", request.role, Role::allowed()));
     }
     let agency = (!request.agency.is_empty()).then(|| violations.check("agency", AgencyId::parse(&request.agency)));
     let mut sectors = BTreeSet::new();
@@ -215,17 +229,20 @@ fn identity(request: &proto::CreateKeyRequest, violations: &mut Violations) -> O
         match Sector::from_code(*code) {
             Some(sector) => drop(sectors.insert(sector)),
             None => {
-                violations.add(format!("sectors[{index}]"), format!("found {code}; allowed: {}", Sector::allowed()));
+                violations.add(
+                    format_args!("sectors[{index}]"),
+                    format_args!("found {code}; allowed: {}", Lazy(Sector::allowed)),
+                );
             }
         }
     }
     let mut areas = BTreeSet::new();
     for (index, code) in request.areas.iter().enumerate() {
-        areas.extend(violations.check(format!("areas[{index}]"), AreaCode::parse(code)));
+        areas.extend(violations.check(format_args!("areas[{index}]"), AreaCode::parse(code)));
     }
     let mut certificates = Vec::new();
     for (index, uri) in request.certificates.iter().enumerate() {
-        certificates.extend(violations.check(format!("certificates[{index}]"), CertificateUri::parse(uri)));
+        certificates.extend(violations.check(format_args!("certificates[{index}]"), CertificateUri::parse(uri)));
     }
     Some(Identity { id: id?, role: role?, agency: agency.flatten(), scope: Scope { sectors, areas }, certificates })
 }

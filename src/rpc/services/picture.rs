@@ -16,6 +16,7 @@ use crate::picture::question::{AggregateQuery, PictureQuery, QUERY_CELLS_MAX};
 use crate::picture::reconcile::{self, ReconcileQuery};
 use crate::rpc::call;
 use crate::rpc::convert::{self, queries, responses};
+use crate::rpc::guard::AuditScope as _;
 use crate::rpc::page::{Paging, ROWS, TokenBinding};
 use crate::rpc::proto::picture_service_server::PictureService;
 use crate::rpc::{Gate, count, proto};
@@ -140,7 +141,7 @@ impl Read for proto::QueryAggregateRequest {
         Some(Paging {
             binding: TokenBinding::of("QueryAggregate", &cleared),
             size: self.page_size,
-            token: &self.page_token,
+            token: self.requested_state().page_token,
         })
     }
 
@@ -195,7 +196,7 @@ impl Read for proto::GetHistoryRequest {
         Some(Paging {
             binding: TokenBinding::of("GetHistory", &cleared),
             size: self.page_size,
-            token: &self.page_token,
+            token: self.requested_state().page_token,
         })
     }
 
@@ -222,7 +223,7 @@ impl Read for proto::GetCompletenessRequest {
         Some(Paging {
             binding: TokenBinding::of("GetCompleteness", &cleared),
             size: self.page_size,
-            token: &self.page_token,
+            token: self.requested_state().page_token,
         })
     }
 

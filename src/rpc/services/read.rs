@@ -16,14 +16,12 @@ use crate::rpc::call::{self, Call, Refusal};
 use crate::rpc::context::Now;
 use crate::rpc::convert::snapshot::Snapshot;
 use crate::rpc::convert::{self, queries};
-use crate::rpc::guard::{AuditScope, Compute, Question, Session};
+use crate::rpc::guard::{AuditScope, Compute, Question, Session, Subject as _};
 use crate::rpc::page::{self, Page, Paging, Position};
 use crate::rpc::status::{self, Reason};
 use crate::rpc::{Context, Gate, as_of, number};
 use crate::state::view::View;
 
-/// The largest answer: what the common clients take by default.
-const ANSWER_BYTES_MAX: usize = 4 << 20;
 /// A name of a request, which is looked up.
 const REQUEST_BYTES_A_STEP: usize = 16;
 
@@ -77,7 +75,7 @@ impl<'a> AnswerInput<'a> {
     /// Of some rows those of the page, as messages, and the next page's token; empty on the last page.
     pub(crate) fn rows<R, M: Message>(&self, rows: &[R], message: impl Fn(&R) -> M) -> (Vec<M>, String) {
         let rows = rows.iter().map_while(|row| self.view.spend(1).ok().map(|()| row));
-        self.page.fill(rows, self.snapshot.position(), message)
+        self.page.fill(rows, self.snapshot.position(), |row| message(row))
     }
 }
 
@@ -119,15 +117,16 @@ impl<T> Unaudited<T> {
 /// # Errors
 /// When the caller may not, or anything is wrong with the query.
 pub(crate) async fn unary<R: Read + Message>(gate: &Gate, request: Request<R>) -> Result<Response<R::Answer>, Status> {
-    call::unary(gate, request, |Call { context, session, message, .. }| async move {
+    call::unary(gate, request, |Call { context, session, message, received, .. }| async move {
+        let look = || (session.question(&message), session.repeats(&message));
+        let (question, repeats) = received.work(message.weight(), look).await?;
+        drop(received);
         let requested = message.requested_state();
         context.until_revision(requested.min_revision).await?;
         let as_of_time = requested.as_of_time.map(convert::instant);
         // What waits for a write keeps nobody else from computing.
         context.until_settled(as_of_time).await;
-        let question = session.question(&message);
         let (read, context) = (Arc::new(message), context.clone());
-        let repeats = session.repeats(&*read);
         let answer = move |budget: &Budget| answer_page(&*read, &context, context.now(), budget, repeats.clone());
         let answer = compute(session.compute(), answer, too_much::<R>).await?;
         Ok(answer.audit(&session, &question).await?)
@@ -156,6 +155,13 @@ pub(crate) fn too_much<R: Read>() -> Violations {
     less::<R>("the answer takes more work than one may; ask for less")
 }
 
+/// That a page takes too much work.
+pub(crate) fn smaller_pages() -> Violations {
+    let mut violations = Violations::default();
+    violations.add("page_size", "the page takes more work than one may; ask for a smaller one");
+    violations
+}
+
 /// That less is to be asked for, at each field that the answer grows with.
 fn less<R: Read>(what: &str) -> Violations {
     let mut violations = Violations::default();
@@ -174,7 +180,7 @@ fn answer_page<R: Read>(
 ) -> Result<Unaudited<R::Answer>, Violations> {
     let requested = read.requested_state();
     if requested.min_revision < 0 {
-        violations.add("min_revision", format!("found {}; allowed: 0 or more", requested.min_revision));
+        violations.add("min_revision", format_args!("found {}; allowed: 0 or more", requested.min_revision));
     }
     let page = read.paging().map_or_else(Page::whole, |paging| paging.page(page::ROWS, &mut violations));
     let (as_of_revision, as_of_time) = (requested.as_of_revision, requested.as_of_time.map(convert::instant));
@@ -211,10 +217,6 @@ pub(crate) fn answer<R: Read>(
     let query = read.query(view, &mut violations).filter(|_| violations.is_empty());
     let Some(query) = query else { return Err(violations) };
     let answer = read.answer(query, &AnswerInput { snapshot, view, page })?;
-    let bytes = answer.encoded_len();
-    if bytes > ANSWER_BYTES_MAX {
-        let found = format!("the answer has {bytes} bytes");
-        return Err(less::<R>(&format!("{found}; allowed: {ANSWER_BYTES_MAX}, as clients take. Ask for less")));
-    }
+    let answer = page::bounded(answer, |what| less::<R>(&format!("{what}. Ask for less")))?;
     Ok(Unaudited { answer, revision: snapshot.revision })
 }

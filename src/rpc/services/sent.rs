@@ -17,7 +17,7 @@ use crate::rpc::call::Refusal;
 use crate::rpc::convert::columns::StreamDictionaries;
 use crate::rpc::convert::parse_submission;
 use crate::rpc::convert::receipt::{Accepted, Form, receipt};
-use crate::rpc::guard::{Question, ReceivedRequest};
+use crate::rpc::guard::{Question, ReceivedRequest, Session};
 use crate::rpc::status::{self, Reason};
 use crate::rpc::{Context, number, proto};
 use crate::state::State;
@@ -60,7 +60,7 @@ impl Sent {
     }
 
     /// What a dry run reads: what its figures would revise. The figures themselves aren't for the audit log.
-    pub(crate) fn question(&self) -> Question {
+    fn question(&self) -> Question {
         let submission = self.prepared.submission();
         let (agency, request_id, figures) = (&submission.agency, &submission.request_id, submission.observations.len());
         Question { scope: format!("agency={agency} request_id={request_id} dry run of {figures} figures"), whole: None }
@@ -84,16 +84,22 @@ impl Sent {
         self.answer(context, written).await
     }
 
-    /// Answers as if it were written.
+    /// Answers as if it were written. What it would revise is what was submitted before, so that is a read.
     ///
     /// # Errors
-    /// When it wouldn't be.
-    pub(crate) async fn check(&self, context: &Context) -> Result<proto::SubmitObservationsResponse, Refusal> {
+    /// When it wouldn't be, or the read can't be audited.
+    pub(crate) async fn check(
+        &self,
+        context: &Context,
+        session: &Session,
+    ) -> Result<proto::SubmitObservationsResponse, Refusal> {
         let state = context.newest();
-        match context.validate(&state, &self.prepared)? {
-            Decision::Accept(_, ()) => Ok(response(&state, self.receipt(&state, None), false)),
-            Decision::Already(revision) => self.original(context, revision).await,
-        }
+        let answer = match context.validate(&state, &self.prepared)? {
+            Decision::Accept(_, ()) => response(&state, self.receipt(&state, None), false),
+            Decision::Already(revision) => self.original(context, revision).await?,
+        };
+        session.audit_read(self.question(), state.revision()).await?;
+        Ok(answer)
     }
 
     /// The answer to what the writer did.

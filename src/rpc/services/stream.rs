@@ -96,6 +96,7 @@ pub(crate) fn start(
     let final_permit =
         in_flight.clone().try_reserve_owned().map_err(|_| status::error(Reason::Stopping, "the stream closed"))?;
     let dictionaries_place = streams.dictionaries.none(session.identity());
+    let answering = Arc::new(Answering { context: context.clone(), session: session.clone(), _place: place });
     let context_of_caller = Context { writer: context.writer.as_actor(session.actor()), ..context.clone() };
     let reading = Reading {
         context: context_of_caller,
@@ -111,11 +112,10 @@ pub(crate) fn start(
             final_permit.send((Step::End(last), Unanswered::default()));
         }
     });
-    let answering = Arc::new(Answering { context: context.clone(), _place: place });
     let answer = move |(step, unanswered): (Step, Unanswered)| {
         let answering = Arc::clone(&answering);
         async move {
-            let answer = step.answer(&answering.context).await;
+            let answer = step.answer(&answering).await;
             drop(unanswered);
             answer
         }
@@ -126,6 +126,7 @@ pub(crate) fn start(
 /// The answering half's own; its place is given back when the caller's end is gone.
 struct Answering {
     context: Context,
+    session: Session,
     _place: Place,
 }
 
@@ -240,7 +241,6 @@ impl Reading {
     ) -> Result<(Sent, Option<Pending<Prepared>>), Refusal> {
         let sent = Sent::received(&self.context, received, request, &mut self.dictionaries).await?;
         if sent.validate_only {
-            self.session.audit_read(sent.question(), self.context.newest().revision()).await?;
             return Ok((sent, None));
         }
         let pending = self.context.writer.queue(sent.command()).await?;
@@ -258,7 +258,7 @@ fn too_slow() -> Status {
 /// Why a stream ends that has too many items.
 fn too_large(what: &str) -> Status {
     let mut violations = Violations::default();
-    violations.add("columns", format!("{what}; go on in another stream"));
+    violations.add("columns", format_args!("{what}; go on in another stream"));
     status::invalid(&violations, status::ERROR_BYTES_DEFAULT)
 }
 
@@ -270,13 +270,16 @@ fn idle(timeout: Duration) -> Status {
 }
 
 impl Step {
-    async fn answer(self, context: &Context) -> Result<proto::StreamSubmissionsResponse, Status> {
+    async fn answer(
+        self,
+        Answering { context, session, .. }: &Answering,
+    ) -> Result<proto::StreamSubmissionsResponse, Status> {
         let (request_id, answer) = match self {
             Self::Written { request_id, sent, pending } => match pending.written().await {
                 Ok(written) => (request_id, sent.answer(context, written).await),
                 Err(error) => (request_id, Err(error.into())),
             },
-            Self::Check { request_id, sent } => (request_id, sent.check(context).await),
+            Self::Check { request_id, sent } => (request_id, sent.check(context, session).await),
             Self::Refused { request_id, refusal } => (request_id, Err(refusal)),
             Self::End(status) => return Err(status),
         };

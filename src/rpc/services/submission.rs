@@ -1,18 +1,23 @@
 //! The submission service: figures in.
 
+use std::sync::Arc;
+
 use tonic::{Request, Response, Status, Streaming};
 
+use super::read;
 use super::sent::{self, Sent};
 use super::stream::{self, Streams};
 use crate::entry::Withdrawal;
 use crate::intake::admit::Decision;
 use crate::intake::writer::Written;
+use crate::model::budget::Budget;
 use crate::model::id::{AgencyId, RequestId};
 use crate::model::observation::Observation;
 use crate::model::revision::Revision;
+use crate::model::submission::Submission;
 use crate::model::text::{self, Layout};
 use crate::model::violation::Violations;
-use crate::rpc::call::{self, Call, Refusal};
+use crate::rpc::call::{self, Call};
 use crate::rpc::convert::columns::StreamDictionaries;
 use crate::rpc::convert::receipt::{self, Accepted};
 use crate::rpc::guard::Session;
@@ -55,9 +60,7 @@ impl SubmissionService for Submissions {
             if !sent.validate_only {
                 return sent.write(context, session.actor()).await;
             }
-            // What it would revise is what was submitted before.
-            session.audit_read(sent.question(), context.newest().revision()).await?;
-            sent.check(context).await
+            sent.check(context, &session).await
         })
         .await
     }
@@ -113,15 +116,14 @@ impl SubmissionService for Submissions {
             let record = state.submission(&agency, &request_id).ok_or_else(|| {
                 status::error(Reason::NotFound, format!("`{agency}` has no submission `{request_id}`"))
             })?;
-            let (stored, hash) = sent::stored(context, record.revision).await?;
-            let accepted = Accepted { revision: record.revision, hash, at: record.at };
-            session.audit_read(session.question(&message), record.revision).await?;
-            Ok(proto::GetSubmissionResponse {
-                revision: number(state.revision()),
-                submission: Some(summary(&state, record)),
-                observations: stored.observations.iter().map(|observation| observation_message(&observation)).collect(),
-                receipt: Some(receipt::of_stored(&state, &stored, accepted)),
-            })
+            let revision = record.revision;
+            let (stored, hash) = sent::stored(context, revision).await?;
+            let accepted = Accepted { revision, hash, at: record.at };
+            let (state, question) = (Arc::clone(&state), session.question(&message));
+            let answer = move |budget: &Budget| submission(&state, &message, &stored, accepted, budget);
+            let answer = read::compute(session.compute(), answer, read::smaller_pages).await?;
+            session.audit_read(question, revision).await?;
+            Ok(answer)
         })
         .await
     }
@@ -131,16 +133,61 @@ impl SubmissionService for Submissions {
         request: Request<proto::ListSubmissionsRequest>,
     ) -> Result<Response<proto::ListSubmissionsResponse>, Status> {
         call::unary(&self.gate, request, |Call { context, session, message, .. }| async move {
-            let state = context.newest();
-            let answer = list(&state, &message)?;
-            session.audit_read(session.question(&message), state.revision()).await?;
+            let (state, question) = (context.newest(), session.question(&message));
+            let revision = state.revision();
+            let answer = move |budget: &Budget| list(&state, &message, budget);
+            let answer = read::compute(session.compute(), answer, read::smaller_pages).await?;
+            session.audit_read(question, revision).await?;
             Ok(answer)
         })
         .await
     }
 }
 
-fn list(state: &State, request: &proto::ListSubmissionsRequest) -> Result<proto::ListSubmissionsResponse, Refusal> {
+/// What an observation takes to be sent back: as many figures are looked at in that time, nearly.
+const OBSERVATION_STEPS: usize = 8;
+
+/// A submission with its observations, or a page of them, and what they did.
+fn submission(
+    state: &State,
+    request: &proto::GetSubmissionRequest,
+    stored: &Submission,
+    accepted: Accepted,
+    budget: &Budget,
+) -> Result<proto::GetSubmissionResponse, Violations> {
+    let mut violations = Violations::default();
+    let cleared = proto::GetSubmissionRequest { page_size: 0, page_token: String::new(), ..request.clone() };
+    let binding = TokenBinding::of("GetSubmission", &cleared);
+    let paging = Paging { binding, size: request.page_size, token: &request.page_token };
+    let page = paging.page_or_whole(page::ITEMS, &mut violations);
+    violations.into_result(())?;
+    let from = page.after().and_then(|after| after.parse().ok()).unwrap_or(0);
+    let all = stored.observations.iter().enumerate().skip(from);
+    let (observations, next_page_token) = page.cut(
+        all.map_while(|observation| budget.spend(OBSERVATION_STEPS).ok().map(|()| observation)),
+        accepted.revision,
+        |(index, _)| (index + 1).to_string(),
+        |(_, observation)| observation_message(observation),
+    );
+    // Every outcome is found, whatever the page: the receipt counts them.
+    budget.spend(stored.observations.len()).map_err(|_| read::smaller_pages())?;
+    let mut receipt = receipt::of_stored(state, stored, accepted);
+    receipt.outcomes = receipt.outcomes.into_iter().skip(from).take(observations.len()).collect();
+    let answer = proto::GetSubmissionResponse {
+        revision: number(state.revision()),
+        submission: state.submission_at(accepted.revision).map(|record| summary(state, record)),
+        observations,
+        receipt: Some(receipt),
+        next_page_token,
+    };
+    page::bounded(answer, page::ask_for_pages)
+}
+
+fn list(
+    state: &State,
+    request: &proto::ListSubmissionsRequest,
+    budget: &Budget,
+) -> Result<proto::ListSubmissionsResponse, Violations> {
     let mut violations = Violations::default();
     let cleared = proto::ListSubmissionsRequest { page_size: 0, page_token: String::new(), ..request.clone() };
     let binding = TokenBinding::of("ListSubmissions", &cleared);
@@ -150,15 +197,13 @@ fn list(state: &State, request: &proto::ListSubmissionsRequest) -> Result<proto:
         if request.agency.is_empty() { None } else { violations.check("agency", AgencyId::parse(&request.agency)) };
     violations.into_result(())?;
     let before = page.after().map_or(state.revision().next(), |after| Revision(after.parse().unwrap_or(0)));
-    let matching =
-        state.submissions_before(before).filter(|record| agency.as_ref().is_none_or(|agency| record.agency == *agency));
+    // Those of other agencies are looked at too.
+    let within_budget = state.submissions_before(before).map_while(|record| budget.spend(1).ok().map(|()| record));
+    let matching = within_budget.filter(|record| agency.as_ref().is_none_or(|agency| record.agency == *agency));
     let revision = page.revision().unwrap_or(state.revision());
-    let (records, next_page_token) = page.cut(matching, revision, |record| record.revision.to_string());
-    Ok(proto::ListSubmissionsResponse {
-        revision: number(revision),
-        submissions: records.into_iter().map(|record| summary(state, record)).collect(),
-        next_page_token,
-    })
+    let (submissions, next_page_token) =
+        page.cut(matching, revision, |record| record.revision.to_string(), |record| summary(state, record));
+    Ok(proto::ListSubmissionsResponse { revision: number(revision), submissions, next_page_token })
 }
 
 fn summary(state: &State, record: &SubmissionRecord) -> proto::Submission {
@@ -192,7 +237,7 @@ fn withdrawal(request: &proto::WithdrawSubmissionRequest) -> Result<Withdrawal, 
     let request_id = violations.check("request_id", RequestId::parse(&request.request_id));
     let characters = request.reason.chars().count();
     if !(1..=REASON_CHARACTERS_MAX).contains(&characters) {
-        violations.add("reason", format!("found {characters} characters; allowed: 1 to {REASON_CHARACTERS_MAX}"));
+        violations.add("reason", format_args!("found {characters} characters; allowed: 1 to {REASON_CHARACTERS_MAX}"));
     }
     violations.check("reason", text::check(&request.reason, Layout::Lines));
     let (Some(agency), Some(request_id)) = (agency, request_id) else { return Err(violations) };

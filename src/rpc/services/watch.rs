@@ -30,7 +30,7 @@ use crate::rpc::call::{Call, Refusal};
 use crate::rpc::context::Now;
 use crate::rpc::convert::snapshot::{Snapshot, in_future};
 use crate::rpc::guard::{CHECK_EVERY, Place, Places, Present, Question, Session, Subject};
-use crate::rpc::page::{Page, Position, ROWS};
+use crate::rpc::page::{ANSWER_BYTES_MAX, Page, Position, ROWS};
 use crate::rpc::status::{self, Reason};
 use crate::state::State;
 
@@ -80,7 +80,7 @@ pub(crate) trait Watch: Subject + Message + 'static {
     /// A row.
     type Row: PartialEq + Clone + Send + 'static;
     /// What is sent.
-    type Message: Send + 'static;
+    type Message: Message + Send + 'static;
 
     /// The field of the request that holds the query to watch.
     const FIELD: &'static str;
@@ -111,7 +111,7 @@ impl Received {
         let known = u64::try_from(self.revision).ok().map(Revision).filter(|revision| *revision <= newest);
         let Some(revision) = known else {
             let found = self.revision;
-            violations.add("after_revision", format!("found {found}; allowed: 0 to {newest}, the newest"));
+            violations.add("after_revision", format_args!("found {found}; allowed: 0 to {newest}, the newest"));
             return None;
         };
         let Some(accepted) = now.state.accepted_at(revision) else {
@@ -151,11 +151,13 @@ pub(crate) type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Sen
 /// When anything is wrong with the query, or too many watch already.
 pub(crate) async fn start<W: Watch>(
     watchers: &Watchers,
-    Call { context, session, message, .. }: Call<'_, W>,
+    Call { context, session, message, received, .. }: Call<'_, W>,
 ) -> Result<Messages<W::Message>, Refusal> {
     let place = watchers.take(&session)?;
     // The question is the whole request's, as is what is wrong with it.
-    let (question, mut violations) = (session.question(&message), session.repeats(&message));
+    let look = || (session.question(&message), session.repeats(&message));
+    let (question, mut violations) = received.work(message.weight(), look).await?;
+    drop(received);
     let (read, received) = message.into_read();
     context.until_settled(received.at).await;
     let now = context.now();
@@ -200,21 +202,25 @@ impl<W: Watch> Watcher<W> {
     /// Sends what changes, until the watch ends.
     async fn run(self, mut now: Now, after: Option<Position>) -> Result<Infallible, Ended> {
         let mut states = self.context.state.clone();
-        let mut known = match after {
+        // What the reader could not ask for as of then says nothing of what it has: it is sent everything.
+        let mut known = match after.filter(|after| self.could_ask_as_of(*after)) {
             None => None,
             Some(after) => self.rows(Snapshot::of(&self.context, Arc::clone(&now.state), after)).await.ok(),
         };
         loop {
             self.session.check().map_err(Some)?;
-            self.permit().map_err(Some)?;
+            self.permit().await.map_err(Some)?;
             let snapshot = Snapshot::newest(&self.context, now);
             let (of, today) = (snapshot.position(), snapshot.today());
             // What was asked for may have changed its meaning, as when a level has no areas any more.
             let rows = self.rows(snapshot).await;
             let rows = rows.map_err(|refusal| Some(refusal.into_status(status::ERROR_BYTES_DEFAULT)))?;
-            let message = rows.since(known.as_ref(), |known, rows| self.difference(of, known, rows));
+            let message = rows.since(known.as_ref(), |known, rows| difference::<W>(&self.read, of, known, rows));
             if let Some(message) = message {
-                self.send(message.audit(&self.session, &self.question).await.map_err(Some)?).await?;
+                let message = message.audit(&self.session, &self.question).await.map_err(Some)?;
+                self.send(message).await.inspect_err(|ended| {
+                    ended.iter().for_each(|why| self.session.unsent(why));
+                })?;
             }
             known = Some(rows);
             self.wait(&mut states, today).await?;
@@ -226,9 +232,17 @@ impl<W: Watch> Watcher<W> {
     }
 
     /// Whether the caller may still ask this: an area may have moved out of the caller's.
-    fn permit(&self) -> Result<(), Status> {
-        let present = Present::of(&self.context);
-        self.session.permit_question(|| self.question.clone(), self.read.resource(&present))
+    async fn permit(&self) -> Result<(), Status> {
+        let permit = || {
+            let present = Present::of(&self.context);
+            self.session.permit_question(|| self.question.clone(), self.read.resource(&present))
+        };
+        self.session.received().work(self.read.weight(), permit).await?
+    }
+
+    fn could_ask_as_of(&self, as_of: Position) -> bool {
+        let present = Present::answering_as_of(&self.context, as_of);
+        self.session.could_have(self.read.resource(&present))
     }
 
     /// The rows as of a snapshot, or why there are none.
@@ -250,20 +264,6 @@ impl<W: Watch> Watcher<W> {
         };
         let too_much = || read::too_much::<W::Read>().within(W::FIELD);
         read::compute(self.session.compute(), rows, too_much).await
-    }
-
-    /// What differs from what is known; everything, when nothing is known.
-    fn difference(&self, of: Position, known: Option<&Rows<W>>, rows: &Rows<W>) -> Option<W::Message> {
-        let difference = match known {
-            None => Difference { of, snapshot: true, changed: rows.values().cloned().collect(), gone: Vec::new() },
-            Some(known) => {
-                let changed = rows.iter().filter(|(key, row)| known.get(key) != Some(row)).map(|(_, row)| row.clone());
-                let gone = known.keys().filter(|key| !rows.contains_key(key)).cloned();
-                Difference { of, snapshot: false, changed: changed.collect(), gone: gone.collect() }
-            }
-        };
-        let is_needed = difference.snapshot || !difference.changed.is_empty() || !difference.gone.is_empty();
-        is_needed.then(|| W::message(&self.read, difference))
     }
 
     async fn send(&self, message: W::Message) -> Result<(), Ended> {
@@ -306,6 +306,23 @@ impl<W: Watch> Watcher<W> {
     }
 }
 
+/// What differs from what is known; everything, when nothing is known, or when what changed with what is gone is more
+/// than a message may have.
+fn difference<W: Watch>(read: &W::Read, of: Position, known: Option<&Rows<W>>, rows: &Rows<W>) -> Option<W::Message> {
+    let Some(known) = known else {
+        let changed = rows.values().cloned().collect();
+        return Some(W::message(read, Difference { of, snapshot: true, changed, gone: Vec::new() }));
+    };
+    let changed = rows.iter().filter(|(key, row)| known.get(key) != Some(row)).map(|(_, row)| row.clone()).collect();
+    let gone = known.keys().filter(|key| !rows.contains_key(key)).cloned().collect();
+    let difference = Difference { of, snapshot: false, changed, gone };
+    if difference.changed.is_empty() && difference.gone.is_empty() {
+        return None;
+    }
+    let message = W::message(read, difference);
+    if message.encoded_len() > ANSWER_BYTES_MAX { self::difference::<W>(read, of, None, rows) } else { Some(message) }
+}
+
 /// What a query that is watched can't ask for.
 fn newest_and_whole(read: &impl Read) -> Violations {
     let mut violations = Violations::default();
@@ -319,8 +336,39 @@ fn newest_and_whole(read: &impl Read) -> Violations {
         ("page_token", paging.as_ref().is_some_and(|paging| !paging.token.is_empty())),
     ] {
         if given {
-            violations.add(field, format!("allowed: nothing; what is watched is {watched}"));
+            violations.add(field, format_args!("allowed: nothing; what is watched is {watched}"));
         }
     }
     violations
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rpc::proto::{AggregateRow, QueryAggregateRequest, QueryAggregateResponse, WatchAggregateRequest};
+
+    fn rows(area: &str, count: usize, figure: &str) -> Rows<WatchAggregateRequest> {
+        let row = |n| AggregateRow {
+            indicator: figure.to_owned(),
+            area: format!("{area}-{n}-{}", "a".repeat(500)),
+            ..AggregateRow::default()
+        };
+        let answer = QueryAggregateResponse { rows: (0..count).map(row).collect(), ..Default::default() };
+        WatchAggregateRequest::rows(answer).collect()
+    }
+
+    #[test]
+    fn a_difference_that_is_too_large_for_a_message_is_sent_as_a_snapshot() {
+        let of = Position { revision: Revision(7), at: Timestamp(9) };
+        let read = QueryAggregateRequest::default();
+        let difference = |known, rows| difference::<WatchAggregateRequest>(&read, of, Some(known), rows);
+        let (before, after) = (rows("before", 5_000, "a"), rows("after", 5_000, "a"));
+        let all = difference(&before, &after).unwrap();
+        assert!(all.snapshot && all.rows.len() == 5_000 && all.removed_rows.is_empty());
+        assert!(all.encoded_len() <= ANSWER_BYTES_MAX);
+        let fewer = rows("before", 4_000, "a");
+        let few = difference(&before, &fewer).unwrap();
+        assert!(!few.snapshot && few.rows.is_empty() && few.removed_rows.len() == 1_000);
+        assert!(difference(&before, &before).is_none());
+    }
 }
