@@ -14,7 +14,7 @@ use crate::model::text::{self, Layout};
 use crate::model::violation::Violations;
 use crate::rpc::call::{self, Call, Refusal};
 use crate::rpc::convert::columns::StreamDictionaries;
-use crate::rpc::convert::receipt::{self, Accepted};
+use crate::rpc::convert::receipt;
 use crate::rpc::guard::Session;
 use crate::rpc::page::{self, Paging, TokenBinding};
 use crate::rpc::proto::submission_service_server::SubmissionService;
@@ -113,8 +113,7 @@ impl SubmissionService for Submissions {
             let record = state.submission(&agency, &request_id).ok_or_else(|| {
                 status::error(Reason::NotFound, format!("`{agency}` has no submission `{request_id}`"))
             })?;
-            let (stored, hash) = sent::stored(context, record.revision).await?;
-            let accepted = Accepted { revision: record.revision, hash, at: record.at };
+            let (stored, accepted) = sent::stored(context, record.revision).await?;
             session.audit_read(session.question(&message), record.revision).await?;
             Ok(proto::GetSubmissionResponse {
                 revision: number(state.revision()),
@@ -146,12 +145,13 @@ fn list(state: &State, request: &proto::ListSubmissionsRequest) -> Result<proto:
     let binding = TokenBinding::of("ListSubmissions", &cleared);
     let paging = Paging { binding, size: request.page_size, token: &request.page_token };
     let page = paging.page(page::ITEMS, &mut violations);
-    let agency =
+    let of_agency =
         if request.agency.is_empty() { None } else { violations.check("agency", AgencyId::parse(&request.agency)) };
     violations.into_result(())?;
     let before = page.after().map_or(state.revision().next(), |after| Revision(after.parse().unwrap_or(0)));
+    let of_agency = of_agency.map(|id| state.catalogue().agency(&id).map(|(agency, _)| agency));
     let matching =
-        state.submissions_before(before).filter(|record| agency.as_ref().is_none_or(|agency| record.agency == *agency));
+        state.submissions_before(before).filter(|record| of_agency.is_none_or(|agency| agency == Some(record.agency)));
     let revision = page.revision().unwrap_or(state.revision());
     let (records, next_page_token) = page.cut(matching, revision, |record| record.revision.to_string());
     Ok(proto::ListSubmissionsResponse {
@@ -161,14 +161,14 @@ fn list(state: &State, request: &proto::ListSubmissionsRequest) -> Result<proto:
     })
 }
 
-fn summary(state: &State, record: &SubmissionRecord) -> proto::Submission {
+fn summary(state: &State, record: SubmissionRecord<'_>) -> proto::Submission {
     proto::Submission {
-        agency: record.agency.to_string(),
+        agency: state.catalogue().agency_at(record.agency).id.to_string(),
         request_id: record.request_id.to_string(),
         revision: number(record.revision),
-        accepted_at: Some(convert::timestamp(record.at)),
+        accepted_at: state.accepted_at(record.revision).map(convert::timestamp),
         observation_count: count(record.observation_count),
-        source: record.source.clone(),
+        source: record.source.to_owned(),
         sample: record.sample,
         withdrawn_at_revision: state.withdrawn_at(record.revision).map(number).unwrap_or_default(),
     }
