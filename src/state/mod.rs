@@ -123,18 +123,18 @@ impl State {
     }
 
     /// A submission by agency and request id.
-    pub(crate) fn submission(&self, agency: &AgencyId, request_id: &RequestId) -> Option<&SubmissionRecord> {
+    pub(crate) fn submission(&self, agency: &AgencyId, request_id: &RequestId) -> Option<SubmissionRecord<'_>> {
         let (agency, _) = self.catalogue.agency(agency)?;
         self.submissions.by_request(agency, request_id)
     }
 
     /// A submission by revision.
-    pub(crate) fn submission_at(&self, revision: Revision) -> Option<&SubmissionRecord> {
+    pub(crate) fn submission_at(&self, revision: Revision) -> Option<SubmissionRecord<'_>> {
         self.submissions.by_revision(revision)
     }
 
     /// The submissions before a revision, newest first.
-    pub(crate) fn submissions_before(&self, revision: Revision) -> impl Iterator<Item = &SubmissionRecord> {
+    pub(crate) fn submissions_before(&self, revision: Revision) -> impl Iterator<Item = SubmissionRecord<'_>> {
         self.submissions.before(revision)
     }
 
@@ -199,8 +199,7 @@ impl State {
                     Some(pending) => pending.add(&rows),
                     None => self.columns.put(&mut rows, &self.catalogue),
                 }
-                let agency = (ids.agency, &self.catalogue.agency_at(ids.agency).id);
-                self.submissions.add(revision, entry.at, agency, submission, *fingerprint);
+                self.submissions.add(revision, ids.agency, submission, *fingerprint);
             }
             Body::Withdrawal(withdrawal) => {
                 self.withdraw(revision, withdrawal);

@@ -1,31 +1,34 @@
 //! The register of submissions: what is known of each but for its figures, and which are withdrawn.
+//!
+//! Most submissions may be of one figure, so little is kept of each: a record of fixed size and its texts, in
+//! blocks that are only ever added to, and eight bytes to find it by.
 
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 
+use super::columns::{Revision32, narrow, widen};
 use crate::catalogue::AgencyIx;
 use crate::entry::Fingerprint;
-use crate::model::id::{AgencyId, RequestId};
+use crate::model::id::RequestId;
+use crate::model::observations::Hashing;
 use crate::model::revision::Revision;
 use crate::model::submission::Submission;
-use crate::model::timestamp::Timestamp;
 
-/// What is known of a submission, but for its figures.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SubmissionRecord {
+/// What is known of a submission, but for its figures. When it was accepted is known of every revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SubmissionRecord<'a> {
     /// Its revision.
     pub revision: Revision,
     /// Whose it is.
-    pub agency: AgencyId,
+    pub agency: AgencyIx,
     /// The sender's own id for it.
-    pub request_id: RequestId,
-    /// When it was accepted.
-    pub at: Timestamp,
+    pub request_id: &'a str,
     /// How many observations it has.
     pub observation_count: usize,
     /// Where its figures come from.
-    pub source: String,
+    pub source: &'a str,
     /// Whether they are made up.
     pub sample: bool,
     /// Separates a retry from other content under the same request id.
@@ -34,56 +37,269 @@ pub(crate) struct SubmissionRecord {
 
 /// The submissions, as of the newest revision.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Submissions {
-    by_revision: OrdMap<Revision, Arc<SubmissionRecord>>,
-    by_request: OrdMap<(AgencyIx, RequestId), Revision>,
+pub(super) struct Submissions<H = Hashing> {
+    /// By the revision of each block's first record. All but the last are full.
+    blocks: OrdMap<Revision, Arc<Block>>,
+    /// By a hash of the agency and the request id. Several may have the same: their records decide.
+    by_request: OrdSet<(u32, Revision32)>,
+    hashing: H,
     /// The submissions that were withdrawn, and the revision that did it.
     withdrawn: OrdMap<Revision, Revision>,
 }
 
-impl Submissions {
+impl<H: BuildHasher> Submissions<H> {
     pub(super) fn add(
         &mut self,
         revision: Revision,
-        at: Timestamp,
-        (agency, agency_id): (AgencyIx, &AgencyId),
+        agency: AgencyIx,
         submission: &Submission,
         fingerprint: Fingerprint,
     ) {
-        let record = SubmissionRecord {
-            revision,
-            // The catalogue's own: a submission's would be another allocation for each.
-            agency: agency_id.clone(),
-            request_id: submission.request_id.clone(),
-            at,
-            observation_count: submission.observations.len(),
-            source: submission.source.clone(),
-            sample: submission.sample,
-            fingerprint,
-        };
-        self.by_request.insert((agency, submission.request_id.clone()), revision);
-        self.by_revision.insert(revision, Arc::new(record));
+        let last = self.blocks.get_max().filter(|(_, block)| !block.is_full());
+        let first = last.map_or(revision, |(first, _)| *first);
+        // Readers may hold the last block: they keep it as it is.
+        let block = Arc::make_mut(self.blocks.entry(first).or_default());
+        block.push(narrow(revision), agency, submission, fingerprint);
+        self.by_request.insert((self.hash(agency, &submission.request_id), narrow(revision)));
     }
 
     pub(super) fn withdraw(&mut self, submission: Revision, at: Revision) {
         self.withdrawn.insert(submission, at);
     }
 
-    pub(super) fn by_request(&self, agency: AgencyIx, request_id: &RequestId) -> Option<&SubmissionRecord> {
-        let revision = self.by_request.get(&(agency, request_id.clone()))?;
-        self.by_revision(*revision)
+    pub(super) fn by_request(&self, agency: AgencyIx, request_id: &RequestId) -> Option<SubmissionRecord<'_>> {
+        let hash = self.hash(agency, request_id);
+        let alike = self.by_request.range((hash, 0)..).take_while(|(other, _)| *other == hash);
+        alike
+            .filter_map(|(_, revision)| self.by_revision(widen(*revision)))
+            .find(|record| record.agency == agency && record.request_id == request_id.as_str())
     }
 
-    pub(super) fn by_revision(&self, revision: Revision) -> Option<&SubmissionRecord> {
-        self.by_revision.get(&revision).map(Arc::as_ref)
+    fn hash(&self, agency: AgencyIx, request_id: &RequestId) -> u32 {
+        (self.hashing.hash_one((agency, request_id)) >> 32) as u32
+    }
+
+    pub(super) fn by_revision(&self, revision: Revision) -> Option<SubmissionRecord<'_>> {
+        let (_, block) = self.blocks.get_prev(&revision)?;
+        let at = block.records.binary_search_by_key(&revision, |record| widen(record.revision)).ok()?;
+        Some(block.record(&block.records[at]))
     }
 
     /// Those before a revision, newest first.
-    pub(super) fn before(&self, revision: Revision) -> impl Iterator<Item = &SubmissionRecord> {
-        self.by_revision.range(..revision).rev().map(|(_, record)| record.as_ref())
+    pub(super) fn before(&self, revision: Revision) -> impl Iterator<Item = SubmissionRecord<'_>> {
+        let blocks = self.blocks.range(..revision).rev();
+        let records = blocks.flat_map(|(_, block)| block.records.iter().rev().map(|record| block.record(record)));
+        records.skip_while(move |record| record.revision >= revision)
     }
 
     pub(super) fn withdrawn_at(&self, submission: Revision) -> Option<Revision> {
         self.withdrawn.get(&submission).copied()
+    }
+}
+
+/// Submissions that came one after the other.
+#[derive(Debug, Clone, Default)]
+struct Block {
+    /// By revision.
+    records: Vec<PackedRecord>,
+    texts: String,
+}
+
+/// A [`SubmissionRecord`] whose texts are its block's.
+#[derive(Debug, Clone, Copy)]
+struct PackedRecord {
+    revision: Revision32,
+    agency: AgencyIx,
+    request_id: Span,
+    source: Span,
+    observation_count: u32,
+    sample: bool,
+    fingerprint: Fingerprint,
+}
+
+/// Where in its block's texts a text is, in bytes.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    start: u32,
+    length: u32,
+}
+
+impl Block {
+    /// A block that readers hold is copied when it is added to, so that both bounds are small.
+    const RECORDS_MAX: usize = 64;
+    /// The texts of its last record may go beyond.
+    const TEXT_BYTES_MAX: usize = 8 << 10;
+
+    fn is_full(&self) -> bool {
+        self.records.len() >= Self::RECORDS_MAX || self.texts.len() >= Self::TEXT_BYTES_MAX
+    }
+
+    fn push(&mut self, revision: Revision32, agency: AgencyIx, submission: &Submission, fingerprint: Fingerprint) {
+        // An agency's feed mostly has the same source each time.
+        let source = self.records.iter().map(|record| record.source).find(|it| self.text(*it) == submission.source);
+        let record = PackedRecord {
+            revision,
+            agency,
+            request_id: self.add_text(submission.request_id.as_str()),
+            source: source.unwrap_or_else(|| self.add_text(&submission.source)),
+            observation_count: in_32_bits(submission.observations.len()),
+            sample: submission.sample,
+            fingerprint,
+        };
+        self.records.push(record);
+        if self.is_full() {
+            self.records.shrink_to_fit();
+            self.texts.shrink_to_fit();
+        }
+    }
+
+    fn add_text(&mut self, text: &str) -> Span {
+        let span = Span { start: in_32_bits(self.texts.len()), length: in_32_bits(text.len()) };
+        self.texts.push_str(text);
+        span
+    }
+
+    fn text(&self, Span { start, length }: Span) -> &str {
+        &self.texts[start as usize..][..length as usize]
+    }
+
+    fn record(&self, record: &PackedRecord) -> SubmissionRecord<'_> {
+        let PackedRecord { revision, agency, request_id, source, observation_count, sample, fingerprint } = *record;
+        SubmissionRecord {
+            revision: widen(revision),
+            agency,
+            request_id: self.text(request_id),
+            source: self.text(source),
+            observation_count: observation_count as usize,
+            sample,
+            fingerprint,
+        }
+    }
+}
+
+fn in_32_bits(size: usize) -> u32 {
+    u32::try_from(size).expect("an entry is far smaller than 4 GiB")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::{BuildHasherDefault, Hasher};
+
+    use super::*;
+    use crate::model::observations::Observations;
+
+    /// Hashes everything alike.
+    #[derive(Default)]
+    struct Alike;
+
+    impl Hasher for Alike {
+        fn write(&mut self, _: &[u8]) {}
+
+        fn finish(&self) -> u64 {
+            0
+        }
+    }
+
+    fn submission(request: u64, source: &str) -> Submission {
+        Submission {
+            agency: "police".parse().unwrap(),
+            request_id: format!("request-{request}").parse().unwrap(),
+            source: source.to_owned(),
+            sample: request % 3 == 1,
+            observations: Observations::default(),
+        }
+    }
+
+    fn source(request: u64) -> String {
+        match request % 4 {
+            0 => String::new(),
+            1 => "the daily feed".to_owned(),
+            2 => format!("sheet {request}"),
+            _ => format!("{request} {}", "語".repeat(490)),
+        }
+    }
+
+    fn revision(request: u64, agency: u8) -> Revision {
+        Revision(request * 5 + u64::from(agency) + 1)
+    }
+
+    /// Three agencies' submissions under the same request ids, with other entries between them.
+    fn add<H: BuildHasher>(submissions: &mut Submissions<H>, requests: std::ops::Range<u64>) {
+        for request in requests {
+            for agency in 0..3_u8 {
+                let (sent, fingerprint) = (submission(request, &source(request)), Fingerprint([agency; 16]));
+                submissions.add(revision(request, agency), AgencyIx(agency.into()), &sent, fingerprint);
+            }
+        }
+    }
+
+    fn assert_has<H: BuildHasher>(submissions: &Submissions<H>, requests: u64) {
+        for request in 0..requests {
+            let (sent, source) = (submission(request, ""), source(request));
+            for agency in 0..3_u8 {
+                let expected = SubmissionRecord {
+                    revision: revision(request, agency),
+                    agency: AgencyIx(agency.into()),
+                    request_id: sent.request_id.as_str(),
+                    observation_count: 0,
+                    source: &source,
+                    sample: sent.sample,
+                    fingerprint: Fingerprint([agency; 16]),
+                };
+                assert_eq!(submissions.by_request(expected.agency, &sent.request_id), Some(expected));
+                assert_eq!(submissions.by_revision(expected.revision), Some(expected));
+            }
+            assert_eq!(submissions.by_request(AgencyIx(3), &sent.request_id), None);
+            assert_eq!(submissions.by_revision(Revision(request * 5 + 4)), None);
+        }
+        let unknown = submission(requests, "");
+        assert_eq!(submissions.by_request(AgencyIx(0), &unknown.request_id), None);
+        for before in [0, 1, 2, 4, 5, 6, requests * 5 / 2, requests * 5, u64::MAX] {
+            let revisions: Vec<u64> = submissions.before(Revision(before)).map(|record| record.revision.0).collect();
+            let is_of_one = |revision: &u64| (1..=3).contains(&(revision % 5));
+            let expected: Vec<u64> = (1..before.min(requests * 5)).rev().filter(is_of_one).collect();
+            assert_eq!(revisions, expected, "before {before}");
+        }
+    }
+
+    #[test]
+    fn every_submission_is_found_by_its_request_and_by_its_revision_and_listed_in_order() {
+        let mut submissions = Submissions::<Hashing>::default();
+        assert_has(&submissions, 0);
+        for upto in [1, 20, 21, 22, 300] {
+            let known = submissions.before(Revision(u64::MAX)).count() as u64 / 3;
+            add(&mut submissions, known..upto);
+            assert_has(&submissions, upto);
+        }
+    }
+
+    #[test]
+    fn submissions_whose_hashes_are_all_the_same_are_found_by_agency_and_request_id() {
+        let mut submissions = Submissions::<BuildHasherDefault<Alike>>::default();
+        add(&mut submissions, 0..100);
+        assert_has(&submissions, 100);
+    }
+
+    #[test]
+    fn a_clone_stays_as_it_is_while_submissions_are_added_to_the_other() {
+        let mut submissions = Submissions::<Hashing>::default();
+        let mut held = Vec::new();
+        for request in 0..100 {
+            held.push(submissions.clone());
+            add(&mut submissions, request..request + 1);
+        }
+        for (clone, requests) in held.iter().zip(0..) {
+            assert_has(clone, requests);
+        }
+    }
+
+    #[test]
+    fn a_block_stays_small_when_texts_are_long() {
+        let mut submissions = Submissions::<Hashing>::default();
+        add(&mut submissions, 0..300);
+        let longest = submissions.blocks.values().map(|block| block.texts.len()).max();
+        assert!(longest.is_some_and(|bytes| bytes < Block::TEXT_BYTES_MAX + 1_600), "{longest:?}");
+        assert!(submissions.blocks.values().all(|block| block.records.len() <= Block::RECORDS_MAX));
+        assert!(submissions.blocks.len() < 30, "{}", submissions.blocks.len());
     }
 }

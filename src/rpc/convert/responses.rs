@@ -126,8 +126,8 @@ pub(crate) fn contribution(state: &State, catalogue: &Catalogue, contribution: &
         sample: contribution.sample,
         revision: number(contribution.revision),
         request_id: submission.map(|record| record.request_id.to_string()).unwrap_or_default(),
-        source: submission.map(|record| record.source.clone()).unwrap_or_default(),
-        accepted_at: submission.map(|record| convert::timestamp(record.at)),
+        source: submission.map(|record| record.source.to_owned()).unwrap_or_default(),
+        accepted_at: state.accepted_at(contribution.source).map(convert::timestamp),
     }
 }
 
@@ -146,7 +146,7 @@ pub(crate) fn history_item(state: &State, item: &HistoryItem) -> proto::HistoryI
         markers: value.map(|value| convert::markers(value.markers)).unwrap_or_default(),
         sample: item.sample,
         request_id: submission.map(|record| record.request_id.to_string()).unwrap_or_default(),
-        source: submission.map(|record| record.source.clone()).unwrap_or_default(),
+        source: submission.map(|record| record.source.to_owned()).unwrap_or_default(),
     }
 }
 

@@ -9,7 +9,6 @@ use crate::entry::{Body, codec};
 use crate::intake::admit::Decision;
 use crate::intake::prepare::Prepared;
 use crate::intake::writer::{Written, WrittenOf};
-use crate::journal::ChainHash;
 use crate::model::revision::Revision;
 use crate::model::submission::Submission;
 use crate::model::violation::Violations;
@@ -127,10 +126,7 @@ impl Sent {
         revision: Revision,
     ) -> Result<proto::SubmitObservationsResponse, Refusal> {
         let state = context.newest();
-        let record =
-            state.submission_at(revision).ok_or_else(|| status::error(Reason::NotFound, "the submission is gone"))?;
-        let (_, hash) = stored(context, revision).await?;
-        let accepted = Accepted { revision, hash, at: record.at };
+        let (_, accepted) = stored(context, revision).await?;
         Ok(response(&state, self.receipt(&state, Some(accepted)), true))
     }
 
@@ -151,8 +147,8 @@ fn response(state: &State, receipt: proto::Receipt, already_received: bool) -> p
     }
 }
 
-/// A submission as the journal has it, and the chain's hash with it.
-pub(crate) async fn stored(context: &Context, revision: Revision) -> Result<(Arc<Submission>, ChainHash), Status> {
+/// A submission as the journal has it, and where and when it was accepted.
+pub(crate) async fn stored(context: &Context, revision: Revision) -> Result<(Arc<Submission>, Accepted), Status> {
     let reader = Arc::clone(&context.reader);
     let unreadable = |what: String| {
         tracing::error!(%revision, what, "an entry can't be read back");
@@ -165,11 +161,11 @@ pub(crate) async fn stored(context: &Context, revision: Revision) -> Result<(Arc
         Ok(Err(error)) => return Err(unreadable(error.to_string())),
         Err(error) => return Err(unreadable(error.to_string())),
     };
-    match codec::decode(&stored.payload).map(|entry| entry.body) {
-        Ok(Body::Submission { submission, .. }) => Ok((submission, stored.hash)),
-        Ok(Body::CataloguePut(_) | Body::Withdrawal(_) | Body::Access(_) | Body::AuditAnchor(_)) => {
+    let entry = codec::decode(&stored.payload).map_err(|error| unreadable(error.to_string()))?;
+    match entry.body {
+        Body::Submission { submission, .. } => Ok((submission, Accepted { revision, hash: stored.hash, at: entry.at })),
+        Body::CataloguePut(_) | Body::Withdrawal(_) | Body::Access(_) | Body::AuditAnchor(_) => {
             Err(unreadable("it isn't a submission".to_owned()))
         }
-        Err(error) => Err(unreadable(error.to_string())),
     }
 }

@@ -117,8 +117,7 @@ impl SubmissionService for Submissions {
                 status::error(Reason::NotFound, format!("`{agency}` has no submission `{request_id}`"))
             })?;
             let revision = record.revision;
-            let (stored, hash) = sent::stored(context, revision).await?;
-            let accepted = Accepted { revision, hash, at: record.at };
+            let (stored, accepted) = sent::stored(context, revision).await?;
             let (state, question) = (Arc::clone(&state), session.question(&message));
             let answer = move |budget: &Budget| submission(&state, &message, &stored, accepted, budget);
             let answer = read::compute(session.compute(), answer, read::smaller_pages).await?;
@@ -193,27 +192,28 @@ fn list(
     let binding = TokenBinding::of("ListSubmissions", &cleared);
     let paging = Paging { binding, size: request.page_size, token: &request.page_token };
     let page = paging.page(page::ITEMS, &mut violations);
-    let agency =
+    let of_agency =
         if request.agency.is_empty() { None } else { violations.check("agency", AgencyId::parse(&request.agency)) };
     violations.into_result(())?;
     let before = page.after().map_or(state.revision().next(), |after| Revision(after.parse().unwrap_or(0)));
+    let of_agency = of_agency.map(|id| state.catalogue().agency(&id).map(|(agency, _)| agency));
     // Those of other agencies are looked at too.
     let within_budget = state.submissions_before(before).map_while(|record| budget.spend(1).ok().map(|()| record));
-    let matching = within_budget.filter(|record| agency.as_ref().is_none_or(|agency| record.agency == *agency));
+    let matching = within_budget.filter(|record| of_agency.is_none_or(|agency| agency == Some(record.agency)));
     let revision = page.revision().unwrap_or(state.revision());
     let (submissions, next_page_token) =
-        page.cut(matching, revision, |record| record.revision.to_string(), |record| summary(state, record));
+        page.cut(matching, revision, |record| record.revision.to_string(), |record| summary(state, *record));
     Ok(proto::ListSubmissionsResponse { revision: number(revision), submissions, next_page_token })
 }
 
-fn summary(state: &State, record: &SubmissionRecord) -> proto::Submission {
+fn summary(state: &State, record: SubmissionRecord<'_>) -> proto::Submission {
     proto::Submission {
-        agency: record.agency.to_string(),
+        agency: state.catalogue().agency_at(record.agency).id.to_string(),
         request_id: record.request_id.to_string(),
         revision: number(record.revision),
-        accepted_at: Some(convert::timestamp(record.at)),
+        accepted_at: state.accepted_at(record.revision).map(convert::timestamp),
         observation_count: count(record.observation_count),
-        source: record.source.clone(),
+        source: record.source.to_owned(),
         sample: record.sample,
         withdrawn_at_revision: state.withdrawn_at(record.revision).map(number).unwrap_or_default(),
     }

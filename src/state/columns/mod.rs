@@ -20,6 +20,7 @@ use crate::model::observation::Breakdown;
 use crate::model::period::Period;
 use crate::model::revision::Revision;
 pub(crate) use pending::Pending;
+pub(super) use row::{Revision32, narrow, widen};
 pub use row::{Row, RowKey};
 pub use slab::Slab;
 

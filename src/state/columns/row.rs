@@ -59,15 +59,19 @@ const fn low_bits(bits: u64, count: u32) -> u32 {
 }
 
 /// A revision in 32 bits: a row is small. The writer stops long before there are 4 billion.
-pub(super) type Revision32 = u32;
+pub(crate) type Revision32 = u32;
 
-pub(super) fn narrow(revision: Revision) -> Revision32 {
+pub(crate) fn narrow(revision: Revision) -> Revision32 {
     Revision32::try_from(revision.0).expect("the writer stops before revision 2^32")
+}
+
+pub(crate) fn widen(revision: Revision32) -> Revision {
+    Revision(u64::from(revision))
 }
 
 /// What a row says besides its numbers: the word of its [`Packed`] value, whether it is a sample,
 /// whether it was withdrawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Flags(u32);
 
 const SAMPLE_BIT: u32 = 1 << Packed::WORD_BITS;
@@ -89,15 +93,15 @@ impl Flags {
     }
 }
 
-/// One figure, from one revision on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// One figure, from one revision on. Ordered by figure, then by revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Row {
     /// Which figure of its slab.
     pub key: RowKey,
+    pub(super) since: Revision32,
+    pub(super) flags: Flags,
     pub(super) first: i64,
     pub(super) second: i64,
-    pub(super) flags: Flags,
-    pub(super) since: Revision32,
 }
 
 impl Row {
@@ -110,6 +114,11 @@ impl Row {
 
     pub(super) fn withdrawn(key: RowKey, revision: Revision) -> Self {
         Self { key, first: 0, second: 0, flags: Flags::WITHDRAWN, since: narrow(revision) }
+    }
+
+    /// After all rows of a figure up to a revision, and before all others of it.
+    pub(super) fn last_of(key: RowKey, revision: Revision32) -> Self {
+        Self { key, since: revision, flags: Flags(u32::MAX), first: i64::MAX, second: i64::MAX }
     }
 
     /// The figure; none where it was withdrawn and nothing was there before.
@@ -152,7 +161,7 @@ impl Row {
 
     /// The revision since which the figure is this.
     pub(crate) fn revision(&self) -> Revision {
-        Revision(u64::from(self.since))
+        widen(self.since)
     }
 
     /// Whether both say the same of the same figure, whenever they came and however their numbers are

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 
-use super::row::{Flags, Revision32, Row, RowKey, narrow};
+use super::row::{Flags, Revision32, Row, RowKey, narrow, widen};
 use super::{BreakdownIx, Withdrawn};
 use crate::catalogue::AreaIx;
 use crate::model::revision::Revision;
@@ -34,17 +34,37 @@ struct Cells {
     since: Vec<Revision32>,
 }
 
-/// The rows that aren't the newest, each by its key and revision. Shared between clones, but for what
+/// What isn't the newest. Shared between clones, but for what
 /// changes.
 #[derive(Debug, Clone, Default)]
 struct Past {
     /// What newer rows replaced.
-    replaced: OrdMap<(RowKey, Revision32), Row>,
+    replaced: PastRows,
     /// Rows that said what was already so: they decide nothing until the submission that said it
     /// first is withdrawn.
-    confirmed: OrdMap<(RowKey, Revision32), Row>,
+    confirmed: PastRows,
     /// For each row that a withdrawal brought back, the revision of the submission that it is of.
     restored: OrdMap<(RowKey, Revision32), Revision32>,
+}
+
+/// Rows that aren't the newest.
+#[derive(Debug, Clone, Default)]
+struct PastRows(OrdSet<Row>);
+
+impl PastRows {
+    fn add(&mut self, row: Row) {
+        self.0.insert(row);
+    }
+
+    /// The row of a figure as of a revision.
+    fn row(&self, key: RowKey, as_of: Revision32) -> Option<&Row> {
+        self.0.get_prev(&Row::last_of(key, as_of)).filter(|row| row.key == key)
+    }
+
+    /// The rows of a figure, the oldest first.
+    fn rows(&self, key: RowKey) -> impl Iterator<Item = Row> {
+        self.0.range(Row::last_of(key, 0)..=Row::last_of(key, Revision32::MAX)).copied()
+    }
 }
 
 impl Cells {
@@ -114,8 +134,7 @@ impl Slab {
         if newest.revision() <= as_of {
             return Some(newest);
         }
-        let (_, row) = self.past.replaced.get_prev(&(newest.key, narrow(as_of)))?;
-        (row.key == newest.key).then_some(*row)
+        self.past.replaced.row(newest.key, narrow(as_of)).copied()
     }
 
     /// The rows at some indices as of a revision, withdrawn ones left out.
@@ -168,13 +187,12 @@ impl Slab {
 
     /// Every row that a figure has had, the oldest first, withdrawn ones too.
     pub(crate) fn history(&self, key: RowKey) -> impl Iterator<Item = Row> {
-        let replaced = self.past.replaced.range((key, 0)..=(key, Revision32::MAX));
-        replaced.map(|(_, row)| *row).chain(self.newest(key))
+        self.past.replaced.rows(key).chain(self.newest(key))
     }
 
     /// The revision of the submission that a row is of: its own, unless a withdrawal restored it.
     pub(crate) fn source(&self, row: &Row) -> Revision {
-        Revision(u64::from(self.past.restored.get(&(row.key, row.since)).copied().unwrap_or(row.since)))
+        widen(self.past.restored.get(&(row.key, row.since)).copied().unwrap_or(row.since))
     }
 
     /// Whether the submission that a row is of was accepted by a revision.
@@ -186,8 +204,7 @@ impl Slab {
     /// The row that a figure had before, where a withdrawal left it as it was.
     fn unchanged_from(&self, row: &Row) -> Option<&Row> {
         self.past.restored.get(&(row.key, row.since))?;
-        let (_, before) = self.past.replaced.get_prev(&(row.key, row.since - 1))?;
-        before.is_same_figure(row).then_some(before)
+        self.past.replaced.row(row.key, row.since - 1).filter(|before| before.is_same_figure(row))
     }
 
     /// Whether a figure became what a row says with that row.
@@ -264,10 +281,9 @@ impl Slab {
         for now in affected {
             let key = now.key;
             // Also what only confirmed the figure: once the submission that set it is gone, that decides.
-            let confirmed = self.past.confirmed.range((key, 0)..=(key, Revision32::MAX)).map(|(_, row)| *row);
             let mut left: Vec<(Revision, Row)> = self
                 .history(key)
-                .chain(confirmed)
+                .chain(self.past.confirmed.rows(key))
                 .filter(|row| !row.flags.is_withdrawn())
                 .map(|row| (self.source(&row), row))
                 .filter(|(source, _)| stands(*source))
@@ -302,12 +318,10 @@ impl Past {
         for row in rows {
             match now {
                 Some(known) if confirms && known.is_same_figure(row) => {
-                    self.confirmed.insert((row.key, row.since), *row);
+                    self.confirmed.add(*row);
                     continue;
                 }
-                Some(known) => {
-                    self.replaced.insert((known.key, known.since), known);
-                }
+                Some(known) => self.replaced.add(known),
                 None => {}
             }
             now = Some(*row);

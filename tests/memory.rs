@@ -1,0 +1,75 @@
+//! What a submission takes of memory for good. Alone in its process, whose memory is looked at.
+
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test itself may")]
+
+use conspectus::access::Actor;
+use conspectus::catalogue::CataloguePut;
+use conspectus::entry::Entry;
+use conspectus::intake::admit::{Command, Decision};
+use conspectus::intake::prepare::Prepared;
+use conspectus::model::marker::Markers;
+use conspectus::model::observation::{Breakdown, Measure, Observation, Value};
+use conspectus::model::submission::Submission;
+use conspectus::model::timestamp::Timestamp;
+use conspectus::model::zone::UTC;
+use conspectus::state::State;
+
+const NOW: Timestamp = Timestamp(1_780_000_000_000_000);
+const AREAS: [&str; 3] = ["E10000014", "E06000046", "E06000045"];
+/// Entries that are published together.
+const GROUP_ENTRIES: u64 = 16;
+const SUBMISSION_BYTES_MAX: u64 = 250;
+
+fn resident_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() << 10
+}
+
+fn write(state: &mut State, command: &impl Command) {
+    let Decision::Accept(body, _) = command.admit(state, NOW, &UTC).unwrap() else { panic!("it is so already") };
+    state.apply(&Entry { at: NOW, actor: Actor::Local, body });
+}
+
+/// A submission of one figure, which differs from the one that it replaces, under an id as long as a UUID.
+fn single(number: u64) -> Prepared {
+    let at = |count: usize| usize::try_from(number).unwrap() % count;
+    let observation = Observation {
+        indicator: "missing-episodes".parse().unwrap(),
+        area: AREAS[at(AREAS.len())].parse().unwrap(),
+        period: format!("2022-{:02}", 1 + at(12)).parse().unwrap(),
+        breakdown: Breakdown::default(),
+        value: Value { measure: Some(Measure::Number(number.to_string().parse().unwrap())), markers: Markers::NONE },
+        note: None,
+    };
+    Prepared::new(Submission {
+        agency: "hampshire-constabulary".parse().unwrap(),
+        request_id: format!("{number:036x}").parse().unwrap(),
+        source: "the daily feed".to_owned(),
+        sample: false,
+        observations: std::iter::once(observation).collect(),
+    })
+}
+
+#[test]
+fn a_submission_of_one_figure_takes_few_bytes_for_good() {
+    let mut state = State::default();
+    write(&mut state, &toml::from_str::<CataloguePut>(include_str!("../data/catalogue.toml")).unwrap());
+    let mut published = state.clone();
+    let mut send = |numbers: std::ops::Range<u64>| {
+        for number in numbers {
+            write(&mut state, &single(number));
+            if number % GROUP_ENTRIES == 0 {
+                published = state.clone();
+            }
+        }
+    };
+    // By then the process has what it takes anyway.
+    send(0..10_000);
+    let before = resident_bytes();
+    send(10_000..60_000);
+    let each = (resident_bytes() - before) / 50_000;
+    assert!(each <= SUBMISSION_BYTES_MAX, "{each} bytes each");
+    assert_eq!(published.revision().0, 1 + 59_985);
+}
