@@ -86,6 +86,8 @@ pub(super) struct Recorder {
     at: Instant,
     lost_lines: bool,
     lost_revisions: u64,
+    /// Whether the journal took the last anchor.
+    is_recorded: bool,
 }
 
 impl Recorder {
@@ -99,6 +101,7 @@ impl Recorder {
             at: Instant::now(),
             lost_lines: opened.lost_lines,
             lost_revisions: opened.lost_revisions,
+            is_recorded: true,
         }
     }
 
@@ -129,8 +132,14 @@ impl Recorder {
             Ok(_) => {
                 (self.recorded, self.files, self.at) = (lines, progress.files, Instant::now());
                 (self.lost_lines, self.lost_revisions) = (false, 0);
+                self.is_recorded = true;
             }
-            Err(error) => tracing::warn!(%error, "the journal can't record how far the audit log has come"),
+            // Tried again each second, and logged once.
+            Err(error) => {
+                if std::mem::take(&mut self.is_recorded) {
+                    tracing::warn!(%error, "the journal can't record how far the audit log has come");
+                }
+            }
         }
     }
 }
