@@ -224,6 +224,8 @@ fn a_disk_that_is_full_to_the_last_byte_stops_what_must_be_written_until_there_i
     assert!(said.contains("No space left on device"), "{said}");
     let other = OpenOptions::new().write(true).open(disk.path("other")).unwrap();
     other.set_len(other.metadata().unwrap().len() - 16 * BLOCK_BYTES as u64).unwrap();
+    // A file that is open keeps its space, whoever removes it.
+    drop(other);
     let server = Server::start(&data);
     let mut rest = File::create(disk.path("rest")).unwrap();
     while rest.write_all(&[1; BLOCK_BYTES]).is_ok() {}
