@@ -56,6 +56,11 @@ impl LastUsed {
         if !self.changed.swap(false, Ordering::Relaxed) {
             return Ok(());
         }
+        // What isn't written now is written next time.
+        self.write(folder).inspect_err(|_| self.changed.store(true, Ordering::Relaxed))
+    }
+
+    fn write(&self, folder: &Path) -> io::Result<()> {
         let text = self.at().iter().fold(String::new(), |mut text, (key, at)| {
             let _ = writeln!(text, "{key} {}", at.0); // Writing to a string can't fail.
             text
@@ -64,5 +69,23 @@ impl LastUsed {
         let fresh = folder.join(format!("{FILE_NAME}.new"));
         create_file(&fresh)?.write_all(text.as_bytes())?;
         std::fs::rename(&fresh, folder.join(FILE_NAME))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_written_is_written_the_next_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let key: KeyId = "0123456789abcdef".parse().unwrap();
+        let used = LastUsed::default();
+        used.note(key, Timestamp(7));
+        used.save(&folder.path().join("not there")).unwrap_err();
+        used.save(folder.path()).unwrap();
+        let again = LastUsed::default();
+        again.load(folder.path());
+        assert_eq!(again.get(key), Some(Timestamp(7)));
     }
 }

@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test itself may")]
 
 mod binary;
+#[path = "operating/drills.rs"]
+mod drills;
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write;

@@ -17,6 +17,8 @@ pub(super) struct LogFile {
     /// The file's device and number on it.
     id: (u64, u64),
     length: u64,
+    /// What follows the last whole line, of a file that was cut off there: it stays until a line is written over it.
+    torn_bytes: u64,
     tail: LogTail,
 }
 
@@ -26,7 +28,18 @@ fn id_of(metadata: &Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
 }
 
+/// Refuses what is in a file's place and is none: lines that are written to `/dev/null` are nowhere, and opening a
+/// pipe waits for ever. There may be nothing yet.
+pub(super) fn check_is_file(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(found) if !found.is_file() => Err(io::Error::new(io::ErrorKind::InvalidInput, "it isn't a regular file")),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 fn open_to_append(path: &Path) -> io::Result<File> {
+    check_is_file(path)?;
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
     #[cfg(unix)]
@@ -34,15 +47,15 @@ fn open_to_append(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Makes the folder know its files before a line in them is relied on.
+/// Makes the folder that a file is in know it, before a line in it is relied on. The path may be a link's.
 fn sync_folder_of(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    sync_folder(folder).map_err(io::Error::other)
+    let path = fs::canonicalize(path)?;
+    path.parent().map_or(Ok(()), sync_folder).map_err(io::Error::other)
 }
 
 impl LogFile {
-    /// Opens the file at its end; what follows the last whole line is dropped: how many bytes.
-    pub(super) fn open(path: &Path) -> Result<(Self, u64), Error> {
+    /// Opens the file after its last whole line.
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let io = |source| Error::Io { path: path.to_owned(), source };
         let mut file = open_to_append(path).map_err(io)?;
         let metadata = file.metadata().map_err(io)?;
@@ -52,24 +65,21 @@ impl LogFile {
         file.seek(SeekFrom::Start(from)).map_err(io)?;
         Read::by_ref(&mut file).take(length - from).read_to_end(&mut end).map_err(io)?;
         let whole = end.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let dropped = (end.len() - whole) as u64;
+        let torn_bytes = (end.len() - whole) as u64;
         let damaged = || Error::Damaged { path: path.to_owned(), n: 0, what: "its last line isn't one" };
         let mut tail = LogTail::START;
         if whole > 0 {
             let lines = std::str::from_utf8(&end[..whole - 1]).map_err(|_| damaged())?;
             let last = lines.rsplit('\n').next().unwrap_or_default();
             tail = LogTail::of_last(last).map_err(|_| damaged())?;
-        } else if from > 0 || dropped > LINE_BYTES_MAX {
+        } else if from > 0 || torn_bytes > LINE_BYTES_MAX {
             return Err(damaged());
-        }
-        if dropped > 0 {
-            file.set_len(length - dropped).and_then(|()| file.sync_all()).map_err(io)?;
         }
         if length == 0 {
             sync_folder_of(path).map_err(io)?;
         }
         let id = id_of(&metadata);
-        Ok((Self { path: path.to_owned(), file, id, length: length - dropped, tail }, dropped))
+        Ok(Self { path: path.to_owned(), file, id, length: length - torn_bytes, torn_bytes, tail })
     }
 
     /// Moves a file out of the way that isn't a log.
@@ -87,8 +97,22 @@ impl LogFile {
         self.tail
     }
 
-    /// Adds lines, durably, and with them comes to `tail`.
+    /// How many bytes of whole lines it has.
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// How many bytes follow them, of a line that was cut off.
+    pub(super) fn torn_bytes(&self) -> u64 {
+        self.torn_bytes
+    }
+
+    /// Adds lines, durably, and with them comes to `tail`. What was cut off before them is dropped.
     pub(super) fn append(&mut self, text: &str, tail: LogTail) -> io::Result<()> {
+        if self.torn_bytes > 0 {
+            self.file.set_len(self.length)?;
+            self.torn_bytes = 0;
+        }
         self.file.write_all(text.as_bytes())?;
         self.file.sync_data()?;
         self.length += text.len() as u64;
@@ -104,11 +128,12 @@ impl LogFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some("it was moved away or deleted")),
             Err(error) => return Err(error),
         };
+        let length = self.length + self.torn_bytes;
         Ok(if id_of(&found) != self.id {
             Some("it was moved away or deleted, and another file is in its place")
-        } else if found.len() < self.length {
+        } else if found.len() < length {
             Some("it was cut")
-        } else if found.len() > self.length {
+        } else if found.len() > length {
             Some("something else was added to it")
         } else {
             None
@@ -122,19 +147,24 @@ impl LogFile {
         let line = Line { previous: tail.chain.to_string(), ..Line::without_call(event, why) };
         let mut text = String::new();
         let tail = tail.add(at, line, &mut text);
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        sync_folder_of(&self.path)?;
-        let metadata = file.metadata()?;
+        let written =
+            file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| sync_folder_of(&self.path));
+        if let Err(error) = written {
+            // It was empty: whatever is tried again finds it so, instead of setting aside what is left of each try.
+            drop(file.set_len(0));
+            return Err(error);
+        }
+        let id = id_of(&file.metadata()?);
         let path = std::mem::take(&mut self.path);
-        *self = Self { path, file, id: id_of(&metadata), length: text.len() as u64, tail };
+        *self = Self { path, file, id, length: text.len() as u64, torn_bytes: 0, tail };
         Ok(())
     }
 
     #[cfg(test)]
     pub(super) fn of(path: &Path, file: File) -> Self {
         let metadata = file.metadata().unwrap();
-        Self { path: path.to_owned(), id: id_of(&metadata), length: metadata.len(), file, tail: LogTail::START }
+        let (path, id, length) = (path.to_owned(), id_of(&metadata), metadata.len());
+        Self { path, file, id, length, torn_bytes: 0, tail: LogTail::START }
     }
 }
 

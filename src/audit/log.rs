@@ -1,11 +1,11 @@
-//! Writing the log: a queue, and the thread that writes what waits in it.
+//! The log as a server has it: opened against what the journal knows, and the queue of the thread that writes.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError, SyncSender, TrySendError};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{self, SyncSender, TrySendError};
+use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::{oneshot, watch};
 
@@ -14,60 +14,13 @@ use super::line::{Error, Event, Line, LogTail};
 use super::questions::Questions;
 use super::refusals::Refusals;
 use super::start::{Accepted, Compared, Known, Since, compare};
-use crate::journal::{self, check_free_space};
+use super::writer::{Progress, Unwritten, Waiting, Writer, lock};
 use crate::model::timestamp::Timestamp;
 
 /// The file's name in the data folder.
 pub const FILE_NAME: &str = "audit.log";
 /// How many lines may wait to be written.
 const QUEUE_LINES_MAX: usize = 4_096;
-/// How many lines one sync is for, at the most.
-const GROUP_LINES_MAX: usize = 1_024;
-/// How often the file is looked at when nothing is written.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// Why a line wasn't written.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unwritten {
-    /// Too many are waiting.
-    #[error("too many calls wait for the audit log; try again in a moment")]
-    Busy,
-    /// The question can't be kept: it is too long.
-    #[error("the question is too long to be kept in the audit log; ask for less at once")]
-    TooLong,
-    /// The disk is nearly full.
-    #[error("the disk is nearly full: what must be audited can't be read")]
-    NoRoom,
-    /// The log failed, and is written no more until a restart.
-    #[error("the audit log failed: what must be audited can't be read until a restart")]
-    Failed,
-}
-
-type Reply = oneshot::Sender<Result<(), Unwritten>>;
-
-/// A line that waits to be written, and who waits for it.
-struct Waiting {
-    at: Timestamp,
-    line: Line,
-    /// The whole question, where the line has its hash.
-    question: Option<String>,
-    reply: Option<Reply>,
-}
-
-impl Waiting {
-    fn unanswered((at, line): (Timestamp, Line)) -> Self {
-        Self { at, line, question: None, reply: None }
-    }
-}
-
-/// How far a log has come, for the journal to record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// Where it ends: these lines are durable.
-    pub tail: LogTail,
-    /// How often it went on in a new file, since it was opened.
-    pub files: u64,
-}
 
 /// A log that was opened.
 #[derive(Debug)]
@@ -80,14 +33,15 @@ pub struct Opened {
     pub lost_lines: bool,
     /// The changes of keys, in words, that came after what the journal knows of the log.
     pub key_changes: Vec<String>,
+    /// Ends when the last clone of the log is gone, and what was left to write is written.
+    pub thread: thread::JoinHandle<()>,
 }
 
 /// Writes lines. Cheap to clone; the thread ends when the last clone is gone.
 #[derive(Debug, Clone)]
 pub struct Log {
     queue: SyncSender<Waiting>,
-    /// Nothing is written after a failure.
-    failed: Arc<AtomicBool>,
+    is_refusing: Arc<AtomicBool>,
     refusals: Arc<Mutex<Refusals>>,
     progress: watch::Receiver<Progress>,
 }
@@ -102,7 +56,7 @@ impl Log {
     pub fn open(folder: &Path, now: Timestamp, known: Known, accepted: Accepted) -> Result<Opened, Error> {
         let path = folder.join(FILE_NAME);
         let mut unreadable = None;
-        let (file, dropped) = match LogFile::open(&path) {
+        let file = match LogFile::open(&path) {
             // What isn't a log at all is like one that has nothing.
             Err(Error::Damaged { what, .. }) => {
                 accept_loss(&path, known, accepted, what.to_owned())?;
@@ -116,37 +70,53 @@ impl Log {
         let (sender, progress) = watch::channel(Progress { tail: file.tail(), files: 0 });
         let refusals = Arc::new(Mutex::new(Refusals::default()));
         let questions = Questions::open(folder)?;
-        let mut writer =
-            Writer { file, questions, refusals: Arc::clone(&refusals), progress: sender, failed: Arc::default() };
-        let failed = Arc::clone(&writer.failed);
-        let note = |event, what| Waiting::unanswered((now, Line::without_call(event, what)));
-        if dropped > 0 {
-            tracing::warn!(path = %path.display(), bytes = dropped, "the audit log ended in a line that was cut off: it is dropped");
-            writer.group(vec![note(Event::Repaired, format!("{dropped} bytes"))]);
+        let is_refusing = Arc::<AtomicBool>::default();
+        let mut writer = Writer {
+            file,
+            questions,
+            notes: Vec::new(),
+            refusals: Arc::clone(&refusals),
+            progress: sender,
+            failed: false,
+            trouble: None,
+            is_refusing: Arc::clone(&is_refusing),
+        };
+        let bytes = writer.file.length();
+        if known.tail == LogTail::START && bytes > 0 {
+            tracing::info!(bytes, "the journal doesn't know the audit log yet: all of it is verified");
         }
-        let (since, lost) = compared(&path, known, accepted)?;
+        let begun = Instant::now();
+        let (since, lost) = compared(&path, bytes, known, accepted)?;
+        let (lines, milliseconds) = (writer.file.tail().n, begun.elapsed().as_millis());
+        tracing::info!(lines, milliseconds, "the audit log is compared with the journal");
         let lost = unreadable.or(lost);
         if let Some(why) = &lost {
             let gone_on = writer.go_on(now, Event::Lost, format!("{why}; accepted at a start"), known.tail);
             gone_on.map_err(|source| Error::Io { path: path.clone(), source })?;
         }
+        let bytes = writer.file.torn_bytes();
+        if bytes > 0 {
+            tracing::warn!(path = %path.display(), bytes, "the audit log ended in a line that was cut off: it is dropped");
+            writer.notes.push((now, Line::without_call(Event::Repaired, format!("{bytes} bytes"))));
+        }
         let lost_revisions = since.revision.saturating_sub(known.revision.0);
         if lost_revisions > 0 {
             let what = format!("it ends at revision {}, and this log has seen {}", known.revision, since.revision);
             tracing::warn!("the journal is older than the audit log, as is accepted: {what}");
-            writer.group(vec![note(Event::OlderJournal, format!("{what}; accepted at a start"))]);
+            writer.notes.push((now, Line::without_call(Event::OlderJournal, format!("{what}; accepted at a start"))));
         }
-        thread::Builder::new()
+        writer.group(Vec::new(), Refusals::counts_if_due);
+        let thread = thread::Builder::new()
             .name("audit".to_owned())
-            .spawn(move || writer.run(&waiting))
+            .spawn(move || writer.run(&waiting, now))
             .map_err(|source| Error::Io { path, source })?;
-        let log = Self { queue, failed, refusals, progress };
-        Ok(Opened { log, lost_revisions, lost_lines: lost.is_some(), key_changes: since.key_changes })
+        let log = Self { queue, is_refusing, refusals, progress };
+        Ok(Opened { log, lost_revisions, lost_lines: lost.is_some(), key_changes: since.key_changes, thread })
     }
 
-    /// Whether it has failed, and takes no more lines until a restart.
-    pub(crate) fn has_failed(&self) -> bool {
-        self.failed.load(Ordering::Relaxed)
+    /// Whether it takes no lines, as of a moment ago: so that what must be audited isn't answered.
+    pub(crate) fn is_refusing(&self) -> bool {
+        self.is_refusing.load(Ordering::Relaxed)
     }
 
     /// Writes a line, and returns once it is durable. Where the line has the hash of its question, `question` is the
@@ -182,13 +152,9 @@ impl Log {
     }
 }
 
-fn lock(refusals: &Mutex<Refusals>) -> MutexGuard<'_, Refusals> {
-    refusals.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// What came after the lines that the journal knows of, and why those aren't there, when that is accepted.
-fn compared(path: &Path, known: Known, accepted: Accepted) -> Result<(Since, Option<String>), Error> {
-    let Compared { since, lost } = match compare(path, known.tail) {
+fn compared(path: &Path, bytes: u64, known: Known, accepted: Accepted) -> Result<(Since, Option<String>), Error> {
+    let Compared { since, lost } = match compare(path, bytes, known.tail) {
         Err(Error::Damaged { n, what, .. }) => {
             Compared { since: Since::default(), lost: Some(format!("line {n} is not what was written: {what}")) }
         }
@@ -215,170 +181,4 @@ fn accept_loss(path: &Path, known: Known, accepted: Accepted, what: String) -> R
         return Ok(());
     }
     Err(Error::Lost { path: path.to_owned(), known: known.tail.n, what })
-}
-
-struct Writer {
-    file: LogFile,
-    questions: Questions,
-    refusals: Arc<Mutex<Refusals>>,
-    progress: watch::Sender<Progress>,
-    /// Nothing is written after a failure.
-    failed: Arc<AtomicBool>,
-}
-
-impl Writer {
-    fn run(mut self, waiting: &mpsc::Receiver<Waiting>) {
-        let mut newest = Timestamp::default();
-        loop {
-            // What gathered during the last sync is one group.
-            let mut group = match waiting.recv_timeout(LOOK_EVERY) {
-                Ok(first) => vec![first],
-                Err(RecvTimeoutError::Timeout) => Vec::new(),
-                Err(RecvTimeoutError::Disconnected) => break,
-            };
-            group.extend(waiting.try_iter().take(GROUP_LINES_MAX - 1));
-            group.extend(lock(&self.refusals).counts(Instant::now()).into_iter().map(Waiting::unanswered));
-            newest = group.iter().map(|waiting| waiting.at).max().unwrap_or(newest);
-            if !self.failed.load(Ordering::Relaxed) {
-                self.watch(newest);
-            }
-            self.group(group);
-        }
-        let counts = lock(&self.refusals).all_counts();
-        self.group(counts.into_iter().map(Waiting::unanswered).collect());
-    }
-
-    /// Goes on in a new file when something was done to this one. Where it can't, appending finds that out.
-    fn watch(&mut self, at: Timestamp) {
-        match self.file.disturbance() {
-            Ok(None) => {}
-            Ok(Some(what)) => {
-                let (lines, tail) = (self.file.tail().n, self.file.tail());
-                tracing::warn!(lines, "the audit log was disturbed: {what}; it goes on in a new file");
-                if let Err(error) = self.go_on(at, Event::Continued, format!("after line {lines}: {what}"), tail) {
-                    tracing::error!(%error, "the audit log can't go on in a new file");
-                }
-            }
-            Err(error) => tracing::error!(%error, "the audit log can't be looked at"),
-        }
-    }
-
-    fn go_on(&mut self, at: Timestamp, event: Event, why: String, tail: LogTail) -> std::io::Result<()> {
-        self.file.go_on(at, event, why, tail)?;
-        self.progress.send_modify(|progress| {
-            *progress = Progress { tail: self.file.tail(), files: progress.files + 1 };
-        });
-        Ok(())
-    }
-
-    /// Writes lines and makes them durable together, then answers.
-    fn group(&mut self, group: Vec<Waiting>) {
-        let mut text = String::new();
-        let mut replies = Vec::new();
-        let mut tail = self.file.tail();
-        let ready = self.ready();
-        for Waiting { at, line, question, reply } in group {
-            let kept = ready.clone().and_then(|()| self.keep(&line, question));
-            if kept.is_ok() {
-                tail = tail.add(at, line, &mut text);
-            }
-            replies.extend(reply.map(|reply| (reply, kept)));
-        }
-        let written = if text.is_empty() { Ok(()) } else { self.append(&text, tail) };
-        for (reply, kept) in replies {
-            drop(reply.send(kept.and(written.clone())));
-        }
-    }
-
-    /// Whether anything can be written.
-    fn ready(&self) -> Result<(), Unwritten> {
-        // What is written to a file that its path doesn't lead to any more would be lost with it.
-        if self.failed.load(Ordering::Relaxed) || !matches!(self.file.disturbance(), Ok(None)) {
-            return Err(Unwritten::Failed);
-        }
-        check_free_space(self.file.file()).map_err(|error| {
-            if matches!(error, journal::Error::NoRoom { .. }) { Unwritten::NoRoom } else { Unwritten::Failed }
-        })
-    }
-
-    /// Keeps the whole question of a line that has its hash.
-    fn keep(&mut self, line: &Line, question: Option<String>) -> Result<(), Unwritten> {
-        let Some(question) = question else { return Ok(()) };
-        self.questions.keep(&line.question, &question).map_err(|error| {
-            tracing::error!(%error, "a question can't be kept for the audit log, and isn't answered");
-            Unwritten::Failed
-        })
-    }
-
-    fn append(&mut self, text: &str, tail: LogTail) -> Result<(), Unwritten> {
-        self.file.append(text, tail).map_err(|error| {
-            // What is on the disk now is known only when the file is opened again.
-            self.failed.store(true, Ordering::Relaxed);
-            tracing::error!(%error, "the audit log failed: what must be audited isn't answered any more");
-            Unwritten::Failed
-        })?;
-        self.progress.send_modify(|progress| progress.tail = tail);
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs::File;
-
-    use super::super::verify::verify;
-    use super::*;
-
-    fn read(writer: &mut Writer) -> Result<(), Unwritten> {
-        let (reply, mut answer) = oneshot::channel();
-        let line = Line::without_call(Event::Read, String::new());
-        writer.group(vec![Waiting { at: Timestamp(0), line, question: None, reply: Some(reply) }]);
-        answer.try_recv().unwrap()
-    }
-
-    fn writer(file: LogFile) -> Writer {
-        let questions = Questions::open(Path::new("nowhere")).unwrap();
-        let progress = watch::Sender::new(Progress { tail: file.tail(), files: 0 });
-        Writer { file, questions, refusals: Arc::default(), progress, failed: Arc::default() }
-    }
-
-    #[test]
-    fn once_a_line_was_not_written_none_is_until_a_restart() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(FILE_NAME);
-        let (mut good, ..) = LogFile::open(&path).unwrap();
-        // A file that can't be written to: what a broken disk does.
-        let mut writer = writer(LogFile::of(&path, File::open(&path).unwrap()));
-        assert_eq!(read(&mut writer), Err(Unwritten::Failed));
-        std::mem::swap(&mut writer.file, &mut good);
-        assert_eq!(read(&mut writer), Err(Unwritten::Failed), "what is on the disk is known after a restart");
-        assert_eq!(writer.file.tail(), LogTail::START);
-        assert_eq!(verify(&path, &mut |_| {}).unwrap(), LogTail::START);
-    }
-
-    #[test]
-    fn the_lines_and_their_chain_never_change_by_accident() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(FILE_NAME);
-        let mut writer = writer(LogFile::open(&path).unwrap().0);
-        read(&mut writer).unwrap();
-        let line = Line {
-            event: Event::Refused,
-            identity: "ann".to_owned(),
-            credential: "k1".to_owned(),
-            address: "127.0.0.1:9".to_owned(),
-            method: "M".to_owned(),
-            scope: "a \"quoted\" scope".to_owned(),
-            question: String::new(),
-            purpose: "to see".to_owned(),
-            revision: 7,
-            outcome: "DENIED".to_owned(),
-            previous: String::new(),
-        };
-        writer.group(vec![Waiting::unanswered((Timestamp(1_648_746_061_999_999), line))]);
-        insta::assert_snapshot!(std::fs::read_to_string(&path).unwrap(), @r#"
-        {"n":1,"at":"1970-01-01T00:00:00Z","event":"read","outcome":"OK","chain":"135ea823d665cf07281a25b63fa0959545e681ee4688e84e72bd7ac2832cdfaa"}
-        {"n":2,"at":"2022-03-31T17:01:01Z","event":"refused","identity":"ann","credential":"k1","address":"127.0.0.1:9","method":"M","scope":"a \"quoted\" scope","purpose":"to see","revision":7,"outcome":"DENIED","chain":"6c01f32dd696bbabd0164ac0585f3422b8a79f3e60680b8ef3b1e635d1a4fd1e"}
-        "#);
-    }
 }

@@ -22,12 +22,14 @@ mod questions;
 mod refusals;
 mod start;
 mod verify;
+mod writer;
 
 pub(crate) use line::SCOPE_BYTES_MAX;
 pub use line::{Error, Event, Line, LogTail, NumberedLine};
-pub use log::{FILE_NAME, Log, Opened, Progress, Unwritten};
+pub use log::{FILE_NAME, Log, Opened};
 pub(crate) use newest::newest_line;
 pub(crate) use questions::QUESTION_BYTES_MAX;
 pub use questions::{QUESTIONS_FOLDER, read_question};
 pub use start::{Accepted, Known};
 pub use verify::verify;
+pub use writer::{Progress, Unwritten};

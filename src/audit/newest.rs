@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use super::file::check_is_file;
 use super::line::{Error, LINE_BYTES_MAX, LogTail, NumberedLine};
 use super::log::FILE_NAME;
 use crate::model::timestamp::Timestamp;
@@ -16,6 +17,7 @@ use crate::model::timestamp::Timestamp;
 pub(crate) fn newest_line(folder: &Path) -> Result<Option<Timestamp>, Error> {
     let path = folder.join(FILE_NAME);
     let read = || {
+        check_is_file(&path)?;
         let mut file = File::open(&path)?;
         let from = file.metadata()?.len().saturating_sub(2 * LINE_BYTES_MAX);
         let mut end = Vec::new();

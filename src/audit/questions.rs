@@ -18,26 +18,18 @@ const QUESTIONS_BYTES_MAX: u64 = 1 << 30;
 #[derive(Debug)]
 pub(super) struct Questions {
     folder: PathBuf,
-    /// What they take.
+    /// What they take, or took: some may have been moved away.
     bytes: u64,
+    /// What they may take: [`QUESTIONS_BYTES_MAX`], except in a test.
+    bytes_max: u64,
 }
 
 impl Questions {
     /// Those in a data folder; there may be none.
     pub(super) fn open(data: &Path) -> Result<Self, Error> {
         let folder = data.join(QUESTIONS_FOLDER);
-        let mut bytes = 0;
-        match fs::read_dir(&folder) {
-            Ok(entries) => {
-                for entry in entries {
-                    let length = entry.and_then(|entry| entry.metadata()).map(|metadata| metadata.len());
-                    bytes += length.map_err(|source| Error::Io { path: folder.clone(), source })?;
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(source) => return Err(Error::Io { path: folder, source }),
-        }
-        Ok(Self { folder, bytes })
+        let bytes = bytes_in(&folder).map_err(|source| Error::Io { path: folder.clone(), source })?;
+        Ok(Self { folder, bytes, bytes_max: QUESTIONS_BYTES_MAX })
     }
 
     /// Keeps a question, durably; none twice.
@@ -51,7 +43,11 @@ impl Questions {
         }
         let path = self.folder.join(hash);
         if !path.exists() {
-            if self.bytes.saturating_add(text.len() as u64) > QUESTIONS_BYTES_MAX {
+            let is_full = |bytes: u64| bytes.saturating_add(text.len() as u64) > self.bytes_max;
+            if is_full(self.bytes) {
+                self.bytes = bytes_in(&self.folder)?;
+            }
+            if is_full(self.bytes) {
                 return Err(io::Error::other(format!("{} is full: move old questions away", self.folder.display())));
             }
             let fresh = path.with_extension("new");
@@ -60,13 +56,25 @@ impl Questions {
             #[cfg(unix)]
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
             let mut file: File = options.open(&fresh)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&fresh, &path)?;
+            let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+            if let Err(error) = written.and_then(|()| fs::rename(&fresh, &path)) {
+                // What is left of it takes space, and is no question.
+                drop(fs::remove_file(&fresh));
+                return Err(error);
+            }
             self.bytes += text.len() as u64;
         }
         // Also of one that is there: whoever wrote it may not have come so far.
         sync(&self.folder)
+    }
+}
+
+/// What the files of a folder take; nothing when there is no such folder.
+fn bytes_in(folder: &Path) -> io::Result<u64> {
+    match fs::read_dir(folder) {
+        Ok(mut entries) => entries.try_fold(0, |bytes, entry| Ok(bytes + entry?.metadata()?.len())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error),
     }
 }
 
@@ -91,4 +99,22 @@ pub fn read_question(data: &Path, hash: &str) -> Result<String, Error> {
         return Err(Error::Damaged { path, n: 0, what: "the question isn't the one that was asked" });
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_folder_takes_questions_again_once_old_ones_are_moved_away() {
+        let data = tempfile::tempdir().unwrap();
+        let mut questions = Questions { bytes_max: 10, ..Questions::open(data.path()).unwrap() };
+        questions.keep("a", "12345678").unwrap();
+        questions.keep("a", "12345678").unwrap();
+        let full = questions.keep("b", "1234").unwrap_err().to_string();
+        assert!(full.contains("is full: move old questions away"), "{full}");
+        fs::rename(data.path().join(QUESTIONS_FOLDER), data.path().join("old")).unwrap();
+        questions.keep("b", "1234").unwrap();
+        assert_eq!(bytes_in(&data.path().join(QUESTIONS_FOLDER)).unwrap(), 4);
+    }
 }

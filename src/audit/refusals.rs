@@ -78,8 +78,12 @@ impl Refusals {
         self.at = self.at.max(at);
     }
 
-    /// The lines that count the others, when it is time for them.
-    pub(super) fn counts(&mut self, now: Instant) -> Vec<(Timestamp, Line)> {
+    /// The lines that count the others, when it is time for them by the monotonic clock.
+    pub(super) fn counts_if_due(&mut self) -> Vec<(Timestamp, Line)> {
+        self.counts(Instant::now())
+    }
+
+    fn counts(&mut self, now: Instant) -> Vec<(Timestamp, Line)> {
         if self.counts.is_empty() {
             return Vec::new();
         }

@@ -51,10 +51,11 @@ pub(super) struct Compared {
     pub(super) lost: Option<String>,
 }
 
-/// Finds the last line that the journal knows of, and follows the lines after it. What comes before it is tied to it
+/// Finds the last line that the journal knows of, and follows the lines after it, within the first so many bytes of a
+/// file. What comes before it is tied to it
 /// by its chain; to read it all is for `verify`.
-pub(super) fn compare(path: &Path, known: LogTail) -> Result<Compared, Error> {
-    let mut lines = Lines::open(path)?;
+pub(super) fn compare(path: &Path, bytes: u64, known: LogTail) -> Result<Compared, Error> {
+    let mut lines = Lines::open(path, bytes)?;
     let mut since = Since::default();
     let mut lost = None;
     let mut line = lines.next(1)?.map(str::to_owned);

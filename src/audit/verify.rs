@@ -1,7 +1,7 @@
 //! Reading a log, and checking that it is what was written.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Take};
 use std::path::{Path, PathBuf};
 
 use super::line::{Error, LINE_BYTES_MAX, LogTail, NumberedLine};
@@ -9,14 +9,15 @@ use super::line::{Error, LINE_BYTES_MAX, LogTail, NumberedLine};
 /// The lines of a log, in order; what is in them isn't checked.
 pub(super) struct Lines {
     path: PathBuf,
-    reader: BufReader<File>,
+    reader: BufReader<Take<File>>,
     line: String,
 }
 
 impl Lines {
-    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+    /// Those within the first so many bytes of a file.
+    pub(super) fn open(path: &Path, bytes: u64) -> Result<Self, Error> {
         let file = File::open(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
-        Ok(Self { path: path.to_owned(), reader: BufReader::new(file), line: String::new() })
+        Ok(Self { path: path.to_owned(), reader: BufReader::new(file.take(bytes)), line: String::new() })
     }
 
     /// The next line, which has the number `n`; none at the end.
@@ -46,7 +47,7 @@ impl Lines {
 /// # Errors
 /// At the first line that isn't.
 pub fn verify(path: &Path, each: &mut dyn FnMut(&NumberedLine)) -> Result<LogTail, Error> {
-    let mut lines = Lines::open(path)?;
+    let mut lines = Lines::open(path, u64::MAX)?;
     let mut tail = LogTail::START;
     while let Some(line) = lines.next(tail.n + 1)? {
         let followed = tail.follow(line);

@@ -35,6 +35,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use rustix::process::Signal;
+use tokio::signal::unix::{SignalKind, signal};
 
 use failure::Failure;
 use log::Log;
@@ -83,6 +85,7 @@ pub fn main() -> ExitCode {
     };
     let is_server = matches!(cli.verb, Verb::Serve(_));
     let result = runtime.block_on(async {
+        survive_file_size_limit()?;
         match cli.verb {
             Verb::Serve(args) => serve::run(args).await,
             Verb::Template(args) => template::run(args).await,
@@ -110,6 +113,14 @@ pub fn main() -> ExitCode {
     }
     drop(log);
     exit_code(result)
+}
+
+/// Has a write past the system's limit of file sizes (`ulimit -f`) fail, as one to a full disk does. Unhandled, its signal
+/// ends the process.
+fn survive_file_size_limit() -> Result<(), Failure> {
+    // A handler stays once there was one.
+    drop(signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?);
+    Ok(())
 }
 
 fn exit_code(result: Result<(), Failure>) -> ExitCode {

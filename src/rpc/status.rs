@@ -210,7 +210,9 @@ pub(crate) fn unaudited(why: &Unwritten) -> Status {
     match why {
         Unwritten::Busy => retry(Reason::Overloaded, why.to_string(), RETRY_DELAY),
         Unwritten::TooLong => error(Reason::TooLarge, why.to_string()),
-        Unwritten::NoRoom | Unwritten::Failed => error(Reason::AuditUnavailable, why.to_string()),
+        Unwritten::NotKept | Unwritten::NoRoom | Unwritten::Unavailable | Unwritten::Failed => {
+            error(Reason::AuditUnavailable, why.to_string())
+        }
     }
 }
 

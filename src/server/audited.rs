@@ -91,6 +91,8 @@ pub(super) struct Recorder {
     logged: (u64, Instant),
     lost_lines: bool,
     lost_revisions: u64,
+    /// Whether the journal took the last anchor.
+    is_recorded: bool,
 }
 
 impl Recorder {
@@ -105,6 +107,7 @@ impl Recorder {
             logged: (0, Instant::now()),
             lost_lines: opened.lost_lines,
             lost_revisions: opened.lost_revisions,
+            is_recorded: true,
         }
     }
 
@@ -142,8 +145,14 @@ impl Recorder {
                 (self.recorded, self.files, self.at) = (lines, progress.files, Instant::now());
                 self.log_progress(progress);
                 (self.lost_lines, self.lost_revisions) = (false, 0);
+                self.is_recorded = true;
             }
-            Err(error) => tracing::warn!(%error, "the journal can't record how far the audit log has come"),
+            // Tried again each second, and logged once.
+            Err(error) => {
+                if std::mem::take(&mut self.is_recorded) {
+                    tracing::warn!(%error, "the journal can't record how far the audit log has come");
+                }
+            }
         }
     }
 }

@@ -36,7 +36,7 @@ impl Conditions {
             let journal_failed = self.journal_failure.borrow().is_some();
             let faults = Faults {
                 journal_failed,
-                audit_failed: self.audit.has_failed(),
+                audit_refuses: self.audit.is_refusing(),
                 no_space: disk.is_full(self.folder.clone()).await,
                 clock_in_doubt: self.is_clock_in_doubt(),
             };

@@ -20,9 +20,9 @@ const CLOCK: &str = "conspectus.clock";
 pub(super) struct Faults {
     /// The journal takes no more entries.
     pub(super) journal_failed: bool,
-    /// The audit log takes no more lines.
-    pub(super) audit_failed: bool,
-    /// The disk is nearly full, so that neither of them takes any.
+    /// The audit log takes no lines: it failed, was disturbed, or has no space.
+    pub(super) audit_refuses: bool,
+    /// The disk is nearly full, so that the journal takes no entries for now.
     pub(super) no_space: bool,
     /// The clock may be wrong.
     pub(super) clock_in_doubt: bool,
@@ -33,7 +33,7 @@ impl Faults {
     fn status_of(self, name: &str) -> ServingStatus {
         let is_kept = match name {
             SUBMISSIONS => self.journal_failed || self.no_space,
-            PICTURES => self.audit_failed || self.no_space,
+            PICTURES => self.audit_refuses,
             CLOCK => self.clock_in_doubt,
             // Others than our names aren't asked for; the other services' reads go on.
             _ => false,
@@ -79,8 +79,8 @@ mod tests {
         };
         assert_eq!(not_serving(Faults::default()), [""; 0]);
         assert_eq!(not_serving(Faults { journal_failed: true, ..Faults::default() }), [SUBMISSIONS]);
-        assert_eq!(not_serving(Faults { audit_failed: true, ..Faults::default() }), [PICTURES]);
-        assert_eq!(not_serving(Faults { no_space: true, ..Faults::default() }), [PICTURES, SUBMISSIONS]);
+        assert_eq!(not_serving(Faults { audit_refuses: true, ..Faults::default() }), [PICTURES]);
+        assert_eq!(not_serving(Faults { no_space: true, ..Faults::default() }), [SUBMISSIONS]);
         assert_eq!(not_serving(Faults { clock_in_doubt: true, ..Faults::default() }), [CLOCK]);
     }
 }

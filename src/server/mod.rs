@@ -48,6 +48,8 @@ use crate::{audit, demo, net};
 
 /// How long a stop waits for the journal to record how far the audit log has come.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long it waits for what is left to be written to the audit log.
+const AUDIT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often the file of when keys were last used is written.
 const LAST_USED_EVERY: Duration = Duration::from_secs(60);
 
@@ -168,7 +170,7 @@ pub async fn run(
     guard.stop_computing();
     save_last_used_now(guard, config.data).await;
     drop(gate);
-    if let Some((writer, recording)) = outcome? {
+    if let Some(Ending { writer, recording, audit }) = outcome? {
         // The calls have ended, and with them what they had to write.
         let recorded = async {
             if let Ok(mut recorder) = recording.await {
@@ -176,14 +178,21 @@ pub async fn run(
             }
         };
         drop(tokio::time::timeout(RECORD_TIMEOUT, recorded).await);
+        // The log's handles are gone with the calls and the recorder. Its thread looks at its file once more, so it ends
+        // while the journal keeps the folder locked.
+        drop(tokio::time::timeout(AUDIT_TIMEOUT, tokio::task::spawn_blocking(move || audit.join())).await);
         // The gate's handles are gone with the calls; the writer ends once its queue is empty.
         drop(tokio::time::timeout_at(deadline, tokio::task::spawn_blocking(move || writer.join())).await);
     }
     Ok(())
 }
 
-/// What has to end after the calls: the recorder of the audit log, and then the writer.
-type Ending = (std::thread::JoinHandle<()>, tokio::task::JoinHandle<Recorder>);
+/// What has to end after the calls: the recorder of the audit log, then the log, and the writer.
+struct Ending {
+    writer: std::thread::JoinHandle<()>,
+    recording: tokio::task::JoinHandle<Recorder>,
+    audit: std::thread::JoinHandle<()>,
+}
 
 /// Opens the journal, replays it, opens the gate, and waits for the shutdown signal.
 async fn serve(
@@ -269,7 +278,7 @@ async fn serve(
         () = &mut shutdown => tracing::info!("stopping"),
         () = conditions.watch() => {}
     }
-    Ok(Some((running.thread, recording)))
+    Ok(Some(Ending { writer: running.thread, recording, audit: opened.thread }))
 }
 
 /// Checks the clock against what was written last.

@@ -32,6 +32,9 @@ pub(crate) async fn change_access_offline(
         let line = audit::Line { revision: revision.0, ..line };
         opened.log.write(now(), line, None).await?;
     }
+    // While the folder is locked, the file is nobody else's.
+    drop(opened.log);
+    drop(tokio::task::spawn_blocking(move || opened.thread.join()).await?);
     drop(running.handle);
     // The journal is closed once the thread has ended.
     drop(tokio::task::spawn_blocking(move || running.thread.join()).await?);

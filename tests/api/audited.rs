@@ -364,7 +364,9 @@ async fn a_log_that_lacks_what_the_journal_knows_is_refused_at_the_start_until_t
                 fs::write(log(other.path()), [fs::read(log(other.path())).unwrap_or_default(), vec![b'{'; 3]].concat())
                     .unwrap();
                 let at = conspectus::model::timestamp::Timestamp(n.into());
-                drop(audit::Log::open(other.path(), at, known, Accepted::default()).unwrap());
+                let opened = audit::Log::open(other.path(), at, known, Accepted::default()).unwrap();
+                drop(opened.log);
+                opened.thread.join().unwrap();
             }
             fs::copy(log(other.path()), path).unwrap();
         }),
