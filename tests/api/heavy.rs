@@ -218,11 +218,8 @@ async fn ask_without_taking(connection: &SendRequest<Bytes>, name: &str) -> http
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_that_their_caller_does_not_take_are_bounded_and_others_are_answered() {
-    let limits = Limits {
-        untaken_bytes_of_identity_max: 200 << 10,
-        untaken_bytes_kept_of_identity: 0,
-        ..Limits::default()
-    };
+    let limits =
+        Limits { untaken_bytes_of_identity_max: 200 << 10, untaken_bytes_kept_of_identity: 0, ..Limits::default() };
     let app = app(limits).await;
     let mut client = PictureServiceClient::new(app.channel());
     let bytes = client.query_aggregate(by("analyst", wide())).await.unwrap().into_inner().encoded_len();

@@ -8,7 +8,8 @@
 //! CONSPECTUS_HOSTILE=full cargo test --release --test hostile -- --nocapture
 //! ```
 //!
-//! `CONSPECTUS_HOSTILE_SEED` makes another search, `CONSPECTUS_HOSTILE_METHODS=GetHistory,…` has these methods alone.
+//! `CONSPECTUS_HOSTILE_SEED` makes another search, `CONSPECTUS_HOSTILE_METHODS=GetHistory,…` has these methods alone,
+//! and `CONSPECTUS_HOSTILE_FOUND=FILE` keeps what a search finds, for the next one to begin with.
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test itself may")]
 #![expect(
@@ -26,7 +27,9 @@ mod search;
 mod world;
 
 use std::env;
-use std::path::Path;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -34,6 +37,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use conspectus::access::Role;
 use prost::Message;
+use prost_reflect::DynamicMessage;
 use tokio::task::JoinSet;
 
 use binary::Server;
@@ -197,14 +201,39 @@ async fn start(folder: &Path) -> Server {
     Server::start_with(folder, &["--drain-seconds", "2"]).await.unwrap()
 }
 
+/// Where searches keep what they find, for the next ones.
+fn kept_in() -> Option<PathBuf> {
+    env::var_os("CONSPECTUS_HOSTILE_FOUND").map(PathBuf::from)
+}
+
+/// What other searches found of a method.
+fn kept(method: &Method) -> Vec<DynamicMessage> {
+    let text = kept_in().and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+    let of_method = text.lines().filter_map(|line| line.strip_prefix(method.name())?.strip_prefix('\t'));
+    let request = |json: &str| {
+        DynamicMessage::deserialize(method.input.clone(), &mut serde_json::Deserializer::from_str(json)).unwrap()
+    };
+    of_method.map(request).collect()
+}
+
+fn keep(method: &Method, found: &Found) {
+    let Some(path) = kept_in() else { return };
+    let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
+    for dear in &found.dearest {
+        writeln!(file, "{}\t{}", method.name(), serde_json::to_string(&dear.request).unwrap()).unwrap();
+    }
+}
+
 async fn dearest(server: &Server, scale: &Scale) -> Vec<Attack> {
     let (requests, mut random) = (Requests::of(scale.world), Random(seed()));
-    let memory = Process::of(server);
+    let process = Process::of(server);
     let mut attacks = Vec::new();
     for method in methods() {
         let caller = Caller { name: searcher(method.role), channel: channel(server) };
-        let found: Found = search(&caller, memory, &method, &requests, &mut random, scale.search).await;
+        let known = kept(&method);
+        let found = search((&caller, process), &method, &requests, known, &mut random, scale.search).await;
         println!("{}: {} tried\n{}", method.name(), found.tried, found.describe());
+        keep(&method, &found);
         let dearest = found.dearest.iter().map(|dear| dear.request.encode_to_vec().into()).collect();
         attacks.push(Attack { method, dearest });
     }

@@ -60,12 +60,13 @@ impl Found {
     }
 }
 
-/// Searches until nothing dearer has been found for a while, and for no longer than this.
+/// Searches until nothing dearer has been found for a while, and for no longer than this; begins with what other
+/// searches found.
 pub(crate) async fn search(
-    caller: &Caller,
-    process: Process,
+    (caller, process): (&Caller, Process),
     method: &Method,
     requests: &Requests,
+    mut known: Vec<DynamicMessage>,
     random: &mut Random,
     time: Duration,
 ) -> Found {
@@ -73,8 +74,8 @@ pub(crate) async fn search(
     let (mut by_cpu, mut by_bytes): (Vec<Dear>, Vec<Dear>) = (Vec::new(), Vec::new());
     let mut next = Some(requests.start(method));
     let (mut tried, mut improved) = (0, 0);
-    while tried < 5 || (begun.elapsed() < time && tried - improved < STALE) {
-        let request = next.take().unwrap_or_else(|| {
+    while tried < 5 || !known.is_empty() || (begun.elapsed() < time && tried - improved < STALE) {
+        let request = next.take().or_else(|| known.pop()).unwrap_or_else(|| {
             let kept = if random.one_in(3) { &by_bytes } else { &by_cpu };
             let from = if random.one_in(6) { requests.start(method) } else { random.of(kept).request.clone() };
             match random.below(4) {
