@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::items::Validity;
+use crate::model::date::Date;
 
 /// Runs of days that don't overlap: the last day of each, by the first.
 #[derive(Debug, Default)]
@@ -14,8 +15,8 @@ impl Days {
         if validity.is_reversed() {
             return true;
         }
-        let mut first = validity.valid_from.map_or(i32::MIN, |day| day.days());
-        let mut last = validity.valid_to.map_or(i32::MAX, |day| day.days());
+        let mut first = validity.valid_from.map_or(i32::MIN, Date::days);
+        let mut last = validity.valid_to.map_or(i32::MAX, Date::days);
         let mut is_free = true;
         // Of those that begin by its last day, only the last ones can reach it.
         while let Some((from, to)) = self.0.range(..=last).next_back().map(|(from, to)| (*from, *to))
@@ -34,7 +35,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::date::Date;
 
     fn validity() -> impl Strategy<Value = Validity> {
         let day = || prop::option::weighted(0.9, (0..60_i32).prop_map(|day| Date::MIN.plus_days(day)));

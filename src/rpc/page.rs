@@ -248,16 +248,16 @@ impl Page {
 ///
 /// # Errors
 /// What is wrong with asking for one that is.
-pub(crate) fn bounded<T: Message>(answer: T, wrong: impl FnOnce(String) -> Violations) -> Result<T, Violations> {
+pub(crate) fn bounded<T: Message>(answer: T, wrong: impl FnOnce(&str) -> Violations) -> Result<T, Violations> {
     let bytes = answer.encoded_len();
     if bytes <= ANSWER_BYTES_MAX {
         return Ok(answer);
     }
-    Err(wrong(format!("the answer has {bytes} bytes or more; allowed: {ANSWER_BYTES_MAX}, as clients take")))
+    Err(wrong(&format!("the answer has {bytes} bytes or more; allowed: {ANSWER_BYTES_MAX}, as clients take")))
 }
 
 /// That a page is to be asked for, and not everything.
-pub(crate) fn ask_for_pages(what: String) -> Violations {
+pub(crate) fn ask_for_pages(what: &str) -> Violations {
     let mut violations = Violations::default();
     violations.add("page_size", format_args!("{what}. Ask for pages of 1 to {} items", ITEMS.max));
     violations

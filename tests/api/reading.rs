@@ -5,8 +5,8 @@ use std::time::Duration;
 use conspectus::audit;
 use conspectus::rpc::Limits;
 use conspectus::rpc::proto::{
-    ExplainFigureRequest, GetCompletenessRequest, GetHistoryRequest, GetPictureRequest, ListAreasRequest,
-    QueryAggregateRequest, ReconcileRequest, WatchAggregateRequest, WatchPictureRequest,
+    ExplainFigureRequest, GetAreaRequest, GetCompletenessRequest, GetHistoryRequest, GetPictureRequest,
+    ListAreasRequest, QueryAggregateRequest, ReconcileRequest, WatchAggregateRequest, WatchPictureRequest,
 };
 use conspectus::server::Network;
 use tonic::{Request, Status, Streaming};
@@ -101,5 +101,9 @@ async fn every_read_waits_until_its_caller_may_have_another_answer_computed() {
     for (method, outcome) in read_everything(&app).await {
         assert_eq!(outcome.unwrap_err().code(), tonic::Code::DeadlineExceeded, "{method}");
     }
-    app.catalogue().list_areas(by_analyst(ListAreasRequest::default())).await.unwrap();
+    // Lists are as long as their pages; a thing by its name isn't.
+    let list = app.catalogue().list_areas(by_analyst(ListAreasRequest::default())).await;
+    assert_eq!(list.unwrap_err().code(), tonic::Code::DeadlineExceeded);
+    let get = GetAreaRequest { code: HAMPSHIRE.to_owned(), as_of_revision: 0 };
+    app.catalogue().get_area(by_analyst(get)).await.unwrap();
 }

@@ -142,7 +142,7 @@ fn breakdown(
         let known = view.catalogue.dimension(dimension);
         match known {
             None => {
-                violations.add(field, format_args!("found `{dimension}`; there is no such dimension in the catalogue"))
+                violations.add(field, format_args!("found `{dimension}`; there is no such dimension in the catalogue"));
             }
             Some(known) if known.categories.iter().all(|other| other.id != *category) => {
                 violations.add(field, format_args!("found `{category}`; there is no such category of `{dimension}`"));

@@ -22,9 +22,6 @@ use crate::rpc::status::{self, Reason};
 use crate::rpc::{Context, Gate, as_of, number};
 use crate::state::view::View;
 
-/// A name of a request, which is looked up.
-const REQUEST_BYTES_A_STEP: usize = 16;
-
 /// A request that reads: the steps in which one read differs from another.
 pub(crate) trait Read: AuditScope + Message + 'static {
     /// What is asked, its ids looked up in the catalogue of a view.
@@ -211,7 +208,7 @@ pub(crate) fn answer<R: Read>(
 ) -> Result<Unaudited<R::Answer>, Violations> {
     let areas_as_of = queries::areas_as_of(read.requested_state().areas_as_of, &mut violations);
     let view = snapshot.view(areas_as_of).within(budget);
-    if view.spend(read.encoded_len() / REQUEST_BYTES_A_STEP).is_err() {
+    if view.spend(read.weight()).is_err() {
         return Err(violations);
     }
     let query = read.query(view, &mut violations).filter(|_| violations.is_empty());
