@@ -1,6 +1,8 @@
 //! Requests of every method, made by its message's descriptor: any field may have any value that its kind allows,
 //! drawn from what the world has. Nothing here knows what is dear.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "the kinds of fields and of values are a library's, and many")]
+
 use std::collections::BTreeMap;
 
 use conspectus::access::{Action, Role};
