@@ -328,6 +328,7 @@ mod tests {
 
     use super::super::verify::verify;
     use super::*;
+    use crate::model::revision::Revision;
 
     fn read(writer: &mut Writer) -> Result<(), Unwritten> {
         let (reply, mut answer) = oneshot::channel();
@@ -354,6 +355,60 @@ mod tests {
         assert_eq!(read(&mut writer), Err(Unwritten::Failed), "what is on the disk is known after a restart");
         assert_eq!(writer.file.tail(), LogTail::START);
         assert_eq!(verify(&path, &mut |_| {}).unwrap(), LogTail::START);
+    }
+
+    #[test]
+    fn what_would_go_to_a_file_that_was_moved_away_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, moved) = (folder.path().join(FILE_NAME), folder.path().join("moved"));
+        let mut writer = writer(LogFile::open(&path).unwrap().0);
+        read(&mut writer).unwrap();
+        std::fs::rename(&path, &moved).unwrap();
+        assert_eq!(read(&mut writer), Err(Unwritten::Failed));
+        writer.watch(Timestamp(0));
+        read(&mut writer).unwrap();
+        assert_eq!(verify(&moved, &mut |_| {}).unwrap().n, 1);
+        assert_eq!(verify(&path, &mut |_| {}).unwrap().n, 3);
+    }
+
+    #[test]
+    fn a_journal_that_lacks_one_revision_of_the_log_is_an_older_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = writer(LogFile::open(&folder.path().join(FILE_NAME)).unwrap().0);
+        for revision in [5, 3] {
+            let line = Line { revision, ..Line::without_call(Event::Read, String::new()) };
+            writer.group(vec![Waiting::unanswered((Timestamp(0), line))]);
+        }
+        let open = |revision| {
+            let known = Known { tail: LogTail::START, revision: Revision(revision) };
+            Log::open(folder.path(), Timestamp(0), known, Accepted::default()).map(|opened| opened.lost_revisions)
+        };
+        assert!(matches!(open(4), Err(Error::OlderJournal { journal: 4, seen: 5, .. })));
+        assert_eq!(open(5).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_question_that_cannot_be_kept_has_no_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = writer(LogFile::open(&folder.path().join(FILE_NAME)).unwrap().0);
+        let (reply, mut answer) = oneshot::channel();
+        let line = Line { question: "hash".to_owned(), ..Line::without_call(Event::Read, String::new()) };
+        writer.group(vec![Waiting { at: Timestamp(0), line, question: Some("whole".to_owned()), reply: Some(reply) }]);
+        assert_eq!(answer.try_recv().unwrap(), Err(Unwritten::Failed));
+        assert_eq!(writer.file.tail(), LogTail::START);
+        read(&mut writer).unwrap();
+    }
+
+    #[test]
+    fn a_refusal_that_finds_the_queue_full_is_counted() {
+        let (queue, _waiting) = mpsc::sync_channel(1);
+        let progress = watch::Sender::new(Progress { tail: LogTail::START, files: 0 }).subscribe();
+        let log = Log { queue, failed: Arc::default(), refusals: Arc::default(), progress };
+        for _ in 0..3 {
+            log.refused(Timestamp(0), Line::without_call(Event::Refused, String::new()));
+        }
+        let counts: Vec<String> = lock(&log.refusals).all_counts().into_iter().map(|(_, line)| line.scope).collect();
+        assert_eq!(counts, ["2 more"]);
     }
 
     #[test]

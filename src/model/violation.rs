@@ -159,4 +159,10 @@ mod tests {
         assert_eq!((violations.iter().count(), violations.len()), (VIOLATIONS_MAX, VIOLATIONS_MAX + 7));
         assert_eq!(violations.to_string(), "1007 problems, the first: rows[0]: wrong");
     }
+
+    #[test]
+    fn what_others_wrote_is_not_quoted_as_it_is() {
+        let violation = Violation::new("a\u{1b}", "found b\u{202e}");
+        assert_eq!(violation.to_string(), "a\\u{1b}: found b\\u{202e}");
+    }
 }
