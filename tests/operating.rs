@@ -43,10 +43,16 @@ fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-/// `conspectus serve` on a folder, by way of a shell that first does something, such as setting a limit.
-fn serve(first: &str, address: SocketAddr, folder: &Path) -> Command {
+/// The program, by way of a shell that first does something, such as setting a limit.
+fn by_shell(first: &str) -> Command {
     let mut command = Command::new("sh");
     command.arg("-c").arg(format!("{first}exec \"$0\" \"$@\"")).arg(env!("CARGO_BIN_EXE_conspectus"));
+    command
+}
+
+/// `conspectus serve` on a folder, by way of such a shell.
+fn serve(first: &str, address: SocketAddr, folder: &Path) -> Command {
+    let mut command = by_shell(first);
     command.args(["serve", "--listen", &address.to_string(), "--data"]).arg(folder);
     command.env_remove("CONSPECTUS_LOG").stdout(Stdio::null()).stderr(Stdio::piped());
     command
@@ -314,13 +320,33 @@ fn what_is_created_is_its_owners_alone_whatever_the_umask() {
 }
 
 #[test]
-fn a_data_folder_that_others_can_look_into_is_warned_of_with_how_to_mend_it() {
+fn what_is_created_without_a_server_is_its_owners_alone_whatever_the_umask() {
     let folder = folder();
-    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-    let server = Server::start(folder.path());
-    let line = server.until_logged("others than its owner can look into the data folder");
-    assert!(line.contains(&format!("`chmod -R go-rwx {}`", folder.path().display())), "{line}");
-    assert!(line.contains("mode=755"), "{line}");
+    // Only root can use folders that their owner has no right to, as those that the store makes have then.
+    let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
+    for umask in ["000", "022", "777"].into_iter().take(if is_root { 3 } else { 2 }) {
+        let data = folder.path().join(umask);
+        let mut command = by_shell(&format!("umask {umask}; "));
+        command.args(["key", "create", "jo", "--role", "operator", "--new", "--data"]).arg(&data);
+        let output = command.env_remove("CONSPECTUS_KEY").output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(open_to_others(&data), Vec::<PathBuf>::new());
+        let modes = [&data, &data.join("ahead")].map(|path| fs::metadata(path).unwrap().mode() & 0o777);
+        assert_eq!(modes, [0o700, 0o600], "{umask}");
+    }
+}
+
+#[test]
+fn a_data_folder_that_others_can_look_into_is_warned_of_with_how_to_mend_it() {
+    for mode in ["755", "710"] {
+        let folder = folder();
+        let rights = Permissions::from_mode(u32::from_str_radix(mode, 8).unwrap());
+        fs::set_permissions(folder.path(), rights).unwrap();
+        let server = Server::start(folder.path());
+        let line = server.until_logged("others than its owner can look into the data folder");
+        assert!(line.contains(&format!("`chmod -R go-rwx {}`", folder.path().display())), "{line}");
+        assert!(line.contains(&format!("mode={mode}")), "{line}");
+    }
 }
 
 #[test]
@@ -339,10 +365,13 @@ fn a_data_folder_that_cannot_be_written_is_refused_at_the_start() {
     }
     let user = if is_root { NOBODY } else { fs::metadata("/proc/self").unwrap().uid() };
     assert_eq!(Server::start_with(|command| command.uid(user), &data).stop().0.code(), Some(0));
-    fs::set_permissions(&data, Permissions::from_mode(0o555)).unwrap();
-    let said = refusal_to_serve(&data, |command| command.uid(user));
-    assert!(said.contains(&format!("write to the folder {}", data.display())), "{said}");
-    fs::set_permissions(&data, Permissions::from_mode(0o755)).unwrap();
+    // The data folder, and sled's own within it.
+    for unwritable in [&data, &data.join("sled")] {
+        fs::set_permissions(unwritable, Permissions::from_mode(0o555)).unwrap();
+        let said = refusal_to_serve(&data, |command| command.uid(user));
+        assert!(said.contains(&format!("write to the folder {}", unwritable.display())), "{said}");
+        fs::set_permissions(unwritable, Permissions::from_mode(0o755)).unwrap();
+    }
 }
 
 #[test]
@@ -367,6 +396,8 @@ fn wrong_settings_are_refused_and_named() {
     assert!(said.contains("CONSPECTUS_LOG: found `junk`; allowed: off, error, warn, info, debug, trace"), "{said}");
     let said = refusal_to_serve(folder.path(), |command| command.args(["--drain-seconds", &u64::MAX.to_string()]));
     assert!(said.contains("is not in 0..=86400"), "{said}");
+    let said = refusal(binary::command().args(["receipt", "verify", "1", "\u{1b}[2J", "--data", "x"]));
+    assert!(said.contains("`\\u{1b}[2J` is no receipt"), "{said:?}");
 }
 
 #[test]
@@ -406,6 +437,12 @@ fn a_mistyped_folder_is_no_place_for_a_key_and_a_new_one_has_to_be_asked_for() {
     let said = refusal(&mut create("conspectus-dtaa", &[]));
     assert!(said.contains("conspectus-dtaa is no data folder") && said.contains("--new"), "{said}");
     assert!(!folder.path().join("conspectus-dtaa").exists());
+    // Nor is it made by a question about it.
+    let mut verify = binary::command();
+    verify.args(["receipt", "verify", "1", &"0".repeat(64), "--data"]).arg(folder.path().join("conspectus-dtaa"));
+    let said = refusal(&mut verify);
+    assert!(said.contains("conspectus-dtaa: No such file"), "{said}");
+    assert!(!folder.path().join("conspectus-dtaa").exists());
     fs::create_dir(folder.path().join("other")).unwrap();
     fs::write(folder.path().join("other/file"), "").unwrap();
     assert!(refusal(&mut create("other", &[])).contains("is no data folder"));
@@ -417,6 +454,19 @@ fn a_mistyped_folder_is_no_place_for_a_key_and_a_new_one_has_to_be_asked_for() {
         let said = refusal(&mut create(name, &[]));
         assert!(said.contains("`jo` is taken"), "{said}");
     }
+    let lines = fs::read_to_string(folder.path().join("new/audit.log")).unwrap();
+    assert!(lines.contains("\"event\":\"keys\"") && lines.contains("on this machine: "), "{lines}");
+    // A key isn't made in a folder that a server would refuse.
+    assert_eq!(Server::start(&folder.path().join("volume")).stop().0.code(), Some(0));
+    fs::remove_file(folder.path().join("volume/audit.log")).unwrap();
+    let said = refusal(create("volume", &[]).args(["--days", "1"]));
+    assert!(said.contains("isn't the one that the journal knows, with 1 lines"), "{said}");
+    // A key isn't made by a clock that is behind what was written, either.
+    let line = r#"{"n":9,"at":"2099-01-01T00:00:00Z","event":"refused","outcome":"NO","chain":"CHAIN"}"#;
+    let text = line.replace("CHAIN", &"0".repeat(64)) + "\n";
+    fs::write(folder.path().join("new/audit.log"), text).unwrap();
+    let said = refusal(&mut create("new", &[]));
+    assert!(said.contains("the last line of the audit log is of 2099-01-01T00:00:00Z"), "{said}");
 }
 
 /// A folder of certificates.
@@ -442,6 +492,31 @@ fn an_authority_is_never_written_over_and_its_key_is_its_owners() {
     assert!(said.contains("ca-key.pem is there"), "{said}");
     assert_eq!(fs::read(&key).unwrap(), before);
     assert_eq!(fs::metadata(&key).unwrap().mode() & 0o777, 0o600);
+    // Nor where only its certificate is left, which others may hold.
+    fs::remove_file(&key).unwrap();
+    let before = fs::read(certificates.path().join("ca.pem")).unwrap();
+    let said = refusal(binary::command().args(cert(certificates.path(), "authority")));
+    assert!(said.contains("ca.pem is there"), "{said}");
+    assert_eq!(fs::read(certificates.path().join("ca.pem")).unwrap(), before);
+    assert!(!key.exists());
+}
+
+#[test]
+fn an_authority_that_soon_ends_is_warned_of_and_every_sighup_is_answered() {
+    let certificates = certificates(&["authority --days 10", "server"]);
+    let data = folder();
+    let clients = &["--client-ca", "ca.pem", "--client-crl", "ca-crl.pem"];
+    let authority = Some(certificates.path().join("ca.pem"));
+    let server = Server::start_as("", tls(certificates.path(), clients), data.path(), authority);
+    let line = server.until_logged("ends soon: in 9 days");
+    assert!(line.contains("ca.pem, valid until 20"), "{line}");
+    fs::write(certificates.path().join("server.pem"), "junk").unwrap();
+    for _ in 0..2 {
+        server.seen.lock().unwrap().clear();
+        server.signal(Signal::HUP);
+        server.until_logged("the certificates have changed and can't be used");
+    }
+    assert_eq!(server.stop().0.code(), Some(0));
 }
 
 /// The arguments for TLS, with these files.

@@ -188,3 +188,22 @@ fn set_aside(path: &Path, n: u64) -> io::Result<()> {
     tracing::warn!(from = %path.display(), to = %free.display(), "what is in the audit log's place is set aside");
     fs::rename(path, free)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_set_aside_takes_the_place_of_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.log");
+        for text in ["one", "two", ""] {
+            fs::write(&path, text).unwrap();
+            set_aside(&path, 4).unwrap();
+        }
+        let aside = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+        assert_eq!(aside("audit.log.set-aside-before-line-4"), "one");
+        assert_eq!(aside("audit.log.set-aside-before-line-4-2"), "two");
+        assert_eq!(aside("audit.log"), "", "of what is empty there is nothing to keep");
+    }
+}

@@ -182,3 +182,40 @@ fn accept_loss(path: &Path, known: Known, accepted: Accepted, what: String) -> R
     }
     Err(Error::Lost { path: path.to_owned(), known: known.tail.n, what })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::revision::Revision;
+
+    #[test]
+    fn a_journal_that_lacks_one_revision_of_the_log_is_an_older_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = LogFile::open(&folder.path().join(FILE_NAME)).unwrap();
+        for revision in [5, 3] {
+            let mut text = String::new();
+            let line = Line { revision, ..Line::without_call(Event::Read, String::new()) };
+            let tail = file.tail().add(Timestamp(0), line, &mut text);
+            file.append(&text, tail).unwrap();
+        }
+        drop(file);
+        let open = |revision| {
+            let known = Known { tail: LogTail::START, revision: Revision(revision) };
+            Log::open(folder.path(), Timestamp(0), known, Accepted::default()).map(|opened| opened.lost_revisions)
+        };
+        assert!(matches!(open(4), Err(Error::OlderJournal { journal: 4, seen: 5, .. })));
+        assert_eq!(open(5).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_refusal_that_finds_the_queue_full_is_counted() {
+        let (queue, _waiting) = mpsc::sync_channel(1);
+        let progress = watch::Sender::new(Progress { tail: LogTail::START, files: 0 }).subscribe();
+        let log = Log { queue, is_refusing: Arc::default(), refusals: Arc::default(), progress };
+        for _ in 0..3 {
+            log.refused(Timestamp(0), Line::without_call(Event::Refused, String::new()));
+        }
+        let counts: Vec<String> = lock(&log.refusals).all_counts().into_iter().map(|(_, line)| line.scope).collect();
+        assert_eq!(counts, ["2 more"]);
+    }
+}

@@ -117,4 +117,21 @@ mod tests {
         questions.keep("b", "1234").unwrap();
         assert_eq!(bytes_in(&data.path().join(QUESTIONS_FOLDER)).unwrap(), 4);
     }
+
+    #[test]
+    fn questions_take_no_more_space_than_they_may_and_those_from_before_a_start_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = |hash: &str| folder.path().join(QUESTIONS_FOLDER).join(hash).exists();
+        let mut questions = Questions::open(folder.path()).unwrap();
+        questions.keep("one", "what is asked").unwrap();
+        questions.keep("one", "what is asked").unwrap();
+        let mut questions = Questions::open(folder.path()).unwrap();
+        assert_eq!(questions.bytes, 13, "none is kept twice");
+        questions.bytes_max = 16;
+        questions.keep("three", "???").unwrap();
+        let full = questions.keep("four", "?").unwrap_err();
+        assert!(full.to_string().contains("is full: move old questions away"), "{full}");
+        assert!(kept("three") && !kept("four"));
+        questions.keep("one", "what is asked").unwrap();
+    }
 }

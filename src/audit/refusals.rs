@@ -43,13 +43,18 @@ struct Budget {
 }
 
 impl Budget {
-    fn has_a_line(&mut self, second: i64) -> bool {
+    /// Brings it to a second.
+    fn move_to(&mut self, second: i64) {
         if second != self.second {
             let seconds = u64::try_from(second.saturating_sub(self.second)).unwrap_or(0);
             self.reserve = self.reserve.saturating_add(seconds).min(LINES_IN_RESERVE_MAX);
             self.second = second;
             self.lines = 0;
         }
+    }
+
+    fn has_a_line(&mut self, second: i64) -> bool {
+        self.move_to(second);
         let has = self.lines < LINES_A_SECOND_MAX && self.reserve > 0;
         self.lines += u64::from(has);
         self.reserve -= u64::from(has);
@@ -62,7 +67,10 @@ impl Refusals {
     pub(super) fn has_a_line(&mut self, at: Timestamp, line: &Line) -> bool {
         let second = at.0.div_euclid(MICROS_A_SECOND);
         if self.budgets.len() >= CALLERS_MAX && !self.budgets.contains_key(&line.identity) {
-            self.budgets.retain(|_, budget| budget.reserve < LINES_IN_RESERVE_MAX);
+            self.budgets.retain(|_, budget| {
+                budget.move_to(second);
+                budget.reserve < LINES_IN_RESERVE_MAX
+            });
         }
         let whole = || Budget { second, lines: 0, reserve: LINES_IN_RESERVE_MAX };
         let has = self.budgets.entry(line.identity.clone()).or_insert_with(whole).has_a_line(second);
@@ -144,14 +152,59 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_however_long_is_good_for_a_minute_of_lines() {
+        let mut refusals = Refusals::default();
+        let mut lines = 0;
+        refusals.has_a_line(Timestamp(0), &refusal("", "UNAUTHENTICATED"));
+        for second in 100_000..100_000 + 100 {
+            for _ in 0..LINES_A_SECOND_MAX {
+                let at = Timestamp(second * MICROS_A_SECOND);
+                lines += u64::from(refusals.has_a_line(at, &refusal("", "UNAUTHENTICATED")));
+            }
+        }
+        assert!((LINES_IN_RESERVE_MAX..=LINES_IN_RESERVE_MAX + 100).contains(&lines), "{lines}");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_hides_no_refusal() {
+        let mut refusals = Refusals::default();
+        for second in [7_000, 5, 6] {
+            let at = Timestamp(second * MICROS_A_SECOND);
+            let lines = (0..LINES_A_SECOND_MAX).filter(|_| refusals.has_a_line(at, &refusal("al", "DENIED"))).count();
+            assert_eq!(lines as u64, LINES_A_SECOND_MAX, "in second {second}");
+        }
+    }
+
+    #[test]
+    fn callers_whose_budget_is_whole_again_are_forgotten_when_there_are_too_many() {
+        let mut refusals = Refusals::default();
+        let mut refuse = |name: &str, second: usize| {
+            let at = Timestamp(i64::try_from(second).unwrap() * MICROS_A_SECOND);
+            refusals.has_a_line(at, &refusal(name, "DENIED"));
+            refusals.budgets.len()
+        };
+        for caller in 0..CALLERS_MAX {
+            assert_eq!(refuse(&format!("caller-{caller}"), caller), caller + 1);
+        }
+        for _ in 0..50 {
+            refuse("caller-7", CALLERS_MAX);
+        }
+        assert_eq!(refuse("one more", CALLERS_MAX + 10), 2, "it, and who has used up some of its budget");
+        assert_eq!(refusals.budgets["caller-7"].reserve, LINES_IN_RESERVE_MAX - 40);
+    }
+
+    #[test]
     fn what_got_no_line_is_counted_every_ten_seconds() {
         let mut refusals = Refusals::default();
         let start = Instant::now();
-        let mut lines = 0;
+        let mut lines = Vec::new();
         for tenth in 0..600 {
             refusals.count(Timestamp(0), &refusal("", "UNAUTHENTICATED"));
-            lines += refusals.counts(start + Duration::from_millis(100) * tenth).len();
+            lines.extend(refusals.counts(start + Duration::from_millis(100) * tenth));
         }
-        assert_eq!(lines, 5);
+        assert_eq!(lines.len(), 5);
+        lines.extend(refusals.all_counts());
+        let counted = lines.iter().map(|(_, line)| line.scope.strip_suffix(" more").unwrap().parse::<u32>().unwrap());
+        assert_eq!(counted.sum::<u32>(), 600, "each once");
     }
 }

@@ -57,3 +57,42 @@ pub fn verify(path: &Path, each: &mut dyn FnMut(&NumberedLine)) -> Result<LogTai
     }
     Ok(tail)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::line::{Event, Line};
+    use super::*;
+    use crate::journal::ChainHash;
+    use crate::model::timestamp::Timestamp;
+
+    #[test]
+    fn a_file_goes_on_where_another_ended_by_its_first_line_alone_and_only_by_one_that_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let verified = |text: &str| {
+            let path = folder.path().join("log");
+            std::fs::write(&path, text).unwrap();
+            verify(&path, &mut |_| {}).map(|tail| tail.n)
+        };
+        let elsewhere = LogTail { n: 8, chain: ChainHash::GENESIS };
+        let line = |event| Line { previous: elsewhere.chain.to_string(), ..Line::without_call(event, String::new()) };
+        let goes_on = |event| {
+            let mut text = String::new();
+            elsewhere.add(Timestamp(0), line(event), &mut text);
+            text
+        };
+        for event in [Event::Continued, Event::Lost] {
+            assert_eq!(verified(&goes_on(event)).unwrap(), 9);
+        }
+        for event in [Event::Read, Event::Refused, Event::Keys, Event::Repaired, Event::OlderJournal] {
+            verified(&goes_on(event)).unwrap_err();
+        }
+        let mut first = String::new();
+        let read = || Line::without_call(Event::Read, String::new());
+        let LogTail { chain, .. } = LogTail::START.add(Timestamp(0), read(), &mut first);
+        assert_eq!(verified(&first).unwrap(), 1);
+        verified(&(first.clone() + &goes_on(Event::Continued))).unwrap_err();
+        // Nor does a line that follows by its chain and not by its number.
+        LogTail { n: 2, chain }.add(Timestamp(0), read(), &mut first);
+        verified(&first).unwrap_err();
+    }
+}

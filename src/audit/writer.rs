@@ -269,6 +269,33 @@ mod tests {
     }
 
     #[test]
+    fn what_would_go_to_a_file_that_was_moved_away_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, moved) = (folder.path().join("audit.log"), folder.path().join("moved"));
+        let mut writer = writer(LogFile::open(&path).unwrap());
+        read(&mut writer).unwrap();
+        std::fs::rename(&path, &moved).unwrap();
+        assert_eq!(read(&mut writer), Err(Unwritten::Unavailable));
+        writer.watch(Timestamp(0));
+        read(&mut writer).unwrap();
+        assert_eq!(verify(&moved, &mut |_| {}).unwrap().n, 1);
+        assert_eq!(verify(&path, &mut |_| {}).unwrap().n, 3);
+    }
+
+    #[test]
+    fn a_question_that_cannot_be_kept_has_no_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = writer(LogFile::open(&folder.path().join("audit.log")).unwrap());
+        let (reply, mut answer) = oneshot::channel();
+        let line = Line { question: "hash".to_owned(), ..Line::without_call(Event::Read, String::new()) };
+        let waiting = Waiting { at: Timestamp(0), line, question: Some("whole".to_owned()), reply: Some(reply) };
+        writer.group(vec![waiting], Refusals::counts_if_due);
+        assert_eq!(answer.try_recv().unwrap(), Err(Unwritten::NotKept));
+        assert_eq!(writer.file.tail(), LogTail::START);
+        read(&mut writer).unwrap();
+    }
+
+    #[test]
     fn while_no_line_can_be_written_refusals_are_counted_and_what_a_start_has_to_say_waits() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audit.log");

@@ -322,3 +322,28 @@ pub(super) fn problems(of_what: &str, lines: &[String], omitted: usize) -> Failu
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use tonic::Code;
+    use tonic_types::ErrorDetails;
+
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_shows_what_cannot_be_seen() {
+        let said = |status: &Status| {
+            let Failure::Message(message) = refusal(status, str::to_owned) else { panic!("{status:?}") };
+            message
+        };
+        assert_eq!(said(&Status::not_found("no a\u{1b}[2J")), "no a\\u{1b}[2J");
+        let details = ErrorDetails::with_bad_request_violation("a\u{202e}", "found b\u{1b}");
+        let invalid = Status::with_error_details(Code::InvalidArgument, "", details);
+        assert_eq!(said(&invalid), "a\\u{202e}: found b\\u{1b}");
+        let details = ErrorDetails::with_error_info(Reason::Unauthenticated.text(), "conspectus", HashMap::new());
+        let unknown = Status::with_error_details(Code::Unauthenticated, "who is a\u{1b}", details);
+        assert!(said(&unknown).starts_with("who is a\\u{1b}; give a key"));
+    }
+}

@@ -159,6 +159,7 @@ mod tests {
         assert_eq!(text, "note\n\"a\\u{1b}[2J\\u{202e}b\nc\"\n");
         let agency = crate::rpc::proto::Agency { name: "a\u{202e}b".to_owned(), ..Default::default() };
         assert_eq!(json_line(&agency, "Agency").unwrap(), "{\"name\":\"a\\u202eb\"}");
+        assert_eq!(json(&agency, "Agency").unwrap(), "{\n  \"name\": \"a\\u202eb\"\n}");
     }
 
     #[test]

@@ -385,4 +385,34 @@ mod tests {
         assert_eq!(taken[0], "a\\u{1b}[2Jb\\u{a}c \\u{202e}d\n");
         assert!(taken[1].len() <= LINE_BYTES_MAX + "…\n".len() && taken[1].ends_with("é…\n"), "{}", taken[1].len());
     }
+
+    #[test]
+    fn events_of_different_places_are_of_different_kinds() {
+        let (queue, queued) = mpsc::sync_channel(QUEUE_LINES_MAX);
+        let lines = Lines { queue, counts: Arc::default(), begun: Instant::now(), is_terminal: false };
+        tracing::subscriber::with_default(tracing_subscriber::fmt().with_writer(lines).finish(), || {
+            for _ in 0..2 * LINES_OF_KIND_MAX {
+                tracing::warn!("a stranger's");
+            }
+            tracing::warn!("another");
+        });
+        let written = queued.try_iter().count();
+        assert_eq!(written as u64, LINES_OF_KIND_MAX + 1);
+    }
+
+    #[test]
+    fn lines_that_were_not_written_are_counted_at_the_end_though_their_time_is_not_over() {
+        let counts = Counts::default();
+        for _ in 0..LINES_OF_KIND_MAX + 7 {
+            counts.is_one_too_many(("event a.rs:1", Level::WARN), 0, "12:00  WARN no\n");
+        }
+        let ((queue, queued), (written, is_written)) = (mpsc::sync_channel(1), mpsc::sync_channel(1));
+        queue.send(Queued::End(written)).unwrap();
+        drop(queue);
+        let mut log = Vec::new();
+        write_queued(&queued, &mut log, &counts, Instant::now());
+        is_written.recv().unwrap();
+        let log = String::from_utf8(log).unwrap();
+        assert!(log.ends_with("WARN 7 more lines like this one, not written: WARN no\n"), "{log}");
+    }
 }

@@ -106,8 +106,9 @@ mod tests {
 
     #[test]
     fn what_a_cell_hides_is_shown() {
-        let mut table = Table::new([("note", Align::Left), ("n", Align::Right)]);
+        let mut table = Table::new([("note\u{1b}", Align::Left), ("n", Align::Right)]);
         table.push(["\u{1b}[2Ja\nb\u{202e}c", "5"].map(str::to_owned));
+        assert!(table.to_string().starts_with("note\\u{1b} "), "{table}");
         assert_eq!(table.to_string().lines().last(), Some("\\u{1b}[2Ja\\u{a}b\\u{202e}c  5"));
     }
 

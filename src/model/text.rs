@@ -212,4 +212,31 @@ mod tests {
             assert_eq!(refusal(text, layout), Err(expect.to_owned()));
         }
     }
+
+    #[test]
+    fn each_range_of_hidden_characters_is_whole() {
+        let ranges = [
+            ('\0', '\u{1f}'),
+            ('\u{7f}', '\u{9f}'),
+            ('\u{ad}', '\u{ad}'),
+            ('\u{61c}', '\u{61c}'),
+            ('\u{180e}', '\u{180e}'),
+            ('\u{200b}', '\u{200f}'),
+            ('\u{2028}', '\u{202e}'),
+            ('\u{2060}', '\u{206f}'),
+            ('\u{feff}', '\u{feff}'),
+            ('\u{fff9}', '\u{fffb}'),
+            ('\u{e0000}', '\u{e007f}'),
+        ];
+        let mut found: Vec<(char, char)> = Vec::new();
+        for c in '\0'..=char::MAX {
+            if check(c.encode_utf8(&mut [0; 4]), Layout::Line).is_err() {
+                match found.last_mut() {
+                    Some((_, last)) if u32::from(*last) + 1 == u32::from(c) => *last = c,
+                    _ => found.push((c, c)),
+                }
+            }
+        }
+        assert_eq!(found, ranges);
+    }
 }

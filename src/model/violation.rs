@@ -185,4 +185,10 @@ mod tests {
         assert_eq!(violations.len(), 2 * (VIOLATIONS_MAX + 7));
         assert_eq!(written.get(), 2 * VIOLATIONS_MAX);
     }
+
+    #[test]
+    fn what_others_wrote_is_not_quoted_as_it_is() {
+        let violation = Violation::new("a\u{1b}", "found b\u{202e}");
+        assert_eq!(violation.to_string(), "a\\u{1b}: found b\\u{202e}");
+    }
 }

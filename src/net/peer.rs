@@ -107,30 +107,32 @@ mod tests {
         assert!(connections.permit(address(1)).is_none());
         assert!(connections.permit(address(2)).is_some());
         drop(first);
-        let (_unknown, mut evicted) = connections.permit(address(1)).unwrap();
         let (_other, mut other_evicted) = connections.permit(address(2)).unwrap();
-        // A newcomer takes the permit of the unknown of its own address.
+        let (_unknown, mut evicted) = connections.permit(address(1)).unwrap();
+        // A newcomer takes the permit of the unknown of its own address, though another's is there longer.
         assert!(connections.permit(address(1)).is_some());
         assert!(evicted.try_recv().is_ok() && other_evicted.try_recv().is_err());
     }
 
     #[test]
     fn known_identities_leave_connections_to_newcomers_and_each_gets_its_first() {
-        let bounds = Bounds { connections_max: 16, connections_of_identity_max: 8, ..Bounds::default() };
-        let connections = Connections::new(Bounds { connections_kept_of_identity: 1, ..bounds });
-        let mut held = Vec::new();
-        let mut claims = |name: &str| {
-            let id = IdentityId::parse(name).unwrap();
-            let opened = (0..10).map_while(|_| connections.permit(address(1)));
-            let peers = opened.map(|(permit, _)| peer(permit)).filter(|peer| peer.claim(&id));
-            let claimed: Vec<_> = peers.collect();
-            held.extend(claimed);
-            held.len()
-        };
-        assert_eq!(claims("a"), 8);
-        assert_eq!(claims("b"), 12, "three quarters of all");
-        assert_eq!(claims("c"), 13, "the one that is kept for it");
-        assert_eq!(claims("d"), 14);
+        let bounds = Bounds { connections_of_identity_max: 8, connections_kept_of_identity: 1, ..Bounds::default() };
+        for bounds in [Bounds { connections_max: 16, ..bounds }, Bounds { connections_of_address_max: 16, ..bounds }] {
+            let connections = Connections::new(bounds);
+            let mut held = Vec::new();
+            let mut claims = |name: &str| {
+                let id = IdentityId::parse(name).unwrap();
+                let opened = (0..10).map_while(|_| connections.permit(address(1)));
+                let peers = opened.map(|(permit, _)| peer(permit)).filter(|peer| peer.claim(&id));
+                let claimed: Vec<_> = peers.collect();
+                held.extend(claimed);
+                held.len()
+            };
+            assert_eq!(claims("a"), 8);
+            assert_eq!(claims("b"), 12, "three quarters of all");
+            assert_eq!(claims("c"), 13, "the one that is kept for it");
+            assert_eq!(claims("d"), 14);
+        }
     }
 
     #[test]
@@ -181,5 +183,27 @@ mod tests {
         assert!(!other.claim(&id));
         drop(one);
         assert!(other.claim(&id));
+    }
+
+    #[test]
+    fn what_known_identities_hold_is_given_back_with_their_connections() {
+        let [a, b] = ["a", "b"].map(|name| IdentityId::parse(name).unwrap());
+        for (connections_max, connections_of_address_max) in [(2, 8), (8, 2)] {
+            let connections = Connections::new(Bounds {
+                connections_max,
+                connections_of_address_max,
+                connections_kept_of_identity: 0,
+                ..Bounds::default()
+            });
+            let known = |id: &IdentityId| {
+                let peer = connections.permit(address(1)).map(|(permit, _)| peer(permit));
+                peer.filter(|peer| peer.claim(id))
+            };
+            for _ in 0..3 {
+                let held = [known(&a).unwrap(), known(&b).unwrap()];
+                assert!(known(&a).is_none());
+                drop(held);
+            }
+        }
     }
 }

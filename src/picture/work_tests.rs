@@ -2,21 +2,28 @@
 
 use serde_json::json;
 
+use super::aggregate::Who;
 use super::answer;
 use super::areas::{Areas, by_code};
 use super::change::{ChangeRule, Comparison};
-use super::question::{AggregateQuery, Derived, QueryBreakdown};
+use super::completeness::{self, CompletenessQuery};
+use super::explain::{self, ExplainQuery};
+use super::history::{self, HistoryQuery};
+use super::question::{self, AggregateQuery, Derived, PictureQuery, QueryBreakdown};
+use super::reconcile::{self, ReconcileQuery};
 use crate::access::Actor;
+use crate::catalogue::items::AreaLevel;
 use crate::catalogue::{AreaIx, CataloguePut};
 use crate::entry::{Body, Entry, Fingerprint};
 use crate::model::budget::{Budget, StopFlag, Stopped};
-use crate::model::marker::Markers;
+use crate::model::marker::{Marker, Markers};
 use crate::model::observation::{Breakdown, Measure, Observation, Value};
 use crate::model::period::Period;
 use crate::model::submission::Submission;
 use crate::model::timestamp::Timestamp;
 use crate::model::zone::UTC;
 use crate::state::State;
+use crate::state::columns::BreakdownIx;
 use crate::state::view::{AreasAsOf, View};
 
 const WARDS: usize = 6;
@@ -50,8 +57,16 @@ fn world(districts: usize) -> State {
     let mut cases = indicator("cases", "events", "month");
     cases["rate"] = json!({ "population_indicator": "people", "per": 100, "rule": "latest", "decimals": 1 });
     cases["expected_agencies"] = (0..districts).map(|ix| json!({ "agency": id(ix) })).collect();
+    cases["dimensions"] = json!(["sex"]);
+    let rule = json!({
+        "id": "agree", "title": "agree", "left": { "indicator": "cases", "agency": id(0) },
+        "right": { "indicator": "cases", "agency": id(1) },
+    });
+    let categories = json!([{ "id": "female", "title": "female" }, { "id": "male", "title": "male" }]);
     let put: CataloguePut = serde_json::from_value(json!({
         "areas": areas,
+        "dimensions": [{ "id": "sex", "title": "sex", "categories": categories }],
+        "reconciliation_rules": [rule],
         "agencies": (0..districts).map(agency).collect::<Vec<_>>(),
         "indicators": [indicator("people", "stock", "calendar-year"), cases],
     }))
@@ -60,30 +75,38 @@ fn world(districts: usize) -> State {
     let mut apply = |body| state.apply(&Entry { at: NOW, actor: Actor::default(), body });
     apply(Body::CataloguePut(put));
     for district in 0..districts {
-        let observation = |indicator: &str, ix: usize, period: &str| Observation {
-            indicator: indicator.parse().unwrap(),
-            area: ward(district, ix).parse().unwrap(),
-            period: period.parse().unwrap(),
-            breakdown: Breakdown::default(),
-            value: Value { measure: Some(Measure::Number("7".parse().unwrap())), markers: Markers::default() },
-            note: None,
-        };
+        let observation = |indicator: &str, ix: usize, period: &str| seven(indicator, &ward(district, ix), period);
         let months: Vec<String> = months().iter().map(ToString::to_string).collect();
         let observations = (0..WARDS).flat_map(|ix| {
             let cases = months.iter().map(move |month| observation("cases", ix, month));
             [observation("people", ix, "2021-06-30")].into_iter().chain(cases)
         });
-        let submission = Submission {
-            agency: id(district).parse().unwrap(),
-            request_id: "all".parse().unwrap(),
-            source: String::new(),
-            sample: false,
-            observations: observations.collect(),
-        };
-        let fingerprint = Fingerprint::of(&submission);
-        apply(Body::Submission { submission: submission.into(), fingerprint });
+        apply(submission(&id(district), "all", observations.collect()));
     }
     state
+}
+
+fn seven(indicator: &str, area: &str, period: &str) -> Observation {
+    Observation {
+        indicator: indicator.parse().unwrap(),
+        area: area.parse().unwrap(),
+        period: period.parse().unwrap(),
+        breakdown: Breakdown::default(),
+        value: Value { measure: Some(Measure::Number("7".parse().unwrap())), markers: Markers::default() },
+        note: None,
+    }
+}
+
+fn submission(agency: &str, request_id: &str, observations: Vec<Observation>) -> Body {
+    let submission = Submission {
+        agency: agency.parse().unwrap(),
+        request_id: request_id.parse().unwrap(),
+        source: String::new(),
+        sample: false,
+        observations: observations.into_iter().collect(),
+    };
+    let fingerprint = Fingerprint::of(&submission);
+    Body::Submission { submission: submission.into(), fingerprint }
 }
 
 fn months() -> Vec<Period> {
@@ -181,4 +204,135 @@ fn an_answer_ends_at_the_step_at_which_it_is_stopped() {
     let budget = Budget::new(u64::MAX, [gone, StopFlag::default()]);
     assert!(answer::aggregate(view(&state).within(&budget), &question).is_empty());
     assert_eq!(budget.outcome(), Err(Stopped::Left));
+}
+
+/// A world in which every loop of an answer has something to go through: besides what all districts report, a break, a
+/// figure by sex, a whole year, and an agency that has not reported.
+fn varied() -> State {
+    let mut state = world(4);
+    let mut broken = seven("cases", &ward(0, 0), "2022-06");
+    broken.value.markers = Markers::default().with(Marker::Break);
+    let by_sex = Observation {
+        breakdown: Breakdown::new(vec![("sex".parse().unwrap(), "female".parse().unwrap())]).unwrap(),
+        ..seven("cases", &ward(0, 1), "2022-06")
+    };
+    let more = vec![broken, by_sex, seven("cases", &ward(0, 2), "CY2022"), seven("cases", "D001", "2022-03")];
+    state.apply(&Entry { at: NOW, actor: Actor::default(), body: submission("agency-0", "more", more) });
+    state
+}
+
+/// Has a question answered.
+type Ask = Box<dyn Fn(View<'_>)>;
+
+/// What each question costs, in steps, where every loop has something to go through. A loop that isn't looked at any
+/// more, so that nobody can stop it, costs nothing: its questions are cheaper then.
+#[test]
+fn every_loop_of_an_answer_spends_of_its_budget() {
+    let state = varied();
+    let cost = |answer: &dyn Fn(View<'_>)| {
+        let budget = unlimited();
+        answer(view(&state).within(&budget));
+        assert_eq!(budget.outcome(), Ok(()));
+        u64::MAX - budget.left()
+    };
+    let aggregate = |begin: &'static str, change: fn(View<'_>, &mut AggregateQuery)| {
+        move |view: View<'_>| {
+            let mut query = query(view, begin);
+            change(view, &mut query);
+            drop(answer::aggregate(view, &query));
+        }
+    };
+    let area = |view: View<'_>, code: &str| view.catalogue.area(&code.parse().unwrap()).unwrap().0;
+    let agency = |view: View<'_>, id: &str| view.catalogue.agency(&id.parse().unwrap()).unwrap().0;
+    let cases = |view: View<'_>| view.catalogue.indicator(&"cases".parse().unwrap()).unwrap().0;
+    let year: Period = "CY2022".parse().unwrap();
+    let explained = |code: &'static str, period: Period, who: fn(View<'_>) -> Who| {
+        move |view: View<'_>| {
+            let (indicator, area, who) = (cases(view), area(view, code), who(view));
+            let breakdown = Some(BreakdownIx::TOTAL);
+            drop(explain::explain(view, ExplainQuery { indicator, area, period, breakdown, who }));
+        }
+    };
+    let questions: Vec<(&str, Ask)> = vec![
+        ("wards", Box::new(aggregate("W", |_, _| {}))),
+        ("districts", Box::new(aggregate("D", |_, _| {}))),
+        ("all", Box::new(aggregate("ALL", |_, _| {}))),
+        ("districts, a year", Box::new(aggregate("D", |_, query| query.periods = vec!["CY2022".parse().unwrap()]))),
+        ("wards together", Box::new(aggregate("W", |_, query| (query.by_area, query.by_period) = (false, false)))),
+        ("districts by agency", Box::new(aggregate("D", |_, query| query.by_agency = true))),
+        (
+            "districts, changes",
+            Box::new(aggregate("D", |_, query| query.change.comparison = Some(Comparison::PreviousPeriod))),
+        ),
+        (
+            "wards, changes",
+            Box::new(aggregate("W", |_, query| query.change.comparison = Some(Comparison::PreviousPeriod))),
+        ),
+        ("districts, rates", Box::new(aggregate("D", |_, query| query.derived.rate = true))),
+        ("all, rates", Box::new(aggregate("ALL", |_, query| query.derived.rate = true))),
+        ("districts, shares", Box::new(aggregate("D", |_, query| query.derived.share = true))),
+        ("districts, ranks", Box::new(aggregate("D", |_, query| query.derived.rank = true))),
+        ("districts, year to date", Box::new(aggregate("D", |_, query| query.year_to_date = true))),
+        ("districts, benchmark", Box::new(aggregate("D", |view, query| query.derived.benchmark = areas(view, "W")))),
+        (
+            "wards by level",
+            Box::new(move |view: View<'_>| {
+                let (all, months) = ([area(view, "ALL")], months());
+                drop(Areas::of_level(view, &all, AreaLevel::Ward, months, usize::MAX));
+            }),
+        ),
+        (
+            "picture",
+            Box::new(move |view: View<'_>| {
+                let query = PictureQuery { area: area(view, "ALL"), period: year, indicators: None, comparison: None };
+                drop(answer::picture(view, &query));
+            }),
+        ),
+        ("explanation of all", Box::new(explained("ALL", year, |_| Who::Combined))),
+        (
+            "explanation of an agency",
+            Box::new(explained("D000", year, |view| {
+                Who::Agency(view.catalogue.agency(&"agency-0".parse().unwrap()).unwrap().0)
+            })),
+        ),
+        ("explanation of a ward's month", Box::new(explained("W0001", "2022-06".parse().unwrap(), |_| Who::Combined))),
+        (
+            "history",
+            Box::new(move |view: View<'_>| {
+                let (area, agency) = (area(view, "W0000"), agency(view, "agency-0"));
+                let (period, breakdown) = ("2022-06".parse().unwrap(), Some(BreakdownIx::TOTAL));
+                drop(history::history(view, &HistoryQuery { indicator: cases(view), area, agency, period, breakdown }));
+            }),
+        ),
+        (
+            "completeness",
+            Box::new(move |view: View<'_>| {
+                let (area, periods, indicators) = (area(view, "ALL"), vec![year], vec![cases(view)]);
+                drop(completeness::completeness(
+                    view,
+                    &CompletenessQuery { area, periods, indicators, agencies: None },
+                ));
+            }),
+        ),
+        (
+            "reconciliation",
+            Box::new(move |view: View<'_>| {
+                let (rules, areas) = (view.catalogue.rules_after(None).collect(), Areas::listed(areas(view, "D")));
+                let query = ReconcileQuery { rules, areas, periods: months() };
+                assert!(reconcile::pairs(view, &query).count() > 0);
+            }),
+        ),
+    ];
+    let costs: Vec<String> =
+        questions.iter().map(|(name, answer)| format!("{name}: {}", cost(answer.as_ref()))).collect();
+    insta::assert_snapshot!(costs.join("\n"));
+}
+
+#[test]
+fn a_question_that_takes_more_than_its_budget_is_not_reviewed_either() {
+    let state = world(4);
+    let budget = Budget::new(100, Default::default());
+    let whole = view(&state).within(&budget);
+    assert!(question::review(whole, &query(view(&state), "W")).is_empty());
+    assert_eq!((budget.outcome(), budget.left()), (Err(Stopped::TooMuch), 100));
 }

@@ -266,3 +266,13 @@ pub(crate) fn of_write(write: &WriteError, bytes_max: usize) -> Status {
         WriteError::Stopping => error(Reason::Stopping, message),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_is_not_quoted_as_it_is() {
+        assert_eq!(error(Reason::NotFound, "no `a\u{1b}\u{202e}`").message(), "no `a\\u{1b}\\u{202e}`");
+    }
+}

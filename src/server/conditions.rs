@@ -108,3 +108,32 @@ impl Disk {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_space_of_the_disk_is_logged_when_it_changes_and_while_it_is_low_every_hour() {
+        const MINUTE: u64 = 60;
+        let start = Instant::now();
+        let low = |bytes_free| Space::Low { bytes_free };
+        let out = Space::Out { bytes_free: 1 };
+        for (first, looks) in [
+            // When it was looked at, what was found, and whether that was to be logged.
+            (Space::Enough, vec![(90, Space::Enough, false), (91, low(9), true)]),
+            (low(9), vec![(1, low(8), false), (59, low(7), false), (60, low(7), true), (61, low(7), false)]),
+            (low(9), vec![(1, out, true), (2, out, false), (61, out, true), (62, low(9), true)]),
+            (out, vec![(1, Space::Enough, true), (100, Space::Enough, false)]),
+        ] {
+            let mut disk = Disk::default();
+            disk.note(first, "data", start);
+            assert_eq!(disk.logged.is_some(), first != Space::Enough, "at a start what is enough isn't said");
+            for (minute, space, is_logged) in looks {
+                let now = start + Duration::from_secs(minute * MINUTE);
+                disk.note(space, "data", now);
+                assert_eq!(disk.logged == Some(now), is_logged, "{space:?} after {first:?}, at {minute} minutes");
+            }
+        }
+    }
+}

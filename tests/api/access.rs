@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
-use conspectus::audit::{self, Event};
+use conspectus::audit::{self, Event, NumberedLine};
 use conspectus::model::revision::Revision;
 use conspectus::model::timestamp::Timestamp;
 use conspectus::rpc::Limits;
@@ -12,13 +12,16 @@ use conspectus::rpc::client::catalogue_service_client::CatalogueServiceClient;
 use conspectus::rpc::client::key_service_client::KeyServiceClient;
 use conspectus::rpc::client::picture_service_client::PictureServiceClient;
 use conspectus::rpc::client::submission_service_client::SubmissionServiceClient;
+use conspectus::rpc::proto::stream_submissions_response::Result as StreamResult;
 use conspectus::rpc::proto::{
     CreateKeyRequest, GetPictureRequest, GetSubmissionRequest, ListAreasRequest, ListKeysRequest, RevokeKeyRequest,
-    Role, RotateKeyRequest, WatchPictureRequest,
+    Role, RotateKeyRequest, StreamSubmissionsRequest, WatchPictureRequest,
 };
 use conspectus::server::{self, Config, Error, Network};
 use prost::Message;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
@@ -130,6 +133,48 @@ async fn a_watcher_is_cut_off_once_its_key_is_revoked() {
     let ended = watched.message().await.unwrap_err();
     assert_eq!(ended.code(), Code::Unauthenticated);
     assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_sender_is_cut_off_once_its_key_is_revoked_and_that_is_in_the_audit_log() {
+    let mut app = TestApp::seeded(identities::seed).await;
+    let feed = CreateKeyRequest {
+        identity: "feed".to_owned(),
+        role: Role::Submitter.into(),
+        agency: CHILDRENS_SERVICES.to_owned(),
+        ..CreateKeyRequest::default()
+    };
+    let made = keys(&app).create_key(by("operator", feed)).await.unwrap().into_inner();
+    let (send, messages) = mpsc::channel(1);
+    let request = with(ReceiverStream::new(messages), &format!("Bearer {}", made.secret));
+    let mut client = SubmissionServiceClient::new(app.channel());
+    let mut answers = client.stream_submissions(request).await.unwrap().into_inner();
+    let submission = |request_id: &str| StreamSubmissionsRequest {
+        submission: Some(submission(request_id, [figure("initial-contacts", "FY2021-22", "5")])),
+    };
+    send.send(submission("before")).await.unwrap();
+    assert!(matches!(answers.message().await.unwrap().unwrap().result, Some(StreamResult::Accepted(_))));
+    let revoke = RevokeKeyRequest { identity: "feed".to_owned(), key_id: String::new() };
+    keys(&app).revoke_key(by("operator", revoke)).await.unwrap();
+    send.send(submission("after")).await.unwrap();
+    assert_eq!(answers.message().await.unwrap_err().code(), Code::Unauthenticated);
+    let get = GetSubmissionRequest {
+        agency: CHILDRENS_SERVICES.to_owned(),
+        request_id: "after".to_owned(),
+        ..GetSubmissionRequest::default()
+    };
+    assert_eq!(client.get_submission(by("submitter", get)).await.unwrap_err().code(), Code::NotFound);
+    drop((send, answers));
+    app.stop().await;
+    let mut refused = Vec::new();
+    let path = app.folder().join(audit::FILE_NAME);
+    audit::verify(&path, &mut |NumberedLine { line, .. }| {
+        if line.event == Event::Refused {
+            refused.push((line.identity.clone(), line.outcome.clone()));
+        }
+    })
+    .unwrap();
+    assert_eq!(refused, [("feed".to_owned(), "UNAUTHENTICATED".to_owned())]);
 }
 
 #[tokio::test]

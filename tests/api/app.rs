@@ -152,8 +152,7 @@ impl TestApp {
             self.stop().await;
         }
         between(self.folder());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        server::run(listener, Config::new(self.folder()), std::future::pending()).await.unwrap_err()
+        error_at_start(Config::new(self.folder())).await
     }
 
     /// Asks the server to stop and waits until it has.
@@ -258,6 +257,15 @@ impl TestApp {
     pub(crate) async fn revision(&self) -> i64 {
         self.submissions().list_submissions(proto::ListSubmissionsRequest::default()).await.unwrap().get_ref().revision
     }
+}
+
+/// Why a server doesn't start.
+pub(crate) async fn error_at_start(config: Config) -> server::Error {
+    /// Much longer than any start takes.
+    const AT_START: Duration = Duration::from_secs(30);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let ended = tokio::time::timeout(AT_START, server::run(listener, config, std::future::pending())).await;
+    ended.expect("the server has started").unwrap_err()
 }
 
 impl Running {

@@ -3,16 +3,22 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use conspectus::audit::{self, Accepted, Event, NumberedLine};
+use conspectus::entry::{AuditAnchor, Body, codec};
+use conspectus::journal::{DiskJournal, Journal};
+use conspectus::model::revision::Revision;
 use conspectus::rpc::client::key_service_client::KeyServiceClient;
 use conspectus::rpc::client::picture_service_client::PictureServiceClient;
 use conspectus::rpc::client::submission_service_client::SubmissionServiceClient;
 use conspectus::rpc::proto::{
-    CreateKeyRequest, GetCompletenessRequest, GetPictureRequest, GetSubmissionRequest, GroupBy, ListSubmissionsRequest,
-    QueryAggregateRequest, ReconcileRequest, RevokeKeyRequest, Role, WatchAggregateRequest,
+    CreateKeyRequest, GetCompletenessRequest, GetPictureRequest, GetSubmissionRequest, GroupBy, ListAreasRequest,
+    ListSubmissionsRequest, QueryAggregateRequest, ReconcileRequest, RevokeKeyRequest, Role, StreamSubmissionsRequest,
+    WatchAggregateRequest, WatchPictureRequest,
 };
 use conspectus::rpc::{FILE_DESCRIPTOR_SET, METHODS};
 use conspectus::server::{Config, Error};
@@ -205,6 +211,9 @@ async fn a_question_too_long_for_its_line_is_kept_whole_and_its_line_says_where_
     assert_eq!(line.question, lines[1].line.question);
     let question = audit::read_question(app.folder(), &line.question).unwrap();
     assert!(question.contains("1960-01") && question.contains("2019-12") && question.len() > 5_000, "{question}");
+    let folder = app.folder().join(audit::QUESTIONS_FOLDER);
+    let modes = [folder.clone(), folder.join(&line.question)].map(|path| fs::metadata(path).unwrap().mode() & 0o777);
+    assert_eq!(modes, [0o700, 0o600], "they are their owner's alone");
     // What wasn't answered isn't kept: nobody fills the disk by being refused.
     let kept: Vec<_> = fs::read_dir(app.folder().join(audit::QUESTIONS_FOLDER)).unwrap().collect();
     assert_eq!(kept.len(), 1);
@@ -220,7 +229,10 @@ async fn reading_back_what_was_submitted_is_in_the_log_as_a_list_and_one_by_one(
     let request = submission("one", [figure(INDICATOR, "FY2021-22", "7")]);
     app.submissions().submit_observations(by("submitter", request.clone())).await.unwrap();
     let dry = conspectus::rpc::proto::SubmitObservationsRequest { validate_only: true, ..request };
-    app.submissions().submit_observations(by("submitter", dry)).await.unwrap();
+    app.submissions().submit_observations(by("submitter", dry.clone())).await.unwrap();
+    let dry = StreamSubmissionsRequest { submission: Some(dry) };
+    let streamed = app.submissions().stream_submissions(by("submitter", tokio_stream::iter([dry]))).await.unwrap();
+    assert!(streamed.into_inner().message().await.unwrap().is_some());
     let (agency, request_id) = (CHILDRENS_SERVICES.to_owned(), "one".to_owned());
     let list = ListSubmissionsRequest { agency: agency.clone(), page_size: 5, ..ListSubmissionsRequest::default() };
     app.submissions().list_submissions(by("submitter", list)).await.unwrap();
@@ -234,10 +246,28 @@ async fn reading_back_what_was_submitted_is_in_the_log_as_a_list_and_one_by_one(
         scopes,
         [
             format!("agency={CHILDRENS_SERVICES} request_id=one dry run of 1 figures"),
+            format!("agency={CHILDRENS_SERVICES} request_id=one dry run of 1 figures"),
             format!("agency={CHILDRENS_SERVICES} page_size=5"),
             format!("agency={CHILDRENS_SERVICES} request_id=one"),
         ]
     );
+}
+
+#[tokio::test]
+async fn each_message_of_a_watch_has_a_line_with_its_revision() {
+    let mut app = TestApp::seeded(identities::seed).await;
+    let watch = WatchPictureRequest { picture: Some(picture_of(HAMPSHIRE)), ..WatchPictureRequest::default() };
+    let mut watched = app.pictures().watch_picture(by("analyst", watch)).await.unwrap().into_inner();
+    let mut revisions = vec![watched.message().await.unwrap().unwrap().revision];
+    for number in ["7", "8"] {
+        let request = submission(number, [figure(INDICATOR, "FY2021-22", number)]);
+        app.submissions().submit_observations(by("submitter", request)).await.unwrap();
+        revisions.push(watched.message().await.unwrap().unwrap().revision);
+    }
+    drop(watched);
+    app.stop().await;
+    let lines = lines(&app).into_iter().filter(|line| line.line.event == Event::Read);
+    assert_eq!(lines.map(|line| i64::try_from(line.line.revision).unwrap()).collect::<Vec<_>>(), revisions);
 }
 
 #[tokio::test]
@@ -299,13 +329,17 @@ async fn until(what: &str, is_so: impl Fn() -> bool) {
 #[tokio::test]
 async fn a_log_that_is_moved_deleted_cut_or_replaced_while_the_server_runs_goes_on_in_a_new_file_that_says_so() {
     type Drill = fn(&Path);
-    let drills: [(&str, Drill); 5] = [
+    let drills: [(&str, Drill); 6] = [
         ("moved", |path| fs::rename(path, path.with_extension("log.1")).unwrap()),
         ("deleted", |path| fs::remove_file(path).unwrap()),
         ("emptied", |path| fs::write(path, b"").unwrap()),
         ("cut", |path| {
             let length = fs::metadata(path).unwrap().len();
             fs::OpenOptions::new().write(true).open(path).unwrap().set_len(length - 10).unwrap();
+        }),
+        ("added to", |path| {
+            let mut file = fs::OpenOptions::new().append(true).open(path).unwrap();
+            file.write_all(b"something else\n").unwrap();
         }),
         ("replaced", |path| {
             let fresh = path.with_extension("fresh");
@@ -332,6 +366,15 @@ async fn a_log_that_is_moved_deleted_cut_or_replaced_while_the_server_runs_goes_
             [(4, Event::Continued), (5, Event::Read)]
         );
         assert!(after[0].line.scope.starts_with("after line 3: "), "{drill}: {}", after[0].line.scope);
+        // What was in its place is kept.
+        let aside = fs::read(format!("{}.set-aside-before-line-4", path.display())).ok();
+        let expected = match drill {
+            "cut" => Some(before[..before.len() - 10].to_vec()),
+            "added to" => Some([&before[..], b"something else\n"].concat()),
+            "replaced" => Some(b"something else\n".to_vec()),
+            _ => None,
+        };
+        assert_eq!(aside, expected, "{drill}");
         let chain = String::from_utf8(before).unwrap().lines().last().unwrap().to_owned();
         assert!(chain.contains(&after[0].line.previous) && last.n == 3, "{drill}");
         // The journal has learnt of it: the same log is good at the next start.
@@ -340,6 +383,62 @@ async fn a_log_that_is_moved_deleted_cut_or_replaced_while_the_server_runs_goes_
         app.stop().await;
         assert_eq!(lines(&app).last().unwrap().n, 6, "{drill}");
     }
+}
+
+/// How far the log had come, as the entries of a journal have it.
+fn anchors(folder: &Path) -> Vec<AuditAnchor> {
+    let journal = DiskJournal::open(folder).unwrap();
+    let reader = journal.reader();
+    let entry = |revision| reader.read(Revision(revision)).unwrap().unwrap();
+    let bodies = (1..=journal.tail().revision.0).map(|revision| codec::decode(&entry(revision).payload).unwrap().body);
+    bodies.filter_map(|body| if let Body::AuditAnchor(anchor) = body { Some(anchor) } else { None }).collect()
+}
+
+/// The newest revision, by a read that isn't audited.
+async fn revision(app: &TestApp) -> i64 {
+    app.catalogue().list_areas(by("steward", ListAreasRequest::default())).await.unwrap().get_ref().revision
+}
+
+/// Waits for the journal to have one more revision.
+async fn until_after(app: &TestApp, before: i64, what: &str) {
+    let recorded = async {
+        while revision(app).await == before {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(LOOKS, recorded).await.unwrap_or_else(|_| panic!("the journal doesn't know {what}"));
+    assert_eq!(revision(app).await, before + 1, "{what}");
+}
+
+#[tokio::test]
+async fn the_journal_knows_of_the_log_at_a_start_after_a_thousand_lines_and_in_a_new_file() {
+    const LINES: usize = 1_000;
+    let app = TestApp::seeded(identities::seed).await;
+    let before = revision(&app).await;
+    for _ in 0..3 {
+        read(&app).await;
+    }
+    // What a crash leaves: lines that the journal doesn't know of yet.
+    let crashed = TestApp::seeded(async |folder: &Path| {
+        copy_journal(app.folder(), folder);
+        fs::copy(log(app.folder()), log(folder)).unwrap();
+    });
+    let crashed = crashed.await;
+    assert_eq!((revision(&app).await, revision(&crashed).await), (before, before + 1), "at a start");
+
+    let mut reads = tokio::task::JoinSet::new();
+    for n in 3..LINES {
+        let mut client = app.pictures();
+        reads.spawn(async move { client.get_picture(by("analyst", picture_of(HAMPSHIRE))).await.map(drop) });
+        if n % 50 == 0 {
+            while reads.join_next().await.is_some_and(|read| read.unwrap().is_ok()) {}
+        }
+    }
+    assert!(reads.join_all().await.iter().all(Result::is_ok));
+    until_after(&app, before, "of a thousand lines").await;
+
+    fs::rename(log(app.folder()), app.folder().join("audit.log.1")).unwrap();
+    until_after(&app, before + 1, "of a new file").await;
 }
 
 #[tokio::test]
@@ -384,11 +483,16 @@ async fn a_log_that_lacks_what_the_journal_knows_is_refused_at_the_start_until_t
         let said = refused.to_string();
         assert!(said.contains(words) && said.contains("--accept-lost-audit-lines"), "{said}");
 
+        let found = fs::read(log(app.folder())).unwrap_or_default();
         let accepted = Accepted { lost_lines: true, ..Accepted::default() };
         app.restart_as(|_| {}, |config| Config { accepted, ..config }).await;
+        let aside = fs::read(format!("{}.set-aside-before-line-6", log(app.folder()).display()));
+        assert_eq!(aside.unwrap_or_default(), found, "{words}: what was there is kept");
         read(&app).await;
         app.restart_as(|_| {}, |config| config).await;
         app.stop().await;
+        let lost = anchors(app.folder()).into_iter().map(|anchor| anchor.lost_lines);
+        assert_eq!(lost.filter(|lost| *lost).count(), 1, "the journal knows of the loss");
         let lines = lines(&app);
         assert_eq!((lines[0].n, lines[0].line.event), (6, Event::Lost));
         assert!(lines[0].line.scope.contains(words), "{}", lines[0].line.scope);
@@ -441,8 +545,12 @@ async fn a_journal_older_than_the_log_is_refused_until_accepted_and_what_was_rev
         app.restart_as(|_| {}, |config| config).await;
     }
     app.stop().await;
+    let again = lines(&app).into_iter().filter(|line| line.line.scope.starts_with("on this machine: ")).count();
+    assert_eq!(again, 2, "what is revoked again has a line");
     let events: Vec<Event> = lines(&app).into_iter().map(|line| line.line.event).collect();
     assert_eq!(events.iter().filter(|event| **event == Event::OlderJournal).count(), 1);
+    let lost = anchors(app.folder()).into_iter().filter(|anchor| anchor.lost_revisions > 0);
+    assert_eq!(lost.count(), 1, "the journal knows that it was an older one");
 }
 
 /// Copies what is the journal's, and not the audit log.
@@ -498,14 +606,20 @@ async fn a_receipt_shows_whether_a_journal_has_what_its_sender_was_told() {
         move || {
             let asked = ["--agency", CHILDRENS_SERVICES, "--request-id", "second", "--server", &server];
             let good = verify(&app, &second, &asked);
-            let wrong = verify(&app, &other, &asked);
+            let wrong = [
+                other.clone(),
+                // The hash at another revision, and the revision with another hash.
+                (other.0.clone(), second.1.clone()),
+                (second.0.clone(), other.1),
+            ];
+            let wrong = wrong.map(|receipt| verify(&app, &receipt, &asked));
             (app, good, wrong)
         }
     })
     .await
     .unwrap();
     assert!(good.0 && good.1.starts_with("The journal has it"), "{good:?}");
-    assert!(!wrong.0 && wrong.1.contains("doesn't have it"), "{wrong:?}");
+    assert!(wrong.iter().all(|(has, said)| !has && said.contains("doesn't have it")), "{wrong:?}");
     let mut app = app;
     app.stop().await;
     for receipt in [&first, &second] {

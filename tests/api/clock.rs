@@ -7,13 +7,12 @@ use conspectus::rpc::client::key_service_client::KeyServiceClient;
 use conspectus::rpc::proto::{
     CreateKeyRequest, CreateKeyResponse, ListKeysRequest, ListSubmissionsRequest, Role, RotateKeyRequest,
 };
-use conspectus::server::{self, Config, Error};
-use tokio::net::TcpListener;
+use conspectus::server::{Config, Error};
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_health::pb::health_check_response::ServingStatus;
 
-use crate::app::{TestApp, TestClock, figure, health, instant, submission};
+use crate::app::{TestApp, TestClock, error_at_start, figure, health, instant, submission};
 
 const CATALOGUE: &str = include_str!("../../data/catalogue.toml");
 const CLOCK: &str = "conspectus.clock";
@@ -63,9 +62,7 @@ async fn a_start_with_a_clock_behind_the_journal_is_refused_with_both_times_and_
     app.stop().await;
     let refusal_at = async |now: &str| {
         clock.set(now);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let config = Config { clock: clock.clock(), ..Config::new(app.folder()) };
-        server::run(listener, config, std::future::pending()).await.unwrap_err()
+        error_at_start(Config { clock: clock.clock(), ..Config::new(app.folder()) }).await
     };
     let refusal = refusal_at("2026-06-01T12:00:00Z").await;
     assert!(matches!(refusal, Error::ClockBehind(_)));

@@ -8,7 +8,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use conspectus::rpc::Limits;
 use conspectus::rpc::client::picture_service_client::PictureServiceClient;
 use conspectus::rpc::proto::{GetHistoryRequest, GroupBy, PeriodRange, QueryAggregateRequest};
-use conspectus::server::Network;
+use conspectus::server::{Config, Network};
 use h2::client::SendRequest;
 use prost::Message;
 use tokio::net::TcpStream;
@@ -127,6 +127,18 @@ async fn a_stop_ends_within_its_bound_whatever_is_computed() {
     assert!(took < DRAIN + TO_END, "{took:?}");
     let answered = asked.join_all().await.iter().filter(|answer| answer.is_ok()).count();
     assert!(answered < 20, "{answered}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_computed_when_a_server_has_stopped_is_not_computed_to_its_end() {
+    let mut app = app(Limits::default()).await;
+    app.restart_with(|config| Config { drain_timeout: Duration::ZERO, ..config }).await;
+    let channel = app.channel();
+    let dear = tokio::spawn(ask(channel.clone(), "analyst", dearest()));
+    // It has waited for its turn before this one's.
+    ask(channel, "analyst", cheap()).await.unwrap();
+    app.stop().await;
+    assert!(dear.await.unwrap().is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]

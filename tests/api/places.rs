@@ -21,6 +21,8 @@ use conspectus::rpc::proto::{
 };
 use conspectus::server::Network;
 use prost::Message;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::ReceiverStream;
@@ -205,17 +207,48 @@ async fn connections_of_a_few_leave_connections_to_everybody_else() {
     call_once(&steward).await.unwrap();
 }
 
+/// A connection that begins to speak HTTP/2, and over which nobody calls.
+async fn silent(address: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    let mut answered = [0; 9];
+    stream.read_exact(&mut answered).await.unwrap();
+    stream
+}
+
+async fn is_closed(mut stream: TcpStream) -> bool {
+    let closed = async { while stream.read(&mut [0; 1_024]).await.is_ok_and(|bytes| bytes > 0) {} };
+    tokio::time::timeout(IN_TIME, closed).await.is_ok()
+}
+
+#[tokio::test]
+async fn a_connection_over_which_nobody_calls_is_closed_after_a_while_or_for_another() {
+    let bounds = Bounds { unknown_timeout: Duration::from_secs(1), ..Bounds::default() };
+    let app = seeded(Network { bounds, ..Network::default() }).await;
+    assert!(is_closed(silent(app.address()).await).await, "after a while");
+    let bounds = Bounds { connections_max: 2, ..Bounds::default() };
+    let app = seeded(Network { bounds, ..Network::default() }).await;
+    let first = silent(app.address()).await;
+    let _others = [silent(app.address()).await, silent(app.address()).await];
+    assert!(is_closed(first).await, "for another");
+}
+
 #[tokio::test]
 async fn a_stream_that_brings_nothing_for_a_while_is_ended_and_says_why() {
-    let limits = Limits { stream_idle_timeout: Duration::from_millis(300), ..Limits::default() };
+    const IDLE_TIMEOUT: Duration = Duration::from_millis(1_500);
+    let limits = Limits { stream_idle_timeout: IDLE_TIMEOUT, ..Limits::default() };
     let app = seeded(Network { limits, ..Network::default() }).await;
     let submitter = authorization("submitter", Condition::Good).unwrap();
     let mut stream = Open::by(&submitter, &app.channel()).await.unwrap();
-    assert_eq!(stream.ask(submission("one", [figure(CONTACTS, YEAR, "5")])).await, "OK");
+    // As long as it brings something it stays.
+    let begun = Instant::now();
+    while begun.elapsed() < IDLE_TIMEOUT * 4 / 3 {
+        assert_eq!(stream.ask(submission("one", [figure(CONTACTS, YEAR, "5")])).await, "OK");
+    }
     let ended = tokio::time::timeout(IN_TIME, stream.answers.message()).await.unwrap().unwrap_err();
     assert_eq!(
         refusal_text(&ended),
-        "DeadlineExceeded STREAM_IDLE: no submission came for 0.3 seconds; open another stream when there is one"
+        "DeadlineExceeded STREAM_IDLE: no submission came for 1.5 seconds; open another stream when there is one"
     );
 }
 

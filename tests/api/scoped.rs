@@ -1,16 +1,18 @@
 //! An analyst who is limited to an area: one rule for every way to ask, also where areas have moved.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use conspectus::catalogue::CataloguePut;
 use conspectus::rpc::proto::{
     AreaLevel, AreasAsOf, Comparison, ExplainFigureRequest, GetCompletenessRequest, GetHistoryRequest,
-    GetPictureRequest, GroupBy, QueryAggregateRequest, ReconcileRequest, WatchAggregateRequest, WatchPictureRequest,
+    GetPictureRequest, GroupBy, PeriodRange, QueryAggregateRequest, ReconcileRequest, WatchAggregateRequest,
+    WatchPictureRequest,
 };
 use conspectus::rpc::put_request;
 use tonic::{Code, Request, Status};
 
-use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE, TestApp, query};
+use crate::app::{CHILDRENS_SERVICES, CONSTABULARY, HAMPSHIRE, TestApp, query};
 use crate::identities::{self, Condition, authorization};
 
 const INDICATOR: &str = "initial-contacts";
@@ -134,6 +136,9 @@ async fn an_analysts_areas_are_what_lay_within_them_in_the_period_or_lies_in_the
         ("BRIEF", "FY2019-20", false),
         ("BRIEF", "FY2020-21", true),
         ("BRIEF", "FY2021-22", false),
+        // Where it lies on the last day of a period counts.
+        ("BRIEF", "CY2020", true),
+        ("GONE", "CY2021", false),
         // It lay within what lies in Hampshire today.
         ("WARD", "FY2020-21", true),
         ("WARD", "FY2021-22", false),
@@ -192,6 +197,12 @@ async fn what_a_period_is_compared_with_is_asked_about_too_and_todays_areas_are_
     assert!(!is_permitted(client.get_picture(limited(compared)).await), "a picture is compared with the year before");
     let with = QueryAggregateRequest { compare_with: "FY2019-20".to_owned(), ..query_of("BRIEF", "FY2020-21") };
     assert!(!is_permitted(client.query_aggregate(limited(with)).await));
+    let over = |first: &str| {
+        let range = PeriodRange { first: first.to_owned(), last: "FY2020-21".to_owned() };
+        QueryAggregateRequest { periods: Vec::new(), period_range: Some(range), ..query_of("BRIEF", "") }
+    };
+    assert!(is_permitted(client.query_aggregate(limited(over("FY2020-21"))).await));
+    assert!(!is_permitted(client.query_aggregate(limited(over("FY2019-20"))).await), "the first of a range");
     let now = |area| QueryAggregateRequest { areas_as_of: AreasAsOf::Now.into(), ..query_of(area, "FY2020-21") };
     assert!(!is_permitted(client.query_aggregate(limited(now("GONE"))).await));
     assert!(is_permitted(client.query_aggregate(limited(now("COME"))).await));
@@ -204,5 +215,33 @@ async fn a_watch_ends_when_its_area_has_moved_out_of_the_callers() {
     let mut watched = app.pictures().watch_picture(limited(watch)).await.unwrap().into_inner();
     watched.message().await.unwrap().unwrap();
     put(&app, CORRECTED).await;
-    assert_eq!(watched.message().await.unwrap_err().code(), Code::PermissionDenied);
+    let ended = tokio::time::timeout(Duration::from_secs(30), watched.message()).await.unwrap();
+    assert_eq!(ended.unwrap_err().code(), Code::PermissionDenied);
+}
+
+#[tokio::test]
+async fn whoever_is_limited_to_some_agencies_may_ask_about_them_alone() {
+    let app = TestApp::seeded(identities::seed).await;
+    let mut client = app.pictures();
+    let (own, other) = (CHILDRENS_SERVICES.to_owned(), CONSTABULARY.to_owned());
+    for (agencies, rate, expected) in [
+        (vec![own.clone()], false, true),
+        // A rate rests on a population, which may be anyone's.
+        (vec![own.clone()], true, false),
+        (vec![own.clone(), other.clone()], false, false),
+        (vec![other.clone()], false, false),
+        (vec![], false, false),
+    ] {
+        let asked = QueryAggregateRequest { agencies: agencies.clone(), rate, ..query_of(HAMPSHIRE, "FY2021-22") };
+        let answer = client.query_aggregate(by("analyst-of-social-care", asked)).await;
+        assert_eq!(is_permitted(answer), expected, "an analyst of a sector: {agencies:?}, {rate}");
+        let asked = GetCompletenessRequest {
+            area: HAMPSHIRE.to_owned(),
+            periods: vec!["FY2021-22".to_owned()],
+            agencies: agencies.clone(),
+            ..GetCompletenessRequest::default()
+        };
+        let answer = client.get_completeness(by("submitter", asked)).await;
+        assert_eq!(is_permitted(answer), agencies == [own.clone()], "a submitter: {agencies:?}");
+    }
 }

@@ -162,6 +162,12 @@ async fn what_stays_open_is_cut_off_at_the_deadline() {
 }
 
 #[tokio::test]
+async fn a_server_whose_calls_may_take_for_ever_to_end_stops() {
+    let mut app = TestApp::start(false, Duration::MAX).await;
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn a_server_that_is_started_again_gives_the_same_bytes() {
     let mut app = TestApp::with_demo().await;
     let before = picture(&app, 0).await;

@@ -12,10 +12,11 @@ use conspectus::rpc::proto::{
 use prost::Message;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Status, Streaming};
+use tonic::{Code, Request, Status, Streaming};
 use tonic_types::StatusExt;
 
 use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE, TestApp, absent, figure, outcome_texts, refusal_text, submission};
+use crate::identities::{self, Condition, authorization};
 use crate::raw::stream_bytes;
 
 const CONTACTS: &str = "initial-contacts";
@@ -37,6 +38,12 @@ impl Open {
 
     async fn send(&self, submission: SubmitObservationsRequest) {
         self.send.send(StreamSubmissionsRequest { submission: Some(submission) }).await.unwrap();
+    }
+
+    /// Why it ends, once it does.
+    async fn ended(&mut self) -> Status {
+        let ended = tokio::time::timeout(Duration::from_secs(30), self.answers.message()).await;
+        ended.expect("it hasn't ended").unwrap_err()
     }
 
     /// Sends one, and waits for its answer.
@@ -286,6 +293,47 @@ async fn a_dictionary_without_end_ends_the_stream() {
         refusal_text(&ended),
         "InvalidArgument INVALID_REQUEST\n  columns: a dictionary of the stream has more than 65536 items; go on in another stream"
     );
+}
+
+#[tokio::test]
+async fn a_dictionary_that_grows_message_by_message_ends_the_stream_too() {
+    let app = TestApp::with_catalogue().await;
+    let mut open = Open::on(&app).await.unwrap();
+    for n in 0..3 {
+        let indicators = vec!["a".to_owned(); 30_000];
+        let more = FigureColumns { indicators, digits: vec![], ..FigureColumns::default() };
+        let answer = open.ask(of_columns(&format!("part-{n}"), more)).await;
+        assert!(answer.starts_with("InvalidArgument"), "it has no figures: {answer}");
+    }
+    let ended = refusal_text(&open.ended().await);
+    assert!(ended.contains("columns: a dictionary of the stream has more than 65536 items"), "{ended}");
+}
+
+#[tokio::test]
+async fn the_dictionaries_of_all_streams_of_a_sender_have_a_bound_together() {
+    /// Each of the four dictionaries of a stream may have a few more.
+    const ITEMS: usize = 65_000;
+    let app = TestApp::seeded(identities::seed).await;
+    let columns = FigureColumns {
+        indicators: vec!["a".to_owned(); ITEMS],
+        areas: vec!["A".to_owned(); ITEMS],
+        periods: vec!["2022".to_owned(); ITEMS],
+        breakdowns: vec![String::new(); ITEMS],
+        ..FigureColumns::default()
+    };
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        let (send, messages) = mpsc::channel(1);
+        let mut request = Request::new(ReceiverStream::new(messages));
+        let key = authorization("submitter", Condition::Good).unwrap();
+        request.metadata_mut().insert("authorization", key.parse().unwrap());
+        let answers = app.submissions().stream_submissions(request).await.unwrap().into_inner();
+        let mut stream = Open { send, answers };
+        assert!(stream.ask(of_columns("x", columns.clone())).await.starts_with("InvalidArgument"));
+        open.push(stream);
+    }
+    let ended = refusal_text(&open[1].ended().await);
+    assert!(ended.contains("the dictionaries of the streams that are open have too many items together"), "{ended}");
 }
 
 #[tokio::test]

@@ -44,3 +44,27 @@ fn is_whole(bytes: &[u8]) -> bool {
     let Some((content, _)) = rest.split_last_chunk::<LENGTH_BYTES>() else { return false };
     !content.is_empty() && crc32fast::hash(content) == u32::from_le_bytes(*checksum)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_finished_one_by_name_is_looked_at() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["snap.01", "snap.03", "snap.02", "snap.04.in___motion", "damaged-snap.09", "conf"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        assert_eq!(newest(folder.path()).unwrap(), Some(folder.path().join("snap.03")));
+    }
+
+    #[test]
+    fn a_file_with_nothing_in_it_is_not_whole_though_its_checksum_is_right() {
+        let file = |content: &[u8]| {
+            let checksum = crc32fast::hash(content).to_le_bytes();
+            [content, &(content.len() as u64).to_le_bytes(), &checksum].concat()
+        };
+        assert!(is_whole(&file(b"content")));
+        assert!(!is_whole(&file(b"")) && !is_whole(b""));
+    }
+}

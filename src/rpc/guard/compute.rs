@@ -122,17 +122,22 @@ impl Drop for StopOnDrop {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::*;
+
+    /// How long something works that isn't stopped: so a test of that fails, and doesn't hang.
+    const ENDLESS: Duration = Duration::from_secs(20);
 
     /// Works until it is stopped, on a thread of the pool, and says when it begins and when it ends.
     fn endless(said: mpsc::Sender<&'static str>) -> impl Fn(&Budget) + Send + 'static {
         move |budget| {
             if budget.foresee(QUICK_STEPS + 1).is_ok() {
                 let _ = said.send("begun");
-                while budget.spend(0).is_ok() {}
+                let begun = Instant::now();
+                while budget.spend(0).is_ok() && begun.elapsed() < ENDLESS {}
                 let _ = said.send("ended");
             }
         }
@@ -168,7 +173,7 @@ mod tests {
         first.abort();
         assert!(first.await.unwrap_err().is_cancelled());
         let next = compute.answer(|budget| budget.foresee(QUICK_STEPS + 1).is_ok());
-        assert_eq!(tokio::time::timeout(Duration::from_secs(60), next).await.unwrap(), Ok(true));
+        assert_eq!(tokio::time::timeout(ENDLESS / 2, next).await.unwrap(), Ok(true));
         assert_eq!(said.recv(), Ok("ended"));
         // The server's stop ends it too.
         let second = tokio::spawn({
@@ -178,6 +183,73 @@ mod tests {
         let begun = tokio::task::spawn_blocking(move || said.recv());
         assert_eq!(begun.await.unwrap(), Ok("begun"));
         compute.stop();
-        assert_eq!(second.await.unwrap(), Err(Stopped::Left));
+        assert_eq!(tokio::time::timeout(ENDLESS / 2, second).await.unwrap().unwrap(), Err(Stopped::Left));
+    }
+
+    /// How many of some answers, of so many steps each, are computed at once at the most.
+    async fn most_at_once(compute: &Compute, steps: u64) -> usize {
+        let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let mut answers = tokio::task::JoinSet::new();
+        for _ in 0..8 {
+            let (compute, now, most) = (compute.clone(), Arc::clone(&now), Arc::clone(&most));
+            answers.spawn(async move {
+                let work = move |budget: &Budget| {
+                    if budget.foresee(steps).is_ok() {
+                        most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                        // Long enough that others would begin, if they could.
+                        std::thread::sleep(Duration::from_millis(5));
+                        now.fetch_sub(1, Ordering::SeqCst);
+                    }
+                };
+                compute.answer(work).await
+            });
+        }
+        assert!(answers.join_all().await.iter().all(Result::is_ok));
+        most.load(Ordering::SeqCst)
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn no_more_answers_are_computed_at_once_than_there_are_turns_of_all_and_of_their_caller() {
+        for steps in [1, QUICK_STEPS + 1] {
+            assert_eq!(most_at_once(&Compute::new(1), steps).await, 1, "{steps}");
+            let of_one_caller = Compute::new(4).of(Some(Lanes::new(1)));
+            assert_eq!(most_at_once(&of_one_caller, steps).await, 1, "{steps}");
+        }
+    }
+
+    #[tokio::test]
+    async fn of_one_callers_many_questions_one_is_in_front_of_anothers() {
+        let (all, (says, said)) = (Compute::new(1), mpsc::channel());
+        let ask = |of: &Compute, name: &'static str| {
+            let (compute, says) = (of.clone(), says.clone());
+            tokio::spawn(async move {
+                let work = move |budget: &Budget| {
+                    if budget.foresee(QUICK_STEPS + 1).is_ok() {
+                        let _ = says.send(name);
+                        let begun = Instant::now();
+                        while name == "first" && budget.spend(0).is_ok() && begun.elapsed() < ENDLESS {}
+                    }
+                };
+                compute.answer(work).await
+            })
+        };
+        let (a, b) = (all.of(Some(Lanes::new(1))), all.of(Some(Lanes::new(1))));
+        let first = ask(&a, "first");
+        let said = tokio::task::spawn_blocking(move || {
+            assert_eq!(said.recv(), Ok("first"));
+            said
+        });
+        let said = said.await.unwrap();
+        let mut others = Vec::new();
+        for (of, name) in [(&a, "second"), (&a, "third"), (&b, "another's")] {
+            others.push(ask(of, name));
+            // It waits for its turn before the next asks.
+            tokio::task::yield_now().await;
+        }
+        first.abort();
+        for other in others {
+            assert_eq!(other.await.unwrap(), Ok(()));
+        }
+        assert_eq!(said.try_iter().collect::<Vec<_>>(), ["another's", "second", "third"]);
     }
 }

@@ -94,3 +94,77 @@ impl AsRef<[u8]> for Counted {
         &self.data
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::super::limits::Calls;
+    use super::*;
+    use crate::model::id::IdentityId;
+
+    const LARGE_BYTES: usize = 32 << 10;
+
+    /// A body whose frames come later, as a stream's do, or are there at once.
+    struct Frames {
+        is_there: bool,
+        left: usize,
+    }
+
+    impl http_body::Body for Frames {
+        type Data = Bytes;
+        type Error = Status;
+
+        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+            if !std::mem::replace(&mut self.is_there, true) {
+                return Poll::Pending;
+            }
+            if self.left == 0 {
+                return Poll::Ready(None);
+            }
+            self.left -= 1;
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from(vec![0; LARGE_BYTES])))))
+        }
+    }
+
+    fn held(calls: &Calls, action: Action, frames: Frames) -> http::Response<Body> {
+        let limits = Limits { untaken_bytes_of_identity_max: 2 * LARGE_BYTES, ..Limits::default() };
+        let permit = calls.permit(IdentityId::parse("a").ok().as_ref(), &limits, Instant::now()).unwrap();
+        hold(http::Response::new(Body::new(frames)), permit, action, &limits)
+    }
+
+    fn next(body: &mut Body) -> Bytes {
+        let Poll::Ready(frame) = Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop())) else {
+            panic!("nothing is there")
+        };
+        frame.unwrap().unwrap().into_data().unwrap()
+    }
+
+    fn is_refused(answer: &http::Response<Body>) -> bool {
+        answer.headers().contains_key("grpc-status")
+    }
+
+    #[test]
+    fn every_frame_of_a_stream_counts_until_it_is_taken() {
+        let calls = Calls::default();
+        let answer = |calls: &Calls| held(calls, Action::ReadFigures, Frames { is_there: true, left: 1 });
+        let stream = held(&calls, Action::ReadFigures, Frames { is_there: false, left: 3 });
+        let mut stream = stream.into_body();
+        assert!(!is_refused(&answer(&calls)), "nothing of it is sent yet");
+        let frames = [next(&mut stream), next(&mut stream)];
+        assert!(is_refused(&answer(&calls)));
+        drop(frames);
+        assert!(!is_refused(&answer(&calls)));
+    }
+
+    #[test]
+    fn only_what_reads_is_refused_an_answer_that_is_too_much() {
+        let calls = Calls::default();
+        let _untaken = [0; 2].map(|_| held(&calls, Action::ReadFigures, Frames { is_there: true, left: 1 }));
+        for action in Action::ALL {
+            let answer = held(&calls, action, Frames { is_there: true, left: 1 });
+            let changes = [Action::Submit, Action::ChangeCatalogue, Action::ChangeKeys].contains(&action);
+            assert_eq!(is_refused(&answer), !changes, "{action:?}");
+        }
+    }
+}

@@ -308,6 +308,9 @@ mod tests {
         assert_eq!(wait, Duration::from_millis(100));
         assert!(permit("a", wait).is_ok());
         assert!(permit("b", Duration::ZERO).is_ok(), "another's rate is its own");
+        let pause = FORGET_AFTER / 2;
+        let burst = (0..1_000).take_while(|_| permit("a", pause).is_ok()).count();
+        assert_eq!(burst, 21, "a pause, however long, is good for no more than that");
     }
 
     #[test]
@@ -338,5 +341,13 @@ mod tests {
         drop(calls.permit(Some(&id("a")), &LIMITS, now));
         let _b = calls.permit(Some(&id("b")), &LIMITS, now + 2 * FORGET_AFTER);
         assert_eq!(calls.counts().of_identity.keys().map(IdentityId::as_str).collect::<Vec<_>>(), ["b"]);
+    }
+
+    #[test]
+    fn who_has_a_call_open_is_not_forgotten_however_long_ago_it_began() {
+        let (calls, now) = (Calls::default(), Instant::now());
+        let _open = [calls.permit(Some(&id("a")), &LIMITS, now), calls.permit(Some(&id("a")), &LIMITS, now)];
+        let refused = calls.permit(Some(&id("a")), &LIMITS, now + 2 * FORGET_AFTER).unwrap_err();
+        assert_eq!(reason(&refused), "RATE_LIMITED");
     }
 }

@@ -399,4 +399,28 @@ mod tests {
             ]
         );
     }
+
+    #[test]
+    fn of_a_long_question_all_areas_are_in_the_line_that_fit() {
+        let query = proto::QueryAggregateRequest {
+            areas: (0..190).map(|n| format!("E1{n:07}")).collect(),
+            indicators: (0..500).map(|n| format!("indicator-{n}")).collect(),
+            ..proto::QueryAggregateRequest::default()
+        };
+        let question = Question::of("/conspectus.v1.PictureService/QueryAggregate", &query);
+        assert!(question.scope.contains("E10000189") && !question.scope.contains("indicator-499"), "{question:?}");
+        assert!(question.whole.is_some());
+    }
+
+    #[test]
+    fn a_question_too_long_to_be_kept_has_the_hash_of_all_of_it_and_no_text() {
+        let long = |last: &str| {
+            let indicators = vec!["x".repeat(QUESTION_BYTES_MAX), last.to_owned()];
+            let query = proto::QueryAggregateRequest { indicators, ..proto::QueryAggregateRequest::default() };
+            Question::of("/conspectus.v1.PictureService/QueryAggregate", &query).whole.unwrap()
+        };
+        let (one, other) = (long("one"), long("other"));
+        assert!(one.text.is_none() && other.text.is_none());
+        assert_ne!(one.hash, other.hash);
+    }
 }

@@ -160,3 +160,64 @@ impl ReceivedRequest {
 pub(crate) struct Unanswered {
     _memory: Option<Turn>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a future gives that needn't wait; none when it must.
+    async fn at_once<T>(future: impl Future<Output = Result<T, Status>>) -> Option<T> {
+        tokio::time::timeout(Duration::ZERO, future).await.ok().map(Result::unwrap)
+    }
+
+    fn id(name: &str) -> Option<IdentityId> {
+        IdentityId::parse(name).ok()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_takes_long_waits_for_a_thread_and_what_does_not_waits_for_nothing() {
+        let receiving = Receiving::default();
+        let mut taken = Vec::new();
+        for n in 0..*CORES {
+            taken.extend(at_once(receiving.of_call(id(&format!("other-{n}")).as_ref()).thread()).await);
+        }
+        assert!(!taken.is_empty());
+        let received = async |bytes: usize| {
+            let call = receiving.of_call(id("a").as_ref());
+            call.hold_memory(call.memory(bytes).await.unwrap());
+            call.take()
+        };
+        let (small, large) = (received(LARGE_BYTES).await, received(LARGE_BYTES + 1).await);
+        assert_eq!(at_once(small.work(LARGE_ITEMS, || 1)).await, Some(1));
+        assert_eq!(at_once(small.work(LARGE_ITEMS + 1, || 1)).await, None, "it has many items");
+        assert_eq!(at_once(large.work(1, || 1)).await, None, "it has many bytes");
+        drop(taken);
+        assert_eq!(large.work(1, || 1).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_identity_has_memory_for_two_large_messages_and_others_have_theirs_besides() {
+        let receiving = Receiving::default();
+        let large = async |name| at_once(receiving.of_call(id(name).as_ref()).memory(REQUEST_BYTES_MAX)).await;
+        let mut held = [large("a").await, large("a").await];
+        assert!(held.iter().all(Option::is_some));
+        assert!(large("a").await.is_none());
+        assert!(large("b").await.is_some());
+        held[0] = None;
+        assert!(large("a").await.is_some(), "what was given back");
+    }
+
+    #[tokio::test]
+    async fn the_thread_that_decoded_a_message_is_anothers_once_it_is_decoded() {
+        let receiving = Receiving::default();
+        let call = receiving.of_call(id("a").as_ref());
+        let mut threads = Vec::new();
+        while let Some(thread) = at_once(call.thread()).await {
+            threads.push(thread);
+        }
+        call.hold_thread(threads.remove(0));
+        assert!(at_once(call.thread()).await.is_none());
+        call.decoded();
+        assert!(at_once(call.thread()).await.is_some());
+    }
+}

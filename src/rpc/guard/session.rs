@@ -222,3 +222,38 @@ pub fn local<T>(message: T) -> Request<T> {
     });
     request
 }
+
+#[cfg(test)]
+mod tests {
+    use tonic::codegen::http;
+
+    use super::*;
+    use crate::access::{Credential, Identity, KeyId, Known, Role, Scope};
+    use crate::rpc::Gate;
+
+    #[tokio::test]
+    async fn a_question_that_is_too_long_to_be_kept_is_not_answered() {
+        let id = IdentityId::parse("analyst").unwrap();
+        let scope = Scope::default();
+        let identity = Arc::new(Identity { id, role: Role::Analyst, agency: None, scope, certificates: Vec::new() });
+        let session = Session {
+            caller: Caller::Known(Known { identity, credential: Credential::Key(KeyId([0; 8])), purpose: None }),
+            method: "",
+            action: Action::ReadFigures,
+            remote: Some(Remote {
+                origin: Arc::new(Origin::of(&http::Request::new(()))),
+                // Without a log, what may be written is.
+                auditor: Auditor::new(Gate::default()),
+                last_read: Arc::default(),
+            }),
+            compute: Compute::new(1),
+            receiving: None,
+        };
+        let audit = async |text: Option<&str>| {
+            let whole = Some(Whole { hash: String::new(), text: text.map(str::to_owned) });
+            session.audit_read(Question { scope: String::new(), whole }, Revision(1)).await
+        };
+        assert!(audit(Some("all of it")).await.is_ok());
+        assert!(audit(None).await.unwrap_err().message().contains("too long to be kept"));
+    }
+}

@@ -242,5 +242,20 @@ mod tests {
         assert!(turns.join(id("b"), 1).is_ok());
         drop(waiting);
         assert!(turns.join(id("a"), 1).is_ok());
+        // Of nobody in particular as many may wait as of all together.
+        let (_taken, _waiting): (_, Vec<_>) =
+            (turns.join(None, 1), (0..WAITING.max).map(|_| turns.join(None, 1).unwrap()).collect());
+        assert_eq!(turns.join(None, 1).map(drop), Err(TooManyWait));
+    }
+
+    #[test]
+    fn one_that_is_larger_than_all_is_granted_alone() {
+        let turns = Turns::new(SHARE);
+        let first = join(&turns, "a", 1);
+        let mut larger = join(&turns, "b", SHARE.max + 1);
+        assert!(!is_granted(&mut larger));
+        drop(first);
+        assert!(is_granted(&mut larger));
+        assert!(!is_granted(&mut join(&turns, "a", SHARE.kept + 1)));
     }
 }
