@@ -47,10 +47,9 @@ impl Timeline {
         at
     }
 
-    /// What was under way is published, or has failed. What is under way now is this entry, if one is admitted
-    /// already.
-    pub(super) fn settle(&self, next: Option<Timestamp>) {
-        self.0.send_if_modified(|marks| std::mem::replace(&mut marks.under_way, next).is_some());
+    /// What was under way is published, or has failed.
+    pub(super) fn settle(&self) {
+        self.0.send_if_modified(|marks| marks.under_way.take().is_some());
     }
 
     /// The newest state, and the newest instant that it can be answered as of: now, or a little before while an
@@ -139,11 +138,12 @@ mod tests {
         assert_eq!(instant(&timeline, 20, Some(9), &before).await, Some(9));
         assert_eq!(instant(&timeline, 20, Some(15), &before).await, None);
         assert_eq!(instant(&timeline, 20, Some(21), &before).await, Some(9));
-        // The first two are published, and a third is admitted already.
-        timeline.settle(Some(Timestamp(14)));
+        // The first two are published, and a third is admitted.
+        timeline.settle();
+        assert_eq!(timeline.admit(Timestamp(14), Some(Timestamp(12))), Timestamp(14));
         assert_eq!(instant(&timeline, 20, Some(15), &states(&[5, 10, 12])).await, None);
         assert_eq!(instant(&timeline, 20, None, &states(&[5, 10, 12])).await, Some(13));
-        timeline.settle(None);
+        timeline.settle();
         assert_eq!(instant(&timeline, 20, Some(15), &states(&[5, 10, 12, 14])).await, Some(20));
     }
 
@@ -151,7 +151,7 @@ mod tests {
     async fn an_entry_is_after_every_entry_and_answer_before_it_though_the_clock_is_set_back() {
         let timeline = Timeline::default();
         assert_eq!(timeline.admit(Timestamp(3), Some(Timestamp(5))), Timestamp(6));
-        timeline.settle(None);
+        timeline.settle();
         assert_eq!(instant(&timeline, 3, None, &states(&[6])).await, Some(6));
         assert_eq!(instant(&timeline, 9, None, &states(&[6])).await, Some(9));
         // What was answered as of 9 can be asked for as of 9 still.
@@ -168,7 +168,7 @@ mod tests {
         let answer = tokio::spawn(async move { waiting.settled(&|| Timestamp(20), Timestamp(15), &before).await });
         tokio::task::yield_now().await;
         assert!(!answer.is_finished());
-        timeline.settle(None);
+        timeline.settle();
         answer.await.unwrap();
     }
 }
