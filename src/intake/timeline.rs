@@ -19,7 +19,7 @@ pub struct Timeline(Arc<watch::Sender<Marks>>);
 struct Marks {
     /// The newest instant that an answer was of.
     answered: Option<Timestamp>,
-    /// The instant of the first entry that is admitted and not yet published.
+    /// The first instant of a command that is admitted and not yet published.
     under_way: Option<Timestamp>,
 }
 
@@ -41,7 +41,8 @@ impl Timeline {
         let mut at = now;
         self.0.send_if_modified(|marks| {
             at = newest.max(marks.answered).map_or(now, |before| now.max(before.next()));
-            marks.under_way.get_or_insert(at);
+            // A command before it that became no entry may have an instant after its, where the clock was set back.
+            marks.under_way = Some(marks.under_way.map_or(at, |first| first.min(at)));
             false
         });
         at
@@ -158,6 +159,15 @@ mod tests {
         let newest = timeline.newest_at(Timestamp(4), &states(&[6]));
         assert_eq!((newest.at, newest.answered), (Timestamp(6), Timestamp(9)));
         assert_eq!(timeline.admit(Timestamp(4), Some(Timestamp(6))), Timestamp(10));
+    }
+
+    #[tokio::test]
+    async fn an_entry_is_after_the_answers_before_it_though_a_refused_command_had_a_later_instant() {
+        let (timeline, before) = (Timeline::default(), states(&[5]));
+        // The first becomes no entry, so that the newest is the same for the second.
+        assert_eq!(timeline.admit(Timestamp(20), Some(Timestamp(5))), Timestamp(20));
+        assert_eq!(timeline.admit(Timestamp(15), Some(Timestamp(5))), Timestamp(15));
+        assert_eq!(instant(&timeline, 17, None, &before).await, Some(14));
     }
 
     #[tokio::test]
