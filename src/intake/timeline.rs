@@ -24,12 +24,13 @@ struct Marks {
 }
 
 /// The newest state, and what it can be answered as of.
-pub(crate) struct Newest {
-    pub(crate) state: Arc<State>,
+pub struct Newest {
+    /// The newest state.
+    pub state: Arc<State>,
     /// The newest instant by which it has everything that was accepted.
-    pub(crate) at: Timestamp,
+    pub at: Timestamp,
     /// The newest instant that an answer was of: later than `at` where the clock has been set back.
-    pub(crate) answered: Timestamp,
+    pub answered: Timestamp,
     /// Now, which is later while an entry is under way.
     now: Timestamp,
 }
@@ -55,7 +56,7 @@ impl Timeline {
 
     /// The newest state, and the newest instant that it can be answered as of: now, or a little before while an
     /// entry is under way.
-    pub(crate) fn newest(
+    pub fn newest(
         &self,
         clock: &(dyn Fn() -> Timestamp + Send + Sync),
         states: &watch::Receiver<Arc<State>>,
@@ -64,7 +65,7 @@ impl Timeline {
     }
 
     /// Waits until everything that was accepted by an instant is in the newest state. The future isn't waited for.
-    pub(crate) async fn settled(
+    pub async fn settled(
         &self,
         clock: &(dyn Fn() -> Timestamp + Send + Sync),
         wanted: Timestamp,
