@@ -2,7 +2,9 @@
 //! durable, then published.
 
 pub mod admit;
+mod group_commit;
 pub mod prepare;
+mod queue;
 pub(crate) mod review;
 pub mod timeline;
 pub mod writer;

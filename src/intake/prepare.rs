@@ -39,7 +39,7 @@ impl Prepared {
     ///
     /// # Errors
     /// Every violation, unless its request id was received before: admission then answers.
-    pub(crate) fn reviewed(submission: Submission, state: &State, today: Date) -> Result<Self, Violations> {
+    pub fn reviewed(submission: Submission, state: &State, today: Date) -> Result<Self, Violations> {
         let violations = review_whole(&submission, state, today);
         if violations.is_empty() {
             let ids = ResolvedIds::of(&submission, state.catalogue()).map(Arc::new);

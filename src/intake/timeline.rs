@@ -19,17 +19,18 @@ pub struct Timeline(Arc<watch::Sender<Marks>>);
 struct Marks {
     /// The newest instant that an answer was of.
     answered: Option<Timestamp>,
-    /// The instant of the first entry that is admitted and not yet published.
+    /// The first instant of a command that is admitted and not yet published.
     under_way: Option<Timestamp>,
 }
 
 /// The newest state, and what it can be answered as of.
-pub(crate) struct Newest {
-    pub(crate) state: Arc<State>,
+pub struct Newest {
+    /// The newest state.
+    pub state: Arc<State>,
     /// The newest instant by which it has everything that was accepted.
-    pub(crate) at: Timestamp,
+    pub at: Timestamp,
     /// The newest instant that an answer was of: later than `at` where the clock has been set back.
-    pub(crate) answered: Timestamp,
+    pub answered: Timestamp,
     /// Now, which is later while an entry is under way.
     now: Timestamp,
 }
@@ -41,21 +42,21 @@ impl Timeline {
         let mut at = now;
         self.0.send_if_modified(|marks| {
             at = newest.max(marks.answered).map_or(now, |before| now.max(before.next()));
-            marks.under_way.get_or_insert(at);
+            // A command before it that became no entry may have an instant after its, where the clock was set back.
+            marks.under_way = Some(marks.under_way.map_or(at, |first| first.min(at)));
             false
         });
         at
     }
 
-    /// What was under way is published, or has failed. What is under way now is this entry, if one is admitted
-    /// already.
-    pub(super) fn settle(&self, next: Option<Timestamp>) {
-        self.0.send_if_modified(|marks| std::mem::replace(&mut marks.under_way, next).is_some());
+    /// What was under way is published, or has failed.
+    pub(super) fn settle(&self) {
+        self.0.send_if_modified(|marks| marks.under_way.take().is_some());
     }
 
     /// The newest state, and the newest instant that it can be answered as of: now, or a little before while an
     /// entry is under way.
-    pub(crate) fn newest(
+    pub fn newest(
         &self,
         clock: &(dyn Fn() -> Timestamp + Send + Sync),
         states: &watch::Receiver<Arc<State>>,
@@ -64,7 +65,7 @@ impl Timeline {
     }
 
     /// Waits until everything that was accepted by an instant is in the newest state. The future isn't waited for.
-    pub(crate) async fn settled(
+    pub async fn settled(
         &self,
         clock: &(dyn Fn() -> Timestamp + Send + Sync),
         wanted: Timestamp,
@@ -139,11 +140,12 @@ mod tests {
         assert_eq!(instant(&timeline, 20, Some(9), &before).await, Some(9));
         assert_eq!(instant(&timeline, 20, Some(15), &before).await, None);
         assert_eq!(instant(&timeline, 20, Some(21), &before).await, Some(9));
-        // The first two are published, and a third is admitted already.
-        timeline.settle(Some(Timestamp(14)));
+        // The first two are published, and a third is admitted.
+        timeline.settle();
+        assert_eq!(timeline.admit(Timestamp(14), Some(Timestamp(12))), Timestamp(14));
         assert_eq!(instant(&timeline, 20, Some(15), &states(&[5, 10, 12])).await, None);
         assert_eq!(instant(&timeline, 20, None, &states(&[5, 10, 12])).await, Some(13));
-        timeline.settle(None);
+        timeline.settle();
         assert_eq!(instant(&timeline, 20, Some(15), &states(&[5, 10, 12, 14])).await, Some(20));
     }
 
@@ -151,13 +153,22 @@ mod tests {
     async fn an_entry_is_after_every_entry_and_answer_before_it_though_the_clock_is_set_back() {
         let timeline = Timeline::default();
         assert_eq!(timeline.admit(Timestamp(3), Some(Timestamp(5))), Timestamp(6));
-        timeline.settle(None);
+        timeline.settle();
         assert_eq!(instant(&timeline, 3, None, &states(&[6])).await, Some(6));
         assert_eq!(instant(&timeline, 9, None, &states(&[6])).await, Some(9));
         // What was answered as of 9 can be asked for as of 9 still.
         let newest = timeline.newest_at(Timestamp(4), &states(&[6]));
         assert_eq!((newest.at, newest.answered), (Timestamp(6), Timestamp(9)));
         assert_eq!(timeline.admit(Timestamp(4), Some(Timestamp(6))), Timestamp(10));
+    }
+
+    #[tokio::test]
+    async fn an_entry_is_after_the_answers_before_it_though_a_refused_command_had_a_later_instant() {
+        let (timeline, before) = (Timeline::default(), states(&[5]));
+        // The first becomes no entry, so that the newest is the same for the second.
+        assert_eq!(timeline.admit(Timestamp(20), Some(Timestamp(5))), Timestamp(20));
+        assert_eq!(timeline.admit(Timestamp(15), Some(Timestamp(5))), Timestamp(15));
+        assert_eq!(instant(&timeline, 17, None, &before).await, Some(14));
     }
 
     #[tokio::test]
@@ -168,7 +179,7 @@ mod tests {
         let answer = tokio::spawn(async move { waiting.settled(&|| Timestamp(20), Timestamp(15), &before).await });
         tokio::task::yield_now().await;
         assert!(!answer.is_finished());
-        timeline.settle(None);
+        timeline.settle();
         answer.await.unwrap();
     }
 }

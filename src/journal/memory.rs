@@ -33,6 +33,9 @@ struct Contents {
     tail: Tail,
     appends: u64,
     faults: BTreeMap<u64, Fault>,
+    /// Since a put failed: what is put after that is answered as if it were stored, and gone when the disk is opened
+    /// again. So does a kernel that reports a failed sync once.
+    lost: Option<Vec<Revision>>,
 }
 
 impl MemoryDisk {
@@ -40,7 +43,7 @@ impl MemoryDisk {
     #[must_use]
     pub fn new() -> Self {
         let (records, faults) = (BTreeMap::new(), BTreeMap::new());
-        Self(Arc::new(Mutex::new(Contents { records, tail: Tail::EMPTY, appends: 0, faults })))
+        Self(Arc::new(Mutex::new(Contents { records, tail: Tail::EMPTY, appends: 0, faults, lost: None })))
     }
 
     /// Makes the `k`-th append from now fail (the next one is 1). Refused and empty appends don't count.
@@ -48,6 +51,14 @@ impl MemoryDisk {
         let mut contents = self.contents();
         let at = contents.appends.saturating_add(k);
         contents.faults.insert(at, fault);
+    }
+
+    /// Loses what was put after a failure.
+    fn lose(&self) {
+        let contents = &mut *self.contents();
+        for first in contents.lost.take().unwrap_or_default() {
+            contents.records.remove(&first);
+        }
     }
 
     fn contents(&self) -> MutexGuard<'_, Contents> {
@@ -72,6 +83,7 @@ impl MemoryJournal {
     ///
     /// [`Error::Corrupt`], as for any engine.
     pub fn open(disk: &MemoryDisk) -> Result<Self, Error> {
+        disk.lose();
         let acknowledged = disk.contents().tail.revision;
         // What was acknowledged is whole; what a fault left after it may be torn.
         disk.contents()
@@ -125,8 +137,12 @@ impl Store for MemoryDisk {
             contents.records.insert(first, record.bytes[..kept].to_vec());
         }
         match fault {
-            Some(fault) => Err(Error::io("write to memory")(io::Error::other(format!("injected: {fault:?}")))),
+            Some(fault) => {
+                contents.lost.get_or_insert_default();
+                Err(Error::io("write to memory")(io::Error::other(format!("injected: {fault:?}"))))
+            }
             None => {
+                contents.lost.iter_mut().for_each(|lost| lost.push(first));
                 contents.tail = record.tail;
                 Ok(())
             }

@@ -87,7 +87,7 @@ impl State {
     }
 
     /// The newest revision that was accepted by an instant; 0 when none was.
-    pub(crate) fn revision_at(&self, at: Timestamp) -> Revision {
+    pub fn revision_at(&self, at: Timestamp) -> Revision {
         Revision(count_of_first(&self.times, |accepted| accepted <= at))
     }
 
@@ -113,7 +113,7 @@ impl State {
 
     /// The identities and their keys: the newest, whatever revision is asked about. What was allowed
     /// once isn't allowed now.
-    pub(crate) fn access(&self) -> &AccessRegister {
+    pub fn access(&self) -> &AccessRegister {
         &self.access
     }
 

@@ -1,0 +1,283 @@
+//! Group commit: what the writer does with a group of commands. It admits each against the state as the ones
+//! before it leave it, appends their entries together, publishes the new state, and only then answers.
+//!
+//! There is no queue, thread or clock in it: the [`writer`](super::writer) has those, and hands on commands,
+//! the time and the journal. When the append fails, the state that the group has prepared is dropped, and
+//! every sender of the group gets the error. Unless the journal only refused it, no further write is taken:
+//! readers go on with what is durable.
+
+use std::sync::Arc;
+
+use tokio::sync::{oneshot, watch};
+
+use super::admit::{Command, Decision, Rejection};
+use super::timeline::Timeline;
+use crate::access::Actor;
+use crate::entry::Entry;
+use crate::journal::{ChainHash, ENTRY_BYTES_MAX, Error as JournalError, Journal, RECORD_BYTES_MAX, record_bytes};
+use crate::model::revision::Revision;
+use crate::model::timestamp::Timestamp;
+use crate::model::zone::Zone;
+use crate::state::State;
+
+/// How many entries one group may have.
+const GROUP_ENTRIES_MAX: usize = 1_024;
+
+/// What the writer answers, of a command's [effect](Command::Effect) and of what was
+/// [so already](Command::Already).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written<E, A> {
+    /// The command became an entry.
+    Accepted {
+        /// The entry's revision.
+        revision: Revision,
+        /// The chain's hash with it.
+        hash: ChainHash,
+        /// When it was accepted.
+        at: Timestamp,
+        /// What it did.
+        effect: E,
+    },
+    /// There was nothing to write.
+    Already(A),
+}
+
+/// What the writer answers to a command of this type.
+pub type WrittenOf<C> = Written<<C as Command>::Effect, <C as Command>::Already>;
+
+/// Why the writer wrote nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// The command isn't allowed.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// Too many commands are waiting. Try again in a moment.
+    #[error("too many writes are waiting already; try again in a moment")]
+    QueueFull,
+    /// The entry would be too large to store.
+    #[error("the request takes {bytes} bytes to store; allowed: {ENTRY_BYTES_MAX}. Send it in parts")]
+    TooLarge {
+        /// The bytes that it would take.
+        bytes: usize,
+    },
+    /// The disk is nearly full. Reads go on.
+    #[error("the disk is nearly full: {0}")]
+    NoRoom(String),
+    /// The journal failed. Nothing is written until the server is started again.
+    #[error("the journal failed, and nothing more is written: {0}")]
+    Failed(String),
+    /// The server is stopping.
+    #[error("the server is stopping")]
+    Stopping,
+}
+
+/// A command, who causes it, and whom to answer.
+pub(super) struct Request<C: Command> {
+    pub(super) command: C,
+    pub(super) actor: Actor,
+    pub(super) reply: oneshot::Sender<Result<WrittenOf<C>, WriteError>>,
+}
+
+/// How large a group may become.
+#[derive(Debug, Clone, Copy)]
+pub struct GroupBounds {
+    /// How many commands it may answer.
+    pub commands: usize,
+    /// How many bytes its record may have, nearly; an entry of any size may be alone.
+    pub bytes: usize,
+}
+
+impl Default for GroupBounds {
+    fn default() -> Self {
+        Self { commands: GROUP_ENTRIES_MAX, bytes: RECORD_BYTES_MAX }
+    }
+}
+
+/// The writer's state, and the group that it is gathering.
+pub(super) struct GroupCommit {
+    /// The newest state, with what the group adds to it.
+    state: State,
+    group: Group,
+    bounds: GroupBounds,
+    zone: Zone,
+    pub(super) timeline: Timeline,
+    /// The newest durable state.
+    pub(super) publish: watch::Sender<Arc<State>>,
+    /// Why no write is taken any more, once that is so.
+    pub(super) fail: watch::Sender<Option<String>>,
+}
+
+/// Entries that are admitted and applied to the writer's state, and not yet durable.
+#[derive(Default)]
+struct Group {
+    payloads: Vec<Vec<u8>>,
+    bytes: usize,
+    /// Answers each command that was taken, also those that became no entry: they were decided on by a
+    /// state that isn't durable yet.
+    answers: Vec<Answer>,
+}
+
+/// Answers one sender, once the group is appended or has failed.
+type Answer = Box<dyn FnOnce(Result<&Appended, &WriteError>) + Send>;
+
+/// A group that is durable.
+struct Appended {
+    /// The revision before it.
+    before: Revision,
+    /// The chain's hash with each entry of it.
+    hashes: Vec<ChainHash>,
+}
+
+/// What becomes of a command that is allowed.
+enum Admitted<E, A> {
+    Entry { entry: Entry, payload: Vec<u8>, effect: E },
+    Already(A),
+}
+
+impl GroupCommit {
+    pub(super) fn new(state: State, zone: Zone, bounds: GroupBounds) -> Self {
+        let (publish, _) = watch::channel(Arc::new(state.clone()));
+        let (fail, _) = watch::channel(None);
+        Self { state, group: Group::default(), bounds, zone, timeline: Timeline::default(), publish, fail }
+    }
+
+    /// Whether the group takes no more commands.
+    pub(super) fn is_full(&self) -> bool {
+        self.group.answers.len() >= self.bounds.commands
+    }
+
+    /// Takes a command into the group, and applies its entry to the writer's state. Gives it back when
+    /// the group has no room for its entry: it is decided on once the group is written.
+    pub(super) fn take<C: Command>(&mut self, request: Request<C>, now: Timestamp) -> Option<Request<C>> {
+        if request.reply.is_closed() {
+            return None; // The sender has gone; it can ask again.
+        }
+        let decided = match self.admit(&request, now) {
+            Ok(Admitted::Entry { payload, .. }) if !self.group.fits(&payload, self.bounds) => return Some(request),
+            Ok(Admitted::Entry { entry, payload, effect }) => {
+                request.command.apply(&mut self.state, &entry);
+                Ok(Decided::Entry { index: self.group.push(payload), at: entry.at, effect })
+            }
+            Ok(Admitted::Already(already)) => Ok(Decided::Already(already)),
+            Err(error) => Err(error),
+        };
+        self.group.answers.push(Box::new(move |appended| {
+            let written = match appended {
+                Ok(appended) => decided.map(|decided| decided.written(appended)),
+                Err(error) => Err(error.clone()),
+            };
+            // A sender that has gone finds its receipt by asking again.
+            drop(request.reply.send(written));
+        }));
+        None
+    }
+
+    /// Decides on a command.
+    fn admit<C: Command>(
+        &self,
+        Request { command, actor, .. }: &Request<C>,
+        now: Timestamp,
+    ) -> Result<Admitted<C::Effect, C::Already>, WriteError> {
+        if let Some(cause) = self.fail.borrow().clone() {
+            return Err(WriteError::Failed(cause));
+        }
+        let at = self.timeline.admit(now, self.state.newest_at());
+        let (body, effect) = match command.admit(&self.state, at, &self.zone)? {
+            Decision::Accept(body, effect) => (body, effect),
+            Decision::Already(already) => return Ok(Admitted::Already(already)),
+        };
+        let entry = Entry { at, actor: actor.clone(), body };
+        let payload = command.encode(&entry);
+        if payload.len() > ENTRY_BYTES_MAX {
+            return Err(WriteError::TooLarge { bytes: payload.len() });
+        }
+        Ok(Admitted::Entry { entry, payload, effect })
+    }
+
+    /// Makes the group durable, publishes the state, and answers.
+    ///
+    /// The state is published after the append, so that no reader sees what a power cut may undo, and
+    /// before the answers, so that whoever has an answer finds its entry in the newest state.
+    pub(super) fn commit(&mut self, journal: &mut dyn Journal) {
+        let Group { payloads, answers, .. } = std::mem::take(&mut self.group);
+        let before = self.publish.borrow().revision();
+        let hashes = if payloads.is_empty() { Ok(Vec::new()) } else { journal.append(before, &payloads) };
+        let appended = match hashes {
+            Ok(hashes) => {
+                if !hashes.is_empty() {
+                    self.publish.send_replace(Arc::new(self.state.clone()));
+                }
+                Ok(Appended { before, hashes })
+            }
+            Err(error) => {
+                self.state = State::clone(&self.publish.borrow());
+                Err(self.failed(&error))
+            }
+        };
+        self.timeline.settle();
+        for answer in answers {
+            answer(appended.as_ref());
+        }
+    }
+
+    fn failed(&self, error: &JournalError) -> WriteError {
+        match error {
+            JournalError::NoRoom { .. } => WriteError::NoRoom(error.to_string()),
+            JournalError::Conflict { .. }
+            | JournalError::TooLarge { .. }
+            | JournalError::Poisoned { .. }
+            | JournalError::Corrupt { .. }
+            | JournalError::Locked { .. }
+            | JournalError::Io { .. } => {
+                tracing::error!(%error, "the journal failed: no more writes are taken");
+                self.fail.send_replace(Some(error.to_string()));
+                WriteError::Failed(error.to_string())
+            }
+        }
+    }
+}
+
+/// Also one that panics leaves nobody waiting for what was under way.
+impl Drop for GroupCommit {
+    fn drop(&mut self) {
+        self.timeline.settle();
+    }
+}
+
+impl Group {
+    fn fits(&self, payload: &[u8], bounds: GroupBounds) -> bool {
+        self.payloads.is_empty() || self.bytes + record_bytes([payload.len()]) <= bounds.bytes
+    }
+
+    fn push(&mut self, payload: Vec<u8>) -> usize {
+        // Counts the frame once for each entry: a little too much, never too little.
+        self.bytes += record_bytes([payload.len()]);
+        self.payloads.push(payload);
+        self.payloads.len() - 1
+    }
+}
+
+/// What was decided on a command of the group.
+enum Decided<E, A> {
+    Entry {
+        /// Its index in the group.
+        index: usize,
+        at: Timestamp,
+        effect: E,
+    },
+    Already(A),
+}
+
+impl<E, A> Decided<E, A> {
+    fn written(self, appended: &Appended) -> Written<E, A> {
+        match self {
+            Self::Entry { index, at, effect } => Written::Accepted {
+                revision: Revision(appended.before.0 + index as u64 + 1),
+                hash: appended.hashes[index],
+                at,
+                effect,
+            },
+            Self::Already(already) => Written::Already(already),
+        }
+    }
+}
