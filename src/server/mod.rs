@@ -48,8 +48,9 @@ use crate::{audit, demo, net};
 
 /// How long a stop waits for the journal to record how far the audit log has come.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long it waits for what is left to be written to the audit log.
-const AUDIT_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a stop waits at least for the audit log's thread, which doesn't end while calls that were cut off hold the
+/// log.
+const AUDIT_TIMEOUT_MIN: Duration = Duration::from_millis(200);
 /// How often the file of when keys were last used is written.
 const LAST_USED_EVERY: Duration = Duration::from_secs(60);
 
@@ -180,7 +181,8 @@ pub async fn run(
         drop(tokio::time::timeout(RECORD_TIMEOUT, recorded).await);
         // The log's handles are gone with the calls and the recorder. Its thread looks at its file once more, so it ends
         // while the journal keeps the folder locked.
-        drop(tokio::time::timeout(AUDIT_TIMEOUT, tokio::task::spawn_blocking(move || audit.join())).await);
+        let audited_by = deadline.max(tokio::time::Instant::now() + AUDIT_TIMEOUT_MIN);
+        drop(tokio::time::timeout_at(audited_by, tokio::task::spawn_blocking(move || audit.join())).await);
         // The gate's handles are gone with the calls; the writer ends once its queue is empty.
         drop(tokio::time::timeout_at(deadline, tokio::task::spawn_blocking(move || writer.join())).await);
     }

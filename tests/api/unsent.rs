@@ -30,7 +30,7 @@ fn lines(app: &TestApp) -> Vec<(Event, String, String)> {
 #[tokio::test]
 async fn a_read_that_is_refused_after_its_line_has_a_line_that_says_so() {
     // Any answer but a small one is too much.
-    let limits = Limits { untaken_bytes_of_identity_max: 0, ..Limits::default() };
+    let limits = Limits { untaken_bytes_of_identity_max: 0, untaken_bytes_kept_of_identity: 0, ..Limits::default() };
     let network = Network { limits, ..Network::default() };
     let mut app = TestApp::seeded_with(identities::seed, network, |address| endpoint("http", address)).await;
     let months = Some(PeriodRange { first: "1950-01".to_owned(), last: "2019-12".to_owned() });

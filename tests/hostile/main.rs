@@ -9,7 +9,7 @@
 //! ```
 //!
 //! `CONSPECTUS_HOSTILE_SEED` makes another search, `CONSPECTUS_HOSTILE_METHODS=GetHistory,…` has these methods alone,
-//! and `CONSPECTUS_HOSTILE_FOUND=FILE` keeps what a search finds, for the next one to begin with.
+//! `CONSPECTUS_HOSTILE_SECONDS` bounds the search for each, and `CONSPECTUS_HOSTILE_FOUND=FILE` keeps what a search finds, for the next one to begin with.
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test itself may")]
 #![expect(
@@ -77,9 +77,10 @@ fn is_full() -> bool {
 
 fn scale() -> Scale {
     if is_full() {
+        let seconds = env::var("CONSPECTUS_HOSTILE_SECONDS").map_or(60, |seconds| seconds.parse().unwrap());
         Scale {
             world: World::FULL,
-            search: Duration::from_secs(60),
+            search: Duration::from_secs(seconds),
             window: Duration::from_secs(3),
             callers: &[1, 2, CALLERS],
             drains: 20,

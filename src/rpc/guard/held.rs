@@ -128,7 +128,11 @@ mod tests {
     }
 
     fn held(calls: &Calls, action: Action, frames: Frames) -> http::Response<Body> {
-        let limits = Limits { untaken_bytes_of_identity_max: 2 * LARGE_BYTES, ..Limits::default() };
+        let limits = Limits {
+            untaken_bytes_of_identity_max: 2 * LARGE_BYTES,
+            untaken_bytes_kept_of_identity: 0,
+            ..Limits::default()
+        };
         let permit = calls.permit(IdentityId::parse("a").ok().as_ref(), &limits, Instant::now()).unwrap();
         hold(http::Response::new(Body::new(frames)), permit, action, &limits)
     }

@@ -11,8 +11,26 @@ use super::periods::{next_finer, year_to_date};
 use super::question::{QueryQuestion, What};
 use super::sight::Sight;
 
+/// 3.1: "a question that lists a period twice, under whichever names, is refused".
+fn lists_one_twice(what: &What) -> bool {
+    let periods: &[Period] = match what {
+        What::Query(asked) => &asked.periods,
+        What::Completeness(asked) => &asked.periods,
+        What::Reconcile(asked) => &asked.periods,
+        What::Picture(_) | What::Explain(_) | What::History(_) => &[],
+    };
+    let is_same = |one: &Period, other: &Period| {
+        one.frequency() == other.frequency() && one.start() == other.start() && one.end() == other.end()
+    };
+    periods.iter().enumerate().any(|(at, period)| periods[..at].iter().any(|other| is_same(period, other)))
+}
+
 impl Sight {
     pub(crate) fn refuses(&self, what: &What) -> bool {
+        lists_one_twice(what) || self.refuses_otherwise(what)
+    }
+
+    fn refuses_otherwise(&self, what: &What) -> bool {
         match what {
             What::Picture(asked) => self.has_ended(&asked.area, &[asked.period]),
             What::Explain(asked) => self.has_ended(&asked.area, &[asked.period]),
