@@ -9,7 +9,8 @@
 //! ```
 //!
 //! `CONSPECTUS_HOSTILE_SEED` makes another search, `CONSPECTUS_HOSTILE_METHODS=GetHistory,…` has these methods alone,
-//! `CONSPECTUS_HOSTILE_SECONDS` bounds the search for each, and `CONSPECTUS_HOSTILE_FOUND=FILE` keeps what a search finds, for the next one to begin with.
+//! `CONSPECTUS_HOSTILE_SECONDS` bounds the search for each, and
+//! `CONSPECTUS_HOSTILE_FOUND=FILE` keeps what a search finds, for the next one to begin with.
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test itself may")]
 #![expect(
@@ -49,9 +50,9 @@ use world::{CALLERS, World, caller};
 
 /// The hostile callers' deadline.
 const DEADLINE: Duration = Duration::from_secs(1);
-/// How many calls each has open.
+/// How many calls of a method each has open; of all methods together, one of each.
 const CALLS: usize = 4;
-/// How many watches, and streams.
+/// How many watches.
 const WATCHES: usize = 64;
 /// What a p99 may be, if it isn't within [`IDLE_RATIO_MAX`] of what it is when nobody else calls.
 const P99_MILLISECONDS: f64 = 50.0;
@@ -152,7 +153,11 @@ async fn attacked(server: &Server, attacks: &[Attack], callers: usize, window: D
     for attack in attacks {
         for number in 0..callers {
             let caller = Caller { name: caller(attack.method.role, number), channel: channel(server) };
-            let calls = if attack.method.form == Form::Watch && attacks.len() == 1 { WATCHES } else { CALLS };
+            let calls = match attack.method.form {
+                _ if attacks.len() > 1 => 1,
+                Form::Watch => WATCHES,
+                Form::Unary | Form::Stream => CALLS,
+            };
             for _ in 0..calls {
                 match attack.method.form {
                     Form::Watch => senders.spawn(watch(attack.clone(), caller.clone(), window)),

@@ -37,11 +37,15 @@ impl CatalogueService for Catalogue {
             let state = context.newest();
             let weight = message.encoded_len() / ITEM_BYTES_A_STEP;
             let put = received.work(weight, || put_catalogue::put(state.catalogue(), &message)).await??;
-            drop(received);
-            let (revision, outcomes) = if message.validate_only {
-                let (Decision::Accept(_, outcomes) | Decision::Already(outcomes)) = context.validate(&state, &put)?;
+            let validate_only = message.validate_only;
+            // What the writer waits with is the put alone.
+            drop(message);
+            let (revision, outcomes) = if validate_only {
+                let validated = received.work(weight, || context.validate(&state, &put)).await?;
+                let (Decision::Accept(_, outcomes) | Decision::Already(outcomes)) = validated?;
                 (state.catalogue_revision(), outcomes)
             } else {
+                drop(received);
                 match context.writer.as_actor(session.actor()).write(put).await? {
                     Written::Accepted { revision, effect, .. } => (revision, effect),
                     Written::Already(outcomes) => (context.newest().catalogue_revision(), outcomes),
