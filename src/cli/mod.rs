@@ -75,6 +75,9 @@ enum Verb {
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if matches!(cli.verb, Verb::Serve(_)) {
+        serve::keep_few_arenas();
+    }
     let log = match Log::start() {
         Ok(log) => log,
         Err(failure) => return exit_code(Err(failure)),
