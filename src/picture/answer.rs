@@ -28,9 +28,14 @@ pub fn picture(view: View<'_>, query: &PictureQuery) -> Vec<PictureRow> {
     let is_wanted = |ix: &IndicatorIx| only.as_ref().is_none_or(|only| only.contains(ix));
     let indicators = catalogue.indicators_after(None);
     let indicators = indicators.filter_map(|indicator| catalogue.indicator(&indicator.newest().id));
+    let indicators: Vec<IndicatorIx> = indicators.map(|(ix, _)| ix).filter(is_wanted).collect();
+    // Each area below is looked at for each, at least: where that is much already, nothing needs to be tried.
+    let least = indicators.len().saturating_mul(view.parts(query.area, query.period).count());
+    if view.foresee(u64::try_from(least).unwrap_or(u64::MAX)).is_err() {
+        return Vec::new();
+    }
     indicators
-        .map(|(ix, _)| ix)
-        .filter(is_wanted)
+        .into_iter()
         .take_while(|_| view.spend(ROW_STEPS).is_ok())
         .map(|ix| picture_row(view, query, ix))
         .filter(|row| !row.cells.is_empty() || query.indicators.is_some())
