@@ -1,6 +1,6 @@
 //! The writer: the one thread that changes the state.
 //!
-//! Senders queue commands; the writer takes as many as are waiting into a group, and [commits](super::group_commit)
+//! Senders queue commands; the writer takes as many as are waiting into a group, and commits
 //! it.
 
 use std::sync::Arc;

@@ -17,7 +17,7 @@ use super::compute::Compute;
 use super::held::hold;
 use super::limits::{CallPermit, Calls, Limits};
 use super::messages::Bounded;
-use super::methods::{METHODS, OPEN_SERVICES};
+use super::methods::{METHODS, OPEN_SERVICES, STREAM};
 use super::origin::Origin;
 use super::receiving::Receiving;
 use super::session::{Remote, Session};
@@ -186,10 +186,11 @@ where
                 let deadline = tokio::time::sleep(allowed);
                 let (receiving, remote) = (session.receiving.clone(), session.remote.clone());
                 let (guard, action) = (self.guard.clone(), session.action);
+                let is_one = session.method != STREAM;
                 let bytes_max = if action.stores() { REQUEST_BYTES_MAX } else { READ_BYTES_MAX };
                 request.extensions_mut().insert(session);
                 let bounded = |body| match receiving {
-                    Some(receiving) => Body::new(Bounded::new(body, bytes_max, receiving)),
+                    Some(receiving) => Body::new(Bounded::new(body, (is_one, bytes_max), receiving)),
                     None => body,
                 };
                 let answer = self.inner.call(request.map(bounded));

@@ -1,5 +1,5 @@
 //! The messages of a request, as their bytes arrive: a bound on each, held when its length is read, and turns
-//! for the large ones.
+//! for the large ones: for their bytes, for what those are decoded to, and for the thread that decodes.
 //!
 //! The library has such a bound too, and answers without details. Of a message that is too large nothing is
 //! kept: it is read to its end, so that its sender takes the answer, or not at all.
@@ -25,24 +25,34 @@ pub(super) struct Bounded {
     messages: Messages,
     /// What has arrived, and isn't passed on yet.
     rest: Bytes,
+    /// Whether the call has one message, whose end is that of the body.
+    is_one: bool,
     /// What is waited for before more is read or passed on.
-    waiting: Option<(Waiting, Needed)>,
+    awaited: Option<Awaited>,
     /// The error to end with, when what came before it has been passed on.
     error: Option<Status>,
+}
+
+/// What is waited for.
+enum Awaited {
+    /// The end of the body: what is decoded then is looked through at once.
+    End,
+    Turn(Waiting, Needed),
 }
 
 /// What a message needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Needed {
     Memory,
+    Room,
     Thread,
 }
 
 impl Bounded {
-    /// The requests of a method, each of which may have so many bytes.
-    pub(super) fn new(body: Body, bytes_max: usize, receiving: CallReceiving) -> Self {
+    /// The requests of a method: one or many, each of which may have so many bytes.
+    pub(super) fn new(body: Body, (is_one, bytes_max): (bool, usize), receiving: CallReceiving) -> Self {
         let messages = Messages::of(bytes_max);
-        Self { body, bytes_max, receiving, messages, rest: Bytes::new(), waiting: None, error: None }
+        Self { body, bytes_max, receiving, messages, rest: Bytes::new(), is_one, awaited: None, error: None }
     }
 
     /// Notes what comes next in the data, and how much may be passed on before it.
@@ -51,10 +61,58 @@ impl Bounded {
         match next {
             None => {}
             Some(Next::Message(bytes)) if bytes > self.bytes_max => self.error = Some(too_large(bytes, self.bytes_max)),
-            Some(Next::Message(bytes)) => self.waiting = Some((self.receiving.memory(bytes), Needed::Memory)),
-            Some(Next::End) => self.waiting = Some((self.receiving.thread(), Needed::Thread)),
+            Some(Next::Message(bytes)) => {
+                self.awaited = Some(Awaited::Turn(self.receiving.memory(bytes), Needed::Memory));
+            }
+            Some(Next::End) if self.is_one => self.awaited = Some(Awaited::End),
+            Some(Next::End) => self.awaited = Some(Awaited::Turn(self.receiving.thread(), Needed::Thread)),
         }
         passed
+    }
+
+    /// Waits for what is needed before more is read or passed on.
+    fn poll_awaited(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        while let Some(awaited) = &mut self.awaited {
+            let next = match awaited {
+                Awaited::End => {
+                    ready!(self.poll_end(cx))?;
+                    Some(Awaited::Turn(self.receiving.room(), Needed::Room))
+                }
+                Awaited::Turn(waiting, needed) => {
+                    let (turn, needed) = (ready!(waiting.as_mut().poll(cx)), *needed);
+                    // Also after an error: it is not asked again.
+                    self.awaited = None;
+                    let turn = turn?;
+                    match needed {
+                        Needed::Memory => self.receiving.hold_memory(turn),
+                        Needed::Room => self.receiving.hold_room(turn),
+                        Needed::Thread => self.receiving.hold_thread(turn),
+                    }
+                    (needed == Needed::Room).then(|| Awaited::Turn(self.receiving.thread(), Needed::Thread))
+                }
+            };
+            self.awaited = next;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Waits for the end of the body. What comes before that is another message, which is refused once it is passed on.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        loop {
+            match ready!(Pin::new(&mut self.body).poll_frame(cx)).transpose()? {
+                None => {
+                    self.body = Body::empty();
+                    return Poll::Ready(Ok(()));
+                }
+                Some(frame) => {
+                    let more = frame.into_data().unwrap_or_default();
+                    if !more.is_empty() {
+                        self.rest = [&self.rest[..], &more].concat().into();
+                        return Poll::Ready(Ok(()));
+                    }
+                }
+            }
+        }
     }
 
     /// Ends once what is left of a message that is too large has arrived.
@@ -83,15 +141,7 @@ impl http_body::Body for Bounded {
             ready!(self.poll_discarded(cx));
             return Poll::Ready(self.error.take().map(Err));
         }
-        if let Some((waiting, needed)) = &mut self.waiting {
-            let (turn, needed) = (ready!(waiting.as_mut().poll(cx)), *needed);
-            self.waiting = None;
-            match (turn, needed) {
-                (Ok(turn), Needed::Memory) => self.receiving.hold_memory(turn),
-                (Ok(turn), Needed::Thread) => self.receiving.hold_thread(turn),
-                (Err(error), _) => return Poll::Ready(Some(Err(error))),
-            }
-        }
+        ready!(self.poll_awaited(cx))?;
         let mut data = std::mem::take(&mut self.rest);
         if data.is_empty() {
             match ready!(Pin::new(&mut self.body).poll_frame(cx)) {

@@ -34,6 +34,29 @@ pub const METHODS: [(&str, Action); 28] = [
     ("/conspectus.v1.SubmissionService/WithdrawSubmission", Action::Submit),
 ];
 
+/// The one method whose requests are many messages.
+pub(super) const STREAM: &str = "/conspectus.v1.SubmissionService/StreamSubmissions";
+
 /// The services that anyone may ask.
 pub(super) const OPEN_SERVICES: [&str; 3] =
     ["/grpc.health.v1.Health/", "/grpc.reflection.v1.ServerReflection/", "/grpc.reflection.v1alpha.ServerReflection/"];
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+    use prost_types::FileDescriptorSet;
+
+    use super::*;
+    use crate::rpc::FILE_DESCRIPTOR_SET;
+
+    #[test]
+    fn the_one_method_of_many_messages_is_a_stream() {
+        let set = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
+        let services = set.file.iter().filter(|file| file.package() == "conspectus.v1").flat_map(|file| &file.service);
+        let of_streams = services.flat_map(|service| {
+            let streams = service.method.iter().filter(|method| method.client_streaming());
+            streams.map(|method| format!("/conspectus.v1.{}/{}", service.name(), method.name()))
+        });
+        assert_eq!(of_streams.collect::<Vec<_>>(), [STREAM]);
+    }
+}

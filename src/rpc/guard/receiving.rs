@@ -21,6 +21,9 @@ use crate::rpc::{LARGE_BYTES, REQUEST_BYTES_MAX, beside_the_runtime};
 pub(super) const COUNTED_BYTES: usize = 16 << 10;
 /// The bytes of messages that are being received. A first one is kept for each identity.
 const MEMORY: Share = Share { max: 32 << 20, of_identity_max: 2 * REQUEST_BYTES_MAX, kept: REQUEST_BYTES_MAX };
+/// The bytes of large messages that are decoded and not yet looked through, of calls that have one: decoded, each takes
+/// up to ten times as much. Nothing is kept for an identity: whoever has a turn computes, and waits for nobody.
+const DECODED: Share = Share { max: 2 * REQUEST_BYTES_MAX, of_identity_max: REQUEST_BYTES_MAX, kept: 0 };
 /// The bytes of submissions that were received in streams and whose answers aren't taken.
 const UNANSWERED: Share = Share { max: 64 << 20, of_identity_max: 16 << 20, kept: REQUEST_BYTES_MAX };
 /// From how many items on a request takes long, whatever its bytes: more than a submission of a stream usually has.
@@ -32,6 +35,7 @@ const RETRY_DELAY: Duration = Duration::from_millis(250);
 #[derive(Debug, Clone)]
 pub(super) struct Receiving {
     memory: Turns,
+    decoded: Turns,
     threads: Turns,
     unanswered: Turns,
 }
@@ -40,7 +44,12 @@ impl Default for Receiving {
     fn default() -> Self {
         // One thread at least is left to serve others, where there is more than one.
         let threads = Share { max: (*CORES - 1).max(1), of_identity_max: (*CORES / 2).max(1), kept: 0 };
-        Self { memory: Turns::new(MEMORY), threads: Turns::new(threads), unanswered: Turns::new(UNANSWERED) }
+        Self {
+            memory: Turns::new(MEMORY),
+            decoded: Turns::new(DECODED),
+            threads: Turns::new(threads),
+            unanswered: Turns::new(UNANSWERED),
+        }
     }
 }
 
@@ -65,6 +74,7 @@ pub(crate) struct CallReceiving {
 #[derive(Debug, Default)]
 struct Held {
     memory: Option<Turn>,
+    room: Option<Turn>,
     thread: Option<Turn>,
 }
 
@@ -77,6 +87,12 @@ impl CallReceiving {
     pub(super) fn memory(&self, bytes: usize) -> Waiting {
         *self.held() = Held::default();
         self.wait(&self.receiving.memory, bytes)
+    }
+
+    /// Room for what the message whose memory is held is decoded to.
+    pub(super) fn room(&self) -> Waiting {
+        let bytes = self.held().memory.as_ref().map_or(0, Turn::amount);
+        self.wait(&self.receiving.decoded, bytes)
     }
 
     /// A thread to decode a message.
@@ -98,6 +114,10 @@ impl CallReceiving {
         self.held().memory = Some(turn);
     }
 
+    pub(super) fn hold_room(&self, turn: Turn) {
+        self.held().room = Some(turn);
+    }
+
     pub(super) fn hold_thread(&self, turn: Turn) {
         self.held().thread = Some(turn);
     }
@@ -109,8 +129,8 @@ impl CallReceiving {
 
     /// The request that was decoded last, as far as memory and threads go.
     pub(super) fn take(&self) -> ReceivedRequest {
-        let Held { memory, thread: _ } = std::mem::take(&mut *self.held());
-        ReceivedRequest { call: Some(self.clone()), memory }
+        let Held { memory, room, thread: _ } = std::mem::take(&mut *self.held());
+        ReceivedRequest { call: Some(self.clone()), memory, _room: room }
     }
 }
 
@@ -121,6 +141,7 @@ pub(crate) struct ReceivedRequest {
     call: Option<CallReceiving>,
     /// None for a small one.
     memory: Option<Turn>,
+    _room: Option<Turn>,
 }
 
 impl ReceivedRequest {
@@ -219,5 +240,23 @@ mod tests {
         assert!(at_once(call.thread()).await.is_none());
         call.decoded();
         assert!(at_once(call.thread()).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn what_is_decoded_waits_for_room_until_another_was_looked_through() {
+        let receiving = Receiving::default();
+        let of = |name: &str| receiving.of_call(Some(&IdentityId::parse(name).unwrap()));
+        let (a, b, c) = (of("a"), of("b"), of("c"));
+        for call in [&a, &b, &c] {
+            call.hold_memory(call.memory(REQUEST_BYTES_MAX).await.unwrap());
+        }
+        a.hold_room(a.room().await.unwrap());
+        b.hold_room(b.room().await.unwrap());
+        let (of_a, of_b) = (a.take(), b.take());
+        let mut third = c.room();
+        assert!(tokio::time::timeout(Duration::ZERO, &mut third).await.is_err());
+        drop(of_a);
+        assert!(tokio::time::timeout(Duration::from_secs(60), third).await.unwrap().is_ok());
+        drop(of_b);
     }
 }
