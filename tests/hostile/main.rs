@@ -45,7 +45,7 @@ use binary::Server;
 use call::Caller;
 use measure::{Noticed, PROBES, Process, Stop, channel, probe_for};
 use requests::{Form, Method, Random, Requests, as_new};
-use search::{Found, search, searcher};
+use search::{Found, Patience, search, searcher};
 use world::{CALLERS, World, caller};
 
 /// The hostile callers' deadline.
@@ -64,7 +64,7 @@ const GROWTH_BYTES_MAX: u64 = 512 << 20;
 #[derive(Debug, Clone, Copy)]
 struct Scale {
     world: World,
-    search: Duration,
+    patience: Patience,
     window: Duration,
     callers: &'static [usize],
     drains: usize,
@@ -81,7 +81,11 @@ fn scale() -> Scale {
         let seconds = env::var("CONSPECTUS_HOSTILE_SECONDS").map_or(60, |seconds| seconds.parse().unwrap());
         Scale {
             world: World::FULL,
-            search: Duration::from_secs(seconds),
+            patience: Patience {
+                search: Duration::from_secs(seconds),
+                request: Duration::from_secs(8),
+                leisure: Duration::from_secs(68),
+            },
             window: Duration::from_secs(3),
             callers: &[1, 2, CALLERS],
             drains: 20,
@@ -90,7 +94,11 @@ fn scale() -> Scale {
     } else {
         Scale {
             world: World::SMALL,
-            search: Duration::from_millis(100),
+            patience: Patience {
+                search: Duration::from_millis(100),
+                request: Duration::from_secs(1),
+                leisure: Duration::from_secs(1),
+            },
             window: Duration::from_millis(150),
             callers: &[2],
             drains: 1,
@@ -237,7 +245,7 @@ async fn dearest(server: &Server, scale: &Scale) -> Vec<Attack> {
     for method in methods() {
         let caller = Caller { name: searcher(method.role), channel: channel(server) };
         let known = kept(&method);
-        let found = search((&caller, process), &method, &requests, known, &mut random, scale.search).await;
+        let found = search((&caller, process), &method, &requests, known, &mut random, scale.patience).await;
         println!("{}: {} tried\n{}", method.name(), found.tried, found.describe());
         keep(&method, &found);
         let dearest = found.dearest.iter().map(|dear| dear.request.encode_to_vec().into()).collect();

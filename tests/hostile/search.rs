@@ -14,14 +14,21 @@ use crate::call::Caller;
 use crate::measure::Process;
 use crate::requests::{Method, Random, Requests, as_new, next_page};
 
-/// How long one may take. Dearer is as dear: the hostile callers' deadlines are shorter.
-const CALL_MAX: Duration = Duration::from_secs(8);
-/// How long the server computes for a caller without a deadline.
-const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// How many of the dearest are changed further.
 const KEPT: usize = 8;
 /// After how many that aren't dearer by a tenth than those before the search ends.
 const STALE: usize = 800;
+
+/// How long a search goes on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// For a method.
+    pub(crate) search: Duration,
+    /// For a request. Dearer is as dear: the hostile callers' deadlines are shorter.
+    pub(crate) request: Duration,
+    /// For the dearest once more: longer than the server computes for a caller without a deadline.
+    pub(crate) leisure: Duration,
+}
 
 /// A request, and what it took.
 #[derive(Debug, Clone)]
@@ -68,13 +75,13 @@ pub(crate) async fn search(
     requests: &Requests,
     mut known: Vec<DynamicMessage>,
     random: &mut Random,
-    time: Duration,
+    patience: Patience,
 ) -> Found {
     let begun = Instant::now();
     let (mut by_cpu, mut by_bytes): (Vec<Dear>, Vec<Dear>) = (Vec::new(), Vec::new());
     let mut next = Some(requests.start(method));
     let (mut tried, mut improved) = (0, 0);
-    while tried < 5 || !known.is_empty() || (begun.elapsed() < time && tried - improved < STALE) {
+    while tried < 5 || !known.is_empty() || (begun.elapsed() < patience.search && tried - improved < STALE) {
         let request = next.take().or_else(|| known.pop()).unwrap_or_else(|| {
             let kept = if random.one_in(3) { &by_bytes } else { &by_cpu };
             let from = if random.one_in(6) { requests.start(method) } else { random.of(kept).request.clone() };
@@ -84,11 +91,11 @@ pub(crate) async fn search(
             }
         });
         tried += 1;
-        let (mut dear, answer) = took((caller, process), method, request, random, CALL_MAX).await;
+        let (mut dear, answer) = took((caller, process), method, request, random, patience.request).await;
         let is_among = |kept: &[Dear], dear: &Dear| kept.len() < KEPT || dear.cpu > kept[KEPT - 1].cpu;
         if is_among(&by_cpu, &dear) {
             // What was dear by chance isn't twice.
-            let (again, _) = took((caller, process), method, dear.request.clone(), random, CALL_MAX).await;
+            let (again, _) = took((caller, process), method, dear.request.clone(), random, patience.request).await;
             dear.cpu = dear.cpu.min(again.cpu);
         }
         if let Ok(answer) = &answer {
@@ -110,7 +117,7 @@ pub(crate) async fn search(
     }
     let dearest = [by_cpu.swap_remove(0), by_bytes.swap_remove(0)];
     let dear = dearest[0].request.clone();
-    let (at_leisure, _) = took((caller, process), method, dear, random, CALL_TIMEOUT + CALL_MAX).await;
+    let (at_leisure, _) = took((caller, process), method, dear, random, patience.leisure).await;
     Found { dearest: dearest.into(), at_leisure, tried }
 }
 
