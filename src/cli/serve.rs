@@ -165,8 +165,8 @@ fn reload_at_hangup(is_tls: bool) -> Result<Arc<Notify>, Failure> {
 }
 
 /// Has the allocator keep few arenas, by starting the program again: that can be said only before it starts. glibc has
-/// up to eight for each core, and each keeps what its threads have freed: a third of the memory that bursts of large
-/// requests took above the data. Who has set the variable knows better.
+/// up to eight for each core, and each keeps what its threads have freed: more than half of the memory that bursts of
+/// large requests took above the data. Who has set the variable knows better.
 pub(super) fn keep_few_arenas() {
     const VARIABLE: &str = "MALLOC_ARENA_MAX";
     let is_set = [VARIABLE, "GLIBC_TUNABLES"].iter().any(|name| std::env::var_os(name).is_some());

@@ -99,6 +99,11 @@ pub(super) fn too_large(bytes: usize, bytes_max: usize) -> Status {
     invalid("", format!("the request has {bytes} bytes; allowed: {bytes_max}. Send it in parts"))
 }
 
+/// The error of more messages than the one that a method takes. The library would read them all, and drop them.
+pub(super) fn another_message() -> Status {
+    invalid("", "found another message; allowed: one in a call of this method".to_owned())
+}
+
 fn not_a_message(what: &str) -> Status {
     invalid("", format!("not a message of this method: {what}"))
 }

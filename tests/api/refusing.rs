@@ -274,6 +274,21 @@ async fn bytes_that_are_no_message_are_refused() {
 }
 
 #[tokio::test]
+async fn a_call_that_has_one_message_is_refused_another() {
+    const ANOTHER: &str = "found another message; allowed: one in a call of this method";
+    let app = TestApp::with_catalogue().await;
+    let small = submission("small", [contacts("5")]).encode_to_vec();
+    // Large enough for turns: the first is waited for whole.
+    let large = SubmitObservationsRequest { source: "x".repeat(600 << 10), ..submission("large", [contacts("5")]) };
+    for message in [small, large.encode_to_vec()] {
+        let twice = tokio_stream::iter([message.clone(), message]);
+        let refusal = submit_bytes(app.channel(), twice).await.unwrap_err();
+        assert_eq!(violations(&refusal), [(String::new(), ANOTHER.to_owned())]);
+    }
+    assert_nothing_is_stored(&app).await;
+}
+
+#[tokio::test]
 async fn a_read_may_be_as_large_as_a_list_of_all_small_areas_and_has_few_categories() {
     const BYTES_MAX: usize = 512 << 10;
     let app = TestApp::with_catalogue().await;

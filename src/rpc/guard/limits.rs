@@ -131,12 +131,10 @@ impl CallPermit {
     /// # Errors
     /// When there are too many that aren't taken; with the time to try again.
     pub(super) fn hold(self: &Arc<Self>, bytes: usize, limits: &Limits) -> Result<HeldBytes, Status> {
+        let mut counts = self.calls.counts();
+        let in_all = counts.untaken_bytes;
+        let of_identity = self.load(&mut counts).map(|load| load.untaken_bytes);
         if bytes > SMALL_BYTES {
-            let counts = self.calls.counts();
-            let of_identity = self.identity.as_ref().and_then(|identity| counts.of_identity.get(identity));
-            let of_identity = of_identity.map(|load| load.untaken_bytes);
-            let in_all = counts.untaken_bytes;
-            drop(counts);
             limits.untaken().admit(in_all, of_identity, bytes).map_err(|full| {
                 let (untaken, most, whose, reason) = match full {
                     Full::OfIdentity => {
@@ -150,21 +148,25 @@ impl CallPermit {
                 status::retry(reason, what, RETRY_DELAY)
             })?;
         }
-        Ok(self.hold_anyway(bytes))
+        self.count(&mut counts, |untaken| *untaken += bytes);
+        Ok(HeldBytes { permit: Arc::clone(self), bytes })
     }
 
     /// Counts bytes that can't be refused any more, or must not be.
     pub(super) fn hold_anyway(self: &Arc<Self>, bytes: usize) -> HeldBytes {
-        self.count(|untaken| *untaken += bytes);
+        self.count(&mut self.calls.counts(), |untaken| *untaken += bytes);
         HeldBytes { permit: Arc::clone(self), bytes }
     }
 
-    fn count(&self, change: impl Fn(&mut usize)) {
-        let mut counts = self.calls.counts();
+    fn count(&self, counts: &mut Counts, change: impl Fn(&mut usize)) {
         change(&mut counts.untaken_bytes);
-        if let Some(load) = self.identity.as_ref().and_then(|identity| counts.of_identity.get_mut(identity)) {
+        if let Some(load) = self.load(counts) {
             change(&mut load.untaken_bytes);
         }
+    }
+
+    fn load<'c>(&self, counts: &'c mut Counts) -> Option<&'c mut Load> {
+        counts.of_identity.get_mut(self.identity.as_ref()?)
     }
 }
 
@@ -177,7 +179,7 @@ pub(super) struct HeldBytes {
 
 impl Drop for HeldBytes {
     fn drop(&mut self) {
-        self.permit.count(|untaken| *untaken -= self.bytes);
+        self.permit.count(&mut self.permit.calls.counts(), |untaken| *untaken -= self.bytes);
     }
 }
 
@@ -249,7 +251,7 @@ impl Drop for CallPermit {
     fn drop(&mut self) {
         let mut counts = self.calls.counts();
         counts.all -= 1;
-        if let Some(load) = self.identity.as_ref().and_then(|identity| counts.of_identity.get_mut(identity)) {
+        if let Some(load) = self.load(&mut counts) {
             load.open -= 1;
         }
     }

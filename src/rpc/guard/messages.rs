@@ -13,7 +13,7 @@ use tonic::Status;
 use tonic::body::Body;
 
 use super::receiving::{COUNTED_BYTES, CallReceiving, Waiting};
-use crate::rpc::codec::too_large;
+use crate::rpc::codec::{another_message, too_large};
 use crate::rpc::{LARGE_BYTES, RECEIVED_BYTES_MAX};
 
 /// A request's body whose messages are bounded.
@@ -25,8 +25,6 @@ pub(super) struct Bounded {
     messages: Messages,
     /// What has arrived, and isn't passed on yet.
     rest: Bytes,
-    /// Whether the call has one message, whose end is that of the body.
-    is_one: bool,
     /// What is waited for before more is read or passed on.
     awaited: Option<Awaited>,
     /// The error to end with, when what came before it has been passed on.
@@ -51,8 +49,8 @@ enum Needed {
 impl Bounded {
     /// The requests of a method: one or many, each of which may have so many bytes.
     pub(super) fn new(body: Body, (is_one, bytes_max): (bool, usize), receiving: CallReceiving) -> Self {
-        let messages = Messages::of(bytes_max);
-        Self { body, bytes_max, receiving, messages, rest: Bytes::new(), is_one, awaited: None, error: None }
+        let messages = Messages::of(is_one, bytes_max);
+        Self { body, bytes_max, receiving, messages, rest: Bytes::new(), awaited: None, error: None }
     }
 
     /// Notes what comes next in the data, and how much may be passed on before it.
@@ -64,7 +62,8 @@ impl Bounded {
             Some(Next::Message(bytes)) => {
                 self.awaited = Some(Awaited::Turn(self.receiving.memory(bytes), Needed::Memory));
             }
-            Some(Next::End) if self.is_one => self.awaited = Some(Awaited::End),
+            Some(Next::Another) => self.error = Some(another_message()),
+            Some(Next::End) if self.messages.is_one => self.awaited = Some(Awaited::End),
             Some(Next::End) => self.awaited = Some(Awaited::Turn(self.receiving.thread(), Needed::Thread)),
         }
         passed
@@ -96,7 +95,8 @@ impl Bounded {
         Poll::Ready(Ok(()))
     }
 
-    /// Waits for the end of the body. What comes before that is another message, which is refused once it is passed on.
+    /// Waits for the end of the body. What comes before that is another message, which is refused once this one is
+    /// passed on.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
         loop {
             match ready!(Pin::new(&mut self.body).poll_frame(cx)).transpose()? {
@@ -168,6 +168,10 @@ const PREFIX_BYTES: usize = 5;
 
 /// Where in a request's messages it has been read to.
 struct Messages {
+    /// Whether there is one, whose end is that of the body.
+    is_one: bool,
+    /// Whether a first has begun.
+    is_begun: bool,
     /// The most bytes of one.
     bytes_max: usize,
     prefix: [u8; PREFIX_BYTES],
@@ -186,11 +190,21 @@ enum Next {
     Message(usize),
     /// The rest of a large message, which is then decoded.
     End,
+    /// Another message, of a call that has one.
+    Another,
 }
 
 impl Messages {
-    fn of(bytes_max: usize) -> Self {
-        Self { bytes_max, prefix: [0; PREFIX_BYTES], prefix_read: 0, left: 0, is_end_known: false }
+    fn of(is_one: bool, bytes_max: usize) -> Self {
+        Self {
+            is_one,
+            is_begun: false,
+            bytes_max,
+            prefix: [0; PREFIX_BYTES],
+            prefix_read: 0,
+            left: 0,
+            is_end_known: false,
+        }
     }
 
     /// Reads on, as far as nothing is needed: how many bytes these are, and what comes then.
@@ -207,12 +221,16 @@ impl Messages {
                 at += passed;
                 continue;
             }
+            if self.is_one && self.is_begun {
+                return (at, Some(Next::Another));
+            }
             let start = at;
             let taken = (data.len() - at).min(PREFIX_BYTES - self.prefix_read);
             self.prefix[self.prefix_read..self.prefix_read + taken].copy_from_slice(&data[at..at + taken]);
             self.prefix_read += taken;
             at += taken;
             if self.prefix_read == PREFIX_BYTES {
+                self.is_begun = true;
                 let [_, length @ ..] = self.prefix;
                 let bytes = u32::from_be_bytes(length) as usize;
                 (self.prefix_read, self.left, self.is_end_known) = (0, bytes, bytes <= LARGE_BYTES);
@@ -252,7 +270,7 @@ mod tests {
 
     /// What is needed, and after how many bytes, when the data comes in pieces.
     fn read(data: &[u8], size: usize) -> Vec<(usize, Next)> {
-        let (mut messages, mut found, mut read) = (Messages::of(REQUEST_BYTES_MAX), Vec::new(), 0);
+        let (mut messages, mut found, mut read) = (Messages::of(false, REQUEST_BYTES_MAX), Vec::new(), 0);
         for mut piece in data.chunks(size) {
             while !piece.is_empty() {
                 let (passed, next) = messages.read(piece);
@@ -308,7 +326,7 @@ mod tests {
     #[test]
     fn what_is_too_large_is_dropped_to_its_end_or_not_received() {
         let (mut messages, mut data) =
-            (Messages::of(REQUEST_BYTES_MAX), Bytes::from(message(REQUEST_BYTES_MAX + 1, 3)));
+            (Messages::of(false, REQUEST_BYTES_MAX), Bytes::from(message(REQUEST_BYTES_MAX + 1, 3)));
         assert_eq!(messages.read(&data), (0, Some(Next::Message(REQUEST_BYTES_MAX + 1))));
         let mut pieces = 0;
         while messages.discard(&mut data) {
@@ -318,7 +336,7 @@ mod tests {
         }
         assert_eq!(pieces, REQUEST_BYTES_MAX.div_ceil(1 << 14));
         let (mut messages, mut data) =
-            (Messages::of(REQUEST_BYTES_MAX), Bytes::from(message(RECEIVED_BYTES_MAX + 1, 3)));
+            (Messages::of(false, REQUEST_BYTES_MAX), Bytes::from(message(RECEIVED_BYTES_MAX + 1, 3)));
         assert_eq!(messages.read(&data).0, 0);
         assert!(!messages.discard(&mut data));
     }

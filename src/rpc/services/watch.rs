@@ -165,12 +165,15 @@ pub(crate) async fn start<W: Watch>(
     let (messages, stream) = mpsc::channel(2);
     let watcher =
         Watcher::<W> { context: context.clone(), session, read: Arc::new(read), question, messages, _place: place };
-    match watcher.rows(Snapshot::newest(context, now.clone())).await {
-        Ok(_) => {}
-        Err(Refusal::Invalid(wrong)) => violations.extend(wrong),
+    let first = match watcher.rows(Snapshot::newest(context, now.clone())).await {
+        Ok(first) => Some(first),
+        Err(Refusal::Invalid(wrong)) => {
+            violations.extend(wrong);
+            None
+        }
         Err(refusal @ (Refusal::Write(_) | Refusal::Status(_))) => return Err(refusal),
-    }
-    violations.into_result(())?;
+    };
+    let first = violations.into_result(first)?;
     // Of the channel's two permits one is for a message, and one is reserved for the final status.
     let final_permit = watcher
         .messages
@@ -178,7 +181,7 @@ pub(crate) async fn start<W: Watch>(
         .try_reserve_owned()
         .map_err(|_| status::error(Reason::Stopping, "the stream closed"))?;
     tokio::spawn(async move {
-        let Err(ended) = watcher.run(now, after).await;
+        let Err(ended) = watcher.run(now, first, after).await;
         if let Some(why) = ended {
             final_permit.send(Err(why));
         }
@@ -199,8 +202,13 @@ struct Watcher<W: Watch> {
 }
 
 impl<W: Watch> Watcher<W> {
-    /// Sends what changes, until the watch ends.
-    async fn run(self, mut now: Now, after: Option<Position>) -> Result<Infallible, Ended> {
+    /// Sends what changes, until the watch ends. The first rows are those of `now`.
+    async fn run(
+        self,
+        mut now: Now,
+        mut first: Option<Unaudited<Rows<W>>>,
+        after: Option<Position>,
+    ) -> Result<Infallible, Ended> {
         let mut states = self.context.state.clone();
         // What the reader could not ask for as of then says nothing of what it has: it is sent everything.
         let mut known = match after.filter(|after| self.could_ask_as_of(*after)) {
@@ -213,7 +221,10 @@ impl<W: Watch> Watcher<W> {
             let snapshot = Snapshot::newest(&self.context, now);
             let (of, today) = (snapshot.position(), snapshot.today());
             // What was asked for may have changed its meaning, as when a level has no areas any more.
-            let rows = self.rows(snapshot).await;
+            let rows = match first.take() {
+                Some(rows) => Ok(rows),
+                None => self.rows(snapshot).await,
+            };
             let rows = rows.map_err(|refusal| Some(refusal.into_status(status::ERROR_BYTES_DEFAULT)))?;
             let message = rows.since(known.as_ref(), |known, rows| difference::<W>(&self.read, of, known, rows));
             if let Some(message) = message {
