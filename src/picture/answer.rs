@@ -62,7 +62,7 @@ fn picture_row(view: View<'_>, query: &PictureQuery, ix: IndicatorIx) -> Picture
     PictureRow { version: series.version(query.period).clone(), cells, combined, change }
 }
 
-/// The answer to a query that passed [`review`](super::question::review), by indicator, area, agency, period
+/// The answer to a query that passed [`review`](super::review::review), by indicator, area, agency, period
 /// and category: the total first, then the categories in the order of the catalogue.
 pub fn aggregate(view: View<'_>, query: &AggregateQuery) -> Vec<AggregateRow> {
     let mut rows = Vec::new();

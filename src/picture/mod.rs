@@ -23,6 +23,7 @@ pub mod rate;
 pub(crate) mod reconcile;
 mod reporters;
 mod resolve;
+pub mod review;
 pub mod rows;
 mod scan;
 mod submitted;
@@ -30,5 +31,6 @@ mod sums;
 #[cfg(test)]
 mod tests;
 pub mod value;
+mod work;
 #[cfg(test)]
 mod work_tests;

@@ -9,8 +9,9 @@ use super::change::{ChangeRule, Comparison};
 use super::completeness::{self, CompletenessQuery};
 use super::explain::{self, ExplainQuery};
 use super::history::{self, HistoryQuery};
-use super::question::{self, AggregateQuery, Derived, PictureQuery, QueryBreakdown};
+use super::question::{AggregateQuery, Derived, PictureQuery, QueryBreakdown};
 use super::reconcile::{self, ReconcileQuery};
+use super::review::review;
 use crate::access::Actor;
 use crate::catalogue::items::AreaLevel;
 use crate::catalogue::{AreaIx, CataloguePut};
@@ -333,6 +334,6 @@ fn a_question_that_takes_more_than_its_budget_is_not_reviewed_either() {
     let state = world(4);
     let budget = Budget::new(100, Default::default());
     let whole = view(&state).within(&budget);
-    assert!(question::review(whole, &query(view(&state), "W")).is_empty());
+    assert!(review(whole, &query(view(&state), "W")).is_empty());
     assert_eq!((budget.outcome(), budget.left()), (Err(Stopped::TooMuch), 100));
 }

@@ -9,7 +9,8 @@ use conspectus::model::zone::UTC;
 use conspectus::picture::answer;
 use conspectus::picture::areas::Areas;
 use conspectus::picture::change::{ChangeRule, Comparison};
-use conspectus::picture::question::{self, AggregateQuery, Derived, PictureQuery, QueryBreakdown};
+use conspectus::picture::question::{AggregateQuery, Derived, PictureQuery, QueryBreakdown};
+use conspectus::picture::review::review;
 use conspectus::state::State;
 use conspectus::state::view::AreasAsOf;
 
@@ -90,7 +91,7 @@ pub(crate) fn ask(state: &State, question: &Question) -> Option<Vec<Row>> {
                 year_to_date: false,
                 derived: Derived::default(),
             };
-            let is_answered = question::review(view, &query).is_empty();
+            let is_answered = review(view, &query).is_empty();
             is_answered.then(|| canonical::aggregate(view, &answer::aggregate(view, &query)))
         }
     }

@@ -14,8 +14,9 @@ use crate::picture::change::{ChangeRule, Comparison};
 use crate::picture::completeness::CompletenessQuery;
 use crate::picture::explain::ExplainQuery;
 use crate::picture::history::HistoryQuery;
-use crate::picture::question::{self, AggregateQuery, Derived, PictureQuery, QUERY_CELLS_MAX, QueryBreakdown};
+use crate::picture::question::{AggregateQuery, Derived, PictureQuery, QUERY_CELLS_MAX, QueryBreakdown};
 use crate::picture::reconcile::ReconcileQuery;
+use crate::picture::review::review;
 use crate::rpc::{convert, proto};
 use crate::state::view::{AreasAsOf, View};
 
@@ -92,7 +93,7 @@ pub(crate) fn aggregate(
         derived: Derived { rate: request.rate, share: request.share, rank: request.rank, benchmark: benchmark? },
     };
     if violations.is_empty() {
-        violations.extend(question::review(view, &query));
+        violations.extend(review(view, &query));
     }
     Some(query)
 }
