@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use binary::Server;
+use binary::memory::memory_bytes;
 use conspectus::rpc::client::catalogue_service_client::CatalogueServiceClient;
 use conspectus::rpc::proto::GetAgencyRequest;
 use hdrhistogram::Histogram;
@@ -45,9 +46,7 @@ static BUILT_UP: AtomicUsize = AtomicUsize::new(0);
 static SENT: AtomicU64 = AtomicU64::new(0);
 
 fn resident_bytes(server: &Server) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+    memory_bytes(server.id(), "VmRSS")
 }
 
 /// The other caller: calls again and again, and notes how long each took.

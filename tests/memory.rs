@@ -3,6 +3,9 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test itself may")]
 
+#[path = "binary/memory.rs"]
+mod memory;
+
 use conspectus::access::Actor;
 use conspectus::catalogue::CataloguePut;
 use conspectus::entry::Entry;
@@ -14,6 +17,7 @@ use conspectus::model::submission::Submission;
 use conspectus::model::timestamp::Timestamp;
 use conspectus::model::zone::UTC;
 use conspectus::state::State;
+use memory::memory_bytes;
 
 const NOW: Timestamp = Timestamp(1_780_000_000_000_000);
 const AREAS: [&str; 3] = ["E10000014", "E06000046", "E06000045"];
@@ -22,9 +26,7 @@ const GROUP_ENTRIES: u64 = 16;
 const SUBMISSION_BYTES_MAX: u64 = 250;
 
 fn resident_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() << 10
+    memory_bytes(std::process::id(), "VmRSS")
 }
 
 fn write(state: &mut State, command: &impl Command) {

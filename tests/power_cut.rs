@@ -15,11 +15,13 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test itself may")]
 
 mod binary;
+mod random;
 
 use binary::load::{Acknowledged as Receipted, Load};
 use binary::{Process, Server};
 use conspectus::journal::{ChainHash, DiskJournal, Journal};
 use conspectus::model::revision::Revision;
+use random::Random;
 use std::{
     collections::BTreeMap,
     env, fs, io,
@@ -291,25 +293,4 @@ fn seed() -> u64 {
 
 fn number(variable: &str) -> Option<u64> {
     env::var(variable).ok()?.parse().ok()
-}
-
-/// SplitMix64: small, and the same on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next()).unwrap() % limit
-    }
-
-    fn bytes(&mut self, length: usize) -> Vec<u8> {
-        (0..length.div_ceil(8)).flat_map(|_| self.next().to_le_bytes()).take(length).collect()
-    }
 }

@@ -16,7 +16,8 @@ use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::Failure;
-use crate::wire::{ANSWER_BYTES_MAX, ECHO_STREAM, Raw};
+use crate::raw::Raw;
+use crate::wire::{ANSWER_BYTES_MAX, ECHO_STREAM};
 
 /// A message of `bytes` bytes that wants an answer of `answer_bytes`.
 pub(crate) fn message(bytes: usize, answer_bytes: usize) -> Bytes {

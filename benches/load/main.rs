@@ -16,6 +16,7 @@ mod export;
 mod growth;
 mod open;
 mod process;
+mod raw;
 mod report;
 mod stream;
 mod wire;

@@ -10,7 +10,8 @@ use tonic::codegen::http::uri::PathAndQuery;
 
 use crate::Failure;
 use crate::process::Server;
-use crate::wire::{ANSWER_BYTES_MAX, Raw};
+use crate::raw::Raw;
+use crate::wire::ANSWER_BYTES_MAX;
 
 /// What came of it.
 pub(crate) struct Streamed {

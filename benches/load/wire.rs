@@ -1,12 +1,13 @@
 //! Calls as bytes: messages are encoded before the clock starts and answers are not read, so that
 //! the two cores go to the server.
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::Bytes;
 use tonic::Status;
 use tonic::client::Grpc;
-use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::Channel;
+
+use crate::raw::Raw;
 
 /// Answers may be large: a picture is.
 pub(crate) const ANSWER_BYTES_MAX: usize = 256 << 20;
@@ -19,48 +20,6 @@ pub(crate) const STREAM: &str = "/conspectus.v1.SubmissionService/StreamSubmissi
 pub(crate) const ECHO_STREAM: &str = "/bench.Echo/Stream";
 pub(crate) const PICTURE: &str = "/conspectus.v1.PictureService/GetPicture";
 pub(crate) const AGGREGATE: &str = "/conspectus.v1.PictureService/QueryAggregate";
-
-/// Messages as they are.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Raw;
-
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put(item);
-        Ok(())
-    }
-
-    fn buffer_settings(&self) -> BufferSettings {
-        BufferSettings::default()
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
-    }
-}
 
 /// A call, ready to go.
 #[derive(Debug, Clone)]

@@ -23,27 +23,15 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
-use tonic::{Code, Request, Status};
+use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE, TestApp, endpoint, figure, health, refusal_text, submission};
-use crate::identities::{self, Condition, authorization};
+use crate::identities::{self, Condition, authorization, by, with};
 use crate::raw;
 
-const PURPOSE: &str = "the annual report";
 /// Streams must be cut off within a minute; when something changes, they are at once.
 const AT_ONCE: Duration = Duration::from_secs(10);
-
-fn with<T>(message: T, authorization: &str) -> Request<T> {
-    let mut request = Request::new(message);
-    request.metadata_mut().insert("authorization", authorization.parse().unwrap());
-    request.metadata_mut().insert("conspectus-purpose", PURPOSE.parse().unwrap());
-    request
-}
-
-fn by<T>(name: &str, message: T) -> Request<T> {
-    with(message, &authorization(name, Condition::Good).unwrap())
-}
 
 fn keys(app: &TestApp) -> KeyServiceClient<Channel> {
     KeyServiceClient::new(app.channel())

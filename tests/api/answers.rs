@@ -12,26 +12,15 @@ use conspectus::rpc::proto::{
 };
 use conspectus::rpc::put_request;
 use prost::Message;
-use tonic::{Code, Request};
+use tonic::Code;
 
 use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE, TestApp, refusal_text};
-use crate::identities::{self, Condition, authorization};
+use crate::identities::{self, by, put};
 
 /// What the common clients take by default; this one too.
 const CLIENT_BYTES_MAX: usize = 4 << 20;
 /// Below that, with some to spare: what pages hold, where more would follow.
 const FULL: usize = 2 << 20;
-
-fn by<T>(name: &str, message: T) -> Request<T> {
-    let mut request = Request::new(message);
-    request.metadata_mut().insert("authorization", authorization(name, Condition::Good).unwrap().parse().unwrap());
-    request
-}
-
-async fn put(app: &TestApp, items: &str) {
-    let put: CataloguePut = toml::from_str(items).unwrap();
-    app.catalogue().put_catalogue(put_request(&put, false)).await.unwrap();
-}
 
 /// All pages of a list, each within what clients take: how many items each has.
 macro_rules! pages {

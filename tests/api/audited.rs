@@ -24,28 +24,17 @@ use conspectus::rpc::{FILE_DESCRIPTOR_SET, METHODS};
 use conspectus::server::{Config, Error};
 use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, Kind, MessageDescriptor, Value};
+use tonic::Code;
 use tonic::transport::Channel;
-use tonic::{Code, Request};
 
 use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE, TestApp, figure, query, refusal_text, submission};
 use crate::binary;
-use crate::identities::{self, Condition, authorization};
+use crate::identities::{self, Condition, by, with};
 use crate::raw;
 
 const INDICATOR: &str = "initial-contacts";
 /// Long enough for a thread that looks once a second, on a machine that is busy.
 const LOOKS: Duration = Duration::from_secs(30);
-
-fn by<T>(name: &str, message: T) -> Request<T> {
-    with(message, &authorization(name, Condition::Good).unwrap())
-}
-
-fn with<T>(message: T, authorization: &str) -> Request<T> {
-    let mut request = Request::new(message);
-    request.metadata_mut().insert("authorization", authorization.parse().unwrap());
-    request.metadata_mut().insert("conspectus-purpose", "the annual report".parse().unwrap());
-    request
-}
 
 fn picture_of(area: &str) -> GetPictureRequest {
     GetPictureRequest { area: area.to_owned(), period: "FY2021-22".to_owned(), ..GetPictureRequest::default() }

@@ -15,24 +15,16 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tonic::codegen::http;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Request, Status};
+use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::app::{HAMPSHIRE, TestApp, endpoint, health, refusal_text};
 use crate::binary::Server;
-use crate::identities::{Condition, authorization};
+use crate::identities::{Condition, PURPOSE, authorization, by};
 use crate::world::{self, OTHER_ANALYST, World, cheap, dearest};
 
 const WORLD: World = World { districts: 40, wards: 10 };
 const ANALYSTS: [&str; 2] = ["analyst", OTHER_ANALYST];
-const PURPOSE: &str = "a test";
-
-fn by<T>(name: &str, message: T) -> Request<T> {
-    let mut request = Request::new(message);
-    request.metadata_mut().insert("authorization", authorization(name, Condition::Good).unwrap().parse().unwrap());
-    request.metadata_mut().insert("conspectus-purpose", PURPOSE.parse().unwrap());
-    request
-}
 
 /// A server with few threads that compute, and these limits besides.
 async fn app(limits: Limits) -> TestApp {

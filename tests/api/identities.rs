@@ -11,9 +11,11 @@ use conspectus::intake::writer;
 use conspectus::model::id::{AgencyId, AreaCode, CertificateUri, IdentityId};
 use conspectus::model::timestamp::Timestamp;
 use conspectus::model::zone::Zone;
+use conspectus::rpc::put_request;
 use conspectus::server;
+use tonic::Request;
 
-use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE};
+use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE, TestApp};
 
 /// An identity, before it has credentials.
 pub(crate) struct TestIdentity {
@@ -87,6 +89,28 @@ pub(crate) fn authorization(name: &str, condition: Condition) -> Option<String> 
         }
         Condition::Malformed => Some(format!("Basic {}", reveal(Condition::Good))),
     }
+}
+
+/// What they say they read figures for.
+pub(crate) const PURPOSE: &str = "the annual report";
+
+/// A request by whoever holds these credentials.
+pub(crate) fn with<T>(message: T, authorization: &str) -> Request<T> {
+    let mut request = Request::new(message);
+    request.metadata_mut().insert("authorization", authorization.parse().unwrap());
+    request.metadata_mut().insert("conspectus-purpose", PURPOSE.parse().unwrap());
+    request
+}
+
+/// A request by one of the identities, with its good key.
+pub(crate) fn by<T>(name: &str, message: T) -> Request<T> {
+    with(message, &authorization(name, Condition::Good).unwrap())
+}
+
+/// Puts items of the catalogue, which are TOML, as the steward; the catalogue's revision.
+pub(crate) async fn put(app: &TestApp, items: &str) -> i64 {
+    let put: CataloguePut = toml::from_str(items).unwrap();
+    app.catalogue().put_catalogue(by("steward", put_request(&put, false))).await.unwrap().get_ref().revision
 }
 
 const MICROS_A_DAY: i64 = 86_400_000_000;

@@ -1,12 +1,10 @@
 //! Pages, and what their tokens open.
 
-use conspectus::catalogue::CataloguePut;
 use conspectus::rpc::proto::{GetCompletenessRequest, GroupBy, QueryAggregateRequest};
-use conspectus::rpc::put_request;
 use tonic::{Code, Request};
 
 use crate::app::{HAMPSHIRE, TestApp, query};
-use crate::identities::{self, Condition, authorization};
+use crate::identities::{self, by, put};
 
 /// A district that was first put elsewhere, and then, put right, in Hampshire until the end of March 2021.
 const ELSEWHERE: &str = r#"
@@ -23,20 +21,8 @@ const PUT_RIGHT: &str = r#"
 "#;
 const INDICATOR: &str = "initial-contacts";
 
-fn by<T>(name: &str, message: T) -> Request<T> {
-    let mut request = Request::new(message);
-    request.metadata_mut().insert("authorization", authorization(name, Condition::Good).unwrap().parse().unwrap());
-    request.metadata_mut().insert("conspectus-purpose", "the annual report".parse().unwrap());
-    request
-}
-
 fn limited<T>(message: T) -> Request<T> {
     by("analyst-of-hampshire", message)
-}
-
-async fn put(app: &TestApp, items: &str) -> i64 {
-    let put: CataloguePut = toml::from_str(items).unwrap();
-    app.catalogue().put_catalogue(by("steward", put_request(&put, false))).await.unwrap().get_ref().revision
 }
 
 /// A token for the same page as of another revision and the instant of it: both stand in it as they are.

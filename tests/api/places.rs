@@ -28,25 +28,19 @@ use tokio::task::JoinSet;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::codegen::http;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Request, Status, Streaming};
+use tonic::{Code, Status, Streaming};
 use tonic_types::StatusExt;
 
 use crate::app::{CHILDRENS_SERVICES, CONSTABULARY, HAMPSHIRE, TestApp, endpoint, figure, refusal_text, submission};
 use crate::binary::Server;
-use crate::identities::{self, Condition, authorization};
+use crate::binary::memory::memory_bytes;
+use crate::identities::{self, Condition, authorization, with};
 use crate::raw::{Call, call};
 
 const CONTACTS: &str = "initial-contacts";
 const YEAR: &str = "FY2021-22";
 /// Much longer than anything here takes, and much shorter than a stream stays open.
 const IN_TIME: Duration = Duration::from_secs(20);
-
-fn by<T>(authorization: &str, message: T) -> Request<T> {
-    let mut request = Request::new(message);
-    request.metadata_mut().insert("authorization", authorization.parse().unwrap());
-    request.metadata_mut().insert("conspectus-purpose", "a test".parse().unwrap());
-    request
-}
 
 async fn seeded(network: Network) -> TestApp {
     TestApp::seeded_with(identities::seed, network, |address| endpoint("http", address)).await
@@ -64,7 +58,7 @@ async fn made<const N: usize>(app: &TestApp, role: Role, agency: &str) -> [Strin
             agency: agency.to_owned(),
             ..CreateKeyRequest::default()
         };
-        let secret = keys.create_key(by(&operator, request)).await.unwrap().into_inner().secret;
+        let secret = keys.create_key(with(request, &operator)).await.unwrap().into_inner().secret;
         credentials.push(format!("Bearer {secret}"));
     }
     credentials.try_into().unwrap()
@@ -89,7 +83,7 @@ impl Open {
     async fn by(authorization: &str, channel: &Channel) -> Result<Self, Status> {
         let (send, messages) = mpsc::channel(1);
         let mut client = SubmissionServiceClient::new(channel.clone());
-        let answers = client.stream_submissions(by(authorization, ReceiverStream::new(messages))).await?.into_inner();
+        let answers = client.stream_submissions(with(ReceiverStream::new(messages), authorization)).await?.into_inner();
         Ok(Self { send, answers })
     }
 
@@ -139,7 +133,7 @@ async fn watches_of_a_few_leave_watching_to_everybody_else() {
         let area = HAMPSHIRE.to_owned();
         let picture = Some(GetPictureRequest { area, period: YEAR.to_owned(), ..GetPictureRequest::default() });
         let request = WatchPictureRequest { picture, after_revision: 0, after_time: None };
-        Ok(PictureServiceClient::new(channel.clone()).watch_picture(by(authorization, request)).await?.into_inner())
+        Ok(PictureServiceClient::new(channel.clone()).watch_picture(with(request, authorization)).await?.into_inner())
     };
     let mut open = Vec::new();
     for ((authorization, channel), most) in few.iter().zip(&channels).zip([64, 64, 64, 64, 4]) {
@@ -175,7 +169,7 @@ async fn open_calls_of_a_few_leave_calls_to_everybody_else() {
     assert_eq!(open.len(), 10);
     let steward = authorization("steward", Condition::Good).unwrap();
     let mut catalogue = CatalogueServiceClient::new(app.channel());
-    catalogue.list_areas(by(&steward, ListAreasRequest::default())).await.unwrap();
+    catalogue.list_areas(with(ListAreasRequest::default(), &steward)).await.unwrap();
 }
 
 #[tokio::test]
@@ -192,7 +186,7 @@ async fn connections_of_a_few_leave_connections_to_everybody_else() {
         // What is too much is closed: at once, or when another comes.
         let channel = app.endpoint().connect().await.map_err(|error| Status::unavailable(error.to_string()))?;
         let mut catalogue = CatalogueServiceClient::new(channel.clone());
-        catalogue.list_areas(by(authorization, ListAreasRequest::default())).await?;
+        catalogue.list_areas(with(ListAreasRequest::default(), authorization)).await?;
         Ok(channel)
     };
     let mut open = Vec::new();
@@ -402,7 +396,7 @@ async fn large_submissions_that_never_end_leave_large_ones_to_others() {
     let submitter = authorization("submitter", Condition::Good).unwrap();
     let mut client = SubmissionServiceClient::new(app.endpoint().connect().await.unwrap());
     for _ in 0..5 {
-        let refused = client.submit_observations(by(&submitter, large.clone()));
+        let refused = client.submit_observations(with(large.clone(), &submitter));
         let refused = tokio::time::timeout(IN_TIME, refused).await.unwrap().unwrap_err();
         assert_eq!(refused.get_details_error_info().unwrap().reason, "INVALID_REQUEST", "{refused:?}");
     }
@@ -423,13 +417,6 @@ async fn stall(address: SocketAddr, authorization: &str, sent: Bytes, begun: mps
     driver.abort();
 }
 
-/// How much memory a process has had at the most, and has.
-fn memory(server: &Server, of: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(of)).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
-}
-
 #[tokio::test]
 async fn forty_submissions_of_empty_observations_at_once_take_little_memory() {
     const AT_ONCE: usize = 40;
@@ -446,7 +433,7 @@ async fn forty_submissions_of_empty_observations_at_once_take_little_memory() {
     };
     let message = message.encode_to_vec();
     let endpoint = Endpoint::from_shared(format!("http://{}", server.address())).unwrap();
-    let before = memory(&server, "VmRSS:");
+    let before = memory_bytes(server.id(), "VmRSS");
     let mut calls = JoinSet::new();
     let start = Instant::now();
     for _ in 0..AT_ONCE {
@@ -462,7 +449,7 @@ async fn forty_submissions_of_empty_observations_at_once_take_little_memory() {
             "InvalidArgument INVALID_REQUEST\n  observations: found more than 10000; allowed: 10000 at the most";
         assert_eq!(refusal_text(&refused), expected);
     }
-    let (elapsed, grown) = (start.elapsed(), memory(&server, "VmHWM:").saturating_sub(before));
+    let (elapsed, grown) = (start.elapsed(), memory_bytes(server.id(), "VmHWM").saturating_sub(before));
     println!("{AT_ONCE} of {} bytes: {} MiB more at the most, in {elapsed:?}", message.len(), grown >> 20);
     assert!(grown < GROWTH_BYTES_MAX, "{} MiB more", grown >> 20);
 }

@@ -12,17 +12,13 @@ use conspectus::server::Network;
 use tonic::{Request, Status, Streaming};
 
 use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE, TestApp, endpoint, query};
-use crate::identities::{self, Condition, authorization};
+use crate::identities::{self, by};
 
 const INDICATOR: &str = "initial-contacts";
 const YEAR: &str = "FY2021-22";
 
 fn by_analyst<T>(message: T) -> Request<T> {
-    let mut request = Request::new(message);
-    let key = authorization("analyst", Condition::Good).unwrap();
-    request.metadata_mut().insert("authorization", key.parse().unwrap());
-    request.metadata_mut().insert("conspectus-purpose", "the annual report".parse().unwrap());
-    request
+    by("analyst", message)
 }
 
 fn picture() -> GetPictureRequest {

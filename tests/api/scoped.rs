@@ -3,17 +3,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use conspectus::catalogue::CataloguePut;
 use conspectus::rpc::proto::{
     AreaLevel, AreasAsOf, Comparison, ExplainFigureRequest, GetCompletenessRequest, GetHistoryRequest,
     GetPictureRequest, GroupBy, PeriodRange, QueryAggregateRequest, ReconcileRequest, WatchAggregateRequest,
     WatchPictureRequest,
 };
-use conspectus::rpc::put_request;
 use tonic::{Code, Request, Status};
 
 use crate::app::{CHILDRENS_SERVICES, CONSTABULARY, HAMPSHIRE, TestApp, query};
-use crate::identities::{self, Condition, authorization};
+use crate::identities::{self, by, put};
 
 const INDICATOR: &str = "initial-contacts";
 
@@ -46,20 +44,8 @@ const CORRECTED: &str = r#"
     areas = [{ code = "WRONG", name = "Put right", level = "district", parents = [{ code = "ELSEWHERE" }] }]
 "#;
 
-fn by<T>(name: &str, message: T) -> Request<T> {
-    let mut request = Request::new(message);
-    request.metadata_mut().insert("authorization", authorization(name, Condition::Good).unwrap().parse().unwrap());
-    request.metadata_mut().insert("conspectus-purpose", "the annual report".parse().unwrap());
-    request
-}
-
 fn limited<T>(message: T) -> Request<T> {
     by("analyst-of-hampshire", message)
-}
-
-async fn put(app: &TestApp, items: &str) -> i64 {
-    let put: CataloguePut = toml::from_str(items).unwrap();
-    app.catalogue().put_catalogue(by("steward", put_request(&put, false))).await.unwrap().get_ref().revision
 }
 
 async fn with_moved_areas() -> TestApp {

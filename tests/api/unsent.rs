@@ -5,17 +5,9 @@ use conspectus::rpc::Limits;
 use conspectus::rpc::client::picture_service_client::PictureServiceClient;
 use conspectus::rpc::proto::{GroupBy, PeriodRange, QueryAggregateRequest, SubmitObservationsRequest};
 use conspectus::server::Network;
-use tonic::Request;
 
 use crate::app::{TestApp, endpoint, figure, query, refusal_text, submission};
-use crate::identities::{self, Condition, authorization};
-
-fn by<T>(name: &str, message: T) -> Request<T> {
-    let mut request = Request::new(message);
-    request.metadata_mut().insert("authorization", authorization(name, Condition::Good).unwrap().parse().unwrap());
-    request.metadata_mut().insert("conspectus-purpose", "the annual report".parse().unwrap());
-    request
-}
+use crate::identities::{self, by};
 
 /// What the lines of a server that has stopped say.
 fn lines(app: &TestApp) -> Vec<(Event, String, String)> {

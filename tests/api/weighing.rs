@@ -3,17 +3,10 @@
 use std::time::{Duration, Instant};
 
 use conspectus::rpc::proto::{GroupBy, PeriodRange, QueryAggregateRequest};
-use tonic::{Code, Request};
+use tonic::Code;
 
 use crate::app::{HAMPSHIRE, TestApp, health, query, refusal_text};
-use crate::identities::{self, Condition, authorization};
-
-fn by<T>(name: &str, message: T) -> Request<T> {
-    let mut request = Request::new(message);
-    request.metadata_mut().insert("authorization", authorization(name, Condition::Good).unwrap().parse().unwrap());
-    request.metadata_mut().insert("conspectus-purpose", "the annual report".parse().unwrap());
-    request
-}
+use crate::identities::{self, by};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn permission_takes_time_with_the_areas_and_the_periods_and_not_with_their_product() {

@@ -5,6 +5,7 @@
 
 pub(crate) mod demo;
 pub(crate) mod load;
+pub(crate) mod memory;
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};

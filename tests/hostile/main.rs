@@ -23,6 +23,10 @@
 mod binary;
 mod call;
 mod measure;
+#[path = "../random/mod.rs"]
+mod random;
+#[path = "../../benches/load/raw.rs"]
+mod raw;
 mod requests;
 mod search;
 mod world;
@@ -44,7 +48,8 @@ use tokio::task::JoinSet;
 use binary::Server;
 use call::Caller;
 use measure::{Noticed, PROBES, Process, Stop, channel, probe_for};
-use requests::{Form, Method, Random, Requests, as_new};
+use random::Random;
+use requests::{Form, Method, Requests, as_new};
 use search::{Found, Patience, search, searcher};
 use world::{CALLERS, World, caller};
 

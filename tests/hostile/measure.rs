@@ -13,6 +13,7 @@ use prost::Message;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::binary::Server;
+use crate::binary::memory::memory_bytes;
 use crate::call::Caller;
 use crate::requests::Form;
 use crate::world::{self, PROBE_AGENCY, PROBE_ANALYST, PROBE_AREA, PROBE_INDICATOR, PROBE_SUBMITTER};
@@ -131,12 +132,6 @@ impl Process {
         Self(server.id())
     }
 
-    fn bytes(self, field: &str) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0)).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
-        line.trim_start_matches(':').trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
-    }
-
     /// The time that its threads have computed.
     pub(crate) fn cpu(self) -> Duration {
         // A thread may end meanwhile.
@@ -150,7 +145,7 @@ impl Process {
 
     /// The memory that it has, in bytes.
     pub(crate) fn resident(self) -> u64 {
-        self.bytes("VmRSS")
+        memory_bytes(self.0, "VmRSS")
     }
 
     /// Has the peak of its memory counted from now on; what there is now.
@@ -161,7 +156,7 @@ impl Process {
 
     /// The peak since then.
     pub(crate) fn peak(self) -> u64 {
-        self.bytes("VmHWM")
+        memory_bytes(self.0, "VmHWM")
     }
 
     /// How much it grew by since then.

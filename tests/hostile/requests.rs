@@ -10,6 +10,7 @@ use conspectus::rpc::{FILE_DESCRIPTOR_SET, METHODS};
 use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage, Value};
 use serde_json::json;
 
+use crate::random::Random;
 use crate::world::{self, HISTORY_PERIOD, HOSTILE_AGENCY, TARGET, WHOLE, World};
 
 /// A message that a server takes has no more.
@@ -19,39 +20,10 @@ const MESSAGES_MAX: usize = 10_000;
 /// How deep messages in messages are drawn.
 const DEPTH_MAX: usize = 3;
 
-/// Numbers that look like chance (splitmix64), from a seed.
-#[derive(Debug, Clone)]
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Less than `bound`.
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % bound.max(1) as u64).unwrap()
-    }
-
-    /// One time in so many.
-    pub(crate) fn one_in(&mut self, times: usize) -> bool {
-        self.below(times) == 0
-    }
-
-    /// 0 to `most`, each size of number as often as the next: 1, 10 and 1,000 as often as 10,000.
-    fn size(&mut self, most: usize) -> usize {
-        let bits = most.max(1).ilog2() + 2;
-        let bits = u32::try_from(self.below(bits as usize)).unwrap();
-        self.below(1_usize << bits).min(most)
-    }
-
-    pub(crate) fn of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
-        &all[self.below(all.len())]
-    }
+/// 0 to `most`, each size of number as often as the next: 1, 10 and 1,000 as often as 10,000.
+fn size(random: &mut Random, most: usize) -> usize {
+    let bits = random.below(most.max(1).ilog2() as usize + 2);
+    random.below(1 << bits).min(most)
 }
 
 /// How a method is called.
@@ -232,7 +204,7 @@ impl Requests {
         if fields.is_empty() {
             return;
         }
-        let field = random.of(&fields).clone();
+        let field = random.pick(&fields).clone();
         if random.one_in(4) {
             return message.clear_field(&field);
         }
@@ -273,7 +245,7 @@ impl Requests {
             Kind::String => self.areas.len(),
             _ => MESSAGES_MAX,
         };
-        let mut items: Vec<Value> = (0..random.size(most)).map(|_| self.value(field, random, depth)).collect();
+        let mut items: Vec<Value> = (0..size(random, most)).map(|_| self.value(field, random, depth)).collect();
         if matches!(field.kind(), Kind::String | Kind::Enum(_)) {
             distinct(&mut items);
         }
@@ -287,12 +259,12 @@ impl Requests {
             Kind::Bool => Value::Bool(random.one_in(2)),
             Kind::Enum(values) => {
                 let numbers: Vec<i32> = values.values().map(|value| value.number()).collect();
-                Value::EnumNumber(*random.of(&numbers))
+                Value::EnumNumber(*random.pick(&numbers))
             }
-            Kind::Int32 => Value::I32(i32::try_from(random.size(10_000)).unwrap()),
-            Kind::Int64 => Value::I64(i64::try_from(random.size(30_000)).unwrap()),
-            Kind::Uint32 => Value::U32(u32::try_from(random.size(100)).unwrap()),
-            Kind::Sint64 => Value::I64(i64::try_from(random.size(1_000_000)).unwrap()),
+            Kind::Int32 => Value::I32(i32::try_from(size(random, 10_000)).unwrap()),
+            Kind::Int64 => Value::I64(i64::try_from(size(random, 30_000)).unwrap()),
+            Kind::Uint32 => Value::U32(u32::try_from(size(random, 100)).unwrap()),
+            Kind::Sint64 => Value::I64(i64::try_from(size(random, 1_000_000)).unwrap()),
             kind => panic!("{}: no values of a {kind:?}", field.full_name()),
         }
     }
@@ -300,7 +272,7 @@ impl Requests {
     /// An item of the catalogue is one that is there, or one with all its fields drawn.
     fn message(&self, descriptor: &MessageDescriptor, random: &mut Random, depth: usize) -> DynamicMessage {
         if let Some(items) = self.items.get(descriptor.name()).filter(|_| !random.one_in(4)) {
-            return random.of(items).clone();
+            return random.pick(items).clone();
         }
         let mut message = DynamicMessage::new(descriptor.clone());
         if descriptor.full_name() == "google.protobuf.Timestamp" {
@@ -309,7 +281,7 @@ impl Requests {
             return message;
         }
         // Columns are as long as each other, or have one item.
-        let length = random.size(MESSAGES_MAX);
+        let length = size(random, MESSAGES_MAX);
         for field in descriptor.fields().filter(|_| depth > 0) {
             if descriptor.name() == "FigureColumns" && field.is_list() && !matches!(field.kind(), Kind::String) {
                 let length = if field.name() == "digits" || random.one_in(2) { length } else { 1 };
@@ -342,7 +314,7 @@ impl Requests {
                 let most = if random.one_in(2) { wide } else { self.areas.len() };
                 return if random.one_in(5) { WHOLE.to_owned() } else { self.areas[random.below(most)].clone() };
             }
-            "period" | "periods" | "compare_with" | "first" | "last" => return random.of(&self.periods).clone(),
+            "period" | "periods" | "compare_with" | "first" | "last" => return random.pick(&self.periods).clone(),
             "id" if parent.contains("Agenc") => "agency",
             "id" if parent.contains("Indicator") => "indicator",
             "id" if parent.contains("Dimension") => "dimension",
@@ -350,10 +322,10 @@ impl Requests {
             "id" if parent == "Category" => "category",
             _ => {
                 let letters = ['a', 'é', '€', ' ', '\u{e01}', '\n'];
-                return (0..random.size(4_000)).map(|_| *random.of(&letters)).collect();
+                return (0..size(random, 4_000)).map(|_| *random.pick(&letters)).collect();
             }
         };
-        random.of(&self.texts[pool]).clone()
+        random.pick(&self.texts[pool]).clone()
     }
 }
 

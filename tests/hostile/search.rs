@@ -12,7 +12,8 @@ use tonic::Status;
 
 use crate::call::Caller;
 use crate::measure::Process;
-use crate::requests::{Method, Random, Requests, as_new, next_page};
+use crate::random::Random;
+use crate::requests::{Method, Requests, as_new, next_page};
 
 /// How many of the dearest are changed further.
 const KEPT: usize = 8;
@@ -84,9 +85,9 @@ pub(crate) async fn search(
     while tried < 5 || !known.is_empty() || (begun.elapsed() < patience.search && tried - improved < STALE) {
         let request = next.take().or_else(|| known.pop()).unwrap_or_else(|| {
             let kept = if random.one_in(3) { &by_bytes } else { &by_cpu };
-            let from = if random.one_in(6) { requests.start(method) } else { random.of(kept).request.clone() };
+            let from = if random.one_in(6) { requests.start(method) } else { random.pick(kept).request.clone() };
             match random.below(4) {
-                0 => Requests::crossed(&from, &random.of(&by_cpu).request.clone(), random),
+                0 => Requests::crossed(&from, &random.pick(&by_cpu).request.clone(), random),
                 _ => requests.changed(&from, random).unwrap_or(from),
             }
         });

@@ -23,6 +23,8 @@ mod golden;
 mod laws;
 mod model;
 mod question;
+#[path = "../random/mod.rs"]
+mod random;
 mod service;
 mod worked;
 mod world;

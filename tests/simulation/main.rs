@@ -27,6 +27,8 @@ mod journal;
 mod life;
 mod log;
 mod met;
+#[path = "../random/mod.rs"]
+mod random;
 mod reader;
 mod run;
 mod schedule;

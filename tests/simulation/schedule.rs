@@ -1,5 +1,7 @@
 //! The decisions of a run, each one of so many ways to go on.
 
+use crate::random::Random;
+
 /// Where decisions come from, and those made so far.
 pub(crate) struct Schedule {
     source: Source,
@@ -48,18 +50,5 @@ impl Schedule {
             Source::Seed(_) => false,
             Source::Made(made) => made.as_slice().is_empty(),
         }
-    }
-}
-
-/// SplitMix64 (Steele, Lea and Flood, 2014): one number from another, the same on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
     }
 }

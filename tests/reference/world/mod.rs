@@ -6,7 +6,6 @@
 mod catalogue;
 mod figures;
 mod questions;
-mod random;
 mod read_out;
 
 use conspectus::catalogue::items::{Agency, Area, IndicatorVersion};
@@ -18,7 +17,7 @@ use conspectus::model::zone::{UTC, Zone};
 use conspectus::state::State;
 
 use crate::command::Command;
-pub(crate) use random::Random;
+pub(crate) use crate::random::Random;
 
 const HOUR_MICROS: i64 = 3_600_000_000;
 const DAY_MICROS: i64 = 24 * HOUR_MICROS;

@@ -1,11 +1,13 @@
-//! Random numbers from a seed.
+//! Random numbers from a seed: every test that draws any has them from here.
+
+#![allow(dead_code, reason = "each test that uses this uses its own part of it")]
 
 /// SplitMix64 (Steele, Lea and Flood, 2014): one number from another, the same on every machine.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -19,6 +21,11 @@ impl Random {
 
     pub(crate) fn between(&mut self, low: i64, high: i64) -> i64 {
         low + i64::try_from(self.below(usize::try_from(high - low + 1).unwrap())).unwrap()
+    }
+
+    /// Whether something happens that does so one time in so many.
+    pub(crate) fn one_in(&mut self, times: usize) -> bool {
+        self.below(times) == 0
     }
 
     /// Whether something happens that does so often, in a hundred.
@@ -38,5 +45,9 @@ impl Random {
         for at in (1..items.len()).rev() {
             items.swap(at, self.below(at + 1));
         }
+    }
+
+    pub(crate) fn bytes(&mut self, length: usize) -> Vec<u8> {
+        (0..length.div_ceil(8)).flat_map(|_| self.next().to_le_bytes()).take(length).collect()
     }
 }
