@@ -10,11 +10,10 @@ mod streamed;
 
 use std::marker::PhantomData;
 
-use bytes::Buf;
-use prost::{Message, Name};
+use bytes::{Buf, BufMut, Bytes};
+use prost::{DecodeError, Message, Name};
 use tonic::Status;
-use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder};
-use tonic_prost::{ProstCodec, ProstEncoder};
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
 use self::count::{Uncounted, count};
 use self::shape::Shape;
@@ -35,20 +34,66 @@ impl<T, U> Default for RequestCodec<T, U> {
 
 impl<T, U> Codec for RequestCodec<T, U>
 where
-    T: Message + Send + 'static,
+    T: Sent + Send + 'static,
     U: Received + Send + 'static,
 {
     type Encode = T;
     type Decode = U;
-    type Encoder = ProstEncoder<T>;
+    type Encoder = AnswerEncoder<T>;
     type Decoder = RequestDecoder<U>;
 
     fn encoder(&mut self) -> Self::Encoder {
-        ProstCodec::<T, ()>::raw_encoder(BufferSettings::default())
+        AnswerEncoder(PhantomData)
     }
 
     fn decoder(&mut self) -> Self::Decoder {
         RequestDecoder(PhantomData)
+    }
+}
+
+/// Encodes answers.
+#[derive(Debug)]
+pub(crate) struct AnswerEncoder<T>(PhantomData<T>);
+
+impl<T: Sent> Encoder for AnswerEncoder<T> {
+    type Item = T;
+    type Error = Status;
+
+    fn encode(&mut self, answer: T, buf: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        answer.put(buf);
+        Ok(())
+    }
+}
+
+/// What a method sends.
+pub(crate) trait Sent {
+    /// Appends its bytes.
+    fn put(self, buf: &mut EncodeBuf<'_>);
+}
+
+impl<M: Message> Sent for M {
+    fn put(self, buf: &mut EncodeBuf<'_>) {
+        self.encode(buf).expect("the buffer grows");
+    }
+}
+
+/// A message that was encoded when it was made: what waits to be sent takes as much memory as its bytes.
+#[derive(Debug)]
+pub struct Encoded(pub(crate) Bytes);
+
+impl Encoded {
+    /// The message.
+    ///
+    /// # Errors
+    /// When it is of another type.
+    pub fn decode<M: Message + Default>(&self) -> Result<M, DecodeError> {
+        M::decode(&*self.0)
+    }
+}
+
+impl Sent for Encoded {
+    fn put(self, buf: &mut EncodeBuf<'_>) {
+        buf.put(self.0);
     }
 }
 

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use bytes::{BufMut, Bytes, BytesMut};
 use conspectus::rpc::Limits;
 use conspectus::rpc::client::picture_service_client::PictureServiceClient;
-use conspectus::rpc::proto::{GetHistoryRequest, GroupBy, PeriodRange, QueryAggregateRequest};
+use conspectus::rpc::proto::{GetHistoryRequest, GroupBy, PeriodRange, QueryAggregateRequest, WatchAggregateRequest};
 use conspectus::server::{Config, Network};
 use h2::client::SendRequest;
 use prost::Message;
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tonic::codegen::http;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
@@ -202,15 +202,27 @@ fn wide() -> QueryAggregateRequest {
 }
 
 /// Asks, and takes the head of the answer alone: the status, where it is a refusal.
-async fn ask_without_taking(connection: &SendRequest<Bytes>, name: &str) -> http::Response<h2::RecvStream> {
-    let request = http::Request::post("http://localhost/conspectus.v1.PictureService/QueryAggregate")
+/// A connection over which nothing of an answer is taken but its head.
+async fn connect_without_taking(app: &TestApp) -> (SendRequest<Bytes>, JoinHandle<Result<(), h2::Error>>) {
+    let stream = TcpStream::connect(app.address()).await.unwrap();
+    let (connection, driver) =
+        h2::client::Builder::new().initial_window_size(1).handshake::<_, Bytes>(stream).await.unwrap();
+    (connection, tokio::spawn(driver))
+}
+
+async fn ask_without_taking(
+    connection: &SendRequest<Bytes>,
+    method: &str,
+    message: &impl Message,
+) -> http::Response<h2::RecvStream> {
+    let request = http::Request::post(format!("http://localhost/conspectus.v1.PictureService/{method}"))
         .header("content-type", "application/grpc")
         .header("te", "trailers")
-        .header("authorization", authorization(name, Condition::Good).unwrap())
+        .header("authorization", authorization("analyst", Condition::Good).unwrap())
         .header("conspectus-purpose", PURPOSE)
         .body(())
         .unwrap();
-    let message = wide().encode_to_vec();
+    let message = message.encode_to_vec();
     let mut data = BytesMut::new();
     data.put_u8(0);
     data.put_u32(u32::try_from(message.len()).unwrap());
@@ -220,8 +232,18 @@ async fn ask_without_taking(connection: &SendRequest<Bytes>, name: &str) -> http
     answer.await.unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn answers_that_their_caller_does_not_take_are_bounded_and_others_are_answered() {
+/// Waits until a caller's answer isn't refused.
+async fn until_answered(app: &TestApp, question: fn() -> QueryAggregateRequest) {
+    let answered = async {
+        while ask(app.channel(), "analyst", question()).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), answered).await.unwrap();
+}
+
+/// Few bytes that aren't taken, and how many of the wide answers they are.
+async fn few_untaken() -> (TestApp, usize) {
     let limits =
         Limits { untaken_bytes_of_identity_max: 200 << 10, untaken_bytes_kept_of_identity: 0, ..Limits::default() };
     let app = app(limits).await;
@@ -229,18 +251,20 @@ async fn answers_that_their_caller_does_not_take_are_bounded_and_others_are_answ
     let bytes = client.query_aggregate(by("analyst", wide())).await.unwrap().into_inner().encoded_len();
     let most = limits.untaken_bytes_of_identity_max / bytes;
     assert!((1..8).contains(&most), "{bytes}");
+    (app, most)
+}
 
-    let stream = TcpStream::connect(app.address()).await.unwrap();
-    let (connection, driver) =
-        h2::client::Builder::new().initial_window_size(1).handshake::<_, Bytes>(stream).await.unwrap();
-    let driver = tokio::spawn(driver);
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_their_caller_does_not_take_are_bounded_and_others_are_answered() {
+    let (app, most) = few_untaken().await;
+    let (connection, driver) = connect_without_taking(&app).await;
     let mut untaken = Vec::new();
     for _ in 0..most {
-        let answer = ask_without_taking(&connection, "analyst").await;
+        let answer = ask_without_taking(&connection, "QueryAggregate", &wide()).await;
         assert!(answer.headers().get("grpc-status").is_none(), "{answer:?}");
         untaken.push(answer);
     }
-    let refused = ask_without_taking(&connection, "analyst").await;
+    let refused = ask_without_taking(&connection, "QueryAggregate", &wide()).await;
     let refused = Status::from_header_map(refused.headers()).unwrap();
     assert!(refusal_text(&refused).starts_with("ResourceExhausted RATE_LIMITED"), "{refused:?}");
     assert!(refused.get_details_retry_info().is_some());
@@ -250,10 +274,32 @@ async fn answers_that_their_caller_does_not_take_are_bounded_and_others_are_answ
     // Once the connection is gone, what it held is free.
     drop((untaken, connection));
     driver.abort();
-    let answered = async {
-        while ask(app.channel(), "analyst", wide()).await.is_err() {
+    until_answered(&app, wide).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_watch_sends_counts_until_it_is_taken_and_waits_while_there_is_no_room() {
+    let (app, most) = few_untaken().await;
+    let watch = || WatchAggregateRequest { query: Some(wide()), ..WatchAggregateRequest::default() };
+    let (connection, driver) = connect_without_taking(&app).await;
+    let mut untaken = Vec::new();
+    for _ in 0..most {
+        untaken.push(ask_without_taking(&connection, "WatchAggregate", &watch()).await);
+    }
+    let refused = async {
+        while ask(app.channel(), "analyst", wide()).await.is_ok() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), answered).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(30), refused).await.expect("the watches send");
+
+    let mut client = PictureServiceClient::new(app.channel());
+    let mut waiting = client.watch_aggregate(by("analyst", watch())).await.unwrap().into_inner();
+    let early = tokio::time::timeout(Duration::from_millis(600), waiting.message()).await;
+    assert!(early.is_err(), "{early:?}");
+    drop((untaken, connection));
+    driver.abort();
+    let first = tokio::time::timeout(Duration::from_secs(30), waiting.message()).await.unwrap().unwrap().unwrap();
+    assert!(first.snapshot && !first.rows.is_empty());
+    until_answered(&app, wide).await;
 }

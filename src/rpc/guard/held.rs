@@ -11,7 +11,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::http;
 
-use super::limits::{CallPermit, HeldBytes, Limits};
+use super::limits::{CallPermit, HeldBytes, Untaken};
 use crate::access::Action;
 
 /// The answer of a call as it is sent. One that is there already is encoded here, so that its size is known
@@ -19,12 +19,10 @@ use crate::access::Action;
 /// something, for whose caller there is nothing else to see of it.
 pub(super) fn hold(
     answer: http::Response<Body>,
-    permit: CallPermit,
+    Untaken { permit, limits }: Untaken,
     action: Action,
-    limits: &Limits,
 ) -> http::Response<Body> {
     let (head, mut body) = answer.into_parts();
-    let permit = Arc::new(permit);
     let first = match Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(None) => return http::Response::from_parts(head, Body::empty()),
         Poll::Ready(Some(frame)) => Some(frame),
@@ -35,13 +33,24 @@ pub(super) fn hold(
         Some(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len),
         Some(Err(_)) | None => 0,
     };
-    let held = match permit.hold(bytes, limits) {
+    let held = match permit.hold(bytes, &limits) {
         Ok(held) => held,
         Err(_) if action.stores() => permit.hold_anyway(bytes),
         Err(refusal) => return refusal.into_http(),
     };
     let first = first.map(|frame| frame.map(|frame| frame.map_data(|data| Counted::bytes(data, held))));
     http::Response::from_parts(head, Body::new(Held { first, body, permit }))
+}
+
+impl Untaken {
+    /// Counts the bytes of a message that is sent later, until then.
+    ///
+    /// # Errors
+    /// When too much isn't taken.
+    pub(super) fn hold(&self, message: Vec<u8>) -> Result<Bytes, Status> {
+        let held = self.permit.hold(message.len(), &self.limits)?;
+        Ok(Counted::bytes(message.into(), held))
+    }
 }
 
 /// An answer whose bytes count until they are taken.
@@ -99,7 +108,7 @@ impl AsRef<[u8]> for Counted {
 mod tests {
     use std::time::Instant;
 
-    use super::super::limits::Calls;
+    use super::super::limits::{Calls, Limits};
     use super::*;
     use crate::model::id::IdentityId;
 
@@ -134,7 +143,7 @@ mod tests {
             ..Limits::default()
         };
         let permit = calls.permit(IdentityId::parse("a").ok().as_ref(), &limits, Instant::now()).unwrap();
-        hold(http::Response::new(Body::new(frames)), permit, action, &limits)
+        hold(http::Response::new(Body::new(frames)), Untaken { permit: Arc::new(permit), limits }, action)
     }
 
     fn next(body: &mut Body) -> Bytes {

@@ -15,7 +15,7 @@ use tower::{Layer, Service};
 use super::auditor::Auditor;
 use super::compute::Compute;
 use super::held::hold;
-use super::limits::{CallPermit, Calls, Limits};
+use super::limits::{Calls, Limits, Untaken};
 use super::messages::Bounded;
 use super::methods::{METHODS, OPEN_SERVICES, STREAM};
 use super::origin::Origin;
@@ -81,7 +81,7 @@ impl Guard {
     }
 
     /// Lets a call in: who is calling, and that it may do this to something.
-    fn admit<B>(&self, request: &http::Request<B>) -> Result<(Session, CallPermit), Status> {
+    fn admit<B>(&self, request: &http::Request<B>) -> Result<(Session, Untaken), Status> {
         let Shared { limits, calls, receiving, compute, auditor, used } = &*self.0;
         let context = auditor.context()?;
         let method = METHODS.iter().find(|(path, _)| *path == request.uri().path());
@@ -97,14 +97,17 @@ impl Guard {
             *method.ok_or_else(|| status::error(Reason::Unimplemented, "there is no such method"))?;
         let origin = Arc::new(origin);
         let remote = Some(Remote { origin: Arc::clone(&origin), auditor: auditor.clone(), last_read: Arc::default() });
-        let session = Session { caller, method, action, remote, compute: compute.of(None), receiving: None };
+        let session =
+            Session { caller, method, action, remote, compute: compute.of(None), receiving: None, untaken: None };
         session.permit(Resource::Any)?;
         uncompressed(request.headers())?;
         let identity = session.caller.known().map(|known| &known.identity.id);
         origin.claim(identity)?;
         let permit = calls.permit(identity, limits, Instant::now())?;
         let receiving = receiving.of_call(identity);
-        Ok((Session { compute: compute.of(permit.lanes()), receiving: Some(receiving), ..session }, permit))
+        let compute = compute.of(permit.lanes());
+        let untaken = Untaken { permit: Arc::new(permit), limits: *limits };
+        Ok((Session { compute, receiving: Some(receiving), untaken: Some(untaken.clone()), ..session }, untaken))
     }
 }
 
@@ -180,12 +183,12 @@ where
         }
         match self.guard.admit(&request) {
             Err(refusal) => Box::pin(async move { Ok(refusal.into_http()) }),
-            Ok((session, permit)) => {
+            Ok((session, untaken)) => {
                 // Begun before the transport's own timer, which would answer with CANCELLED.
                 let allowed = allowed(request.headers(), self.guard.0.limits.call_timeout);
                 let deadline = tokio::time::sleep(allowed);
                 let (receiving, remote) = (session.receiving.clone(), session.remote.clone());
-                let (guard, action) = (self.guard.clone(), session.action);
+                let action = session.action;
                 let is_one = session.method != STREAM;
                 let bytes_max = if action.stores() { REQUEST_BYTES_MAX } else { READ_BYTES_MAX };
                 request.extensions_mut().insert(session);
@@ -198,7 +201,7 @@ where
                     let answer = tokio::select! {
                         // An answer that is ready at the deadline is sent.
                         biased;
-                        answer = answer => hold(answer?, permit, action, &guard.0.limits),
+                        answer = answer => hold(answer?, untaken, action),
                         () = deadline => {
                             let what = format!("not answered within {} seconds", allowed.as_secs_f64());
                             status::error(Reason::DeadlineExceeded, what).into_http()

@@ -170,6 +170,13 @@ impl CallPermit {
     }
 }
 
+/// The bytes of a call's answers, as they come: of one that is made before it can be sent, they count from then on.
+#[derive(Debug, Clone)]
+pub(super) struct Untaken {
+    pub(super) permit: Arc<CallPermit>,
+    pub(super) limits: Limits,
+}
+
 /// Bytes of an answer that its caller hasn't taken. They count, and the call with them, until this is dropped.
 #[derive(Debug)]
 pub(super) struct HeldBytes {

@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use prost::Message;
 use tonic::{Request, Status};
 
 use super::auditor::Auditor;
 use super::compute::Compute;
-use super::limits::Limits;
+use super::limits::{Limits, Untaken};
 use super::origin::Origin;
 use super::question::{self, Question, Whole};
 use super::receiving::{CallReceiving, ReceivedRequest};
@@ -36,6 +37,8 @@ pub(crate) struct Session {
     pub(super) compute: Compute,
     /// What its requests are received by; none for a call from within the program.
     pub(super) receiving: Option<CallReceiving>,
+    /// What its answers count against until they are taken; none for a call from within the program.
+    pub(super) untaken: Option<Untaken>,
 }
 
 /// What a call over the network has besides.
@@ -153,6 +156,17 @@ impl Session {
         &self.compute
     }
 
+    /// Counts a message's bytes as the caller's from now on, until they are taken.
+    ///
+    /// # Errors
+    /// When too much isn't taken.
+    pub(crate) fn hold(&self, message: Vec<u8>) -> Result<Bytes, Status> {
+        match &self.untaken {
+            Some(untaken) => untaken.hold(message),
+            None => Ok(message.into()),
+        }
+    }
+
     /// Writes to the audit log, durably, what the caller reads, as of a revision. Of an open server's reads nothing is
     /// written: nobody is known there.
     ///
@@ -189,11 +203,6 @@ impl Session {
         remote.auditor.write(line, whole).await.inspect_err(|_| *remote.last_read() = None)
     }
 
-    /// Notes that what was read last isn't sent, and why.
-    pub(crate) fn unsent(&self, status: &Status) {
-        self.remote.iter().for_each(|remote| remote.unsent(status));
-    }
-
     fn refused(&self, question: &Question, status: &Status) {
         if let Some((remote, line)) = self.line(audit::Event::Refused, question) {
             remote.auditor.refused(line, status);
@@ -219,6 +228,7 @@ pub fn local<T>(message: T) -> Request<T> {
         remote: None,
         compute: Compute::new(Limits::default().computing_max),
         receiving: None,
+        untaken: None,
     });
     request
 }
@@ -248,6 +258,7 @@ mod tests {
             }),
             compute: Compute::new(1),
             receiving: None,
+            untaken: None,
         };
         let audit = async |text: Option<&str>| {
             let whole = Some(Whole { hash: String::new(), text: text.map(str::to_owned) });

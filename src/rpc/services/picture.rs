@@ -82,7 +82,7 @@ impl PictureService for Picture {
         read::unary(&self.gate, request).await
     }
 
-    type WatchPictureStream = watch::Messages<proto::WatchPictureResponse>;
+    type WatchPictureStream = watch::Messages;
 
     async fn watch_picture(
         &self,
@@ -91,7 +91,7 @@ impl PictureService for Picture {
         call::unary(&self.gate, request, |call| watch::start(&self.watchers, call)).await
     }
 
-    type WatchAggregateStream = watch::Messages<proto::WatchAggregateResponse>;
+    type WatchAggregateStream = watch::Messages;
 
     async fn watch_aggregate(
         &self,

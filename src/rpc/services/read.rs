@@ -97,15 +97,13 @@ impl<T> Unaudited<T> {
     pub(crate) fn try_map<U, E>(self, form: impl FnOnce(T) -> Result<U, E>) -> Result<Unaudited<U>, E> {
         Ok(Unaudited { answer: form(self.answer)?, revision: self.revision })
     }
+}
 
-    /// What is new in it beside an earlier answer.
-    pub(crate) fn since<U>(
-        &self,
-        earlier: Option<&Self>,
-        difference: impl FnOnce(Option<&T>, &T) -> Option<U>,
-    ) -> Option<Unaudited<U>> {
-        let answer = difference(earlier.map(|earlier| &earlier.answer), &self.answer)?;
-        Some(Unaudited { answer, revision: self.revision })
+impl<K, T> Unaudited<(K, Option<T>)> {
+    /// What is kept of the answer, and never sent; and what is sent of it, if anything is.
+    pub(crate) fn set_aside(self) -> (K, Option<Unaudited<T>>) {
+        let (kept, sent) = self.answer;
+        (kept, sent.map(|answer| Unaudited { answer, revision: self.revision }))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Streams that say when an answer changed.
 //!
-//! A watcher holds one answer, the last that it sent. When the state moves on, or a day begins, it
-//! computes the answer again and sends what differs; states that come while it waits for a slow reader are
-//! passed over, so it never holds more than one answer and one message, however slow the reader.
+//! A watcher knows of the last answer that it sent the keys of its rows, and a hash of each. When the state moves
+//! on, or a day begins, it computes the answer again and sends what differs; states that come while it waits for a
+//! slow reader are passed over, so it never holds more than that and one message, however slow the reader.
 //!
 //! What is watched is a [`Read`], answered and audited as a call of its own is.
 
@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use blake3::Hash;
 use prost::Message;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::Stream;
@@ -25,19 +26,21 @@ use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
 use crate::net::{Full, Share};
-use crate::rpc::Context;
 use crate::rpc::call::{Call, Refusal};
 use crate::rpc::context::Now;
 use crate::rpc::convert::snapshot::{Snapshot, in_future};
 use crate::rpc::guard::{CHECK_EVERY, Place, Places, Present, Question, Session, Subject};
 use crate::rpc::page::{ANSWER_BYTES_MAX, Page, Position, ROWS};
 use crate::rpc::status::{self, Reason};
+use crate::rpc::{Context, Encoded};
 use crate::state::State;
 
 /// How many streams may watch at once.
 const WATCHERS_MAX: usize = 256;
 /// How long a reader may take to take a message.
 const READER_TIMEOUT: Duration = Duration::from_secs(30);
+/// After how long a message is computed again for which there was no room.
+const ROOM_DELAY: Duration = Duration::from_millis(250);
 /// How long changes are gathered before they are sent.
 const GATHER: Duration = Duration::from_millis(20);
 /// The most rows of an answer that can be watched.
@@ -46,20 +49,26 @@ const ROWS_MAX: usize = ROWS.max;
 /// How identities share them.
 const WATCHERS: Share = Share { max: WATCHERS_MAX, of_identity_max: WATCHERS_MAX / 4, kept: 4 };
 
+/// How they share the memory, in bytes, of what is known of the rows that they watch.
+const KNOWN: Share = Share { max: 64 << 20, of_identity_max: 16 << 20, kept: 1 << 20 };
+
 /// The places that watchers take.
 #[derive(Debug, Clone)]
-pub(crate) struct Watchers(Places);
+pub(crate) struct Watchers {
+    watching: Places,
+    known: Places,
+}
 
 impl Default for Watchers {
     fn default() -> Self {
-        Self(Places::new(WATCHERS))
+        Self { watching: Places::new(WATCHERS), known: Places::new(KNOWN) }
     }
 }
 
 impl Watchers {
     /// A place for one more watcher of a caller.
     fn take(&self, session: &Session) -> Result<Place, Status> {
-        self.0.take(session.identity()).map_err(|full| {
+        self.watching.take(session.identity()).map_err(|full| {
             let what = match full {
                 Full::OfIdentity => {
                     format!("allowed: {} streams that watch at once; end some of yours first", WATCHERS.of_identity_max)
@@ -75,12 +84,10 @@ impl Watchers {
 pub(crate) trait Watch: Subject + Message + 'static {
     /// What is watched.
     type Read: Read + 'static;
-    /// What distinguishes rows, in the order in which they are sent.
-    type Key: Ord + Clone + Send + 'static;
     /// A row.
-    type Row: PartialEq + Clone + Send + 'static;
+    type Row: Message + Clone + 'static;
     /// What is sent.
-    type Message: Message + Send + 'static;
+    type Message: Message + 'static;
 
     /// The field of the request that holds the query to watch.
     const FIELD: &'static str;
@@ -89,10 +96,13 @@ pub(crate) trait Watch: Subject + Message + 'static {
     fn into_read(self) -> (Self::Read, Received);
 
     /// The rows of an answer.
-    fn rows(answer: <Self::Read as Read>::Answer) -> impl Iterator<Item = (Self::Key, Self::Row)>;
+    fn rows(answer: <Self::Read as Read>::Answer) -> Vec<Self::Row>;
+
+    /// What distinguishes a row from the others. Rows are sent in the order of their keys.
+    fn key(row: &Self::Row) -> String;
 
     /// What is sent of a difference.
-    fn message(read: &Self::Read, difference: Difference<Self::Key, Self::Row>) -> Self::Message;
+    fn message(read: &Self::Read, difference: Difference<Self::Row>) -> Self::Message;
 }
 
 /// The last message that a reader has, as its request names it.
@@ -132,18 +142,35 @@ impl Received {
 }
 
 /// What an answer has beside the one before it.
-pub(crate) struct Difference<K, R> {
+pub(crate) struct Difference<R> {
     /// What the answer is of.
     pub(super) of: Position,
     /// Whether there was none before it.
     pub(super) snapshot: bool,
     pub(super) changed: Vec<R>,
-    pub(super) gone: Vec<K>,
+    /// The keys of the rows that it has no more.
+    pub(super) gone: Vec<String>,
 }
 
-type Rows<W> = BTreeMap<<W as Watch>::Key, <W as Watch>::Row>;
+/// What is known of the rows that a reader has: a hash of each, by key.
+type Known = BTreeMap<Box<str>, Hash>;
+
+/// What keeping that takes of memory, in bytes: each row's hash, its place in the map and its key.
+fn bytes_of(known: &Known) -> usize {
+    const ROW: usize = 2 * (size_of::<Hash>() + size_of::<Box<str>>());
+    known.keys().map(|key| key.len() + ROW).sum()
+}
+
+/// What a watcher finds when it looks at the answer.
+struct Found {
+    /// The message to send, encoded; none when the reader has all of it.
+    message: Option<Unaudited<Vec<u8>>>,
+    /// What the reader then has.
+    known: Arc<Known>,
+}
+
 /// What a watcher is sent.
-pub(crate) type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+pub(crate) type Messages = Pin<Box<dyn Stream<Item = Result<Encoded, Status>> + Send>>;
 
 /// Watches the answer of a read.
 ///
@@ -152,8 +179,9 @@ pub(crate) type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Sen
 pub(crate) async fn start<W: Watch>(
     watchers: &Watchers,
     Call { context, session, message, received, .. }: Call<'_, W>,
-) -> Result<Messages<W::Message>, Refusal> {
+) -> Result<Messages, Refusal> {
     let place = watchers.take(&session)?;
+    let known_place = watchers.known.none(session.identity());
     // The question is the whole request's, as is what is wrong with it.
     let look = || (session.question(&message), session.repeats(&message));
     let (question, mut violations) = received.work(message.weight(), look).await?;
@@ -165,7 +193,8 @@ pub(crate) async fn start<W: Watch>(
     let (messages, stream) = mpsc::channel(2);
     let watcher =
         Watcher::<W> { context: context.clone(), session, read: Arc::new(read), question, messages, _place: place };
-    let first = match watcher.rows(Snapshot::newest(context, now.clone())).await {
+    let known = watcher.known_as_of(&now, after).await;
+    let first = match watcher.look(Snapshot::newest(context, now.clone()), known.clone()).await {
         Ok(first) => Some(first),
         Err(Refusal::Invalid(wrong)) => {
             violations.extend(wrong);
@@ -181,7 +210,7 @@ pub(crate) async fn start<W: Watch>(
         .try_reserve_owned()
         .map_err(|_| status::error(Reason::Stopping, "the stream closed"))?;
     tokio::spawn(async move {
-        let Err(ended) = watcher.run(now, first, after).await;
+        let Err(ended) = watcher.run(now, (known, known_place), first).await;
         if let Some(why) = ended {
             final_permit.send(Err(why));
         }
@@ -192,54 +221,74 @@ pub(crate) async fn start<W: Watch>(
 /// Why a watch ended; none when its reader is gone.
 type Ended = Option<Status>;
 
+/// A place for one message to the reader.
+type Slot<'a> = mpsc::Permit<'a, Result<Encoded, Status>>;
+
+/// Why a message isn't sent.
+enum Unsent {
+    /// Too much of what was sent before isn't taken yet, of this watch or of others.
+    NoRoom,
+    Refused(Status),
+}
+
 struct Watcher<W: Watch> {
     context: Context,
     session: Session,
     read: Arc<W::Read>,
     question: Question,
-    messages: mpsc::Sender<Result<W::Message, Status>>,
+    messages: mpsc::Sender<Result<Encoded, Status>>,
     _place: Place,
 }
 
 impl<W: Watch> Watcher<W> {
-    /// Sends what changes, until the watch ends. The first rows are those of `now`.
+    /// Sends what changes beside what the reader has, until the watch ends. What was found first is of `now`.
     async fn run(
         self,
         mut now: Now,
-        mut first: Option<Unaudited<Rows<W>>>,
-        after: Option<Position>,
+        (mut known, mut known_place): (Option<Arc<Known>>, Place),
+        first: Option<Found>,
     ) -> Result<Infallible, Ended> {
         let mut states = self.context.state.clone();
-        // What the reader could not ask for as of then says nothing of what it has: it is sent everything.
-        let mut known = match after.filter(|after| self.could_ask_as_of(*after)) {
-            None => None,
-            Some(after) => self.rows(Snapshot::of(&self.context, Arc::clone(&now.state), after)).await.ok(),
-        };
+        let (mut first, mut full_since) = (first, None);
         loop {
+            // Before anything is computed: who doesn't read what was sent has nothing more computed, and nothing kept.
+            let slot = self.slot().await?;
             self.session.check().map_err(Some)?;
             self.permit().await.map_err(Some)?;
             let snapshot = Snapshot::newest(&self.context, now);
-            let (of, today) = (snapshot.position(), snapshot.today());
+            let today = snapshot.today();
             // What was asked for may have changed its meaning, as when a level has no areas any more.
-            let rows = match first.take() {
-                Some(rows) => Ok(rows),
-                None => self.rows(snapshot).await,
+            let found = match first.take() {
+                Some(found) => Ok(found),
+                None => self.look(snapshot, known.clone()).await,
             };
-            let rows = rows.map_err(|refusal| Some(refusal.into_status(status::ERROR_BYTES_DEFAULT)))?;
-            let message = rows.since(known.as_ref(), |known, rows| difference::<W>(&self.read, of, known, rows));
-            if let Some(message) = message {
-                let message = message.audit(&self.session, &self.question).await.map_err(Some)?;
-                self.send(message).await.inspect_err(|ended| {
-                    ended.iter().for_each(|why| self.session.unsent(why));
-                })?;
+            let found = found.map_err(|refusal| Some(refusal.into_status(status::ERROR_BYTES_DEFAULT)))?;
+            known_place.grow_to(bytes_of(&found.known)).map_err(|full| Some(too_large(full)))?;
+            match self.send(slot, found.message).await {
+                Ok(()) => {
+                    (known, full_since) = (Some(found.known), None);
+                    self.wait(&mut states, today).await?;
+                    tokio::time::sleep(GATHER).await;
+                }
+                // The message is computed again, of what is newest then.
+                Err(Unsent::NoRoom) if full_since.get_or_insert_with(Instant::now).elapsed() < READER_TIMEOUT => {
+                    tokio::time::sleep(ROOM_DELAY).await;
+                }
+                Err(Unsent::NoRoom) => return Err(Some(too_slow())),
+                Err(Unsent::Refused(why)) => return Err(Some(why)),
             }
-            known = Some(rows);
-            self.wait(&mut states, today).await?;
-            tokio::time::sleep(GATHER).await;
             // The newest state is taken next: only one after it is a change.
             states.mark_unchanged();
             now = self.context.now();
         }
+    }
+
+    /// What the reader has, by the last message that it says it has; none where it is sent everything, as is who
+    /// could not ask for what it says.
+    async fn known_as_of(&self, now: &Now, after: Option<Position>) -> Option<Arc<Known>> {
+        let after = after.filter(|after| self.could_ask_as_of(*after))?;
+        let found = self.look(Snapshot::of(&self.context, Arc::clone(&now.state), after), None).await;
+        found.ok().map(|found| found.known)
     }
 
     /// Whether the caller may still ask this: an area may have moved out of the caller's.
@@ -256,38 +305,45 @@ impl<W: Watch> Watcher<W> {
         self.session.could_have(self.read.resource(&present))
     }
 
-    /// The rows as of a snapshot, or why there are none.
-    async fn rows(&self, snapshot: Snapshot) -> Result<Unaudited<Rows<W>>, Refusal> {
-        let read = Arc::clone(&self.read);
-        let rows = move |budget: &Budget| {
+    /// What the answer of a snapshot has beside what the reader has, or why there is none.
+    async fn look(&self, snapshot: Snapshot, known: Option<Arc<Known>>) -> Result<Found, Refusal> {
+        let (read, of) = (Arc::clone(&self.read), snapshot.position());
+        let look = move |budget: &Budget| {
             let violations = newest_and_whole(&*read);
             let answer = read::answer(&*read, &snapshot, &Page::whole(), budget, violations);
             answer.map_err(|violations| violations.within(W::FIELD))?.try_map(|answer| {
-                let rows: Rows<W> = W::rows(answer).collect();
+                let rows = W::rows(answer);
                 let mut violations = Violations::default();
                 if rows.len() > ROWS_MAX {
                     let found = format!("the answer has {} rows", rows.len());
                     let what = format!("{found}; allowed: {ROWS_MAX} to be watched. Ask for less");
                     violations.add(W::FIELD, what);
                 }
-                violations.into_result(rows)
+                violations.into_result(())?;
+                Ok(difference::<W>(&read, of, known.as_deref(), rows))
             })
         };
         let too_much = || read::too_much::<W::Read>().within(W::FIELD);
-        read::compute(self.session.compute(), rows, too_much).await
+        let found = read::compute(self.session.compute(), look, too_much).await?;
+        let (known, message) = found.set_aside();
+        Ok(Found { message, known: Arc::new(known) })
     }
 
-    async fn send(&self, message: W::Message) -> Result<(), Ended> {
-        match tokio::time::timeout(READER_TIMEOUT, self.messages.send(Ok(message))).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(None),
-            Err(_) => {
-                let seconds = READER_TIMEOUT.as_secs();
-                let what =
-                    format!("a message was not taken in {seconds} seconds; resume after the last revision received");
-                Err(Some(status::exhausted(Reason::WatchTooSlow, what)))
-            }
+    /// A place for a message, once the reader has taken the one before.
+    async fn slot(&self) -> Result<Slot<'_>, Ended> {
+        match tokio::time::timeout(READER_TIMEOUT, self.messages.reserve()).await {
+            Ok(slot) => slot.map_err(|_| None),
+            Err(_) => Err(Some(too_slow())),
         }
+    }
+
+    /// Sends a message, if there is one. Its bytes count as the caller's until they are taken.
+    async fn send(&self, slot: Slot<'_>, message: Option<Unaudited<Vec<u8>>>) -> Result<(), Unsent> {
+        let Some(message) = message else { return Ok(()) };
+        let message = message.try_map(|message| self.session.hold(message)).map_err(|_| Unsent::NoRoom)?;
+        let message = message.audit(&self.session, &self.question).await.map_err(Unsent::Refused)?;
+        slot.send(Ok(Encoded(message)));
+        Ok(())
     }
 
     /// Waits for another state or another day, as long as the caller would still be let in.
@@ -317,21 +373,52 @@ impl<W: Watch> Watcher<W> {
     }
 }
 
-/// What differs from what is known; everything, when nothing is known, or when what changed with what is gone is more
-/// than a message may have.
-fn difference<W: Watch>(read: &W::Read, of: Position, known: Option<&Rows<W>>, rows: &Rows<W>) -> Option<W::Message> {
-    let Some(known) = known else {
-        let changed = rows.values().cloned().collect();
-        return Some(W::message(read, Difference { of, snapshot: true, changed, gone: Vec::new() }));
+/// What is known of an answer's rows, and the message of what differs from what was known before, encoded. It has
+/// everything when nothing was known, or when what changed with what is gone is more than a message may have.
+fn difference<W: Watch>(
+    read: &W::Read,
+    of: Position,
+    before: Option<&Known>,
+    rows: Vec<W::Row>,
+) -> (Known, Option<Vec<u8>>) {
+    let rows: BTreeMap<Box<str>, W::Row> = rows.into_iter().map(|row| (W::key(&row).into(), row)).collect();
+    let hash = |row: &W::Row| blake3::hash(&row.encode_to_vec());
+    let known: Known = rows.iter().map(|(key, row)| (key.clone(), hash(row))).collect();
+    let encoded = |snapshot, changed, gone| {
+        let message = W::message(read, Difference { of, snapshot, changed, gone });
+        message.encode_to_vec()
     };
-    let changed = rows.iter().filter(|(key, row)| known.get(key) != Some(row)).map(|(_, row)| row.clone()).collect();
-    let gone = known.keys().filter(|key| !rows.contains_key(key)).cloned().collect();
-    let difference = Difference { of, snapshot: false, changed, gone };
-    if difference.changed.is_empty() && difference.gone.is_empty() {
-        return None;
+    if let Some(before) = before {
+        let is_new = |key: &str| before.get(key) != known.get(key);
+        let changed: Vec<_> = rows.iter().filter(|(key, _)| is_new(key)).map(|(_, row)| row.clone()).collect();
+        let gone: Vec<_> = before.keys().filter(|key| !known.contains_key(*key)).map(ToString::to_string).collect();
+        if changed.is_empty() && gone.is_empty() {
+            return (known, None);
+        }
+        let message = encoded(false, changed, gone);
+        if message.len() <= ANSWER_BYTES_MAX {
+            return (known, Some(message));
+        }
     }
-    let message = W::message(read, difference);
-    if message.encoded_len() > ANSWER_BYTES_MAX { self::difference::<W>(read, of, None, rows) } else { Some(message) }
+    let message = encoded(true, rows.into_values().collect(), Vec::new());
+    (known, Some(message))
+}
+
+/// Why a watch ends whose messages aren't taken.
+fn too_slow() -> Status {
+    let seconds = READER_TIMEOUT.as_secs();
+    let what = format!("a message was not taken in {seconds} seconds; resume after the last revision received");
+    status::exhausted(Reason::WatchTooSlow, what)
+}
+
+/// Why a watch ends that has too many rows beside the others.
+fn too_large(full: Full) -> Status {
+    let whose = match full {
+        Full::OfIdentity => "those that you watch",
+        Full::InAll => "those that are watched",
+    };
+    let what = format!("the rows of this answer are too many, with {whose} already; watch less");
+    status::exhausted(Reason::TooManyWatchers, what)
 }
 
 /// What a query that is watched can't ask for.
@@ -356,30 +443,52 @@ fn newest_and_whole(read: &impl Read) -> Violations {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rpc::proto::{AggregateRow, QueryAggregateRequest, QueryAggregateResponse, WatchAggregateRequest};
+    use crate::rpc::proto::{AggregateRow, QueryAggregateRequest, WatchAggregateRequest, WatchAggregateResponse};
 
-    fn rows(area: &str, count: usize, figure: &str) -> Rows<WatchAggregateRequest> {
+    fn rows(area: &str, count: usize, figure: &str) -> Vec<AggregateRow> {
         let row = |n| AggregateRow {
-            indicator: figure.to_owned(),
+            indicator: "an-indicator".to_owned(),
             area: format!("{area}-{n}-{}", "a".repeat(500)),
+            period: figure.to_owned(),
             ..AggregateRow::default()
         };
-        let answer = QueryAggregateResponse { rows: (0..count).map(row).collect(), ..Default::default() };
-        WatchAggregateRequest::rows(answer).collect()
+        (0..count).map(row).collect()
     }
 
     #[test]
     fn a_difference_that_is_too_large_for_a_message_is_sent_as_a_snapshot() {
         let of = Position { revision: Revision(7), at: Timestamp(9) };
         let read = QueryAggregateRequest::default();
-        let difference = |known, rows| difference::<WatchAggregateRequest>(&read, of, Some(known), rows);
+        let difference = |before: Option<&[AggregateRow]>, rows: &[AggregateRow]| {
+            let known = before.map(|rows| super::difference::<WatchAggregateRequest>(&read, of, None, rows.to_vec()).0);
+            let (_, message) = super::difference::<WatchAggregateRequest>(&read, of, known.as_ref(), rows.to_vec());
+            message.map(|message| WatchAggregateResponse::decode(&*message).unwrap())
+        };
         let (before, after) = (rows("before", 5_000, "a"), rows("after", 5_000, "a"));
-        let all = difference(&before, &after).unwrap();
+        let all = difference(Some(&before), &after).unwrap();
         assert!(all.snapshot && all.rows.len() == 5_000 && all.removed_rows.is_empty());
         assert!(all.encoded_len() <= ANSWER_BYTES_MAX);
-        let fewer = rows("before", 4_000, "a");
-        let few = difference(&before, &fewer).unwrap();
+        let fewer = &before[..4_000];
+        let few = difference(Some(&before), fewer).unwrap();
         assert!(!few.snapshot && few.rows.is_empty() && few.removed_rows.len() == 1_000);
-        assert!(difference(&before, &before).is_none());
+        let gone = before[4_000..].iter().map(|row| &row.area).collect::<std::collections::BTreeSet<_>>();
+        assert_eq!(few.removed_rows.iter().map(|row| &row.area).collect::<std::collections::BTreeSet<_>>(), gone);
+        assert!(difference(Some(&before), &before).is_none());
+        let mut changed = before.clone();
+        changed[7].period = "b".to_owned();
+        assert_eq!(difference(Some(&before), &changed).unwrap().rows, [changed[7].clone()]);
+        assert!(difference(None, &before).unwrap().snapshot);
+    }
+
+    #[test]
+    fn the_rows_of_a_key_are_in_the_order_of_its_texts() {
+        let row = |area: &str, period: &str| AggregateRow {
+            area: area.into(),
+            period: period.into(),
+            ..AggregateRow::default()
+        };
+        let key = |area, period| WatchAggregateRequest::key(&row(area, period));
+        assert!(key("E1", "2023") < key("E10", "2022"));
+        assert!(key("E1", "2022") < key("E1", "2023"));
     }
 }

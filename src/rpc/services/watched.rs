@@ -4,10 +4,11 @@ use super::watch::{Difference, Received, Watch};
 use crate::model::period::Period;
 use crate::rpc::{convert, number, proto};
 
+/// Between the texts of a key: before every character that they may have, so that keys are in the order of their texts.
+const BETWEEN: &str = "\0";
+
 impl Watch for proto::WatchPictureRequest {
     type Read = proto::GetPictureRequest;
-    /// The indicator.
-    type Key = String;
     type Row = proto::PictureRow;
     type Message = proto::WatchPictureResponse;
 
@@ -18,12 +19,16 @@ impl Watch for proto::WatchPictureRequest {
         (self.picture.unwrap_or_default(), Received { revision: self.after_revision, at })
     }
 
-    fn rows(answer: proto::GetPictureResponse) -> impl Iterator<Item = (String, proto::PictureRow)> {
-        let indicator = |row: &proto::PictureRow| row.indicator.as_ref().map(|it| it.id.clone()).unwrap_or_default();
-        answer.rows.into_iter().map(move |row| (indicator(&row), row))
+    fn rows(answer: proto::GetPictureResponse) -> Vec<proto::PictureRow> {
+        answer.rows
     }
 
-    fn message(read: &Self::Read, difference: Difference<String, Self::Row>) -> Self::Message {
+    /// The indicator.
+    fn key(row: &proto::PictureRow) -> String {
+        row.indicator.as_ref().map(|it| it.id.clone()).unwrap_or_default()
+    }
+
+    fn message(read: &Self::Read, difference: Difference<Self::Row>) -> Self::Message {
         proto::WatchPictureResponse {
             revision: number(difference.of.revision),
             area: read.area.clone(),
@@ -38,8 +43,6 @@ impl Watch for proto::WatchPictureRequest {
 
 impl Watch for proto::WatchAggregateRequest {
     type Read = proto::QueryAggregateRequest;
-    /// Indicator, area, agency, period and category, each by its text.
-    type Key = (String, String, String, String, String);
     type Row = proto::AggregateRow;
     type Message = proto::WatchAggregateResponse;
 
@@ -50,22 +53,28 @@ impl Watch for proto::WatchAggregateRequest {
         (self.query.unwrap_or_default(), Received { revision: self.after_revision, at })
     }
 
-    fn rows(answer: proto::QueryAggregateResponse) -> impl Iterator<Item = (Self::Key, proto::AggregateRow)> {
-        answer.rows.into_iter().map(|row| {
-            let key =
-                (row.indicator.clone(), row.area.clone(), row.agency.clone(), row.period.clone(), row.category.clone());
-            (key, row)
-        })
+    fn rows(answer: proto::QueryAggregateResponse) -> Vec<proto::AggregateRow> {
+        answer.rows
     }
 
-    fn message(_: &Self::Read, difference: Difference<Self::Key, Self::Row>) -> Self::Message {
-        let removed = |(indicator, area, agency, period, category): Self::Key| proto::AggregateRow {
-            indicator,
-            area,
-            agency,
-            period,
-            category,
-            ..proto::AggregateRow::default()
+    /// Indicator, area, agency, period and category, each by its text.
+    fn key(row: &proto::AggregateRow) -> String {
+        let proto::AggregateRow { indicator, area, agency, period, category, .. } = row;
+        [indicator, area, agency, period, category].map(String::as_str).join(BETWEEN)
+    }
+
+    fn message(_: &Self::Read, difference: Difference<Self::Row>) -> Self::Message {
+        let removed = |key: String| {
+            let mut texts = key.split(BETWEEN).map(str::to_owned);
+            let mut next = || texts.next().unwrap_or_default();
+            proto::AggregateRow {
+                indicator: next(),
+                area: next(),
+                agency: next(),
+                period: next(),
+                category: next(),
+                ..proto::AggregateRow::default()
+            }
         };
         proto::WatchAggregateResponse {
             revision: number(difference.of.revision),

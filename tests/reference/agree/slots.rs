@@ -194,7 +194,8 @@ impl Service {
             let stream = self.service().watch_aggregate(conspectus::rpc::local(request)).await;
             let mut stream = crate::service::answered(stream)?;
             let wait = std::time::Duration::from_millis(2);
-            tokio::time::timeout(wait, stream.next()).await.ok().flatten().map(Result::unwrap)
+            let message = tokio::time::timeout(wait, stream.next()).await.ok().flatten()?;
+            Some(message.unwrap().decode().unwrap())
         })
     }
 }
