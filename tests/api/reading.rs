@@ -6,12 +6,13 @@ use conspectus::audit;
 use conspectus::rpc::Limits;
 use conspectus::rpc::proto::{
     ExplainFigureRequest, GetAreaRequest, GetCompletenessRequest, GetHistoryRequest, GetPictureRequest,
-    ListAreasRequest, QueryAggregateRequest, ReconcileRequest, WatchAggregateRequest, WatchPictureRequest,
+    GetSubmissionRequest, ListAreasRequest, QueryAggregateRequest, ReconcileRequest, WatchAggregateRequest,
+    WatchPictureRequest,
 };
 use conspectus::server::Network;
 use tonic::{Request, Status, Streaming};
 
-use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE, TestApp, endpoint, query};
+use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE, TestApp, endpoint, figure, query, submission};
 use crate::identities::{self, by};
 
 const INDICATOR: &str = "initial-contacts";
@@ -102,4 +103,22 @@ async fn every_read_waits_until_its_caller_may_have_another_answer_computed() {
     assert_eq!(list.unwrap_err().code(), tonic::Code::DeadlineExceeded);
     let get = GetAreaRequest { code: HAMPSHIRE.to_owned(), as_of_revision: 0 };
     app.catalogue().get_area(by_analyst(get)).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_read_back_from_the_disk_waits_for_a_turn_and_what_is_written_does_not() {
+    let limits = Limits { computing_of_identity_max: 0, call_timeout: Duration::from_millis(200), ..Limits::default() };
+    let network = Network { limits, ..Network::default() };
+    let app = TestApp::seeded_with(identities::seed, network, |address| endpoint("http", address)).await;
+    let submit = || by("submitter", submission("one", [figure(INDICATOR, YEAR, "1")]));
+    app.submissions().submit_observations(submit()).await.unwrap();
+    let again = app.submissions().submit_observations(submit()).await;
+    assert_eq!(again.unwrap_err().code(), tonic::Code::DeadlineExceeded, "its receipt is read back");
+    let get = GetSubmissionRequest {
+        agency: CHILDRENS_SERVICES.to_owned(),
+        request_id: "one".to_owned(),
+        ..GetSubmissionRequest::default()
+    };
+    let get = app.submissions().get_submission(by("submitter", get)).await;
+    assert_eq!(get.unwrap_err().code(), tonic::Code::DeadlineExceeded);
 }

@@ -36,6 +36,7 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -43,6 +44,7 @@ use bytes::Bytes;
 use conspectus::access::Role;
 use prost::Message;
 use prost_reflect::DynamicMessage;
+use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
 use binary::Server;
@@ -159,9 +161,35 @@ async fn watch(attack: Attack, caller: Caller, time: Duration) {
     }
 }
 
-/// What others notice while so many callers send.
-async fn attacked(server: &Server, attacks: &[Attack], callers: usize, window: Duration) -> Noticed {
+/// Where hostile callers compute. They would have machines of their own: here their threads have what the server and
+/// those who look leave of the cores.
+fn elsewhere() -> &'static Runtime {
+    static ELSEWHERE: LazyLock<Runtime> = LazyLock::new(|| {
+        // Of the thread that asks.
+        let step_back = || rustix::process::setpriority_process(None, 19).unwrap();
+        tokio::runtime::Builder::new_multi_thread()
+            .on_thread_start(move || drop(step_back()))
+            .enable_all()
+            .build()
+            .unwrap()
+    });
+    &ELSEWHERE
+}
+
+/// What others notice while so many callers send, and how many cores the server takes.
+async fn attacked(server: &Server, attacks: &[Attack], callers: usize, window: Duration) -> (Noticed, f64) {
     let stop = Stop::default();
+    let senders = senders(server, attacks, callers, window, &stop);
+    let (begun, before) = (Instant::now(), Process::of(server).cpu());
+    let noticed = probe_for(server, window).await;
+    let computed = Process::of(server).cpu().saturating_sub(before);
+    stop.set();
+    senders.join_all().await;
+    (noticed, computed.as_secs_f64() / begun.elapsed().as_secs_f64())
+}
+
+fn senders(server: &Server, attacks: &[Attack], callers: usize, window: Duration, stop: &Stop) -> JoinSet<()> {
+    let _elsewhere = elsewhere().enter();
     let mut senders = JoinSet::new();
     for attack in attacks {
         for number in 0..callers {
@@ -179,10 +207,7 @@ async fn attacked(server: &Server, attacks: &[Attack], callers: usize, window: D
             }
         }
     }
-    let noticed = probe_for(server, window).await;
-    stop.set();
-    senders.join_all().await;
-    noticed
+    senders
 }
 
 /// The table's rows, and the goals that weren't met.
@@ -196,10 +221,10 @@ impl Report {
     fn header() {
         print!("{:<34}", "p50, p99 and the longest, in ms");
         PROBES.iter().for_each(|probe| print!("{probe:>30}"));
-        println!("{:>12}", "memory");
+        println!("{:>8}{:>12}", "cores", "memory");
     }
 
-    fn row(&mut self, what: &str, noticed: &Noticed, memory: u64) {
+    fn row(&mut self, what: &str, noticed: &Noticed, cores: f64, memory: u64) {
         let [p50, p99, longest] = [0.5, 0.99, 1.0].map(|quantile| noticed.milliseconds(quantile));
         print!("{what:<34}");
         for ix in 0..PROBES.len() {
@@ -210,7 +235,7 @@ impl Report {
                 self.missed.push(format!("{what}: {} has a p99 of {:.1} ms, more than {most:.1}", PROBES[ix], p99[ix]));
             }
         }
-        println!("{:>8} MiB", memory >> 20);
+        println!("{cores:>8.2}{:>8} MiB", memory >> 20);
         self.missed.extend(noticed.refused.iter().take(3).map(|refused| format!("{what}: {refused}")));
     }
 }
@@ -279,15 +304,15 @@ async fn nobody_notices_what_others_ask_for() {
     let mut report =
         Report { idle: idle.milliseconds(0.99), p99_milliseconds: scale.p99_milliseconds, missed: Vec::new() };
     Report::header();
-    report.row("nobody else", &idle, 0);
+    report.row("nobody else", &idle, 0.0, 0);
     for attack in &attacks {
         for callers in scale.callers {
-            let noticed = attacked(&server, std::slice::from_ref(attack), *callers, scale.window).await;
-            report.row(&format!("{} by {callers}", attack.method.name()), &noticed, memory.peak_since(before));
+            let (noticed, cores) = attacked(&server, std::slice::from_ref(attack), *callers, scale.window).await;
+            report.row(&format!("{} by {callers}", attack.method.name()), &noticed, cores, memory.peak_since(before));
         }
     }
-    let noticed = attacked(&server, &attacks, CALLERS, 2 * scale.window).await;
-    report.row(&format!("all methods by {CALLERS} of each role"), &noticed, memory.peak_since(before));
+    let (noticed, cores) = attacked(&server, &attacks, CALLERS, 2 * scale.window).await;
+    report.row(&format!("all methods by {CALLERS} of each role"), &noticed, cores, memory.peak_since(before));
     idle_ones(&server, &scale, &mut report, (memory, before)).await;
 
     let peak = memory.peak();
@@ -342,7 +367,7 @@ async fn idle_ones(server: &Server, scale: &Scale, report: &mut Report, (memory,
         }
         let noticed = probe_for(server, time).await;
         let taken = open.join_all().await.into_iter().filter(|is_taken| *is_taken).count();
-        report.row(&format!("{count} {what}, {taken} taken"), &noticed, memory.peak_since(before));
+        report.row(&format!("{count} {what}, {taken} taken"), &noticed, 0.0, memory.peak_since(before));
     }
 }
 

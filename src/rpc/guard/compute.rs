@@ -19,11 +19,12 @@ const QUICK_STEPS: u64 = 1_000;
 /// wrong about one.
 const STEPS_MAX: u64 = 100_000_000;
 
-/// Turns of both kinds.
+/// Turns of each kind.
 #[derive(Debug, Clone)]
 pub(super) struct Lanes {
     quick: Arc<Semaphore>,
     pool: Arc<Semaphore>,
+    disk: Arc<Semaphore>,
 }
 
 /// A turn, until it is dropped: none of an own one where nobody in particular calls.
@@ -32,7 +33,8 @@ type Turn = (Option<OwnedSemaphorePermit>, Option<OwnedSemaphorePermit>);
 impl Lanes {
     /// So many turns at once, of each kind.
     pub(super) fn new(turns: usize) -> Self {
-        Self { quick: Arc::new(Semaphore::new(turns)), pool: Arc::new(Semaphore::new(turns)) }
+        let turns = || Arc::new(Semaphore::new(turns));
+        Self { quick: turns(), pool: turns(), disk: turns() }
     }
 }
 
@@ -75,14 +77,36 @@ impl Compute {
         let flags = [caller.clone(), self.stop.clone()];
         {
             let _turn = self.turn(|lanes| &lanes.quick).await;
-            let budget = Budget::new(QUICK_STEPS, flags.clone());
+            let budget = Budget::new(QUICK_STEPS, flags);
             let answer = work(&budget);
             match budget.outcome() {
                 Err(Stopped::TooMuch) => {}
                 outcome => return outcome.map(|()| answer),
             }
         }
-        let turn = self.turn(|lanes| &lanes.pool).await;
+        self.elsewhere(|lanes| &lanes.pool, caller, work).await
+    }
+
+    /// Computes an answer from what is read from the disk, which may have to be waited for: on a thread of the pool, but
+    /// in turns of its own, so that it doesn't wait for what is computed from memory.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) async fn answer_from_disk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Budget) -> T + Send + 'static,
+    ) -> Result<T, Stopped> {
+        self.elsewhere(|lanes| &lanes.disk, StopFlag::default(), work).await
+    }
+
+    async fn elsewhere<T: Send + 'static>(
+        &self,
+        lane: impl Fn(&Lanes) -> &Arc<Semaphore>,
+        caller: StopFlag,
+        work: impl FnOnce(&Budget) -> T + Send + 'static,
+    ) -> Result<T, Stopped> {
+        let turn = self.turn(lane).await;
+        let flags = [caller.clone(), self.stop.clone()];
         let _stops = StopOnDrop(caller);
         let computed = tokio::task::spawn_blocking(move || {
             let _turn = turn;

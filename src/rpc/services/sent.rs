@@ -1,14 +1,17 @@
 //! A submission that was sent, from its request to its answer: what a call of its own and a stream share.
 
+use std::fmt;
 use std::sync::Arc;
 
 use tonic::Status;
 
-use crate::access::Actor;
+use super::read;
 use crate::entry::{Body, codec};
 use crate::intake::admit::Decision;
 use crate::intake::prepare::Prepared;
 use crate::intake::writer::{Written, WrittenOf};
+use crate::journal;
+use crate::model::budget::{Budget, Stopped};
 use crate::model::revision::Revision;
 use crate::model::submission::Submission;
 use crate::model::violation::Violations;
@@ -16,7 +19,7 @@ use crate::rpc::call::Refusal;
 use crate::rpc::convert::columns::StreamDictionaries;
 use crate::rpc::convert::parse_submission;
 use crate::rpc::convert::receipt::{Accepted, Form, receipt};
-use crate::rpc::guard::{Question, ReceivedRequest, Session};
+use crate::rpc::guard::{Compute, Question, ReceivedRequest, Session};
 use crate::rpc::status::{self, Reason};
 use crate::rpc::{Context, number, proto};
 use crate::state::State;
@@ -77,10 +80,10 @@ impl Sent {
     pub(crate) async fn write(
         &self,
         context: &Context,
-        actor: Actor,
+        session: &Session,
     ) -> Result<proto::SubmitObservationsResponse, Refusal> {
-        let written = context.writer.as_actor(actor).write(self.command()).await?;
-        self.answer(context, written).await
+        let written = context.writer.as_actor(session.actor()).write(self.command()).await?;
+        self.answer(context, session, written).await
     }
 
     /// Answers as if it were written. What it would revise is what was submitted before, so that is a read.
@@ -95,7 +98,7 @@ impl Sent {
         let state = context.newest();
         let answer = match context.validate(&state, &self.prepared)? {
             Decision::Accept(_, ()) => response(&state, self.receipt(&state, None), false),
-            Decision::Already(revision) => self.original(context, revision).await?,
+            Decision::Already(revision) => self.original(context, session, revision).await?,
         };
         session.audit_read(self.question(), state.revision()).await?;
         Ok(answer)
@@ -108,6 +111,7 @@ impl Sent {
     pub(crate) async fn answer(
         &self,
         context: &Context,
+        session: &Session,
         written: WrittenOf<Prepared>,
     ) -> Result<proto::SubmitObservationsResponse, Refusal> {
         match written {
@@ -115,7 +119,7 @@ impl Sent {
                 let state = context.newest();
                 Ok(response(&state, self.receipt(&state, Some(Accepted { revision, hash, at })), false))
             }
-            Written::Already(revision) => self.original(context, revision).await,
+            Written::Already(revision) => self.original(context, session, revision).await,
         }
     }
 
@@ -123,10 +127,11 @@ impl Sent {
     async fn original(
         &self,
         context: &Context,
+        session: &Session,
         revision: Revision,
     ) -> Result<proto::SubmitObservationsResponse, Refusal> {
         let state = context.newest();
-        let (_, accepted) = stored(context, revision).await?;
+        let accepted = read_back(context, session.compute(), revision, |_, accepted, _| Ok(accepted)).await?;
         Ok(response(&state, self.receipt(&state, Some(accepted)), true))
     }
 
@@ -147,25 +152,40 @@ fn response(state: &State, receipt: proto::Receipt, already_received: bool) -> p
     }
 }
 
-/// A submission as the journal has it, and where and when it was accepted.
-pub(crate) async fn stored(context: &Context, revision: Revision) -> Result<(Arc<Submission>, Accepted), Status> {
+/// Answers from a submission as the journal has it, and where and when it was accepted.
+///
+/// # Errors
+/// When it can't be read back, or what the answer refuses.
+pub(crate) async fn read_back<T: Send + 'static>(
+    context: &Context,
+    compute: &Compute,
+    revision: Revision,
+    answer: impl FnOnce(&Submission, Accepted, &Budget) -> Result<T, Violations> + Send + 'static,
+) -> Result<T, Refusal> {
     let reader = Arc::clone(&context.reader);
-    let unreadable = |what: String| {
-        tracing::error!(%revision, what, "an entry can't be read back");
+    let work = move |budget: &Budget| {
+        let (submission, accepted) = stored(&*reader, revision).map_err(Refusal::from)?;
+        Ok(answer(&submission, accepted, budget)?)
+    };
+    match compute.answer_from_disk(work).await {
+        Ok(answer) => answer,
+        Err(Stopped::TooMuch) => Err(read::smaller_pages().into()),
+        Err(Stopped::Left) => Err(status::error(Reason::Stopping, "the server is stopping").into()),
+    }
+}
+
+fn stored(reader: &dyn journal::Reader, revision: Revision) -> Result<(Arc<Submission>, Accepted), Status> {
+    let unreadable = |what: &dyn fmt::Display| {
+        tracing::error!(%revision, %what, "an entry can't be read back");
         status::error(Reason::JournalUnreadable, format!("revision {revision} can't be read back from the journal"))
     };
-    let read = tokio::task::spawn_blocking(move || reader.read(revision)).await;
-    let stored = match read {
-        Ok(Ok(Some(stored))) => stored,
-        Ok(Ok(None)) => return Err(unreadable("it isn't there".to_owned())),
-        Ok(Err(error)) => return Err(unreadable(error.to_string())),
-        Err(error) => return Err(unreadable(error.to_string())),
-    };
-    let entry = codec::decode(&stored.payload).map_err(|error| unreadable(error.to_string()))?;
+    let stored = reader.read(revision).map_err(|error| unreadable(&error))?;
+    let stored = stored.ok_or_else(|| unreadable(&"it isn't there"))?;
+    let entry = codec::decode(&stored.payload).map_err(|error| unreadable(&error))?;
     match entry.body {
         Body::Submission { submission, .. } => Ok((submission, Accepted { revision, hash: stored.hash, at: entry.at })),
         Body::CataloguePut(_) | Body::Withdrawal(_) | Body::Access(_) | Body::AuditAnchor(_) => {
-            Err(unreadable("it isn't a submission".to_owned()))
+            Err(unreadable(&"it isn't a submission"))
         }
     }
 }

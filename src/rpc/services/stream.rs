@@ -276,7 +276,7 @@ impl Step {
     ) -> Result<proto::StreamSubmissionsResponse, Status> {
         let (request_id, answer) = match self {
             Self::Written { request_id, sent, pending } => match pending.written().await {
-                Ok(written) => (request_id, sent.answer(context, written).await),
+                Ok(written) => (request_id, sent.answer(context, session, written).await),
                 Err(error) => (request_id, Err(error.into())),
             },
             Self::Check { request_id, sent } => (request_id, sent.check(context, session).await),

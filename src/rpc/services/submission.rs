@@ -58,7 +58,7 @@ impl SubmissionService for Submissions {
             let sent = Sent::received(context, &received, message, &mut StreamDictionaries::default()).await?;
             drop(received);
             if !sent.validate_only {
-                return sent.write(context, session.actor()).await;
+                return sent.write(context, &session).await;
             }
             sent.check(context, &session).await
         })
@@ -117,10 +117,11 @@ impl SubmissionService for Submissions {
                 status::error(Reason::NotFound, format!("`{agency}` has no submission `{request_id}`"))
             })?;
             let revision = record.revision;
-            let (stored, accepted) = sent::stored(context, revision).await?;
             let (state, question) = (Arc::clone(&state), session.question(&message));
-            let answer = move |budget: &Budget| submission(&state, &message, &stored, accepted, budget);
-            let answer = read::compute(session.compute(), answer, read::smaller_pages).await?;
+            let answer = move |stored: &Submission, accepted, budget: &Budget| {
+                submission(&state, &message, stored, accepted, budget)
+            };
+            let answer = sent::read_back(context, session.compute(), revision, answer).await?;
             session.audit_read(question, revision).await?;
             Ok(answer)
         })
