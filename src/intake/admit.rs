@@ -107,16 +107,56 @@ impl Command for CataloguePut {
 
     fn admit(&self, state: &State, _at: Timestamp, _zone: &Zone) -> Result<DecisionOf<Self>, Rejection> {
         state.catalogue().review(self).into_result(()).map_err(Rejection::Invalid)?;
-        let outcomes = state.catalogue().outcomes(self);
-        if outcomes.nothing_changes() {
-            return Ok(Decision::Already(outcomes));
-        }
-        Ok(Decision::Accept(Body::CataloguePut(self.clone()), outcomes))
+        Ok(admit_reviewed(self, state))
     }
 
     /// Puts are rare; at the most it is about this.
     fn queued_bytes(&self) -> usize {
         ENTRY_BYTES_MAX
+    }
+}
+
+fn admit_reviewed(put: &CataloguePut, state: &State) -> DecisionOf<CataloguePut> {
+    let outcomes = state.catalogue().outcomes(put);
+    if outcomes.nothing_changes() {
+        return Decision::Already(outcomes);
+    }
+    Decision::Accept(Body::CataloguePut(put.clone()), outcomes)
+}
+
+/// A put that is reviewed before the writer takes it, and when it is admitted only if the catalogue has changed since.
+#[derive(Debug, Clone)]
+pub(crate) struct ReviewedPut {
+    put: CataloguePut,
+    /// The revision that made the catalogue that it was reviewed against.
+    against: Revision,
+}
+
+impl ReviewedPut {
+    /// A put that a state's catalogue takes.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub(crate) fn new(put: CataloguePut, state: &State) -> Result<Self, Violations> {
+        let against = state.catalogue_revision();
+        state.catalogue().review(&put).into_result(Self { put, against })
+    }
+}
+
+impl Command for ReviewedPut {
+    type Effect = PutOutcomes;
+    type Already = PutOutcomes;
+
+    fn admit(&self, state: &State, at: Timestamp, zone: &Zone) -> Result<DecisionOf<Self>, Rejection> {
+        if self.against == state.catalogue_revision() {
+            Ok(admit_reviewed(&self.put, state))
+        } else {
+            self.put.admit(state, at, zone)
+        }
+    }
+
+    fn queued_bytes(&self) -> usize {
+        self.put.queued_bytes()
     }
 }
 

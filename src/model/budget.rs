@@ -79,7 +79,6 @@ impl Budget {
     }
 
     /// How many steps are left.
-    #[cfg(test)]
     pub(crate) fn left(&self) -> u64 {
         self.left.get()
     }

@@ -167,11 +167,7 @@ fn elsewhere() -> &'static Runtime {
     static ELSEWHERE: LazyLock<Runtime> = LazyLock::new(|| {
         // Of the thread that asks.
         let step_back = || rustix::process::setpriority_process(None, 19).unwrap();
-        tokio::runtime::Builder::new_multi_thread()
-            .on_thread_start(move || drop(step_back()))
-            .enable_all()
-            .build()
-            .unwrap()
+        tokio::runtime::Builder::new_multi_thread().on_thread_start(step_back).enable_all().build().unwrap()
     });
     &ELSEWHERE
 }

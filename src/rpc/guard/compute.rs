@@ -2,14 +2,17 @@
 //! on all of those at once. Everything else is computed on a thread of the pool, of which there are fewer than
 //! cores; so whatever is asked, serving goes on.
 //!
-//! Turns are taken in order: first a caller's own, of which it has few, and with that one of everybody's. So those
-//! who wait for the same thread are as many callers, and nobody's many questions are in front of another's one.
+//! A caller has few turns of its own, in the order in which it asks. With one of those it waits for one of everybody's,
+//! which are shared fairly ([`super::fair`]). So nobody's many questions, and no dear ones, are in front of another's
+//! cheap one.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinError;
 
+use super::fair::{self, Turns, Used};
 use crate::model::budget::{Budget, StopFlag, Stopped};
 
 /// The steps of an answer that is computed on a thread that serves: a millisecond or two of work, where a step takes
@@ -19,22 +22,31 @@ const QUICK_STEPS: u64 = 1_000;
 /// wrong about one.
 const STEPS_MAX: u64 = 100_000_000;
 
-/// Turns of each kind.
+/// What turns there are.
+#[derive(Debug, Clone, Copy)]
+enum Lane {
+    /// On the threads that serve.
+    Quick,
+    /// On the pool, of what is in memory.
+    Pool,
+    /// On the pool, of what is read from the disk.
+    Disk,
+}
+
+/// A caller's own turns in each lane, and what its answers have taken of late.
 #[derive(Debug, Clone)]
 pub(super) struct Lanes {
-    quick: Arc<Semaphore>,
-    pool: Arc<Semaphore>,
-    disk: Arc<Semaphore>,
+    turns: [Arc<Semaphore>; 3],
+    used: Used,
 }
 
 /// A turn, until it is dropped: none of an own one where nobody in particular calls.
-type Turn = (Option<OwnedSemaphorePermit>, Option<OwnedSemaphorePermit>);
+type Turn = (Option<OwnedSemaphorePermit>, fair::Turn);
 
 impl Lanes {
     /// So many turns at once, of each kind.
     pub(super) fn new(turns: usize) -> Self {
-        let turns = || Arc::new(Semaphore::new(turns));
-        Self { quick: turns(), pool: turns(), disk: turns() }
+        Self { turns: std::array::from_fn(|_| Arc::new(Semaphore::new(turns))), used: Used::default() }
     }
 }
 
@@ -43,7 +55,7 @@ impl Lanes {
 pub(crate) struct Compute {
     /// The caller's own turns; none when nobody in particular calls.
     own: Option<Lanes>,
-    all: Lanes,
+    all: [Turns; 3],
     /// Set when the server doesn't wait for answers any longer.
     stop: StopFlag,
 }
@@ -51,7 +63,7 @@ pub(crate) struct Compute {
 impl Compute {
     /// For answers of nobody in particular, so many of each kind at once.
     pub(super) fn new(turns: usize) -> Self {
-        Self { own: None, all: Lanes::new(turns), stop: StopFlag::default() }
+        Self { own: None, all: std::array::from_fn(|_| Turns::new(turns)), stop: StopFlag::default() }
     }
 
     /// The same, for a caller with turns of its own.
@@ -76,15 +88,16 @@ impl Compute {
         let caller = StopFlag::default();
         let flags = [caller.clone(), self.stop.clone()];
         {
-            let _turn = self.turn(|lanes| &lanes.quick).await;
+            let _turn = self.turn(Lane::Quick).await;
             let budget = Budget::new(QUICK_STEPS, flags);
             let answer = work(&budget);
+            self.used().add(QUICK_STEPS - budget.left(), Instant::now());
             match budget.outcome() {
                 Err(Stopped::TooMuch) => {}
                 outcome => return outcome.map(|()| answer),
             }
         }
-        self.elsewhere(|lanes| &lanes.pool, caller, work).await
+        self.elsewhere(Lane::Pool, caller, work).await
     }
 
     /// Computes an answer from what is read from the disk, which may have to be waited for: on a thread of the pool, but
@@ -96,34 +109,41 @@ impl Compute {
         &self,
         work: impl FnOnce(&Budget) -> T + Send + 'static,
     ) -> Result<T, Stopped> {
-        self.elsewhere(|lanes| &lanes.disk, StopFlag::default(), work).await
+        self.elsewhere(Lane::Disk, StopFlag::default(), work).await
     }
 
     async fn elsewhere<T: Send + 'static>(
         &self,
-        lane: impl Fn(&Lanes) -> &Arc<Semaphore>,
+        lane: Lane,
         caller: StopFlag,
         work: impl FnOnce(&Budget) -> T + Send + 'static,
     ) -> Result<T, Stopped> {
         let turn = self.turn(lane).await;
         let flags = [caller.clone(), self.stop.clone()];
-        let _stops = StopOnDrop(caller);
+        let (_stops, used) = (StopOnDrop(caller), self.used());
         let computed = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             let budget = Budget::new(STEPS_MAX, flags);
             let answer = work(&budget);
+            used.add(STEPS_MAX - budget.left(), Instant::now());
             budget.outcome().map(|()| answer)
         });
         computed.await.unwrap_or_else(|failed| Err(left(failed)))
     }
 
-    async fn turn(&self, of: impl Fn(&Lanes) -> &Arc<Semaphore>) -> Turn {
-        // They are never closed.
+    async fn turn(&self, lane: Lane) -> Turn {
         let own = match &self.own {
-            Some(own) => Arc::clone(of(own)).acquire_owned().await.ok(),
+            // They are never closed.
+            Some(own) => Arc::clone(&own.turns[lane as usize]).acquire_owned().await.ok(),
             None => None,
         };
-        (own, Arc::clone(of(&self.all)).acquire_owned().await.ok())
+        let used = self.used().steps(Instant::now());
+        (own, self.all[lane as usize].take(used).await)
+    }
+
+    /// What the caller's answers have taken of late: nothing of nobody in particular.
+    fn used(&self) -> Used {
+        self.own.as_ref().map(|own| own.used.clone()).unwrap_or_default()
     }
 }
 

@@ -11,6 +11,7 @@
 mod audit_scope;
 mod auditor;
 mod compute;
+mod fair;
 mod held;
 mod layer;
 mod limits;

@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status};
 use super::read;
 use crate::catalogue::items::Indicator;
 use crate::catalogue::{self, PutOutcome};
-use crate::intake::admit::Decision;
+use crate::intake::admit::{Decision, ReviewedPut};
 use crate::intake::writer::Written;
 use crate::model::budget::Budget;
 use crate::model::id::{AgencyId, AreaCode, DimensionId, IndicatorId, RuleId};
@@ -36,7 +36,8 @@ impl CatalogueService for Catalogue {
         call::unary(&self.0, request, |Call { context, session, message, received, .. }| async move {
             let state = context.newest();
             let weight = message.encoded_len() / ITEM_BYTES_A_STEP;
-            let put = received.work(weight, || put_catalogue::put(state.catalogue(), &message)).await??;
+            let put = || ReviewedPut::new(put_catalogue::put(state.catalogue(), &message)?, &state);
+            let put = received.work(weight, put).await??;
             let validate_only = message.validate_only;
             // What the writer waits with is the put alone.
             drop(message);

@@ -45,15 +45,13 @@ impl KeyService for Keys {
         &self,
         request: Request<proto::CreateKeyRequest>,
     ) -> Result<Response<proto::CreateKeyResponse>, Status> {
-        call::unary(&self.gate, request, |Call { context, session, message, .. }| async move {
-            let mut violations = Violations::default();
-            let identity = identity(&message, &mut violations);
-            let expires_at = expiry(message.days, (context.clock)(), &mut violations);
-            let identity = identity.filter(|_| violations.is_empty());
-            let Some(identity) = identity else { return Err(violations.into()) };
+        call::unary(&self.gate, request, |Call { context, session, message, received, .. }| async move {
+            let items = message.areas.len() + message.certificates.len() + message.sectors.len();
             let secret = if message.without_key { None } else { Some(random()?) };
-            let key = secret.as_ref().map(|secret| new_key(secret, expires_at));
-            let revision = change(context, &session, AccessChange::Create { identity, key }).await?;
+            let created = || created(context, &message, secret.as_ref());
+            let (created, expires_at) = received.work(items, created).await??;
+            drop(received);
+            let revision = change(context, &session, created).await?;
             Ok(proto::CreateKeyResponse {
                 revision,
                 key_id: secret.as_ref().map(|secret| secret.id().to_string()).unwrap_or_default(),
@@ -215,6 +213,26 @@ fn expiry(days: i32, now: Timestamp, violations: &mut Violations) -> Timestamp {
     }
     let days = if days == 0 { DAYS_DEFAULT } else { days };
     now.plus_hours(i64::from(days) * 24)
+}
+
+/// What creates the identity that a request describes, and when its key expires. It is reviewed here, so that the
+/// writer has little to do with it: there are no more areas then than the catalogue has.
+///
+/// # Errors
+/// Everything that is wrong with it.
+fn created(
+    context: &Context,
+    request: &proto::CreateKeyRequest,
+    secret: Option<&Secret>,
+) -> Result<(AccessChange, Timestamp), Violations> {
+    let (state, now) = (context.newest(), (context.clock)());
+    let mut violations = Violations::default();
+    let identity = identity(request, &mut violations);
+    let expires_at = expiry(request.days, now, &mut violations);
+    let Some(identity) = identity.filter(|_| violations.is_empty()) else { return Err(violations) };
+    let created = AccessChange::Create { identity, key: secret.map(|secret| new_key(secret, expires_at)) };
+    let violations = state.access().review(std::slice::from_ref(&created), state.catalogue(), now);
+    violations.into_result((created, expires_at))
 }
 
 fn identity(request: &proto::CreateKeyRequest, violations: &mut Violations) -> Option<Identity> {
