@@ -1,6 +1,8 @@
 //! The parts that a submission and a query are made of, without the network and, but for `journal/append`, without
 //! the disk: run by `cargo bench --bench kernels`, explained in `docs/performance.md`.
 
+#[path = "kernels/questions.rs"]
+mod questions;
 #[path = "load/workload.rs"]
 #[expect(dead_code, reason = "shared with the load, which needs more of it")]
 mod workload;
@@ -12,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use conspectus::access::Actor;
-use conspectus::catalogue::{AreaIx, IndicatorIx};
+use conspectus::catalogue::IndicatorIx;
 use conspectus::entry::{Entry, Fingerprint, codec};
 use conspectus::intake::admit::{Command, Decision};
 use conspectus::intake::prepare::Prepared;
@@ -27,15 +29,13 @@ use conspectus::model::submission::Submission;
 use conspectus::model::timestamp::Timestamp;
 use conspectus::model::zone::UTC;
 use conspectus::picture::answer;
-use conspectus::picture::areas::Areas;
-use conspectus::picture::change::{ChangeRule, Comparison};
-use conspectus::picture::question::{AggregateQuery, Derived, PictureQuery, QueryBreakdown};
 use conspectus::rpc::proto::submission_service_server::SubmissionService;
 use conspectus::rpc::{Context, Gate, Submissions, local, proto};
 use conspectus::state::State;
 use conspectus::state::view::{AreasAsOf, View};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
+use questions::Questions;
 use workload::{BATCH_OBSERVATIONS, Workload};
 
 type Failure = Box<dyn std::error::Error>;
@@ -228,40 +228,9 @@ fn queries(c: &mut Criterion, fixture: &Fixture) -> Result<(), Failure> {
     let state = &fixture.full;
     let catalogue = state.catalogue();
     let view = state.view(catalogue, state.revision(), &UTC, UTC.date(NOW), AreasAsOf::Then);
-    let indicator = |ix| -> Result<IndicatorIx, Failure> {
-        let id = IndicatorId::parse(&workload::indicator(ix))?;
-        Ok(catalogue.indicator(&id).ok_or("no such indicator")?.0)
-    };
-    let area = |code: &str| -> Result<AreaIx, Failure> {
-        Ok(catalogue.area(&AreaCode::parse(code)?).ok_or("no such area")?.0)
-    };
-    let months = (0..120).map(|ix| workload::month(ix).parse()).collect::<Result<Vec<Period>, _>>()?;
-    let all = (0..200).map(&indicator).collect::<Result<Vec<_>, _>>()?;
-    let areas = (0..150).map(|ix| area(&workload::area(ix))).collect::<Result<Vec<_>, _>>()?;
-    let whole = area(workload::WHOLE)?;
-    let base = AggregateQuery {
-        indicators: vec![indicator(8)?],
-        areas: Areas::listed(vec![whole]),
-        agencies: None,
-        periods: vec![months[60]],
-        breakdowns: vec![QueryBreakdown::TOTAL],
-        by_indicator: false,
-        by_area: false,
-        by_agency: false,
-        by_period: false,
-        change: ChangeRule::default(),
-        year_to_date: false,
-        derived: Derived::default(),
-    };
-    let q1 = AggregateQuery { areas: Areas::listed(areas), by_area: true, ..base.clone() };
-    let q2 = AggregateQuery { periods: months.clone(), by_agency: true, ..base.clone() };
-    let q4 = AggregateQuery { indicators: vec![indicator(40)?], periods: vec!["CY2020".parse()?], ..base };
-    let q3 = PictureQuery {
-        area: whole,
-        period: months[60],
-        indicators: None,
-        comparison: Some(Comparison::PreviousPeriod),
-    };
+    let Questions { q1, q2, q3, q4 } = Questions::new(catalogue)?;
+    let months = questions::months()?;
+    let all = (0..200).map(|ix| questions::indicator(catalogue, ix)).collect::<Result<Vec<_>, _>>()?;
     let mut group = c.benchmark_group("query");
     let cells = [
         dense(view, &q1.indicators, &months[60..61]),

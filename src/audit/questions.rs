@@ -134,4 +134,19 @@ mod tests {
         assert!(kept("three") && !kept("four"));
         questions.keep("one", "what is asked").unwrap();
     }
+
+    #[test]
+    fn a_question_goes_by_its_hash_and_no_other_file_is_read() {
+        let data = tempfile::tempdir().unwrap();
+        let mut questions = Questions::open(data.path()).unwrap();
+        let hash = blake3::hash(b"what is asked").to_hex();
+        questions.keep(&hash, "what is asked").unwrap();
+        assert_eq!(read_question(data.path(), &hash).unwrap(), "what is asked");
+        fs::write(data.path().join("other"), "nobody's question").unwrap();
+        let other = data.path().join("other").display().to_string();
+        for name in ["../other", &other, &hash[1..], &"g".repeat(64)] {
+            let refused = read_question(data.path(), name).unwrap_err().to_string();
+            assert!(refused.contains("a question goes by 64 hexadecimal digits"), "{refused}");
+        }
+    }
 }

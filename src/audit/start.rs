@@ -93,3 +93,30 @@ pub(super) fn compare(path: &Path, bytes: u64, known: LogTail) -> Result<Compare
     }
     Ok(Compared { since, lost })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::line::Line;
+    use super::*;
+    use crate::model::timestamp::Timestamp;
+
+    #[test]
+    fn as_many_lines_as_the_journal_knows_of_are_not_enough_when_the_last_is_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        // Two logs of three lines that differ in the last one alone.
+        let log = |last: &str| {
+            let mut text = String::new();
+            let add = |tail: LogTail, scope: &&str| {
+                tail.add(Timestamp(0), Line::without_call(Event::Read, (*scope).to_owned()), &mut text)
+            };
+            let tail = ["a", "b", last].iter().fold(LogTail::START, add);
+            (text, tail)
+        };
+        let ((text, tail), (_, other)) = (log("c"), log("d"));
+        std::fs::write(&path, &text).unwrap();
+        let lost = |known| compare(&path, text.len() as u64, known).unwrap().lost;
+        assert_eq!(lost(tail), None);
+        assert_eq!(lost(other).unwrap(), "its line 3 is another one");
+    }
+}

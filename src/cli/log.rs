@@ -415,4 +415,25 @@ mod tests {
         let log = String::from_utf8(log).unwrap();
         assert!(log.ends_with("WARN 7 more lines like this one, not written: WARN no\n"), "{log}");
     }
+
+    #[test]
+    fn a_panic_is_a_line() {
+        // The log is a process's: this test is another one that panics.
+        const PANICS: &str = "CONSPECTUS_TEST_PANICS";
+        if std::env::var_os(PANICS).is_some() {
+            let log = Log::start().unwrap();
+            thread::spawn(|| panic!("of two\nlines")).join().unwrap_err();
+            drop(log);
+            return;
+        }
+        let mut other = std::process::Command::new(std::env::current_exe().unwrap());
+        other.args(["--exact", "cli::log::tests::a_panic_is_a_line"]).env(PANICS, "1").env_remove(VARIABLE);
+        let output = other.output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        let line = text.lines().find(|line| line.contains("ERROR")).unwrap_or_else(|| panic!("{text}"));
+        assert!(
+            output.status.success() && line.contains("a thread panicked at ") && line.ends_with("of two lines"),
+            "{text}"
+        );
+    }
 }

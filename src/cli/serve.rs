@@ -129,14 +129,7 @@ fn network(args: &Args) -> Result<Network, Failure> {
         client_revocations: args.client_crl.clone(),
         reload_every: tls::RELOAD_EVERY_DEFAULT,
     });
-    let descriptors = descriptors();
-    if descriptors < DESCRIPTORS_MIN {
-        return Err(Failure::Message(format!(
-            "the system allows this process {descriptors} open files, and {DESCRIPTORS_MIN} are needed: {DESCRIPTORS_KEPT} for itself, and one for each connection; raise the limit (`ulimit -n`)"
-        )));
-    }
-    let mut bounds = net::Bounds::default();
-    bounds.connections_max = bounds.connections_max.min(descriptors - DESCRIPTORS_KEPT);
+    let bounds = bounds_within(descriptors())?;
     Ok(Network {
         tls: files,
         allow_plaintext_network: args.allow_plaintext_network,
@@ -186,6 +179,17 @@ pub(super) fn keep_few_arenas() {
 const DESCRIPTORS_KEPT: usize = 128;
 /// With fewer there would be too few connections to serve anybody well.
 const DESCRIPTORS_MIN: usize = 2 * DESCRIPTORS_KEPT;
+
+/// The bounds of a process that may have so many open files.
+fn bounds_within(descriptors: usize) -> Result<net::Bounds, Failure> {
+    if descriptors < DESCRIPTORS_MIN {
+        return Err(Failure::Message(format!(
+            "the system allows this process {descriptors} open files, and {DESCRIPTORS_MIN} are needed: {DESCRIPTORS_KEPT} for itself, and one for each connection; raise the limit (`ulimit -n`)"
+        )));
+    }
+    let bounds = net::Bounds::default();
+    Ok(net::Bounds { connections_max: bounds.connections_max.min(descriptors - DESCRIPTORS_KEPT), ..bounds })
+}
 
 /// Raises this process's limit of file descriptors as far as the system allows, and returns it.
 fn descriptors() -> usize {
@@ -265,5 +269,18 @@ async fn signal() {
             _ = terminate.recv() => {}
         },
         Err(_) => drop(interrupt.await),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_no_more_connections_than_files_may_be_open() {
+        let connections = |descriptors| bounds_within(descriptors).map(|bounds| bounds.connections_max);
+        assert!(connections(255).is_err());
+        assert_eq!(connections(256).unwrap(), 128);
+        assert_eq!(connections(usize::MAX).unwrap(), net::Bounds::default().connections_max);
     }
 }

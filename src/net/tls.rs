@@ -117,7 +117,7 @@ impl Tls {
         let first = load(&files, 0).await?;
         first.warn_of_ends();
         let (publish, current) = watch::channel(Arc::new(first));
-        tokio::spawn(reload(files, publish, asked));
+        tokio::spawn(Reload::new(files, publish).run(asked));
         Ok(Self(current))
     }
 
@@ -127,39 +127,58 @@ impl Tls {
     }
 }
 
-async fn reload(files: Files, publish: watch::Sender<Arc<Loaded>>, asked: Arc<Notify>) {
-    let (mut reported, mut reminded) = (false, Instant::now());
-    loop {
-        let is_asked = tokio::select! {
-            () = tokio::time::sleep(files.reload_every) => false,
-            () = asked.notified() => true,
-            () = publish.closed() => return,
-        };
-        let current = Arc::clone(&publish.borrow());
-        if reminded.elapsed() >= REMIND_EVERY {
-            reminded = Instant::now();
+/// Reads the files again.
+struct Reload {
+    files: Files,
+    publish: watch::Sender<Arc<Loaded>>,
+    /// Whether it is logged that what is there can't be used.
+    reported: bool,
+    /// When it was last said which certificates end.
+    reminded: Instant,
+}
+
+impl Reload {
+    fn new(files: Files, publish: watch::Sender<Arc<Loaded>>) -> Self {
+        Self { files, publish, reported: false, reminded: Instant::now() }
+    }
+
+    async fn run(mut self, asked: Arc<Notify>) {
+        loop {
+            let is_asked = tokio::select! {
+                () = tokio::time::sleep(self.files.reload_every) => false,
+                () = asked.notified() => true,
+                () = self.publish.closed() => return,
+            };
+            self.look(is_asked, Instant::now()).await;
+        }
+    }
+
+    async fn look(&mut self, is_asked: bool, now: Instant) {
+        let current = Arc::clone(&self.publish.borrow());
+        if now.saturating_duration_since(self.reminded) >= REMIND_EVERY {
+            self.reminded = now;
             current.warn_of_ends();
         }
         // Who asks is answered, also with what was reported before.
-        reported &= !is_asked;
-        match read(&files).await {
+        self.reported &= !is_asked;
+        match read(&self.files).await {
             Ok(contents) if contents == current.contents => {
-                reported = false;
+                self.reported = false;
                 if is_asked {
                     tracing::info!("the certificates are read again: nothing has changed in them");
                 }
             }
-            Ok(_) | Err(_) => match load(&files, current.generation + 1).await {
+            Ok(_) | Err(_) => match load(&self.files, current.generation + 1).await {
                 Ok(loaded) => {
                     tracing::info!("the certificates are read again: what changed counts from now on");
                     loaded.warn_of_ends();
-                    publish.send_replace(Arc::new(loaded));
-                    reported = false;
+                    self.publish.send_replace(Arc::new(loaded));
+                    self.reported = false;
                 }
                 // Files that are being replaced may not go together for a moment.
-                Err(error) if !reported => {
+                Err(error) if !self.reported => {
                     tracing::error!(%error, "the certificates have changed and can't be used: the former ones still count");
-                    reported = true;
+                    self.reported = true;
                 }
                 Err(_) => {}
             },
@@ -268,5 +287,58 @@ impl ClientCertificate {
         loaded.clients.as_ref()?.verify_client_cert(own, between, UnixTime::now()).ok()?;
         *checked = (loaded.generation, Instant::now());
         Some(&self.uri)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::logged;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    /// What is logged by each look at the files of a server whose certificate has ended: after so long, when somebody
+    /// asks or not, what is in them by then.
+    fn looks(looks: &[(Duration, bool, Option<&str>)]) -> Vec<usize> {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files {
+            certificate: folder.path().join("server.pem"),
+            key: folder.path().join("server-key.pem"),
+            client_authorities: None,
+            client_revocations: None,
+            reload_every: RELOAD_EVERY_DEFAULT,
+        };
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(["server".to_owned()]).unwrap();
+        params.not_after = time::OffsetDateTime::UNIX_EPOCH;
+        std::fs::write(&files.certificate, params.self_signed(&key).unwrap().pem()).unwrap();
+        std::fs::write(&files.key, key.serialize_pem()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let first = runtime.block_on(load(&files, 0)).unwrap();
+        let mut reload = Reload::new(files, watch::channel(Arc::new(first)).0);
+        let start = reload.reminded;
+        let look = |(after, is_asked, content): &(Duration, bool, Option<&str>)| {
+            if let Some(content) = content {
+                std::fs::write(&reload.files.certificate, content).unwrap();
+            }
+            let text = logged(|| runtime.block_on(reload.look(*is_asked, start + *after)));
+            text.lines().count()
+        };
+        looks.iter().map(look).collect()
+    }
+
+    #[test]
+    fn a_certificate_that_has_ended_is_logged_again_daily() {
+        let after = |hours| (hours * HOUR, false, None);
+        assert_eq!(looks(&[after(23), after(24), after(25), after(47), after(48)]), [0, 1, 0, 0, 1]);
+    }
+
+    #[test]
+    fn files_that_cannot_be_used_are_logged_once_and_to_whoever_asks() {
+        let junk = Some("junk");
+        assert_eq!(
+            looks(&[(HOUR, false, junk), (HOUR, false, None), (HOUR, true, None), (HOUR, false, junk)]),
+            [1, 0, 1, 0]
+        );
     }
 }

@@ -330,6 +330,30 @@ fn every_loop_of_an_answer_spends_of_its_budget() {
 }
 
 #[test]
+fn each_stock_that_may_be_of_an_area_within_anothers_is_a_step_of_its_sum() {
+    const DISTRICTS: usize = 4;
+    let plain = world(DISTRICTS);
+    // Where any area has moved, any two stocks of a sum may overlap.
+    let mut moved = plain.clone();
+    let area =
+        |code: &str, level: &str, parents| json!({ "code": code, "name": code, "level": level, "parents": parents });
+    let parents = json!([{ "code": "ONE", "valid_to": "2020-12-31" }, { "code": "OTHER", "valid_from": "2021-01-01" }]);
+    let areas =
+        [area("ONE", "district", json!([])), area("OTHER", "district", json!([])), area("MOVED", "ward", parents)];
+    let put = serde_json::from_value(json!({ "areas": areas })).unwrap();
+    moved.apply(&Entry { at: NOW, actor: Actor::default(), body: Body::CataloguePut(put) });
+    let stock = |view: View<'_>| AggregateQuery {
+        indicators: vec![view.catalogue.indicator(&"people".parse().unwrap()).unwrap().0],
+        periods: vec!["2021-06-30".parse().unwrap()],
+        by_area: false,
+        ..query(view, "D")
+    };
+    let ((plain, _), (moved, _)) = (steps(&plain, stock), steps(&moved, stock));
+    // Each in the sum of its district, and in that of all.
+    assert_eq!(moved, plain + 2 * (DISTRICTS * WARDS) as u64);
+}
+
+#[test]
 fn a_question_that_takes_more_than_its_budget_is_not_reviewed_either() {
     let state = world(4);
     let budget = Budget::new(100, Default::default());

@@ -123,3 +123,25 @@ impl Context {
         }
     }
 }
+
+#[cfg(test)]
+impl Context {
+    /// On an empty journal in memory, at an instant in UTC.
+    pub(crate) fn in_memory(now: Timestamp) -> Self {
+        use crate::journal::{Journal, MemoryDisk, MemoryJournal};
+        use crate::model::zone::UTC;
+
+        let journal = MemoryJournal::open(&MemoryDisk::new()).unwrap();
+        let reader = journal.reader();
+        let running = writer::start(Box::new(journal), State::default(), move || now, UTC.clone());
+        Self {
+            writer: running.handle,
+            state: running.state,
+            timeline: running.timeline,
+            reader,
+            clock: Arc::new(move || now),
+            zone: UTC.clone(),
+            stopping: watch::channel(false).1,
+        }
+    }
+}

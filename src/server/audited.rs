@@ -1,6 +1,7 @@
 //! The audit log of a server: opened against what the journal knows of it, and recorded in the journal as it grows.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -54,7 +55,7 @@ pub(super) fn open(folder: &Path, state: &State, at: Timestamp, accepted: Accept
 /// When that can't be written: such a server must not serve.
 pub(super) async fn revoke_again(
     opened: &Opened,
-    state: &State,
+    state: &watch::Receiver<Arc<State>>,
     writer: &Handle,
     at: Timestamp,
 ) -> Result<(), Unrevoked> {
@@ -68,7 +69,8 @@ pub(super) async fn revoke_again(
             continue;
         };
         let AccessChange::Revoke { identity, key } = &change else { continue };
-        if !state.access().could_revoke(identity, *key) {
+        // By the newest state: the log has it twice when it was revoked again before.
+        if !state.borrow().access().could_revoke(identity, *key) {
             continue;
         }
         tracing::warn!("revoked again, since the older journal lacks it: {words}");

@@ -33,13 +33,7 @@ impl Conditions {
     pub(super) async fn watch(mut self) {
         let (mut known, mut disk) = (None, Disk::default());
         loop {
-            let journal_failed = self.journal_failure.borrow().is_some();
-            let faults = Faults {
-                journal_failed,
-                audit_refuses: self.audit.is_refusing(),
-                no_space: disk.is_full(self.folder.clone()).await,
-                clock_in_doubt: self.is_clock_in_doubt(),
-            };
+            let faults = self.faults(&mut disk).await;
             if known.replace(faults) != Some(faults) {
                 set_serving(&self.health, faults).await;
             }
@@ -48,6 +42,16 @@ impl Conditions {
                 // A failure of the journal is known at once. It is the last change; a writer that is gone makes none.
                 Ok(_) = self.journal_failure.changed() => {}
             }
+        }
+    }
+
+    async fn faults(&mut self, disk: &mut Disk) -> Faults {
+        let journal_failed = self.journal_failure.borrow().is_some();
+        Faults {
+            journal_failed,
+            audit_refuses: self.audit.is_refusing(),
+            no_space: disk.is_full(self.folder.clone()).await,
+            clock_in_doubt: self.is_clock_in_doubt(),
         }
     }
 
@@ -112,6 +116,47 @@ impl Disk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::revision::Revision;
+    use crate::model::timestamp::Timestamp;
+    use crate::tests::logged;
+
+    #[tokio::test]
+    async fn a_journal_that_failed_and_an_audit_log_that_takes_no_lines_are_faults() {
+        let folder = tempfile::tempdir().unwrap();
+        let known = audit::Known { tail: audit::LogTail::START, revision: Revision::ZERO };
+        let opened = audit::Log::open(folder.path(), Timestamp(0), known, audit::Accepted::default()).unwrap();
+        let (fail, journal_failure) = watch::channel(None);
+        let mut conditions = Conditions {
+            folder: folder.path().to_owned(),
+            context: Context::in_memory(Timestamp(0)),
+            health: tonic_health::server::health_reporter().0,
+            audit: opened.log.clone(),
+            journal_failure,
+            clock: Watched::from(Timestamp(0), Instant::now()),
+        };
+        let mut disk = Disk::default();
+        let before = conditions.faults(&mut disk).await;
+        assert!(!before.journal_failed && !before.audit_refuses);
+        fail.send_replace(Some("it can't be written".to_owned()));
+        assert_eq!(conditions.faults(&mut disk).await, Faults { journal_failed: true, ..before });
+        // Its file is gone, and there is no place for another.
+        folder.close().unwrap();
+        let line = audit::Line::without_call(audit::Event::Read, String::new());
+        opened.log.write(Timestamp(0), line, None).await.unwrap_err();
+        assert_eq!(conditions.faults(&mut disk).await, Faults { journal_failed: true, audit_refuses: true, ..before });
+    }
+
+    #[test]
+    fn that_there_is_space_again_is_logged() {
+        let text = logged(|| {
+            let mut disk = Disk::default();
+            for space in [Space::Out { bytes_free: 1 }, Space::Enough] {
+                disk.note(space, "data", Instant::now());
+            }
+        });
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines.len() == 2 && lines[1].contains("the disk has space again"), "{text}");
+    }
 
     #[test]
     fn the_space_of_the_disk_is_logged_when_it_changes_and_while_it_is_low_every_hour() {

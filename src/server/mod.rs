@@ -249,7 +249,7 @@ async fn serve(
     };
     let writer = context.writer.as_actor(Actor::Local);
     let replayed = context.newest();
-    audited::revoke_again(&opened, &replayed, &writer, (context.clock)()).await?;
+    audited::revoke_again(&opened, &context.state, &writer, (context.clock)()).await?;
     let mut recorder = Recorder::new(&opened, &replayed, writer);
     recorder.record().await;
     if config.demo {

@@ -542,6 +542,29 @@ async fn a_journal_older_than_the_log_is_refused_until_accepted_and_what_was_rev
     assert_eq!(lost.count(), 1, "the journal knows that it was an older one");
 }
 
+#[tokio::test]
+async fn what_was_revoked_stays_revoked_however_often_the_older_journal_is_put_back() {
+    let mut app = TestApp::seeded(identities::seed).await;
+    let create = CreateKeyRequest { identity: "leaked".to_owned(), role: Role::Analyst.into(), ..Default::default() };
+    let leaked = KeyServiceClient::new(app.channel()).create_key(by("operator", create)).await.unwrap().into_inner();
+    app.stop().await;
+    let backup = tempfile::tempdir().unwrap();
+    copy_journal(app.folder(), backup.path());
+
+    app.restart_as(|_| {}, |config| config).await;
+    let revoke = RevokeKeyRequest { identity: "leaked".to_owned(), ..RevokeKeyRequest::default() };
+    KeyServiceClient::new(app.channel()).revoke_key(by("operator", revoke)).await.unwrap();
+    // The second time, the log says twice that it was revoked.
+    let accepted = Accepted { older_journal: true, ..Accepted::default() };
+    for time in ["first", "second"] {
+        let put_back = |folder: &Path| copy_journal(backup.path(), folder);
+        app.restart_as(put_back, |config| Config { accepted, ..config }).await;
+        let ask = with(picture_of(HAMPSHIRE), &format!("Bearer {}", leaked.secret));
+        let refused = app.pictures().get_picture(ask).await.unwrap_err();
+        assert_eq!(refused.code(), Code::Unauthenticated, "the {time} time");
+    }
+}
+
 /// Copies what is the journal's, and not the audit log.
 fn copy_journal(from: &Path, to: &Path) {
     for name in ["ahead", "witness"] {

@@ -338,3 +338,9 @@ async fn the_pages_of_an_answer_agree_though_writes_come_between() {
     }
     assert_eq!(expect[0].agency, CHILDRENS_SERVICES);
 }
+
+#[tokio::test]
+async fn a_server_that_may_drain_for_ever_stops_once_its_calls_have_ended() {
+    let mut app = TestApp::start(false, Duration::MAX).await;
+    app.stop().await;
+}

@@ -381,3 +381,63 @@ fn groups(codes: &[i32], violations: &mut Violations) -> Option<Vec<proto::Group
     }
     Some(groups)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Actor;
+    use crate::catalogue::CataloguePut;
+    use crate::entry::{Body, Entry};
+    use crate::model::budget::{Budget, Stopped};
+    use crate::model::timestamp::Timestamp;
+    use crate::model::zone::UTC;
+    use crate::state::State;
+    use crate::state::view::AreasAsOf;
+
+    const MONTHS: u64 = 24;
+
+    /// What is left of a budget once a question over 24 months was converted, and whether it is a question.
+    fn convert<T>(
+        budget: u64,
+        question: impl FnOnce(View<'_>, proto::PeriodRange, &mut Violations) -> Option<T>,
+    ) -> (Result<u64, Stopped>, bool) {
+        let mut state = State::default();
+        let put: CataloguePut = toml::from_str(include_str!("../../../data/catalogue.toml")).unwrap();
+        let (at, today) = (Timestamp(0), "2024-01-01".parse().unwrap());
+        state.apply(&Entry { at, actor: Actor::Local, body: Body::CataloguePut(put) });
+        let budget = Budget::new(budget, Default::default());
+        let view = state.view(state.catalogue(), state.revision(), &UTC, today, AreasAsOf::Then).within(&budget);
+        let range = proto::PeriodRange { first: "2020-01".to_owned(), last: "2021-12".to_owned() };
+        let is_question = question(view, range, &mut Violations::default()).is_some();
+        (budget.outcome().map(|()| budget.left()), is_question)
+    }
+
+    #[test]
+    fn each_period_that_is_compared_is_a_step() {
+        // Of an indicator that there isn't, nothing else is looked at.
+        let ask = |budget| {
+            convert(budget, |view, range, violations| {
+                let indicators = vec!["none".to_owned()];
+                let request =
+                    proto::QueryAggregateRequest { indicators, period_range: Some(range), ..Default::default() };
+                aggregate(view, &request, violations)
+            })
+        };
+        assert_eq!(ask(MONTHS + 1), (Ok(1), false));
+        assert_eq!(ask(MONTHS - 1), (Err(Stopped::TooMuch), false));
+    }
+
+    #[test]
+    fn a_reconciliation_of_more_pairs_than_there_are_steps_for_is_no_question() {
+        let ask = |budget| {
+            convert(budget, |view, range, violations| {
+                let rules = view.catalogue.rules_after(None).take(1).map(|rule| rule.id.to_string()).collect();
+                let areas = vec!["E10000014".to_owned()];
+                let request = proto::ReconcileRequest { rules, areas, period_range: Some(range), ..Default::default() };
+                reconcile(view, &request, violations).map(drop)
+            })
+        };
+        assert_eq!(ask(2 * MONTHS), (Ok(MONTHS), true));
+        assert_eq!(ask(2 * MONTHS - 1), (Err(Stopped::TooMuch), false));
+    }
+}

@@ -150,3 +150,24 @@ subject!(
     SubmitObservationsRequest, WithdrawSubmissionRequest, GetSubmissionRequest, ListSubmissionsRequest:
     |request| Resource::Agency(&request.agency)
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::timestamp::Timestamp;
+
+    #[tokio::test]
+    async fn today_is_the_day_that_is_answered_as_of() {
+        // 2024-01-01, and a day in 2021.
+        const NOW: i64 = 1_704_067_200;
+        const THEN: i64 = 1_614_600_000;
+        let context = Context::in_memory(Timestamp(NOW * 1_000_000));
+        let present = Present::of(&context);
+        let today = |as_of_time| {
+            let request = proto::QueryAggregateRequest { as_of_time, ..Default::default() };
+            present.answered_by(&request).1.to_string()
+        };
+        assert_eq!(today(None), "2024-01-01");
+        assert_eq!(today(Some(prost_types::Timestamp { seconds: THEN, nanos: 0 })), "2021-03-01");
+    }
+}
