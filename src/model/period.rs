@@ -47,6 +47,8 @@ pub use notation::{PeriodError, Refusal};
 pub struct Period {
     start: Date,
     name: Name,
+    /// How many there are. They follow from the rest, and are asked for far more often than a period is made.
+    days: u16,
 }
 
 /// The kinds of period, a quarter under each of its two names.
@@ -142,8 +144,7 @@ impl Period {
     /// Its last day, inclusive.
     #[must_use]
     pub fn end(self) -> Date {
-        // `holding`, which makes every period, has seen that there is one.
-        self.last_day().unwrap_or(Date::MAX)
+        self.start.plus_days(i32::from(self.days) - 1)
     }
 
     /// Whether the whole of `other` lies within this one, by dates.
@@ -198,7 +199,7 @@ impl Period {
     /// Its first day, as a period: no period that begins later comes before it.
     #[must_use]
     pub const fn opening_day(self) -> Self {
-        Self { start: self.start, name: Name::Day }
+        Self { start: self.start, name: Name::Day, days: 1 }
     }
 
     /// The key that figures for it are kept under: a calendar quarter's financial name, so that
@@ -296,23 +297,18 @@ impl Period {
     /// The period of a name that holds a date, if all of it is in range.
     fn holding(name: Name, date: Date) -> Option<Self> {
         let floor = |at: i32, count: i32, first: i32| first + (at - first).div_euclid(count) * count;
-        let start = match name.grid() {
-            Grid::Days { count, first } => Date::from_days(floor(date.days(), count, first)),
-            Grid::Months { count, first } => first_of_month(floor(month_index(date), count, first)),
+        let (start, end) = match name.grid() {
+            Grid::Days { count, first } => {
+                let start = floor(date.days(), count, first);
+                (Date::from_days(start)?, Date::from_days(start + count - 1)?)
+            }
+            Grid::Months { count, first } => {
+                let month = floor(month_index(date), count, first);
+                (first_of_month(month)?, last_before_month(month + count)?)
+            }
         };
-        let period = Self { start: start?, name };
-        period.last_day().map(|_| period)
-    }
-
-    fn last_day(self) -> Option<Date> {
-        match self.name.grid() {
-            Grid::Days { count, .. } => Date::from_days(self.start.days() + count - 1),
-            Grid::Months { count, .. } => match month_index(self.start) + count {
-                // The day before the next month's first, which for the last month that there is isn't one.
-                MONTHS_END => Some(Date::MAX),
-                next => first_of_month(next).map(|first| first.plus_days(-1)),
-            },
-        }
+        let days = u16::try_from(end.days() - start.days() + 1).ok()?;
+        Some(Self { start, name, days })
     }
 
     /// The periods of a name that cover it with no gap and nothing over.
@@ -355,6 +351,11 @@ const MONTHS_END: i32 = 2200 * 12;
 fn first_of_month(index: i32) -> Option<Date> {
     let month = u8::try_from(index.rem_euclid(12) + 1).ok()?;
     Date::new(index.div_euclid(12), month, 1)
+}
+
+/// The last day of the month before.
+fn last_before_month(index: i32) -> Option<Date> {
+    if index == MONTHS_END { Some(Date::MAX) } else { first_of_month(index).map(|first| first.plus_days(-1)) }
 }
 
 impl fmt::Display for Period {

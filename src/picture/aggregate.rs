@@ -1,13 +1,13 @@
 //! The figures of some areas and some periods together, by agency and combined: what
 //! pictures, aggregates, explanations and reconciliations are answered from.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::accumulator::{Accumulator, ByAgency};
-use super::change::{Breaks, Change};
+use super::change::{Breaks, BreaksWithin, Change};
 use super::combine::Gap;
 use super::discrepancy::{self, Discrepancy};
+use super::expected::ExpectedPeriod;
 use super::figure::Figure;
 use super::resolve::Series;
 use crate::catalogue::items::{AcrossAgencies, IndicatorVersion};
@@ -33,10 +33,41 @@ impl Who {
     }
 }
 
+/// What all figures of consecutive periods together have in common.
+struct Run<'a> {
+    periods: Rc<[Period]>,
+    last: Period,
+    expected: Vec<Rc<[ExpectedPeriod<'a>]>>,
+    /// Whether the definition breaks with the period before.
+    breaks: bool,
+}
+
+impl<'a> Run<'a> {
+    /// Of at least one period.
+    fn of(series: &Series<'a>, periods: &[Period]) -> Self {
+        let (first, last) = (periods[0], periods[periods.len() - 1]);
+        let breaks = first.previous().is_some_and(|previous| series.indicator.breaks_between(previous, last));
+        Self { periods: periods.into(), last, expected: series.expected_within(periods), breaks }
+    }
+
+    /// What was found of some areas, and who hasn't reported for them.
+    fn aggregate<'q>(&self, series: &Series<'a>, areas: &'q [AreaIx], found: Rc<ByAgency>) -> Aggregate<'q> {
+        let mut non_reporters = ByAgency::default();
+        for area in areas {
+            for (agency, unfilled) in series.non_reporters(*area, &self.expected, &found) {
+                non_reporters.entry(agency).add_slots(&unfilled);
+            }
+        }
+        let Self { last, breaks, .. } = *self;
+        let (periods, discrepancies) = (Rc::clone(&self.periods), Vec::new());
+        Aggregate { areas, periods, last, found, non_reporters, breaks, discrepancies }
+    }
+}
+
 /// The figures of some areas and some periods together.
-pub(super) struct Aggregate {
-    areas: Vec<AreaIx>,
-    periods: Vec<Period>,
+pub(super) struct Aggregate<'q> {
+    areas: &'q [AreaIx],
+    periods: Rc<[Period]>,
     last: Period,
     /// Of the agencies that have reported.
     found: Rc<ByAgency>,
@@ -47,30 +78,35 @@ pub(super) struct Aggregate {
     discrepancies: Vec<Discrepancy>,
 }
 
-impl Aggregate {
+impl<'q> Aggregate<'q> {
     /// Joins the areas' figures for consecutive periods, at least one.
-    pub(super) fn of(series: &mut Series<'_>, areas: &[AreaIx], periods: &[Period]) -> Self {
-        let by_area: Vec<_> = areas.iter().map(|area| (*area, series.joined(*area, periods))).collect();
+    pub(super) fn of(series: &mut Series<'_>, areas: &'q [AreaIx], periods: &[Period]) -> Self {
+        let by_area: Vec<_> = areas.iter().copied().zip(series.joined(areas, periods)).collect();
         let found = match by_area.as_slice() {
             [(_, figures)] => Rc::clone(figures),
             several => Rc::new(series.over_these(several, periods)),
         };
-        let mut non_reporters = ByAgency::default();
-        for area in areas {
-            for (agency, unfilled) in series.non_reporters(*area, periods, &found) {
-                non_reporters.entry(agency).add_slots(&unfilled);
-            }
-        }
-        let (first, last) = (periods[0], periods[periods.len() - 1]);
-        let breaks = first.previous().is_some_and(|previous| series.indicator.breaks_between(previous, last));
-        let (areas, periods) = (areas.to_vec(), periods.to_vec());
-        Self { areas, periods, last, found, non_reporters, breaks, discrepancies: Vec::new() }
+        Run::of(series, periods).aggregate(series, areas, found)
+    }
+
+    /// The figures of each area for itself.
+    fn each(series: &mut Series<'_>, areas: &'q [AreaIx], periods: &[Period]) -> Vec<Self> {
+        let found = series.joined(areas, periods);
+        let run = Run::of(series, periods);
+        areas.chunks(1).zip(found).map(|(area, found)| run.aggregate(series, area, found)).collect()
+    }
+
+    /// The figures of each area for itself, or of all of them together.
+    fn groups(series: &mut Series<'_>, areas: &'q [AreaIx], by_area: bool, periods: &[Period]) -> Vec<Self> {
+        if by_area { Self::each(series, areas, periods) } else { vec![Self::of(series, areas, periods)] }
     }
 
     /// Finds what else was submitted and should agree with these figures, which are of one area and one
     /// period.
     pub(super) fn find_discrepancies(&mut self, series: &mut Series<'_>, area: AreaIx, period: Period) {
-        self.discrepancies = discrepancy::find(series, area, period);
+        if !self.found.is_empty() {
+            self.discrepancies = discrepancy::find(series, area, period);
+        }
     }
 
     /// The agencies that have reported or are expected to, by index.
@@ -91,8 +127,8 @@ impl Aggregate {
     }
 
     /// The areas.
-    pub(super) fn areas(&self) -> &[AreaIx] {
-        &self.areas
+    pub(super) fn areas(&self) -> &'q [AreaIx] {
+        self.areas
     }
 
     /// The figures of the agencies that have reported.
@@ -146,7 +182,7 @@ impl Aggregate {
         match self.found.get(agency).or_else(|| self.non_reporters.get(agency)) {
             Some(known) => known,
             None => {
-                *made = series.contained(agency, &self.areas, &self.periods);
+                *made = series.contained(agency, self.areas, &self.periods);
                 made
             }
         }
@@ -180,48 +216,50 @@ impl Aggregate {
 }
 
 /// Figures, and those that they are compared with.
-pub(super) struct Compared {
+pub(super) struct Compared<'q> {
     /// The figures.
-    pub(super) now: Aggregate,
+    pub(super) now: Aggregate<'q>,
     /// What they are compared with: none when nothing is asked for.
-    before: Option<Before>,
+    before: Option<Before<'q>>,
 }
 
 /// The earlier period, its figures, and where the series is broken since; none when there is no such
 /// period.
-type Before = Option<(Period, Aggregate, Breaks)>;
+type Before<'q> = Option<(Period, Aggregate<'q>, BreaksWithin)>;
 
 /// What figures are compared with.
-pub(super) struct Earlier<'a> {
+pub(super) struct Earlier<'q> {
     /// The earlier period.
     pub(super) period: Period,
-    /// The areas of its figures.
-    pub(super) areas: &'a [AreaIx],
+    /// The areas of its figures: the same where each is for itself.
+    pub(super) areas: &'q [AreaIx],
     /// The periods that it stands for.
     pub(super) run: Vec<Period>,
     /// The period since which the series must not be broken; none to compare across a break.
     pub(super) unbroken_since: Option<Period>,
 }
 
-impl Compared {
-    /// The figures of some areas and a run of periods, and those that they are compared with: none when
-    /// nothing is asked for, and none of those when there is no earlier period.
-    pub(super) fn of(
+impl<'q> Compared<'q> {
+    /// The figures of a run of periods, of each area for itself or of all of them together, and those that they are
+    /// compared with: none when nothing is asked for, and none of those when there is no earlier period.
+    pub(super) fn groups(
         series: &mut Series<'_>,
-        areas: &[AreaIx],
+        areas: &'q [AreaIx],
+        by_area: bool,
         run: &[Period],
-        earlier: Option<Option<Earlier<'_>>>,
-    ) -> Self {
-        let now = Aggregate::of(series, areas, run);
-        let before = earlier.map(|earlier| {
-            let earlier = earlier?;
-            let breaks = earlier.unbroken_since.map_or_else(Breaks::default, |first| {
-                let either: BTreeSet<AreaIx> = areas.iter().chain(earlier.areas).copied().collect();
-                Breaks::between(series, &Vec::from_iter(either), first, now.last)
-            });
-            Some((earlier.period, Aggregate::of(series, earlier.areas, &earlier.run), breaks))
+        earlier: Option<Option<Earlier<'q>>>,
+    ) -> Vec<Self> {
+        let groups = Aggregate::groups(series, areas, by_area, run).into_iter();
+        let Some(earlier) = earlier else { return groups.map(|now| Self { now, before: None }).collect() };
+        let Some(earlier) = earlier else { return groups.map(|now| Self { now, before: Some(None) }).collect() };
+        let before = Aggregate::groups(series, earlier.areas, by_area, &earlier.run);
+        let breaks = earlier.unbroken_since.zip(run.last());
+        let breaks = breaks.map_or_else(Breaks::default, |(first, last)| Breaks::between(series, first, *last));
+        let compared = groups.zip(before).map(|(now, before)| {
+            let breaks = breaks.within(series, now.areas.iter().chain(before.areas));
+            Self { now, before: Some(Some((earlier.period, before, breaks))) }
         });
-        Self { now, before }
+        compared.collect()
     }
 
     /// The figure of an agency, or of all, and its change.

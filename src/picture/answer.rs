@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::Hash;
 use std::rc::Rc;
 
 use super::aggregate::{Aggregate, Compared, Earlier, Who};
@@ -14,6 +15,7 @@ use super::resolve::Series;
 pub use super::rows::{AggregateRow, PictureCell, PictureRow};
 use crate::catalogue::items::IndicatorVersion;
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
+use crate::model::observations::Hashing;
 use crate::model::period::Period;
 use crate::state::columns::BreakdownIx;
 use crate::state::view::View;
@@ -37,19 +39,19 @@ pub fn picture(view: View<'_>, query: &PictureQuery) -> Vec<PictureRow> {
     indicators
         .into_iter()
         .take_while(|_| view.spend(ROW_STEPS).is_ok())
-        .map(|ix| picture_row(view, query, ix))
+        .filter_map(|ix| picture_row(view, query, ix))
         .filter(|row| !row.cells.is_empty() || query.indicators.is_some())
         .collect()
 }
 
-fn picture_row(view: View<'_>, query: &PictureQuery, ix: IndicatorIx) -> PictureRow {
+fn picture_row(view: View<'_>, query: &PictureQuery, ix: IndicatorIx) -> Option<PictureRow> {
     let mut series = Series::new(view, ix, Some(BreakdownIx::TOTAL), None);
-    let area = [query.area];
+    let areas = [query.area];
     let earlier = query.comparison.map(|comparison| {
         let period = comparison.earlier(query.period)?;
-        Some(Earlier { period, areas: &area, run: vec![period], unbroken_since: Some(period) })
+        Some(Earlier { period, areas: &areas, run: vec![period], unbroken_since: Some(period) })
     });
-    let mut compared = Compared::of(&mut series, &area, &[query.period], earlier);
+    let mut compared = Compared::groups(&mut series, &areas, false, &[query.period], earlier).pop()?;
     compared.now.find_discrepancies(&mut series, query.area, query.period);
     let mut agencies: Vec<AgencyIx> = compared.now.agencies().collect();
     agencies.sort_by(|a, b| view.catalogue.agency_at(*a).id.cmp(&view.catalogue.agency_at(*b).id));
@@ -59,7 +61,7 @@ fn picture_row(view: View<'_>, query: &PictureQuery, ix: IndicatorIx) -> Picture
     };
     let cells = agencies.into_iter().map(cell).collect();
     let (combined, change) = compared.figure(&series, Who::Combined);
-    PictureRow { version: series.version(query.period).clone(), cells, combined, change }
+    Some(PictureRow { version: series.version(query.period).clone(), cells, combined, change })
 }
 
 /// The answer to a query that passed [`review`](super::review::review), by indicator, area, agency, period
@@ -73,20 +75,38 @@ pub fn aggregate(view: View<'_>, query: &AggregateQuery) -> Vec<AggregateRow> {
             let agencies = query.agencies.as_ref().map(|agencies| agencies.iter().copied().collect::<HashSet<_>>());
             let series = Series::new(view, *ix, breakdown.breakdown, agencies);
             let mut answer = Answer { query, breakdown, series };
-            for periods in groups(&query.periods, query.by_period) {
+            for periods in groups(&query.periods, query.by_period).take_while(|_| view.spend(0).is_ok()) {
                 answer.add_rows(periods, rates.as_mut(), &mut rows);
             }
         }
         let is_sorted =
             !query.by_agency && query.breakdowns.len() == 1 && (!query.by_period || query.periods.len() == 1);
         if !is_sorted {
-            let code = |area: AreaIx| &view.catalogue.area_at(area).code;
-            let id = |agency: AgencyIx| &view.catalogue.agency_at(agency).id;
-            // It keeps the order of rows with equal keys, and so that of the categories.
-            rows[first..].sort_by_cached_key(|row| (row.area.map(code), row.agency.map(id), row.period));
+            sort(view, &mut rows[first..]);
         }
     }
     rows
+}
+
+/// Sorts rows by area, agency and period. It keeps the order of those of which all are equal, and so that of the
+/// categories.
+fn sort(view: View<'_>, rows: &mut [AggregateRow]) {
+    // Many rows have the same area or agency: their texts are compared once.
+    let areas = ranks(rows.iter().filter_map(|row| row.area), |area| &view.catalogue.area_at(*area).code);
+    let agencies = ranks(rows.iter().filter_map(|row| row.agency), |agency| &view.catalogue.agency_at(*agency).id);
+    rows.sort_by_cached_key(|row| (row.area.map(|area| areas[&area]), row.agency.map(|id| agencies[&id]), row.period));
+}
+
+/// Where each of some items comes by a key, which each has for itself.
+fn ranks<'k, T: Copy + Ord + Hash, K: Ord + 'k>(
+    items: impl Iterator<Item = T>,
+    key: impl Fn(&T) -> &'k K,
+) -> HashMap<T, usize, Hashing> {
+    let mut items: Vec<T> = items.collect();
+    items.sort_unstable();
+    items.dedup();
+    items.sort_unstable_by(|one, other| key(one).cmp(key(other)));
+    items.into_iter().zip(0..).collect()
 }
 
 /// Each item for itself, or all of them together.
@@ -111,7 +131,7 @@ struct Group<'a> {
     /// The periods that they stand for.
     run: Vec<Period>,
     version: &'a IndicatorVersion,
-    benchmark: Option<Aggregate>,
+    benchmark: Option<Aggregate<'a>>,
     /// Its figures and rates, which many rows have beside theirs.
     benchmarks: RefCell<HashMap<Who, FigureAndRate>>,
 }
@@ -128,11 +148,15 @@ impl<'v> Answer<'_, 'v> {
         let version = self.series.version(last);
         let group = Group { periods, run, version, benchmark, benchmarks: RefCell::default() };
         let mut populations = rates.map(|rates| Populations::new(rates, self.breakdown, last));
-        for areas in groups(areas, query.by_area) {
+        let earlier = earlier(query, areas, &group);
+        let compared = Compared::groups(&mut self.series, areas, query.by_area, &group.run, earlier);
+        // Rows are large: what has to grow for them is copied.
+        rows.reserve(compared.len());
+        for (areas, compared) in groups(areas, query.by_area).zip(compared) {
             if self.series.view().spend(ROW_STEPS).is_err() {
                 return;
             }
-            self.add_rows_of(areas, &group, populations.as_mut(), rows);
+            self.add_rows_of(areas, compared, &group, populations.as_mut(), rows);
         }
         let total = query.derived.share.then(|| Aggregate::of(&mut self.series, areas, &group.run));
         let series = &self.series;
@@ -148,17 +172,17 @@ impl<'v> Answer<'_, 'v> {
     fn add_rows_of(
         &mut self,
         areas: &[AreaIx],
+        mut compared: Compared<'_>,
         group: &Group<'_>,
         mut populations: Option<&mut Populations<'_, 'v>>,
         rows: &mut Vec<AggregateRow>,
     ) {
         let (query, series) = (self.query, &mut self.series);
-        let mut compared = Compared::of(series, areas, &group.run, earlier(query, areas, group));
         if let ([area], [period]) = (areas, group.run.as_slice()) {
             compared.now.find_discrepancies(series, *area, *period);
         }
         let series = &*series;
-        let mut rate_of = |figure: &Figure, aggregate: &Aggregate, who| {
+        let mut rate_of = |figure: &Figure, aggregate: &Aggregate<'_>, who| {
             let populations = populations.as_mut()?;
             let population = populations.of(aggregate.areas(), aggregate.behind(series, who))?;
             Some(Rate::of(figure, &population, group.version))
@@ -214,7 +238,7 @@ fn earlier<'a>(query: &'a AggregateQuery, areas: &'a [AreaIx], group: &Group<'_>
 
 /// Whose figures are answered: each agency's that is known or asked for, one agency's, or all
 /// together.
-fn whose(query: &AggregateQuery, aggregate: &Aggregate) -> Vec<Who> {
+fn whose(query: &AggregateQuery, aggregate: &Aggregate<'_>) -> Vec<Who> {
     if !query.by_agency {
         return vec![together(query)];
     }

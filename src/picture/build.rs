@@ -105,9 +105,20 @@ impl Series<'_> {
         self.several(area, &subperiods)
     }
 
-    /// The figures of an area for consecutive periods together, by the kind's rule over time. A
-    /// single period is itself, for every kind.
-    pub(super) fn joined(&mut self, area: AreaIx, periods: &[Period]) -> Rc<ByAgency> {
+    /// The figures of each of some areas for consecutive periods together, by the kind's rule over time; of fewer once
+    /// the answer is stopped.
+    pub(super) fn joined(&mut self, areas: &[AreaIx], periods: &[Period]) -> Vec<Rc<ByAgency>> {
+        let (view, sums) = (self.view(), self.sums(areas, periods));
+        let areas = areas.iter().take_while(|_| view.spend(0).is_ok());
+        let joined = areas.zip(sums).map(|(area, sums)| match sums {
+            Some(sums) => Rc::new(sums),
+            None => self.joined_by_rules(*area, periods),
+        });
+        joined.collect()
+    }
+
+    /// The same of one area. A single period is itself, for every kind.
+    fn joined_by_rules(&mut self, area: AreaIx, periods: &[Period]) -> Rc<ByAgency> {
         match periods {
             [one] => self.figures(area, *one),
             several => Rc::new(self.several(area, several)),

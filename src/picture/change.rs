@@ -11,6 +11,7 @@ use crate::catalogue::items::{IndicatorVersion, Kind};
 use crate::catalogue::{AgencyIx, AreaIx};
 use crate::model::decimal::{Quotient, Rounded};
 use crate::model::period::Period;
+use crate::state::columns::Slab;
 
 /// Why a change, or its percentage, isn't given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,18 +148,38 @@ impl Comparison {
 /// or not they went into the answer: a year submitted whole is broken by the `b` of one of its quarters,
 /// because the sender says that its series broke within the year.
 #[derive(Default)]
-pub(super) struct Breaks {
+pub(super) struct Breaks<'a> {
+    definition: bool,
+    /// The periods in which there may be a marker.
+    marked: Vec<(Period, &'a Slab)>,
+}
+
+/// Where a series is broken for some areas.
+#[derive(Default)]
+pub(super) struct BreaksWithin {
     definition: bool,
     agencies: BTreeSet<AgencyIx>,
 }
 
-impl Breaks {
-    pub(super) fn between(series: &Series<'_>, areas: &[AreaIx], earlier: Period, later: Period) -> Self {
+impl<'a> Breaks<'a> {
+    pub(super) fn between(series: &Series<'a>, earlier: Period, later: Period) -> Self {
         let definition = series.indicator.breaks_between(earlier, later);
-        let agencies = if definition { BTreeSet::new() } else { series.submitted.break_markers(areas, earlier, later) };
-        Self { definition, agencies }
+        let marked = if definition { Vec::new() } else { series.submitted.with_breaks(earlier, later) };
+        Self { definition, marked }
     }
 
+    /// Those for some areas.
+    pub(super) fn within<'i>(&self, series: &Series<'_>, areas: impl Iterator<Item = &'i AreaIx>) -> BreaksWithin {
+        let mut agencies = BTreeSet::new();
+        if !self.marked.is_empty() {
+            let areas: BTreeSet<AreaIx> = areas.copied().collect();
+            agencies = series.submitted.break_markers(&Vec::from_iter(areas), &self.marked);
+        }
+        BreaksWithin { definition: self.definition, agencies }
+    }
+}
+
+impl BreaksWithin {
     /// Whether a figure is broken that rests on those of some agencies.
     pub(super) fn concern(&self, rests_on: impl Fn(AgencyIx) -> bool) -> bool {
         self.definition || self.agencies.iter().copied().any(rests_on)

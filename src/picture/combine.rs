@@ -188,6 +188,11 @@ impl MeasureSum {
         self.weighted = sum;
     }
 
+    /// Whether something was added that takes a product before it adds.
+    pub(super) fn is_weighted(&self) -> bool {
+        self.too_large || self.weighted.is_some()
+    }
+
     /// All that was added; nothing when nothing was.
     ///
     /// # Errors

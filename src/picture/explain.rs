@@ -72,7 +72,8 @@ pub struct Explanation {
 pub fn explain(view: View<'_>, query: ExplainQuery) -> Explanation {
     let ExplainQuery { area, period, who, .. } = query;
     let mut series = Series::new(view, query.indicator, query.breakdown, None);
-    let mut aggregate = Aggregate::of(&mut series, &[area], &[period]);
+    let areas = [area];
+    let mut aggregate = Aggregate::of(&mut series, &areas, &[period]);
     aggregate.find_discrepancies(&mut series, area, period);
     let figure = aggregate.figure(&series, who);
     let version = series.version(period).clone();
@@ -112,7 +113,7 @@ pub fn explain(view: View<'_>, query: ExplainQuery) -> Explanation {
 }
 
 /// The agencies whose figures go into the combined one, or stand side by side.
-fn combined_agencies(series: &Series<'_>, version: &IndicatorVersion, aggregate: &Aggregate) -> Vec<AgencyIx> {
+fn combined_agencies(series: &Series<'_>, version: &IndicatorVersion, aggregate: &Aggregate<'_>) -> Vec<AgencyIx> {
     let stands_beside = version.across_agencies == AcrossAgencies::SideBySide;
     let counts = |agency: &AgencyIx| stands_beside || series.goes_into_combined(version, *agency);
     aggregate.found().agencies().filter(counts).collect()

@@ -17,6 +17,7 @@ mod expected;
 pub mod explain;
 pub mod figure;
 pub(crate) mod history;
+mod over_areas;
 mod overlap;
 pub mod question;
 pub mod rate;
@@ -25,7 +26,6 @@ mod reporters;
 mod resolve;
 pub mod review;
 pub mod rows;
-mod scan;
 mod submitted;
 mod sums;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Which agencies report for what lies within an area, where many areas are asked about. Of an agency that reports
 //! for nothing there nothing needs to be looked up: mostly there are many agencies, and each area is few's.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use crate::catalogue::{AgencyIx, AreaIx, Hierarchy};
@@ -12,6 +12,8 @@ pub(super) struct Reporters<'a> {
     view: View<'a>,
     /// How many pairs of an area and an agency were asked about without.
     asked: Cell<usize>,
+    /// How many pairs of an area and an agency that reports for it there are.
+    reported: OnceCell<usize>,
     known: RefCell<Vec<(&'a Hierarchy, ByPosition)>>,
 }
 
@@ -22,12 +24,15 @@ type ByPosition = Rc<[Reported]>;
 
 impl<'a> Reporters<'a> {
     pub(super) fn new(view: View<'a>) -> Self {
-        Self { view, asked: Cell::new(0), known: RefCell::default() }
+        Self { view, asked: Cell::new(0), reported: OnceCell::new(), known: RefCell::default() }
     }
 
     /// The agencies that report for an area or for one within it, ascending, where it is known and they are fewer
     /// than `all`.
     pub(super) fn within(&self, hierarchy: &'a Hierarchy, area: AreaIx, all: usize) -> Option<Vec<AgencyIx>> {
+        if all == 0 {
+            return None;
+        }
         let reported = self.by_position(hierarchy, all)?;
         let span = hierarchy.span(area);
         let first = reported.partition_point(|(position, _)| *position < span.start);
@@ -51,7 +56,8 @@ impl<'a> Reporters<'a> {
         let catalogue = self.view.catalogue;
         let agencies = || (0..).map(AgencyIx).take(catalogue.agency_count());
         self.asked.set(self.asked.get() + all);
-        if self.asked.get() <= agencies().map(|agency| catalogue.reports_for(agency).len()).sum() {
+        let count = || agencies().map(|agency| catalogue.reports_for(agency).len()).sum();
+        if self.asked.get() <= *self.reported.get_or_init(count) {
             return None;
         }
         self.asked.set(0);

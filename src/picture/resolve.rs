@@ -4,7 +4,7 @@
 //! What was submitted for the area and the period themselves is it. Otherwise there may be two ways to build
 //! it, over time and over areas ([`super::build`]). Which way it is depends on nothing but the rules of
 //! docs/statistics.md, section 5, which [`super::derivation`] has in code, so that an explanation follows the figure.
-//! Where only one way can be, a pass over the slab finds the figure ([`super::scan`]).
+//! Where only one way can be, a pass over the slab finds the figures ([`super::sums`]).
 //!
 //! Agencies are combined last, and a figure is finished once, when it is
 //! answered: [`super::aggregate`], [`super::figure`].
@@ -17,10 +17,10 @@ use std::rc::Rc;
 use super::accumulator::{Accumulator, ByAgency};
 use super::combine::OverTime;
 use super::derivation::Derivation;
-use super::expected::Expected;
-use super::scan::Scan;
+use super::expected::{Expected, ExpectedPeriod};
+use super::over_areas;
 use super::submitted::Submitted;
-use super::sums;
+use super::sums::Sums;
 use crate::catalogue::items::{AcrossAgencies, Indicator, IndicatorVersion};
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::observations::Hashing;
@@ -107,11 +107,12 @@ impl<'a> Series<'a> {
         if let Some(known) = self.known.get(&(area, period)) {
             return known.clone();
         }
+        let plain = self.sums(&[area], &[period]).pop().flatten();
         // What is built of figures that weren't looked up is no answer, and isn't used as one.
-        if self.view.spend(1).is_err() {
+        if plain.is_none() && self.view.spend(1).is_err() {
             return Resolved { figures: Rc::default(), is_plain: true };
         }
-        let plain = self.scan(area, period).or_else(|| self.sum_of_plain_subperiods(area, period));
+        let plain = plain.or_else(|| self.sum_of_plain_subperiods(area, period));
         let is_plain = plain.is_some();
         let figures = Rc::new(plain.unwrap_or_else(|| self.resolve(area, period)));
         let resolved = Resolved { figures, is_plain };
@@ -119,14 +120,25 @@ impl<'a> Series<'a> {
         resolved
     }
 
-    /// The slots of the agencies that are expected to report for the area and the periods, and are
-    /// not among those found. Below the reporting level nobody is expected.
-    pub(super) fn non_reporters(&self, area: AreaIx, periods: &[Period], found: &ByAgency) -> ByAgency {
-        let mut non_reporters = ByAgency::default();
+    /// The periods at the indicator's frequency in some periods that anybody is expected to report.
+    pub(super) fn expected_within(&self, periods: &[Period]) -> Vec<Rc<[ExpectedPeriod<'a>]>> {
         // Who is expected is for the definition of each period at the indicator's frequency to say: it may
         // have changed within a longer one.
-        for period in self.expected.together(periods) {
-            for period in &*self.expected.periods(*period) {
+        let expected = self.expected.together(periods).iter().map(|period| self.expected.periods(*period));
+        expected.filter(|periods| periods.iter().any(|period| !period.agencies.is_empty())).collect()
+    }
+
+    /// The slots of the agencies that are [expected](Self::expected_within) to report for the area, and are
+    /// not among those found. Below the reporting level nobody is expected.
+    pub(super) fn non_reporters(
+        &self,
+        area: AreaIx,
+        expected: &[Rc<[ExpectedPeriod<'a>]>],
+        found: &ByAgency,
+    ) -> ByAgency {
+        let mut non_reporters = ByAgency::default();
+        for periods in expected {
+            for period in &**periods {
                 let agencies = self.expected.agencies_within(period, area);
                 if self.view.spend(agencies.len()).is_err() {
                     return non_reporters;
@@ -147,7 +159,7 @@ impl<'a> Series<'a> {
 
     /// The sums of the figures of some areas for consecutive periods.
     pub(super) fn over_these(&self, by_area: &[(AreaIx, Rc<ByAgency>)], periods: &[Period]) -> ByAgency {
-        sums::over_areas(self.view, (&self.submitted, &self.expected), by_area, periods)
+        over_areas::sums(self.view, (&self.submitted, &self.expected), by_area, periods)
     }
 
     /// What became of a slot: of an agency that is expected to report for this very area and period.
@@ -200,30 +212,11 @@ impl<'a> Series<'a> {
         known.map_or(Derivation::Nothing, |at| derivations[at].1)
     }
 
-    /// The figures by one pass over the slab, where there is nothing to choose.
-    fn scan(&self, area: AreaIx, period: Period) -> Option<ByAgency> {
-        let expected = self.expected.periods(period);
-        let [expected] = &*expected else { return None };
-        let hierarchy = expected.hierarchy;
-        let level = hierarchy.level(area);
-        let has_below = || hierarchy.children(area).any(|child| self.submitted.covers(child));
-        let only_way = self.view.has_own_hierarchy(period)
-            && expected.period.storage_key() == period.storage_key()
-            && (level < expected.version.reporting_level
-                || (level == expected.version.reporting_level && !has_below()))
-            && !period.subperiods().iter().any(|subperiod| self.submitted.has_figures_within(*subperiod))
-            && self.submitted.names(period).len() == 1;
-        if !only_way {
-            return None;
-        }
-        let Some((slab, breakdown)) = self.submitted.slab(period).zip(self.submitted.breakdown()) else {
-            return Some(ByAgency::default());
-        };
-        let scan = Scan { slab, breakdown, as_of: self.view.as_of, area, name: period, period: expected };
-        if self.view.spend(scan.steps()).is_err() {
-            return Some(ByAgency::default());
-        }
-        scan.by_agency(&self.submitted, &self.expected)
+    /// The figures of each of some areas for consecutive periods together by one pass over the slabs, where there is
+    /// nothing to choose.
+    pub(super) fn sums(&self, areas: &[AreaIx], periods: &[Period]) -> Vec<Option<ByAgency>> {
+        let (submitted, expected) = (&*self.submitted, &self.expected);
+        Sums { view: self.view, submitted, expected, areas, periods }.by_area()
     }
 
     /// The figures built over time, where the figures of every subperiod are plain sums, by the same
@@ -250,7 +243,12 @@ impl<'a> Series<'a> {
             && subperiods.iter().all(is_alike)
             && subperiods.iter().all(exist)
             && self.submitted.slab(period).is_none();
-        let is_plain = may_be_plain && subperiods.iter().all(|subperiod| self.resolved(area, *subperiod).is_plain);
-        is_plain.then(|| self.over_time(area, period))
+        if !may_be_plain {
+            return None;
+        }
+        self.sums(&[area], &subperiods).pop().flatten().or_else(|| {
+            let is_plain = subperiods.iter().all(|subperiod| self.resolved(area, *subperiod).is_plain);
+            is_plain.then(|| self.over_time(area, period))
+        })
     }
 }

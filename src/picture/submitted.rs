@@ -211,18 +211,23 @@ impl<'a> Submitted<'a> {
         stocks.chain(others)
     }
 
-    /// The agencies that mark a break between two periods, for the areas or those within them, by the rule
-    /// of [`super::change`].
-    pub(super) fn break_markers(&self, areas: &[AreaIx], earlier: Period, later: Period) -> BTreeSet<AgencyIx> {
+    /// The periods between two by the rule of [`super::change`] with a figure that has or had the marker of a break.
+    pub(super) fn with_breaks(&self, earlier: Period, later: Period) -> Vec<(Period, &'a Slab)> {
+        let is_between = |period: &Period| self.is_stock() || period.start() > earlier.end();
+        let between = self.ending(earlier.end().plus_days(1), later.end()).filter(is_between);
+        let slabs = between.filter_map(|period| Some((period, self.slab(period)?)));
+        slabs.filter(|(_, slab)| slab.may_have_break()).collect()
+    }
+
+    /// The agencies that mark a break in one of some periods, for the areas or those within them.
+    pub(super) fn break_markers(&self, areas: &[AreaIx], periods: &[(Period, &Slab)]) -> BTreeSet<AgencyIx> {
         let mut agencies = BTreeSet::new();
         let Some(breakdown) = self.breakdown else { return agencies };
-        let is_between = |period: &Period| self.is_stock() || period.start() > earlier.end();
-        for period in self.ending(earlier.end().plus_days(1), later.end()).filter(is_between) {
-            let Some(slab) = self.slab(period).filter(|slab| slab.may_have_break()) else { continue };
+        for (period, slab) in periods {
             if self.view.spend(areas.len()).is_err() {
                 break;
             }
-            let hierarchy = self.view.hierarchy(period);
+            let hierarchy = self.view.hierarchy(*period);
             let is_inside = |row: &Row| {
                 let position = hierarchy.position(row.key.area());
                 areas.iter().any(|area| hierarchy.span(*area).contains(&position))

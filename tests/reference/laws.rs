@@ -199,6 +199,36 @@ fn a_withdrawn_submission_was_never_received() {
     });
 }
 
+/// What is asked of several areas, each for itself, is what each of them answers alone.
+#[test]
+fn an_area_has_the_same_figures_beside_others_as_alone() {
+    on_every_world(|_, world, lived| {
+        let service = service(lived);
+        (0..4 * QUESTIONS).map(|_| beside_others(world, lived, &service)).sum()
+    });
+}
+
+fn beside_others(world: &mut World, lived: &Lived, service: &Service) -> usize {
+    let question = world.about_rows(lived, |asked| {
+        asked.by_area = true;
+        (asked.share, asked.rank, asked.area_level) = (false, false, None);
+    });
+    let What::Query(asked) = &question.what else { unreachable!() };
+    let answered = service.ask(&question);
+    let rows = rows(answered.as_ref());
+    let mut checked = 0;
+    for area in asked.areas.iter().filter(|_| asked.areas.len() > 1 && answered.is_some()) {
+        let mut alone = asked.clone();
+        alone.areas = vec![area.clone()];
+        // One that is of none of the periods, and has ended, isn't asked about alone.
+        let Some(alone) = service.ask(&Question { what: What::Query(alone), ..question.clone() }) else { continue };
+        let beside: Vec<AggregateRow> = rows.iter().filter(|row| row.area == area.as_str()).cloned().collect();
+        assert_eq!(beside, self::rows(Some(&alone)), "{area:?} of {question:#?}");
+        checked += beside.len();
+    }
+    checked
+}
+
 /// What a question keeps apart adds up to what it combines: over areas for every kind that adds, over agencies
 /// when the indicator says so, over periods for those that add over time.
 #[test]
