@@ -28,19 +28,29 @@ fn main() -> Result<(), Box<dyn Error>> {
         .compile_fds_with_config(descriptors.clone(), named)?;
 
     // The server's codec answers a message that can't be read with a proper error, takes a stream's message in a form
-    // of its own, and sends a watch's as it was encoded before; the client's is the usual one. So they are generated apart, and use the
-    // same messages.
+    // of its own, and sends the answer to a read, and a watch's message, as it was encoded before; the client's is the
+    // usual one. So they are generated apart, and use the same messages.
     let server = out.join("server");
     std::fs::create_dir_all(&server)?;
-    tonic_prost_build::configure()
+    let mut served_by = tonic_prost_build::configure()
         .build_client(false)
         .codec_path("crate::rpc::codec::RequestCodec")
         .extern_path(".conspectus.v1", "crate::rpc::proto")
         .extern_path(".conspectus.v1.StreamSubmissionsRequest", "crate::rpc::Streamed")
-        .extern_path(".conspectus.v1.WatchAggregateResponse", "crate::rpc::Encoded")
-        .extern_path(".conspectus.v1.WatchPictureResponse", "crate::rpc::Encoded")
-        .out_dir(server)
-        .compile_fds(descriptors.clone())?;
+        .out_dir(server);
+    for encoded in [
+        "ExplainFigureResponse",
+        "GetCompletenessResponse",
+        "GetHistoryResponse",
+        "GetPictureResponse",
+        "QueryAggregateResponse",
+        "ReconcileResponse",
+        "WatchAggregateResponse",
+        "WatchPictureResponse",
+    ] {
+        served_by = served_by.extern_path(format!(".conspectus.v1.{encoded}"), "crate::rpc::Encoded");
+    }
+    served_by.compile_fds(descriptors.clone())?;
     let client = out.join("client");
     std::fs::create_dir_all(&client)?;
     tonic_prost_build::configure()

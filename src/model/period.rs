@@ -358,31 +358,49 @@ fn last_before_month(index: i32) -> Option<Date> {
     if index == MONTHS_END { Some(Date::MAX) } else { first_of_month(index).map(|first| first.plus_days(-1)) }
 }
 
-impl fmt::Display for Period {
+impl Period {
     /// Writes the canonical text.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn write(self, out: &mut impl fmt::Write) -> fmt::Result {
         let (year, month) = (self.start.year(), self.start.month());
         let months_from_april = (month + 8) % 12;
         let quarter = months_from_april / 3 + 1;
         let half = months_from_april / 6 + 1;
-        let financial = if month < 4 { year - 1 } else { year };
-        let two_years = |first: i32| format!("{first}-{:02}", (first + 1) % 100);
-        let text = match self.name {
-            Name::Day => self.start.to_string(),
+        let financial = TwoYears(if month < 4 { year - 1 } else { year });
+        match self.name {
+            Name::Day => write!(out, "{}", self.start),
             Name::Week => {
                 let (year, week) = self.iso_week();
-                format!("{year}-W{week:02}")
+                write!(out, "{year}-W{week:02}")
             }
-            Name::Month if f.width().is_none() => return write!(f, "{year}-{month:02}"),
-            Name::Month => format!("{year}-{month:02}"),
-            Name::FinancialQuarter => format!("FY{}-Q{quarter}", two_years(financial)),
-            Name::CalendarQuarter => format!("CY{year}-Q{}", (month - 1) / 3 + 1),
-            Name::HalfYear => format!("FY{}-H{half}", two_years(financial)),
-            Name::FinancialYear => format!("FY{}", two_years(year)),
-            Name::CalendarYear => format!("CY{year}"),
-            Name::AcademicYear => format!("AY{}", two_years(year)),
-        };
+            Name::Month => write!(out, "{year}-{month:02}"),
+            Name::FinancialQuarter => write!(out, "FY{financial}-Q{quarter}"),
+            Name::CalendarQuarter => write!(out, "CY{year}-Q{}", (month - 1) / 3 + 1),
+            Name::HalfYear => write!(out, "FY{financial}-H{half}"),
+            Name::FinancialYear => write!(out, "FY{}", TwoYears(year)),
+            Name::CalendarYear => write!(out, "CY{year}"),
+            Name::AcademicYear => write!(out, "AY{}", TwoYears(year)),
+        }
+    }
+}
+
+impl fmt::Display for Period {
+    /// Writes the canonical text. An answer has thousands: only one that is padded takes memory of its own.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.width().is_none() {
+            return self.write(f);
+        }
+        let mut text = String::new();
+        self.write(&mut text)?;
         f.pad(&text)
+    }
+}
+
+/// A year that begins in this one and ends in the next: `2021-22`.
+struct TwoYears(i32);
+
+impl fmt::Display for TwoYears {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{:02}", self.0, (self.0 + 1) % 100)
     }
 }
 

@@ -7,6 +7,7 @@
 mod count;
 mod shape;
 mod streamed;
+mod write;
 
 use std::marker::PhantomData;
 
@@ -19,6 +20,7 @@ use self::count::{Uncounted, count};
 use self::shape::Shape;
 pub use self::streamed::Streamed;
 pub(crate) use self::streamed::TooMany;
+pub(crate) use self::write::Writer;
 use super::{LARGE_BYTES, REQUEST_BYTES_MAX, beside_the_runtime, status};
 use crate::model::violation::Violations;
 

@@ -10,6 +10,7 @@ use crate::model::hex::{self, Hex};
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
+use crate::rpc::codec::Writer;
 
 /// Where a page starts: of what, and after what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,8 +110,8 @@ pub(crate) const ROWS: Sizes = Sizes { default: 1_000, max: 10_000 };
 pub(crate) const ANSWER_BYTES_MAX: usize = (4 << 20) - (1 << 10);
 /// The most bytes of a page's rows: below what the common clients take by default, and some for the rest.
 const ROWS_BYTES_MAX: usize = 3 << 20;
-/// What a row takes in its answer besides itself: the field's tag, and its length.
-const ROW_FRAME_BYTES: usize = 6;
+/// What an item's message takes in its answer besides itself: the field's tag, and its length.
+const ITEM_FRAME_BYTES: usize = 6;
 
 impl Sizes {
     /// The size that is asked for, within bounds.
@@ -194,49 +195,57 @@ impl Page {
         key: impl Fn(&T) -> String,
         message: impl Fn(&T) -> M,
     ) -> (Vec<M>, String) {
-        let (page, last) = self.take(items, message);
+        let mut page = Vec::new();
+        let taken = self.take(items, |item| {
+            let message = message(item);
+            let bytes = message.encoded_len() + ITEM_FRAME_BYTES;
+            page.push(message);
+            bytes
+        });
+        page.truncate(taken.count);
         let of = Position { revision, at: Timestamp::default() };
-        (page, last.map(|last| self.token(of, key(&last))).unwrap_or_default())
+        (page, taken.last.map(|last| self.token(of, key(&last))).unwrap_or_default())
     }
 
-    /// Of some rows those of the page, as messages, and the next page's token; empty on the last page. A page
-    /// ends early where its rows are large.
-    pub(crate) fn fill<R, M: Message>(
+    /// Writes of some rows those of the page, and gives the next page's token; empty on the last page. A page ends
+    /// early where its rows are large.
+    pub(crate) fn fill<R>(
         &self,
         rows: impl IntoIterator<Item = R>,
         of: Position,
-        message: impl Fn(&R) -> M,
-    ) -> (Vec<M>, String) {
+        out: &mut Writer,
+        mut write: impl FnMut(&mut Writer, &R),
+    ) -> String {
         let from = self.after().and_then(|after| after.parse().ok()).unwrap_or(0);
-        let (page, last) = self.take(rows.into_iter().skip(from), message);
-        let token = last.map(|_| self.token(of, (from + page.len()).to_string()));
-        (page, token.unwrap_or_default())
+        let start = out.len();
+        let taken = self.take(rows.into_iter().skip(from), |row| {
+            let before = out.len();
+            write(out, row);
+            out.len() - before
+        });
+        out.truncate(start + taken.bytes);
+        let token = taken.last.map(|_| self.token(of, (from + taken.count).to_string()));
+        token.unwrap_or_default()
     }
 
-    /// The messages of a page, and the last item of it, where there are more after that. All that there are end where
-    /// they are too large for any answer.
-    fn take<T, M: Message>(
-        &self,
-        items: impl IntoIterator<Item = T>,
-        message: impl Fn(&T) -> M,
-    ) -> (Vec<M>, Option<T>) {
-        let (mut page, mut bytes, mut last) = (Vec::new(), 0, None);
+    /// Puts a page's items where its answer has them, which gives the bytes that each takes. All that there are end
+    /// where they are too large for any answer.
+    fn take<T>(&self, items: impl IntoIterator<Item = T>, mut put: impl FnMut(&T) -> usize) -> Taken<T> {
+        let mut taken = Taken { count: 0, bytes: 0, last: None };
         for item in items {
-            if page.len() == self.size {
-                return (page, last);
+            if taken.count == self.size {
+                return taken;
             }
-            let message = message(&item);
-            bytes += message.encoded_len() + ROW_FRAME_BYTES;
+            let bytes = taken.bytes + put(&item);
             match &self.binding {
-                Some(_) if bytes > ROWS_BYTES_MAX && !page.is_empty() => return (page, last),
-                Some(_) | None => page.push(message),
+                Some(_) if bytes > ROWS_BYTES_MAX && taken.count > 0 => return taken,
+                Some(_) | None => taken = Taken { count: taken.count + 1, bytes, last: Some(item) },
             }
             if self.binding.is_none() && bytes > ANSWER_BYTES_MAX {
                 break;
             }
-            last = Some(item);
         }
-        (page, None)
+        Taken { last: None, ..taken }
     }
 
     fn token(&self, of: Position, after: String) -> String {
@@ -244,14 +253,21 @@ impl Page {
     }
 }
 
-/// An answer that is no larger than any may be.
+/// What a page has of its items.
+struct Taken<T> {
+    count: usize,
+    bytes: usize,
+    /// The last of them, where there are more after that.
+    last: Option<T>,
+}
+
+/// That an answer of so many bytes is no larger than any may be.
 ///
 /// # Errors
 /// What is wrong with asking for one that is.
-pub(crate) fn bounded<T: Message>(answer: T, wrong: impl FnOnce(&str) -> Violations) -> Result<T, Violations> {
-    let bytes = answer.encoded_len();
+pub(crate) fn bounded(bytes: usize, wrong: impl FnOnce(&str) -> Violations) -> Result<(), Violations> {
     if bytes <= ANSWER_BYTES_MAX {
-        return Ok(answer);
+        return Ok(());
     }
     Err(wrong(&format!("the answer has {bytes} bytes or more; allowed: {ANSWER_BYTES_MAX}, as clients take")))
 }

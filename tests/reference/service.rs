@@ -10,8 +10,9 @@ use conspectus::journal::{Journal, MemoryDisk, MemoryJournal, Reader};
 use conspectus::model::timestamp::Timestamp;
 use conspectus::model::zone::{UTC, Zone};
 use conspectus::rpc::proto::picture_service_server::PictureService;
-use conspectus::rpc::{Context, Gate, Picture, local, proto};
+use conspectus::rpc::{Context, Encoded, Gate, Picture, local, proto};
 use conspectus::state::State;
+use prost::Message;
 use tokio::sync::watch;
 use tonic::{Code, Status};
 
@@ -93,11 +94,11 @@ impl Service {
                     areas_as_of: areas_as_of(asked.areas_now),
                     ..Default::default()
                 };
-                answered(wait(self.picture.get_picture(local(request)))).map(Answer::of_picture)
+                read(wait(self.picture.get_picture(local(request)))).map(Answer::of_picture)
             }
             What::Query(asked) => {
                 let request = proto::QueryAggregateRequest { as_of_revision, as_of_time, ..query(asked) };
-                answered(wait(self.picture.query_aggregate(local(request)))).map(Answer::of_query)
+                read(wait(self.picture.query_aggregate(local(request)))).map(Answer::of_query)
             }
             What::Explain(asked) => {
                 let request = proto::ExplainFigureRequest {
@@ -110,7 +111,7 @@ impl Service {
                     as_of_time,
                     ..Default::default()
                 };
-                answered(wait(self.picture.explain_figure(local(request)))).map(Answer::of_explanation)
+                read(wait(self.picture.explain_figure(local(request)))).map(Answer::of_explanation)
             }
             What::History(asked) => {
                 let request = proto::GetHistoryRequest {
@@ -121,7 +122,7 @@ impl Service {
                     breakdown: categories(&asked.breakdown),
                     ..Default::default()
                 };
-                answered(wait(self.picture.get_history(local(request)))).map(Answer::of_history)
+                read(wait(self.picture.get_history(local(request)))).map(Answer::of_history)
             }
             What::Completeness(asked) => {
                 let request = proto::GetCompletenessRequest {
@@ -135,7 +136,7 @@ impl Service {
                     page_size: 10_000,
                     ..Default::default()
                 };
-                answered(wait(self.picture.get_completeness(local(request)))).map(Answer::of_completeness)
+                read(wait(self.picture.get_completeness(local(request)))).map(Answer::of_completeness)
             }
             What::Reconcile(asked) => {
                 let request = proto::ReconcileRequest {
@@ -148,7 +149,7 @@ impl Service {
                     as_of_time,
                     ..Default::default()
                 };
-                answered(wait(self.picture.reconcile(local(request)))).map(Answer::of_reconciliation)
+                read(wait(self.picture.reconcile(local(request)))).map(Answer::of_reconciliation)
             }
         }
     }
@@ -195,6 +196,11 @@ pub(crate) fn answered<T>(response: Result<tonic::Response<T>, Status>) -> Optio
             None
         }
     }
+}
+
+/// The answer to a read, as a client decodes it.
+fn read<M: Message + Default>(response: Result<tonic::Response<Encoded>, Status>) -> Option<M> {
+    answered(response).map(|answer| answer.decode().unwrap())
 }
 
 fn texts<T: ToString>(items: &[T]) -> Vec<String> {

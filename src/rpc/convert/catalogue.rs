@@ -32,11 +32,6 @@ pub(crate) fn agency(agency: &Agency) -> proto::Agency {
     }
 }
 
-/// An agency as it is named in an answer, without the areas that it reports for.
-pub(crate) fn agency_name(named: &Agency) -> proto::Agency {
-    proto::Agency { areas: Vec::new(), ..agency(named) }
-}
-
 pub(crate) fn area(area: &Area) -> proto::Area {
     let parents = area.parents.iter().map(|parent| proto::AreaParent {
         code: parent.code.as_str().to_owned(),

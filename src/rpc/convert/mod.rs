@@ -10,6 +10,11 @@ pub(crate) mod queries;
 mod query_areas;
 pub(crate) mod receipt;
 pub(crate) mod responses;
+pub(crate) mod rows;
+#[cfg(test)]
+mod rows_model;
+#[cfg(test)]
+mod rows_tests;
 pub(crate) mod snapshot;
 
 use std::fmt::Display;

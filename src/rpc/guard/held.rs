@@ -47,9 +47,18 @@ impl Untaken {
     ///
     /// # Errors
     /// When too much isn't taken.
-    pub(super) fn hold(&self, message: Vec<u8>) -> Result<Bytes, Status> {
+    pub(super) fn hold(&self, message: Bytes) -> Result<Bytes, Status> {
         let held = self.permit.hold(message.len(), &self.limits)?;
-        Ok(Counted::bytes(message.into(), held))
+        Ok(Counted::bytes(message, held))
+    }
+
+    /// Counts the bytes of the call's one answer from before it is sent. As it is sent it is neither counted again nor
+    /// refused.
+    ///
+    /// # Errors
+    /// When too much isn't taken.
+    pub(super) fn admit(&self, bytes: usize) -> Result<(), Status> {
+        self.permit.admit(bytes, &self.limits)
     }
 }
 

@@ -2,6 +2,7 @@
 //! callers aren't slowed.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -118,6 +119,8 @@ pub(super) struct CallPermit {
     calls: Calls,
     identity: Option<IdentityId>,
     lanes: Option<Lanes>,
+    /// Bytes of its answer that count already, before it is sent.
+    admitted: AtomicUsize,
 }
 
 impl CallPermit {
@@ -126,11 +129,28 @@ impl CallPermit {
         self.lanes.clone()
     }
 
-    /// Counts bytes of the call's answer until they are taken.
+    /// Counts bytes of the call's answer until they are taken: from now on, or since they were admitted.
     ///
     /// # Errors
     /// When there are too many that aren't taken; with the time to try again.
     pub(super) fn hold(self: &Arc<Self>, bytes: usize, limits: &Limits) -> Result<HeldBytes, Status> {
+        let bytes = match self.admitted.swap(0, Ordering::Relaxed) {
+            0 => self.try_count(bytes, limits)?,
+            admitted => admitted,
+        };
+        Ok(HeldBytes { permit: Arc::clone(self), bytes })
+    }
+
+    /// Counts the bytes of the call's answer from before it is held, or for as long as the call is open.
+    ///
+    /// # Errors
+    /// When there are too many that aren't taken; with the time to try again.
+    pub(super) fn admit(&self, bytes: usize, limits: &Limits) -> Result<(), Status> {
+        self.admitted.fetch_add(self.try_count(bytes, limits)?, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn try_count(&self, bytes: usize, limits: &Limits) -> Result<usize, Status> {
         let mut counts = self.calls.counts();
         let in_all = counts.untaken_bytes;
         let of_identity = self.load(&mut counts).map(|load| load.untaken_bytes);
@@ -149,7 +169,7 @@ impl CallPermit {
             })?;
         }
         self.count(&mut counts, |untaken| *untaken += bytes);
-        Ok(HeldBytes { permit: Arc::clone(self), bytes })
+        Ok(bytes)
     }
 
     /// Counts bytes that can't be refused any more, or must not be.
@@ -220,7 +240,7 @@ impl Calls {
         })?;
         let lanes = identity.map(|identity| counts.take(identity, limits, now)).transpose()?;
         counts.all += 1;
-        Ok(CallPermit { calls: self.clone(), identity: identity.cloned(), lanes })
+        Ok(CallPermit { calls: self.clone(), identity: identity.cloned(), lanes, admitted: AtomicUsize::new(0) })
     }
 }
 
@@ -257,6 +277,9 @@ impl Counts {
 impl Drop for CallPermit {
     fn drop(&mut self) {
         let mut counts = self.calls.counts();
+        // Of an answer that wasn't sent.
+        let admitted = self.admitted.load(Ordering::Relaxed);
+        self.count(&mut counts, |untaken| *untaken -= admitted);
         counts.all -= 1;
         if let Some(load) = self.load(&mut counts) {
             load.open -= 1;
@@ -358,5 +381,27 @@ mod tests {
         let _open = [calls.permit(Some(&id("a")), &LIMITS, now), calls.permit(Some(&id("a")), &LIMITS, now)];
         let refused = calls.permit(Some(&id("a")), &LIMITS, now + 2 * FORGET_AFTER).unwrap_err();
         assert_eq!(reason(&refused), "RATE_LIMITED");
+    }
+
+    #[test]
+    fn what_was_admitted_counts_once_until_it_is_taken_or_its_call_ends() {
+        let calls = Calls::default();
+        let a = || Arc::new(calls.permit(Some(&id("a")), &LIMITS, Instant::now()).unwrap());
+        let large = 2 * SMALL_BYTES;
+        let is_free = || a().hold(large, &LIMITS).is_ok();
+        let unsent = a();
+        unsent.admit(large, &LIMITS).unwrap();
+        assert!(!is_free());
+        drop(unsent);
+        assert!(is_free(), "its call ended without an answer");
+        let sent = a();
+        sent.admit(large, &LIMITS).unwrap();
+        assert_eq!(reason(&a().admit(large, &LIMITS).unwrap_err()), "RATE_LIMITED");
+        let held = sent.hold(large, &LIMITS).expect("it is admitted already");
+        drop(sent);
+        assert!(!is_free(), "it isn't taken yet");
+        drop(held);
+        assert!(is_free());
+        assert_eq!(calls.counts().untaken_bytes, 0);
     }
 }

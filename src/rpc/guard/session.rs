@@ -160,11 +160,19 @@ impl Session {
     ///
     /// # Errors
     /// When too much isn't taken.
-    pub(crate) fn hold(&self, message: Vec<u8>) -> Result<Bytes, Status> {
+    pub(crate) fn hold(&self, message: Bytes) -> Result<Bytes, Status> {
         match &self.untaken {
             Some(untaken) => untaken.hold(message),
-            None => Ok(message.into()),
+            None => Ok(message),
         }
+    }
+
+    /// Counts the bytes of the call's one answer as the caller's from now on, until they are taken.
+    ///
+    /// # Errors
+    /// When too much isn't taken.
+    pub(crate) fn admit(&self, answer_bytes: usize) -> Result<(), Status> {
+        self.untaken.as_ref().map_or(Ok(()), |untaken| untaken.admit(answer_bytes))
     }
 
     /// Writes to the audit log, durably, what the caller reads, as of a revision. Of an open server's reads nothing is

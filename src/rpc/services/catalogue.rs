@@ -244,7 +244,8 @@ fn versions(
         |(_, version)| convert::catalogue::indicator(version),
     );
     let answer = proto::GetIndicatorResponse { revision: number(revision), versions, next_page_token };
-    page::bounded(answer, page::ask_for_pages).map(Ok)
+    page::bounded(answer.encoded_len(), page::ask_for_pages)?;
+    Ok(Ok(answer))
 }
 
 fn not_found(id: &str, revision: Revision) -> Status {

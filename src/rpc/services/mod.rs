@@ -1,6 +1,7 @@
 //! The served methods: one file a service; `read`, `sent`, `stream` and `watch` are what they share.
 
 mod catalogue;
+mod difference;
 mod key;
 mod picture;
 mod read;

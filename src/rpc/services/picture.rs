@@ -15,11 +15,13 @@ use crate::picture::history::{self, HistoryQuery};
 use crate::picture::question::{AggregateQuery, PictureQuery, QUERY_CELLS_MAX};
 use crate::picture::reconcile::{self, ReconcileQuery};
 use crate::rpc::call;
+use crate::rpc::codec::Writer;
+use crate::rpc::convert::rows::Rows;
 use crate::rpc::convert::{self, queries, responses};
 use crate::rpc::guard::AuditScope as _;
 use crate::rpc::page::{Paging, ROWS, TokenBinding};
 use crate::rpc::proto::picture_service_server::PictureService;
-use crate::rpc::{Gate, count, proto};
+use crate::rpc::{Encoded, Gate, count, proto};
 use crate::state::view::View;
 
 const CONTRIBUTIONS_MAX: usize = 1_000;
@@ -40,45 +42,33 @@ impl Picture {
 
 #[tonic::async_trait]
 impl PictureService for Picture {
-    async fn get_picture(
-        &self,
-        request: Request<proto::GetPictureRequest>,
-    ) -> Result<Response<proto::GetPictureResponse>, Status> {
+    async fn get_picture(&self, request: Request<proto::GetPictureRequest>) -> Result<Response<Encoded>, Status> {
         read::unary(&self.gate, request).await
     }
 
     async fn query_aggregate(
         &self,
         request: Request<proto::QueryAggregateRequest>,
-    ) -> Result<Response<proto::QueryAggregateResponse>, Status> {
+    ) -> Result<Response<Encoded>, Status> {
         read::unary(&self.gate, request).await
     }
 
-    async fn explain_figure(
-        &self,
-        request: Request<proto::ExplainFigureRequest>,
-    ) -> Result<Response<proto::ExplainFigureResponse>, Status> {
+    async fn explain_figure(&self, request: Request<proto::ExplainFigureRequest>) -> Result<Response<Encoded>, Status> {
         read::unary(&self.gate, request).await
     }
 
-    async fn get_history(
-        &self,
-        request: Request<proto::GetHistoryRequest>,
-    ) -> Result<Response<proto::GetHistoryResponse>, Status> {
+    async fn get_history(&self, request: Request<proto::GetHistoryRequest>) -> Result<Response<Encoded>, Status> {
         read::unary(&self.gate, request).await
     }
 
     async fn get_completeness(
         &self,
         request: Request<proto::GetCompletenessRequest>,
-    ) -> Result<Response<proto::GetCompletenessResponse>, Status> {
+    ) -> Result<Response<Encoded>, Status> {
         read::unary(&self.gate, request).await
     }
 
-    async fn reconcile(
-        &self,
-        request: Request<proto::ReconcileRequest>,
-    ) -> Result<Response<proto::ReconcileResponse>, Status> {
+    async fn reconcile(&self, request: Request<proto::ReconcileRequest>) -> Result<Response<Encoded>, Status> {
         read::unary(&self.gate, request).await
     }
 
@@ -103,7 +93,6 @@ impl PictureService for Picture {
 
 impl Read for proto::GetPictureRequest {
     type Query<'a> = PictureQuery;
-    type Answer = proto::GetPictureResponse;
 
     const GROWS_WITH: &'static [&'static str] = &["indicators"];
 
@@ -111,21 +100,24 @@ impl Read for proto::GetPictureRequest {
         queries::picture(view, self, violations)
     }
 
-    fn answer(&self, query: PictureQuery, input: &AnswerInput<'_>) -> Result<Self::Answer, Violations> {
-        let rows = answer::picture(input.view, &query);
-        Ok(proto::GetPictureResponse {
+    fn answer(&self, query: PictureQuery, input: &AnswerInput<'_>) -> Result<Writer, Violations> {
+        let mut out = Writer::default();
+        out.fields(&proto::GetPictureResponse {
             revision: input.revision(),
-            as_of: input.as_of(),
             area: Some(convert::catalogue::area(input.catalogue().area_at(query.area))),
             period: query.period.to_string(),
-            rows: rows.iter().map(|row| responses::picture_row(input.catalogue(), row)).collect(),
-        })
+            ..Default::default()
+        });
+        let rows = Rows(input.catalogue());
+        let picture = answer::picture(input.view, &query);
+        input.rows(&mut out, &picture, |out, row| out.message(4, |out| rows.picture_row(out, row)));
+        out.fields(&proto::GetPictureResponse { as_of: input.as_of(), ..Default::default() });
+        Ok(out)
     }
 }
 
 impl Read for proto::QueryAggregateRequest {
     type Query<'a> = AggregateQuery;
-    type Answer = proto::QueryAggregateResponse;
 
     const GROWS_WITH: &'static [&'static str] = &["indicators", "areas", "periods", "agencies"];
 
@@ -149,16 +141,21 @@ impl Read for proto::QueryAggregateRequest {
         queries::aggregate(view, self, violations)
     }
 
-    fn answer(&self, query: AggregateQuery, input: &AnswerInput<'_>) -> Result<Self::Answer, Violations> {
-        let rows = answer::aggregate(input.view, &query);
-        let (rows, next_page_token) = input.rows(&rows, |row| responses::aggregate_row(input.catalogue(), row));
-        Ok(proto::QueryAggregateResponse { revision: input.revision(), as_of: input.as_of(), rows, next_page_token })
+    fn answer(&self, query: AggregateQuery, input: &AnswerInput<'_>) -> Result<Writer, Violations> {
+        let mut out = Writer::default();
+        out.fields(&proto::QueryAggregateResponse { revision: input.revision(), ..Default::default() });
+        let rows = Rows(input.catalogue());
+        let answer = answer::aggregate(input.view, &query);
+        let next_page_token =
+            input.rows(&mut out, &answer, |out, row| out.message(2, |out| rows.aggregate_row(out, row)));
+        let as_of = input.as_of();
+        out.fields(&proto::QueryAggregateResponse { next_page_token, as_of, ..Default::default() });
+        Ok(out)
     }
 }
 
 impl Read for proto::ExplainFigureRequest {
     type Query<'a> = ExplainQuery;
-    type Answer = proto::ExplainFigureResponse;
 
     const GROWS_WITH: &'static [&'static str] = &["area", "period", "agency"];
 
@@ -166,13 +163,14 @@ impl Read for proto::ExplainFigureRequest {
         queries::explain(view, self, violations)
     }
 
-    fn answer(&self, query: ExplainQuery, input: &AnswerInput<'_>) -> Result<Self::Answer, Violations> {
+    fn answer(&self, query: ExplainQuery, input: &AnswerInput<'_>) -> Result<Writer, Violations> {
         let explained = explain::explain(input.view, query);
         let contributions = explained.contributions.iter().take(CONTRIBUTIONS_MAX);
-        Ok(proto::ExplainFigureResponse {
-            revision: input.revision(),
+        let mut out = Writer::default();
+        out.fields(&proto::ExplainFigureResponse { revision: input.revision(), ..Default::default() });
+        out.message(2, |out| Rows(input.catalogue()).figure(out, &explained.figure));
+        out.fields(&proto::ExplainFigureResponse {
             as_of: input.as_of(),
-            figure: Some(responses::figure(input.catalogue(), &explained.figure)),
             derivation: responses::derivation(explained.derivation).into(),
             contributions: contributions
                 .map(|one| responses::contribution(&input.snapshot.state, input.catalogue(), one))
@@ -181,13 +179,14 @@ impl Read for proto::ExplainFigureRequest {
             indicator: Some(convert::catalogue::indicator(&explained.version)),
             rule: explained.rule,
             formula: explained.formula,
-        })
+            ..Default::default()
+        });
+        Ok(out)
     }
 }
 
 impl Read for proto::GetHistoryRequest {
     type Query<'a> = HistoryQuery;
-    type Answer = proto::GetHistoryResponse;
 
     const GROWS_WITH: &'static [&'static str] = &["page_size"];
 
@@ -204,16 +203,20 @@ impl Read for proto::GetHistoryRequest {
         queries::history(view, self, violations)
     }
 
-    fn answer(&self, query: HistoryQuery, input: &AnswerInput<'_>) -> Result<Self::Answer, Violations> {
+    fn answer(&self, query: HistoryQuery, input: &AnswerInput<'_>) -> Result<Writer, Violations> {
         let items = history::history(input.view, &query);
-        let (items, next_page_token) = input.rows(&items, |item| responses::history_item(&input.snapshot.state, item));
-        Ok(proto::GetHistoryResponse { revision: input.revision(), items, next_page_token })
+        let mut out = Writer::default();
+        out.fields(&proto::GetHistoryResponse { revision: input.revision(), ..Default::default() });
+        let next_page_token = input.rows(&mut out, &items, |out, item| {
+            out.message(2, |out| out.fields(&responses::history_item(&input.snapshot.state, item)));
+        });
+        out.fields(&proto::GetHistoryResponse { next_page_token, ..Default::default() });
+        Ok(out)
     }
 }
 
 impl Read for proto::GetCompletenessRequest {
     type Query<'a> = CompletenessQuery;
-    type Answer = proto::GetCompletenessResponse;
 
     const GROWS_WITH: &'static [&'static str] = &["area", "periods", "indicators", "agencies"];
 
@@ -231,7 +234,7 @@ impl Read for proto::GetCompletenessRequest {
         queries::completeness(view, self, violations)
     }
 
-    fn answer(&self, query: CompletenessQuery, input: &AnswerInput<'_>) -> Result<Self::Answer, Violations> {
+    fn answer(&self, query: CompletenessQuery, input: &AnswerInput<'_>) -> Result<Writer, Violations> {
         let found = completeness::completeness(input.view, &query);
         let Completeness { mut slots, rates, mismatches } = found.ok_or_else(|| {
             let found = format!("more than {QUERY_CELLS_MAX} figures are expected");
@@ -241,24 +244,27 @@ impl Read for proto::GetCompletenessRequest {
         let mut rates: Vec<_> = rates.into_iter().map(|((agency, period), rate)| (id(agency), period, rate)).collect();
         rates.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
         slots.retain(|slot| !self.late_only || slot.status == SlotStatus::Late);
-        let (slots, next_page_token) = input.rows(&slots, |slot| responses::slot(input.catalogue(), slot));
-        Ok(proto::GetCompletenessResponse {
-            revision: input.revision(),
+        let mut out = Writer::default();
+        out.fields(&proto::GetCompletenessResponse { revision: input.revision(), ..Default::default() });
+        let next_page_token = input.rows(&mut out, &slots, |out, slot| {
+            out.message(2, |out| out.fields(&responses::slot(input.catalogue(), slot)));
+        });
+        out.fields(&proto::GetCompletenessResponse {
             as_of: input.as_of(),
-            slots,
             rates: rates
                 .into_iter()
                 .map(|(agency, period, rate)| responses::reporting_rate(agency, period, &rate))
                 .collect(),
             next_page_token,
             period_mismatches: mismatches.iter().map(|it| responses::period_mismatch(input.catalogue(), it)).collect(),
-        })
+            ..Default::default()
+        });
+        Ok(out)
     }
 }
 
 impl Read for proto::ReconcileRequest {
     type Query<'a> = ReconcileQuery<'a>;
-    type Answer = proto::ReconcileResponse;
 
     const GROWS_WITH: &'static [&'static str] = &["rules", "areas", "periods"];
 
@@ -266,17 +272,22 @@ impl Read for proto::ReconcileRequest {
         queries::reconcile(view, self, violations)
     }
 
-    fn answer(&self, query: ReconcileQuery<'_>, input: &AnswerInput<'_>) -> Result<Self::Answer, Violations> {
-        let rows: Vec<_> = reconcile::pairs(input.view, &query)
+    fn answer(&self, query: ReconcileQuery<'_>, input: &AnswerInput<'_>) -> Result<Writer, Violations> {
+        let mut found = 0;
+        let pairs = reconcile::pairs(input.view, &query)
             .filter(|pair| self.include_agreeing || pair.status != reconcile::Status::Agrees)
             .take(ROWS.max + 1)
-            .map(|pair| responses::pair(input.catalogue(), &pair))
-            .collect();
-        if rows.len() > ROWS.max {
+            .inspect(|_| found += 1);
+        let mut out = Writer::default();
+        out.fields(&proto::ReconcileResponse { revision: input.revision(), ..Default::default() });
+        let rows = Rows(input.catalogue());
+        input.rows(&mut out, pairs, |out, pair| out.message(2, |out| rows.pair(out, pair)));
+        if found > ROWS.max {
             let found = format!("more than {} pairs", ROWS.max);
             return Err(too_many(format!("{found}; allowed: fewer. Ask for fewer periods or areas")));
         }
-        Ok(proto::ReconcileResponse { revision: input.revision(), rows, as_of: input.as_of() })
+        out.fields(&proto::ReconcileResponse { as_of: input.as_of(), ..Default::default() });
+        Ok(out)
     }
 }
 

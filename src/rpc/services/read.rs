@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use prost::Message;
 use tonic::{Request, Response, Status};
 
@@ -13,22 +14,20 @@ use crate::model::budget::{Budget, Stopped};
 use crate::model::revision::Revision;
 use crate::model::violation::Violations;
 use crate::rpc::call::{self, Call, Refusal};
+use crate::rpc::codec::Writer;
 use crate::rpc::context::Now;
 use crate::rpc::convert::snapshot::Snapshot;
 use crate::rpc::convert::{self, queries};
 use crate::rpc::guard::{AuditScope, Compute, Question, Session, Subject as _};
 use crate::rpc::page::{self, Page, Paging, Position};
 use crate::rpc::status::{self, Reason};
-use crate::rpc::{Context, Gate, as_of, number};
+use crate::rpc::{Context, Encoded, Gate, as_of, number};
 use crate::state::view::View;
 
 /// A request that reads: the steps in which one read differs from another.
 pub(crate) trait Read: AuditScope + Message + 'static {
     /// What is asked, its ids looked up in the catalogue of a view.
     type Query<'a>;
-    /// What is sent.
-    type Answer: Message + 'static;
-
     /// The fields that an answer grows with, for whoever has to ask for less.
     const GROWS_WITH: &'static [&'static str];
 
@@ -40,11 +39,12 @@ pub(crate) trait Read: AuditScope + Message + 'static {
     /// The query, with everything that is wrong with it.
     fn query<'a>(&self, view: View<'a>, violations: &mut Violations) -> Option<Self::Query<'a>>;
 
-    /// The answer, which depends on nothing but the snapshot. Where its budget ends it, it isn't used.
+    /// The answer, written as it is sent, which depends on nothing but the snapshot. Where its budget ends it, it isn't
+    /// used.
     ///
     /// # Errors
     /// When it would be too large.
-    fn answer(&self, query: Self::Query<'_>, input: &AnswerInput<'_>) -> Result<Self::Answer, Violations>;
+    fn answer(&self, query: Self::Query<'_>, input: &AnswerInput<'_>) -> Result<Writer, Violations>;
 }
 
 /// What an answer is computed from.
@@ -69,10 +69,15 @@ impl<'a> AnswerInput<'a> {
         Some(convert::timestamp(self.snapshot.at))
     }
 
-    /// Of some rows those of the page, as messages, and the next page's token; empty on the last page.
-    pub(crate) fn rows<R, M: Message>(&self, rows: &[R], message: impl Fn(&R) -> M) -> (Vec<M>, String) {
-        let rows = rows.iter().map_while(|row| self.view.spend(1).ok().map(|()| row));
-        self.page.fill(rows, self.snapshot.position(), |row| message(row))
+    /// Writes of some rows those of the page, and gives the next page's token; empty on the last page.
+    pub(crate) fn rows<R>(
+        &self,
+        out: &mut Writer,
+        rows: impl IntoIterator<Item = R>,
+        write: impl FnMut(&mut Writer, &R),
+    ) -> String {
+        let rows = rows.into_iter().map_while(|row| self.view.spend(1).ok().map(|()| row));
+        self.page.fill(rows, self.snapshot.position(), out, write)
     }
 }
 
@@ -111,7 +116,7 @@ impl<K, T> Unaudited<(K, Option<T>)> {
 ///
 /// # Errors
 /// When the caller may not, or anything is wrong with the query.
-pub(crate) async fn unary<R: Read + Message>(gate: &Gate, request: Request<R>) -> Result<Response<R::Answer>, Status> {
+pub(crate) async fn unary<R: Read>(gate: &Gate, request: Request<R>) -> Result<Response<Encoded>, Status> {
     call::unary(gate, request, |Call { context, session, message, received, .. }| async move {
         let look = || (session.question(&message), session.repeats(&message));
         let (question, repeats) = received.work(message.weight(), look).await?;
@@ -124,7 +129,9 @@ pub(crate) async fn unary<R: Read + Message>(gate: &Gate, request: Request<R>) -
         let (read, context) = (Arc::new(message), context.clone());
         let answer = move |budget: &Budget| answer_page(&*read, &context, context.now(), budget, repeats.clone());
         let answer = compute(session.compute(), answer, too_much::<R>).await?;
-        Ok(answer.audit(&session, &question).await?)
+        // What there is no room for isn't sent, and so it isn't read.
+        let answer = answer.try_map(|answer| session.admit(answer.len()).map(|()| answer))?;
+        Ok(Encoded(answer.audit(&session, &question).await?))
     })
     .await
 }
@@ -172,7 +179,7 @@ fn answer_page<R: Read>(
     now: Now,
     budget: &Budget,
     mut violations: Violations,
-) -> Result<Unaudited<R::Answer>, Violations> {
+) -> Result<Unaudited<Bytes>, Violations> {
     let requested = read.requested_state();
     if requested.min_revision < 0 {
         violations.add("min_revision", format_args!("found {}; allowed: 0 or more", requested.min_revision));
@@ -190,20 +197,33 @@ fn answer_page<R: Read>(
             Snapshot::of(context, now.state, Position { revision, at })
         }
     };
-    answer(read, &snapshot, &page, budget, violations)
+    answer(read, &snapshot, &page, budget, violations, |query, input| {
+        let answer = read.answer(query, input)?;
+        bounded::<R>(&answer)?;
+        Ok(answer.into_bytes())
+    })
 }
 
-/// The answer as of a snapshot.
+/// That an answer is no larger than any may be.
 ///
 /// # Errors
-/// Everything that is wrong with the query, and what was found before.
-pub(crate) fn answer<R: Read>(
+/// At each field that it grows with.
+pub(crate) fn bounded<R: Read>(answer: &Writer) -> Result<(), Violations> {
+    page::bounded(answer.len(), |what| less::<R>(&format!("{what}. Ask for less")))
+}
+
+/// What is made of the answer to a read as of a snapshot.
+///
+/// # Errors
+/// Everything that is wrong with the query, and what was found before; or what `answer` refuses.
+pub(crate) fn answer<R: Read, T>(
     read: &R,
     snapshot: &Snapshot,
     page: &Page,
     budget: &Budget,
     mut violations: Violations,
-) -> Result<Unaudited<R::Answer>, Violations> {
+    answer: impl FnOnce(R::Query<'_>, &AnswerInput<'_>) -> Result<T, Violations>,
+) -> Result<Unaudited<T>, Violations> {
     let areas_as_of = queries::areas_as_of(read.requested_state().areas_as_of, &mut violations);
     let view = snapshot.view(areas_as_of).within(budget);
     if view.spend(read.weight()).is_err() {
@@ -211,7 +231,6 @@ pub(crate) fn answer<R: Read>(
     }
     let query = read.query(view, &mut violations).filter(|_| violations.is_empty());
     let Some(query) = query else { return Err(violations) };
-    let answer = read.answer(query, &AnswerInput { snapshot, view, page })?;
-    let answer = page::bounded(answer, |what| less::<R>(&format!("{what}. Ask for less")))?;
+    let answer = answer(query, &AnswerInput { snapshot, view, page })?;
     Ok(Unaudited { answer, revision: snapshot.revision })
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use prost::Message as _;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::read;
@@ -180,7 +181,8 @@ fn submission(
         receipt: Some(receipt),
         next_page_token,
     };
-    page::bounded(answer, page::ask_for_pages)
+    page::bounded(answer.encoded_len(), page::ask_for_pages)?;
+    Ok(answer)
 }
 
 fn list(

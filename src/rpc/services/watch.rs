@@ -6,20 +6,20 @@
 //!
 //! What is watched is a [`Read`], answered and audited as a call of its own is.
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use blake3::Hash;
+use bytes::Bytes;
 use prost::Message;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-use super::read::{self, Read, Unaudited};
+use super::difference::{KeyedRows, Known, bytes_of, difference};
+use super::read::{self, AnswerInput, Read, Unaudited};
 use crate::model::budget::Budget;
 use crate::model::date::Date;
 use crate::model::revision::Revision;
@@ -30,7 +30,7 @@ use crate::rpc::call::{Call, Refusal};
 use crate::rpc::context::Now;
 use crate::rpc::convert::snapshot::{Snapshot, in_future};
 use crate::rpc::guard::{CHECK_EVERY, Place, Places, Present, Question, Session, Subject};
-use crate::rpc::page::{ANSWER_BYTES_MAX, Page, Position, ROWS};
+use crate::rpc::page::{Page, Position, ROWS};
 use crate::rpc::status::{self, Reason};
 use crate::rpc::{Context, Encoded};
 use crate::state::State;
@@ -83,11 +83,9 @@ impl Watchers {
 /// A request to watch the answer of a read: rows, each under a key.
 pub(crate) trait Watch: Subject + Message + 'static {
     /// What is watched.
-    type Read: Read + 'static;
-    /// A row.
-    type Row: Message + Clone + 'static;
+    type Read: Read;
     /// What is sent.
-    type Message: Message + 'static;
+    type Message: Message;
 
     /// The field of the request that holds the query to watch.
     const FIELD: &'static str;
@@ -95,14 +93,12 @@ pub(crate) trait Watch: Subject + Message + 'static {
     /// The read to watch, and the last message that the reader has.
     fn into_read(self) -> (Self::Read, Received);
 
-    /// The rows of an answer.
-    fn rows(answer: <Self::Read as Read>::Answer) -> Vec<Self::Row>;
+    /// The rows of the answer, by what distinguishes one from the others. They are sent in the order of their keys.
+    fn rows(query: <Self::Read as Read>::Query<'_>, input: &AnswerInput<'_>) -> KeyedRows;
 
-    /// What distinguishes a row from the others. Rows are sent in the order of their keys.
-    fn key(row: &Self::Row) -> String;
-
-    /// What is sent of a difference.
-    fn message(read: &Self::Read, difference: Difference<Self::Row>) -> Self::Message;
+    /// What is sent before rows and after them: of everything, or of what changed since another answer, which had rows
+    /// of some keys that are gone.
+    fn around(read: &Self::Read, of: Position, is_snapshot: bool, gone: Vec<String>) -> [Self::Message; 2];
 }
 
 /// The last message that a reader has, as its request names it.
@@ -141,30 +137,10 @@ impl Received {
     }
 }
 
-/// What an answer has beside the one before it.
-pub(crate) struct Difference<R> {
-    /// What the answer is of.
-    pub(super) of: Position,
-    /// Whether there was none before it.
-    pub(super) snapshot: bool,
-    pub(super) changed: Vec<R>,
-    /// The keys of the rows that it has no more.
-    pub(super) gone: Vec<String>,
-}
-
-/// What is known of the rows that a reader has: a hash of each, by key.
-type Known = BTreeMap<Box<str>, Hash>;
-
-/// What keeping that takes of memory, in bytes: each row's hash, its place in the map and its key.
-fn bytes_of(known: &Known) -> usize {
-    const ROW: usize = 2 * (size_of::<Hash>() + size_of::<Box<str>>());
-    known.keys().map(|key| key.len() + ROW).sum()
-}
-
 /// What a watcher finds when it looks at the answer.
 struct Found {
     /// The message to send, encoded; none when the reader has all of it.
-    message: Option<Unaudited<Vec<u8>>>,
+    message: Option<Unaudited<Bytes>>,
     /// What the reader then has.
     known: Arc<Known>,
 }
@@ -310,17 +286,19 @@ impl<W: Watch> Watcher<W> {
         let (read, of) = (Arc::clone(&self.read), snapshot.position());
         let look = move |budget: &Budget| {
             let violations = newest_and_whole(&*read);
-            let answer = read::answer(&*read, &snapshot, &Page::whole(), budget, violations);
-            answer.map_err(|violations| violations.within(W::FIELD))?.try_map(|answer| {
-                let rows = W::rows(answer);
+            let rows = read::answer(&*read, &snapshot, &Page::whole(), budget, violations, |query, input| {
+                let rows = W::rows(query, input);
+                read::bounded::<W::Read>(&rows.written).map(|()| rows)
+            });
+            rows.map_err(|violations| violations.within(W::FIELD))?.try_map(|rows| {
                 let mut violations = Violations::default();
-                if rows.len() > ROWS_MAX {
-                    let found = format!("the answer has {} rows", rows.len());
+                if rows.count() > ROWS_MAX {
+                    let found = format!("the answer has {} rows", rows.count());
                     let what = format!("{found}; allowed: {ROWS_MAX} to be watched. Ask for less");
                     violations.add(W::FIELD, what);
                 }
-                violations.into_result(())?;
-                Ok(difference::<W>(&read, of, known.as_deref(), rows))
+                let around = |is_snapshot, gone| W::around(&read, of, is_snapshot, gone);
+                violations.into_result(()).map(|()| difference(&rows, known.as_deref(), around))
             })
         };
         let too_much = || read::too_much::<W::Read>().within(W::FIELD);
@@ -338,7 +316,7 @@ impl<W: Watch> Watcher<W> {
     }
 
     /// Sends a message, if there is one. Its bytes count as the caller's until they are taken.
-    async fn send(&self, slot: Slot<'_>, message: Option<Unaudited<Vec<u8>>>) -> Result<(), Unsent> {
+    async fn send(&self, slot: Slot<'_>, message: Option<Unaudited<Bytes>>) -> Result<(), Unsent> {
         let Some(message) = message else { return Ok(()) };
         let message = message.try_map(|message| self.session.hold(message)).map_err(|_| Unsent::NoRoom)?;
         let message = message.audit(&self.session, &self.question).await.map_err(Unsent::Refused)?;
@@ -371,37 +349,6 @@ impl<W: Watch> Watcher<W> {
         // An instant is a microsecond long.
         (zone.date(now), Duration::from_micros(u64::try_from(micros).unwrap_or(0).max(1)))
     }
-}
-
-/// What is known of an answer's rows, and the message of what differs from what was known before, encoded. It has
-/// everything when nothing was known, or when what changed with what is gone is more than a message may have.
-fn difference<W: Watch>(
-    read: &W::Read,
-    of: Position,
-    before: Option<&Known>,
-    rows: Vec<W::Row>,
-) -> (Known, Option<Vec<u8>>) {
-    let rows: BTreeMap<Box<str>, W::Row> = rows.into_iter().map(|row| (W::key(&row).into(), row)).collect();
-    let hash = |row: &W::Row| blake3::hash(&row.encode_to_vec());
-    let known: Known = rows.iter().map(|(key, row)| (key.clone(), hash(row))).collect();
-    let encoded = |snapshot, changed, gone| {
-        let message = W::message(read, Difference { of, snapshot, changed, gone });
-        message.encode_to_vec()
-    };
-    if let Some(before) = before {
-        let is_new = |key: &str| before.get(key) != known.get(key);
-        let changed: Vec<_> = rows.iter().filter(|(key, _)| is_new(key)).map(|(_, row)| row.clone()).collect();
-        let gone: Vec<_> = before.keys().filter(|key| !known.contains_key(*key)).map(ToString::to_string).collect();
-        if changed.is_empty() && gone.is_empty() {
-            return (known, None);
-        }
-        let message = encoded(false, changed, gone);
-        if message.len() <= ANSWER_BYTES_MAX {
-            return (known, Some(message));
-        }
-    }
-    let message = encoded(true, rows.into_values().collect(), Vec::new());
-    (known, Some(message))
 }
 
 /// Why a watch ends whose messages aren't taken.
@@ -438,57 +385,4 @@ fn newest_and_whole(read: &impl Read) -> Violations {
         }
     }
     violations
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rpc::proto::{AggregateRow, QueryAggregateRequest, WatchAggregateRequest, WatchAggregateResponse};
-
-    fn rows(area: &str, count: usize, figure: &str) -> Vec<AggregateRow> {
-        let row = |n| AggregateRow {
-            indicator: "an-indicator".to_owned(),
-            area: format!("{area}-{n}-{}", "a".repeat(500)),
-            period: figure.to_owned(),
-            ..AggregateRow::default()
-        };
-        (0..count).map(row).collect()
-    }
-
-    #[test]
-    fn a_difference_that_is_too_large_for_a_message_is_sent_as_a_snapshot() {
-        let of = Position { revision: Revision(7), at: Timestamp(9) };
-        let read = QueryAggregateRequest::default();
-        let difference = |before: Option<&[AggregateRow]>, rows: &[AggregateRow]| {
-            let known = before.map(|rows| super::difference::<WatchAggregateRequest>(&read, of, None, rows.to_vec()).0);
-            let (_, message) = super::difference::<WatchAggregateRequest>(&read, of, known.as_ref(), rows.to_vec());
-            message.map(|message| WatchAggregateResponse::decode(&*message).unwrap())
-        };
-        let (before, after) = (rows("before", 5_000, "a"), rows("after", 5_000, "a"));
-        let all = difference(Some(&before), &after).unwrap();
-        assert!(all.snapshot && all.rows.len() == 5_000 && all.removed_rows.is_empty());
-        assert!(all.encoded_len() <= ANSWER_BYTES_MAX);
-        let fewer = &before[..4_000];
-        let few = difference(Some(&before), fewer).unwrap();
-        assert!(!few.snapshot && few.rows.is_empty() && few.removed_rows.len() == 1_000);
-        let gone = before[4_000..].iter().map(|row| &row.area).collect::<std::collections::BTreeSet<_>>();
-        assert_eq!(few.removed_rows.iter().map(|row| &row.area).collect::<std::collections::BTreeSet<_>>(), gone);
-        assert!(difference(Some(&before), &before).is_none());
-        let mut changed = before.clone();
-        changed[7].period = "b".to_owned();
-        assert_eq!(difference(Some(&before), &changed).unwrap().rows, [changed[7].clone()]);
-        assert!(difference(None, &before).unwrap().snapshot);
-    }
-
-    #[test]
-    fn the_rows_of_a_key_are_in_the_order_of_its_texts() {
-        let row = |area: &str, period: &str| AggregateRow {
-            area: area.into(),
-            period: period.into(),
-            ..AggregateRow::default()
-        };
-        let key = |area, period| WatchAggregateRequest::key(&row(area, period));
-        assert!(key("E1", "2023") < key("E10", "2022"));
-        assert!(key("E1", "2022") < key("E1", "2023"));
-    }
 }
