@@ -69,8 +69,9 @@ impl LogFile {
         let damaged = || Error::Damaged { path: path.to_owned(), n: 0, what: "its last line isn't one" };
         let mut tail = LogTail::START;
         if whole > 0 {
-            let lines = std::str::from_utf8(&end[..whole - 1]).map_err(|_| damaged())?;
-            let last = lines.rsplit('\n').next().unwrap_or_default();
+            // What was read may begin within a character.
+            let last = end[..whole - 1].rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+            let last = std::str::from_utf8(last).map_err(|_| damaged())?;
             tail = LogTail::of_last(last).map_err(|_| damaged())?;
         } else if from > 0 || torn_bytes > LINE_BYTES_MAX {
             return Err(damaged());
@@ -192,6 +193,23 @@ fn set_aside(path: &Path, n: u64) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_is_opened_wherever_in_a_character_what_is_read_of_it_begins() {
+        let folder = tempfile::tempdir().unwrap();
+        // Enough lines that the first aren't read, and each length of the last, of characters of four bytes.
+        for longer in 0..4 {
+            let (mut text, mut tail) = (String::new(), LogTail::START);
+            let scopes = std::iter::repeat_n("😀".repeat(200), 200).chain(["a".repeat(longer)]);
+            for scope in scopes {
+                tail = tail.add(Timestamp(0), Line::without_call(Event::Read, scope), &mut text);
+            }
+            assert!(text.len() as u64 > 2 * LINE_BYTES_MAX);
+            let path = folder.path().join(format!("{longer}.log"));
+            fs::write(&path, text).unwrap();
+            assert_eq!(LogFile::open(&path).unwrap().tail(), tail, "{longer}");
+        }
+    }
 
     #[test]
     fn what_is_set_aside_takes_the_place_of_nothing() {
