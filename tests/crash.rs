@@ -8,13 +8,16 @@
 mod binary;
 
 use binary::Server;
-use binary::load::{Acknowledged, Load};
-use std::{env, time::Duration};
+use binary::load::{Acknowledged, Load, wrong_with};
+use std::{env, sync::Arc, time::Duration};
+use tokio::task::JoinSet;
 
 /// How many are acknowledged before each kill.
 const ACKNOWLEDGED_MIN: usize = 100;
 /// How many of the earlier rounds' are looked up after each kill; all are at the end.
 const EARLIER_CHECKED: usize = 100;
+/// How many read at once at the end.
+const READERS: usize = 8;
 
 #[tokio::test]
 async fn no_acknowledged_submission_is_lost_altered_or_doubled_by_a_kill() {
@@ -48,8 +51,17 @@ async fn no_acknowledged_submission_is_lost_altered_or_doubled_by_a_kill() {
         }
         assert_eq!(server.count().await, all.len(), "kill {kill}");
     }
-    for one in &all {
-        assert_eq!(server.wrong_with(one).await, None);
+    println!("{kills} kills, {} acknowledged, {recovered} found by a retry: now all of them are read", all.len());
+    let all = Arc::new(all);
+    let mut readers = JoinSet::new();
+    for reader in 0..READERS {
+        let (channel, all) = (server.channel.clone(), Arc::clone(&all));
+        readers.spawn(async move {
+            for one in all.iter().skip(reader).step_by(READERS) {
+                assert_eq!(wrong_with(&channel, one).await, None);
+            }
+        });
     }
-    println!("{kills} kills, {} acknowledged, {recovered} found by a retry", all.len());
+    readers.join_all().await;
+    println!("{} are as they were acknowledged", all.len());
 }

@@ -50,19 +50,24 @@ impl Server {
 
     /// What is wrong with a submission that was acknowledged: nothing when it is there as it was sent, with the
     /// receipt that was given for it.
-    pub(crate) async fn wrong_with(&self, (request, receipt): &Acknowledged) -> Option<String> {
-        let id = &request.request_id;
-        let get = GetSubmissionRequest { agency: request.agency.clone(), request_id: id.clone(), ..Default::default() };
-        match SubmissionServiceClient::new(self.channel.clone()).get_submission(get).await {
-            Err(status) => Some(format!("{id} is lost: {}", status.message())),
-            Ok(found) if found.get_ref().receipt.as_ref() != Some(receipt) => {
-                Some(format!("{id} was given {receipt:?}, and has {:?}", found.get_ref().receipt))
-            }
-            Ok(found) if found.get_ref().observations != request.observations => {
-                Some(format!("{id} is altered: {:?}", found.get_ref().observations))
-            }
-            Ok(_) => None,
+    pub(crate) async fn wrong_with(&self, one: &Acknowledged) -> Option<String> {
+        wrong_with(&self.channel, one).await
+    }
+}
+
+/// What is wrong with the submission that was acknowledged so; nothing when it is as it was sent.
+pub(crate) async fn wrong_with(channel: &Channel, (request, receipt): &Acknowledged) -> Option<String> {
+    let id = &request.request_id;
+    let get = GetSubmissionRequest { agency: request.agency.clone(), request_id: id.clone(), ..Default::default() };
+    match SubmissionServiceClient::new(channel.clone()).get_submission(get).await {
+        Err(status) => Some(format!("{id} is lost: {}", status.message())),
+        Ok(found) if found.get_ref().receipt.as_ref() != Some(receipt) => {
+            Some(format!("{id} was given {receipt:?}, and has {:?}", found.get_ref().receipt))
         }
+        Ok(found) if found.get_ref().observations != request.observations => {
+            Some(format!("{id} is altered: {:?}", found.get_ref().observations))
+        }
+        Ok(_) => None,
     }
 }
 

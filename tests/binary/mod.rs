@@ -50,7 +50,7 @@ impl Drop for Process {
 pub(crate) struct Server {
     process: Process,
     address: SocketAddr,
-    channel: Channel,
+    pub(crate) channel: Channel,
     printed: mpsc::Receiver<String>,
 }
 

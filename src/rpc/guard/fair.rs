@@ -171,7 +171,7 @@ mod tests {
 
         // It is given, and whoever waited is gone before it is taken.
         let (first, mut waits) = (turns.take(0).await, Box::pin(turns.take(0)));
-        assert!(futures_poll(&mut waits).await.is_none());
+        assert!(poll_once(&mut waits).await.is_none());
         drop(first);
         assert_eq!(turns.line().free, 0);
         drop(waits);
@@ -179,7 +179,7 @@ mod tests {
     }
 
     /// What a future has now.
-    async fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
         std::future::poll_fn(|cx| match std::pin::Pin::new(&mut *future).poll(cx) {
             std::task::Poll::Ready(output) => std::task::Poll::Ready(Some(output)),
             std::task::Poll::Pending => std::task::Poll::Ready(None),
