@@ -29,7 +29,7 @@ use conspectus::rpc::proto::picture_service_server::PictureServiceServer;
 use conspectus::rpc::proto::submission_service_server::SubmissionServiceServer;
 use conspectus::rpc::{Context, Gate, Picture, Submissions, local, proto};
 use conspectus::state::view::AreasAsOf;
-use conspectus::state::{Replay, State};
+use conspectus::state::{Fold, State};
 use http_body::{Body as _, Frame};
 use prost::Message;
 use tokio::runtime::Runtime;
@@ -102,7 +102,7 @@ impl World {
     fn new() -> Result<Self, Failure> {
         let journal = MemoryJournal::open(&MemoryDisk::new())?;
         let reader = journal.reader();
-        let (writer, handle) = Writer::new(Box::new(journal), State::default(), || NOW, UTC.clone(), Bounds::default());
+        let (writer, handle) = Writer::new(Box::new(journal), Fold::default(), || NOW, UTC.clone(), Bounds::default());
         let (_, stopping) = tokio::sync::watch::channel(false);
         let context = Context {
             writer: handle,
@@ -130,7 +130,7 @@ impl World {
         let writer = &mut self.writer;
         self.runtime.block_on(poll_fn(|task| {
             let mut polled = what.as_mut().poll(task);
-            while polled.is_pending() && writer.write_group() {
+            while polled.is_pending() && writer.write_group() > 0 {
                 polled = what.as_mut().poll(task);
             }
             polled
@@ -213,11 +213,11 @@ fn questions(world: &mut World) -> Result<(), Failure> {
 }
 
 fn replay(entries: &[Vec<u8>]) -> Result<State, Failure> {
-    let mut replay = Replay::default();
+    let mut fold = Fold::default();
     for entry in entries {
-        replay.apply(&codec::decode(entry)?);
+        fold.apply(&codec::decode(entry)?);
     }
-    Ok(replay.finish())
+    Ok(fold.state())
 }
 
 fn main() -> Result<(), Failure> {

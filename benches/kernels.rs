@@ -7,6 +7,7 @@ mod questions;
 #[expect(dead_code, reason = "shared with the load, which needs more of it")]
 mod workload;
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::hint::black_box;
 use std::os::unix::fs::FileExt;
@@ -17,6 +18,7 @@ use conspectus::access::Actor;
 use conspectus::catalogue::IndicatorIx;
 use conspectus::entry::{Entry, Fingerprint, codec};
 use conspectus::intake::admit::{Command, Decision};
+use conspectus::intake::ahead::Ahead;
 use conspectus::intake::prepare::Prepared;
 use conspectus::intake::writer;
 use conspectus::journal::{DiskJournal, Journal, MemoryDisk, MemoryJournal};
@@ -31,8 +33,8 @@ use conspectus::model::zone::UTC;
 use conspectus::picture::answer;
 use conspectus::rpc::proto::submission_service_server::SubmissionService;
 use conspectus::rpc::{Context, Gate, Submissions, local, proto};
-use conspectus::state::State;
 use conspectus::state::view::{AreasAsOf, View};
+use conspectus::state::{Fold, State};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
 use questions::Questions;
@@ -44,41 +46,54 @@ const OBSERVATIONS: u64 = 1_000_000;
 /// What the disk alone writes over, again and again.
 const BLOCKS: usize = 4_096;
 const BLOCK_BYTES: usize = 4 << 10;
+/// How many submissions are applied one after the other.
+const OTHERS: usize = 100;
 /// Any time that is after the data's months.
 const NOW: Timestamp = Timestamp(1_780_000_000_000_000);
 
 /// What everything starts from: a state full of figures, and submissions that it hasn't seen.
 struct Fixture {
-    empty: State,
-    full: State,
-    large: Prepared,
-    single: Prepared,
+    empty: Growing,
+    full: Growing,
+    large: Vec<Prepared>,
+    single: Vec<Prepared>,
+}
+
+/// A fold that grows by what is measured, and its newest state, which readers hold.
+struct Growing {
+    fold: RefCell<Fold>,
+    state: State,
+}
+
+impl Growing {
+    fn of(commands: impl IntoIterator<Item = Prepared>) -> Result<Self, Failure> {
+        let mut fold = Fold::default();
+        fold.apply(&decide(&State::default(), &workload::catalogue()?)?);
+        for command in commands {
+            let entry = decide(&fold.state(), &command)?;
+            fold.apply(&entry);
+        }
+        Ok(Self { state: fold.state(), fold: RefCell::new(fold) })
+    }
 }
 
 impl Fixture {
     fn new() -> Result<Self, Failure> {
-        let mut empty = State::default();
-        write(&mut empty, &workload::catalogue()?)?;
-        let mut full = empty.clone();
-        for batch in (Workload { observations: OBSERVATIONS, seed: 1 }).batches() {
-            write(&mut full, &prepared(&batch)?)?;
-        }
-        let mut other = Workload { observations: OBSERVATIONS, seed: 2 }.batches().skip(10);
-        let mut large = other.next().ok_or("no batch")?;
-        large.request_id = "another".to_owned();
-        let single = Workload { observations: OBSERVATIONS, seed: 2 }.single(1);
-        Ok(Self { empty, full, large: prepared(&large)?, single: prepared(&single)? })
+        let all = (Workload { observations: OBSERVATIONS, seed: 1 }).batches();
+        let full = Growing::of(all.map(|batch| prepared(&batch)).collect::<Result<Vec<_>, _>>()?)?;
+        let other = Workload { observations: OBSERVATIONS, seed: 2 };
+        let named = |(number, request)| {
+            prepared(&proto::SubmitObservationsRequest { request_id: format!("other-{number}"), ..request })
+        };
+        let large = other.batches().skip(10).take(OTHERS).enumerate().map(named);
+        let single = (0..OTHERS as u64).map(|number| other.single(number)).enumerate().map(named);
+        let (large, single) = (large.collect::<Result<_, _>>()?, single.collect::<Result<_, _>>()?);
+        Ok(Self { empty: Growing::of([])?, full, large, single })
     }
 }
 
-/// Admits and applies a command.
-fn write(state: &mut State, command: &impl Command) -> Result<(), Failure> {
-    state.apply(&decide(state, command)?);
-    Ok(())
-}
-
 fn decide(state: &State, command: &impl Command) -> Result<Entry, Failure> {
-    match command.admit(state, NOW, &UTC)? {
+    match command.admit(&Ahead::nothing(state), NOW, &UTC)? {
         Decision::Accept(body, _) => Ok(Entry { at: NOW, actor: Actor::default(), body }),
         Decision::Already(_) => Err("the submission isn't new".into()),
     }
@@ -119,25 +134,23 @@ fn observation(observation: &proto::Observation) -> Result<Observation, Failure>
 
 fn submissions(c: &mut Criterion, fixture: &Fixture) -> Result<(), Failure> {
     let mut group = c.benchmark_group("submission");
-    for (name, command, count) in [("of 1", &fixture.single, 1), ("of 1,000", &fixture.large, BATCH_OBSERVATIONS)] {
+    for (name, commands, count) in [("of 1", &fixture.single, 1), ("of 1,000", &fixture.large, BATCH_OBSERVATIONS)] {
         group.throughput(Throughput::Elements(count as u64));
-        for (size, state) in [("empty", &fixture.empty), ("full", &fixture.full)] {
-            let entry = decide(state, command)?;
-            group.bench_function(format!("{name}: admit, {size}"), |b| b.iter(|| command.admit(state, NOW, &UTC)));
-            // The clone shares all with the one that readers hold: what is touched is copied, as
-            // it is after each group.
-            group.bench_function(format!("{name}: apply, {size}, shared with readers"), |b| {
-                b.iter_batched(
-                    || state.clone(),
-                    |mut state| {
-                        state.apply(&entry);
-                        state
-                    },
-                    BatchSize::SmallInput,
-                );
+        let command = &commands[0];
+        for (size, Growing { fold, state }) in [("empty", &fixture.empty), ("full", &fixture.full)] {
+            let ahead = Ahead::nothing(state);
+            group.bench_function(format!("{name}: admit, {size}"), |b| b.iter(|| command.admit(&ahead, NOW, &UTC)));
+            let entries = commands.iter().map(|command| decide(state, command)).collect::<Result<Vec<_>, _>>()?;
+            let mut entries = entries.iter().cycle();
+            group.bench_function(format!("{name}: apply and publish, {size}"), |b| {
+                b.iter(|| {
+                    let mut fold = fold.borrow_mut();
+                    fold.apply(entries.next().expect("they go round"));
+                    fold.state()
+                });
             });
         }
-        let entry = decide(&fixture.full, command)?;
+        let entry = decide(&fixture.full.state, command)?;
         let bytes = codec::encode(&entry);
         group.bench_function(format!("{name}: encode"), |b| b.iter(|| codec::encode(black_box(&entry))));
         group.bench_function(format!("{name}: decode"), |b| b.iter(|| codec::decode(black_box(&bytes))));
@@ -145,7 +158,6 @@ fn submissions(c: &mut Criterion, fixture: &Fixture) -> Result<(), Failure> {
             b.iter(|| Fingerprint::of(black_box(command.submission())));
         });
     }
-    group.bench_function("state clone", |b| b.iter(|| fixture.full.clone()));
     group.finish();
     Ok(())
 }
@@ -156,7 +168,7 @@ fn service(c: &mut Criterion) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let journal = MemoryJournal::open(&MemoryDisk::new())?;
     let reader = journal.reader();
-    let running = writer::start(Box::new(journal), State::default(), || NOW, UTC.clone());
+    let running = writer::start(Box::new(journal), Fold::default(), || NOW, UTC.clone());
     let (_stop, stopping) = tokio::sync::watch::channel(false);
     let context = Context {
         writer: running.handle,
@@ -201,7 +213,10 @@ fn dense(view: View<'_>, indicators: &[IndicatorIx], months: &[Period]) -> Vec<(
     let mut cells = Vec::new();
     for indicator in indicators {
         for slab in months.iter().filter_map(|month| view.columns.slab(*indicator, *month)) {
-            for row in slab.rows(view.as_of).filter(|row| view.columns.breakdown_at(row.key.breakdown()).is_total()) {
+            for row in slab
+                .rows(view.as_of)
+                .filter(|row| view.columns.breakdown_at(row.key.breakdown()).is_some_and(Breakdown::is_total))
+            {
                 let (first, second) = match row.measure() {
                     Some(Measure::Ratio { numerator, denominator }) => (numerator.mantissa(), denominator.mantissa()),
                     Some(Measure::Number(number)) => (number.mantissa(), 0),
@@ -225,7 +240,7 @@ fn sum(cells: &[(u32, i64, i64)]) -> [(i64, i64); 64] {
 }
 
 fn queries(c: &mut Criterion, fixture: &Fixture) -> Result<(), Failure> {
-    let state = &fixture.full;
+    let state = &fixture.full.state;
     let catalogue = state.catalogue();
     let view = state.view(catalogue, state.revision(), &UTC, UTC.date(NOW), AreasAsOf::Then);
     let Questions { q1, q2, q3, q4 } = Questions::new(catalogue)?;
@@ -262,8 +277,8 @@ fn notation(c: &mut Criterion) {
 
 /// Framing, chaining and storing a group, without a disk.
 fn framing(c: &mut Criterion, fixture: &Fixture) -> Result<(), Failure> {
-    let single = codec::encode(&decide(&fixture.full, &fixture.single)?);
-    let large = codec::encode(&decide(&fixture.full, &fixture.large)?);
+    let single = codec::encode(&decide(&fixture.full.state, &fixture.single[0])?);
+    let large = codec::encode(&decide(&fixture.full.state, &fixture.large[0])?);
     let mut group = c.benchmark_group("append to memory");
     for (name, payloads) in [("64 entries of 1", vec![single; 64]), ("16 entries of 1,000", vec![large; 16])] {
         let bytes: usize = payloads.iter().map(Vec::len).sum();
@@ -283,8 +298,8 @@ fn framing(c: &mut Criterion, fixture: &Fixture) -> Result<(), Failure> {
 /// Making a group durable, beside what the disk takes to write a block over and sync it.
 fn appending(c: &mut Criterion, fixture: &Fixture) -> Result<(), Failure> {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-    let single = codec::encode(&decide(&fixture.full, &fixture.single)?);
-    let large = codec::encode(&decide(&fixture.full, &fixture.large)?);
+    let single = codec::encode(&decide(&fixture.full.state, &fixture.single[0])?);
+    let large = codec::encode(&decide(&fixture.full.state, &fixture.large[0])?);
     let mut group = c.benchmark_group("journal");
     let file = File::create(folder.path().join("blocks"))?;
     file.write_all_at(&vec![0; BLOCKS * BLOCK_BYTES], 0)?;

@@ -10,13 +10,14 @@ use conspectus::access::Actor;
 use conspectus::catalogue::CataloguePut;
 use conspectus::entry::Entry;
 use conspectus::intake::admit::{Command, Decision};
+use conspectus::intake::ahead::Ahead;
 use conspectus::intake::prepare::Prepared;
 use conspectus::model::marker::Markers;
 use conspectus::model::observation::{Breakdown, Measure, Observation, Value};
 use conspectus::model::submission::Submission;
 use conspectus::model::timestamp::Timestamp;
 use conspectus::model::zone::UTC;
-use conspectus::state::State;
+use conspectus::state::{Fold, State};
 use memory::memory_bytes;
 
 const NOW: Timestamp = Timestamp(1_780_000_000_000_000);
@@ -29,9 +30,10 @@ fn resident_bytes() -> u64 {
     memory_bytes(std::process::id(), "VmRSS")
 }
 
-fn write(state: &mut State, command: &impl Command) {
-    let Decision::Accept(body, _) = command.admit(state, NOW, &UTC).unwrap() else { panic!("it is so already") };
-    state.apply(&Entry { at: NOW, actor: Actor::Local, body });
+fn write(fold: &mut Fold, state: &State, command: &impl Command) {
+    let decision = command.admit(&Ahead::nothing(state), NOW, &UTC).unwrap();
+    let Decision::Accept(body, _) = decision else { panic!("it is so already") };
+    fold.apply(&Entry { at: NOW, actor: Actor::Local, body });
 }
 
 /// A submission of one figure, which differs from the one that it replaces, under an id as long as a UUID.
@@ -56,14 +58,15 @@ fn single(number: u64) -> Prepared {
 
 #[test]
 fn a_submission_of_one_figure_takes_few_bytes_for_good() {
-    let mut state = State::default();
-    write(&mut state, &toml::from_str::<CataloguePut>(include_str!("../data/catalogue.toml")).unwrap());
-    let mut published = state.clone();
+    let mut fold = Fold::default();
+    let catalogue: CataloguePut = toml::from_str(include_str!("../data/catalogue.toml")).unwrap();
+    write(&mut fold, &State::default(), &catalogue);
+    let mut published = fold.state();
     let mut send = |numbers: std::ops::Range<u64>| {
         for number in numbers {
-            write(&mut state, &single(number));
+            write(&mut fold, &published, &single(number));
             if number % GROUP_ENTRIES == 0 {
-                published = state.clone();
+                published = fold.state();
             }
         }
     };

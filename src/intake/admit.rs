@@ -1,12 +1,14 @@
-//! Deciding: whether a command becomes an entry. Pure: the state, the command and the time in,
-//! the decision out.
+//! Deciding: whether a command becomes an entry. Pure: the state, what goes ahead of it, the command and the time
+//! in, the decision out.
 //!
 //! There are five commands: a [`CataloguePut`], a [`Prepared`] submission, a [`Withdrawal`],
 //! [`ChangeAccess`], and an [`AuditAnchor`]. What each is answered with follows from its type.
 
 use std::convert::Infallible;
 use std::fmt::Debug;
+use std::sync::Arc;
 
+use super::ahead::Ahead;
 use super::prepare::Prepared;
 use crate::access::AccessChange;
 use crate::catalogue::{CataloguePut, PutOutcomes};
@@ -18,8 +20,8 @@ use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
 use crate::model::zone::Zone;
-use crate::state::State;
 use crate::state::columns::{BreakdownIx, Withdrawn};
+use crate::state::{ResolvedIds, State};
 
 /// Something that a caller wants written.
 pub trait Command: Send + 'static {
@@ -28,21 +30,25 @@ pub trait Command: Send + 'static {
     /// What it is answered with when there is nothing to write, since it is so already.
     type Already: Debug + Send + 'static;
 
+    /// Whether its entry has a group for itself, so that it is decided on by a state to which every entry before it
+    /// is applied. Entries that come often share a group: what they need of those ahead is in [`Ahead`].
+    const IS_ALONE: bool = true;
+
     /// Decides on it at an instant, which isn't before the newest entry's, and whose day is that of a time
     /// zone. For a dry run this is all there is to do.
     ///
     /// # Errors
     /// When it isn't allowed; nothing of it is then written.
-    fn admit(&self, state: &State, at: Timestamp, zone: &Zone) -> Result<DecisionOf<Self>, Rejection>;
+    fn admit(&self, ahead: &Ahead<'_>, at: Timestamp, zone: &Zone) -> Result<DecisionOf<Self>, Rejection>;
 
     /// The bytes of its entry in the journal.
     fn encode(&self, entry: &Entry) -> Vec<u8> {
         codec::encode(entry)
     }
 
-    /// Applies its entry to a state.
-    fn apply(&self, state: &mut State, entry: &Entry) {
-        state.apply(entry);
+    /// The ids of its submission, where they are looked up already.
+    fn ids(&self) -> Option<&Arc<ResolvedIds>> {
+        None
     }
 
     /// The memory that it takes while it waits for the writer, when that is much.
@@ -105,7 +111,12 @@ impl Command for CataloguePut {
     /// The same: that nothing changes.
     type Already = PutOutcomes;
 
-    fn admit(&self, state: &State, _at: Timestamp, _zone: &Zone) -> Result<DecisionOf<Self>, Rejection> {
+    fn admit(
+        &self,
+        Ahead { state, .. }: &Ahead<'_>,
+        _at: Timestamp,
+        _zone: &Zone,
+    ) -> Result<DecisionOf<Self>, Rejection> {
         state.catalogue().review(self).into_result(()).map_err(Rejection::Invalid)?;
         Ok(admit_reviewed(self, state))
     }
@@ -147,11 +158,11 @@ impl Command for ReviewedPut {
     type Effect = PutOutcomes;
     type Already = PutOutcomes;
 
-    fn admit(&self, state: &State, at: Timestamp, zone: &Zone) -> Result<DecisionOf<Self>, Rejection> {
-        if self.against == state.catalogue_revision() {
-            Ok(admit_reviewed(&self.put, state))
+    fn admit(&self, ahead: &Ahead<'_>, at: Timestamp, zone: &Zone) -> Result<DecisionOf<Self>, Rejection> {
+        if self.against == ahead.state.catalogue_revision() {
+            Ok(admit_reviewed(&self.put, ahead.state))
         } else {
-            self.put.admit(state, at, zone)
+            self.put.admit(ahead, at, zone)
         }
     }
 
@@ -166,18 +177,20 @@ impl Command for Prepared {
     /// The revision at which it was received before.
     type Already = Revision;
 
-    fn admit(&self, state: &State, at: Timestamp, zone: &Zone) -> Result<DecisionOf<Self>, Rejection> {
+    const IS_ALONE: bool = false;
+
+    fn admit(&self, ahead: &Ahead<'_>, at: Timestamp, zone: &Zone) -> Result<DecisionOf<Self>, Rejection> {
         let submission = self.submission();
-        if let Some(known) = state.submission(&submission.agency, &submission.request_id) {
-            return if self.is_of(known.fingerprint) {
-                Ok(Decision::Already(known.revision))
+        if let Some((revision, fingerprint)) = ahead.request(&submission.agency, &submission.request_id) {
+            return if self.is_of(fingerprint) {
+                Ok(Decision::Already(revision))
             } else {
                 let request_id = submission.request_id.to_string();
-                Err(Rejection::RequestIdReused { request_id, revision: known.revision })
+                Err(Rejection::RequestIdReused { request_id, revision })
             };
         }
-        let mut violations = self.violations(state, zone.date(at));
-        bound_breakdowns(state, &submission.observations.dictionaries().breakdowns, &mut violations);
+        let mut violations = self.violations(ahead.state, zone.date(at));
+        bound_breakdowns(ahead, &submission.observations.dictionaries().breakdowns, &mut violations);
         violations.into_result(()).map_err(Rejection::Invalid)?;
         Ok(Decision::Accept(self.body(), ()))
     }
@@ -186,8 +199,8 @@ impl Command for Prepared {
         codec::encode_around(entry.at, self.bytes(), &entry.actor)
     }
 
-    fn apply(&self, state: &mut State, entry: &Entry) {
-        state.apply_resolved(entry, self.ids());
+    fn ids(&self) -> Option<&Arc<ResolvedIds>> {
+        Self::ids(self)
     }
 
     fn queued_bytes(&self) -> usize {
@@ -196,12 +209,12 @@ impl Command for Prepared {
 }
 
 /// The columns hold only so many different breakdowns.
-fn bound_breakdowns(state: &State, breakdowns: &[Breakdown], violations: &mut Violations) {
-    let known = state.columns().breakdown_count();
+fn bound_breakdowns(ahead: &Ahead<'_>, breakdowns: &[Breakdown], violations: &mut Violations) {
+    let known = ahead.breakdown_count();
     if known + breakdowns.len() <= BreakdownIx::MAX {
         return;
     }
-    let new = breakdowns.iter().filter(|breakdown| state.columns().breakdown(breakdown).is_none()).count();
+    let new = breakdowns.iter().filter(|breakdown| !ahead.knows_breakdown(breakdown)).count();
     if known + new > BreakdownIx::MAX {
         violations
             .add("observations", format_args!("too many different breakdowns; allowed: {} in all", BreakdownIx::MAX));
@@ -214,7 +227,12 @@ impl Command for Withdrawal {
     /// The revision at which the submission was withdrawn before.
     type Already = Revision;
 
-    fn admit(&self, state: &State, _at: Timestamp, _zone: &Zone) -> Result<DecisionOf<Self>, Rejection> {
+    fn admit(
+        &self,
+        Ahead { state, .. }: &Ahead<'_>,
+        _at: Timestamp,
+        _zone: &Zone,
+    ) -> Result<DecisionOf<Self>, Rejection> {
         let submission = state.submission(&self.agency, &self.request_id);
         let submission = submission.ok_or_else(|| Rejection::NoSuchSubmission {
             agency: self.agency.to_string(),
@@ -232,7 +250,12 @@ impl Command for ChangeAccess {
     /// A change is an entry each time.
     type Already = Infallible;
 
-    fn admit(&self, state: &State, _at: Timestamp, _zone: &Zone) -> Result<DecisionOf<Self>, Rejection> {
+    fn admit(
+        &self,
+        Ahead { state, .. }: &Ahead<'_>,
+        _at: Timestamp,
+        _zone: &Zone,
+    ) -> Result<DecisionOf<Self>, Rejection> {
         let Self { changes, now } = self;
         state.access().review(changes, state.catalogue(), *now).into_result(()).map_err(Rejection::Invalid)?;
         Ok(Decision::Accept(Body::Access(changes.clone()), ()))
@@ -244,7 +267,12 @@ impl Command for AuditAnchor {
     /// That it is recorded.
     type Already = ();
 
-    fn admit(&self, state: &State, _at: Timestamp, _zone: &Zone) -> Result<DecisionOf<Self>, Rejection> {
+    fn admit(
+        &self,
+        Ahead { state, .. }: &Ahead<'_>,
+        _at: Timestamp,
+        _zone: &Zone,
+    ) -> Result<DecisionOf<Self>, Rejection> {
         if state.audit_anchor() == Some(*self) {
             return Ok(Decision::Already(()));
         }
@@ -254,13 +282,12 @@ impl Command for AuditAnchor {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::access::Actor;
     use crate::entry::Fingerprint;
     use crate::model::submission::Submission;
     use crate::model::zone::UTC;
+    use crate::state::Fold;
 
     const NOW: Timestamp = Timestamp(1_700_000_000_000_000);
     const DAY_MICROS: i64 = 86_400_000_000;
@@ -269,18 +296,18 @@ mod tests {
         toml::from_str(include_str!("../../data/catalogue.toml")).unwrap()
     }
 
-    fn state_of(puts: &[CataloguePut]) -> State {
-        let mut state = State::default();
+    fn fold_of(puts: &[CataloguePut]) -> Fold {
+        let mut fold = Fold::default();
         for put in puts {
-            take(&mut state, put).unwrap();
+            take(&mut fold, put).unwrap();
         }
-        state
+        fold
     }
 
-    fn take<C: Command>(state: &mut State, command: &C) -> Result<DecisionOf<C>, Rejection> {
-        let decision = command.admit(state, NOW, &UTC)?;
+    fn take<C: Command>(fold: &mut Fold, command: &C) -> Result<DecisionOf<C>, Rejection> {
+        let decision = command.admit(&Ahead::nothing(&fold.state()), NOW, &UTC)?;
         if let Decision::Accept(body, _) = &decision {
-            state.apply(&entry(body.clone()));
+            fold.apply(&entry(body.clone()));
         }
         Ok(decision)
     }
@@ -319,10 +346,10 @@ mod tests {
 
     #[test]
     fn what_was_reviewed_is_reviewed_again_once_the_catalogue_changes() {
-        let mut state = state_of(&[catalogue()]);
-        let prepared = Prepared::reviewed(submission("FY2021-22"), &state, UTC.date(NOW)).unwrap();
-        take(&mut state, &elsewhere()).unwrap();
-        let refused = take(&mut state, &prepared).unwrap_err();
+        let mut fold = fold_of(&[catalogue()]);
+        let prepared = Prepared::reviewed(submission("FY2021-22"), &fold.state(), UTC.date(NOW)).unwrap();
+        take(&mut fold, &elsewhere()).unwrap();
+        let refused = take(&mut fold, &prepared).unwrap_err();
         assert_eq!(
             refused.to_string(),
             "observations[0].area: found `E10000014`; `hampshire-childrens-services` reports for nothing"
@@ -332,60 +359,61 @@ mod tests {
     #[test]
     fn what_was_reviewed_is_reviewed_again_on_another_day() {
         // A clock that is set back between the two: the period isn't over on the entry's day.
-        let state = state_of(&[catalogue()]);
+        let mut fold = fold_of(&[catalogue()]);
         let later = Timestamp(NOW.0 + 300 * DAY_MICROS);
-        let prepared = Prepared::reviewed(submission("FY2023-24"), &state, UTC.date(later)).unwrap();
-        assert!(matches!(prepared.admit(&state, NOW, &UTC), Err(Rejection::Invalid(_))));
+        let prepared = Prepared::reviewed(submission("FY2023-24"), &fold.state(), UTC.date(later)).unwrap();
+        assert!(matches!(prepared.admit(&Ahead::nothing(&fold.state()), NOW, &UTC), Err(Rejection::Invalid(_))));
     }
 
     #[test]
     fn what_was_received_is_answered_so_though_it_would_be_refused_now() {
-        let mut state = state_of(&[catalogue()]);
-        let prepared = Prepared::reviewed(submission("FY2021-22"), &state, UTC.date(NOW)).unwrap();
-        take(&mut state, &prepared).unwrap();
-        take(&mut state, &elsewhere()).unwrap();
-        let again = Prepared::reviewed(submission("FY2021-22"), &state, UTC.date(NOW)).unwrap();
-        assert_eq!(take(&mut state, &again), Ok(Decision::Already(Revision(2))));
-        let other = Prepared::reviewed(submission("FY2020-21"), &state, UTC.date(NOW)).unwrap();
-        assert!(matches!(take(&mut state, &other), Err(Rejection::RequestIdReused { .. })));
+        let mut fold = fold_of(&[catalogue()]);
+        let prepared = Prepared::reviewed(submission("FY2021-22"), &fold.state(), UTC.date(NOW)).unwrap();
+        take(&mut fold, &prepared).unwrap();
+        take(&mut fold, &elsewhere()).unwrap();
+        let again = Prepared::reviewed(submission("FY2021-22"), &fold.state(), UTC.date(NOW)).unwrap();
+        assert_eq!(take(&mut fold, &again), Ok(Decision::Already(Revision(2))));
+        let other = Prepared::reviewed(submission("FY2020-21"), &fold.state(), UTC.date(NOW)).unwrap();
+        assert!(matches!(take(&mut fold, &other), Err(Rejection::RequestIdReused { .. })));
     }
 
     /// The state in which an earlier version received a submission.
-    fn state_with(submission: &Submission, fingerprint: Fingerprint) -> State {
-        let mut state = state_of(&[catalogue()]);
-        state.apply(&entry(Body::Submission { submission: Arc::new(submission.clone()), fingerprint }));
-        state
+    fn fold_with(submission: &Submission, fingerprint: Fingerprint) -> Fold {
+        let mut fold = fold_of(&[catalogue()]);
+        fold.apply(&entry(Body::Submission { submission: Arc::new(submission.clone()), fingerprint }));
+        fold
     }
 
     #[test]
     fn a_retry_of_what_an_earlier_version_received_is_recognised_by_that_versions_fingerprint() {
         let sent = submission("FY2021-22");
-        let mut state = state_with(&sent, Fingerprint::v1_of(&sent));
-        let again = Prepared::reviewed(sent, &state, UTC.date(NOW)).unwrap();
-        assert_eq!(take(&mut state, &again), Ok(Decision::Already(Revision(2))));
-        let other = Prepared::reviewed(submission("FY2020-21"), &state, UTC.date(NOW)).unwrap();
-        assert!(matches!(take(&mut state, &other), Err(Rejection::RequestIdReused { .. })));
+        let mut fold = fold_with(&sent, Fingerprint::v1_of(&sent));
+        let again = Prepared::reviewed(sent, &fold.state(), UTC.date(NOW)).unwrap();
+        assert_eq!(take(&mut fold, &again), Ok(Decision::Already(Revision(2))));
+        let other = Prepared::reviewed(submission("FY2020-21"), &fold.state(), UTC.date(NOW)).unwrap();
+        assert!(matches!(take(&mut fold, &other), Err(Rejection::RequestIdReused { .. })));
     }
 
     #[test]
     fn text_that_is_refused_now_is_still_replayed_and_its_retry_recognised() {
         let sent = Submission { source: "a\u{1b}[31m".to_owned(), ..submission("FY2021-22") };
-        let mut state = state_with(&sent, Fingerprint::v1_of(&sent));
-        let again = Prepared::reviewed(sent.clone(), &state, UTC.date(NOW)).unwrap();
-        assert_eq!(take(&mut state, &again), Ok(Decision::Already(Revision(2))));
+        let mut fold = fold_with(&sent, Fingerprint::v1_of(&sent));
+        let again = Prepared::reviewed(sent.clone(), &fold.state(), UTC.date(NOW)).unwrap();
+        assert_eq!(take(&mut fold, &again), Ok(Decision::Already(Revision(2))));
         let new = Submission { request_id: "two".parse().unwrap(), ..sent };
-        assert!(Prepared::reviewed(new, &state, UTC.date(NOW)).is_err());
+        assert!(Prepared::reviewed(new, &fold.state(), UTC.date(NOW)).is_err());
     }
 
     #[test]
     fn it_is_applied_and_answered_alike_whether_its_ids_are_resolved_or_not() {
-        let mut resolved = state_of(&[catalogue()]);
-        let mut found = resolved.clone();
-        let prepared = Prepared::reviewed(submission("FY2021-22"), &resolved, UTC.date(NOW)).unwrap();
-        let Ok(Decision::Accept(body, ())) = prepared.admit(&resolved, NOW, &UTC) else { panic!() };
+        let (mut resolved, mut found) = (fold_of(&[catalogue()]), fold_of(&[catalogue()]));
+        let state = resolved.state();
+        let prepared = Prepared::reviewed(submission("FY2021-22"), &state, UTC.date(NOW)).unwrap();
+        let Ok(Decision::Accept(body, ())) = prepared.admit(&Ahead::nothing(&state), NOW, &UTC) else { panic!() };
         let entry = entry(body);
-        prepared.apply(&mut resolved, &entry);
+        resolved.apply_resolved(&entry, prepared.ids().map(Arc::as_ref));
         found.apply(&entry);
+        let (resolved, found) = (resolved.state(), found.state());
         for revision in [Revision(1), Revision(2)] {
             let outcomes = prepared.outcomes(&resolved, revision);
             assert_eq!(outcomes, found.outcomes(prepared.submission(), revision));

@@ -1,24 +1,25 @@
-//! Group commit: what the writer does with a group of commands. It admits each against the state as the ones
-//! before it leave it, appends their entries together, publishes the new state, and only then answers.
+//! Group commit: what the writer does with a group of commands. It decides on each by the durable state and what
+//! the ones before it in the group take, appends their entries together, applies them, publishes the state that they
+//! come to, and only then answers.
 //!
 //! There is no queue, thread or clock in it: the [`writer`](super::writer) has those, and hands on commands,
-//! the time and the journal. When the append fails, the state that the group has prepared is dropped, and
-//! every sender of the group gets the error. Unless the journal only refused it, no further write is taken:
-//! readers go on with what is durable.
+//! the time and the journal. When the append fails, nothing has been applied: every sender of the group gets the
+//! error. Unless the journal only refused it, no further write is taken: readers go on with what is durable.
 
 use std::sync::Arc;
 
 use tokio::sync::{oneshot, watch};
 
 use super::admit::{Command, Decision, Rejection};
+use super::ahead::{Ahead, Reserved};
 use super::timeline::Timeline;
 use crate::access::Actor;
-use crate::entry::Entry;
+use crate::entry::{Body, Entry};
 use crate::journal::{ChainHash, ENTRY_BYTES_MAX, Error as JournalError, Journal, RECORD_BYTES_MAX, record_bytes};
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
 use crate::model::zone::Zone;
-use crate::state::State;
+use crate::state::{Fold, ResolvedIds, State};
 
 /// How many entries one group may have.
 const GROUP_ENTRIES_MAX: usize = 1_024;
@@ -93,10 +94,11 @@ impl Default for GroupBounds {
     }
 }
 
-/// The writer's state, and the group that it is gathering.
+/// What is durable, and the group that is gathered.
 pub(super) struct GroupCommit {
-    /// The newest state, with what the group adds to it.
-    state: State,
+    fold: Fold,
+    /// What the fold has come to.
+    state: Arc<State>,
     group: Group,
     bounds: GroupBounds,
     zone: Zone,
@@ -107,13 +109,17 @@ pub(super) struct GroupCommit {
     pub(super) fail: watch::Sender<Option<String>>,
 }
 
-/// Entries that are admitted and applied to the writer's state, and not yet durable.
+/// Entries that are admitted, and neither durable nor applied yet.
 #[derive(Default)]
 struct Group {
+    entries: Vec<(Entry, Option<Arc<ResolvedIds>>)>,
     payloads: Vec<Vec<u8>>,
     bytes: usize,
-    /// Answers each command that was taken, also those that became no entry: they were decided on by a
-    /// state that isn't durable yet.
+    reserved: Reserved,
+    /// Whether its entry has it for itself.
+    is_closed: bool,
+    /// Answers each command that was taken, also those that became no entry: what they were decided on by may not
+    /// be durable yet.
     answers: Vec<Answer>,
 }
 
@@ -135,10 +141,11 @@ enum Admitted<E, A> {
 }
 
 impl GroupCommit {
-    pub(super) fn new(state: State, zone: Zone, bounds: GroupBounds) -> Self {
-        let (publish, _) = watch::channel(Arc::new(state.clone()));
+    pub(super) fn new(mut fold: Fold, zone: Zone, bounds: GroupBounds) -> Self {
+        let state = Arc::new(fold.state());
+        let (publish, _) = watch::channel(Arc::clone(&state));
         let (fail, _) = watch::channel(None);
-        Self { state, group: Group::default(), bounds, zone, timeline: Timeline::default(), publish, fail }
+        Self { fold, state, group: Group::default(), bounds, zone, timeline: Timeline::default(), publish, fail }
     }
 
     /// Whether the group takes no more commands.
@@ -146,17 +153,21 @@ impl GroupCommit {
         self.group.answers.len() >= self.bounds.commands
     }
 
-    /// Takes a command into the group, and applies its entry to the writer's state. Gives it back when
-    /// the group has no room for its entry: it is decided on once the group is written.
+    /// Takes a command into the group. Gives it back when the group has no room for its entry: it is decided on once
+    /// the group is written.
     pub(super) fn take<C: Command>(&mut self, request: Request<C>, now: Timestamp) -> Option<Request<C>> {
         if request.reply.is_closed() {
             return None; // The sender has gone; it can ask again.
         }
+        if self.group.is_closed || (C::IS_ALONE && !self.group.entries.is_empty()) {
+            return Some(request);
+        }
         let decided = match self.admit(&request, now) {
             Ok(Admitted::Entry { payload, .. }) if !self.group.fits(&payload, self.bounds) => return Some(request),
             Ok(Admitted::Entry { entry, payload, effect }) => {
-                request.command.apply(&mut self.state, &entry);
-                Ok(Decided::Entry { index: self.group.push(payload), at: entry.at, effect })
+                let at = entry.at;
+                self.group.is_closed = C::IS_ALONE;
+                Ok(Decided::Entry { index: self.push(entry, request.command.ids(), payload), at, effect })
             }
             Ok(Admitted::Already(already)) => Ok(Decided::Already(already)),
             Err(error) => Err(error),
@@ -181,8 +192,9 @@ impl GroupCommit {
         if let Some(cause) = self.fail.borrow().clone() {
             return Err(WriteError::Failed(cause));
         }
-        let at = self.timeline.admit(now, self.state.newest_at());
-        let (body, effect) = match command.admit(&self.state, at, &self.zone)? {
+        let newest_at = self.group.entries.last().map(|(entry, _)| entry.at).or(self.state.newest_at());
+        let at = self.timeline.admit(now, newest_at);
+        let (body, effect) = match command.admit(&Ahead::of(&self.state, &self.group.reserved), at, &self.zone)? {
             Decision::Accept(body, effect) => (body, effect),
             Decision::Already(already) => return Ok(Admitted::Already(already)),
         };
@@ -194,30 +206,51 @@ impl GroupCommit {
         Ok(Admitted::Entry { entry, payload, effect })
     }
 
-    /// Makes the group durable, publishes the state, and answers.
+    /// Takes an entry into the group. Gives its index there.
+    fn push(&mut self, entry: Entry, ids: Option<&Arc<ResolvedIds>>, payload: Vec<u8>) -> usize {
+        let index = self.group.entries.len();
+        if let Body::Submission { submission, fingerprint } = &entry.body {
+            let revision = Revision(self.state.revision().0 + index as u64 + 1);
+            self.group.reserved.add(&self.state, submission, *fingerprint, revision);
+        }
+        // Counts the frame once for each entry: a little too much, never too little.
+        self.group.bytes += record_bytes([payload.len()]);
+        self.group.payloads.push(payload);
+        self.group.entries.push((entry, ids.cloned()));
+        index
+    }
+
+    /// Makes the group durable, applies and publishes it, and answers.
     ///
-    /// The state is published after the append, so that no reader sees what a power cut may undo, and
-    /// before the answers, so that whoever has an answer finds its entry in the newest state.
+    /// The entries are applied after the append, so that what is shared with readers holds nothing that a power cut
+    /// may undo. The state is published before the answers, so that whoever has an answer finds its entry in the
+    /// newest state.
     pub(super) fn commit(&mut self, journal: &mut dyn Journal) {
-        let Group { payloads, answers, .. } = std::mem::take(&mut self.group);
-        let before = self.publish.borrow().revision();
+        let Group { entries, payloads, answers, .. } = std::mem::take(&mut self.group);
+        let before = self.state.revision();
         let hashes = if payloads.is_empty() { Ok(Vec::new()) } else { journal.append(before, &payloads) };
         let appended = match hashes {
             Ok(hashes) => {
-                if !hashes.is_empty() {
-                    self.publish.send_replace(Arc::new(self.state.clone()));
-                }
+                self.apply(&entries);
                 Ok(Appended { before, hashes })
             }
-            Err(error) => {
-                self.state = State::clone(&self.publish.borrow());
-                Err(self.failed(&error))
-            }
+            Err(error) => Err(self.failed(&error)),
         };
         self.timeline.settle();
         for answer in answers {
             answer(appended.as_ref());
         }
+    }
+
+    fn apply(&mut self, entries: &[(Entry, Option<Arc<ResolvedIds>>)]) {
+        if entries.is_empty() {
+            return;
+        }
+        for (entry, ids) in entries {
+            self.fold.apply_resolved(entry, ids.as_deref());
+        }
+        self.state = Arc::new(self.fold.state());
+        self.publish.send_replace(Arc::clone(&self.state));
     }
 
     fn failed(&self, error: &JournalError) -> WriteError {
@@ -247,13 +280,6 @@ impl Drop for GroupCommit {
 impl Group {
     fn fits(&self, payload: &[u8], bounds: GroupBounds) -> bool {
         self.payloads.is_empty() || self.bytes + record_bytes([payload.len()]) <= bounds.bytes
-    }
-
-    fn push(&mut self, payload: Vec<u8>) -> usize {
-        // Counts the frame once for each entry: a little too much, never too little.
-        self.bytes += record_bytes([payload.len()]);
-        self.payloads.push(payload);
-        self.payloads.len() - 1
     }
 }
 

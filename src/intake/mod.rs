@@ -2,6 +2,7 @@
 //! durable, then published.
 
 pub mod admit;
+pub mod ahead;
 mod group_commit;
 pub mod prepare;
 mod queue;

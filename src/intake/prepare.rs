@@ -70,8 +70,8 @@ impl Prepared {
     }
 
     /// Its ids as the catalogue has them, when it was reviewed.
-    pub(crate) fn ids(&self) -> Option<&ResolvedIds> {
-        self.ids.as_deref()
+    pub(crate) fn ids(&self) -> Option<&Arc<ResolvedIds>> {
+        self.ids.as_ref()
     }
 
     /// What its observations do to a state's figures as of a revision.

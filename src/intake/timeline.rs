@@ -105,14 +105,15 @@ mod tests {
     use super::*;
     use crate::access::Actor;
     use crate::entry::{Body, Entry};
+    use crate::state::Fold;
 
     /// States whose newest has an entry of each of these instants.
     fn states(instants: &[i64]) -> watch::Receiver<Arc<State>> {
-        let mut state = State::default();
+        let mut fold = Fold::default();
         for at in instants {
-            state.apply(&Entry { at: Timestamp(*at), actor: Actor::Local, body: Body::Access(Vec::new()) });
+            fold.apply(&Entry { at: Timestamp(*at), actor: Actor::Local, body: Body::Access(Vec::new()) });
         }
-        watch::channel(Arc::new(state)).1
+        watch::channel(Arc::new(fold.state())).1
     }
 
     /// The instant of an answer, and whether it is known what was accepted by a wanted one.

@@ -5,20 +5,22 @@
 
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::admit::{Command, DecisionOf};
+use super::ahead::Ahead;
 use super::group_commit::GroupCommit;
 pub use super::group_commit::{GroupBounds, WriteError, Written, WrittenOf};
 pub use super::queue::Handle;
-pub(crate) use super::queue::Pending;
+pub(crate) use super::queue::{Coming, Pending};
 use super::queue::{Commands, QUEUE_COMMANDS_MAX, Queued, queue};
 use super::timeline::Timeline;
 use crate::journal::Journal;
 use crate::model::timestamp::Timestamp;
 use crate::model::zone::Zone;
-use crate::state::State;
+use crate::state::{Fold, State};
 
 /// What the writer would decide on a command now: a dry run.
 ///
@@ -30,7 +32,7 @@ pub(crate) fn validate<C: Command>(
     now: Timestamp,
     zone: &Zone,
 ) -> Result<DecisionOf<C>, WriteError> {
-    Ok(command.admit(state, state.not_before_newest(now), zone)?)
+    Ok(command.admit(&Ahead::nothing(state), state.not_before_newest(now), zone)?)
 }
 
 /// A running writer.
@@ -48,15 +50,15 @@ pub struct Running {
     pub thread: thread::JoinHandle<()>,
 }
 
-/// Starts the writer on a journal and the state that it replays to. `clock` gives the time, and `zone` the
+/// Starts the writer on a journal and the fold of its entries. `clock` gives the time, and `zone` the
 /// day.
 pub fn start(
     journal: Box<dyn Journal>,
-    state: State,
+    fold: Fold,
     clock: impl Fn() -> Timestamp + Send + 'static,
     zone: Zone,
 ) -> Running {
-    let (writer, handle) = Writer::new(journal, state, clock, zone, Bounds::default());
+    let (writer, handle) = Writer::new(journal, fold, clock, zone, Bounds::default());
     let (state, timeline, failure) = (writer.published(), writer.timeline(), writer.failure());
     let thread = thread::Builder::new()
         .name("writer".to_owned())
@@ -72,11 +74,16 @@ pub struct Bounds {
     pub queue_commands: usize,
     /// How large a group may become.
     pub group: GroupBounds,
+    /// How long a group waits for those that are on their way to it.
+    pub company_wait: Duration,
 }
+
+/// About what the disk takes for a sync, which they would have to wait for otherwise.
+const COMPANY_WAIT: Duration = Duration::from_micros(300);
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { queue_commands: QUEUE_COMMANDS_MAX, group: GroupBounds::default() }
+        Self { queue_commands: QUEUE_COMMANDS_MAX, group: GroupBounds::default(), company_wait: COMPANY_WAIT }
     }
 }
 
@@ -86,22 +93,26 @@ pub struct Writer {
     /// The command that is taken next: the group before had no room for it, or it was waited for.
     next: Option<Box<dyn Queued>>,
     group: GroupCommit,
+    company_wait: Duration,
     journal: Box<dyn Journal>,
     clock: Box<dyn Fn() -> Timestamp + Send>,
 }
 
 impl Writer {
-    /// A writer on a journal and the state that it replays to, and its queue.
+    /// A writer on a journal and the fold of its entries, and its queue.
     pub fn new(
         journal: Box<dyn Journal>,
-        state: State,
+        fold: Fold,
         clock: impl Fn() -> Timestamp + Send + 'static,
         zone: Zone,
         bounds: Bounds,
     ) -> (Self, Handle) {
         let (handle, commands) = queue(bounds.queue_commands);
-        let group = GroupCommit::new(state, zone, bounds.group);
-        (Self { commands, next: None, group, journal, clock: Box::new(clock) }, handle)
+        let group = GroupCommit::new(fold, zone, bounds.group);
+        (
+            Self { commands, next: None, group, company_wait: bounds.company_wait, journal, clock: Box::new(clock) },
+            handle,
+        )
     }
 
     /// The newest durable state.
@@ -120,30 +131,26 @@ impl Writer {
     }
 
     fn run(mut self) {
-        loop {
-            if self.next.is_none() {
-                self.next = self.commands.blocking_recv();
-            }
-            if !self.write_group() {
-                return;
-            }
+        let mut recent = 0;
+        while self.next.is_some() || self.commands.gather(recent, self.company_wait) > 0 {
+            recent = self.write_group();
         }
     }
 
-    /// Writes what is waiting, up to a full group. False when nothing is.
-    pub fn write_group(&mut self) -> bool {
-        let mut took = false;
+    /// Writes what is waiting, up to a full group. Gives how many commands were taken.
+    pub fn write_group(&mut self) -> usize {
+        let mut taken = 0;
         while !self.group.is_full()
-            && let Some(command) = self.next.take().or_else(|| self.commands.try_recv().ok())
+            && let Some(command) = self.next.take().or_else(|| self.commands.next())
         {
-            took = true;
+            taken += 1;
             self.next = command.take(&mut self.group, (self.clock)());
             if self.next.is_some() {
                 break;
             }
         }
         self.group.commit(&mut *self.journal);
-        took
+        taken
     }
 }
 
@@ -178,7 +185,7 @@ mod tests {
             Timestamp(0)
         };
         let journal = MemoryJournal::open(&MemoryDisk::new()).unwrap();
-        let running = start(Box::new(journal), State::default(), clock, UTC.clone());
+        let running = start(Box::new(journal), Fold::default(), clock, UTC.clone());
         let pending = running.handle.queue(withdrawal()).await.unwrap();
         is_taken.recv().await.unwrap();
         tokio::spawn(pending.written());
@@ -189,7 +196,8 @@ mod tests {
     async fn a_full_queue_refuses_calls_and_holds_streams_up() {
         let (running, go) = held().await;
         let mut waiting = Vec::new();
-        for _ in 0..QUEUE_COMMANDS_MAX {
+        // The one that the writer has in its hand has its place still.
+        for _ in 1..QUEUE_COMMANDS_MAX {
             waiting.push(running.handle.queue(withdrawal()).await.unwrap());
         }
         assert_eq!(running.handle.write(withdrawal()).await, Err(WriteError::QueueFull));
@@ -231,7 +239,7 @@ mod tests {
         let times = Mutex::new([9, 5].map(Timestamp).into_iter());
         let journal = MemoryJournal::open(&MemoryDisk::new()).unwrap();
         let clock = move || times.lock().unwrap().next().unwrap();
-        let running = start(Box::new(journal), State::default(), clock, UTC.clone());
+        let running = start(Box::new(journal), Fold::default(), clock, UTC.clone());
         let put: CataloguePut = toml::from_str(include_str!("../../data/catalogue.toml")).unwrap();
         let mut renamed = CataloguePut { agencies: put.agencies.clone(), ..CataloguePut::default() };
         renamed.agencies[0].name.push_str(", renamed");
@@ -267,7 +275,7 @@ mod tests {
         type Effect = ();
         type Already = ();
 
-        fn admit(&self, _: &State, _: Timestamp, _: &Zone) -> Result<DecisionOf<Self>, Rejection> {
+        fn admit(&self, _: &Ahead<'_>, _: Timestamp, _: &Zone) -> Result<DecisionOf<Self>, Rejection> {
             Ok(Decision::Accept(Body::Access(Vec::new()), ()))
         }
 
@@ -285,7 +293,7 @@ mod tests {
         let (go, wait) = channel::<i64>();
         let wait = Mutex::new(wait);
         let clock = move || Timestamp(wait.lock().unwrap().recv().unwrap());
-        let running = start(Box::new(journal), State::default(), clock, UTC.clone());
+        let running = start(Box::new(journal), Fold::default(), clock, UTC.clone());
         for _ in 0..2 {
             let pending = running.handle.queue(Sized(ENTRY_BYTES_MAX)).await.unwrap();
             tokio::spawn(pending.written());

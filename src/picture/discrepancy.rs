@@ -11,6 +11,7 @@ use super::value::FigureValue;
 use crate::catalogue::{AgencyIx, AreaIx};
 use crate::model::decimal::Rounded;
 use crate::model::id::{CategoryId, DimensionId};
+use crate::model::observation::Breakdown;
 use crate::model::period::Period;
 use crate::state::columns::{BreakdownIx, Row, RowKey};
 
@@ -135,7 +136,7 @@ fn by_category<'a>(
     let mut found = BTreeMap::new();
     for slab in series.submitted.names(period).into_iter().filter_map(|name| series.submitted.slab(name)) {
         for breakdown in slab.breakdowns().take_while(|_| view.spend(1).is_ok()) {
-            let mut categories = view.columns.breakdown_at(breakdown).iter();
+            let mut categories = view.columns.breakdown_at(breakdown).into_iter().flat_map(Breakdown::iter);
             let (Some((dimension, category)), None) = (categories.next(), categories.next()) else { continue };
             let row = slab.row(RowKey::new(area, breakdown, agency), view.as_of).filter(|row| row.value().is_some());
             if let Some(figure) = row.as_ref().and_then(whole) {

@@ -25,9 +25,9 @@ use crate::model::period::Period;
 use crate::model::submission::Submission;
 use crate::model::timestamp::Timestamp;
 use crate::model::zone::UTC;
-use crate::state::State;
 use crate::state::columns::BreakdownIx;
 use crate::state::view::{AreasAsOf, View};
+use crate::state::{Fold, State};
 
 const AREAS_AND_AGENCIES: &str = r#"
     areas = [
@@ -46,6 +46,7 @@ const AREAS_AND_AGENCIES: &str = r#"
 "#;
 
 struct World {
+    fold: Fold,
     state: State,
     day: Date,
 }
@@ -72,7 +73,7 @@ impl World {
             "#
         );
         let put: CataloguePut = toml::from_str(&format!("{AREAS_AND_AGENCIES}{indicator}")).unwrap();
-        let mut world = Self { state: State::default(), day: date("2021-01-01") };
+        let mut world = Self { fold: Fold::default(), state: State::default(), day: date("2021-01-01") };
         world.apply(Body::CataloguePut(put));
         world
     }
@@ -80,7 +81,8 @@ impl World {
     fn apply(&mut self, body: Body) {
         const MICROS_A_DAY: i64 = 86_400_000_000;
         let at = Timestamp(i64::from(self.day.days()) * MICROS_A_DAY + MICROS_A_DAY / 2);
-        self.state.apply(&Entry { at, actor: Actor::default(), body });
+        self.fold.apply(&Entry { at, actor: Actor::default(), body });
+        self.state = self.fold.state();
     }
 
     /// Goes to a day.

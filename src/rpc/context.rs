@@ -130,10 +130,11 @@ impl Context {
     pub(crate) fn in_memory(now: Timestamp) -> Self {
         use crate::journal::{Journal, MemoryDisk, MemoryJournal};
         use crate::model::zone::UTC;
+        use crate::state::Fold;
 
         let journal = MemoryJournal::open(&MemoryDisk::new()).unwrap();
         let reader = journal.reader();
-        let running = writer::start(Box::new(journal), State::default(), move || now, UTC.clone());
+        let running = writer::start(Box::new(journal), Fold::default(), move || now, UTC.clone());
         Self {
             writer: running.handle,
             state: running.state,

@@ -43,7 +43,7 @@ use crate::journal::{self, DiskJournal, Journal};
 use crate::model::timestamp::Timestamp;
 use crate::net::tls::{self, Tls};
 use crate::rpc::{Context, Gate, Guard};
-use crate::state::{Replay, State};
+use crate::state::{Fold, State};
 use crate::{audit, demo, net};
 
 /// How long a stop waits for the journal to record how far the audit log has come.
@@ -213,25 +213,26 @@ async fn serve(
     let identities = Arc::new(identities);
     let found = Arc::clone(&identities);
     let mut opening = tokio::task::spawn_blocking(move || {
-        let (journal, state) = replay_with(&folder, |replayed| {
+        let (journal, mut fold) = replay_with(&folder, |replayed| {
             if !*found.borrow() && replayed.has_identities() {
                 found.send_replace(true);
             }
         })?;
+        let state = fold.state();
         check_clock(&folder, &state, opened_at, is_accepted)?;
         last_used.used().load(&folder);
         let audit = audited::open(&folder, &state, opened_at, accepted)?;
-        Ok::<_, Error>((journal, state, audit))
+        Ok::<_, Error>((journal, fold, audit))
     });
     tokio::pin!(shutdown);
-    let (journal, state, opened) = tokio::select! {
+    let (journal, fold, opened) = tokio::select! {
         opened = &mut opening => opened??,
         () = &mut shutdown => return Ok(None),
     };
     let reader = journal.reader();
     let running = writer::start(
         Box::new(journal),
-        state,
+        fold,
         {
             let clock = Arc::clone(&clock);
             move || clock()
@@ -307,14 +308,14 @@ async fn load_demo(context: &Context, audit: &audit::Log, receiver: Option<DemoK
 ///
 /// # Errors
 /// When the journal isn't what was written: it is then not served from.
-pub fn replay(folder: &Path) -> Result<(DiskJournal, State), journal::Error> {
+pub fn replay(folder: &Path) -> Result<(DiskJournal, Fold), journal::Error> {
     replay_with(folder, |_| {})
 }
 
 /// The same; `applied` sees what is replayed after each entry.
-fn replay_with(folder: &Path, mut applied: impl FnMut(&Replay)) -> Result<(DiskJournal, State), journal::Error> {
+fn replay_with(folder: &Path, mut applied: impl FnMut(&Fold)) -> Result<(DiskJournal, Fold), journal::Error> {
     let start = Instant::now();
-    let mut replayed = Replay::default();
+    let mut replayed = Fold::default();
     let decode = |stored: &journal::Stored| {
         codec::decode(&stored.payload).map_err(|error| journal::Error::Corrupt {
             location: format!("revision {}", stored.revision),
@@ -325,10 +326,10 @@ fn replay_with(folder: &Path, mut applied: impl FnMut(&Replay)) -> Result<(DiskJ
         replayed.apply(&entry);
         applied(&replayed);
     })?;
-    let state = replayed.finish();
+    replayed.settle();
     let (tail, milliseconds) = (journal.tail(), start.elapsed().as_millis());
     tracing::info!(revision = tail.revision.0, chain = %tail.hash, milliseconds, "the journal is replayed and its chain verified");
-    Ok((journal, state))
+    Ok((journal, replayed))
 }
 
 /// Writes when keys were last used to a file, now and then, until the stop.

@@ -1,16 +1,14 @@
 //! The state: a fold of the journal.
 //!
-//! `State` is a value. The writer holds one and applies entries to it; once they are durable it
-//! publishes a clone, which shares all that didn't change. A reader holds a published one for as
-//! long as it likes: nothing in it ever changes.
+//! `State` is a value. The writer folds entries once they are durable, and publishes the state that they come to;
+//! it shares with the ones before all that didn't change, and most of what did (see [`columns`]). A reader holds a
+//! published one for as long as it likes: nothing in it ever changes.
 //!
-//! A state is changed by [`State::apply`], `State::apply_resolved` (the ids looked up already) and, at
-//! the start, [`Replay`]. All go through one function; `Replay` differs only in when figures are merged
-//! into the columns, and a test holds them equal. So replay equals live operation.
+//! A [`Fold`] is the one way in which a state changes, live and at the start. So replay equals live operation.
 
 pub mod columns;
+mod fold;
 mod outcome;
-mod replay;
 mod resolved_ids;
 mod submissions;
 pub mod view;
@@ -21,17 +19,17 @@ use imbl::{OrdMap, Vector};
 
 use crate::access::Register as AccessRegister;
 use crate::catalogue::Catalogue;
-use crate::entry::{AuditAnchor, Body, Entry, Withdrawal};
+use crate::entry::{AuditAnchor, Withdrawal};
 use crate::model::id::{AgencyId, RequestId};
 use crate::model::revision::Revision;
 use crate::model::submission::Submission;
 use crate::model::timestamp::Timestamp;
-use columns::{Columns, Pending, Row, RowKey, SlabRow, Withdrawn};
+use columns::{Columns, Withdrawn};
 use submissions::Submissions;
 
+pub use fold::Fold;
 pub use outcome::Outcome;
-pub use replay::Replay;
-pub(crate) use resolved_ids::ResolvedIds;
+pub use resolved_ids::ResolvedIds;
 pub(crate) use submissions::SubmissionRecord;
 
 /// When a revision was accepted.
@@ -160,86 +158,15 @@ impl State {
         outcome::outcomes(ids, submission, &self.columns, as_of)
     }
 
-    /// Applies an admitted entry. It can't fail: admission has checked all that could be wrong.
-    pub fn apply(&mut self, entry: &Entry) {
-        self.change(entry, None, None);
-    }
-
-    /// The same as [`Self::apply`]; the ids of a submission may be looked up already.
-    pub(crate) fn apply_resolved(&mut self, entry: &Entry, ids: Option<&ResolvedIds>) {
-        self.change(entry, ids, None);
-    }
-
-    /// The one way in which a state changes. A submission's figures are put into the columns, or wait in
-    /// `pending`, which must be settled before any other entry.
-    fn change(&mut self, entry: &Entry, ids: Option<&ResolvedIds>, pending: Option<&mut Pending>) {
-        // No two revisions are of one instant, so that an instant has one newest revision. In journals from before
-        // the writer saw to that, some entries have the time of the one before.
-        self.times.push_back(self.newest_at().map_or(entry.at, |newest| entry.at.max(newest.next())));
-        let revision = self.revision();
-        match &entry.body {
-            Body::CataloguePut(put) => {
-                Arc::make_mut(&mut self.catalogue).apply(put);
-                if !put.areas.is_empty() {
-                    self.columns.cover_again(&self.catalogue);
-                }
-                self.catalogues.insert(revision, Arc::clone(&self.catalogue));
-            }
-            Body::Submission { submission, fingerprint } => {
-                let found;
-                let ids = match ids {
-                    Some(ids) => ids,
-                    None => {
-                        found = ResolvedIds::of(submission, &self.catalogue).expect("admission knows every id");
-                        &found
-                    }
-                };
-                let mut rows = self.slab_rows(revision, submission, ids);
-                match pending {
-                    Some(pending) => pending.add(&rows),
-                    None => self.columns.put(&mut rows, &self.catalogue),
-                }
-                self.submissions.add(revision, ids.agency, submission, *fingerprint);
-            }
-            Body::Withdrawal(withdrawal) => {
-                self.withdraw(revision, withdrawal);
-            }
-            Body::Access(changes) => self.access.apply(changes, entry.at),
-            Body::AuditAnchor(anchor) => self.audit_anchor = Some(*anchor),
-        }
-    }
-
-    /// Puts what waited into the columns.
-    fn settle(&mut self, pending: Pending) {
-        self.columns.put_pending(pending, &self.catalogue);
-    }
-
-    /// The figures of a submission, each with its slab.
-    fn slab_rows(&mut self, revision: Revision, submission: &Submission, ids: &ResolvedIds) -> Vec<SlabRow> {
-        let dictionaries = submission.observations.dictionaries();
-        let breakdowns: Vec<_> = dictionaries.breakdowns.iter().map(|it| self.columns.intern(it)).collect();
-        let rows = submission.observations.lines().iter().map(|line| {
-            let key = RowKey::new(ids.areas[line.area as usize], breakdowns[line.breakdown as usize], ids.agency);
-            SlabRow {
-                indicator: ids.indicators[line.indicator as usize],
-                period: dictionaries.periods[line.period as usize].storage_key(),
-                row: Row::new(key, &line.value, submission.sample, revision),
-            }
-        });
-        rows.collect()
-    }
-
-    fn withdraw(&mut self, revision: Revision, withdrawal: &Withdrawal) -> Withdrawn {
-        let record = self.submission(&withdrawal.agency, &withdrawal.request_id);
-        let submission = record.expect("admission knows the submission").revision;
-        self.submissions.withdraw(submission, revision);
-        let submissions = &self.submissions;
-        let stands = |submission| submissions.withdrawn_at(submission).is_none();
-        self.columns.withdraw(submission, revision, &stands)
-    }
-
-    /// What a withdrawal would do, or what it did when asked of the state before it.
+    /// What a withdrawal would do.
     pub(crate) fn withdrawal_effect(&self, withdrawal: &Withdrawal) -> Withdrawn {
-        self.clone().withdraw(self.revision().next(), withdrawal)
+        let submission = self.withdrawn_by(withdrawal);
+        let stands = |other| other != submission && self.withdrawn_at(other).is_none();
+        self.columns.withdrawal_effect(submission, self.revision().next(), &stands)
+    }
+
+    /// The submission that a withdrawal is of.
+    fn withdrawn_by(&self, Withdrawal { agency, request_id, .. }: &Withdrawal) -> Revision {
+        self.submission(agency, request_id).expect("admission knows the submission").revision
     }
 }

@@ -6,7 +6,7 @@ use crate::model::submission::Submission;
 /// The ids of a submission's dictionaries, each looked up in the catalogue once. An index stays, so this
 /// holds for every later state too.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ResolvedIds {
+pub struct ResolvedIds {
     pub(super) agency: AgencyIx,
     pub(super) indicators: Vec<IndicatorIx>,
     pub(super) areas: Vec<AreaIx>,

@@ -140,18 +140,19 @@ mod tests {
     use crate::access::Actor;
     use crate::catalogue::CataloguePut;
     use crate::entry::{Body, Entry};
+    use crate::state::Fold;
 
     #[test]
     fn a_days_revision_is_the_newest_by_its_end_in_the_zone() {
         const HOUR_MICROS: i64 = 3_600_000_000;
-        let mut state = State::default();
+        let mut fold = Fold::default();
         // 2026-06-30T22:30:00Z, and every two hours after that: half past eleven in London, then half past one.
         for count in 0..40 {
             let at = Timestamp(1_782_858_600_000_000 + count * 2 * HOUR_MICROS);
             let put = CataloguePut::default();
-            state.apply(&Entry { at, actor: Actor::default(), body: Body::CataloguePut(put) });
+            fold.apply(&Entry { at, actor: Actor::default(), body: Body::CataloguePut(put) });
         }
-        let (zone, today) = (Zone::default(), "2026-07-10".parse().unwrap());
+        let (state, zone, today) = (fold.state(), Zone::default(), "2026-07-10".parse().unwrap());
         let view = state.view(state.catalogue(), state.revision(), &zone, today, AreasAsOf::Then);
         for (day, revision) in
             [("2026-06-29", 0), ("2026-06-30", 1), ("2026-07-01", 13), ("2026-07-02", 25), ("2026-07-09", 40)]

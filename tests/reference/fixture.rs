@@ -21,9 +21,9 @@ use conspectus::picture::answer;
 use conspectus::picture::change::Comparison;
 use conspectus::picture::explain;
 use conspectus::picture::question::PictureQuery;
-use conspectus::state::State;
 use conspectus::state::columns::BreakdownIx;
 use conspectus::state::view::{AreasAsOf, View};
+use conspectus::state::{Fold, State};
 
 use crate::canonical::{CanonicalChange, CanonicalFigure, Row};
 use crate::command::Command;
@@ -32,6 +32,7 @@ use crate::question::{AggregateQuestion, PictureQuestion, Question, What, ask};
 /// Partnership `P` of the upper tiers `U1`, with districts `D1` and `D2`, and `U2`; the agencies `care`,
 /// which is expected to report, and `police`, which isn't, each for all areas; one indicator.
 pub(crate) struct Fixture {
+    fold: Fold,
     state: State,
     requests: usize,
     pub(crate) today: Date,
@@ -107,7 +108,8 @@ impl Fixture {
     }
 
     pub(crate) fn of_versions(indicators: Vec<IndicatorVersion>) -> Self {
-        let mut fixture = Self { state: State::default(), requests: 0, today: day("2024-01-01"), as_of: None };
+        let (fold, state, today) = (Fold::default(), State::default(), day("2024-01-01"));
+        let mut fixture = Self { fold, state, requests: 0, today, as_of: None };
         fixture.put(CataloguePut {
             areas: vec![
                 area("P", AreaLevel::Partnership, ""),
@@ -127,7 +129,8 @@ impl Fixture {
     fn take(&mut self, command: &Command) {
         let admitted = command.admit(&self.state, Timestamp(1_704_067_200_000_000));
         let Ok(Some(entry)) = admitted else { panic!("{admitted:?}") };
-        self.state.apply(&entry);
+        self.fold.apply(&entry);
+        self.state = self.fold.state();
     }
 
     pub(crate) fn put(&mut self, put: CataloguePut) {

@@ -7,7 +7,7 @@ use conspectus::model::observation::Observation;
 use conspectus::model::submission::Submission;
 use conspectus::model::timestamp::Timestamp;
 use conspectus::rpc::proto::AggregateRow;
-use conspectus::state::{Outcome, Replay, State};
+use conspectus::state::Outcome;
 
 use crate::agree::seeds;
 use crate::answer::{self, Answer};
@@ -119,9 +119,7 @@ fn an_earlier_revision_answers_as_it_did_then() {
         let mut values = 0;
         let now = service(lived);
         for revision in 1..=lived.entries.len() {
-            let entries = lived.entries[..revision].to_vec();
-            let mut then = Lived { entries, state: State::default(), zone: lived.zone.clone() };
-            then.entries.iter().for_each(|entry| then.state.apply(entry));
+            let then = Lived::of(&lived.entries[..revision], &lived.zone);
             let question = Question { as_of: AsOf::Revision(revision), ..world.question(&then) };
             let answer = service(&then).ask(&question);
             let later = Question { now: question.now.max(lived.newest_at()), ..question };
@@ -133,16 +131,31 @@ fn an_earlier_revision_answers_as_it_did_then() {
 }
 
 #[test]
+fn a_state_that_is_held_answers_as_before_while_later_entries_are_applied() {
+    on_every_world(|_, world, lived| {
+        let (mut now, mut held) = (Lived::of(&[], &lived.zone), Vec::new());
+        for entry in &lived.entries {
+            now.apply(entry.clone());
+            let question = world.question(&now);
+            // One is asked before and after, the other only after: what it then looks at has moved on.
+            let (asked, unasked) = (service(&now), Service::of(now.unasked(), &lived.zone));
+            held.push((asked.ask(&question), asked, unasked, question));
+        }
+        let answers = held.into_iter().map(|(answer, asked, unasked, question)| {
+            assert_eq!(asked.ask(&question), answer, "{question:#?}");
+            assert_eq!(unasked.ask(&question), answer, "{question:#?}");
+            values_of(answer.as_ref())
+        });
+        answers.sum()
+    });
+}
+
+#[test]
 fn a_replayed_journal_answers_as_the_live_state_does() {
     on_every_world(|_, world, lived| {
-        let (mut entries, mut replay) = (Vec::new(), Replay::default());
-        for entry in &lived.entries {
-            let read = codec::decode(&codec::encode(entry)).unwrap();
-            assert_eq!(read, *entry);
-            replay.apply(&read);
-            entries.push(read);
-        }
-        same_answers(world, lived, &Lived { entries, state: replay.finish(), zone: lived.zone.clone() })
+        let read: Vec<_> = lived.entries.iter().map(|it| codec::decode(&codec::encode(it)).unwrap()).collect();
+        assert_eq!(read, lived.entries);
+        same_answers(world, lived, &Lived::of(&read, &lived.zone))
     });
 }
 
@@ -157,9 +170,8 @@ fn sending_the_same_again_changes_nothing_but_the_revision() {
         if !outcomes.iter().all(|outcome| matches!(outcome, Outcome::Unchanged { .. })) {
             return 0;
         }
-        let mut after = Lived { entries: lived.entries.clone(), state: lived.state.clone(), zone: lived.zone.clone() };
-        after.state.apply(&entry);
-        after.entries.push(entry.clone());
+        let mut after = Lived::of(&lived.entries, &lived.zone);
+        after.apply(entry.clone());
         let Body::Submission { submission, .. } = &entry.body else { unreachable!() };
         let said = |lived: &Lived| lived.state.outcomes(submission, lived.state.revision());
         assert_eq!(said(&after), said(lived), "each figure keeps the revision it has had");

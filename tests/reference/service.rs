@@ -11,7 +11,7 @@ use conspectus::model::timestamp::Timestamp;
 use conspectus::model::zone::{UTC, Zone};
 use conspectus::rpc::proto::picture_service_server::PictureService;
 use conspectus::rpc::{Context, Encoded, Gate, Picture, local, proto};
-use conspectus::state::State;
+use conspectus::state::{Fold, State};
 use prost::Message;
 use tokio::sync::watch;
 use tonic::{Code, Status};
@@ -43,7 +43,7 @@ fn idle() -> &'static (Handle, Arc<dyn Reader>) {
     IDLE.get_or_init(|| {
         let journal = MemoryJournal::open(&MemoryDisk::new()).unwrap();
         let reader = journal.reader();
-        (writer::start(Box::new(journal), State::default(), || Timestamp(0), UTC.clone()).handle, reader)
+        (writer::start(Box::new(journal), Fold::default(), || Timestamp(0), UTC.clone()).handle, reader)
     })
 }
 

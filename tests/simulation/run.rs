@@ -11,7 +11,7 @@ use conspectus::journal::{Journal, MemoryJournal};
 use conspectus::model::revision::Revision;
 use conspectus::model::timestamp::Timestamp;
 use conspectus::model::zone::UTC;
-use conspectus::state::Replay;
+use conspectus::state::Fold;
 
 use crate::fixture;
 use crate::journal::SimulatedJournal;
@@ -98,7 +98,7 @@ impl Simulation {
                 Act::Nothing => {}
                 Act::Write => self.write(&mut writer),
                 Act::Stop => {
-                    while writer.write_group() {}
+                    while writer.write_group() > 0 {}
                     self.world().stop(&waker);
                 }
                 Act::End => break,
@@ -131,25 +131,24 @@ impl Simulation {
                 return None;
             }
         };
-        let (mut replay, mut found) = (Replay::default(), Vec::new());
+        let (mut fold, mut found) = (Fold::default(), Vec::new());
         let scanned = inner.reader().scan(Revision::ZERO, &mut |stored| {
-            replay.apply(&codec::decode(&stored.payload).unwrap());
+            fold.apply(&codec::decode(&stored.payload).unwrap());
             found.push(stored);
             Ok(())
         });
-        let state = replay.finish();
         let mut world = self.world();
         if let Err(error) = scanned {
             world.wrong(format!("the journal can't be read: {error}"));
         }
-        world.recover(found, &state);
+        world.recover(found, &fold.state());
         let (simulation, of_journal) = (Arc::clone(self), Arc::clone(self));
         let journal = SimulatedJournal { disk, inner, simulation: of_journal };
         let clock = move || {
             simulation.interrupt("as the writer asks for the time");
             Timestamp(clock.load(Ordering::Relaxed))
         };
-        let (writer, handle) = Writer::new(Box::new(journal), state, clock, UTC.clone(), bounds);
+        let (writer, handle) = Writer::new(Box::new(journal), fold, clock, UTC.clone(), bounds);
         let (states, timeline, failure) = (writer.published(), writer.timeline(), writer.failure());
         world.life = Some(Life { handle, states, timeline, failure });
         (!world.is_wrong()).then_some(writer)

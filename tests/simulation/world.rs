@@ -80,7 +80,7 @@ impl World {
             met: Met::default(),
             clock: Arc::new(AtomicI64::new(START.0)),
             disk: MemoryDisk::new(),
-            bounds: Bounds { queue_commands, group: GroupBounds { commands, bytes } },
+            bounds: Bounds { queue_commands, group: GroupBounds { commands, bytes }, ..Bounds::default() },
             fault_in,
             log: Log::default(),
             in_doubt: None,

@@ -391,7 +391,7 @@ mod tests {
     use crate::model::budget::{Budget, Stopped};
     use crate::model::timestamp::Timestamp;
     use crate::model::zone::UTC;
-    use crate::state::State;
+    use crate::state::Fold;
     use crate::state::view::AreasAsOf;
 
     const MONTHS: u64 = 24;
@@ -401,10 +401,11 @@ mod tests {
         budget: u64,
         question: impl FnOnce(View<'_>, proto::PeriodRange, &mut Violations) -> Option<T>,
     ) -> (Result<u64, Stopped>, bool) {
-        let mut state = State::default();
+        let mut fold = Fold::default();
         let put: CataloguePut = toml::from_str(include_str!("../../../data/catalogue.toml")).unwrap();
         let (at, today) = (Timestamp(0), "2024-01-01".parse().unwrap());
-        state.apply(&Entry { at, actor: Actor::Local, body: Body::CataloguePut(put) });
+        fold.apply(&Entry { at, actor: Actor::Local, body: Body::CataloguePut(put) });
+        let state = fold.state();
         let budget = Budget::new(budget, Default::default());
         let view = state.view(state.catalogue(), state.revision(), &UTC, today, AreasAsOf::Then).within(&budget);
         let range = proto::PeriodRange { first: "2020-01".to_owned(), last: "2021-12".to_owned() };

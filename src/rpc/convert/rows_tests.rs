@@ -31,7 +31,7 @@ use crate::picture::rate::Rate;
 use crate::picture::reconcile::{Pair, Status};
 use crate::picture::value::FigureValue;
 use crate::rpc::codec::Writer;
-use crate::state::State;
+use crate::state::{Fold, State};
 
 /// Of each item one with little and one with everything, and with texts that are long and of any characters.
 const CATALOGUE: &str = r#"
@@ -76,9 +76,9 @@ const CATALOGUE: &str = r#"
 
 fn state() -> State {
     let put: CataloguePut = toml::from_str(CATALOGUE).unwrap();
-    let mut state = State::default();
-    state.apply(&Entry { at: Timestamp(0), actor: Actor::Local, body: Body::CataloguePut(put) });
-    state
+    let mut fold = Fold::default();
+    fold.apply(&Entry { at: Timestamp(0), actor: Actor::Local, body: Body::CataloguePut(put) });
+    fold.state()
 }
 
 fn agency() -> impl Strategy<Value = AgencyIx> {

@@ -21,7 +21,7 @@ use super::methods::{METHODS, OPEN_SERVICES, STREAM};
 use super::origin::Origin;
 use super::receiving::Receiving;
 use super::session::{Remote, Session};
-use crate::access::{Credential, KeyId, Resource};
+use crate::access::{Action, Credential, KeyId, Resource};
 use crate::audit;
 use crate::last_used::LastUsed;
 use crate::model::timestamp::Timestamp;
@@ -97,8 +97,16 @@ impl Guard {
             *method.ok_or_else(|| status::error(Reason::Unimplemented, "there is no such method"))?;
         let origin = Arc::new(origin);
         let remote = Some(Remote { origin: Arc::clone(&origin), auditor: auditor.clone(), last_read: Arc::default() });
-        let session =
-            Session { caller, method, action, remote, compute: compute.of(None), receiving: None, untaken: None };
+        let session = Session {
+            caller,
+            method,
+            action,
+            remote,
+            compute: compute.of(None),
+            receiving: None,
+            untaken: None,
+            coming: None,
+        };
         session.permit(Resource::Any)?;
         uncompressed(request.headers())?;
         let identity = session.caller.known().map(|known| &known.identity.id);
@@ -107,7 +115,10 @@ impl Guard {
         let receiving = receiving.of_call(identity);
         let compute = compute.of(permit.lanes());
         let untaken = Untaken { permit: Arc::new(permit), limits: *limits };
-        Ok((Session { compute, receiving: Some(receiving), untaken: Some(untaken.clone()), ..session }, untaken))
+        let is_one = action == Action::Submit && method != STREAM;
+        let coming = is_one.then(|| context.writer.announce());
+        let (receiving, counted) = (Some(receiving), Some(untaken.clone()));
+        Ok((Session { compute, receiving, untaken: counted, coming, ..session }, untaken))
     }
 }
 

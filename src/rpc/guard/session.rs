@@ -15,10 +15,11 @@ use super::question::{self, Question, Whole};
 use super::receiving::{CallReceiving, ReceivedRequest};
 use crate::access::{self, Action, Actor, Caller, Resource, Unauthenticated};
 use crate::audit;
+use crate::intake::writer::{Coming, Handle};
 use crate::model::id::IdentityId;
 use crate::model::revision::Revision;
 use crate::model::violation::Violations;
-use crate::rpc::status;
+use crate::rpc::{Context, status};
 
 /// How often a stream asks whether its caller would still be let in, when nothing else happens. Whoever
 /// would not is cut off within a minute.
@@ -39,6 +40,8 @@ pub(crate) struct Session {
     pub(super) receiving: Option<CallReceiving>,
     /// What its answers count against until they are taken; none for a call from within the program.
     pub(super) untaken: Option<Untaken>,
+    /// By which the writer knows that its submission is on its way.
+    pub(super) coming: Option<Arc<Coming>>,
 }
 
 /// What a call over the network has besides.
@@ -71,6 +74,11 @@ impl Session {
     /// When the call didn't come through the guard.
     pub(crate) fn of<T>(request: &Request<T>) -> Result<Self, Status> {
         request.extensions().get::<Self>().cloned().ok_or_else(|| status::unauthenticated(Unauthenticated::Missing))
+    }
+
+    /// The writer, for what this caller sends it.
+    pub(crate) fn writer(&self, context: &Context) -> Handle {
+        context.writer.as_actor(self.actor()).announced(self.coming.clone())
     }
 
     /// Whether the caller may do this to something.
@@ -237,6 +245,7 @@ pub fn local<T>(message: T) -> Request<T> {
         compute: Compute::new(Limits::default().computing_max),
         receiving: None,
         untaken: None,
+        coming: None,
     });
     request
 }
@@ -267,6 +276,7 @@ mod tests {
             compute: Compute::new(1),
             receiving: None,
             untaken: None,
+            coming: None,
         };
         let audit = async |text: Option<&str>| {
             let whole = Some(Whole { hash: String::new(), text: text.map(str::to_owned) });

@@ -47,7 +47,7 @@ impl CatalogueService for Catalogue {
                 (state.catalogue_revision(), outcomes)
             } else {
                 drop(received);
-                match context.writer.as_actor(session.actor()).write(put).await? {
+                match session.writer(context).write(put).await? {
                     Written::Accepted { revision, effect, .. } => (revision, effect),
                     Written::Already(outcomes) => (context.newest().catalogue_revision(), outcomes),
                 }

@@ -126,7 +126,7 @@ impl KeyService for Keys {
 async fn change(context: &Context, session: &Session, change: AccessChange) -> Result<i64, Refusal> {
     let scope = change.to_string();
     let command = ChangeAccess { changes: vec![change], now: (context.clock)() };
-    let Written::Accepted { revision, .. } = context.writer.as_actor(session.actor()).write(command).await?;
+    let Written::Accepted { revision, .. } = session.writer(context).write(command).await?;
     session.audit_key_change(scope, revision).await?;
     Ok(number(revision))
 }

@@ -82,7 +82,7 @@ impl Sent {
         context: &Context,
         session: &Session,
     ) -> Result<proto::SubmitObservationsResponse, Refusal> {
-        let written = context.writer.as_actor(session.actor()).write(self.command()).await?;
+        let written = session.writer(context).write(self.command()).await?;
         self.answer(context, session, written).await
     }
 

@@ -97,7 +97,7 @@ pub(crate) fn start(
         in_flight.clone().try_reserve_owned().map_err(|_| status::error(Reason::Stopping, "the stream closed"))?;
     let dictionaries_place = streams.dictionaries.none(session.identity());
     let answering = Arc::new(Answering { context: context.clone(), session: session.clone(), _place: place });
-    let context_of_caller = Context { writer: context.writer.as_actor(session.actor()), ..context.clone() };
+    let context_of_caller = Context { writer: session.writer(context), ..context.clone() };
     let reading = Reading {
         context: context_of_caller,
         session,

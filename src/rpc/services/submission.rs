@@ -89,7 +89,7 @@ impl SubmissionService for Submissions {
                     Decision::Already(revision) => (Some(revision), None),
                 }
             } else {
-                match context.writer.as_actor(session.actor()).write(withdrawal).await? {
+                match session.writer(context).write(withdrawal).await? {
                     Written::Accepted { revision, effect, .. } => (Some(revision), Some(effect)),
                     Written::Already(revision) => (Some(revision), None),
                 }

@@ -3,15 +3,20 @@
 //!
 //! A slab holds the newest row of every figure, by breakdown, area and agency; what a row
 //! replaced is kept beside it, by revision, so that the newest costs nothing extra and any
-//! revision is exact. Everything is shared between clones: a clone is a snapshot.
+//! revision is exact.
 //!
-//! Changed by [`crate::state::State`] alone: see `State::change`.
+//! There is one [`Shared`] of them, which entries change in place once they are durable. A state looks at an
+//! indicator's slabs as they are when it first asks, and keeps them; whatever came after the state's own revision is
+//! left out when it reads, as it is for every earlier revision. So a state never changes, and what nobody looks at
+//! is never copied.
+//!
+//! Changed by [`crate::state::Fold`] alone.
 
 mod pending;
 mod row;
 mod slab;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use imbl::{OrdMap, OrdSet, Vector};
 
@@ -44,6 +49,13 @@ pub struct Withdrawn {
     pub removed: usize,
 }
 
+impl Withdrawn {
+    fn add(&mut self, other: Self) {
+        self.restored += other.restored;
+        self.removed += other.removed;
+    }
+}
+
 /// The slabs of one indicator, by period ([`Period::storage_key`]).
 pub type Slabs = OrdMap<Period, Arc<Slab>>;
 
@@ -57,6 +69,13 @@ struct Indicator {
 }
 
 impl Indicator {
+    /// Sets figures of a period, which come by key and then by revision; one that is already so keeps its revision.
+    /// None is older than what is there. In place, where no state looks at the slab.
+    fn put(&mut self, period: Period, rows: &[Row], catalogue: &Catalogue) {
+        Arc::make_mut(self.slabs.entry(period).or_default()).put(rows);
+        self.cover(rows, catalogue);
+    }
+
     /// Takes note of the areas of rows, which come by key.
     fn cover(&mut self, rows: &[Row], catalogue: &Catalogue) {
         for rows in rows.chunk_by(|one, other| one.key.area() == other.key.area()) {
@@ -68,11 +87,13 @@ impl Indicator {
     }
 }
 
-/// All figures, at every revision.
+/// All figures, at every revision, as a state has them.
 #[derive(Debug, Clone)]
 pub struct Columns {
-    /// By the indicator's index. Indicators without a figure may be missing at the end.
-    indicators: Vector<Indicator>,
+    shared: Arc<Shared>,
+    /// What was looked at, by the indicator's index. Indicators that have no figure by the state's revision may be
+    /// missing at the end.
+    looked_at: Arc<[OnceLock<Box<Indicator>>]>,
     breakdowns: Vector<Arc<Breakdown>>,
     breakdown_index: OrdMap<Arc<Breakdown>, BreakdownIx>,
 }
@@ -81,7 +102,8 @@ impl Default for Columns {
     fn default() -> Self {
         let total = Arc::new(Breakdown::default());
         Self {
-            indicators: Vector::new(),
+            shared: Arc::default(),
+            looked_at: Arc::default(),
             breakdowns: Vector::unit(Arc::clone(&total)),
             breakdown_index: OrdMap::unit(total, BreakdownIx::TOTAL),
         }
@@ -89,23 +111,19 @@ impl Default for Columns {
 }
 
 impl Columns {
+    fn indicator(&self, ix: IndicatorIx) -> Option<&Indicator> {
+        let looked_at = self.looked_at.get(ix.0 as usize)?;
+        Some(looked_at.get_or_init(|| Box::new(lock(&self.shared.indicators()[ix.0 as usize]).clone())))
+    }
+
     /// The slabs of an indicator, by period.
     pub(crate) fn slabs(&self, indicator: IndicatorIx) -> Option<&Slabs> {
-        self.indicators.get(indicator.0 as usize).map(|indicator| &indicator.slabs)
+        self.indicator(indicator).map(|indicator| &indicator.slabs)
     }
 
     /// The areas at or below which an indicator has or had a figure.
     pub(crate) fn covered(&self, indicator: IndicatorIx) -> OrdSet<AreaIx> {
-        self.indicators.get(indicator.0 as usize).map(|indicator| indicator.covered.clone()).unwrap_or_default()
-    }
-
-    /// Takes note of areas that have come to lie within others.
-    pub(crate) fn cover_again(&mut self, catalogue: &Catalogue) {
-        for indicator in &mut self.indicators {
-            for area in indicator.covered.clone() {
-                cover(&mut indicator.covered, catalogue, area);
-            }
-        }
+        self.indicator(indicator).map(|indicator| indicator.covered.clone()).unwrap_or_default()
     }
 
     /// The slab of an indicator and a period, under whichever name the period goes.
@@ -121,9 +139,9 @@ impl Columns {
         self.breakdown_index.get(breakdown).copied()
     }
 
-    /// The breakdown of an index.
-    pub fn breakdown_at(&self, ix: BreakdownIx) -> &Breakdown {
-        &self.breakdowns[ix.0 as usize]
+    /// The breakdown of an index; none for one that a later revision was the first to use.
+    pub fn breakdown_at(&self, ix: BreakdownIx) -> Option<&Breakdown> {
+        self.breakdowns.get(ix.0 as usize).map(Arc::as_ref)
     }
 
     /// How many breakdowns have been used, the total included.
@@ -131,8 +149,33 @@ impl Columns {
         self.breakdowns.len()
     }
 
+    /// What a withdrawal would do. `stands` says whether a submission stands.
+    pub(super) fn withdrawal_effect(
+        &self,
+        submission: Revision,
+        at: Revision,
+        stands: &dyn Fn(Revision) -> bool,
+    ) -> Withdrawn {
+        let mut counts = Withdrawn::default();
+        for indicator in self.shared.indicators().iter() {
+            // A clone, so that nobody is held up meanwhile.
+            let slabs = lock(indicator).slabs.clone();
+            slabs.values().for_each(|slab| counts.add(slab.withdrawal(submission, at, stands).counts));
+        }
+        counts
+    }
+}
+
+/// What changes the columns.
+impl Columns {
+    /// The columns for a state: it has looked at nothing yet.
+    pub(super) fn unseen(&self) -> Self {
+        let count = self.shared.indicators().len();
+        Self { looked_at: (0..count).map(|_| OnceLock::new()).collect(), ..self.clone() }
+    }
+
     /// The index of a breakdown, given to it now when it has none.
-    pub(crate) fn intern(&mut self, breakdown: &Breakdown) -> BreakdownIx {
+    pub(super) fn intern(&mut self, breakdown: &Breakdown) -> BreakdownIx {
         if let Some(known) = self.breakdown(breakdown) {
             return known;
         }
@@ -143,53 +186,51 @@ impl Columns {
         ix
     }
 
-    /// Sets figures, in any order; one that is already so keeps its revision. None is older than what
-    /// is there.
-    pub(crate) fn put(&mut self, figures: &mut [SlabRow], catalogue: &Catalogue) {
-        figures.sort_unstable_by_key(|figure| (figure.indicator, figure.period, figure.row.key, figure.row.revision()));
-        let mut rows = Vec::new();
-        for of_indicator in figures.chunk_by(|one, other| one.indicator == other.indicator) {
-            let indicator = self.indicator_mut(of_indicator[0].indicator);
-            for of_period in of_indicator.chunk_by(|one, other| one.period == other.period) {
-                rows.clear();
-                rows.extend(of_period.iter().map(|figure| figure.row));
-                Arc::make_mut(indicator.slabs.entry(of_period[0].period).or_default()).put(&rows);
-                indicator.cover(&rows, catalogue);
+    /// Takes note of areas that have come to lie within others.
+    pub(super) fn cover_again(&mut self, catalogue: &Catalogue) {
+        for indicator in self.shared.indicators().iter() {
+            let mut indicator = lock(indicator);
+            for area in indicator.covered.clone() {
+                cover(&mut indicator.covered, catalogue, area);
             }
         }
-    }
-
-    fn indicator_mut(&mut self, ix: IndicatorIx) -> &mut Indicator {
-        while self.indicators.len() <= ix.0 as usize {
-            self.indicators.push_back(Indicator::default());
-        }
-        &mut self.indicators[ix.0 as usize]
     }
 
     /// Takes back what a submission set. `stands` says whether a submission stands.
-    pub(crate) fn withdraw(
-        &mut self,
-        submission: Revision,
-        at: Revision,
-        stands: &dyn Fn(Revision) -> bool,
-    ) -> Withdrawn {
-        let mut counts = Withdrawn::default();
-        for Indicator { slabs, .. } in &mut self.indicators {
-            let touched: Vec<Period> = slabs
-                .iter()
-                .filter(|(_, slab)| slab.of_submission(submission).next().is_some())
-                .map(|(period, _)| *period)
-                .collect();
-            for period in touched {
-                if let Some(slab) = slabs.get_mut(&period) {
-                    let changed = Arc::make_mut(slab).withdraw(submission, at, stands);
-                    counts.restored += changed.restored;
-                    counts.removed += changed.removed;
-                }
+    pub(super) fn withdraw(&mut self, submission: Revision, at: Revision, stands: &dyn Fn(Revision) -> bool) {
+        for indicator in self.shared.indicators().iter() {
+            let mut indicator = lock(indicator);
+            let found = indicator.slabs.iter().map(|(period, slab)| (*period, slab.withdrawal(submission, at, stands)));
+            let found: Vec<_> = found.filter(|(_, withdrawal)| !withdrawal.is_empty()).collect();
+            for (period, withdrawal) in found {
+                let slab = indicator.slabs.get_mut(&period).expect("it was found there");
+                Arc::make_mut(slab).withdraw(&withdrawal, at);
             }
         }
-        counts
     }
+}
+
+/// The figures of every indicator, by its index.
+#[derive(Debug, Default)]
+struct Shared(RwLock<Vec<Mutex<Indicator>>>);
+
+impl Shared {
+    fn indicators(&self) -> RwLockReadGuard<'_, Vec<Mutex<Indicator>>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes room for an indicator and all before it.
+    fn reach(&self, ix: IndicatorIx) {
+        let count = ix.0 as usize + 1;
+        if self.indicators().len() < count {
+            self.0.write().unwrap_or_else(PoisonError::into_inner).resize_with(count, Mutex::default);
+        }
+    }
+}
+
+/// An indicator. A merge that panicked leaves rows of a revision that is never published, and those are left out.
+fn lock(indicator: &Mutex<Indicator>) -> MutexGuard<'_, Indicator> {
+    indicator.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A row, and the slab that it goes into.

@@ -1,12 +1,15 @@
 //! Figures on their way into the columns, many submissions' at a time: each slab is then merged once.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Mutex, PoisonError};
 
-use super::{Columns, Row, Slab, SlabRow};
+use super::{Columns, Row, SlabRow, lock};
 use crate::catalogue::{Catalogue, IndicatorIx};
 use crate::model::observations::Hashing;
 use crate::model::period::Period;
+
+/// So many rows are worth the start of threads.
+const ROWS_PARALLEL_MIN: usize = 50_000;
 
 /// Rows that aren't in the columns yet, by slab, in the order in which they came.
 #[derive(Debug, Default)]
@@ -15,22 +18,16 @@ pub(crate) struct Pending {
     rows: usize,
 }
 
-/// A slab, and what goes into it.
-struct Merge {
-    indicator: IndicatorIx,
-    period: Period,
-    slab: Arc<Slab>,
-    rows: Vec<Row>,
-}
+/// What goes into a slab.
+type Merge = ((IndicatorIx, Period), Vec<Row>);
 
 impl Pending {
     /// Adds figures. None is older than what was added before.
-    pub(crate) fn add(&mut self, figures: &[SlabRow]) {
-        for figures in figures.chunk_by(|one, other| (one.indicator, one.period) == (other.indicator, other.period)) {
-            let slab = self.slabs.entry((figures[0].indicator, figures[0].period)).or_default();
-            slab.extend(figures.iter().map(|figure| figure.row));
+    pub(crate) fn add(&mut self, figures: impl IntoIterator<Item = SlabRow>) {
+        for SlabRow { indicator, period, row } in figures {
+            self.slabs.entry((indicator, period)).or_default().push(row);
+            self.rows += 1;
         }
-        self.rows += figures.len();
     }
 
     /// How many rows there are.
@@ -45,33 +42,40 @@ impl Pending {
 }
 
 impl Columns {
-    /// Sets all figures that are pending, on all of the machine's cores.
+    /// Sets all figures that are pending; on all of the machine's cores, where there are many.
     pub(crate) fn put_pending(&mut self, pending: Pending, catalogue: &Catalogue) {
-        let mut slabs: Vec<_> = pending.slabs.into_iter().collect();
-        slabs.sort_unstable_by_key(|(slab, _)| *slab);
-        let merge = |((indicator, period), rows)| {
-            let slab = self.slabs(indicator).and_then(|slabs| slabs.get(&period).cloned()).unwrap_or_default();
-            Merge { indicator, period, slab, rows }
-        };
-        let mut merges: Vec<Merge> = slabs.into_iter().map(merge).collect();
+        let is_parallel = pending.rows >= ROWS_PARALLEL_MIN;
+        let mut merges: Vec<Merge> = pending.slabs.into_iter().collect();
+        merges.sort_unstable_by_key(|(slab, _)| *slab);
+        if let Some(((last, _), _)) = merges.last() {
+            self.shared.reach(*last);
+        }
+        let of_indicators = merges.chunk_by_mut(|((one, _), _), ((other, _), _)| one == other);
+        if !is_parallel {
+            of_indicators.for_each(|merges| self.merge(merges, catalogue));
+            return;
+        }
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let share = merges.len().div_ceil(threads).max(1);
+        let of_indicators = Mutex::new(of_indicators);
+        let next = || of_indicators.lock().unwrap_or_else(PoisonError::into_inner).next();
         std::thread::scope(|scope| {
-            for merges in merges.chunks_mut(share) {
-                scope.spawn(|| merges.iter_mut().for_each(Merge::run));
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    while let Some(merges) = next() {
+                        self.merge(merges, catalogue);
+                    }
+                });
             }
         });
-        for Merge { indicator, period, slab, rows } in merges {
-            let indicator = self.indicator_mut(indicator);
-            indicator.slabs.insert(period, slab);
-            indicator.cover(&rows, catalogue);
-        }
     }
-}
 
-impl Merge {
-    fn run(&mut self) {
-        self.rows.sort_unstable_by_key(|row| (row.key, row.since));
-        Arc::make_mut(&mut self.slab).put(&self.rows);
+    /// Merges what goes into one indicator's slabs.
+    fn merge(&self, merges: &mut [Merge], catalogue: &Catalogue) {
+        let indicators = self.shared.indicators();
+        let mut indicator = lock(&indicators[merges[0].0.0.0 as usize]);
+        for ((_, period), rows) in merges {
+            rows.sort_unstable_by_key(|row| (row.key, row.since));
+            indicator.put(*period, rows, catalogue);
+        }
     }
 }

@@ -12,6 +12,9 @@ use crate::model::revision::Revision;
 pub struct RowKey(u64);
 
 impl RowKey {
+    /// The smallest key.
+    pub(super) const ZERO: Self = Self(0);
+
     /// The key of a figure. Breakdowns and areas take 24 bits, agencies 16.
     pub(crate) fn new(area: AreaIx, breakdown: BreakdownIx, agency: AgencyIx) -> Self {
         Self((u64::from(breakdown.0) << 40) | (u64::from(area.0) << 16) | u64::from(agency.0))

@@ -34,8 +34,7 @@ struct Cells {
     since: Vec<Revision32>,
 }
 
-/// What isn't the newest. Shared between clones, but for what
-/// changes.
+/// What isn't the newest.
 #[derive(Debug, Clone, Default)]
 struct Past {
     /// What newer rows replaced.
@@ -68,16 +67,6 @@ impl PastRows {
 }
 
 impl Cells {
-    fn with_capacity(rows: usize, has_seconds: bool) -> Self {
-        Self {
-            keys: Vec::with_capacity(rows),
-            firsts: Vec::with_capacity(rows),
-            seconds: Vec::with_capacity(if has_seconds { rows } else { 0 }),
-            flags: Vec::with_capacity(rows),
-            since: Vec::with_capacity(rows),
-        }
-    }
-
     #[inline]
     fn row(&self, at: usize) -> Row {
         Row {
@@ -89,28 +78,49 @@ impl Cells {
         }
     }
 
-    fn push(&mut self, row: Row, has_seconds: bool) {
-        self.keys.push(row.key);
-        self.firsts.push(row.first);
-        if has_seconds {
-            self.seconds.push(row.second);
+    fn set(&mut self, at: usize, row: Row) {
+        self.keys[at] = row.key;
+        self.firsts[at] = row.first;
+        if let Some(second) = self.seconds.get_mut(at) {
+            *second = row.second;
         }
-        self.flags.push(row.flags);
-        self.since.push(row.since);
+        self.flags[at] = row.flags;
+        self.since[at] = row.since;
     }
 
-    fn extend(&mut self, other: &Self, range: Range<usize>, has_seconds: bool) {
-        self.keys.extend_from_slice(&other.keys[range.clone()]);
-        self.firsts.extend_from_slice(&other.firsts[range.clone()]);
+    /// Lengthens the columns by so many cells, whose content is of no meaning yet.
+    fn lengthen(&mut self, count: usize, has_seconds: bool) {
+        let len = self.keys.len() + count;
+        lengthen(&mut self.keys, len, RowKey::ZERO);
+        lengthen(&mut self.firsts, len, 0);
         if has_seconds {
-            match other.seconds.get(range.clone()) {
-                Some(seconds) => self.seconds.extend_from_slice(seconds),
-                None => self.seconds.resize(self.firsts.len(), 0),
-            }
+            lengthen(&mut self.seconds, len, 0);
         }
-        self.flags.extend_from_slice(&other.flags[range.clone()]);
-        self.since.extend_from_slice(&other.since[range]);
+        lengthen(&mut self.flags, len, Flags::WITHDRAWN);
+        lengthen(&mut self.since, len, 0);
     }
+
+    fn copy_within(&mut self, from: Range<usize>, to: usize) {
+        if from.start == to || from.is_empty() {
+            return;
+        }
+        self.keys.copy_within(from.clone(), to);
+        self.firsts.copy_within(from.clone(), to);
+        if !self.seconds.is_empty() {
+            self.seconds.copy_within(from.clone(), to);
+        }
+        self.flags.copy_within(from.clone(), to);
+        self.since.copy_within(from, to);
+    }
+}
+
+/// Lengthens a column. It grows by an eighth at least, so that a slab of one figure after the other is moved seldom
+/// and has little room to spare.
+fn lengthen<T: Copy>(column: &mut Vec<T>, len: usize, filler: T) {
+    if len > column.capacity() {
+        column.reserve_exact((len - column.len()).max(column.len() / 8));
+    }
+    column.resize(len, filler);
 }
 
 impl Slab {
@@ -233,21 +243,25 @@ impl Slab {
         self.merge(rows, true);
     }
 
-    /// Merges rows into the columns. Whether a row that says what is already so only confirms it.
+    /// Merges rows into the columns, in place and from the end, so that each cell is moved once. Whether a row that
+    /// says what is already so only confirms it.
     fn merge(&mut self, rows: &[Row], confirms: bool) {
         let has_seconds = !self.newest.seconds.is_empty() || rows.iter().any(|row| row.second != 0);
-        let mut merged = Cells::with_capacity(self.len() + self.count_new(rows), has_seconds);
-        let mut from = 0;
-        for rows in rows.chunk_by(|one, other| one.key == other.key) {
+        let mut unmoved = self.len();
+        self.newest.lengthen(self.count_new(rows), has_seconds);
+        let mut moved = self.len();
+        for rows in rows.chunk_by(|one, other| one.key == other.key).rev() {
             let key = rows[0].key;
-            let at = from + self.newest.keys[from..].partition_point(|known| *known < key);
-            merged.extend(&self.newest, from..at, has_seconds);
-            let known = (self.newest.keys.get(at) == Some(&key)).then(|| self.newest.row(at));
-            from = at + usize::from(known.is_some());
-            merged.push(self.past.follow(known, rows, confirms), has_seconds);
+            let at = self.newest.keys[..unmoved].partition_point(|known| *known < key);
+            let known = self.newest.keys[..unmoved].get(at).is_some_and(|known| *known == key);
+            let known = known.then(|| self.newest.row(at));
+            let after = at + usize::from(known.is_some());
+            moved -= unmoved - after;
+            self.newest.copy_within(after..unmoved, moved);
+            moved -= 1;
+            self.newest.set(moved, self.past.follow(known, rows, confirms));
+            unmoved = at;
         }
-        merged.extend(&self.newest, from..self.len(), has_seconds);
-        self.newest = merged;
         for row in rows {
             self.changed = self.changed.max(row.since);
             self.has_break |= row.flags.has_break();
@@ -267,18 +281,16 @@ impl Slab {
             .filter(move |row| !row.flags.is_withdrawn() && self.source(row) == submission)
     }
 
-    /// Takes back, at a revision, what a submission set and is still so. A figure goes back to what
+    /// What taking back, at a revision, what a submission set and is still so comes to. A figure goes back to what
     /// the newest submission that stands said of it, and is of the first that said so without a change since.
-    pub(super) fn withdraw(
-        &mut self,
+    pub(super) fn withdrawal(
+        &self,
         submission: Revision,
         at: Revision,
         stands: &dyn Fn(Revision) -> bool,
-    ) -> Withdrawn {
-        let mut counts = Withdrawn::default();
-        let mut rows = Vec::new();
-        let affected: Vec<Row> = self.of_submission(submission).collect();
-        for now in affected {
+    ) -> Withdrawal {
+        let mut withdrawal = Withdrawal::default();
+        for now in self.of_submission(submission) {
             let key = now.key;
             // Also what only confirmed the figure: once the submission that set it is gone, that decides.
             let mut left: Vec<(Revision, Row)> = self
@@ -293,20 +305,42 @@ impl Slab {
             let back = left.chunk_by(|(_, one), (_, other)| one.is_same_figure(other)).next_back();
             match back.and_then(|same| same.first().copied()) {
                 None => {
-                    rows.push(Row::withdrawn(key, at));
-                    counts.removed += 1;
+                    withdrawal.rows.push(Row::withdrawn(key, at));
+                    withdrawal.counts.removed += 1;
                 }
                 Some((source, row)) => {
                     // Another submission may have said the same: the figure then stays what it was.
                     let is_same = row.is_same_figure(&now);
-                    rows.push(Row { since: narrow(at), ..if is_same { now } else { row } });
-                    self.past.restored.insert((key, narrow(at)), narrow(source));
-                    counts.restored += usize::from(!is_same);
+                    withdrawal.rows.push(Row { since: narrow(at), ..if is_same { now } else { row } });
+                    withdrawal.sources.push((key, narrow(source)));
+                    withdrawal.counts.restored += usize::from(!is_same);
                 }
             }
         }
-        self.merge(&rows, false);
-        counts
+        withdrawal
+    }
+
+    /// Takes back what a withdrawal comes to.
+    pub(super) fn withdraw(&mut self, withdrawal: &Withdrawal, at: Revision) {
+        let restored = withdrawal.sources.iter().map(|(key, source)| ((*key, narrow(at)), *source));
+        self.past.restored.extend(restored);
+        self.merge(&withdrawal.rows, false);
+    }
+}
+
+/// What a withdrawal does to a slab.
+#[derive(Default)]
+pub(super) struct Withdrawal {
+    /// What the figures become, by key.
+    rows: Vec<Row>,
+    /// For those that go back to what a submission said, its revision.
+    sources: Vec<(RowKey, Revision32)>,
+    pub(super) counts: Withdrawn,
+}
+
+impl Withdrawal {
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 }
 

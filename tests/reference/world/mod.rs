@@ -14,7 +14,7 @@ use conspectus::model::date::Date;
 use conspectus::model::submission::Submission;
 use conspectus::model::timestamp::Timestamp;
 use conspectus::model::zone::{UTC, Zone};
-use conspectus::state::State;
+use conspectus::state::{Fold, State};
 
 use crate::command::Command;
 pub(crate) use crate::random::Random;
@@ -33,6 +33,7 @@ pub(crate) struct History {
 /// The entries that were admitted, and the state that they made.
 pub(crate) struct Lived {
     pub(crate) entries: Vec<Entry>,
+    fold: Fold,
     pub(crate) state: State,
     pub(crate) zone: Zone,
 }
@@ -40,7 +41,7 @@ pub(crate) struct Lived {
 impl History {
     /// Admits and applies each command; those that are refused, or change nothing, are left out.
     pub(crate) fn live(&self) -> Lived {
-        let mut lived = Lived { entries: Vec::new(), state: State::default(), zone: self.zone.clone() };
+        let mut lived = Lived::of(&[], &self.zone);
         for (at, command) in &self.commands {
             lived.take(command, *at);
         }
@@ -49,11 +50,28 @@ impl History {
 }
 
 impl Lived {
+    /// Some entries, replayed.
+    pub(crate) fn of(entries: &[Entry], zone: &Zone) -> Self {
+        let mut fold = Fold::default();
+        entries.iter().for_each(|entry| fold.apply(entry));
+        Self { entries: entries.to_vec(), state: fold.state(), fold, zone: zone.clone() }
+    }
+
     pub(crate) fn take(&mut self, command: &Command, at: Timestamp) {
         if let Ok(Some(entry)) = command.admit(&self.state, at) {
-            self.state.apply(&entry);
-            self.entries.push(entry);
+            self.apply(entry);
         }
+    }
+
+    pub(crate) fn apply(&mut self, entry: Entry) {
+        self.fold.apply(&entry);
+        self.state = self.fold.state();
+        self.entries.push(entry);
+    }
+
+    /// The same state, which hasn't been asked anything.
+    pub(crate) fn unasked(&mut self) -> State {
+        self.fold.state()
     }
 
     pub(crate) fn newest_at(&self) -> Timestamp {

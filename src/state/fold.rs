@@ -1,13 +1,19 @@
-//! Replay: a state from all entries of a journal, faster than one by one.
+//! The fold of the journal's entries to a state, live and at the start.
 
-use super::State;
-use super::columns::Pending;
-use crate::entry::{Body, Entry};
+use std::sync::Arc;
 
-/// A state that entries are replayed into. It does what [`State::apply`] does, except that figures are
-/// collected and put into the columns many submissions at a time, so that each slab is merged less often.
+use super::columns::{Pending, Row, RowKey, SlabRow};
+use super::{ResolvedIds, State};
+use crate::entry::{Body, Entry, Withdrawal};
+use crate::model::submission::Submission;
+
+/// What entries come to. Figures are collected and put into the columns many submissions at a time, so that each
+/// slab is merged once.
+///
+/// The columns are shared with the states that it has given: of a journal there is one fold. Entries are applied
+/// once they are durable, so that no fault takes one back.
 #[derive(Debug, Default)]
-pub struct Replay {
+pub struct Fold {
     state: State,
     pending: Pending,
 }
@@ -15,34 +21,91 @@ pub struct Replay {
 /// Some 10 MB.
 const PENDING_ROWS_MAX: usize = 250_000;
 
-impl Replay {
-    /// Applies the next entry.
+impl Fold {
+    /// Applies the next entry. It can't fail: admission has checked all that could be wrong.
     pub fn apply(&mut self, entry: &Entry) {
-        let needs_figures = match &entry.body {
-            Body::Submission { .. } | Body::AuditAnchor(_) => false,
-            Body::CataloguePut(_) | Body::Withdrawal(_) | Body::Access(_) => true,
-        };
-        if needs_figures || self.pending.len() >= PENDING_ROWS_MAX {
-            self.settle();
+        self.apply_resolved(entry, None);
+    }
+
+    /// The same as [`Self::apply`]; the ids of a submission may be looked up already.
+    pub(crate) fn apply_resolved(&mut self, entry: &Entry, ids: Option<&ResolvedIds>) {
+        // No two revisions are of one instant, so that an instant has one newest revision. In journals from before
+        // the writer saw to that, some entries have the time of the one before.
+        self.state.times.push_back(self.state.newest_at().map_or(entry.at, |newest| entry.at.max(newest.next())));
+        match &entry.body {
+            Body::CataloguePut(put) => {
+                self.settle();
+                let revision = self.state.revision();
+                let State { catalogue, catalogues, columns, .. } = &mut self.state;
+                Arc::make_mut(catalogue).apply(put);
+                if !put.areas.is_empty() {
+                    columns.cover_again(catalogue);
+                }
+                catalogues.insert(revision, Arc::clone(catalogue));
+            }
+            Body::Submission { submission, fingerprint } => {
+                let found;
+                let ids = match ids {
+                    Some(ids) => ids,
+                    None => {
+                        found = ResolvedIds::of(submission, &self.state.catalogue);
+                        found.as_ref().expect("admission knows every id")
+                    }
+                };
+                self.collect(submission, ids);
+                let revision = self.state.revision();
+                self.state.submissions.add(revision, ids.agency, submission, *fingerprint);
+                if self.pending.len() >= PENDING_ROWS_MAX {
+                    self.settle();
+                }
+            }
+            Body::Withdrawal(withdrawal) => {
+                self.settle();
+                self.withdraw(withdrawal);
+            }
+            Body::Access(changes) => self.state.access.apply(changes, entry.at),
+            Body::AuditAnchor(anchor) => self.state.audit_anchor = Some(*anchor),
         }
-        self.state.change(entry, None, Some(&mut self.pending));
     }
 
     /// Whether anybody has credentials, or has had some.
     pub fn has_identities(&self) -> bool {
-        !self.state.access().is_empty()
+        !self.state.access.is_empty()
     }
 
-    fn settle(&mut self) {
+    /// The state after all entries so far.
+    pub fn state(&mut self) -> State {
+        self.settle();
+        State { columns: self.state.columns.unseen(), ..self.state.clone() }
+    }
+
+    /// Puts what is collected into the columns.
+    pub(crate) fn settle(&mut self) {
         if !self.pending.is_empty() {
-            self.state.settle(std::mem::take(&mut self.pending));
+            self.state.columns.put_pending(std::mem::take(&mut self.pending), &self.state.catalogue);
         }
     }
 
-    /// The state after all entries.
-    pub fn finish(mut self) -> State {
-        self.settle();
-        self.state
+    /// Collects the figures of a submission.
+    fn collect(&mut self, submission: &Submission, ids: &ResolvedIds) {
+        let (revision, columns) = (self.state.revision(), &mut self.state.columns);
+        let dictionaries = submission.observations.dictionaries();
+        let breakdowns: Vec<_> = dictionaries.breakdowns.iter().map(|it| columns.intern(it)).collect();
+        self.pending.add(submission.observations.lines().iter().map(|line| {
+            let key = RowKey::new(ids.areas[line.area as usize], breakdowns[line.breakdown as usize], ids.agency);
+            SlabRow {
+                indicator: ids.indicators[line.indicator as usize],
+                period: dictionaries.periods[line.period as usize].storage_key(),
+                row: Row::new(key, &line.value, submission.sample, revision),
+            }
+        }));
+    }
+
+    fn withdraw(&mut self, withdrawal: &Withdrawal) {
+        let (submission, revision) = (self.state.withdrawn_by(withdrawal), self.state.revision());
+        self.state.submissions.withdraw(submission, revision);
+        let State { submissions, columns, .. } = &mut self.state;
+        columns.withdraw(submission, revision, &|submission| submissions.withdrawn_at(submission).is_none());
     }
 }
 
@@ -124,14 +187,16 @@ mod tests {
         #[test]
         fn a_replayed_state_is_the_same_as_one_that_entries_were_applied_to(steps in steps()) {
             let put: CataloguePut = toml::from_str(include_str!("../../data/catalogue.toml")).unwrap();
+            let mut live = Fold::default();
             // Of one seed, so that what is in the order of hashes is in the same.
-            let mut live = State::default();
-            let mut replay = Replay { state: live.clone(), pending: Pending::default() };
+            let submissions = live.state.submissions.clone();
+            let mut replay = Fold { state: State { submissions, ..State::default() }, ..Fold::default() };
             let mut at = Timestamp(0);
-            let mut take = |live: &mut State, replay: &mut Replay, body| {
+            let mut take = |live: &mut Fold, replay: &mut Fold, body| {
                 at = Timestamp(at.0 + 1);
                 let entry = Entry { at, actor: Actor::Local, body };
                 live.apply(&entry);
+                live.settle();
                 replay.apply(&entry);
             };
             take(&mut live, &mut replay, Body::CataloguePut(put.clone()));
@@ -156,7 +221,7 @@ mod tests {
                     Step::Settle => replay.settle(),
                 }
             }
-            prop_assert_eq!(format!("{:?}", replay.finish()), format!("{:?}", live));
+            prop_assert_eq!(format!("{:?}", replay.state()), format!("{:?}", live.state()));
         }
     }
 }
