@@ -45,6 +45,16 @@ pub enum Body {
     AuditAnchor(AuditAnchor),
 }
 
+impl Body {
+    /// How many figures it has.
+    pub(crate) fn figures(&self) -> usize {
+        match self {
+            Self::Submission { submission, .. } => submission.observations.len(),
+            Self::CataloguePut(_) | Self::Withdrawal(_) | Self::Access(_) | Self::AuditAnchor(_) => 0,
+        }
+    }
+}
+
 /// How far the audit log had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuditAnchor {

@@ -19,7 +19,7 @@ use crate::journal::{ChainHash, ENTRY_BYTES_MAX, Error as JournalError, Journal,
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
 use crate::model::zone::Zone;
-use crate::state::{Fold, ResolvedIds, State};
+use crate::state::{Fold, Outcome, ResolvedIds, State};
 
 /// How many entries one group may have.
 const GROUP_ENTRIES_MAX: usize = 1_024;
@@ -38,6 +38,8 @@ pub enum Written<E, A> {
         at: Timestamp,
         /// What it did.
         effect: E,
+        /// What each of its figures did, where it is a submission.
+        outcomes: Vec<Outcome>,
     },
     /// There was nothing to write.
     Already(A),
@@ -124,7 +126,7 @@ struct Group {
 }
 
 /// Answers one sender, once the group is appended or has failed.
-type Answer = Box<dyn FnOnce(Result<&Appended, &WriteError>) + Send>;
+type Answer = Box<dyn FnOnce(Result<&mut Appended, &WriteError>) + Send>;
 
 /// A group that is durable.
 struct Appended {
@@ -132,6 +134,8 @@ struct Appended {
     before: Revision,
     /// The chain's hash with each entry of it.
     hashes: Vec<ChainHash>,
+    /// For each entry, what its figures did; taken with its answer.
+    outcomes: Vec<Vec<Outcome>>,
 }
 
 /// What becomes of a command that is allowed.
@@ -229,28 +233,29 @@ impl GroupCommit {
         let Group { entries, payloads, answers, .. } = std::mem::take(&mut self.group);
         let before = self.state.revision();
         let hashes = if payloads.is_empty() { Ok(Vec::new()) } else { journal.append(before, &payloads) };
-        let appended = match hashes {
-            Ok(hashes) => {
-                self.apply(&entries);
-                Ok(Appended { before, hashes })
-            }
+        let mut appended = match hashes {
+            Ok(hashes) => Ok(Appended { before, hashes, outcomes: self.apply(&entries) }),
             Err(error) => Err(self.failed(&error)),
         };
         self.timeline.settle();
         for answer in answers {
-            answer(appended.as_ref());
+            answer(appended.as_mut().map_err(|error| &*error));
         }
     }
 
-    fn apply(&mut self, entries: &[(Entry, Option<Arc<ResolvedIds>>)]) {
+    /// Applies and publishes entries. Gives for each what its figures did.
+    fn apply(&mut self, entries: &[(Entry, Option<Arc<ResolvedIds>>)]) -> Vec<Vec<Outcome>> {
         if entries.is_empty() {
-            return;
+            return Vec::new();
         }
         for (entry, ids) in entries {
             self.fold.apply_resolved(entry, ids.as_deref());
         }
-        self.state = Arc::new(self.fold.state());
+        let (state, outcomes) = self.fold.settle_group();
+        self.state = Arc::new(state);
         self.publish.send_replace(Arc::clone(&self.state));
+        let mut outcomes = outcomes.into_iter();
+        entries.iter().map(|(entry, _)| outcomes.by_ref().take(entry.body.figures()).collect()).collect()
     }
 
     fn failed(&self, error: &JournalError) -> WriteError {
@@ -295,13 +300,14 @@ enum Decided<E, A> {
 }
 
 impl<E, A> Decided<E, A> {
-    fn written(self, appended: &Appended) -> Written<E, A> {
+    fn written(self, appended: &mut Appended) -> Written<E, A> {
         match self {
             Self::Entry { index, at, effect } => Written::Accepted {
                 revision: Revision(appended.before.0 + index as u64 + 1),
                 hash: appended.hashes[index],
                 at,
                 effect,
+                outcomes: std::mem::take(&mut appended.outcomes[index]),
             },
             Self::Already(already) => Written::Already(already),
         }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::columns::{Pending, Row, RowKey, SlabRow};
-use super::{ResolvedIds, State};
+use super::columns::{Pending, Row, RowKey};
+use super::{Outcome, ResolvedIds, State};
 use crate::entry::{Body, Entry, Withdrawal};
 use crate::model::submission::Submission;
 
@@ -22,13 +22,21 @@ pub struct Fold {
 const PENDING_ROWS_MAX: usize = 250_000;
 
 impl Fold {
-    /// Applies the next entry. It can't fail: admission has checked all that could be wrong.
+    /// Applies the next entry, at the start. It can't fail: admission has checked all that could be wrong.
     pub fn apply(&mut self, entry: &Entry) {
-        self.apply_resolved(entry, None);
+        self.take(entry, None);
+        if self.pending.len() >= PENDING_ROWS_MAX {
+            self.settle();
+        }
     }
 
-    /// The same as [`Self::apply`]; the ids of a submission may be looked up already.
+    /// Applies the next entry, the ids of its submission looked up already where it is one. Gives what each of its
+    /// figures did, once what goes on is [settled](Self::settle_group).
     pub(crate) fn apply_resolved(&mut self, entry: &Entry, ids: Option<&ResolvedIds>) {
+        self.take(entry, ids);
+    }
+
+    fn take(&mut self, entry: &Entry, ids: Option<&ResolvedIds>) {
         // No two revisions are of one instant, so that an instant has one newest revision. In journals from before
         // the writer saw to that, some entries have the time of the one before.
         self.state.times.push_back(self.state.newest_at().map_or(entry.at, |newest| entry.at.max(newest.next())));
@@ -55,9 +63,6 @@ impl Fold {
                 self.collect(submission, ids);
                 let revision = self.state.revision();
                 self.state.submissions.add(revision, ids.agency, submission, *fingerprint);
-                if self.pending.len() >= PENDING_ROWS_MAX {
-                    self.settle();
-                }
             }
             Body::Withdrawal(withdrawal) => {
                 self.settle();
@@ -81,9 +86,15 @@ impl Fold {
 
     /// Puts what is collected into the columns.
     pub(crate) fn settle(&mut self) {
-        if !self.pending.is_empty() {
-            self.state.columns.put_pending(std::mem::take(&mut self.pending), &self.state.catalogue);
+        if self.pending.len() > 0 {
+            self.state.columns.put_many_pending(std::mem::take(&mut self.pending), &self.state.catalogue);
         }
+    }
+
+    /// The state after a group of entries, and what each figure of its submissions did, in their order.
+    pub(crate) fn settle_group(&mut self) -> (State, Vec<Outcome>) {
+        let outcomes = self.state.columns.put_pending(std::mem::take(&mut self.pending), &self.state.catalogue);
+        (self.state(), outcomes)
     }
 
     /// Collects the figures of a submission.
@@ -91,14 +102,12 @@ impl Fold {
         let (revision, columns) = (self.state.revision(), &mut self.state.columns);
         let dictionaries = submission.observations.dictionaries();
         let breakdowns: Vec<_> = dictionaries.breakdowns.iter().map(|it| columns.intern(it)).collect();
-        self.pending.add(submission.observations.lines().iter().map(|line| {
+        let periods: Vec<_> = dictionaries.periods.iter().map(|period| period.storage_key()).collect();
+        for line in submission.observations.lines() {
             let key = RowKey::new(ids.areas[line.area as usize], breakdowns[line.breakdown as usize], ids.agency);
-            SlabRow {
-                indicator: ids.indicators[line.indicator as usize],
-                period: dictionaries.periods[line.period as usize].storage_key(),
-                row: Row::new(key, &line.value, submission.sample, revision),
-            }
-        }));
+            let row = Row::new(key, &line.value, submission.sample, revision);
+            self.pending.add(ids.indicators[line.indicator as usize], periods[line.period as usize], row);
+        }
     }
 
     fn withdraw(&mut self, withdrawal: &Withdrawal) {
@@ -122,6 +131,7 @@ mod tests {
     use crate::model::id::{AgencyId, RequestId};
     use crate::model::marker::Markers;
     use crate::model::observation::{Measure, Observation, Value};
+    use crate::model::revision::Revision;
     use crate::model::submission::Submission;
     use crate::model::timestamp::Timestamp;
 
@@ -195,8 +205,11 @@ mod tests {
             let mut take = |live: &mut Fold, replay: &mut Fold, body| {
                 at = Timestamp(at.0 + 1);
                 let entry = Entry { at, actor: Actor::Local, body };
-                live.apply(&entry);
-                live.settle();
+                live.apply_resolved(&entry, None);
+                let (state, did) = live.settle_group();
+                if let Body::Submission { submission, .. } = &entry.body {
+                    assert_eq!(did, state.outcomes(submission, Revision(state.revision().0 - 1)));
+                }
                 replay.apply(&entry);
             };
             take(&mut live, &mut replay, Body::CataloguePut(put.clone()));

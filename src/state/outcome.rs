@@ -40,16 +40,8 @@ pub(super) fn outcomes(ids: &ResolvedIds, submission: &Submission, columns: &Col
         let key = RowKey::new(ids.areas[line.area as usize], breakdown, ids.agency);
         let indicator = ids.indicators[line.indicator as usize];
         let period = table.dictionaries().periods[line.period as usize];
-        let Some(slab) = columns.slab(indicator, period) else { return nothing };
-        let Some(row) = slab.row(key, as_of) else { return nothing };
-        let since = slab.since(&row);
-        match row.value() {
-            None => Outcome::New { withdrawn: Some(since) },
-            Some(_) if row.is_same_figure(&Row::new(key, &line.value, submission.sample, since)) => {
-                Outcome::Unchanged { since }
-            }
-            Some(from) => Outcome::Revised { from, since },
-        }
+        let row = Row::new(key, &line.value, submission.sample, as_of.next());
+        columns.slab(indicator, period).map_or(nothing, |slab| slab.outcome(&row, as_of))
     };
     table.lines().iter().map(outcome).collect()
 }

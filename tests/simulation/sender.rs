@@ -93,7 +93,7 @@ fn answer<E, A>(
     since: impl FnOnce(A) -> Option<Revision>,
 ) -> Answer {
     match written {
-        Ok(Written::Accepted { revision, hash, at, effect }) => {
+        Ok(Written::Accepted { revision, hash, at, effect, .. }) => {
             Answer::Accepted { revision, hash, at, withdrawn: withdrawn(effect) }
         }
         Ok(Written::Already(already)) => Answer::Already(since(already)),

@@ -115,9 +115,10 @@ impl Sent {
         written: WrittenOf<Prepared>,
     ) -> Result<proto::SubmitObservationsResponse, Refusal> {
         match written {
-            Written::Accepted { revision, hash, at, effect: () } => {
-                let state = context.newest();
-                Ok(response(&state, self.receipt(&state, Some(Accepted { revision, hash, at })), false))
+            Written::Accepted { revision, hash, at, effect: (), outcomes } => {
+                let accepted = Some(Accepted { revision, hash, at });
+                let receipt = receipt(self.prepared.submission(), self.form, accepted, &outcomes);
+                Ok(response(&context.newest(), receipt, false))
             }
             Written::Already(revision) => self.original(context, session, revision).await,
         }
@@ -135,7 +136,7 @@ impl Sent {
         Ok(response(&state, self.receipt(&state, Some(accepted)), true))
     }
 
-    /// The receipt of what was accepted, or could be.
+    /// The receipt of what was accepted before, or could be.
     fn receipt(&self, state: &State, accepted: Option<Accepted>) -> proto::Receipt {
         let before = accepted.map_or(state.revision(), Accepted::before);
         receipt(self.prepared.submission(), self.form, accepted, &self.prepared.outcomes(state, before))

@@ -24,6 +24,7 @@ use crate::catalogue::{AreaIx, Catalogue, IndicatorIx};
 use crate::model::observation::Breakdown;
 use crate::model::period::Period;
 use crate::model::revision::Revision;
+use crate::state::Outcome;
 pub(crate) use pending::Pending;
 pub(super) use row::{Revision32, narrow, widen};
 pub use row::{Row, RowKey};
@@ -71,15 +72,15 @@ struct Indicator {
 impl Indicator {
     /// Sets figures of a period, which come by key and then by revision; one that is already so keeps its revision.
     /// None is older than what is there. In place, where no state looks at the slab.
-    fn put(&mut self, period: Period, rows: &[Row], catalogue: &Catalogue) {
-        Arc::make_mut(self.slabs.entry(period).or_default()).put(rows);
+    fn put(&mut self, period: Period, rows: &[NewRow], catalogue: &Catalogue, did: &mut impl FnMut(u32, Outcome)) {
+        Arc::make_mut(self.slabs.entry(period).or_default()).put(rows, did);
         self.cover(rows, catalogue);
     }
 
     /// Takes note of the areas of rows, which come by key.
-    fn cover(&mut self, rows: &[Row], catalogue: &Catalogue) {
-        for rows in rows.chunk_by(|one, other| one.key.area() == other.key.area()) {
-            let area = rows[0].key.area();
+    fn cover(&mut self, rows: &[NewRow], catalogue: &Catalogue) {
+        for rows in rows.chunk_by(|one, other| one.row.key.area() == other.row.key.area()) {
+            let area = rows[0].row.key.area();
             if !self.covered.contains(&area) {
                 cover(&mut self.covered, catalogue, area);
             }
@@ -233,15 +234,17 @@ fn lock(indicator: &Mutex<Indicator>) -> MutexGuard<'_, Indicator> {
     indicator.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A row, and the slab that it goes into.
+/// A row that is to go into a slab, and which line of what is applied it is.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct SlabRow {
-    /// The indicator.
-    pub indicator: IndicatorIx,
-    /// The period, as its [storage key](Period::storage_key).
-    pub period: Period,
-    /// The row.
-    pub row: Row,
+pub(crate) struct NewRow {
+    pub(super) row: Row,
+    pub(super) line: u32,
+}
+
+impl From<Row> for NewRow {
+    fn from(row: Row) -> Self {
+        Self { row, line: 0 }
+    }
 }
 
 /// Adds an area, and all that it is or was within.

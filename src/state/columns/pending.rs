@@ -3,79 +3,86 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::{Columns, Row, SlabRow, lock};
+use super::{Columns, NewRow, Row, lock};
 use crate::catalogue::{Catalogue, IndicatorIx};
 use crate::model::observations::Hashing;
 use crate::model::period::Period;
-
-/// So many rows are worth the start of threads.
-const ROWS_PARALLEL_MIN: usize = 50_000;
+use crate::state::Outcome;
 
 /// Rows that aren't in the columns yet, by slab, in the order in which they came.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
-    slabs: HashMap<(IndicatorIx, Period), Vec<Row>, Hashing>,
-    rows: usize,
+    slabs: HashMap<(IndicatorIx, Period), Vec<NewRow>, Hashing>,
+    rows: u32,
 }
 
 /// What goes into a slab.
-type Merge = ((IndicatorIx, Period), Vec<Row>);
+type Merge = ((IndicatorIx, Period), Vec<NewRow>);
 
 impl Pending {
-    /// Adds figures. None is older than what was added before.
-    pub(crate) fn add(&mut self, figures: impl IntoIterator<Item = SlabRow>) {
-        for SlabRow { indicator, period, row } in figures {
-            self.slabs.entry((indicator, period)).or_default().push(row);
-            self.rows += 1;
-        }
+    /// Adds a figure, to the slab of an indicator and a [storage key](Period::storage_key). None is older than what was
+    /// added before.
+    pub(crate) fn add(&mut self, indicator: IndicatorIx, period: Period, row: Row) {
+        self.slabs.entry((indicator, period)).or_default().push(NewRow { row, line: self.rows });
+        self.rows += 1;
     }
 
     /// How many rows there are.
     pub(crate) fn len(&self) -> usize {
-        self.rows
-    }
-
-    /// Whether there is no row.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rows == 0
+        self.rows as usize
     }
 }
 
 impl Columns {
-    /// Sets all figures that are pending; on all of the machine's cores, where there are many.
-    pub(crate) fn put_pending(&mut self, pending: Pending, catalogue: &Catalogue) {
-        let is_parallel = pending.rows >= ROWS_PARALLEL_MIN;
-        let mut merges: Vec<Merge> = pending.slabs.into_iter().collect();
-        merges.sort_unstable_by_key(|(slab, _)| *slab);
-        if let Some(((last, _), _)) = merges.last() {
-            self.shared.reach(*last);
+    /// Sets all figures that are pending, and says what each did, in the order in which they were added.
+    pub(crate) fn put_pending(&mut self, pending: Pending, catalogue: &Catalogue) -> Vec<Outcome> {
+        let mut outcomes = vec![Outcome::New { withdrawn: None }; pending.len()];
+        let mut merges = self.merges(pending);
+        for merges in merges.chunk_by_mut(is_of_same_indicator) {
+            self.merge(merges, catalogue, &mut |line, outcome| outcomes[line as usize] = outcome);
         }
-        let of_indicators = merges.chunk_by_mut(|((one, _), _), ((other, _), _)| one == other);
-        if !is_parallel {
-            of_indicators.for_each(|merges| self.merge(merges, catalogue));
-            return;
-        }
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let of_indicators = Mutex::new(of_indicators);
+        outcomes
+    }
+
+    /// Sets all figures that are pending, on all of the machine's cores.
+    pub(crate) fn put_many_pending(&mut self, pending: Pending, catalogue: &Catalogue) {
+        let mut merges = self.merges(pending);
+        let of_indicators = Mutex::new(merges.chunk_by_mut(is_of_same_indicator));
         let next = || of_indicators.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
         std::thread::scope(|scope| {
             for _ in 0..threads {
                 scope.spawn(|| {
                     while let Some(merges) = next() {
-                        self.merge(merges, catalogue);
+                        self.merge(merges, catalogue, &mut |_, _| ());
                     }
                 });
             }
         });
     }
 
+    /// What goes into each slab, by indicator and period.
+    fn merges(&self, pending: Pending) -> Vec<Merge> {
+        let mut merges: Vec<Merge> = pending.slabs.into_iter().collect();
+        merges.sort_unstable_by_key(|(slab, _)| *slab);
+        if let Some(((last, _), _)) = merges.last() {
+            self.shared.reach(*last);
+        }
+        merges
+    }
+
     /// Merges what goes into one indicator's slabs.
-    fn merge(&self, merges: &mut [Merge], catalogue: &Catalogue) {
+    fn merge(&self, merges: &mut [Merge], catalogue: &Catalogue, did: &mut impl FnMut(u32, Outcome)) {
         let indicators = self.shared.indicators();
-        let mut indicator = lock(&indicators[merges[0].0.0.0 as usize]);
+        let ((IndicatorIx(ix), _), _) = merges[0];
+        let mut indicator = lock(&indicators[ix as usize]);
         for ((_, period), rows) in merges {
-            rows.sort_unstable_by_key(|row| (row.key, row.since));
-            indicator.put(*period, rows, catalogue);
+            rows.sort_unstable_by_key(|new| (new.row.key, new.row.since));
+            indicator.put(*period, rows, catalogue, did);
         }
     }
+}
+
+fn is_of_same_indicator(((one, _), _): &Merge, ((other, _), _): &Merge) -> bool {
+    one == other
 }

@@ -5,9 +5,10 @@ use std::ops::Range;
 use imbl::{OrdMap, OrdSet};
 
 use super::row::{Flags, Revision32, Row, RowKey, narrow, widen};
-use super::{BreakdownIx, Withdrawn};
+use super::{BreakdownIx, NewRow, Withdrawn};
 use crate::catalogue::AreaIx;
 use crate::model::revision::Revision;
+use crate::state::Outcome;
 
 /// The figures of one indicator and one period.
 ///
@@ -53,6 +54,10 @@ struct PastRows(OrdSet<Row>);
 impl PastRows {
     fn add(&mut self, row: Row) {
         self.0.insert(row);
+    }
+
+    fn extend(&mut self, row: Option<Row>) {
+        self.0.extend(row);
     }
 
     /// The row of a figure as of a revision.
@@ -211,25 +216,14 @@ impl Slab {
         row.revision() <= revision || (!self.past.restored.is_empty() && self.source(row) <= revision)
     }
 
-    /// The row that a figure had before, where a withdrawal left it as it was.
-    fn unchanged_from(&self, row: &Row) -> Option<&Row> {
-        self.past.restored.get(&(row.key, row.since))?;
-        self.past.replaced.row(row.key, row.since - 1).filter(|before| before.is_same_figure(row))
-    }
-
     /// Whether a figure became what a row says with that row.
     pub(crate) fn is_change(&self, row: &Row) -> bool {
-        self.unchanged_from(row).is_none()
+        self.past.unchanged_from(row).is_none()
     }
 
-    /// The revision since which a figure has been what a row says: an earlier one than the row's own when
-    /// a withdrawal left it as it was.
-    pub(crate) fn since(&self, row: &Row) -> Revision {
-        let mut first = row;
-        while let Some(before) = self.unchanged_from(first) {
-            first = before;
-        }
-        first.revision()
+    /// What a row would do to the figures as of a revision.
+    pub(crate) fn outcome(&self, row: &Row, as_of: Revision) -> Outcome {
+        self.past.outcome(self.row(row.key, as_of).as_ref(), row)
     }
 
     /// Whether a figure carries, or once carried, the marker of a break.
@@ -237,21 +231,21 @@ impl Slab {
         self.has_break
     }
 
-    /// Sets figures, or notes that they are already so. The rows come by key, those of one key by
-    /// revision; none is older than what is there.
-    pub(super) fn put(&mut self, rows: &[Row]) {
-        self.merge(rows, true);
+    /// Sets figures, or notes that they are already so, and says what each did. The rows come by key, those of one
+    /// key by revision; none is older than what is there.
+    pub(super) fn put(&mut self, rows: &[NewRow], did: &mut impl FnMut(u32, Outcome)) {
+        self.merge(rows, |past, known, rows| past.follow(known, rows, did));
     }
 
-    /// Merges rows into the columns, in place and from the end, so that each cell is moved once. Whether a row that
-    /// says what is already so only confirms it.
-    fn merge(&mut self, rows: &[Row], confirms: bool) {
-        let has_seconds = !self.newest.seconds.is_empty() || rows.iter().any(|row| row.second != 0);
+    /// Merges rows into the columns, in place and from the end, so that each cell is moved once. `follow` gives the row
+    /// that a figure has after its new ones.
+    fn merge(&mut self, rows: &[NewRow], mut follow: impl FnMut(&mut Past, Option<Row>, &[NewRow]) -> Row) {
+        let has_seconds = !self.newest.seconds.is_empty() || rows.iter().any(|new| new.row.second != 0);
         let mut unmoved = self.len();
         self.newest.lengthen(self.count_new(rows), has_seconds);
         let mut moved = self.len();
-        for rows in rows.chunk_by(|one, other| one.key == other.key).rev() {
-            let key = rows[0].key;
+        for rows in rows.chunk_by(|one, other| one.row.key == other.row.key).rev() {
+            let key = rows[0].row.key;
             let at = self.newest.keys[..unmoved].partition_point(|known| *known < key);
             let known = self.newest.keys[..unmoved].get(at).is_some_and(|known| *known == key);
             let known = known.then(|| self.newest.row(at));
@@ -259,19 +253,19 @@ impl Slab {
             moved -= unmoved - after;
             self.newest.copy_within(after..unmoved, moved);
             moved -= 1;
-            self.newest.set(moved, self.past.follow(known, rows, confirms));
+            self.newest.set(moved, follow(&mut self.past, known, rows));
             unmoved = at;
         }
-        for row in rows {
+        for NewRow { row, .. } in rows {
             self.changed = self.changed.max(row.since);
             self.has_break |= row.flags.has_break();
         }
     }
 
     /// How many figures among the rows aren't there yet.
-    fn count_new(&self, rows: &[Row]) -> usize {
-        let figures = rows.chunk_by(|one, other| one.key == other.key);
-        figures.filter(|rows| self.newest.keys.binary_search(&rows[0].key).is_err()).count()
+    fn count_new(&self, rows: &[NewRow]) -> usize {
+        let figures = rows.chunk_by(|one, other| one.row.key == other.row.key);
+        figures.filter(|rows| self.newest.keys.binary_search(&rows[0].row.key).is_err()).count()
     }
 
     /// The figures that a submission set and that are still so.
@@ -305,13 +299,13 @@ impl Slab {
             let back = left.chunk_by(|(_, one), (_, other)| one.is_same_figure(other)).next_back();
             match back.and_then(|same| same.first().copied()) {
                 None => {
-                    withdrawal.rows.push(Row::withdrawn(key, at));
+                    withdrawal.rows.push(Row::withdrawn(key, at).into());
                     withdrawal.counts.removed += 1;
                 }
                 Some((source, row)) => {
                     // Another submission may have said the same: the figure then stays what it was.
                     let is_same = row.is_same_figure(&now);
-                    withdrawal.rows.push(Row { since: narrow(at), ..if is_same { now } else { row } });
+                    withdrawal.rows.push(Row { since: narrow(at), ..if is_same { now } else { row } }.into());
                     withdrawal.sources.push((key, narrow(source)));
                     withdrawal.counts.restored += usize::from(!is_same);
                 }
@@ -324,7 +318,10 @@ impl Slab {
     pub(super) fn withdraw(&mut self, withdrawal: &Withdrawal, at: Revision) {
         let restored = withdrawal.sources.iter().map(|(key, source)| ((*key, narrow(at)), *source));
         self.past.restored.extend(restored);
-        self.merge(&withdrawal.rows, false);
+        self.merge(&withdrawal.rows, |past, known, rows| {
+            past.replaced.extend(known);
+            rows[0].row
+        });
     }
 }
 
@@ -332,7 +329,7 @@ impl Slab {
 #[derive(Default)]
 pub(super) struct Withdrawal {
     /// What the figures become, by key.
-    rows: Vec<Row>,
+    rows: Vec<NewRow>,
     /// For those that go back to what a submission said, its revision.
     sources: Vec<(RowKey, Revision32)>,
     pub(super) counts: Withdrawn,
@@ -347,19 +344,45 @@ impl Withdrawal {
 impl Past {
     /// The row that a figure has after others came, the oldest first; what it had, or what only
     /// confirms, is put aside.
-    fn follow(&mut self, known: Option<Row>, rows: &[Row], confirms: bool) -> Row {
+    fn follow(&mut self, known: Option<Row>, rows: &[NewRow], did: &mut impl FnMut(u32, Outcome)) -> Row {
         let mut now = known;
-        for row in rows {
-            match now {
-                Some(known) if confirms && known.is_same_figure(row) => {
-                    self.confirmed.add(*row);
-                    continue;
-                }
-                Some(known) => self.replaced.add(known),
-                None => {}
+        for NewRow { row, line } in rows {
+            let outcome = self.outcome(now.as_ref(), row);
+            let only_confirms = matches!(outcome, Outcome::Unchanged { .. });
+            did(*line, outcome);
+            if only_confirms {
+                self.confirmed.add(*row);
+            } else {
+                self.replaced.extend(now.replace(*row));
             }
-            now = Some(*row);
         }
-        now.unwrap_or(rows[0])
+        now.unwrap_or(rows[0].row)
+    }
+
+    /// What a row does to the one that its figure has.
+    fn outcome(&self, now: Option<&Row>, row: &Row) -> Outcome {
+        let Some(now) = now else { return Outcome::New { withdrawn: None } };
+        let since = self.since(now);
+        match now.value() {
+            None => Outcome::New { withdrawn: Some(since) },
+            Some(_) if now.is_same_figure(row) => Outcome::Unchanged { since },
+            Some(from) => Outcome::Revised { from, since },
+        }
+    }
+
+    /// The row that a figure had before, where a withdrawal left it as it was.
+    fn unchanged_from(&self, row: &Row) -> Option<&Row> {
+        self.restored.get(&(row.key, row.since))?;
+        self.replaced.row(row.key, row.since - 1).filter(|before| before.is_same_figure(row))
+    }
+
+    /// The revision since which a figure has been what a row says: an earlier one than the row's own when
+    /// a withdrawal left it as it was.
+    fn since(&self, row: &Row) -> Revision {
+        let mut first = row;
+        while let Some(before) = self.unchanged_from(first) {
+            first = before;
+        }
+        first.revision()
     }
 }
