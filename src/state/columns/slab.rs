@@ -269,8 +269,10 @@ impl Slab {
     }
 
     /// The figures that a submission set and that are still so.
-    pub(super) fn of_submission(&self, submission: Revision) -> impl Iterator<Item = Row> {
-        (0..self.len())
+    fn of_submission(&self, submission: Revision) -> impl Iterator<Item = Row> {
+        // Where nothing has changed since before it came, there is none.
+        let len = if u64::from(self.changed) < submission.0 { 0 } else { self.len() };
+        (0..len)
             .map(|at| self.newest.row(at))
             .filter(move |row| !row.flags.is_withdrawn() && self.source(row) == submission)
     }
