@@ -13,6 +13,7 @@ mod share;
 pub mod tls;
 
 pub(crate) use accept::accept;
+pub(crate) use connection::Connection;
 pub(crate) use peer::{NoLongerGood, Peer};
 pub use permits::Bounds;
 pub(crate) use share::{Full, Share};
