@@ -7,6 +7,7 @@
 mod accept;
 mod certificates;
 mod connection;
+mod cork;
 mod peer;
 mod permits;
 mod share;
@@ -14,6 +15,7 @@ pub mod tls;
 
 pub(crate) use accept::accept;
 pub(crate) use connection::Connection;
+pub(crate) use cork::Cork;
 pub(crate) use peer::{NoLongerGood, Peer};
 pub use permits::Bounds;
 pub(crate) use share::{Full, Share};

@@ -14,7 +14,7 @@ use tonic::body::Body;
 use tonic::codegen::http;
 
 use super::router::Router;
-use crate::net::{Connection, Peer};
+use crate::net::{Connection, Cork, Peer};
 
 /// How many calls one connection may have open at once.
 const CONCURRENT_STREAMS_MAX: u32 = 256;
@@ -96,7 +96,7 @@ async fn serve_connection<C>(connection: C, service: impl Answers, age: Age, mut
 where
     C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let serving = http2().serve_connection(TokioIo::new(connection), service);
+    let serving = http2().serve_connection(TokioIo::new(Cork::new(connection)), service);
     tokio::pin!(serving);
     let grace = tokio::select! {
         biased;
