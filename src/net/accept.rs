@@ -1,13 +1,11 @@
 //! From a listener to connections that speak HTTP/2.
 
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
-use tokio_stream::wrappers::ReceiverStream;
 
 use super::connection::{Connection, Stream};
 use super::peer::Peer;
@@ -15,11 +13,7 @@ use super::permits::{Bounds, ConnectionPermit, Connections};
 use super::tls::{ClientCertificate, Tls};
 
 /// Accepts connections, until what it gives is dropped.
-pub(crate) fn accept(
-    listener: TcpListener,
-    tls: Option<Tls>,
-    bounds: Bounds,
-) -> ReceiverStream<Result<Connection, io::Error>> {
+pub(crate) fn accept(listener: TcpListener, tls: Option<Tls>, bounds: Bounds) -> mpsc::Receiver<Connection> {
     /// Connections that wait to be taken over.
     const READY_MAX: usize = 64;
     /// How long it waits after the system could not give a connection, for want of descriptors say.
@@ -43,7 +37,7 @@ pub(crate) fn accept(
                             _ = &mut evicted => None,
                         };
                         if let Some(connection) = opened {
-                            drop(ready.send(Ok(connection.until(evicted))).await);
+                            drop(ready.send(connection.until(evicted)).await);
                         }
                     });
                 }
@@ -54,7 +48,7 @@ pub(crate) fn accept(
             }
         }
     });
-    ReceiverStream::new(taken)
+    taken
 }
 
 /// An address; one of IPv4 that arrived as IPv6, as IPv4.

@@ -11,7 +11,6 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
-use tonic::transport::server::Connected;
 
 use super::peer::Peer;
 
@@ -63,6 +62,11 @@ impl Connection {
         Ok(self)
     }
 
+    /// Who is at the other end.
+    pub(crate) fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
     /// Fails once the connection has been without a caller who is known for too long.
     fn poll_unknown(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let Some(until) = &mut self.unknown_until else { return Ok(()) };
@@ -75,14 +79,6 @@ impl Connection {
             return Err(io::ErrorKind::TimedOut.into());
         }
         Ok(())
-    }
-}
-
-impl Connected for Connection {
-    type ConnectInfo = Peer;
-
-    fn connect_info(&self) -> Peer {
-        self.peer.clone()
     }
 }
 

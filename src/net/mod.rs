@@ -7,12 +7,15 @@
 mod accept;
 mod certificates;
 mod connection;
+mod cork;
 mod peer;
 mod permits;
 mod share;
 pub mod tls;
 
 pub(crate) use accept::accept;
+pub(crate) use connection::Connection;
+pub(crate) use cork::Cork;
 pub(crate) use peer::{NoLongerGood, Peer};
 pub use permits::Bounds;
 pub(crate) use share::{Full, Share};

@@ -13,6 +13,7 @@ mod health;
 mod listen;
 mod offline;
 mod router;
+mod serving;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -34,7 +35,7 @@ use health::{end_watches, set_not_serving};
 pub use listen::Listen;
 use listen::Start;
 pub(crate) use offline::{change_access_offline, entry_offline};
-use router::router;
+use router::Router;
 
 use crate::access::Actor;
 use crate::entry::codec;
@@ -71,9 +72,6 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
-    /// The network failed.
-    #[error("the network failed: {0}")]
-    Transport(#[from] tonic::transport::Error),
     /// The reflection service can't be built.
     #[error("the reflection service can't be built: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -138,14 +136,14 @@ pub async fn run(
     let (stop, stopped) = watch::channel(false);
 
     let is_reflected = address.ip().is_loopback() || config.network.reflection;
-    let router = router(&gate, &guard, health_service, is_reflected)?;
+    let router = Router::new(&gate, &guard, health_service, is_reflected)?;
     let (identities, found) = watch::channel(false);
-    let (mut until, failed, bounds) = (stopped.clone(), Arc::new(Notify::new()), config.network.bounds);
+    let (until, failed, bounds) = (stopped.clone(), Arc::new(Notify::new()), config.network.bounds);
     let start = Start { found, stopping: stopped.clone(), failed: Arc::clone(&failed) };
     let serving = tokio::spawn(async move {
         let Some(listener) = start.listen(at).await.map_err(Error::Listener)? else { return Ok(()) };
-        let until_stopped = async move { drop(until.wait_for(|stop| *stop).await) };
-        Ok::<_, Error>(router.serve_with_incoming_shutdown(net::accept(listener, tls, bounds), until_stopped).await?)
+        serving::serve(net::accept(listener, tls, bounds), router, until).await;
+        Ok::<_, Error>(())
     });
     let shutdown = async {
         tokio::select! {

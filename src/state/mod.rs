@@ -27,8 +27,8 @@ use crate::model::timestamp::Timestamp;
 use columns::{Columns, Withdrawn};
 use submissions::Submissions;
 
+pub use columns::Outcome;
 pub use fold::Fold;
-pub use outcome::Outcome;
 pub use resolved_ids::ResolvedIds;
 pub(crate) use submissions::SubmissionRecord;
 

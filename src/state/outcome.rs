@@ -1,33 +1,10 @@
 //! What a submission does to the figures that are there.
 
-use super::columns::{Columns, Row, RowKey};
+use super::columns::{Columns, Outcome, Row, RowKey};
 use super::resolved_ids::ResolvedIds;
-use crate::model::observation::Value;
 use crate::model::observations::Line;
 use crate::model::revision::Revision;
 use crate::model::submission::Submission;
-
-/// What one observation of a submission did, or would do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// There was no figure before.
-    New {
-        /// The revision that withdrew the one that there had been.
-        withdrawn: Option<Revision>,
-    },
-    /// It replaced a different figure.
-    Revised {
-        /// The figure that it replaced.
-        from: Value,
-        /// The revision of that figure.
-        since: Revision,
-    },
-    /// The same figure was already there.
-    Unchanged {
-        /// The revision of that figure.
-        since: Revision,
-    },
-}
 
 /// What each observation of a submission does to the figures as of a revision.
 pub(super) fn outcomes(ids: &ResolvedIds, submission: &Submission, columns: &Columns, as_of: Revision) -> Vec<Outcome> {

@@ -196,6 +196,23 @@ async fn certificates_are_replaced_under_load_and_no_call_fails() {
     assert!(calls.load(Ordering::Relaxed) > TIMES, "{calls:?} calls");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_calls_at_once_over_one_encrypted_connection_are_all_answered() {
+    const CALLS: usize = 200;
+    let certificates = Certificates::new();
+    let app = certificates.app(identities::seed).await;
+    let channel = certificates.reach(app.address(), None).connect().await.unwrap();
+    let key = authorization("submitter", Condition::Good);
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..CALLS {
+        let (channel, key) = (channel.clone(), key.clone());
+        calls.spawn(async move { list(&channel, CHILDRENS_SERVICES, key).await.unwrap() });
+    }
+    let answers = calls.join_all().await;
+    let alone = list(&channel, CHILDRENS_SERVICES, key).await.unwrap();
+    assert!(answers.len() == CALLS && answers.iter().all(|answer| *answer == alone));
+}
+
 #[tokio::test]
 async fn files_that_cannot_be_used_change_nothing() {
     let certificates = Certificates::new();

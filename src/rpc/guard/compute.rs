@@ -33,9 +33,12 @@ enum Lane {
     Disk,
 }
 
-/// A caller's own turns in each lane, and what its answers have taken of late.
+/// A caller's own turns in each lane, and what its answers have taken of late. Clones share them.
 #[derive(Debug, Clone)]
-pub(super) struct Lanes {
+pub(super) struct Lanes(Arc<Own>);
+
+#[derive(Debug)]
+struct Own {
     turns: [Arc<Semaphore>; 3],
     used: Used,
 }
@@ -46,7 +49,8 @@ type Turn = (Option<OwnedSemaphorePermit>, fair::Turn);
 impl Lanes {
     /// So many turns at once, of each kind.
     pub(super) fn new(turns: usize) -> Self {
-        Self { turns: std::array::from_fn(|_| Arc::new(Semaphore::new(turns))), used: Used::default() }
+        let turns = std::array::from_fn(|_| Arc::new(Semaphore::new(turns)));
+        Self(Arc::new(Own { turns, used: Used::default() }))
     }
 }
 
@@ -55,7 +59,13 @@ impl Lanes {
 pub(crate) struct Compute {
     /// The caller's own turns; none when nobody in particular calls.
     own: Option<Lanes>,
-    all: [Turns; 3],
+    all: Arc<All>,
+}
+
+/// What all answers share.
+#[derive(Debug)]
+struct All {
+    turns: [Turns; 3],
     /// Set when the server doesn't wait for answers any longer.
     stop: StopFlag,
 }
@@ -63,17 +73,18 @@ pub(crate) struct Compute {
 impl Compute {
     /// For answers of nobody in particular, so many of each kind at once.
     pub(super) fn new(turns: usize) -> Self {
-        Self { own: None, all: std::array::from_fn(|_| Turns::new(turns)), stop: StopFlag::default() }
+        let turns = std::array::from_fn(|_| Turns::new(turns));
+        Self { own: None, all: Arc::new(All { turns, stop: StopFlag::default() }) }
     }
 
     /// The same, for a caller with turns of its own.
     pub(super) fn of(&self, own: Option<Lanes>) -> Self {
-        Self { own, ..self.clone() }
+        Self { own, all: Arc::clone(&self.all) }
     }
 
     /// Stops whatever is computed.
     pub(super) fn stop(&self) {
-        self.stop.set();
+        self.all.stop.set();
     }
 
     /// Computes an answer within a budget. It is begun a second time where it takes more work than it may on this
@@ -86,12 +97,14 @@ impl Compute {
         work: impl Fn(&Budget) -> T + Send + 'static,
     ) -> Result<T, Stopped> {
         let caller = StopFlag::default();
-        let flags = [caller.clone(), self.stop.clone()];
+        let flags = [caller.clone(), self.all.stop.clone()];
         {
             let _turn = self.turn(Lane::Quick).await;
             let budget = Budget::new(QUICK_STEPS, flags);
             let answer = work(&budget);
-            self.used().add(QUICK_STEPS - budget.left(), Instant::now());
+            if let Some(used) = self.used() {
+                used.add(QUICK_STEPS - budget.left(), Instant::now());
+            }
             match budget.outcome() {
                 Err(Stopped::TooMuch) => {}
                 outcome => return outcome.map(|()| answer),
@@ -119,13 +132,15 @@ impl Compute {
         work: impl FnOnce(&Budget) -> T + Send + 'static,
     ) -> Result<T, Stopped> {
         let turn = self.turn(lane).await;
-        let flags = [caller.clone(), self.stop.clone()];
-        let (_stops, used) = (StopOnDrop(caller), self.used());
+        let flags = [caller.clone(), self.all.stop.clone()];
+        let (_stops, used) = (StopOnDrop(caller), self.used().cloned());
         let computed = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             let budget = Budget::new(STEPS_MAX, flags);
             let answer = work(&budget);
-            used.add(STEPS_MAX - budget.left(), Instant::now());
+            if let Some(used) = used {
+                used.add(STEPS_MAX - budget.left(), Instant::now());
+            }
             budget.outcome().map(|()| answer)
         });
         computed.await.unwrap_or_else(|failed| Err(left(failed)))
@@ -134,16 +149,16 @@ impl Compute {
     async fn turn(&self, lane: Lane) -> Turn {
         let own = match &self.own {
             // They are never closed.
-            Some(own) => Arc::clone(&own.turns[lane as usize]).acquire_owned().await.ok(),
+            Some(Lanes(own)) => Arc::clone(&own.turns[lane as usize]).acquire_owned().await.ok(),
             None => None,
         };
-        let used = self.used().steps(Instant::now());
-        (own, self.all[lane as usize].take(used).await)
+        let used = self.used().map_or(0, |used| used.steps(Instant::now()));
+        (own, self.all.turns[lane as usize].take(used).await)
     }
 
-    /// What the caller's answers have taken of late: nothing of nobody in particular.
-    fn used(&self) -> Used {
-        self.own.as_ref().map(|own| own.used.clone()).unwrap_or_default()
+    /// What the caller's answers have taken of late; none when nobody in particular calls.
+    fn used(&self) -> Option<&Used> {
+        self.own.as_ref().map(|Lanes(own)| &own.used)
     }
 }
 

@@ -11,17 +11,13 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::http;
 
-use super::limits::{CallPermit, HeldBytes, Untaken};
+use super::limits::{CallPermit, HeldBytes};
 use crate::access::Action;
 
 /// The answer of a call as it is sent. One that is there already is encoded here, so that its size is known
 /// before any of it is sent, and is refused when too much isn't taken; but not of a call that may have changed
 /// something, for whose caller there is nothing else to see of it.
-pub(super) fn hold(
-    answer: http::Response<Body>,
-    Untaken { permit, limits }: Untaken,
-    action: Action,
-) -> http::Response<Body> {
+pub(super) fn hold(answer: http::Response<Body>, permit: Arc<CallPermit>, action: Action) -> http::Response<Body> {
     let (head, mut body) = answer.into_parts();
     let first = match Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(None) => return http::Response::from_parts(head, Body::empty()),
@@ -33,7 +29,7 @@ pub(super) fn hold(
         Some(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len),
         Some(Err(_)) | None => 0,
     };
-    let held = match permit.hold(bytes, &limits) {
+    let held = match permit.hold(bytes) {
         Ok(held) => held,
         Err(_) if action.stores() => permit.hold_anyway(bytes),
         Err(refusal) => return refusal.into_http(),
@@ -42,23 +38,14 @@ pub(super) fn hold(
     http::Response::from_parts(head, Body::new(Held { first, body, permit }))
 }
 
-impl Untaken {
+impl CallPermit {
     /// Counts the bytes of a message that is sent later, until then.
     ///
     /// # Errors
     /// When too much isn't taken.
-    pub(super) fn hold(&self, message: Bytes) -> Result<Bytes, Status> {
-        let held = self.permit.hold(message.len(), &self.limits)?;
+    pub(super) fn hold_message(self: &Arc<Self>, message: Bytes) -> Result<Bytes, Status> {
+        let held = self.hold(message.len())?;
         Ok(Counted::bytes(message, held))
-    }
-
-    /// Counts the bytes of the call's one answer from before it is sent. As it is sent it is neither counted again nor
-    /// refused.
-    ///
-    /// # Errors
-    /// When too much isn't taken.
-    pub(super) fn admit(&self, bytes: usize) -> Result<(), Status> {
-        self.permit.admit(bytes, &self.limits)
     }
 }
 
@@ -145,14 +132,17 @@ mod tests {
         }
     }
 
-    fn held(calls: &Calls, action: Action, frames: Frames) -> http::Response<Body> {
-        let limits = Limits {
+    fn calls() -> Calls {
+        Calls::new(Limits {
             untaken_bytes_of_identity_max: 2 * LARGE_BYTES,
             untaken_bytes_kept_of_identity: 0,
             ..Limits::default()
-        };
-        let permit = calls.permit(IdentityId::parse("a").ok().as_ref(), &limits, Instant::now()).unwrap();
-        hold(http::Response::new(Body::new(frames)), Untaken { permit: Arc::new(permit), limits }, action)
+        })
+    }
+
+    fn held(calls: &Calls, action: Action, frames: Frames) -> http::Response<Body> {
+        let permit = calls.permit(IdentityId::parse("a").ok().as_ref(), Instant::now()).unwrap();
+        hold(http::Response::new(Body::new(frames)), Arc::new(permit), action)
     }
 
     fn next(body: &mut Body) -> Bytes {
@@ -168,7 +158,7 @@ mod tests {
 
     #[test]
     fn every_frame_of_a_stream_counts_until_it_is_taken() {
-        let calls = Calls::default();
+        let calls = calls();
         let answer = |calls: &Calls| held(calls, Action::ReadFigures, Frames { is_there: true, left: 1 });
         let stream = held(&calls, Action::ReadFigures, Frames { is_there: false, left: 3 });
         let mut stream = stream.into_body();
@@ -181,7 +171,7 @@ mod tests {
 
     #[test]
     fn only_what_reads_is_refused_an_answer_that_is_too_much() {
-        let calls = Calls::default();
+        let calls = calls();
         let _untaken = [0; 2].map(|_| held(&calls, Action::ReadFigures, Frames { is_there: true, left: 1 }));
         for action in Action::ALL {
             let answer = held(&calls, action, Frames { is_there: true, left: 1 });

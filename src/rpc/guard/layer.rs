@@ -1,30 +1,28 @@
-//! The tower layer: lets a call in or refuses it, and holds it to its deadline.
+//! Lets a call in or refuses it, and holds it to its deadline.
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task;
 use std::time::{Duration, Instant};
 
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::http;
 use tonic::metadata::MetadataValue;
-use tower::{Layer, Service};
 
 use super::auditor::Auditor;
 use super::compute::Compute;
 use super::held::hold;
-use super::limits::{Calls, Limits, Untaken};
+use super::limits::{CallPermit, Calls, Limits};
 use super::messages::Bounded;
 use super::methods::{METHODS, OPEN_SERVICES, STREAM};
 use super::origin::Origin;
-use super::receiving::Receiving;
-use super::session::{Remote, Session};
+use super::receiving::{CallReceiving, Receiving};
+use super::session::{OpenCall, Remote, Session};
 use crate::access::{Action, Credential, KeyId, Resource};
 use crate::audit;
 use crate::last_used::LastUsed;
 use crate::model::timestamp::Timestamp;
+use crate::net::Peer;
 use crate::rpc::status::{self, Reason};
 use crate::rpc::{Gate, READ_BYTES_MAX, REQUEST_BYTES_MAX};
 
@@ -34,7 +32,6 @@ pub struct Guard(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    limits: Limits,
     calls: Calls,
     receiving: Receiving,
     compute: Compute,
@@ -42,12 +39,21 @@ struct Shared {
     used: LastUsed,
 }
 
+/// Whether a call is let in; nothing is asked of one to an open service.
+pub(crate) type Admission = Result<Option<Admitted>, Status>;
+
+/// A call that is let in: what it is to its handler, and what the guard has of it besides.
+pub(crate) struct Admitted {
+    session: Session,
+    permit: Arc<CallPermit>,
+    receiving: CallReceiving,
+}
+
 impl Guard {
     /// A guard of the services behind a gate.
     pub fn new(gate: Gate, limits: Limits) -> Self {
         Self(Arc::new(Shared {
-            limits,
-            calls: Calls::default(),
+            calls: Calls::new(limits),
             receiving: Receiving::default(),
             compute: Compute::new(limits.computing_max),
             auditor: Auditor::new(gate),
@@ -62,7 +68,7 @@ impl Guard {
 
     /// The bounds of the calls.
     pub(crate) fn limits(&self) -> &Limits {
-        &self.0.limits
+        self.0.calls.limits()
     }
 
     /// Stops whatever is computed for callers: nobody waits for it any more.
@@ -80,12 +86,55 @@ impl Guard {
         &self.0.used
     }
 
+    /// Whether a call from a peer is let in.
+    pub(crate) fn admission<B>(&self, peer: Peer, request: &http::Request<B>) -> Admission {
+        let is_open = OPEN_SERVICES.iter().any(|service| request.uri().path().starts_with(service));
+        if is_open { Ok(None) } else { self.admit(peer, request).map(Some) }
+    }
+
+    /// Answers a call by what is behind the guard, if it is let in.
+    pub(crate) async fn answer<A>(
+        &self,
+        admission: Admission,
+        mut request: http::Request<Body>,
+        answer: impl FnOnce(http::Request<Body>) -> A,
+    ) -> http::Response<Body>
+    where
+        A: Future<Output = http::Response<Body>>,
+    {
+        let Admitted { session, permit, receiving } = match admission {
+            Ok(Some(admitted)) => admitted,
+            Ok(None) => return answer(request).await,
+            Err(refusal) => return refusal.into_http(),
+        };
+        let allowed = allowed(request.headers(), self.limits().call_timeout);
+        let deadline = tokio::time::sleep(allowed);
+        let is_one = session.method != STREAM;
+        let bytes_max = if session.action.stores() { REQUEST_BYTES_MAX } else { READ_BYTES_MAX };
+        request.extensions_mut().insert(session.clone());
+        let bounded = |body| Body::new(Bounded::new(body, (is_one, bytes_max), receiving));
+        let answer = tokio::select! {
+            // An answer that is ready at the deadline is sent.
+            biased;
+            answer = answer(request.map(bounded)) => hold(answer, permit, session.action),
+            () = deadline => {
+                let what = format!("not answered within {} seconds", allowed.as_secs_f64());
+                status::error(Reason::DeadlineExceeded, what).into_http()
+            }
+        };
+        // Only a refusal has its status at the head.
+        if let Some(refusal) = Status::from_header_map(answer.headers()) {
+            session.unsent(&refusal);
+        }
+        answer
+    }
+
     /// Lets a call in: who is calling, and that it may do this to something.
-    fn admit<B>(&self, request: &http::Request<B>) -> Result<(Session, Untaken), Status> {
-        let Shared { limits, calls, receiving, compute, auditor, used } = &*self.0;
+    fn admit<B>(&self, peer: Peer, request: &http::Request<B>) -> Result<Admitted, Status> {
+        let Shared { calls, receiving, compute, auditor, used } = &*self.0;
         let context = auditor.context()?;
         let method = METHODS.iter().find(|(path, _)| *path == request.uri().path());
-        let origin = Origin::of(request);
+        let origin = Origin::of(request, Some(peer));
         let caller = origin.caller(context).inspect_err(|status| {
             let method = method.map_or("", |(path, _)| path);
             auditor.refused(origin.line(audit::Event::Refused, None, method), status);
@@ -95,46 +144,23 @@ impl Guard {
         }
         let (method, action) =
             *method.ok_or_else(|| status::error(Reason::Unimplemented, "there is no such method"))?;
-        let origin = Arc::new(origin);
-        let remote = Some(Remote { origin: Arc::clone(&origin), auditor: auditor.clone(), last_read: Arc::default() });
-        let session = Session {
-            caller,
-            method,
-            action,
-            remote,
-            compute: compute.of(None),
-            receiving: None,
-            untaken: None,
-            coming: None,
-        };
-        session.permit(Resource::Any)?;
+        let remote = Some(Remote::new(origin, auditor.clone()));
+        let compute = compute.clone();
+        let mut call =
+            OpenCall { caller, method, action, remote, compute, receiving: None, untaken: None, coming: None };
+        call.permit(Resource::Any)?;
         uncompressed(request.headers())?;
-        let identity = session.caller.known().map(|known| &known.identity.id);
-        origin.claim(identity)?;
-        let permit = calls.permit(identity, limits, Instant::now())?;
+        let identity = call.caller.known().map(|known| &known.identity.id);
+        call.claim(identity)?;
+        let permit = Arc::new(calls.permit(identity, Instant::now())?);
         let receiving = receiving.of_call(identity);
-        let compute = compute.of(permit.lanes());
-        let untaken = Untaken { permit: Arc::new(permit), limits: *limits };
+        call.compute = call.compute.of(permit.lanes());
+        call.receiving = Some(receiving.clone());
+        call.untaken = Some(Arc::clone(&permit));
         let is_one = action == Action::Submit && method != STREAM;
-        let coming = is_one.then(|| context.writer.announce());
-        let (receiving, counted) = (Some(receiving), Some(untaken.clone()));
-        Ok((Session { compute, receiving, untaken: counted, coming, ..session }, untaken))
+        call.coming = is_one.then(|| context.writer.announce());
+        Ok(Admitted { session: call.into(), permit, receiving })
     }
-}
-
-impl<S> Layer<S> for Guard {
-    type Service = Guarded<S>;
-
-    fn layer(&self, inner: S) -> Guarded<S> {
-        Guarded { guard: self.clone(), inner }
-    }
-}
-
-/// The services behind a guard.
-#[derive(Debug, Clone)]
-pub struct Guarded<S> {
-    guard: Guard,
-    inner: S,
 }
 
 /// Messages are taken as they are. The library refuses others too, without details.
@@ -170,61 +196,4 @@ fn allowed(headers: &http::HeaderMap, most: Duration) -> Duration {
         }
     });
     asked.map_or(most, |asked| asked.min(most))
-}
-
-type Answer<S> = Result<http::Response<Body>, S>;
-
-impl<S> Service<http::Request<Body>> for Guarded<S>
-where
-    S: Service<http::Request<Body>, Response = http::Response<Body>>,
-    S::Future: Send + 'static,
-    S::Error: 'static,
-{
-    type Response = http::Response<Body>;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Answer<S::Error>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> task::Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
-        if OPEN_SERVICES.iter().any(|service| request.uri().path().starts_with(service)) {
-            return Box::pin(self.inner.call(request));
-        }
-        match self.guard.admit(&request) {
-            Err(refusal) => Box::pin(async move { Ok(refusal.into_http()) }),
-            Ok((session, untaken)) => {
-                // Begun before the transport's own timer, which would answer with CANCELLED.
-                let allowed = allowed(request.headers(), self.guard.0.limits.call_timeout);
-                let deadline = tokio::time::sleep(allowed);
-                let (receiving, remote) = (session.receiving.clone(), session.remote.clone());
-                let action = session.action;
-                let is_one = session.method != STREAM;
-                let bytes_max = if action.stores() { REQUEST_BYTES_MAX } else { READ_BYTES_MAX };
-                request.extensions_mut().insert(session);
-                let bounded = |body| match receiving {
-                    Some(receiving) => Body::new(Bounded::new(body, (is_one, bytes_max), receiving)),
-                    None => body,
-                };
-                let answer = self.inner.call(request.map(bounded));
-                Box::pin(async move {
-                    let answer = tokio::select! {
-                        // An answer that is ready at the deadline is sent.
-                        biased;
-                        answer = answer => hold(answer?, untaken, action),
-                        () = deadline => {
-                            let what = format!("not answered within {} seconds", allowed.as_secs_f64());
-                            status::error(Reason::DeadlineExceeded, what).into_http()
-                        }
-                    };
-                    // Only a refusal has its status at the head.
-                    if let (Some(remote), Some(refusal)) = (remote, Status::from_header_map(answer.headers())) {
-                        remote.unsent(&refusal);
-                    }
-                    Ok(answer)
-                })
-            }
-        }
-    }
 }

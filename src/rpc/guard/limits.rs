@@ -90,9 +90,15 @@ const SMALL_BYTES: usize = 16 << 10;
 /// Identities that haven't called for so long are forgotten.
 const FORGET_AFTER: Duration = Duration::from_secs(60);
 
-/// The calls that are open.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Calls(Arc<Mutex<Counts>>);
+/// The calls that are open. Clones share them.
+#[derive(Debug, Clone)]
+pub(super) struct Calls(Arc<Open>);
+
+#[derive(Debug)]
+struct Open {
+    limits: Limits,
+    counts: Mutex<Counts>,
+}
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -133,25 +139,26 @@ impl CallPermit {
     ///
     /// # Errors
     /// When there are too many that aren't taken; with the time to try again.
-    pub(super) fn hold(self: &Arc<Self>, bytes: usize, limits: &Limits) -> Result<HeldBytes, Status> {
+    pub(super) fn hold(self: &Arc<Self>, bytes: usize) -> Result<HeldBytes, Status> {
         let bytes = match self.admitted.swap(0, Ordering::Relaxed) {
-            0 => self.try_count(bytes, limits)?,
+            0 => self.try_count(bytes)?,
             admitted => admitted,
         };
         Ok(HeldBytes { permit: Arc::clone(self), bytes })
     }
 
-    /// Counts the bytes of the call's answer from before it is held, or for as long as the call is open.
+    /// Counts the bytes of the call's one answer from before it is sent, or for as long as the call is open. As it is sent
+    /// it is neither counted again nor refused.
     ///
     /// # Errors
     /// When there are too many that aren't taken; with the time to try again.
-    pub(super) fn admit(&self, bytes: usize, limits: &Limits) -> Result<(), Status> {
-        self.admitted.fetch_add(self.try_count(bytes, limits)?, Ordering::Relaxed);
+    pub(super) fn admit(&self, bytes: usize) -> Result<(), Status> {
+        self.admitted.fetch_add(self.try_count(bytes)?, Ordering::Relaxed);
         Ok(())
     }
 
-    fn try_count(&self, bytes: usize, limits: &Limits) -> Result<usize, Status> {
-        let mut counts = self.calls.counts();
+    fn try_count(&self, bytes: usize) -> Result<usize, Status> {
+        let (limits, mut counts) = (self.calls.limits(), self.calls.counts());
         let in_all = counts.untaken_bytes;
         let of_identity = self.load(&mut counts).map(|load| load.untaken_bytes);
         if bytes > SMALL_BYTES {
@@ -190,13 +197,6 @@ impl CallPermit {
     }
 }
 
-/// The bytes of a call's answers, as they come: of one that is made before it can be sent, they count from then on.
-#[derive(Debug, Clone)]
-pub(super) struct Untaken {
-    pub(super) permit: Arc<CallPermit>,
-    pub(super) limits: Limits,
-}
-
 /// Bytes of an answer that its caller hasn't taken. They count, and the call with them, until this is dropped.
 #[derive(Debug)]
 pub(super) struct HeldBytes {
@@ -211,21 +211,24 @@ impl Drop for HeldBytes {
 }
 
 impl Calls {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self(Arc::new(Open { limits, counts: Mutex::default() }))
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
     fn counts(&self) -> MutexGuard<'_, Counts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A permit for a call of an identity, or of nobody in particular.
     ///
     /// # Errors
     /// When there is none left; with the time to try again.
-    pub(super) fn permit(
-        &self,
-        identity: Option<&IdentityId>,
-        limits: &Limits,
-        now: Instant,
-    ) -> Result<CallPermit, Status> {
-        let mut counts = self.counts();
+    pub(super) fn permit(&self, identity: Option<&IdentityId>, now: Instant) -> Result<CallPermit, Status> {
+        let (limits, mut counts) = (self.limits(), self.counts());
         counts.sweep(now);
         let open = identity.map(|identity| counts.of_identity.get(identity).map_or(0, |load| load.open));
         limits.share().admit(counts.all, open, 1).map_err(|full| match full {
@@ -317,8 +320,8 @@ mod tests {
 
     #[test]
     fn each_has_its_share_and_all_together_theirs() {
-        let (calls, now) = (Calls::default(), Instant::now());
-        let permit = |name: &str| calls.permit(Some(&id(name)), &LIMITS, now);
+        let (calls, now) = (Calls::new(LIMITS), Instant::now());
+        let permit = |name: &str| calls.permit(Some(&id(name)), now);
         let (a, _b) = (permit("a").unwrap(), permit("a").unwrap());
         assert_eq!(reason(&permit("a").unwrap_err()), "RATE_LIMITED");
         let _c = permit("b").unwrap();
@@ -330,8 +333,8 @@ mod tests {
 
     #[test]
     fn who_calls_too_often_is_answered_when_to_try_again() {
-        let (calls, now) = (Calls::default(), Instant::now());
-        let permit = |name: &str, after: Duration| calls.permit(Some(&id(name)), &LIMITS, now + after).map(drop);
+        let (calls, now) = (Calls::new(LIMITS), Instant::now());
+        let permit = |name: &str, after: Duration| calls.permit(Some(&id(name)), now + after).map(drop);
         let burst = (0..100).take_while(|_| permit("a", Duration::ZERO).is_ok()).count();
         assert_eq!(burst, 21, "two seconds of ten, and the one that it began with");
         let refused = permit("a", Duration::ZERO).unwrap_err();
@@ -347,57 +350,57 @@ mod tests {
 
     #[test]
     fn answers_that_are_not_taken_are_bounded_by_identity_and_in_all() {
-        let (calls, now) = (Calls::default(), Instant::now());
-        let permit = |name: &str| Arc::new(calls.permit(Some(&id(name)), &LIMITS, now).unwrap());
+        let (calls, now) = (Calls::new(LIMITS), Instant::now());
+        let permit = |name: &str| Arc::new(calls.permit(Some(&id(name)), now).unwrap());
         let (a, b) = (permit("a"), permit("b"));
         let large = SMALL_BYTES + 1;
-        let held = a.hold(large, &LIMITS).unwrap();
-        assert_eq!(reason(&a.hold(large, &LIMITS).unwrap_err()), "RATE_LIMITED");
-        let others = b.hold(large, &LIMITS).unwrap();
+        let held = a.hold(large).unwrap();
+        assert_eq!(reason(&a.hold(large).unwrap_err()), "RATE_LIMITED");
+        let others = b.hold(large).unwrap();
         let c = permit("c");
-        let first = c.hold(large, &LIMITS).expect("what is kept for it");
-        assert_eq!(reason(&c.hold(large, &LIMITS).unwrap_err()), "RATE_LIMITED");
-        let larger = permit("d").hold(large + 1, &LIMITS).unwrap_err();
+        let first = c.hold(large).expect("what is kept for it");
+        assert_eq!(reason(&c.hold(large).unwrap_err()), "RATE_LIMITED");
+        let larger = permit("d").hold(large + 1).unwrap_err();
         assert_eq!(reason(&larger), "OVERLOADED", "more than is kept, and there is no more in all");
-        c.hold(SMALL_BYTES, &LIMITS).unwrap();
+        c.hold(SMALL_BYTES).unwrap();
         drop((a, b, c, held, others, first));
         let counts = calls.counts();
         assert_eq!((counts.all, counts.untaken_bytes), (0, 0));
         drop(counts);
-        permit("a").hold(large, &LIMITS).unwrap();
+        permit("a").hold(large).unwrap();
     }
 
     #[test]
     fn who_has_gone_is_forgotten() {
-        let (calls, now) = (Calls::default(), Instant::now());
-        drop(calls.permit(Some(&id("a")), &LIMITS, now));
-        let _b = calls.permit(Some(&id("b")), &LIMITS, now + 2 * FORGET_AFTER);
+        let (calls, now) = (Calls::new(LIMITS), Instant::now());
+        drop(calls.permit(Some(&id("a")), now));
+        let _b = calls.permit(Some(&id("b")), now + 2 * FORGET_AFTER);
         assert_eq!(calls.counts().of_identity.keys().map(IdentityId::as_str).collect::<Vec<_>>(), ["b"]);
     }
 
     #[test]
     fn who_has_a_call_open_is_not_forgotten_however_long_ago_it_began() {
-        let (calls, now) = (Calls::default(), Instant::now());
-        let _open = [calls.permit(Some(&id("a")), &LIMITS, now), calls.permit(Some(&id("a")), &LIMITS, now)];
-        let refused = calls.permit(Some(&id("a")), &LIMITS, now + 2 * FORGET_AFTER).unwrap_err();
+        let (calls, now) = (Calls::new(LIMITS), Instant::now());
+        let _open = [calls.permit(Some(&id("a")), now), calls.permit(Some(&id("a")), now)];
+        let refused = calls.permit(Some(&id("a")), now + 2 * FORGET_AFTER).unwrap_err();
         assert_eq!(reason(&refused), "RATE_LIMITED");
     }
 
     #[test]
     fn what_was_admitted_counts_once_until_it_is_taken_or_its_call_ends() {
-        let calls = Calls::default();
-        let a = || Arc::new(calls.permit(Some(&id("a")), &LIMITS, Instant::now()).unwrap());
+        let calls = Calls::new(LIMITS);
+        let a = || Arc::new(calls.permit(Some(&id("a")), Instant::now()).unwrap());
         let large = 2 * SMALL_BYTES;
-        let is_free = || a().hold(large, &LIMITS).is_ok();
+        let is_free = || a().hold(large).is_ok();
         let unsent = a();
-        unsent.admit(large, &LIMITS).unwrap();
+        unsent.admit(large).unwrap();
         assert!(!is_free());
         drop(unsent);
         assert!(is_free(), "its call ended without an answer");
         let sent = a();
-        sent.admit(large, &LIMITS).unwrap();
-        assert_eq!(reason(&a().admit(large, &LIMITS).unwrap_err()), "RATE_LIMITED");
-        let held = sent.hold(large, &LIMITS).expect("it is admitted already");
+        sent.admit(large).unwrap();
+        assert_eq!(reason(&a().admit(large).unwrap_err()), "RATE_LIMITED");
+        let held = sent.hold(large).expect("it is admitted already");
         drop(sent);
         assert!(!is_free(), "it isn't taken yet");
         drop(held);

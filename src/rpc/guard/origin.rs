@@ -19,26 +19,26 @@ const CONNECTIONS_RETRY: std::time::Duration = std::time::Duration::from_secs(1)
 /// What a call presents, kept for as long as it is open.
 #[derive(Debug)]
 pub(super) struct Origin {
-    authorization: Option<String>,
+    /// Empty when it comes twice.
+    authorization: Option<http::HeaderValue>,
     purpose: Option<Purpose>,
     peer: Option<Peer>,
 }
 
 impl Origin {
-    pub(super) fn of<B>(request: &http::Request<B>) -> Self {
+    pub(super) fn of<B>(request: &http::Request<B>, peer: Option<Peer>) -> Self {
         let one = |name: &str| {
             let mut values = request.headers().get_all(name).iter();
             let first = values.next()?;
             // A header that comes twice counts as unreadable.
-            Some(if values.next().is_none() { first.to_str().unwrap_or_default().to_owned() } else { String::new() })
+            let mut one = if values.next().is_none() { first.clone() } else { http::HeaderValue::from_static("") };
+            // It may be a secret.
+            one.set_sensitive(true);
+            Some(one)
         };
-        let purpose = one(PURPOSE_HEADER).map(|text| Purpose::parse(&text)).transpose();
-        Self {
-            authorization: one("authorization"),
-            // One that can't be read is none.
-            purpose: purpose.unwrap_or_default(),
-            peer: request.extensions().get::<Peer>().cloned(),
-        }
+        // One that can't be read is none.
+        let purpose = one(PURPOSE_HEADER).and_then(|text| Purpose::parse(text.to_str().unwrap_or_default()).ok());
+        Self { authorization: one("authorization"), purpose, peer }
     }
 
     /// Who is calling, as of now: a stream asks again.
@@ -49,7 +49,7 @@ impl Origin {
         let certificate = self.peer.as_ref().map(Peer::certificate).transpose();
         let certificate = certificate.map_err(|NoLongerGood| status::unauthenticated(Unauthenticated::Refused))?;
         let credentials = Credentials {
-            authorization: self.authorization.as_deref(),
+            authorization: self.authorization.as_ref().map(|header| header.to_str().unwrap_or_default()),
             certificate: certificate.flatten(),
             purpose: self.purpose.clone(),
         };

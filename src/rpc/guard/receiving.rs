@@ -31,9 +31,12 @@ const LARGE_ITEMS: usize = 1_000;
 /// When one may try again of whose requests too many wait.
 const RETRY_DELAY: Duration = Duration::from_millis(250);
 
-/// The memory and the threads.
+/// The memory and the threads. Clones share them.
 #[derive(Debug, Clone)]
-pub(super) struct Receiving {
+pub(super) struct Receiving(Arc<Pools>);
+
+#[derive(Debug)]
+struct Pools {
     memory: Turns,
     decoded: Turns,
     threads: Turns,
@@ -44,33 +47,37 @@ impl Default for Receiving {
     fn default() -> Self {
         // One thread at least is left to serve others, where there is more than one.
         let threads = Share { max: (*CORES - 1).max(1), of_identity_max: (*CORES / 2).max(1), kept: 0 };
-        Self {
+        Self(Arc::new(Pools {
             memory: Turns::new(MEMORY),
             decoded: Turns::new(DECODED),
             threads: Turns::new(threads),
             unanswered: Turns::new(UNANSWERED),
-        }
+        }))
     }
 }
 
 impl Receiving {
     /// For a call of an identity, or of nobody in particular.
     pub(super) fn of_call(&self, identity: Option<&IdentityId>) -> CallReceiving {
-        CallReceiving { receiving: self.clone(), identity: identity.cloned(), held: Arc::default() }
+        CallReceiving(Arc::new(OfCall { pools: self.clone(), identity: identity.cloned(), held: Mutex::default() }))
     }
 }
 
 /// A turn that is waited for.
 pub(super) type Waiting = Pin<Box<dyn Future<Output = Result<Turn, Status>> + Send + Sync>>;
 
-/// What one call holds.
+/// What one call is received by. Clones share it.
 #[derive(Debug, Clone)]
-pub(crate) struct CallReceiving {
-    receiving: Receiving,
+pub(crate) struct CallReceiving(Arc<OfCall>);
+
+#[derive(Debug)]
+struct OfCall {
+    pools: Receiving,
     identity: Option<IdentityId>,
-    held: Arc<Mutex<Held>>,
+    held: Mutex<Held>,
 }
 
+/// What it holds.
 #[derive(Debug, Default)]
 struct Held {
     memory: Option<Turn>,
@@ -80,28 +87,32 @@ struct Held {
 
 impl CallReceiving {
     fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pools(&self) -> &Pools {
+        &self.0.pools.0
     }
 
     /// Memory for a message. What was held for the one before is given back.
     pub(super) fn memory(&self, bytes: usize) -> Waiting {
         *self.held() = Held::default();
-        self.wait(&self.receiving.memory, bytes)
+        self.wait(&self.pools().memory, bytes)
     }
 
     /// Room for what the message whose memory is held is decoded to.
     pub(super) fn room(&self) -> Waiting {
         let bytes = self.held().memory.as_ref().map_or(0, Turn::amount);
-        self.wait(&self.receiving.decoded, bytes)
+        self.wait(&self.pools().decoded, bytes)
     }
 
     /// A thread to decode a message.
     pub(super) fn thread(&self) -> Waiting {
-        self.wait(&self.receiving.threads, 1)
+        self.wait(&self.pools().threads, 1)
     }
 
     fn wait(&self, turns: &Turns, amount: usize) -> Waiting {
-        let (turns, identity) = (turns.clone(), self.identity.clone());
+        let (turns, identity) = (turns.clone(), self.0.identity.clone());
         Box::pin(async move {
             turns.take(identity.as_ref(), amount).await.map_err(|TooManyWait| {
                 let what = "too many large requests of this caller wait already; send fewer at once";
@@ -170,7 +181,7 @@ impl ReceivedRequest {
     pub(crate) async fn unanswered(self) -> Result<Unanswered, Status> {
         let turn = match (&self.call, self.bytes()) {
             (None, _) | (_, 0) => None,
-            (Some(call), bytes) => Some(call.wait(&call.receiving.unanswered, bytes).await?),
+            (Some(call), bytes) => Some(call.wait(&call.pools().unanswered, bytes).await?),
         };
         Ok(Unanswered { _memory: turn })
     }

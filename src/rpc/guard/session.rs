@@ -1,5 +1,6 @@
 //! A call that was let in.
 
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use tonic::{Request, Status};
 
 use super::auditor::Auditor;
 use super::compute::Compute;
-use super::limits::{Limits, Untaken};
+use super::limits::{CallPermit, Limits};
 use super::origin::Origin;
 use super::question::{self, Question, Whole};
 use super::receiving::{CallReceiving, ReceivedRequest};
@@ -25,10 +26,14 @@ use crate::rpc::{Context, status};
 /// would not is cut off within a minute.
 pub(crate) const CHECK_EVERY: Duration = Duration::from_secs(15);
 
-/// A call that was let in: who is calling, and what it does. [`crate::rpc::call::unary`] asks it whether
-/// the caller may do that to the resource that it is about; a stream asks for each message.
+/// A call that was let in. [`crate::rpc::call::unary`] asks it whether the caller may do that to the resource that it
+/// is about; a stream asks for each message. Clones share it.
 #[derive(Debug, Clone)]
-pub(crate) struct Session {
+pub(crate) struct Session(Arc<OpenCall>);
+
+/// Who is calling, and what it does.
+#[derive(Debug)]
+pub(crate) struct OpenCall {
     pub(super) caller: Caller,
     pub(super) method: &'static str,
     pub(super) action: Action,
@@ -39,31 +44,41 @@ pub(crate) struct Session {
     /// What its requests are received by; none for a call from within the program.
     pub(super) receiving: Option<CallReceiving>,
     /// What its answers count against until they are taken; none for a call from within the program.
-    pub(super) untaken: Option<Untaken>,
+    pub(super) untaken: Option<Arc<CallPermit>>,
     /// By which the writer knows that its submission is on its way.
     pub(super) coming: Option<Arc<Coming>>,
 }
 
 /// What a call over the network has besides.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Remote {
-    pub(super) origin: Arc<Origin>,
-    pub(super) auditor: Auditor,
+    origin: Origin,
+    auditor: Auditor,
     /// The line of what was read last, until it is known to be sent.
-    pub(super) last_read: Arc<Mutex<Option<audit::Line>>>,
+    last_read: Mutex<Option<audit::Line>>,
 }
 
 impl Remote {
+    pub(super) fn new(origin: Origin, auditor: Auditor) -> Self {
+        Self { origin, auditor, last_read: Mutex::default() }
+    }
+
     fn last_read(&self) -> MutexGuard<'_, Option<audit::Line>> {
         self.last_read.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// Notes that a call is refused. Where a line says already that it read something, another says that this wasn't
-    /// sent.
-    pub(super) fn unsent(&self, status: &Status) {
-        if let Some(line) = self.last_read().take() {
-            self.auditor.refused(audit::Line { event: audit::Event::Refused, ..line }, status);
-        }
+impl From<OpenCall> for Session {
+    fn from(call: OpenCall) -> Self {
+        Self(Arc::new(call))
+    }
+}
+
+impl Deref for Session {
+    type Target = OpenCall;
+
+    fn deref(&self) -> &OpenCall {
+        &self.0
     }
 }
 
@@ -74,6 +89,25 @@ impl Session {
     /// When the call didn't come through the guard.
     pub(crate) fn of<T>(request: &Request<T>) -> Result<Self, Status> {
         request.extensions().get::<Self>().cloned().ok_or_else(|| status::unauthenticated(Unauthenticated::Missing))
+    }
+}
+
+impl OpenCall {
+    /// Notes that the call uses its connection, which may then stay.
+    ///
+    /// # Errors
+    /// When the identity has too many connections.
+    pub(super) fn claim(&self, identity: Option<&IdentityId>) -> Result<(), Status> {
+        self.remote.as_ref().map_or(Ok(()), |remote| remote.origin.claim(identity))
+    }
+
+    /// Notes that the call is refused. Where a line says already that it read something, another says that this wasn't
+    /// sent.
+    pub(super) fn unsent(&self, status: &Status) {
+        let Some(remote) = &self.remote else { return };
+        if let Some(line) = remote.last_read().take() {
+            remote.auditor.refused(audit::Line { event: audit::Event::Refused, ..line }, status);
+        }
     }
 
     /// The writer, for what this caller sends it.
@@ -86,11 +120,12 @@ impl Session {
     /// # Errors
     /// When it may not.
     pub(crate) fn permit(&self, resource: Resource<'_>) -> Result<(), Status> {
-        let about = match &resource {
-            Resource::Agency(agency) => format!("agency={agency:?}"),
-            Resource::Any | Resource::Figures(_) => String::new(),
+        let agency = match &resource {
+            Resource::Agency(agency) => Some(*agency),
+            Resource::Any | Resource::Figures(_) => None,
         };
-        self.permit_question(|| Question { scope: about, whole: None }, resource)
+        let scope = || agency.map_or_else(String::new, |agency| format!("agency={agency:?}"));
+        self.permit_question(|| Question { scope: scope(), whole: None }, resource)
     }
 
     /// Whether the caller may do what a message asks for. A refusal's line says what a read asked for; of what would be
@@ -170,7 +205,7 @@ impl Session {
     /// When too much isn't taken.
     pub(crate) fn hold(&self, message: Bytes) -> Result<Bytes, Status> {
         match &self.untaken {
-            Some(untaken) => untaken.hold(message),
+            Some(permit) => permit.hold_message(message),
             None => Ok(message),
         }
     }
@@ -180,7 +215,7 @@ impl Session {
     /// # Errors
     /// When too much isn't taken.
     pub(crate) fn admit(&self, answer_bytes: usize) -> Result<(), Status> {
-        self.untaken.as_ref().map_or(Ok(()), |untaken| untaken.admit(answer_bytes))
+        self.untaken.as_ref().map_or(Ok(()), |permit| permit.admit(answer_bytes))
     }
 
     /// Writes to the audit log, durably, what the caller reads, as of a revision. Of an open server's reads nothing is
@@ -237,7 +272,7 @@ impl Session {
 /// A request of whoever runs the machine, to a service that is reached without the network.
 pub fn local<T>(message: T) -> Request<T> {
     let mut request = Request::new(message);
-    request.extensions_mut().insert(Session {
+    request.extensions_mut().insert(Session::from(OpenCall {
         caller: Caller::Local,
         method: "",
         action: Action::Submit,
@@ -246,7 +281,7 @@ pub fn local<T>(message: T) -> Request<T> {
         receiving: None,
         untaken: None,
         coming: None,
-    });
+    }));
     request
 }
 
@@ -263,16 +298,12 @@ mod tests {
         let id = IdentityId::parse("analyst").unwrap();
         let scope = Scope::default();
         let identity = Arc::new(Identity { id, role: Role::Analyst, agency: None, scope, certificates: Vec::new() });
-        let session = Session {
+        let session = OpenCall {
             caller: Caller::Known(Known { identity, credential: Credential::Key(KeyId([0; 8])), purpose: None }),
             method: "",
             action: Action::ReadFigures,
-            remote: Some(Remote {
-                origin: Arc::new(Origin::of(&http::Request::new(()))),
-                // Without a log, what may be written is.
-                auditor: Auditor::new(Gate::default()),
-                last_read: Arc::default(),
-            }),
+            // Without a log, what may be written is.
+            remote: Some(Remote::new(Origin::of(&http::Request::new(()), None), Auditor::new(Gate::default()))),
             compute: Compute::new(1),
             receiving: None,
             untaken: None,

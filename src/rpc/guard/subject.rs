@@ -1,6 +1,6 @@
 //! What each request is about: the resource that its caller needs permission for.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use prost::Message;
 
@@ -34,7 +34,7 @@ pub(crate) trait Subject {
 pub(crate) struct Present<'a> {
     context: &'a Context,
     state: Arc<State>,
-    today: Date,
+    today: OnceLock<Date>,
     /// What the answer is as of, where that isn't for the request to say.
     as_of: Option<Position>,
 }
@@ -42,13 +42,16 @@ pub(crate) struct Present<'a> {
 impl<'a> Present<'a> {
     /// As of now.
     pub(crate) fn of(context: &'a Context) -> Self {
-        let state = context.newest();
-        Self { today: context.today(&state), context, state, as_of: None }
+        Self { context, state: context.newest(), today: OnceLock::new(), as_of: None }
     }
 
     /// The same, for an answer as of then.
     pub(crate) fn answering_as_of(context: &'a Context, as_of: Position) -> Self {
         Self { as_of: Some(as_of), ..Self::of(context) }
+    }
+
+    fn today(&self) -> Date {
+        *self.today.get_or_init(|| self.context.today(&self.state))
     }
 
     /// The catalogue that a read is answered with, and the day that is today to it.
@@ -63,7 +66,7 @@ impl<'a> Present<'a> {
             None if as_of_revision == 0 => (newest, None),
             None => (Revision(as_of_revision).min(newest), self.state.accepted_at(Revision(as_of_revision))),
         };
-        (self.state.catalogue_as_of(revision), at.map_or(self.today, |at| self.context.zone.date(at)))
+        (self.state.catalogue_as_of(revision), at.map_or_else(|| self.today(), |at| self.context.zone.date(at)))
     }
 }
 
@@ -80,7 +83,7 @@ impl<Q: AuditScope + Message> Subject for Q {
         };
         Resource::Figures(RequestedFigures {
             catalogue: present.state.catalogue(),
-            today: present.today,
+            today: present.today(),
             answered_by,
             days,
             areas: self.areas(),
@@ -99,7 +102,7 @@ fn watched<'a>(question: Option<&'a impl Subject>, present: &'a Present<'a>) -> 
         Some(question) => question.resource(present),
         None => Resource::Figures(RequestedFigures {
             catalogue: present.state.catalogue(),
-            today: present.today,
+            today: present.today(),
             answered_by: Arc::default(),
             days: Vec::new(),
             areas: Vec::new(),

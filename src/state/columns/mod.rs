@@ -12,6 +12,7 @@
 //!
 //! Changed by [`crate::state::Fold`] alone.
 
+mod outcome;
 mod pending;
 mod row;
 mod slab;
@@ -24,7 +25,7 @@ use crate::catalogue::{AreaIx, Catalogue, IndicatorIx};
 use crate::model::observation::Breakdown;
 use crate::model::period::Period;
 use crate::model::revision::Revision;
-use crate::state::Outcome;
+pub use outcome::Outcome;
 pub(crate) use pending::Pending;
 pub(super) use row::{Revision32, narrow, widen};
 pub use row::{Row, RowKey};

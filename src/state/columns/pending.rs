@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::{Columns, NewRow, Row, lock};
+use super::{Columns, NewRow, Outcome, Row, lock};
 use crate::catalogue::{Catalogue, IndicatorIx};
 use crate::model::observations::Hashing;
 use crate::model::period::Period;
-use crate::state::Outcome;
 
 /// Rows that aren't in the columns yet, by slab, in the order in which they came.
 #[derive(Debug, Default)]

@@ -5,10 +5,9 @@ use std::ops::Range;
 use imbl::{OrdMap, OrdSet};
 
 use super::row::{Flags, Revision32, Row, RowKey, narrow, widen};
-use super::{BreakdownIx, NewRow, Withdrawn};
+use super::{BreakdownIx, NewRow, Outcome, Withdrawn};
 use crate::catalogue::AreaIx;
 use crate::model::revision::Revision;
-use crate::state::Outcome;
 
 /// The figures of one indicator and one period.
 ///
