@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::columns::{Pending, Row, RowKey, SlabRow};
 use super::{ResolvedIds, State};
+use crate::catalogue::Catalogue;
 use crate::entry::{Body, Entry, Withdrawal};
 use crate::model::submission::Submission;
 
@@ -66,6 +67,11 @@ impl Fold {
             Body::Access(changes) => self.state.access.apply(changes, entry.at),
             Body::AuditAnchor(anchor) => self.state.audit_anchor = Some(*anchor),
         }
+    }
+
+    /// The catalogue after the entries so far.
+    pub(crate) fn catalogue(&self) -> Arc<Catalogue> {
+        Arc::clone(&self.state.catalogue)
     }
 
     /// Whether anybody has credentials, or has had some.

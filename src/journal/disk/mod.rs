@@ -21,7 +21,7 @@ mod wal;
 
 pub(crate) use files::{FREE_BYTES_MIN, Space, check_free_space, create_file, sync_folder};
 
-use super::contract::{Error, Journal, Reader, Stored, Tail};
+use super::contract::{Error, Journal, Reader, Tail};
 use super::over_store::{Records, Store, StoreJournal};
 use super::record::Encoded;
 use crate::model::chain::ChainHash;
@@ -57,11 +57,11 @@ impl DiskJournal {
     /// [`Error::Locked`] when another process has it open, [`Error::Corrupt`] when anything is wrong or missing,
     /// [`Error::Io`].
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        Self::open_and_replay(folder, |_| Ok(()), |()| ())
+        Self::open_and_replay(folder, |_, _| Ok(()), |()| ())
     }
 
-    /// As [`open`](Self::open), with the one pass over all entries that it takes: `decode` gets each entry, verified,
-    /// on one of several threads, and `apply` gets the results, in order, on this one.
+    /// As [`open`](Self::open), with the one pass over all entries that it takes: `decode` gets each entry's revision
+    /// and payload, verified, on one of several threads, and `apply` gets the results, in order, on this one.
     ///
     /// What `apply` got is the journal's only if this returns `Ok`.
     ///
@@ -70,7 +70,7 @@ impl DiskJournal {
     /// As there, and whatever `decode` gives.
     pub(crate) fn open_and_replay<T: Send>(
         folder: &Path,
-        decode: impl Fn(&Stored) -> Result<T, Error> + Sync,
+        decode: impl Fn(Revision, &[u8]) -> Result<T, Error> + Sync,
         apply: impl FnMut(T),
     ) -> Result<Self, Error> {
         Self::open_with(folder, &Failpoints::none(), decode, apply)
@@ -89,7 +89,7 @@ impl DiskJournal {
     fn open_with<T: Send>(
         folder: &Path,
         failpoints: &Failpoints,
-        decode: impl Fn(&Stored) -> Result<T, Error> + Sync,
+        decode: impl Fn(Revision, &[u8]) -> Result<T, Error> + Sync,
         apply: impl FnMut(T),
     ) -> Result<Self, Error> {
         let opened = open::open(folder, failpoints, decode, apply)?;

@@ -24,9 +24,17 @@ type Merge = ((IndicatorIx, Period), Vec<Row>);
 impl Pending {
     /// Adds figures. None is older than what was added before.
     pub(crate) fn add(&mut self, figures: impl IntoIterator<Item = SlabRow>) {
-        for SlabRow { indicator, period, row } in figures {
-            self.slabs.entry((indicator, period)).or_default().push(row);
-            self.rows += 1;
+        let slab_of = |figure: &SlabRow| (figure.indicator, figure.period);
+        let mut figures = figures.into_iter().peekable();
+        while let Some(first) = figures.next() {
+            // Senders mostly have the figures of a slab one after the other: it is looked up once for those.
+            let slab = self.slabs.entry(slab_of(&first)).or_default();
+            let before = slab.len();
+            slab.push(first.row);
+            while let Some(next) = figures.next_if(|next| slab_of(next) == slab_of(&first)) {
+                slab.push(next.row);
+            }
+            self.rows += slab.len() - before;
         }
     }
 
