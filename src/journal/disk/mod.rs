@@ -3,7 +3,8 @@
 //! A journal's folder holds the files `lock`, `witness` (the [`ControlFile`]), `ahead` (the [`Wal`]) and `sled/` (the
 //! [`SledStore`]). An append is one write to the write-ahead log and one sync of it; a thread moves what has gathered
 //! there to sled (the [`Flusher`]). So an acknowledgement costs what the disk costs, and rests on a file that has no
-//! layout to lose; and neither of the two can lose something without the other or the control file showing it.
+//! layout to lose; and neither of the two can lose something without the other or the control file showing it. A journal
+//! that is closed leaves its log empty.
 
 mod control_file;
 mod failpoints;
@@ -102,8 +103,8 @@ impl DiskJournal {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] when the store can't take what is left, or the control file can't be synced. All appended entries
-    /// are durable in any case.
+    /// [`Error::Io`] when the store can't take what is left, the control file can't be synced, or the write-ahead log
+    /// can't be emptied. All appended entries are durable in any case.
     pub fn close(mut self) -> Result<(), Error> {
         self.end()
     }
@@ -117,7 +118,8 @@ impl DiskJournal {
             return Err(flusher::failed(std::io::Error::other(cause)));
         }
         let sync = store.control().syncing();
-        sync()
+        sync()?;
+        store.empty_wal(self.journal.tail())
     }
 
     /// Waits until the store has all that was appended, or never will.
@@ -178,6 +180,14 @@ impl From<Opened> for DiskStore {
 impl DiskStore {
     fn control(&self) -> MutexGuard<'_, ControlFile> {
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Empties the write-ahead log at the end, unless the store hasn't caught up, or the disk is nearly full.
+    fn empty_wal(&self, tail: Tail) -> Result<(), Error> {
+        if !self.flusher.has_caught_up() || matches!(self.sled.check_free_space(), Err(Error::NoRoom { .. })) {
+            return Ok(());
+        }
+        self.wal.lock().unwrap_or_else(PoisonError::into_inner).empty(tail)
     }
 
     fn start_flusher(&self) -> Result<JoinHandle<()>, Error> {

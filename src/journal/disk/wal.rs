@@ -105,6 +105,18 @@ impl Wal {
         Self::open(path, failpoints)
     }
 
+    /// Begins the log anew at `tail`, once the store has all entries up to it: a folder at rest doesn't keep what it has
+    /// twice, and the next start doesn't read it.
+    pub(super) fn empty(&mut self, tail: Tail) -> Result<(), Error> {
+        if self.grown_bytes == 0 {
+            return Ok(());
+        }
+        let fresh = || Self::create(&self.path, tail, &self.failpoints);
+        let (fresh, _) = self.failpoints.around("empty the write-ahead log", fresh)?;
+        *self = fresh;
+        Ok(())
+    }
+
     /// Opens the log and finds all whole records in it.
     pub(super) fn open(path: &Path, failpoints: &Failpoints) -> Result<(Self, Contents), Error> {
         let read = || {
@@ -225,9 +237,9 @@ impl Contents {
         Self { base, records, torn }
     }
 
-    /// Whether there is no whole record.
+    /// Whether nothing was ever appended to the journal, as far as the log shows.
     pub(super) fn is_empty(&self) -> bool {
-        self.records.is_empty()
+        self.base == Tail::EMPTY && self.records.is_empty()
     }
 }
 
