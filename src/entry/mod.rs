@@ -25,6 +25,16 @@ pub struct Entry {
     pub body: Body,
 }
 
+impl Entry {
+    /// The submission that it accepts, if that is what it does.
+    pub(crate) fn submission(&self) -> Option<&Submission> {
+        match &self.body {
+            Body::Submission { submission, .. } => Some(submission),
+            Body::CataloguePut(_) | Body::Withdrawal(_) | Body::Access(_) | Body::AuditAnchor(_) => None,
+        }
+    }
+}
+
 /// What an entry does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {

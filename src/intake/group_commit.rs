@@ -248,10 +248,8 @@ impl GroupCommit {
         if entries.is_empty() {
             return Vec::new();
         }
-        for (entry, ids) in entries {
-            self.fold.apply_resolved(entry, ids.as_deref());
-        }
-        let (state, outcomes) = self.fold.settle_group();
+        let resolved = entries.iter().map(|(entry, ids)| (entry, ids.as_deref()));
+        let (state, outcomes) = self.fold.apply_group(resolved);
         self.state = Arc::new(state);
         self.publish.send_replace(Arc::clone(&self.state));
         let mut outcomes = outcomes.into_iter();

@@ -102,6 +102,12 @@ pub struct Stored {
     pub payload: Vec<u8>,
 }
 
+impl Stored {
+    pub(super) fn at(tail: Tail, payload: &[u8]) -> Self {
+        Self { revision: tail.revision, hash: tail.hash, payload: payload.to_vec() }
+    }
+}
+
 /// Why the journal refused or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -94,9 +94,10 @@ impl<S: Store> Reader for Shared<S> {
             return Err(Error::corrupt(format_args!("revision {revision}"), "no record is found"));
         };
         let (key, bytes) = found?;
-        let entry = record::decode(key, &bytes)?.entries.into_iter().find(|entry| entry.revision == revision);
-        match entry {
-            Some(entry) => Ok(Some(entry)),
+        let record = record::decode(key, &bytes)?;
+        let found = record.entries().find(|(tail, _)| tail.revision == revision);
+        match found {
+            Some((tail, payload)) => Ok(Some(Stored::at(tail, payload))),
             None => Err(Error::corrupt(
                 format_args!("revision {revision}"),
                 format!("the record at revision {key} should hold it, and doesn't"),
@@ -138,7 +139,8 @@ pub(super) fn walk(
             None => record::decode(key, &bytes)?.before,
         };
         let record = record::decode_after(before, key, &bytes)?;
-        record.entries.into_iter().filter(|entry| entry.revision > after).try_for_each(&mut *each)?;
+        let following = record.entries().filter(|(tail, _)| tail.revision > after);
+        following.map(|(tail, payload)| Stored::at(tail, payload)).try_for_each(&mut *each)?;
         tail = Some(record.tail);
     }
     Ok(tail.unwrap_or(Tail::EMPTY))

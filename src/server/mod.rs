@@ -18,7 +18,7 @@ mod serving;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{Notify, watch};
@@ -38,13 +38,14 @@ pub(crate) use offline::{change_access_offline, entry_offline};
 use router::Router;
 
 use crate::access::Actor;
-use crate::entry::codec;
+use crate::entry::{Body, codec};
 use crate::intake::writer::{self, WriteError};
 use crate::journal::{self, DiskJournal, Journal};
+use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
 use crate::net::tls::{self, Tls};
 use crate::rpc::{Context, Gate, Guard};
-use crate::state::{Fold, State};
+use crate::state::{Fold, ResolvedIds, State};
 use crate::{audit, demo, net};
 
 /// How long a stop waits for the journal to record how far the audit log has come.
@@ -314,14 +315,23 @@ pub fn replay(folder: &Path) -> Result<(DiskJournal, Fold), journal::Error> {
 fn replay_with(folder: &Path, mut applied: impl FnMut(&Fold)) -> Result<(DiskJournal, Fold), journal::Error> {
     let start = Instant::now();
     let mut replayed = Fold::default();
-    let decode = |stored: &journal::Stored| {
-        codec::decode(&stored.payload).map_err(|error| journal::Error::Corrupt {
-            location: format!("revision {}", stored.revision),
+    // For the threads that decode: ids are looked up there in whatever catalogue is applied by then. It is of an earlier
+    // revision than the entry, and an index stays; what it lacks is looked up when the entry is applied.
+    let catalogue = Mutex::new(replayed.catalogue());
+    let newest = || Arc::clone(&catalogue.lock().unwrap_or_else(PoisonError::into_inner));
+    let decode = |revision: Revision, payload: &[u8]| {
+        let entry = codec::decode(payload).map_err(|error| journal::Error::Corrupt {
+            location: format!("revision {revision}"),
             what: error.to_string(),
-        })
+        })?;
+        let ids = entry.submission().and_then(|submission| ResolvedIds::of(submission, &newest()));
+        Ok::<_, journal::Error>((entry, ids))
     };
-    let journal = DiskJournal::open_and_replay(folder, decode, |entry| {
-        replayed.apply(&entry);
+    let journal = DiskJournal::open_and_replay(folder, decode, |(entry, ids)| {
+        replayed.apply_resolved(&entry, ids.as_ref());
+        if matches!(entry.body, Body::CataloguePut(_)) {
+            *catalogue.lock().unwrap_or_else(PoisonError::into_inner) = replayed.catalogue();
+        }
         applied(&replayed);
     })?;
     replayed.settle();

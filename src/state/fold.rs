@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::columns::{Pending, Row, RowKey};
 use super::{Outcome, ResolvedIds, State};
+use crate::catalogue::Catalogue;
 use crate::entry::{Body, Entry, Withdrawal};
 use crate::model::submission::Submission;
 
@@ -16,24 +17,40 @@ use crate::model::submission::Submission;
 pub struct Fold {
     state: State,
     pending: Pending,
+    /// How many rows were put into the columns at a start.
+    rows: usize,
 }
 
-/// Some 10 MB.
-const PENDING_ROWS_MAX: usize = 250_000;
+/// How many rows are collected at a start: a share of those that are in the columns already, so that a slab is merged
+/// seldom however many there are. Some 10 MB at least and 80 at most.
+const SETTLED_SHARE: usize = 16;
+const PENDING_ROWS_MIN: usize = 250_000;
+const PENDING_ROWS_MAX: usize = 2_000_000;
 
 impl Fold {
-    /// Applies the next entry, at the start. It can't fail: admission has checked all that could be wrong.
+    /// Applies the next entry. It can't fail: admission has checked all that could be wrong.
     pub fn apply(&mut self, entry: &Entry) {
-        self.take(entry, None);
-        if self.pending.len() >= PENDING_ROWS_MAX {
+        self.apply_resolved(entry, None);
+    }
+
+    /// The same as [`Self::apply`]; the ids of a submission may be looked up already.
+    pub(crate) fn apply_resolved(&mut self, entry: &Entry, ids: Option<&ResolvedIds>) {
+        self.take(entry, ids);
+        if self.pending.len() >= (self.rows / SETTLED_SHARE).clamp(PENDING_ROWS_MIN, PENDING_ROWS_MAX) {
             self.settle();
         }
     }
 
-    /// Applies the next entry, the ids of its submission looked up already where it is one. Gives what each of its
-    /// figures did, once what goes on is [settled](Self::settle_group).
-    pub(crate) fn apply_resolved(&mut self, entry: &Entry, ids: Option<&ResolvedIds>) {
-        self.take(entry, ids);
+    /// Applies a group of entries, with the ids of submissions. Gives the state after it, and what each figure of its
+    /// submissions did, in their order.
+    pub(crate) fn apply_group<'a>(
+        &mut self,
+        entries: impl IntoIterator<Item = (&'a Entry, Option<&'a ResolvedIds>)>,
+    ) -> (State, Vec<Outcome>) {
+        self.settle();
+        entries.into_iter().for_each(|(entry, ids)| self.take(entry, ids));
+        let outcomes = self.state.columns.put_pending(std::mem::take(&mut self.pending), &self.state.catalogue);
+        (self.state(), outcomes)
     }
 
     fn take(&mut self, entry: &Entry, ids: Option<&ResolvedIds>) {
@@ -73,6 +90,11 @@ impl Fold {
         }
     }
 
+    /// The catalogue after the entries so far.
+    pub(crate) fn catalogue(&self) -> Arc<Catalogue> {
+        Arc::clone(&self.state.catalogue)
+    }
+
     /// Whether anybody has credentials, or has had some.
     pub fn has_identities(&self) -> bool {
         !self.state.access.is_empty()
@@ -87,14 +109,9 @@ impl Fold {
     /// Puts what is collected into the columns.
     pub(crate) fn settle(&mut self) {
         if self.pending.len() > 0 {
+            self.rows += self.pending.len();
             self.state.columns.put_many_pending(std::mem::take(&mut self.pending), &self.state.catalogue);
         }
-    }
-
-    /// The state after a group of entries, and what each figure of its submissions did, in their order.
-    pub(crate) fn settle_group(&mut self) -> (State, Vec<Outcome>) {
-        let outcomes = self.state.columns.put_pending(std::mem::take(&mut self.pending), &self.state.catalogue);
-        (self.state(), outcomes)
     }
 
     /// Collects the figures of a submission.
@@ -103,11 +120,11 @@ impl Fold {
         let dictionaries = submission.observations.dictionaries();
         let breakdowns: Vec<_> = dictionaries.breakdowns.iter().map(|it| columns.intern(it)).collect();
         let periods: Vec<_> = dictionaries.periods.iter().map(|period| period.storage_key()).collect();
-        for line in submission.observations.lines() {
+        self.pending.add(submission.observations.lines().iter().map(|line| {
             let key = RowKey::new(ids.areas[line.area as usize], breakdowns[line.breakdown as usize], ids.agency);
-            let row = Row::new(key, &line.value, submission.sample, revision);
-            self.pending.add(ids.indicators[line.indicator as usize], periods[line.period as usize], row);
-        }
+            let slab = (ids.indicators[line.indicator as usize], periods[line.period as usize]);
+            (slab, Row::new(key, &line.value, submission.sample, revision))
+        }));
     }
 
     fn withdraw(&mut self, withdrawal: &Withdrawal) {
@@ -205,8 +222,7 @@ mod tests {
             let mut take = |live: &mut Fold, replay: &mut Fold, body| {
                 at = Timestamp(at.0 + 1);
                 let entry = Entry { at, actor: Actor::Local, body };
-                live.apply_resolved(&entry, None);
-                let (state, did) = live.settle_group();
+                let (state, did) = live.apply_group([(&entry, None)]);
                 if let Body::Submission { submission, .. } = &entry.body {
                     assert_eq!(did, state.outcomes(submission, Revision(state.revision().0 - 1)));
                 }

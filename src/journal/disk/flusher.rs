@@ -132,6 +132,11 @@ impl Flusher {
         }
     }
 
+    /// Whether the store has all that came here.
+    pub(super) fn has_caught_up(&self) -> bool {
+        self.state().unflushed.is_empty()
+    }
+
     /// Why the thread ended before its time.
     pub(super) fn failure(&self) -> Option<String> {
         self.state().failed.clone()

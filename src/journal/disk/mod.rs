@@ -3,7 +3,8 @@
 //! A journal's folder holds the files `lock`, `witness` (the [`ControlFile`]), `ahead` (the [`Wal`]) and `sled/` (the
 //! [`SledStore`]). An append is one write to the write-ahead log and one sync of it; a thread moves what has gathered
 //! there to sled (the [`Flusher`]). So an acknowledgement costs what the disk costs, and rests on a file that has no
-//! layout to lose; and neither of the two can lose something without the other or the control file showing it.
+//! layout to lose; and neither of the two can lose something without the other or the control file showing it. A journal
+//! that is closed leaves its log empty.
 
 mod control_file;
 mod failpoints;
@@ -21,7 +22,7 @@ mod wal;
 
 pub(crate) use files::{FREE_BYTES_MIN, Space, check_free_space, create_file, sync_folder};
 
-use super::contract::{Error, Journal, Reader, Stored, Tail};
+use super::contract::{Error, Journal, Reader, Tail};
 use super::over_store::{Records, Store, StoreJournal};
 use super::record::Encoded;
 use crate::model::chain::ChainHash;
@@ -57,11 +58,11 @@ impl DiskJournal {
     /// [`Error::Locked`] when another process has it open, [`Error::Corrupt`] when anything is wrong or missing,
     /// [`Error::Io`].
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        Self::open_and_replay(folder, |_| Ok(()), |()| ())
+        Self::open_and_replay(folder, |_, _| Ok(()), |()| ())
     }
 
-    /// As [`open`](Self::open), with the one pass over all entries that it takes: `decode` gets each entry, verified,
-    /// on one of several threads, and `apply` gets the results, in order, on this one.
+    /// As [`open`](Self::open), with the one pass over all entries that it takes: `decode` gets each entry's revision
+    /// and payload, verified, on one of several threads, and `apply` gets the results, in order, on this one.
     ///
     /// What `apply` got is the journal's only if this returns `Ok`.
     ///
@@ -70,7 +71,7 @@ impl DiskJournal {
     /// As there, and whatever `decode` gives.
     pub(crate) fn open_and_replay<T: Send>(
         folder: &Path,
-        decode: impl Fn(&Stored) -> Result<T, Error> + Sync,
+        decode: impl Fn(Revision, &[u8]) -> Result<T, Error> + Sync,
         apply: impl FnMut(T),
     ) -> Result<Self, Error> {
         Self::open_with(folder, &Failpoints::none(), decode, apply)
@@ -89,7 +90,7 @@ impl DiskJournal {
     fn open_with<T: Send>(
         folder: &Path,
         failpoints: &Failpoints,
-        decode: impl Fn(&Stored) -> Result<T, Error> + Sync,
+        decode: impl Fn(Revision, &[u8]) -> Result<T, Error> + Sync,
         apply: impl FnMut(T),
     ) -> Result<Self, Error> {
         let opened = open::open(folder, failpoints, decode, apply)?;
@@ -102,8 +103,8 @@ impl DiskJournal {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] when the store can't take what is left, or the control file can't be synced. All appended entries
-    /// are durable in any case.
+    /// [`Error::Io`] when the store can't take what is left, the control file can't be synced, or the write-ahead log
+    /// can't be emptied. All appended entries are durable in any case.
     pub fn close(mut self) -> Result<(), Error> {
         self.end()
     }
@@ -117,7 +118,8 @@ impl DiskJournal {
             return Err(flusher::failed(std::io::Error::other(cause)));
         }
         let sync = store.control().syncing();
-        sync()
+        sync()?;
+        store.empty_wal(self.journal.tail())
     }
 
     /// Waits until the store has all that was appended, or never will.
@@ -178,6 +180,14 @@ impl From<Opened> for DiskStore {
 impl DiskStore {
     fn control(&self) -> MutexGuard<'_, ControlFile> {
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Empties the write-ahead log at the end, unless the store hasn't caught up, or the disk is nearly full.
+    fn empty_wal(&self, tail: Tail) -> Result<(), Error> {
+        if !self.flusher.has_caught_up() || matches!(self.sled.check_free_space(), Err(Error::NoRoom { .. })) {
+            return Ok(());
+        }
+        self.wal.lock().unwrap_or_else(PoisonError::into_inner).empty(tail)
     }
 
     fn start_flusher(&self) -> Result<JoinHandle<()>, Error> {

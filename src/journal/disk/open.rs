@@ -7,7 +7,7 @@ use super::parallel_read;
 use super::sled_store::SledStore;
 use super::snapshot_file;
 use super::wal::{Contents, Wal, WalRecord};
-use crate::journal::contract::{Error, Stored, Tail};
+use crate::journal::contract::{Error, Tail};
 use crate::journal::record;
 use crate::model::revision::Revision;
 use std::path::Path;
@@ -28,7 +28,7 @@ pub(super) struct Opened {
 pub(super) fn open<T: Send>(
     folder: &Path,
     failpoints: &Failpoints,
-    decode: impl Fn(&Stored) -> Result<T, Error> + Sync,
+    decode: impl Fn(Revision, &[u8]) -> Result<T, Error> + Sync,
     apply: impl FnMut(T),
 ) -> Result<Opened, Error> {
     let paths = Paths::of(folder);
@@ -132,7 +132,7 @@ impl<F> Verifier<F> {
     fn follow<T: Send>(
         &mut self,
         records: impl Iterator<Item = Result<(Revision, Vec<u8>), Error>> + Send,
-        decode: &(impl Fn(&Stored) -> Result<T, Error> + Sync),
+        decode: &(impl Fn(Revision, &[u8]) -> Result<T, Error> + Sync),
     ) -> Result<(), Error>
     where
         F: FnMut(T),
@@ -175,10 +175,13 @@ struct Verified<T> {
 }
 
 impl<T> Verified<T> {
-    fn of((key, bytes): (Revision, Vec<u8>), decode: &impl Fn(&Stored) -> Result<T, Error>) -> Result<Self, Error> {
+    fn of(
+        (key, bytes): (Revision, Vec<u8>),
+        decode: &impl Fn(Revision, &[u8]) -> Result<T, Error>,
+    ) -> Result<Self, Error> {
         let record = record::decode(key, &bytes)?;
-        let decoded = |entry: Stored| Ok((Tail { revision: entry.revision, hash: entry.hash }, decode(&entry)?));
-        let entries = record.entries.into_iter().map(decoded).collect::<Result<_, Error>>()?;
+        let decoded = record.entries().map(|(tail, payload)| Ok((tail, decode(tail.revision, payload)?)));
+        let entries = decoded.collect::<Result<_, Error>>()?;
         Ok(Self { key, before: record.before, tail: record.tail, entries })
     }
 }

@@ -30,8 +30,10 @@ use std::{
 const SEGMENT_BYTES: usize = 8 << 20;
 /// A journal is read once, at the start; the least that keeps its newest leaves at hand.
 const CACHE_BYTES: u64 = 16 << 20;
-/// 17 of these, with their keys, stay well below a quarter of a segment; smaller ones cost appends, larger ones memory.
-const CHUNK_BYTES_MAX: usize = 32 << 10;
+/// 17 of these, with their keys, stay well below a quarter of a segment. sled writes a leaf anew as it fills, and what it
+/// wrote before goes on taking space; of smaller leaves less is left, and of much smaller ones a scan takes longer.
+/// Versions before 0.3 put chunks of 32 KiB.
+const CHUNK_BYTES_MAX: usize = 8 << 10;
 /// sled lets go of its own lock a moment after it is dropped.
 const STORE_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 

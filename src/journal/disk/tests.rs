@@ -280,6 +280,31 @@ fn an_older_copy_of_the_store_and_the_write_ahead_log_together_is_refused() {
     insta::assert_snapshot!(refused, @"the journal is damaged at revision 4: the control file has the store at revision 5, but it ends at revision 3 with hash 7009fbc2eb397330ac6241291e9b300b971ef8247dac7b573657ff67dea39b1c; restore it from a backup");
 }
 
+#[test]
+fn a_journal_that_is_closed_leaves_nothing_in_its_write_ahead_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let wal = dir.path().join("journal/ahead");
+    let mut held = 0;
+    for life in 1..4 {
+        let mut journal = dir.open().unwrap();
+        fill(&mut *journal, &GROUPS);
+        assert!(fs::metadata(&wal).unwrap().len() > 1 << 20, "life {life}");
+        drop(journal);
+        assert_eq!(fs::metadata(&wal).unwrap().len(), 4 << 10, "life {life}");
+        held += GROUPS.iter().sum::<u64>();
+        assert_holds(&*dir.open().unwrap().reader(), held);
+    }
+}
+
+#[test]
+fn an_emptied_write_ahead_log_shows_that_control_file_and_store_are_missing() {
+    let refused = refusal(|folder| {
+        fs::remove_file(folder.join("witness")).unwrap();
+        fs::remove_dir_all(folder.join("sled")).unwrap();
+    });
+    insta::assert_snapshot!(refused, @"the journal is damaged at FOLDER/witness: the file is missing, though there is a store; restore it from a backup");
+}
+
 /// Entries go through the ring into the store, and are read from both, while the ring goes round.
 #[test]
 fn more_than_the_ring_holds_goes_through_it() {

@@ -85,7 +85,8 @@ pub(super) struct Contents {
 struct WholeRecord {
     offset: u64,
     bytes: Vec<u8>,
-    record: Record,
+    before: Tail,
+    tail: Tail,
 }
 
 impl Wal {
@@ -102,6 +103,18 @@ impl Wal {
         write().map_err(Error::io(format!("create the write-ahead log {}", path.display())))?;
         path.parent().map_or(Ok(()), sync_folder)?;
         Self::open(path, failpoints)
+    }
+
+    /// Begins the log anew at `tail`, once the store has all entries up to it: a folder at rest doesn't keep what it has
+    /// twice, and the next start doesn't read it.
+    pub(super) fn empty(&mut self, tail: Tail) -> Result<(), Error> {
+        if self.grown_bytes == 0 {
+            return Ok(());
+        }
+        let fresh = || Self::create(&self.path, tail, &self.failpoints);
+        let (fresh, _) = self.failpoints.around("empty the write-ahead log", fresh)?;
+        *self = fresh;
+        Ok(())
     }
 
     /// Opens the log and finds all whole records in it.
@@ -131,28 +144,28 @@ impl Wal {
     ///
     /// [`Error::Corrupt`] when the log is older than the store, or has a hole.
     pub(super) fn records_after(&mut self, contents: Contents, stored: Tail) -> Result<Vec<WalRecord>, Error> {
-        let newest = contents.records.last().map_or(contents.base, |found| found.record.tail);
+        let newest = contents.records.last().map_or(contents.base, |found| found.tail);
         if newest.revision < stored.revision || (newest.revision == stored.revision && newest != stored) {
             let what = format!("the write-ahead log ends at {newest}, but the store has {stored}");
             return Err(Error::corrupt(self.path.display(), what));
         }
         let mut tail = stored;
         let mut following: Vec<WalRecord> = Vec::new();
-        for WholeRecord { offset, bytes, record } in contents.records {
-            if record.tail.revision <= stored.revision {
+        for WholeRecord { offset, bytes, before: follows, tail: end } in contents.records {
+            if end.revision <= stored.revision {
                 continue;
             }
-            if record.before != tail {
-                let what = format!("the record follows {}, but what comes before it ends at {tail}", record.before);
+            if follows != tail {
+                let what = format!("the record follows {follows}, but what comes before it ends at {tail}");
                 return Err(Error::corrupt(format_args!("revision {}", tail.revision.next()), what));
             }
-            tail = record.tail;
+            tail = end;
             // The first position at this offset that isn't before the end of the record before.
             let before = following.last().map_or(0, |record| record.span.end);
             let start = before + (offset + RING_BYTES - before % RING_BYTES) % RING_BYTES;
             let span = start..start + span_bytes(bytes.len()) as u64;
             self.next = span.end;
-            following.push(WalRecord { span, first: record.before.revision.next(), tail, bytes });
+            following.push(WalRecord { span, first: follows.revision.next(), tail, bytes });
         }
         if tail.revision < newest.revision {
             let what = format!("the write-ahead log was created at {newest}, but the store has {stored}");
@@ -209,9 +222,9 @@ impl Contents {
         while let Some(block) = ring.get(at..).filter(|rest| !rest.is_empty()) {
             at += match record_at(block) {
                 Begun::Whole(bytes, record) => {
-                    let taken = span_bytes(bytes.len());
-                    records.push(WholeRecord { offset: at as u64, bytes, record });
-                    taken
+                    let (before, tail) = (record.before, record.tail);
+                    records.push(WholeRecord { offset: at as u64, bytes: bytes.to_vec(), before, tail });
+                    span_bytes(bytes.len())
                 }
                 Begun::Torn(revision) => {
                     torn.push(revision);
@@ -220,25 +233,25 @@ impl Contents {
                 Begun::Nothing => BLOCK_BYTES,
             };
         }
-        records.sort_by_key(|found| found.record.tail.revision);
+        records.sort_by_key(|found| found.tail.revision);
         Self { base, records, torn }
     }
 
-    /// Whether there is no whole record.
+    /// Whether nothing was ever appended to the journal, as far as the log shows.
     pub(super) fn is_empty(&self) -> bool {
-        self.records.is_empty()
+        self.base == Tail::EMPTY && self.records.is_empty()
     }
 }
 
 /// What begins with a block.
-enum Begun {
-    Whole(Vec<u8>, Record),
+enum Begun<'a> {
+    Whole(&'a [u8], Record<'a>),
     /// A record that says it is of this revision, and isn't whole.
     Torn(Revision),
     Nothing,
 }
 
-fn record_at(block: &[u8]) -> Begun {
+fn record_at(block: &[u8]) -> Begun<'_> {
     let length = block.strip_prefix(&RECORD_MAGIC).and_then(<[u8]>::split_first_chunk::<4>);
     let Some((length, revision, rest)) =
         length.and_then(|(length, rest)| Some((u32::from_be_bytes(*length), record::first_revision(rest)?, rest)))
@@ -247,7 +260,7 @@ fn record_at(block: &[u8]) -> Begun {
     };
     let bytes = usize::try_from(length).ok().and_then(|length| rest.get(..length));
     match bytes.and_then(|bytes| Some((bytes, record::decode(revision, bytes).ok()?))) {
-        Some((bytes, record)) => Begun::Whole(bytes.to_vec(), record),
+        Some((bytes, record)) => Begun::Whole(bytes, record),
         None => Begun::Torn(revision),
     }
 }

@@ -19,11 +19,20 @@ pub(crate) struct Pending {
 type Merge = ((IndicatorIx, Period), Vec<NewRow>);
 
 impl Pending {
-    /// Adds a figure, to the slab of an indicator and a [storage key](Period::storage_key). None is older than what was
-    /// added before.
-    pub(crate) fn add(&mut self, indicator: IndicatorIx, period: Period, row: Row) {
-        self.slabs.entry((indicator, period)).or_default().push(NewRow { row, line: self.rows });
-        self.rows += 1;
+    /// Adds figures, each to the slab of an indicator and a [storage key](Period::storage_key). None is older than what
+    /// was added before.
+    pub(crate) fn add(&mut self, figures: impl IntoIterator<Item = ((IndicatorIx, Period), Row)>) {
+        let mut figures = figures.into_iter().peekable();
+        while let Some((slab, row)) = figures.next() {
+            // Senders mostly have the figures of a slab one after the other: it is looked up once for those.
+            let rows = self.slabs.entry(slab).or_default();
+            let mut next = Some((slab, row));
+            while let Some((_, row)) = next {
+                rows.push(NewRow { row, line: self.rows });
+                self.rows += 1;
+                next = figures.next_if(|(next, _)| *next == slab);
+            }
+        }
     }
 
     /// How many rows there are.
@@ -76,7 +85,8 @@ impl Columns {
         let ((IndicatorIx(ix), _), _) = merges[0];
         let mut indicator = lock(&indicators[ix as usize]);
         for ((_, period), rows) in merges {
-            rows.sort_unstable_by_key(|new| (new.row.key, new.row.since));
+            // Stable: those of one key are by revision already.
+            rows.sort_by_key(|new| new.row.key);
             indicator.put(*period, rows, catalogue, did);
         }
     }
