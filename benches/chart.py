@@ -29,6 +29,19 @@ SECTIONS = {
     "identities": "With keys, the audit log and the log on",
 }
 PEERS = ("PostgreSQL", "DuckDB", "ClickHouse")
+PEER_TITLES = {
+    "fdatasync_append_p50": "4 KiB appended and synced, p50",
+    "fdatasync_overwrite_p50": "4 KiB overwritten and synced, p50",
+    "single_1": "one observation, durable, 1 sender",
+    "single_16": "16 senders",
+    "single_64": "64 senders",
+    "many_1": "1,000 observations, durable, 1 sender",
+    "many_16": "16 senders",
+    "bulk": "in bulk",
+    "disk": "disk, an observation",
+    **{f"q{number}_p50": f"Q{number}, p50" for number in range(1, 5)},
+    **{f"q{number}_senders_16": f"Q{number}, 16 at a time" for number in range(1, 5)},
+}
 # Details that the JSON has, and no reader of the tables needs.
 DETAIL = re.compile(r"_cpu_(user|system)|_context_|_echo_|_p99_9_")
 GROWTH = {  # column: where it is
@@ -190,8 +203,9 @@ def peers_table(run):
             better = 1 / ratio if row["less_is_better"] else ratio
             cells.append(f"{figure(row['beside']['median'])} ({figure(better)} ×)")
         ours = of_peers[0]
-        label = ours["label"].split(",")[0].replace("_", " ")
-        lines.append(f"| {label}, {ours['unit']} | {figure(ours['median'])} | " + " | ".join(cells) + " |")
+        # A key ends with its unit.
+        title = next(title for name, title in PEER_TITLES.items() if key.startswith(name + "_"))
+        lines.append(f"| {title}, {ours['unit']} | {figure(ours['median'])} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 

@@ -164,7 +164,7 @@ async fn measure(args: &Args) -> Result<(), Failure> {
     let workload = Workload { observations: args.observations, seed: args.seed };
     // Before the work: a file that can't be written is then no loss.
     let json = args.json.as_ref().map(File::create).transpose()?;
-    let machine = machine::describe()?;
+    let (machine, commit) = (machine::describe()?, machine::commit());
     eprintln!("encoding observations");
     let batches = Batches::new(workload);
     let mut peers = args.peers.as_deref().map(|python| Peers::new(python, workload)).transpose()?;
@@ -187,7 +187,7 @@ async fn measure(args: &Args) -> Result<(), Failure> {
     if let Some(file) = json {
         let all = json!({
             "machine": machine,
-            "commit": machine::commit(),
+            "commit": commit,
             "measured": {
                 "observations": args.observations,
                 "runs": args.runs,
