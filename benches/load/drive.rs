@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use hdrhistogram::Histogram;
 use tonic::transport::Channel;
 
@@ -31,8 +32,8 @@ pub(crate) struct Measured {
     nanoseconds: Histogram<u64>,
     elapsed: Duration,
     calls: u64,
-    /// The size of the last answer.
-    pub(crate) answer_bytes: usize,
+    /// The largest of the senders' last answers.
+    pub(crate) answer: Bytes,
 }
 
 impl Measured {
@@ -74,13 +75,15 @@ pub(crate) async fn drive(
             send(&channel, next, from, until).await
         });
     }
-    let mut all = Measured { nanoseconds: histogram()?, elapsed: Duration::ZERO, calls: 0, answer_bytes: 0 };
+    let mut all = Measured { nanoseconds: histogram()?, elapsed: Duration::ZERO, calls: 0, answer: Bytes::new() };
     let mut first_sent = None;
     while let Some(ended) = tasks.join_next().await {
         let sent = ended??;
         all.nanoseconds.add(sent.nanoseconds)?;
         all.calls += sent.calls;
-        all.answer_bytes = sent.answer_bytes.max(all.answer_bytes);
+        if sent.answer.len() > all.answer.len() {
+            all.answer = sent.answer;
+        }
         first_sent = first_sent.into_iter().chain(sent.first).min();
     }
     all.elapsed = first_sent.map_or(Duration::ZERO, |first| first.elapsed());
@@ -96,7 +99,7 @@ struct Sent {
     /// When the first call that is counted was sent.
     first: Option<Instant>,
     calls: u64,
-    answer_bytes: usize,
+    answer: Bytes,
 }
 
 /// One sender: calls until the end. What was sent after the warm-up is counted, and at least one
@@ -107,14 +110,14 @@ async fn send(
     from: Option<Instant>,
     until: Instant,
 ) -> Result<Sent, Failure> {
-    let mut counted = Sent { nanoseconds: histogram()?, first: None, calls: 0, answer_bytes: 0 };
+    let mut counted = Sent { nanoseconds: histogram()?, first: None, calls: 0, answer: Bytes::new() };
     let mut is_warm = from.is_none();
     while let Some(call) = next() {
         let sent = Instant::now();
         if sent >= until && (from.is_none() || counted.first.is_some()) {
             break;
         }
-        counted.answer_bytes = wire::call(channel, call).await?.len();
+        counted.answer = wire::call(channel, call).await?;
         counted.calls += 1;
         if is_warm {
             counted.first.get_or_insert(sent);

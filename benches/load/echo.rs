@@ -1,11 +1,13 @@
-//! The machine's limit: a bare tonic server that answers with as many bytes as a call wants.
+//! The machine's limit: a bare tonic server, in a process of its own, that answers each call at once with the very bytes
+//! that the service answered.
 
 use std::convert::Infallible;
 use std::io::Read;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio_stream::{Stream, StreamExt};
 use tonic::body::Body;
@@ -17,15 +19,37 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::Failure;
 use crate::raw::Raw;
-use crate::wire::{ANSWER_BYTES_MAX, ECHO_STREAM};
+use crate::wire::ANSWER_BYTES_MAX;
 
-/// A message of `bytes` bytes that wants an answer of `answer_bytes`.
-pub(crate) fn message(bytes: usize, answer_bytes: usize) -> Bytes {
-    let mut message = BytesMut::with_capacity(bytes.max(8));
-    message.put_u64(answer_bytes as u64);
-    message.resize(bytes.max(8), 0);
-    message.freeze()
+/// What is answered to questions, and what to submissions: they are sent at once, and have different answers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Echoed {
+    Question,
+    Submission,
 }
+
+impl Echoed {
+    const ALL: [Self; 2] = [Self::Question, Self::Submission];
+
+    /// The method that is answered.
+    pub(crate) fn method(self) -> &'static str {
+        match self {
+            Self::Question => "/bench.Echo/Question",
+            Self::Submission => "/bench.Echo/Submission",
+        }
+    }
+
+    /// The method that is told the answer.
+    pub(crate) fn answer_method(self) -> &'static str {
+        match self {
+            Self::Question => "/bench.Echo/QuestionIs",
+            Self::Submission => "/bench.Echo/SubmissionIs",
+        }
+    }
+}
+
+/// A stream of submissions.
+pub(crate) const STREAM: &str = "/bench.Echo/Stream";
 
 /// Serves on any free port, which it prints, until its standard input ends.
 pub(crate) async fn serve() -> Result<(), Failure> {
@@ -38,7 +62,7 @@ pub(crate) async fn serve() -> Result<(), Failure> {
     });
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     Server::builder()
-        .add_service(Echo)
+        .add_service(Echo::default())
         .serve_with_incoming_shutdown(incoming, async {
             drop(end.await);
         })
@@ -46,8 +70,24 @@ pub(crate) async fn serve() -> Result<(), Failure> {
     Ok(())
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Echo;
+/// An answer, which each call gets.
+#[derive(Debug, Clone, Default)]
+struct Answer(Arc<Mutex<Bytes>>);
+
+impl Answer {
+    fn get(&self) -> Bytes {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, bytes: Bytes) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = bytes;
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+struct Echo {
+    answers: [Answer; 2],
+}
 
 impl NamedService for Echo {
     const NAME: &'static str = "bench.Echo";
@@ -63,43 +103,52 @@ impl Service<http::Request<Body>> for Echo {
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        Box::pin(async move {
-            let mut grpc = Grpc::new(Raw).apply_max_message_size_config(Some(ANSWER_BYTES_MAX), None);
-            Ok(if request.uri().path() == ECHO_STREAM {
-                grpc.streaming(Answers, request).await
-            } else {
-                grpc.unary(Answer, request).await
-            })
-        })
+        let mut grpc = Grpc::new(Raw).apply_max_message_size_config(Some(ANSWER_BYTES_MAX), None);
+        let path = request.uri().path();
+        let of = |method: fn(Echoed) -> &'static str| Echoed::ALL.into_iter().position(|it| method(it) == path);
+        if let Some(at) = of(Echoed::answer_method) {
+            let set = Set(self.answers[at].clone());
+            return Box::pin(async move { Ok(grpc.unary(set, request).await) });
+        }
+        if let Some(at) = of(Echoed::method) {
+            let answered = self.answers[at].clone();
+            return Box::pin(async move { Ok(grpc.unary(answered, request).await) });
+        }
+        let answered = self.answers[Echoed::Submission as usize].clone();
+        Box::pin(async move { Ok(grpc.streaming(answered, request).await) })
     }
 }
 
-struct Answer;
+/// Takes an answer.
+struct Set(Answer);
+
+impl UnaryService<Bytes> for Set {
+    type Response = Bytes;
+    type Future = std::future::Ready<Result<Response<Bytes>, Status>>;
+
+    fn call(&mut self, request: Request<Bytes>) -> Self::Future {
+        self.0.set(request.into_inner());
+        std::future::ready(Ok(Response::new(Bytes::new())))
+    }
+}
 
 impl UnaryService<Bytes> for Answer {
     type Response = Bytes;
-    type Future = BoxFuture<Response<Bytes>, Status>;
+    type Future = std::future::Ready<Result<Response<Bytes>, Status>>;
 
-    fn call(&mut self, request: Request<Bytes>) -> Self::Future {
-        Box::pin(async move { answer(request.get_ref()).map(Response::new) })
+    fn call(&mut self, _: Request<Bytes>) -> Self::Future {
+        std::future::ready(Ok(Response::new(self.get())))
     }
 }
 
-struct Answers;
-
-impl StreamingService<Bytes> for Answers {
+impl StreamingService<Bytes> for Answer {
     type Response = Bytes;
     type ResponseStream = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>;
-    type Future = BoxFuture<Response<Self::ResponseStream>, Status>;
+    type Future = std::future::Ready<Result<Response<Self::ResponseStream>, Status>>;
 
     fn call(&mut self, request: Request<Streaming<Bytes>>) -> Self::Future {
-        let answers = request.into_inner().map(|message| answer(&message?));
-        Box::pin(async move { Ok(Response::new(Box::pin(answers) as Self::ResponseStream)) })
+        let answer = self.get();
+        let answers = request.into_inner().map(move |message| message.map(|_| answer.clone()));
+        std::future::ready(Ok(Response::new(Box::pin(answers))))
     }
-}
-
-fn answer(message: &Bytes) -> Result<Bytes, Status> {
-    let wanted = message.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
-    let bytes = usize::try_from(wanted).map_err(|_| Status::invalid_argument("too large"))?;
-    Ok(Bytes::from(vec![0; bytes.min(ANSWER_BYTES_MAX)]))
 }

@@ -4,18 +4,14 @@ use std::fs::File;
 use std::path::Path;
 
 use conspectus::rpc::proto;
-use prost::Message;
 
 use crate::Failure;
-use crate::workload::{self, Workload};
+use crate::workload::Workload;
 
-/// Writes `catalogue.binpb`, the encoded `PutCatalogueRequest`, and `observations.csv`: every
-/// observation with its submission's agency and request id, in the order of submission. `second` is
-/// a ratio's denominator, and empty for numbers.
+/// Writes `observations.csv`: every observation with its submission's agency and request id, in the order
+/// of submission. `second` is a ratio's denominator, and empty for numbers.
 pub(crate) fn export(workload: Workload, folder: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(folder)?;
-    let put = conspectus::rpc::put_request(&workload::catalogue()?, false);
-    std::fs::write(folder.join("catalogue.binpb"), put.encode_to_vec())?;
     let mut csv = csv::Writer::from_writer(File::create(folder.join("observations.csv"))?);
     csv.write_record(["agency", "request_id", "indicator", "area", "month", "breakdown", "first", "second"])?;
     for request in workload.batches() {

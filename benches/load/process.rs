@@ -1,6 +1,7 @@
 //! The servers that are measured, each a process of its own that never outlives this one. Apart from the
 //! tests' harness (`tests/binary`), because a start is timed here, and the echo is started too.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
@@ -14,11 +15,41 @@ use tonic::transport::{Channel, Endpoint};
 use crate::Failure;
 use crate::wire::{self, Call};
 
-const START_TIMEOUT: Duration = Duration::from_secs(120);
-const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_secs(300);
+const STOP_TIMEOUT: Duration = Duration::from_secs(120);
 const ASK_EVERY: Duration = Duration::from_millis(2);
+/// The service's program.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_conspectus");
 /// A `HealthCheckResponse` with `SERVING`.
 const SERVING: [u8; 2] = [0x08, 0x01];
+
+/// What a server has taken of the processor.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Usage {
+    user: Duration,
+    system: Duration,
+    /// How often a thread has given way to another, by itself or not.
+    switches: u64,
+}
+
+/// What each of some calls took: microseconds and a number.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Each {
+    pub(crate) cpu: f64,
+    pub(crate) user: f64,
+    pub(crate) system: f64,
+    pub(crate) switches: f64,
+}
+
+impl Usage {
+    /// What each of `count` took since.
+    pub(crate) fn each_since(self, before: Self, count: u64) -> Each {
+        let each = |now: Duration, then: Duration| (now - then).as_secs_f64() * 1e6 / count as f64;
+        let (user, system) = (each(self.user, before.user), each(self.system, before.system));
+        let switches = self.switches.saturating_sub(before.switches) as f64 / count as f64;
+        Each { cpu: user + system, user, system, switches }
+    }
+}
 
 /// A running server.
 pub(crate) struct Server {
@@ -45,23 +76,31 @@ impl Server {
         Ok(server)
     }
 
-    /// Starts the service on a data folder, and gives it with the time it took until it served.
+    /// Starts the service on a data folder, with warnings alone in its log, and gives it with the time it took until it
+    /// served.
     pub(crate) async fn conspectus(data: &Path) -> Result<(Self, Duration), Failure> {
+        Self::conspectus_with(data, "warn", &[]).await
+    }
+
+    /// The same with another log, written to a file beside the folder, and further arguments.
+    pub(crate) async fn conspectus_with(data: &Path, log: &str, args: &[&str]) -> Result<(Self, Duration), Failure> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let start = Instant::now();
-        let child = Command::new(env!("CARGO_BIN_EXE_conspectus"))
+        let child = Command::new(PROGRAM)
             .arg("serve")
             .args(["--listen", &format!("127.0.0.1:{port}"), "--data"])
             .arg(data)
-            .env("CONSPECTUS_LOG", "warn")
+            .args(args)
+            .env("CONSPECTUS_LOG", log)
             .stdin(Stdio::null())
+            .stderr(if log == "warn" { Stdio::inherit() } else { File::create(data.with_extension("log"))?.into() })
             .spawn()?;
         let mut server = Self { child, watchdog: None, port };
-        server.watchdog = Some(watchdog(server.child.id())?);
+        server.watchdog = Some(watchdog(server.child.id(), "KILL")?);
         let channel = server.channel()?;
         while start.elapsed() < START_TIMEOUT {
-            let health = Call { method: wire::HEALTH, message: Bytes::new() };
-            if wire::call(&channel, health).await.is_ok_and(|answer| *answer == SERVING) {
+            if wire::call(&channel, Call::new(wire::HEALTH, Bytes::new())).await.is_ok_and(|answer| *answer == SERVING)
+            {
                 return Ok((server, start.elapsed()));
             }
             if let Some(status) = server.child.try_wait()? {
@@ -75,7 +114,7 @@ impl Server {
     /// Connects to it, once something is sent.
     pub(crate) fn channel(&self) -> Result<Channel, Failure> {
         let windows = 4 << 20;
-        let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{}", self.port))?;
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.address()))?;
         Ok(endpoint.initial_stream_window_size(windows).initial_connection_window_size(windows).connect_lazy())
     }
 
@@ -86,14 +125,32 @@ impl Server {
         Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? << 10)
     }
 
-    /// How much CPU time it has taken: unlike a rate, little changed by what else the machine does.
-    pub(crate) fn cpu(&self) -> Result<Duration, Failure> {
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// What it has taken of the processor so far: unlike a rate, little changed by what else the machine does.
+    pub(crate) fn usage(&self) -> Result<Usage, Failure> {
         const TICK: Duration = Duration::from_millis(10);
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         // After the name, which is in parentheses and may hold spaces, these are the 12th and 13th.
         let (_, fields) = stat.rsplit_once(") ").ok_or("no name")?;
-        let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<u32>).sum::<Result<u32, _>>()?;
-        Ok(TICK * ticks)
+        let mut ticks = fields.split(' ').skip(11).map(str::parse::<u32>);
+        let mut time = || -> Result<_, Failure> { Ok(TICK * ticks.next().ok_or("no time")??) };
+        let (user, system) = (time()?, time()?);
+        let mut switches = 0;
+        for thread in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            // A thread may have ended since.
+            let status = std::fs::read_to_string(thread?.path().join("status")).unwrap_or_default();
+            let counts = status.lines().filter_map(|line| line.split_once("_ctxt_switches:"));
+            switches += counts.map(|(_, count)| count.trim().parse::<u64>()).sum::<Result<u64, _>>()?;
+        }
+        Ok(Usage { user, system, switches })
     }
 
     /// Asks it to stop, as an operator would, and waits until it has.
@@ -110,9 +167,10 @@ impl Server {
     }
 }
 
-fn watchdog(process: u32) -> std::io::Result<Child> {
+/// Sends a process a signal when this one is gone.
+pub(crate) fn watchdog(process: u32, signal: &str) -> std::io::Result<Child> {
     Command::new("sh")
-        .args(["-c", "cat >/dev/null; kill -KILL \"$0\" 2>/dev/null", &process.to_string()])
+        .args(["-c", "cat >/dev/null; kill -$1 $0 2>/dev/null", &process.to_string(), signal])
         .stdin(Stdio::piped())
         .spawn()
 }

@@ -17,8 +17,8 @@ use crate::wire::ANSWER_BYTES_MAX;
 pub(crate) struct Streamed {
     answers: usize,
     elapsed: Duration,
-    /// The size of the last answer.
-    pub(crate) answer_bytes: usize,
+    /// One of the last answers.
+    pub(crate) answer: Bytes,
 }
 
 impl Streamed {
@@ -47,20 +47,20 @@ pub(crate) async fn stream(
             let request = tonic::Request::new(tokio_stream::iter(messages));
             let path = PathAndQuery::from_static(method);
             let mut answers = grpc.streaming(request, path, Raw).await?.into_inner();
-            let (mut answered, mut answer_bytes) = (0, 0);
+            let (mut answered, mut last) = (0, Bytes::new());
             while let Some(answer) = answers.next().await {
                 let answer = answer?;
                 check(&answer)?;
-                (answered, answer_bytes) = (answered + 1, answer.len());
+                (answered, last) = (answered + 1, answer);
             }
-            if answered == count { Ok((answered, answer_bytes)) } else { Err(Failure::from("answers are missing")) }
+            if answered == count { Ok((answered, last)) } else { Err(Failure::from("answers are missing")) }
         });
     }
-    let mut all = Streamed { answers: 0, elapsed: Duration::ZERO, answer_bytes: 0 };
+    let mut all = Streamed { answers: 0, elapsed: Duration::ZERO, answer: Bytes::new() };
     while let Some(ended) = tasks.join_next().await {
-        let (answers, answer_bytes) = ended??;
+        let (answers, last) = ended??;
         all.answers += answers;
-        all.answer_bytes = all.answer_bytes.max(answer_bytes);
+        all.answer = last;
     }
     all.elapsed = start.elapsed();
     Ok(all)

@@ -20,10 +20,13 @@ pub(crate) const AREA_LEVEL: proto::AreaLevel = proto::AreaLevel::UpperTier;
 pub(crate) const BATCH_OBSERVATIONS: usize = 1_000;
 
 const INDICATORS: u64 = 200;
-const AGENCIES: u64 = 40;
-const AREAS: u64 = 150;
+/// How many agencies there are.
+pub(crate) const AGENCIES: u64 = 40;
+/// How many areas there are in the whole.
+pub(crate) const AREAS: u64 = 150;
 const MONTHS: u64 = 120;
-const BREAKDOWNS: u64 = 8;
+/// How many breakdowns an indicator has at the most, the total one of them.
+pub(crate) const BREAKDOWNS: u64 = 8;
 const FIRST_YEAR: u64 = 2015;
 /// Figures of one indicator, agency and month are this far apart, around all areas and breakdowns:
 /// a prime that divides none of their counts, so that none comes twice.
@@ -97,7 +100,8 @@ pub(crate) fn catalogue() -> Result<CataloguePut, serde_json::Error> {
     }))
 }
 
-fn category(ix: u64) -> String {
+/// A category of the one dimension, from 1; 0 is the total.
+pub(crate) fn category(ix: u64) -> String {
     format!("band-{ix}")
 }
 

@@ -117,6 +117,11 @@ class Peer:
         """What its merges would do by and by."""
         self._query("optimize table figures.figure final")
 
+    def questions(self, name, senders, seconds):
+        """Answers a second to so many that ask at once."""
+        of = lambda at: lambda number: self.ask(work.question(name, senders * number + at))
+        return drive.closed_loop([of(at) for at in range(senders)], seconds / 4, seconds)
+
     def ask(self, question, form="Native"):
         """The rows, received but not read."""
         first, last = question.months

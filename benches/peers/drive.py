@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import statistics
 import subprocess
@@ -98,6 +99,11 @@ def child(command, stop=signal.SIGTERM, **options):
         watchdog.kill()
         watchdog.stdin.close()
         watchdog.wait()
+
+
+def remove(folder):
+    """A folder that another user may have written to."""
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def seconds(call):

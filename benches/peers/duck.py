@@ -75,8 +75,7 @@ class Peer:
             path.unlink()
         self._own = duckdb.connect(str(self._path))
         self._own.execute(SCHEMA)
-        for name, question in QUESTIONS.items():
-            self._own.execute(f"prepare {name} as {question}")
+        prepare(self._own)
         self._own.execute("checkpoint")
         self._empty = self._bytes()
 
@@ -124,11 +123,21 @@ class Peer:
         """What it would do by and by."""
         self._own.execute("checkpoint")
 
-    def ask(self, question):
+    def questions(self, name, senders, seconds):
+        """Answers a second to so many that ask at once."""
+
+        def sender(at):
+            connection = self._own.cursor()
+            prepare(connection)
+            return lambda number: self.ask(work.question(name, senders * number + at), connection)
+
+        return drive.closed_loop([sender(at) for at in range(senders)], seconds / 4, seconds)
+
+    def ask(self, question, connection=None):
         """The rows, received but not read."""
         indicator = "null" if question.indicator is None else question.indicator
         first, last = question.months
-        return self._own.execute(f"execute {question.name}({indicator}, {first}, {last})").fetchnumpy()
+        return (connection or self._own).execute(f"execute {question.name}({indicator}, {first}, {last})").fetchnumpy()
 
     def answer(self, question):
         """The same as `Data.answer`."""
@@ -144,6 +153,11 @@ class Peer:
 
     def _bytes(self):
         return sum(path.stat().st_size for path in self._path.parent.glob(self._path.name + "*"))
+
+
+def prepare(connection):
+    for name, question in QUESTIONS.items():
+        connection.execute(f"prepare {name} as {question}")
 
 
 def submit(connection, agency, request_id, rows, figures=None):

@@ -1,139 +1,107 @@
-"""The same work on several programs, side by side; `run` starts it."""
+"""The load's work on other programs, side by side; the load starts it, and adds what it prints to its own figures."""
 
 import argparse
-import os
+import json
 import pathlib
+import pickle
 import signal
-import statistics
 import sys
 
 import clickhouse
 import drive
 import duck
-import load
 import postgres
 import service
 import work
 
 PEERS = (postgres, duck, clickhouse)
-SERVICE = "conspectus"
 SINGLE_SENDERS = (1, 16, 64)
 MANY_SENDERS = (1, 16)
 MANY_SECONDS_MAX = 8
+# More than any of them takes in that time.
+MANY_SUBMISSIONS_MAX = 4_000
+QUERY_SENDERS = 16
 # How many numbers of each question are put beside the right answers.
 ANSWERS = 10
 
-SYNCS = ("append", "overwrite")
-ROWS = {
-    "append": "`fdatasync` of 4 KiB appended, p50, ms",
-    "overwrite": "the same, overwritten",
-    "single 1": "one observation, durable, 1 sender: /s",
-    "single 16": "16 senders: /s",
-    "single 64": "64 senders: /s",
-    "many 1": "1,000 observations, durable, 1 sender: obs/s",
-    "many 16": "16 senders: obs/s",
-    "bulk": "in bulk: obs/s",
-    "Q1": "Q1 p50, ms",
-    "Q2": "Q2 p50, ms",
-    "Q3": "Q3 p50, ms",
-    "Q4": "Q4 p50, ms",
-    "bytes": "disk, bytes an observation",
-}
-# Of these less is better.
-COSTS = {"Q1", "Q2", "Q3", "Q4", "bytes"}
-
 
 def main():
-    arguments = argparse.ArgumentParser(prog="benches/peers/run", description=__doc__)
-    arguments.add_argument("--observations", type=int, default=1_000_000, help="how many to fill each with")
-    arguments.add_argument("--runs", type=int, default=3, help="how often to measure everything")
-    arguments.add_argument("--seconds", type=float, default=2.0, help="how long each measurement goes on")
-    arguments.add_argument("--work", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
-    arguments.add_argument("--profile", default="bench", help="which of cargo's profiles to build the service with")
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("what", choices=("check", "measure"))
+    arguments.add_argument("--work", type=pathlib.Path, required=True, help="where the data is, and everything is written")
+    arguments.add_argument("--address", help="the service, with exactly this data")
+    arguments.add_argument("--seconds", type=float, default=1.0, help="how long each measurement goes on")
     args = arguments.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        measure(args)
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-def measure(args):
     # Another user's server must be able to come to its own folder.
     args.work.chmod(0o711)
-    say("building the service, writing out the data")
-    exported = args.work / "exported"
-    load.run(args.profile, "--observations", str(args.observations), "--export", str(exported))
-    data = work.Data(exported)
+    data = work.Data(args.work / "exported")
+    rights = right_answers(data, args.work / "rights")
+    if args.what == "check":
+        with service.connected(args.address, args.work) as connected:
+            compare("conspectus", connected, rights)
+        say(f"  the service's answers to {len(rights)} questions are right")
+    else:
+        json.dump(measure(args, data, rights), sys.stdout)
+
+
+def right_answers(data, path):
+    """By adding up all of the data, once."""
+    if not path.exists():
+        asked = [work.question(name, number) for name in work.QUESTIONS for number in range(ANSWERS)]
+        path.write_bytes(pickle.dumps({question: data.answer(question) for question in asked}))
+    return pickle.loads(path.read_bytes())
+
+
+def measure(args, data, rights):
     bulk = args.work / "bulk"
     data.write(bulk)
-    rights = {
-        question: data.answer(question)
-        for question in (work.question(name, number) for name in work.QUESTIONS for number in range(ANSWERS))
-    }
-    say(f"{data.count} observations; comparing the service's answers")
-    check_service(args, data, rights)
-    peers = []
+    versions, figures = {}, {}
     for peer in PEERS:
         if why := peer.missing():
-            say(f"{peer.NAME} is left out: {why}")
-        else:
-            peers.append(peer)
-    runs, versions = [], {}
-    for number in range(args.runs):
-        say(f"run {number + 1} of {args.runs}, load average {os.getloadavg()[0]:.1f}")
-        run = {SERVICE: syncs(args.work) | load.measure(args.profile, args.observations, args.seconds)}
-        for peer in peers:
-            folder = args.work / f"{peer.NAME}-{number}"
-            folder.mkdir()
-            with peer.running(folder) as running:
-                versions[peer.NAME] = f"{peer.NAME} {running.version}"
-                run[peer.NAME] = measure_peer(peer.NAME, running, data, bulk, rights, args.seconds)
-        runs.append(run)
-        for name, found in run.items():
-            say(f"  {name}: " + ", ".join(f"{row} {figure(value)}" for row, value in found.items()))
-    print_table(args, data.count, runs, versions)
-
-
-def check_service(args, data, rights):
-    """The service's answers over gRPC, from the very same data, must be the right ones."""
-    folder = args.work / "service"
-    folder.mkdir()
-    with service.running(args.profile, folder, data.catalogue) as running:
-        for submission in data.submissions:
-            running.submit(submission)
-        compare(SERVICE, running, rights)
+            say(f"  {peer.NAME} is left out: {why}")
+            continue
+        folder = args.work / peer.NAME
+        folder.mkdir()
+        with peer.running(folder) as running:
+            versions[peer.NAME] = running.version
+            figures[peer.NAME] = measure_peer(peer.NAME, running, data, bulk, rights, args.seconds)
+        drive.remove(folder)
+    return {"versions": versions, "figures": figures}
 
 
 def measure_peer(name, peer, data, bulk, rights, seconds):
-    """One run of one peer: the figures by their row."""
+    """One run of one peer: the figures by the load's names for them."""
     found = {}
+
+    def note(key, value):
+        found[key] = value
+        say(f"  {name}: {key} {value:,.3f}")
+
     check_retries_and_revisions(peer, data)
-    encoded = [peer.encode(submission) for submission in data.submissions]
+    encoded = [peer.encode(submission) for submission in data.submissions[:MANY_SUBMISSIONS_MAX]]
+    size = len(encoded) / len(data.submissions) * data.count / len(encoded)
     # A tenth of them by one sender, the rest by several, as the load does; as many as there is time for.
     alone = -(-len(encoded) // 10)
     peer.create()
     for senders, share in zip(MANY_SENDERS, (encoded[:alone], encoded[alone:])):
         rate = drive.closed_loop([submitter(peer, share[at::senders]) for at in range(senders)], 0, MANY_SECONDS_MAX)
-        found[f"many {senders}"] = rate * data.count / len(encoded)
+        note(f"many_{senders}", rate * size)
     peer.create()
-    found["bulk"] = data.count / drive.seconds(lambda: peer.load(bulk))
+    note("bulk", data.count / drive.seconds(lambda: peer.load(bulk)))
     if peer.count() != data.count:
         raise RuntimeError(f"{peer.count()} of {data.count} figures are there")
     peer.settle()
-    found["bytes"] = peer.bytes() / data.count
+    note("disk", peer.bytes() / data.count)
     compare(name, peer, rights)
     for query in work.QUESTIONS:
-        found[query] = drive.p50_ms(lambda number: peer.ask(work.question(query, number)), seconds / 2)
-    found |= syncs(bulk.parent)
+        note(f"{query.lower()}_p50", drive.p50_ms(lambda number: peer.ask(work.question(query, number)), seconds))
+        note(f"{query.lower()}_senders_{QUERY_SENDERS}", peer.questions(query, QUERY_SENDERS, seconds))
+    for key, value in zip(("append", "overwrite"), drive.fdatasync_ms(bulk.parent)):
+        note(f"fdatasync_{key}_p50", value)
     for senders in SINGLE_SENDERS:
-        found[f"single {senders}"] = peer.singles(senders, seconds)
+        note(f"single_{senders}", peer.singles(senders, seconds))
     return found
-
-
-def syncs(folder):
-    """What a sync of the disk takes at this moment: that differs from minute to minute."""
-    return dict(zip(SYNCS, drive.fdatasync_ms(folder)))
 
 
 def submitter(peer, encoded):
@@ -179,36 +147,6 @@ def same(what, found, wanted):
         what = f"{what}, {len(keys)} rows, the first {keys[0]}"
         found, wanted = found.get(keys[0]), wanted.get(keys[0])
     raise RuntimeError(f"{what}: found {found}, not {wanted}")
-
-
-def print_table(args, count, runs, versions):
-    """Medians, and ratios taken within a run, in Markdown."""
-    names = list(runs[0])
-    print(
-        f"{count:,} observations, medians of {args.runs} runs of {args.seconds:g} s each, {os.cpu_count()} cores, "
-        f"load average {os.getloadavg()[0]:.1f} at the end; in brackets how many times better {SERVICE} "
-        "was in the same run\n"
-    )
-    print("| | " + " | ".join(versions.get(name, name) for name in names) + " |")
-    print("|---" * (1 + len(names)) + "|")
-    for row, title in ROWS.items():
-        cells = [figure(statistics.median(run[name][row] for run in runs)) for name in names]
-        if row not in SYNCS:
-            for at, name in enumerate(names[1:], 1):
-                ratios = [better(row, run[SERVICE][row], run[name][row]) for run in runs]
-                cells[at] += f" ({figure(statistics.median(ratios))} ×)"
-        print(f"| {title} | " + " | ".join(cells) + " |")
-
-
-def better(row, ours, theirs):
-    return theirs / ours if row in COSTS else ours / theirs
-
-
-def figure(value):
-    """Three digits, or all before the point."""
-    if value >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.{1 if value >= 10 else 2 if value >= 0.1 else 3}f}"
 
 
 def say(text):

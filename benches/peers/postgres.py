@@ -86,11 +86,10 @@ PGBENCH = r"""
 \set area random(0, 149)
 \set agency random(0, 39)
 """
+OF_ONE = "where indicator = %(indicator)s and breakdown = 0 and month between %(first)s and %(last)s"
 QUESTIONS = {
-    "Q1": """select area, sum(first), sum(second) from figure
-        where indicator = %s and breakdown = 0 and month between %s and %s group by area""",
-    "Q2": """select agency, sum(first), sum(second) from figure
-        where indicator = %s and breakdown = 0 and month between %s and %s group by agency""",
+    "Q1": f"select area, sum(first), sum(second) from figure {OF_ONE} group by area",
+    "Q2": f"select agency, sum(first), sum(second) from figure {OF_ONE} group by agency",
     # By indicator, because the key begins with it.
     "Q3": """select indicator.id, coalesce(agency, -1),
             sum(first) filter (where month = %(last)s), sum(second) filter (where month = %(last)s),
@@ -100,8 +99,29 @@ QUESTIONS = {
             where indicator = indicator.id and breakdown = 0 and month between %(first)s and %(last)s
         ) as of_indicator
         group by grouping sets ((indicator.id, agency), (indicator.id)) having max(month) = %(last)s""",
-    "Q4": """select sum(first), sum(second) from figure
-        where indicator = %s and breakdown = 0 and month between %s and %s""",
+    "Q4": f"select sum(first), sum(second) from figure {OF_ONE}",
+}
+# What pgbench asks: the same choice as `work.question`.
+CHOICES = {
+    "Q1": r"""
+\set indicator 40 * random(0, 4) + 8
+\set first random(0, 119)
+\set last :first
+""",
+    "Q2": r"""
+\set indicator 40 * random(0, 4) + 8
+\set first 0
+\set last 119
+""",
+    "Q3": r"""
+\set last random(1, 119)
+\set first :last - 1
+""",
+    "Q4": r"""
+\set indicator 40 * random(0, 4)
+\set first 12 * random(0, 9)
+\set last :first + 11
+""",
 }
 
 
@@ -200,8 +220,19 @@ class Peer:
 
     def singles(self, senders, seconds):
         """Submissions of one observation a second."""
-        script = self._folder / "single.sql"
-        script.write_text(PGBENCH + ONE.replace("\n", " ") + ";\n")
+        return self._pgbench(PGBENCH + ONE, senders, seconds)
+
+    def questions(self, name, senders, seconds):
+        """Answers a second to so many that ask at once."""
+        statement = QUESTIONS[name]
+        for value in ("indicator", "first", "last"):
+            statement = statement.replace(f"%({value})s", f":{value}")
+        return self._pgbench(CHOICES[name] + statement, senders, seconds)
+
+    def _pgbench(self, transaction, senders, seconds):
+        """Transactions a second."""
+        script = self._folder / "pgbench.sql"
+        script.write_text(transaction + ";\n")
         environment = os.environ | {"PGPASSWORD": self._password}
         flags = ["--no-vacuum", "--protocol=prepared", f"--client={senders}", f"--jobs={min(senders, 2)}"]
         server = ["--host=127.0.0.1", f"--port={self._port}", "--username=peer", "postgres"]
@@ -231,9 +262,8 @@ class Peer:
     def ask(self, question):
         """The rows, received but not read."""
         first, last = question.months
-        if question.name == "Q3":
-            return self._own.execute(QUESTIONS["Q3"], {"first": first, "last": last}, binary=True)
-        return self._own.execute(QUESTIONS[question.name], (question.indicator, first, last), binary=True)
+        chosen = {"indicator": question.indicator, "first": first, "last": last}
+        return self._own.execute(QUESTIONS[question.name], chosen, binary=True)
 
     def answer(self, question):
         """The same as `Data.answer`."""

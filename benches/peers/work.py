@@ -62,7 +62,7 @@ class Submission:
 
 
 class Data:
-    """What `cargo bench --bench load -- --export` wrote."""
+    """What the load wrote out."""
 
     def __init__(self, folder):
         texts = ["agency", "request_id", "indicator", "area", "month", "breakdown"]
@@ -76,7 +76,6 @@ class Data:
         self.figures = {name: self.figures[name] for name in COLUMNS}
         self.count = len(self.figures["first"])
         self.submissions = list(self._submissions(table["request_id"].combine_chunks().dictionary_encode()))
-        self.catalogue = (folder / "catalogue.binpb").read_bytes()
 
     def _submissions(self, request_ids):
         ids, agencies = request_ids.indices.to_numpy(), self.figures["agency"]
