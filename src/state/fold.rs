@@ -216,7 +216,7 @@ mod tests {
             let put: CataloguePut = toml::from_str(include_str!("../../data/catalogue.toml")).unwrap();
             let mut live = Fold::default();
             // Of one seed, so that what is in the order of hashes is in the same.
-            let submissions = live.state.submissions.clone();
+            let submissions = live.state.submissions.emptied();
             let mut replay = Fold { state: State { submissions, ..State::default() }, ..Fold::default() };
             let mut at = Timestamp(0);
             let mut take = |live: &mut Fold, replay: &mut Fold, body| {

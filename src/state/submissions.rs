@@ -3,10 +3,11 @@
 //! Most submissions may be of one figure, so little is kept of each: a record of fixed size and its texts, in
 //! blocks that are only ever added to, and eight bytes to find it by.
 
-use std::hash::BuildHasher;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
+use std::sync::{Arc, PoisonError, RwLock};
 
-use imbl::{OrdMap, OrdSet};
+use imbl::OrdMap;
 
 use super::columns::{Revision32, narrow, widen};
 use crate::catalogue::AgencyIx;
@@ -35,13 +36,13 @@ pub(crate) struct SubmissionRecord<'a> {
     pub fingerprint: Fingerprint,
 }
 
-/// The submissions, as of the newest revision.
+/// The submissions, as of a state's revision.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Submissions<H = Hashing> {
     /// By the revision of each block's first record. All but the last are full.
     blocks: OrdMap<Revision, Arc<Block>>,
-    /// By a hash of the agency and the request id. Several may have the same: their records decide.
-    by_request: OrdSet<(u32, Revision32)>,
+    /// Shared by all states: what came after this one's revision has no record here.
+    by_request: Arc<RwLock<Index>>,
     hashing: H,
     /// The submissions that were withdrawn, and the revision that did it.
     withdrawn: OrdMap<Revision, Revision>,
@@ -60,7 +61,8 @@ impl<H: BuildHasher> Submissions<H> {
         // Readers may hold the last block: they keep it as it is.
         let block = Arc::make_mut(self.blocks.entry(first).or_default());
         block.push(narrow(revision), agency, submission, fingerprint);
-        self.by_request.insert((self.hash(agency, &submission.request_id), narrow(revision)));
+        let hash = self.hash(agency, &submission.request_id);
+        self.by_request.write().unwrap_or_else(PoisonError::into_inner).add(hash, narrow(revision));
     }
 
     pub(super) fn withdraw(&mut self, submission: Revision, at: Revision) {
@@ -68,11 +70,20 @@ impl<H: BuildHasher> Submissions<H> {
     }
 
     pub(super) fn by_request(&self, agency: AgencyIx, request_id: &RequestId) -> Option<SubmissionRecord<'_>> {
-        let hash = self.hash(agency, request_id);
-        let alike = self.by_request.range((hash, 0)..).take_while(|(other, _)| *other == hash);
-        alike
-            .filter_map(|(_, revision)| self.by_revision(widen(*revision)))
+        let index = self.by_request.read().unwrap_or_else(PoisonError::into_inner);
+        index
+            .of(self.hash(agency, request_id))
+            .filter_map(|revision| self.by_revision(widen(revision)))
             .find(|record| record.agency == agency && record.request_id == request_id.as_str())
+    }
+
+    /// None yet, hashed alike.
+    #[cfg(test)]
+    pub(super) fn emptied(&self) -> Self
+    where
+        H: Clone + Default,
+    {
+        Self { hashing: self.hashing.clone(), ..Self::default() }
     }
 
     fn hash(&self, agency: AgencyIx, request_id: &RequestId) -> u32 {
@@ -94,6 +105,56 @@ impl<H: BuildHasher> Submissions<H> {
 
     pub(super) fn withdrawn_at(&self, submission: Revision) -> Option<Revision> {
         self.withdrawn.get(&submission).copied()
+    }
+}
+
+/// The revisions of submissions by a hash of their agency and request id. Several may have the same: their records
+/// decide. In shards, so that no addition takes long when one of them grows.
+#[derive(Debug)]
+struct Index {
+    shards: Vec<HashMap<u32, Revision32, BuildHasherDefault<Hashed>>>,
+    /// All but the first of a hash.
+    alike: BTreeSet<(u32, Revision32)>,
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Self { shards: vec![HashMap::default(); Self::SHARDS], alike: BTreeSet::new() }
+    }
+}
+
+impl Index {
+    const SHARDS: usize = 256;
+
+    fn add(&mut self, hash: u32, revision: Revision32) {
+        let first = *self.shards[hash as usize % Self::SHARDS].entry(hash).or_insert(revision);
+        if first != revision {
+            self.alike.insert((hash, revision));
+        }
+    }
+
+    fn of(&self, hash: u32) -> impl Iterator<Item = Revision32> {
+        let first = self.shards[hash as usize % Self::SHARDS].get(&hash).copied();
+        first.into_iter().chain(self.alike.range((hash, 0)..=(hash, Revision32::MAX)).map(|(_, revision)| *revision))
+    }
+}
+
+/// The hash of a hash.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("only hashes are hashed")
+    }
+
+    fn write_u32(&mut self, hash: u32) {
+        // A table takes its place from the low bits, which a shard's hashes share, and from the highest.
+        self.0 = u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 
