@@ -43,7 +43,8 @@ pub(crate) fn submission(
         }
     }
     let (Some(agency), Some(request_id), true) = (&agency, request_id, violations.is_empty()) else {
-        violations.extend(review(state.catalogue(), agency.as_ref(), &table.dictionaries, &table.drafts, today));
+        let reviewed = review(state.catalogue(), agency.as_ref(), &table.dictionaries, &table.drafts, today, false);
+        violations.extend(reviewed.violations);
         violations.extend(review_texts(&source, &table.notes));
         violations.sort();
         return Err(violations);
