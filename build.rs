@@ -27,8 +27,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build_server(false)
         .compile_fds_with_config(descriptors.clone(), named)?;
 
-    // The server's codec answers a message that can't be read with a proper error, takes a stream's message in a form
-    // of its own, and sends the answer to a read, and a watch's message, as it was encoded before; the client's is the
+    // The server's codec answers a message that can't be read with a proper error, takes submissions in a form of
+    // its own, and sends the answer to a read, and a watch's message, as it was encoded before; the client's is the
     // usual one. So they are generated apart, and use the same messages.
     let server = out.join("server");
     std::fs::create_dir_all(&server)?;
@@ -37,6 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .codec_path("crate::rpc::codec::RequestCodec")
         .extern_path(".conspectus.v1", "crate::rpc::proto")
         .extern_path(".conspectus.v1.StreamSubmissionsRequest", "crate::rpc::Streamed")
+        .extern_path(".conspectus.v1.SubmitObservationsRequest", "crate::rpc::Submitted")
         .out_dir(server);
     for encoded in [
         "ExplainFigureResponse",

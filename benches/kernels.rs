@@ -32,7 +32,7 @@ use conspectus::model::timestamp::Timestamp;
 use conspectus::model::zone::UTC;
 use conspectus::picture::answer;
 use conspectus::rpc::proto::submission_service_server::SubmissionService;
-use conspectus::rpc::{Context, Gate, Submissions, local, proto};
+use conspectus::rpc::{Context, Gate, Submissions, Submitted, local, proto};
 use conspectus::state::view::{AreasAsOf, View};
 use conspectus::state::{Fold, State};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -197,7 +197,7 @@ fn service(c: &mut Criterion) -> Result<(), Failure> {
         group.throughput(Throughput::Elements(count as u64));
         group.bench_function(format!("submission of {count}"), |b| {
             b.iter_batched(
-                || local(next(count)),
+                || local(Submitted::try_from(next(count)).expect("the workload keeps to the limits")),
                 |request| runtime.block_on(service.submit_observations(request)),
                 BatchSize::SmallInput,
             );

@@ -15,7 +15,7 @@ use crate::model::id::{AgencyId, IdError, IdentityId};
 use crate::model::violation::Violations;
 use crate::rpc::proto::submission_service_server::SubmissionService;
 use crate::rpc::proto::{Observation, SubmitObservationsRequest};
-use crate::rpc::{Context, Gate, Submissions, local, new_secret};
+use crate::rpc::{Context, Gate, Submissions, Submitted, local, new_secret};
 
 const CATALOGUE: &str = include_str!("../data/catalogue.toml");
 const PUBLISHED: &str = include_str!("../data/hampshire-published.csv");
@@ -111,6 +111,7 @@ pub(crate) async fn load(context: &Context) -> Result<(), Error> {
     gate.open(context.clone());
     let service = Submissions::new(gate);
     for request in submissions()? {
+        let request = Submitted::try_from(request).map_err(Box::new)?;
         let answer = service.submit_observations(local(request)).await.map_err(Box::new)?.into_inner();
         if let (Some(receipt), false) = (answer.receipt, answer.already_received) {
             tracing::info!(

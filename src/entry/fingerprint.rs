@@ -4,8 +4,9 @@ use std::fmt::Display;
 use std::io::Write;
 
 use crate::model::observation::{Measure, Value};
-use crate::model::observations::{Line, Observations};
-use crate::model::period::Period;
+use crate::model::observations::{Line, Order, Ranks};
+use crate::model::packed::Packed;
+use crate::model::protobuf::Writer;
 use crate::model::submission::Submission;
 
 /// 16 bytes of BLAKE3 over what a submission says. The same for the same content, its figures in any
@@ -17,112 +18,90 @@ pub struct Fingerprint(pub(crate) [u8; 16]);
 impl Fingerprint {
     /// The fingerprint of a submission. The request id is not part of it.
     pub fn of(submission: &Submission) -> Self {
-        let table = &submission.observations;
-        let shortest = |value: &Value| Value { measure: value.measure.map(Measure::shortest), markers: value.markers };
-        let content = Content {
-            context: "conspectus submission fingerprint v2",
-            order: &in_one_order(table),
-            period: Period::storage_key,
-            value: shortest,
-        };
-        content.fingerprint(submission)
+        Self::in_order(submission, &Order::of(&submission.observations))
+    }
+
+    /// The same, where the order of its lines is known.
+    pub(crate) fn in_order(submission: &Submission, order: &Order) -> Self {
+        let mut content = Writer::default();
+        write_content(&mut content, submission, order);
+        let mut hasher = blake3::Hasher::new_derive_key("conspectus submission fingerprint v3");
+        hasher.update(content.bytes());
+        Self::finish(&hasher)
+    }
+
+    fn finish(hasher: &blake3::Hasher) -> Self {
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+        Self(bytes)
     }
 
     /// The fingerprint that versions before 0.3 kept: of the figures in the sender's order, their numbers
     /// as they are written. A retry of what they received is recognised by it.
     pub(crate) fn v1_of(submission: &Submission) -> Self {
-        let count = u32::try_from(submission.observations.len()).unwrap_or(u32::MAX);
-        let content = Content {
-            context: "conspectus submission fingerprint v1",
-            order: &(0..count).collect::<Vec<_>>(),
-            period: |period| period,
-            value: |value: &Value| *value,
-        };
-        content.fingerprint(submission)
-    }
-}
-
-/// What of a submission is hashed, and how.
-struct Content<'a, V> {
-    /// What the hash is for, and its version.
-    context: &'a str,
-    /// The lines, by index.
-    order: &'a [u32],
-    period: fn(Period) -> Period,
-    value: V,
-}
-
-impl<V: Fn(&Value) -> Value> Content<'_, V> {
-    fn fingerprint(&self, submission: &Submission) -> Fingerprint {
-        let mut hasher = blake3::Hasher::new_derive_key(self.context);
+        let mut hasher = blake3::Hasher::new_derive_key("conspectus submission fingerprint v1");
         let mut frames = Frames::default();
         frames.push(&submission.agency);
         frames.push(&submission.source);
         frames.push(if submission.sample { "sample" } else { "" });
-        let table = &submission.observations;
-        let dictionaries = table.dictionaries();
-        let indicators = framed(&dictionaries.indicators);
-        let areas = framed(&dictionaries.areas);
-        let periods = framed(&dictionaries.periods.iter().copied().map(self.period).collect::<Vec<_>>());
-        let breakdowns = framed(&dictionaries.breakdowns);
-        let notes = table.notes();
-        for index in self.order {
-            let Line { indicator, area, period, breakdown, value } = table.lines()[*index as usize];
-            frames.0.extend_from_slice(&indicators[indicator as usize]);
-            frames.0.extend_from_slice(&areas[area as usize]);
-            frames.0.extend_from_slice(&periods[period as usize]);
-            frames.0.extend_from_slice(&breakdowns[breakdown as usize]);
-            frames.push((self.value)(&value));
+        for observation in submission.observations.iter() {
+            let value = observation.value;
+            frames.push(observation.indicator);
+            frames.push(observation.area);
+            frames.push(observation.period);
+            frames.push(observation.breakdown);
+            frames.push(value);
             frames.push(value.measure.map_or("none", |measure| measure.form().text()));
-            let noted = notes.binary_search_by_key(index, |(line, _)| *line);
-            frames.push(noted.map_or("", |at| &notes[at].1));
+            frames.push(observation.note.as_deref().unwrap_or_default());
             if frames.0.len() >= HASHED_BYTES {
                 hasher.update(&frames.0);
                 frames.0.clear();
             }
         }
         hasher.update(&frames.0);
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-        Fingerprint(bytes)
+        Self::finish(&hasher)
     }
 }
 
-/// The lines, by what they are figures of. Texts are compared once for each entry of a dictionary, and
-/// lines by the ranks of theirs.
-fn in_one_order(table: &Observations) -> Vec<u32> {
+/// The content as a message that is hashed, and never stored: each list in one order, with nothing that no line uses, and
+/// each number as short as it can be.
+fn write_content(out: &mut Writer, submission: &Submission, order: &Order) {
+    let table = &submission.observations;
     let dictionaries = table.dictionaries();
-    let indicators = ranks(&dictionaries.indicators);
-    let areas = ranks(&dictionaries.areas);
-    let periods = ranks(&dictionaries.periods.iter().map(|period| period.storage_key()).collect::<Vec<_>>());
-    let breakdowns = ranks(&dictionaries.breakdowns);
-    let key = |line: &Line| {
-        let ranks = [
-            indicators[line.indicator as usize],
-            areas[line.area as usize],
-            periods[line.period as usize],
-            breakdowns[line.breakdown as usize],
-        ];
-        ranks.into_iter().fold(0_u128, |key, rank| (key << 32) | u128::from(rank))
-    };
-    let mut keyed: Vec<(u128, u32)> = table.lines().iter().map(key).zip(0..).collect();
-    if !keyed.is_sorted() {
-        keyed.sort_unstable();
-    }
-    keyed.into_iter().map(|(_, index)| index).collect()
-}
-
-/// For each item its place among all in order; equal ones have the same.
-fn ranks<T: Ord>(items: &[T]) -> Vec<u32> {
-    let mut order: Vec<(&T, usize)> = items.iter().zip(0..).collect();
-    order.sort_unstable();
-    let mut ranks = vec![0; items.len()];
-    for (equal, rank) in order.chunk_by(|one, other| one.0 == other.0).zip(0..) {
-        for (_, index) in equal {
-            ranks[*index] = rank;
+    let lines = || order.lines.iter().map(|line| &table.lines()[*line as usize]);
+    let values: Vec<Packed> = lines().map(|line| Packed::from(&shortest(line.value))).collect();
+    out.text(1, submission.agency.as_str());
+    out.text(2, &submission.source);
+    out.number(3, submission.sample);
+    of_each(&order.indicators, &dictionaries.indicators, |id| out.item(4, id.as_str().as_bytes()));
+    of_each(&order.areas, &dictionaries.areas, |code| out.item(5, code.as_str().as_bytes()));
+    of_each(&order.periods, &dictionaries.periods, |period| out.display(6, Some(period.storage_key())));
+    of_each(&order.breakdowns, &dictionaries.breakdowns, |breakdown| out.display(7, Some(breakdown)));
+    out.numbers(8, lines().map(|line: &Line| order.indicators.rank(line.indicator)));
+    out.numbers(9, lines().map(|line| order.areas.rank(line.area)));
+    out.numbers(10, lines().map(|line| order.periods.rank(line.period)));
+    out.numbers(11, lines().map(|line| order.breakdowns.rank(line.breakdown)));
+    out.numbers(12, values.iter().map(|value| value.word));
+    out.signed_numbers(13, values.iter().map(|value| value.first));
+    out.signed_numbers(14, values.iter().map(|value| value.second));
+    let notes = table.notes();
+    for (line, place) in order.lines.iter().zip(0_u32..).take_while(|_| !notes.is_empty()) {
+        if let Ok(at) = notes.binary_search_by_key(line, |(line, _)| *line) {
+            out.message(15, |out| {
+                out.number(1, place);
+                out.text(2, &notes[at].1);
+            });
         }
     }
-    ranks
+}
+
+/// Passes on the items of a dictionary that are used, in order.
+fn of_each<T>(ranks: &Ranks, items: &[T], mut write: impl FnMut(&T)) {
+    ranks.items().iter().for_each(|index| write(&items[*index as usize]));
+}
+
+fn shortest(value: Value) -> Value {
+    Value { measure: value.measure.map(Measure::shortest), markers: value.markers }
 }
 
 /// How much is hashed at once: enough for BLAKE3 to work on many blocks side by side.
@@ -143,15 +122,6 @@ impl Frames {
     }
 }
 
-fn framed<T: Display>(items: &[T]) -> Vec<Vec<u8>> {
-    let frame = |item| {
-        let mut frames = Frames::default();
-        frames.push(item);
-        frames.0
-    };
-    items.iter().map(frame).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -159,7 +129,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::decimal::Decimal;
+    use crate::model::marker::{Marker, Markers};
     use crate::model::observation::Observation;
+    use crate::model::observations::Observations;
+    use crate::model::packed::MeasureForm;
 
     type Cell = (usize, usize, usize, usize);
 
@@ -254,6 +228,22 @@ mod tests {
         };
         assert_eq!(Fingerprint::of(&of("CY2021-Q2", "5")), Fingerprint::of(&of("FY2021-22-Q1", "5.0")));
         assert_ne!(Fingerprint::v1_of(&of("2022-06", "5")), Fingerprint::v1_of(&of("2022-06", "5.0")));
+    }
+
+    #[test]
+    fn every_form_of_a_value_with_every_marker_is_other_content() {
+        let five: Decimal = "5".parse().unwrap();
+        let measures = MeasureForm::ALL.iter().map(|form| Some(form.measure(five, five))).chain([None]);
+        let markers = Marker::ALL.iter().map(|marker| Markers::NONE.with(*marker)).chain([Markers::NONE]);
+        let values = measures.flat_map(|measure| markers.clone().map(move |markers| Value { measure, markers }));
+        let of = |value| {
+            let mut line = observation((0, 0, 0, 0), 0, 0);
+            line.value = value;
+            Fingerprint::of(&submission(vec![line])).0
+        };
+        let fingerprints: Vec<_> = values.map(of).collect();
+        let different: std::collections::BTreeSet<_> = fingerprints.iter().collect();
+        assert_eq!(different.len(), fingerprints.len());
     }
 
     #[test]

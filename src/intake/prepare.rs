@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::review::{review, review_texts};
+use super::review::{Reviewed, review, review_texts};
 use crate::entry::{Body, Fingerprint, codec};
 use crate::model::date::Date;
+use crate::model::observations::Order;
 use crate::model::revision::Revision;
 use crate::model::submission::Submission;
 use crate::model::violation::Violations;
@@ -27,7 +28,12 @@ pub struct Prepared {
 impl Prepared {
     /// A submission that is reviewed when it is admitted.
     pub fn new(submission: Submission) -> Self {
-        let fingerprint = Fingerprint::of(&submission);
+        let order = Order::of(&submission.observations);
+        Self::in_order(submission, &order)
+    }
+
+    fn in_order(submission: Submission, order: &Order) -> Self {
+        let fingerprint = Fingerprint::in_order(&submission, order);
         let submission = Arc::new(submission);
         let body = Body::Submission { submission: Arc::clone(&submission), fingerprint };
         let bytes = codec::encode_body(&body).into();
@@ -40,14 +46,14 @@ impl Prepared {
     /// # Errors
     /// Every violation, unless its request id was received before: admission then answers.
     pub fn reviewed(submission: Submission, state: &State, today: Date) -> Result<Self, Violations> {
-        let violations = review_whole(&submission, state, today);
+        let order = Order::of(&submission.observations);
+        let Reviewed { violations, ids } = review_whole(&submission, &order, state, today);
         if violations.is_empty() {
-            let ids = ResolvedIds::of(&submission, state.catalogue()).map(Arc::new);
             let reviewed = Some((state.catalogue_revision(), today));
-            return Ok(Self { reviewed, ids, ..Self::new(submission) });
+            return Ok(Self { reviewed, ids: ids.map(Arc::new), ..Self::in_order(submission, &order) });
         }
         let is_known = state.submission(&submission.agency, &submission.request_id).is_some();
-        if is_known { Ok(Self::new(submission)) } else { Err(violations) }
+        if is_known { Ok(Self::in_order(submission, &order)) } else { Err(violations) }
     }
 
     /// The problems that it has with a state on a day. There are none, and it isn't reviewed again, when it
@@ -56,7 +62,7 @@ impl Prepared {
         if self.reviewed == Some((state.catalogue_revision(), today)) {
             return Violations::default();
         }
-        review_whole(&self.submission, state, today)
+        review_whole(&self.submission, &Order::of(&self.submission.observations), state, today).violations
     }
 
     /// The submission.
@@ -93,11 +99,12 @@ impl Prepared {
     }
 }
 
-fn review_whole(submission: &Submission, state: &State, today: Date) -> Violations {
-    let table = &submission.observations;
-    let mut violations =
-        review(state.catalogue(), Some(&submission.agency), table.dictionaries(), table.lines(), today);
+fn review_whole(submission: &Submission, order: &Order, state: &State, today: Date) -> Reviewed {
+    let (catalogue, table) = (state.catalogue(), &submission.observations);
+    let (dictionaries, is_each_once) = (table.dictionaries(), !order.has_twice(table));
+    let Reviewed { mut violations, ids } =
+        review(catalogue, Some(&submission.agency), dictionaries, table.lines(), today, is_each_once);
     violations.extend(review_texts(&submission.source, table.notes()));
     violations.sort();
-    violations
+    Reviewed { violations, ids }
 }

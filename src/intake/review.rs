@@ -1,19 +1,22 @@
 //! Whether a submission may be admitted: every problem of every observation, at its field.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::catalogue::Catalogue;
-use crate::catalogue::items::{Agency, Area, Dimension, Indicator, IndicatorVersion, Kind, UnfinishedPeriods};
+use crate::catalogue::items::{
+    Agency, Area, Dimension, Indicator, IndicatorVersion, Kind, UnfinishedPeriods, Validity,
+};
+use crate::catalogue::{AgencyIx, AreaIx, Catalogue, IndicatorIx};
 use crate::model::date::Date;
 use crate::model::decimal::Decimal;
-use crate::model::id::{AgencyId, AreaCode};
+use crate::model::id::AgencyId;
 use crate::model::marker::Marker;
 use crate::model::observation::{Breakdown, Measure, Value};
 use crate::model::observations::{Dictionaries, Hashing, Line};
 use crate::model::period::Period;
 use crate::model::text::{self, Layout};
 use crate::model::violation::Violations;
+use crate::state::ResolvedIds;
 
 /// The most observations that one submission may have.
 pub(crate) const OBSERVATIONS_MAX: usize = 10_000;
@@ -55,28 +58,41 @@ impl Reviewable for Line {
     }
 }
 
-/// Every problem that the lines of a submission have with the catalogue and with each other, on a day.
+/// What a review has found.
+pub(crate) struct Reviewed {
+    /// What is wrong.
+    pub(crate) violations: Violations,
+    /// The ids as the catalogue has them; none when it lacks one.
+    pub(crate) ids: Option<ResolvedIds>,
+}
+
+/// Every problem that the lines of a submission have with the catalogue and with each other, on a day. Where no figure is
+/// known to be there twice, that isn't looked for again.
 pub(crate) fn review<L: Reviewable>(
     catalogue: &Catalogue,
     agency: Option<&AgencyId>,
     dictionaries: &Dictionaries,
     lines: &[L],
     today: Date,
-) -> Violations {
+    is_each_once: bool,
+) -> Reviewed {
     let mut violations = Violations::default();
     let count = lines.len();
     if !(1..=OBSERVATIONS_MAX).contains(&count) {
         violations.add("observations", count_found(count));
     }
-    let known = agency.and_then(|id| catalogue.agency(id)).map(|(_, agency)| agency);
+    let known = agency.and_then(|id| catalogue.agency(id));
     if let (Some(id), None) = (agency, known) {
         violations.add("agency", format_args!("found `{id}`; there is no such agency in the catalogue"));
     }
     let known = Known::of(catalogue, known, dictionaries);
-    let first_with_key = first_with_key(&dictionaries.periods);
-    let mut seen: HashMap<[u32; 4], usize, Hashing> = HashMap::with_capacity_and_hasher(count, Hashing::default());
+    let first_with_key = if is_each_once { Vec::new() } else { first_with_key(&dictionaries.periods) };
+    let mut seen: HashMap<[u32; 4], usize, Hashing> = HashMap::default();
     for (index, line) in lines.iter().enumerate() {
         Review { known: &known, index, violations: &mut violations }.line(line, today);
+        if is_each_once {
+            continue;
+        }
         let indices = (line.indicator(), line.area(), line.period(), line.breakdown());
         let (Some(indicator), Some(area), Some(period), Some(breakdown)) = indices else { continue };
         let figure = [indicator, area, first_with_key[period as usize], breakdown];
@@ -93,7 +109,7 @@ pub(crate) fn review<L: Reviewable>(
             );
         }
     }
-    violations
+    Reviewed { ids: known.ids(), violations }
 }
 
 /// Every text of a submission that has a character that can't be seen.
@@ -120,9 +136,9 @@ fn first_with_key(periods: &[Period]) -> Vec<u32> {
 
 /// The dictionaries, each entry looked up once.
 struct Known<'a> {
-    agency: Option<&'a Agency>,
+    agency: Option<(AgencyIx, &'a Agency)>,
     dictionaries: &'a Dictionaries,
-    indicators: Vec<Option<&'a Indicator>>,
+    indicators: Vec<Option<(IndicatorIx, &'a Indicator)>>,
     areas: Vec<KnownArea<'a>>,
     /// For each category of each breakdown, its dimension, and whether that has the category.
     breakdowns: Vec<Vec<(Option<&'a Dimension>, bool)>>,
@@ -130,14 +146,22 @@ struct Known<'a> {
 
 #[derive(Clone, Copy)]
 enum KnownArea<'a> {
-    Reported(&'a Area),
+    Reported(AreaIx, &'a Area),
     /// The agency reports for others.
     Foreign,
     Unknown,
 }
 
 impl<'a> Known<'a> {
-    fn of(catalogue: &'a Catalogue, agency: Option<&'a Agency>, dictionaries: &'a Dictionaries) -> Self {
+    fn of(catalogue: &'a Catalogue, agency: Option<(AgencyIx, &'a Agency)>, dictionaries: &'a Dictionaries) -> Self {
+        let reports_for = agency.map(|(agency, _)| catalogue.reports_for(agency));
+        let area = |code| match catalogue.area(code) {
+            None => KnownArea::Unknown,
+            Some((ix, area)) if reports_for.is_none_or(|areas| areas.binary_search(&ix).is_ok()) => {
+                KnownArea::Reported(ix, area)
+            }
+            Some(_) => KnownArea::Foreign,
+        };
         let category = |(dimension, category): &_| {
             let dimension = catalogue.dimension(dimension);
             (dimension, dimension.is_some_and(|known| known.categories.iter().any(|other| other.id == *category)))
@@ -145,29 +169,23 @@ impl<'a> Known<'a> {
         Self {
             agency,
             dictionaries,
-            indicators: dictionaries.indicators.iter().map(|id| Some(catalogue.indicator(id)?.1)).collect(),
-            areas: known_areas(catalogue, agency, &dictionaries.areas),
+            indicators: dictionaries.indicators.iter().map(|id| catalogue.indicator(id)).collect(),
+            areas: dictionaries.areas.iter().map(area).collect(),
             breakdowns: dictionaries.breakdowns.iter().map(|it| it.iter().map(category).collect()).collect(),
         }
     }
-}
 
-fn known_areas<'a>(catalogue: &'a Catalogue, agency: Option<&Agency>, codes: &[AreaCode]) -> Vec<KnownArea<'a>> {
-    /// An agency has some hundred areas at the most: to look for a few, going through them is faster.
-    const SEARCHED_MAX: usize = 8;
-    let all = agency.filter(|_| codes.len() > SEARCHED_MAX);
-    let all: HashSet<&AreaCode, Hashing> = all.into_iter().flat_map(|agency| &agency.areas).collect();
-    let reports = |code| match agency {
-        None => true,
-        Some(_) if codes.len() > SEARCHED_MAX => all.contains(code),
-        Some(agency) => agency.areas.contains(code),
-    };
-    let known = |code| match catalogue.area(code) {
-        None => KnownArea::Unknown,
-        Some((_, area)) if reports(code) => KnownArea::Reported(area),
-        Some(_) => KnownArea::Foreign,
-    };
-    codes.iter().map(known).collect()
+    fn ids(&self) -> Option<ResolvedIds> {
+        let area = |known: &KnownArea<'_>| match known {
+            KnownArea::Reported(ix, _) => Some(*ix),
+            KnownArea::Foreign | KnownArea::Unknown => None,
+        };
+        Some(ResolvedIds {
+            agency: self.agency?.0,
+            indicators: self.indicators.iter().map(|known| Some(known.as_ref()?.0)).collect::<Option<_>>()?,
+            areas: self.areas.iter().map(area).collect::<Option<_>>()?,
+        })
+    }
 }
 
 fn of(breakdown: &Breakdown) -> String {
@@ -192,7 +210,7 @@ impl Review<'_> {
             self.area(area as usize, period);
         }
         let Some(index) = line.indicator() else { return };
-        let Some(indicator) = known.indicators[index as usize] else {
+        let Some((_, indicator)) = known.indicators[index as usize] else {
             let id = &known.dictionaries.indicators[index as usize];
             self.add("indicator", format_args!("found `{id}`; there is no such indicator in the catalogue"));
             return;
@@ -238,10 +256,11 @@ impl Review<'_> {
             (KnownArea::Unknown, _) => {
                 self.add("area", format_args!("found `{code}`; there is no such area in the catalogue"));
             }
-            (KnownArea::Foreign, Some(agency)) => {
+            (KnownArea::Foreign, Some((_, agency))) => {
                 self.add("area", format_args!("found `{code}`; `{}` reports for {}", agency.id, some(&agency.areas)));
             }
-            (KnownArea::Reported(area), _) => {
+            (KnownArea::Reported(_, area), _) if area.validity() == Validity::default() => {}
+            (KnownArea::Reported(_, area), _) => {
                 let absence = period.and_then(|period| Some((period, area.absence(period.end())?)));
                 if let Some((period, absence)) = absence {
                     self.add(

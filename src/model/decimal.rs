@@ -165,40 +165,45 @@ impl FromStr for Decimal {
 
     /// Reads `-?\d+(\.\d+)?`, and thousands separators where they belong, as in `-126,153`.
     fn from_str(text: &str) -> Result<Self, DecimalError> {
-        read(text).ok_or_else(|| DecimalError { found: text.to_owned() })
+        Self::read(text.as_bytes()).ok_or_else(|| DecimalError { found: text.to_owned() })
     }
 }
 
-fn read(text: &str) -> Option<Decimal> {
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(digits) => (true, digits),
-        None => (false, text),
-    };
-    let (whole, fraction) = match digits.split_once('.') {
-        Some((_, "")) => return None,
-        Some((whole, fraction)) => (whole, fraction),
-        None => (digits, ""),
-    };
-    if !is_grouped(whole) {
-        return None;
+impl Decimal {
+    /// The decimal of a text, by its bytes: none of those that it may have is other than ASCII.
+    pub(crate) fn read(text: &[u8]) -> Option<Self> {
+        let (is_negative, unsigned) = match text {
+            [b'-', unsigned @ ..] => (true, unsigned),
+            _ => (false, text),
+        };
+        let (whole, fraction) = match unsigned.iter().position(|byte| *byte == b'.') {
+            Some(point) if point + 1 == unsigned.len() => return None,
+            Some(point) => (&unsigned[..point], &unsigned[point + 1..]),
+            None => (unsigned, &[][..]),
+        };
+        if !is_grouped(whole) {
+            return None;
+        }
+        let digits = whole.iter().filter(|byte| **byte != b',');
+        let mantissa = digits.chain(fraction).try_fold(0_i64, |sum, byte| {
+            let digit = byte.is_ascii_digit().then(|| i64::from(byte - b'0'))?;
+            let sum = sum * 10 + digit;
+            (sum <= Self::MANTISSA_MAX).then_some(sum)
+        })?;
+        let scale = u8::try_from(fraction.len()).ok()?;
+        Self::new(if is_negative { -mantissa } else { mantissa }, scale)
     }
-    let digits = whole.bytes().filter(|byte| *byte != b',');
-    let mantissa = digits.chain(fraction.bytes()).try_fold(0_i64, |sum, byte| {
-        let digit = byte.is_ascii_digit().then(|| i64::from(byte - b'0'))?;
-        let sum = sum * 10 + digit;
-        (sum <= Decimal::MANTISSA_MAX).then_some(sum)
-    })?;
-    let scale = u8::try_from(fraction.len()).ok()?;
-    Decimal::new(if negative { -mantissa } else { mantissa }, scale)
 }
 
 /// Whether the commas, if any, part groups of three, the first of one to three. That one is not `0`:
 /// in `0,125` the comma can only be a decimal point.
-fn is_grouped(whole: &str) -> bool {
-    match whole.split_once(',') {
+fn is_grouped(whole: &[u8]) -> bool {
+    match whole.iter().position(|byte| *byte == b',') {
         None => !whole.is_empty(),
-        Some((first, rest)) => {
-            (1..=3).contains(&first.len()) && !first.starts_with('0') && rest.split(',').all(|group| group.len() == 3)
+        Some(comma) => {
+            (1..=3).contains(&comma)
+                && whole[0] != b'0'
+                && whole[comma + 1..].split(|byte| *byte == b',').all(|group| group.len() == 3)
         }
     }
 }

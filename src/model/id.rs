@@ -135,15 +135,16 @@ id_type!(
 );
 
 fn is_slug(text: &str) -> bool {
-    is_category(text) && text.starts_with(|c: char| c.is_ascii_lowercase())
+    text.starts_with(|c: char| c.is_ascii_lowercase()) && is_category(text)
 }
 
 fn is_category(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        && !text.starts_with('-')
-        && !text.ends_with('-')
-        && !text.contains("--")
+    let mut after_hyphen = true;
+    let is_part = |b: u8| {
+        let follows_hyphen = std::mem::replace(&mut after_hyphen, b == b'-');
+        b.is_ascii_lowercase() || b.is_ascii_digit() || (b == b'-' && !follows_hyphen)
+    };
+    (1..=64).contains(&text.len()) && text.bytes().all(is_part) && !after_hyphen
 }
 
 fn is_area_code(text: &str) -> bool {

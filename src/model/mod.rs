@@ -13,6 +13,7 @@ pub mod observation;
 pub mod observations;
 pub mod packed;
 pub mod period;
+pub(crate) mod protobuf;
 pub mod revision;
 pub mod submission;
 pub(crate) mod text;

@@ -3,6 +3,8 @@
 //!
 //! It is the same in memory as in the columnar message and in the journal.
 
+mod order;
+
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -10,6 +12,8 @@ use std::sync::Arc;
 use super::id::{AreaCode, IndicatorId};
 use super::observation::{Breakdown, Observation, Value};
 use super::period::Period;
+
+pub(crate) use order::{Order, Ranks};
 
 /// Hashes what comes from outside: seeded, so that nobody can choose what collides, and fast on short
 /// texts.

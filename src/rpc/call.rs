@@ -4,7 +4,6 @@
 
 use std::future::Future;
 
-use prost::Message;
 use tonic::{Request, Response, Status};
 
 use super::guard::{Present, ReceivedRequest, Session, Subject};
@@ -74,7 +73,7 @@ pub(crate) async fn unary<'g, M, T, F>(
     handler: impl FnOnce(Call<'g, M>) -> F + Send,
 ) -> Result<Response<T>, Status>
 where
-    M: Subject + Message,
+    M: Subject,
     F: Future<Output = Result<T, Refusal>> + Send,
 {
     let context = gate.context()?;
@@ -82,7 +81,7 @@ where
     let bytes_max = status::error_bytes(request.metadata());
     let message = request.into_inner();
     let received = session.received();
-    let permit = || session.permit_message(&message, message.resource(&Present::of(context)));
+    let permit = || message.permitted(&session, message.resource(&Present::of(context)));
     received.work(message.weight(), permit).await??;
     let answer = handler(Call { context, session, message, received, _permitted: () }).await;
     answer.map(Response::new).map_err(|refusal| refusal.into_status(bytes_max))

@@ -7,7 +7,7 @@
 mod count;
 mod shape;
 mod streamed;
-mod write;
+mod submitted;
 
 use std::marker::PhantomData;
 
@@ -20,8 +20,9 @@ use self::count::{Uncounted, count};
 use self::shape::Shape;
 pub use self::streamed::Streamed;
 pub(crate) use self::streamed::TooMany;
-pub(crate) use self::write::Writer;
+pub use self::submitted::Submitted;
 use super::{LARGE_BYTES, REQUEST_BYTES_MAX, beside_the_runtime, status};
+use crate::model::protobuf::Malformed;
 use crate::model::violation::Violations;
 
 /// Encodes `T`, decodes `U`.
@@ -139,6 +140,11 @@ impl<M: Message + Name + Default> Received for M {
 
 fn decode<M: Message + Default>(bytes: &[u8]) -> Result<M, Status> {
     M::decode(bytes).map_err(|error| not_a_message(&error.to_string()))
+}
+
+/// What the library says of a message that couldn't be read.
+fn undecodable<M: Message + Default>(bytes: &[u8]) -> Status {
+    decode::<M>(bytes).err().unwrap_or_else(|| not_a_message(&Malformed.to_string()))
 }
 
 /// The error of a message of too many bytes.

@@ -19,7 +19,7 @@ mod status;
 
 use crate::model::revision::Revision;
 
-pub use codec::{Encoded, Streamed};
+pub use codec::{Encoded, Streamed, Submitted};
 pub use context::{Context, Gate};
 pub use convert::catalogue::put_request;
 pub(crate) use convert::snapshot::as_of;

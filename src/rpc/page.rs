@@ -7,10 +7,10 @@
 use prost::Message;
 
 use crate::model::hex::{self, Hex};
+use crate::model::protobuf::Writer;
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
-use crate::rpc::codec::Writer;
 
 /// Where a page starts: of what, and after what.
 #[derive(Debug, Clone, PartialEq, Eq)]

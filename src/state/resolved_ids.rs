@@ -7,9 +7,9 @@ use crate::model::submission::Submission;
 /// holds for every later state too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResolvedIds {
-    pub(super) agency: AgencyIx,
-    pub(super) indicators: Vec<IndicatorIx>,
-    pub(super) areas: Vec<AreaIx>,
+    pub(crate) agency: AgencyIx,
+    pub(crate) indicators: Vec<IndicatorIx>,
+    pub(crate) areas: Vec<AreaIx>,
 }
 
 impl ResolvedIds {

@@ -142,7 +142,8 @@ fn agency_from_proto(agency: proto::Agency) -> Result<Agency, DecodeError> {
 }
 
 fn dimension_from_proto(dimension: proto::Dimension) -> Result<Dimension, DecodeError> {
-    let category = |category: proto::Category| Ok(Category { id: parse(&category.id)?, title: category.title });
+    let category =
+        |category: proto::Category| Ok::<_, DecodeError>(Category { id: parse(&category.id)?, title: category.title });
     Ok(Dimension {
         id: parse(&dimension.id)?,
         categories: dimension.categories.into_iter().map(category).collect::<Result<_, DecodeError>>()?,
@@ -193,7 +194,7 @@ fn rate_from_proto(rate: &proto::RateRule) -> Result<RateRule, DecodeError> {
 fn rule_from_proto(rule: proto::ReconciliationRule) -> Result<ReconciliationRule, DecodeError> {
     let side = |indicator: &str, agency: &str| {
         let agency = if agency.is_empty() { None } else { Some(parse(agency)?) };
-        Ok(ReconciliationSide { indicator: parse(indicator)?, agency })
+        Ok::<_, DecodeError>(ReconciliationSide { indicator: parse(indicator)?, agency })
     };
     Ok(ReconciliationRule {
         id: parse(&rule.id)?,

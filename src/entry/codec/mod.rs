@@ -13,9 +13,10 @@ use std::sync::Arc;
 
 use prost::Message;
 
-use super::{AuditAnchor, Body, Entry, Fingerprint, Withdrawal};
+use super::{AuditAnchor, Body, Entry, Withdrawal};
 use crate::access::Actor;
 use crate::model::chain::ChainHash;
+use crate::model::protobuf::{Fields, Writer};
 use crate::model::timestamp::Timestamp;
 pub use wire::DecodeError;
 use wire::{parse, proto};
@@ -25,12 +26,19 @@ pub fn encode(entry: &Entry) -> Vec<u8> {
     encode_around(entry.at, &encode_body(&entry.body), &entry.actor)
 }
 
+/// The field of an entry that a submission stands in.
+const SUBMISSION: u32 = 3;
+
 /// The bytes of an entry but for its time, and who caused it, which are known last. See [`encode_around`].
 pub(crate) fn encode_body(body: &Body) -> Vec<u8> {
     use proto::entry::Body as P;
     let body = match body {
         Body::CataloguePut(put) => P::CataloguePut(catalogue::to_proto(put)),
-        Body::Submission { submission, fingerprint } => P::Submission(submission::to_proto(submission, *fingerprint)),
+        Body::Submission { submission, fingerprint } => {
+            let mut out = Writer::default();
+            out.message(SUBMISSION, |out| submission::write(out, submission, *fingerprint));
+            return out.into_vec();
+        }
         Body::Withdrawal(withdrawal) => P::Withdrawal(proto::Withdrawal {
             agency: withdrawal.agency.to_string(),
             request_id: withdrawal.request_id.to_string(),
@@ -63,33 +71,58 @@ pub(crate) fn encode_around(at: Timestamp, body: &[u8], actor: &Actor) -> Vec<u8
 /// # Errors
 /// When the bytes aren't what [`encode`] gives, in this version or an earlier one.
 pub fn decode(bytes: &[u8]) -> Result<Entry, DecodeError> {
-    use proto::entry::Body as P;
-    let entry = proto::Entry::decode(bytes).map_err(DecodeError::new)?;
-    let body = match entry.body {
-        Some(P::CataloguePut(put)) => Body::CataloguePut(catalogue::from_proto(put)?),
-        Some(P::Submission(submission)) => {
-            let fingerprint = <[u8; 16]>::try_from(submission.fingerprint.as_ref())
-                .map_err(|_| DecodeError::new("a fingerprint of other than 16 bytes"))?;
-            let submission = Arc::new(submission::from_proto(submission)?);
-            Body::Submission { submission, fingerprint: Fingerprint(fingerprint) }
+    let (entry, submission) = envelope(bytes)?;
+    let body = match (entry.body, submission) {
+        (None, Some(submission)) => {
+            let (submission, fingerprint) = submission::read(submission)?;
+            Body::Submission { submission: Arc::new(submission), fingerprint }
         }
-        Some(P::Withdrawal(withdrawal)) => Body::Withdrawal(Withdrawal {
+        (Some(body), None) => body_from_proto(body)?,
+        (None, None) => return Err(DecodeError::new("an entry of no known kind")),
+        (Some(_), Some(_)) => return Err(DecodeError::new("an entry of two kinds")),
+    };
+    Ok(Entry { at: Timestamp(entry.accepted_at_micros), actor: access::actor_from_proto(entry.by)?, body })
+}
+
+/// An entry but for its submission, where it has one, and that one's fields.
+fn envelope(bytes: &[u8]) -> Result<(proto::Entry, Option<&[u8]>), DecodeError> {
+    let (mut entry, mut submission) = (proto::Entry::default(), None);
+    let mut fields = Fields::of(bytes);
+    loop {
+        let from = fields.rest();
+        let Some(field) = fields.next() else { return Ok((entry, submission)) };
+        match field? {
+            (SUBMISSION, value) => {
+                if submission.replace(value.bytes()?).is_some() {
+                    return Err(DecodeError::new("an entry of two submissions"));
+                }
+            }
+            // Fields stand one after the other, so each is a message of its own.
+            _ => entry.merge(&from[..from.len() - fields.rest().len()]).map_err(DecodeError::new)?,
+        }
+    }
+}
+
+fn body_from_proto(body: proto::entry::Body) -> Result<Body, DecodeError> {
+    use proto::entry::Body as P;
+    Ok(match body {
+        P::CataloguePut(put) => Body::CataloguePut(catalogue::from_proto(put)?),
+        P::Submission(_) => return Err(DecodeError::new("a submission in another field than its own")),
+        P::Withdrawal(withdrawal) => Body::Withdrawal(Withdrawal {
             agency: parse(&withdrawal.agency)?,
             request_id: parse(&withdrawal.request_id)?,
             reason: withdrawal.reason,
         }),
-        Some(P::AccessPut(put)) => {
+        P::AccessPut(put) => {
             Body::Access(put.changes.into_iter().map(access::change_from_proto).collect::<Result<_, _>>()?)
         }
-        Some(P::AuditAnchor(anchor)) => {
+        P::AuditAnchor(anchor) => {
             let chain = <[u8; 32]>::try_from(anchor.chain.as_ref())
                 .map_err(|_| DecodeError::new("a chain hash of other than 32 bytes"))?;
             let proto::AuditAnchor { lines, lost_lines, lost_revisions, .. } = anchor;
             Body::AuditAnchor(AuditAnchor { lines, chain: ChainHash(chain), lost_lines, lost_revisions })
         }
-        None => return Err(DecodeError::new("an entry of no known kind")),
-    };
-    Ok(Entry { at: Timestamp(entry.accepted_at_micros), actor: access::actor_from_proto(entry.by)?, body })
+    })
 }
 
 #[cfg(test)]
@@ -97,6 +130,7 @@ mod tests {
     use super::*;
     use crate::access::{AccessChange, Credential, Identity, KeyHash, KeyId, NewKey, Role, Scope};
     use crate::catalogue::items::Sector;
+    use crate::entry::Fingerprint;
     use crate::model::decimal::Decimal;
     use crate::model::hex::{self, Hex};
     use crate::model::marker::Markers;
@@ -180,8 +214,8 @@ mod tests {
     #[test]
     fn the_format_and_the_fingerprint_never_change_by_accident() {
         insta::assert_snapshot!(lines_of_hex(&encode(&rich())), @"
-        088080f9c0c1c482031a89020a06706f6c69636512036f6e651a10587e8163a5
-        528b3f8c868796f75dbfd7220861207265706f727428013208636f6e74616374
+        088080f9c0c1c482031a89020a06706f6c69636512036f6e651a103add29055d
+        4e5310873f7b1b98d85bb3220861207265706f727428013208636f6e74616374
         73320674696d656c79320564656c61793a094531303030303031343a09453036
         3030303034364207323032322d303642094659323032312d3232420943593230
         32312d51324208323032322d573037420a323032322d30332d33314a004a0a73
@@ -191,8 +225,8 @@ mod tests {
         18008a0107080112037768798a010608041202c3a9
         ");
         insta::assert_snapshot!(lines_of_hex(&encode(&plain())), @"
-        088080f9c0c1c482031a660a06706f6c69636512036f6e651a1074a960df83db
-        c7983eb7de4e0bb9c485220861207265706f727428013208636f6e7461637473
+        088080f9c0c1c482031a660a06706f6c69636512036f6e651a10339769da5371
+        139e2405f9154195f5ed220861207265706f727428013208636f6e7461637473
         3a094531303030303031344207323032322d30364207323032322d3037520200
         005a02000062020001720201017a020a00
         ");

@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use crate::model::protobuf::Malformed;
+
 #[allow(missing_docs, unreachable_pub, reason = "generated from proto/conspectus/journal/v1, where it is documented")]
 #[allow(clippy::all, clippy::pedantic, reason = "generated")]
 pub(super) mod proto {
@@ -17,6 +19,12 @@ pub struct DecodeError(String);
 impl DecodeError {
     pub(super) fn new(what: impl Display) -> Self {
         Self(what.to_string())
+    }
+}
+
+impl From<Malformed> for DecodeError {
+    fn from(malformed: Malformed) -> Self {
+        Self::new(malformed)
     }
 }
 

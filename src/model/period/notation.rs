@@ -126,6 +126,9 @@ impl FromStr for Period {
 }
 
 fn read(text: &str) -> Result<Period, Refusal> {
+    if let Some((year, month)) = canonical_month(text.as_bytes()) {
+        return beginning(Name::Month, year, month);
+    }
     let lower = text.to_lowercase();
     let tokens = tokens(&lower).ok_or(Refusal::Unknown)?;
     match tokens[..] {
@@ -144,6 +147,19 @@ fn read(text: &str) -> Result<Period, Refusal> {
         | [ref rest @ .., Part(part), One(number) | Two(number)] => part_of(part, number, rest),
         _ => whole(&tokens),
     }
+}
+
+/// The year and the month of a month's canonical text, which most are: `2022-06`. It needs no second look, since
+/// nothing else is written so.
+fn canonical_month(text: &[u8]) -> Option<(i32, u8)> {
+    let [y0, y1, y2, y3, b'-', m0, m1] = text else { return None };
+    let number = |digits: [&u8; 4]| {
+        digits
+            .into_iter()
+            .try_fold(0_u16, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + u16::from(digit - b'0')))
+    };
+    let month = u8::try_from(number([&b'0', &b'0', m0, m1])?).ok()?;
+    Some((number([y0, y1, y2, y3])?.into(), month)).filter(|(_, month)| (1..=12).contains(month))
 }
 
 /// A quarter, a half or a week, and the tokens of its year.

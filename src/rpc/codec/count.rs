@@ -21,15 +21,17 @@ pub(super) enum Uncounted<'s> {
 /// # Errors
 /// At the first item too many, or what can't be read.
 pub(super) fn count<'s>(request: &[u8], shape: &'s Shape) -> Result<(), Uncounted<'s>> {
-    Counter { counts: [0; COUNTED_MAX] }.message(request, shape)
+    Counter::default().message(request, shape)
 }
 
-struct Counter {
+/// What is counted of a request so far.
+#[derive(Debug, Default)]
+pub(super) struct Counter {
     counts: [usize; COUNTED_MAX],
 }
 
 impl Counter {
-    fn message<'s>(&mut self, mut bytes: &[u8], shape: &'s Shape) -> Result<(), Uncounted<'s>> {
+    pub(super) fn message<'s>(&mut self, mut bytes: &[u8], shape: &'s Shape) -> Result<(), Uncounted<'s>> {
         const VARINT: u64 = 0;
         const EIGHT_BYTES: u64 = 1;
         const LENGTH: u64 = 2;
@@ -220,7 +222,7 @@ mod tests {
         fn what_decodes_is_counted_to_the_item(parts in prop::collection::vec(wire(), 0..40)) {
             let bytes = parts.concat();
             let shape = Shape::of(SubmitObservationsRequest::NAME).unwrap();
-            let mut counter = Counter { counts: [0; COUNTED_MAX] };
+            let mut counter = Counter::default();
             let counted = counter.message(&bytes, shape);
             if let Ok(decoded) = SubmitObservationsRequest::decode(&*bytes) {
                 prop_assert!(counted.is_ok(), "{counted:?}");

@@ -13,9 +13,8 @@ use crate::intake::review::OBSERVATIONS_MAX;
 use crate::picture::question::QUERY_CELLS_MAX;
 use crate::rpc::FILE_DESCRIPTOR_SET;
 use crate::rpc::convert::columns::DICTIONARY_ITEMS_MAX;
+use crate::rpc::convert::wire_observation::PARTS_OF_OBSERVATIONS_MAX;
 
-/// The most categories of all observations of a request, and the most markers.
-const PARTS_OF_OBSERVATIONS_MAX: usize = 10 * OBSERVATIONS_MAX;
 /// The most categories of a query's breakdown, which has one of each dimension.
 const BREAKDOWN_MAX: usize = 100;
 /// The most of what an item of a catalogue lists, such as the areas of an agency, of all items of a put.

@@ -6,12 +6,14 @@ use tonic::Status;
 
 use super::count::{Uncounted, count};
 use super::shape::Shape;
-use super::{Received, decode, violation};
-use crate::rpc::proto::{FigureColumns, StreamSubmissionsRequest, SubmitObservationsRequest};
+use super::submitted::{SubmissionReader, Submitted};
+use super::{Received, decode, undecodable, violation};
+use crate::model::protobuf::{Fields, Malformed};
+use crate::rpc::proto::{FigureColumns, StreamSubmissionsRequest};
 
 /// One submission of a stream, as it was received.
 #[derive(Debug)]
-pub struct Streamed(pub(crate) Result<SubmitObservationsRequest, TooMany>);
+pub struct Streamed(pub(crate) Result<Submitted, TooMany>);
 
 /// A submission with more items than are allowed: what a stream needs of it, and no more.
 #[derive(Debug)]
@@ -28,30 +30,50 @@ const SUBMISSION: &str = "submission.";
 
 impl Received for Streamed {
     fn of(bytes: &[u8]) -> Result<Self, Status> {
+        match whole(bytes) {
+            Ok(submission) => Ok(Self(Ok(submission))),
+            Err(Malformed) => TooMany::of(bytes).map(|too_many| Self(Err(too_many))),
+        }
+    }
+}
+
+fn whole(bytes: &[u8]) -> Result<Submitted, Malformed> {
+    let mut reader = SubmissionReader::default();
+    for field in Fields::of(bytes) {
+        if let (1, submission) = field? {
+            reader.read(submission.bytes()?)?;
+        }
+    }
+    Ok(reader.finish())
+}
+
+impl TooMany {
+    /// What a stream needs of a message that couldn't be read as a whole.
+    ///
+    /// # Errors
+    /// When it hasn't too many items, but can't be read.
+    fn of(bytes: &[u8]) -> Result<Self, Status> {
         let name = StreamSubmissionsRequest::NAME;
         let (Some(shape), Some(dictionaries)) = (Shape::of(name), Shape::of_dictionaries(name)) else {
             unreachable!("a stream's message has items to count")
         };
-        match count(bytes, shape) {
-            Ok(()) => Ok(Self(Ok(decode::<StreamSubmissionsRequest>(bytes)?.submission.unwrap_or_default()))),
-            Err(why @ Uncounted::Malformed(_)) => Err(violation(why, SUBMISSION)),
-            Err(why @ Uncounted::TooMany(..)) => {
-                let status = violation(why, SUBMISSION);
-                let submission = match count(bytes, dictionaries) {
-                    Ok(()) => decode::<WithDictionaries>(bytes)?.submission,
-                    Err(why @ Uncounted::Malformed(_)) => return Err(violation(why, SUBMISSION)),
-                    Err(Uncounted::TooMany(..)) => {
-                        let Head { agency, request_id } = decode::<WithHead>(bytes)?.submission.unwrap_or_default();
-                        return Ok(Self(Err(TooMany { agency, request_id, dictionaries: None, status })));
-                    }
-                };
-                let HeadAndDictionaries { agency, request_id, columns } = submission.unwrap_or_default();
-                let Dictionaries { indicators, areas, periods, breakdowns } = columns.unwrap_or_default();
-                let dictionaries =
-                    Some(FigureColumns { indicators, areas, periods, breakdowns, ..FigureColumns::default() });
-                Ok(Self(Err(TooMany { agency, request_id, dictionaries, status })))
+        let status = match count(bytes, shape) {
+            Ok(()) => return Err(undecodable::<StreamSubmissionsRequest>(bytes)),
+            Err(why @ Uncounted::Malformed(_)) => return Err(violation(why, SUBMISSION)),
+            Err(why @ Uncounted::TooMany(..)) => violation(why, SUBMISSION),
+        };
+        let submission = match count(bytes, dictionaries) {
+            Ok(()) => decode::<WithDictionaries>(bytes)?.submission,
+            Err(why @ Uncounted::Malformed(_)) => return Err(violation(why, SUBMISSION)),
+            Err(Uncounted::TooMany(..)) => {
+                let Head { agency, request_id } = decode::<WithHead>(bytes)?.submission.unwrap_or_default();
+                return Ok(Self { agency, request_id, dictionaries: None, status });
             }
-        }
+        };
+        let HeadAndDictionaries { agency, request_id, columns } = submission.unwrap_or_default();
+        let Dictionaries { indicators, areas, periods, breakdowns } = columns.unwrap_or_default();
+        let dictionaries = Some(FigureColumns { indicators, areas, periods, breakdowns, ..FigureColumns::default() });
+        Ok(Self { agency, request_id, dictionaries, status })
     }
 }
 
@@ -104,7 +126,7 @@ mod tests {
     use prost::Message;
 
     use super::*;
-    use crate::rpc::proto::Observation;
+    use crate::rpc::proto::{Observation, SubmitObservationsRequest};
 
     fn received(columns: FigureColumns) -> Streamed {
         let submission = Some(SubmitObservationsRequest {

@@ -8,7 +8,7 @@ use crate::model::observation::Value;
 use crate::model::observations::{Dictionaries, Line};
 
 /// A line as far as it could be parsed. What is missing is among the violations already.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Draft {
     pub(crate) indicator: Option<u32>,
     pub(crate) area: Option<u32>,
@@ -53,7 +53,7 @@ impl Reviewable for Draft {
 }
 
 /// The figures of a request, as far as they could be parsed.
-#[derive(Default)]
+#[derive(Debug, PartialEq, Eq, Default)]
 pub(crate) struct DraftTable {
     pub(crate) dictionaries: Dictionaries,
     pub(crate) drafts: Vec<Draft>,

@@ -2,8 +2,11 @@
 
 pub(crate) mod catalogue;
 pub(crate) mod columns;
-mod draft;
+pub(crate) mod draft;
 mod look_up;
+pub(crate) mod observations;
+#[cfg(test)]
+pub(crate) mod observations_model;
 pub(crate) mod parse_submission;
 pub(crate) mod put_catalogue;
 pub(crate) mod queries;
@@ -16,6 +19,7 @@ mod rows_model;
 #[cfg(test)]
 mod rows_tests;
 pub(crate) mod snapshot;
+pub(crate) mod wire_observation;
 
 use std::fmt::Display;
 

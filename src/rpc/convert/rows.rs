@@ -4,6 +4,7 @@
 use crate::catalogue::items::Agency;
 use crate::catalogue::{AgencyIx, AreaIx, Catalogue};
 use crate::model::marker::{Marker, Markers};
+use crate::model::protobuf::Writer;
 use crate::picture::accumulator::{Missing, MissingReason};
 use crate::picture::answer::{AggregateRow, PictureCell, PictureRow};
 use crate::picture::change::{Change, ChangeGap, ChangeUnit};
@@ -13,7 +14,6 @@ use crate::picture::discrepancy::{Discrepancy, DiscrepancyKind};
 use crate::picture::figure::Figure;
 use crate::picture::rate::Rate;
 use crate::picture::reconcile::{Pair, Status};
-use crate::rpc::codec::Writer;
 use crate::rpc::convert::catalogue;
 use crate::rpc::{count, proto};
 

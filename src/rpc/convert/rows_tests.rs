@@ -19,6 +19,7 @@ use crate::model::date::Date;
 use crate::model::decimal::{Exact, Quotient, Rounded, Rounding};
 use crate::model::marker::Markers;
 use crate::model::period::Period;
+use crate::model::protobuf::Writer;
 use crate::model::timestamp::Timestamp;
 use crate::picture::accumulator::{Coverage, Missing, MissingReason};
 use crate::picture::answer::{AggregateRow, PictureCell, PictureRow};
@@ -30,7 +31,6 @@ use crate::picture::figure::Figure;
 use crate::picture::rate::Rate;
 use crate::picture::reconcile::{Pair, Status};
 use crate::picture::value::FigureValue;
-use crate::rpc::codec::Writer;
 use crate::state::{Fold, State};
 
 /// Of each item one with little and one with everything, and with texts that are long and of any characters.

@@ -3,8 +3,10 @@
 use std::sync::{Arc, OnceLock};
 
 use prost::Message;
+use tonic::Status;
 
 use super::audit_scope::AuditScope;
+use super::session::Session;
 use crate::access::{Agencies, RequestedFigures, Resource};
 use crate::catalogue::Catalogue;
 use crate::model::date::Date;
@@ -12,7 +14,7 @@ use crate::model::revision::Revision;
 use crate::model::violation::Violations;
 use crate::rpc::convert::{self, queries};
 use crate::rpc::page::{self, Position};
-use crate::rpc::{Context, proto};
+use crate::rpc::{Context, Submitted, proto};
 use crate::state::State;
 use crate::state::view::AreasAsOf;
 
@@ -28,6 +30,12 @@ pub(crate) trait Subject {
     fn weight(&self) -> usize {
         1
     }
+
+    /// Whether a call may do what it asks for.
+    ///
+    /// # Errors
+    /// When it may not.
+    fn permitted(&self, session: &Session, resource: Resource<'_>) -> Result<(), Status>;
 }
 
 /// What a request is judged by: the newest state, today.
@@ -94,6 +102,10 @@ impl<Q: AuditScope + Message> Subject for Q {
     fn weight(&self) -> usize {
         self.encoded_len() / BYTES_OF_A_THING + self.period_range().map_or(0, queries::periods_within)
     }
+
+    fn permitted(&self, session: &Session, resource: Resource<'_>) -> Result<(), Status> {
+        session.permit_message(self, resource)
+    }
 }
 
 /// A watch is about what its question is about; without a question, about anyone's figures.
@@ -119,6 +131,10 @@ impl Subject for proto::WatchPictureRequest {
     fn weight(&self) -> usize {
         self.picture.as_ref().map_or(1, Subject::weight)
     }
+
+    fn permitted(&self, session: &Session, resource: Resource<'_>) -> Result<(), Status> {
+        session.permit_message(self, resource)
+    }
 }
 
 impl Subject for proto::WatchAggregateRequest {
@@ -129,6 +145,10 @@ impl Subject for proto::WatchAggregateRequest {
     fn weight(&self) -> usize {
         self.query.as_ref().map_or(1, Subject::weight)
     }
+
+    fn permitted(&self, session: &Session, resource: Resource<'_>) -> Result<(), Status> {
+        session.permit_message(self, resource)
+    }
 }
 
 macro_rules! subject {
@@ -137,6 +157,10 @@ macro_rules! subject {
             fn resource<'a>(&'a self, _: &'a Present<'a>) -> Resource<'a> {
                 let $request = self;
                 $resource
+            }
+
+            fn permitted(&self, session: &Session, resource: Resource<'_>) -> Result<(), Status> {
+                session.permit_message(self, resource)
             }
         }
     )+};
@@ -150,9 +174,19 @@ subject!(
 );
 
 subject!(
-    SubmitObservationsRequest, WithdrawSubmissionRequest, GetSubmissionRequest, ListSubmissionsRequest:
+    WithdrawSubmissionRequest, GetSubmissionRequest, ListSubmissionsRequest:
     |request| Resource::Agency(&request.agency)
 );
+
+impl Subject for Submitted {
+    fn resource<'a>(&'a self, _: &'a Present<'a>) -> Resource<'a> {
+        Resource::Agency(&self.agency)
+    }
+
+    fn permitted(&self, session: &Session, resource: Resource<'_>) -> Result<(), Status> {
+        session.permit(resource)
+    }
+}
 
 #[cfg(test)]
 mod tests {

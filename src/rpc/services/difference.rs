@@ -8,7 +8,7 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::read::AnswerInput;
-use crate::rpc::codec::Writer;
+use crate::model::protobuf::Writer;
 use crate::rpc::page::ANSWER_BYTES_MAX;
 
 /// The rows of an answer, written as they are sent, by key.

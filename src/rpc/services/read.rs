@@ -11,10 +11,10 @@ use tonic::{Request, Response, Status};
 
 use crate::catalogue::Catalogue;
 use crate::model::budget::{Budget, Stopped};
+use crate::model::protobuf::Writer;
 use crate::model::revision::Revision;
 use crate::model::violation::Violations;
 use crate::rpc::call::{self, Call, Refusal};
-use crate::rpc::codec::Writer;
 use crate::rpc::context::Now;
 use crate::rpc::convert::snapshot::Snapshot;
 use crate::rpc::convert::{self, queries};

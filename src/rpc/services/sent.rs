@@ -21,7 +21,7 @@ use crate::rpc::convert::parse_submission;
 use crate::rpc::convert::receipt::{Accepted, Form, receipt};
 use crate::rpc::guard::{Compute, Question, ReceivedRequest, Session};
 use crate::rpc::status::{self, Reason};
-use crate::rpc::{Context, number, proto};
+use crate::rpc::{Context, Submitted, number, proto};
 use crate::state::State;
 
 /// A submission that was parsed and is ready for the writer.
@@ -40,19 +40,13 @@ impl Sent {
     pub(crate) async fn received(
         context: &Context,
         received: &ReceivedRequest,
-        request: proto::SubmitObservationsRequest,
+        request: Submitted,
         stream: &mut StreamDictionaries,
     ) -> Result<Self, Refusal> {
-        let columns = request.columns.as_ref().map_or(0, |columns| columns.digits.len());
-        let figures = request.observations.len().max(columns);
-        Ok(received.work(figures, || Self::parse(context, request, stream)).await??)
+        Ok(received.work(request.figures(), || Self::parse(context, request, stream)).await??)
     }
 
-    fn parse(
-        context: &Context,
-        request: proto::SubmitObservationsRequest,
-        stream: &mut StreamDictionaries,
-    ) -> Result<Self, Violations> {
+    fn parse(context: &Context, request: Submitted, stream: &mut StreamDictionaries) -> Result<Self, Violations> {
         let state = context.newest();
         let today = context.today(&state);
         let form = if request.columns.is_some() { Form::Columns } else { Form::Messages };

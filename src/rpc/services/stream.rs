@@ -32,7 +32,7 @@ use crate::rpc::convert::columns::{DICTIONARY_ITEMS_MAX, StreamDictionaries};
 use crate::rpc::guard::{CHECK_EVERY, Place, Places, ReceivedRequest, Session, Unanswered};
 use crate::rpc::proto::stream_submissions_response::Result as StreamResult;
 use crate::rpc::status::{self, Reason};
-use crate::rpc::{Context, Streamed, proto};
+use crate::rpc::{Context, Streamed, Submitted, proto};
 
 /// How many streams may be open at once.
 pub(crate) const STREAMS_MAX: usize = 64;
@@ -206,7 +206,7 @@ impl Reading {
         }
     }
 
-    async fn take(&mut self, request: proto::SubmitObservationsRequest, received: &ReceivedRequest) -> Step {
+    async fn take(&mut self, request: Submitted, received: &ReceivedRequest) -> Step {
         let request_id = request.request_id.clone();
         if let Err(denied) = self.session.permit(Resource::Agency(&request.agency)) {
             self.extend_dictionaries(request.columns.as_ref());
@@ -236,7 +236,7 @@ impl Reading {
     /// Queues a submission with the writer, unless it is only to be checked.
     async fn queued(
         &mut self,
-        request: proto::SubmitObservationsRequest,
+        request: Submitted,
         received: &ReceivedRequest,
     ) -> Result<(Sent, Option<Pending<Prepared>>), Refusal> {
         let sent = Sent::received(&self.context, received, request, &mut self.dictionaries).await?;

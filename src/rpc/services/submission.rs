@@ -25,7 +25,7 @@ use crate::rpc::guard::Session;
 use crate::rpc::page::{self, Paging, TokenBinding};
 use crate::rpc::proto::submission_service_server::SubmissionService;
 use crate::rpc::status::{self, Reason};
-use crate::rpc::{Gate, Limits, Streamed, convert, count, number, proto};
+use crate::rpc::{Gate, Limits, Streamed, Submitted, convert, count, number, proto};
 use crate::state::{State, SubmissionRecord};
 
 const REASON_CHARACTERS_MAX: usize = 500;
@@ -53,7 +53,7 @@ impl Submissions {
 impl SubmissionService for Submissions {
     async fn submit_observations(
         &self,
-        request: Request<proto::SubmitObservationsRequest>,
+        request: Request<Submitted>,
     ) -> Result<Response<proto::SubmitObservationsResponse>, Status> {
         call::unary(&self.gate, request, |Call { context, session, message, received, .. }| async move {
             let sent = Sent::received(context, &received, message, &mut StreamDictionaries::default()).await?;

@@ -39,10 +39,15 @@ impl Writer {
     /// A text.
     pub(crate) fn text(&mut self, field: u32, text: &str) {
         if !text.is_empty() {
-            self.key(field, LENGTH);
-            self.varint(text.len() as u64);
-            self.0.extend_from_slice(text.as_bytes());
+            self.item(field, text.as_bytes());
         }
+    }
+
+    /// A text or bytes of a list, which are there though they may be empty.
+    pub(crate) fn item(&mut self, field: u32, item: &[u8]) {
+        self.key(field, LENGTH);
+        self.varint(item.len() as u64);
+        self.0.extend_from_slice(item);
     }
 
     /// A text that may not be there. No number, date, period or id is an empty one.
@@ -61,10 +66,22 @@ impl Writer {
 
     /// Codes: none, or several as one field.
     pub(crate) fn codes(&mut self, field: u32, codes: impl Iterator<Item = i32>) {
-        let mut codes = codes.peekable();
-        if codes.peek().is_some() {
-            self.message(field, |out| codes.for_each(|code| out.varint(i64::from(code).cast_unsigned())));
+        self.numbers(field, codes.map(i64::from));
+    }
+
+    /// Numbers: none, or several as one field.
+    pub(crate) fn numbers(&mut self, field: u32, mut numbers: impl Iterator<Item = impl Into<i64>>) {
+        if let Some(first) = numbers.next() {
+            self.message(field, |out| {
+                out.varint(first.into().cast_unsigned());
+                numbers.for_each(|number| out.varint(number.into().cast_unsigned()));
+            });
         }
+    }
+
+    /// The same, of which some may be below zero: those near to zero take few bytes.
+    pub(crate) fn signed_numbers(&mut self, field: u32, numbers: impl Iterator<Item = i64>) {
+        self.numbers(field, numbers.map(|number| (number << 1) ^ (number >> 63)));
     }
 
     /// What was written before.
@@ -91,11 +108,17 @@ impl Writer {
         self.0.into_boxed_slice().into()
     }
 
+    /// The same, with room to grow.
+    pub(crate) fn into_vec(self) -> Vec<u8> {
+        self.0
+    }
+
     fn key(&mut self, field: u32, wire_type: u32) {
         self.varint(u64::from(field << 3 | wire_type));
     }
 
-    fn varint(&mut self, mut rest: u64) {
+    #[inline]
+    pub(crate) fn varint(&mut self, mut rest: u64) {
         while rest > u64::from(SEVEN_BITS) {
             self.0.push(rest.to_le_bytes()[0] | !SEVEN_BITS);
             rest >>= 7;
@@ -138,7 +161,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::rpc::proto::{Agency, Coverage, Missing, PictureCell, Rank};
+    use crate::rpc::proto::{Agency, Coverage, FigureColumns, Missing, PictureCell, Rank};
 
     fn written(write: impl FnOnce(&mut Writer)) -> Bytes {
         let mut out = Writer::default();
@@ -186,6 +209,22 @@ mod tests {
                 out.number(8, rank.sample);
             });
             prop_assert_eq!(by_hand, rank.encode_to_vec());
+        }
+
+        #[test]
+        fn columns_are_written_as_the_library_encodes_them(
+            numbers in prop::collection::vec(any::<u32>(), 0..200), signed in prop::collection::vec(any::<i64>(), 0..200),
+            texts in prop::collection::vec("[a-z]{0,200}", 0..4),
+        ) {
+            let columns = FigureColumns {
+                areas: texts.clone(), area: numbers.clone(), digits: signed.clone(), ..FigureColumns::default()
+            };
+            let by_hand = written(|out| {
+                texts.iter().for_each(|text| out.item(2, text.as_bytes()));
+                out.numbers(6, numbers.iter().copied());
+                out.signed_numbers(10, signed.iter().copied());
+            });
+            prop_assert_eq!(by_hand, columns.encode_to_vec());
         }
     }
 }

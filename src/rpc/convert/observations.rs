@@ -1,0 +1,242 @@
+//! Observations, from their bytes on the wire to lines of indices. A text that was there before is found again by its
+//! bytes: it isn't copied, and parsed once.
+
+use std::collections::HashMap;
+use std::fmt::{self, Display};
+use std::hash::Hash;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::draft::{Draft, DraftTable, Misfit, fit, note};
+use super::wire_observation::{Lists, WireObservation, utf8};
+use crate::intake::review::OBSERVATIONS_MAX;
+use crate::model::decimal::Decimal;
+use crate::model::id::{AreaCode, IndicatorId};
+use crate::model::marker::{Marker, Markers};
+use crate::model::observation::{Breakdown, Measure, Value};
+use crate::model::observations::{Dictionaries, Dictionary, Hashing};
+use crate::model::packed::MeasureForm;
+use crate::model::period::Period;
+use crate::model::protobuf::Malformed;
+use crate::model::violation::{Lazy, Violations};
+use crate::rpc::{convert, proto};
+
+/// The observations of a request, as far as they are read.
+#[derive(Default)]
+pub(crate) struct ObservationReader<'a> {
+    texts: Texts<'a>,
+    notes: Vec<(u32, Arc<str>)>,
+    drafts: Vec<Draft>,
+    violations: Violations,
+    lists: Lists<'a>,
+}
+
+impl<'a> ObservationReader<'a> {
+    /// Reads a further one from its bytes.
+    ///
+    /// # Errors
+    /// When it can't be read, or is one more than a request may have, or its categories or markers are.
+    pub(crate) fn read(&mut self, bytes: &'a [u8]) -> Result<(), Malformed> {
+        if self.drafts.len() == OBSERVATIONS_MAX {
+            return Err(Malformed);
+        }
+        let observation = WireObservation::read(bytes, &mut self.lists)?;
+        let index = u32::try_from(self.drafts.len()).map_err(|_| Malformed)?;
+        let mut parser = Parser { index, violations: &mut self.violations };
+        self.notes.extend(parser.note(observation.note)?.map(|note| (index, note)));
+        let draft = parser.draft(&observation, &self.lists, &mut self.texts)?;
+        self.drafts.push(draft);
+        Ok(())
+    }
+
+    /// All that were read, and what is wrong with them.
+    pub(crate) fn finish(self) -> (DraftTable, Violations) {
+        let Self { texts, notes, drafts, violations, lists: _ } = self;
+        (DraftTable { dictionaries: texts.dictionaries(), drafts, notes }, violations)
+    }
+}
+
+/// The texts of a request, by what they say.
+#[derive(Default)]
+struct Texts<'a> {
+    indicators: TextIndex<'a, IndicatorId>,
+    areas: TextIndex<'a, AreaCode>,
+    periods: TextIndex<'a, Period>,
+    breakdowns: Dictionary<Breakdown>,
+    /// By the texts of their dimensions and categories.
+    known_breakdowns: HashMap<Vec<[&'a [u8]; 2]>, u32, Hashing>,
+}
+
+impl Texts<'_> {
+    fn dictionaries(self) -> Dictionaries {
+        Dictionaries {
+            indicators: self.indicators.dictionary.into_items(),
+            areas: self.areas.dictionary.into_items(),
+            periods: self.periods.dictionary.into_items(),
+            breakdowns: self.breakdowns.into_items(),
+        }
+    }
+}
+
+/// Texts that stand for items. Two texts may stand for one: `2021/22` is `FY2021-22`.
+struct TextIndex<'a, T> {
+    known: HashMap<&'a [u8], u32, Hashing>,
+    dictionary: Dictionary<T>,
+    /// Often the next is the same.
+    last: Option<(&'a [u8], u32)>,
+}
+
+impl<T> Default for TextIndex<'_, T> {
+    fn default() -> Self {
+        Self { known: HashMap::default(), dictionary: Dictionary::default(), last: None }
+    }
+}
+
+impl<'a, T: Eq + Hash + Clone> TextIndex<'a, T> {
+    /// The index of a text that stood for an item before.
+    #[inline]
+    fn known(&mut self, text: &'a [u8]) -> Option<u32> {
+        if let Some((last, index)) = self.last
+            && last == text
+        {
+            return Some(index);
+        }
+        let index = *self.known.get(text)?;
+        self.last = Some((text, index));
+        Some(index)
+    }
+
+    fn add(&mut self, text: &'a [u8], item: T) -> u32 {
+        let index = self.dictionary.index_of(item);
+        self.known.insert(text, index);
+        self.last = Some((text, index));
+        index
+    }
+}
+
+/// Parses one observation, noting what is wrong at its fields.
+struct Parser<'v> {
+    index: u32,
+    violations: &'v mut Violations,
+}
+
+/// A field of an observation, by its index.
+#[derive(Clone, Copy)]
+struct Field<F>(u32, F);
+
+impl<F: Display> Display for Field<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(index, field) = self;
+        write!(f, "observations[{index}].{field}")
+    }
+}
+
+/// What was parsed; none where it was found to be wrong.
+type Parsed<T> = Result<Option<T>, Malformed>;
+
+impl Parser<'_> {
+    /// The value, or the error noted at its field; a field is only named when something is wrong.
+    fn parsed<T, E: Display>(&mut self, field: &str, parsed: Result<T, E>) -> Option<T> {
+        parsed.map_err(|error| self.violations.add(Field(self.index, field), error)).ok()
+    }
+
+    fn note(&mut self, text: &[u8]) -> Parsed<Arc<str>> {
+        Ok(self.parsed("note", note(utf8(text)?)).flatten())
+    }
+
+    fn draft<'a>(
+        &mut self,
+        read: &WireObservation<'a>,
+        lists: &Lists<'a>,
+        texts: &mut Texts<'a>,
+    ) -> Result<Draft, Malformed> {
+        Ok(Draft {
+            indicator: self.text("indicator", read.indicator, &mut texts.indicators)?,
+            area: self.text("area", read.area, &mut texts.areas)?,
+            period: self.text("period", read.period, &mut texts.periods)?,
+            breakdown: self.breakdown(&lists.categories, texts)?,
+            value: self.value(read.measure, &lists.markers)?,
+        })
+    }
+
+    #[inline]
+    fn text<'a, T: FromStr<Err: Display> + Eq + Hash + Clone>(
+        &mut self,
+        field: &str,
+        text: &'a [u8],
+        index: &mut TextIndex<'a, T>,
+    ) -> Parsed<u32> {
+        if let Some(known) = index.known(text) {
+            return Ok(Some(known));
+        }
+        let item = self.parsed(field, utf8(text)?.parse());
+        Ok(item.map(|item| index.add(text, item)))
+    }
+
+    fn breakdown<'a>(&mut self, categories: &[[&'a [u8]; 2]], texts: &mut Texts<'a>) -> Parsed<u32> {
+        if let Some(index) = texts.known_breakdowns.get(categories) {
+            return Ok(Some(*index));
+        }
+        let category = |[dimension, category]: &[&[u8]; 2]| {
+            let [dimension, category] = [utf8(dimension)?, utf8(category)?].map(str::to_owned);
+            Ok(proto::CategoryRef { dimension, category })
+        };
+        let refs = categories.iter().map(category).collect::<Result<Vec<_>, _>>()?;
+        let breakdown = convert::breakdown(Field(self.index, "breakdown"), &refs, self.violations);
+        Ok(breakdown.map(|breakdown| {
+            let index = texts.breakdowns.index_of(breakdown);
+            texts.known_breakdowns.insert(categories.to_vec(), index);
+            index
+        }))
+    }
+
+    fn value(&mut self, measure: Option<(MeasureForm, [&[u8]; 2])>, codes: &[i32]) -> Parsed<Value> {
+        let markers = self.markers(codes);
+        let has_measure = measure.is_some();
+        let measure = match measure {
+            Some((form, numbers)) => self.measure(form, numbers)?.map(Some),
+            None => Some(None),
+        };
+        if let Some(markers) = markers
+            && let Err((misfit, what)) = fit(has_measure, markers)
+        {
+            match misfit {
+                Misfit::Markers => self.violations.add(Field(self.index, "markers"), what),
+                Misfit::Whole => self.violations.add(format_args!("observations[{}]", self.index), what),
+            }
+            return Ok(None);
+        }
+        Ok(measure.zip(markers).map(|(measure, markers)| Value { measure, markers }))
+    }
+
+    fn markers(&mut self, codes: &[i32]) -> Option<Markers> {
+        let known: Vec<Option<Marker>> = codes.iter().map(|code| Marker::from_code(*code)).collect();
+        for (at, code) in codes.iter().enumerate().filter(|(at, _)| known[*at].is_none()) {
+            let field = Field(self.index, format_args!("markers[{at}]"));
+            self.violations.add(field, format_args!("found {code}; allowed: {}", Lazy(Marker::allowed)));
+        }
+        known.into_iter().collect()
+    }
+
+    fn measure(&mut self, form: MeasureForm, [first, second]: [&[u8]; 2]) -> Parsed<Measure> {
+        let (first, second) = match form {
+            MeasureForm::Number => (self.decimal("number", first)?, Some(Decimal::ZERO)),
+            MeasureForm::Ratio => (self.decimal("ratio.numerator", first)?, self.decimal("ratio.denominator", second)?),
+            MeasureForm::Percentage => {
+                (self.decimal("percentage.percent", first)?, self.decimal("percentage.base", second)?)
+            }
+            MeasureForm::Mean => {
+                let count = self.decimal("mean.count", second)?;
+                (self.decimal("mean.mean", first)?, count)
+            }
+        };
+        Ok(first.zip(second).map(|(first, second)| form.measure(first, second)))
+    }
+
+    fn decimal(&mut self, field: &str, text: &[u8]) -> Parsed<Decimal> {
+        match Decimal::read(text) {
+            Some(decimal) => Ok(Some(decimal)),
+            None => Ok(self.parsed(field, utf8(text)?.parse())),
+        }
+    }
+}
