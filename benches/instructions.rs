@@ -4,6 +4,8 @@
 //! Calls go through the served methods, from the bytes of a request to those of its answer. The writer has no thread of
 //! its own, so that nothing depends on which thread runs when.
 
+#[path = "kernels/not_plain.rs"]
+mod not_plain;
 #[path = "kernels/questions.rs"]
 mod questions;
 #[path = "load/workload.rs"]
@@ -212,6 +214,17 @@ fn questions(world: &mut World) -> Result<(), Failure> {
     kernel("picture, asked for by a call", || world.ask(pictures.next().ok_or("too few requests")?))
 }
 
+/// Questions that take more than adding up, each beside a plain one of as many figures.
+fn not_plain() -> Result<(), Failure> {
+    let state = not_plain::world()?;
+    let view = state.view(state.catalogue(), state.revision(), &UTC, UTC.date(NOW), AreasAsOf::Then);
+    for (name, query) in not_plain::questions(&state)? {
+        kernel(name, || Ok(answer::aggregate(view, &query)))?;
+    }
+    let query = not_plain::picture(&state)?;
+    kernel("picture of these", || Ok(answer::picture(view, &query)))
+}
+
 fn replay(entries: &[Vec<u8>]) -> Result<State, Failure> {
     let mut fold = Fold::default();
     for entry in entries {
@@ -230,5 +243,6 @@ fn main() -> Result<(), Failure> {
     let entries = world.journal()?;
     kernel("replay of 100,000", || replay(&entries))?;
     questions(&mut world)?;
+    not_plain()?;
     submissions(&mut world)
 }

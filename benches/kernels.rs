@@ -1,6 +1,8 @@
 //! The parts that a submission and a query are made of, without the network and, but for `journal/append`, without
 //! the disk: run by `cargo bench --bench kernels`, explained in `docs/performance.md`.
 
+#[path = "kernels/not_plain.rs"]
+mod not_plain;
 #[path = "kernels/questions.rs"]
 mod questions;
 #[path = "load/workload.rs"]
@@ -267,6 +269,20 @@ fn queries(c: &mut Criterion, fixture: &Fixture) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Questions that take more than adding up, each beside a plain one of as many figures.
+fn not_plain(c: &mut Criterion) -> Result<(), Failure> {
+    let state = not_plain::world()?;
+    let view = state.view(state.catalogue(), state.revision(), &UTC, UTC.date(NOW), AreasAsOf::Then);
+    let mut group = c.benchmark_group("not plain");
+    for (name, query) in not_plain::questions(&state)? {
+        group.bench_function(name, |b| b.iter(|| answer::aggregate(view, &query)));
+    }
+    let query = not_plain::picture(&state)?;
+    group.bench_function("picture", |b| b.iter(|| answer::picture(view, &query)));
+    group.finish();
+    Ok(())
+}
+
 fn notation(c: &mut Criterion) {
     let mut group = c.benchmark_group("period");
     for text in ["2022-06", "FY2021-22-Q1", "Apr-Jun 2021", "2021/22"] {
@@ -338,6 +354,7 @@ fn all(c: &mut Criterion) {
         submissions(c, &fixture)?;
         service(c)?;
         queries(c, &fixture)?;
+        not_plain(c)?;
         notation(c);
         framing(c, &fixture)?;
         appending(c, &fixture)

@@ -194,6 +194,11 @@ impl Catalogue {
         !self.has_bounded_areas || self.area_at(area).validity().holds(day)
     }
 
+    /// Whether some area begins or ends.
+    pub(crate) fn has_bounded_areas(&self) -> bool {
+        self.has_bounded_areas
+    }
+
     /// Whether one of some areas exists on a day.
     pub(crate) fn any_exists_on(&self, areas: &[AreaIx], day: Date) -> bool {
         !self.has_bounded_areas || areas.iter().any(|area| self.exists_on(*area, day))

@@ -7,7 +7,7 @@
 mod exact;
 mod quotient;
 
-pub use exact::{Exact, Sum};
+pub use exact::{Exact, ProductSum, Sum};
 pub use quotient::{Quotient, Rounded, Rounding};
 
 use std::cmp::Ordering;

@@ -131,6 +131,13 @@ impl Accumulator {
             (Some(one), None) | (None, Some(one)) => Some(one),
             (None, None) => None,
         };
+        self.add_all_but_value(other);
+    }
+
+    /// Adds what stands beside a figure's value, and its slots.
+    pub(super) fn add_all_but_value(&mut self, other: &Self) {
+        self.too_large |= other.too_large;
+        self.overlaps |= other.overlaps;
         self.markers = self.markers.union(other.markers);
         self.sample |= other.sample;
         self.is_own = false;

@@ -1,12 +1,13 @@
 //! The figures of some areas and some periods together, by agency and combined: what
 //! pictures, aggregates, explanations and reconciliations are answered from.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use super::accumulator::{Accumulator, ByAgency};
 use super::change::{Breaks, BreaksWithin, Change};
 use super::combine::Gap;
-use super::discrepancy::{self, Discrepancy};
+use super::discrepancy::{Discrepancies, Discrepancy};
 use super::expected::ExpectedPeriod;
 use super::figure::Figure;
 use super::resolve::Series;
@@ -35,52 +36,62 @@ impl Who {
 
 /// What all figures of consecutive periods together have in common.
 struct Run<'a> {
-    periods: Rc<[Period]>,
+    periods: Vec<Period>,
     last: Period,
     expected: Vec<Rc<[ExpectedPeriod<'a>]>>,
     /// Whether the definition breaks with the period before.
     breaks: bool,
+    /// Whether the last of them fits the indicator; looked up where it decides.
+    fits: OnceCell<bool>,
 }
 
 impl<'a> Run<'a> {
     /// Of at least one period.
-    fn of(series: &Series<'a>, periods: &[Period]) -> Self {
+    fn of(series: &Series<'a>, periods: &[Period]) -> Rc<Self> {
         let (first, last) = (periods[0], periods[periods.len() - 1]);
-        let breaks = first.previous().is_some_and(|previous| series.indicator.breaks_between(previous, last));
-        Self { periods: periods.into(), last, expected: series.expected_within(periods), breaks }
+        // A definition of one version never breaks, and most have one.
+        let may_break = series.indicator.versions().len() > 1;
+        let previous = if may_break { first.previous() } else { None };
+        let breaks = previous.is_some_and(|previous| series.indicator.breaks_between(previous, last));
+        let expected = series.expected_within(periods);
+        Rc::new(Self { periods: periods.to_vec(), last, expected, breaks, fits: OnceCell::new() })
     }
 
     /// What was found of some areas, and who hasn't reported for them.
-    fn aggregate<'q>(&self, series: &Series<'a>, areas: &'q [AreaIx], found: Rc<ByAgency>) -> Aggregate<'q> {
+    fn aggregate<'q>(
+        self: &Rc<Self>,
+        series: &Series<'a>,
+        areas: &'q [AreaIx],
+        found: Rc<ByAgency>,
+    ) -> Aggregate<'q, 'a> {
         let mut non_reporters = ByAgency::default();
         for area in areas {
             for (agency, unfilled) in series.non_reporters(*area, &self.expected, &found) {
                 non_reporters.entry(agency).add_slots(&unfilled);
             }
         }
-        let Self { last, breaks, .. } = *self;
-        let (periods, discrepancies) = (Rc::clone(&self.periods), Vec::new());
-        Aggregate { areas, periods, last, found, non_reporters, breaks, discrepancies }
+        Aggregate { run: Rc::clone(self), areas, found, non_reporters, discrepancies: Vec::new() }
+    }
+
+    fn fits(&self, series: &Series<'a>) -> bool {
+        *self.fits.get_or_init(|| series.expected().fits(self.last))
     }
 }
 
 /// The figures of some areas and some periods together.
-pub(super) struct Aggregate<'q> {
+pub(super) struct Aggregate<'q, 'a> {
+    run: Rc<Run<'a>>,
     areas: &'q [AreaIx],
-    periods: Rc<[Period]>,
-    last: Period,
     /// Of the agencies that have reported.
     found: Rc<ByAgency>,
     /// The slots of those that are expected to, and haven't.
     non_reporters: ByAgency,
-    /// Whether the definition breaks with the period before.
-    breaks: bool,
     discrepancies: Vec<Discrepancy>,
 }
 
-impl<'q> Aggregate<'q> {
+impl<'q, 'a> Aggregate<'q, 'a> {
     /// Joins the areas' figures for consecutive periods, at least one.
-    pub(super) fn of(series: &mut Series<'_>, areas: &'q [AreaIx], periods: &[Period]) -> Self {
+    pub(super) fn of(series: &mut Series<'a>, areas: &'q [AreaIx], periods: &[Period]) -> Self {
         let by_area: Vec<_> = areas.iter().copied().zip(series.joined(areas, periods)).collect();
         let found = match by_area.as_slice() {
             [(_, figures)] => Rc::clone(figures),
@@ -90,22 +101,23 @@ impl<'q> Aggregate<'q> {
     }
 
     /// The figures of each area for itself.
-    fn each(series: &mut Series<'_>, areas: &'q [AreaIx], periods: &[Period]) -> Vec<Self> {
+    fn each(series: &mut Series<'a>, areas: &'q [AreaIx], periods: &[Period]) -> Vec<Self> {
         let found = series.joined(areas, periods);
         let run = Run::of(series, periods);
         areas.chunks(1).zip(found).map(|(area, found)| run.aggregate(series, area, found)).collect()
     }
 
     /// The figures of each area for itself, or of all of them together.
-    fn groups(series: &mut Series<'_>, areas: &'q [AreaIx], by_area: bool, periods: &[Period]) -> Vec<Self> {
+    fn groups(series: &mut Series<'a>, areas: &'q [AreaIx], by_area: bool, periods: &[Period]) -> Vec<Self> {
         if by_area { Self::each(series, areas, periods) } else { vec![Self::of(series, areas, periods)] }
     }
 
     /// Finds what else was submitted and should agree with these figures, which are of one area and one
     /// period.
-    pub(super) fn find_discrepancies(&mut self, series: &mut Series<'_>, area: AreaIx, period: Period) {
-        if !self.found.is_empty() {
-            self.discrepancies = discrepancy::find(series, area, period);
+    pub(super) fn find_discrepancies(&mut self, series: &mut Series<'a>, among: &Discrepancies<'_, 'a>) {
+        // What isn't submitted as it is has nothing to differ from.
+        if let ([area], true) = (self.areas, self.found.accumulators().any(|figure| figure.is_own)) {
+            self.discrepancies = among.of(series, *area);
         }
     }
 
@@ -120,7 +132,7 @@ impl<'q> Aggregate<'q> {
         match who {
             Who::Agency(agency) => vec![agency],
             Who::Combined => {
-                let version = series.version(self.last);
+                let version = series.version(self.run.last);
                 self.agencies().filter(|agency| series.goes_into_combined(version, *agency)).collect()
             }
         }
@@ -137,24 +149,23 @@ impl<'q> Aggregate<'q> {
     }
 
     /// The figure of an agency, or of all.
-    pub(super) fn figure(&self, series: &Series<'_>, who: Who) -> Figure {
-        let version = series.version(self.last);
+    pub(super) fn figure(&self, series: &Series<'a>, who: Who) -> Figure {
+        let version = series.version(self.run.last);
         let concerns = |found: &&Discrepancy| who.rests_on(series, version, found.agency);
         let discrepancies = self.discrepancies.iter().filter(concerns).cloned().collect();
         let mut made = Accumulator::default();
         let (sum, nothing) = self.sum(series, version, who, &mut made);
-        // Whether the period fits is only looked up where it decides.
-        let gap = if sum.has_figure() { nothing } else { sum.gap(series.expected().fits(self.last), nothing) };
-        Figure::of(sum, version, gap, self.breaks, discrepancies)
+        let gap = if sum.has_figure() { nothing } else { sum.gap(self.run.fits(series), nothing) };
+        Figure::of(sum, version, gap, self.run.breaks, discrepancies)
     }
 
     /// Why the figure of an agency, or of all, would have no value if the agencies' figures weren't kept side by
     /// side.
-    pub(super) fn gap(&self, series: &Series<'_>, who: Who) -> Gap {
+    pub(super) fn gap(&self, series: &Series<'a>, who: Who) -> Gap {
         let mut made = Accumulator::default();
-        let (sum, nothing) = self.sum(series, series.version(self.last), who, &mut made);
+        let (sum, nothing) = self.sum(series, series.version(self.run.last), who, &mut made);
         let nothing = if nothing == Gap::SideBySide { Gap::NotReported } else { nothing };
-        sum.gap(series.expected().fits(self.last), nothing)
+        sum.gap(self.run.fits(series), nothing)
     }
 
     /// The figure of an agency, or of all by the indicator's rule, and why there is no value if nothing was
@@ -182,7 +193,7 @@ impl<'q> Aggregate<'q> {
         match self.found.get(agency).or_else(|| self.non_reporters.get(agency)) {
             Some(known) => known,
             None => {
-                *made = series.contained(agency, self.areas, &self.periods);
+                *made = series.contained(agency, self.areas, &self.run.periods);
                 made
             }
         }
@@ -216,16 +227,16 @@ impl<'q> Aggregate<'q> {
 }
 
 /// Figures, and those that they are compared with.
-pub(super) struct Compared<'q> {
+pub(super) struct Compared<'q, 'a> {
     /// The figures.
-    pub(super) now: Aggregate<'q>,
+    pub(super) now: Aggregate<'q, 'a>,
     /// What they are compared with: none when nothing is asked for.
-    before: Option<Before<'q>>,
+    before: Option<Before<'q, 'a>>,
 }
 
 /// The earlier period, its figures, and where the series is broken since; none when there is no such
 /// period.
-type Before<'q> = Option<(Period, Aggregate<'q>, BreaksWithin)>;
+type Before<'q, 'a> = Option<Box<(Period, Aggregate<'q, 'a>, BreaksWithin)>>;
 
 /// What figures are compared with.
 pub(super) struct Earlier<'q> {
@@ -239,11 +250,11 @@ pub(super) struct Earlier<'q> {
     pub(super) unbroken_since: Option<Period>,
 }
 
-impl<'q> Compared<'q> {
+impl<'q, 'a> Compared<'q, 'a> {
     /// The figures of a run of periods, of each area for itself or of all of them together, and those that they are
     /// compared with: none when nothing is asked for, and none of those when there is no earlier period.
     pub(super) fn groups(
-        series: &mut Series<'_>,
+        series: &mut Series<'a>,
         areas: &'q [AreaIx],
         by_area: bool,
         run: &[Period],
@@ -257,22 +268,22 @@ impl<'q> Compared<'q> {
         let breaks = breaks.map_or_else(Breaks::default, |(first, last)| Breaks::between(series, first, *last));
         let compared = groups.zip(before).map(|(now, before)| {
             let breaks = breaks.within(series, now.areas.iter().chain(before.areas));
-            Self { now, before: Some(Some((earlier.period, before, breaks))) }
+            Self { now, before: Some(Some(Box::new((earlier.period, before, breaks)))) }
         });
         compared.collect()
     }
 
     /// The figure of an agency, or of all, and its change.
-    pub(super) fn figure(&self, series: &Series<'_>, who: Who) -> (Figure, Option<Change>) {
+    pub(super) fn figure(&self, series: &Series<'a>, who: Who) -> (Figure, Option<Box<Change>>) {
         let figure = self.now.figure(series, who);
-        let version = series.version(self.now.last);
-        let change = self.before.as_ref().map(|before| match before {
+        let version = series.version(self.now.run.last);
+        let change = self.before.as_ref().map(|before| match before.as_deref() {
             None => Change::without_earlier(version.kind),
             Some((period, earlier, breaks)) => {
                 let is_broken = breaks.concern(|agency| who.rests_on(series, version, agency));
                 Change::between(*period, earlier.figure(series, who), &figure, version, is_broken)
             }
         });
-        (figure, change)
+        (figure, change.map(Box::new))
     }
 }

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use super::aggregate::{Aggregate, Compared, Earlier, Who};
 use super::among;
 use super::derived::Benchmark;
+use super::discrepancy::Discrepancies;
 use super::figure::Figure;
 use super::question::{AggregateQuery, PictureQuery, QUERY_CELLS_MAX, QueryBreakdown};
 use super::rate::{Populations, Rate, Rates};
@@ -52,7 +53,7 @@ fn picture_row(view: View<'_>, query: &PictureQuery, ix: IndicatorIx) -> Option<
         Some(Earlier { period, areas: &areas, run: vec![period], unbroken_since: Some(period) })
     });
     let mut compared = Compared::groups(&mut series, &areas, false, &[query.period], earlier).pop()?;
-    compared.now.find_discrepancies(&mut series, query.area, query.period);
+    compared.now.find_discrepancies(&mut series, &Discrepancies::new(&areas, query.period));
     let mut agencies: Vec<AgencyIx> = compared.now.agencies().collect();
     agencies.sort_by(|a, b| view.catalogue.agency_at(*a).id.cmp(&view.catalogue.agency_at(*b).id));
     let cell = |agency: AgencyIx| {
@@ -61,7 +62,7 @@ fn picture_row(view: View<'_>, query: &PictureQuery, ix: IndicatorIx) -> Option<
     };
     let cells = agencies.into_iter().map(cell).collect();
     let (combined, change) = compared.figure(&series, Who::Combined);
-    Some(PictureRow { version: series.version(query.period).clone(), cells, combined, change })
+    Some(PictureRow { indicator: ix, period: query.period, cells, combined, change })
 }
 
 /// The answer to a query that passed [`review`](super::review::review), by indicator, area, agency, period
@@ -125,13 +126,15 @@ struct Answer<'q, 'v> {
 type FigureAndRate = (Rc<Figure>, Option<Rate>);
 
 /// What the rows of a run of periods share.
-struct Group<'a> {
+struct Group<'a, 'v> {
     /// The periods as they were asked for.
     periods: &'a [Period],
     /// The periods that they stand for.
     run: Vec<Period>,
     version: &'a IndicatorVersion,
-    benchmark: Option<Aggregate<'a>>,
+    benchmark: Option<Aggregate<'a, 'v>>,
+    /// Of figures that are each of one area and one period.
+    discrepancies: Option<Discrepancies<'a, 'v>>,
     /// Its figures and rates, which many rows have beside theirs.
     benchmarks: RefCell<HashMap<Who, FigureAndRate>>,
 }
@@ -146,8 +149,15 @@ impl<'v> Answer<'_, 'v> {
         let benchmark_areas = query.derived.benchmark.as_slice();
         let benchmark = (!benchmark_areas.is_empty()).then(|| Aggregate::of(&mut self.series, benchmark_areas, &run));
         let version = self.series.version(last);
-        let group = Group { periods, run, version, benchmark, benchmarks: RefCell::default() };
-        let mut populations = rates.map(|rates| Populations::new(rates, self.breakdown, last));
+        let discrepancies = match run.as_slice() {
+            [period] if query.by_area || areas.len() == 1 => Some(Discrepancies::new(areas, *period)),
+            _ => None,
+        };
+        let group = Group { periods, run, version, benchmark, discrepancies, benchmarks: RefCell::default() };
+        let mut populations = rates.map(|rates| {
+            let each = if query.by_area { areas } else { &[] };
+            Populations::new(rates, self.breakdown, last, each)
+        });
         let earlier = earlier(query, areas, &group);
         let compared = Compared::groups(&mut self.series, areas, query.by_area, &group.run, earlier);
         // Rows are large: what has to grow for them is copied.
@@ -172,17 +182,17 @@ impl<'v> Answer<'_, 'v> {
     fn add_rows_of(
         &mut self,
         areas: &[AreaIx],
-        mut compared: Compared<'_>,
-        group: &Group<'_>,
+        mut compared: Compared<'_, 'v>,
+        group: &Group<'_, 'v>,
         mut populations: Option<&mut Populations<'_, 'v>>,
         rows: &mut Vec<AggregateRow>,
     ) {
         let (query, series) = (self.query, &mut self.series);
-        if let ([area], [period]) = (areas, group.run.as_slice()) {
-            compared.now.find_discrepancies(series, *area, *period);
+        if let Some(discrepancies) = &group.discrepancies {
+            compared.now.find_discrepancies(series, discrepancies);
         }
         let series = &*series;
-        let mut rate_of = |figure: &Figure, aggregate: &Aggregate<'_>, who| {
+        let mut rate_of = |figure: &Figure, aggregate: &Aggregate<'_, 'v>, who| {
             let populations = populations.as_mut()?;
             let population = populations.of(aggregate.areas(), aggregate.behind(series, who))?;
             Some(Rate::of(figure, &population, group.version))
@@ -216,17 +226,18 @@ impl<'v> Answer<'_, 'v> {
                 benchmark,
             }
         };
-        let whose = whose(query, &compared.now);
+        let each = if query.by_agency { each_agency(query, &compared.now) } else { Vec::new() };
+        let whose = if query.by_agency { each.as_slice() } else { &[together(query)] };
         // So many rows are too many to hold, whatever was foreseen.
         let steps = if rows.len() + whose.len() > QUERY_CELLS_MAX { usize::MAX } else { ROW_STEPS };
         let goes_on = |_: &Who| series.view().spend(steps).is_ok();
-        rows.extend(whose.into_iter().take_while(goes_on).map(row));
+        rows.extend(whose.iter().copied().take_while(goes_on).map(row));
     }
 }
 
 /// What the figures of some areas are compared with: those of the same areas, or of all that were asked for
 /// of the earlier period.
-fn earlier<'a>(query: &'a AggregateQuery, areas: &'a [AreaIx], group: &Group<'_>) -> Option<Option<Earlier<'a>>> {
+fn earlier<'a>(query: &'a AggregateQuery, areas: &'a [AreaIx], group: &Group<'_, '_>) -> Option<Option<Earlier<'a>>> {
     let comparison = query.change.comparison?;
     Some(comparison.earlier(group.periods[0]).map(|period| Earlier {
         period,
@@ -236,12 +247,8 @@ fn earlier<'a>(query: &'a AggregateQuery, areas: &'a [AreaIx], group: &Group<'_>
     }))
 }
 
-/// Whose figures are answered: each agency's that is known or asked for, one agency's, or all
-/// together.
-fn whose(query: &AggregateQuery, aggregate: &Aggregate<'_>) -> Vec<Who> {
-    if !query.by_agency {
-        return vec![together(query)];
-    }
+/// Each agency that is known or asked for.
+fn each_agency(query: &AggregateQuery, aggregate: &Aggregate<'_, '_>) -> Vec<Who> {
     let named = query.agencies.iter().flatten().copied();
     let agencies: BTreeSet<AgencyIx> = aggregate.agencies().chain(named).collect();
     agencies.into_iter().map(Who::Agency).collect()

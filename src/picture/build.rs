@@ -80,9 +80,11 @@ impl Series<'_> {
     /// The figures built from the areas directly below, for the same period.
     pub(super) fn over_areas(&mut self, area: AreaIx, period: Period) -> ByAgency {
         let children: Vec<AreaIx> = self.view().parts(area, period).collect();
-        if !children.iter().any(|child| self.submitted.covers(*child)) {
+        let covered: Vec<AreaIx> = children.iter().copied().filter(|child| self.submitted.covers(*child)).collect();
+        if covered.is_empty() {
             return ByAgency::default();
         }
+        self.look_up(&covered, &[], period);
         let found: Vec<(AreaIx, Rc<ByAgency>)> = children
             .into_iter()
             .map(|child| {
@@ -95,37 +97,22 @@ impl Series<'_> {
 
     /// The figures built from the period's subperiods, for the same area.
     pub(super) fn over_time(&mut self, area: AreaIx, period: Period) -> ByAgency {
-        if self.submitted.rule() == OverTime::Never || !self.submitted.covers(area) {
+        let rule = self.submitted.rule();
+        if rule == OverTime::Never || !self.submitted.covers(area) {
             return ByAgency::default();
         }
         let subperiods = period.subperiods();
         if !subperiods.iter().any(|subperiod| self.submitted.has_figures_within(*subperiod)) {
             return ByAgency::default();
         }
-        self.several(area, &subperiods)
-    }
-
-    /// The figures of each of some areas for consecutive periods together, by the kind's rule over time; of fewer once
-    /// the answer is stopped.
-    pub(super) fn joined(&mut self, areas: &[AreaIx], periods: &[Period]) -> Vec<Rc<ByAgency>> {
-        let (view, sums) = (self.view(), self.sums(areas, periods));
-        let areas = areas.iter().take_while(|_| view.spend(0).is_ok());
-        let joined = areas.zip(sums).map(|(area, sums)| match sums {
-            Some(sums) => Rc::new(sums),
-            None => self.joined_by_rules(*area, periods),
-        });
-        joined.collect()
-    }
-
-    /// The same of one area. A single period is itself, for every kind.
-    fn joined_by_rules(&mut self, area: AreaIx, periods: &[Period]) -> Rc<ByAgency> {
-        match periods {
-            [one] => self.figures(area, *one),
-            several => Rc::new(self.several(area, several)),
+        if rule == OverTime::Last {
+            return self.several(area, &subperiods);
         }
+        self.joined(&[area], &subperiods).pop().map_or_else(ByAgency::default, Rc::unwrap_or_clone)
     }
 
-    fn several(&mut self, area: AreaIx, periods: &[Period]) -> ByAgency {
+    /// The figures of an area for consecutive periods together, put together one after the other.
+    pub(super) fn several(&mut self, area: AreaIx, periods: &[Period]) -> ByAgency {
         let found: Vec<(Period, Rc<ByAgency>)> = periods
             .iter()
             .map(|period| {

@@ -14,7 +14,7 @@
 //! printed.
 
 use crate::catalogue::items::Kind;
-use crate::model::decimal::{Decimal, Exact, Quotient, Sum};
+use crate::model::decimal::{Decimal, Exact, ProductSum, Quotient, Sum};
 use crate::model::observation::Measure;
 
 /// How figures of consecutive periods make the figure of the period that they fill.
@@ -92,6 +92,16 @@ pub enum Basis {
     Estimated,
 }
 
+impl Basis {
+    /// That of two numbers together.
+    const fn with(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Counted, Self::Counted) => Self::Counted,
+            (Self::Printed | Self::Estimated, _) | (_, Self::Printed | Self::Estimated) => Self::Estimated,
+        }
+    }
+}
+
 impl Components {
     /// The components of a submitted measure; none when they have too many digits.
     pub(super) fn of(measure: Measure) -> Option<Self> {
@@ -118,10 +128,7 @@ impl Components {
                 (true, false) => other.basis,
                 (false, true) => self.basis,
                 (true, true) => self.basis.max(other.basis),
-                (false, false) => match (self.basis, other.basis) {
-                    (Basis::Counted, Basis::Counted) => Basis::Counted,
-                    (Basis::Printed | Basis::Estimated, _) | (_, Basis::Printed | Basis::Estimated) => Basis::Estimated,
-                },
+                (false, false) => self.basis.with(other.basis),
             },
         })
     }
@@ -150,16 +157,21 @@ impl Components {
     }
 }
 
-/// The components of many submitted measures together. Plain numbers, of which there are most, are added
-/// as integers of one scale first: an addition for each, and no product.
+/// The components of many measures together, the same in whichever order and by whichever parts they are added. Plain
+/// numbers, of which there are most, are added as integers of one scale: an addition for each, and no product.
 #[derive(Default)]
 pub(super) struct MeasureSum {
     number: Sum,
     weight: Sum,
-    has_plain: bool,
     /// What takes a product before it adds: means and printed percentages.
-    weighted: Option<Components>,
-    too_large: bool,
+    products: ProductSum,
+    has_products: bool,
+    /// How well what has a weight is known.
+    weighty: Option<Basis>,
+    /// The same of what has none: it counts where nothing else is there.
+    weightless: Option<Basis>,
+    /// Whether there may be too many digits, which depends on what is added first.
+    may_be_too_large: bool,
 }
 
 impl MeasureSum {
@@ -168,48 +180,58 @@ impl MeasureSum {
         match measure {
             Measure::Number(number) => {
                 self.number.add(number);
-                self.has_plain = true;
+                self.add_basis(Basis::Counted, true);
             }
             Measure::Ratio { numerator, denominator } => {
                 self.number.add(numerator);
                 self.weight.add(denominator);
-                self.has_plain = true;
+                self.add_basis(Basis::Counted, denominator.is_zero());
             }
-            Measure::Percentage { .. } | Measure::Mean { .. } => self.add_weighted(measure),
+            Measure::Percentage { .. } | Measure::Mean { .. } => match Components::of(measure) {
+                Some(components) => self.add_components(components),
+                None => self.may_be_too_large = true,
+            },
         }
     }
 
-    fn add_weighted(&mut self, measure: Measure) {
-        let sum = Components::of(measure).and_then(|components| match self.weighted {
-            None => Some(components),
-            Some(known) => known.plus(components),
-        });
-        self.too_large |= sum.is_none();
-        self.weighted = sum;
+    /// Adds what was added up before.
+    pub(super) fn add_components(&mut self, components: Components) {
+        let Components { number, weight, basis } = components;
+        match self.products.plus(number) {
+            Some(products) => self.products = products,
+            None => self.may_be_too_large = true,
+        }
+        self.has_products = true;
+        self.weight.add_sum(weight);
+        self.add_basis(basis, weight.is_zero());
     }
 
-    /// Whether something was added that takes a product before it adds.
-    pub(super) fn is_weighted(&self) -> bool {
-        self.too_large || self.weighted.is_some()
+    #[inline]
+    fn add_basis(&mut self, basis: Basis, is_weightless: bool) {
+        if is_weightless {
+            self.weightless = self.weightless.max(Some(basis));
+        } else {
+            self.weighty = Some(self.weighty.map_or(basis, |known| known.with(basis)));
+        }
     }
 
     /// All that was added; nothing when nothing was.
     ///
     /// # Errors
-    /// When there are too many digits.
+    /// When whether there are too many digits depends on what is added first.
     #[inline]
     pub(super) fn total(&self) -> Result<Option<Components>, Gap> {
-        if self.too_large {
+        if self.may_be_too_large {
             return Err(Gap::TooLarge);
         }
-        if !self.has_plain {
-            return Ok(self.weighted);
+        // A base of zero contributes nothing to the others.
+        let Some(basis) = self.weighty.or(self.weightless) else { return Ok(None) };
+        let mut number = self.number.total();
+        if self.has_products {
+            let products = self.products.total();
+            number = products.and_then(|products| number.checked_add(products)).ok_or(Gap::TooLarge)?;
         }
-        let plain = Components { number: self.number.total(), weight: self.weight.total(), basis: Basis::Counted };
-        match self.weighted {
-            None => Ok(Some(plain)),
-            Some(weighted) => weighted.plus(plain).map(Some).ok_or(Gap::TooLarge),
-        }
+        Ok(Some(Components { number, weight: self.weight.total(), basis }))
     }
 }
 
@@ -288,6 +310,35 @@ mod tests {
         let mean = |mean, count| Components::of(Measure::Mean { mean: decimal(mean), count: decimal(count) }).unwrap();
         let both = mean("10", "1").plus(mean("20", "3")).unwrap();
         assert_eq!(both.value(Kind::Mean).unwrap().round(1, Rounding::HalfUp).unwrap().to_string(), "17.5");
+    }
+
+    #[test]
+    fn measures_add_up_to_what_their_components_do_unless_the_order_may_decide() {
+        let percentage = |percent, base| Measure::Percentage { percent: decimal(percent), base: decimal(base) };
+        let ratio = Measure::Ratio { numerator: decimal("1.5"), denominator: decimal("30") };
+        let nothing = Measure::Ratio { numerator: Decimal::ZERO, denominator: Decimal::ZERO };
+        let mean = Measure::Mean { mean: decimal("-2.25"), count: decimal("4") };
+        let printed = percentage("87.9", "18496");
+        for measures in [
+            vec![ratio, nothing],
+            vec![nothing, percentage("0", "0")],
+            vec![printed, nothing],
+            vec![nothing, printed, ratio],
+            vec![printed, percentage("90.9", "18003")],
+            vec![mean, mean],
+            vec![Measure::Number(decimal("0.25")), Measure::Number(decimal("-7"))],
+        ] {
+            let mut sum = MeasureSum::default();
+            measures.iter().for_each(|measure| sum.add(*measure));
+            let components: Vec<_> = measures.iter().filter_map(|measure| Components::of(*measure)).collect();
+            let one_by_one = components[1..].iter().fold(components[0], |sum, one| sum.plus(*one).unwrap());
+            assert_eq!(sum.total(), Ok(Some(one_by_one)), "{measures:?}");
+        }
+        let large = Measure::Mean { mean: decimal("999999999999999"), count: decimal("999999999999999") };
+        let mut sum = MeasureSum::default();
+        assert_eq!(sum.total(), Ok(None));
+        sum.add(large);
+        assert_eq!(sum.total(), Err(Gap::TooLarge));
     }
 
     #[test]

@@ -2,18 +2,21 @@
 //! a total and its breakdown. The submitted whole is what is answered; the difference is shown
 //! beside it.
 
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
 
 use super::accumulator::{Accumulator, ByAgency};
 use super::combine::{CategorySum, Components, OverTime, category_sum};
 use super::resolve::Series;
+use super::submitted::{LOOK_UP_ROWS, ROWS_A_STEP};
 use super::value::FigureValue;
 use crate::catalogue::{AgencyIx, AreaIx};
 use crate::model::decimal::Rounded;
 use crate::model::id::{CategoryId, DimensionId};
 use crate::model::observation::Breakdown;
+use crate::model::observations::Hashing;
 use crate::model::period::Period;
-use crate::state::columns::{BreakdownIx, Row, RowKey};
+use crate::state::columns::{BreakdownIx, Row};
 
 /// What a submitted whole was put beside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,37 +44,71 @@ pub struct Discrepancy {
     pub difference: Rounded,
 }
 
-/// Every discrepancy of the figures submitted for an area and a period, by agency. The rules are in
-/// docs/statistics.md, section 14.
-pub(super) fn find(series: &mut Series<'_>, area: AreaIx, period: Period) -> Vec<Discrepancy> {
-    let submitted = series.submitted.under_each_name(area, period);
-    if submitted.is_empty() {
-        return Vec::new();
+/// The discrepancies of the figures submitted for some areas and a period. The rules are in docs/statistics.md, section
+/// 14.
+pub(super) struct Discrepancies<'q, 'a> {
+    areas: &'q [AreaIx],
+    period: Period,
+    /// Whether nothing but the areas below them can disagree.
+    is_by_areas_alone: OnceCell<bool>,
+    by_category: OnceCell<ByCategory<'a>>,
+}
+
+impl<'q, 'a> Discrepancies<'q, 'a> {
+    pub(super) fn new(areas: &'q [AreaIx], period: Period) -> Self {
+        Self { areas, period, is_by_areas_alone: OnceCell::new(), by_category: OnceCell::new() }
     }
-    let over_time = match series.submitted.rule() {
-        OverTime::Add => series.over_time(area, period),
-        OverTime::Last | OverTime::Never => ByAgency::default(),
-    };
-    let over_areas = over_all_areas(series, area, period);
-    let mut found = Vec::new();
-    for of_agency in submitted.chunk_by(|(_, one), (_, other)| one.key == other.key) {
-        let agency = of_agency[0].1.key.agency();
-        let Some(figure) = whole(&of_agency[0].1) else { continue };
-        // A stock under another name of its last day.
-        for other in of_agency[1..].iter().filter_map(|(_, row)| whole(row)) {
-            found.extend(compare(series, period, agency, DiscrepancyKind::OverTime, &figure, &other));
+
+    /// Whether there is something that the figures of an area can differ from. Mostly there is nothing.
+    fn may_be(&self, series: &Series<'a>, area: AreaIx) -> bool {
+        let (view, submitted, period) = (series.view(), &*series.submitted, self.period);
+        let is_by_areas_alone = || {
+            let names = submitted.names(period);
+            let is_divided =
+                || names.iter().filter_map(|name| submitted.slab(*name)).any(|slab| slab.breakdowns().next().is_some());
+            let is_total = submitted.breakdown() == Some(BreakdownIx::TOTAL);
+            let has_figures = |subperiod: &Period| submitted.has_figures_within(*subperiod);
+            names.len() == 1 && !(is_total && is_divided()) && !period.subperiods().iter().any(has_figures)
+        };
+        !*self.is_by_areas_alone.get_or_init(is_by_areas_alone)
+            || view.hierarchy(period).children(area).any(|child| submitted.covers(child))
+    }
+
+    /// Those of one of the areas, by agency.
+    pub(super) fn of(&self, series: &mut Series<'a>, area: AreaIx) -> Vec<Discrepancy> {
+        let period = self.period;
+        if !self.may_be(series, area) {
+            return Vec::new();
         }
-        let built = [(DiscrepancyKind::OverTime, &over_time), (DiscrepancyKind::OverAreas, &over_areas)];
-        for (kind, parts) in built {
-            if let Some(parts) = parts.get(agency).filter(|parts| parts.is_complete()) {
-                found.extend(compare(series, period, agency, kind, &figure, parts));
+        let submitted = series.submitted.under_each_name(area, period);
+        let over_time = match series.submitted.rule() {
+            OverTime::Add => series.over_time(area, period),
+            OverTime::Last | OverTime::Never => ByAgency::default(),
+        };
+        let over_areas = over_all_areas(series, area, period);
+        let mut found = Vec::new();
+        for of_agency in submitted.chunk_by(|(_, one), (_, other)| one.key == other.key) {
+            let agency = of_agency[0].1.key.agency();
+            let Some(figure) = whole(&of_agency[0].1) else { continue };
+            // A stock under another name of its last day.
+            for other in of_agency[1..].iter().filter_map(|(_, row)| whole(row)) {
+                found.extend(compare(series, period, agency, DiscrepancyKind::OverTime, &figure, &other));
+            }
+            let built = [(DiscrepancyKind::OverTime, &over_time), (DiscrepancyKind::OverAreas, &over_areas)];
+            for (kind, parts) in built {
+                if let Some(parts) = parts.get(agency).filter(|parts| parts.is_complete()) {
+                    found.extend(compare(series, period, agency, kind, &figure, parts));
+                }
+            }
+            if series.submitted.breakdown() == Some(BreakdownIx::TOTAL) {
+                let by_category = self.by_category.get_or_init(|| ByCategory::of(series, self.areas, period));
+                if let Some(figures) = by_category.0.get(&(area, agency)) {
+                    found.extend(breakdowns(series, period, agency, &figure, figures));
+                }
             }
         }
-        if series.submitted.breakdown() == Some(BreakdownIx::TOTAL) {
-            found.extend(breakdowns(series, area, period, agency, &figure));
-        }
+        found
     }
-    found
 }
 
 /// A submitted figure; none for a marker in its place.
@@ -95,54 +132,70 @@ fn over_all_areas(series: &mut Series<'_>, area: AreaIx, period: Period) -> ByAg
     built
 }
 
+/// A figure of one category of a dimension.
+type CategoryFigure<'a> = (&'a DimensionId, &'a CategoryId, Components);
+
+/// The figures that were submitted for a period by one dimension, by their area and agency.
+struct ByCategory<'a>(HashMap<(AreaIx, AgencyIx), Vec<CategoryFigure<'a>>, Hashing>);
+
+impl<'a> ByCategory<'a> {
+    /// Those of some areas: of a stock's several the first by the order of its names.
+    fn of(series: &Series<'a>, areas: &[AreaIx], period: Period) -> Self {
+        let (view, names) = (series.view(), series.submitted.names(period));
+        let wanted: HashSet<AreaIx, Hashing> = areas.iter().copied().collect();
+        let (mut found, mut known) = (HashMap::default(), HashSet::new());
+        for slab in names.iter().filter_map(|name| series.submitted.slab(*name)) {
+            for breakdown in slab.breakdowns().take_while(|_| view.spend(1).is_ok()) {
+                let mut categories = view.columns.breakdown_at(breakdown).into_iter().flat_map(Breakdown::iter);
+                let (Some((dimension, category)), None) = (categories.next(), categories.next()) else { continue };
+                let add = |row: Row| {
+                    let key = (row.key.area(), row.key.agency());
+                    let components = row.measure().and_then(Components::of).filter(|_| wanted.contains(&key.0));
+                    let components = components.filter(|_| names.len() == 1 || known.insert(row.key));
+                    if let Some(components) = components {
+                        let figures: &mut Vec<CategoryFigure<'a>> = found.entry(key).or_default();
+                        figures.push((dimension, category, components));
+                    }
+                };
+                let rows = slab.breakdown_len(breakdown);
+                if areas.len() * LOOK_UP_ROWS < rows {
+                    areas.iter().flat_map(|area| slab.area_rows(*area, breakdown, view.as_of)).for_each(add);
+                } else if view.spend(rows / ROWS_A_STEP).is_ok() {
+                    slab.breakdown_rows(breakdown, view.as_of).for_each(add);
+                }
+            }
+        }
+        Self(found)
+    }
+}
+
 /// The total beside each dimension that it was broken down by.
 fn breakdowns(
     series: &Series<'_>,
-    area: AreaIx,
     period: Period,
     agency: AgencyIx,
     total: &Accumulator,
+    figures: &[CategoryFigure<'_>],
 ) -> Vec<Discrepancy> {
     let version = series.version(period);
     let rule = category_sum(version.kind);
     if rule == CategorySum::Unrelated {
         return Vec::new();
     }
-    let view = series.view();
-    let categories = by_category(series, area, period, agency);
+    let catalogue = series.view().catalogue;
     let mut found = Vec::new();
-    for dimension in version.dimensions.iter().filter_map(|id| view.catalogue.dimension(id)) {
-        let mut sum = Accumulator::default();
-        let figures = categories.iter().filter(|((id, _), _)| **id == dimension.id);
-        let count = figures.map(|(_, figure)| sum.add(figure)).count();
-        let is_all = count == dimension.categories.len();
+    for dimension in version.dimensions.iter().filter_map(|id| catalogue.dimension(id)) {
+        let mut figures: Vec<_> = figures.iter().filter(|(id, ..)| **id == dimension.id).collect();
+        figures.sort_by_key(|(_, category, _)| *category);
+        let mut components = figures.iter().map(|(.., components)| *components);
+        let Some(first) = components.next() else { continue };
+        let components = components.try_fold(first, Components::plus);
+        let sum = Accumulator { components, too_large: components.is_none(), ..Accumulator::default() };
+        let is_all = figures.len() == dimension.categories.len();
         let kind = DiscrepancyKind::Breakdown(dimension.id.clone());
         let compared = compare(series, period, agency, kind, total, &sum);
         let exceeds = |one: &Discrepancy| rule == CategorySum::Bounded && one.difference.mantissa() > 0;
         found.extend(compared.filter(|one| is_all || exceeds(one)));
-    }
-    found
-}
-
-/// The figures that an agency submitted for an area and a period by one dimension, by category: of a stock's
-/// several the first by the order of its names.
-fn by_category<'a>(
-    series: &Series<'a>,
-    area: AreaIx,
-    period: Period,
-    agency: AgencyIx,
-) -> BTreeMap<(&'a DimensionId, &'a CategoryId), Accumulator> {
-    let view = series.view();
-    let mut found = BTreeMap::new();
-    for slab in series.submitted.names(period).into_iter().filter_map(|name| series.submitted.slab(name)) {
-        for breakdown in slab.breakdowns().take_while(|_| view.spend(1).is_ok()) {
-            let mut categories = view.columns.breakdown_at(breakdown).into_iter().flat_map(Breakdown::iter);
-            let (Some((dimension, category)), None) = (categories.next(), categories.next()) else { continue };
-            let row = slab.row(RowKey::new(area, breakdown, agency), view.as_of).filter(|row| row.value().is_some());
-            if let Some(figure) = row.as_ref().and_then(whole) {
-                found.entry((dimension, category)).or_insert(figure);
-            }
-        }
     }
     found
 }

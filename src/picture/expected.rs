@@ -31,8 +31,6 @@ pub(super) struct Expected<'a> {
     /// The agencies that some version names, ascending.
     named_ever: OnceCell<Vec<AgencyIx>>,
     periods: RefCell<HashMap<Period, Rc<[ExpectedPeriod<'a>]>, Hashing>>,
-    /// The periods that reporters have slots of where nobody is expected: themselves.
-    unexpected: RefCell<HashMap<Period, Rc<[ExpectedPeriod<'a>]>, Hashing>>,
     reporters: Reporters<'a>,
 }
 
@@ -40,7 +38,7 @@ pub(super) struct Expected<'a> {
 pub(super) struct ExpectedPeriod<'a> {
     pub(super) period: Period,
     /// Its last day, which every slot asks for.
-    last: Date,
+    pub(super) last: Date,
     pub(super) version: &'a IndicatorVersion,
     pub(super) hierarchy: &'a Hierarchy,
     /// The agencies that are expected to report it, ascending.
@@ -72,14 +70,14 @@ impl ExpectedPeriod<'_> {
 impl<'a> Expected<'a> {
     pub(super) fn new(view: View<'a>, indicator: &'a Indicator, submitted: Rc<Submitted<'a>>) -> Self {
         let named = indicator.versions().iter().map(|_| OnceCell::new()).collect();
-        let (named_ever, periods, unexpected) = (OnceCell::new(), RefCell::default(), RefCell::default());
+        let (named_ever, periods) = (OnceCell::new(), RefCell::default());
         let reporters = Reporters::new(view);
-        Self { view, indicator, submitted, named, named_ever, periods, unexpected, reporters }
+        Self { view, indicator, submitted, named, named_ever, periods, reporters }
     }
 
     /// Whether a period fits the indicator.
     pub(super) fn fits(&self, period: Period) -> bool {
-        !self.within(period).is_empty()
+        self.is_expected(period) || !self.within(period).is_empty()
     }
 
     /// Of consecutive periods, those whose slots all of them together have: of a stock the last.
@@ -90,20 +88,26 @@ impl<'a> Expected<'a> {
         }
     }
 
-    /// The periods at the indicator's frequency that a figure of this period rests on: all within it,
-    /// and for a stock the one that closes it. Nothing rests on periods that don't combine.
+    /// The periods whose slots a figure of this period has: all at the indicator's frequency within it, and for a stock
+    /// the one that closes it. Nothing rests on periods that don't combine. Where that is none, nobody is expected, and a
+    /// reporter's slot is of the period itself.
     pub(super) fn periods(&self, period: Period) -> Rc<[ExpectedPeriod<'a>]> {
         if let Some(known) = self.periods.borrow().get(&period) {
             return Rc::clone(known);
         }
-        let mut within = self.within(period);
+        let mut within = if self.is_expected(period) { vec![period] } else { self.within(period) };
         match self.submitted.rule() {
             OverTime::Add => {}
             OverTime::Last => drop(within.drain(..within.len().saturating_sub(1))),
             OverTime::Never => within.retain(|one| one.frequency() == period.frequency()),
         }
         within.retain(|one| self.is_expected(*one));
-        let periods: Rc<[_]> = within.into_iter().map(|period| self.expected_period(period)).collect();
+        let mut periods: Vec<_> = within.into_iter().map(|period| self.expected_period(period)).collect();
+        if periods.is_empty() {
+            let itself = self.expected_period(period);
+            periods.push(ExpectedPeriod { agencies: Vec::new(), is_unexpected: true, is_late: false, ..itself });
+        }
+        let periods: Rc<[_]> = periods.into();
         self.periods.borrow_mut().insert(period, Rc::clone(&periods));
         periods
     }
@@ -123,7 +127,7 @@ impl<'a> Expected<'a> {
         let mut agencies = Vec::new();
         let mut hierarchies: Vec<&Hierarchy> = Vec::new();
         for period in self.together(periods) {
-            for slot in &*self.reported_periods(*period) {
+            for slot in &*self.periods(*period) {
                 // Below the reporting level every agency has a slot of the area itself.
                 if slot.hierarchy.level(area) > slot.version.reporting_level {
                     return None;
@@ -168,22 +172,6 @@ impl<'a> Expected<'a> {
             let agencies = expected.agencies.iter().copied().take_while(|_| self.view.spend(1).is_ok());
             agencies.flat_map(slots).collect::<Vec<_>>()
         })
-    }
-
-    /// The periods whose slots a reporter has: where nobody is expected, the period itself.
-    fn reported_periods(&self, period: Period) -> Rc<[ExpectedPeriod<'a>]> {
-        let expected = self.periods(period);
-        if !expected.is_empty() {
-            return expected;
-        }
-        let mut known = self.unexpected.borrow_mut();
-        let itself = || {
-            let expected = self.expected_period(period);
-            [ExpectedPeriod { agencies: Vec::new(), is_unexpected: true, is_late: false, ..expected }]
-                .into_iter()
-                .collect()
-        };
-        Rc::clone(known.entry(period).or_insert_with(itself))
     }
 
     /// Whether an agency that reports has slots in a period: it is expected to report it, or is a volunteer.
@@ -301,7 +289,7 @@ impl<'a> Expected<'a> {
     pub(super) fn add_contained(&self, to: &mut Accumulator, agency: AgencyIx, area: AreaIx, period: Period) {
         let may_be_contained =
             |slot: &ExpectedPeriod<'_>| self.containers(slot).may_hold(&self.submitted, slot.hierarchy, agency, area);
-        if !self.reported_periods(period).iter().any(may_be_contained) {
+        if !self.periods(period).iter().any(may_be_contained) {
             return;
         }
         self.itself_or_unreported(agency, area, period, false, &mut |slot, area| {
@@ -343,7 +331,7 @@ impl<'a> Expected<'a> {
             return;
         }
         let reports = |slot: &ExpectedPeriod<'_>| !is_reporter || self.reports_within(slot, agency, area);
-        let periods = self.reported_periods(period);
+        let periods = self.periods(period);
         // A figure that was accepted before the area was ended keeps its slots.
         let has_ended = !periods.iter().any(|slot| self.exists(slot, area));
         let periods = periods.iter().filter(|slot| has_ended || self.exists(slot, area));
@@ -351,7 +339,7 @@ impl<'a> Expected<'a> {
     }
 
     /// Whether an agency reports for an area, or for one within it that is of the slot's period.
-    fn reports_within(&self, slot: &ExpectedPeriod<'_>, agency: AgencyIx, area: AreaIx) -> bool {
+    pub(super) fn reports_within(&self, slot: &ExpectedPeriod<'_>, agency: AgencyIx, area: AreaIx) -> bool {
         let reported = self.view.catalogue.reports_for(agency);
         let reports = |area: &AreaIx| reported.binary_search(area).is_ok();
         reports(&area) || slot.hierarchy.within(area).iter().any(|inner| reports(inner) && self.exists(slot, *inner))
@@ -370,7 +358,7 @@ impl<'a> Expected<'a> {
         each: &mut dyn FnMut(&ExpectedPeriod<'_>, AreaIx),
     ) -> bool {
         let mut lacks_areas = false;
-        for slot in self.reported_periods(period).iter().filter(|slot| !is_reporter || self.has_slots(slot, agency)) {
+        for slot in self.periods(period).iter().filter(|slot| !is_reporter || self.has_slots(slot, agency)) {
             if slot.hierarchy.level(area) <= slot.version.reporting_level {
                 let mut areas = self.areas(slot, agency, area);
                 if is_reporter && !slot.expects(agency) {

@@ -4,6 +4,7 @@ use super::accumulator::MissingReason;
 use super::aggregate::{Aggregate, Who};
 use super::combine::{Components, Gap, OverTime};
 use super::derivation::Derivation;
+use super::discrepancy::Discrepancies;
 use super::figure::Figure;
 use super::resolve::Series;
 use crate::catalogue::items::{AcrossAgencies, IndicatorVersion, Kind};
@@ -74,7 +75,7 @@ pub fn explain(view: View<'_>, query: ExplainQuery) -> Explanation {
     let mut series = Series::new(view, query.indicator, query.breakdown, None);
     let areas = [area];
     let mut aggregate = Aggregate::of(&mut series, &areas, &[period]);
-    aggregate.find_discrepancies(&mut series, area, period);
+    aggregate.find_discrepancies(&mut series, &Discrepancies::new(&areas, period));
     let figure = aggregate.figure(&series, who);
     let version = series.version(period).clone();
     let agencies = match who {
@@ -113,7 +114,7 @@ pub fn explain(view: View<'_>, query: ExplainQuery) -> Explanation {
 }
 
 /// The agencies whose figures go into the combined one, or stand side by side.
-fn combined_agencies(series: &Series<'_>, version: &IndicatorVersion, aggregate: &Aggregate<'_>) -> Vec<AgencyIx> {
+fn combined_agencies(series: &Series<'_>, version: &IndicatorVersion, aggregate: &Aggregate<'_, '_>) -> Vec<AgencyIx> {
     let stands_beside = version.across_agencies == AcrossAgencies::SideBySide;
     let counts = |agency: &AgencyIx| stands_beside || series.goes_into_combined(version, *agency);
     aggregate.found().agencies().filter(counts).collect()

@@ -6,6 +6,7 @@ mod among;
 pub mod answer;
 pub mod areas;
 mod build;
+mod cell;
 pub mod change;
 pub mod combine;
 pub(crate) mod completeness;

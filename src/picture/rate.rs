@@ -17,8 +17,9 @@ use crate::catalogue::items::{Indicator, IndicatorVersion, PopulationRule, RateR
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::date::Date;
 use crate::model::decimal::Quotient;
+use crate::model::observations::Hashing;
 use crate::model::period::{Frequency, Period};
-use crate::state::columns::{BreakdownIx, Row};
+use crate::state::columns::BreakdownIx;
 use crate::state::view::{AreasAsOf, View};
 
 /// A population's day, as a period, and its figure.
@@ -28,6 +29,8 @@ type DayFigure = (Period, Rc<Figure>);
 pub(super) struct Rates<'a> {
     view: View<'a>,
     indicator: &'a Indicator,
+    /// The areas whose rates are asked for, each for itself.
+    areas: Vec<AreaIx>,
     /// Those of each population and breakdown, by each hierarchy.
     populations: Vec<PopulationSeries<'a>>,
 }
@@ -39,7 +42,7 @@ struct PopulationSeries<'a> {
     series: Series<'a>,
     /// By the areas, the last day that was looked at and what there is by that: the next period's rates need
     /// only the days since.
-    known: HashMap<Vec<AreaIx>, (Date, Found)>,
+    known: HashMap<Vec<AreaIx>, (Date, Found), Hashing>,
 }
 
 /// What there is of a population on some days.
@@ -62,7 +65,7 @@ pub(super) struct Population<'a> {
 
 impl<'a> Rates<'a> {
     pub(super) fn new(view: View<'a>, ix: IndicatorIx) -> Self {
-        Self { view, indicator: view.catalogue.indicator_at(ix), populations: Vec::new() }
+        Self { view, indicator: view.catalogue.indicator_at(ix), areas: Vec::new(), populations: Vec::new() }
     }
 
     /// The population of some areas under the figure of a run of periods, by its last; none when the
@@ -77,7 +80,10 @@ impl<'a> Rates<'a> {
         if !breakdown.dimensions.iter().all(|dimension| known.contains(dimension)) {
             return Some(without(Gap::PopulationNotBrokenDown));
         }
-        Some(self.series(ix, breakdown.breakdown, last).find(areas, last.end(), rule))
+        let others = std::mem::take(&mut self.areas);
+        let population = self.series(ix, breakdown.breakdown, last).find((areas, &others), last.end(), rule);
+        self.areas = others;
+        Some(population)
     }
 
     fn series(&mut self, ix: IndicatorIx, breakdown: Option<BreakdownIx>, last: Period) -> &mut PopulationSeries<'a> {
@@ -90,7 +96,7 @@ impl<'a> Rates<'a> {
         // Mostly it is the last: breakdown after breakdown is answered.
         let at = self.populations.iter().rposition(is_it).unwrap_or_else(|| {
             let series = Series::new(view, ix, breakdown, None);
-            self.populations.push(PopulationSeries { ix, breakdown, series, known: HashMap::new() });
+            self.populations.push(PopulationSeries { ix, breakdown, series, known: HashMap::default() });
             self.populations.len() - 1
         });
         &mut self.populations[at]
@@ -107,14 +113,16 @@ pub(super) struct Populations<'r, 'a> {
     /// The last of the run.
     last: Period,
     /// By the areas and agencies asked for: of a benchmark's areas every row asks.
-    known: HashMap<(Vec<AreaIx>, Vec<AgencyIx>), Underlying<'a>>,
+    known: HashMap<(Vec<AreaIx>, Vec<AgencyIx>), Underlying<'a>, Hashing>,
     /// By the parts that these agencies report for.
-    of_parts: HashMap<Vec<AreaIx>, Underlying<'a>>,
+    of_parts: HashMap<Vec<AreaIx>, Underlying<'a>, Hashing>,
 }
 
 impl<'r, 'a> Populations<'r, 'a> {
-    pub(super) fn new(rates: &'r mut Rates<'a>, breakdown: &'r QueryBreakdown, last: Period) -> Self {
-        Self { rates, breakdown, last, known: HashMap::new(), of_parts: HashMap::new() }
+    /// `areas` are those whose rates are asked for, each for itself.
+    pub(super) fn new(rates: &'r mut Rates<'a>, breakdown: &'r QueryBreakdown, last: Period, areas: &[AreaIx]) -> Self {
+        rates.areas = areas.to_vec();
+        Self { rates, breakdown, last, known: HashMap::default(), of_parts: HashMap::default() }
     }
 
     /// The population of the parts of some areas that some agencies report for.
@@ -131,16 +139,18 @@ impl<'r, 'a> Populations<'r, 'a> {
 }
 
 impl Found {
-    /// Looks at the days from one to another, the newest first, until the population covers the areas.
-    fn between(series: &mut Series<'_>, areas: &[AreaIx], from: Date, to: Date) -> Self {
+    /// Looks at the days from one to another, the newest first, until the population covers the areas. The others will be
+    /// asked about.
+    fn between(series: &mut Series<'_>, (areas, others): (&[AreaIx], &[AreaIx]), from: Date, to: Date) -> Self {
         let mut found = Self::default();
         let mut days: Vec<Date> = series.submitted.ending(from, to).map(Period::end).collect();
         days.dedup();
         let view = series.view();
         let days = days.into_iter().rev().filter_map(|day| Period::of(Frequency::Day, day));
         for day in days.take_while(|_| view.spend(1).is_ok()) {
+            series.look_up(areas, others, day);
             // Mostly there is nothing on a day, and combining nothing costs more than looking.
-            if !areas.iter().any(|area| has_figure(series, *area, day)) {
+            if !areas.iter().any(|area| has_figure(series, *area, day, false)) {
                 continue;
             }
             let covers = areas.iter().all(|area| covers(series, *area, day));
@@ -162,7 +172,7 @@ impl Found {
 
 impl PopulationSeries<'_> {
     /// The population of the newest day on which it covers the areas, of those that a rule takes.
-    fn find<'r>(&mut self, areas: &[AreaIx], end: Date, rule: &'r RateRule) -> Population<'r> {
+    fn find<'r>(&mut self, areas: (&[AreaIx], &[AreaIx]), end: Date, rule: &'r RateRule) -> Population<'r> {
         let Found { covering, valued } = match rule.rule {
             PopulationRule::SamePeriod => Found::between(&mut self.series, areas, end, end),
             PopulationRule::Latest => self.latest(areas, end),
@@ -172,13 +182,13 @@ impl PopulationSeries<'_> {
     }
 
     /// What there is by a day. Of the days that were looked at for an earlier one, what was found is known.
-    fn latest(&mut self, areas: &[AreaIx], end: Date) -> Found {
+    fn latest(&mut self, (areas, others): (&[AreaIx], &[AreaIx]), end: Date) -> Found {
         let earliest = end.years_before(PopulationRule::YEARS_BACK_MAX);
         let (from, before) = match self.known.get(areas) {
             Some((until, before)) if *until <= end => (earliest.max(until.plus_days(1)), before.clone()),
             Some(_) | None => (earliest, Found::default()),
         };
-        let now = Found::between(&mut self.series, areas, from, end);
+        let now = Found::between(&mut self.series, (areas, others), from, end);
         let is_in_time = |(day, _): &DayFigure| earliest <= day.end();
         let found = Found {
             covering: now.covering.or(before.covering.filter(is_in_time)),
@@ -191,29 +201,23 @@ impl PopulationSeries<'_> {
 
 /// Whether a population covers an area on a day: by a figure submitted for it, or by all areas directly
 /// below it that there are on that day.
-fn covers(series: &Series<'_>, area: AreaIx, day: Period) -> bool {
+fn covers(series: &mut Series<'_>, area: AreaIx, day: Period) -> bool {
     if series.view().spend(1).is_err() || !series.submitted.covers(area) {
         return false;
     }
-    if is_submitted(series, area, day) {
+    if has_figure(series, area, day, true) {
         return true;
     }
-    let mut below = series.view().parts(area, day).peekable();
-    below.peek().is_some() && below.all(|child| covers(series, child, day))
+    let below: Vec<AreaIx> = series.view().parts(area, day).collect();
+    series.look_up(&below, &[], day);
+    !below.is_empty() && below.into_iter().all(|child| covers(series, child, day))
 }
 
-/// Whether a figure that goes into the combined one was submitted for an area or one within it.
-fn has_figure(series: &Series<'_>, area: AreaIx, day: Period) -> bool {
-    let below = || series.view().hierarchy(day).children(area).any(|child| has_figure(series, child, day));
-    series.view().spend(1).is_ok() && series.submitted.covers(area) && (is_submitted(series, area, day) || below())
-}
-
-/// Whether a figure that goes into the combined one was submitted for the very area.
-fn is_submitted(series: &Series<'_>, area: AreaIx, day: Period) -> bool {
-    let version = series.version(day);
-    let goes_in =
-        |(_, row): &(Period, Row)| row.measure().is_some() && series.goes_into_combined(version, row.key.agency());
-    series.submitted.best(area, day).iter().any(goes_in)
+/// Whether a figure that goes into the combined one was submitted for an area, or for that or one within it.
+fn has_figure(series: &mut Series<'_>, area: AreaIx, day: Period, is_own: bool) -> bool {
+    let (version, figures) = (series.version(day), series.figures(area, day));
+    let goes_in = |agency| series.goes_into_combined(version, agency);
+    figures.iter().any(|(agency, figure)| figure.has_figure() && (figure.is_own || !is_own) && goes_in(agency))
 }
 
 /// Of some areas the parts that some agencies report for in a period: the areas themselves, or else the

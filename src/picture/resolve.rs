@@ -15,6 +15,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use super::accumulator::{Accumulator, ByAgency};
+use super::cell::Asked;
 use super::combine::OverTime;
 use super::derivation::Derivation;
 use super::expected::{Expected, ExpectedPeriod};
@@ -37,19 +38,10 @@ pub(super) struct Series<'a> {
     pub(super) indicator: &'a Indicator,
     /// What was submitted of it.
     pub(super) submitted: Rc<Submitted<'a>>,
-    known: HashMap<(AreaIx, Period), Resolved, Hashing>,
+    known: HashMap<(AreaIx, Period), Rc<ByAgency>, Hashing>,
     /// How each agency's figure comes about, where that was asked for.
     derivations: HashMap<(AreaIx, Period), Vec<(AgencyIx, Derivation)>, Hashing>,
-    expected: Expected<'a>,
-}
-
-/// The figures of an area and a period.
-#[derive(Clone)]
-struct Resolved {
-    figures: Rc<ByAgency>,
-    /// Whether they are plain sums: every figure within the area and the period is of the reporting
-    /// level and of the indicator's frequency, so that there was nothing to choose.
-    is_plain: bool,
+    expected: Rc<Expected<'a>>,
 }
 
 impl<'a> Series<'a> {
@@ -62,7 +54,7 @@ impl<'a> Series<'a> {
     ) -> Self {
         let indicator = view.catalogue.indicator_at(ix);
         let submitted = Rc::new(Submitted::new(view, ix, breakdown, agencies));
-        let expected = Expected::new(view, indicator, Rc::clone(&submitted));
+        let expected = Rc::new(Expected::new(view, indicator, Rc::clone(&submitted)));
         let (known, derivations) = (HashMap::default(), HashMap::default());
         Self { view, ix, indicator, submitted, known, derivations, expected }
     }
@@ -100,24 +92,79 @@ impl<'a> Series<'a> {
     /// The figure of every agency that has submitted one, or a marker in its place, for the area and
     /// the period, for subperiods, or for areas within it.
     pub(super) fn figures(&mut self, area: AreaIx, period: Period) -> Rc<ByAgency> {
-        self.resolved(area, period).figures
+        if let Some(known) = self.known.get(&(area, period)) {
+            return Rc::clone(known);
+        }
+        let figures = self.passed(&[area], &[period]).pop().unwrap_or_default();
+        self.known.insert((area, period), Rc::clone(&figures));
+        figures
     }
 
-    fn resolved(&mut self, area: AreaIx, period: Period) -> Resolved {
+    /// Looks up the figures of some areas for a period, and, unless they are known, those of others that will be asked
+    /// about: by one pass.
+    pub(super) fn look_up(&mut self, areas: &[AreaIx], others: &[AreaIx], period: Period) {
+        let is_unknown = |area: &&AreaIx| !self.known.contains_key(&(**area, period));
+        if areas.iter().any(|area| is_unknown(&area)) {
+            let mut unknown: Vec<AreaIx> = areas.iter().chain(others).filter(is_unknown).copied().collect();
+            unknown.sort_unstable();
+            unknown.dedup();
+            let figures = self.passed(&unknown, &[period]);
+            self.known.extend(unknown.into_iter().map(|area| (area, period)).zip(figures));
+        }
+    }
+
+    /// The figures of each of some areas for consecutive periods together, by the kind's rule over time; of fewer once
+    /// the answer is stopped. A single period is itself, for every kind.
+    pub(super) fn joined(&mut self, areas: &[AreaIx], periods: &[Period]) -> Vec<Rc<ByAgency>> {
+        match (areas, periods) {
+            ([area], [period]) => vec![self.figures(*area, *period)],
+            _ => self.passed(areas, periods),
+        }
+    }
+
+    fn passed(&mut self, areas: &[AreaIx], periods: &[Period]) -> Vec<Rc<ByAgency>> {
+        let view = self.view;
+        let alive = areas.iter().take_while(|_| view.spend(0).is_ok());
+        if periods.len() > 1 && self.submitted.rule() != OverTime::Add {
+            return alive.map(|area| Rc::new(self.several(*area, periods))).collect();
+        }
+        let (submitted, expected) = (Rc::clone(&self.submitted), Rc::clone(&self.expected));
+        let mut sums = Sums::new(Asked { view, submitted: &submitted, expected: &expected, areas });
+        let mut whole = Vec::new();
+        for period in periods {
+            for ix in sums.add_period(*period) {
+                let area = areas[ix as usize];
+                // Of several areas one may lie within another, and be plain all the same.
+                let figures = if areas.len() > 1 { self.figures(area, *period) } else { self.by_rules(area, *period) };
+                if periods.len() > 1 {
+                    sums.add_figures(ix, &figures);
+                } else {
+                    whole.push((ix, figures));
+                }
+            }
+        }
+        let mut sums = sums.finish();
+        whole.into_iter().for_each(|(ix, figures)| sums[ix as usize] = Some(figures));
+        let joined = alive.zip(sums).map(|(area, sums)| match (sums, periods) {
+            (Some(sums), _) => sums,
+            (None, [one]) => self.by_rules(*area, *one),
+            (None, several) => Rc::new(self.several(*area, several)),
+        });
+        joined.collect()
+    }
+
+    /// The figures for an area and a period of which there may be something to choose.
+    fn by_rules(&mut self, area: AreaIx, period: Period) -> Rc<ByAgency> {
         if let Some(known) = self.known.get(&(area, period)) {
-            return known.clone();
+            return Rc::clone(known);
         }
-        let plain = self.sums(&[area], &[period]).pop().flatten();
         // What is built of figures that weren't looked up is no answer, and isn't used as one.
-        if plain.is_none() && self.view.spend(1).is_err() {
-            return Resolved { figures: Rc::default(), is_plain: true };
+        if self.view.spend(1).is_err() {
+            return Rc::default();
         }
-        let plain = plain.or_else(|| self.sum_of_plain_subperiods(area, period));
-        let is_plain = plain.is_some();
-        let figures = Rc::new(plain.unwrap_or_else(|| self.resolve(area, period)));
-        let resolved = Resolved { figures, is_plain };
-        self.known.insert((area, period), resolved.clone());
-        resolved
+        let figures = Rc::new(self.resolve(area, period));
+        self.known.insert((area, period), Rc::clone(&figures));
+        figures
     }
 
     /// The periods at the indicator's frequency in some periods that anybody is expected to report.
@@ -210,45 +257,5 @@ impl<'a> Series<'a> {
         let derivations = self.derivations.get(&(area, period)).map(Vec::as_slice).unwrap_or_default();
         let known = derivations.binary_search_by_key(&agency, |(agency, _)| *agency);
         known.map_or(Derivation::Nothing, |at| derivations[at].1)
-    }
-
-    /// The figures of each of some areas for consecutive periods together by one pass over the slabs, where there is
-    /// nothing to choose.
-    pub(super) fn sums(&self, areas: &[AreaIx], periods: &[Period]) -> Vec<Option<ByAgency>> {
-        let (submitted, expected) = (&*self.submitted, &self.expected);
-        Sums { view: self.view, submitted, expected, areas, periods }.by_area()
-    }
-
-    /// The figures built over time, where the figures of every subperiod are plain sums, by the same
-    /// definition and hierarchy as the period's, and none was submitted for the period itself.
-    ///
-    /// Nor may an area begin or end within the period: over areas it has fewer slots then than over time.
-    ///
-    /// The way over areas needs no trying: it adds the same submitted figures, and can't miss a smaller
-    /// share of its reports. Take one agency and one subperiod. Over areas its slots are one for each area
-    /// that it has a figure for in *any* subperiod, and one for each that it is expected to report. Over
-    /// time they are one for each area that it has a figure for in *this* subperiod, and the latter, or a
-    /// single one when these are none at all. The reported are as many both ways; so over time no more are
-    /// missing. Of equals, the way over time is taken.
-    fn sum_of_plain_subperiods(&mut self, area: AreaIx, period: Period) -> Option<ByAgency> {
-        let (version, hierarchy) = (self.version(period), self.view.hierarchy(period));
-        let subperiods = period.subperiods();
-        let is_alike = |subperiod: &Period| {
-            std::ptr::eq(self.version(*subperiod), version) && std::ptr::eq(self.view.hierarchy(*subperiod), hierarchy)
-        };
-        let exist = |subperiod: &Period| self.view.catalogue.all_exist_on(hierarchy.within(area), subperiod.end());
-        let may_be_plain = self.submitted.rule() == OverTime::Add
-            && self.submitted.covers(area)
-            && !subperiods.is_empty()
-            && subperiods.iter().all(is_alike)
-            && subperiods.iter().all(exist)
-            && self.submitted.slab(period).is_none();
-        if !may_be_plain {
-            return None;
-        }
-        self.sums(&[area], &subperiods).pop().flatten().or_else(|| {
-            let is_plain = subperiods.iter().all(|subperiod| self.resolved(area, *subperiod).is_plain);
-            is_plain.then(|| self.over_time(area, period))
-        })
     }
 }

@@ -4,7 +4,6 @@ use super::change::Change;
 use super::derived::{Benchmark, Rank, Share};
 use super::figure::Figure;
 use super::rate::Rate;
-use crate::catalogue::items::IndicatorVersion;
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::id::CategoryId;
 use crate::model::period::Period;
@@ -12,14 +11,16 @@ use crate::model::period::Period;
 /// One indicator in a picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PictureRow {
-    /// The indicator's definition for the period.
-    pub version: IndicatorVersion,
+    /// The indicator.
+    pub indicator: IndicatorIx,
+    /// The period, whose definition of it is in force.
+    pub period: Period,
     /// Each agency that has reported or is expected to, by id.
     pub cells: Vec<PictureCell>,
     /// All of them together.
     pub combined: Figure,
     /// The change of the combined figure.
-    pub change: Option<Change>,
+    pub change: Option<Box<Change>>,
 }
 
 /// One agency's figure in a picture.
@@ -30,7 +31,7 @@ pub struct PictureCell {
     /// Its figure.
     pub figure: Figure,
     /// The figure's change.
-    pub change: Option<Change>,
+    pub change: Option<Box<Change>>,
 }
 
 /// One answered figure, and what it is of. A key that is combined is none.
@@ -49,7 +50,7 @@ pub struct AggregateRow {
     /// The figure.
     pub figure: Figure,
     /// Its change.
-    pub change: Option<Change>,
+    pub change: Option<Box<Change>>,
     /// Its rate.
     pub rate: Option<Box<Rate>>,
     /// Its share.

@@ -20,10 +20,12 @@ use crate::state::view::{AreasAsOf, View};
 /// As many rows are passed over in the time that it takes to look for those of one area, nearly.
 pub(super) const LOOK_UP_ROWS: usize = 32;
 
+/// As many rows are passed over in the time of a step of the work.
+pub(super) const ROWS_A_STEP: usize = 16;
+
 /// What was submitted of one indicator under one breakdown, by some agencies or all.
 pub(super) struct Submitted<'a> {
     view: View<'a>,
-    ix: IndicatorIx,
     kind: Kind,
     rule: OverTime,
     breakdown: Option<BreakdownIx>,
@@ -34,6 +36,8 @@ pub(super) struct Submitted<'a> {
     by_end: OnceCell<Vec<(Date, Period)>>,
     /// The areas at or below which there is or was a figure.
     areas: OrdSet<AreaIx>,
+    /// The day on which the first revision was accepted.
+    first_day: OnceCell<Option<Date>>,
     /// By a period's last day: [`Self::unfinished`].
     unfinished: RefCell<HashMap<Date, Revision, Hashing>>,
 }
@@ -48,7 +52,6 @@ impl<'a> Submitted<'a> {
         let kind = view.catalogue.indicator_at(ix).kind();
         Self {
             view,
-            ix,
             kind,
             rule: over_time(kind),
             breakdown,
@@ -56,6 +59,7 @@ impl<'a> Submitted<'a> {
             slabs: view.columns.slabs(ix),
             by_end: OnceCell::new(),
             areas: view.columns.covered(ix),
+            first_day: OnceCell::new(),
             unfinished: RefCell::default(),
         }
     }
@@ -98,7 +102,7 @@ impl<'a> Submitted<'a> {
 
     /// The slab of a period.
     pub(super) fn slab(&self, period: Period) -> Option<&'a Slab> {
-        self.view.columns.slab(self.ix, period)
+        self.slabs?.get(&period.storage_key()).map(AsRef::as_ref)
     }
 
     /// The periods that figures were submitted for, each after its last day, by that.
@@ -153,10 +157,26 @@ impl<'a> Submitted<'a> {
         [itself].into_iter().chain(others).collect()
     }
 
+    /// For a stock the name that all figures of a period were submitted under, those as at an earlier day of it too;
+    /// none where they were under several, or are of another day.
+    pub(super) fn only_name(&self, period: Period) -> Option<Period> {
+        let mut within = self.ending(period.start(), period.end());
+        match (within.next(), within.next()) {
+            (None, _) => Some(period),
+            (Some(name), None) => share_last_day(name, period).then_some(name),
+            (Some(_), Some(_)) => None,
+        }
+    }
+
     /// The newest revision that was accepted before a period was over: a figure for it that isn't newer is a
     /// figure to date.
     pub(super) fn unfinished(&self, period: Period) -> Revision {
         let last = self.kind.last_unfinished_day(period);
+        // Mostly all figures came after.
+        let first = self.first_day.get_or_init(|| self.view.accepted_at(Revision(1)).map(|at| self.view.date(at)));
+        if first.is_none_or(|first| first > last) {
+            return Revision(0);
+        }
         *self.unfinished.borrow_mut().entry(last).or_insert_with(|| self.view.revision_on(last))
     }
 
@@ -196,27 +216,25 @@ impl<'a> Submitted<'a> {
 
     /// Whether a figure was ever submitted within a period, or for a stock as at a day of it.
     pub(super) fn has_figures_within(&self, period: Period) -> bool {
-        self.slab(period).is_some() || self.slabs_within(period).next().is_some()
+        self.within(period.start(), period.end()).next().is_some()
     }
 
-    /// The slabs whose figures can go into that of a period: those of periods within it, or for a stock
-    /// those as at a day of it.
-    fn slabs_within(&self, period: Period) -> impl Iterator<Item = &'a Slab> {
-        let stocks = self.is_stock().then(|| self.ending(period.start(), period.end())).into_iter().flatten();
-        let stocks = stocks.filter_map(|known| self.slab(known));
-        let others = self.slabs.filter(|_| !self.is_stock()).into_iter();
-        let others = others.flat_map(move |slabs| slabs.range(period.opening_day()..));
-        let others = others.take_while(move |(known, _)| known.start() <= period.end());
-        let others = others.filter(move |(known, _)| period.contains(**known)).map(|(_, slab)| slab.as_ref());
-        stocks.chain(others)
+    /// The periods that figures were submitted for and that lie within some days, or of a stock end on one of them,
+    /// each with its slab.
+    fn within(&self, first: Date, last: Date) -> impl Iterator<Item = (Period, &'a Slab)> {
+        let stocks = self.is_stock().then(|| self.ending(first, last)).into_iter().flatten();
+        let stocks = stocks.filter_map(|period| Some((period, self.slab(period)?)));
+        let opening = Period::of(Frequency::Day, first).filter(|_| !self.is_stock());
+        let others = self.slabs.zip(opening).into_iter().flat_map(|(slabs, opening)| slabs.range(opening..));
+        let others = others.take_while(move |(period, _)| period.start() <= last);
+        let others = others.filter(move |(period, _)| period.end() <= last);
+        stocks.chain(others.map(|(period, slab)| (*period, slab.as_ref())))
     }
 
     /// The periods between two by the rule of [`super::change`] with a figure that has or had the marker of a break.
     pub(super) fn with_breaks(&self, earlier: Period, later: Period) -> Vec<(Period, &'a Slab)> {
-        let is_between = |period: &Period| self.is_stock() || period.start() > earlier.end();
-        let between = self.ending(earlier.end().plus_days(1), later.end()).filter(is_between);
-        let slabs = between.filter_map(|period| Some((period, self.slab(period)?)));
-        slabs.filter(|(_, slab)| slab.may_have_break()).collect()
+        let between = self.within(earlier.end().plus_days(1), later.end());
+        between.filter(|(_, slab)| slab.may_have_break()).collect()
     }
 
     /// The agencies that mark a break in one of some periods, for the areas or those within them.

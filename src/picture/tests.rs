@@ -342,6 +342,19 @@ fn a_quarter_is_one_slot_whatever_it_is_called() {
 }
 
 #[test]
+fn a_quarter_sent_for_one_area_leaves_the_year_of_another_to_its_months() {
+    let mut world = World::of("events", "month");
+    let months = ["U1 2022-04 1", "U1 2022-07 3", "U2 2022-04 2", "U2 2022-12 5"];
+    world.on("2023-04-20").send("care", "r1", &months);
+    assert_eq!(world.care("U1", "FY2022-23"), "4 2/12 10 late partial");
+    world.send("care", "r2", &["U1 FY2022-23-Q1 10"]);
+    assert_eq!(world.care("U1", "FY2022-23"), "13 4/12 8 late partial");
+    assert_eq!(world.care("U2", "FY2022-23"), "7 2/12 10 late partial");
+    let explained = |area| world.explained(Some("care"), area, "FY2022-23").contributions.len();
+    assert_eq!((explained("U1"), explained("U2")), (2, 2));
+}
+
+#[test]
 fn a_figure_of_a_wider_area_or_a_longer_period_contains_the_slots_in_it() {
     let mut world = World::of("events", "quarter");
     world.on("2021-10-05").send("care", "r1", &["P FY2021-22-Q1 100", "U1 FY2021-22-H1 60", "P CY2021 9"]);

@@ -125,11 +125,12 @@ fn row(view: View<'_>, key: [&dyn std::fmt::Display; 4], figure: &Figure, change
 pub(crate) fn picture(view: View<'_>, picture: &[PictureRow]) -> Vec<Row> {
     let mut rows = Vec::new();
     for it in picture {
+        let indicator = &view.catalogue.indicator_at(it.indicator).newest().id;
         for cell in &it.cells {
             let agency = &view.catalogue.agency_at(cell.agency).id;
-            rows.push(row(view, [&it.version.id, &"-", agency, &"-"], &cell.figure, cell.change.as_ref()));
+            rows.push(row(view, [indicator, &"-", agency, &"-"], &cell.figure, cell.change.as_deref()));
         }
-        rows.push(row(view, [&it.version.id, &"-", &"-", &"-"], &it.combined, it.change.as_ref()));
+        rows.push(row(view, [indicator, &"-", &"-", &"-"], &it.combined, it.change.as_deref()));
     }
     rows
 }
@@ -142,7 +143,7 @@ pub(crate) fn aggregate(view: View<'_>, rows: &[AggregateRow]) -> Vec<Row> {
         let area = it.area.map_or_else(dash, |ix| view.catalogue.area_at(ix).code.to_string());
         let agency = it.agency.map_or_else(dash, |ix| view.catalogue.agency_at(ix).id.to_string());
         let period = it.period.map_or_else(dash, |period| period.to_string());
-        row(view, [indicator, &area, &agency, &period], &it.figure, it.change.as_ref())
+        row(view, [indicator, &area, &agency, &period], &it.figure, it.change.as_deref())
     });
     rows.collect()
 }

@@ -94,8 +94,19 @@ pub struct Sum {
 
 impl Sum {
     /// Adds a decimal.
+    #[inline]
     pub fn add(&mut self, decimal: Decimal) {
-        let (mut mantissa, scale) = (i128::from(decimal.mantissa), decimal.scale);
+        self.add_scaled(decimal.mantissa.into(), decimal.scale);
+    }
+
+    /// Adds a sum of decimals.
+    pub fn add_sum(&mut self, sum: Exact) {
+        // That of decimals has no more digits after the point than one of them.
+        self.add_scaled(sum.mantissa, u8::try_from(sum.scale).unwrap_or_default());
+    }
+
+    #[inline]
+    fn add_scaled(&mut self, mut mantissa: i128, scale: u8) {
         if scale > self.scale {
             self.mantissa *= 10_i128.pow(u32::from(scale - self.scale));
             self.scale = scale;
@@ -111,6 +122,37 @@ impl Sum {
         let (mantissa, scale) = (self.mantissa, self.scale.into());
         // A decimal's scale is in range, so there is always a trimmed form.
         Exact::trimmed(mantissa, scale).unwrap_or(Exact { mantissa, scale })
+    }
+}
+
+/// Products of decimals being added up. None of their sums, in whichever order and by whichever parts they are added,
+/// has too many digits; or it is known that one may have.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ProductSum {
+    mantissa: i128,
+    /// The sum of the products without their signs.
+    size: i128,
+}
+
+impl ProductSum {
+    /// Twice that of a decimal, and that of a hundredth.
+    const SCALE: u32 = 14;
+
+    /// So that sums of decimals can be added to it still.
+    const SIZE_MAX: i128 = i128::MAX / 4;
+
+    /// Adds a product, or a sum of products; `None` when a sum may have too many digits.
+    #[must_use]
+    pub fn plus(self, product: Exact) -> Option<Self> {
+        let mantissa = if product.scale <= Self::SCALE { product.at(Self::SCALE)? } else { return None };
+        let size = self.size.checked_add(mantissa.checked_abs()?)?;
+        (size <= Self::SIZE_MAX).then_some(Self { mantissa: self.mantissa + mantissa, size })
+    }
+
+    /// What was added.
+    #[must_use]
+    pub fn total(self) -> Option<Exact> {
+        Exact::trimmed(self.mantissa, Self::SCALE)
     }
 }
 

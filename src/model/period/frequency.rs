@@ -41,7 +41,7 @@ impl Frequency {
     }
 
     /// The next finer one that periods of this one are made of.
-    pub(super) const fn finer(self) -> Option<Self> {
+    pub(crate) const fn finer(self) -> Option<Self> {
         match self {
             Self::FinancialYear => Some(Self::HalfYear),
             Self::CalendarYear | Self::HalfYear => Some(Self::Quarter),

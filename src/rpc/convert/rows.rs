@@ -1,7 +1,7 @@
 //! Figures, and the rows of answers that have figures, written as they are sent. Their fields have the numbers that
 //! `figures.proto` and `picture_service.proto` give them, and are written in that order.
 
-use crate::catalogue::items::Agency;
+use crate::catalogue::items::{Agency, IndicatorVersion};
 use crate::catalogue::{AgencyIx, AreaIx, Catalogue};
 use crate::model::marker::{Marker, Markers};
 use crate::model::protobuf::Writer;
@@ -26,16 +26,21 @@ pub(crate) struct Rows<'a>(pub(crate) &'a Catalogue);
 
 impl<'a> Rows<'a> {
     pub(crate) fn picture_row(self, out: &mut Writer, row: &PictureRow) {
-        out.message(1, |out| out.fields(&catalogue::indicator(&row.version)));
+        out.message(1, |out| out.fields(&catalogue::indicator(self.version(row))));
         for PictureCell { agency, figure, change } in &row.cells {
             out.message(2, |out| {
                 out.message(1, |out| self.agency_name(out, *agency));
                 out.message(2, |out| self.figure(out, figure));
-                out.optional(3, change.as_ref(), |out, it| self.change(out, it));
+                out.optional(3, change.as_deref(), |out, it| self.change(out, it));
             });
         }
         out.message(3, |out| self.figure(out, &row.combined));
-        out.optional(4, row.change.as_ref(), |out, it| self.change(out, it));
+        out.optional(4, row.change.as_deref(), |out, it| self.change(out, it));
+    }
+
+    /// The definition that a picture's row is by.
+    pub(crate) fn version(self, row: &PictureRow) -> &'a IndicatorVersion {
+        self.0.indicator_at(row.indicator).version_for(row.period)
     }
 
     pub(crate) fn aggregate_row(self, out: &mut Writer, row: &AggregateRow) {
@@ -45,7 +50,7 @@ impl<'a> Rows<'a> {
         out.text(3, agency);
         out.display(4, row.period);
         out.message(5, |out| self.figure(out, &row.figure));
-        out.optional(6, row.change.as_ref(), |out, it| self.change(out, it));
+        out.optional(6, row.change.as_deref(), |out, it| self.change(out, it));
         out.display(7, row.category.as_ref());
         out.optional(8, row.rate.as_deref(), |out, it| self.rate(out, it));
         out.optional(9, row.share.as_deref(), |out, it| self.share(out, it));

@@ -17,13 +17,14 @@ pub(super) fn picture_row(catalogue: &Catalogue, row: &PictureRow) -> proto::Pic
     let cell = |cell: &PictureCell| proto::PictureCell {
         agency: Some(agency_name(catalogue.agency_at(cell.agency))),
         figure: Some(figure(catalogue, &cell.figure)),
-        change: cell.change.as_ref().map(|it| change(catalogue, it)),
+        change: cell.change.as_deref().map(|it| change(catalogue, it)),
     };
+    let version = catalogue.indicator_at(row.indicator).version_for(row.period);
     proto::PictureRow {
-        indicator: Some(convert::catalogue::indicator(&row.version)),
+        indicator: Some(convert::catalogue::indicator(version)),
         cells: row.cells.iter().map(cell).collect(),
         combined: Some(figure(catalogue, &row.combined)),
-        change: row.change.as_ref().map(|it| change(catalogue, it)),
+        change: row.change.as_deref().map(|it| change(catalogue, it)),
     }
 }
 
@@ -35,7 +36,7 @@ pub(super) fn aggregate_row(catalogue: &Catalogue, row: &AggregateRow) -> proto:
         period: row.period.map(|period| period.to_string()).unwrap_or_default(),
         category: row.category.as_ref().map(ToString::to_string).unwrap_or_default(),
         figure: Some(figure(catalogue, &row.figure)),
-        change: row.change.as_ref().map(|it| change(catalogue, it)),
+        change: row.change.as_deref().map(|it| change(catalogue, it)),
         rate: row.rate.as_ref().map(|added| rate(catalogue, added)),
         share: row.share.as_ref().map(|added| share(catalogue, added)),
         rank: row.rank.as_ref().map(|added| rank(catalogue, added)),

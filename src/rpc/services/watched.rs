@@ -27,7 +27,7 @@ impl Watch for proto::WatchPictureRequest {
     /// By indicator.
     fn rows(query: PictureQuery, input: &AnswerInput<'_>) -> KeyedRows {
         let (picture, rows) = (answer::picture(input.view, &query), Rows(input.catalogue()));
-        let key = |row: &answer::PictureRow| row.version.id.to_string();
+        let key = |row: &answer::PictureRow| rows.version(row).id.to_string();
         KeyedRows::of(&picture, input, key, |out, row| out.message(5, |out| rows.picture_row(out, row)))
     }
 
