@@ -179,17 +179,22 @@ impl<'a> Cell<'a> {
         if self.slots <= nth || !self.has_slots || is_settled || slot.hierarchy.span(area).len() == 1 {
             return;
         }
-        self.look_up_reported(asked, slot);
-        let Self { key: (_, agency), figure, reported: Some(reported), seen, .. } = self else { return };
-        let mut seen = seen.iter().peekable();
-        let mut others = reported.areas.iter().filter(|area| {
-            while seen.next_if(|row| row < area).is_some() {}
-            seen.peek() != Some(area)
-        });
         if is_expected {
-            others.for_each(|area| asked.expected.add_slot(figure, slot, *agency, *area));
-        } else {
-            figure.lacks_areas = others.next().is_some();
+            self.look_up_reported(asked, slot);
+        }
+        let Self { key: (_, agency), figure, reported, seen, .. } = self;
+        let mut seen = seen.iter().peekable();
+        let mut is_other = |area: AreaIx| {
+            while seen.next_if(|row| **row < area).is_some() {}
+            seen.peek() != Some(&&area)
+        };
+        match reported.as_ref().filter(|_| is_expected) {
+            Some(reported) => {
+                let others = reported.areas.iter().filter(|area| is_other(**area));
+                others.for_each(|area| asked.expected.add_slot(figure, slot, *agency, *area));
+            }
+            // Mostly the first decides.
+            None => figure.lacks_areas = asked.expected.areas(slot, *agency, area).any(is_other),
         }
     }
 
