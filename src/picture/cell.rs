@@ -69,8 +69,9 @@ struct Reported<'a> {
     level: AreaLevel,
     /// The day that the areas are of; none where all exist on all days.
     day: Option<Date>,
-    /// The areas at the level, ascending.
+    /// The areas at the level, ascending; where it isn't expected no more than the first.
     areas: Vec<AreaIx>,
+    is_expected: bool,
     /// Whether it reports for the area or for one of any level within it.
     is_within: bool,
 }
@@ -235,12 +236,16 @@ impl<'a> Cell<'a> {
         let (ix, agency) = self.key;
         let (hierarchy, level, area) = (slot.hierarchy, slot.version.reporting_level, asked.areas[ix as usize]);
         let day = asked.view.catalogue.has_bounded_areas().then_some(slot.last);
-        let is_it =
-            |known: &Reported<'_>| std::ptr::eq(known.hierarchy, hierarchy) && (known.level, known.day) == (level, day);
+        let is_expected = slot.expects(agency);
+        let is_it = |known: &Reported<'_>| {
+            let same = (known.level, known.day, known.is_expected) == (level, day, is_expected);
+            same && std::ptr::eq(known.hierarchy, hierarchy)
+        };
         if !self.reported.as_ref().is_some_and(is_it) {
-            let areas: Vec<AreaIx> = asked.expected.areas(slot, agency, area).collect();
+            let wanted = if is_expected { usize::MAX } else { 1 };
+            let areas: Vec<AreaIx> = asked.expected.areas(slot, agency, area).take(wanted).collect();
             let is_within = !areas.is_empty() || asked.expected.reports_within(slot, agency, area);
-            self.reported = Some(Reported { hierarchy, level, day, areas, is_within });
+            self.reported = Some(Reported { hierarchy, level, day, areas, is_expected, is_within });
         }
     }
 
