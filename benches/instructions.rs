@@ -39,7 +39,7 @@ use tonic::body::Body;
 use tonic::codegen::{Service, http};
 
 use questions::Questions;
-use workload::{Packer, Workload};
+use workload::{Packer, Question, Workload};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -209,9 +209,22 @@ fn questions(world: &mut World) -> Result<(), Failure> {
     kernel("Q2", || Ok(answer::aggregate(view, &q2)))?;
     kernel("Q3", || Ok(answer::picture(view, &q3)))?;
     kernel("Q4", || Ok(answer::aggregate(view, &q4)))?;
-    let pictures = (0..2).map(|_| request(&workload::picture(59), "/conspectus.v1.PictureService/GetPicture"));
-    let mut pictures = pictures.collect::<Result<Vec<_>, _>>()?.into_iter();
-    kernel("picture, asked for by a call", || world.ask(pictures.next().ok_or("too few requests")?))
+    for (name, question) in [("Q1", Question::Q1), ("Q2", Question::Q2), ("Q4", Question::Q4)] {
+        let path = "/conspectus.v1.PictureService/QueryAggregate";
+        asked(world, &format!("{name}, asked for by a call"), || request(&question.aggregate(59), path))?;
+    }
+    let path = "/conspectus.v1.PictureService/GetPicture";
+    asked(world, "picture, asked for by a call", || request(&workload::picture(59), path))
+}
+
+/// Counts the second of two calls.
+fn asked(
+    world: &mut World,
+    name: &str,
+    request: impl Fn() -> Result<http::Request<Body>, Failure>,
+) -> Result<(), Failure> {
+    let mut requests = [request()?, request()?].into_iter();
+    kernel(name, || world.ask(requests.next().ok_or("too few requests")?))
 }
 
 /// Questions that take more than adding up, each beside a plain one of as many figures.
