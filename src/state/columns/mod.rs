@@ -5,7 +5,7 @@
 //! replaced is kept beside it, by revision, so that the newest costs nothing extra and any
 //! revision is exact.
 //!
-//! There is one [`Shared`] of them, which entries change in place once they are durable. A state looks at an
+//! There is one set of them, which entries change in place once they are durable. A state looks at an
 //! indicator's slabs as they are when it first asks, and keeps them; whatever came after the state's own revision is
 //! left out when it reads, as it is for every earlier revision. So a state never changes, and what nobody looks at
 //! is never copied.
