@@ -200,6 +200,10 @@ def peers_table(run):
                 cells.append("–")
                 continue
             ratio = row["ratio"]["median"]
+            # A few observations take no more of the disk than none do.
+            if ratio == 0:
+                cells.append(figure(row["beside"]["median"]))
+                continue
             better = 1 / ratio if row["less_is_better"] else ratio
             cells.append(f"{figure(row['beside']['median'])} ({figure(better)} ×)")
         ours = of_peers[0]
