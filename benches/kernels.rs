@@ -20,7 +20,7 @@ use conspectus::access::Actor;
 use conspectus::catalogue::IndicatorIx;
 use conspectus::entry::{Entry, Fingerprint, codec};
 use conspectus::intake::admit::{Command, Decision};
-use conspectus::intake::ahead::Ahead;
+use conspectus::intake::basis::Basis;
 use conspectus::intake::prepare::Prepared;
 use conspectus::intake::writer;
 use conspectus::journal::{DiskJournal, Journal, MemoryDisk, MemoryJournal};
@@ -95,7 +95,7 @@ impl Fixture {
 }
 
 fn decide(state: &State, command: &impl Command) -> Result<Entry, Failure> {
-    match command.admit(&Ahead::nothing(state), NOW, &UTC)? {
+    match command.admit(&Basis::durable(state, NOW, &UTC))? {
         Decision::Accept(body, _) => Ok(Entry { at: NOW, actor: Actor::default(), body }),
         Decision::Already(_) => Err("the submission isn't new".into()),
     }
@@ -140,8 +140,8 @@ fn submissions(c: &mut Criterion, fixture: &Fixture) -> Result<(), Failure> {
         group.throughput(Throughput::Elements(count as u64));
         let command = &commands[0];
         for (size, Growing { fold, state }) in [("empty", &fixture.empty), ("full", &fixture.full)] {
-            let ahead = Ahead::nothing(state);
-            group.bench_function(format!("{name}: admit, {size}"), |b| b.iter(|| command.admit(&ahead, NOW, &UTC)));
+            let basis = Basis::durable(state, NOW, &UTC);
+            group.bench_function(format!("{name}: admit, {size}"), |b| b.iter(|| command.admit(&basis)));
             let entries = commands.iter().map(|command| decide(state, command)).collect::<Result<Vec<_>, _>>()?;
             let mut entries = entries.iter().cycle();
             group.bench_function(format!("{name}: apply and publish, {size}"), |b| {

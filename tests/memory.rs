@@ -10,7 +10,7 @@ use conspectus::access::Actor;
 use conspectus::catalogue::CataloguePut;
 use conspectus::entry::Entry;
 use conspectus::intake::admit::{Command, Decision};
-use conspectus::intake::ahead::Ahead;
+use conspectus::intake::basis::Basis;
 use conspectus::intake::prepare::Prepared;
 use conspectus::model::marker::Markers;
 use conspectus::model::observation::{Breakdown, Measure, Observation, Value};
@@ -31,7 +31,7 @@ fn resident_bytes() -> u64 {
 }
 
 fn write(fold: &mut Fold, state: &State, command: &impl Command) {
-    let decision = command.admit(&Ahead::nothing(state), NOW, &UTC).unwrap();
+    let decision = command.admit(&Basis::durable(state, NOW, &UTC)).unwrap();
     let Decision::Accept(body, _) = decision else { panic!("it is so already") };
     fold.apply(&Entry { at: NOW, actor: Actor::Local, body });
 }

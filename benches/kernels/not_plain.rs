@@ -5,7 +5,7 @@ use conspectus::access::Actor;
 use conspectus::catalogue::{AreaIx, Catalogue, CataloguePut};
 use conspectus::entry::Entry;
 use conspectus::intake::admit::{Command, Decision};
-use conspectus::intake::ahead::Ahead;
+use conspectus::intake::basis::Basis;
 use conspectus::intake::prepare::Prepared;
 use conspectus::model::id::{AgencyId, AreaCode, DimensionId, IndicatorId, RequestId};
 use conspectus::model::marker::Markers;
@@ -19,6 +19,7 @@ use conspectus::picture::question::{AggregateQuery, Derived, PictureQuery, Query
 use conspectus::state::{Fold, State};
 use serde_json::json;
 
+use crate::questions::all_together;
 use crate::{Failure, NOW};
 
 const AREAS: usize = 150;
@@ -77,7 +78,7 @@ fn catalogue() -> Result<CataloguePut, Failure> {
 }
 
 fn write(fold: &mut Fold, command: &impl Command) -> Result<(), Failure> {
-    match command.admit(&Ahead::nothing(&fold.state()), NOW, &UTC)? {
+    match command.admit(&Basis::durable(&fold.state(), NOW, &UTC))? {
         Decision::Accept(body, _) => fold.apply(&Entry { at: NOW, actor: Actor::default(), body }),
         Decision::Already(_) => return Err("it was written before".into()),
     }
@@ -152,20 +153,7 @@ pub(crate) fn questions(state: &State) -> Result<Vec<(&'static str, AggregateQue
     let months = months()?;
     let base = |indicator: &str| -> Result<AggregateQuery, Failure> {
         let (indicator, _) = catalogue.indicator(&IndicatorId::parse(indicator)?).ok_or("no such indicator")?;
-        Ok(AggregateQuery {
-            indicators: vec![indicator],
-            areas: Areas::listed(whole.clone()),
-            agencies: None,
-            periods: Vec::new(),
-            breakdowns: vec![QueryBreakdown::TOTAL],
-            by_indicator: false,
-            by_area: false,
-            by_agency: false,
-            by_period: false,
-            change: ChangeRule::default(),
-            year_to_date: false,
-            derived: Derived::default(),
-        })
+        Ok(all_together(indicator, whole.clone(), Vec::new()))
     };
     let by_area = |indicator: &str| -> Result<AggregateQuery, Failure> {
         let (areas, periods) = (Areas::listed(areas.clone()), vec![months[16]]);

@@ -17,6 +17,24 @@ pub(crate) struct Questions {
     pub(crate) q4: AggregateQuery,
 }
 
+/// Of one indicator's totals, everything added up.
+pub(crate) fn all_together(indicator: IndicatorIx, areas: Vec<AreaIx>, periods: Vec<Period>) -> AggregateQuery {
+    AggregateQuery {
+        indicators: vec![indicator],
+        areas: Areas::listed(areas),
+        agencies: None,
+        periods,
+        breakdowns: vec![QueryBreakdown::TOTAL],
+        by_indicator: false,
+        by_area: false,
+        by_agency: false,
+        by_period: false,
+        change: ChangeRule::default(),
+        year_to_date: false,
+        derived: Derived::default(),
+    }
+}
+
 impl Questions {
     pub(crate) fn new(catalogue: &Catalogue) -> Result<Self, Failure> {
         let area = |code: &str| -> Result<AreaIx, Failure> {
@@ -25,20 +43,7 @@ impl Questions {
         let months = months()?;
         let areas = (0..150).map(|ix| area(&workload::area(ix))).collect::<Result<Vec<_>, _>>()?;
         let whole = area(workload::WHOLE)?;
-        let base = AggregateQuery {
-            indicators: vec![indicator(catalogue, 8)?],
-            areas: Areas::listed(vec![whole]),
-            agencies: None,
-            periods: vec![months[60]],
-            breakdowns: vec![QueryBreakdown::TOTAL],
-            by_indicator: false,
-            by_area: false,
-            by_agency: false,
-            by_period: false,
-            change: ChangeRule::default(),
-            year_to_date: false,
-            derived: Derived::default(),
-        };
+        let base = all_together(indicator(catalogue, 8)?, vec![whole], vec![months[60]]);
         Ok(Self {
             q1: AggregateQuery { areas: Areas::listed(areas), by_area: true, ..base.clone() },
             q2: AggregateQuery { periods: months.clone(), by_agency: true, ..base.clone() },

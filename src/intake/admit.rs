@@ -1,5 +1,4 @@
-//! Deciding: whether a command becomes an entry. Pure: the state, what goes ahead of it, the command and the time
-//! in, the decision out.
+//! Deciding: whether a command becomes an entry. Pure: the command and its [`Basis`] in, the decision out.
 //!
 //! There are five commands: a [`CataloguePut`], a [`Prepared`] submission, a [`Withdrawal`],
 //! [`ChangeAccess`], and an [`AuditAnchor`]. What each is answered with follows from its type.
@@ -8,7 +7,7 @@ use std::convert::Infallible;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use super::ahead::Ahead;
+use super::basis::Basis;
 use super::prepare::Prepared;
 use crate::access::AccessChange;
 use crate::catalogue::{CataloguePut, PutOutcomes};
@@ -19,9 +18,8 @@ use crate::model::observations::Line;
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
-use crate::model::zone::Zone;
 use crate::state::columns::{BreakdownIx, Withdrawn};
-use crate::state::{ResolvedIds, State};
+use crate::state::{Outcome, ResolvedIds, State};
 
 /// Something that a caller wants written.
 pub trait Command: Send + 'static {
@@ -31,15 +29,20 @@ pub trait Command: Send + 'static {
     type Already: Debug + Send + 'static;
 
     /// Whether its entry has a group for itself, so that it is decided on by a state to which every entry before it
-    /// is applied. Entries that come often share a group: what they need of those ahead is in [`Ahead`].
+    /// is applied. Entries that come often share a group: what they need of those ahead is in the [`Basis`].
     const IS_ALONE: bool = true;
 
-    /// Decides on it at an instant, which isn't before the newest entry's, and whose day is that of a time
-    /// zone. For a dry run this is all there is to do.
+    /// Decides on it. For a dry run this is all there is to do.
     ///
     /// # Errors
     /// When it isn't allowed; nothing of it is then written.
-    fn admit(&self, ahead: &Ahead<'_>, at: Timestamp, zone: &Zone) -> Result<DecisionOf<Self>, Rejection>;
+    fn admit(&self, basis: &Basis<'_>) -> Result<DecisionOf<Self>, Rejection>;
+
+    /// What it did, once its entry is applied: what was decided that it would do, or for a submission what each of its
+    /// figures did.
+    fn applied(effect: Self::Effect, _outcomes: Vec<Outcome>) -> Self::Effect {
+        effect
+    }
 
     /// The bytes of its entry in the journal.
     fn encode(&self, entry: &Entry) -> Vec<u8> {
@@ -111,12 +114,7 @@ impl Command for CataloguePut {
     /// The same: that nothing changes.
     type Already = PutOutcomes;
 
-    fn admit(
-        &self,
-        Ahead { state, .. }: &Ahead<'_>,
-        _at: Timestamp,
-        _zone: &Zone,
-    ) -> Result<DecisionOf<Self>, Rejection> {
+    fn admit(&self, Basis { state, .. }: &Basis<'_>) -> Result<DecisionOf<Self>, Rejection> {
         state.catalogue().review(self).into_result(()).map_err(Rejection::Invalid)?;
         Ok(admit_reviewed(self, state))
     }
@@ -158,11 +156,11 @@ impl Command for ReviewedPut {
     type Effect = PutOutcomes;
     type Already = PutOutcomes;
 
-    fn admit(&self, ahead: &Ahead<'_>, at: Timestamp, zone: &Zone) -> Result<DecisionOf<Self>, Rejection> {
-        if self.against == ahead.state.catalogue_revision() {
-            Ok(admit_reviewed(&self.put, ahead.state))
+    fn admit(&self, basis: &Basis<'_>) -> Result<DecisionOf<Self>, Rejection> {
+        if self.against == basis.state.catalogue_revision() {
+            Ok(admit_reviewed(&self.put, basis.state))
         } else {
-            self.put.admit(ahead, at, zone)
+            self.put.admit(basis)
         }
     }
 
@@ -172,16 +170,16 @@ impl Command for ReviewedPut {
 }
 
 impl Command for Prepared {
-    /// [`State::outcomes`] computes it, when it is asked for.
-    type Effect = ();
+    /// What each figure did, which is known once the entry is applied; of a dry run [`State::outcomes`] says it.
+    type Effect = Vec<Outcome>;
     /// The revision at which it was received before.
     type Already = Revision;
 
     const IS_ALONE: bool = false;
 
-    fn admit(&self, ahead: &Ahead<'_>, at: Timestamp, zone: &Zone) -> Result<DecisionOf<Self>, Rejection> {
+    fn admit(&self, basis: &Basis<'_>) -> Result<DecisionOf<Self>, Rejection> {
         let submission = self.submission();
-        if let Some((revision, fingerprint)) = ahead.request(&submission.agency, &submission.request_id) {
+        if let Some((revision, fingerprint)) = basis.request(&submission.agency, &submission.request_id) {
             return if self.is_of(fingerprint) {
                 Ok(Decision::Already(revision))
             } else {
@@ -189,10 +187,14 @@ impl Command for Prepared {
                 Err(Rejection::RequestIdReused { request_id, revision })
             };
         }
-        let mut violations = self.violations(ahead.state, zone.date(at));
-        bound_breakdowns(ahead, &submission.observations.dictionaries().breakdowns, &mut violations);
+        let mut violations = self.violations(basis.state, basis.day());
+        bound_breakdowns(basis, &submission.observations.dictionaries().breakdowns, &mut violations);
         violations.into_result(()).map_err(Rejection::Invalid)?;
-        Ok(Decision::Accept(self.body(), ()))
+        Ok(Decision::Accept(self.body(), Vec::new()))
+    }
+
+    fn applied(_: Vec<Outcome>, outcomes: Vec<Outcome>) -> Vec<Outcome> {
+        outcomes
     }
 
     fn encode(&self, entry: &Entry) -> Vec<u8> {
@@ -209,12 +211,12 @@ impl Command for Prepared {
 }
 
 /// The columns hold only so many different breakdowns.
-fn bound_breakdowns(ahead: &Ahead<'_>, breakdowns: &[Breakdown], violations: &mut Violations) {
-    let known = ahead.breakdown_count();
+fn bound_breakdowns(basis: &Basis<'_>, breakdowns: &[Breakdown], violations: &mut Violations) {
+    let known = basis.breakdown_count();
     if known + breakdowns.len() <= BreakdownIx::MAX {
         return;
     }
-    let new = breakdowns.iter().filter(|breakdown| !ahead.knows_breakdown(breakdown)).count();
+    let new = breakdowns.iter().filter(|breakdown| !basis.knows_breakdown(breakdown)).count();
     if known + new > BreakdownIx::MAX {
         violations
             .add("observations", format_args!("too many different breakdowns; allowed: {} in all", BreakdownIx::MAX));
@@ -227,12 +229,7 @@ impl Command for Withdrawal {
     /// The revision at which the submission was withdrawn before.
     type Already = Revision;
 
-    fn admit(
-        &self,
-        Ahead { state, .. }: &Ahead<'_>,
-        _at: Timestamp,
-        _zone: &Zone,
-    ) -> Result<DecisionOf<Self>, Rejection> {
+    fn admit(&self, Basis { state, .. }: &Basis<'_>) -> Result<DecisionOf<Self>, Rejection> {
         let submission = state.submission(&self.agency, &self.request_id);
         let submission = submission.ok_or_else(|| Rejection::NoSuchSubmission {
             agency: self.agency.to_string(),
@@ -250,12 +247,7 @@ impl Command for ChangeAccess {
     /// A change is an entry each time.
     type Already = Infallible;
 
-    fn admit(
-        &self,
-        Ahead { state, .. }: &Ahead<'_>,
-        _at: Timestamp,
-        _zone: &Zone,
-    ) -> Result<DecisionOf<Self>, Rejection> {
+    fn admit(&self, Basis { state, .. }: &Basis<'_>) -> Result<DecisionOf<Self>, Rejection> {
         let Self { changes, now } = self;
         state.access().review(changes, state.catalogue(), *now).into_result(()).map_err(Rejection::Invalid)?;
         Ok(Decision::Accept(Body::Access(changes.clone()), ()))
@@ -267,12 +259,7 @@ impl Command for AuditAnchor {
     /// That it is recorded.
     type Already = ();
 
-    fn admit(
-        &self,
-        Ahead { state, .. }: &Ahead<'_>,
-        _at: Timestamp,
-        _zone: &Zone,
-    ) -> Result<DecisionOf<Self>, Rejection> {
+    fn admit(&self, Basis { state, .. }: &Basis<'_>) -> Result<DecisionOf<Self>, Rejection> {
         if state.audit_anchor() == Some(*self) {
             return Ok(Decision::Already(()));
         }
@@ -304,8 +291,12 @@ mod tests {
         fold
     }
 
+    fn basis(state: &State) -> Basis<'_> {
+        Basis::durable(state, NOW, &UTC)
+    }
+
     fn take<C: Command>(fold: &mut Fold, command: &C) -> Result<DecisionOf<C>, Rejection> {
-        let decision = command.admit(&Ahead::nothing(&fold.state()), NOW, &UTC)?;
+        let decision = command.admit(&basis(&fold.state()))?;
         if let Decision::Accept(body, _) = &decision {
             fold.apply(&entry(body.clone()));
         }
@@ -362,7 +353,7 @@ mod tests {
         let mut fold = fold_of(&[catalogue()]);
         let later = Timestamp(NOW.0 + 300 * DAY_MICROS);
         let prepared = Prepared::reviewed(submission("FY2023-24"), &fold.state(), UTC.date(later)).unwrap();
-        assert!(matches!(prepared.admit(&Ahead::nothing(&fold.state()), NOW, &UTC), Err(Rejection::Invalid(_))));
+        assert!(matches!(prepared.admit(&basis(&fold.state())), Err(Rejection::Invalid(_))));
     }
 
     #[test]
@@ -409,7 +400,7 @@ mod tests {
         let (mut resolved, mut found) = (fold_of(&[catalogue()]), fold_of(&[catalogue()]));
         let state = resolved.state();
         let prepared = Prepared::reviewed(submission("FY2021-22"), &state, UTC.date(NOW)).unwrap();
-        let Ok(Decision::Accept(body, ())) = prepared.admit(&Ahead::nothing(&state), NOW, &UTC) else { panic!() };
+        let Ok(Decision::Accept(body, _)) = prepared.admit(&basis(&state)) else { panic!() };
         let entry = entry(body);
         resolved.apply_resolved(&entry, prepared.ids().map(Arc::as_ref));
         found.apply(&entry);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
 
 use super::admit::{Command, Decision, Rejection};
-use super::ahead::{Ahead, Reserved};
+use super::basis::{Basis, Reserved};
 use super::timeline::Timeline;
 use crate::access::Actor;
 use crate::entry::{Body, Entry};
@@ -38,8 +38,6 @@ pub enum Written<E, A> {
         at: Timestamp,
         /// What it did.
         effect: E,
-        /// What each of its figures did, where it is a submission.
-        outcomes: Vec<Outcome>,
     },
     /// There was nothing to write.
     Already(A),
@@ -178,7 +176,7 @@ impl GroupCommit {
         };
         self.group.answers.push(Box::new(move |appended| {
             let written = match appended {
-                Ok(appended) => decided.map(|decided| decided.written(appended)),
+                Ok(appended) => decided.map(|decided: Decided<C>| decided.written(appended)),
                 Err(error) => Err(error.clone()),
             };
             // A sender that has gone finds its receipt by asking again.
@@ -198,7 +196,8 @@ impl GroupCommit {
         }
         let newest_at = self.group.entries.last().map(|(entry, _)| entry.at).or(self.state.newest_at());
         let at = self.timeline.admit(now, newest_at);
-        let (body, effect) = match command.admit(&Ahead::of(&self.state, &self.group.reserved), at, &self.zone)? {
+        let basis = Basis::durable(&self.state, at, &self.zone).behind(&self.group.reserved);
+        let (body, effect) = match command.admit(&basis)? {
             Decision::Accept(body, effect) => (body, effect),
             Decision::Already(already) => return Ok(Admitted::Already(already)),
         };
@@ -287,25 +286,24 @@ impl Group {
 }
 
 /// What was decided on a command of the group.
-enum Decided<E, A> {
+enum Decided<C: Command> {
     Entry {
         /// Its index in the group.
         index: usize,
         at: Timestamp,
-        effect: E,
+        effect: C::Effect,
     },
-    Already(A),
+    Already(C::Already),
 }
 
-impl<E, A> Decided<E, A> {
-    fn written(self, appended: &mut Appended) -> Written<E, A> {
+impl<C: Command> Decided<C> {
+    fn written(self, appended: &mut Appended) -> WrittenOf<C> {
         match self {
             Self::Entry { index, at, effect } => Written::Accepted {
                 revision: Revision(appended.before.0 + index as u64 + 1),
                 hash: appended.hashes[index],
                 at,
-                effect,
-                outcomes: std::mem::take(&mut appended.outcomes[index]),
+                effect: C::applied(effect, std::mem::take(&mut appended.outcomes[index])),
             },
             Self::Already(already) => Written::Already(already),
         }

@@ -2,7 +2,7 @@
 //! durable, then published.
 
 pub mod admit;
-pub mod ahead;
+pub mod basis;
 mod group_commit;
 pub mod prepare;
 mod queue;

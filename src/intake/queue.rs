@@ -278,6 +278,14 @@ mod tests {
         handle.push(nothing(), places).unwrap();
     }
 
+    /// Waits until the writer sleeps for so many commands.
+    fn until_it_waits_for(wanted: usize, handle: &Handle, gathered: &thread::JoinHandle<usize>) {
+        while handle.senders.0.waiting().wanted != Some(wanted) {
+            assert!(!gathered.is_finished(), "it has not waited");
+            thread::yield_now();
+        }
+    }
+
     #[test]
     fn a_command_that_comes_alone_is_not_kept_waiting() {
         let (handle, commands) = queue(8);
@@ -289,8 +297,12 @@ mod tests {
     fn a_command_waits_for_half_as_many_as_were_recent_when_others_are_on_their_way() {
         let (handle, commands) = queue(8);
         let _others = [handle.announce(), handle.announce()];
+        send(&handle);
         let gathered = thread::spawn(move || commands.gather(6, HOUR));
-        (0..3).for_each(|_| send(&handle));
+        until_it_waits_for(3, &handle, &gathered);
+        send(&handle);
+        until_it_waits_for(3, &handle, &gathered);
+        send(&handle);
         assert_eq!(gathered.join().unwrap(), 3);
     }
 
@@ -300,8 +312,9 @@ mod tests {
         let (comes, goes) = (handle.announced(Some(handle.announce())), handle.announce());
         send(&handle);
         let gathered = thread::spawn(move || commands.gather(100, HOUR));
+        until_it_waits_for(50, &handle, &gathered);
         send(&comes);
-        assert!(!gathered.is_finished());
+        until_it_waits_for(50, &handle, &gathered);
         drop(goes);
         assert_eq!(gathered.join().unwrap(), 2);
     }

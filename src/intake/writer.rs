@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::admit::{Command, DecisionOf};
-use super::ahead::Ahead;
+use super::basis::Basis;
 use super::group_commit::GroupCommit;
 pub use super::group_commit::{GroupBounds, WriteError, Written, WrittenOf};
 pub use super::queue::Handle;
@@ -32,7 +32,7 @@ pub(crate) fn validate<C: Command>(
     now: Timestamp,
     zone: &Zone,
 ) -> Result<DecisionOf<C>, WriteError> {
-    Ok(command.admit(&Ahead::nothing(state), state.not_before_newest(now), zone)?)
+    Ok(command.admit(&Basis::durable(state, state.not_before_newest(now), zone))?)
 }
 
 /// A running writer.
@@ -275,7 +275,7 @@ mod tests {
         type Effect = ();
         type Already = ();
 
-        fn admit(&self, _: &Ahead<'_>, _: Timestamp, _: &Zone) -> Result<DecisionOf<Self>, Rejection> {
+        fn admit(&self, _: &Basis<'_>) -> Result<DecisionOf<Self>, Rejection> {
             Ok(Decision::Accept(Body::Access(Vec::new()), ()))
         }
 

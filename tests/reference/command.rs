@@ -4,7 +4,7 @@ use conspectus::access::Actor;
 use conspectus::catalogue::CataloguePut;
 use conspectus::entry::{Body, Entry, Withdrawal};
 use conspectus::intake::admit::{Command as _, Decision, Rejection};
-use conspectus::intake::ahead::Ahead;
+use conspectus::intake::basis::Basis;
 use conspectus::intake::prepare::Prepared;
 use conspectus::model::timestamp::Timestamp;
 use conspectus::model::zone::UTC;
@@ -27,11 +27,11 @@ impl Command {
                 Decision::Already(_) => None,
             }
         }
-        let ahead = &Ahead::nothing(state);
+        let basis = &Basis::durable(state, at, &UTC);
         let body = match self {
-            Self::PutCatalogue(put) => put.admit(ahead, at, &UTC).map(body),
-            Self::Submit(prepared) => prepared.admit(ahead, at, &UTC).map(body),
-            Self::Withdraw(withdrawal) => withdrawal.admit(ahead, at, &UTC).map(body),
+            Self::PutCatalogue(put) => put.admit(basis).map(body),
+            Self::Submit(prepared) => prepared.admit(basis).map(body),
+            Self::Withdraw(withdrawal) => withdrawal.admit(basis).map(body),
         };
         Ok(body?.map(|body| Entry { at, actor: Actor::default(), body }))
     }

@@ -108,7 +108,7 @@ impl Command {
     fn call(self, handle: Handle) -> Call {
         Box::pin(async move {
             match self {
-                Self::Submit(prepared) => answer(handle.write(prepared).await, |()| None, Some),
+                Self::Submit(prepared) => answer(handle.write(prepared).await, |_| None, Some),
                 Self::Withdraw(withdrawal) => answer(handle.write(withdrawal).await, Some, Some),
                 Self::Put(put) => answer(handle.write(put).await, |_| None, |_| None),
                 Self::Access(change) => answer(handle.write(change).await, |()| None, |never| match never {}),

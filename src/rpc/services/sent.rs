@@ -91,7 +91,7 @@ impl Sent {
     ) -> Result<proto::SubmitObservationsResponse, Refusal> {
         let state = context.newest();
         let answer = match context.validate(&state, &self.prepared)? {
-            Decision::Accept(_, ()) => response(&state, self.receipt(&state, None), false),
+            Decision::Accept(..) => response(&state, self.receipt(&state, None), false),
             Decision::Already(revision) => self.original(context, session, revision).await?,
         };
         session.audit_read(self.question(), state.revision()).await?;
@@ -109,7 +109,7 @@ impl Sent {
         written: WrittenOf<Prepared>,
     ) -> Result<proto::SubmitObservationsResponse, Refusal> {
         match written {
-            Written::Accepted { revision, hash, at, effect: (), outcomes } => {
+            Written::Accepted { revision, hash, at, effect: outcomes } => {
                 let accepted = Some(Accepted { revision, hash, at });
                 let receipt = receipt(self.prepared.submission(), self.form, accepted, &outcomes);
                 Ok(response(&context.newest(), receipt, false))

@@ -1,33 +1,46 @@
-//! What is decided on ahead of what is durable: the submissions of a group.
+//! What a command is decided on by: the durable state, the instant, and what the submissions of a group have taken that
+//! aren't durable yet.
 
 use std::collections::{BTreeSet, HashMap};
 
 use crate::entry::Fingerprint;
+use crate::model::date::Date;
 use crate::model::id::{AgencyId, RequestId};
 use crate::model::observation::Breakdown;
 use crate::model::observations::Hashing;
 use crate::model::revision::Revision;
 use crate::model::submission::Submission;
+use crate::model::timestamp::Timestamp;
+use crate::model::zone::Zone;
 use crate::state::State;
 
 /// What a command is decided on by.
 #[derive(Debug, Clone, Copy)]
-pub struct Ahead<'a> {
+pub struct Basis<'a> {
     /// The durable state.
     pub state: &'a State,
+    /// The instant; not before the newest entry's.
+    pub at: Timestamp,
+    /// Whose day the instant's is.
+    pub zone: &'a Zone,
     /// What goes ahead of the command, and isn't durable yet; nothing in a dry run.
     reserved: Option<&'a Reserved>,
 }
 
-impl<'a> Ahead<'a> {
-    /// The durable state with nothing under way.
-    pub fn nothing(state: &'a State) -> Self {
-        Self { state, reserved: None }
+impl<'a> Basis<'a> {
+    /// The durable state, with nothing under way.
+    pub fn durable(state: &'a State, at: Timestamp, zone: &'a Zone) -> Self {
+        Self { state, at, zone, reserved: None }
     }
 
-    /// The durable state with the submissions of a group.
-    pub(super) fn of(state: &'a State, reserved: &'a Reserved) -> Self {
-        Self { state, reserved: Some(reserved) }
+    /// The same, behind the submissions of a group.
+    pub(super) fn behind(self, reserved: &'a Reserved) -> Self {
+        Self { reserved: Some(reserved), ..self }
+    }
+
+    /// The day.
+    pub(super) fn day(&self) -> Date {
+        self.zone.date(self.at)
     }
 
     /// The revision and the fingerprint of a submission, by its request id.
