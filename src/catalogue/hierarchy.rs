@@ -62,19 +62,15 @@ pub(crate) struct Hierarchy {
 }
 
 impl Hierarchy {
-    /// The tree in which each area, by its index, has this level and this parent. `by_code` orders
-    /// areas of one parent.
-    pub(super) fn new(
-        areas: &[(AreaLevel, Option<AreaIx>)],
-        mut by_code: impl FnMut(&AreaIx, &AreaIx) -> std::cmp::Ordering,
-    ) -> Self {
+    /// The tree in which each area, by its index, has this level, this parent and this place by code.
+    pub(super) fn new(areas: &[(AreaLevel, Option<AreaIx>)], ranks: &[u32]) -> Self {
         let mut children: Vec<Vec<AreaIx>> = vec![Vec::new(); areas.len()];
         let mut open = Vec::new();
         for (ix, (_, parent)) in (0..).map(AreaIx).zip(areas) {
             parent.map_or(&mut open, |parent| &mut children[parent.0 as usize]).push(ix);
         }
         for siblings in children.iter_mut().chain([&mut open]) {
-            siblings.sort_by(&mut by_code);
+            siblings.sort_unstable_by_key(|area| ranks[area.0 as usize]);
             siblings.reverse(); // The last is walked first.
         }
         let mut tree = Self {

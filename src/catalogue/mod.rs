@@ -14,7 +14,7 @@ mod index;
 pub mod items;
 pub(crate) mod review;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use imbl::{OrdMap, Vector};
 
@@ -90,11 +90,13 @@ impl PutOutcomes {
 struct Table<K: Ord + Clone, V> {
     index: OrdMap<K, u32>,
     rows: Vector<Arc<V>>,
+    /// By index, where a row comes by key; found when it is first asked for.
+    ranks: OnceLock<Arc<[u32]>>,
 }
 
 impl<K: Ord + Clone, V> Default for Table<K, V> {
     fn default() -> Self {
-        Self { index: OrdMap::new(), rows: Vector::new() }
+        Self { index: OrdMap::new(), rows: Vector::new(), ranks: OnceLock::new() }
     }
 }
 
@@ -120,8 +122,18 @@ impl<K: Ord + Clone, V: PartialEq> Table<K, V> {
             let ix = u32::try_from(self.rows.len()).expect("review bounds the number of items");
             self.index.insert(key, ix);
             self.rows.push_back(Arc::new(value));
+            self.ranks = OnceLock::new();
             ix
         }
+    }
+
+    /// By index, where each row comes by key.
+    fn ranks(&self) -> &[u32] {
+        self.ranks.get_or_init(|| {
+            let mut ranks = vec![0; self.rows.len()];
+            self.index.values().zip(0..).for_each(|(ix, rank)| ranks[*ix as usize] = rank);
+            ranks.into()
+        })
     }
 
     fn outcome(&self, key: &K, value: &V) -> PutOutcome {
@@ -174,6 +186,11 @@ impl Catalogue {
         self.agencies.after(id)
     }
 
+    /// By index, where each agency comes by id.
+    pub(crate) fn agency_ranks(&self) -> &[u32] {
+        self.agencies.ranks()
+    }
+
     /// How many agencies there are.
     pub(crate) fn agency_count(&self) -> usize {
         self.agencies.rows.len()
@@ -212,6 +229,11 @@ impl Catalogue {
     /// The areas by code, after one code.
     pub(crate) fn areas_after(&self, code: Option<&AreaCode>) -> impl Iterator<Item = &Area> {
         self.areas.after(code)
+    }
+
+    /// By index, where each area comes by code.
+    pub(crate) fn area_ranks(&self) -> &[u32] {
+        self.areas.ranks()
     }
 
     /// How many areas there are.
@@ -258,7 +280,7 @@ impl Catalogue {
     pub(crate) fn hierarchy(&self, day: Date) -> &Hierarchy {
         self.hierarchies.on(day, || {
             let areas: Vec<_> = self.areas.rows.iter().map(|area| (area.level, self.parent_on(area, day))).collect();
-            Hierarchy::new(&areas, |one, other| self.area_at(*one).code.cmp(&self.area_at(*other).code))
+            Hierarchy::new(&areas, self.area_ranks())
         })
     }
 
@@ -284,12 +306,15 @@ impl Catalogue {
     }
 
     /// The areas of a level that exist on a day, and lie within an area in the hierarchy of another day or the
-    /// same, itself included, by code.
-    pub(crate) fn areas_of_level(&self, ix: AreaIx, level: AreaLevel, day: Date, hierarchy_day: Date) -> Vec<AreaIx> {
-        let within = self.hierarchy(hierarchy_day).of_level(ix, level);
-        let mut found: Vec<AreaIx> = within.filter(|inner| self.area_at(*inner).validity().holds(day)).collect();
-        found.sort_by(|a, b| self.area_at(*a).code.cmp(&self.area_at(*b).code));
-        found
+    /// same, itself included.
+    pub(crate) fn areas_of_level(
+        &self,
+        ix: AreaIx,
+        level: AreaLevel,
+        day: Date,
+        hierarchy_day: Date,
+    ) -> impl Iterator<Item = AreaIx> {
+        self.hierarchy(hierarchy_day).of_level(ix, level).filter(move |inner| self.exists_on(*inner, day))
     }
 
     /// The areas that an agency reports for, by index.

@@ -22,7 +22,8 @@ pub mod notation;
 
 use std::fmt;
 
-use super::date::{Date, days_in_month};
+use super::date::{Date, days_in_month, write_digits};
+pub(crate) use frequency::Frequencies;
 pub use frequency::Frequency;
 pub use notation::{PeriodError, Refusal};
 
@@ -361,7 +362,7 @@ fn last_before_month(index: i32) -> Option<Date> {
 impl Period {
     /// Writes the canonical text.
     fn write(self, out: &mut impl fmt::Write) -> fmt::Result {
-        let (year, month) = (self.start.year(), self.start.month());
+        let (year, month) = self.start.year_and_month();
         let months_from_april = (month + 8) % 12;
         let quarter = months_from_april / 3 + 1;
         let half = months_from_april / 6 + 1;
@@ -372,7 +373,12 @@ impl Period {
                 let (year, week) = self.iso_week();
                 write!(out, "{year}-W{week:02}")
             }
-            Name::Month => write!(out, "{year}-{month:02}"),
+            Name::Month => {
+                let mut text = *b"0000-00";
+                write_digits(&mut text[..4], year.unsigned_abs());
+                write_digits(&mut text[5..], month.into());
+                out.write_str(std::str::from_utf8(&text).unwrap_or_default())
+            }
             Name::FinancialQuarter => write!(out, "FY{financial}-Q{quarter}"),
             Name::CalendarQuarter => write!(out, "CY{year}-Q{}", (month - 1) / 3 + 1),
             Name::HalfYear => write!(out, "FY{financial}-H{half}"),

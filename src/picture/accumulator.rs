@@ -221,6 +221,11 @@ impl Accumulator {
 pub(super) struct ByAgency(Vec<(AgencyIx, Accumulator)>);
 
 impl ByAgency {
+    /// Nobody's figures, with room for those of so many.
+    pub(super) fn with_capacity(agencies: usize) -> Self {
+        Self(Vec::with_capacity(agencies))
+    }
+
     /// Empty figures for these agencies, named in any order and as often as may be.
     pub(super) fn of_all(agencies: impl Iterator<Item = AgencyIx>) -> Self {
         let mut is_named = Vec::new();

@@ -43,6 +43,8 @@ struct Run<'a> {
     breaks: bool,
     /// Whether the last of them fits the indicator; looked up where it decides.
     fits: OnceCell<bool>,
+    /// The combined figure where nobody has reported, nor is expected to: the same for all areas.
+    nothing: OnceCell<Rc<Figure>>,
 }
 
 impl<'a> Run<'a> {
@@ -54,7 +56,14 @@ impl<'a> Run<'a> {
         let previous = if may_break { first.previous() } else { None };
         let breaks = previous.is_some_and(|previous| series.indicator.breaks_between(previous, last));
         let expected = series.expected_within(periods);
-        Rc::new(Self { periods: periods.to_vec(), last, expected, breaks, fits: OnceCell::new() })
+        Rc::new(Self {
+            periods: periods.to_vec(),
+            last,
+            expected,
+            breaks,
+            fits: OnceCell::new(),
+            nothing: OnceCell::new(),
+        })
     }
 
     /// What was found of some areas, and who hasn't reported for them.
@@ -138,6 +147,11 @@ impl<'q, 'a> Aggregate<'q, 'a> {
         }
     }
 
+    /// Whether nobody has reported, nor is expected to.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.found.is_empty() && self.non_reporters.is_empty()
+    }
+
     /// The areas.
     pub(super) fn areas(&self) -> &'q [AreaIx] {
         self.areas
@@ -149,8 +163,17 @@ impl<'q, 'a> Aggregate<'q, 'a> {
     }
 
     /// The figure of an agency, or of all.
-    pub(super) fn figure(&self, series: &Series<'a>, who: Who) -> Figure {
+    pub(super) fn figure(&self, series: &Series<'a>, who: Who) -> Rc<Figure> {
         let version = series.version(self.run.last);
+        let make = || Rc::new(self.make_figure(series, version, who));
+        // A lead's figure may lie within a larger one of it, and its areas differ in that.
+        if self.is_nothing() && who == Who::Combined && version.across_agencies != AcrossAgencies::Lead {
+            return Rc::clone(self.run.nothing.get_or_init(make));
+        }
+        make()
+    }
+
+    fn make_figure(&self, series: &Series<'a>, version: &IndicatorVersion, who: Who) -> Figure {
         let concerns = |found: &&Discrepancy| who.rests_on(series, version, found.agency);
         let discrepancies = self.discrepancies.iter().filter(concerns).cloned().collect();
         let mut made = Accumulator::default();
@@ -274,7 +297,7 @@ impl<'q, 'a> Compared<'q, 'a> {
     }
 
     /// The figure of an agency, or of all, and its change.
-    pub(super) fn figure(&self, series: &Series<'a>, who: Who) -> (Figure, Option<Box<Change>>) {
+    pub(super) fn figure(&self, series: &Series<'a>, who: Who) -> (Rc<Figure>, Option<Box<Change>>) {
         let figure = self.now.figure(series, who);
         let version = series.version(self.now.run.last);
         let change = self.before.as_ref().map(|before| match before.as_deref() {

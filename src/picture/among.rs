@@ -19,7 +19,7 @@ const QUARTERS: usize = 4;
 pub(super) fn add(
     rows: &mut [AggregateRow],
     version: &IndicatorVersion,
-    total: Option<&impl Fn(Option<AgencyIx>) -> Figure>,
+    total: Option<&impl Fn(Option<AgencyIx>) -> Rc<Figure>>,
     is_ranked: bool,
 ) {
     let mut by_agency: BTreeMap<Option<AgencyIx>, Vec<&mut AggregateRow>> = BTreeMap::new();
@@ -28,7 +28,7 @@ pub(super) fn add(
     }
     for (agency, mut rows) in by_agency {
         if let Some(total) = total {
-            add_shares(&mut rows, &Rc::new(total(agency)), version);
+            add_shares(&mut rows, &total(agency), version);
         }
         if is_ranked {
             add_ranks(&mut rows, version);
@@ -83,7 +83,7 @@ fn add_ranks(rows: &mut [&mut AggregateRow], version: &IndicatorVersion) {
 fn add_ranked(ranking: &mut Ranking, row: &AggregateRow) {
     let population = row.rate.as_ref().and_then(|rate| rate.population.as_ref()).map(|(_, figure)| figure.as_ref());
     ranking.of += 1;
-    for figure in [Some(&row.figure), population].into_iter().flatten() {
+    for figure in [Some(&*row.figure), population].into_iter().flatten() {
         ranking.markers = ranking.markers.union(figure.markers);
         ranking.sample |= figure.sample;
     }

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::hash::Hash;
 use std::rc::Rc;
 
 use super::aggregate::{Aggregate, Compared, Earlier, Who};
@@ -16,13 +15,12 @@ use super::resolve::Series;
 pub use super::rows::{AggregateRow, PictureCell, PictureRow};
 use crate::catalogue::items::IndicatorVersion;
 use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
-use crate::model::observations::Hashing;
 use crate::model::period::Period;
 use crate::state::columns::BreakdownIx;
 use crate::state::view::View;
 
-/// The steps of the work that a row takes besides its figures.
-const ROW_STEPS: usize = 4;
+/// The steps of the work that a figure takes besides what goes into it.
+const FIGURE_STEPS: usize = 4;
 
 /// The picture: a row for each indicator, by id.
 pub fn picture(view: View<'_>, query: &PictureQuery) -> Vec<PictureRow> {
@@ -39,7 +37,7 @@ pub fn picture(view: View<'_>, query: &PictureQuery) -> Vec<PictureRow> {
     }
     indicators
         .into_iter()
-        .take_while(|_| view.spend(ROW_STEPS).is_ok())
+        .take_while(|_| view.spend(FIGURE_STEPS).is_ok())
         .filter_map(|ix| picture_row(view, query, ix))
         .filter(|row| !row.cells.is_empty() || query.indicators.is_some())
         .collect()
@@ -55,11 +53,14 @@ fn picture_row(view: View<'_>, query: &PictureQuery, ix: IndicatorIx) -> Option<
     let mut compared = Compared::groups(&mut series, &areas, false, &[query.period], earlier).pop()?;
     compared.now.find_discrepancies(&mut series, &Discrepancies::new(&areas, query.period));
     let mut agencies: Vec<AgencyIx> = compared.now.agencies().collect();
-    agencies.sort_by(|a, b| view.catalogue.agency_at(*a).id.cmp(&view.catalogue.agency_at(*b).id));
+    let ranks = view.catalogue.agency_ranks();
+    agencies.sort_unstable_by_key(|agency| ranks[agency.0 as usize]);
     let cell = |agency: AgencyIx| {
         let (figure, change) = compared.figure(&series, Who::Agency(agency));
         PictureCell { agency, figure, change }
     };
+    let figures = (agencies.len() + 1) * if query.comparison.is_some() { 2 } else { 1 };
+    view.spend(figures * FIGURE_STEPS).ok()?;
     let cells = agencies.into_iter().map(cell).collect();
     let (combined, change) = compared.figure(&series, Who::Combined);
     Some(PictureRow { indicator: ix, period: query.period, cells, combined, change })
@@ -92,22 +93,12 @@ pub fn aggregate(view: View<'_>, query: &AggregateQuery) -> Vec<AggregateRow> {
 /// Sorts rows by area, agency and period. It keeps the order of those of which all are equal, and so that of the
 /// categories.
 fn sort(view: View<'_>, rows: &mut [AggregateRow]) {
-    // Many rows have the same area or agency: their texts are compared once.
-    let areas = ranks(rows.iter().filter_map(|row| row.area), |area| &view.catalogue.area_at(*area).code);
-    let agencies = ranks(rows.iter().filter_map(|row| row.agency), |agency| &view.catalogue.agency_at(*agency).id);
-    rows.sort_by_cached_key(|row| (row.area.map(|area| areas[&area]), row.agency.map(|id| agencies[&id]), row.period));
-}
-
-/// Where each of some items comes by a key, which each has for itself.
-fn ranks<'k, T: Copy + Ord + Hash, K: Ord + 'k>(
-    items: impl Iterator<Item = T>,
-    key: impl Fn(&T) -> &'k K,
-) -> HashMap<T, usize, Hashing> {
-    let mut items: Vec<T> = items.collect();
-    items.sort_unstable();
-    items.dedup();
-    items.sort_unstable_by(|one, other| key(one).cmp(key(other)));
-    items.into_iter().zip(0..).collect()
+    let (areas, agencies) = (view.catalogue.area_ranks(), view.catalogue.agency_ranks());
+    let key = |row: &AggregateRow| {
+        let area = row.area.map(|area| areas[area.0 as usize]);
+        (area, row.agency.map(|agency| agencies[agency.0 as usize]), row.period)
+    };
+    rows.sort_by_cached_key(key);
 }
 
 /// Each item for itself, or all of them together.
@@ -163,7 +154,7 @@ impl<'v> Answer<'_, 'v> {
         // Rows are large: what has to grow for them is copied.
         rows.reserve(compared.len());
         for (areas, compared) in groups(areas, query.by_area).zip(compared) {
-            if self.series.view().spend(ROW_STEPS).is_err() {
+            if self.series.view().spend(1).is_err() {
                 return;
             }
             self.add_rows_of(areas, compared, &group, populations.as_mut(), rows);
@@ -203,7 +194,7 @@ impl<'v> Answer<'_, 'v> {
             let benchmark = group.benchmark.as_ref().map(|aggregate| {
                 let mut known = group.benchmarks.borrow_mut();
                 let (theirs, their_rate) = known.entry(who).or_insert_with(|| {
-                    let theirs = Rc::new(aggregate.figure(series, who));
+                    let theirs = aggregate.figure(series, who);
                     let rate = rate_of(&theirs, aggregate, who);
                     (theirs, rate)
                 });
@@ -229,7 +220,8 @@ impl<'v> Answer<'_, 'v> {
         let each = if query.by_agency { each_agency(query, &compared.now) } else { Vec::new() };
         let whose = if query.by_agency { each.as_slice() } else { &[together(query)] };
         // So many rows are too many to hold, whatever was foreseen.
-        let steps = if rows.len() + whose.len() > QUERY_CELLS_MAX { usize::MAX } else { ROW_STEPS };
+        let steps = if compared.now.is_nothing() { 1 } else { FIGURE_STEPS };
+        let steps = if rows.len() + whose.len() > QUERY_CELLS_MAX { usize::MAX } else { steps };
         let goes_on = |_: &Who| series.view().spend(steps).is_ok();
         rows.extend(whose.iter().copied().take_while(goes_on).map(row));
     }

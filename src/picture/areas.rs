@@ -66,7 +66,8 @@ impl Areas {
 
 /// Areas by code, each once.
 pub(crate) fn by_code(view: View<'_>, mut areas: Vec<AreaIx>) -> Vec<AreaIx> {
-    areas.sort_by(|a, b| view.catalogue.area_at(*a).code.cmp(&view.catalogue.area_at(*b).code));
+    let ranks = view.catalogue.area_ranks();
+    areas.sort_unstable_by_key(|area| ranks[area.0 as usize]);
     areas.dedup();
     areas
 }

@@ -1,5 +1,6 @@
 //! One agency's figure of one area, as it is added up of rows, period after period: see [`super::sums`].
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use super::accumulator::{Accumulator, Missing, MissingReason};
@@ -55,6 +56,13 @@ impl<'p> Pass<'p> {
         Some(Self { slot, name, slab, unfinished, may_overlap: asked.submitted.may_overlap(slot.period) })
     }
 
+    /// The rows in a place, of the agencies that are asked for.
+    #[inline]
+    pub(super) fn rows(&self, asked: Asked<'p, '_>, range: &Range<usize>) -> impl Iterator<Item = Row> {
+        let rows = self.slab.standing(range.clone(), asked.view.as_of);
+        rows.filter(move |row| asked.submitted.asks_for(row.key.agency()))
+    }
+
     /// For a figure to date, the revision at which it was accepted. Its only slot is the period, which wasn't over.
     fn to_date(&self, row: &Row) -> Option<Revision> {
         let is_to_date =
@@ -88,7 +96,9 @@ pub(super) struct Cell<'a> {
     slots: usize,
     /// Whether it has slots in the period in hand.
     has_slots: bool,
-    /// The areas that it has rows for in the slot in hand, ascending.
+    /// Whether it matters for the slot in hand which areas it has rows for.
+    looks: bool,
+    /// Those areas, ascending.
     seen: Vec<AreaIx>,
     reported: Option<Reported<'a>>,
 }
@@ -96,7 +106,7 @@ pub(super) struct Cell<'a> {
 impl<'a> Cell<'a> {
     pub(super) fn new(key: CellKey) -> Self {
         let (sum, figure, seen) = (MeasureSum::default(), Accumulator::default(), Vec::new());
-        Self { key, sum, figure, periods: 0, slots: 0, has_slots: false, seen, reported: None }
+        Self { key, sum, figure, periods: 0, slots: 0, has_slots: false, looks: false, seen, reported: None }
     }
 
     /// Whether it has rows of the period in hand.
@@ -108,7 +118,8 @@ impl<'a> Cell<'a> {
     pub(super) fn catch_up(&mut self, asked: Asked<'_, 'a>, periods: &[Step<'a>]) {
         let (ix, agency) = self.key;
         let without = periods.get(self.periods..).unwrap_or_default();
-        if asked.view.spend(without.len()).is_err() {
+        let slots: usize = without.iter().map(|period| period.slots.len()).sum();
+        if asked.view.spend(slots).is_err() {
             return;
         }
         self.periods = periods.len();
@@ -127,9 +138,16 @@ impl<'a> Cell<'a> {
         if self.slots > nth {
             return;
         }
-        slots[self.slots..nth].iter().for_each(|slot| self.add_without_rows(asked, slot));
+        let without = &slots[self.slots..nth];
         self.slots = nth + 1;
-        self.has_slots = asked.expected.has_slots(&slots[nth], self.key.1);
+        if asked.view.spend(without.len()).is_ok() {
+            without.iter().for_each(|slot| self.add_without_rows(asked, slot));
+        }
+        let (slot, (ix, agency)) = (&slots[nth], self.key);
+        self.has_slots = asked.expected.has_slots(slot, agency);
+        self.looks = self.has_slots
+            && (!self.figure.lacks_areas || slot.expects(agency))
+            && slot.hierarchy.span(asked.areas[ix as usize]).len() > 1;
         self.seen.clear();
     }
 
@@ -148,7 +166,7 @@ impl<'a> Cell<'a> {
         figure.sample |= row.is_sample();
         figure.submitted += 1;
         figure.is_own = figure.submitted == 1 && area == asked.areas[ix as usize];
-        if self.has_slots {
+        if self.looks {
             self.seen.push(area);
         }
         if !row.fills_slot() {
@@ -173,13 +191,12 @@ impl<'a> Cell<'a> {
     /// Is done with the rows of a slot's period, if it has any. Adds the slots besides: one for each area without a row
     /// that the agency is expected to report.
     pub(super) fn end(&mut self, asked: Asked<'_, 'a>, slots: &[ExpectedPeriod<'a>], nth: usize) {
+        if self.slots <= nth || !self.looks {
+            return;
+        }
         let slot = &slots[nth];
         let area = asked.areas[self.key.0 as usize];
         let is_expected = slot.expects(self.key.1);
-        let is_settled = !is_expected && self.figure.lacks_areas;
-        if self.slots <= nth || !self.has_slots || is_settled || slot.hierarchy.span(area).len() == 1 {
-            return;
-        }
         if is_expected {
             self.look_up_reported(asked, slot);
         }
@@ -201,8 +218,11 @@ impl<'a> Cell<'a> {
 
     /// Is done with the period in hand.
     pub(super) fn close(&mut self, asked: Asked<'_, 'a>, slots: &[ExpectedPeriod<'a>], periods: usize) {
-        slots[self.slots..].iter().for_each(|slot| self.add_without_rows(asked, slot));
+        let without = &slots[self.slots..];
         (self.periods, self.slots) = (periods, 0);
+        if asked.view.spend(without.len()).is_ok() {
+            without.iter().for_each(|slot| self.add_without_rows(asked, slot));
+        }
     }
 
     /// Adds a figure of the period in hand.
@@ -249,12 +269,13 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// What was added up; none where there may be too many digits, depending on what is added first.
-    pub(super) fn finish(&mut self, periods: &[Step<'_>]) -> Option<Accumulator> {
-        let mut figure = std::mem::take(&mut self.figure);
+    /// Puts what was added up into a figure. Returns false where there may be too many digits, depending on what is added
+    /// first.
+    pub(super) fn finish(&mut self, periods: &[Step<'_>], figure: &mut Accumulator) -> bool {
+        let Ok(components) = self.sum.total() else { return false };
+        std::mem::swap(figure, &mut self.figure);
         figure.is_own &= matches!(periods, [one] if one.slots.len() == 1);
-        let components = self.sum.total().ok()?;
         figure.components = components.filter(|_| !figure.too_large && !figure.overlaps);
-        Some(figure)
+        true
     }
 }

@@ -1,6 +1,7 @@
 //! What has changed: a later figure beside an earlier one.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 pub use super::combine::ChangeUnit;
 use super::combine::change_unit;
@@ -36,7 +37,7 @@ pub enum ChangeGap {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The earlier period and its figure; none when there is no such period.
-    pub from: Option<(Period, Figure)>,
+    pub from: Option<(Period, Rc<Figure>)>,
     /// The unit of the difference.
     pub unit: ChangeUnit,
     /// Later less earlier.
@@ -62,7 +63,7 @@ impl Change {
     /// The change from an earlier figure to a later one.
     pub(super) fn between(
         earlier_period: Period,
-        earlier: Figure,
+        earlier: Rc<Figure>,
         later: &Figure,
         version: &IndicatorVersion,
         broken: bool,

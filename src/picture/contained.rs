@@ -8,7 +8,7 @@ use super::combine::OverTime;
 use super::submitted::Submitted;
 use crate::catalogue::{AgencyIx, AreaIx, Hierarchy};
 use crate::model::observations::Hashing;
-use crate::model::period::{Frequency, Period};
+use crate::model::period::{Frequencies, Frequency, Period};
 
 /// The area and the period, under its storage name, of a figure that a slot lies within.
 pub(super) type Container = (AreaIx, Period);
@@ -28,7 +28,7 @@ impl Containers {
     pub(super) fn of(submitted: &Submitted<'_>, period: Period) -> Self {
         let has_figures = |name: &Period| submitted.slab(*name).is_some();
         let longer = match submitted.rule() {
-            OverTime::Add => longer(period, has_figures),
+            OverTime::Add => longer(period, submitted.frequencies(), has_figures),
             OverTime::Last | OverTime::Never => Vec::new(),
         };
         Self {
@@ -95,9 +95,12 @@ impl Containers {
 
 /// The longer periods that have figures and divide into periods of which this is one, under their storage
 /// names: the shortest first, and of years the one that began last.
-fn longer(period: Period, has_figures: impl Fn(&Period) -> bool) -> Vec<Period> {
+fn longer(period: Period, frequencies: Frequencies, has_figures: impl Fn(&Period) -> bool) -> Vec<Period> {
     // Mostly nothing was submitted for any of them, and dividing one costs more than looking.
-    let around = |frequency| Period::of(frequency, period.start()).filter(&has_figures);
+    let around = |frequency| {
+        let it = if frequencies.contains(frequency) { Period::of(frequency, period.start()) } else { None };
+        it.filter(&has_figures)
+    };
     let is_one_of = |longer: &Period| {
         let within = longer.divide(period.frequency()).unwrap_or_default();
         longer.frequency() != period.frequency() && within.iter().any(|one| one.storage_key() == period.storage_key())
@@ -117,8 +120,10 @@ mod tests {
 
     #[test]
     fn a_period_lies_within_the_longer_ones_that_divide_into_it() {
+        let mut all = Frequencies::default();
+        Frequency::ALL.iter().for_each(|frequency| all.insert(*frequency));
         let texts = |period: &str| -> Vec<String> {
-            longer(period.parse().unwrap(), |_| true).iter().map(ToString::to_string).collect()
+            longer(period.parse().unwrap(), all, |_| true).iter().map(ToString::to_string).collect()
         };
         assert_eq!(texts("2021-11"), ["FY2021-22-Q3", "FY2021-22-H2", "AY2021-22", "FY2021-22", "CY2021"]);
         assert_eq!(texts("CY2021-Q2"), ["FY2021-22-H1", "FY2021-22", "CY2021"]);

@@ -1,5 +1,7 @@
 //! Why a figure is what it is: what went into it, and the rule and the sum in words.
 
+use std::rc::Rc;
+
 use super::accumulator::MissingReason;
 use super::aggregate::{Aggregate, Who};
 use super::combine::{Components, Gap, OverTime};
@@ -56,7 +58,7 @@ pub struct Contribution {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
     /// The figure.
-    pub figure: Figure,
+    pub figure: Rc<Figure>,
     /// How it came about; none for one combined of the agencies' figures.
     pub derivation: Option<Derivation>,
     /// The rule in words.

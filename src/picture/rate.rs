@@ -157,7 +157,7 @@ impl Found {
             if !covers && found.valued.is_some() {
                 continue;
             }
-            let figure = Rc::new(Aggregate::of(series, areas, &[day]).figure(series, Who::Combined));
+            let figure = Aggregate::of(series, areas, &[day]).figure(series, Who::Combined);
             if figure.value.is_ok() {
                 found.valued.get_or_insert_with(|| (day, Rc::clone(&figure)));
                 if covers && figure.complete {

@@ -1,5 +1,7 @@
 //! Figures of two agencies that should agree: referrals sent, and referrals received.
 
+use std::rc::Rc;
+
 use super::aggregate::{Aggregate, Who};
 use super::areas::Areas;
 use super::figure::Figure;
@@ -47,9 +49,9 @@ pub(crate) struct Pair {
     /// The period.
     pub(crate) period: Period,
     /// One side.
-    pub(crate) left: Figure,
+    pub(crate) left: Rc<Figure>,
     /// The other side.
-    pub(crate) right: Figure,
+    pub(crate) right: Rc<Figure>,
     /// Left less right.
     pub(crate) difference: Option<Rounded>,
     /// How they stand to each other.
@@ -67,9 +69,8 @@ fn pairs_of(view: View<'_>, rule: &ReconciliationRule, areas: &Areas, periods: &
     };
     let mut cells: Vec<(AreaIx, Period)> =
         periods.iter().flat_map(|period| areas.of(*period).iter().map(|area| (*area, *period))).collect();
-    cells.sort_by(|(a, of), (b, other)| {
-        (&view.catalogue.area_at(*a).code, of).cmp(&(&view.catalogue.area_at(*b).code, other))
-    });
+    let ranks = view.catalogue.area_ranks();
+    cells.sort_by_key(|(area, period)| (ranks[area.0 as usize], *period));
     let mut pairs = Vec::new();
     for (area, period) in cells.into_iter().take_while(|_| view.spend(1).is_ok()) {
         let (one, other) = (left.figure(area, period), right.figure(area, period));
@@ -110,7 +111,7 @@ impl<'a> Side<'a> {
         Some(Self { series: Series::new(view, indicator, Some(BreakdownIx::TOTAL), None), who })
     }
 
-    fn figure(&mut self, area: AreaIx, period: Period) -> Figure {
+    fn figure(&mut self, area: AreaIx, period: Period) -> Rc<Figure> {
         Aggregate::of(&mut self.series, &[area], &[period]).figure(&self.series, self.who)
     }
 }

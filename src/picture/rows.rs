@@ -1,5 +1,7 @@
 //! The rows of a picture and of the answer to an aggregate query.
 
+use std::rc::Rc;
+
 use super::change::Change;
 use super::derived::{Benchmark, Rank, Share};
 use super::figure::Figure;
@@ -18,7 +20,7 @@ pub struct PictureRow {
     /// Each agency that has reported or is expected to, by id.
     pub cells: Vec<PictureCell>,
     /// All of them together.
-    pub combined: Figure,
+    pub combined: Rc<Figure>,
     /// The change of the combined figure.
     pub change: Option<Box<Change>>,
 }
@@ -29,7 +31,7 @@ pub struct PictureCell {
     /// The agency.
     pub agency: AgencyIx,
     /// Its figure.
-    pub figure: Figure,
+    pub figure: Rc<Figure>,
     /// The figure's change.
     pub change: Option<Box<Change>>,
 }
@@ -48,7 +50,7 @@ pub struct AggregateRow {
     /// The category.
     pub category: Option<CategoryId>,
     /// The figure.
-    pub figure: Figure,
+    pub figure: Rc<Figure>,
     /// Its change.
     pub change: Option<Box<Change>>,
     /// Its rate.

@@ -12,7 +12,7 @@ use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::date::Date;
 use crate::model::marker::Marker;
 use crate::model::observations::Hashing;
-use crate::model::period::{Frequency, Period};
+use crate::model::period::{Frequencies, Frequency, Period};
 use crate::model::revision::Revision;
 use crate::state::columns::{BreakdownIx, Row, RowKey, Slab, Slabs};
 use crate::state::view::{AreasAsOf, View};
@@ -21,7 +21,7 @@ use crate::state::view::{AreasAsOf, View};
 pub(super) const LOOK_UP_ROWS: usize = 32;
 
 /// As many rows are passed over in the time of a step of the work.
-pub(super) const ROWS_A_STEP: usize = 16;
+pub(super) const ROWS_A_STEP: usize = 2;
 
 /// What was submitted of one indicator under one breakdown, by some agencies or all.
 pub(super) struct Submitted<'a> {
@@ -32,6 +32,7 @@ pub(super) struct Submitted<'a> {
     /// Only these agencies; all when none.
     agencies: Option<HashSet<AgencyIx>>,
     slabs: Option<&'a Slabs>,
+    frequencies: Frequencies,
     /// The periods that have a slab, by their last day.
     by_end: OnceCell<Vec<(Date, Period)>>,
     /// The areas at or below which there is or was a figure.
@@ -57,6 +58,7 @@ impl<'a> Submitted<'a> {
             breakdown,
             agencies,
             slabs: view.columns.slabs(ix),
+            frequencies: view.columns.frequencies(ix),
             by_end: OnceCell::new(),
             areas: view.columns.covered(ix),
             first_day: OnceCell::new(),
@@ -98,6 +100,11 @@ impl<'a> Submitted<'a> {
     /// Whether there is or was a figure for an area or for one within it.
     pub(super) fn covers(&self, area: AreaIx) -> bool {
         self.areas.contains(&area)
+    }
+
+    /// How long the periods are that figures were submitted for.
+    pub(super) fn frequencies(&self) -> Frequencies {
+        self.frequencies
     }
 
     /// The slab of a period.

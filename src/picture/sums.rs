@@ -31,9 +31,12 @@ use super::expected::ExpectedPeriod;
 use super::submitted::{LOOK_UP_ROWS, ROWS_A_STEP};
 use crate::catalogue::AreaIx;
 use crate::catalogue::Hierarchy;
+use crate::catalogue::items::AreaLevel;
 use crate::model::observations::Hashing;
 use crate::model::period::{Frequency, Period};
-use crate::state::columns::Row;
+
+/// For as many agencies of one area, at the most, there is room from the beginning.
+const CELLS_MIN_MAX: usize = 64;
 
 /// What has been added up: figures of some areas, each for itself, and consecutive periods together.
 pub(super) struct Sums<'s, 'a> {
@@ -42,13 +45,22 @@ pub(super) struct Sums<'s, 'a> {
     steps: Vec<Step<'a>>,
     cells: Vec<Cell<'a>>,
     index: HashMap<CellKey, usize, Hashing>,
+    /// Those of the period before, which mostly are the next one's too.
+    spans: Option<Rc<Spans<'a>>>,
+    /// Where the rows of each slot of the period in hand are.
+    rows: Vec<SlotRows>,
 }
 
-/// Where the areas are that rows are looked for in, by that, each with its index among those asked about. None of them
-/// lies within another.
-struct Spans<'h> {
-    hierarchy: &'h Hierarchy,
+/// Where the areas are that rows are looked for in. None of them lies within another.
+struct Spans<'a> {
+    hierarchy: &'a Hierarchy,
+    reporting_level: AreaLevel,
+    /// By that, each with its index among those asked about.
     by_start: Vec<(Range<u32>, u32)>,
+    /// How many areas there are in them.
+    within: usize,
+    /// By the index among those asked about: whether its figures can only be the sums of those in its span.
+    is_plain: Vec<bool>,
 }
 
 impl Spans<'_> {
@@ -61,15 +73,22 @@ impl Spans<'_> {
     }
 }
 
-/// Rows of a slot within the areas that are asked about, by area and agency, each after the index of the area that it
-/// lies within.
-type SlotRows = Vec<(u32, Row)>;
+/// Where rows of a slot are in its slab, area by area, each after the index of the area asked about that they lie
+/// within.
+type SlotRows = Vec<(u32, Range<usize>)>;
 
 impl<'s, 'a> Sums<'s, 'a> {
     pub(super) fn new(asked: Asked<'s, 'a>) -> Self {
-        let cells = asked.areas.len();
-        let (cells, index) = (Vec::with_capacity(cells), HashMap::with_capacity_and_hasher(cells, Hashing::default()));
-        Self { asked, steps: Vec::new(), cells, index }
+        // A cell is large: what has to grow for cells is copied.
+        let cells = asked.areas.len().max(asked.view.catalogue.agency_count().min(CELLS_MIN_MAX));
+        Self {
+            asked,
+            steps: Vec::new(),
+            cells: Vec::with_capacity(cells),
+            index: HashMap::with_capacity_and_hasher(cells, Hashing::default()),
+            spans: None,
+            rows: Vec::new(),
+        }
     }
 
     /// Adds what was submitted for a period. Returns the areas, by their index, of which there is something to choose, or
@@ -77,20 +96,24 @@ impl<'s, 'a> Sums<'s, 'a> {
     pub(super) fn add_period(&mut self, period: Period) -> Vec<u32> {
         let Asked { view, expected, areas, .. } = self.asked;
         let slots = expected.periods(period);
-        let names = self.only_names(period, &slots);
-        let mut is_plain = vec![names.is_some(); areas.len()];
-        let names = names.unwrap_or_default();
-        let mut rows = Vec::new();
+        let names = self.only_names(period, &slots).unwrap_or_default();
+        let mut is_plain = vec![false; areas.len()];
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.resize_with(names.len(), Vec::new);
+        rows.iter_mut().for_each(Vec::clear);
         // What is added up of rows that weren't looked at is no answer, and isn't used as one.
         if !names.is_empty() && view.spend(areas.len()).is_ok() {
-            let spans = self.spans(&slots, &mut is_plain);
+            let spans = self.spans(&slots);
+            is_plain.copy_from_slice(&spans.is_plain);
             self.find_longer(period, &slots, &spans, &mut is_plain);
-            let named = slots.iter().zip(&names);
-            rows.extend(named.map(|(slot, name)| self.collect(slot, *name, &spans, &mut is_plain)));
+            for ((slot, name), rows) in slots.iter().zip(&names).zip(&mut rows) {
+                self.collect(slot, *name, &spans, &mut is_plain, rows);
+            }
         }
         let by_rules: Vec<u32> = (0..).zip(&is_plain).filter(|(_, is_plain)| !**is_plain).map(|(ix, _)| ix).collect();
         self.steps.push(Step { period, slots: Rc::clone(&slots), by_rules: by_rules.clone() });
         self.add_rows((&slots, &names), &rows, &is_plain);
+        self.rows = rows;
         by_rules
     }
 
@@ -112,13 +135,14 @@ impl<'s, 'a> Sums<'s, 'a> {
         let mut order: Vec<(CellKey, usize)> = self.index.into_iter().collect();
         order.sort_unstable();
         for of_area in order.chunk_by(|((one, _), _), ((other, _), _)| one == other) {
-            let finished = of_area.iter().map(|((_, agency), at)| {
+            let mut by_agency = ByAgency::with_capacity(of_area.len());
+            let is_finished = of_area.iter().all(|((_, agency), at)| {
                 let cell = &mut self.cells[*at];
                 cell.catch_up(self.asked, &self.steps);
-                cell.finish(&self.steps).map(|figure| (*agency, figure))
+                cell.finish(&self.steps, by_agency.entry(*agency))
             });
             let ((ix, _), _) = of_area[0];
-            figures[ix as usize] = finished.collect::<Option<ByAgency>>().map(Rc::new);
+            figures[ix as usize] = is_finished.then(|| Rc::new(by_agency));
         }
         figures
     }
@@ -152,16 +176,23 @@ impl<'s, 'a> Sums<'s, 'a> {
 
     /// Where the areas are whose figures can only be the sums of those at the reporting level. For one that lies within
     /// another of them a pass of its own is made.
-    fn spans(&self, slots: &[ExpectedPeriod<'a>], is_plain: &mut [bool]) -> Spans<'a> {
+    fn spans(&mut self, slots: &[ExpectedPeriod<'a>]) -> Rc<Spans<'a>> {
         let Asked { view, submitted, areas, .. } = self.asked;
         let (hierarchy, reporting_level) = (slots[0].hierarchy, slots[0].version.reporting_level);
-        let mut by_start = Vec::with_capacity(areas.len());
-        for ((ix, area), is_plain) in (0..).zip(areas).zip(&mut *is_plain) {
+        let depends_on_days = slots.len() > 1 && view.catalogue.has_bounded_areas();
+        let is_it = |known: &&Rc<Spans<'_>>| {
+            std::ptr::eq(known.hierarchy, hierarchy) && known.reporting_level == reporting_level
+        };
+        if let Some(known) = self.spans.as_ref().filter(is_it).filter(|_| !depends_on_days) {
+            return Rc::clone(known);
+        }
+        let (mut by_start, mut is_plain) = (Vec::with_capacity(areas.len()), vec![false; areas.len()]);
+        for ((ix, area), is_plain) in (0..).zip(areas).zip(&mut is_plain) {
             let level = hierarchy.level(*area);
             let has_below = || hierarchy.children(*area).any(|child| submitted.covers(child));
             let exist = |slot: &ExpectedPeriod<'_>| view.catalogue.all_exist_on(hierarchy.within(*area), slot.last);
             *is_plain = (level < reporting_level || (level == reporting_level && !has_below()))
-                && (slots.len() == 1 || slots.iter().all(exist));
+                && (!depends_on_days || slots.iter().all(exist));
             if *is_plain {
                 by_start.push((hierarchy.span(*area), ix));
             }
@@ -174,7 +205,10 @@ impl<'s, 'a> Sums<'s, 'a> {
             end = end.max(span.end);
             is_apart
         });
-        Spans { hierarchy, by_start }
+        let within = by_start.iter().map(|(span, _)| span.len()).sum();
+        let spans = Rc::new(Spans { hierarchy, reporting_level, by_start, within, is_plain });
+        self.spans = (!depends_on_days).then(|| Rc::clone(&spans));
+        spans
     }
 
     /// Finds the areas with a figure of a longer period than its slots: they aren't plain.
@@ -193,46 +227,39 @@ impl<'s, 'a> Sums<'s, 'a> {
         }
     }
 
-    /// Collects the rows of the agencies that are asked for within the areas. An area with a figure at another level than
-    /// the reporting level, or of an area that isn't of the period, isn't plain.
-    fn collect(&self, slot: &ExpectedPeriod<'_>, name: Period, spans: &Spans<'_>, is_plain: &mut [bool]) -> SlotRows {
+    /// Collects where the rows within the areas are. An area with a figure at another level than the reporting level, or
+    /// of an area that isn't of the period, isn't plain.
+    fn collect(
+        &self,
+        slot: &ExpectedPeriod<'_>,
+        name: Period,
+        spans: &Spans<'_>,
+        is_plain: &mut [bool],
+        rows: &mut SlotRows,
+    ) {
         let Asked { view, submitted, expected, areas } = self.asked;
-        let Some((slab, breakdown)) = submitted.slab(name).zip(submitted.breakdown()) else { return Vec::new() };
-        let within: usize = spans.by_start.iter().map(|(span, _)| span.len()).sum();
+        let Some((slab, breakdown)) = submitted.slab(name).zip(submitted.breakdown()) else { return };
         let slab_rows = slab.breakdown_len(breakdown);
-        if view.spend(within.min(1 + slab_rows / ROWS_A_STEP)).is_err() {
-            return Vec::new();
+        if view.spend(spans.within.min(1 + slab_rows / ROWS_A_STEP)).is_err() {
+            return;
         }
-        let (hierarchy, reporting_level) = (slot.hierarchy, slot.version.reporting_level);
-        let mut holder = |area: AreaIx| {
-            let (span, ix) = spans.holding(area)?;
-            let is_of_slot = || hierarchy.level(area) == reporting_level && expected.exists(slot, area);
+        let Spans { hierarchy, reporting_level, .. } = spans;
+        let mut add = |(area, range): (AreaIx, Range<usize>)| {
+            let Some((span, ix)) = spans.holding(area) else { return };
+            let is_of_slot = || hierarchy.level(area) == *reporting_level && expected.exists(slot, area);
             is_plain[ix as usize] &= span.len() == 1 || is_of_slot();
-            Some(ix)
-        };
-        let (mut rows, mut last) = (Vec::new(), None);
-        let add = |row: Row| {
-            let area = row.key.area();
-            let holder = match last {
-                Some((known, holder)) if known == area => holder,
-                _ => holder(area),
-            };
-            last = Some((area, holder));
-            if let Some(ix) = holder.filter(|_| submitted.asks_for(row.key.agency())) {
-                rows.push((ix, row));
-            }
+            rows.push((ix, range));
         };
         // Where looking for each is less work than passing over every row: so the districts of a country take no more
         // work than its wards.
-        if within * LOOK_UP_ROWS < slab_rows {
+        if spans.within * LOOK_UP_ROWS < slab_rows {
             let areas = spans.by_start.iter().flat_map(|(_, ix)| hierarchy.within(areas[*ix as usize]));
             let mut areas: Vec<AreaIx> = areas.copied().collect();
             areas.sort_unstable();
-            areas.into_iter().flat_map(|area| slab.area_rows(area, breakdown, view.as_of)).for_each(add);
+            areas.into_iter().map(|area| (area, slab.area_range(area, breakdown))).for_each(add);
         } else {
-            slab.breakdown_rows(breakdown, view.as_of).for_each(add);
+            slab.area_ranges(breakdown, view.as_of).for_each(&mut add);
         }
-        rows
     }
 
     /// Adds the rows of each slot of the last period to the cells of their areas and agencies.
@@ -241,15 +268,17 @@ impl<'s, 'a> Sums<'s, 'a> {
         let (before, mut open) = (self.steps.len() - 1, Vec::new());
         for (nth, rows) in rows.iter().enumerate().filter(|(_, rows)| !rows.is_empty()) {
             let Some(pass) = Pass::over(asked, &slots[nth], names[nth]) else { continue };
-            for (ix, row) in rows.iter().filter(|(ix, _)| is_plain[*ix as usize]) {
-                let at = self.cell((*ix, row.key.agency()));
-                let cell = &mut self.cells[at];
-                if !cell.is_open() {
-                    cell.catch_up(asked, &self.steps[..before]);
-                    open.push(at);
+            for (ix, range) in rows.iter().filter(|(ix, _)| is_plain[*ix as usize]) {
+                for row in pass.rows(asked, range) {
+                    let at = self.cell((*ix, row.key.agency()));
+                    let cell = &mut self.cells[at];
+                    if !cell.is_open() {
+                        cell.catch_up(asked, &self.steps[..before]);
+                        open.push(at);
+                    }
+                    cell.begin(asked, slots, nth);
+                    cell.add(asked, &pass, &row);
                 }
-                cell.begin(asked, slots, nth);
-                cell.add(asked, &pass, row);
             }
             open.iter().for_each(|at: &usize| self.cells[*at].end(asked, slots, nth));
         }

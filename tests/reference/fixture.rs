@@ -217,7 +217,7 @@ impl Fixture {
         let (area, period) = (catalogue.area(&area.parse().unwrap()).unwrap().0, period.parse().unwrap());
         let query = PictureQuery { area, period, indicators: None, comparison: None };
         let rows = answer::picture(self.view(), &query);
-        let found = rows.into_iter().flat_map(|row| row.combined.discrepancies);
+        let found = rows.into_iter().flat_map(|row| row.combined.discrepancies.clone());
         let texts = found.map(|it| {
             let agency = &catalogue.agency_at(it.agency).id;
             format!("{agency} {:?}: {} beside {}", it.kind, it.submitted, it.parts)

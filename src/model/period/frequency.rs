@@ -51,6 +51,22 @@ impl Frequency {
     }
 }
 
+/// Some frequencies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Frequencies(u16);
+
+impl Frequencies {
+    /// Adds one.
+    pub(crate) fn insert(&mut self, frequency: Frequency) {
+        self.0 |= 1 << frequency.code();
+    }
+
+    /// Whether one is among them.
+    pub(crate) const fn contains(self, frequency: Frequency) -> bool {
+        self.0 & (1 << frequency.code()) != 0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -113,6 +113,7 @@ impl Writer {
         self.0
     }
 
+    #[inline]
     fn key(&mut self, field: u32, wire_type: u32) {
         self.varint(u64::from(field << 3 | wire_type));
     }
@@ -127,18 +128,21 @@ impl Writer {
     }
 
     /// Sets the length of all that follows it.
+    #[inline]
     fn set_length(&mut self, length_at: usize) {
-        let (start, end) = (length_at + 1, self.0.len());
-        match u8::try_from(end - start) {
+        match u8::try_from(self.0.len() - length_at - 1) {
             Ok(length) if length <= SEVEN_BITS => self.0[length_at] = length,
-            Ok(_) | Err(_) => {
-                let length = end - start;
-                let moved = prost::length_delimiter_len(length) - 1;
-                self.0.resize(end + moved, 0);
-                self.0.copy_within(start..end, start + moved);
-                prost::encode_length_delimiter(length, &mut &mut self.0[length_at..]).expect("there is room");
-            }
+            Ok(_) | Err(_) => self.set_long_length(length_at),
         }
+    }
+
+    fn set_long_length(&mut self, length_at: usize) {
+        let (start, end) = (length_at + 1, self.0.len());
+        let length = end - start;
+        let moved = prost::length_delimiter_len(length) - 1;
+        self.0.resize(end + moved, 0);
+        self.0.copy_within(start..end, start + moved);
+        prost::encode_length_delimiter(length, &mut &mut self.0[length_at..]).expect("there is room");
     }
 }
 

@@ -1,6 +1,9 @@
 //! Figures, and the rows of answers that have figures, written as they are sent. Their fields have the numbers that
 //! `figures.proto` and `picture_service.proto` give them, and are written in that order.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use crate::catalogue::items::{Agency, IndicatorVersion};
 use crate::catalogue::{AgencyIx, AreaIx, Catalogue};
 use crate::model::marker::{Marker, Markers};
@@ -21,11 +24,20 @@ use crate::rpc::{count, proto};
 pub(super) const PARTIAL_AREAS_NAMED_MAX: usize = 20;
 
 /// Writes what is of the items of a catalogue.
-#[derive(Clone, Copy)]
-pub(crate) struct Rows<'a>(pub(crate) &'a Catalogue);
+pub(crate) struct Rows<'a> {
+    catalogue: &'a Catalogue,
+    /// A figure that many rows share, and how it is written.
+    shared: RefCell<Option<Shared>>,
+}
+
+type Shared = (Rc<Figure>, Box<[u8]>);
 
 impl<'a> Rows<'a> {
-    pub(crate) fn picture_row(self, out: &mut Writer, row: &PictureRow) {
+    pub(crate) const fn of(catalogue: &'a Catalogue) -> Self {
+        Self { catalogue, shared: RefCell::new(None) }
+    }
+
+    pub(crate) fn picture_row(&self, out: &mut Writer, row: &PictureRow) {
         out.message(1, |out| out.fields(&catalogue::indicator(self.version(row))));
         for PictureCell { agency, figure, change } in &row.cells {
             out.message(2, |out| {
@@ -39,17 +51,17 @@ impl<'a> Rows<'a> {
     }
 
     /// The definition that a picture's row is by.
-    pub(crate) fn version(self, row: &PictureRow) -> &'a IndicatorVersion {
-        self.0.indicator_at(row.indicator).version_for(row.period)
+    pub(crate) fn version(&self, row: &PictureRow) -> &'a IndicatorVersion {
+        self.catalogue.indicator_at(row.indicator).version_for(row.period)
     }
 
-    pub(crate) fn aggregate_row(self, out: &mut Writer, row: &AggregateRow) {
+    pub(crate) fn aggregate_row(&self, out: &mut Writer, row: &AggregateRow) {
         let [indicator, area, agency] = self.ids(row);
         out.text(1, indicator);
         out.text(2, area);
         out.text(3, agency);
         out.display(4, row.period);
-        out.message(5, |out| self.figure(out, &row.figure));
+        out.message(5, |out| self.figure_of_row(out, &row.figure));
         out.optional(6, row.change.as_deref(), |out, it| self.change(out, it));
         out.display(7, row.category.as_ref());
         out.optional(8, row.rate.as_deref(), |out, it| self.rate(out, it));
@@ -59,12 +71,12 @@ impl<'a> Rows<'a> {
     }
 
     /// The indicator, the area and the agency of a row, each by its id; empty where they are combined.
-    pub(crate) fn ids(self, row: &AggregateRow) -> [&'a str; 3] {
-        let indicator = self.0.indicator_at(row.indicator).newest().id.as_str();
+    pub(crate) fn ids(&self, row: &AggregateRow) -> [&'a str; 3] {
+        let indicator = self.catalogue.indicator_at(row.indicator).newest().id.as_str();
         [indicator, row.area.map_or("", |it| self.area(it)), row.agency.map_or("", |it| self.agency(it).id.as_str())]
     }
 
-    pub(crate) fn pair(self, out: &mut Writer, pair: &Pair) {
+    pub(crate) fn pair(&self, out: &mut Writer, pair: &Pair) {
         out.display(1, Some(&pair.rule));
         out.text(2, self.area(pair.area));
         out.display(3, Some(pair.period));
@@ -74,7 +86,7 @@ impl<'a> Rows<'a> {
         out.number(7, pair_status(pair.status));
     }
 
-    pub(crate) fn figure(self, out: &mut Writer, figure: &Figure) {
+    pub(crate) fn figure(&self, out: &mut Writer, figure: &Figure) {
         out.display(1, figure.value.ok().map(|value| value.rounded));
         out.number(2, why(figure.value.err()));
         out.display(3, figure.fraction.map(|(numerator, _)| numerator));
@@ -88,7 +100,21 @@ impl<'a> Rows<'a> {
         out.display(11, figure.to_date);
     }
 
-    fn coverage(self, out: &mut Writer, figure: &Figure) {
+    /// The figure of a row, which it may share with other rows: that is written once.
+    fn figure_of_row(&self, out: &mut Writer, figure: &Rc<Figure>) {
+        if Rc::strong_count(figure) == 1 {
+            return self.figure(out, figure);
+        }
+        let mut shared = self.shared.borrow_mut();
+        if let Some((_, written)) = shared.as_ref().filter(|(known, _)| Rc::ptr_eq(known, figure)) {
+            return out.written(written);
+        }
+        let from = out.len();
+        self.figure(out, figure);
+        *shared = Some((Rc::clone(figure), out.bytes()[from..].into()));
+    }
+
+    fn coverage(&self, out: &mut Writer, figure: &Figure) {
         let large = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let coverage = figure.coverage;
         out.number(1, large(coverage.expected));
@@ -101,7 +127,7 @@ impl<'a> Rows<'a> {
         out.number(8, large(coverage.contained));
     }
 
-    fn missing(self, out: &mut Writer, missing: &Missing) {
+    fn missing(&self, out: &mut Writer, missing: &Missing) {
         let (reason, within) = match missing.reason {
             MissingReason::Late => (proto::MissingReason::Late, None),
             MissingReason::NotDue => (proto::MissingReason::NotDue, None),
@@ -116,7 +142,7 @@ impl<'a> Rows<'a> {
         out.display(6, within.map(|(_, period)| period));
     }
 
-    fn discrepancy(self, out: &mut Writer, found: &Discrepancy) {
+    fn discrepancy(&self, out: &mut Writer, found: &Discrepancy) {
         let (kind, dimension) = match &found.kind {
             DiscrepancyKind::OverTime => (proto::DiscrepancyKind::OverTime, None),
             DiscrepancyKind::OverAreas => (proto::DiscrepancyKind::OverAreas, None),
@@ -130,7 +156,7 @@ impl<'a> Rows<'a> {
         out.display(6, Some(found.difference));
     }
 
-    fn change(self, out: &mut Writer, change: &Change) {
+    fn change(&self, out: &mut Writer, change: &Change) {
         out.display(1, change.from.as_ref().map(|(period, _)| period));
         out.optional(2, change.from.as_ref(), |out, (_, earlier)| self.figure(out, earlier));
         out.number(3, change_unit(change.unit));
@@ -140,7 +166,7 @@ impl<'a> Rows<'a> {
         out.number(7, change.partial);
     }
 
-    fn rate(self, out: &mut Writer, rate: &Rate) {
+    fn rate(&self, out: &mut Writer, rate: &Rate) {
         out.display(1, rate.value.ok().map(|value| value.rounded));
         out.number(2, i32::try_from(rate.per).unwrap_or(i32::MAX));
         out.optional(3, rate.population.as_ref(), |out, (_, population)| self.figure(out, population));
@@ -149,14 +175,14 @@ impl<'a> Rows<'a> {
         out.number(6, rate.partial);
     }
 
-    fn share(self, out: &mut Writer, share: &Share) {
+    fn share(&self, out: &mut Writer, share: &Share) {
         out.display(1, share.percent.ok());
         out.message(2, |out| self.figure(out, &share.total));
         out.number(3, share.partial);
         out.number(4, why(share.percent.err()));
     }
 
-    fn rank(self, out: &mut Writer, rank: &Rank) {
+    fn rank(&self, out: &mut Writer, rank: &Rank) {
         let ranking = &rank.ranking;
         out.number(1, rank.position.map_or(0, |position| count(position.rank)));
         out.number(2, count(ranking.of));
@@ -169,7 +195,7 @@ impl<'a> Rows<'a> {
         out.number(8, ranking.sample);
     }
 
-    fn benchmark(self, out: &mut Writer, benchmark: &Benchmark) {
+    fn benchmark(&self, out: &mut Writer, benchmark: &Benchmark) {
         out.display(1, benchmark.value);
         out.display(2, benchmark.difference);
         out.message(3, |out| self.figure(out, &benchmark.figure));
@@ -179,19 +205,19 @@ impl<'a> Rows<'a> {
     }
 
     /// An agency without the areas that it reports for.
-    fn agency_name(self, out: &mut Writer, agency: AgencyIx) {
+    fn agency_name(&self, out: &mut Writer, agency: AgencyIx) {
         let Agency { id, name, sector, areas: _ } = self.agency(agency);
         out.text(1, id.as_str());
         out.text(2, name);
         out.number(3, sector.code());
     }
 
-    fn agency(self, ix: AgencyIx) -> &'a Agency {
-        self.0.agency_at(ix)
+    fn agency(&self, ix: AgencyIx) -> &'a Agency {
+        self.catalogue.agency_at(ix)
     }
 
-    fn area(self, ix: AreaIx) -> &'a str {
-        self.0.area_at(ix).code.as_str()
+    fn area(&self, ix: AreaIx) -> &'a str {
+        self.catalogue.area_at(ix).code.as_str()
     }
 }
 

@@ -192,7 +192,7 @@ fn coverage() -> impl Strategy<Value = Coverage> {
     )
 }
 
-fn figure() -> BoxedStrategy<Figure> {
+fn figure() -> BoxedStrategy<Rc<Figure>> {
     let basis = select(vec![Basis::Counted, Basis::Printed, Basis::Estimated]);
     let known = (value(), option::of((exact(), exact())), option::of(basis), markers(), any::<bool>());
     let behind = (coverage(), any::<bool>(), vec(missing(), 0..4));
@@ -200,7 +200,7 @@ fn figure() -> BoxedStrategy<Figure> {
     (known, behind, beside)
         .prop_map(|(known, (coverage, complete, missing), (as_at, to_date, discrepancies))| {
             let (value, fraction, numerator_basis, markers, sample) = known;
-            Figure {
+            Rc::new(Figure {
                 value,
                 fraction,
                 numerator_basis,
@@ -212,7 +212,7 @@ fn figure() -> BoxedStrategy<Figure> {
                 as_at,
                 to_date,
                 discrepancies,
-            }
+            })
         })
         .boxed()
 }
@@ -242,7 +242,7 @@ fn change() -> BoxedStrategy<Change> {
 }
 
 fn rate() -> BoxedStrategy<Rate> {
-    let population = option::of((period(), figure().prop_map(Rc::new)));
+    let population = option::of((period(), figure()));
     (value(), any::<u32>(), population, any::<bool>())
         .prop_map(|(value, per, population, partial)| Rate { value, per, population, partial })
         .boxed()
@@ -250,7 +250,7 @@ fn rate() -> BoxedStrategy<Rate> {
 
 fn share() -> BoxedStrategy<Share> {
     (or_gap(rounded()), figure(), any::<bool>())
-        .prop_map(|(percent, total, partial)| Share { percent, total: Rc::new(total), partial })
+        .prop_map(|(percent, total, partial)| Share { percent, total, partial })
         .boxed()
 }
 
@@ -272,7 +272,7 @@ fn benchmark() -> BoxedStrategy<Benchmark> {
             value,
             difference,
             gap,
-            figure: Rc::new(figure),
+            figure,
             rate,
             partial,
         })
@@ -353,7 +353,7 @@ fn holds<T: Debug, M: Message + Debug + PartialEq + Default>(
 fn a_row_of_a_query_is_written_as_the_library_encodes_it() {
     let state = state();
     let catalogue = state.catalogue();
-    let write = |out: &mut Writer, row: &AggregateRow| Rows(catalogue).aggregate_row(out, row);
+    let write = |out: &mut Writer, row: &AggregateRow| Rows::of(catalogue).aggregate_row(out, row);
     holds(aggregate_row(), |row| model::aggregate_row(catalogue, row), write);
 }
 
@@ -361,7 +361,7 @@ fn a_row_of_a_query_is_written_as_the_library_encodes_it() {
 fn a_row_of_a_picture_is_written_as_the_library_encodes_it() {
     let state = state();
     let catalogue = state.catalogue();
-    let write = |out: &mut Writer, row: &PictureRow| Rows(catalogue).picture_row(out, row);
+    let write = |out: &mut Writer, row: &PictureRow| Rows::of(catalogue).picture_row(out, row);
     holds(picture_row(), |row| model::picture_row(catalogue, row), write);
 }
 
@@ -369,6 +369,6 @@ fn a_row_of_a_picture_is_written_as_the_library_encodes_it() {
 fn a_pair_is_written_as_the_library_encodes_it() {
     let state = state();
     let catalogue = state.catalogue();
-    let write = |out: &mut Writer, row: &Pair| Rows(catalogue).pair(out, row);
+    let write = |out: &mut Writer, row: &Pair| Rows::of(catalogue).pair(out, row);
     holds(pair(), |row| model::pair(catalogue, row), write);
 }

@@ -17,7 +17,7 @@ use crate::model::budget::{Budget, StopFlag, Stopped};
 
 /// The steps of an answer that is computed on a thread that serves: a millisecond or two of work, where a step takes
 /// longest. A figure of an area and a month takes some hundreds.
-const QUICK_STEPS: u64 = 1_000;
+const QUICK_STEPS: u64 = 8_000;
 /// The steps of any answer. Questions are bounded so that theirs take fewer; this one holds where that bound was
 /// wrong about one.
 const STEPS_MAX: u64 = 100_000_000;

@@ -108,7 +108,7 @@ impl Read for proto::GetPictureRequest {
             period: query.period.to_string(),
             ..Default::default()
         });
-        let rows = Rows(input.catalogue());
+        let rows = Rows::of(input.catalogue());
         let picture = answer::picture(input.view, &query);
         input.rows(&mut out, &picture, |out, row| out.message(4, |out| rows.picture_row(out, row)));
         out.fields(&proto::GetPictureResponse { as_of: input.as_of(), ..Default::default() });
@@ -144,7 +144,7 @@ impl Read for proto::QueryAggregateRequest {
     fn answer(&self, query: AggregateQuery, input: &AnswerInput<'_>) -> Result<Writer, Violations> {
         let mut out = Writer::default();
         out.fields(&proto::QueryAggregateResponse { revision: input.revision(), ..Default::default() });
-        let rows = Rows(input.catalogue());
+        let rows = Rows::of(input.catalogue());
         let answer = answer::aggregate(input.view, &query);
         let next_page_token =
             input.rows(&mut out, &answer, |out, row| out.message(2, |out| rows.aggregate_row(out, row)));
@@ -168,7 +168,7 @@ impl Read for proto::ExplainFigureRequest {
         let contributions = explained.contributions.iter().take(CONTRIBUTIONS_MAX);
         let mut out = Writer::default();
         out.fields(&proto::ExplainFigureResponse { revision: input.revision(), ..Default::default() });
-        out.message(2, |out| Rows(input.catalogue()).figure(out, &explained.figure));
+        out.message(2, |out| Rows::of(input.catalogue()).figure(out, &explained.figure));
         out.fields(&proto::ExplainFigureResponse {
             as_of: input.as_of(),
             derivation: responses::derivation(explained.derivation).into(),
@@ -280,7 +280,7 @@ impl Read for proto::ReconcileRequest {
             .inspect(|_| found += 1);
         let mut out = Writer::default();
         out.fields(&proto::ReconcileResponse { revision: input.revision(), ..Default::default() });
-        let rows = Rows(input.catalogue());
+        let rows = Rows::of(input.catalogue());
         input.rows(&mut out, pairs, |out, pair| out.message(2, |out| rows.pair(out, pair)));
         if found > ROWS.max {
             let found = format!("more than {} pairs", ROWS.max);

@@ -26,7 +26,7 @@ impl Watch for proto::WatchPictureRequest {
 
     /// By indicator.
     fn rows(query: PictureQuery, input: &AnswerInput<'_>) -> KeyedRows {
-        let (picture, rows) = (answer::picture(input.view, &query), Rows(input.catalogue()));
+        let (picture, rows) = (answer::picture(input.view, &query), Rows::of(input.catalogue()));
         let key = |row: &answer::PictureRow| rows.version(row).id.to_string();
         KeyedRows::of(&picture, input, key, |out, row| out.message(5, |out| rows.picture_row(out, row)))
     }
@@ -57,7 +57,7 @@ impl Watch for proto::WatchAggregateRequest {
 
     /// By indicator, area, agency, period and category, each by its text.
     fn rows(query: AggregateQuery, input: &AnswerInput<'_>) -> KeyedRows {
-        let (answer, rows) = (answer::aggregate(input.view, &query), Rows(input.catalogue()));
+        let (answer, rows) = (answer::aggregate(input.view, &query), Rows::of(input.catalogue()));
         let key = |row: &AggregateRow| {
             let [indicator, area, agency] = rows.ids(row);
             let period = row.period.map(|period| period.to_string()).unwrap_or_default();

@@ -23,7 +23,7 @@ use imbl::{OrdMap, OrdSet, Vector};
 
 use crate::catalogue::{AreaIx, Catalogue, IndicatorIx};
 use crate::model::observation::Breakdown;
-use crate::model::period::Period;
+use crate::model::period::{Frequencies, Period};
 use crate::model::revision::Revision;
 pub use outcome::Outcome;
 pub(crate) use pending::Pending;
@@ -65,6 +65,8 @@ pub type Slabs = OrdMap<Period, Arc<Slab>>;
 #[derive(Debug, Clone, Default)]
 struct Indicator {
     slabs: Slabs,
+    /// Those of the slabs' periods.
+    frequencies: Frequencies,
     /// The areas that have or had a figure, and all areas that they are or were within: an area that
     /// isn't here has nothing at or below it.
     covered: OrdSet<AreaIx>,
@@ -74,6 +76,7 @@ impl Indicator {
     /// Sets figures of a period, which come by key and then by revision; one that is already so keeps its revision.
     /// None is older than what is there. In place, where no state looks at the slab.
     fn put(&mut self, period: Period, rows: &[NewRow], catalogue: &Catalogue, did: &mut impl FnMut(u32, Outcome)) {
+        self.frequencies.insert(period.frequency());
         Arc::make_mut(self.slabs.entry(period).or_default()).put(rows, did);
         self.cover(rows, catalogue);
     }
@@ -121,6 +124,11 @@ impl Columns {
     /// The slabs of an indicator, by period.
     pub(crate) fn slabs(&self, indicator: IndicatorIx) -> Option<&Slabs> {
         self.indicator(indicator).map(|indicator| &indicator.slabs)
+    }
+
+    /// How long the periods are that an indicator has or had figures for.
+    pub(crate) fn frequencies(&self, indicator: IndicatorIx) -> Frequencies {
+        self.indicator(indicator).map(|indicator| indicator.frequencies).unwrap_or_default()
     }
 
     /// The areas at or below which an indicator has or had a figure.

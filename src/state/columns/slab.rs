@@ -151,8 +151,9 @@ impl Slab {
         self.past.replaced.row(newest.key, narrow(as_of)).copied()
     }
 
-    /// The rows at some indices as of a revision, withdrawn ones left out.
-    fn standing(&self, range: Range<usize>, as_of: Revision) -> impl Iterator<Item = Row> {
+    /// The rows in some places as of a revision, withdrawn ones left out.
+    #[inline]
+    pub(crate) fn standing(&self, range: Range<usize>, as_of: Revision) -> impl Iterator<Item = Row> {
         let is_newest = u64::from(self.changed) <= as_of.0;
         range
             .filter_map(move |at| {
@@ -168,9 +169,35 @@ impl Slab {
         start..end
     }
 
+    /// Where the rows of an area and a breakdown are, by agency.
+    pub(crate) fn area_range(&self, area: AreaIx, breakdown: BreakdownIx) -> Range<usize> {
+        self.range(RowKey::first_of(area, breakdown), RowKey::after(area, breakdown))
+    }
+
+    /// Each area that there are rows of under a breakdown as of a revision, and where they are, by area. Of the newest
+    /// these may be withdrawn ones.
+    pub(crate) fn area_ranges(
+        &self,
+        breakdown: BreakdownIx,
+        as_of: Revision,
+    ) -> impl Iterator<Item = (AreaIx, Range<usize>)> {
+        let all = self.range(RowKey::start_of(breakdown), RowKey::end_of(breakdown));
+        let (keys, mut at) = (&self.newest.keys[..all.end], all.start);
+        let ranges = std::iter::from_fn(move || {
+            let (area, from) = (keys.get(at)?.area(), at);
+            while keys.get(at).is_some_and(|key| key.area() == area) {
+                at += 1;
+            }
+            Some((area, from..at))
+        });
+        // An area of which there is nothing yet isn't in the catalogue of that revision, maybe.
+        let is_newest = u64::from(self.changed) <= as_of.0;
+        ranges.filter(move |(_, range)| is_newest || self.standing(range.clone(), as_of).next().is_some())
+    }
+
     /// The rows of an area and a breakdown as of a revision, by agency, withdrawn ones left out.
     pub(crate) fn area_rows(&self, area: AreaIx, breakdown: BreakdownIx, as_of: Revision) -> impl Iterator<Item = Row> {
-        self.standing(self.range(RowKey::first_of(area, breakdown), RowKey::after(area, breakdown)), as_of)
+        self.standing(self.area_range(area, breakdown), as_of)
     }
 
     /// The rows of a breakdown as of a revision, by area and agency, withdrawn ones left out.
