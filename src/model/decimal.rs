@@ -210,7 +210,21 @@ fn is_grouped(whole: &[u8]) -> bool {
 
 /// Writes `mantissa` with the last `scale` of its digits after a point.
 fn write_scaled(f: &mut fmt::Formatter<'_>, mantissa: i128, scale: u32) -> fmt::Result {
-    // An answer has thousands of figures: they are written here, without memory of their own.
+    let (text, start) = digits(mantissa, scale);
+    f.pad_integral(mantissa >= 0, "", std::str::from_utf8(&text[start..]).unwrap_or_default())
+}
+
+/// The same, after what is there.
+fn append_scaled(text: &mut Vec<u8>, mantissa: i128, scale: u32) {
+    let (digits, start) = digits(mantissa, scale);
+    if mantissa < 0 {
+        text.push(b'-');
+    }
+    text.extend_from_slice(&digits[start..]);
+}
+
+/// The digits of a number, the last `scale` of them after a point, and where they start.
+fn digits(mantissa: i128, scale: u32) -> ([u8; TEXT_BYTES_MAX], usize) {
     let mut text = [b'0'; TEXT_BYTES_MAX];
     let mut start = TEXT_BYTES_MAX;
     let mut rest = mantissa.unsigned_abs();
@@ -235,7 +249,7 @@ fn write_scaled(f: &mut fmt::Formatter<'_>, mantissa: i128, scale: u32) -> fmt::
         text[start] += u8::try_from(digit).unwrap_or_default();
         places += 1;
     }
-    f.pad_integral(mantissa >= 0, "", std::str::from_utf8(&text[start..]).unwrap_or_default())
+    (text, start)
 }
 
 /// As many digits as an `i128` and its scale can have, and the point.

@@ -111,6 +111,26 @@ impl Packed {
         Ok(Value { measure: self.measure()?, markers: self.markers()? })
     }
 
+    /// Whether it is a number, or a ratio with a base, and has no markers. Those of one word add up by their mantissas.
+    #[inline]
+    pub(crate) const fn is_plain(self) -> bool {
+        const NUMBER: u32 = MeasureForm::Number.code().unsigned_abs();
+        let is_number = self.word & low_bits(FORM_BITS) == NUMBER;
+        self.word >> MARKERS_SHIFT == 0 && (is_number || (Self::is_ratio(self.word) && self.second != 0))
+    }
+
+    /// Whether a word is that of a ratio.
+    #[inline]
+    pub(crate) const fn is_ratio(word: u32) -> bool {
+        const RATIO: u32 = MeasureForm::Ratio.code().unsigned_abs();
+        word & low_bits(FORM_BITS) == RATIO
+    }
+
+    /// The scales of the numbers of a word.
+    pub(crate) fn scales(word: u32) -> [u8; 2] {
+        [FIRST_SCALE_SHIFT, SECOND_SCALE_SHIFT].map(|shift| ((word >> shift) & low_bits(SCALE_BITS)).to_le_bytes()[0])
+    }
+
     /// Whether the value has a measure.
     #[inline]
     pub(crate) const fn has_measure(self) -> bool {
@@ -185,6 +205,26 @@ impl From<&Value> for Packed {
 mod tests {
     use super::*;
     use crate::model::marker::Marker;
+
+    #[test]
+    fn plain_are_numbers_and_ratios_with_a_base_that_have_no_markers() {
+        let (first, second) = (Decimal::new(-8_790, 2).unwrap(), Decimal::new(5, 6).unwrap());
+        for (form, is_plain) in [
+            (MeasureForm::Number, true),
+            (MeasureForm::Ratio, true),
+            (MeasureForm::Percentage, false),
+            (MeasureForm::Mean, false),
+        ] {
+            let of = |second, markers| Packed::from(&Value { measure: Some(form.measure(first, second)), markers });
+            let packed = of(second, Markers::NONE);
+            assert_eq!(packed.is_plain(), is_plain, "{form}");
+            assert_eq!(Packed::scales(packed.word), [2, if form.has_second() { 6 } else { 0 }], "{form}");
+            assert_eq!(of(Decimal::ZERO, Markers::NONE).is_plain(), form == MeasureForm::Number, "{form}");
+            assert_eq!(Packed::is_ratio(packed.word), form == MeasureForm::Ratio);
+            assert!(!of(second, Markers::NONE.with(Marker::Provisional)).is_plain(), "{form}");
+        }
+        assert!(!Packed::from(&Value { measure: None, markers: Markers::NONE }).is_plain());
+    }
 
     #[test]
     fn every_form_with_every_marker_comes_back() {

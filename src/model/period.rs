@@ -23,6 +23,7 @@ pub mod notation;
 use std::fmt;
 
 use super::date::{Date, days_in_month, write_digits};
+use super::text::AsciiText;
 pub(crate) use frequency::Frequencies;
 pub use frequency::Frequency;
 pub use notation::{PeriodError, Refusal};
@@ -386,6 +387,22 @@ impl Period {
             Name::CalendarYear => write!(out, "CY{year}"),
             Name::AcademicYear => write!(out, "AY{}", TwoYears(year)),
         }
+    }
+}
+
+impl AsciiText for Period {
+    fn append_to(&self, text: &mut Vec<u8>) {
+        self.write(&mut Appended(text)).expect("memory grows");
+    }
+}
+
+/// Takes what a formatter writes.
+struct Appended<'t>(&'t mut Vec<u8>);
+
+impl fmt::Write for Appended<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
     }
 }
 

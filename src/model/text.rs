@@ -6,6 +6,19 @@ use std::fmt::{self, Write as _};
 
 use unicode_security::confusable_detection::skeleton;
 
+/// What has a text in ASCII: the one that it displays. An answer has thousands of numbers and periods, and a formatter
+/// takes as long as all else of them.
+pub(crate) trait AsciiText {
+    /// Writes the text after what is there.
+    fn append_to(&self, text: &mut Vec<u8>);
+}
+
+impl<T: AsciiText> AsciiText for &T {
+    fn append_to(&self, text: &mut Vec<u8>) {
+        (*self).append_to(text);
+    }
+}
+
 /// What kind of character one is that can't be seen; none for one that can.
 fn hidden(c: char) -> Option<&'static str> {
     match c {

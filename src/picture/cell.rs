@@ -12,7 +12,7 @@ use crate::catalogue::{AgencyIx, AreaIx, Hierarchy};
 use crate::model::date::Date;
 use crate::model::period::Period;
 use crate::model::revision::Revision;
-use crate::state::columns::{Row, Slab};
+use crate::state::columns::{Row, RowKey, Slab};
 use crate::state::view::View;
 
 /// What is asked about.
@@ -38,6 +38,8 @@ pub(super) struct Step<'a> {
 
 /// One slot's period, whose rows are passed over.
 pub(super) struct Pass<'p> {
+    /// Which of its period it is.
+    nth: usize,
     slot: &'p ExpectedPeriod<'p>,
     /// What they were submitted for: of a stock another name of the slot's last day may be.
     name: Period,
@@ -46,14 +48,22 @@ pub(super) struct Pass<'p> {
     unfinished: Revision,
     /// [`Submitted::may_overlap`].
     may_overlap: bool,
+    /// Whether every agency that reports is a volunteer.
+    expects_nobody: bool,
 }
 
 impl<'p> Pass<'p> {
     /// None where there are no rows.
-    pub(super) fn over(asked: Asked<'p, '_>, slot: &'p ExpectedPeriod<'_>, name: Period) -> Option<Self> {
+    pub(super) fn over(
+        asked: Asked<'p, '_>,
+        (nth, slot): (usize, &'p ExpectedPeriod<'_>),
+        name: Period,
+    ) -> Option<Self> {
         let slab = asked.submitted.slab(name)?;
         let unfinished = asked.submitted.unfinished(name);
-        Some(Self { slot, name, slab, unfinished, may_overlap: asked.submitted.may_overlap(slot.period) })
+        let may_overlap = asked.submitted.may_overlap(slot.period);
+        let expects_nobody = slot.agencies.is_empty() && asked.expected.names_nobody();
+        Some(Self { nth, slot, name, slab, unfinished, may_overlap, expects_nobody })
     }
 
     /// The rows in a place, of the agencies that are asked for.
@@ -61,6 +71,12 @@ impl<'p> Pass<'p> {
     pub(super) fn rows(&self, asked: Asked<'p, '_>, range: &Range<usize>) -> impl Iterator<Item = Row> {
         let rows = self.slab.standing(range.clone(), asked.view.as_of);
         rows.filter(move |row| asked.submitted.asks_for(row.key.agency()))
+    }
+
+    /// Whether an agency has a row of an area.
+    fn has(&self, asked: Asked<'_, '_>, agency: AgencyIx, area: AreaIx) -> bool {
+        let row = |breakdown| self.slab.row(RowKey::new(area, breakdown, agency), asked.view.as_of);
+        asked.submitted.breakdown().and_then(row).is_some_and(|row| row.value().is_some())
     }
 
     /// For a figure to date, the revision at which it was accepted. Its only slot is the period, which wasn't over.
@@ -84,15 +100,25 @@ struct Reported<'a> {
     is_within: bool,
 }
 
+/// Rows of one word that aren't in the sum yet.
+#[derive(Default)]
+struct Plain {
+    word: u32,
+    mantissas: [i128; 2],
+    rows: usize,
+}
+
 /// An agency's figure of an area.
 pub(super) struct Cell<'a> {
     key: CellKey,
     sum: MeasureSum,
+    /// Rows with nothing to be said of them but that they are reported, of which there are most.
+    plain: Plain,
     /// All but the sum.
     figure: Accumulator,
-    /// How many periods are in it.
+    /// How many periods are in it, but for rows of the last that are still to come.
     periods: usize,
-    /// How many slots of the period in hand are in it; none are while it isn't open.
+    /// How many slots of the next period are in it; none are while it isn't open.
     slots: usize,
     /// Whether it has slots in the period in hand.
     has_slots: bool,
@@ -106,12 +132,18 @@ pub(super) struct Cell<'a> {
 impl<'a> Cell<'a> {
     pub(super) fn new(key: CellKey) -> Self {
         let (sum, figure, seen) = (MeasureSum::default(), Accumulator::default(), Vec::new());
-        Self { key, sum, figure, periods: 0, slots: 0, has_slots: false, looks: false, seen, reported: None }
-    }
-
-    /// Whether it has rows of the period in hand.
-    pub(super) fn is_open(&self) -> bool {
-        self.slots > 0
+        Self {
+            key,
+            sum,
+            plain: Plain::default(),
+            figure,
+            periods: 0,
+            slots: 0,
+            has_slots: false,
+            looks: false,
+            seen,
+            reported: None,
+        }
     }
 
     /// Adds the slots of the periods so far that it has no rows for.
@@ -132,28 +164,95 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// Goes on to a slot of the period in hand that it has rows for.
+    pub(super) fn key(&self) -> CellKey {
+        self.key
+    }
+
+    /// Whether a slot of the period after so many is still to be begun.
     #[inline]
-    pub(super) fn begin(&mut self, asked: Asked<'_, 'a>, slots: &[ExpectedPeriod<'a>], nth: usize) {
-        if self.slots > nth {
-            return;
+    pub(super) fn is_before(&self, periods: usize, nth: usize) -> bool {
+        self.periods <= periods && self.slots <= nth
+    }
+
+    /// Goes on to a slot, that it has rows for, of the period after the steps so far. Returns whether it is open now, and
+    /// wasn't: then it is to be [closed](Self::close).
+    #[inline]
+    pub(super) fn begin(
+        &mut self,
+        asked: Asked<'_, 'a>,
+        pass: &Pass<'_>,
+        slots: &[ExpectedPeriod<'a>],
+        steps: &[Step<'a>],
+    ) -> bool {
+        // Mostly it is a volunteer that goes on to the next month, and of which is known already that it lacks areas.
+        let is_next = slots.len() == 1 && self.periods == steps.len();
+        if is_next && pass.expects_nobody && self.has_slots && self.figure.lacks_areas {
+            self.periods += 1;
+            self.looks = false;
+            return false;
         }
-        let without = &slots[self.slots..nth];
-        self.slots = nth + 1;
-        if asked.view.spend(without.len()).is_ok() {
-            without.iter().for_each(|slot| self.add_without_rows(asked, slot));
+        self.begin_any(asked, pass, slots, steps)
+    }
+
+    fn begin_any(
+        &mut self,
+        asked: Asked<'_, 'a>,
+        pass: &Pass<'_>,
+        slots: &[ExpectedPeriod<'a>],
+        steps: &[Step<'a>],
+    ) -> bool {
+        let was_open = self.slots > 0;
+        if self.periods < steps.len() {
+            self.catch_up(asked, steps);
         }
-        let (slot, (ix, agency)) = (&slots[nth], self.key);
-        self.has_slots = asked.expected.has_slots(slot, agency);
-        self.looks = self.has_slots
-            && (!self.figure.lacks_areas || slot.expects(agency))
-            && slot.hierarchy.span(asked.areas[ix as usize]).len() > 1;
+        if self.slots < pass.nth {
+            let without = &slots[self.slots..pass.nth];
+            if asked.view.spend(without.len()).is_ok() {
+                without.iter().for_each(|slot| self.add_without_rows(asked, slot));
+            }
+        }
+        let ((ix, agency), slot) = (self.key, pass.slot);
+        let area = asked.areas[ix as usize];
+        let has_slots = asked.expected.has_slots(slot, agency);
+        if has_slots != self.has_slots {
+            self.add_plain();
+            self.has_slots = has_slots;
+        }
+        let is_expected = slot.expects(agency);
+        self.looks = self.has_slots && slot.hierarchy.span(area).len() > 1;
         self.seen.clear();
+        if self.looks && !is_expected && !self.figure.lacks_areas {
+            // Mostly the first decides.
+            let mut areas = asked.expected.areas(slot, agency, area);
+            self.figure.lacks_areas = areas.next().is_some_and(|first| !pass.has(asked, agency, first));
+        }
+        self.looks &= is_expected || !self.figure.lacks_areas;
+        if slots.len() == 1 && !self.looks {
+            self.periods = steps.len() + 1;
+            return false;
+        }
+        self.slots = pass.nth + 1;
+        !was_open
     }
 
     /// Adds a row of the slot in hand.
     #[inline]
     pub(super) fn add(&mut self, asked: Asked<'_, 'a>, pass: &Pass<'_>, row: &Row) {
+        let plain = row.plain().filter(|_| !pass.may_overlap && pass.unfinished == Revision(0));
+        if let Some(packed) = plain {
+            if packed.word == self.plain.word {
+                self.plain.mantissas[0] += i128::from(packed.first);
+                self.plain.mantissas[1] += i128::from(packed.second);
+                self.plain.rows += 1;
+                if self.looks {
+                    self.seen.push(row.key.area());
+                }
+                return;
+            }
+            self.add_plain();
+            // The next ones; this one is looked at, so that its scales are known to be some.
+            self.plain.word = packed.word;
+        }
         let (figure, area) = (&mut self.figure, row.key.area());
         let (ix, agency) = self.key;
         if let Some(measure) = row.measure() {
@@ -188,19 +287,33 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// Is done with the rows of a slot's period, if it has any. Adds the slots besides: one for each area without a row
-    /// that the agency is expected to report.
+    /// Adds the rows that aren't in the sum yet. One before them was looked at.
+    fn add_plain(&mut self) {
+        let Plain { word, mantissas, rows } = std::mem::take(&mut self.plain);
+        if rows == 0 {
+            return;
+        }
+        self.sum.add_plain(word, mantissas);
+        self.figure.submitted += rows;
+        self.figure.is_own = false;
+        if self.has_slots {
+            self.figure.coverage.expected += rows;
+            self.figure.coverage.reported += rows;
+        }
+    }
+
+    /// Is done with the rows of a slot, if it has any that it looks at. Adds the slots besides: one for each area without
+    /// a row that the agency is expected to report.
     pub(super) fn end(&mut self, asked: Asked<'_, 'a>, slots: &[ExpectedPeriod<'a>], nth: usize) {
         if self.slots <= nth || !self.looks {
             return;
         }
         let slot = &slots[nth];
-        let area = asked.areas[self.key.0 as usize];
         let is_expected = slot.expects(self.key.1);
         if is_expected {
             self.look_up_reported(asked, slot);
         }
-        let Self { key: (_, agency), figure, reported, seen, .. } = self;
+        let Self { key: (ix, agency), figure, reported, seen, .. } = self;
         let mut seen = seen.iter().peekable();
         let mut is_other = |area: AreaIx| {
             while seen.next_if(|row| **row < area).is_some() {}
@@ -211,8 +324,10 @@ impl<'a> Cell<'a> {
                 let others = reported.areas.iter().filter(|area| is_other(**area));
                 others.for_each(|area| asked.expected.add_slot(figure, slot, *agency, *area));
             }
-            // Mostly the first decides.
-            None => figure.lacks_areas = asked.expected.areas(slot, *agency, area).any(is_other),
+            None => {
+                let mut areas = asked.expected.areas(slot, *agency, asked.areas[*ix as usize]);
+                figure.lacks_areas = areas.any(is_other);
+            }
         }
     }
 
@@ -272,6 +387,7 @@ impl<'a> Cell<'a> {
     /// Puts what was added up into a figure. Returns false where there may be too many digits, depending on what is added
     /// first.
     pub(super) fn finish(&mut self, periods: &[Step<'_>], figure: &mut Accumulator) -> bool {
+        self.add_plain();
         let Ok(components) = self.sum.total() else { return false };
         std::mem::swap(figure, &mut self.figure);
         figure.is_own &= matches!(periods, [one] if one.slots.len() == 1);

@@ -16,6 +16,7 @@
 use crate::catalogue::items::Kind;
 use crate::model::decimal::{Decimal, Exact, ProductSum, Quotient, Sum};
 use crate::model::observation::Measure;
+use crate::model::packed::Packed;
 
 /// How figures of consecutive periods make the figure of the period that they fill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,6 +193,14 @@ impl MeasureSum {
                 None => self.may_be_too_large = true,
             },
         }
+    }
+
+    /// Adds plain values of one word by the sums of their mantissas: at least one.
+    pub(super) fn add_plain(&mut self, word: u32, [first, second]: [i128; 2]) {
+        let [first_scale, second_scale] = Packed::scales(word);
+        self.number.add_scaled(first, first_scale);
+        self.weight.add_scaled(second, second_scale);
+        self.add_basis(Basis::Counted, !Packed::is_ratio(word));
     }
 
     /// Adds what was added up before.

@@ -177,16 +177,22 @@ impl<'a> Expected<'a> {
     /// Whether an agency that reports has slots in a period: it is expected to report it, or is a volunteer.
     /// One that the definition names has just the slots that it is expected for.
     pub(super) fn has_slots(&self, slot: &ExpectedPeriod<'_>, agency: AgencyIx) -> bool {
-        let named_ever = || {
+        slot.is_unexpected || slot.expects(agency) || self.named_ever().binary_search(&agency).is_err()
+    }
+
+    /// Whether no version of the definition names an agency.
+    pub(super) fn names_nobody(&self) -> bool {
+        self.named_ever().is_empty()
+    }
+
+    fn named_ever(&self) -> &[AgencyIx] {
+        self.named_ever.get_or_init(|| {
             let named = self.indicator.versions().iter().enumerate();
             let mut named: Vec<AgencyIx> =
                 named.flat_map(|(index, version)| self.named(index, version)).map(|(agency, _)| *agency).collect();
             named.sort_unstable();
             named
-        };
-        slot.is_unexpected
-            || slot.expects(agency)
-            || self.named_ever.get_or_init(named_ever).binary_search(&agency).is_err()
+        })
     }
 
     /// The agencies that a version names.

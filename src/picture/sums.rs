@@ -20,7 +20,6 @@
 //! go into the same sums.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -44,7 +43,7 @@ pub(super) struct Sums<'s, 'a> {
     /// The periods so far.
     steps: Vec<Step<'a>>,
     cells: Vec<Cell<'a>>,
-    index: HashMap<CellKey, usize, Hashing>,
+    index: Index,
     /// Those of the period before, which mostly are the next one's too.
     spans: Option<Rc<Spans<'a>>>,
     /// Where the rows of each slot of the period in hand are.
@@ -67,28 +66,28 @@ impl Spans<'_> {
     /// The one that holds an area.
     fn holding(&self, area: AreaIx) -> Option<(&Range<u32>, u32)> {
         let position = self.hierarchy.position(area);
+        if let [(span, ix)] = self.by_start.as_slice() {
+            return span.contains(&position).then_some((span, *ix));
+        }
         let after = self.by_start.partition_point(|(span, _)| span.start <= position);
         let (span, ix) = self.by_start.get(after.checked_sub(1)?)?;
         span.contains(&position).then_some((span, *ix))
     }
 }
 
-/// Where rows of a slot are in its slab, area by area, each after the index of the area asked about that they lie
-/// within.
+/// Where rows of a slot are in its slab, each run after the index of the area asked about that it lies within.
 type SlotRows = Vec<(u32, Range<usize>)>;
 
 impl<'s, 'a> Sums<'s, 'a> {
     pub(super) fn new(asked: Asked<'s, 'a>) -> Self {
         // A cell is large: what has to grow for cells is copied.
-        let cells = asked.areas.len().max(asked.view.catalogue.agency_count().min(CELLS_MIN_MAX));
-        Self {
-            asked,
-            steps: Vec::new(),
-            cells: Vec::with_capacity(cells),
-            index: HashMap::with_capacity_and_hasher(cells, Hashing::default()),
-            spans: None,
-            rows: Vec::new(),
-        }
+        let agencies = asked.view.catalogue.agency_count();
+        let cells = asked.areas.len().max(agencies.min(CELLS_MIN_MAX));
+        let index = match asked.areas {
+            [_] => Index::OfOne(vec![None; agencies]),
+            _ => Index::OfSeveral(HashMap::with_capacity_and_hasher(cells, Hashing::default())),
+        };
+        Self { asked, steps: Vec::new(), cells: Vec::with_capacity(cells), index, spans: None, rows: Vec::new() }
     }
 
     /// Adds what was submitted for a period. Returns the areas, by their index, of which there is something to choose, or
@@ -132,7 +131,7 @@ impl<'s, 'a> Sums<'s, 'a> {
     pub(super) fn finish(mut self) -> Vec<Option<Rc<ByAgency>>> {
         let nothing = Rc::default();
         let mut figures = vec![Some(Rc::clone(&nothing)); self.asked.areas.len()];
-        let mut order: Vec<(CellKey, usize)> = self.index.into_iter().collect();
+        let mut order: Vec<(CellKey, usize)> = self.cells.iter().map(Cell::key).zip(0..).collect();
         order.sort_unstable();
         for of_area in order.chunk_by(|((one, _), _), ((other, _), _)| one == other) {
             let mut by_agency = ByAgency::with_capacity(of_area.len());
@@ -248,7 +247,10 @@ impl<'s, 'a> Sums<'s, 'a> {
             let Some((span, ix)) = spans.holding(area) else { return };
             let is_of_slot = || hierarchy.level(area) == *reporting_level && expected.exists(slot, area);
             is_plain[ix as usize] &= span.len() == 1 || is_of_slot();
-            rows.push((ix, range));
+            match rows.last_mut() {
+                Some((last_ix, last)) if *last_ix == ix && last.end == range.start => last.end = range.end,
+                _ => rows.push((ix, range)),
+            }
         };
         // Where looking for each is less work than passing over every row: so the districts of a country take no more
         // work than its wards.
@@ -267,16 +269,14 @@ impl<'s, 'a> Sums<'s, 'a> {
         let asked = self.asked;
         let (before, mut open) = (self.steps.len() - 1, Vec::new());
         for (nth, rows) in rows.iter().enumerate().filter(|(_, rows)| !rows.is_empty()) {
-            let Some(pass) = Pass::over(asked, &slots[nth], names[nth]) else { continue };
+            let Some(pass) = Pass::over(asked, (nth, &slots[nth]), names[nth]) else { continue };
             for (ix, range) in rows.iter().filter(|(ix, _)| is_plain[*ix as usize]) {
                 for row in pass.rows(asked, range) {
                     let at = self.cell((*ix, row.key.agency()));
                     let cell = &mut self.cells[at];
-                    if !cell.is_open() {
-                        cell.catch_up(asked, &self.steps[..before]);
+                    if cell.is_before(before, nth) && cell.begin(asked, &pass, slots, &self.steps[..before]) {
                         open.push(at);
                     }
-                    cell.begin(asked, slots, nth);
                     cell.add(asked, &pass, &row);
                 }
             }
@@ -286,15 +286,25 @@ impl<'s, 'a> Sums<'s, 'a> {
     }
 
     /// Where the cell of an area and an agency is.
+    #[inline]
     fn cell(&mut self, key: CellKey) -> usize {
-        match self.index.entry(key) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(new) => {
-                self.cells.push(Cell::new(key));
-                *new.insert(self.cells.len() - 1)
-            }
+        let cells = &mut self.cells;
+        let add = || {
+            cells.push(Cell::new(key));
+            cells.len() - 1
+        };
+        match &mut self.index {
+            Index::OfOne(at) => *at[key.1.0 as usize].get_or_insert_with(add),
+            Index::OfSeveral(at) => *at.entry(key).or_insert_with(add),
         }
     }
+}
+
+/// Where the cells are.
+enum Index {
+    /// By the agency's index, where one area is asked about.
+    OfOne(Vec<Option<usize>>),
+    OfSeveral(HashMap<CellKey, usize, Hashing>),
 }
 
 /// A period, and those that it is rolled up from, that are longer than those of a frequency.

@@ -3,7 +3,8 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use super::{Decimal, write_scaled};
+use super::{Decimal, append_scaled, write_scaled};
+use crate::model::text::AsciiText;
 
 /// An exact sum or product of decimals: a whole number of up to 38 digits, divided by a power of ten.
 ///
@@ -105,8 +106,9 @@ impl Sum {
         self.add_scaled(sum.mantissa, u8::try_from(sum.scale).unwrap_or_default());
     }
 
+    /// Adds decimals of one scale by the sum of their mantissas.
     #[inline]
-    fn add_scaled(&mut self, mut mantissa: i128, scale: u8) {
+    pub(crate) fn add_scaled(&mut self, mut mantissa: i128, scale: u8) {
         if scale > self.scale {
             self.mantissa *= 10_i128.pow(u32::from(scale - self.scale));
             self.scale = scale;
@@ -186,6 +188,12 @@ impl Ord for Exact {
 impl PartialOrd for Exact {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
+    }
+}
+
+impl AsciiText for Exact {
+    fn append_to(&self, text: &mut Vec<u8>) {
+        append_scaled(text, self.mantissa, self.scale);
     }
 }
 

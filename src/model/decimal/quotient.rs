@@ -3,8 +3,9 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use super::{Decimal, Exact, write_scaled};
+use super::{Decimal, Exact, append_scaled, write_scaled};
 use crate::model::code_list::code_list;
+use crate::model::text::AsciiText;
 
 /// An exact quotient: a ratio, a mean, a percentage change, before it is rounded to be shown.
 ///
@@ -229,6 +230,12 @@ impl Rounded {
     #[must_use]
     pub fn decimal(self) -> Option<Decimal> {
         Decimal::new(i64::try_from(self.mantissa).ok()?, self.decimals)
+    }
+}
+
+impl AsciiText for Rounded {
+    fn append_to(&self, text: &mut Vec<u8>) {
+        append_scaled(text, self.mantissa, self.decimals.into());
     }
 }
 

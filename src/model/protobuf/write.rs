@@ -9,6 +9,8 @@ use std::fmt::{self, Display, Write as _};
 use bytes::Bytes;
 use prost::Message;
 
+use crate::model::text::AsciiText;
+
 /// Fields of a message, one after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Writer(Vec<u8>);
@@ -53,6 +55,11 @@ impl Writer {
     /// A text that may not be there. No number, date, period or id is an empty one.
     pub(crate) fn display(&mut self, field: u32, it: Option<impl Display>) {
         self.optional(field, it, |out, it| write!(out, "{it}").expect("the buffer grows"));
+    }
+
+    /// The same of what writes its text by itself.
+    pub(crate) fn ascii(&mut self, field: u32, it: Option<impl AsciiText>) {
+        self.optional(field, it, |out, it| it.append_to(&mut out.0));
     }
 
     /// A number, a code or a truth.

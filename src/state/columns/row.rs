@@ -145,6 +145,14 @@ impl Row {
         self.flags.packed(self.first, self.second)
     }
 
+    /// Its numbers' mantissas and the word that says what they are, where those of one word can be added up so, and
+    /// nothing else is to be said of it ([`Packed::is_plain`]).
+    #[inline]
+    pub(crate) fn plain(&self) -> Option<Packed> {
+        let packed = Packed { word: self.flags.0, first: self.first, second: self.second };
+        packed.is_plain().then_some(packed)
+    }
+
     /// Whether it fills its slot: it has a value, or says that none applies.
     #[inline]
     pub(crate) fn fills_slot(&self) -> bool {
