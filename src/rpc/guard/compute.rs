@@ -16,8 +16,8 @@ use super::fair::{self, Turns, Used};
 use crate::model::budget::{Budget, StopFlag, Stopped};
 
 /// The steps of an answer that is computed on a thread that serves: a millisecond or two of work, where a step takes
-/// longest. A figure of an area and a month takes some hundreds.
-const QUICK_STEPS: u64 = 8_000;
+/// longest. The figures of some hundred areas in a month take some hundreds.
+const QUICK_STEPS: u64 = 5_000;
 /// The steps of any answer. Questions are bounded so that theirs take fewer; this one holds where that bound was
 /// wrong about one.
 const STEPS_MAX: u64 = 100_000_000;
