@@ -123,7 +123,7 @@ impl<'q, 'a> Aggregate<'q, 'a> {
 
     /// Finds what else was submitted and should agree with these figures, which are of one area and one
     /// period.
-    pub(super) fn find_discrepancies(&mut self, series: &mut Series<'a>, among: &Discrepancies<'_, 'a>) {
+    pub(super) fn find_discrepancies(&mut self, series: &mut Series<'a>, among: &Discrepancies<'_>) {
         // What isn't submitted as it is has nothing to differ from.
         if let ([area], true) = (self.areas, self.found.accumulators().any(|figure| figure.is_own)) {
             self.discrepancies = among.of(series, *area);

@@ -125,7 +125,7 @@ struct Group<'a, 'v> {
     version: &'a IndicatorVersion,
     benchmark: Option<Aggregate<'a, 'v>>,
     /// Of figures that are each of one area and one period.
-    discrepancies: Option<Discrepancies<'a, 'v>>,
+    discrepancies: Option<Discrepancies<'a>>,
     /// Its figures and rates, which many rows have beside theirs.
     benchmarks: RefCell<HashMap<Who, FigureAndRate>>,
 }

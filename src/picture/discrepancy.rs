@@ -12,11 +12,11 @@ use super::submitted::{LOOK_UP_ROWS, ROWS_A_STEP};
 use super::value::FigureValue;
 use crate::catalogue::{AgencyIx, AreaIx};
 use crate::model::decimal::Rounded;
-use crate::model::id::{CategoryId, DimensionId};
+use crate::model::id::DimensionId;
 use crate::model::observation::Breakdown;
 use crate::model::observations::Hashing;
 use crate::model::period::Period;
-use crate::state::columns::{BreakdownIx, Row};
+use crate::state::columns::{BreakdownIx, Row, Slab};
 
 /// What a submitted whole was put beside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,21 +46,21 @@ pub struct Discrepancy {
 
 /// The discrepancies of the figures submitted for some areas and a period. The rules are in docs/statistics.md, section
 /// 14.
-pub(super) struct Discrepancies<'q, 'a> {
+pub(super) struct Discrepancies<'q> {
     areas: &'q [AreaIx],
     period: Period,
     /// Whether nothing but the areas below them can disagree.
     is_by_areas_alone: OnceCell<bool>,
-    by_category: OnceCell<ByCategory<'a>>,
+    by_category: OnceCell<ByCategory>,
 }
 
-impl<'q, 'a> Discrepancies<'q, 'a> {
+impl<'q> Discrepancies<'q> {
     pub(super) fn new(areas: &'q [AreaIx], period: Period) -> Self {
         Self { areas, period, is_by_areas_alone: OnceCell::new(), by_category: OnceCell::new() }
     }
 
     /// Whether there is something that the figures of an area can differ from. Mostly there is nothing.
-    fn may_be(&self, series: &Series<'a>, area: AreaIx) -> bool {
+    fn may_be(&self, series: &Series<'_>, area: AreaIx) -> bool {
         let (view, submitted, period) = (series.view(), &*series.submitted, self.period);
         let is_by_areas_alone = || {
             let names = submitted.names(period);
@@ -75,7 +75,7 @@ impl<'q, 'a> Discrepancies<'q, 'a> {
     }
 
     /// Those of one of the areas, by agency.
-    pub(super) fn of(&self, series: &mut Series<'a>, area: AreaIx) -> Vec<Discrepancy> {
+    pub(super) fn of(&self, series: &mut Series<'_>, area: AreaIx) -> Vec<Discrepancy> {
         let period = self.period;
         if !self.may_be(series, area) {
             return Vec::new();
@@ -102,9 +102,7 @@ impl<'q, 'a> Discrepancies<'q, 'a> {
             }
             if series.submitted.breakdown() == Some(BreakdownIx::TOTAL) {
                 let by_category = self.by_category.get_or_init(|| ByCategory::of(series, self.areas, period));
-                if let Some(figures) = by_category.0.get(&(area, agency)) {
-                    found.extend(breakdowns(series, period, agency, &figure, figures));
-                }
+                found.extend(breakdowns(series, (area, period), agency, &figure, by_category));
             }
         }
         found
@@ -132,29 +130,41 @@ fn over_all_areas(series: &mut Series<'_>, area: AreaIx, period: Period) -> ByAg
     built
 }
 
-/// A figure of one category of a dimension.
-type CategoryFigure<'a> = (&'a DimensionId, &'a CategoryId, Components);
+/// Which of the definition's dimensions one is.
+type DimensionNumber = usize;
 
-/// The figures that were submitted for a period by one dimension, by their area and agency.
-struct ByCategory<'a>(HashMap<(AreaIx, AgencyIx), Vec<CategoryFigure<'a>>, Hashing>);
+/// The figures of the categories of one dimension, together.
+#[derive(Clone, Copy)]
+struct Together {
+    /// None when there are too many digits.
+    sum: Option<Components>,
+    categories: usize,
+}
 
-impl<'a> ByCategory<'a> {
-    /// Those of some areas: of a stock's several the first by the order of its names.
-    fn of(series: &Series<'a>, areas: &[AreaIx], period: Period) -> Self {
+/// The figures that were submitted for a period by one dimension, by their area, agency and dimension.
+struct ByCategory(HashMap<(AreaIx, AgencyIx, DimensionNumber), Together, Hashing>);
+
+impl ByCategory {
+    /// Those of some areas, added by the order of the categories: of a stock's several the first by the order of its
+    /// names.
+    fn of(series: &Series<'_>, areas: &[AreaIx], period: Period) -> Self {
         let (view, names) = (series.view(), series.submitted.names(period));
         let wanted: HashSet<AreaIx, Hashing> = areas.iter().copied().collect();
+        let slabs: Vec<&Slab> = names.iter().filter_map(|name| series.submitted.slab(*name)).collect();
         let (mut found, mut known) = (HashMap::default(), HashSet::new());
-        for slab in names.iter().filter_map(|name| series.submitted.slab(*name)) {
-            for breakdown in slab.breakdowns().take_while(|_| view.spend(1).is_ok()) {
-                let mut categories = view.columns.breakdown_at(breakdown).into_iter().flat_map(Breakdown::iter);
-                let (Some((dimension, category)), None) = (categories.next(), categories.next()) else { continue };
+        for (number, breakdown) in by_one_dimension(series, &slabs, period) {
+            for slab in &slabs {
                 let add = |row: Row| {
-                    let key = (row.key.area(), row.key.agency());
-                    let components = row.measure().and_then(Components::of).filter(|_| wanted.contains(&key.0));
-                    let components = components.filter(|_| names.len() == 1 || known.insert(row.key));
+                    let (area, agency) = (row.key.area(), row.key.agency());
+                    let components = row.measure().and_then(Components::of).filter(|_| wanted.contains(&area));
+                    let components = components.filter(|_| slabs.len() == 1 || known.insert(row.key));
                     if let Some(components) = components {
-                        let figures: &mut Vec<CategoryFigure<'a>> = found.entry(key).or_default();
-                        figures.push((dimension, category, components));
+                        let one = Together { sum: Some(components), categories: 1 };
+                        let add = |known: &mut Together| {
+                            known.sum = known.sum.and_then(|sum| sum.plus(components));
+                            known.categories += 1;
+                        };
+                        found.entry((area, agency, number)).and_modify(add).or_insert(one);
                     }
                 };
                 let rows = slab.breakdown_len(breakdown);
@@ -169,29 +179,39 @@ impl<'a> ByCategory<'a> {
     }
 }
 
+/// The breakdowns of some slabs by one of the definition's dimensions alone, by dimension and category.
+fn by_one_dimension(series: &Series<'_>, slabs: &[&Slab], period: Period) -> Vec<(DimensionNumber, BreakdownIx)> {
+    let (view, dimensions) = (series.view(), &series.version(period).dimensions);
+    let mut found = Vec::new();
+    for breakdown in slabs.iter().flat_map(|slab| slab.breakdowns()).take_while(|_| view.spend(1).is_ok()) {
+        let mut categories = view.columns.breakdown_at(breakdown).into_iter().flat_map(Breakdown::iter);
+        let (Some((dimension, category)), None) = (categories.next(), categories.next()) else { continue };
+        found.extend(dimensions.iter().position(|id| id == dimension).map(|number| (number, category, breakdown)));
+    }
+    found.sort_unstable();
+    found.dedup();
+    found.into_iter().map(|(number, _, breakdown)| (number, breakdown)).collect()
+}
+
 /// The total beside each dimension that it was broken down by.
 fn breakdowns(
     series: &Series<'_>,
-    period: Period,
+    (area, period): (AreaIx, Period),
     agency: AgencyIx,
     total: &Accumulator,
-    figures: &[CategoryFigure<'_>],
+    figures: &ByCategory,
 ) -> Vec<Discrepancy> {
     let version = series.version(period);
     let rule = category_sum(version.kind);
     if rule == CategorySum::Unrelated {
         return Vec::new();
     }
-    let catalogue = series.view().catalogue;
     let mut found = Vec::new();
-    for dimension in version.dimensions.iter().filter_map(|id| catalogue.dimension(id)) {
-        let mut figures: Vec<_> = figures.iter().filter(|(id, ..)| **id == dimension.id).collect();
-        figures.sort_by_key(|(_, category, _)| *category);
-        let mut components = figures.iter().map(|(.., components)| *components);
-        let Some(first) = components.next() else { continue };
-        let components = components.try_fold(first, Components::plus);
-        let sum = Accumulator { components, too_large: components.is_none(), ..Accumulator::default() };
-        let is_all = figures.len() == dimension.categories.len();
+    for (number, id) in version.dimensions.iter().enumerate() {
+        let Some(Together { sum, categories }) = figures.0.get(&(area, agency, number)).copied() else { continue };
+        let Some(dimension) = series.view().catalogue.dimension(id) else { continue };
+        let sum = Accumulator { components: sum, too_large: sum.is_none(), ..Accumulator::default() };
+        let is_all = categories == dimension.categories.len();
         let kind = DiscrepancyKind::Breakdown(dimension.id.clone());
         let compared = compare(series, period, agency, kind, total, &sum);
         let exceeds = |one: &Discrepancy| rule == CategorySum::Bounded && one.difference.mantissa() > 0;
