@@ -23,7 +23,7 @@ impl Fingerprint {
 
     /// The same, where the order of its lines is known.
     pub(crate) fn in_order(submission: &Submission, order: &Order) -> Self {
-        let mut content = Writer::default();
+        let mut content = Writer::with_capacity(submission.bytes_expected());
         write_content(&mut content, submission, order);
         let mut hasher = blake3::Hasher::new_derive_key("conspectus submission fingerprint v3");
         hasher.update(content.bytes());

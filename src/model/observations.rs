@@ -5,6 +5,7 @@
 
 mod order;
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -23,8 +24,12 @@ pub(crate) type Hashing = foldhash::fast::RandomState;
 #[derive(Debug, Clone)]
 pub(crate) struct Dictionary<T> {
     items: Vec<T>,
+    /// Empty while there are few items: comparing those takes less than a table does.
     indices: HashMap<T, u32, Hashing>,
 }
+
+/// How many items are compared one by one.
+const COMPARED_MAX: usize = 4;
 
 impl<T> Default for Dictionary<T> {
     fn default() -> Self {
@@ -35,12 +40,29 @@ impl<T> Default for Dictionary<T> {
 impl<T: Eq + Hash + Clone> Dictionary<T> {
     /// The index of an item, given to it now when it has none.
     pub(crate) fn index_of(&mut self, item: T) -> u32 {
-        if let Some(index) = self.indices.get(&item) {
-            return *index;
+        self.get(&item).unwrap_or_else(|| self.add(item))
+    }
+
+    /// The index of an item; none when it has none.
+    #[inline]
+    pub(crate) fn get<Q: Eq + Hash + ?Sized>(&self, item: &Q) -> Option<u32>
+    where
+        T: Borrow<Q>,
+    {
+        if self.items.len() > COMPARED_MAX {
+            return self.indices.get(item).copied();
         }
+        self.items.iter().zip(0..).find(|(known, _)| Borrow::<Q>::borrow(*known) == item).map(|(_, index)| index)
+    }
+
+    /// The index of an item that has none yet.
+    pub(crate) fn add(&mut self, item: T) -> u32 {
         let index = u32::try_from(self.items.len()).expect("a message is far too small for 2^32 items");
-        self.items.push(item.clone());
-        self.indices.insert(item, index);
+        self.items.push(item);
+        if self.items.len() > COMPARED_MAX {
+            let from = if self.indices.is_empty() { 0 } else { index };
+            self.indices.extend(self.items[from as usize..].iter().cloned().zip(from..));
+        }
         index
     }
 

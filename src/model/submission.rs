@@ -17,3 +17,10 @@ pub struct Submission {
     /// The figures, in the sender's order.
     pub observations: Observations,
 }
+
+impl Submission {
+    /// About how many bytes it takes where it is written: a buffer for as many grows seldom.
+    pub(crate) fn bytes_expected(&self) -> usize {
+        256 + 10 * self.observations.len()
+    }
+}

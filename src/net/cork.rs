@@ -2,10 +2,13 @@
 //!
 //! A call that has its answer wakes its connection's task, which runs next, before the other calls that have theirs: each
 //! answer would be a write of its own. So the first write is put off, to when the tasks that are ready have run, and
-//! what they have answered by then goes with it. What waits for nobody is put off by one turn of the task.
+//! what they have answered by then goes with it. Where no other call is open on the connection, nothing is put off: that
+//! would wake another thread for nothing.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -15,6 +18,28 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(crate) struct Cork<S> {
     stream: S,
     writes: Writes,
+    calls: OpenCalls,
+}
+
+/// How many calls of a connection have no answer yet. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OpenCalls(Arc<AtomicUsize>);
+
+/// A call that has no answer yet, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct OpenCall(OpenCalls);
+
+impl OpenCalls {
+    pub(crate) fn open(&self) -> OpenCall {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        OpenCall(self.clone())
+    }
+}
+
+impl Drop for OpenCall {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,12 +53,12 @@ enum Writes {
 }
 
 impl<S> Cork<S> {
-    pub(crate) fn new(stream: S) -> Self {
-        Self { stream, writes: Writes::Gather }
+    pub(crate) fn new(stream: S, calls: OpenCalls) -> Self {
+        Self { stream, writes: Writes::Gather, calls }
     }
 
     fn poll_put_off(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.writes == Writes::Gather {
+        if self.writes == Writes::Gather && self.calls.0.load(Ordering::Relaxed) > 0 {
             self.writes = Writes::PutOff;
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -127,10 +152,12 @@ mod tests {
     }
 
     #[test]
-    fn a_write_alone_is_put_off_by_one_turn_of_its_task_and_what_comes_with_it_is_not() {
+    fn a_write_is_put_off_by_one_turn_of_its_task_while_other_calls_are_open_and_what_comes_with_it_is_not() {
         let (near, _far) = tokio::io::duplex(1 << 10);
         let writes = Arc::new(AtomicUsize::new(0));
-        let mut cork = Cork::new(Counting(near, Arc::clone(&writes)));
+        let calls = OpenCalls::default();
+        let other = calls.open();
+        let mut cork = Cork::new(Counting(near, Arc::clone(&writes)), calls);
         let woken = Arc::new(Woken(AtomicUsize::new(0)));
         let waker = Waker::from(Arc::clone(&woken));
         let mut cx = Context::from_waker(&waker);
@@ -145,6 +172,10 @@ mod tests {
             assert!(Pin::new(&mut cork).poll_write(&mut cx, b"and more").is_ready());
             assert_eq!((writes.load(Ordering::SeqCst), woken.0.load(Ordering::SeqCst)), (2 * turn, turn));
         }
+        drop(other);
+        assert!(Pin::new(&mut cork).poll_read(&mut cx, &mut ReadBuf::new(&mut [0; 1])).is_pending());
+        assert!(Pin::new(&mut cork).poll_write(&mut cx, b"alone").is_ready());
+        assert_eq!((writes.load(Ordering::SeqCst), woken.0.load(Ordering::SeqCst)), (7, 3));
     }
 
     /// What some calls at once were answered, by handlers that all have their answers at the same moment, and how many
@@ -152,16 +183,18 @@ mod tests {
     async fn answered(calls: usize, bytes: usize, window: u32, buffer: usize, is_stopped: bool) -> (Vec<usize>, usize) {
         let (near, far) = tokio::io::duplex(buffer);
         let writes = Arc::new(AtomicUsize::new(0));
-        let cork = Cork::new(Counting(near, Arc::clone(&writes)));
+        let open = OpenCalls::default();
+        let cork = Cork::new(Counting(near, Arc::clone(&writes)), open.clone());
         let go = Arc::new(Semaphore::new(0));
         let counted = Arc::clone(&writes);
         tokio::spawn(async move {
             let mut connection = h2::server::handshake(cork).await.unwrap();
             for nth in 1..=calls {
                 let (_, mut respond) = connection.accept().await.unwrap().unwrap();
-                let wait = Arc::clone(&go);
+                let (wait, open) = (Arc::clone(&go), open.open());
                 tokio::spawn(async move {
                     drop(wait.acquire().await);
+                    drop(open);
                     let mut body = respond.send_response(http::Response::new(()), false).unwrap();
                     body.send_data(Bytes::from(vec![0; bytes]), true).unwrap();
                 });
@@ -224,7 +257,9 @@ mod tests {
     #[tokio::test]
     async fn what_was_put_off_is_written_before_the_stream_ends() {
         let (near, mut far) = tokio::io::duplex(1 << 10);
-        let mut cork = Cork::new(near);
+        let calls = OpenCalls::default();
+        let _other = calls.open();
+        let mut cork = Cork::new(near, calls);
         cork.write_all(b"the last").await.unwrap();
         cork.shutdown().await.unwrap();
         let mut read = Vec::new();

@@ -15,7 +15,7 @@ pub mod tls;
 
 pub(crate) use accept::accept;
 pub(crate) use connection::Connection;
-pub(crate) use cork::Cork;
+pub(crate) use cork::{Cork, OpenCalls};
 pub(crate) use peer::{NoLongerGood, Peer};
 pub use permits::Bounds;
 pub(crate) use share::{Full, Share};

@@ -81,8 +81,8 @@ where
     let bytes_max = status::error_bytes(request.metadata());
     let message = request.into_inner();
     let received = session.received();
-    let permit = || message.permitted(&session, message.resource(&Present::of(context)));
-    received.work(message.weight(), permit).await??;
+    let thread = received.thread(message.weight()).await?;
+    thread.work(|| message.permitted(&session, message.resource(&Present::of(context))))?;
     let answer = handler(Call { context, session, message, received, _permitted: () }).await;
     answer.map(Response::new).map_err(|refusal| refusal.into_status(bytes_max))
 }

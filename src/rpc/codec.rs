@@ -14,16 +14,23 @@ use std::marker::PhantomData;
 use bytes::{Buf, BufMut, Bytes};
 use prost::{DecodeError, Message, Name};
 use tonic::Status;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
 use self::count::{Uncounted, count};
 use self::shape::Shape;
 pub use self::streamed::Streamed;
 pub(crate) use self::streamed::TooMany;
 pub use self::submitted::Submitted;
+pub(crate) use self::submitted::SubmittedFields;
 use super::{LARGE_BYTES, REQUEST_BYTES_MAX, beside_the_runtime, status};
 use crate::model::protobuf::Malformed;
 use crate::model::violation::Violations;
+
+/// What the buffer of an answer has from the start: enough for the receipt of a figure. tonic's own 8 KiB, for each
+/// request and each answer, took a quarter of the allocator's time.
+const ANSWER_BUFFER_BYTES: usize = 512;
+/// tonic's own bound: what is encoded is sent when there is as much.
+const YIELD_BYTES: usize = 32 << 10;
 
 /// Encodes `T`, decodes `U`.
 #[derive(Debug)]
@@ -66,6 +73,10 @@ impl<T: Sent> Encoder for AnswerEncoder<T> {
         answer.put(buf);
         Ok(())
     }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        BufferSettings::new(ANSWER_BUFFER_BYTES, YIELD_BYTES)
+    }
 }
 
 /// What a method sends.
@@ -76,7 +87,8 @@ pub(crate) trait Sent {
 
 impl<M: Message> Sent for M {
     fn put(self, buf: &mut EncodeBuf<'_>) {
-        self.encode(buf).expect("the buffer grows");
+        buf.reserve(self.encoded_len());
+        self.encode_raw(buf);
     }
 }
 
@@ -117,6 +129,11 @@ impl<U: Received> Decoder for RequestDecoder<U> {
         let decoded = beside_the_runtime(bytes > LARGE_BYTES, || U::of(buf.chunk()));
         buf.advance(bytes);
         decoded.map(Some)
+    }
+
+    /// The buffer is as large as what arrives.
+    fn buffer_settings(&self) -> BufferSettings {
+        BufferSettings::new(0, YIELD_BYTES)
     }
 }
 

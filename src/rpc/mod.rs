@@ -23,7 +23,7 @@ pub use codec::{Encoded, Streamed, Submitted};
 pub use context::{Context, Gate};
 pub use convert::catalogue::put_request;
 pub(crate) use convert::snapshot::as_of;
-pub(crate) use guard::PURPOSE_HEADER;
+pub(crate) use guard::{Answer, PURPOSE_HEADER};
 pub use guard::{Guard, Limits, METHODS, local};
 pub use services::{Catalogue, Keys, Picture, Submissions, new_secret};
 pub use status::ERROR_BYTES_HEADER;

@@ -1,11 +1,12 @@
 //! The services behind the guard.
 
 use std::convert::Infallible;
+use std::future::ready;
 use std::sync::Arc;
 
 use tonic::Status;
 use tonic::body::Body;
-use tonic::codegen::{BoxFuture, Service, http};
+use tonic::codegen::{Service, http};
 use tonic::server::NamedService;
 use tonic_health::pb::health_server::{Health, HealthServer};
 
@@ -14,10 +15,8 @@ use crate::rpc::proto::catalogue_service_server::CatalogueServiceServer;
 use crate::rpc::proto::key_service_server::KeyServiceServer;
 use crate::rpc::proto::picture_service_server::PictureServiceServer;
 use crate::rpc::proto::submission_service_server::SubmissionServiceServer;
-use crate::rpc::{Catalogue, FILE_DESCRIPTOR_SET, Gate, Guard, Keys, Picture, RECEIVED_BYTES_MAX, Submissions};
+use crate::rpc::{Answer, Catalogue, FILE_DESCRIPTOR_SET, Gate, Guard, Keys, Picture, RECEIVED_BYTES_MAX, Submissions};
 
-/// What a service answers with. It has a status for everything that goes wrong.
-type Answer = BoxFuture<http::Response<Body>, Infallible>;
 type Answers = Box<dyn Fn(http::Request<Body>) -> Answer + Send + Sync>;
 
 /// Has calls answered by the services that they name, behind the guard.
@@ -63,26 +62,21 @@ impl Router {
         Ok(Self(Arc::new(Inner { guard: guard.clone(), services })))
     }
 
-    /// Answers a call from a peer. Whether it is let in is decided at once, before its message is there: so the writer
-    /// knows of all that a connection brings together.
+    /// Answers a call from a peer.
     pub(super) fn answer(
         &self,
         peer: Peer,
         request: http::Request<Body>,
-    ) -> impl Future<Output = http::Response<Body>> + use<> {
-        let inner = Arc::clone(&self.0);
-        let admission = inner.guard.admission(peer, &request);
-        async move {
-            let by_service = async |request: http::Request<Body>| {
-                let path = request.uri().path();
-                let name = path.strip_prefix('/').and_then(|path| path.split_once('/')).map_or("", |(name, _)| name);
-                match inner.services.iter().find(|(of_service, _)| *of_service == name) {
-                    Some((_, answers)) => answers(request).await.unwrap_or_else(|never| match never {}),
-                    None => Status::unimplemented("").into_http(),
-                }
-            };
-            inner.guard.answer(admission, request, by_service).await
-        }
+    ) -> impl Future<Output = Result<http::Response<Body>, Infallible>> + use<> {
+        let Inner { guard, services } = &*self.0;
+        guard.answer(peer, request, &|request| {
+            let path = request.uri().path();
+            let name = path.strip_prefix('/').and_then(|path| path.split_once('/')).map_or("", |(name, _)| name);
+            match services.iter().find(|(of_service, _)| *of_service == name) {
+                Some((_, answers)) => answers(request),
+                None => Box::pin(ready(Ok(Status::unimplemented("").into_http()))),
+            }
+        })
     }
 }
 

@@ -14,7 +14,7 @@ use tonic::body::Body;
 use tonic::codegen::http;
 
 use super::router::Router;
-use crate::net::{Connection, Cork, Peer};
+use crate::net::{Connection, Cork, OpenCalls, Peer};
 
 /// How many calls one connection may have open at once.
 const CONCURRENT_STREAMS_MAX: u32 = 256;
@@ -54,8 +54,9 @@ pub(super) async fn serve(
         tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => break,
             Some(connection) = connections.recv() => {
-                let service = service(connection.peer().clone(), router.clone());
-                open.spawn(serve_connection(connection, service, AGE, stopping.clone()));
+                let calls = OpenCalls::default();
+                let service = service(connection.peer().clone(), router.clone(), calls.clone());
+                open.spawn(serve_connection(Cork::new(connection, calls), service, AGE, stopping.clone()));
             }
             Some(_) = open.join_next() => {}
         }
@@ -66,10 +67,14 @@ pub(super) async fn serve(
 }
 
 /// What answers the calls of a connection.
-fn service(peer: Peer, router: Router) -> impl Answers {
+fn service(peer: Peer, router: Router, calls: OpenCalls) -> impl Answers {
     service_fn(move |request: http::Request<Incoming>| {
-        let answer = router.answer(peer.clone(), request.map(Body::new));
-        async move { Ok::<_, Infallible>(answer.await) }
+        let (open, answer) = (calls.open(), router.answer(peer.clone(), request.map(Body::new)));
+        async move {
+            let answer = answer.await;
+            drop(open);
+            answer
+        }
     })
 }
 
@@ -96,7 +101,7 @@ async fn serve_connection<C>(connection: C, service: impl Answers, age: Age, mut
 where
     C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let serving = http2().serve_connection(TokioIo::new(Cork::new(connection)), service);
+    let serving = http2().serve_connection(TokioIo::new(connection), service);
     tokio::pin!(serving);
     let grace = tokio::select! {
         biased;

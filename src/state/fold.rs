@@ -49,7 +49,7 @@ impl Fold {
     ) -> (State, Vec<Outcome>) {
         self.settle();
         entries.into_iter().for_each(|(entry, ids)| self.take(entry, ids));
-        let outcomes = self.state.columns.put_pending(std::mem::take(&mut self.pending), &self.state.catalogue);
+        let outcomes = self.state.columns.put_pending(&std::mem::take(&mut self.pending), &self.state.catalogue);
         (self.state(), outcomes)
     }
 
@@ -110,7 +110,7 @@ impl Fold {
     pub(crate) fn settle(&mut self) {
         if self.pending.len() > 0 {
             self.rows += self.pending.len();
-            self.state.columns.put_many_pending(std::mem::take(&mut self.pending), &self.state.catalogue);
+            self.state.columns.put_many_pending(&std::mem::take(&mut self.pending), &self.state.catalogue);
         }
     }
 

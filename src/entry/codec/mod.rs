@@ -35,7 +35,7 @@ pub(crate) fn encode_body(body: &Body) -> Vec<u8> {
     let body = match body {
         Body::CataloguePut(put) => P::CataloguePut(catalogue::to_proto(put)),
         Body::Submission { submission, fingerprint } => {
-            let mut out = Writer::default();
+            let mut out = Writer::with_capacity(submission.bytes_expected());
             out.message(SUBMISSION, |out| submission::write(out, submission, *fingerprint));
             return out.into_vec();
         }

@@ -60,7 +60,10 @@ impl Order {
 }
 
 impl Ranks {
-    fn of<T: Ord>(items: &[T], used: impl Iterator<Item = u32>) -> Self {
+    fn of<T: Ord>(items: &[T], mut used: impl Iterator<Item = u32>) -> Self {
+        if items.len() == 1 {
+            return Self { of: vec![0], items: used.next().into_iter().collect() };
+        }
         let mut is_used = vec![false; items.len()];
         used.for_each(|index| is_used[index as usize] = true);
         let mut sorted: Vec<(&T, u32)> = items.iter().zip(0..).filter(|(_, index)| is_used[*index as usize]).collect();

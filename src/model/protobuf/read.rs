@@ -61,6 +61,14 @@ impl<'a> Iterator for Fields<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
+        // Most are short texts, whose key and length are a byte each.
+        if let [key @ 0x08..=0x7f, length @ ..=0x7f, rest @ ..] = self.0
+            && key & 7 == 2
+            && let Some((text, rest)) = rest.split_at_checked(usize::from(*length))
+        {
+            self.0 = rest;
+            return Some(Ok((u32::from(key >> 3), Value::Bytes(text))));
+        }
         (!self.0.is_empty()).then(|| self.field().inspect_err(|Malformed| self.0 = &[]))
     }
 }

@@ -16,6 +16,11 @@ use crate::model::text::AsciiText;
 pub(crate) struct Writer(Vec<u8>);
 
 impl Writer {
+    /// With room for so many bytes.
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes))
+    }
+
     /// The fields of a message. Of one that has others too, which are written by their numbers, those before them
     /// and those after them are written apart.
     pub(crate) fn fields(&mut self, of: &impl Message) {

@@ -147,7 +147,7 @@ mod tests {
             digits: vec![1; 10_000],
             ..FigureColumns::default()
         };
-        assert_eq!(received(columns.clone()).0.unwrap().columns.unwrap(), columns);
+        assert_eq!(received(columns.clone()).0.unwrap().0.columns.unwrap(), columns);
         let too_many = received(FigureColumns { digits: vec![1; 10_001], ..columns.clone() }).0.unwrap_err();
         assert_eq!((too_many.agency.as_str(), too_many.request_id.as_str()), ("police", "one"));
         assert_eq!(too_many.dictionaries, Some(FigureColumns { digits: vec![], ..columns.clone() }));

@@ -1,6 +1,8 @@
 //! A request to submit figures. Its observations are read from the wire into dictionaries, which takes a fraction of what
 //! messages with a text each take; and they are counted as they are read.
 
+use std::ops::Deref;
+
 use prost::{Message, Name};
 use tonic::Status;
 
@@ -13,9 +15,21 @@ use crate::rpc::convert::draft::DraftTable;
 use crate::rpc::convert::observations::ObservationReader;
 use crate::rpc::proto::{FigureColumns, SubmitObservationsRequest};
 
-/// A request to submit figures, as it was read.
+/// A request to submit figures, as it was read. Its fields are many, and it is handed on often.
 #[derive(Debug)]
-pub struct Submitted {
+pub struct Submitted(pub(crate) Box<SubmittedFields>);
+
+impl Deref for Submitted {
+    type Target = SubmittedFields;
+
+    fn deref(&self) -> &SubmittedFields {
+        &self.0
+    }
+}
+
+/// What a request to submit figures says.
+#[derive(Debug)]
+pub struct SubmittedFields {
     pub(crate) agency: String,
     pub(crate) request_id: String,
     pub(crate) validate_only: bool,
@@ -26,7 +40,7 @@ pub struct Submitted {
     pub(crate) columns: Option<FigureColumns>,
 }
 
-impl Submitted {
+impl SubmittedFields {
     /// How many figures there are.
     pub(crate) fn figures(&self) -> usize {
         let columns = self.columns.as_ref().map_or(0, |columns| columns.digits.len());
@@ -105,7 +119,7 @@ impl<'a> SubmissionReader<'a> {
     }
 
     pub(super) fn finish(self) -> Submitted {
-        Submitted {
+        Submitted(Box::new(SubmittedFields {
             agency: self.agency.to_owned(),
             request_id: self.request_id.to_owned(),
             validate_only: self.validate_only,
@@ -113,7 +127,7 @@ impl<'a> SubmissionReader<'a> {
             sample: self.sample,
             observations: self.observations.finish(),
             columns: self.columns.map(|(columns, _)| columns),
-        }
+        }))
     }
 }
 
@@ -148,7 +162,7 @@ mod tests {
                         heads(&read.agency, &read.request_id, &read.source),
                         read.validate_only,
                         read.sample,
-                        read.columns
+                        read.0.columns
                     ),
                     (
                         heads(&decoded.agency, &decoded.request_id, &decoded.source),

@@ -1,7 +1,7 @@
 //! Observations, from their bytes on the wire to lines of indices. A text that was there before is found again by its
 //! bytes: it isn't copied, and parsed once.
 
-use std::collections::HashMap;
+use std::borrow::Borrow;
 use std::fmt::{self, Display};
 use std::hash::Hash;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ use crate::model::decimal::Decimal;
 use crate::model::id::{AreaCode, IndicatorId};
 use crate::model::marker::{Marker, Markers};
 use crate::model::observation::{Breakdown, Measure, Value};
-use crate::model::observations::{Dictionaries, Dictionary, Hashing};
+use crate::model::observations::{Dictionaries, Dictionary};
 use crate::model::packed::MeasureForm;
 use crate::model::period::Period;
 use crate::model::protobuf::Malformed;
@@ -59,12 +59,11 @@ impl<'a> ObservationReader<'a> {
 /// The texts of a request, by what they say.
 #[derive(Default)]
 struct Texts<'a> {
-    indicators: TextIndex<'a, IndicatorId>,
-    areas: TextIndex<'a, AreaCode>,
-    periods: TextIndex<'a, Period>,
-    breakdowns: Dictionary<Breakdown>,
+    indicators: TextIndex<&'a [u8], IndicatorId>,
+    areas: TextIndex<&'a [u8], AreaCode>,
+    periods: TextIndex<&'a [u8], Period>,
     /// By the texts of their dimensions and categories.
-    known_breakdowns: HashMap<Vec<[&'a [u8]; 2]>, u32, Hashing>,
+    breakdowns: TextIndex<Vec<[&'a [u8]; 2]>, Breakdown>,
 }
 
 impl Texts<'_> {
@@ -73,43 +72,45 @@ impl Texts<'_> {
             indicators: self.indicators.dictionary.into_items(),
             areas: self.areas.dictionary.into_items(),
             periods: self.periods.dictionary.into_items(),
-            breakdowns: self.breakdowns.into_items(),
+            breakdowns: self.breakdowns.dictionary.into_items(),
         }
     }
 }
 
 /// Texts that stand for items. Two texts may stand for one: `2021/22` is `FY2021-22`.
-struct TextIndex<'a, T> {
-    known: HashMap<&'a [u8], u32, Hashing>,
+struct TextIndex<K, T> {
+    texts: Dictionary<K>,
+    /// For each text the item that it stands for.
+    of_texts: Vec<u32>,
     dictionary: Dictionary<T>,
-    /// Often the next is the same.
-    last: Option<(&'a [u8], u32)>,
+    /// The text that was looked up last: often the next is the same.
+    last: u32,
 }
 
-impl<T> Default for TextIndex<'_, T> {
+impl<K, T> Default for TextIndex<K, T> {
     fn default() -> Self {
-        Self { known: HashMap::default(), dictionary: Dictionary::default(), last: None }
+        Self { texts: Dictionary::default(), of_texts: Vec::new(), dictionary: Dictionary::default(), last: 0 }
     }
 }
 
-impl<'a, T: Eq + Hash + Clone> TextIndex<'a, T> {
-    /// The index of a text that stood for an item before.
+impl<K: Eq + Hash + Clone, T: Eq + Hash + Clone> TextIndex<K, T> {
+    /// The index of the item that a text stood for before.
     #[inline]
-    fn known(&mut self, text: &'a [u8]) -> Option<u32> {
-        if let Some((last, index)) = self.last
-            && last == text
-        {
-            return Some(index);
+    fn known<Q: Eq + Hash + ?Sized>(&mut self, text: &Q) -> Option<u32>
+    where
+        K: Borrow<Q>,
+    {
+        let last = self.texts.items().get(self.last as usize);
+        if last.is_none_or(|last| Borrow::<Q>::borrow(last) != text) {
+            self.last = self.texts.get(text)?;
         }
-        let index = *self.known.get(text)?;
-        self.last = Some((text, index));
-        Some(index)
+        self.of_texts.get(self.last as usize).copied()
     }
 
-    fn add(&mut self, text: &'a [u8], item: T) -> u32 {
+    fn add(&mut self, text: K, item: T) -> u32 {
         let index = self.dictionary.index_of(item);
-        self.known.insert(text, index);
-        self.last = Some((text, index));
+        self.last = self.texts.add(text);
+        self.of_texts.push(index);
         index
     }
 }
@@ -164,9 +165,9 @@ impl Parser<'_> {
         &mut self,
         field: &str,
         text: &'a [u8],
-        index: &mut TextIndex<'a, T>,
+        index: &mut TextIndex<&'a [u8], T>,
     ) -> Parsed<u32> {
-        if let Some(known) = index.known(text) {
+        if let Some(known) = index.known::<[u8]>(text) {
             return Ok(Some(known));
         }
         let item = self.parsed(field, utf8(text)?.parse());
@@ -174,8 +175,8 @@ impl Parser<'_> {
     }
 
     fn breakdown<'a>(&mut self, categories: &[[&'a [u8]; 2]], texts: &mut Texts<'a>) -> Parsed<u32> {
-        if let Some(index) = texts.known_breakdowns.get(categories) {
-            return Ok(Some(*index));
+        if let Some(known) = texts.breakdowns.known(categories) {
+            return Ok(Some(known));
         }
         let category = |[dimension, category]: &[&[u8]; 2]| {
             let [dimension, category] = [utf8(dimension)?, utf8(category)?].map(str::to_owned);
@@ -183,11 +184,7 @@ impl Parser<'_> {
         };
         let refs = categories.iter().map(category).collect::<Result<Vec<_>, _>>()?;
         let breakdown = convert::breakdown(Field(self.index, "breakdown"), &refs, self.violations);
-        Ok(breakdown.map(|breakdown| {
-            let index = texts.breakdowns.index_of(breakdown);
-            texts.known_breakdowns.insert(categories.to_vec(), index);
-            index
-        }))
+        Ok(breakdown.map(|breakdown| texts.breakdowns.add(categories.to_vec(), breakdown)))
     }
 
     fn value(&mut self, measure: Option<(MeasureForm, [&[u8]; 2])>, codes: &[i32]) -> Parsed<Value> {
@@ -210,6 +207,9 @@ impl Parser<'_> {
     }
 
     fn markers(&mut self, codes: &[i32]) -> Option<Markers> {
+        if codes.is_empty() {
+            return Some(Markers::NONE);
+        }
         let known: Vec<Option<Marker>> = codes.iter().map(|code| Marker::from_code(*code)).collect();
         for (at, code) in codes.iter().enumerate().filter(|(at, _)| known[*at].is_none()) {
             let field = Field(self.index, format_args!("markers[{at}]"));

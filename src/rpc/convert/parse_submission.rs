@@ -8,7 +8,7 @@ use crate::model::id::{AgencyId, RequestId};
 use crate::model::observations::Observations;
 use crate::model::submission::Submission;
 use crate::model::violation::Violations;
-use crate::rpc::Submitted;
+use crate::rpc::codec::{Submitted, SubmittedFields};
 use crate::state::State;
 
 const SOURCE_CHARACTERS_MAX: usize = 500;
@@ -21,8 +21,8 @@ pub(crate) fn submission(
     stream: &mut StreamDictionaries,
     today: Date,
 ) -> Result<Submission, Violations> {
-    let Submitted { agency, request_id, validate_only: _, source, sample, observations: (mut table, wrong), columns } =
-        request;
+    let SubmittedFields { agency, request_id, source, sample, observations: (mut table, wrong), columns, .. } =
+        *request.0;
     let mut violations = Violations::default();
     let agency = violations.check("agency", AgencyId::parse(&agency));
     let request_id = violations.check("request_id", RequestId::parse(&request_id));

@@ -1,12 +1,13 @@
 //! Lets a call in or refuses it, and holds it to its deadline.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tonic::Status;
 use tonic::body::Body;
-use tonic::codegen::http;
+use tonic::codegen::{BoxFuture, http};
 use tonic::metadata::MetadataValue;
 
 use super::auditor::Auditor;
@@ -39,11 +40,14 @@ struct Shared {
     used: LastUsed,
 }
 
+/// What a service answers with. It has a status for everything that goes wrong.
+pub(crate) type Answer = BoxFuture<http::Response<Body>, Infallible>;
+
 /// Whether a call is let in; nothing is asked of one to an open service.
-pub(crate) type Admission = Result<Option<Admitted>, Status>;
+type Admission = Result<Option<Admitted>, Status>;
 
 /// A call that is let in: what it is to its handler, and what the guard has of it besides.
-pub(crate) struct Admitted {
+struct Admitted {
     session: Session,
     permit: Arc<CallPermit>,
     receiving: CallReceiving,
@@ -87,46 +91,50 @@ impl Guard {
     }
 
     /// Whether a call from a peer is let in.
-    pub(crate) fn admission<B>(&self, peer: Peer, request: &http::Request<B>) -> Admission {
+    fn admission<B>(&self, peer: Peer, request: &http::Request<B>) -> Admission {
         let is_open = OPEN_SERVICES.iter().any(|service| request.uri().path().starts_with(service));
         if is_open { Ok(None) } else { self.admit(peer, request).map(Some) }
     }
 
-    /// Answers a call by what is behind the guard, if it is let in.
-    pub(crate) async fn answer<A>(
+    /// Answers a call from a peer by what is behind the guard, if it is let in. That is decided at once, before its message
+    /// is there: so the writer knows of all that a connection brings together.
+    pub(crate) fn answer(
         &self,
-        admission: Admission,
+        peer: Peer,
         mut request: http::Request<Body>,
-        answer: impl FnOnce(http::Request<Body>) -> A,
-    ) -> http::Response<Body>
-    where
-        A: Future<Output = http::Response<Body>>,
-    {
-        let Admitted { session, permit, receiving } = match admission {
-            Ok(Some(admitted)) => admitted,
-            Ok(None) => return answer(request).await,
-            Err(refusal) => return refusal.into_http(),
-        };
-        let allowed = allowed(request.headers(), self.limits().call_timeout);
-        let deadline = tokio::time::sleep(allowed);
-        let is_one = session.method != STREAM;
-        let bytes_max = if session.action.stores() { REQUEST_BYTES_MAX } else { READ_BYTES_MAX };
-        request.extensions_mut().insert(session.clone());
-        let bounded = |body| Body::new(Bounded::new(body, (is_one, bytes_max), receiving));
-        let answer = tokio::select! {
-            // An answer that is ready at the deadline is sent.
-            biased;
-            answer = answer(request.map(bounded)) => hold(answer, permit, session.action),
-            () = deadline => {
-                let what = format!("not answered within {} seconds", allowed.as_secs_f64());
-                status::error(Reason::DeadlineExceeded, what).into_http()
+        answer: &dyn Fn(http::Request<Body>) -> Answer,
+    ) -> impl Future<Output = Result<http::Response<Body>, Infallible>> + use<> {
+        // All that the answer needs while it is waited for, so that a call that waits takes little memory.
+        let begun = self.admission(peer, &request).map(|admitted| {
+            let Some(Admitted { session, permit, receiving }) = admitted else { return (answer(request), None) };
+            let allowed = allowed(request.headers(), self.limits().call_timeout);
+            let (is_one, action) = (session.method != STREAM, session.action);
+            let bytes_max = if action.stores() { REQUEST_BYTES_MAX } else { READ_BYTES_MAX };
+            request.extensions_mut().insert(session.clone());
+            let bounded = |body| Body::new(Bounded::new(body, (is_one, bytes_max), receiving));
+            (answer(request.map(bounded)), Some((session, permit, allowed)))
+        });
+        async move {
+            let (answer, guarded) = match begun {
+                Ok(begun) => begun,
+                Err(refusal) => return Ok(refusal.into_http()),
+            };
+            let Some((session, permit, allowed)) = guarded else { return answer.await };
+            let answer = tokio::select! {
+                // An answer that is ready at the deadline is sent.
+                biased;
+                answer = answer => hold(answer?, permit, session.action),
+                () = tokio::time::sleep(allowed) => {
+                    let what = format!("not answered within {} seconds", allowed.as_secs_f64());
+                    status::error(Reason::DeadlineExceeded, what).into_http()
+                }
+            };
+            // Only a refusal has its status at the head.
+            if let Some(refusal) = Status::from_header_map(answer.headers()) {
+                session.unsent(&refusal);
             }
-        };
-        // Only a refusal has its status at the head.
-        if let Some(refusal) = Status::from_header_map(answer.headers()) {
-            session.unsent(&refusal);
+            Ok(answer)
         }
-        answer
     }
 
     /// Lets a call in: who is calling, and that it may do this to something.

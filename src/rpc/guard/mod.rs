@@ -27,6 +27,7 @@ mod turns;
 
 pub(crate) use audit_scope::AuditScope;
 pub(crate) use compute::Compute;
+pub(crate) use layer::Answer;
 pub use layer::Guard;
 pub use limits::Limits;
 pub use methods::METHODS;

@@ -141,7 +141,7 @@ impl CallReceiving {
     /// The request that was decoded last, as far as memory and threads go.
     pub(super) fn take(&self) -> ReceivedRequest {
         let Held { memory, room, thread: _ } = std::mem::take(&mut *self.held());
-        ReceivedRequest { call: Some(self.clone()), memory, _room: room }
+        ReceivedRequest { call: Some(self.clone()), memory: memory.map(Box::new), _room: room.map(Box::new) }
     }
 }
 
@@ -150,14 +150,14 @@ impl CallReceiving {
 pub(crate) struct ReceivedRequest {
     /// None for a call from within the program.
     call: Option<CallReceiving>,
-    /// None for a small one.
-    memory: Option<Turn>,
-    _room: Option<Turn>,
+    /// None for a small one. Boxed, since most are small: the handler of each has a place for it.
+    memory: Option<Box<Turn>>,
+    _room: Option<Box<Turn>>,
 }
 
 impl ReceivedRequest {
     fn bytes(&self) -> usize {
-        self.memory.as_ref().map_or(0, Turn::amount)
+        self.memory.as_ref().map_or(0, |turn| turn.amount())
     }
 
     /// Does what takes as long as the request is large, or has many items: in a turn, and on a thread that nobody
@@ -166,11 +166,18 @@ impl ReceivedRequest {
     /// # Errors
     /// When too many of the caller's wait already.
     pub(crate) async fn work<T>(&self, items: usize, work: impl FnOnce() -> T) -> Result<T, Status> {
-        let turn = match &self.call {
-            Some(call) if self.bytes() > LARGE_BYTES || items > LARGE_ITEMS => Some(call.thread().await?),
-            Some(_) | None => None,
-        };
-        Ok(beside_the_runtime(turn.is_some(), work))
+        Ok(self.thread(items).await?.work(work))
+    }
+
+    /// Where such work is done. Who waits for this first needn't keep the work while it waits.
+    ///
+    /// # Errors
+    /// When too many of the caller's wait already.
+    pub(crate) async fn thread(&self, items: usize) -> Result<Thread, Status> {
+        match &self.call {
+            Some(call) if self.bytes() > LARGE_BYTES || items > LARGE_ITEMS => Ok(Thread(Some(call.thread().await?))),
+            Some(_) | None => Ok(Thread(None)),
+        }
     }
 
     /// Counts what is kept of the request until its answer is taken, as many bytes as it had; waits until the
@@ -184,6 +191,16 @@ impl ReceivedRequest {
             (Some(call), bytes) => Some(call.wait(&call.pools().unanswered, bytes).await?),
         };
         Ok(Unanswered { _memory: turn })
+    }
+}
+
+/// A thread for work that takes long, and the turn for it; or this one, for what doesn't.
+#[derive(Debug)]
+pub(crate) struct Thread(Option<Turn>);
+
+impl Thread {
+    pub(crate) fn work<T>(self, work: impl FnOnce() -> T) -> T {
+        beside_the_runtime(self.0.is_some(), work)
     }
 }
 

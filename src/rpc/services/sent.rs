@@ -19,7 +19,7 @@ use crate::rpc::call::Refusal;
 use crate::rpc::convert::columns::StreamDictionaries;
 use crate::rpc::convert::parse_submission;
 use crate::rpc::convert::receipt::{Accepted, Form, receipt};
-use crate::rpc::guard::{Compute, Question, ReceivedRequest, Session};
+use crate::rpc::guard::{Compute, Question, Session};
 use crate::rpc::status::{self, Reason};
 use crate::rpc::{Context, Submitted, number, proto};
 use crate::state::State;
@@ -33,20 +33,15 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    /// Parses a request that was received. `stream` is the dictionaries that a stream has sent so far.
+    /// Parses a request. `stream` is the dictionaries that a stream has sent so far.
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub(crate) async fn received(
+    pub(crate) fn parse(
         context: &Context,
-        received: &ReceivedRequest,
         request: Submitted,
         stream: &mut StreamDictionaries,
-    ) -> Result<Self, Refusal> {
-        Ok(received.work(request.figures(), || Self::parse(context, request, stream)).await??)
-    }
-
-    fn parse(context: &Context, request: Submitted, stream: &mut StreamDictionaries) -> Result<Self, Violations> {
+    ) -> Result<Self, Violations> {
         let state = context.newest();
         let today = context.today(&state);
         let form = if request.columns.is_some() { Form::Columns } else { Form::Messages };
@@ -92,7 +87,7 @@ impl Sent {
         let state = context.newest();
         let answer = match context.validate(&state, &self.prepared)? {
             Decision::Accept(..) => response(&state, self.receipt(&state, None), false),
-            Decision::Already(revision) => self.original(context, session, revision).await?,
+            Decision::Already(revision) => Box::pin(self.original(context, session, revision)).await?,
         };
         session.audit_read(self.question(), state.revision()).await?;
         Ok(answer)
@@ -114,7 +109,8 @@ impl Sent {
                 let receipt = receipt(self.prepared.submission(), self.form, accepted, &outcomes);
                 Ok(response(&context.newest(), receipt, false))
             }
-            Written::Already(revision) => self.original(context, session, revision).await,
+            // Seldom: its future isn't to lie in that of every submission.
+            Written::Already(revision) => Box::pin(self.original(context, session, revision)).await,
         }
     }
 

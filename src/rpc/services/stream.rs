@@ -239,7 +239,8 @@ impl Reading {
         request: Submitted,
         received: &ReceivedRequest,
     ) -> Result<(Sent, Option<Pending<Prepared>>), Refusal> {
-        let sent = Sent::received(&self.context, received, request, &mut self.dictionaries).await?;
+        let thread = received.thread(request.figures()).await?;
+        let sent = thread.work(|| Sent::parse(&self.context, request, &mut self.dictionaries))?;
         if sent.validate_only {
             return Ok((sent, None));
         }

@@ -56,12 +56,13 @@ impl SubmissionService for Submissions {
         request: Request<Submitted>,
     ) -> Result<Response<proto::SubmitObservationsResponse>, Status> {
         call::unary(&self.gate, request, |Call { context, session, message, received, .. }| async move {
-            let sent = Sent::received(context, &received, message, &mut StreamDictionaries::default()).await?;
+            let thread = received.thread(message.figures()).await?;
+            let sent = thread.work(|| Sent::parse(context, message, &mut StreamDictionaries::default()))?;
             drop(received);
             if !sent.validate_only {
                 return sent.write(context, &session).await;
             }
-            sent.check(context, &session).await
+            Box::pin(sent.check(context, &session)).await
         })
         .await
     }

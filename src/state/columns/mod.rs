@@ -77,7 +77,11 @@ impl Indicator {
     /// None is older than what is there. In place, where no state looks at the slab.
     fn put(&mut self, period: Period, rows: &[NewRow], catalogue: &Catalogue, did: &mut impl FnMut(u32, Outcome)) {
         self.frequencies.insert(period.frequency());
-        Arc::make_mut(self.slabs.entry(period).or_default()).put(rows, did);
+        let slab = match self.slabs.get_mut(&period) {
+            Some(slab) => slab,
+            None => self.slabs.entry(period).or_default(),
+        };
+        Arc::make_mut(slab).put(rows, did);
         self.cover(rows, catalogue);
     }
 
@@ -98,9 +102,24 @@ pub struct Columns {
     shared: Arc<Shared>,
     /// What was looked at, by the indicator's index. Indicators that have no figure by the state's revision may be
     /// missing at the end.
-    looked_at: Arc<[OnceLock<Box<Indicator>>]>,
+    looked_at: Arc<LookedAt>,
     breakdowns: Vector<Arc<Breakdown>>,
     breakdown_index: OrdMap<Arc<Breakdown>, BreakdownIx>,
+}
+
+/// What a state has looked at. Of most nobody looks at anything: only then is there a place for each indicator.
+#[derive(Debug, Default)]
+struct LookedAt {
+    /// How many indicators there are.
+    count: usize,
+    indicators: OnceLock<Box<[OnceLock<Box<Indicator>>]>>,
+}
+
+impl LookedAt {
+    fn indicator(&self, ix: IndicatorIx) -> Option<&OnceLock<Box<Indicator>>> {
+        let unseen = || (0..self.count).map(|_| OnceLock::new()).collect();
+        self.indicators.get_or_init(unseen).get(ix.0 as usize)
+    }
 }
 
 impl Default for Columns {
@@ -117,7 +136,7 @@ impl Default for Columns {
 
 impl Columns {
     fn indicator(&self, ix: IndicatorIx) -> Option<&Indicator> {
-        let looked_at = self.looked_at.get(ix.0 as usize)?;
+        let looked_at = self.looked_at.indicator(ix)?;
         Some(looked_at.get_or_init(|| Box::new(lock(&self.shared.indicators()[ix.0 as usize]).clone())))
     }
 
@@ -181,7 +200,7 @@ impl Columns {
     /// The columns for a state: it has looked at nothing yet.
     pub(super) fn unseen(&self) -> Self {
         let count = self.shared.indicators().len();
-        Self { looked_at: (0..count).map(|_| OnceLock::new()).collect(), ..self.clone() }
+        Self { looked_at: Arc::new(LookedAt { count, indicators: OnceLock::new() }), ..self.clone() }
     }
 
     /// The index of a breakdown, given to it now when it has none.

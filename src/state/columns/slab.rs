@@ -118,11 +118,14 @@ impl Cells {
     }
 }
 
+/// The cells that a column grows by at the least: moving it takes more than so many cells do.
+const ROOM_MIN: usize = 8;
+
 /// Lengthens a column. It grows by an eighth at least, so that a slab of one figure after the other is moved seldom
 /// and has little room to spare.
 fn lengthen<T: Copy>(column: &mut Vec<T>, len: usize, filler: T) {
     if len > column.capacity() {
-        column.reserve_exact((len - column.len()).max(column.len() / 8));
+        column.reserve_exact((len - column.len()).max(column.len() / 8).max(ROOM_MIN));
     }
     column.resize(len, filler);
 }
