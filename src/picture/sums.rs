@@ -258,7 +258,8 @@ impl<'s, 'a> Sums<'s, 'a> {
             let areas = spans.by_start.iter().flat_map(|(_, ix)| hierarchy.within(areas[*ix as usize]));
             let mut areas: Vec<AreaIx> = areas.copied().collect();
             areas.sort_unstable();
-            areas.into_iter().map(|area| (area, slab.area_range(area, breakdown))).for_each(add);
+            let ranges = areas.into_iter().map(|area| (area, slab.area_range(area, breakdown)));
+            ranges.filter(|(_, range)| slab.may_stand(range, view.as_of)).for_each(add);
         } else {
             slab.area_ranges(breakdown, view.as_of).for_each(&mut add);
         }

@@ -189,6 +189,18 @@ fn twice_the_areas_are_twice_the_work_whatever_is_asked_besides() {
 }
 
 #[test]
+fn a_district_takes_no_more_work_among_many_than_among_few() {
+    let people = |view: View<'_>| AggregateQuery {
+        indicators: vec![view.catalogue.indicator(&"people".parse().unwrap()).unwrap().0],
+        periods: vec!["2021-06-30".parse().unwrap()],
+        ..query(view, "D000")
+    };
+    let of_one = |districts| steps(&world(districts), people);
+    // Of so few all rows are passed over; of so many the district's wards are looked for, and most areas have no row.
+    assert_eq!(of_one(100), of_one(4));
+}
+
+#[test]
 fn an_answer_ends_at_the_step_at_which_it_is_stopped() {
     let state = world(4);
     let question = query(view(&state), "W");

@@ -186,16 +186,21 @@ impl Slab {
     ) -> impl Iterator<Item = (AreaIx, Range<usize>)> {
         let all = self.range(RowKey::start_of(breakdown), RowKey::end_of(breakdown));
         let (keys, mut at) = (&self.newest.keys[..all.end], all.start);
-        let ranges = std::iter::from_fn(move || {
+        std::iter::from_fn(move || {
             let (area, from) = (keys.get(at)?.area(), at);
             while keys.get(at).is_some_and(|key| key.area() == area) {
                 at += 1;
             }
             Some((area, from..at))
-        });
+        })
         // An area of which there is nothing yet isn't in the catalogue of that revision, maybe.
+        .filter(move |(_, range)| self.may_stand(range, as_of))
+    }
+
+    /// Whether rows in a place stand as of a revision. Of the newest they may be withdrawn.
+    pub(crate) fn may_stand(&self, range: &Range<usize>, as_of: Revision) -> bool {
         let is_newest = u64::from(self.changed) <= as_of.0;
-        ranges.filter(move |(_, range)| is_newest || self.standing(range.clone(), as_of).next().is_some())
+        if is_newest { !range.is_empty() } else { self.standing(range.clone(), as_of).next().is_some() }
     }
 
     /// The rows of an area and a breakdown as of a revision, by agency, withdrawn ones left out.
