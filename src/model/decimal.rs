@@ -214,13 +214,13 @@ fn write_scaled(f: &mut fmt::Formatter<'_>, mantissa: i128, scale: u32) -> fmt::
     f.pad_integral(mantissa >= 0, "", std::str::from_utf8(&text[start..]).unwrap_or_default())
 }
 
-/// The same, after what is there.
-fn append_scaled(text: &mut Vec<u8>, mantissa: i128, scale: u32) {
-    let (digits, start) = digits(mantissa, scale);
+/// The same, without a formatter.
+fn write_scaled_text(out: &mut impl fmt::Write, mantissa: i128, scale: u32) -> fmt::Result {
+    let (text, start) = digits(mantissa, scale);
     if mantissa < 0 {
-        text.push(b'-');
+        out.write_str("-")?;
     }
-    text.extend_from_slice(&digits[start..]);
+    out.write_str(std::str::from_utf8(&text[start..]).unwrap_or_default())
 }
 
 /// The digits of a number, the last `scale` of them after a point, and where they start.

@@ -23,7 +23,7 @@ pub mod notation;
 use std::fmt;
 
 use super::date::{Date, days_in_month, write_digits};
-use super::text::AsciiText;
+use super::text::WriteText;
 pub(crate) use frequency::Frequencies;
 pub use frequency::Frequency;
 pub use notation::{PeriodError, Refusal};
@@ -360,9 +360,9 @@ fn last_before_month(index: i32) -> Option<Date> {
     if index == MONTHS_END { Some(Date::MAX) } else { first_of_month(index).map(|first| first.plus_days(-1)) }
 }
 
-impl Period {
+impl WriteText for Period {
     /// Writes the canonical text.
-    fn write(self, out: &mut impl fmt::Write) -> fmt::Result {
+    fn write_text(&self, out: &mut impl fmt::Write) -> fmt::Result {
         let (year, month) = self.start.year_and_month();
         let months_from_april = (month + 8) % 12;
         let quarter = months_from_april / 3 + 1;
@@ -390,30 +390,14 @@ impl Period {
     }
 }
 
-impl AsciiText for Period {
-    fn append_to(&self, text: &mut Vec<u8>) {
-        self.write(&mut Appended(text)).expect("memory grows");
-    }
-}
-
-/// Takes what a formatter writes.
-struct Appended<'t>(&'t mut Vec<u8>);
-
-impl fmt::Write for Appended<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.extend_from_slice(text.as_bytes());
-        Ok(())
-    }
-}
-
 impl fmt::Display for Period {
     /// Writes the canonical text. An answer has thousands: only one that is padded takes memory of its own.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if f.width().is_none() {
-            return self.write(f);
+            return self.write_text(f);
         }
         let mut text = String::new();
-        self.write(&mut text)?;
+        self.write_text(&mut text)?;
         f.pad(&text)
     }
 }

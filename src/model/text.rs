@@ -6,16 +6,19 @@ use std::fmt::{self, Write as _};
 
 use unicode_security::confusable_detection::skeleton;
 
-/// What has a text in ASCII: the one that it displays. An answer has thousands of numbers and periods, and a formatter
-/// takes as long as all else of them.
-pub(crate) trait AsciiText {
-    /// Writes the text after what is there.
-    fn append_to(&self, text: &mut Vec<u8>);
+/// What writes the text that it displays by itself. An answer has thousands of numbers and periods, and a formatter takes
+/// as long as all else of them.
+pub(crate) trait WriteText {
+    /// Writes the text.
+    ///
+    /// # Errors
+    /// When it can't be written there.
+    fn write_text(&self, out: &mut impl fmt::Write) -> fmt::Result;
 }
 
-impl<T: AsciiText> AsciiText for &T {
-    fn append_to(&self, text: &mut Vec<u8>) {
-        (*self).append_to(text);
+impl<T: WriteText> WriteText for &T {
+    fn write_text(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        (*self).write_text(out)
     }
 }
 

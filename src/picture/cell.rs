@@ -1,91 +1,17 @@
 //! One agency's figure of one area, as it is added up of rows, period after period: see [`super::sums`].
 
-use std::ops::Range;
-use std::rc::Rc;
-
 use super::accumulator::{Accumulator, Missing, MissingReason};
 use super::combine::MeasureSum;
-use super::expected::{Expected, ExpectedPeriod};
-use super::submitted::Submitted;
+use super::expected::ExpectedPeriod;
+use super::pass::{Asked, Pass, Step};
 use crate::catalogue::items::AreaLevel;
 use crate::catalogue::{AgencyIx, AreaIx, Hierarchy};
 use crate::model::date::Date;
-use crate::model::period::Period;
 use crate::model::revision::Revision;
-use crate::state::columns::{Row, RowKey, Slab};
-use crate::state::view::View;
-
-/// What is asked about.
-#[derive(Clone, Copy)]
-pub(super) struct Asked<'s, 'a> {
-    pub(super) view: View<'a>,
-    pub(super) submitted: &'s Submitted<'a>,
-    pub(super) expected: &'s Expected<'a>,
-    pub(super) areas: &'s [AreaIx],
-}
+use crate::state::columns::Row;
 
 /// The index of an area among those asked about, and an agency.
 pub(super) type CellKey = (u32, AgencyIx);
-
-/// A period of those that are added.
-pub(super) struct Step<'a> {
-    pub(super) period: Period,
-    /// The periods at the indicator's frequency that it is made of.
-    pub(super) slots: Rc<[ExpectedPeriod<'a>]>,
-    /// The areas, by their index, whose figures for it were found by the rules.
-    pub(super) by_rules: Vec<u32>,
-}
-
-/// One slot's period, whose rows are passed over.
-pub(super) struct Pass<'p> {
-    /// Which of its period it is.
-    nth: usize,
-    slot: &'p ExpectedPeriod<'p>,
-    /// What they were submitted for: of a stock another name of the slot's last day may be.
-    name: Period,
-    slab: &'p Slab,
-    /// [`Submitted::unfinished`].
-    unfinished: Revision,
-    /// [`Submitted::may_overlap`].
-    may_overlap: bool,
-    /// Whether every agency that reports is a volunteer.
-    expects_nobody: bool,
-}
-
-impl<'p> Pass<'p> {
-    /// None where there are no rows.
-    pub(super) fn over(
-        asked: Asked<'p, '_>,
-        (nth, slot): (usize, &'p ExpectedPeriod<'_>),
-        name: Period,
-    ) -> Option<Self> {
-        let slab = asked.submitted.slab(name)?;
-        let unfinished = asked.submitted.unfinished(name);
-        let may_overlap = asked.submitted.may_overlap(slot.period);
-        let expects_nobody = slot.agencies.is_empty() && asked.expected.names_nobody();
-        Some(Self { nth, slot, name, slab, unfinished, may_overlap, expects_nobody })
-    }
-
-    /// The rows in a place, of the agencies that are asked for.
-    #[inline]
-    pub(super) fn rows(&self, asked: Asked<'p, '_>, range: &Range<usize>) -> impl Iterator<Item = Row> {
-        let rows = self.slab.standing(range.clone(), asked.view.as_of);
-        rows.filter(move |row| asked.submitted.asks_for(row.key.agency()))
-    }
-
-    /// Whether an agency has a row of an area.
-    fn has(&self, asked: Asked<'_, '_>, agency: AgencyIx, area: AreaIx) -> bool {
-        let row = |breakdown| self.slab.row(RowKey::new(area, breakdown, agency), asked.view.as_of);
-        asked.submitted.breakdown().and_then(row).is_some_and(|row| row.value().is_some())
-    }
-
-    /// For a figure to date, the revision at which it was accepted. Its only slot is the period, which wasn't over.
-    fn to_date(&self, row: &Row) -> Option<Revision> {
-        let is_to_date =
-            self.unfinished > Revision(0) && row.fills_slot() && self.slab.is_of_submission_by(row, self.unfinished);
-        is_to_date.then(|| self.slab.source(row))
-    }
-}
 
 /// Where an agency reports within the area, at the reporting level.
 struct Reported<'a> {
@@ -177,41 +103,29 @@ impl<'a> Cell<'a> {
     /// Goes on to a slot, that it has rows for, of the period after the steps so far. Returns whether it is open now, and
     /// wasn't: then it is to be [closed](Self::close).
     #[inline]
-    pub(super) fn begin(
-        &mut self,
-        asked: Asked<'_, 'a>,
-        pass: &Pass<'_>,
-        slots: &[ExpectedPeriod<'a>],
-        steps: &[Step<'a>],
-    ) -> bool {
+    pub(super) fn begin(&mut self, asked: Asked<'_, 'a>, pass: &Pass<'_, 'a>, steps: &[Step<'a>]) -> bool {
         // Mostly it is a volunteer that goes on to the next month, and of which is known already that it lacks areas.
-        let is_next = slots.len() == 1 && self.periods == steps.len();
+        let is_next = pass.slots.len() == 1 && self.periods == steps.len();
         if is_next && pass.expects_nobody && self.has_slots && self.figure.lacks_areas {
             self.periods += 1;
             self.looks = false;
             return false;
         }
-        self.begin_any(asked, pass, slots, steps)
+        self.begin_any(asked, pass, steps)
     }
 
-    fn begin_any(
-        &mut self,
-        asked: Asked<'_, 'a>,
-        pass: &Pass<'_>,
-        slots: &[ExpectedPeriod<'a>],
-        steps: &[Step<'a>],
-    ) -> bool {
+    fn begin_any(&mut self, asked: Asked<'_, 'a>, pass: &Pass<'_, 'a>, steps: &[Step<'a>]) -> bool {
         let was_open = self.slots > 0;
         if self.periods < steps.len() {
             self.catch_up(asked, steps);
         }
         if self.slots < pass.nth {
-            let without = &slots[self.slots..pass.nth];
+            let without = &pass.slots[self.slots..pass.nth];
             if asked.view.spend(without.len()).is_ok() {
                 without.iter().for_each(|slot| self.add_without_rows(asked, slot));
             }
         }
-        let ((ix, agency), slot) = (self.key, pass.slot);
+        let ((ix, agency), slot) = (self.key, pass.slot());
         let area = asked.areas[ix as usize];
         let has_slots = asked.expected.has_slots(slot, agency);
         if has_slots != self.has_slots {
@@ -227,7 +141,7 @@ impl<'a> Cell<'a> {
             self.figure.lacks_areas = areas.next().is_some_and(|first| !pass.has(asked, agency, first));
         }
         self.looks &= is_expected || !self.figure.lacks_areas;
-        if slots.len() == 1 && !self.looks {
+        if pass.slots.len() == 1 && !self.looks {
             self.periods = steps.len() + 1;
             return false;
         }
@@ -237,7 +151,7 @@ impl<'a> Cell<'a> {
 
     /// Adds a row of the slot in hand.
     #[inline]
-    pub(super) fn add(&mut self, asked: Asked<'_, 'a>, pass: &Pass<'_>, row: &Row) {
+    pub(super) fn add(&mut self, asked: Asked<'_, 'a>, pass: &Pass<'_, '_>, row: &Row) {
         let plain = row.plain().filter(|_| !pass.may_overlap && pass.unfinished == Revision(0));
         if let Some(packed) = plain {
             if packed.word == self.plain.word {
@@ -271,14 +185,14 @@ impl<'a> Cell<'a> {
         if !row.fills_slot() {
             if self.has_slots {
                 let reason = MissingReason::NotAvailable;
-                figure.add_missing(Missing { agency, area, period: pass.slot.period, reason });
+                figure.add_missing(Missing { agency, area, period: pass.slot().period, reason });
             }
         } else if let Some(revision) = pass.to_date(row) {
             // The last day that the earliest of them includes.
             let last_day = asked.submitted.day_before(revision);
             figure.to_date = figure.to_date.into_iter().chain(last_day).min();
             if self.has_slots {
-                asked.expected.add_slot(figure, pass.slot, agency, area);
+                asked.expected.add_slot(figure, pass.slot(), agency, area);
             }
         } else if self.has_slots {
             figure.coverage.expected += 1;

@@ -20,6 +20,7 @@ pub mod figure;
 pub(crate) mod history;
 mod over_areas;
 mod overlap;
+mod pass;
 pub mod question;
 pub mod rate;
 pub(crate) mod reconcile;

@@ -15,11 +15,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use super::accumulator::{Accumulator, ByAgency};
-use super::cell::Asked;
 use super::combine::OverTime;
 use super::derivation::Derivation;
 use super::expected::{Expected, ExpectedPeriod};
 use super::over_areas;
+use super::pass::Asked;
 use super::submitted::Submitted;
 use super::sums::Sums;
 use crate::catalogue::items::{AcrossAgencies, Indicator, IndicatorVersion};

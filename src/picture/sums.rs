@@ -24,9 +24,10 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::accumulator::ByAgency;
-use super::cell::{Asked, Cell, CellKey, Pass, Step};
+use super::cell::{Cell, CellKey};
 use super::combine::OverTime;
 use super::expected::ExpectedPeriod;
+use super::pass::{Asked, Pass, Step};
 use super::submitted::{LOOK_UP_ROWS, ROWS_A_STEP};
 use crate::catalogue::AreaIx;
 use crate::catalogue::Hierarchy;
@@ -270,12 +271,12 @@ impl<'s, 'a> Sums<'s, 'a> {
         let asked = self.asked;
         let (before, mut open) = (self.steps.len() - 1, Vec::new());
         for (nth, rows) in rows.iter().enumerate().filter(|(_, rows)| !rows.is_empty()) {
-            let Some(pass) = Pass::over(asked, (nth, &slots[nth]), names[nth]) else { continue };
+            let Some(pass) = Pass::over(asked, slots, nth, names[nth]) else { continue };
             for (ix, range) in rows.iter().filter(|(ix, _)| is_plain[*ix as usize]) {
                 for row in pass.rows(asked, range) {
                     let at = self.cell((*ix, row.key.agency()));
                     let cell = &mut self.cells[at];
-                    if cell.is_before(before, nth) && cell.begin(asked, &pass, slots, &self.steps[..before]) {
+                    if cell.is_before(before, nth) && cell.begin(asked, &pass, &self.steps[..before]) {
                         open.push(at);
                     }
                     cell.add(asked, &pass, &row);

@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use super::{Decimal, append_scaled, write_scaled};
-use crate::model::text::AsciiText;
+use super::{Decimal, write_scaled, write_scaled_text};
+use crate::model::text::WriteText;
 
 /// An exact sum or product of decimals: a whole number of up to 38 digits, divided by a power of ten.
 ///
@@ -191,9 +191,9 @@ impl PartialOrd for Exact {
     }
 }
 
-impl AsciiText for Exact {
-    fn append_to(&self, text: &mut Vec<u8>) {
-        append_scaled(text, self.mantissa, self.scale);
+impl WriteText for Exact {
+    fn write_text(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        write_scaled_text(out, self.mantissa, self.scale)
     }
 }
 

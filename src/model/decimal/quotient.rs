@@ -3,9 +3,9 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use super::{Decimal, Exact, append_scaled, write_scaled};
+use super::{Decimal, Exact, write_scaled, write_scaled_text};
 use crate::model::code_list::code_list;
-use crate::model::text::AsciiText;
+use crate::model::text::WriteText;
 
 /// An exact quotient: a ratio, a mean, a percentage change, before it is rounded to be shown.
 ///
@@ -233,9 +233,9 @@ impl Rounded {
     }
 }
 
-impl AsciiText for Rounded {
-    fn append_to(&self, text: &mut Vec<u8>) {
-        append_scaled(text, self.mantissa, self.decimals.into());
+impl WriteText for Rounded {
+    fn write_text(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        write_scaled_text(out, self.mantissa, self.decimals.into())
     }
 }
 

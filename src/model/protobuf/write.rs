@@ -9,7 +9,7 @@ use std::fmt::{self, Display, Write as _};
 use bytes::Bytes;
 use prost::Message;
 
-use crate::model::text::AsciiText;
+use crate::model::text::WriteText;
 
 /// Fields of a message, one after the other.
 #[derive(Debug, Default)]
@@ -63,8 +63,8 @@ impl Writer {
     }
 
     /// The same of what writes its text by itself.
-    pub(crate) fn ascii(&mut self, field: u32, it: Option<impl AsciiText>) {
-        self.optional(field, it, |out, it| it.append_to(&mut out.0));
+    pub(crate) fn written_text(&mut self, field: u32, it: Option<impl WriteText>) {
+        self.optional(field, it, |out, it| it.write_text(out).expect("the buffer grows"));
     }
 
     /// A number, a code or a truth.

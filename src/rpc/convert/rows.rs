@@ -60,7 +60,7 @@ impl<'a> Rows<'a> {
         out.text(1, indicator);
         out.text(2, area);
         out.text(3, agency);
-        out.ascii(4, row.period);
+        out.written_text(4, row.period);
         out.message(5, |out| self.figure_of_row(out, &row.figure));
         out.optional(6, row.change.as_deref(), |out, it| self.change(out, it));
         out.display(7, row.category.as_ref());
@@ -79,22 +79,22 @@ impl<'a> Rows<'a> {
     pub(crate) fn pair(&self, out: &mut Writer, pair: &Pair) {
         out.display(1, Some(&pair.rule));
         out.text(2, self.area(pair.area));
-        out.ascii(3, Some(pair.period));
+        out.written_text(3, Some(pair.period));
         out.message(4, |out| self.figure(out, &pair.left));
         out.message(5, |out| self.figure(out, &pair.right));
-        out.ascii(6, pair.difference);
+        out.written_text(6, pair.difference);
         out.number(7, pair_status(pair.status));
     }
 
     pub(crate) fn figure(&self, out: &mut Writer, figure: &Figure) {
-        out.ascii(1, figure.value.ok().map(|value| value.rounded));
+        out.written_text(1, figure.value.ok().map(|value| value.rounded));
         out.number(2, why(figure.value.err()));
-        out.ascii(3, figure.fraction.map(|(numerator, _)| numerator));
-        out.ascii(4, figure.fraction.map(|(_, denominator)| denominator));
+        out.written_text(3, figure.fraction.map(|(numerator, _)| numerator));
+        out.written_text(4, figure.fraction.map(|(_, denominator)| denominator));
         out.codes(5, codes(figure.markers));
         out.message(6, |out| self.coverage(out, figure));
         out.number(7, figure.sample);
-        out.ascii(8, figure.as_at);
+        out.written_text(8, figure.as_at);
         figure.discrepancies.iter().for_each(|found| out.message(9, |out| self.discrepancy(out, found)));
         out.number(10, numerator_basis(figure.numerator_basis));
         out.display(11, figure.to_date);
@@ -136,10 +136,10 @@ impl<'a> Rows<'a> {
         };
         out.text(1, self.agency(missing.agency).id.as_str());
         out.text(2, self.area(missing.area));
-        out.ascii(3, Some(missing.period));
+        out.written_text(3, Some(missing.period));
         out.number(4, i32::from(reason));
         out.text(5, within.map_or("", |(area, _)| self.area(area)));
-        out.ascii(6, within.map(|(_, period)| period));
+        out.written_text(6, within.map(|(_, period)| period));
     }
 
     fn discrepancy(&self, out: &mut Writer, found: &Discrepancy) {
@@ -151,32 +151,32 @@ impl<'a> Rows<'a> {
         out.number(1, i32::from(kind));
         out.text(2, self.agency(found.agency).id.as_str());
         out.display(3, dimension);
-        out.ascii(4, Some(found.submitted));
-        out.ascii(5, Some(found.parts));
-        out.ascii(6, Some(found.difference));
+        out.written_text(4, Some(found.submitted));
+        out.written_text(5, Some(found.parts));
+        out.written_text(6, Some(found.difference));
     }
 
     fn change(&self, out: &mut Writer, change: &Change) {
-        out.ascii(1, change.from.as_ref().map(|(period, _)| period));
+        out.written_text(1, change.from.as_ref().map(|(period, _)| period));
         out.optional(2, change.from.as_ref(), |out, (_, earlier)| self.figure(out, earlier));
         out.number(3, change_unit(change.unit));
-        out.ascii(4, change.difference);
-        out.ascii(5, change.percent);
+        out.written_text(4, change.difference);
+        out.written_text(5, change.percent);
         out.number(6, change.gap.map_or(0, change_gap));
         out.number(7, change.partial);
     }
 
     fn rate(&self, out: &mut Writer, rate: &Rate) {
-        out.ascii(1, rate.value.ok().map(|value| value.rounded));
+        out.written_text(1, rate.value.ok().map(|value| value.rounded));
         out.number(2, i32::try_from(rate.per).unwrap_or(i32::MAX));
         out.optional(3, rate.population.as_ref(), |out, (_, population)| self.figure(out, population));
-        out.ascii(4, rate.population.as_ref().map(|(day, _)| day));
+        out.written_text(4, rate.population.as_ref().map(|(day, _)| day));
         out.number(5, why(rate.value.err()));
         out.number(6, rate.partial);
     }
 
     fn share(&self, out: &mut Writer, share: &Share) {
-        out.ascii(1, share.percent.ok());
+        out.written_text(1, share.percent.ok());
         out.message(2, |out| self.figure(out, &share.total));
         out.number(3, share.partial);
         out.number(4, why(share.percent.err()));
@@ -196,8 +196,8 @@ impl<'a> Rows<'a> {
     }
 
     fn benchmark(&self, out: &mut Writer, benchmark: &Benchmark) {
-        out.ascii(1, benchmark.value);
-        out.ascii(2, benchmark.difference);
+        out.written_text(1, benchmark.value);
+        out.written_text(2, benchmark.difference);
         out.message(3, |out| self.figure(out, &benchmark.figure));
         out.optional(4, benchmark.rate.as_ref(), |out, it| self.rate(out, it));
         out.number(5, benchmark.partial);

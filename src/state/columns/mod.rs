@@ -12,6 +12,7 @@
 //!
 //! Changed by [`crate::state::Fold`] alone.
 
+mod cells;
 mod outcome;
 mod pending;
 mod row;

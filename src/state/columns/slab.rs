@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use imbl::{OrdMap, OrdSet};
 
-use super::row::{Flags, Revision32, Row, RowKey, narrow, widen};
+use super::cells::Cells;
+use super::row::{Revision32, Row, RowKey, narrow, widen};
 use super::{BreakdownIx, NewRow, Outcome, Withdrawn};
 use crate::catalogue::AreaIx;
 use crate::model::revision::Revision;
@@ -21,17 +22,6 @@ pub struct Slab {
     changed: Revision32,
     /// Whether a figure of it has or had the marker of a break.
     has_break: bool,
-}
-
-/// The newest rows: each column as long as the others, by key.
-#[derive(Debug, Clone, Default)]
-struct Cells {
-    keys: Vec<RowKey>,
-    firsts: Vec<i64>,
-    /// Empty while no row has a second number.
-    seconds: Vec<i64>,
-    flags: Vec<Flags>,
-    since: Vec<Revision32>,
 }
 
 /// What isn't the newest.
@@ -68,66 +58,6 @@ impl PastRows {
     fn rows(&self, key: RowKey) -> impl Iterator<Item = Row> {
         self.0.range(Row::last_of(key, 0)..=Row::last_of(key, Revision32::MAX)).copied()
     }
-}
-
-impl Cells {
-    #[inline]
-    fn row(&self, at: usize) -> Row {
-        Row {
-            key: self.keys[at],
-            first: self.firsts[at],
-            second: self.seconds.get(at).copied().unwrap_or_default(),
-            flags: self.flags[at],
-            since: self.since[at],
-        }
-    }
-
-    fn set(&mut self, at: usize, row: Row) {
-        self.keys[at] = row.key;
-        self.firsts[at] = row.first;
-        if let Some(second) = self.seconds.get_mut(at) {
-            *second = row.second;
-        }
-        self.flags[at] = row.flags;
-        self.since[at] = row.since;
-    }
-
-    /// Lengthens the columns by so many cells, whose content is of no meaning yet.
-    fn lengthen(&mut self, count: usize, has_seconds: bool) {
-        let len = self.keys.len() + count;
-        lengthen(&mut self.keys, len, RowKey::ZERO);
-        lengthen(&mut self.firsts, len, 0);
-        if has_seconds {
-            lengthen(&mut self.seconds, len, 0);
-        }
-        lengthen(&mut self.flags, len, Flags::WITHDRAWN);
-        lengthen(&mut self.since, len, 0);
-    }
-
-    fn copy_within(&mut self, from: Range<usize>, to: usize) {
-        if from.start == to || from.is_empty() {
-            return;
-        }
-        self.keys.copy_within(from.clone(), to);
-        self.firsts.copy_within(from.clone(), to);
-        if !self.seconds.is_empty() {
-            self.seconds.copy_within(from.clone(), to);
-        }
-        self.flags.copy_within(from.clone(), to);
-        self.since.copy_within(from, to);
-    }
-}
-
-/// The cells that a column grows by at the least: moving it takes more than so many cells do.
-const ROOM_MIN: usize = 8;
-
-/// Lengthens a column. It grows by an eighth at least, so that a slab of one figure after the other is moved seldom
-/// and has little room to spare.
-fn lengthen<T: Copy>(column: &mut Vec<T>, len: usize, filler: T) {
-    if len > column.capacity() {
-        column.reserve_exact((len - column.len()).max(column.len() / 8).max(ROOM_MIN));
-    }
-    column.resize(len, filler);
 }
 
 impl Slab {
@@ -274,7 +204,7 @@ impl Slab {
     /// Merges rows into the columns, in place and from the end, so that each cell is moved once. `follow` gives the row
     /// that a figure has after its new ones.
     fn merge(&mut self, rows: &[NewRow], mut follow: impl FnMut(&mut Past, Option<Row>, &[NewRow]) -> Row) {
-        let has_seconds = !self.newest.seconds.is_empty() || rows.iter().any(|new| new.row.second != 0);
+        let has_seconds = rows.iter().any(|new| new.row.second != 0);
         let mut unmoved = self.len();
         self.newest.lengthen(self.count_new(rows), has_seconds);
         let mut moved = self.len();
