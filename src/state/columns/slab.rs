@@ -87,7 +87,7 @@ impl Slab {
     /// The rows in some places as of a revision, withdrawn ones left out.
     #[inline]
     pub(crate) fn standing(&self, range: Range<usize>, as_of: Revision) -> impl Iterator<Item = Row> {
-        let is_newest = u64::from(self.changed) <= as_of.0;
+        let is_newest = self.is_newest(as_of);
         range
             .filter_map(move |at| {
                 let row = self.newest.row(at);
@@ -115,7 +115,7 @@ impl Slab {
         as_of: Revision,
     ) -> impl Iterator<Item = (AreaIx, Range<usize>)> {
         let all = self.range(RowKey::start_of(breakdown), RowKey::end_of(breakdown));
-        let (keys, mut at) = (&self.newest.keys[..all.end], all.start);
+        let (keys, mut at, is_newest) = (&self.newest.keys[..all.end], all.start, self.is_newest(as_of));
         std::iter::from_fn(move || {
             let (area, from) = (keys.get(at)?.area(), at);
             while keys.get(at).is_some_and(|key| key.area() == area) {
@@ -124,13 +124,17 @@ impl Slab {
             Some((area, from..at))
         })
         // An area of which there is nothing yet isn't in the catalogue of that revision, maybe.
-        .filter(move |(_, range)| self.may_stand(range, as_of))
+        .filter(move |(_, range)| is_newest || self.may_stand(range, as_of))
+    }
+
+    /// Whether nothing has changed since a revision.
+    fn is_newest(&self, as_of: Revision) -> bool {
+        u64::from(self.changed) <= as_of.0
     }
 
     /// Whether rows in a place stand as of a revision. Of the newest they may be withdrawn.
     pub(crate) fn may_stand(&self, range: &Range<usize>, as_of: Revision) -> bool {
-        let is_newest = u64::from(self.changed) <= as_of.0;
-        if is_newest { !range.is_empty() } else { self.standing(range.clone(), as_of).next().is_some() }
+        if self.is_newest(as_of) { !range.is_empty() } else { self.standing(range.clone(), as_of).next().is_some() }
     }
 
     /// The rows of an area and a breakdown as of a revision, by agency, withdrawn ones left out.
