@@ -1,6 +1,6 @@
-//! Where answers are computed. What takes little work is computed on the thread that serves the call, and never
-//! on all of those at once. Everything else is computed on a thread of the pool, of which there are fewer than
-//! cores; so whatever is asked, serving goes on.
+//! Where answers are computed. What takes little work is computed on the thread that serves the call, a millisecond or two
+//! at a time. Everything else is computed on a thread of the pool, of which there are fewer than cores; so whatever is
+//! asked, serving goes on.
 //!
 //! A caller has few turns of its own, in the order in which it asks. With one of those it waits for one of everybody's,
 //! which are shared fairly ([`super::fair`]). So nobody's many questions, and no dear ones, are in front of another's
@@ -71,9 +71,10 @@ struct All {
 }
 
 impl Compute {
-    /// For answers of nobody in particular, so many of each kind at once.
+    /// For answers of nobody in particular, so many at once of each kind that is computed on the pool. Of the quick ones it is
+    /// one more, as many as there are threads that serve: none of them has to wait while a core is idle.
     pub(super) fn new(turns: usize) -> Self {
-        let turns = std::array::from_fn(|_| Turns::new(turns));
+        let turns = [turns + 1, turns, turns].map(Turns::new);
         Self { own: None, all: Arc::new(All { turns, stop: StopFlag::default() }) }
     }
 
@@ -269,8 +270,8 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn no_more_answers_are_computed_at_once_than_there_are_turns_of_all_and_of_their_caller() {
-        for steps in [1, QUICK_STEPS + 1] {
-            assert_eq!(most_at_once(&Compute::new(1), steps).await, 1, "{steps}");
+        for (steps, turns) in [(1, 2), (QUICK_STEPS + 1, 1)] {
+            assert_eq!(most_at_once(&Compute::new(1), steps).await, turns, "{steps}");
             let of_one_caller = Compute::new(4).of(Some(Lanes::new(1)));
             assert_eq!(most_at_once(&of_one_caller, steps).await, 1, "{steps}");
         }

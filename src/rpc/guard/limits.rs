@@ -25,8 +25,8 @@ pub struct Limits {
     pub calls_kept_of_identity: usize,
     /// How many an identity may begin in a second, over time.
     pub calls_a_second_of_identity_max: u32,
-    /// How many answers are computed at once in all, of those that take more than a moment, and of those that
-    /// don't: the others wait. Fewer than the cores, so that calls are served all the while.
+    /// How many answers that take more than a moment are computed at once in all: the others wait. Fewer than the cores, so
+    /// that calls are served all the while. Of those that take a moment it is one more.
     pub computing_max: usize,
     /// For how many calls of one identity answers are computed at once; the others wait.
     pub computing_of_identity_max: usize,
