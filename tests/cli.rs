@@ -155,7 +155,7 @@ fn a_withdrawn_submission_that_is_sent_again_is_stored() {
     // Under the same id it stays withdrawn, and that is an error.
     assert_eq!(
         sender.submit(file(&["70"]), &["--request-id", "mine"]),
-        "1: conspectus: `mine` was received at revision 15 and withdrawn at revision 16: its figures stay withdrawn. \
+        "3: conspectus: `mine` was received at revision 15 and withdrawn at revision 16: its figures stay withdrawn. \
          To submit them again, use a new --request-id, or none"
     );
     assert_eq!(sender.submit(file(&["70"]), &[]), "Received at revision 17: 1 new, 0 revised, 0 unchanged");
@@ -211,7 +211,7 @@ fn rows_of_another_agency_are_refused_unless_they_are_to_be_left_out() {
     .concat();
     assert_eq!(
         sender.submit(&file, &[]),
-        "1: conspectus: 2 problems in figures.csv:\n  \
+        "3: conspectus: 2 problems in figures.csv:\n  \
          rows 2 and 5, column agency: found `hampshire-constabulary`; allowed: `portsmouth-childrens-services`, the agency that submits. To leave these rows out, add --skip-other-agencies\n  \
          row 6, column agency: found `kent-police`; allowed: `portsmouth-childrens-services`, the agency that submits. To leave this row out, add --skip-other-agencies"
     );
@@ -241,10 +241,10 @@ fn rows_of_other_reports_are_left_out_by_name_and_a_report_that_isnt_there_is_re
     );
     assert_eq!(
         sender.submit(&file, &["--report", "c"]),
-        "1: conspectus: --report: found `c`; allowed: `a`, `b`, the reports in the file"
+        "3: conspectus: --report: found `c`; allowed: `a`, `b`, the reports in the file"
     );
     let none = "indicator,area,period,value\nmissing-episodes,E06000044,2021-04,5\n";
-    assert_eq!(sender.submit(none, &["--report", "c"]), "1: conspectus: --report: found `c`; the file names no report");
+    assert_eq!(sender.submit(none, &["--report", "c"]), "3: conspectus: --report: found `c`; the file names no report");
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn of_very_many_problems_the_first_are_listed_and_all_are_counted() {
     let rows: String = (0..3_000).map(|n| format!("missing-episodes,E06000044,{}-01,5,,\n", 5_000 + n)).collect();
     let printed = sender.submit(format!("{HEADER}\n{rows}"), &[]);
     let mut lines = printed.lines();
-    assert_eq!(lines.next(), Some("1: conspectus: 3000 problems in figures.csv, the first 1000:"));
+    assert_eq!(lines.next(), Some("3: conspectus: 3000 problems in figures.csv, the first 1000:"));
     assert!(lines.next().unwrap().starts_with("  row 2, column period: "), "{printed}");
     assert!(lines.next_back().unwrap().starts_with("  row 1001, column period: "), "{printed}");
     assert_eq!(lines.count(), 998);
@@ -311,7 +311,7 @@ fn a_period_that_may_be_a_month_or_a_year_is_refused_with_both_readings() {
     let file = |period| format!("{HEADER}\nmissing-episodes,E06000044,{period},5,,\n");
     assert_eq!(
         sender.submit(file("2009-10"), &[]),
-        "1: conspectus: row 2, column period: found `2009-10`, which may be Oct 2009 or the financial year 2009-10; \
+        "3: conspectus: row 2, column period: found `2009-10`, which may be Oct 2009 or the financial year 2009-10; \
          write Oct 2009 or FY2009-10"
     );
     assert_eq!(sender.submit(file("Oct 2009"), &[]), "Received at revision 15: 1 new, 0 revised, 0 unchanged");
@@ -329,7 +329,7 @@ fn percentages_that_are_all_proportions_are_asked_about() {
     };
     assert_eq!(
         sender.submit(file("0.959"), &[]),
-        "1: conspectus: rows 2, 3 and 4, column value: every percentage of `assessments-timely` is between 0 and 1; \
+        "3: conspectus: rows 2, 3 and 4, column value: every percentage of `assessments-timely` is between 0 and 1; \
          write per cent, 95.9 and not 0.959, or if these really are below 1 per cent, add --percentages-as-given"
     );
     for (first, options) in [("95.9", &["--dry-run"][..]), ("0.959", &["--dry-run", "--percentages-as-given"])] {
@@ -384,6 +384,9 @@ const ASKING: &[&str] = &[
     "reconcile E10000014 --from 2021-01 --to 2021-12",
     "template --agency portsmouth-childrens-services --period FY2021-22-Q1",
     "submit docs/missing-episodes.csv --agency portsmouth-childrens-services",
+    "submission list",
+    "submission show mine --agency portsmouth-childrens-services",
+    "submission withdraw mine --agency portsmouth-childrens-services --reason mistaken",
     "watch E10000014 FY2021-22",
     "catalogue put data/catalogue.toml",
     "catalogue agencies",
@@ -408,7 +411,7 @@ fn assert_ends_in_time(command: &mut Command, expect: &str) {
 #[test]
 fn every_verb_ends_in_time_when_the_server_stays_silent() {
     let (address, _listener) = silent();
-    let expect = format!("1: conspectus: http://{address} didn't answer within 1 s; --timeout allows more");
+    let expect = format!("5: conspectus: http://{address} didn't answer within 1 s; --timeout allows more");
     for verb in ASKING {
         let mut command = binary::command();
         let server = format!("http://{address}");
@@ -427,7 +430,7 @@ fn a_tls_server_that_stays_silent_holds_nobody_up_either() {
     let mut command = binary::command();
     command.args(["health", "--server", &format!("https://{address}"), "--timeout", "1", "--ca"]);
     let expect =
-        format!("1: conspectus: https://{address} didn't let anyone connect within 1 s; --timeout allows more");
+        format!("5: conspectus: https://{address} didn't let anyone connect within 1 s; --timeout allows more");
     assert_ends_in_time(command.arg(folder.path().join("ca.pem")), &expect);
 }
 
@@ -473,4 +476,63 @@ fn a_watch_finds_out_that_its_server_is_gone() {
     std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| noted.send(line)));
     let line = lines.recv_timeout(Duration::from_secs(20)).unwrap();
     assert_eq!(line, "conspectus: the connection broke; connecting again, to continue after revision 14");
+}
+
+#[test]
+fn a_submission_is_listed_shown_as_the_file_that_it_was_and_taken_back() {
+    let sender = Sender::start();
+    let of_agency = format!("--agency {AGENCY} --as {AGENCY}");
+    let header = "indicator,area,period,breakdown,value,base,numerator,denominator,count,markers,note\n";
+    let rows = "missing-episodes,E06000044,2021-04,,70,,,,,p,\"'=1+1\"\nmissing-episodes,E06000044,2021-05,,,,,,,x,\n";
+    sender.submit(file(&["68", "5"]), &["--request-id", "first"]);
+    sender.submit(format!("{header}{rows}"), &["--request-id", "second", "--source", "Case system"]);
+    let list = sender.ask(&format!("submission list {of_agency} --limit 1 --csv"));
+    let listed: Vec<&str> = list.lines().nth(1).unwrap().split(',').collect();
+    assert_eq!((listed[0], &listed[2..]), ("16", &[AGENCY, "second", "2", "Case system", "false", ""][..]));
+    assert!(sender.ask(&format!("submission list {of_agency} --limit 1")).ends_with("--limit shows more."));
+    let show = format!("submission show second {of_agency}");
+    let as_csv = sender.ask(&format!("{show} --csv"));
+    assert_eq!(as_csv, format!("{header}{}", rows.replace("\"'=1+1\"", "'=1+1")).trim_end());
+    // What is shown is a file that can be submitted: here it changes nothing.
+    assert!(sender.submit(&as_csv, &["--dry-run"]).starts_with("Nothing would change: these 2 figures stand"));
+    let json: serde_json::Value = serde_json::from_str(&sender.ask(&format!("{show} --json"))).unwrap();
+    let outcome = |at: usize| json["receipt"]["outcomes"][at]["revisedFrom"].as_str().unwrap().to_owned();
+    assert_eq!([outcome(0), outcome(1)], ["68", "5"]);
+    let withdraw = |options: &[&str]| {
+        let mut command = sender.demo.verb(&format!("submission withdraw second {of_agency}"));
+        printed(&command.args(["--reason", "Sent for the wrong quarter"]).args(options).output().unwrap())
+    };
+    let effect = "2 figures go back to the value before, 0 have no value any more";
+    assert_eq!(withdraw(&["--dry-run"]), format!("Withdrawing `second` would do this: {effect}. Nothing was stored."));
+    assert_eq!(sender.values("2021-04"), ["68", "70 [p]"]);
+    assert_eq!(withdraw(&[]), format!("`second` is withdrawn at revision 17: {effect}."));
+    assert_eq!(withdraw(&[]), "`second` is withdrawn since revision 17; no figure changed.");
+    assert_eq!(withdraw(&["--dry-run"]), "`second` is withdrawn already, since revision 17. Nothing was stored.");
+    assert!(sender.ask(&show).contains("It was withdrawn at revision 17."));
+    assert_eq!(sender.values("2021-04").last().unwrap(), "68");
+}
+
+#[test]
+fn the_exit_status_says_what_kind_of_failure_it_was() {
+    let sender = Sender::start();
+    let status = |verb: &str| sender.demo.verb(verb).output().unwrap().status.code().unwrap();
+    let submit = |file: String, options: &[&str]| sender.submit(file, options).split(':').next().unwrap().to_owned();
+    assert_eq!(status(&format!("submission list --agency {AGENCY} --as {AGENCY}")), 0);
+    assert_eq!(status(&format!("submit no-such-file.csv --agency {AGENCY} --as {AGENCY}")), 1);
+    assert_eq!(status("submission list --as nobody"), 2, "the variable isn't set");
+    assert_eq!(status("submission list --no-such-option"), 2);
+    assert_eq!(submit(file(&["seventy"]), &[]), "3", "the server refuses it");
+    assert_eq!(submit("no header\n".to_owned(), &[]), "3", "the file is no table");
+    assert_eq!(status(&format!("submission show nothing --agency {AGENCY} --as {AGENCY}")), 3, "there is none");
+    assert_eq!(status("key list"), 4, "an analyst may not");
+    let without_key = |verb: &str| {
+        let output = sender.demo.verb(verb).env("CONSPECTUS_KEY", "").output().unwrap();
+        output.status.code().unwrap()
+    };
+    assert_eq!(without_key("picture E10000014 FY2021-22"), 4);
+    assert_eq!(status("picture E10000014 FY2021-22 --server http://127.0.0.1:1"), 5);
+    // A listener that never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    assert_eq!(status(&format!("picture E10000014 FY2021-22 --server http://{address} --timeout 1")), 5);
 }

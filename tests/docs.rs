@@ -111,6 +111,8 @@ const CLOSED_PIPE_VERBS: &[&str] = &[
     "reconcile E10000014 --from 2021-01 --to 2021-12 --csv",
     "template --agency portsmouth-childrens-services --period FY2021-22-Q1",
     "submit docs/missing-episodes.csv --agency portsmouth-childrens-services --as portsmouth-childrens-services --dry-run",
+    "submission list --agency portsmouth-childrens-services --as portsmouth-childrens-services",
+    "submission list --agency portsmouth-childrens-services --as portsmouth-childrens-services --csv",
     "watch E10000014 FY2021-22 --count 1",
     "catalogue put data/catalogue.toml --as steward",
     "catalogue agencies",

@@ -60,9 +60,9 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
 
 async fn put(server: &Server, file: PathBuf, dry_run: bool) -> Result<(), Failure> {
     let text = std::fs::read_to_string(&file)
-        .map_err(|error| Failure::Message(format!("can't read {}: {error}", file.display())))?;
+        .map_err(|error| Failure::failed(format!("can't read {}: {error}", file.display())))?;
     let put: CataloguePut =
-        toml::from_str(&text).map_err(|error| Failure::Message(format!("{}: {error}", file.display())))?;
+        toml::from_str(&text).map_err(|error| Failure::refused(format!("{}: {error}", file.display())))?;
     let mut client = server.catalogue().await?;
     let request = put_request(&put, dry_run);
     let answer = response(client.put_catalogue(request).await)?;

@@ -92,7 +92,7 @@ fn authority(folder: &Path, days: u32) -> Result<(), Failure> {
     for name in ["ca-key.pem", "ca.pem"] {
         let path = folder.join(name);
         if path.try_exists()? {
-            return Err(Failure::Message(format!(
+            return Err(Failure::failed(format!(
                 "{} is there: another authority would make every certificate of this one useless. Give another --folder, or remove the file first",
                 path.display()
             )));
@@ -142,11 +142,11 @@ fn revoke(folder: &Path, names: &[String]) -> Result<(), Failure> {
     for name in names {
         let path = folder.join(format!("{name}.serial"));
         let text = std::fs::read_to_string(&path)
-            .map_err(|error| Failure::Message(format!("can't read {}: {error}", path.display())))?;
+            .map_err(|error| Failure::failed(format!("can't read {}: {error}", path.display())))?;
         revoked.push(RevokedCertParams {
             serial_number: SerialNumber::from_slice(
                 &hex::parse_all(text.trim())
-                    .ok_or_else(|| Failure::Message(format!("{} contains no serial number", path.display())))?,
+                    .ok_or_else(|| Failure::failed(format!("{} contains no serial number", path.display())))?,
             ),
             revocation_time: OffsetDateTime::now_utc(),
             reason_code: Some(RevocationReason::CessationOfOperation),
@@ -175,7 +175,7 @@ fn issuer(folder: &Path) -> Result<rcgen::Issuer<'static, KeyPair>, Failure> {
     let read = |name: &str| {
         let path = folder.join(name);
         std::fs::read_to_string(&path).map_err(|error| {
-            Failure::Message(format!(
+            Failure::failed(format!(
                 "can't read {}: {error}; make one with `conspectus cert authority`",
                 path.display()
             ))
@@ -218,5 +218,5 @@ fn write(folder: &Path, name: &str, text: &str, private: bool) -> Result<(), Fai
         file.sync_all()?;
         std::fs::rename(&fresh, &path)
     };
-    write().map_err(|error| Failure::Message(format!("can't write {}: {error}", path.display())))
+    write().map_err(|error| Failure::failed(format!("can't write {}: {error}", path.display())))
 }

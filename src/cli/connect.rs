@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status};
 use tonic_types::{FieldViolation, StatusExt};
 
 use super::deadline::{Deadline, Limit, Timed};
-use super::failure::Failure;
+use super::failure::{Exit, Failure};
 use crate::access::Purpose;
 use crate::model::text::visible;
 use crate::rpc::client::catalogue_service_client::CatalogueServiceClient;
@@ -114,11 +114,12 @@ impl Server {
 
     fn tls(&self) -> Result<ClientTlsConfig, Failure> {
         let read = |path: &PathBuf| {
-            std::fs::read(path).map_err(|error| Failure::Message(format!("can't read {}: {error}", path.display())))
+            std::fs::read(path).map_err(|error| Failure::usage(format!("can't read {}: {error}", path.display())))
         };
-        let ca = self.ca.as_ref().ok_or_else(|| {
-            Failure::Message("https:// needs --ca, the authority that issued the server's certificate".to_owned())
-        })?;
+        let ca = self
+            .ca
+            .as_ref()
+            .ok_or_else(|| Failure::usage("https:// needs --ca, the authority that issued the server's certificate"))?;
         let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(ca)?));
         Ok(match self.cert.as_ref().zip(self.cert_key.as_ref()) {
             None => tls,
@@ -134,7 +135,7 @@ impl Server {
         }
         let cause = cause.to_string();
         let is_tls = ["certificate", "tls", "TLS"].iter().any(|word| cause.contains(word));
-        Failure::Message(if is_tls {
+        Failure::unreachable(if is_tls {
             format!("TLS with {} failed: {cause}", self.server)
         } else {
             format!(
@@ -150,7 +151,7 @@ impl Server {
             Some(name) => {
                 let variable = key_variable(name);
                 let found = std::env::var(&variable);
-                Some(found.map_err(|_| Failure::Message(format!("--as {name}: the variable {variable} isn't set")))?)
+                Some(found.map_err(|_| Failure::usage(format!("--as {name}: the variable {variable} isn't set")))?)
             }
         };
         let bearer = |key: String| {
@@ -163,25 +164,22 @@ impl Server {
             Some(key) => {
                 if !self.is_private() {
                     let server = &self.server;
-                    return Err(Failure::Message(format!(
+                    return Err(Failure::usage(format!(
                         "the key would cross the network unencrypted to {server}; use https://"
                     )));
                 }
-                Some(
-                    bearer(key)
-                        .ok_or_else(|| Failure::Message("the key has characters that keys never have".to_owned()))?,
-                )
+                Some(bearer(key).ok_or_else(|| Failure::usage("the key has characters that keys never have"))?)
             }
         };
         let purpose = match &self.purpose {
             None => None,
             Some(text) => {
-                let purpose = Purpose::parse(text).map_err(|error| Failure::Message(format!("--purpose: {error}")))?;
+                let purpose = Purpose::parse(text).map_err(|error| Failure::usage(format!("--purpose: {error}")))?;
                 Some(
                     purpose
                         .as_str()
                         .parse()
-                        .map_err(|_| Failure::Message("--purpose: it has characters that can't be sent".to_owned()))?,
+                        .map_err(|_| Failure::usage("--purpose: it has characters that can't be sent"))?,
                 )
             }
         };
@@ -199,7 +197,7 @@ impl Server {
     async fn connect(&self, timed: Timed) -> Result<Connection, Failure> {
         let limit = Limit { time: Duration::from_secs(self.timeout), timed, server: self.server.clone() };
         let mut endpoint = Endpoint::from_shared(self.server.clone())
-            .map_err(|_| Failure::Message(format!("`{}` isn't an address; allowed: http(s)://HOST:PORT", self.server)))?
+            .map_err(|_| Failure::usage(format!("`{}` isn't an address; allowed: http(s)://HOST:PORT", self.server)))?
             .http2_max_header_list_size(HEADER_BYTES_MAX);
         if timed == Timed::Beginning {
             // A server that is gone answers no ping: one is sent after half of the time, also while no message
@@ -214,7 +212,7 @@ impl Server {
         }
         let channel = match tokio::time::timeout(limit.time, endpoint.connect()).await {
             Ok(connected) => connected.map_err(|error| self.unreachable(&error))?,
-            Err(_) => return Err(Failure::Message(limit.exceeded("didn't let anyone connect"))),
+            Err(_) => return Err(Failure::unreachable(limit.exceeded("didn't let anyone connect"))),
         };
         Ok(InterceptedService::new(Deadline::new(channel, limit), self.headers()?))
     }
@@ -273,16 +271,20 @@ pub(super) async fn pages<P>(
 /// A server's refusal: its violations, each on a line of its own when there are several. `location`
 /// turns a field into where the user wrote it.
 pub(super) fn refusal(status: &Status, location: impl Fn(&str) -> String) -> Failure {
+    let exit = Exit::of(status);
     let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
     if reason == Reason::PurposeMissing.text() {
-        return Failure::Message("say what you read figures for, with --purpose or CONSPECTUS_PURPOSE".to_owned());
+        return Failure::usage("say what you read figures for, with --purpose or CONSPECTUS_PURPOSE");
     }
     if reason == Reason::Unauthenticated.text() {
-        return Failure::Message(format!("{}; give a key with --as or CONSPECTUS_KEY", visible(status.message())));
+        return Failure::Message(
+            exit,
+            format!("{}; give a key with --as or CONSPECTUS_KEY", visible(status.message())),
+        );
     }
     let violations = violations(status);
     if violations.listed.is_empty() {
-        return Failure::Message(visible(status.message()).into_owned());
+        return Failure::Message(exit, visible(status.message()).into_owned());
     }
     let line = |(field, description): &(String, String)| {
         if field.is_empty() { description.clone() } else { format!("{}: {description}", location(field)) }
@@ -310,10 +312,10 @@ pub(super) fn violations(status: &Status) -> Found {
     Found { listed: violations.into_iter().map(shown).collect(), omitted: omitted.unwrap_or(0) }
 }
 
-/// Problems, each on a line of its own when there are several. `of_what` says of what, as in ` in a file`;
+/// Problems of what was sent or was to be, each on a line of its own when there are several. `of_what` says of what, as in ` in a file`;
 /// `omitted` is how many there are besides these.
 pub(super) fn problems(of_what: &str, lines: &[String], omitted: usize) -> Failure {
-    Failure::Message(match (lines, omitted) {
+    Failure::refused(match (lines, omitted) {
         ([one], 0) => one.clone(),
         (several, 0) => format!("{} problems{of_what}:\n  {}", several.len(), several.join("\n  ")),
         (several, omitted) => {
@@ -335,7 +337,7 @@ mod tests {
     #[test]
     fn what_a_server_says_shows_what_cannot_be_seen() {
         let said = |status: &Status| {
-            let Failure::Message(message) = refusal(status, str::to_owned) else { panic!("{status:?}") };
+            let Failure::Message(_, message) = refusal(status, str::to_owned) else { panic!("{status:?}") };
             message
         };
         assert_eq!(said(&Status::not_found("no a\u{1b}[2J")), "no a\\u{1b}[2J");

@@ -25,7 +25,7 @@ fn dynamic(message: &impl Message, name: &str) -> Result<DynamicMessage, Failure
     let full_name = format!("conspectus.v1.{name}");
     let descriptor = pool
         .get_message_by_name(&full_name)
-        .ok_or_else(|| Failure::Message(format!("there is no message {full_name}")))?;
+        .ok_or_else(|| Failure::failed(format!("there is no message {full_name}")))?;
     Ok(DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice())?)
 }
 
@@ -48,7 +48,7 @@ pub(super) fn csv<'h, R: IntoIterator<Item = String>>(
         }
         writer.write_record(None::<&[u8]>)?;
     }
-    let bytes = writer.into_inner().map_err(|error| Failure::Message(error.to_string()))?;
+    let bytes = writer.into_inner().map_err(|error| Failure::failed(error.to_string()))?;
     Ok(String::from_utf8(bytes)?)
 }
 

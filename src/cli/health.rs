@@ -32,7 +32,7 @@ pub(super) async fn check(server: &Server, service: String) -> Result<(), Failur
     match answer.status() {
         ServingStatus::Serving => Ok(()),
         other @ (ServingStatus::Unknown | ServingStatus::NotServing | ServingStatus::ServiceUnknown) => {
-            Err(Failure::Message(other.as_str_name().to_owned()))
+            Err(Failure::unreachable(other.as_str_name().to_owned()))
         }
     }
 }

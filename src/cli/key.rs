@@ -165,7 +165,7 @@ fn check_is_plain(role: Role, request: &CreateKeyRequest) -> Result<(), Failure>
         && request.certificates.is_empty()
         && !request.without_key;
     if role != Role::Operator || !is_plain {
-        return Err(Failure::Message(
+        return Err(Failure::usage(
             "--data creates only operators, with a key; an operator then creates the others on a running server"
                 .to_owned(),
         ));
@@ -180,7 +180,7 @@ fn check_folder(folder: &Path, is_new: bool) -> Result<(), Failure> {
     if is_new || DiskJournal::is_in(folder)? || is_empty() {
         return Ok(());
     }
-    Err(Failure::Message(format!(
+    Err(Failure::usage(format!(
         "{} is no data folder: give the server's, or, to make a new one there, add --new",
         folder.display()
     )))

@@ -56,7 +56,7 @@ impl Log {
     pub(super) fn start() -> Result<Self, Failure> {
         let filter = match std::env::var_os(VARIABLE) {
             None => EnvFilter::new("info"),
-            Some(text) => filter(&text.to_string_lossy()).map_err(Failure::Message)?,
+            Some(text) => filter(&text.to_string_lossy()).map_err(Failure::usage)?,
         };
         // A handle of its own: while a write to it waits, the library's own, which has a lock, is free.
         let stderr = File::from(io::stderr().as_fd().try_clone_to_owned()?);

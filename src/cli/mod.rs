@@ -1,5 +1,5 @@
 //! The command line: one file a verb. Answers go to standard output; a failure is one plain
-//! sentence on standard error and a non-zero exit. Everything printed passes through `output`.
+//! sentence on standard error and an exit status that says what kind it is ([`failure::Exit`]). Everything printed passes through `output`.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
@@ -26,6 +26,7 @@ mod query;
 mod receipt;
 mod reconcile;
 mod serve;
+mod submission;
 mod submit;
 mod table;
 mod template;
@@ -57,6 +58,7 @@ enum Verb {
     Serve(serve::Args),
     Template(template::Args),
     Submit(submit::Args),
+    Submission(submission::Args),
     Receipt(receipt::Args),
     Picture(picture::Args),
     Query(query::Args),
@@ -93,6 +95,7 @@ pub fn main() -> ExitCode {
             Verb::Serve(args) => serve::run(args).await,
             Verb::Template(args) => template::run(args).await,
             Verb::Submit(args) => submit::run(args).await,
+            Verb::Submission(args) => submission::run(args).await,
             Verb::Receipt(args) => receipt::run(args).await,
             Verb::Picture(args) => picture::run(args).await,
             Verb::Query(args) => query::run(args).await,
@@ -109,10 +112,10 @@ pub fn main() -> ExitCode {
         }
     });
     runtime.shutdown_timeout(END_TIMEOUT);
-    if let (true, Err(Failure::Message(message))) = (is_server, &result) {
+    if let (true, Err(Failure::Message(exit, message))) = (is_server, &result) {
         // A server ends in time, whether anybody takes this or not.
         log.write(&format!("conspectus: {message}"));
-        return ExitCode::FAILURE;
+        return ExitCode::from(*exit as u8);
     }
     drop(log);
     exit_code(result)
@@ -129,9 +132,9 @@ fn survive_file_size_limit() -> Result<(), Failure> {
 fn exit_code(result: Result<(), Failure>) -> ExitCode {
     match result {
         Ok(()) | Err(Failure::OutputClosed) => ExitCode::SUCCESS,
-        Err(Failure::Message(message)) => {
+        Err(Failure::Message(exit, message)) => {
             output::note(format_args!("conspectus: {message}"));
-            ExitCode::FAILURE
+            ExitCode::from(exit as u8)
         }
     }
 }

@@ -40,7 +40,7 @@ fn write(to: impl Write, text: impl Display) -> Result<(), Failure> {
         if error.kind() == ErrorKind::BrokenPipe {
             Failure::OutputClosed
         } else {
-            Failure::Message(format!("can't write to standard output: {error}"))
+            Failure::failed(format!("can't write to standard output: {error}"))
         }
     })
 }
@@ -86,6 +86,8 @@ mod tests {
     #[test]
     fn any_other_error_is_a_failure() {
         let result = write(Full(3, ErrorKind::StorageFull), "a table\n");
-        assert!(matches!(result, Err(Failure::Message(text)) if text.starts_with("can't write to standard output: ")));
+        assert!(
+            matches!(result, Err(Failure::Message(_, text)) if text.starts_with("can't write to standard output: "))
+        );
     }
 }

@@ -48,7 +48,7 @@ enum Verb {
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let Verb::Verify { revision, receipt, agency, request_id, data } = args.verb;
     let Some(told) = ChainHash::parse(&receipt) else {
-        return Err(Failure::Message(format!("`{receipt}` is no receipt: it has 64 hexadecimal digits")));
+        return Err(Failure::usage(format!("`{receipt}` is no receipt: it has 64 hexadecimal digits")));
     };
     let found = match data {
         Some(folder) => server::entry_offline(&folder, Revision(revision))?.map(|hash| (revision, hash)),
@@ -69,10 +69,10 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         Some((at, hash)) if at == revision && hash == told => {
             output::print_line(format_args!("The journal has it: revision {revision}, receipt {told}."))
         }
-        Some((at, hash)) => Err(Failure::Message(format!(
+        Some((at, hash)) => Err(Failure::refused(format!(
             "the journal doesn't have it: it has revision {at} with receipt {hash}. It was changed, or it is an older one that has gone on otherwise"
         ))),
-        None => Err(Failure::Message(format!(
+        None => Err(Failure::refused(format!(
             "the journal doesn't have it: it has no revision {revision}. It is an older one"
         ))),
     }

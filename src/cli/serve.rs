@@ -91,7 +91,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     // server listens.
     network.check(args.listen)?;
     let at = Listen::bind(args.listen)
-        .map_err(|error| Failure::Message(format!("can't listen on {}: {error}", args.listen)))?;
+        .map_err(|error| Failure::failed(format!("can't listen on {}: {error}", args.listen)))?;
     let address = at.local_addr()?;
     tracing::info!(%address, data = %args.data.display(), "starting");
     let mut demo_keys = None;
@@ -101,7 +101,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         let is_tls = args.tls_cert.is_some();
         tokio::spawn(async move {
             // The server goes on without a reader of its standard output.
-            if let Err(Failure::Message(message)) = show_demo(address, is_tls, keys).await {
+            if let Err(Failure::Message(_, message)) = show_demo(address, is_tls, keys).await {
                 tracing::error!("the demo's picture can't be shown: {message}");
             }
         });
@@ -183,7 +183,7 @@ const DESCRIPTORS_MIN: usize = 2 * DESCRIPTORS_KEPT;
 /// The bounds of a process that may have so many open files.
 fn bounds_within(descriptors: usize) -> Result<net::Bounds, Failure> {
     if descriptors < DESCRIPTORS_MIN {
-        return Err(Failure::Message(format!(
+        return Err(Failure::failed(format!(
             "the system allows this process {descriptors} open files, and {DESCRIPTORS_MIN} are needed: {DESCRIPTORS_KEPT} for itself, and one for each connection; raise the limit (`ulimit -n`)"
         )));
     }

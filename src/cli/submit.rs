@@ -59,7 +59,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let bytes = std::fs::read(&args.file)
-        .map_err(|error| Failure::Message(format!("can't read {}: {error}", args.file.display())))?;
+        .map_err(|error| Failure::failed(format!("can't read {}: {error}", args.file.display())))?;
     let sheet = Sheet::of(&bytes, &args.selection);
     if sheet.figures.is_empty() && !sheet.problems.is_empty() {
         return Err(refused(&args, &sheet, &Found::default()));
@@ -171,8 +171,8 @@ fn refused(args: &Args, sheet: &Sheet, found: &Found) -> Failure {
 /// The server couldn't check the file.
 fn unchecked(args: &Args, sheet: &Sheet, failure: Failure) -> Failure {
     match (sheet.problems.is_empty(), refused(args, sheet, &Found::default()), failure) {
-        (false, Failure::Message(found), Failure::Message(why)) => {
-            Failure::Message(format!("{found}\nThe server checked nothing of it: {why}"))
+        (false, Failure::Message(exit, found), Failure::Message(_, why)) => {
+            Failure::Message(exit, format!("{found}\nThe server checked nothing of it: {why}"))
         }
         (_, _, failure) => failure,
     }

@@ -69,7 +69,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         return Ok(());
     }
     if expected.is_empty() {
-        return Err(Failure::Message(format!("no such figures are expected from {}", args.agency)));
+        return Err(Failure::refused(format!("no such figures are expected from {}", args.agency)));
     }
     output::print(csv(&expected.into_values().collect::<Vec<_>>(), &indicators)?)
 }

@@ -59,7 +59,7 @@ pub(super) fn nothing_changes(checked: &SubmitObservationsResponse) -> Vec<Strin
 /// A submission that was received and withdrawn: sent again, its figures stay withdrawn.
 pub(super) fn withdrawn(answer: &SubmitObservationsResponse) -> Failure {
     let receipt = answer.receipt.clone().unwrap_or_default();
-    Failure::Message(format!(
+    Failure::refused(format!(
         "`{}` was received at revision {} and withdrawn at revision {}: its figures stay withdrawn. To submit them \
          again, use a new --request-id, or none",
         receipt.request_id, receipt.revision, answer.withdrawn_at_revision

@@ -1,0 +1,314 @@
+//! `conspectus submission`: what an agency has submitted, each with its receipt; and taking one back.
+
+use clap::{Parser, Subcommand};
+
+use super::common_args::Format;
+use super::connect::{Server, pages, response};
+use super::failure::Failure;
+use super::format::{counted, csv, json, markers, time};
+use super::output;
+use super::table::{Align, Table};
+use crate::figures::unambiguous;
+use crate::model::hex::Hex;
+use crate::rpc::proto::observation::Measure;
+use crate::rpc::proto::{
+    CategoryRef, GetSubmissionRequest, GetSubmissionResponse, ListSubmissionsRequest, ListSubmissionsResponse,
+    Observation, ObservationOutcome, Outcome, Submission, WithdrawSubmissionRequest,
+};
+
+/// The most items that a page may have.
+const PAGE: i32 = 1_000;
+
+/// List what was submitted, show it, and take it back.
+#[derive(Debug, Parser)]
+pub(super) struct Args {
+    #[command(flatten)]
+    server: Server,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// List submissions, newest first.
+    List {
+        /// Only those of this agency, by id.
+        #[arg(long, default_value = "")]
+        agency: String,
+        /// The most to list.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Show one submission: its figures as they were received, what each did, and the receipt.
+    ///
+    /// With --csv it is the file that was submitted: to correct it, change the cells that were wrong, and submit it again.
+    Show {
+        /// The request id that it was submitted under: `submission list` has it.
+        request_id: String,
+        /// The agency that submitted it, by id.
+        #[arg(long)]
+        agency: String,
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Withdraw a submission: each figure whose newest value came with it goes back to the value before.
+    ///
+    /// Nothing is erased: answers as of earlier revisions stay as they were. To correct single figures, submit them again.
+    Withdraw {
+        /// The request id that it was submitted under.
+        request_id: String,
+        /// The agency that submitted it, by id.
+        #[arg(long)]
+        agency: String,
+        /// Why; it is kept in the journal.
+        #[arg(long)]
+        reason: String,
+        /// Only check: report what would happen, and store nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+pub(super) async fn run(args: Args) -> Result<(), Failure> {
+    let server = args.server;
+    match args.verb {
+        Verb::List { agency, limit, format } => list(&server, agency, limit, format).await,
+        Verb::Show { request_id, agency, format } => show(&server, agency, request_id, format).await,
+        Verb::Withdraw { request_id, agency, reason, dry_run } => {
+            let request = WithdrawSubmissionRequest { agency, request_id, reason, validate_only: dry_run };
+            withdraw(&server, request).await
+        }
+    }
+}
+
+async fn list(server: &Server, agency: String, limit: u32, format: Format) -> Result<(), Failure> {
+    let mut client = server.submissions().await?;
+    let limit = usize::try_from(limit)?;
+    let page_size = i32::try_from(limit).unwrap_or(PAGE).min(PAGE);
+    let mut answer = ListSubmissionsResponse::default();
+    let get = async |page_token| {
+        let request = ListSubmissionsRequest { agency: agency.clone(), page_size, page_token };
+        client.list_submissions(request).await
+    };
+    pages(get, |page| {
+        answer.revision = page.revision;
+        answer.submissions.extend(page.submissions);
+        let is_more = answer.submissions.len() < limit;
+        answer.next_page_token.clone_from(&page.next_page_token);
+        if is_more { page.next_page_token } else { String::new() }
+    })
+    .await?;
+    let is_cut = !answer.next_page_token.is_empty() || answer.submissions.len() > limit;
+    answer.submissions.truncate(limit);
+    let rows = &answer.submissions;
+    format.print(
+        || json(&answer, "ListSubmissionsResponse"),
+        || csv(LIST_HEADINGS, rows.iter().map(list_row)),
+        || list_table(rows, is_cut),
+    )
+}
+
+const LIST_HEADINGS: [&str; 8] =
+    ["revision", "accepted_at", "agency", "request_id", "figures", "source", "sample", "withdrawn_at_revision"];
+
+fn list_row(submission: &Submission) -> [String; 8] {
+    let Submission { agency, request_id, revision, observation_count, source, sample, .. } = submission;
+    let withdrawn = submission.withdrawn_at_revision;
+    [
+        revision.to_string(),
+        time(submission.accepted_at.as_ref()),
+        agency.clone(),
+        request_id.clone(),
+        observation_count.to_string(),
+        source.clone(),
+        sample.to_string(),
+        if withdrawn == 0 { String::new() } else { withdrawn.to_string() },
+    ]
+}
+
+fn list_table(submissions: &[Submission], is_cut: bool) -> String {
+    if submissions.is_empty() {
+        return "Nothing was submitted.\n".to_owned();
+    }
+    let mut table = Table::new([
+        ("revision", Align::Right),
+        ("accepted", Align::Left),
+        ("agency", Align::Left),
+        ("request id", Align::Left),
+        ("figures", Align::Right),
+        ("source", Align::Wrap(40)),
+        ("", Align::Left),
+    ]);
+    for submission in submissions {
+        let [revision, accepted, agency, request_id, figures, source, ..] = list_row(submission);
+        table.push([revision, accepted, agency, request_id, figures, source, flags(submission)]);
+    }
+    let more = if is_cut { "There are earlier ones: --limit shows more.\n" } else { "" };
+    format!("{table}{more}")
+}
+
+/// What stands beside a submission: whether it is made up, and whether it was withdrawn.
+fn flags(submission: &Submission) -> String {
+    let sample = submission.sample.then(|| "made up".to_owned());
+    let withdrawn = submission.withdrawn_at_revision;
+    let withdrawn = (withdrawn != 0).then(|| format!("withdrawn at revision {withdrawn}"));
+    sample.into_iter().chain(withdrawn).collect::<Vec<_>>().join(", ")
+}
+
+async fn show(server: &Server, agency: String, request_id: String, format: Format) -> Result<(), Failure> {
+    let mut client = server.submissions().await?;
+    let request = GetSubmissionRequest { agency, request_id, page_size: PAGE, page_token: String::new() };
+    let mut answer = GetSubmissionResponse::default();
+    let mut outcomes: Vec<ObservationOutcome> = Vec::new();
+    let get = async |page_token| client.get_submission(GetSubmissionRequest { page_token, ..request.clone() }).await;
+    pages(get, |page| {
+        answer.observations.extend(page.observations);
+        let mut receipt = page.receipt.unwrap_or_default();
+        outcomes.append(&mut receipt.outcomes);
+        (answer.revision, answer.submission, answer.receipt) = (page.revision, page.submission, Some(receipt));
+        page.next_page_token
+    })
+    .await?;
+    if let Some(receipt) = &mut answer.receipt {
+        receipt.outcomes = outcomes;
+    }
+    format.print(
+        || json(&answer, "GetSubmissionResponse"),
+        || csv(FILE_HEADINGS, answer.observations.iter().map(file_row)),
+        || shown(&answer),
+    )
+}
+
+/// The columns of a file that is submitted.
+const FILE_HEADINGS: [&str; 11] = [
+    "indicator",
+    "area",
+    "period",
+    "breakdown",
+    "value",
+    "base",
+    "numerator",
+    "denominator",
+    "count",
+    "markers",
+    "note",
+];
+
+/// An observation as a row of the file that it came with.
+fn file_row(observation: &Observation) -> [String; 11] {
+    let none = String::new;
+    let [value, base, numerator, denominator, count] = match observation.measure.clone() {
+        None => [none(), none(), none(), none(), none()],
+        Some(Measure::Number(number)) => [number, none(), none(), none(), none()],
+        Some(Measure::Percentage(it)) => [it.percent, it.base, none(), none(), none()],
+        Some(Measure::Ratio(it)) => [none(), none(), it.numerator, it.denominator, none()],
+        Some(Measure::Mean(it)) => [it.mean, none(), none(), none(), it.count],
+    };
+    [
+        observation.indicator.clone(),
+        observation.area.clone(),
+        unambiguous(&observation.period),
+        breakdown(&observation.breakdown),
+        value,
+        base,
+        numerator,
+        denominator,
+        count,
+        markers(&observation.markers),
+        observation.note.clone(),
+    ]
+}
+
+fn breakdown(categories: &[CategoryRef]) -> String {
+    categories.iter().map(|it| format!("{}={}", it.dimension, it.category)).collect::<Vec<_>>().join(";")
+}
+
+/// A value as receipts have it.
+fn value(measure: Option<&Measure>) -> String {
+    match measure {
+        None => String::new(),
+        Some(Measure::Number(number)) => number.clone(),
+        Some(Measure::Percentage(it)) => format!("{} % of {}", it.percent, it.base),
+        Some(Measure::Ratio(it)) => format!("{} of {}", it.numerator, it.denominator),
+        Some(Measure::Mean(it)) => format!("{} over {}", it.mean, it.count),
+    }
+}
+
+fn shown(answer: &GetSubmissionResponse) -> String {
+    let submission = answer.submission.clone().unwrap_or_default();
+    let receipt = answer.receipt.clone().unwrap_or_default();
+    let mut lines = vec![format!(
+        "Submission `{}` of {}, {}: {}.",
+        submission.request_id,
+        submission.agency,
+        time(submission.accepted_at.as_ref()),
+        counted(answer.observations.len(), "figure", "figures")
+    )];
+    if !submission.source.is_empty() {
+        lines.push(format!("Source: {}", submission.source));
+    }
+    if submission.sample {
+        lines.push("Its figures are made up.".to_owned());
+    }
+    if submission.withdrawn_at_revision != 0 {
+        lines.push(format!("It was withdrawn at revision {}.", submission.withdrawn_at_revision));
+    }
+    let chain_hash = Hex(&receipt.chain_hash);
+    lines.push(format!("Revision {}, receipt {chain_hash}", receipt.revision));
+    let mut table = Table::new([
+        ("indicator", Align::Left),
+        ("area", Align::Left),
+        ("period", Align::Left),
+        ("breakdown", Align::Left),
+        ("value", Align::Right),
+        ("", Align::Left),
+        ("it was", Align::Left),
+        ("note", Align::Wrap(40)),
+    ]);
+    for (observation, outcome) in answer.observations.iter().zip(&receipt.outcomes) {
+        let bracketed = observation.markers.iter().map(|marker| format!("[{}]", markers(&[*marker])));
+        table.push([
+            observation.indicator.clone(),
+            observation.area.clone(),
+            observation.period.clone(),
+            breakdown(&observation.breakdown),
+            value(observation.measure.as_ref()),
+            bracketed.collect::<Vec<_>>().join(" "),
+            outcome_text(outcome),
+            observation.note.clone(),
+        ]);
+    }
+    format!("{}\n\n{table}", lines.join("\n"))
+}
+
+fn outcome_text(outcome: &ObservationOutcome) -> String {
+    match outcome.outcome() {
+        Outcome::Unspecified => String::new(),
+        Outcome::New => "new".to_owned(),
+        Outcome::Revised => format!("revised from {}", outcome.revised_from),
+        Outcome::Unchanged => "unchanged".to_owned(),
+    }
+}
+
+async fn withdraw(server: &Server, request: WithdrawSubmissionRequest) -> Result<(), Failure> {
+    let (id, is_check) = (request.request_id.clone(), request.validate_only);
+    let answer = response(server.submissions().await?.withdraw_submission(request).await)?;
+    let restored = usize::try_from(answer.restored_count)?;
+    let removed = usize::try_from(answer.removed_count)?;
+    let effect = format!(
+        "{} back to the value before, {} no value any more",
+        counted(restored, "figure goes", "figures go"),
+        counted(removed, "has", "have")
+    );
+    let text = match (answer.withdrawn_at_revision, is_check) {
+        (0, _) => format!("Withdrawing `{id}` would do this: {effect}. Nothing was stored."),
+        (at, true) => format!("`{id}` is withdrawn already, since revision {at}. Nothing was stored."),
+        (at, false) if restored + removed == 0 => {
+            format!("`{id}` is withdrawn since revision {at}; no figure changed.")
+        }
+        (at, false) => format!("`{id}` is withdrawn at revision {at}: {effect}."),
+    };
+    output::print_line(text)
+}
