@@ -44,6 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "GetCompletenessResponse",
         "GetHistoryResponse",
         "GetPictureResponse",
+        "ListChangesResponse",
         "QueryAggregateResponse",
         "ReconcileResponse",
         "WatchAggregateResponse",

@@ -388,6 +388,7 @@ const ASKING: &[&str] = &[
     "submission show mine --agency portsmouth-childrens-services",
     "submission withdraw mine --agency portsmouth-childrens-services --reason mistaken",
     "watch E10000014 FY2021-22",
+    "changes --area HIPS",
     "catalogue put data/catalogue.toml",
     "catalogue agencies",
     "key list",
@@ -535,4 +536,24 @@ fn the_exit_status_says_what_kind_of_failure_it_was() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap();
     assert_eq!(status(&format!("picture E10000014 FY2021-22 --server http://{address} --timeout 1")), 5);
+}
+
+#[test]
+fn changes_are_followed_as_they_come() {
+    let sender = Sender::start();
+    let mut command = sender.demo.verb("changes --area E06000044 --after 14 --follow --json");
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || -> serde_json::Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
+    assert_eq!(next(), serde_json::json!({ "revision": "14" }));
+    sender.submit(file(&["70"]), &["--request-id", "first"]);
+    let page = next();
+    assert_eq!((&page["revision"], &page["changes"][0]["requestId"]), (&"15".into(), &"first".into()));
+    sender.withdraw("first");
+    let page = next();
+    let change = &page["changes"][0];
+    assert_eq!((&page["revision"], &change["event"]), (&"16".into(), &"HISTORY_EVENT_WITHDRAWN".into()));
+    assert_eq!(change["observation"]["indicator"], "missing-episodes");
+    child.kill().unwrap();
+    child.wait().unwrap();
 }

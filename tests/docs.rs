@@ -114,6 +114,8 @@ const CLOSED_PIPE_VERBS: &[&str] = &[
     "submission list --agency portsmouth-childrens-services --as portsmouth-childrens-services",
     "submission list --agency portsmouth-childrens-services --as portsmouth-childrens-services --csv",
     "watch E10000014 FY2021-22 --count 1",
+    "changes --area HIPS",
+    "changes --area HIPS --csv",
     "catalogue put data/catalogue.toml --as steward",
     "catalogue agencies",
     "catalogue areas",

@@ -85,7 +85,8 @@ fn table(answer: &GetHistoryResponse) -> String {
     format!("{table}{}", legend.below())
 }
 
-fn event(event: HistoryEvent) -> &'static str {
+/// Why a figure changed, in a word.
+pub(super) fn event(event: HistoryEvent) -> &'static str {
     match event {
         HistoryEvent::Unspecified => "",
         HistoryEvent::Submitted => "submitted",

@@ -7,6 +7,7 @@ mod audit;
 mod catalogue;
 mod catalogue_lookup;
 mod cert;
+mod changes;
 mod common_args;
 mod completeness;
 mod connect;
@@ -20,6 +21,7 @@ mod history;
 mod key;
 mod legend;
 mod log;
+mod observation_text;
 mod output;
 mod picture;
 mod query;
@@ -67,6 +69,7 @@ enum Verb {
     Completeness(completeness::Args),
     Reconcile(reconcile::Args),
     Watch(watch::Args),
+    Changes(changes::Args),
     Catalogue(catalogue::Args),
     Key(key::Args),
     Audit(audit::Args),
@@ -104,6 +107,7 @@ pub fn main() -> ExitCode {
             Verb::Completeness(args) => completeness::run(args).await,
             Verb::Reconcile(args) => reconcile::run(args).await,
             Verb::Watch(args) => watch::run(args).await,
+            Verb::Changes(args) => changes::run(args).await,
             Verb::Catalogue(args) => catalogue::run(args).await,
             Verb::Key(args) => key::run(args).await,
             Verb::Audit(args) => audit::run(&args),

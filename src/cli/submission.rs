@@ -6,14 +6,15 @@ use super::common_args::Format;
 use super::connect::{Server, pages, response};
 use super::failure::Failure;
 use super::format::{counted, csv, json, markers, time};
+use super::legend::Legend;
+use super::observation_text::{breakdown, measure_cells, value};
 use super::output;
 use super::table::{Align, Table};
 use crate::figures::unambiguous;
 use crate::model::hex::Hex;
-use crate::rpc::proto::observation::Measure;
 use crate::rpc::proto::{
-    CategoryRef, GetSubmissionRequest, GetSubmissionResponse, ListSubmissionsRequest, ListSubmissionsResponse,
-    Observation, ObservationOutcome, Outcome, Submission, WithdrawSubmissionRequest,
+    GetSubmissionRequest, GetSubmissionResponse, ListSubmissionsRequest, ListSubmissionsResponse, Observation,
+    ObservationOutcome, Outcome, Submission, WithdrawSubmissionRequest,
 };
 
 /// The most items that a page may have.
@@ -198,14 +199,7 @@ const FILE_HEADINGS: [&str; 11] = [
 
 /// An observation as a row of the file that it came with.
 fn file_row(observation: &Observation) -> [String; 11] {
-    let none = String::new;
-    let [value, base, numerator, denominator, count] = match observation.measure.clone() {
-        None => [none(), none(), none(), none(), none()],
-        Some(Measure::Number(number)) => [number, none(), none(), none(), none()],
-        Some(Measure::Percentage(it)) => [it.percent, it.base, none(), none(), none()],
-        Some(Measure::Ratio(it)) => [none(), none(), it.numerator, it.denominator, none()],
-        Some(Measure::Mean(it)) => [it.mean, none(), none(), none(), it.count],
-    };
+    let [value, base, numerator, denominator, count] = measure_cells(observation.measure.as_ref());
     [
         observation.indicator.clone(),
         observation.area.clone(),
@@ -219,21 +213,6 @@ fn file_row(observation: &Observation) -> [String; 11] {
         markers(&observation.markers),
         observation.note.clone(),
     ]
-}
-
-fn breakdown(categories: &[CategoryRef]) -> String {
-    categories.iter().map(|it| format!("{}={}", it.dimension, it.category)).collect::<Vec<_>>().join(";")
-}
-
-/// A value as receipts have it.
-fn value(measure: Option<&Measure>) -> String {
-    match measure {
-        None => String::new(),
-        Some(Measure::Number(number)) => number.clone(),
-        Some(Measure::Percentage(it)) => format!("{} % of {}", it.percent, it.base),
-        Some(Measure::Ratio(it)) => format!("{} of {}", it.numerator, it.denominator),
-        Some(Measure::Mean(it)) => format!("{} over {}", it.mean, it.count),
-    }
 }
 
 fn shown(answer: &GetSubmissionResponse) -> String {
@@ -267,20 +246,20 @@ fn shown(answer: &GetSubmissionResponse) -> String {
         ("it was", Align::Left),
         ("note", Align::Wrap(40)),
     ]);
+    let mut legend = Legend::default();
     for (observation, outcome) in answer.observations.iter().zip(&receipt.outcomes) {
-        let bracketed = observation.markers.iter().map(|marker| format!("[{}]", markers(&[*marker])));
         table.push([
             observation.indicator.clone(),
             observation.area.clone(),
             observation.period.clone(),
             breakdown(&observation.breakdown),
-            value(observation.measure.as_ref()),
-            bracketed.collect::<Vec<_>>().join(" "),
+            value(observation),
+            legend.submitted_flags(&observation.markers, false).to_owned(),
             outcome_text(outcome),
             observation.note.clone(),
         ]);
     }
-    format!("{}\n\n{table}", lines.join("\n"))
+    format!("{}\n\n{table}{}", lines.join("\n"), legend.below())
 }
 
 fn outcome_text(outcome: &ObservationOutcome) -> String {

@@ -96,10 +96,7 @@ async fn open(server: &Server, request: &WatchPictureRequest) -> Result<Streamin
 
 /// Tries until the server answers again. A refusal then is a failure.
 async fn reopen(server: &Server, request: &WatchPictureRequest) -> Result<Streaming<WatchPictureResponse>, Failure> {
-    let after = request.after_revision;
-    output::note(format_args!(
-        "conspectus: the connection broke; connecting again, to continue after revision {after}"
-    ));
+    reconnecting(request.after_revision);
     let mut wait = RECONNECT_FIRST;
     loop {
         tokio::time::sleep(wait).await;
@@ -113,9 +110,16 @@ async fn reopen(server: &Server, request: &WatchPictureRequest) -> Result<Stream
     }
 }
 
+/// Says that a connection is made again.
+pub(super) fn reconnecting(after: i64) {
+    output::note(format_args!(
+        "conspectus: the connection broke; connecting again, to continue after revision {after}"
+    ));
+}
+
 /// Whether a stream that ended may be resumed: the server stops or starts, the reader was too slow, or
 /// the connection broke, and then there is no reason from the server.
-fn may_resume(status: &Status) -> bool {
+pub(super) fn may_resume(status: &Status) -> bool {
     match status.get_details_error_info() {
         Some(info) => status.code() == Code::Unavailable || info.reason == Reason::WatchTooSlow.text(),
         None => matches!(

@@ -4,7 +4,7 @@ use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::observation::Value;
 use crate::model::period::Period;
 use crate::model::revision::Revision;
-use crate::state::columns::{BreakdownIx, RowKey};
+use crate::state::columns::{BreakdownIx, Row, RowKey, Slab};
 use crate::state::view::View;
 
 /// Asks for the history of a submitted figure.
@@ -54,14 +54,16 @@ pub(crate) fn history(view: View<'_>, query: &HistoryQuery) -> Vec<HistoryItem> 
     let rows = slab.history(RowKey::new(query.area, breakdown, query.agency));
     let rows = rows.take_while(|row| row.revision() <= view.as_of && view.spend(1).is_ok());
     // A withdrawal may leave a figure as it was, when another submission said the same.
-    let items = rows.filter(|row| slab.is_change(row)).map(|row| {
-        let (revision, source) = (row.revision(), slab.source(&row));
-        let event = match row.value() {
-            None => HistoryEvent::Withdrawn,
-            Some(value) if source != revision => HistoryEvent::Restored(value),
-            Some(value) => HistoryEvent::Submitted(value),
-        };
-        HistoryItem { revision, event, sample: row.is_sample(), source }
-    });
-    items.collect()
+    rows.filter(|row| slab.is_change(row)).map(|row| item(slab, &row)).collect()
+}
+
+/// What a figure became with a row of a slab.
+pub(super) fn item(slab: &Slab, row: &Row) -> HistoryItem {
+    let (revision, source) = (row.revision(), slab.source(row));
+    let event = match row.value() {
+        None => HistoryEvent::Withdrawn,
+        Some(value) if source != revision => HistoryEvent::Restored(value),
+        Some(value) => HistoryEvent::Submitted(value),
+    };
+    HistoryItem { revision, event, sample: row.is_sample(), source }
 }

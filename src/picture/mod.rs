@@ -8,6 +8,7 @@ pub mod areas;
 mod build;
 mod cell;
 pub mod change;
+pub(crate) mod changes;
 pub mod combine;
 pub(crate) mod completeness;
 mod contained;

@@ -217,15 +217,32 @@ impl Page {
         mut write: impl FnMut(&mut Writer, &R),
     ) -> String {
         let from = self.after().and_then(|after| after.parse().ok()).unwrap_or(0);
+        let rows = (from + 1..).zip(rows.into_iter().skip(from));
+        self.fill_by(rows, of, out, |(number, _)| number.to_string(), |out, (_, row)| write(out, row))
+    }
+
+    /// The same of rows after the page's start: the next page starts after the last one's key.
+    pub(crate) fn fill_by<R>(
+        &self,
+        rows: impl IntoIterator<Item = R>,
+        of: Position,
+        out: &mut Writer,
+        key: impl Fn(&R) -> String,
+        mut write: impl FnMut(&mut Writer, &R),
+    ) -> String {
         let start = out.len();
-        let taken = self.take(rows.into_iter().skip(from), |row| {
+        let taken = self.take(rows, |row| {
             let before = out.len();
             write(out, row);
             out.len() - before
         });
         out.truncate(start + taken.bytes);
-        let token = taken.last.map(|_| self.token(of, (from + taken.count).to_string()));
-        token.unwrap_or_default()
+        taken.last.map(|last| self.token(of, key(&last))).unwrap_or_default()
+    }
+
+    /// How many items it may have.
+    pub(crate) fn size(&self) -> usize {
+        self.size
     }
 
     /// Puts a page's items where its answer has them, which gives the bytes that each takes. All that there are end

@@ -11,10 +11,11 @@ use conspectus::rpc::proto::stream_submissions_response::Result as StreamResult;
 use conspectus::rpc::proto::{
     AreaLevel, CreateKeyRequest, ExplainFigureRequest, GetAgencyRequest, GetAreaRequest, GetCompletenessRequest,
     GetDimensionRequest, GetHistoryRequest, GetIndicatorRequest, GetPictureRequest, GetReconciliationRuleRequest,
-    GetSubmissionRequest, ListAgenciesRequest, ListAreasRequest, ListDimensionsRequest, ListIndicatorsRequest,
-    ListKeysRequest, ListReconciliationRulesRequest, ListSubmissionsRequest, PutCatalogueRequest,
-    QueryAggregateRequest, ReconcileRequest, RevokeKeyRequest, Role, RotateKeyRequest, StreamSubmissionsRequest,
-    StreamSubmissionsResponse, WatchAggregateRequest, WatchPictureRequest, WithdrawSubmissionRequest,
+    GetSubmissionRequest, ListAgenciesRequest, ListAreasRequest, ListChangesRequest, ListDimensionsRequest,
+    ListIndicatorsRequest, ListKeysRequest, ListReconciliationRulesRequest, ListSubmissionsRequest,
+    PutCatalogueRequest, QueryAggregateRequest, ReconcileRequest, RevokeKeyRequest, Role, RotateKeyRequest,
+    StreamSubmissionsRequest, StreamSubmissionsResponse, WatchAggregateRequest, WatchPictureRequest,
+    WithdrawSubmissionRequest,
 };
 use conspectus::rpc::{FILE_DESCRIPTOR_SET, METHODS};
 use prost::Message;
@@ -194,6 +195,18 @@ const ROWS: &[Row] = &[
                 agency: whose.agency(),
                 period: YEAR.to_owned(),
                 ..GetHistoryRequest::default()
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
+        method: "PictureService/ListChanges",
+        allowed: NAMED_FIGURES,
+        request: |whose| {
+            ListChangesRequest {
+                areas: vec![whose.area()],
+                agencies: vec![whose.agency()],
+                ..ListChangesRequest::default()
             }
             .encode_to_vec()
         },

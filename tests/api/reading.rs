@@ -6,8 +6,8 @@ use conspectus::audit;
 use conspectus::rpc::Limits;
 use conspectus::rpc::proto::{
     ExplainFigureRequest, GetAreaRequest, GetCompletenessRequest, GetHistoryRequest, GetPictureRequest,
-    GetSubmissionRequest, ListAreasRequest, QueryAggregateRequest, ReconcileRequest, WatchAggregateRequest,
-    WatchPictureRequest,
+    GetSubmissionRequest, ListAreasRequest, ListChangesRequest, QueryAggregateRequest, ReconcileRequest,
+    WatchAggregateRequest, WatchPictureRequest,
 };
 use conspectus::server::Network;
 use tonic::{Request, Status, Streaming};
@@ -47,6 +47,7 @@ async fn read_everything(app: &TestApp) -> Vec<(&'static str, Result<(), Status>
         ..ExplainFigureRequest::default()
     };
     let history = GetHistoryRequest { indicator, area: area.clone(), period, agency, ..GetHistoryRequest::default() };
+    let changes = ListChangesRequest { areas: areas.clone(), ..ListChangesRequest::default() };
     let completeness = GetCompletenessRequest { area, periods: periods.clone(), ..GetCompletenessRequest::default() };
     let reconcile = ReconcileRequest { areas, periods, ..ReconcileRequest::default() };
     let watch_picture = WatchPictureRequest { picture: Some(picture()), after_revision: 0, after_time: None };
@@ -57,6 +58,7 @@ async fn read_everything(app: &TestApp) -> Vec<(&'static str, Result<(), Status>
         ("QueryAggregate", client.query_aggregate(by_analyst(aggregate())).await.map(drop)),
         ("ExplainFigure", client.explain_figure(by_analyst(explain)).await.map(drop)),
         ("GetHistory", client.get_history(by_analyst(history)).await.map(drop)),
+        ("ListChanges", client.list_changes(by_analyst(changes)).await.map(drop)),
         ("GetCompleteness", client.get_completeness(by_analyst(completeness)).await.map(drop)),
         ("Reconcile", client.reconcile(by_analyst(reconcile)).await.map(drop)),
     ];

@@ -149,6 +149,7 @@ impl Requests {
                 "indicator": indicator, "area": world::history_area(), "period": HISTORY_PERIOD,
                 "agency": self.world.history_agency(),
             }),
+            "ListChanges" => json!({ "areas": [area] }),
             "GetCompleteness" | "Reconcile" => json!({ "area": area, "areas": [area], "periodRange": range }),
             "SubmitObservations" => submission,
             "StreamSubmissions" => json!({ "submission": submission }),

@@ -1,12 +1,17 @@
 //! Laws that the service obeys whatever the rules are: properties of its own answers, without the model.
 
+use std::collections::BTreeSet;
+
 use conspectus::catalogue::items::{AcrossAgencies, Kind};
 use conspectus::entry::{Body, Withdrawal, codec};
 use conspectus::model::decimal::Decimal;
+use conspectus::model::id::AgencyId;
+use conspectus::model::marker::Marker;
 use conspectus::model::observation::Observation;
 use conspectus::model::submission::Submission;
 use conspectus::model::timestamp::Timestamp;
-use conspectus::rpc::proto::AggregateRow;
+use conspectus::rpc::proto::observation::Measure;
+use conspectus::rpc::proto::{AggregateRow, FigureChange, ListChangesRequest};
 use conspectus::state::Outcome;
 
 use crate::agree::seeds;
@@ -177,6 +182,68 @@ fn sending_the_same_again_changes_nothing_but_the_revision() {
         assert_eq!(said(&after), said(lived), "each figure keeps the revision it has had");
         same_answers(world, lived, &after)
     });
+}
+
+/// A change of a figure, whether its history or the list of all changes has it.
+type ChangeOfFigure = (i64, i32, String, String, String, bool, String);
+
+#[test]
+fn the_changes_are_the_histories_of_all_figures_in_the_order_of_the_journal() {
+    on_every_world(|_, world, lived| {
+        let sent = lived.entries.iter().filter_map(|entry| match &entry.body {
+            Body::Submission { submission, .. } => Some(submission.as_ref()),
+            Body::CataloguePut(_) | Body::Withdrawal(_) | Body::Access(_) | Body::AuditAnchor(_) => None,
+        });
+        let mut figures: Vec<(&AgencyId, Observation)> = Vec::new();
+        for (agency, figure) in sent.flat_map(|it| it.observations.iter().map(move |figure| (&it.agency, figure))) {
+            if !figures.iter().any(|(by, known)| *by == agency && is_same_figure(known, &figure)) {
+                figures.push((agency, figure));
+            }
+        }
+        let service = service(lived);
+        service.set_clock(lived.newest_at());
+        let mut expected: Vec<ChangeOfFigure> = Vec::new();
+        for (agency, figure) in &figures {
+            let which = format!("{agency} {} {} {}", figure.indicator, figure.area, figure.breakdown);
+            expected.extend(service.history(agency, figure).into_iter().map(|item| {
+                let markers = format!("{:?}", item.markers);
+                (item.revision, item.event, which.clone(), item.value, markers, item.sample, item.request_id)
+            }));
+        }
+        expected.sort();
+        let areas: BTreeSet<String> = figures.iter().map(|(_, figure)| figure.area.to_string()).collect();
+        if areas.is_empty() {
+            return 0;
+        }
+        let after = i64::try_from(world.random.below(lived.entries.len())).unwrap();
+        for (after_revision, page_size) in [(0, 10_000), (0, 1), (after, 3)] {
+            let areas = areas.iter().cloned().collect();
+            let request = ListChangesRequest { after_revision, areas, page_size, ..ListChangesRequest::default() };
+            let changes = service.changes(&request);
+            assert!(changes.is_sorted_by_key(|change| change.revision), "{changes:#?}");
+            let mut found: Vec<ChangeOfFigure> = changes.iter().map(change_of_figure).collect();
+            found.sort();
+            let expected: Vec<_> = expected.iter().filter(|change| change.0 > after_revision).cloned().collect();
+            assert_eq!(found, expected, "after {after_revision}, by {page_size}");
+        }
+        expected.len()
+    });
+}
+
+fn change_of_figure(change: &FigureChange) -> ChangeOfFigure {
+    let figure = change.observation.clone().unwrap();
+    let breakdown: Vec<_> = figure.breakdown.iter().map(|it| format!("{}={}", it.dimension, it.category)).collect();
+    let which = format!("{} {} {} {}", change.agency, figure.indicator, figure.area, breakdown.join(";"));
+    let measure = figure.measure.map(|measure| match measure {
+        Measure::Number(number) => number,
+        Measure::Percentage(it) => format!("{} % of {}", it.percent, it.base),
+        Measure::Ratio(it) => format!("{} of {}", it.numerator, it.denominator),
+        Measure::Mean(it) => format!("{} over {}", it.mean, it.count),
+    });
+    let markers = figure.markers.iter().map(|code| format!("[{}]", Marker::from_code(*code).unwrap()));
+    let value: Vec<String> = measure.into_iter().chain(markers).collect();
+    let markers = format!("{:?}", figure.markers);
+    (change.revision, change.event, which, value.join(" "), markers, change.sample, change.request_id.clone())
 }
 
 /// The newest submission that stands whole: nothing was put or withdrawn after it.

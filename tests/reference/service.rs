@@ -7,6 +7,8 @@ use std::sync::{Arc, OnceLock};
 use conspectus::catalogue::items::AreaLevel;
 use conspectus::intake::writer::{self, Handle};
 use conspectus::journal::{Journal, MemoryDisk, MemoryJournal, Reader};
+use conspectus::model::id::AgencyId;
+use conspectus::model::observation::Observation;
 use conspectus::model::timestamp::Timestamp;
 use conspectus::model::zone::{UTC, Zone};
 use conspectus::rpc::proto::picture_service_server::PictureService;
@@ -150,6 +152,37 @@ impl Service {
                     ..Default::default()
                 };
                 read(wait(self.picture.reconcile(local(request)))).map(Answer::of_reconciliation)
+            }
+        }
+    }
+}
+
+impl Service {
+    /// The history of a figure.
+    pub(crate) fn history(&self, agency: &AgencyId, figure: &Observation) -> Vec<proto::HistoryItem> {
+        let request = proto::GetHistoryRequest {
+            indicator: figure.indicator.to_string(),
+            area: figure.area.to_string(),
+            period: figure.period.to_string(),
+            agency: agency.to_string(),
+            breakdown: categories(&figure.breakdown),
+            page_size: 10_000,
+            ..Default::default()
+        };
+        let answer: proto::GetHistoryResponse = read(wait(self.picture.get_history(local(request)))).unwrap();
+        answer.items
+    }
+
+    /// All changes that a request asks for, page by page.
+    pub(crate) fn changes(&self, request: &proto::ListChangesRequest) -> Vec<proto::FigureChange> {
+        let (mut changes, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let request = proto::ListChangesRequest { page_token, ..request.clone() };
+            let page: proto::ListChangesResponse = read(wait(self.picture.list_changes(local(request)))).unwrap();
+            changes.extend(page.changes);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return changes;
             }
         }
     }

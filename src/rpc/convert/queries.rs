@@ -4,13 +4,16 @@ use std::collections::HashMap;
 
 use super::look_up::{agencies, find, find_agency, find_area, find_indicator, find_indicators};
 use super::query_areas::{areas, benchmark, refuse_ended};
+use crate::catalogue::IndicatorIx;
 use crate::catalogue::items::Category;
 use crate::model::observation::Breakdown;
 use crate::model::observations::Hashing;
 use crate::model::period::Period;
+use crate::model::revision::Revision;
 use crate::model::violation::{Quoted, Violations};
 use crate::picture::aggregate::Who;
 use crate::picture::change::{ChangeRule, Comparison};
+use crate::picture::changes::ChangesQuery;
 use crate::picture::completeness::CompletenessQuery;
 use crate::picture::explain::ExplainQuery;
 use crate::picture::history::HistoryQuery;
@@ -199,6 +202,40 @@ pub(crate) fn history(
     })
 }
 
+/// The query of a request for changes.
+pub(crate) fn changes(
+    view: View<'_>,
+    request: &proto::ListChangesRequest,
+    violations: &mut Violations,
+) -> Option<ChangesQuery> {
+    let after = u64::try_from(request.after_revision).ok().map(Revision).filter(|after| *after <= view.as_of);
+    if after.is_none() {
+        let (found, newest) = (request.after_revision, view.as_of);
+        violations.add("after_revision", format_args!("found {found}; allowed: 0 to {newest}, the newest"));
+    }
+    if request.areas.is_empty() {
+        violations.add("areas", "found none; allowed: at least one");
+    }
+    let find =
+        |(index, code): (usize, &String)| find_area(view.catalogue, format_args!("areas[{index}]"), code, violations);
+    let areas: Vec<_> = request.areas.iter().enumerate().map(find).collect();
+    let indicators = indicators_or_all(view, &request.indicators, violations);
+    let agencies = agencies(view.catalogue, &request.agencies, violations);
+    let areas = areas.into_iter().collect::<Option<Vec<_>>>()?;
+    let agencies = agencies?.map(|agencies| agencies.into_iter().collect());
+    Some(ChangesQuery { after: after?, areas, indicators: indicators?, agencies })
+}
+
+/// The indicators that are asked for; all where none is.
+fn indicators_or_all(view: View<'_>, ids: &[String], violations: &mut Violations) -> Option<Vec<IndicatorIx>> {
+    let named = find_indicators(view.catalogue, ids, violations)?;
+    if !named.is_empty() {
+        return Some(named);
+    }
+    let all = view.catalogue.indicators_after(None);
+    Some(all.filter_map(|indicator| view.catalogue.indicator(&indicator.newest().id)).map(|(ix, _)| ix).collect())
+}
+
 /// The query of a completeness request.
 pub(crate) fn completeness(
     view: View<'_>,
@@ -209,15 +246,9 @@ pub(crate) fn completeness(
     let periods = periods(&request.periods, request.period_range.as_ref(), violations);
     view.spend(periods.as_ref().map_or(0, Vec::len)).ok()?;
     refuse_ended(view, "area", area, periods.as_deref().unwrap_or_default(), violations);
-    let indicators = find_indicators(view.catalogue, &request.indicators, violations);
+    let indicators = indicators_or_all(view, &request.indicators, violations);
     let agencies = agencies(view.catalogue, &request.agencies, violations);
-    let mut indicators = indicators?;
-    if indicators.is_empty() {
-        let all = view.catalogue.indicators_after(None);
-        indicators =
-            all.filter_map(|indicator| view.catalogue.indicator(&indicator.newest().id)).map(|(ix, _)| ix).collect();
-    }
-    Some(CompletenessQuery { area: area?, periods: periods?, indicators, agencies: agencies? })
+    Some(CompletenessQuery { area: area?, periods: periods?, indicators: indicators?, agencies: agencies? })
 }
 
 /// The query of a request to reconcile.

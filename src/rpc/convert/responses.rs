@@ -1,13 +1,16 @@
 //! Answers as messages. Figures, and the rows that have figures, are written at once: see [`super::rows`].
 
 use crate::catalogue::Catalogue;
+use crate::model::observation::Value;
 use crate::model::period::Period;
+use crate::picture::changes::{ChangeKey, FigureChange};
 use crate::picture::completeness::{self, PeriodMismatch, ReportingRate, Slot};
 use crate::picture::derivation::Derivation;
 use crate::picture::explain::Contribution;
 use crate::picture::history::{HistoryEvent, HistoryItem};
 use crate::rpc::{convert, count, number, proto};
 use crate::state::State;
+use crate::state::view::View;
 
 pub(crate) fn derivation(derivation: Option<Derivation>) -> proto::Derivation {
     match derivation {
@@ -36,12 +39,17 @@ pub(crate) fn contribution(state: &State, catalogue: &Catalogue, contribution: &
     }
 }
 
-pub(crate) fn history_item(state: &State, item: &HistoryItem) -> proto::HistoryItem {
-    let (event, value) = match item.event {
+/// Why a figure changed, and what it became; none where it was withdrawn.
+fn event(item: &HistoryItem) -> (proto::HistoryEvent, Option<Value>) {
+    match item.event {
         HistoryEvent::Submitted(value) => (proto::HistoryEvent::Submitted, Some(value)),
         HistoryEvent::Restored(value) => (proto::HistoryEvent::Restored, Some(value)),
         HistoryEvent::Withdrawn => (proto::HistoryEvent::Withdrawn, None),
-    };
+    }
+}
+
+pub(crate) fn history_item(state: &State, item: &HistoryItem) -> proto::HistoryItem {
+    let (event, value) = event(item);
     let submission = value.and_then(|_| state.submission_at(item.source));
     proto::HistoryItem {
         revision: number(item.revision),
@@ -52,6 +60,29 @@ pub(crate) fn history_item(state: &State, item: &HistoryItem) -> proto::HistoryI
         sample: item.sample,
         request_id: submission.map(|record| record.request_id.to_string()).unwrap_or_default(),
         source: submission.map(|record| record.source.to_owned()).unwrap_or_default(),
+    }
+}
+
+pub(crate) fn figure_change(state: &State, view: View<'_>, change: &FigureChange) -> proto::FigureChange {
+    let FigureChange { key: ChangeKey { revision, indicator, period, figure }, item } = change;
+    let ((event, value), catalogue) = (event(item), view.catalogue);
+    let submission = value.and_then(|_| state.submission_at(item.source));
+    proto::FigureChange {
+        revision: number(*revision),
+        accepted_at: state.accepted_at(*revision).map(convert::timestamp),
+        event: event.into(),
+        agency: catalogue.agency_at(figure.agency()).id.to_string(),
+        observation: Some(proto::Observation {
+            indicator: catalogue.indicator_at(*indicator).newest().id.to_string(),
+            area: catalogue.area_at(figure.area()).code.to_string(),
+            period: period.to_string(),
+            breakdown: view.columns.breakdown_at(figure.breakdown()).map(convert::categories).unwrap_or_default(),
+            measure: value.as_ref().and_then(convert::measure),
+            markers: value.map(|value| convert::markers(value.markers)).unwrap_or_default(),
+            note: String::new(),
+        }),
+        sample: item.sample,
+        request_id: submission.map(|record| record.request_id.to_owned()).unwrap_or_default(),
     }
 }
 

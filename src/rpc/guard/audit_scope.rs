@@ -172,6 +172,30 @@ impl AuditScope for proto::GetHistoryRequest {
     }
 }
 
+impl AuditScope for proto::ListChangesRequest {
+    fn areas(&self) -> Vec<&str> {
+        self.areas.iter().map(String::as_str).collect()
+    }
+
+    fn agencies(&self) -> Agencies<'_> {
+        some(&self.agencies)
+    }
+
+    fn periods(&self) -> Vec<Period> {
+        Vec::new()
+    }
+
+    fn requested_state(&self) -> RequestedState<'_> {
+        RequestedState {
+            min_revision: self.min_revision,
+            // Figures of all periods: whose area lies within which is judged by one hierarchy.
+            areas_as_of: proto::AreasAsOf::Now.into(),
+            page_token: &self.page_token,
+            ..RequestedState::default()
+        }
+    }
+}
+
 impl AuditScope for proto::GetCompletenessRequest {
     fn areas(&self) -> Vec<&str> {
         vec![&self.area]

@@ -3,7 +3,7 @@
 use crate::access::Action;
 
 /// What each method does, by its path.
-pub const METHODS: [(&str, Action); 28] = [
+pub const METHODS: [(&str, Action); 29] = [
     ("/conspectus.v1.CatalogueService/GetAgency", Action::ReadCatalogue),
     ("/conspectus.v1.CatalogueService/GetArea", Action::ReadCatalogue),
     ("/conspectus.v1.CatalogueService/GetDimension", Action::ReadCatalogue),
@@ -23,6 +23,7 @@ pub const METHODS: [(&str, Action); 28] = [
     ("/conspectus.v1.PictureService/GetCompleteness", Action::ReadCompleteness),
     ("/conspectus.v1.PictureService/GetHistory", Action::ReadFigures),
     ("/conspectus.v1.PictureService/GetPicture", Action::ReadFigures),
+    ("/conspectus.v1.PictureService/ListChanges", Action::ReadFigures),
     ("/conspectus.v1.PictureService/QueryAggregate", Action::ReadFigures),
     ("/conspectus.v1.PictureService/Reconcile", Action::ReadFigures),
     ("/conspectus.v1.PictureService/WatchAggregate", Action::ReadFigures),

@@ -10,6 +10,7 @@ use crate::catalogue::AgencyIx;
 use crate::model::protobuf::Writer;
 use crate::model::violation::Violations;
 use crate::picture::answer;
+use crate::picture::changes::{self, ChangeKey, ChangesQuery, FigureChange};
 use crate::picture::completeness::{self, Completeness, CompletenessQuery, Status as SlotStatus};
 use crate::picture::explain::{self, ExplainQuery};
 use crate::picture::history::{self, HistoryQuery};
@@ -19,7 +20,7 @@ use crate::rpc::call;
 use crate::rpc::convert::rows::Rows;
 use crate::rpc::convert::{self, queries, responses};
 use crate::rpc::guard::AuditScope as _;
-use crate::rpc::page::{Paging, ROWS, TokenBinding};
+use crate::rpc::page::{self, Paging, ROWS, TokenBinding};
 use crate::rpc::proto::picture_service_server::PictureService;
 use crate::rpc::{Encoded, Gate, count, proto};
 use crate::state::view::View;
@@ -58,6 +59,10 @@ impl PictureService for Picture {
     }
 
     async fn get_history(&self, request: Request<proto::GetHistoryRequest>) -> Result<Response<Encoded>, Status> {
+        read::unary(&self.gate, request).await
+    }
+
+    async fn list_changes(&self, request: Request<proto::ListChangesRequest>) -> Result<Response<Encoded>, Status> {
         read::unary(&self.gate, request).await
     }
 
@@ -211,6 +216,47 @@ impl Read for proto::GetHistoryRequest {
             out.message(2, |out| out.fields(&responses::history_item(&input.snapshot.state, item)));
         });
         out.fields(&proto::GetHistoryResponse { next_page_token, ..Default::default() });
+        Ok(out)
+    }
+}
+
+impl Read for proto::ListChangesRequest {
+    type Query<'a> = ChangesQuery;
+
+    const GROWS_WITH: &'static [&'static str] = &["page_size"];
+
+    fn paging(&self) -> Option<Paging<'_>> {
+        let cleared = Self { page_size: 0, page_token: String::new(), min_revision: 0, ..self.clone() };
+        Some(Paging {
+            binding: TokenBinding::of("ListChanges", &cleared),
+            size: self.page_size,
+            token: self.requested_state().page_token,
+        })
+    }
+
+    fn query<'a>(&self, view: View<'a>, violations: &mut Violations) -> Option<ChangesQuery> {
+        queries::changes(view, self, violations)
+    }
+
+    fn answer(&self, query: ChangesQuery, input: &AnswerInput<'_>) -> Result<Writer, Violations> {
+        let after = match input.page.after() {
+            None => None,
+            Some(text) => Some(ChangeKey::parse(text).ok_or_else(|| {
+                let mut violations = Violations::default();
+                page::not_of_this_query(&mut violations);
+                violations
+            })?),
+        };
+        // One more says that there is a next page.
+        let found = changes::changes(input.view, &query, after, input.page.size().saturating_add(1));
+        let mut out = Writer::default();
+        out.fields(&proto::ListChangesResponse { revision: input.revision(), ..Default::default() });
+        let (view, of) = (input.view, input.snapshot.position());
+        let write = |out: &mut Writer, change: &FigureChange| {
+            out.message(2, |out| out.fields(&responses::figure_change(&input.snapshot.state, view, change)));
+        };
+        let next_page_token = input.page.fill_by(found, of, &mut out, |change| change.key.to_string(), write);
+        out.fields(&proto::ListChangesResponse { next_page_token, ..Default::default() });
         Ok(out)
     }
 }

@@ -20,6 +20,16 @@ impl RowKey {
         Self((u64::from(breakdown.0) << 40) | (u64::from(area.0) << 16) | u64::from(agency.0))
     }
 
+    /// The key as a number, the same for as long as the journal is.
+    pub(crate) fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// The key of such a number.
+    pub(crate) fn of_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
     /// Below the keys of all agencies of an area.
     pub(super) fn first_of(area: AreaIx, breakdown: BreakdownIx) -> Self {
         Self::new(area, breakdown, AgencyIx(0))

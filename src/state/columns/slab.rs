@@ -173,6 +173,19 @@ impl Slab {
         self.past.replaced.rows(key).chain(self.newest(key))
     }
 
+    /// Whether a figure has changed after a revision.
+    pub(crate) fn has_changed_since(&self, revision: Revision) -> bool {
+        !self.is_newest(revision)
+    }
+
+    /// Every row with which a figure became what it wasn't, after one revision and by another, withdrawn ones too.
+    pub(crate) fn changes(&self, after: Revision, by: Revision) -> impl Iterator<Item = Row> {
+        let newest = if self.is_newest(after) { 0 } else { self.len() };
+        let replaced = (newest > 0).then(|| self.past.replaced.0.iter().copied()).into_iter().flatten();
+        let rows = (0..newest).map(|at| self.newest.row(at)).chain(replaced);
+        rows.filter(move |row| after < row.revision() && row.revision() <= by && self.is_change(row))
+    }
+
     /// The revision of the submission that a row is of: its own, unless a withdrawal restored it.
     pub(crate) fn source(&self, row: &Row) -> Revision {
         widen(self.past.restored.get(&(row.key, row.since)).copied().unwrap_or(row.since))

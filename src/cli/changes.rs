@@ -1,0 +1,199 @@
+//! `conspectus changes`: every figure that changed after a revision, for those who keep a copy.
+
+use std::time::Duration;
+
+use clap::Parser;
+use tonic::Status;
+use tonic_types::StatusExt;
+
+use super::connect::{Server, refusal};
+use super::failure::Failure;
+use super::format::{csv, json_line, markers, time};
+use super::history::event;
+use super::legend::Legend;
+use super::observation_text::{MEASURE_HEADINGS, breakdown, measure_cells, value};
+use super::output;
+use super::table::{Align, Table};
+use super::watch::{may_resume, reconnecting};
+use crate::rpc::Reason;
+use crate::rpc::proto::{FigureChange, ListChangesRequest, ListChangesResponse};
+
+/// The most changes that a page may have.
+const PAGE: i32 = 10_000;
+/// How long to wait before asking again a server that went away.
+const RECONNECT_DELAY: Duration = Duration::from_secs(1);
+
+/// List every submitted figure that changed after a revision: submitted, revised, withdrawn, restored.
+///
+/// To keep a copy, take all of it once, and then again and again what changed after the revision that the last answer
+/// names; or let --follow go on with each change as it comes.
+#[derive(Debug, Parser)]
+pub(super) struct Args {
+    #[command(flatten)]
+    server: Server,
+    /// Figures of these areas, by code, and of the areas that lie within them today.
+    #[arg(long, required = true, value_delimiter = ',')]
+    area: Vec<String>,
+    /// Only what changed after this revision; 0 for all.
+    #[arg(long, value_name = "REVISION", default_value_t = 0)]
+    after: i64,
+    /// Only these indicators, by id.
+    #[arg(long, value_delimiter = ',')]
+    indicator: Vec<String>,
+    /// Only figures of these agencies, by id.
+    #[arg(long, value_delimiter = ',')]
+    agency: Vec<String>,
+    /// Go on with later changes as they come, until it is ended.
+    #[arg(long)]
+    follow: bool,
+    /// Print each page of the answer as one line of JSON.
+    #[arg(long, conflicts_with = "csv")]
+    json: bool,
+    /// Print the changes as CSV. A text that a spreadsheet would take for a formula has an apostrophe before it.
+    #[arg(long)]
+    csv: bool,
+}
+
+pub(super) async fn run(args: Args) -> Result<(), Failure> {
+    let mut request = ListChangesRequest {
+        after_revision: args.after,
+        areas: args.area.clone(),
+        indicators: args.indicator.clone(),
+        agencies: args.agency.clone(),
+        page_size: PAGE,
+        ..ListChangesRequest::default()
+    };
+    let mut printer = Printer { json: args.json, csv: args.csv, is_first: true };
+    loop {
+        let page = next_page(&args, &request).await?;
+        printer.print(&page)?;
+        request.page_token.clone_from(&page.next_page_token);
+        if !page.next_page_token.is_empty() {
+            continue;
+        }
+        if !args.follow {
+            return printer.end(page.revision);
+        }
+        (request.after_revision, request.min_revision) = (page.revision, page.revision + 1);
+    }
+}
+
+/// The next page: where later changes are followed, once there is one.
+async fn next_page(args: &Args, request: &ListChangesRequest) -> Result<ListChangesResponse, Failure> {
+    loop {
+        let answer = match args.server.pictures().await {
+            Ok(mut client) => client.list_changes(request.clone()).await,
+            // A server that is being restarted.
+            Err(_) if request.min_revision > 0 => {
+                tokio::time::sleep(RECONNECT_DELAY).await;
+                continue;
+            }
+            Err(failure) => return Err(failure),
+        };
+        match answer {
+            Ok(page) => return Ok(page.into_inner()),
+            Err(status) if request.min_revision > 0 && is_none_yet(&status) => {}
+            Err(status) if request.min_revision > 0 && may_resume(&status) => {
+                reconnecting(request.after_revision);
+                tokio::time::sleep(RECONNECT_DELAY).await;
+            }
+            Err(status) => return Err(refusal(&status, str::to_owned)),
+        }
+    }
+}
+
+/// Whether nothing has changed yet.
+fn is_none_yet(status: &Status) -> bool {
+    status.get_details_error_info().is_some_and(|info| info.reason == Reason::RevisionNotReached.text())
+}
+
+/// Prints pages one after the other, each as soon as it is there.
+struct Printer {
+    json: bool,
+    csv: bool,
+    is_first: bool,
+}
+
+impl Printer {
+    fn print(&mut self, page: &ListChangesResponse) -> Result<(), Failure> {
+        let is_first = std::mem::replace(&mut self.is_first, false);
+        if self.json {
+            return output::print_line(json_line(page, "ListChangesResponse")?);
+        }
+        if self.csv {
+            let text = csv(headings(), page.changes.iter().map(csv_row))?;
+            let rows = text.split_once('\n').map_or("", |(_, rows)| rows);
+            return output::print(if is_first { &text } else { rows });
+        }
+        if page.changes.is_empty() { Ok(()) } else { output::print_text(&table(&page.changes)) }
+    }
+
+    /// Says where to go on, beside what is for programs.
+    fn end(&self, revision: i64) -> Result<(), Failure> {
+        let text = format!("These are all changes up to revision {revision}: go on with --after {revision}.");
+        if self.json || self.csv {
+            output::note(text);
+            return Ok(());
+        }
+        output::print_line(text)
+    }
+}
+
+fn table(changes: &[FigureChange]) -> String {
+    let mut table = Table::new([
+        ("revision", Align::Right),
+        ("accepted", Align::Left),
+        ("what", Align::Left),
+        ("agency", Align::Left),
+        ("indicator", Align::Left),
+        ("area", Align::Left),
+        ("period", Align::Left),
+        ("breakdown", Align::Left),
+        ("value", Align::Right),
+        ("", Align::Left),
+    ]);
+    let mut legend = Legend::default();
+    for change in changes {
+        let figure = change.observation.clone().unwrap_or_default();
+        let value = value(&figure);
+        table.push([
+            change.revision.to_string(),
+            time(change.accepted_at.as_ref()),
+            event(change.event()).to_owned(),
+            change.agency.clone(),
+            figure.indicator,
+            figure.area,
+            figure.period,
+            breakdown(&figure.breakdown),
+            value,
+            legend.submitted_flags(&figure.markers, change.sample).to_owned(),
+        ]);
+    }
+    format!("{table}{}\n", legend.below())
+}
+
+/// Before the numbers, and after them.
+const HEADINGS: [&[&str]; 2] = [
+    &["revision", "accepted_at", "event", "agency", "indicator", "area", "period", "breakdown"],
+    &["markers", "sample", "request_id"],
+];
+
+fn headings() -> impl Iterator<Item = &'static str> {
+    HEADINGS[0].iter().chain(&MEASURE_HEADINGS).chain(HEADINGS[1]).copied()
+}
+
+fn csv_row(change: &FigureChange) -> Vec<String> {
+    let figure = change.observation.clone().unwrap_or_default();
+    let before = [
+        change.revision.to_string(),
+        time(change.accepted_at.as_ref()),
+        event(change.event()).to_owned(),
+        change.agency.clone(),
+        figure.indicator.clone(),
+        figure.area.clone(),
+        figure.period.clone(),
+        breakdown(&figure.breakdown),
+    ];
+    let after = [markers(&figure.markers), change.sample.to_string(), change.request_id.clone()];
+    before.into_iter().chain(measure_cells(figure.measure.as_ref())).chain(after).collect()
+}
