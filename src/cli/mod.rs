@@ -14,12 +14,14 @@ mod deadline;
 mod explain;
 mod failure;
 mod figure_columns;
+mod figure_file;
 mod format;
 mod health;
 mod history;
 mod key;
 mod legend;
 mod log;
+mod mapping;
 mod output;
 mod picture;
 mod query;
@@ -57,6 +59,7 @@ enum Verb {
     Serve(serve::Args),
     Template(template::Args),
     Submit(submit::Args),
+    Mapping(mapping::Args),
     Receipt(receipt::Args),
     Picture(picture::Args),
     Query(query::Args),
@@ -93,6 +96,7 @@ pub fn main() -> ExitCode {
             Verb::Serve(args) => serve::run(args).await,
             Verb::Template(args) => template::run(args).await,
             Verb::Submit(args) => submit::run(args).await,
+            Verb::Mapping(args) => mapping::run(&args),
             Verb::Receipt(args) => receipt::run(args).await,
             Verb::Picture(args) => picture::run(args).await,
             Verb::Query(args) => query::run(args).await,
