@@ -222,6 +222,7 @@ impl Reading {
             return Ok(());
         }
         let mut having: Vec<(&str, bool)> = Vec::new();
+        let mut most_named = 0;
         for sheet in &sheets {
             let table = workbook.table(&sheet.name).map_err(Problem::of_file)?;
             let has_columns = Header::find(&table, layout).is_some();
@@ -229,15 +230,19 @@ impl Reading {
                 having.push((&sheet.name, sheet.is_hidden));
             }
             let is_first = having.iter().filter(|(_, is_hidden)| !is_hidden).count() == 1;
-            if has_columns && !sheet.is_hidden && is_first || sheets.len() == 1 {
+            // Where no sheet has them all, the one that has most of them is reported on.
+            let named = header::named_columns(&table, layout);
+            let is_nearest = having.is_empty() && !sheet.is_hidden && named > most_named;
+            if has_columns && !sheet.is_hidden && is_first || is_nearest || sheets.len() == 1 {
                 self.table = table;
+                most_named = named;
             }
         }
         let of =
             |hidden: bool| having.iter().filter(|(_, it)| *it == hidden).map(|(name, _)| *name).collect::<Vec<_>>();
         let (shown, hidden) = (of(false), of(true));
         match (shown.as_slice(), hidden.as_slice()) {
-            ([], []) if sheets.len() == 1 => {}
+            ([], []) if sheets.len() == 1 || most_named > 1 => {}
             ([], []) => {
                 let what = format!(
                     "found no sheet that names the columns in a row; the sheets are {}. Name the one to read with --sheet, to see what it lacks",

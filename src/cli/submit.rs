@@ -27,9 +27,6 @@ use problem_report::ProblemReport;
 use request_id::Repeat;
 use sheet::{Selection, Sheet};
 
-/// The most problems that are listed; the others are counted.
-const PROBLEMS_SHOWN_MAX: usize = 1_000;
-
 /// Submit the figures of a spreadsheet, a workbook (.xlsx) or a text file (CSV): all of them, or none if one is wrong.
 ///
 /// Running it again is safe: where every figure stands already, nothing is sent. A file that differs from
@@ -202,9 +199,7 @@ impl Call<'_> {
 /// Everything that is wrong, by row: what the file itself has, and what the server found.
 fn refused(args: &Args, sheet: &Sheet, found: &Found) -> Failure {
     let (all, omitted) = sheet.all_problems(found);
-    let mut lines: Vec<String> = all.iter().map(ToString::to_string).collect();
-    let omitted = omitted + lines.len().saturating_sub(PROBLEMS_SHOWN_MAX);
-    lines.truncate(PROBLEMS_SHOWN_MAX);
+    let lines: Vec<String> = all.iter().map(ToString::to_string).collect();
     let Failure::Message(mut message) = problems(&format!(" in {}", args.file.display()), &lines, omitted) else {
         return Failure::OutputClosed;
     };

@@ -81,7 +81,17 @@ impl Field {
             Self::Area => {
                 &["areas", "area code", "area name", "geography", "geography code", "ons code", "local authority"]
             }
-            Self::Period => &["periods", "reference period", "time period", "reporting period"],
+            Self::Period => &[
+                "periods",
+                "reference period",
+                "time period",
+                "reporting period",
+                "month",
+                "quarter",
+                "year",
+                "financial year",
+                "academic year",
+            ],
             Self::Value => &["values", "figure", "figures"],
             Self::Base => &["bases"],
             Self::Numerator => &["numerators"],
@@ -123,7 +133,7 @@ impl Field {
     }
 
     /// Every name, for a sentence.
-    pub(super) fn allowed() -> String {
+    pub(crate) fn allowed() -> String {
         Self::ALL.map(Self::name).join(", ")
     }
 }

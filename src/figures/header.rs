@@ -91,6 +91,12 @@ impl Header {
     }
 }
 
+/// The most columns that a row of a table names.
+pub(super) fn named_columns(table: &Table, layout: &Layout) -> usize {
+    let named = |row: &Row| columns(row, layout).iter().filter(|column| matches!(column, Column::Field(_))).count();
+    table.rows.iter().take(ROWS_ABOVE_MAX + 1).map(named).max().unwrap_or_default()
+}
+
 /// What a table without a header lacks, in the row that names most of the columns.
 pub(super) fn no_header(table: &Table, layout: &Layout) -> Problem {
     let needed = missing(&[], layout).join(", ");
@@ -121,20 +127,36 @@ pub(super) fn no_header(table: &Table, layout: &Layout) -> Problem {
         .map(|(_, cell)| suggested(&cell.text))
         .collect();
     let besides = if unknown.is_empty() { String::new() } else { format!(". It has {} too", unknown.join(", ")) };
+    let is_period = |cell: &&Cell| !cell.is_empty() && period::read(cell, layout.dates).is_ok();
+    let advice = if layout.across.is_none() && row.cells.iter().filter(is_period).count() > 1 {
+        ". Where periods run across, a mapping with across = \"period\" reads them"
+    } else if unknown.is_empty() {
+        ""
+    } else {
+        ". Say what a column is called in the file with --column, as in --column period=Month"
+    };
     Problem::new(
         table,
         vec![row.number],
         None,
-        format!("found no column {}, which is needed{besides}", lacks.join(", no ")),
+        format!("found no column {}, which is needed{besides}{advice}", lacks.join(", no ")),
     )
 }
 
 fn unknown(heading: &Cell, layout: &Layout) -> String {
-    let what = if layout.across == Some(Field::Period) {
-        let refusal = period::read(heading, layout.dates).err().unwrap_or_default();
-        format!("{refusal}. It isn't a column's name either")
-    } else {
-        format!("found column {}; allowed: {}", suggested(&heading.text), Field::allowed())
+    let what = match layout.across {
+        Some(Field::Period) if heading.text.starts_with(|c: char| c.is_ascii_digit()) => {
+            let refusal = period::read(heading, layout.dates).err().unwrap_or_default();
+            format!("{refusal}. It isn't a column's name either")
+        }
+        Some(field) => {
+            format!(
+                "found column {}, which is neither one of the {}s nor a column's name",
+                suggested(&heading.text),
+                field.name()
+            )
+        }
+        None => format!("found column {}; allowed: {}", suggested(&heading.text), Field::allowed()),
     };
     format!("{what}. To leave it out, add --ignore-column {}", quoted_argument(&heading.text))
 }

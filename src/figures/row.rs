@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::field::Field;
 use super::figure::Figure;
 use super::header::{Column, Header};
-use super::layout::Layout;
+use super::layout::{DatesAre, Layout};
 use super::number::{self, Content, Unit};
 use super::period;
-use super::problem::{Problem, ProblemColumn};
+use super::problem::{Problem, ProblemColumn, listed};
 use super::table::{Cell, CellKind, Fault, Row, Table, column_letters};
 use crate::model::marker::Marker;
 use crate::model::observation::Breakdown;
@@ -27,6 +27,8 @@ pub(super) struct RowReader<'a> {
     problems: Vec<Problem>,
     /// How many cells that run across were empty.
     empty_across: usize,
+    /// The rows whose periods are dates that may be months or days.
+    date_questions: Vec<u64>,
 }
 
 impl<'a> RowReader<'a> {
@@ -46,6 +48,7 @@ impl<'a> RowReader<'a> {
             faults,
             problems: Vec::new(),
             empty_across: 0,
+            date_questions: Vec::new(),
         }
     }
 
@@ -63,20 +66,13 @@ impl<'a> RowReader<'a> {
         let has_text = |at: &usize| !row.cell(*at).is_empty();
         let is_read = |field: &Field| !matches!(field, Field::Title | Field::Unit | Field::Due | Field::Problem);
         let read: Vec<usize> = self.places.iter().filter(|(field, _)| is_read(field)).map(|(_, at)| *at).collect();
-        let mut filled = read.iter().chain(&self.across).filter(|at| has_text(at));
-        match (filled.next(), filled.next()) {
+        if !read.iter().chain(&self.across).any(has_text) {
             // What helps to fill the row in may be all that is left of it.
-            (None, _) => return Vec::new(),
-            (Some(at), None) if self.is_key(*at) && read.len() > 1 => {
-                let (text, letters) = (&row.cell(*at).text, column_letters(*at));
-                let what = format!(
-                    "found only {} in column {letters}; delete rows that have no figure, such as notes below the table",
-                    Quoted(text)
-                );
-                self.problems.push(Problem::new(self.table, vec![row.number], None, what));
-                return Vec::new();
-            }
-            (Some(_), _) => {}
+            return Vec::new();
+        }
+        if let Some(what) = self.not_a_figure(row) {
+            self.problems.push(Problem::new(self.table, vec![row.number], None, what));
+            return Vec::new();
         }
         if self.layout.across.is_none() {
             return vec![self.cells(row, None).figure()];
@@ -87,9 +83,19 @@ impl<'a> RowReader<'a> {
         filled.into_iter().map(|at| self.cells(row, Some(at)).figure()).collect()
     }
 
-    /// Whether a column says what a figure is of.
-    fn is_key(&self, place: usize) -> bool {
-        Field::KEYS.iter().any(|key| self.places.get(key) == Some(&place))
+    /// That a row lacks most of what says what a figure is of, as notes and totals below a table do.
+    fn not_a_figure(&self, row: &Row) -> Option<String> {
+        let keys = Field::KEYS.iter().filter_map(|key| Some((key, *self.places.get(key)?)));
+        let empty: Vec<&str> = keys.filter(|(_, at)| row.cell(*at).is_empty()).map(|(key, _)| key.name()).collect();
+        let (at, cell) = row.cells.iter().enumerate().find(|(_, cell)| !cell.is_empty())?;
+        (empty.len() > 1).then(|| {
+            format!(
+                "found no {}, and {} in column {}; delete rows that aren't figures, such as notes and totals below the table",
+                empty.join(", no "),
+                Quoted(&cell.text),
+                column_letters(at)
+            )
+        })
     }
 
     fn cells<'r>(&'r mut self, row: &'r Row, across: Option<usize>) -> Cells<'r, 'a> {
@@ -188,10 +194,27 @@ impl Cells<'_, '_> {
         match period::read(&cell, self.reader.layout.dates) {
             Ok(written) => (written.text, written.marker),
             Err(refusal) => {
+                let refusal = self.date_question(&cell).unwrap_or(refusal);
                 self.add(Field::Period, refusal);
                 (cell.text, None)
             }
         }
+    }
+
+    /// Where many rows have dates that may be months or days, it is one question: after the first rows they are refused in
+    /// the same words, and so listed together.
+    fn date_question(&mut self, cell: &Cell) -> Option<String> {
+        const ASKED_ONE_BY_ONE: usize = 2;
+        let is_one = self.reader.layout.dates.is_none() && period::read(cell, Some(DatesAre::Days)).is_ok();
+        let asked = &mut self.reader.date_questions;
+        asked.extend(is_one.then_some(self.row.number));
+        (is_one && asked.len() > ASKED_ONE_BY_ONE).then(|| {
+            format!(
+                "found more dates that may be months or days, as in {}; say of all dates in the file what they are, with \
+                 --dates months or --dates days",
+                listed(&asked[..ASKED_ONE_BY_ONE])
+            )
+        })
     }
 
     fn markers(&mut self) -> Vec<i32> {

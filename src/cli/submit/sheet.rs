@@ -27,6 +27,9 @@ pub(super) struct Selection {
     /// The sheet of a workbook. By default the one that has the columns.
     #[arg(long)]
     sheet: Option<String>,
+    /// What a column is called in the file, as in period=Month. May be given several times.
+    #[arg(long, value_name = "NAME=HEADING", value_parser = named_column)]
+    column: Vec<(Field, String)>,
     /// Leave this column out, by its heading, or by its letter if it has none. May be given several times.
     #[arg(long, value_name = "HEADING")]
     ignore_column: Vec<String>,
@@ -45,6 +48,15 @@ pub(super) struct Selection {
     pub(super) percentages_as_given: bool,
 }
 
+/// A column's name, and what it is called in the file.
+fn named_column(text: &str) -> Result<(Field, String), String> {
+    let named = text.split_once('=').and_then(|(name, heading)| Some((Field::named(name.trim())?, heading.trim())));
+    match named {
+        Some((field, heading)) if !heading.is_empty() => Ok((field, heading.to_owned())),
+        Some(_) | None => Err(format!("allowed: NAME=HEADING, with a name of {}", Field::allowed())),
+    }
+}
+
 /// What dates stand for.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Dates {
@@ -61,6 +73,7 @@ impl Selection {
         if self.sheet.is_some() {
             layout.sheet.clone_from(&self.sheet);
         }
+        layout.columns.extend(self.column.iter().cloned());
         layout.ignored_columns.extend(self.ignore_column.iter().cloned());
         if let Some(dates) = self.dates {
             layout.dates = Some(match dates {
