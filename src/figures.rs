@@ -2,8 +2,8 @@
 //!
 //! A file goes through these steps, each in a file of its own:
 //!
-//! 1. `workbook` (with `package` and `number_format`) or `text_file` makes a `table` of it, by what is in it
-//!    and not by its name;
+//! 1. `source` has a `table` made of it, by what is in it and not by its name: by `workbook` (with `package` and
+//!    `number_format`) or by `text_file`;
 //! 2. `header` finds the row that names the columns (`field`), as the `layout` says they are called;
 //! 3. `row` reads each row: its numbers by `number`, its period by `period`.
 //!
@@ -29,6 +29,7 @@ mod package;
 mod period;
 pub(crate) mod problem;
 mod row;
+mod source;
 pub(crate) mod table;
 mod text_file;
 mod workbook;
@@ -44,11 +45,9 @@ pub(crate) use period::unambiguous;
 pub(crate) use problem::Problem;
 use problem::ProblemColumn;
 use row::RowReader;
-use table::{FILE_BYTES_MAX, Table};
-use text_file::Separator;
-use workbook::Workbook;
+use table::Table;
 
-use crate::model::violation::{Quoted, Violations};
+use crate::model::violation::Violations;
 
 /// What could be read of a file, and what is wrong with it.
 #[derive(Debug, Default)]
@@ -79,9 +78,12 @@ pub fn read(mut file: impl Read) -> Result<Vec<Figure>, Violations> {
 /// Reads what can be read of a file.
 pub(crate) fn read_all(bytes: &[u8], layout: &Layout) -> Reading {
     let mut reading = Reading::default();
-    if let Err(problem) = reading.take_table(bytes, layout) {
-        reading.problems.push(problem);
-        return reading;
+    match source::table(bytes, layout, &mut reading.notes) {
+        Ok(table) => reading.table = table,
+        Err(problem) => {
+            reading.problems.push(problem);
+            return reading;
+        }
     }
     let table = &reading.table;
     let Some(header) = Header::find(table, layout) else {
@@ -146,134 +148,6 @@ impl Reading {
     /// The number of the row of the headings.
     fn header_row(&self) -> Option<u64> {
         self.header.as_ref().map(|header| header.row)
-    }
-
-    /// Makes the table of a file, by what is in it.
-    fn take_table(&mut self, bytes: &[u8], layout: &Layout) -> Result<(), Problem> {
-        const OLD_EXCEL: &[u8] = b"\xd0\xcf\x11\xe0";
-        if bytes.len() > FILE_BYTES_MAX {
-            let allowed = FILE_BYTES_MAX >> 20;
-            return Err(Problem::of_file(format!(
-                "found a file of more than {allowed} MiB; allowed: at most {allowed}"
-            )));
-        }
-        let refused = |found: &str| {
-            Err(Problem::of_file(format!("found {found}; allowed: a workbook (.xlsx) or a text file (CSV)")))
-        };
-        match bytes {
-            [] => return Err(Problem::of_file("the file is empty")),
-            [b'P', b'K', 3 | 5, ..] => self.take_sheet(bytes, layout)?,
-            _ if bytes.starts_with(OLD_EXCEL) => {
-                return refused("a workbook of the old form (.xls), or one with a password");
-            }
-            _ if bytes.starts_with(b"%PDF") => return refused("a PDF"),
-            _ => {
-                let (text, encoding) = text_file::decoded(bytes);
-                let start = text.trim_start().get(..64).unwrap_or(text.trim_start()).to_ascii_lowercase();
-                if ["<!doctype", "<html", "<?xml", "<table"].iter().any(|tag| start.starts_with(tag)) {
-                    return refused("a web page or XML, whatever the file's name says");
-                }
-                self.notes.extend(
-                    encoding.map(|encoding| format!("the file was read as {encoding}, since it isn't in UTF-8")),
-                );
-                if let Some(sheet) = &layout.sheet {
-                    return Err(Problem::of_file(format!(
-                        "--sheet: found {}; the file isn't a workbook",
-                        Quoted(sheet)
-                    )));
-                }
-                self.take_text(&text, layout);
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes a text file's rows, separated as its header is.
-    fn take_text(&mut self, text: &str, layout: &Layout) {
-        const ROWS_LOOKED_AT: u64 = 100;
-        let start = |separator| text_file::table(text, separator, ROWS_LOOKED_AT);
-        let names = |separator: &Separator| {
-            let table = start(*separator);
-            let header = Header::find(&table, layout);
-            let named =
-                table.rows.iter().map(|row| row.cells.iter().filter(|cell| layout.field(&cell.text).is_some()).count());
-            (header.is_some(), named.max().unwrap_or_default())
-        };
-        // Of those that are as good, the first.
-        let found = Separator::ALL.into_iter().rev().max_by_key(names).unwrap_or(Separator::Comma);
-        let separator = text_file::named_separator(text).unwrap_or(found);
-        if separator != Separator::Comma {
-            self.notes.push(format!("the columns are separated by {}", separator.name()));
-        }
-        self.table = text_file::table(text, separator, table::ROWS_MAX);
-    }
-
-    /// Takes a sheet of a workbook: the one that is named, or the only one that has the columns.
-    fn take_sheet(&mut self, bytes: &[u8], layout: &Layout) -> Result<(), Problem> {
-        let mut workbook = Workbook::open(bytes).map_err(Problem::of_file)?;
-        let sheets = workbook.sheets();
-        let list = |names: &[&str]| names.iter().map(|name| Quoted(name).to_string()).collect::<Vec<_>>().join(", ");
-        let all: Vec<&str> = sheets.iter().map(|sheet| sheet.name.as_str()).collect();
-        if let Some(name) = &layout.sheet {
-            let found = sheets.iter().find(|sheet| sheet.name.to_lowercase() == name.trim().to_lowercase());
-            let sheet = found
-                .ok_or_else(|| Problem::of_file(format!("--sheet: found {}; allowed: {}", Quoted(name), list(&all))))?;
-            self.table = workbook.table(&sheet.name).map_err(Problem::of_file)?;
-            return Ok(());
-        }
-        let mut having: Vec<(&str, bool)> = Vec::new();
-        let mut most_named = 0;
-        for sheet in &sheets {
-            let table = workbook.table(&sheet.name).map_err(Problem::of_file)?;
-            let has_columns = Header::find(&table, layout).is_some();
-            if has_columns {
-                having.push((&sheet.name, sheet.is_hidden));
-            }
-            let is_first = having.iter().filter(|(_, is_hidden)| !is_hidden).count() == 1;
-            // Where no sheet has them all, the one that has most of them is reported on.
-            let named = header::named_columns(&table, layout);
-            let is_nearest = having.is_empty() && !sheet.is_hidden && named > most_named;
-            if has_columns && !sheet.is_hidden && is_first || is_nearest || sheets.len() == 1 {
-                self.table = table;
-                most_named = named;
-            }
-        }
-        let of =
-            |hidden: bool| having.iter().filter(|(_, it)| *it == hidden).map(|(name, _)| *name).collect::<Vec<_>>();
-        let (shown, hidden) = (of(false), of(true));
-        match (shown.as_slice(), hidden.as_slice()) {
-            ([], []) if sheets.len() == 1 || most_named > 1 => {}
-            ([], []) => {
-                let what = format!(
-                    "found no sheet that names the columns in a row; the sheets are {}. Name the one to read with --sheet, to see what it lacks",
-                    list(&all)
-                );
-                return Err(Problem::of_file(what));
-            }
-            ([], hidden) => {
-                let what = format!(
-                    "found the columns in {} only, which the workbook hides; to read it, add --sheet {}",
-                    list(hidden),
-                    Quoted(hidden[0])
-                );
-                return Err(Problem::of_file(what));
-            }
-            ([one], hidden) => {
-                if sheets.len() > 1 {
-                    self.notes.push(format!("sheet {} was read, of {}", Quoted(one), list(&all)));
-                }
-                if !hidden.is_empty() {
-                    self.notes
-                        .push(format!("the workbook hides {}, with the columns too; it wasn't read", list(hidden)));
-                }
-            }
-            (several, _) => {
-                let what =
-                    format!("found the columns in the sheets {}; name the one to read with --sheet", list(several));
-                return Err(Problem::of_file(what));
-            }
-        }
-        Ok(())
     }
 }
 

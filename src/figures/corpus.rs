@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use rust_xlsxwriter::{Format, Workbook};
 
 use super::problem::grouped;
+use super::table::FILE_BYTES_MAX;
 use super::*;
 use crate::rpc::proto;
 use crate::rpc::proto::observation::Measure;
@@ -17,7 +18,8 @@ const FOLDER: &str = "tests/files";
 
 /// How the files are read that aren't read by default.
 fn layout(name: &str) -> Layout {
-    let mut layout = Layout::default();
+    let mapping = std::fs::read_to_string(Path::new(FOLDER).join(name).with_extension("toml")).unwrap_or_default();
+    let mut layout = Layout::of_mapping(&mapping).unwrap();
     match name {
         "unknown-columns-left-out.csv" => layout.ignored_columns = vec!["team".to_owned(), "Valeu".to_owned()],
         "dates-are-months.csv" | "openpyxl-dates-are-months.xlsx" => layout.dates = Some(DatesAre::Months),

@@ -206,7 +206,21 @@ def hidden_besides(book):
     book["May"].sheet_state = "veryHidden"
 
 
+def months_across(book):
+    months = [datetime.date(2021, month, 1) for month in (4, 5, 6)]
+    filled = sheet(book, ["Missing children 2021-22"], [], ["Place", "What"] + months + ["2021-22"])
+    for column in (3, 4, 5):
+        filled.cell(3, column).number_format = "mmm\\-yy"
+    filled.append(["Portsmouth", "Episodes", 72, "c", None, 190])
+    filled.append(["E06000044", "missing-episodes", 1.5, "n/a", "#N/A", 5])
+
+
 def workbooks_of_openpyxl():
+    mapping = 'across = "period"\n[columns]\narea = "Place"\nindicator = "What"\n[values.area]\nPortsmouth = "E06000044"\n'
+    text("openpyxl-months-across.toml", mapping + '[values.indicator]\nepisodes = "missing-episodes"\n')
+    workbook("openpyxl-months-across.xlsx", months_across)
+    text("indicators-across.toml", 'across = "indicator"\nheader-row = 2\n[values.indicator]\nContacts = "initial-contacts"\nEpisodes = "missing-episodes"\n')
+    text("indicators-across.csv", "Area,Month,Contacts\nArea,Month,Contacts,Episodes,Team\nE06000044,Apr-21,153,72,North\n")
     workbook("openpyxl-plain.xlsx", lambda book: sheet(book, HEADINGS, FIGURE, FIGURE[:2] + ["2021-05", 5]))
     workbook("openpyxl-dates.xlsx", dates)
     workbook("openpyxl-dates-are-months.xlsx", dates)
