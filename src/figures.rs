@@ -45,7 +45,7 @@ pub(crate) use period::unambiguous;
 pub(crate) use problem::Problem;
 use problem::ProblemColumn;
 use row::RowReader;
-use table::Table;
+use table::{Merged, Table};
 
 use crate::model::violation::Violations;
 
@@ -154,6 +154,7 @@ impl Reading {
 /// Rows and cells that a person doesn't see as the file has them: hidden rows, and merged cells, of which only the
 /// first has a text.
 fn unseen(table: &Table, header: &Header) -> Vec<Problem> {
+    const MERGED_SHOWN_MAX: usize = 100;
     let mut problems = Vec::new();
     let has_text: BTreeSet<u64> = table.rows[header.index + 1..].iter().map(|row| row.number).collect();
     let hidden: Vec<u64> = table.hidden_rows.intersection(&has_text).copied().collect();
@@ -162,16 +163,21 @@ fn unseen(table: &Table, header: &Header) -> Vec<Problem> {
             "found rows that the spreadsheet hides; show them (in Excel: Data, Clear), or delete them".to_owned();
         problems.push(Problem::new(table, hidden, None, what));
     }
-    for merged in &table.merged {
-        let (first, last) = merged.rows;
-        let columns = (merged.columns.0..=merged.columns.1).take(header.columns.len());
-        let mut read = columns.filter(|at| header.columns.get(*at).is_some_and(|column| *column != Column::Ignored));
-        if last >= header.row && read.next().is_some() {
-            let (from, to) = (table::column_letters(merged.columns.0), table::column_letters(merged.columns.1));
-            let what = format!("found merged cells, {from}{first} to {to}{last}; separate them and fill in each row");
-            let rows: Vec<u64> = (first..=last.min(table::ROWS_MAX)).collect();
-            problems.push(Problem::new(table, rows, None, what));
-        }
+    let is_read = |merged: &&Merged| {
+        let mut columns = (merged.columns.0..=merged.columns.1).take_while(|at| *at < header.columns.len());
+        merged.rows.1 >= header.row && columns.any(|at| header.columns[at] != Column::Ignored)
+    };
+    let merged: Vec<&Merged> = table.merged.iter().filter(is_read).collect();
+    for it in merged.iter().take(MERGED_SHOWN_MAX) {
+        let (from, to) = (table::column_letters(it.columns.0), table::column_letters(it.columns.1));
+        let (first, last) = it.rows;
+        let what = format!("found merged cells, {from}{first} to {to}{last}; separate them and fill in each row");
+        problems.push(Problem::new(table, vec![first], None, what));
+    }
+    if merged.len() > MERGED_SHOWN_MAX {
+        let what =
+            format!("found {} more merged cells; separate them and fill in each row", merged.len() - MERGED_SHOWN_MAX);
+        problems.push(Problem::new(table, vec![], None, what));
     }
     problems
 }

@@ -130,6 +130,50 @@ fn a_workbook_that_unpacks_to_too_much_is_refused_before_it_is_read() {
     assert_eq!(problem, "the workbook is damaged: it unpacks to more than 128 MiB, which is the most");
 }
 
+/// A workbook in which a part stands in the place of its own.
+fn with_part(name: &str, content: &str) -> Vec<u8> {
+    use std::io::{Cursor, Read as _, Write as _};
+    let plain = as_workbook(&[HEADINGS.map(str::to_owned).to_vec()]);
+    let mut package = zip::ZipArchive::new(Cursor::new(plain)).unwrap();
+    let mut changed = Cursor::new(Vec::new());
+    let mut new = zip::ZipWriter::new(&mut changed);
+    for index in 0..package.len() {
+        let mut part = package.by_index(index).unwrap();
+        let part_name = part.name().unwrap().into_owned();
+        let mut own = Vec::new();
+        part.read_to_end(&mut own).unwrap();
+        new.start_file(&part_name, zip::write::SimpleFileOptions::default()).unwrap();
+        new.write_all(if part_name == name { content.as_bytes() } else { &own }).unwrap();
+    }
+    new.finish().unwrap();
+    changed.into_inner()
+}
+
+#[test]
+fn a_small_workbook_that_would_take_much_memory_is_refused_or_takes_little() {
+    let refused = |bytes: &[u8]| read_all(bytes, &Layout::default()).problems.remove(0).to_string();
+    let styles = format!("<styleSheet><cellXfs>{}</cellXfs></styleSheet>", "<xf/>".repeat(200_000));
+    assert_eq!(
+        refused(&with_part("xl/styles.xml", &styles)),
+        "found 200004 elements in the workbook's xl/styles.xml; allowed: at most 200000"
+    );
+    let texts = format!("<sst>{}</sst>", "<si><t></t></si>".repeat(1_000_000));
+    assert_eq!(
+        refused(&with_part("xl/sharedStrings.xml", &texts)),
+        "found 4000002 elements in the workbook's xl/sharedstrings.xml; allowed: at most 4000000"
+    );
+    let heading =
+        |(column, name): (char, &str)| format!("<c r=\"{column}1\" t=\"inlineStr\"><is><t>{name}</t></is></c>");
+    let headings: String = ('A'..).zip(HEADINGS).map(heading).collect();
+    let merged = "<mergeCell ref=\"A1:XFD1048576\"/>".repeat(10_000);
+    let sheet = format!(
+        "<worksheet><sheetData><row r=\"1\">{headings}</row></sheetData><mergeCells>{merged}</mergeCells></worksheet>"
+    );
+    let problems = read_all(&with_part("xl/worksheets/sheet1.xml", &sheet), &Layout::default()).problems;
+    assert_eq!(problems.len(), 101);
+    assert!(problems.iter().all(|problem| problem.rows.len() <= 1));
+}
+
 #[test]
 fn a_file_past_a_bound_is_refused_with_the_bound() {
     let refused = |bytes: &[u8]| read_all(bytes, &Layout::default()).problems.remove(0).to_string();

@@ -19,6 +19,9 @@ pub(crate) const PARTS_MAX: usize = 2_000;
 /// The most XML elements that the styles of a workbook may have. Each takes hundreds of bytes of memory.
 const STYLE_ELEMENTS_MAX: usize = 200_000;
 
+/// The most XML elements that the texts of a workbook may have, four for each text.
+const TEXT_ELEMENTS_MAX: usize = 4_000_000;
+
 /// A workbook's package that is within the bounds.
 pub(super) struct Package<'a> {
     zip: ZipArchive<Cursor<&'a [u8]>>,
@@ -178,6 +181,10 @@ impl Counted {
                 "found {} elements in the workbook's {name}; allowed: at most {STYLE_ELEMENTS_MAX}",
                 self.elements
             )),
+            Some(Watched::Texts) if self.elements > TEXT_ELEMENTS_MAX => {
+                let found = self.elements;
+                Err(format!("found {found} elements in the workbook's {name}; allowed: at most {TEXT_ELEMENTS_MAX}"))
+            }
             Some(Watched::Texts) if self.claimed_texts() > self.elements => {
                 Err(format!("the workbook is damaged: {name} has fewer texts than it says"))
             }
