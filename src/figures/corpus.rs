@@ -175,6 +175,13 @@ fn a_small_workbook_that_would_take_much_memory_is_refused_or_takes_little() {
 }
 
 #[test]
+fn a_workbook_whose_references_run_backwards_is_refused_or_read() {
+    let sheet = "<worksheet><dimension ref=\"B2:A1\"/><sheetData></sheetData></worksheet>";
+    let reading = read_all(&with_part("xl/worksheets/sheet1.xml", sheet), &Layout::default());
+    assert_eq!((reading.figures.len(), reading.problems.len()), (0, 1));
+}
+
+#[test]
 fn a_file_past_a_bound_is_refused_with_the_bound() {
     let refused = |bytes: &[u8]| read_all(bytes, &Layout::default()).problems.remove(0).to_string();
     assert_eq!(refused(&vec![b' '; FILE_BYTES_MAX + 1]), "found a file of more than 16 MiB; allowed: at most 16");

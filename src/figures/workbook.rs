@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
+use std::panic::AssertUnwindSafe;
 
 use calamine::{DataRef, ExcelDateTime, Reader, SheetType, SheetVisible, Xlsx};
 
@@ -31,7 +32,7 @@ impl<'a> Workbook<'a> {
     /// Why it can't be read, as a sentence.
     pub(super) fn open(bytes: &'a [u8]) -> Result<Self, String> {
         let package = Package::open(bytes)?;
-        let xlsx = Xlsx::new(Cursor::new(bytes)).map_err(damaged)?;
+        let xlsx = contained(|| Xlsx::new(Cursor::new(bytes)).map_err(damaged))?;
         Ok(Self { xlsx, package })
     }
 
@@ -48,6 +49,10 @@ impl<'a> Workbook<'a> {
     /// # Errors
     /// Why it can't be read, as a sentence.
     pub(super) fn table(&mut self, sheet: &str) -> Result<Table, String> {
+        contained(|| self.read_table(sheet))
+    }
+
+    fn read_table(&mut self, sheet: &str) -> Result<Table, String> {
         let mut table = Table { sheet: Some(sheet.to_owned()), ..Table::default() };
         let uncalculated = self.formulas_without_value(sheet)?;
         let mut reader = self.xlsx.worksheet_cells_reader(sheet).map_err(damaged)?;
@@ -104,6 +109,13 @@ impl<'a> Workbook<'a> {
         });
         Ok(merged.collect())
     }
+}
+
+/// Has a panic of the library be an error of the file. Its arithmetic on cell references isn't checked: one such as
+/// `B2:A1` panics where the build checks for overflow. What was being read isn't used any further.
+fn contained<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    std::panic::catch_unwind(AssertUnwindSafe(read))
+        .unwrap_or_else(|_| Err(damaged("a reference in it isn't one to a cell")))
 }
 
 fn damaged(error: impl std::fmt::Display) -> String {
