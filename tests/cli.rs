@@ -212,8 +212,8 @@ fn rows_of_another_agency_are_refused_unless_they_are_to_be_left_out() {
     assert_eq!(
         sender.submit(&file, &[]),
         "3: conspectus: 2 problems in figures.csv:\n  \
-         rows 2 and 5, column agency: found `hampshire-constabulary`; allowed: `portsmouth-childrens-services`, the agency that submits. To leave these rows out, add --skip-other-agencies\n  \
-         row 6, column agency: found `kent-police`; allowed: `portsmouth-childrens-services`, the agency that submits. To leave this row out, add --skip-other-agencies"
+         rows 2 and 5, column agency (A): found `hampshire-constabulary`; allowed: `portsmouth-childrens-services`, the agency that submits. To leave these rows out, add --skip-other-agencies\n  \
+         row 6, column agency (A): found `kent-police`; allowed: `portsmouth-childrens-services`, the agency that submits. To leave this row out, add --skip-other-agencies"
     );
     assert_eq!(
         sender.submit(&file, &["--skip-other-agencies"]),
@@ -254,8 +254,8 @@ fn of_very_many_problems_the_first_are_listed_and_all_are_counted() {
     let printed = sender.submit(format!("{HEADER}\n{rows}"), &[]);
     let mut lines = printed.lines();
     assert_eq!(lines.next(), Some("3: conspectus: 3000 problems in figures.csv, the first 1000:"));
-    assert!(lines.next().unwrap().starts_with("  row 2, column period: "), "{printed}");
-    assert!(lines.next_back().unwrap().starts_with("  row 1001, column period: "), "{printed}");
+    assert!(lines.next().unwrap().starts_with("  row 2, column period (C): "), "{printed}");
+    assert!(lines.next_back().unwrap().starts_with("  row 1001, column period (C): "), "{printed}");
     assert_eq!(lines.count(), 998);
 }
 
@@ -311,7 +311,7 @@ fn a_period_that_may_be_a_month_or_a_year_is_refused_with_both_readings() {
     let file = |period| format!("{HEADER}\nmissing-episodes,E06000044,{period},5,,\n");
     assert_eq!(
         sender.submit(file("2009-10"), &[]),
-        "3: conspectus: row 2, column period: found `2009-10`, which may be Oct 2009 or the financial year 2009-10; \
+        "3: conspectus: row 2, column period (C): found `2009-10`, which may be Oct 2009 or the financial year 2009-10; \
          write Oct 2009 or FY2009-10"
     );
     assert_eq!(sender.submit(file("Oct 2009"), &[]), "Received at revision 15: 1 new, 0 revised, 0 unchanged");
@@ -329,15 +329,111 @@ fn percentages_that_are_all_proportions_are_asked_about() {
     };
     assert_eq!(
         sender.submit(file("0.959"), &[]),
-        "3: conspectus: rows 2, 3 and 4, column value: every percentage of `assessments-timely` is between 0 and 1; \
+        "3: conspectus: rows 2 to 4, column value (D): every percentage of `assessments-timely` is between 0 and 1; \
          write per cent, 95.9 and not 0.959, or if these really are below 1 per cent, add --percentages-as-given"
     );
     for (first, options) in [("95.9", &["--dry-run"][..]), ("0.959", &["--dry-run", "--percentages-as-given"])] {
-        assert_eq!(
-            sender.submit(file(first), options),
-            "No problems found. Submitting it would give: 3 new, 0 revised, 0 unchanged. Nothing was stored."
-        );
+        let printed = sender.submit(file(first), options);
+        let summary = "No problems found. Submitting it would give: 3 new, 0 revised, 0 unchanged. Nothing was stored.";
+        assert_eq!(printed.lines().next(), Some(summary));
+        assert!(printed.contains(&format!("row 2: assessments-timely E06000044 FY2020-21: new, {first} % of 40")));
     }
+}
+
+#[test]
+fn a_dry_run_says_figure_by_figure_what_would_change() {
+    let sender = Sender::start();
+    sender.submit(file(&["70", "5", "x"]), &[]);
+    assert_eq!(
+        sender.submit(
+            file(&["72", "5", "1,234"].map(|value| if value.len() > 2 { "\"1,234\"" } else { value })),
+            &["--dry-run"]
+        ),
+        "No problems found. Submitting it would give: 0 new, 2 revised, 1 unchanged. Nothing was stored.\n  \
+         row 2: missing-episodes E06000044 Apr 2021: 70 -> 72 (+2.9%)\n  \
+         row 4: missing-episodes E06000044 June 2021: [x] -> 1,234"
+    );
+    let rows: String =
+        (0..60).map(|n| format!("missing-episodes,E06000044,{}-{:02},5,,\n", 2010 + n / 12, n % 12 + 1)).collect();
+    let rows = rows.replace("2010-11", "Nov 2010").replace("2011-12", "Dec 2011");
+    let printed = sender.submit(format!("{HEADER}\n{rows}"), &["--dry-run"]);
+    assert_eq!((printed.lines().count(), printed.lines().last()), (52, Some("  and 10 further changes")), "{printed}");
+}
+
+#[test]
+fn names_stand_for_ids_and_what_is_misspelt_gets_a_suggestion() {
+    let sender = Sender::start();
+    let named = "Indicator,Area,Period,Value\nMissing episodes of children,Portsmouth,Apr-21,70\n";
+    assert_eq!(sender.submit(named, &[]), "Received at revision 15: 1 new, 0 revised, 0 unchanged");
+    assert_eq!(sender.values("2021-04"), ["70"]);
+    let misspelt = "indicator,area,period,value\nmissing-episode,E06000044,2021-04,70\nmissing-episodes,E06000045,2021-04,1\n\
+                    missing-episodes,Portsmuoth,2021-04,1\n";
+    assert_eq!(
+        sender.submit(misspelt, &[]),
+        "3: conspectus: 3 problems in figures.csv:\n  \
+         row 2, column indicator (A): found `missing-episode`; there is no such indicator in the catalogue; did you mean `missing-episodes`?\n  \
+         row 3, column area (B): found `E06000045`; `portsmouth-childrens-services` reports for E06000044\n  \
+         row 4, column area (B): found `Portsmuoth`; there is no such area in the catalogue; did you mean `E06000044`?"
+    );
+}
+
+#[test]
+fn problems_are_written_into_a_workbook_that_can_be_mended_and_submitted() {
+    let sender = Sender::start();
+    let printed = sender.submit(file(&["n/a"]), &["--problems", "problems.xlsx"]);
+    assert!(printed.ends_with("\nThe problems are in problems.xlsx, at their rows"), "{printed}");
+    let mut command = sender.demo.verb("submit");
+    command.args(["problems.xlsx", "--agency", AGENCY, "--as", AGENCY]).current_dir(sender.folder.path());
+    let printed = printed_of(&mut command);
+    assert!(printed.starts_with("3: conspectus: sheet `Rows`, row 2, column value (D): found `n/a`"), "{printed}");
+    sender.submit(file(&["n/a"]), &["--problems", "problems.csv"]);
+    let csv = std::fs::read_to_string(sender.folder.path().join("problems.csv")).unwrap();
+    assert!(csv.starts_with("sheet,row,column,name,problem\n,2,D,value,\"found `n/a`"), "{csv}");
+    let itself = sender.submit(file(&["n/a"]), &["--problems", "figures.csv"]);
+    assert_eq!(itself, "2: conspectus: --problems names the file itself; allowed: another file");
+}
+
+#[test]
+fn a_mapping_reads_a_partners_own_layout_and_all_that_is_wrong_with_one_is_reported() {
+    let sender = Sender::start();
+    let folder = sender.folder.path();
+    std::fs::write(folder.join("return.toml"), "across = \"period\"\n[constants]\nindicator = \"missing-episodes\"\n")
+        .unwrap();
+    let wide = "Area,Apr-21,May-21,Jun-21\nPortsmouth,70,5,\n";
+    assert_eq!(
+        sender.submit(wide, &["--mapping", "return.toml"]),
+        "Received at revision 15: 2 new, 0 revised, 0 unchanged\n  1 empty cell was left out"
+    );
+    let check = |mapping: &str| {
+        std::fs::write(folder.join("return.toml"), mapping).unwrap();
+        printed_of(sender.demo.verb("mapping check return.toml figures.csv").current_dir(folder))
+    };
+    assert_eq!(
+        check("across = \"period\"\n[constants]\nindicator = \"missing-episodes\"\n"),
+        "2 figures can be read.\n  1 empty cell was left out"
+    );
+    assert_eq!(
+        check("acros = \"period\"\n[columns]\naera = 5\n"),
+        "3: conspectus: 2 problems in return.toml:\n  \
+         line 1, column 1: found `acros` (did you mean `across`?); allowed: sheet, header-row, dates, ignore-columns, across, columns, constants, values\n  \
+         line 3, column 1: found `aera` (did you mean `area`?); allowed: indicator, area, period, value, base, numerator, denominator, count, breakdown, markers, note, agency, report, title, unit, due, problem"
+    );
+}
+
+/// What a command prints.
+fn printed_of(command: &mut Command) -> String {
+    printed(&command.output().unwrap())
+}
+
+#[test]
+fn more_figures_than_one_submission_takes_are_refused_with_what_to_do() {
+    let sender = Sender::start();
+    let rows = "missing-episodes,E06000044,2021-04,5,,\n".repeat(11_648);
+    assert_eq!(
+        sender.submit(format!("{HEADER}\n{rows}"), &[]),
+        "3: conspectus: found 11648 figures; allowed in one submission: at most 10000. Split the file, by periods or by areas, \
+         and submit the parts one after the other"
+    );
 }
 
 #[test]

@@ -42,6 +42,15 @@ fn the_readme_prints_what_it_says() {
     check("README.md");
 }
 
+#[test]
+fn the_page_about_files_prints_what_it_says() {
+    check("docs/files.md");
+    let page = std::fs::read_to_string("docs/files.md").unwrap();
+    let mapping = std::fs::read_to_string("docs/our-return.toml").unwrap();
+    let (_, shown) = mapping.split_once('\n').unwrap();
+    assert!(page.contains(shown.trim()), "the page shows the mapping that it uses");
+}
+
 /// Runs the file commands of a section of the upgrade note, in its order, in a folder; what installs and what
 /// starts a server is left to the test.
 fn copy_as_the_note_says(section: &str, folder: &Path) {
@@ -113,6 +122,7 @@ const CLOSED_PIPE_VERBS: &[&str] = &[
     "submit docs/missing-episodes.csv --agency portsmouth-childrens-services --as portsmouth-childrens-services --dry-run",
     "submission list --agency portsmouth-childrens-services --as portsmouth-childrens-services",
     "submission list --agency portsmouth-childrens-services --as portsmouth-childrens-services --csv",
+    "mapping check docs/our-return.toml docs/our-return.csv",
     "watch E10000014 FY2021-22 --count 1",
     "changes --area HIPS",
     "changes --area HIPS --csv",

@@ -13,6 +13,7 @@ mod hierarchy;
 mod index;
 pub mod items;
 pub(crate) mod review;
+pub(crate) mod suggest;
 
 use std::sync::{Arc, OnceLock};
 

@@ -312,9 +312,14 @@ pub(super) fn violations(status: &Status) -> Found {
     Found { listed: violations.into_iter().map(shown).collect(), omitted: omitted.unwrap_or(0) }
 }
 
+/// The most problems that are listed; the others are counted.
+const PROBLEMS_SHOWN_MAX: usize = 1_000;
+
 /// Problems of what was sent or was to be, each on a line of its own when there are several. `of_what` says of what, as in ` in a file`;
 /// `omitted` is how many there are besides these.
 pub(super) fn problems(of_what: &str, lines: &[String], omitted: usize) -> Failure {
+    let omitted = omitted + lines.len().saturating_sub(PROBLEMS_SHOWN_MAX);
+    let lines = &lines[..lines.len().min(PROBLEMS_SHOWN_MAX)];
     Failure::refused(match (lines, omitted) {
         ([one], 0) => one.clone(),
         (several, 0) => format!("{} problems{of_what}:\n  {}", several.len(), several.join("\n  ")),

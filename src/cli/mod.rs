@@ -15,12 +15,14 @@ mod deadline;
 mod explain;
 mod failure;
 mod figure_columns;
+mod figure_file;
 mod format;
 mod health;
 mod history;
 mod key;
 mod legend;
 mod log;
+mod mapping;
 mod observation_text;
 mod output;
 mod picture;
@@ -61,6 +63,7 @@ enum Verb {
     Template(template::Args),
     Submit(submit::Args),
     Submission(submission::Args),
+    Mapping(mapping::Args),
     Receipt(receipt::Args),
     Picture(picture::Args),
     Query(query::Args),
@@ -99,6 +102,7 @@ pub fn main() -> ExitCode {
             Verb::Template(args) => template::run(args).await,
             Verb::Submit(args) => submit::run(args).await,
             Verb::Submission(args) => submission::run(args).await,
+            Verb::Mapping(args) => mapping::run(&args),
             Verb::Receipt(args) => receipt::run(args).await,
             Verb::Picture(args) => picture::run(args).await,
             Verb::Query(args) => query::run(args).await,

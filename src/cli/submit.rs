@@ -3,6 +3,8 @@
 //! The file is checked by the server before anything is sent to be stored, so that all that is wrong with
 //! it is reported in one go, and so that the request's id can say what it changes.
 
+mod changes;
+mod problem_report;
 mod report;
 mod request_id;
 mod sheet;
@@ -12,16 +14,20 @@ use std::path::PathBuf;
 use clap::Parser;
 use tonic::Status;
 
+use super::catalogue_lookup;
 use super::connect::{Connection, Found, Server, problems, refusal, violations};
 use super::failure::Failure;
+use super::figure_file;
 use super::format::json;
 use super::output;
+use crate::figures::names::{self, Names};
 use crate::rpc::client::submission_service_client::SubmissionServiceClient;
 use crate::rpc::proto::{ObservationOutcome, Outcome, SubmitObservationsRequest, SubmitObservationsResponse};
+use problem_report::ProblemReport;
 use request_id::Repeat;
 use sheet::{Selection, Sheet};
 
-/// Submit the figures of a CSV file: all of them, or none if one is wrong.
+/// Submit the figures of a spreadsheet, a workbook (.xlsx) or a text file (CSV): all of them, or none if one is wrong.
 ///
 /// Running it again is safe: where every figure stands already, nothing is sent. A file that differs from
 /// what stands now is a new submission, also when it was submitted once before.
@@ -29,9 +35,9 @@ use sheet::{Selection, Sheet};
 pub(super) struct Args {
     #[command(flatten)]
     server: Server,
-    /// The file. Its first row names the columns: indicator, area, period and value, and where they
-    /// are needed base, numerator, denominator, count, breakdown, markers and note. The columns title,
-    /// unit and due aren't read. An apostrophe before =, +, - or @ at a cell's start isn't part of it.
+    /// The file. The first row that names the columns is its header: indicator, area, period and value,
+    /// and where they are needed base, numerator, denominator, count, breakdown, markers and note. The
+    /// columns title, unit and due aren't read. docs/files.md has all that is accepted.
     file: PathBuf,
     #[command(flatten)]
     selection: Selection,
@@ -52,17 +58,27 @@ pub(super) struct Args {
     /// Only check: report what would happen, and store nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Also write the problems to this file: a workbook with your own rows, each problem beside its row and
+    /// its cell marked (a name in .xlsx), or a list of them (.csv). Without problems nothing is written.
+    #[arg(long, value_name = "FILE")]
+    problems: Option<ProblemReport>,
     /// Print the answer as JSON.
     #[arg(long)]
     json: bool,
 }
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
-    let bytes = std::fs::read(&args.file)
-        .map_err(|error| Failure::failed(format!("can't read {}: {error}", args.file.display())))?;
-    let sheet = Sheet::of(&bytes, &args.selection);
-    if sheet.figures.is_empty() && !sheet.problems.is_empty() {
+    if args.problems.as_ref().is_some_and(|report| report.path() == args.file) {
+        return Err(Failure::usage("--problems names the file itself; allowed: another file"));
+    }
+    let mut sheet = Sheet::of(&figure_file::read(&args.file)?, &args.selection)?;
+    if !sheet.is_sendable() {
         return Err(refused(&args, &sheet, &Found::default()));
+    }
+    if names::are_needed(&sheet.reading.figures)
+        && let Err(failure) = take_names(&args.server, &mut sheet).await
+    {
+        return Err(unchecked(&args, &sheet, failure));
     }
     let mut call = match args.server.submissions().await {
         Ok(client) => Call { client, args: &args, sheet: &sheet },
@@ -70,7 +86,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     };
     let request = SubmitObservationsRequest {
         agency: args.selection.agency.clone(),
-        observations: sheet.figures.iter().map(|figure| figure.observation.clone()).collect(),
+        observations: sheet.reading.figures.iter().map(|figure| figure.observation.clone()).collect(),
         source: args.source.clone(),
         sample: args.sample,
         ..SubmitObservationsRequest::default()
@@ -80,17 +96,21 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         validate_only: true,
         ..request.clone()
     };
-    let answer = match args.request_id.clone().filter(|_| sheet.problems.is_empty()) {
+    let answer = match args.request_id.clone().filter(|_| sheet.reading.problems.is_empty()) {
         Some(request_id) => {
             call.submit(SubmitObservationsRequest { request_id, validate_only: args.dry_run, ..request }).await?
         }
         None => {
             let checked = call.submit(check.clone()).await?;
-            if !sheet.problems.is_empty() {
+            if !sheet.reading.problems.is_empty() {
                 return Err(refused(&args, &sheet, &Found::default()));
             }
             if !args.resubmit && changed(&checked) == 0 {
-                return print(&args, &checked, &[report::nothing_changes(&checked), sheet.left_out()].concat());
+                return print(
+                    &args,
+                    &checked,
+                    &[report::nothing_changes(&checked), sheet.notes(), sheet.left_out()].concat(),
+                );
             }
             if args.dry_run {
                 checked
@@ -105,7 +125,21 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         return Err(report::withdrawn(&answer));
     }
     let changed_since = if answer.already_received { changed(&call.submit(check).await?) } else { 0 };
-    print(&args, &answer, &[report::lines(&answer, &sheet, args.dry_run, changed_since), sheet.left_out()].concat())
+    print(
+        &args,
+        &answer,
+        &[report::lines(&answer, &sheet, args.dry_run, changed_since), sheet.notes(), sheet.left_out()].concat(),
+    )
+}
+
+/// Puts ids in the places of names, by the server's catalogue.
+async fn take_names(server: &Server, sheet: &mut Sheet) -> Result<(), Failure> {
+    let indicators = catalogue_lookup::indicators(server).await?.into_values();
+    let areas = catalogue_lookup::areas(server).await?;
+    let indicators = Names::of(indicators.map(|indicator| (indicator.id, indicator.title)));
+    let areas = Names::of(areas.into_iter().map(|area| (area.code, area.name)));
+    sheet.reading.take_names(&indicators, &areas);
+    Ok(())
 }
 
 fn print(args: &Args, answer: &SubmitObservationsResponse, lines: &[String]) -> Result<(), Failure> {
@@ -164,13 +198,27 @@ impl Call<'_> {
 
 /// Everything that is wrong, by row: what the file itself has, and what the server found.
 fn refused(args: &Args, sheet: &Sheet, found: &Found) -> Failure {
-    let lines: Vec<String> = sheet.all_problems(&found.listed).iter().map(ToString::to_string).collect();
-    problems(&format!(" in {}", args.file.display()), &lines, found.omitted)
+    let (all, omitted) = sheet.all_problems(found);
+    let lines: Vec<String> = all.iter().map(ToString::to_string).collect();
+    let Failure::Message(exit, mut message) = problems(&format!(" in {}", args.file.display()), &lines, omitted) else {
+        return Failure::OutputClosed;
+    };
+    for line in sheet.notes() {
+        message.push_str(&format!("\n{line}"));
+    }
+    if let Some(report) = &args.problems {
+        match report.write(&sheet.reading, &all) {
+            Ok(()) => message.push_str(&format!("\nThe problems are in {}, at their rows", report.path().display())),
+            Err(Failure::Message(_, why)) => message.push_str(&format!("\n{why}")),
+            Err(Failure::OutputClosed) => {}
+        }
+    }
+    Failure::Message(exit, message)
 }
 
 /// The server couldn't check the file.
 fn unchecked(args: &Args, sheet: &Sheet, failure: Failure) -> Failure {
-    match (sheet.problems.is_empty(), refused(args, sheet, &Found::default()), failure) {
+    match (sheet.reading.problems.is_empty(), refused(args, sheet, &Found::default()), failure) {
         (false, Failure::Message(exit, found), Failure::Message(_, why)) => {
             Failure::Message(exit, format!("{found}\nThe server checked nothing of it: {why}"))
         }

@@ -1,11 +1,12 @@
 //! Whether a submission may be admitted: every problem of every observation, at its field.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::catalogue::items::{
     Agency, Area, Dimension, Indicator, IndicatorVersion, Kind, UnfinishedPeriods, Validity,
 };
+use crate::catalogue::suggest::SUGGESTIONS_MAX;
 use crate::catalogue::{AgencyIx, AreaIx, Catalogue, IndicatorIx};
 use crate::model::date::Date;
 use crate::model::decimal::Decimal;
@@ -83,7 +84,8 @@ pub(crate) fn review<L: Reviewable>(
     }
     let known = agency.and_then(|id| catalogue.agency(id));
     if let (Some(id), None) = (agency, known) {
-        violations.add("agency", format_args!("found `{id}`; there is no such agency in the catalogue"));
+        let meant = catalogue.like_agency(id.as_str());
+        violations.add("agency", format_args!("found `{id}`; there is no such agency in the catalogue{meant}"));
     }
     let known = Known::of(catalogue, known, dictionaries);
     let first_with_key = if is_each_once { Vec::new() } else { first_with_key(&dictionaries.periods) };
@@ -142,6 +144,33 @@ struct Known<'a> {
     areas: Vec<KnownArea<'a>>,
     /// For each category of each breakdown, its dimension, and whether that has the category.
     breakdowns: Vec<Vec<(Option<&'a Dimension>, bool)>>,
+    meant: Meant,
+}
+
+/// What is most likely meant by the entries that the catalogue lacks, by their index: the end of a sentence each.
+#[derive(Default)]
+struct Meant {
+    indicators: BTreeMap<u32, String>,
+    areas: BTreeMap<u32, String>,
+}
+
+impl Meant {
+    /// Suggestions for the first entries that are unknown. Each entry has one, in however many lines it is.
+    fn of(catalogue: &Catalogue, known: &Known<'_>) -> Self {
+        let indicators = known.indicators.iter().zip(0..).filter(|(known, _)| known.is_none()).map(|(_, index)| index);
+        let is_unknown = |known: &KnownArea<'_>| match known {
+            KnownArea::Unknown => true,
+            KnownArea::Foreign | KnownArea::Reported(..) => false,
+        };
+        let areas = known.areas.iter().zip(0..).filter(|(known, _)| is_unknown(known)).map(|(_, index)| index);
+        let Dictionaries { indicators: ids, areas: codes, .. } = known.dictionaries;
+        let like_indicator = |index: u32| (index, catalogue.like_indicator(ids[index as usize].as_str()));
+        let like_area = |index: u32| (index, catalogue.like_area(codes[index as usize].as_str()));
+        Self {
+            indicators: indicators.take(SUGGESTIONS_MAX).map(like_indicator).collect(),
+            areas: areas.take(SUGGESTIONS_MAX).map(like_area).collect(),
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -166,13 +195,16 @@ impl<'a> Known<'a> {
             let dimension = catalogue.dimension(dimension);
             (dimension, dimension.is_some_and(|known| known.categories.iter().any(|other| other.id == *category)))
         };
-        Self {
+        let mut known = Self {
             agency,
             dictionaries,
+            meant: Meant::default(),
             indicators: dictionaries.indicators.iter().map(|id| catalogue.indicator(id)).collect(),
             areas: dictionaries.areas.iter().map(area).collect(),
             breakdowns: dictionaries.breakdowns.iter().map(|it| it.iter().map(category).collect()).collect(),
-        }
+        };
+        known.meant = Meant::of(catalogue, &known);
+        known
     }
 
     fn ids(&self) -> Option<ResolvedIds> {
@@ -212,7 +244,8 @@ impl Review<'_> {
         let Some(index) = line.indicator() else { return };
         let Some((_, indicator)) = known.indicators[index as usize] else {
             let id = &known.dictionaries.indicators[index as usize];
-            self.add("indicator", format_args!("found `{id}`; there is no such indicator in the catalogue"));
+            let meant = known.meant.indicators.get(&index).map_or("", String::as_str);
+            self.add("indicator", format_args!("found `{id}`; there is no such indicator in the catalogue{meant}"));
             return;
         };
         if let Some(value) = line.value() {
@@ -254,7 +287,9 @@ impl Review<'_> {
         let code = &self.known.dictionaries.areas[index];
         match (self.known.areas[index], self.known.agency) {
             (KnownArea::Unknown, _) => {
-                self.add("area", format_args!("found `{code}`; there is no such area in the catalogue"));
+                let meant = u32::try_from(index).ok().and_then(|index| self.known.meant.areas.get(&index));
+                let meant = meant.map_or("", String::as_str);
+                self.add("area", format_args!("found `{code}`; there is no such area in the catalogue{meant}"));
             }
             (KnownArea::Foreign, Some((_, agency))) => {
                 self.add("area", format_args!("found `{code}`; `{}` reports for {}", agency.id, some(&agency.areas)));

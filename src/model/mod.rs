@@ -9,6 +9,7 @@ pub mod decimal;
 pub(crate) mod hex;
 pub mod id;
 pub mod marker;
+pub(crate) mod nearest;
 pub mod observation;
 pub mod observations;
 pub mod packed;

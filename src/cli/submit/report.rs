@@ -2,6 +2,7 @@
 
 use super::super::failure::Failure;
 use super::super::format::counted;
+use super::changes;
 use super::sheet::Sheet;
 use crate::model::hex::Hex;
 use crate::rpc::proto::{Outcome, Receipt, SubmitObservationsResponse};
@@ -16,11 +17,14 @@ pub(super) fn lines(
 ) -> Vec<String> {
     let receipt = answer.receipt.clone().unwrap_or_default();
     let mut lines = vec![summary(&receipt, answer.already_received, dry_run)];
-    let revised =
-        sheet.figures.iter().zip(&receipt.outcomes).filter(|(_, outcome)| outcome.outcome() == Outcome::Revised);
-    lines.extend(revised.map(|(figure, outcome)| {
-        format!("  row {} revises {}, of revision {}", figure.row, outcome.revised_from, outcome.previous_revision)
-    }));
+    if dry_run {
+        lines.extend(changes::lines(&sheet.reading.figures, &receipt.outcomes));
+    } else {
+        let outcomes = sheet.reading.figures.iter().zip(&receipt.outcomes);
+        lines.extend(outcomes.filter(|(_, outcome)| outcome.outcome() == Outcome::Revised).map(|(figure, outcome)| {
+            format!("  row {} revises {}, of revision {}", figure.row, outcome.revised_from, outcome.previous_revision)
+        }));
+    }
     if changed_since > 0 {
         let figures = counted(changed_since, "of its figures has", "of its figures have");
         lines.push(format!("  {figures} changed since; to submit the file over that, leave --request-id out"));

@@ -4,22 +4,25 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::str::FromStr;
 
+use crate::catalogue::suggest::SUGGESTIONS_MAX;
 use crate::catalogue::{AgencyIx, AreaIx, Catalogue, IndicatorIx};
 use crate::model::id::{AgencyId, AreaCode, IndicatorId};
 use crate::model::violation::Violations;
 
-/// Finds a thing of the catalogue by the text of its id.
+/// Finds a thing of the catalogue by the text of its id. `like` suggests what is meant by one that isn't there.
 pub(super) fn find<I: FromStr<Err: Display> + Display, T>(
     field: impl Display + Copy,
     what: &str,
     text: &str,
     violations: &mut Violations,
     look: impl FnOnce(&I) -> Option<T>,
+    like: impl FnOnce(&str) -> String,
 ) -> Option<T> {
     let id: I = violations.check(field, text.parse())?;
     let found = look(&id);
     if found.is_none() {
-        violations.add(field, format_args!("found `{id}`; there is no such {what} in the catalogue"));
+        let meant = if violations.len() < SUGGESTIONS_MAX { like(text) } else { String::new() };
+        violations.add(field, format_args!("found `{id}`; there is no such {what} in the catalogue{meant}"));
     }
     found
 }
@@ -31,7 +34,8 @@ pub(super) fn find_area(
     text: &str,
     violations: &mut Violations,
 ) -> Option<AreaIx> {
-    find(field, "area", text, violations, |code: &AreaCode| catalogue.area(code).map(|(ix, _)| ix))
+    let look = |code: &AreaCode| catalogue.area(code).map(|(ix, _)| ix);
+    find(field, "area", text, violations, look, |text| catalogue.like_area(text))
 }
 
 /// Finds an indicator by the text of its id.
@@ -41,7 +45,8 @@ pub(super) fn find_indicator(
     text: &str,
     violations: &mut Violations,
 ) -> Option<IndicatorIx> {
-    find(field, "indicator", text, violations, |id: &IndicatorId| catalogue.indicator(id).map(|(ix, _)| ix))
+    let look = |id: &IndicatorId| catalogue.indicator(id).map(|(ix, _)| ix);
+    find(field, "indicator", text, violations, look, |text| catalogue.like_indicator(text))
 }
 
 /// Finds an agency by the text of its id.
@@ -51,7 +56,8 @@ pub(super) fn find_agency(
     text: &str,
     violations: &mut Violations,
 ) -> Option<AgencyIx> {
-    find(field, "agency", text, violations, |id: &AgencyId| catalogue.agency(id).map(|(ix, _)| ix))
+    let look = |id: &AgencyId| catalogue.agency(id).map(|(ix, _)| ix);
+    find(field, "agency", text, violations, look, |text| catalogue.like_agency(text))
 }
 
 /// The indicators of some ids, by id, each once.

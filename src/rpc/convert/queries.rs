@@ -6,6 +6,8 @@ use super::look_up::{agencies, find, find_agency, find_area, find_indicator, fin
 use super::query_areas::{areas, benchmark, refuse_ended};
 use crate::catalogue::IndicatorIx;
 use crate::catalogue::items::Category;
+use crate::catalogue::suggest::did_you_mean;
+use crate::model::nearest::nearest;
 use crate::model::observation::Breakdown;
 use crate::model::observations::Hashing;
 use crate::model::period::Period;
@@ -117,8 +119,14 @@ fn breakdowns(
     if request.by_dimension.is_empty() {
         return Some(vec![as_asked]);
     }
-    let dimension =
-        find("by_dimension", "dimension", &request.by_dimension, violations, |id| view.catalogue.dimension(id))?;
+    let dimension = find(
+        "by_dimension",
+        "dimension",
+        &request.by_dimension,
+        violations,
+        |id| view.catalogue.dimension(id),
+        |text| view.catalogue.like_dimension(text),
+    )?;
     if asked.iter().any(|(id, _)| *id == dimension.id) {
         let what = format!("`{}` is also in the breakdown; allowed: one of the two", dimension.id);
         violations.add("by_dimension", what);
@@ -146,10 +154,15 @@ fn breakdown(
         let known = view.catalogue.dimension(dimension);
         match known {
             None => {
-                violations.add(field, format_args!("found `{dimension}`; there is no such dimension in the catalogue"));
+                let meant = view.catalogue.like_dimension(dimension.as_str());
+                let what = format_args!("found `{dimension}`; there is no such dimension in the catalogue{meant}");
+                violations.add(field, what);
             }
             Some(known) if known.categories.iter().all(|other| other.id != *category) => {
-                violations.add(field, format_args!("found `{category}`; there is no such category of `{dimension}`"));
+                let meant = nearest(category.as_str(), known.categories.iter().map(|known| known.id.as_str()));
+                let meant = did_you_mean(meant);
+                let what = format_args!("found `{category}`; there is no such category of `{dimension}`{meant}");
+                violations.add(field, what);
             }
             Some(_) => {}
         }
@@ -258,7 +271,14 @@ pub(crate) fn reconcile<'a>(
     violations: &mut Violations,
 ) -> Option<ReconcileQuery<'a>> {
     let find_rule = |(index, id): (usize, &String)| {
-        find(format_args!("rules[{index}]"), "reconciliation rule", id, violations, |id| view.catalogue.rule(id))
+        find(
+            format_args!("rules[{index}]"),
+            "reconciliation rule",
+            id,
+            violations,
+            |id| view.catalogue.rule(id),
+            |text| did_you_mean(nearest(text, view.catalogue.rules_after(None).map(|rule| rule.id.as_str()))),
+        )
     };
     let rules: Vec<_> = request.rules.iter().enumerate().map(find_rule).collect();
     let mut rules = rules.into_iter().collect::<Option<Vec<_>>>();

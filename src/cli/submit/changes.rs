@@ -1,0 +1,110 @@
+//! What each figure of a file would change, in words.
+
+use super::super::format::{counted, thousands};
+use crate::figures::Figure;
+use crate::model::decimal::{Decimal, Exact, Quotient, Rounding};
+use crate::model::marker::Marker;
+use crate::rpc::proto::observation::Measure;
+use crate::rpc::proto::{ObservationOutcome, Outcome};
+
+/// The most figures that are listed; the others are counted.
+const CHANGES_SHOWN_MAX: usize = 50;
+
+/// A line for each figure that is new or another one, in the order of the file, and for those that are left out.
+pub(super) fn lines(figures: &[Figure], outcomes: &[ObservationOutcome]) -> Vec<String> {
+    let changed = || figures.iter().zip(outcomes).filter(|(_, outcome)| outcome.outcome() != Outcome::Unchanged);
+    let mut lines: Vec<String> =
+        changed().take(CHANGES_SHOWN_MAX).map(|(figure, outcome)| line(figure, outcome)).collect();
+    let left_out = changed().count() - lines.len();
+    if left_out > 0 {
+        lines.push(format!("  and {}", counted(left_out, "further change", "further changes")));
+    }
+    lines
+}
+
+fn line(figure: &Figure, outcome: &ObservationOutcome) -> String {
+    let observation = &figure.observation;
+    let breakdown: String =
+        observation.breakdown.iter().map(|of| format!(", {}={}", of.dimension, of.category)).collect();
+    let of = format!("{} {} {}{breakdown}", observation.indicator, observation.area, observation.period);
+    let new = value(figure);
+    let change = match outcome.outcome() {
+        Outcome::Revised => {
+            let change = change(&outcome.revised_from, &new).map(|change| format!(" ({change})")).unwrap_or_default();
+            format!("{} -> {}{change}", shown(&outcome.revised_from), shown(&new))
+        }
+        Outcome::New | Outcome::Unchanged | Outcome::Unspecified => format!("new, {}", shown(&new)),
+    };
+    format!("  row {}: {of}: {change}", figure.row)
+}
+
+/// The figure as a receipt shows it.
+fn value(figure: &Figure) -> String {
+    let number = match &figure.observation.measure {
+        None => None,
+        Some(Measure::Number(number)) => Some(number.clone()),
+        Some(Measure::Ratio(ratio)) => Some(format!("{} of {}", ratio.numerator, ratio.denominator)),
+        Some(Measure::Percentage(it)) => Some(format!("{} % of {}", it.percent, it.base)),
+        Some(Measure::Mean(mean)) => Some(format!("{} over {}", mean.mean, mean.count)),
+    };
+    let mut markers: Vec<Marker> =
+        figure.observation.markers.iter().filter_map(|code| Marker::from_code(*code)).collect();
+    markers.sort_unstable();
+    let markers = markers.into_iter().map(|marker| format!("[{marker}]"));
+    number.into_iter().chain(markers).collect::<Vec<_>>().join(" ")
+}
+
+/// A figure with the thousands of its number grouped.
+fn shown(text: &str) -> String {
+    let (number, rest) =
+        text.split_once(' ').map_or((text, String::new()), |(number, rest)| (number, format!(" {rest}")));
+    if number.parse::<Decimal>().is_ok() { format!("{}{rest}", thousands(number)) } else { text.to_owned() }
+}
+
+/// The change of one number to another in per cent, to one decimal; none of nothing, and none of ratios, which differ
+/// by percentage points.
+fn change(old: &str, new: &str) -> Option<String> {
+    let number = |text: &str| -> Option<Exact> {
+        let (number, markers) = text.split_once(' ').unwrap_or((text, ""));
+        let is_plain = markers.split_whitespace().all(|marker| marker.starts_with('['));
+        number.parse::<Decimal>().ok().filter(|_| is_plain).map(Exact::from)
+    };
+    let (old, new) = (number(old)?, number(new)?);
+    let hundred = Exact::from(Decimal::new(100, 0)?);
+    let one = Quotient::of(Exact::from(Decimal::new(1, 0)?), hundred)?;
+    let change = Quotient::of(new, old)?.checked_sub(Quotient::of(old, old)?)?.checked_div(one)?;
+    // Below zero the sign of a share says nothing.
+    let is_above_zero = !Quotient::of(old, hundred)?.is_negative();
+    let rounded = change.round(1, Rounding::HalfUp)?.decimal().filter(|_| is_above_zero)?;
+    Some(format!(
+        "{}{}%",
+        if rounded.is_negative() || rounded.is_zero() { "" } else { "+" },
+        thousands(&rounded.to_string())
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_in_per_cent_where_both_are_numbers() {
+        for (old, new, expect) in [
+            ("70", "72", Some("+2.9%")),
+            ("72 [p]", "70", Some("-2.8%")),
+            ("100", "100.0", Some("0.0%")),
+            ("1", "12", Some("+1,100.0%")),
+            ("0", "5", None),
+            ("-5", "5", None),
+            ("[x]", "5", None),
+            ("5", "[c]", None),
+            ("87.90 % of 18496", "88 % of 18496", None),
+        ] {
+            assert_eq!(change(old, new).as_deref(), expect, "{old}, {new}");
+        }
+        assert_eq!(
+            (shown("117188 [p]"), shown("[x]"), shown("1180 of 1230")),
+            ("117,188 [p]".to_owned(), "[x]".to_owned(), "1,180 of 1230".to_owned())
+        );
+    }
+}
