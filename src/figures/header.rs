@@ -120,20 +120,22 @@ pub(super) fn no_header(table: &Table, layout: &Layout) -> Problem {
     };
     let columns = columns(row, layout);
     let lacks = missing(&columns, layout);
-    let unknown: Vec<String> = columns
-        .iter()
-        .zip(&row.cells)
-        .filter(|(column, cell)| **column == Column::Unknown && !cell.is_empty())
-        .map(|(_, cell)| suggested(&cell.text))
-        .collect();
+    let unknown = columns.iter().zip(&row.cells);
+    let unknown = unknown.filter(|(column, cell)| **column == Column::Unknown && !cell.is_empty());
+    let headings: Vec<&str> = unknown.map(|(_, cell)| cell.text.as_str()).collect();
+    let unknown: Vec<String> = headings.iter().map(|heading| suggested(heading)).collect();
     let besides = if unknown.is_empty() { String::new() } else { format!(". It has {} too", unknown.join(", ")) };
     let is_period = |cell: &&Cell| !cell.is_empty() && period::read(cell, layout.dates).is_ok();
     let advice = if layout.across.is_none() && row.cells.iter().filter(is_period).count() > 1 {
-        ". Where periods run across, a mapping with across = \"period\" reads them"
-    } else if unknown.is_empty() {
-        ""
+        ". Where periods run across, a mapping with across = \"period\" reads them".to_owned()
     } else {
-        ". Say what a column is called in the file with --column, as in --column period=Month"
+        // Each that is lacking begins with its name.
+        let names = lacks.first().and_then(|lack| lack.split('`').nth(1)).zip(headings.first());
+        let example = |(name, heading): (&str, &&str)| {
+            let heading = quoted_argument(heading);
+            format!(". Say what a column is called in the file with --column, as in --column {name}={heading}")
+        };
+        names.map(example).unwrap_or_default()
     };
     Problem::new(
         table,
