@@ -653,3 +653,36 @@ fn changes_are_followed_as_they_come() {
     child.kill().unwrap();
     child.wait().unwrap();
 }
+
+#[test]
+fn a_receipt_is_a_file_that_can_be_verified() {
+    let sender = Sender::start();
+    let path = sender.folder.path().join("receipt.toml");
+    let verify = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        printed(&sender.demo.verb("receipt verify").arg(&path).args(["--as", AGENCY]).output().unwrap())
+    };
+    let received = "Received at revision 15: 1 new, 0 revised, 0 unchanged";
+    assert_eq!(sender.submit(file(&["70"]), &["--request-id", "mine", "--receipt", "receipt.toml"]), received);
+    let receipt = std::fs::read_to_string(&path).unwrap();
+    assert!(receipt.starts_with("# The receipt of a submission"), "{receipt}");
+    for line in ["file = \"figures.csv\"", "request_id = \"mine\"", "new = 1", "revision = 15"] {
+        assert!(receipt.lines().any(|found| found == line), "{line}: {receipt}");
+    }
+    assert!(verify(&receipt).starts_with("The journal has it: revision 15, receipt "));
+    let other = receipt.replace("revision = 15", "revision = 14");
+    assert!(verify(&other).starts_with("3: conspectus: the journal doesn't have it: it has revision 15 with receipt "));
+    let digit = if receipt.contains("receipt = \"0") { "1" } else { "0" };
+    let hash = receipt.split("receipt = \"").nth(1).unwrap();
+    let changed = receipt.replace(hash, &format!("{digit}{}", &hash[1..]));
+    assert!(verify(&changed).starts_with("3: conspectus: the journal doesn't have it"));
+    assert!(verify("a = 1").starts_with("3: conspectus: "));
+    // No receipt replaces another, and where nothing is sent there is none.
+    let there = sender.submit(file(&["71"]), &["--receipt", "receipt.toml"]);
+    assert_eq!(there, "2: conspectus: --receipt: receipt.toml is there already; name a new file");
+    assert!(sender.submit(file(&["70"]), &["--receipt", "new.toml"]).starts_with("Nothing would change"));
+    assert!(!sender.folder.path().join("new.toml").exists());
+    let again = sender.submit(file(&["70"]), &["--request-id", "mine", "--receipt", "again.toml"]);
+    assert!(again.starts_with("Already received at revision 15"), "{again}");
+    assert_eq!(std::fs::read_to_string(sender.folder.path().join("again.toml")).unwrap(), receipt);
+}

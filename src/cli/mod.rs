@@ -28,6 +28,7 @@ mod output;
 mod picture;
 mod query;
 mod receipt;
+mod receipt_file;
 mod reconcile;
 mod serve;
 mod submission;

@@ -1,12 +1,13 @@
 //! `conspectus receipt`: whether a journal has what a sender was told that it has.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
 use super::connect::{Server, response};
 use super::failure::Failure;
 use super::output;
+use super::receipt_file::ReceiptFile;
 use crate::journal::ChainHash;
 use crate::model::revision::Revision;
 use crate::rpc::proto::GetSubmissionRequest;
@@ -29,14 +30,15 @@ enum Verb {
     /// machine asks about any revision with --data, while no server runs on the folder: after a restore, the
     /// newest receipts that partners have show whether the backup was old.
     Verify {
-        /// The revision that the receipt names.
-        revision: u64,
-        /// The receipt: 64 hexadecimal digits.
-        receipt: String,
-        /// The agency that sent it, by id.
-        #[arg(long, required_unless_present = "data", requires = "request_id")]
+        /// The file that `submit --receipt` wrote; or the revision that the receipt names.
+        #[arg(value_name = "FILE or REVISION")]
+        what: String,
+        /// With a revision the receipt: 64 hexadecimal digits.
+        receipt: Option<String>,
+        /// With a revision the agency that sent it, by id.
+        #[arg(long, requires = "request_id", requires = "receipt")]
         agency: Option<String>,
-        /// The request id that it was sent with.
+        /// With a revision the request id that it was sent with.
         #[arg(long, requires = "agency")]
         request_id: Option<String>,
         /// Look in this data folder.
@@ -45,20 +47,43 @@ enum Verb {
     },
 }
 
+/// The receipt that is asked about.
+struct Asked {
+    revision: u64,
+    receipt: String,
+    /// The agency, and its request id.
+    sender: Option<(String, String)>,
+}
+
+impl Asked {
+    fn in_file(path: &Path) -> Result<Self, Failure> {
+        let ReceiptFile { agency, request_id, revision, receipt, .. } = ReceiptFile::read(path)?;
+        Ok(Self { revision, receipt, sender: Some((agency, request_id)) })
+    }
+
+    fn of(revision: &str, receipt: String, sender: Option<(String, String)>) -> Result<Self, Failure> {
+        let parsed = revision.parse();
+        let revision = parsed.map_err(|_| Failure::usage(format!("`{revision}` is no revision: it is a number")))?;
+        Ok(Self { revision, receipt, sender })
+    }
+}
+
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
-    let Verb::Verify { revision, receipt, agency, request_id, data } = args.verb;
+    let Verb::Verify { what, receipt, agency, request_id, data } = args.verb;
+    let Asked { revision, receipt, sender } = match receipt {
+        Some(receipt) => Asked::of(&what, receipt, agency.zip(request_id))?,
+        None => Asked::in_file(Path::new(&what))?,
+    };
     let Some(told) = ChainHash::parse(&receipt) else {
         return Err(Failure::usage(format!("`{receipt}` is no receipt: it has 64 hexadecimal digits")));
     };
     let found = match data {
         Some(folder) => server::entry_offline(&folder, Revision(revision))?.map(|hash| (revision, hash)),
         None => {
-            let request = GetSubmissionRequest {
-                agency: agency.unwrap_or_default(),
-                request_id: request_id.unwrap_or_default(),
-                page_size: 1,
-                page_token: String::new(),
+            let Some((agency, request_id)) = sender else {
+                return Err(Failure::usage("give --agency and --request-id, or the receipt's file; or --data"));
             };
+            let request = GetSubmissionRequest { agency, request_id, page_size: 1, page_token: String::new() };
             let answer = response(args.server.submissions().await?.get_submission(request).await)?;
             let receipt = answer.receipt.unwrap_or_default();
             let hash = <[u8; 32]>::try_from(receipt.chain_hash.as_slice()).ok().map(ChainHash);

@@ -20,6 +20,7 @@ use super::failure::Failure;
 use super::figure_file;
 use super::format::json;
 use super::output;
+use super::receipt_file::ReceiptFile;
 use crate::figures::names::{self, Names};
 use crate::rpc::client::submission_service_client::SubmissionServiceClient;
 use crate::rpc::proto::{ObservationOutcome, Outcome, SubmitObservationsRequest, SubmitObservationsResponse};
@@ -62,6 +63,10 @@ pub(super) struct Args {
     /// its cell marked (a name in .xlsx), or a list of them (.csv). Without problems nothing is written.
     #[arg(long, value_name = "FILE")]
     problems: Option<ProblemReport>,
+    /// Also write the receipt to this file, which mustn't be there yet: `receipt verify` reads it. Where nothing is sent,
+    /// none is written.
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    receipt: Option<PathBuf>,
     /// Print the answer as JSON.
     #[arg(long)]
     json: bool,
@@ -70,6 +75,9 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
     if args.problems.as_ref().is_some_and(|report| report.path() == args.file) {
         return Err(Failure::usage("--problems names the file itself; allowed: another file"));
+    }
+    if let Some(path) = args.receipt.as_ref().filter(|path| path.exists()) {
+        return Err(Failure::usage(format!("--receipt: {} is there already; name a new file", path.display())));
     }
     let mut sheet = Sheet::of(&figure_file::read(&args.file)?, &args.selection)?;
     if !sheet.is_sendable() {
@@ -129,7 +137,11 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         &args,
         &answer,
         &[report::lines(&answer, &sheet, args.dry_run, changed_since), sheet.notes(), sheet.left_out()].concat(),
-    )
+    )?;
+    match &args.receipt {
+        None => Ok(()),
+        Some(path) => ReceiptFile::of(&answer.receipt.unwrap_or_default(), &args.file).write(path),
+    }
 }
 
 /// Puts ids in the places of names, by the server's catalogue.

@@ -1,0 +1,84 @@
+//! A receipt as a file: for a person to keep, and for `conspectus receipt verify` to read.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::failure::Failure;
+use super::format::time;
+use crate::model::hex::Hex;
+use crate::model::text::visible;
+use crate::rpc::proto::Receipt;
+
+/// What a reader of the file should know.
+const HEAD: &str = "\
+# The receipt of a submission: it was stored, and is on disk. Keep it, and check at any time that the journal still
+# has it, with everything before it as it was:
+#
+#   conspectus receipt verify THIS-FILE
+";
+
+/// A receipt has fewer bytes, whatever its texts are.
+const BYTES_MAX: u64 = 64 << 10;
+
+/// The receipt of a submission, without what each figure did.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReceiptFile {
+    /// The file that was submitted.
+    file: String,
+    pub(super) agency: String,
+    pub(super) request_id: String,
+    accepted_at: String,
+    /// How many figures were new, replaced another, or were there already.
+    new: i32,
+    revised: i32,
+    unchanged: i32,
+    pub(super) revision: u64,
+    /// The chain hash: 64 hexadecimal digits.
+    pub(super) receipt: String,
+}
+
+impl ReceiptFile {
+    /// The receipt of a submission of a file.
+    pub(super) fn of(receipt: &Receipt, submitted: &Path) -> Self {
+        let file = submitted.file_name().unwrap_or_default().to_string_lossy();
+        Self {
+            file: visible(&file).into_owned(),
+            agency: receipt.agency.clone(),
+            request_id: receipt.request_id.clone(),
+            accepted_at: time(receipt.accepted_at.as_ref()),
+            new: receipt.new_count,
+            revised: receipt.revised_count,
+            unchanged: receipt.unchanged_count,
+            revision: u64::try_from(receipt.revision).unwrap_or_default(),
+            receipt: Hex(&receipt.chain_hash).to_string(),
+        }
+    }
+
+    /// Writes it, durably, to a file that isn't there yet: no receipt replaces another.
+    pub(super) fn write(&self, path: &Path) -> Result<(), Failure> {
+        let text = format!("{HEAD}\n{}", toml::to_string(self)?);
+        let write = || {
+            let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        };
+        write().map_err(|error| {
+            Failure::failed(format!(
+                "the submission is stored, and its receipt is above; can't write it to {}: {error}",
+                path.display()
+            ))
+        })
+    }
+
+    /// Reads one.
+    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+        let mut text = String::new();
+        let opened = File::open(path).and_then(|file| file.take(BYTES_MAX).read_to_string(&mut text));
+        opened.map_err(|error| Failure::failed(format!("can't read {}: {error}", path.display())))?;
+        toml::from_str(&text).map_err(|error| Failure::refused(format!("{} is no receipt: {error}", path.display())))
+    }
+}
