@@ -25,7 +25,7 @@ use rows::Row;
 const REQUIRED: [&str; 4] = ["indicator", "area", "period", "value"];
 
 /// The columns that a file may have.
-const COLUMNS: [&str; 16] = [
+const COLUMNS: [&str; 17] = [
     "indicator",
     "area",
     "period",
@@ -37,6 +37,7 @@ const COLUMNS: [&str; 16] = [
     "breakdown",
     "markers",
     "note",
+    "explanation",
     "agency",
     "report",
     "title",
@@ -238,6 +239,8 @@ impl Cells<'_> {
             markers: self.markers(),
             // Spreadsheets break the lines of a cell in either way.
             note: self.text("note").replace("\r\n", "\n"),
+            explanation: self.text("explanation").replace("\r\n", "\n"),
+            check_explanations: Vec::new(),
             indicator: self.text("indicator"),
             area: self.text("area"),
             period,

@@ -4,6 +4,7 @@ use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::observation::Value;
 use crate::model::period::Period;
 use crate::model::revision::Revision;
+use crate::state::FigureKey;
 use crate::state::columns::{BreakdownIx, RowKey};
 use crate::state::view::View;
 
@@ -20,6 +21,14 @@ pub(crate) struct HistoryQuery {
     pub(crate) period: Period,
     /// The breakdown; none for one that nothing was ever submitted under.
     pub(crate) breakdown: Option<BreakdownIx>,
+}
+
+impl HistoryQuery {
+    /// The figure; none for one under a breakdown that nothing was ever submitted under.
+    pub(crate) fn figure(&self) -> Option<FigureKey> {
+        let row = RowKey::new(self.area, self.breakdown?, self.agency);
+        Some(FigureKey { indicator: self.indicator, period: self.period.storage_key(), row })
+    }
 }
 
 /// How a figure changed.
@@ -44,6 +53,8 @@ pub(crate) struct HistoryItem {
     pub(crate) sample: bool,
     /// The revision of the submission that it is of: an earlier one when it was restored.
     pub(crate) source: Revision,
+    /// The first revision at which it was otherwise, or that isn't known yet.
+    pub(crate) until: Revision,
 }
 
 /// Everything that a figure has been by the revision that the view is as of, the oldest first. A withdrawal that
@@ -61,7 +72,11 @@ pub(crate) fn history(view: View<'_>, query: &HistoryQuery) -> Vec<HistoryItem> 
             Some(value) if source != revision => HistoryEvent::Restored(value),
             Some(value) => HistoryEvent::Submitted(value),
         };
-        HistoryItem { revision, event, sample: row.is_sample(), source }
+        HistoryItem { revision, event, sample: row.is_sample(), source, until: view.as_of.next() }
     });
-    items.collect()
+    let mut items: Vec<HistoryItem> = items.collect();
+    for at in 1..items.len() {
+        items[at - 1].until = items[at].revision;
+    }
+    items
 }

@@ -8,6 +8,7 @@ mod app;
 mod audited;
 #[path = "../binary/mod.rs"]
 mod binary;
+mod checks;
 mod clock;
 mod coverage;
 mod derived;

@@ -69,6 +69,12 @@ impl Quotient {
         self.checked_mul(Self::reduced(other.denominator, other.numerator)?)
     }
 
+    /// The same without its sign, or `None` on overflow.
+    #[must_use]
+    pub fn checked_abs(self) -> Option<Self> {
+        Some(Self { numerator: self.numerator.checked_abs()?, ..self })
+    }
+
     /// Whether it is below zero.
     #[must_use]
     pub const fn is_negative(self) -> bool {
@@ -169,6 +175,9 @@ impl Ord for Quotient {
     /// Compares whole parts, then what is left over by its reciprocal, and so on: as exact as cross
     /// multiplication, and it cannot overflow.
     fn cmp(&self, other: &Self) -> Ordering {
+        if self.denominator == other.denominator {
+            return self.numerator.cmp(&other.numerator);
+        }
         let (mut a, mut b) = (self.numerator, self.denominator);
         let (mut c, mut d) = (other.numerator, other.denominator);
         loop {

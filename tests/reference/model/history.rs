@@ -33,6 +33,7 @@ impl Sight {
                 sample: figure.is_some_and(|it| it.sample),
                 request_id: figure.map(|it| it.request_id.to_string()).unwrap_or_default(),
                 source: figure.map(|it| it.source.clone()).unwrap_or_default(),
+                explanations: vec![],
             }
         });
         items.collect()
