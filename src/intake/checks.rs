@@ -3,6 +3,7 @@
 //!
 //! A submission whose indicators have no checks is done with at once: for each of its indicators that is looked up.
 
+mod caught;
 mod figures;
 mod found;
 mod history;
@@ -15,9 +16,11 @@ use crate::model::observation::{Explanation, Measure};
 use crate::model::observations::Observations;
 use crate::model::packed::MeasureForm;
 use crate::model::period::Period;
+use crate::model::revision::Revision;
 use crate::model::submission::Submission;
 use crate::model::violation::Violations;
 use crate::state::ResolvedIds;
+pub(crate) use caught::{Caught, CaughtBy, Worst};
 use figures::Figures;
 pub(crate) use figures::Grounds;
 pub(crate) use found::What;
@@ -136,6 +139,16 @@ pub(crate) fn judge(grounds: Grounds<'_>, submission: &Submission, ids: &Resolve
         }
     });
     violations.into_result(findings)
+}
+
+/// Adds to what was caught what the checks find of a submission that was accepted.
+pub(crate) fn catch(grounds: Grounds<'_>, submission: &Submission, revision: Revision, caught: &mut Caught) {
+    let Some(ids) = ResolvedIds::of(submission, grounds.catalogue) else { return };
+    caught.count(&submission.observations);
+    for_each(grounds, &submission.observations, &ids, |Trip { line, of, check, what }| {
+        let indicator = &grounds.catalogue.indicator_at(of).newest().id;
+        caught.add((submission, revision), line, (indicator, &check.id), what);
+    });
 }
 
 /// Passes on everything that the checks find of a table, by line, and then as the indicators have their checks.

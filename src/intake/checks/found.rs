@@ -72,6 +72,27 @@ impl<'a> What<'a> {
         Words(*self, What::write_expected)
     }
 
+    /// How far the figure is from what is expected; none where that isn't a distance.
+    pub(crate) fn distance(&self) -> Option<Quotient> {
+        let apart = |one: Quotient, other: Quotient| one.checked_sub(other)?.checked_abs();
+        match self.found {
+            Found::Parts { total, sum, .. } => apart(total, sum),
+            Found::Above { value, other, .. } => apart(value, other),
+            Found::Changed { value, before, .. } => apart(value, before),
+            Found::Outlier { value, median, .. } => apart(value, median),
+            Found::OutOfRange { value } => {
+                let CheckRule::Range { min, max } = &self.check.rule else { return None };
+                let bounds = [min, max].into_iter().flatten();
+                bounds.filter_map(|bound| apart(value, Quotient::from(*bound))).min()
+            }
+            Found::Missing(_)
+            | Found::TooLarge
+            | Found::AboveDenominator { .. }
+            | Found::Zero { .. }
+            | Found::NoCategory { .. } => None,
+        }
+    }
+
     fn shown(&self, value: Quotient) -> Shown<'a> {
         Shown { value, version: self.version }
     }
