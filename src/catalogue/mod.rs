@@ -170,6 +170,8 @@ pub struct Catalogue {
     hierarchies: Arc<Hierarchies>,
     /// Whether some area has a first or a last day.
     has_bounded_areas: bool,
+    /// Whether an indicator has or had a check.
+    has_checks: bool,
     /// For each indicator that others aren't to be above by a check, those others.
     limited: OrdMap<IndicatorIx, Vec<IndicatorIx>>,
 }
@@ -263,6 +265,11 @@ impl Catalogue {
     /// The indicator of an index of this catalogue.
     pub fn indicator_at(&self, ix: IndicatorIx) -> &Indicator {
         self.indicators.row(ix.0)
+    }
+
+    /// Whether an indicator has or had a check.
+    pub(crate) fn has_checks(&self) -> bool {
+        self.has_checks
     }
 
     /// The indicators that aren't to be above one, by a check of a version of theirs.
@@ -390,6 +397,7 @@ impl Catalogue {
         }
         // Once all of them are there: a check may name one that comes after.
         for version in &put.indicators {
+            self.has_checks |= !version.checks.is_empty();
             self.note_limits(version);
         }
     }

@@ -183,7 +183,7 @@ pub struct SubmissionEffect {
     /// What each figure did, which is known once the entry is applied; of a dry run [`State::outcomes`] says it.
     pub outcomes: Vec<Outcome>,
     /// What checks found, and was taken all the same.
-    pub findings: Arc<Findings>,
+    pub findings: Option<Arc<Findings>>,
 }
 
 impl Command for Prepared {

@@ -104,6 +104,9 @@ pub(crate) enum Reach {
 
 /// How far the checks of a submission's indicators look.
 pub(crate) fn reach(catalogue: &Catalogue, ids: &ResolvedIds) -> Reach {
+    if !catalogue.has_checks() {
+        return Reach::Nothing;
+    }
     ids.indicators.iter().map(|ix| reach_of(catalogue, *ix)).max().unwrap_or(Reach::Nothing)
 }
 
@@ -214,6 +217,11 @@ impl std::fmt::Display for Refusing<'_> {
 }
 
 impl Findings {
+    /// Whether anything was found.
+    pub(crate) fn are_some(&self) -> bool {
+        !self.kept.is_empty()
+    }
+
     fn add(&mut self, catalogue: &Catalogue, table: &Observations, trip: Trip<'_>, explanation: Option<Explanation>) {
         if self.kept.len() == FINDINGS_MAX {
             self.omitted += 1;

@@ -34,7 +34,8 @@ struct Judged {
     /// The newest revision whose figures it was held against.
     against: Revision,
     reach: Reach,
-    findings: Arc<Findings>,
+    /// None where there are none.
+    findings: Option<Arc<Findings>>,
 }
 
 impl Prepared {
@@ -93,16 +94,21 @@ impl Prepared {
     ///
     /// # Errors
     /// A violation for each finding that refuses it.
-    pub(crate) fn findings(&self, state: &State, today: Date, zone: &Zone) -> Result<Arc<Findings>, Violations> {
+    pub(crate) fn findings(
+        &self,
+        state: &State,
+        today: Date,
+        zone: &Zone,
+    ) -> Result<Option<Arc<Findings>>, Violations> {
         let is_reviewed = self.reviewed == Some((state.catalogue_revision(), today));
         if let Some(judged) = self.judged.as_ref().filter(|_| is_reviewed) {
             let holds = judged.reach < Reach::Others || !state.has_new_figures(&self.submission.agency, judged.against);
             if holds {
-                return Ok(Arc::clone(&judged.findings));
+                return Ok(judged.findings.clone());
             }
         }
         let ids = self.ids.clone().or_else(|| ResolvedIds::of(&self.submission, state.catalogue()).map(Arc::new));
-        let Some(ids) = ids else { return Ok(Arc::default()) };
+        let Some(ids) = ids else { return Ok(None) };
         let grounds = Grounds { state, catalogue: state.catalogue(), as_of: state.revision(), zone, today };
         Ok(Judged::of(&self.submission, &ids, grounds)?.findings)
     }
@@ -157,10 +163,10 @@ impl Judged {
     fn of(submission: &Submission, ids: &ResolvedIds, grounds: Grounds<'_>) -> Result<Self, Violations> {
         let reach = reach(grounds.catalogue, ids);
         let findings = match reach {
-            Reach::Nothing => Findings::default(),
-            Reach::Itself | Reach::Others => judge(grounds, submission, ids)?,
+            Reach::Nothing => None,
+            Reach::Itself | Reach::Others => Some(judge(grounds, submission, ids)?).filter(Findings::are_some),
         };
-        Ok(Self { against: grounds.as_of, reach, findings: Arc::new(findings) })
+        Ok(Self { against: grounds.as_of, reach, findings: findings.map(Arc::new) })
     }
 }
 

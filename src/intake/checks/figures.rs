@@ -154,10 +154,14 @@ impl<'a> Figures<'a> {
     pub(super) fn under(&self, place: Place, name: Period, slab: Option<&Slab>) -> Option<Figure> {
         let Place { indicator, area, breakdown, .. } = place;
         let own = breakdown.own.and_then(|own| self.own().lines.get(&(indicator, area, name, own)));
-        if let Some(line) = own {
-            return Some(Figure { value: *self.value(*line), from: From::Line(*line) });
+        match own {
+            Some(line) => Some(Figure { value: *self.value(*line), from: From::Line(*line) }),
+            None => self.before(place, slab?),
         }
-        let slab = slab?;
+    }
+
+    /// What stands at a place in a slab, which the submission has no figure of.
+    pub(super) fn before(&self, Place { area, breakdown, .. }: Place, slab: &Slab) -> Option<Figure> {
         let row = slab.row(RowKey::new(area, breakdown.known?, self.ids.agency), self.grounds.as_of)?;
         Some(Figure { value: row.value()?, from: From::Submission(slab.source(&row)) })
     }

@@ -4,19 +4,30 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::figures::{Figures, Place, best, is_after_break, names, number};
+use super::figures::{Figures, From, Grounds, Place, best, is_after_break, names, number};
 use crate::catalogue::IndicatorIx;
 use crate::catalogue::checks::HISTORY_PERIODS_MAX;
 use crate::catalogue::items::{Indicator, Kind};
 use crate::model::decimal::Quotient;
 use crate::model::observations::Hashing;
 use crate::model::period::{Frequency, Period};
+use crate::model::revision::Revision;
 use crate::state::columns::Slab;
+use crate::state::view::AreasAsOf;
 
 /// A period of a series, and the names of it under which there may be figures.
 struct Step<'a> {
     period: Period,
-    names: Vec<(Period, Option<&'a Slab>)>,
+    /// The newest revision that was accepted before it was over.
+    unfinished: Revision,
+    names: Vec<Name<'a>>,
+}
+
+/// A name, its slab, and whether the submission has figures under it.
+struct Name<'a> {
+    period: Period,
+    slab: Option<&'a Slab>,
+    is_own: bool,
 }
 
 /// The period that a figure is compared with: the one of the same length before. Of the day that a stock is as at, the
@@ -49,11 +60,22 @@ impl<'a> Past<'a> {
         let earlier = std::iter::successors(before(of, period), |period| before(of, *period));
         let earlier = earlier.take(HISTORY_PERIODS_MAX.into());
         let earlier = earlier.take_while(|earlier| !of.breaks_between(*earlier, period));
-        let columns = figures.grounds.state.columns();
+        let Grounds { state, catalogue, as_of, zone, today } = figures.grounds;
+        let view = state.view(catalogue, as_of, zone, today, AreasAsOf::Then);
+        let kind = of.kind();
         let step = |period: Period| {
-            let names = names(of.kind(), period).map(|name| (name, columns.slab(indicator, name)));
-            let names = names.filter(|(name, slab)| slab.is_some() || figures.has_own(indicator, *name)).collect();
-            Step { period, names }
+            let names = names(kind, period).map(|name| Name {
+                period: name,
+                slab: state.columns().slab(indicator, name),
+                is_own: figures.has_own(indicator, name),
+            });
+            let unfinished = match kind {
+                Kind::Stock => Revision::ZERO,
+                Kind::Events | Kind::Distinct | Kind::Ratio | Kind::Mean | Kind::Amount => {
+                    view.revision_on(kind.last_unfinished_day(period))
+                }
+            };
+            Step { period, unfinished, names: names.filter(|name| name.slab.is_some() || name.is_own).collect() }
         };
         let steps: Steps<'a> = earlier.map(step).collect();
         self.0.borrow_mut().insert((indicator, period), Rc::clone(&steps));
@@ -65,13 +87,18 @@ impl<'a> Past<'a> {
     pub(super) fn values(&self, figures: &Figures<'a>, place: Place) -> Vec<Quotient> {
         let kind = figures.indicator(place.indicator).kind();
         let mut values = Vec::new();
-        for step in self.steps(figures, place.indicator, place.period).iter().filter(|step| !step.names.is_empty()) {
+        for step in self.steps(figures, place.indicator, place.period).iter() {
             let at = Place { period: step.period, ..place };
-            let Some(figure) = best(step.names.iter().filter_map(|(name, slab)| figures.under(at, *name, *slab)))
-            else {
-                continue;
+            let found = step.names.iter().filter_map(|name| match name {
+                Name { slab: Some(slab), is_own: false, .. } => figures.before(at, slab),
+                Name { period, slab, .. } => figures.under(at, *period, *slab),
+            });
+            let Some(figure) = best(found) else { continue };
+            let is_to_date = match figure.from {
+                From::Line(_) => figures.is_to_date(kind, step.period, &figure),
+                From::Submission(revision) => revision <= step.unfinished,
             };
-            if !figures.is_to_date(kind, step.period, &figure) {
+            if !is_to_date {
                 values.extend(number(&figure.value));
             }
             if is_after_break(&figure.value) {

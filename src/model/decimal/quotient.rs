@@ -38,6 +38,9 @@ impl Quotient {
     /// The sum, or `None` on overflow.
     #[must_use]
     pub fn checked_add(self, other: Self) -> Option<Self> {
+        if self.denominator == other.denominator {
+            return Self::reduced(self.numerator.checked_add(other.numerator)?, self.denominator);
+        }
         let shared = gcd(self.denominator, other.denominator)?;
         let (left, right) = (self.denominator / shared, other.denominator / shared);
         let numerator = self.numerator.checked_mul(right)?.checked_add(other.numerator.checked_mul(left)?)?;

@@ -48,8 +48,8 @@ pub(crate) fn did(state: &State, submission: &Submission, accepted: Accepted, zo
     let grounds = Grounds { state, catalogue: &catalogue, as_of: before, zone, today: zone.date(accepted.at) };
     let ids = ResolvedIds::of(submission, &catalogue);
     // What was accepted isn't refused by what this version would find.
-    let findings = ids.and_then(|ids| checks::judge(grounds, submission, &ids).ok()).unwrap_or_default();
-    SubmissionEffect { outcomes: state.outcomes(submission, before), findings: Arc::new(findings) }
+    let findings = ids.and_then(|ids| checks::judge(grounds, submission, &ids).ok());
+    SubmissionEffect { outcomes: state.outcomes(submission, before), findings: findings.map(Arc::new) }
 }
 
 /// The receipt of a submission; of one that is only checked without where and when.
@@ -76,8 +76,8 @@ pub(crate) fn receipt(
         outcomes: messages.iter().map(outcome_message).collect(),
         outcome_column: column(columns.iter().map(|outcome| code(outcome).into())),
         previous_revision_column: column(columns.iter().map(since)),
-        findings: findings.kept.iter().map(finding_message).collect(),
-        more_findings_count: count(findings.omitted),
+        findings: findings.iter().flat_map(|it| &it.kept).map(finding_message).collect(),
+        more_findings_count: findings.as_ref().map_or(0, |it| count(it.omitted)),
     }
 }
 

@@ -24,7 +24,7 @@ const WORLDS: u64 = 400;
 /// What the service makes of a submission: its findings, or what refuses it.
 fn of_service(prepared: &Prepared, lived: &Lived, at: Timestamp) -> Option<Result<Vec<Found>, Violations>> {
     match prepared.admit(&Basis::durable(&lived.state, at, &UTC)) {
-        Ok(Decision::Accept(_, effect)) => Some(Ok(found(&effect.findings))),
+        Ok(Decision::Accept(_, effect)) => Some(Ok(effect.findings.as_deref().map(found).unwrap_or_default())),
         Ok(Decision::Already(_)) => None,
         Err(Rejection::Invalid(violations)) => Some(Err(violations)),
         Err(other) => panic!("{other}"),
