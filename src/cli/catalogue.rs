@@ -46,7 +46,7 @@ enum Verb {
         /// The file: a catalogue, or the part of one that is to be put. Its checks are tried.
         file: PathBuf,
         /// The data folder.
-        #[arg(long, value_name = "FOLDER")]
+        #[arg(long, env = "CONSPECTUS_DATA", value_name = "FOLDER")]
         data: PathBuf,
     },
     /// List the agencies.

@@ -30,8 +30,8 @@ pub(super) struct Args {
     #[command(flatten)]
     server: Server,
     /// The file. Its first row names the columns: indicator, area, period and value, and where they
-    /// are needed base, numerator, denominator, count, breakdown, markers and note. The columns title,
-    /// unit and due aren't read. An apostrophe before =, +, - or @ at a cell's start isn't part of it.
+    /// are needed base, numerator, denominator, count, breakdown, markers, note and explanation. The
+    /// columns title, unit and due aren't read. An apostrophe before =, +, - or @ at a cell's start isn't part of it.
     file: PathBuf,
     #[command(flatten)]
     selection: Selection,
