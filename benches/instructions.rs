@@ -4,6 +4,8 @@
 //! Calls go through the served methods, from the bytes of a request to those of its answer. The writer has no thread of
 //! its own, so that nothing depends on which thread runs when.
 
+#[path = "kernels/checks.rs"]
+mod checks;
 #[path = "kernels/not_plain.rs"]
 mod not_plain;
 #[path = "kernels/questions.rs"]
@@ -200,6 +202,24 @@ fn submissions(world: &mut World) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Submissions of a thousand that are held against checks.
+fn checked() -> Result<(), Failure> {
+    let mut world = World::new()?;
+    let (writer, put) = (world.context.writer.clone(), checks::catalogue()?);
+    world.wait(writer.write(put))?;
+    let named = checks::INDICATORS.iter().enumerate().filter(|(_, (name, ..))| !name.is_empty());
+    for (indicator, (name, ..)) in named {
+        let request = |at| submission(&checks::submission(indicator, at).ok_or("no such month")?);
+        for at in 0..checks::MONTHS {
+            world.submit(request(at)?)?;
+        }
+        let mut requests = [request(checks::MONTHS)?, request(checks::MONTHS + 1)?].into_iter();
+        let name = format!("submission of 1,000 with {name}");
+        kernel(&name, || world.submit(requests.next().ok_or("too few requests")?))?;
+    }
+    Ok(())
+}
+
 fn questions(world: &mut World) -> Result<(), Failure> {
     let state = Arc::clone(&world.context.state.borrow());
     let catalogue = state.catalogue();
@@ -257,5 +277,6 @@ fn main() -> Result<(), Failure> {
     kernel("replay of 100,000", || replay(&entries))?;
     questions(&mut world)?;
     not_plain()?;
-    submissions(&mut world)
+    submissions(&mut world)?;
+    checked()
 }

@@ -131,6 +131,7 @@ fn observation(observation: &proto::Observation) -> Result<Observation, Failure>
         breakdown: breakdown.join(";").parse::<Breakdown>()?,
         value: Value { measure: Some(measure), markers: Markers::default() },
         note: None,
+        explanations: Vec::new(),
     })
 }
 

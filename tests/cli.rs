@@ -416,7 +416,7 @@ fn a_mapping_reads_a_partners_own_layout_and_all_that_is_wrong_with_one_is_repor
         check("acros = \"period\"\n[columns]\naera = 5\n"),
         "3: conspectus: 2 problems in return.toml:\n  \
          line 1, column 1: found `acros` (did you mean `across`?); allowed: sheet, header-row, dates, ignore-columns, across, columns, constants, values\n  \
-         line 3, column 1: found `aera` (did you mean `area`?); allowed: indicator, area, period, value, base, numerator, denominator, count, breakdown, markers, note, agency, report, title, unit, due, problem"
+         line 3, column 1: found `aera` (did you mean `area`?); allowed: indicator, area, period, value, base, numerator, denominator, count, breakdown, markers, note, explanation, agency, report, title, unit, due, problem"
     );
 }
 
@@ -579,8 +579,9 @@ fn a_watch_finds_out_that_its_server_is_gone() {
 fn a_submission_is_listed_shown_as_the_file_that_it_was_and_taken_back() {
     let sender = Sender::start();
     let of_agency = format!("--agency {AGENCY} --as {AGENCY}");
-    let header = "indicator,area,period,breakdown,value,base,numerator,denominator,count,markers,note\n";
-    let rows = "missing-episodes,E06000044,2021-04,,70,,,,,p,\"'=1+1\"\nmissing-episodes,E06000044,2021-05,,,,,,,x,\n";
+    let header = "indicator,area,period,breakdown,value,base,numerator,denominator,count,markers,note,explanation\n";
+    let rows =
+        "missing-episodes,E06000044,2021-04,,70,,,,,p,\"'=1+1\",\nmissing-episodes,E06000044,2021-05,,,,,,,x,,\n";
     sender.submit(file(&["68", "5"]), &["--request-id", "first"]);
     sender.submit(format!("{header}{rows}"), &["--request-id", "second", "--source", "Case system"]);
     let list = sender.ask(&format!("submission list {of_agency} --limit 1 --csv"));

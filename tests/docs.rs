@@ -51,6 +51,24 @@ fn the_page_about_files_prints_what_it_says() {
     assert!(page.contains(shown.trim()), "the page shows the mapping that it uses");
 }
 
+#[test]
+fn the_page_of_checks_prints_what_it_says() {
+    check("docs/checks.md");
+}
+
+/// On the demo's folder, once its server has stopped.
+#[test]
+fn what_a_draft_would_have_caught_is_as_the_page_says() {
+    let demo = Demo::start();
+    let mut command = demo.verb("catalogue check docs/checks-draft.toml");
+    demo.server.kill();
+    let output = command.output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let page = std::fs::read_to_string("docs/checks.md").unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && page.contains(&format!("```text\n{printed}```\n")), "{complaint}\n{printed}");
+}
+
 /// Runs the file commands of a section of the upgrade note, in its order, in a folder; what installs and what
 /// starts a server is left to the test.
 fn copy_as_the_note_says(section: &str, folder: &Path) {

@@ -46,6 +46,7 @@ fn single(number: u64) -> Prepared {
         breakdown: Breakdown::default(),
         value: Value { measure: Some(Measure::Number(number.to_string().parse().unwrap())), markers: Markers::NONE },
         note: None,
+        explanations: Vec::new(),
     };
     Prepared::new(Submission {
         agency: "hampshire-constabulary".parse().unwrap(),

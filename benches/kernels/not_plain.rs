@@ -98,6 +98,7 @@ fn observation(indicator: &str, area: &str, period: &str, band: &str, number: us
         breakdown: band.parse::<Breakdown>()?,
         value: Value { measure: Some(measure), markers: Markers::default() },
         note: None,
+        explanations: Vec::new(),
     })
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 pub use super::area::{Area, AreaLevel, AreaParent};
+use super::checks::Check;
 use crate::model::code_list::code_list;
 use crate::model::date::Date;
 use crate::model::decimal::{Decimal, Rounding};
@@ -307,6 +308,9 @@ pub struct IndicatorVersion {
     /// What becomes of a figure for a period that isn't over.
     #[serde(default = "refused", skip_serializing_if = "is_refused")]
     pub unfinished_periods: UnfinishedPeriods,
+    /// What is expected of its figures.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
 }
 
 fn refused() -> UnfinishedPeriods {

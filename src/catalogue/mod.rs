@@ -8,6 +8,7 @@
 //! creation, that stays. The columns of the picture are keyed by these.
 
 mod area;
+pub mod checks;
 mod days;
 mod hierarchy;
 mod index;
@@ -24,6 +25,7 @@ pub use index::{AgencyIx, AreaIx, IndicatorIx};
 
 use crate::model::date::Date;
 use crate::model::id::{AgencyId, AreaCode, DimensionId, IndicatorId, RuleId};
+use checks::CheckRule;
 use hierarchy::Hierarchies;
 use items::{Agency, Area, AreaLevel, Dimension, Indicator, IndicatorVersion, ReconciliationRule, Validity};
 
@@ -169,6 +171,10 @@ pub struct Catalogue {
     hierarchies: Arc<Hierarchies>,
     /// Whether some area has a first or a last day.
     has_bounded_areas: bool,
+    /// Whether an indicator has or had a check.
+    has_checks: bool,
+    /// For each indicator that others aren't to be above by a check, those others.
+    limited: OrdMap<IndicatorIx, Vec<IndicatorIx>>,
 }
 
 impl Catalogue {
@@ -260,6 +266,16 @@ impl Catalogue {
     /// The indicator of an index of this catalogue.
     pub fn indicator_at(&self, ix: IndicatorIx) -> &Indicator {
         self.indicators.row(ix.0)
+    }
+
+    /// Whether an indicator has or had a check.
+    pub(crate) fn has_checks(&self) -> bool {
+        self.has_checks
+    }
+
+    /// The indicators that aren't to be above one, by a check of a version of theirs.
+    pub(crate) fn limited_by(&self, indicator: IndicatorIx) -> &[IndicatorIx] {
+        self.limited.get(&indicator).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The indicators by id, after one id.
@@ -379,6 +395,28 @@ impl Catalogue {
                 }
             };
             self.indicators.put(version.id.clone(), indicator);
+        }
+        // Once all of them are there: a check may name one that comes after.
+        for version in &put.indicators {
+            self.has_checks |= !version.checks.is_empty();
+            self.note_limits(version);
+        }
+    }
+
+    /// Takes note of the indicators that one isn't to be above. One that a newer version no longer names stays: whoever
+    /// asks looks at the version in force.
+    fn note_limits(&mut self, version: &IndicatorVersion) {
+        for check in &version.checks {
+            let CheckRule::NotAbove { indicator } = &check.rule else { continue };
+            let Some(((limit, _), (of, _))) = self.indicator(indicator).zip(self.indicator(&version.id)) else {
+                continue;
+            };
+            let mut limited = self.limited_by(limit).to_vec();
+            if !limited.contains(&of) {
+                limited.push(of);
+                limited.sort_unstable();
+                self.limited.insert(limit, limited);
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Whether a put may be applied: every problem of every item, at its field.
 
 mod areas;
+mod checks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -60,6 +61,7 @@ impl Catalogue {
         for (index, version) in put.indicators.iter().enumerate() {
             review.indicator(&format!("indicators[{index}]"), version);
         }
+        review.check_circles(&put.indicators);
         let rules = &put.reconciliation_rules;
         unique(&mut review.violations, "reconciliation_rules", "id", rules.iter().map(|rule| rule.id.as_str()));
         for (index, rule) in rules.iter().enumerate() {
@@ -220,6 +222,7 @@ impl<'a> Review<'a> {
                 .add(format_args!("{at}.breaks_comparability"), "a first version has nothing before it to break with");
         }
         self.rate(at, version);
+        self.checks(at, version);
         self.lead(at, version);
         self.expected(at, version);
         unique(

@@ -1,6 +1,8 @@
 //! `conspectus catalogue`: what is counted, by which agencies, for which areas.
 
-use std::path::PathBuf;
+mod check;
+
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
@@ -35,6 +37,18 @@ enum Verb {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Show what the checks of a TOML file would have caught of the figures that were submitted: which agencies', areas'
+    /// and periods', and the worst of them. Nothing is stored, and no key is needed.
+    ///
+    /// Steward's keys don't read figures, so it is done by whoever runs the machine, on the data folder of a server
+    /// that is stopped or on a copy of one.
+    Check {
+        /// The file: a catalogue, or the part of one that is to be put. Its checks are tried.
+        file: PathBuf,
+        /// The data folder.
+        #[arg(long, env = "CONSPECTUS_DATA", value_name = "FOLDER")]
+        data: PathBuf,
+    },
     /// List the agencies.
     Agencies,
     /// List the areas.
@@ -49,7 +63,8 @@ enum Verb {
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
     match args.verb {
-        Verb::Put { file, dry_run } => put(&args.server, file, dry_run).await,
+        Verb::Put { file, dry_run } => put(&args.server, &file, dry_run).await,
+        Verb::Check { file, data } => check::run(&read(&file)?, &file, &data),
         Verb::Agencies => agencies(&args.server).await,
         Verb::Areas => areas(&args.server).await,
         Verb::Dimensions => dimensions(&args.server).await,
@@ -58,11 +73,15 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     }
 }
 
-async fn put(server: &Server, file: PathBuf, dry_run: bool) -> Result<(), Failure> {
-    let text = std::fs::read_to_string(&file)
+/// The items of a file.
+fn read(file: &Path) -> Result<CataloguePut, Failure> {
+    let text = std::fs::read_to_string(file)
         .map_err(|error| Failure::failed(format!("can't read {}: {error}", file.display())))?;
-    let put: CataloguePut =
-        toml::from_str(&text).map_err(|error| Failure::refused(format!("{}: {error}", file.display())))?;
+    toml::from_str(&text).map_err(|error| Failure::refused(format!("{}: {error}", file.display())))
+}
+
+async fn put(server: &Server, file: &Path, dry_run: bool) -> Result<(), Failure> {
+    let put = read(file)?;
     let mut client = server.catalogue().await?;
     let request = put_request(&put, dry_run);
     let answer = response(client.put_catalogue(request).await)?;

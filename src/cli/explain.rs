@@ -7,7 +7,7 @@ use clap::Parser;
 use super::common_args::{AsOf, BreakdownArg, Format};
 use super::connect::{Server, response};
 use super::failure::Failure;
-use super::format::{coverage, csv, json};
+use super::format::{coverage, csv, explanations, json};
 use super::legend::Legend;
 use super::table::{Align, Table};
 use crate::rpc::proto::{
@@ -114,6 +114,7 @@ fn contributions(legend: &mut Legend, contributions: &[Contribution]) -> Table {
         ("revision", Align::Right),
         ("submission", Align::Left),
         ("source", Align::Wrap(48)),
+        ("explanation", Align::Wrap(48)),
     ]);
     for contribution in contributions {
         table.push([
@@ -125,6 +126,7 @@ fn contributions(legend: &mut Legend, contributions: &[Contribution]) -> Table {
             contribution.revision.to_string(),
             contribution.request_id.clone(),
             contribution.source.clone(),
+            explanations(&contribution.explanations),
         ]);
     }
     table

@@ -8,7 +8,7 @@ use crate::figures::cell::neutralised;
 use crate::model::marker::Marker;
 use crate::model::text::{visible_json, visible_lines};
 use crate::rpc::FILE_DESCRIPTOR_SET;
-use crate::rpc::proto::{Coverage, Gap, Kind};
+use crate::rpc::proto::{CheckExplanation, Coverage, Gap, Kind};
 
 /// A message as protobuf's JSON, indented.
 pub(super) fn json(message: &impl Message, name: &str) -> Result<String, Failure> {
@@ -32,6 +32,15 @@ fn dynamic(message: &impl Message, name: &str) -> Result<DynamicMessage, Failure
 /// A count and what is counted, in its singular or plural.
 pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// The explanations of a figure: those for single checks after the check.
+pub(super) fn explanations(explanations: &[CheckExplanation]) -> String {
+    let text = |CheckExplanation { check, explanation }: &CheckExplanation| match check.as_str() {
+        "" => explanation.clone(),
+        check => format!("{check}: {explanation}"),
+    };
+    explanations.iter().map(text).collect::<Vec<_>>().join("; ")
 }
 
 /// Rows as CSV, under a row of headings. A cell that a spreadsheet would take for a formula is

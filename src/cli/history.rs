@@ -5,7 +5,7 @@ use clap::Parser;
 use super::common_args::{BreakdownArg, Format};
 use super::connect::{Server, pages};
 use super::failure::Failure;
-use super::format::{csv, json, markers, time};
+use super::format::{csv, explanations, json, markers, time};
 use super::legend::Legend;
 use super::table::{Align, Table};
 use crate::rpc::proto::{GetHistoryRequest, GetHistoryResponse, HistoryEvent, HistoryItem};
@@ -65,6 +65,7 @@ fn table(answer: &GetHistoryResponse) -> String {
         ("", Align::Left),
         ("submission", Align::Left),
         ("source", Align::Wrap(48)),
+        ("explanation", Align::Wrap(48)),
     ]);
     let mut legend = Legend::default();
     for item in &answer.items {
@@ -76,6 +77,7 @@ fn table(answer: &GetHistoryResponse) -> String {
             legend.submitted_flags(&item.markers, item.sample).to_owned(),
             item.request_id.clone(),
             item.source.clone(),
+            explanations(&item.explanations),
         ]);
     }
     if table.is_empty() {
@@ -95,10 +97,10 @@ pub(super) fn event(event: HistoryEvent) -> &'static str {
     }
 }
 
-const CSV_HEADINGS: [&str; 8] =
-    ["revision", "accepted_at", "event", "value", "markers", "sample", "request_id", "source"];
+const CSV_HEADINGS: [&str; 9] =
+    ["revision", "accepted_at", "event", "value", "markers", "sample", "request_id", "source", "explanation"];
 
-fn csv_row(item: &HistoryItem) -> [String; 8] {
+fn csv_row(item: &HistoryItem) -> [String; 9] {
     [
         item.revision.to_string(),
         time(item.accepted_at.as_ref()),
@@ -108,5 +110,6 @@ fn csv_row(item: &HistoryItem) -> [String; 8] {
         item.sample.to_string(),
         item.request_id.clone(),
         item.source.clone(),
+        explanations(&item.explanations),
     ]
 }

@@ -183,7 +183,7 @@ async fn show(server: &Server, agency: String, request_id: String, format: Forma
 }
 
 /// The columns of a file that is submitted.
-const FILE_HEADINGS: [&str; 11] = [
+const FILE_HEADINGS: [&str; 12] = [
     "indicator",
     "area",
     "period",
@@ -195,10 +195,11 @@ const FILE_HEADINGS: [&str; 11] = [
     "count",
     "markers",
     "note",
+    "explanation",
 ];
 
 /// An observation as a row of the file that it came with.
-fn file_row(observation: &Observation) -> [String; 11] {
+fn file_row(observation: &Observation) -> [String; 12] {
     let [value, base, numerator, denominator, count] = measure_cells(observation.measure.as_ref());
     [
         observation.indicator.clone(),
@@ -212,6 +213,7 @@ fn file_row(observation: &Observation) -> [String; 11] {
         count,
         markers(&observation.markers),
         observation.note.clone(),
+        observation.explanation.clone(),
     ]
 }
 

@@ -37,8 +37,8 @@ pub(super) struct Args {
     #[command(flatten)]
     server: Server,
     /// The file. The first row that names the columns is its header: indicator, area, period and value,
-    /// and where they are needed base, numerator, denominator, count, breakdown, markers and note. The
-    /// columns title, unit and due aren't read. docs/files.md has all that is accepted.
+    /// and where they are needed base, numerator, denominator, count, breakdown, markers, note and explanation.
+    /// The columns title, unit and due aren't read. docs/files.md has all that is accepted.
     file: PathBuf,
     #[command(flatten)]
     selection: Selection,

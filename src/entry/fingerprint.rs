@@ -3,7 +3,8 @@
 use std::fmt::Display;
 use std::io::Write;
 
-use crate::model::observation::{Measure, Value};
+use crate::model::id::CheckId;
+use crate::model::observation::{Explanation, Measure, Value};
 use crate::model::observations::{Line, Order, Ranks};
 use crate::model::packed::Packed;
 use crate::model::protobuf::Writer;
@@ -53,6 +54,11 @@ impl Fingerprint {
             frames.push(value);
             frames.push(value.measure.map_or("none", |measure| measure.form().text()));
             frames.push(observation.note.as_deref().unwrap_or_default());
+            // Those versions knew no explanations: with one it is other content than any that they kept.
+            for Explanation { check, text } in &observation.explanations {
+                frames.push(check.as_ref().map(CheckId::as_str).unwrap_or_default());
+                frames.push(text);
+            }
             if frames.0.len() >= HASHED_BYTES {
                 hasher.update(&frames.0);
                 frames.0.clear();
@@ -90,6 +96,16 @@ fn write_content(out: &mut Writer, submission: &Submission, order: &Order) {
             out.message(15, |out| {
                 out.number(1, place);
                 out.text(2, &notes[at].1);
+            });
+        }
+    }
+    let is_explained = !table.explanations().is_empty();
+    for (line, place) in order.lines.iter().zip(0_u32..).take_while(|_| is_explained) {
+        for (_, Explanation { check, text }) in table.explanations_of(*line) {
+            out.message(16, |out| {
+                out.number(1, place);
+                out.display(2, check.as_ref());
+                out.text(3, text);
             });
         }
     }
@@ -143,6 +159,16 @@ mod tests {
     const BREAKDOWNS: [&str; 3] = ["", "sex=female", "age=0-to-4;sex=male"];
     const VALUES: [&str; 4] = ["5", "0.5", "50", "-5"];
     const NOTES: [&str; 3] = ["", "late", "lat"];
+    const EXPLANATIONS: [&[(&str, &str)]; 4] =
+        [&[], &[("", "a flood")], &[("steady", "a flood")], &[("", "a flood"), ("steady", "a flood")]];
+
+    fn explanations(which: usize) -> Vec<Explanation> {
+        let explanation = |(check, text): &(&str, &str)| Explanation {
+            check: Some(*check).filter(|check| !check.is_empty()).map(|check| check.parse().unwrap()),
+            text: Arc::from(*text),
+        };
+        EXPLANATIONS[which].iter().map(explanation).collect()
+    }
 
     fn observation((indicator, area, period, breakdown): Cell, value: usize, note: usize) -> Observation {
         let number = VALUES[value].parse().unwrap();
@@ -153,6 +179,7 @@ mod tests {
             breakdown: BREAKDOWNS[breakdown].parse().unwrap(),
             value: Value { measure: Some(Measure::Number(number)), markers: Default::default() },
             note: Some(NOTES[note]).filter(|note| !note.is_empty()).map(Arc::from),
+            explanations: explanations((value + note) % EXPLANATIONS.len()),
         }
     }
 
@@ -191,13 +218,15 @@ mod tests {
                 line.area = u32::try_from(last).unwrap();
             }
             let notes = shuffled.observations.notes().to_vec();
-            shuffled.observations = Observations::new(dictionaries, lines, notes).unwrap();
+            let explanations = shuffled.observations.explanations().to_vec();
+            let observations = Observations::new(dictionaries, lines, notes);
+            shuffled.observations = observations.and_then(|table| table.explained(explanations)).unwrap();
             prop_assert_eq!(Fingerprint::of(&submission(figures)), Fingerprint::of(&shuffled));
         }
 
         #[test]
         fn any_other_cell_has_another_fingerprint(
-            figures in figures(), at in 0..12_usize, field in 0..6_usize, to in 0..4_usize,
+            figures in figures(), at in 0..12_usize, field in 0..7_usize, to in 0..4_usize,
         ) {
             let mut changed = figures.clone();
             let at = at % figures.len();
@@ -208,6 +237,7 @@ mod tests {
                 2 => line.period = PERIODS[to].parse().unwrap(),
                 3 => line.breakdown = BREAKDOWNS[to % 3].parse().unwrap(),
                 4 => line.value.measure = Some(Measure::Number(VALUES[to].parse().unwrap())),
+                5 => line.explanations = explanations(to),
                 _ => line.note = Some(NOTES[to % 3]).filter(|note| !note.is_empty()).map(Arc::from),
             }
             let key = |it: &Observation| (it.indicator.clone(), it.area.clone(), it.period, it.breakdown.clone());
@@ -216,6 +246,16 @@ mod tests {
             prop_assume!(others.map(|(_, it)| key(it)).all(|other| other != key(&changed[at])));
             prop_assert_ne!(Fingerprint::of(&submission(figures)), Fingerprint::of(&submission(changed)));
         }
+    }
+
+    #[test]
+    fn what_is_explained_is_other_content_than_any_that_versions_without_explanations_kept() {
+        let of = |which: usize| {
+            let line = Observation { explanations: explanations(which), ..observation((0, 0, 0, 0), 0, 0) };
+            Fingerprint::v1_of(&submission(vec![line])).0
+        };
+        let different: std::collections::BTreeSet<_> = (0..EXPLANATIONS.len()).map(of).collect();
+        assert_eq!(different.len(), EXPLANATIONS.len());
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub(crate) enum Field {
     Breakdown,
     Markers,
     Note,
+    /// Why a figure is as it is, where a check asks.
+    Explanation,
     Agency,
     Report,
     /// This and the next help whoever fills the file in, and aren't read.
@@ -25,7 +27,7 @@ pub(crate) enum Field {
 }
 
 impl Field {
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Indicator,
         Self::Area,
         Self::Period,
@@ -37,6 +39,7 @@ impl Field {
         Self::Breakdown,
         Self::Markers,
         Self::Note,
+        Self::Explanation,
         Self::Agency,
         Self::Report,
         Self::Title,
@@ -65,6 +68,7 @@ impl Field {
             Self::Breakdown => "breakdown",
             Self::Markers => "markers",
             Self::Note => "note",
+            Self::Explanation => "explanation",
             Self::Agency => "agency",
             Self::Report => "report",
             Self::Title => "title",
@@ -100,6 +104,7 @@ impl Field {
             Self::Breakdown => &["breakdowns"],
             Self::Markers => &["marker", "flag", "flags", "shorthand"],
             Self::Note => &["notes", "comment", "comments"],
+            Self::Explanation => &["explanations", "reason", "reasons"],
             Self::Agency => &["agencies", "agency id", "organisation"],
             Self::Report => &["reports"],
             Self::Title => &["indicator title"],

@@ -225,6 +225,7 @@ impl MappingReader<'_> {
                 | Field::Denominator
                 | Field::Count
                 | Field::Note
+                | Field::Explanation
                 | Field::Agency
                 | Field::Report
                 | Field::Title

@@ -127,6 +127,8 @@ impl Cells<'_, '_> {
             markers,
             // Spreadsheets break the lines of a cell in either way.
             note: self.text(Field::Note).replace("\r\n", "\n"),
+            explanation: self.text(Field::Explanation).replace("\r\n", "\n"),
+            check_explanations: Vec::new(),
             indicator: self.text(Field::Indicator),
             area: self.text(Field::Area),
             period,

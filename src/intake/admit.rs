@@ -8,11 +8,13 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use super::basis::Basis;
+use super::checks::Findings;
 use super::prepare::Prepared;
 use crate::access::AccessChange;
 use crate::catalogue::{CataloguePut, PutOutcomes};
 use crate::entry::{AuditAnchor, Body, Entry, Withdrawal, codec};
 use crate::journal::ENTRY_BYTES_MAX;
+use crate::model::id::AgencyId;
 use crate::model::observation::Breakdown;
 use crate::model::observations::Line;
 use crate::model::revision::Revision;
@@ -51,6 +53,12 @@ pub trait Command: Send + 'static {
 
     /// The ids of its submission, where they are looked up already.
     fn ids(&self) -> Option<&Arc<ResolvedIds>> {
+        None
+    }
+
+    /// The agency whose figures it is decided on by, where it looks at any: it waits until those of a group ahead of it
+    /// are applied.
+    fn looks_at_figures_of(&self, _state: &State) -> Option<&AgencyId> {
         None
     }
 
@@ -169,9 +177,17 @@ impl Command for ReviewedPut {
     }
 }
 
-impl Command for Prepared {
+/// What a submission did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SubmissionEffect {
     /// What each figure did, which is known once the entry is applied; of a dry run [`State::outcomes`] says it.
-    type Effect = Vec<Outcome>;
+    pub outcomes: Vec<Outcome>,
+    /// What checks found, and was taken all the same.
+    pub findings: Option<Arc<Findings>>,
+}
+
+impl Command for Prepared {
+    type Effect = SubmissionEffect;
     /// The revision at which it was received before.
     type Already = Revision;
 
@@ -190,11 +206,12 @@ impl Command for Prepared {
         let mut violations = self.violations(basis.state, basis.day());
         bound_breakdowns(basis, &submission.observations.dictionaries().breakdowns, &mut violations);
         violations.into_result(()).map_err(Rejection::Invalid)?;
-        Ok(Decision::Accept(self.body(), Vec::new()))
+        let findings = self.findings(basis.state, basis.day(), basis.zone).map_err(Rejection::Invalid)?;
+        Ok(Decision::Accept(self.body(), SubmissionEffect { outcomes: Vec::new(), findings }))
     }
 
-    fn applied(_: Vec<Outcome>, outcomes: Vec<Outcome>) -> Vec<Outcome> {
-        outcomes
+    fn applied(submitted: SubmissionEffect, outcomes: Vec<Outcome>) -> SubmissionEffect {
+        SubmissionEffect { outcomes, ..submitted }
     }
 
     fn encode(&self, entry: &Entry) -> Vec<u8> {
@@ -203,6 +220,10 @@ impl Command for Prepared {
 
     fn ids(&self) -> Option<&Arc<ResolvedIds>> {
         Self::ids(self)
+    }
+
+    fn looks_at_figures_of(&self, state: &State) -> Option<&AgencyId> {
+        self.looks_at_others(state).then(|| &self.submission().agency)
     }
 
     fn queued_bytes(&self) -> usize {
@@ -318,6 +339,7 @@ mod tests {
                 markers: crate::model::marker::Markers::NONE,
             },
             note: None,
+            explanations: Vec::new(),
         };
         Submission {
             agency: "hampshire-childrens-services".parse().unwrap(),
@@ -338,7 +360,7 @@ mod tests {
     #[test]
     fn what_was_reviewed_is_reviewed_again_once_the_catalogue_changes() {
         let mut fold = fold_of(&[catalogue()]);
-        let prepared = Prepared::reviewed(submission("FY2021-22"), &fold.state(), UTC.date(NOW)).unwrap();
+        let prepared = Prepared::reviewed(submission("FY2021-22"), &fold.state(), UTC.date(NOW), &UTC).unwrap();
         take(&mut fold, &elsewhere()).unwrap();
         let refused = take(&mut fold, &prepared).unwrap_err();
         assert_eq!(
@@ -352,19 +374,19 @@ mod tests {
         // A clock that is set back between the two: the period isn't over on the entry's day.
         let mut fold = fold_of(&[catalogue()]);
         let later = Timestamp(NOW.0 + 300 * DAY_MICROS);
-        let prepared = Prepared::reviewed(submission("FY2023-24"), &fold.state(), UTC.date(later)).unwrap();
+        let prepared = Prepared::reviewed(submission("FY2023-24"), &fold.state(), UTC.date(later), &UTC).unwrap();
         assert!(matches!(prepared.admit(&basis(&fold.state())), Err(Rejection::Invalid(_))));
     }
 
     #[test]
     fn what_was_received_is_answered_so_though_it_would_be_refused_now() {
         let mut fold = fold_of(&[catalogue()]);
-        let prepared = Prepared::reviewed(submission("FY2021-22"), &fold.state(), UTC.date(NOW)).unwrap();
+        let prepared = Prepared::reviewed(submission("FY2021-22"), &fold.state(), UTC.date(NOW), &UTC).unwrap();
         take(&mut fold, &prepared).unwrap();
         take(&mut fold, &elsewhere()).unwrap();
-        let again = Prepared::reviewed(submission("FY2021-22"), &fold.state(), UTC.date(NOW)).unwrap();
+        let again = Prepared::reviewed(submission("FY2021-22"), &fold.state(), UTC.date(NOW), &UTC).unwrap();
         assert_eq!(take(&mut fold, &again), Ok(Decision::Already(Revision(2))));
-        let other = Prepared::reviewed(submission("FY2020-21"), &fold.state(), UTC.date(NOW)).unwrap();
+        let other = Prepared::reviewed(submission("FY2020-21"), &fold.state(), UTC.date(NOW), &UTC).unwrap();
         assert!(matches!(take(&mut fold, &other), Err(Rejection::RequestIdReused { .. })));
     }
 
@@ -379,9 +401,9 @@ mod tests {
     fn a_retry_of_what_an_earlier_version_received_is_recognised_by_that_versions_fingerprint() {
         let sent = submission("FY2021-22");
         let mut fold = fold_with(&sent, Fingerprint::v1_of(&sent));
-        let again = Prepared::reviewed(sent, &fold.state(), UTC.date(NOW)).unwrap();
+        let again = Prepared::reviewed(sent, &fold.state(), UTC.date(NOW), &UTC).unwrap();
         assert_eq!(take(&mut fold, &again), Ok(Decision::Already(Revision(2))));
-        let other = Prepared::reviewed(submission("FY2020-21"), &fold.state(), UTC.date(NOW)).unwrap();
+        let other = Prepared::reviewed(submission("FY2020-21"), &fold.state(), UTC.date(NOW), &UTC).unwrap();
         assert!(matches!(take(&mut fold, &other), Err(Rejection::RequestIdReused { .. })));
     }
 
@@ -389,17 +411,17 @@ mod tests {
     fn text_that_is_refused_now_is_still_replayed_and_its_retry_recognised() {
         let sent = Submission { source: "a\u{1b}[31m".to_owned(), ..submission("FY2021-22") };
         let mut fold = fold_with(&sent, Fingerprint::v1_of(&sent));
-        let again = Prepared::reviewed(sent.clone(), &fold.state(), UTC.date(NOW)).unwrap();
+        let again = Prepared::reviewed(sent.clone(), &fold.state(), UTC.date(NOW), &UTC).unwrap();
         assert_eq!(take(&mut fold, &again), Ok(Decision::Already(Revision(2))));
         let new = Submission { request_id: "two".parse().unwrap(), ..sent };
-        assert!(Prepared::reviewed(new, &fold.state(), UTC.date(NOW)).is_err());
+        assert!(Prepared::reviewed(new, &fold.state(), UTC.date(NOW), &UTC).is_err());
     }
 
     #[test]
     fn it_is_applied_and_answered_alike_whether_its_ids_are_resolved_or_not() {
         let (mut resolved, mut found) = (fold_of(&[catalogue()]), fold_of(&[catalogue()]));
         let state = resolved.state();
-        let prepared = Prepared::reviewed(submission("FY2021-22"), &state, UTC.date(NOW)).unwrap();
+        let prepared = Prepared::reviewed(submission("FY2021-22"), &state, UTC.date(NOW), &UTC).unwrap();
         let Ok(Decision::Accept(body, _)) = prepared.admit(&basis(&state)) else { panic!() };
         let entry = entry(body);
         resolved.apply_resolved(&entry, prepared.ids().map(Arc::as_ref));

@@ -71,6 +71,11 @@ pub(super) struct Reserved {
 }
 
 impl Reserved {
+    /// Whether there are figures of an agency.
+    pub(super) fn has_figures_of(&self, agency: &AgencyId) -> bool {
+        self.requests.keys().any(|(of, _)| of == agency)
+    }
+
     /// Takes the request id and the breakdowns of a submission that is to have a revision.
     pub(super) fn add(&mut self, state: &State, submission: &Submission, fingerprint: Fingerprint, revision: Revision) {
         let request = (submission.agency.clone(), submission.request_id.clone());

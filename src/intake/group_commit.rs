@@ -164,6 +164,10 @@ impl GroupCommit {
         if self.group.is_closed || (C::IS_ALONE && !self.group.entries.is_empty()) {
             return Some(request);
         }
+        let agency = request.command.looks_at_figures_of(&self.state);
+        if agency.is_some_and(|agency| self.group.reserved.has_figures_of(agency)) {
+            return Some(request);
+        }
         let decided = match self.admit(&request, now) {
             Ok(Admitted::Entry { payload, .. }) if !self.group.fits(&payload, self.bounds) => return Some(request),
             Ok(Admitted::Entry { entry, payload, effect }) => {

@@ -3,6 +3,7 @@
 
 pub mod admit;
 pub mod basis;
+pub mod checks;
 mod group_commit;
 pub mod prepare;
 mod queue;

@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::review::{Reviewed, review, review_texts};
+use super::checks::{Findings, Grounds, Reach, judge, reach};
+use super::review::{Reviewed, review, review_explanations, review_texts};
 use crate::entry::{Body, Fingerprint, codec};
 use crate::model::date::Date;
 use crate::model::observations::Order;
 use crate::model::revision::Revision;
 use crate::model::submission::Submission;
 use crate::model::violation::Violations;
+use crate::model::zone::Zone;
 use crate::state::{Outcome, ResolvedIds, State};
 
 /// A submission with its fingerprint, its bytes in the journal, and what it was reviewed against. Cheap
@@ -23,6 +25,17 @@ pub struct Prepared {
     bytes: Bytes,
     reviewed: Option<(Revision, Date)>,
     ids: Option<Arc<ResolvedIds>>,
+    judged: Option<Judged>,
+}
+
+/// What the checks of a catalogue found of a submission.
+#[derive(Debug, Clone)]
+struct Judged {
+    /// The newest revision whose figures it was held against.
+    against: Revision,
+    reach: Reach,
+    /// None where there are none.
+    findings: Option<Arc<Findings>>,
 }
 
 impl Prepared {
@@ -37,23 +50,34 @@ impl Prepared {
         let submission = Arc::new(submission);
         let body = Body::Submission { submission: Arc::clone(&submission), fingerprint };
         let bytes = codec::encode_body(&body).into();
-        Self { submission, fingerprint, bytes, reviewed: None, ids: None }
+        Self { submission, fingerprint, bytes, reviewed: None, ids: None, judged: None }
     }
 
     /// A submission that is reviewed against a state today, and when it is admitted only if the catalogue or
-    /// the day has changed since.
+    /// the day has changed since, or figures that its checks look at.
     ///
     /// # Errors
     /// Every violation, unless its request id was received before: admission then answers.
-    pub fn reviewed(submission: Submission, state: &State, today: Date) -> Result<Self, Violations> {
+    pub fn reviewed(submission: Submission, state: &State, today: Date, zone: &Zone) -> Result<Self, Violations> {
         let order = Order::of(&submission.observations);
         let Reviewed { violations, ids } = review_whole(&submission, &order, state, today);
-        if violations.is_empty() {
-            let reviewed = Some((state.catalogue_revision(), today));
-            return Ok(Self { reviewed, ids: ids.map(Arc::new), ..Self::in_order(submission, &order) });
+        let grounds = Grounds { state, catalogue: state.catalogue(), as_of: state.revision(), zone, today };
+        // Only what is right by itself is held against other figures.
+        let judged = match (violations.is_empty(), &ids) {
+            (true, Some(ids)) => Judged::of(&submission, ids, grounds).map(Some),
+            (true, None) => Ok(None),
+            (false, _) => Err(violations),
+        };
+        match judged {
+            Ok(judged) => {
+                let reviewed = Some((state.catalogue_revision(), today));
+                Ok(Self { reviewed, ids: ids.map(Arc::new), judged, ..Self::in_order(submission, &order) })
+            }
+            Err(violations) => {
+                let is_known = state.submission(&submission.agency, &submission.request_id).is_some();
+                if is_known { Ok(Self::in_order(submission, &order)) } else { Err(violations) }
+            }
         }
-        let is_known = state.submission(&submission.agency, &submission.request_id).is_some();
-        if is_known { Ok(Self::in_order(submission, &order)) } else { Err(violations) }
     }
 
     /// The problems that it has with a state on a day. There are none, and it isn't reviewed again, when it
@@ -63,6 +87,42 @@ impl Prepared {
             return Violations::default();
         }
         review_whole(&self.submission, &Order::of(&self.submission.observations), state, today).violations
+    }
+
+    /// What the checks of a state's catalogue find of it on a day, and take all the same. It was found out before,
+    /// unless figures of its agency or the catalogue have changed since.
+    ///
+    /// # Errors
+    /// A violation for each finding that refuses it.
+    pub(crate) fn findings(
+        &self,
+        state: &State,
+        today: Date,
+        zone: &Zone,
+    ) -> Result<Option<Arc<Findings>>, Violations> {
+        let is_reviewed = self.reviewed == Some((state.catalogue_revision(), today));
+        if let Some(judged) = self.judged.as_ref().filter(|_| is_reviewed) {
+            let holds = judged.reach < Reach::Others || !state.has_new_figures(&self.submission.agency, judged.against);
+            if holds {
+                return Ok(judged.findings.clone());
+            }
+        }
+        let ids = self.ids.clone().or_else(|| ResolvedIds::of(&self.submission, state.catalogue()).map(Arc::new));
+        let Some(ids) = ids else { return Ok(None) };
+        let grounds = Grounds { state, catalogue: state.catalogue(), as_of: state.revision(), zone, today };
+        Ok(Judged::of(&self.submission, &ids, grounds)?.findings)
+    }
+
+    /// Whether checks of a state's catalogue look at other figures than its own.
+    pub(crate) fn looks_at_others(&self, state: &State) -> bool {
+        let known = self
+            .judged
+            .as_ref()
+            .filter(|_| self.reviewed.is_some_and(|(revision, _)| revision == state.catalogue_revision()));
+        let reach = known
+            .map(|judged| judged.reach)
+            .or_else(|| ResolvedIds::of(&self.submission, state.catalogue()).map(|ids| reach(state.catalogue(), &ids)));
+        reach == Some(Reach::Others)
     }
 
     /// The submission.
@@ -99,11 +159,23 @@ impl Prepared {
     }
 }
 
+impl Judged {
+    fn of(submission: &Submission, ids: &ResolvedIds, grounds: Grounds<'_>) -> Result<Self, Violations> {
+        let reach = reach(grounds.catalogue, ids);
+        let findings = match reach {
+            Reach::Nothing => None,
+            Reach::Itself | Reach::Others => Some(judge(grounds, submission, ids)?).filter(Findings::are_some),
+        };
+        Ok(Self { against: grounds.as_of, reach, findings: findings.map(Arc::new) })
+    }
+}
+
 fn review_whole(submission: &Submission, order: &Order, state: &State, today: Date) -> Reviewed {
     let (catalogue, table) = (state.catalogue(), &submission.observations);
     let (dictionaries, is_each_once) = (table.dictionaries(), !order.has_twice(table));
     let Reviewed { mut violations, ids } =
         review(catalogue, Some(&submission.agency), dictionaries, table.lines(), today, is_each_once);
+    violations.extend(review_explanations(catalogue, dictionaries, table.lines(), table.explanations()));
     violations.extend(review_texts(&submission.source, table.notes()));
     violations.sort();
     Reviewed { violations, ids }

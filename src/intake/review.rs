@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::checks::checks_of;
+use crate::catalogue::checks::CheckRule;
 use crate::catalogue::items::{
     Agency, Area, Dimension, Indicator, IndicatorVersion, Kind, UnfinishedPeriods, Validity,
 };
@@ -10,9 +12,9 @@ use crate::catalogue::suggest::SUGGESTIONS_MAX;
 use crate::catalogue::{AgencyIx, AreaIx, Catalogue, IndicatorIx};
 use crate::model::date::Date;
 use crate::model::decimal::Decimal;
-use crate::model::id::AgencyId;
+use crate::model::id::{AgencyId, CheckId};
 use crate::model::marker::Marker;
-use crate::model::observation::{Breakdown, Measure, Value};
+use crate::model::observation::{Breakdown, Explanation, Measure, Value};
 use crate::model::observations::{Dictionaries, Hashing, Line};
 use crate::model::period::Period;
 use crate::model::text::{self, Layout};
@@ -112,6 +114,34 @@ pub(crate) fn review<L: Reviewable>(
         }
     }
     Reviewed { ids: known.ids(), violations }
+}
+
+/// Every explanation that has a character that can't be seen, or that names a check which its figure doesn't have.
+pub(crate) fn review_explanations<L: Reviewable>(
+    catalogue: &Catalogue,
+    dictionaries: &Dictionaries,
+    lines: &[L],
+    explanations: &[(u32, Explanation)],
+) -> Violations {
+    let mut violations = Violations::default();
+    for (index, explanation) in explanations {
+        let field = format!("observations[{index}].explanation");
+        violations.check(&field, text::check(&explanation.text, Layout::Lines));
+        let line = lines.get(*index as usize);
+        let figure = line.and_then(|line| {
+            let indicator = catalogue.indicator(&dictionaries.indicators[line.indicator()? as usize])?;
+            Some((indicator, dictionaries.periods[line.period()? as usize]))
+        });
+        let Some((((ix, _), period), check)) = figure.zip(explanation.check.as_ref()) else { continue };
+        let checks: Vec<&CheckId> = checks_of(catalogue, ix, period).map(|(_, check)| &check.id).collect();
+        if !checks.contains(&check) {
+            violations.add(
+                field,
+                format_args!("found one for `{check}`; allowed: for a check of the figure: {}", some(&checks)),
+            );
+        }
+    }
+    violations
 }
 
 /// Every text of a submission that has a character that can't be seen.
@@ -337,7 +367,7 @@ impl Review<'_> {
             (Kind::Ratio, Measure::Ratio { numerator, denominator }) => {
                 self.not_negative("ratio.numerator", numerator);
                 self.not_negative("ratio.denominator", denominator);
-                if numerator > denominator {
+                if numerator > denominator && !has_numerator_check(version) {
                     self.add(
                         "ratio.numerator",
                         format_args!(
@@ -349,7 +379,7 @@ impl Review<'_> {
             (Kind::Ratio, Measure::Percentage { percent, base }) => {
                 self.not_negative("percentage.percent", percent);
                 self.not_negative("percentage.base", base);
-                if Decimal::new(100, 0).is_some_and(|hundred| percent > hundred) {
+                if Decimal::new(100, 0).is_some_and(|hundred| percent > hundred) && !has_numerator_check(version) {
                     self.add("percentage.percent", format_args!("found `{percent}`; allowed: 0 to 100"));
                 }
             }
@@ -390,6 +420,11 @@ impl Review<'_> {
             self.add("number", format_args!("found `{number}`; allowed for `{}`: {allowed}", version.id));
         }
     }
+}
+
+/// Whether a check decides what becomes of a numerator above its denominator.
+fn has_numerator_check(version: &IndicatorVersion) -> bool {
+    version.checks.iter().any(|check| check.rule == CheckRule::Numerator {})
 }
 
 fn allowed_periods(version: &IndicatorVersion) -> String {

@@ -65,7 +65,7 @@ macro_rules! code_list {
         impl TryFrom<String> for $Name {
             type Error = $crate::model::code_list::UnknownCode;
 
-            fn try_from(text: String) -> Result<Self, Self::Error> { text.parse() }
+            fn try_from(text: String) -> Result<Self, <Self as TryFrom<String>>::Error> { text.parse() }
         }
 
         impl From<$Name> for &'static str {

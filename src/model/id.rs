@@ -117,6 +117,12 @@ id_type!(
     "1 to 64 lower-case letters, digits and single hyphens, starting with a letter"
 );
 id_type!(
+    /// The id of a check of an indicator: `steady`.
+    CheckId,
+    is_slug,
+    "1 to 64 lower-case letters, digits and single hyphens, starting with a letter"
+);
+id_type!(
     /// The name of an identity, somebody or something that calls: `hampshire-constabulary-feed`.
     IdentityId,
     is_slug,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::decimal::Decimal;
-use super::id::{AreaCode, CategoryId, DimensionId, IndicatorId};
+use super::id::{AreaCode, CategoryId, CheckId, DimensionId, IndicatorId};
 use super::marker::Markers;
 use super::period::Period;
 use super::text::LookAlike;
@@ -87,6 +87,24 @@ impl Breakdown {
         self.0.is_empty()
     }
 
+    /// Its category of a dimension, if it has one.
+    pub(crate) fn category(&self, dimension: &DimensionId) -> Option<&CategoryId> {
+        self.0.iter().find(|(of, _)| of == dimension).map(|(_, category)| category)
+    }
+
+    /// The same without a dimension.
+    pub(crate) fn without(&self, dimension: &DimensionId) -> Self {
+        Self(self.0.iter().filter(|(of, _)| of != dimension).cloned().collect())
+    }
+
+    /// The same with another category of a dimension.
+    pub(crate) fn with(&self, dimension: &DimensionId, category: &CategoryId) -> Self {
+        let Self(mut categories) = self.without(dimension);
+        categories.push((dimension.clone(), category.clone()));
+        categories.sort();
+        Self(categories)
+    }
+
     /// The categories, by dimension.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &(DimensionId, CategoryId)> {
         self.0.iter()
@@ -141,6 +159,17 @@ pub struct Observation {
     pub value: Value,
     /// A note kept with it.
     pub note: Option<Arc<str>>,
+    /// Why it is right although a check finds it questionable: by check, that for all checks first.
+    pub explanations: Vec<Explanation>,
+}
+
+/// Why a figure is right although a check finds it questionable.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Explanation {
+    /// The check that it answers; every check of the figure when none.
+    pub check: Option<CheckId>,
+    /// The explanation.
+    pub text: Arc<str>,
 }
 
 #[cfg(test)]
@@ -155,5 +184,16 @@ mod tests {
         assert!("sex=female;sex=male".parse::<Breakdown>().is_err());
         assert!("sex".parse::<Breakdown>().is_err());
         assert!("".parse::<Breakdown>().unwrap().is_total());
+    }
+
+    #[test]
+    fn a_dimension_of_a_breakdown_is_left_out_and_put_in_by_itself() {
+        let (age, sex) = ("age".parse().unwrap(), "sex".parse().unwrap());
+        let one: Breakdown = "age=0-to-4;sex=female".parse().unwrap();
+        assert_eq!(one.without(&sex).to_string(), "age=0-to-4");
+        assert_eq!(one.without(&sex).with(&sex, &"male".parse().unwrap()).to_string(), "age=0-to-4;sex=male");
+        assert_eq!(one.with(&age, &"5-to-9".parse().unwrap()).to_string(), "age=5-to-9;sex=female");
+        assert_eq!(one.category(&sex).map(CategoryId::as_str), Some("female"));
+        assert_eq!(one.without(&sex).category(&sex), None);
     }
 }

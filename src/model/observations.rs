@@ -11,7 +11,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::id::{AreaCode, IndicatorId};
-use super::observation::{Breakdown, Observation, Value};
+use super::observation::{Breakdown, Explanation, Observation, Value};
 use super::period::Period;
 
 pub(crate) use order::{Order, Ranks};
@@ -114,6 +114,9 @@ pub enum TableError {
     /// A note refers to a line that isn't there.
     #[error("a note on no observation")]
     Note,
+    /// An explanation refers to a line that isn't there.
+    #[error("an explanation of no observation")]
+    Explanation,
 }
 
 /// The observations of a submission, in the sender's order.
@@ -123,6 +126,8 @@ pub struct Observations {
     lines: Vec<Line>,
     /// The notes, by line.
     notes: Vec<(u32, Arc<str>)>,
+    /// The explanations, by line and then by check.
+    explanations: Vec<(u32, Explanation)>,
 }
 
 impl Observations {
@@ -149,7 +154,20 @@ impl Observations {
         if notes.last().is_some_and(|(line, _)| !within(*line, lines.len())) {
             return Err(TableError::Note);
         }
-        Ok(Self { dictionaries, lines, notes })
+        Ok(Self { dictionaries, lines, notes, explanations: Vec::new() })
+    }
+
+    /// The same with explanations, each of a line.
+    ///
+    /// # Errors
+    /// When one is of a line that isn't there.
+    pub fn explained(mut self, mut explanations: Vec<(u32, Explanation)>) -> Result<Self, TableError> {
+        explanations.sort();
+        if explanations.last().is_some_and(|(line, _)| *line as usize >= self.lines.len()) {
+            return Err(TableError::Explanation);
+        }
+        self.explanations = explanations;
+        Ok(self)
     }
 
     /// How many there are.
@@ -177,6 +195,18 @@ impl Observations {
         &self.notes
     }
 
+    /// The explanations, by line and then by check.
+    pub fn explanations(&self) -> &[(u32, Explanation)] {
+        &self.explanations
+    }
+
+    /// The explanations of a line.
+    pub(crate) fn explanations_of(&self, line: u32) -> &[(u32, Explanation)] {
+        let from = self.explanations.partition_point(|(of, _)| *of < line);
+        let count = self.explanations[from..].partition_point(|(of, _)| *of == line);
+        &self.explanations[from..from + count]
+    }
+
     /// The observations, each whole.
     pub fn iter(&self) -> impl Iterator<Item = Observation> {
         let mut notes = self.notes.iter().peekable();
@@ -187,6 +217,7 @@ impl Observations {
             breakdown: self.dictionaries.breakdowns[line.breakdown as usize].clone(),
             value: line.value,
             note: notes.next_if(|(line, _)| *line == index).map(|(_, note)| Arc::clone(note)),
+            explanations: self.explanations_of(index).iter().map(|(_, explanation)| explanation.clone()).collect(),
         })
     }
 }
@@ -195,7 +226,7 @@ impl FromIterator<Observation> for Observations {
     fn from_iter<I: IntoIterator<Item = Observation>>(observations: I) -> Self {
         let (mut indicators, mut areas) = (Dictionary::default(), Dictionary::default());
         let (mut periods, mut breakdowns) = (Dictionary::default(), Dictionary::default());
-        let (mut lines, mut notes) = (Vec::new(), Vec::new());
+        let (mut lines, mut notes, mut explanations) = (Vec::new(), Vec::new(), Vec::new());
         for (index, observation) in (0..).zip(observations) {
             lines.push(Line {
                 indicator: indicators.index_of(observation.indicator),
@@ -205,14 +236,16 @@ impl FromIterator<Observation> for Observations {
                 value: observation.value,
             });
             notes.extend(observation.note.map(|note| (index, note)));
+            explanations.extend(observation.explanations.into_iter().map(|explanation| (index, explanation)));
         }
+        explanations.sort();
         let dictionaries = Dictionaries {
             indicators: indicators.into_items(),
             areas: areas.into_items(),
             periods: periods.into_items(),
             breakdowns: breakdowns.into_items(),
         };
-        Self { dictionaries, lines, notes }
+        Self { dictionaries, lines, notes, explanations }
     }
 }
 
@@ -228,6 +261,7 @@ mod tests {
             breakdown: Breakdown::default(),
             value: Value { measure: None, markers: super::super::marker::Markers::NONE },
             note: note.map(Arc::from),
+            explanations: Vec::new(),
         }
     }
 
@@ -245,6 +279,23 @@ mod tests {
         assert_eq!(Observations::new(parts.0, parts.1, parts.2), Ok(table));
     }
 
+    fn explanation(check: Option<&str>) -> Explanation {
+        Explanation { check: check.map(|check| check.parse().unwrap()), text: Arc::from("a flood") }
+    }
+
+    #[test]
+    fn explanations_come_back_with_their_observation_that_for_all_checks_first() {
+        let explained = Observation {
+            explanations: vec![explanation(None), explanation(Some("steady"))],
+            ..observation("contacts", "2022-06", None)
+        };
+        let sent = vec![observation("contacts", "2022-07", None), explained.clone()];
+        let table: Observations = sent.iter().cloned().collect();
+        assert_eq!(table.iter().collect::<Vec<_>>(), sent);
+        let turned = explained.explanations.iter().rev().map(|explanation| (1, explanation.clone())).collect();
+        assert_eq!(table.clone().explained(turned), Ok(table));
+    }
+
     #[test]
     fn a_table_refers_to_nothing_that_isnt_there() {
         let table: Observations = [observation("contacts", "2022-06", None)].into_iter().collect();
@@ -257,5 +308,6 @@ mod tests {
         }
         let (dictionaries, lines) = parts();
         assert_eq!(Observations::new(dictionaries, lines, vec![(1, Arc::from("n"))]), Err(TableError::Note));
+        assert_eq!(table.explained(vec![(1, explanation(None))]), Err(TableError::Explanation));
     }
 }

@@ -155,6 +155,13 @@ impl Period {
         self.start <= other.start && other.end() <= self.end()
     }
 
+    /// Whether the stocks of both are of one day. Weeks share theirs only with days.
+    pub(crate) fn shares_last_day(self, other: Self) -> bool {
+        let is_week = |period: Self| period.frequency() == Frequency::Week;
+        let is_day = |period: Self| period.frequency() == Frequency::Day;
+        self.end() == other.end() && (is_week(self) == is_week(other) || is_day(self) || is_day(other))
+    }
+
     /// The one of the same kind that begins the day after this ends; `None` at the end of the range.
     #[must_use]
     pub fn next(self) -> Option<Self> {

@@ -97,7 +97,7 @@ impl Violations {
     }
 
     /// The problems, in the order in which they were noted.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Violation> {
+    pub fn iter(&self) -> impl Iterator<Item = &Violation> {
         self.kept.iter()
     }
 

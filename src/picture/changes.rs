@@ -99,7 +99,10 @@ pub(crate) fn changes(
             }
         }
     }
-    first.into_iter().map(|(key, (slab, row))| FigureChange { key, item: item(slab, &row) }).collect()
+    first
+        .into_iter()
+        .map(|(key, (slab, row))| FigureChange { key, item: item(slab, &row, view.as_of.next()) })
+        .collect()
 }
 
 /// The places of some areas in the hierarchy of today, and of all that lie within them.

@@ -10,7 +10,7 @@ use super::accumulator::{Accumulator, Missing, MissingReason};
 use super::combine::OverTime;
 use super::contained::Containers;
 use super::reporters::Reporters;
-use super::submitted::{Submitted, share_last_day};
+use super::submitted::Submitted;
 use crate::catalogue::items::{Indicator, IndicatorVersion, Validity};
 use crate::catalogue::{AgencyIx, AreaIx, Hierarchy};
 use crate::model::date::Date;
@@ -152,7 +152,7 @@ impl<'a> Expected<'a> {
     fn within(&self, period: Period) -> Vec<Period> {
         let frequency = self.indicator.version_for(period).frequency;
         let closing = || match self.submitted.rule() {
-            OverTime::Last => Period::of(frequency, period.end()).filter(|closing| share_last_day(*closing, period)),
+            OverTime::Last => Period::of(frequency, period.end()).filter(|closing| closing.shares_last_day(period)),
             OverTime::Add | OverTime::Never => None,
         };
         period.divide(frequency).unwrap_or_else(|| closing().into_iter().collect())

@@ -14,7 +14,7 @@ use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::observation::Value;
 use crate::model::period::Period;
 use crate::model::revision::Revision;
-use crate::state::columns::BreakdownIx;
+use crate::state::columns::{BreakdownIx, RowKey};
 use crate::state::view::View;
 
 /// How many characters a formula may have.
@@ -52,6 +52,8 @@ pub struct Contribution {
     pub revision: Revision,
     /// The revision of the submission that it is of.
     pub source: Revision,
+    /// Which row of its slab it is.
+    pub(crate) row: RowKey,
 }
 
 /// Why a figure is what it is.
@@ -162,7 +164,8 @@ fn submitted(series: &Series<'_>, agency: AgencyIx, area: AreaIx, period: Period
     let (name, row) = best.find(|(_, row)| row.key.agency() == agency)?;
     let source = series.submitted.slab(name)?.source(&row);
     let (sample, revision) = (row.is_sample(), row.revision());
-    Some(Contribution { agency, area, period: name.storage_key(), value: row.value()?, sample, revision, source })
+    let (period, value) = (name.storage_key(), row.value()?);
+    Some(Contribution { agency, area, period, value, sample, revision, source, row: row.key })
 }
 
 fn kind_rule(kind: Kind) -> &'static str {

@@ -158,7 +158,7 @@ impl<'a> Submitted<'a> {
             return vec![period.storage_key()];
         }
         let (end, itself) = (period.end(), period.storage_key());
-        let is_other = |known: &Period| *known != itself && share_last_day(*known, period);
+        let is_other = |known: &Period| *known != itself && known.shares_last_day(period);
         let mut others: Vec<Period> = self.ending(end, end).filter(is_other).collect();
         others.sort_by_key(|known| std::cmp::Reverse(*known));
         [itself].into_iter().chain(others).collect()
@@ -170,7 +170,7 @@ impl<'a> Submitted<'a> {
         let mut within = self.ending(period.start(), period.end());
         match (within.next(), within.next()) {
             (None, _) => Some(period),
-            (Some(name), None) => share_last_day(name, period).then_some(name),
+            (Some(name), None) => name.shares_last_day(period).then_some(name),
             (Some(_), Some(_)) => None,
         }
     }
@@ -274,11 +274,4 @@ impl<'a> Submitted<'a> {
         }
         agencies
     }
-}
-
-/// Whether the stocks of two periods are of one day. Weeks share theirs only with days.
-pub(super) fn share_last_day(one: Period, other: Period) -> bool {
-    let is_week = |period: Period| period.frequency() == Frequency::Week;
-    let is_day = |period: Period| period.frequency() == Frequency::Day;
-    one.end() == other.end() && (is_week(one) == is_week(other) || is_day(one) || is_day(other))
 }

@@ -117,6 +117,7 @@ impl World {
                 breakdown: Breakdown::default(),
                 value: Value { measure, markers },
                 note: None,
+                explanations: Vec::new(),
             }
         };
         let submission = Submission {

@@ -99,6 +99,7 @@ fn seven(indicator: &str, area: &str, period: &str) -> Observation {
         breakdown: Breakdown::default(),
         value: Value { measure: Some(Measure::Number("7".parse().unwrap())), markers: Markers::default() },
         note: None,
+        explanations: Vec::new(),
     }
 }
 

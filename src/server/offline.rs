@@ -6,10 +6,14 @@ use super::audited::{self, ON_THIS_MACHINE};
 use super::{Error, check_clock, now, replay};
 use crate::access::AccessChange;
 use crate::audit;
+use crate::catalogue::CataloguePut;
+use crate::entry::codec;
 use crate::intake::admit::ChangeAccess;
+use crate::intake::checks::{Caught, Grounds, catch};
 use crate::intake::writer::{self, Written};
-use crate::journal::{ChainHash, DiskJournal, Journal};
+use crate::journal::{self, ChainHash, DiskJournal, Journal};
 use crate::model::revision::Revision;
+use crate::model::violation::Violations;
 use crate::model::zone::Zone;
 
 /// Changes identities or keys.
@@ -40,6 +44,41 @@ pub(crate) async fn change_access_offline(
     // The journal is closed once the thread has ended.
     drop(tokio::task::spawn_blocking(move || running.thread.join()).await?);
     written.map(drop).map_err(Error::Write)
+}
+
+/// What the checks of a draft would have caught of the submissions that stand, each as of when it came; or why the draft
+/// couldn't be put.
+///
+/// # Errors
+/// When there is no such folder, or the journal is in use or isn't what was written.
+pub(crate) fn catch_offline(folder: &Path, draft: &CataloguePut) -> Result<Result<Caught, Violations>, Error> {
+    std::fs::metadata(folder).map_err(|source| Error::Folder { path: folder.to_owned(), source })?;
+    let (journal, mut fold) = replay(folder)?;
+    let (state, reader, zone) = (fold.state(), journal.reader(), Zone::default());
+    let violations = state.catalogue().review(draft);
+    if !violations.is_empty() {
+        return Ok(Err(violations));
+    }
+    let mut catalogue = state.catalogue().clone();
+    catalogue.apply(draft);
+    let mut caught = Caught::of(draft);
+    let mut revision = Revision::ZERO;
+    while revision < state.revision() {
+        let before = revision;
+        revision = revision.next();
+        let is_standing = state.submission_at(revision).is_some() && state.withdrawn_at(revision).is_none();
+        let Some(stored) = (if is_standing { reader.read(revision)? } else { None }) else { continue };
+        let entry = codec::decode(&stored.payload).map_err(|error| journal::Error::Corrupt {
+            location: format!("revision {revision}"),
+            what: error.to_string(),
+        })?;
+        let grounds =
+            Grounds { state: &state, catalogue: &catalogue, as_of: before, zone: &zone, today: zone.date(entry.at) };
+        if let Some(submission) = entry.submission() {
+            catch(grounds, submission, revision, &mut caught);
+        }
+    }
+    Ok(Ok(caught))
 }
 
 /// The chain hash of a revision; none when the journal has no such revision.

@@ -79,6 +79,12 @@ impl Fold {
                 };
                 self.collect(submission, ids);
                 let revision = self.state.revision();
+                if !submission.observations.explanations().is_empty() {
+                    let State { explanations, columns, .. } = &mut self.state;
+                    let breakdowns = &submission.observations.dictionaries().breakdowns;
+                    let known = |breakdown: u32| columns.breakdown(&breakdowns[breakdown as usize]);
+                    explanations.add(revision, submission, ids, known);
+                }
                 self.state.submissions.add(revision, ids.agency, submission, *fingerprint);
             }
             Body::Withdrawal(withdrawal) => {
@@ -190,6 +196,7 @@ mod tests {
             breakdown: BREAKDOWNS[*breakdown].parse().unwrap(),
             value: Value { measure: Some(Measure::Number(NUMBERS[*number].parse().unwrap())), markers: Markers::NONE },
             note: None,
+            explanations: Vec::new(),
         };
         // One figure once.
         let mut figures = figures.to_vec();

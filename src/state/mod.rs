@@ -7,6 +7,7 @@
 //! A [`Fold`] is the one way in which a state changes, live and at the start. So replay equals live operation.
 
 pub mod columns;
+mod explanations;
 mod fold;
 mod outcome;
 mod resolved_ids;
@@ -21,13 +22,16 @@ use crate::access::Register as AccessRegister;
 use crate::catalogue::Catalogue;
 use crate::entry::{AuditAnchor, Withdrawal};
 use crate::model::id::{AgencyId, RequestId};
+use crate::model::observation::Explanation;
 use crate::model::revision::Revision;
 use crate::model::submission::Submission;
 use crate::model::timestamp::Timestamp;
 use columns::{Columns, Withdrawn};
+use explanations::Explanations;
 use submissions::Submissions;
 
 pub use columns::Outcome;
+pub(crate) use explanations::FigureKey;
 pub use fold::Fold;
 pub use resolved_ids::ResolvedIds;
 pub(crate) use submissions::SubmissionRecord;
@@ -58,6 +62,7 @@ pub struct State {
     catalogue: Arc<Catalogue>,
     columns: Columns,
     submissions: Submissions,
+    explanations: Explanations,
     access: AccessRegister,
     audit_anchor: Option<AuditAnchor>,
 }
@@ -139,6 +144,26 @@ impl State {
     /// The revision that withdrew a submission.
     pub(crate) fn withdrawn_at(&self, submission: Revision) -> Option<Revision> {
         self.submissions.withdrawn_at(submission)
+    }
+
+    /// Whether figures of an agency may have changed after a revision: there was a submission of it, or a withdrawal.
+    pub(crate) fn has_new_figures(&self, agency: &AgencyId, after: Revision) -> bool {
+        let agency = self.catalogue.agency(agency).map(|(agency, _)| agency);
+        let newer = self.submissions.before(self.revision().next()).take_while(|record| record.revision > after);
+        newer.into_iter().any(|record| Some(record.agency) == agency) || self.submissions.has_withdrawal_after(after)
+    }
+
+    /// The explanations of a figure that came with the newest submission that has some: one from a revision on, before
+    /// another, that stands as of a third.
+    pub(crate) fn explanations(
+        &self,
+        figure: FigureKey,
+        from: Revision,
+        before: Revision,
+        as_of: Revision,
+    ) -> &[Explanation] {
+        let stands = |submission| self.withdrawn_at(submission).is_none_or(|at| at > as_of);
+        self.explanations.of(figure, from, before.min(as_of.next()), stands)
     }
 
     /// What each observation does to the figures as of a revision: the one before the submission's

@@ -103,6 +103,10 @@ impl<H: BuildHasher> Submissions<H> {
         records.skip_while(move |record| record.revision >= revision)
     }
 
+    pub(super) fn has_withdrawal_after(&self, revision: Revision) -> bool {
+        self.withdrawn.values().any(|at| *at > revision)
+    }
+
     pub(super) fn withdrawn_at(&self, submission: Revision) -> Option<Revision> {
         self.withdrawn.get(&submission).copied()
     }

@@ -314,9 +314,10 @@ async fn check_health(channel: &Channel, service: &str) -> Result<ServingStatus,
     Ok(HealthClient::new(channel.clone()).check(request).await?.get_ref().status())
 }
 
-/// The demo's catalogue.
+/// The demo's catalogue without its checks, which tests of other things aren't about.
 pub(crate) fn catalogue() -> PutCatalogueRequest {
-    let put: CataloguePut = toml::from_str(include_str!("../../data/catalogue.toml")).unwrap();
+    let mut put: CataloguePut = toml::from_str(include_str!("../../data/catalogue.toml")).unwrap();
+    put.indicators.iter_mut().for_each(|version| version.checks.clear());
     put_request(&put, false)
 }
 

@@ -9,6 +9,7 @@ mod audited;
 #[path = "../binary/mod.rs"]
 mod binary;
 mod changes;
+mod checks;
 mod clock;
 mod coverage;
 mod derived;

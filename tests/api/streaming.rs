@@ -5,9 +5,9 @@ use std::time::Duration;
 use conspectus::rpc::proto::observation::Measure;
 use conspectus::rpc::proto::stream_submissions_response::Result as StreamResult;
 use conspectus::rpc::proto::{
-    CategoryRef, FigureColumns, FigureNote, GetSubmissionRequest, ListSubmissionsRequest, Marker, Observation,
-    Percentage, Ratio, Refusal, StreamSubmissionsRequest, StreamSubmissionsResponse, SubmitObservationsRequest,
-    ValueForm,
+    CategoryRef, FigureColumns, FigureExplanation, FigureNote, GetSubmissionRequest, ListSubmissionsRequest, Marker,
+    Observation, Percentage, Ratio, Refusal, StreamSubmissionsRequest, StreamSubmissionsResponse,
+    SubmitObservationsRequest, ValueForm,
 };
 use prost::Message;
 use tokio::sync::mpsc;
@@ -122,7 +122,11 @@ async fn columns_say_the_same_as_messages() {
         "one",
         [
             Observation { note: "counted twice".to_owned(), ..contacts("117188") },
-            Observation { markers: vec![Marker::Provisional.into()], ..figure(CONTACTS, "2020/21", "7") },
+            Observation {
+                markers: vec![Marker::Provisional.into()],
+                explanation: "a flood".to_owned(),
+                ..figure(CONTACTS, "2020/21", "7")
+            },
             Observation { measure: Some(Measure::Ratio(ratio)), ..figure(TIMELY, YEAR, "") },
             Observation { measure: Some(Measure::Percentage(percentage)), ..figure(TIMELY, "FY2020-21", "") },
             Observation { breakdown: vec![sex], ..figure("children-looked-after", "FY2021-22-Q4", "5") },
@@ -146,6 +150,7 @@ async fn columns_say_the_same_as_messages() {
         base_decimals: vec![0],
         markers: vec![0, 1 << 6, 0, 0, 0, 1 << 3],
         notes: vec![FigureNote { figure: 0, note: "counted twice".to_owned() }],
+        explanations: vec![FigureExplanation { figure: 1, explanation: "a flood".to_owned(), ..Default::default() }],
     };
     let first = app.receipt(messages.clone()).await;
     assert_eq!(outcome_texts(&first), ["new"; 6]);

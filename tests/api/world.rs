@@ -58,6 +58,7 @@ fn observation(indicator: &str, area: &str, period: &str, number: usize) -> Obse
         breakdown: "".parse().unwrap(),
         value: Value { measure, markers: Markers::default() },
         note: None,
+        explanations: Vec::new(),
     }
 }
 

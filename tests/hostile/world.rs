@@ -91,6 +91,7 @@ fn observation(indicator: &str, area: &str, period: &str, breakdown: &str, measu
         breakdown: breakdown.parse().unwrap(),
         value: Value { measure: Some(measure), markers: Markers::default() },
         note: None,
+        explanations: Vec::new(),
     }
 }
 

@@ -78,6 +78,7 @@ pub(crate) fn version(kind: Kind, frequency: Frequency) -> IndicatorVersion {
         source: String::new(),
         rate: None,
         unfinished_periods: UnfinishedPeriods::Refused,
+        checks: vec![],
     }
 }
 
@@ -153,6 +154,7 @@ impl Fixture {
                 breakdown: Breakdown::default(),
                 value: value(word()),
                 note: None,
+                explanations: Vec::new(),
             }
         };
         self.requests += 1;

@@ -87,6 +87,7 @@ impl Worked {
                 breakdown: words[3].trim_matches('-').parse().unwrap(),
                 value: value(words[4]),
                 note: None,
+                explanations: Vec::new(),
             }
         };
         self.requests += 1;

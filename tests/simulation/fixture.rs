@@ -74,6 +74,7 @@ pub(crate) fn submission(agency: usize, request: usize, variant: usize) -> Submi
             markers: Markers::NONE,
         },
         note: None,
+        explanations: Vec::new(),
     };
     let first = request + variant;
     Submission {

@@ -53,7 +53,7 @@ impl Asked {
         Some(match self {
             Self::Submit { agency, request, variant } => {
                 let submission = fixture::submission(agency, request, variant);
-                Command::Submit(Prepared::reviewed(submission, state, UTC.date(now)).ok()?)
+                Command::Submit(Prepared::reviewed(submission, state, UTC.date(now), &UTC).ok()?)
             }
             Self::Withdraw { agency, request } => Command::Withdraw(fixture::withdrawal(agency, request)),
             Self::Change { agency, version } => Command::Put(fixture::change(agency, version)),

@@ -2,13 +2,13 @@
 //! went into it.
 
 use super::super::figure_columns::{answer_fields, answer_headings};
-use super::super::format::{markers, time};
+use super::super::format::{explanations, markers, time};
 use crate::rpc::proto::{Contribution, ExplainFigureRequest, ExplainFigureResponse, Figure, Missing, MissingReason};
 
 /// What a row is, and of what.
 const KEYS: [&str; 6] = ["row", "indicator", "breakdown", "agency", "area", "period"];
 const MISSING: [&str; 3] = ["missing_reason", "contained_in_area", "contained_in_period"];
-const SUBMITTED: [&str; 4] = ["revision", "accepted_at", "request_id", "source"];
+const SUBMITTED: [&str; 5] = ["revision", "accepted_at", "request_id", "source", "explanation"];
 const FIGURE: [&str; 3] = ["contributions", "rule", "formula"];
 
 /// The columns.
@@ -79,6 +79,7 @@ fn contribution_row(request: &ExplainFigureRequest, contribution: &Contribution)
             time(contribution.accepted_at.as_ref()),
             contribution.request_id.clone(),
             contribution.source.clone(),
+            explanations(&contribution.explanations),
         ],
         empty(FIGURE.len()),
     ]

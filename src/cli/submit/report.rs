@@ -5,7 +5,7 @@ use super::super::format::counted;
 use super::changes;
 use super::sheet::Sheet;
 use crate::model::hex::Hex;
-use crate::rpc::proto::{Outcome, Receipt, SubmitObservationsResponse};
+use crate::rpc::proto::{Finding, Outcome, Receipt, SubmitObservationsResponse};
 
 /// The receipt, and a line for each figure that it revised. `changed_since` is how many of the figures of
 /// a submission that was received before aren't what they were then.
@@ -17,19 +17,37 @@ pub(super) fn lines(
 ) -> Vec<String> {
     let receipt = answer.receipt.clone().unwrap_or_default();
     let mut lines = vec![summary(&receipt, answer.already_received, dry_run)];
+    let figures = &sheet.reading.figures;
     if dry_run {
-        lines.extend(changes::lines(&sheet.reading.figures, &receipt.outcomes));
+        lines.extend(changes::lines(figures, &receipt.outcomes));
     } else {
-        let outcomes = sheet.reading.figures.iter().zip(&receipt.outcomes);
+        let outcomes = figures.iter().zip(&receipt.outcomes);
         lines.extend(outcomes.filter(|(_, outcome)| outcome.outcome() == Outcome::Revised).map(|(figure, outcome)| {
             format!("  row {} revises {}, of revision {}", figure.row, outcome.revised_from, outcome.previous_revision)
         }));
+    }
+    lines.extend(receipt.findings.iter().filter_map(|finding| {
+        let row = figures.get(usize::try_from(finding.observation).ok()?)?.row;
+        Some(found(row, finding))
+    }));
+    if receipt.more_findings_count > 0 {
+        lines.push(format!("  and {} more that checks found", receipt.more_findings_count));
     }
     if changed_since > 0 {
         let figures = counted(changed_since, "of its figures has", "of its figures have");
         lines.push(format!("  {figures} changed since; to submit the file over that, leave --request-id out"));
     }
     lines
+}
+
+/// What a check found of a row, and was taken all the same.
+fn found(row: u64, finding: &Finding) -> String {
+    let Finding { check, found, expected, explanation, .. } = finding;
+    let taken = match explanation.as_str() {
+        "" => "it is noted".to_owned(),
+        explanation => format!("explained: {explanation}"),
+    };
+    format!("  row {row}: found {found}; check `{check}` expects {expected}; {taken}")
 }
 
 fn summary(receipt: &Receipt, already_received: bool, dry_run: bool) -> String {

@@ -1,5 +1,7 @@
 //! Puts of the catalogue.
 
+mod checks;
+
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -91,6 +93,7 @@ fn version_to_proto(version: &IndicatorVersion) -> proto::IndicatorVersion {
             UnfinishedPeriods::Refused => 0,
             to_date @ UnfinishedPeriods::ToDate => to_date.code(),
         },
+        checks: version.checks.iter().map(checks::to_proto).collect(),
     }
 }
 
@@ -179,6 +182,7 @@ fn version_from_proto(version: proto::IndicatorVersion) -> Result<IndicatorVersi
             0 => UnfinishedPeriods::Refused,
             code => known("rule", code, UnfinishedPeriods::from_code(code))?,
         },
+        checks: version.checks.iter().map(checks::from_proto).collect::<Result<_, _>>()?,
     })
 }
 

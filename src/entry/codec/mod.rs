@@ -146,6 +146,7 @@ mod tests {
             breakdown: breakdown.parse().unwrap(),
             value: Value { measure, markers: Markers::from_bits(markers).unwrap() },
             note: note.map(Arc::from),
+            explanations: Vec::new(),
         }
     }
 

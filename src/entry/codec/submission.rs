@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::wire::{DecodeError, parse};
 use crate::entry::Fingerprint;
-use crate::model::observation::Breakdown;
+use crate::model::observation::{Breakdown, Explanation};
 use crate::model::observations::{Dictionaries, Line, Observations};
 use crate::model::packed::Packed;
 use crate::model::protobuf::{Fields, Varints, Writer, signed};
@@ -45,6 +45,13 @@ pub(super) fn write(out: &mut Writer, submission: &Submission, fingerprint: Fing
             out.text(2, note);
         });
     }
+    for (line, explanation) in table.explanations() {
+        out.message(18, |out| {
+            out.number(1, *line);
+            out.display(2, explanation.check.as_ref());
+            out.text(3, &explanation.text);
+        });
+    }
 }
 
 /// The submission of these fields, and the fingerprint that is kept with it.
@@ -52,7 +59,7 @@ pub(super) fn read(fields: &[u8]) -> Result<(Submission, Fingerprint), DecodeErr
     const FIRST_COLUMN: u32 = 10;
     let [mut agency, mut request_id, mut source] = [""; 3];
     let (mut fingerprint, mut sample) = (&[][..], false);
-    let (mut dictionaries, mut notes) = (Dictionaries::default(), Vec::new());
+    let (mut dictionaries, mut notes, mut explanations) = (Dictionaries::default(), Vec::new(), Vec::new());
     let mut columns: [Column<'_>; 7] = Default::default();
     for field in Fields::of(fields) {
         match field? {
@@ -67,6 +74,7 @@ pub(super) fn read(fields: &[u8]) -> Result<(Submission, Fingerprint), DecodeErr
             (9, value) => dictionaries.breakdowns.push(parse(value.text()?)?),
             (number @ FIRST_COLUMN..=16, value) => columns[(number - FIRST_COLUMN) as usize].set(value.bytes()?)?,
             (17, value) => notes.push(note(value.bytes()?)?),
+            (18, value) => explanations.push(explanation(value.bytes()?)?),
             _ => {}
         }
     }
@@ -76,7 +84,9 @@ pub(super) fn read(fields: &[u8]) -> Result<(Submission, Fingerprint), DecodeErr
         request_id: parse(request_id)?,
         source: source.to_owned(),
         sample,
-        observations: Observations::new(dictionaries, lines, notes).map_err(DecodeError::new)?,
+        observations: Observations::new(dictionaries, lines, notes)
+            .and_then(|table| table.explained(explanations))
+            .map_err(DecodeError::new)?,
     };
     let fingerprint = <[u8; 16]>::try_from(fingerprint);
     let fingerprint = fingerprint.map_err(|_| DecodeError::new("a fingerprint of other than 16 bytes"))?;
@@ -142,8 +152,23 @@ fn note(fields: &[u8]) -> Result<(u32, Arc<str>), DecodeError> {
     Ok((line, Arc::from(text)))
 }
 
+fn explanation(fields: &[u8]) -> Result<(u32, Explanation), DecodeError> {
+    let (mut line, mut check, mut text) = (0, None, "");
+    for field in Fields::of(fields) {
+        match field? {
+            (1, value) => line = u32::try_from(value.number()?).map_err(DecodeError::new)?,
+            (2, value) => check = Some(parse(value.text()?)?),
+            (3, value) => text = value.text()?,
+            _ => {}
+        }
+    }
+    Ok((line, Explanation { check, text: Arc::from(text) }))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
     use prost::Message;
 
@@ -185,6 +210,15 @@ mod tests {
                 .iter()
                 .map(|(line, text)| proto::Note { observation: *line, text: text.to_string() })
                 .collect(),
+            explanations: table
+                .explanations()
+                .iter()
+                .map(|(line, explanation)| proto::Explanation {
+                    observation: *line,
+                    check: explanation.check.as_ref().map(ToString::to_string).unwrap_or_default(),
+                    text: explanation.text.to_string(),
+                })
+                .collect(),
         }
     }
 
@@ -203,8 +237,11 @@ mod tests {
             prop::sample::select(vec!["2022-06", "FY2021-22", "CY2021-Q2"]),
             prop::sample::select(vec!["", "", "sex=female"]),
         );
-        let observation = (texts, measure, 0..512_u16, prop::option::of("[a-zé]{0,200}"));
-        let observation = observation.prop_map(|((indicator, area, period, breakdown), measure, markers, note)| {
+        let explanations = prop::collection::btree_map(prop::option::of("[a-z]{1,3}"), "[a-zé]{1,9}", 0..3);
+        let explanations = prop_oneof![3 => Just(BTreeMap::new()), 1 => explanations];
+        let beside = (prop::option::of("[a-zé]{0,200}"), explanations);
+        let observation = (texts, measure, 0..512_u16, beside).prop_map(|(texts, measure, markers, beside)| {
+            let ((indicator, area, period, breakdown), (note, explanations)) = (texts, beside);
             let markers = Markers::from_bits(markers).unwrap();
             Observation {
                 indicator: indicator.parse().unwrap(),
@@ -213,6 +250,13 @@ mod tests {
                 breakdown: breakdown.parse().unwrap(),
                 value: Value { measure, markers },
                 note: note.map(Arc::from),
+                explanations: explanations
+                    .into_iter()
+                    .map(|(check, text)| Explanation {
+                        check: check.map(|check| check.parse().unwrap()),
+                        text: Arc::from(text),
+                    })
+                    .collect(),
             }
         });
         prop::collection::vec(observation, 0..40)

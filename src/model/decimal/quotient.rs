@@ -38,6 +38,9 @@ impl Quotient {
     /// The sum, or `None` on overflow.
     #[must_use]
     pub fn checked_add(self, other: Self) -> Option<Self> {
+        if self.denominator == other.denominator {
+            return Self::reduced(self.numerator.checked_add(other.numerator)?, self.denominator);
+        }
         let shared = gcd(self.denominator, other.denominator)?;
         let (left, right) = (self.denominator / shared, other.denominator / shared);
         let numerator = self.numerator.checked_mul(right)?.checked_add(other.numerator.checked_mul(left)?)?;
@@ -67,6 +70,12 @@ impl Quotient {
     #[must_use]
     pub fn checked_div(self, other: Self) -> Option<Self> {
         self.checked_mul(Self::reduced(other.denominator, other.numerator)?)
+    }
+
+    /// The same without its sign, or `None` on overflow.
+    #[must_use]
+    pub fn checked_abs(self) -> Option<Self> {
+        Some(Self { numerator: self.numerator.checked_abs()?, ..self })
     }
 
     /// Whether it is below zero.
@@ -169,6 +178,9 @@ impl Ord for Quotient {
     /// Compares whole parts, then what is left over by its reciprocal, and so on: as exact as cross
     /// multiplication, and it cannot overflow.
     fn cmp(&self, other: &Self) -> Ordering {
+        if self.denominator == other.denominator {
+            return self.numerator.cmp(&other.numerator);
+        }
         let (mut a, mut b) = (self.numerator, self.denominator);
         let (mut c, mut d) = (other.numerator, other.denominator);
         loop {

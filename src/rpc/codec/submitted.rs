@@ -143,7 +143,9 @@ mod tests {
     use crate::rpc::Streamed;
     use crate::rpc::convert::observations_model::of_messages;
     use crate::rpc::proto::observation::Measure;
-    use crate::rpc::proto::{CategoryRef, Mean, Observation, Percentage, Ratio, StreamSubmissionsRequest};
+    use crate::rpc::proto::{
+        CategoryRef, CheckExplanation, Mean, Observation, Percentage, Ratio, StreamSubmissionsRequest,
+    };
 
     /// The same through the library: counted, then decoded, then parsed.
     fn through_the_library(bytes: &[u8]) -> Result<SubmitObservationsRequest, Status> {
@@ -200,15 +202,24 @@ mod tests {
             (prop::collection::vec(category, 0..3), prop::collection::vec(prop_oneof![0..12, any::<i32>()], 0..3));
         let texts =
             (text(), text(), text(), prop_oneof![3 => Just(String::new()), 1 => text(), 1 => "[a-zé]{400,600}"]);
-        (texts, lists, prop::option::of(measure)).prop_map(
-            |((indicator, area, period, note), (breakdown, markers), measure)| Observation {
-                indicator,
-                area,
-                period,
-                breakdown,
-                markers,
-                note,
-                measure,
+        let of_check =
+            (prop_oneof![3 => "[a-c]{1,2}", 1 => text()], prop_oneof![1 => Just(String::new()), 3 => text()])
+                .prop_map(|(check, explanation)| CheckExplanation { check, explanation });
+        let long = prop_oneof![3 => Just(String::new()), 1 => text(), 1 => "[a-zé]{400,600}"];
+        let explanations = (long, prop::collection::vec(of_check, 0..3));
+        (texts, lists, prop::option::of(measure), explanations).prop_map(
+            |((indicator, area, period, note), (breakdown, markers), measure, (explanation, check_explanations))| {
+                Observation {
+                    explanation,
+                    check_explanations,
+                    indicator,
+                    area,
+                    period,
+                    breakdown,
+                    markers,
+                    note,
+                    measure,
+                }
             },
         )
     }
@@ -287,6 +298,8 @@ mod tests {
             breakdown: vec![CategoryRef { dimension: "sex".to_owned(), category: "female".to_owned() }],
             markers: vec![7, 6],
             note: "é".to_owned(),
+            explanation: "a flood".to_owned(),
+            check_explanations: vec![CheckExplanation { check: "steady".to_owned(), explanation: "é".to_owned() }],
             measure: Some(measure),
         };
         let (numerator, denominator) = two("3");
@@ -334,10 +347,19 @@ mod tests {
         let with = |observations| SubmitObservationsRequest { observations, ..Default::default() }.encode_to_vec();
         let categories = |count| Observation { breakdown: vec![CategoryRef::default(); count], ..Default::default() };
         let markers = |count| Observation { markers: vec![7; count], ..Default::default() };
+        let explanations = |count| {
+            let check_explanations = vec![CheckExplanation::default(); count];
+            Observation { check_explanations, ..Default::default() }
+        };
         for (most, too_many, what) in [
             (with(vec![Observation::default(); 10_000]), with(vec![Observation::default(); 10_001]), "observations"),
             (with(vec![categories(50_000); 2]), with(vec![categories(50_000), categories(50_001)]), "breakdown"),
             (with(vec![markers(50_000); 2]), with(vec![markers(50_000), markers(50_001)]), "markers"),
+            (
+                with(vec![explanations(50_000); 2]),
+                with(vec![explanations(50_000), explanations(50_001)]),
+                "check_explanations",
+            ),
         ] {
             assert!(Submitted::of(&most).is_ok(), "{what}");
             let refused = Submitted::of(&too_many).unwrap_err();

@@ -1,10 +1,12 @@
 //! The catalogue's items as messages.
 
 use crate::catalogue::CataloguePut;
+use crate::catalogue::checks::{Check, CheckRule};
 use crate::catalogue::items::{
     Agency, Area, Category, Dimension, IndicatorVersion, ReconciliationRule, ReconciliationSide, Validity,
 };
 use crate::model::date::Date;
+use crate::model::decimal::Decimal;
 use crate::rpc::proto;
 
 /// The request that puts these items.
@@ -95,6 +97,33 @@ pub(crate) fn indicator(version: &IndicatorVersion) -> proto::Indicator {
             decimals: i32::from(rate.decimals),
         }),
         unfinished_periods: version.unfinished_periods.code(),
+        checks: version.checks.iter().map(check).collect(),
+    }
+}
+
+fn check(check: &Check) -> proto::Check {
+    use proto::check::Rule as P;
+    let tolerance = |tolerance: Decimal| if tolerance.is_zero() { String::new() } else { tolerance.to_string() };
+    let bound = |bound: &Option<Decimal>| bound.map(|bound| bound.to_string()).unwrap_or_default();
+    let rule = match &check.rule {
+        CheckRule::Range { min, max } => P::Range(proto::RangeCheck { min: bound(min), max: bound(max) }),
+        CheckRule::Numerator {} => P::Numerator(proto::NumeratorCheck {}),
+        CheckRule::Parts { dimension } => P::Parts(proto::PartsCheck { dimension: dimension.to_string() }),
+        CheckRule::NotAbove { indicator } => P::NotAbove(proto::NotAboveCheck { indicator: indicator.to_string() }),
+        CheckRule::Change {} => P::Change(proto::ChangeCheck {}),
+        CheckRule::Outlier { deviations, periods_min } => {
+            P::Outlier(proto::OutlierCheck { deviations: deviations.to_string(), periods_min: i32::from(*periods_min) })
+        }
+        CheckRule::Zero { periods_min } => P::Zero(proto::ZeroCheck { periods_min: i32::from(*periods_min) }),
+        CheckRule::Breakdown { dimension } => P::Breakdown(proto::BreakdownCheck { dimension: dimension.to_string() }),
+    };
+    proto::Check {
+        id: check.id.to_string(),
+        severity: check.severity.code(),
+        missing_values: check.missing_values.code(),
+        tolerance: tolerance(check.tolerance),
+        tolerance_percent: tolerance(check.tolerance_percent),
+        rule: Some(rule),
     }
 }
 

@@ -5,11 +5,11 @@ use std::fmt::{self, Display};
 use std::hash::Hash;
 use std::str::FromStr;
 
-use super::draft::{Draft, DraftTable, Misfit, fit, note};
+use super::draft::{Draft, DraftTable, Misfit, fit, named_explanation, note};
 use crate::model::decimal::Decimal;
 use crate::model::id::{AreaCode, IndicatorId};
 use crate::model::marker::Markers;
-use crate::model::observation::{Breakdown, Value};
+use crate::model::observation::{Breakdown, Explanation, Value};
 use crate::model::observations::{Dictionaries, Dictionary, Hashing};
 use crate::model::packed::MeasureForm;
 use crate::model::period::Period;
@@ -110,8 +110,35 @@ impl StreamDictionaries {
             let text = violations.check(format_args!("columns.notes[{at}].note"), note(&noted.note));
             notes.extend(text.flatten().map(|text| (noted.figure, text)));
         }
-        DraftTable { dictionaries, drafts, notes }
+        let explanations = explanations(&columns.explanations, count, violations);
+        DraftTable { dictionaries, drafts, notes, explanations }
     }
+}
+
+/// The explanations of so many figures.
+fn explanations(
+    sent: &[proto::FigureExplanation],
+    count: usize,
+    violations: &mut Violations,
+) -> Vec<(u32, Explanation)> {
+    let mut explanations = Vec::new();
+    let mut answered: HashSet<(u32, &str), Hashing> = HashSet::default();
+    for (at, proto::FigureExplanation { figure, check, explanation }) in sent.iter().enumerate() {
+        let field = |field| format!("columns.explanations[{at}].{field}");
+        if *figure as usize >= count {
+            let what = format!("found {figure}; allowed: a figure's index, below {count}");
+            violations.add(field("figure"), what);
+        }
+        if !answered.insert((*figure, check)) {
+            let what = "allowed: one explanation of a figure for all checks, and one for each";
+            violations.add(field("figure"), format_args!("found {figure} again; {what}"));
+        }
+        let named =
+            if check.is_empty() { Some(None) } else { violations.check(field("check"), check.parse()).map(Some) };
+        let text = violations.check(field("explanation"), named_explanation(explanation));
+        explanations.extend(named.zip(text).map(|(check, text)| (*figure, Explanation { check, text })));
+    }
+    explanations
 }
 
 /// A column of one item for each figure, or one for all, or none.

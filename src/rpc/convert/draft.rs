@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::intake::review::Reviewable;
 use crate::model::marker::Markers;
-use crate::model::observation::Value;
+use crate::model::observation::{Explanation, Value};
 use crate::model::observations::{Dictionaries, Line};
 
 /// A line as far as it could be parsed. What is missing is among the violations already.
@@ -58,8 +58,10 @@ pub(crate) struct DraftTable {
     pub(crate) dictionaries: Dictionaries,
     pub(crate) drafts: Vec<Draft>,
     pub(crate) notes: Vec<(u32, Arc<str>)>,
+    pub(crate) explanations: Vec<(u32, Explanation)>,
 }
 
+const EXPLANATION_CHARACTERS_MAX: usize = 500;
 const NOTE_CHARACTERS_MAX: usize = 500;
 
 /// A note, when there is one.
@@ -67,12 +69,32 @@ const NOTE_CHARACTERS_MAX: usize = 500;
 /// # Errors
 /// When it is too long.
 pub(crate) fn note(note: &str) -> Result<Option<Arc<str>>, String> {
+    text(note, NOTE_CHARACTERS_MAX)
+}
+
+/// The text of an explanation, when there is one.
+///
+/// # Errors
+/// When it is too long.
+pub(crate) fn explanation(explanation: &str) -> Result<Option<Arc<str>>, String> {
+    text(explanation, EXPLANATION_CHARACTERS_MAX)
+}
+
+/// The text of an explanation that names what it answers.
+///
+/// # Errors
+/// When it is empty or too long.
+pub(crate) fn named_explanation(text: &str) -> Result<Arc<str>, String> {
+    explanation(text)?.ok_or_else(|| format!("found nothing; allowed: 1 to {EXPLANATION_CHARACTERS_MAX} characters"))
+}
+
+fn text(text: &str, characters_max: usize) -> Result<Option<Arc<str>>, String> {
     // A byte is a character at the most: few need counting.
-    let characters = if note.len() > NOTE_CHARACTERS_MAX { note.chars().count() } else { 0 };
-    if characters > NOTE_CHARACTERS_MAX {
-        return Err(format!("found {characters} characters; allowed: {NOTE_CHARACTERS_MAX} at the most"));
+    let characters = if text.len() > characters_max { text.chars().count() } else { 0 };
+    if characters > characters_max {
+        return Err(format!("found {characters} characters; allowed: {characters_max} at the most"));
     }
-    Ok((!note.is_empty()).then(|| Arc::from(note)))
+    Ok((!text.is_empty()).then(|| Arc::from(text)))
 }
 
 /// Whether markers go with a value that is there, or isn't.

@@ -25,7 +25,7 @@ use std::fmt::Display;
 
 use crate::model::id::{CategoryId, DimensionId};
 use crate::model::marker::{Marker, Markers};
-use crate::model::observation::{Breakdown, Measure, Value};
+use crate::model::observation::{Breakdown, Explanation, Measure, Value};
 use crate::model::period::Period;
 use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
@@ -72,6 +72,16 @@ pub(crate) fn categories(breakdown: &Breakdown) -> Vec<proto::CategoryRef> {
         category: category.to_string(),
     };
     breakdown.iter().map(category).collect()
+}
+
+pub(crate) fn explanations<'a>(
+    explanations: impl IntoIterator<Item = &'a Explanation>,
+) -> Vec<proto::CheckExplanation> {
+    let explanation = |it: &Explanation| proto::CheckExplanation {
+        check: it.check.as_ref().map(ToString::to_string).unwrap_or_default(),
+        explanation: it.text.to_string(),
+    };
+    explanations.into_iter().map(explanation).collect()
 }
 
 pub(crate) fn markers(markers: Markers) -> Vec<i32> {

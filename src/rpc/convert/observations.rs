@@ -7,13 +7,13 @@ use std::hash::Hash;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::draft::{Draft, DraftTable, Misfit, fit, note};
+use super::draft::{Draft, DraftTable, Misfit, explanation, fit, named_explanation, note};
 use super::wire_observation::{Lists, WireObservation, utf8};
 use crate::intake::review::OBSERVATIONS_MAX;
 use crate::model::decimal::Decimal;
-use crate::model::id::{AreaCode, IndicatorId};
+use crate::model::id::{AreaCode, CheckId, IndicatorId};
 use crate::model::marker::{Marker, Markers};
-use crate::model::observation::{Breakdown, Measure, Value};
+use crate::model::observation::{Breakdown, Explanation, Measure, Value};
 use crate::model::observations::{Dictionaries, Dictionary};
 use crate::model::packed::MeasureForm;
 use crate::model::period::Period;
@@ -26,6 +26,7 @@ use crate::rpc::{convert, proto};
 pub(crate) struct ObservationReader<'a> {
     texts: Texts<'a>,
     notes: Vec<(u32, Arc<str>)>,
+    explanations: Vec<(u32, Explanation)>,
     drafts: Vec<Draft>,
     violations: Violations,
     lists: Lists<'a>,
@@ -44,6 +45,9 @@ impl<'a> ObservationReader<'a> {
         let index = u32::try_from(self.drafts.len()).map_err(|_| Malformed)?;
         let mut parser = Parser { index, violations: &mut self.violations };
         self.notes.extend(parser.note(observation.note)?.map(|note| (index, note)));
+        if !observation.explanation.is_empty() || !self.lists.explanations.is_empty() {
+            parser.explanations(observation.explanation, &self.lists.explanations, &mut self.explanations)?;
+        }
         let draft = parser.draft(&observation, &self.lists, &mut self.texts)?;
         self.drafts.push(draft);
         Ok(())
@@ -51,8 +55,8 @@ impl<'a> ObservationReader<'a> {
 
     /// All that were read, and what is wrong with them.
     pub(crate) fn finish(self) -> (DraftTable, Violations) {
-        let Self { texts, notes, drafts, violations, lists: _ } = self;
-        (DraftTable { dictionaries: texts.dictionaries(), drafts, notes }, violations)
+        let Self { texts, notes, explanations, drafts, violations, lists: _ } = self;
+        (DraftTable { dictionaries: texts.dictionaries(), drafts, notes, explanations }, violations)
     }
 }
 
@@ -143,6 +147,33 @@ impl Parser<'_> {
 
     fn note(&mut self, text: &[u8]) -> Parsed<Arc<str>> {
         Ok(self.parsed("note", note(utf8(text)?)).flatten())
+    }
+
+    /// Adds the explanation for all checks, and those of single ones.
+    fn explanations(
+        &mut self,
+        of_all: &[u8],
+        of_checks: &[[&[u8]; 2]],
+        into: &mut Vec<(u32, Explanation)>,
+    ) -> Result<(), Malformed> {
+        let line = self.index;
+        let text = self.parsed("explanation", explanation(utf8(of_all)?)).flatten();
+        into.extend(text.map(|text| (line, Explanation { check: None, text })));
+        let from = into.len();
+        for (at, [check, text]) in of_checks.iter().enumerate() {
+            let check = utf8(check)?.parse::<CheckId>();
+            let is_known = |check: &CheckId| into[from..].iter().any(|(_, known)| known.check.as_ref() == Some(check));
+            let check = match check {
+                Ok(check) if is_known(&check) => Err(format!("found `{check}` again; allowed: each check once")),
+                check => check.map_err(|error| error.to_string()),
+            };
+            let field = Field(line, format_args!("check_explanations[{at}].check"));
+            let check = self.violations.check(field, check);
+            let field = Field(line, format_args!("check_explanations[{at}].explanation"));
+            let text = self.violations.check(field, named_explanation(utf8(text)?));
+            into.extend(check.zip(text).map(|(check, text)| (line, Explanation { check: Some(check), text })));
+        }
+        Ok(())
     }
 
     fn draft<'a>(

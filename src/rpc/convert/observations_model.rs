@@ -1,11 +1,11 @@
 //! What the reader of observations is held equal to: messages as the library decodes them, each text of each parsed by
 //! itself.
 
-use super::draft::{Draft, DraftTable, Misfit, fit, note};
+use super::draft::{Draft, DraftTable, Misfit, explanation, fit, named_explanation, note};
 use crate::model::decimal::Decimal;
-use crate::model::id::{AreaCode, IndicatorId};
+use crate::model::id::{AreaCode, CheckId, IndicatorId};
 use crate::model::marker::{Marker, Markers};
-use crate::model::observation::{Breakdown, Measure, Value};
+use crate::model::observation::{Breakdown, Explanation, Measure, Value};
 use crate::model::observations::{Dictionaries, Dictionary};
 use crate::model::period::Period;
 use crate::model::violation::{Lazy, Violations};
@@ -17,9 +17,11 @@ pub(crate) fn of_messages(messages: &[proto::Observation]) -> (DraftTable, Viola
     let (mut violations, mut notes, mut drafts) = (Violations::default(), Vec::new(), Vec::new());
     let (mut indicators, mut areas) = (Dictionary::default(), Dictionary::default());
     let (mut periods, mut breakdowns) = (Dictionary::default(), Dictionary::default());
+    let mut explanations = Vec::new();
     for (message, index) in messages.iter().zip(0..) {
         let mut of = Of { index, violations: &mut violations };
         notes.extend(of.check("note", note(&message.note)).flatten().map(|note| (index, note)));
+        explanations.extend(of.explanations(message).into_iter().map(|explanation| (index, explanation)));
         let indicator = of.check("indicator", message.indicator.parse::<IndicatorId>());
         let area = of.check("area", message.area.parse::<AreaCode>());
         let period = of.check("period", message.period.parse::<Period>());
@@ -39,7 +41,7 @@ pub(crate) fn of_messages(messages: &[proto::Observation]) -> (DraftTable, Viola
         periods: periods.into_items(),
         breakdowns: breakdowns.into_items(),
     };
-    (DraftTable { dictionaries, drafts, notes }, violations)
+    (DraftTable { dictionaries, drafts, notes, explanations }, violations)
 }
 
 struct Of<'v> {
@@ -50,6 +52,23 @@ struct Of<'v> {
 impl Of<'_> {
     fn check<T, E: std::fmt::Display>(&mut self, field: &str, result: Result<T, E>) -> Option<T> {
         self.violations.check(format!("observations[{}].{field}", self.index), result)
+    }
+
+    fn explanations(&mut self, message: &proto::Observation) -> Vec<Explanation> {
+        let text = self.check("explanation", explanation(&message.explanation)).flatten();
+        let mut of_checks: Vec<Explanation> = Vec::new();
+        for (at, one) in message.check_explanations.iter().enumerate() {
+            let check = one.check.parse::<CheckId>().map_err(|error| error.to_string());
+            let check = check.and_then(|check| {
+                let again = of_checks.iter().any(|known| known.check.as_ref() == Some(&check));
+                if again { Err(format!("found `{check}` again; allowed: each check once")) } else { Ok(check) }
+            });
+            let check = self.check(&format!("check_explanations[{at}].check"), check);
+            let text =
+                self.check(&format!("check_explanations[{at}].explanation"), named_explanation(&one.explanation));
+            of_checks.extend(check.zip(text).map(|(check, text)| Explanation { check: Some(check), text }));
+        }
+        text.map(|text| Explanation { check: None, text }).into_iter().chain(of_checks).collect()
     }
 
     fn value(&mut self, message: &proto::Observation) -> Option<Value> {

@@ -2,7 +2,7 @@
 
 use super::columns::StreamDictionaries;
 use super::draft::Draft;
-use crate::intake::review::{review, review_texts};
+use crate::intake::review::{review, review_explanations, review_texts};
 use crate::model::date::Date;
 use crate::model::id::{AgencyId, RequestId};
 use crate::model::observations::Observations;
@@ -45,12 +45,19 @@ pub(crate) fn submission(
     let (Some(agency), Some(request_id), true) = (&agency, request_id, violations.is_empty()) else {
         let reviewed = review(state.catalogue(), agency.as_ref(), &table.dictionaries, &table.drafts, today, false);
         violations.extend(reviewed.violations);
+        violations.extend(review_explanations(
+            state.catalogue(),
+            &table.dictionaries,
+            &table.drafts,
+            &table.explanations,
+        ));
         violations.extend(review_texts(&source, &table.notes));
         violations.sort();
         return Err(violations);
     };
     let lines = table.drafts.into_iter().filter_map(Draft::complete).collect();
     let observations = Observations::new(table.dictionaries, lines, table.notes)
-        .expect("each line refers to what it was read from, and each note to a line");
+        .and_then(|observations| observations.explained(table.explanations))
+        .expect("each line refers to what it was read from, and each note and explanation to a line");
     Ok(Submission { agency: agency.clone(), request_id, source, sample, observations })
 }

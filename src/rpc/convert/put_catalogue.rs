@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use crate::catalogue::checks::{Check, CheckKind, CheckRule, HISTORY_PERIODS_MAX, MissingValues, Severity};
 use crate::catalogue::items::{
     AcrossAgencies, Agency, Area, AreaLevel, AreaParent, Category, Dimension, ExpectedAgency, IndicatorVersion, Kind,
     Polarity, PopulationRule, RateRule, ReconciliationRule, ReconciliationSide, Sector, UnfinishedPeriods, Validity,
@@ -160,6 +161,7 @@ impl Parser {
         let lead_agency = self.optional("lead_agency", &message.lead_agency);
         let expected = self.each("expected_agencies", &message.expected_agencies, Self::expected_agency);
         let dimensions = self.parse_each("dimensions", &message.dimensions);
+        let checks = self.each("checks", &message.checks, Self::check);
         let rate = match &message.rate {
             None => Some(None),
             Some(rate) => self.rate(rate).map(Some),
@@ -186,7 +188,64 @@ impl Parser {
             source: message.source.clone(),
             rate: rate?,
             unfinished_periods: unfinished?,
+            checks: all(checks)?,
         })
+    }
+
+    fn check(&mut self, check: &proto::Check) -> Option<Check> {
+        let id = self.parse("id", &check.id);
+        let severity = self.code("severity", check.severity, Severity::from_code, Severity::allowed);
+        let missing_values = match check.missing_values {
+            0 => Some(MissingValues::SkipAny),
+            code => self.code("missing_values", code, MissingValues::from_code, MissingValues::allowed),
+        };
+        let tolerance = self.tolerance("tolerance", &check.tolerance);
+        let tolerance_percent = self.tolerance("tolerance_percent", &check.tolerance_percent);
+        let rule = self.check_rule(check.rule.as_ref());
+        Some(Check {
+            id: id?,
+            severity: severity?,
+            missing_values: missing_values?,
+            tolerance: tolerance?,
+            tolerance_percent: tolerance_percent?,
+            rule: rule?,
+        })
+    }
+
+    fn check_rule(&mut self, rule: Option<&proto::check::Rule>) -> Option<CheckRule> {
+        use proto::check::Rule as P;
+        let periods = |parser: &mut Self, field, periods| parser.small(field, periods, 1..=HISTORY_PERIODS_MAX);
+        match rule {
+            None => {
+                let found = format_args!("found nothing; allowed: {}", Lazy(CheckKind::allowed));
+                self.violations.add(format_args!("{}rule", self.at), found);
+                None
+            }
+            Some(P::Range(range)) => {
+                let min = self.optional("range.min", &range.min);
+                let max = self.optional("range.max", &range.max);
+                Some(CheckRule::Range { min: min?, max: max? })
+            }
+            Some(P::Numerator(proto::NumeratorCheck {})) => Some(CheckRule::Numerator {}),
+            Some(P::Parts(parts)) => {
+                Some(CheckRule::Parts { dimension: self.parse("parts.dimension", &parts.dimension)? })
+            }
+            Some(P::NotAbove(other)) => {
+                Some(CheckRule::NotAbove { indicator: self.parse("not_above.indicator", &other.indicator)? })
+            }
+            Some(P::Change(proto::ChangeCheck {})) => Some(CheckRule::Change {}),
+            Some(P::Outlier(outlier)) => {
+                let deviations = self.parse("outlier.deviations", &outlier.deviations);
+                let periods_min = periods(self, "outlier.periods_min", outlier.periods_min);
+                Some(CheckRule::Outlier { deviations: deviations?, periods_min: periods_min? })
+            }
+            Some(P::Zero(zero)) => {
+                Some(CheckRule::Zero { periods_min: periods(self, "zero.periods_min", zero.periods_min)? })
+            }
+            Some(P::Breakdown(breakdown)) => {
+                Some(CheckRule::Breakdown { dimension: self.parse("breakdown.dimension", &breakdown.dimension)? })
+            }
+        }
     }
 
     fn expected_agency(&mut self, expected: &proto::ExpectedAgency) -> Option<ExpectedAgency> {

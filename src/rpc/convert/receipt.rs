@@ -1,11 +1,16 @@
 //! Receipts: what a submission did, or would do.
 
+use std::sync::Arc;
+
+use crate::intake::admit::SubmissionEffect;
+use crate::intake::checks::{self, Finding, Grounds};
 use crate::journal::ChainHash;
 use crate::model::revision::Revision;
 use crate::model::submission::Submission;
 use crate::model::timestamp::Timestamp;
+use crate::model::zone::Zone;
 use crate::rpc::{convert, count, number, proto};
-use crate::state::{Outcome, State};
+use crate::state::{Outcome, ResolvedIds, State};
 
 /// How a submission came, and so how its outcomes are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +38,18 @@ impl Accepted {
 }
 
 /// The receipt of a submission as the journal has it.
-pub(crate) fn of_stored(state: &State, submission: &Submission, accepted: Accepted) -> proto::Receipt {
-    receipt(submission, Form::Messages, Some(accepted), &state.outcomes(submission, accepted.before()))
+pub(crate) fn of_stored(state: &State, submission: &Submission, accepted: Accepted, zone: &Zone) -> proto::Receipt {
+    receipt(submission, Form::Messages, Some(accepted), &did(state, submission, accepted, zone))
+}
+
+/// What a submission that was accepted did, worked out again by what was known just before.
+pub(crate) fn did(state: &State, submission: &Submission, accepted: Accepted, zone: &Zone) -> SubmissionEffect {
+    let (before, catalogue) = (accepted.before(), state.catalogue_as_of(accepted.before()));
+    let grounds = Grounds { state, catalogue: &catalogue, as_of: before, zone, today: zone.date(accepted.at) };
+    let ids = ResolvedIds::of(submission, &catalogue);
+    // What was accepted isn't refused by what this version would find.
+    let findings = ids.and_then(|ids| checks::judge(grounds, submission, &ids).ok());
+    SubmissionEffect { outcomes: state.outcomes(submission, before), findings: findings.map(Arc::new) }
 }
 
 /// The receipt of a submission; of one that is only checked without where and when.
@@ -42,7 +57,7 @@ pub(crate) fn receipt(
     submission: &Submission,
     form: Form,
     accepted: Option<Accepted>,
-    outcomes: &[Outcome],
+    SubmissionEffect { outcomes, findings }: &SubmissionEffect,
 ) -> proto::Receipt {
     let (messages, columns): (&[Outcome], &[Outcome]) = match form {
         Form::Messages => (outcomes, &[]),
@@ -61,6 +76,20 @@ pub(crate) fn receipt(
         outcomes: messages.iter().map(outcome_message).collect(),
         outcome_column: column(columns.iter().map(|outcome| code(outcome).into())),
         previous_revision_column: column(columns.iter().map(since)),
+        findings: findings.iter().flat_map(|it| &it.kept).map(finding_message).collect(),
+        more_findings_count: findings.as_ref().map_or(0, |it| count(it.omitted)),
+    }
+}
+
+fn finding_message(finding: &Finding) -> proto::Finding {
+    proto::Finding {
+        observation: i32::try_from(finding.line).unwrap_or(i32::MAX),
+        indicator: finding.indicator.to_string(),
+        check: finding.check.to_string(),
+        severity: finding.severity.code(),
+        found: finding.found.clone(),
+        expected: finding.expected.clone(),
+        explanation: finding.explanation.as_ref().map(|it| it.text.to_string()).unwrap_or_default(),
     }
 }
 

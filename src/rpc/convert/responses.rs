@@ -1,16 +1,17 @@
 //! Answers as messages. Figures, and the rows that have figures, are written at once: see [`super::rows`].
 
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, IndicatorIx};
 use crate::model::observation::Value;
 use crate::model::period::Period;
+use crate::model::revision::Revision;
 use crate::picture::changes::{ChangeKey, FigureChange};
 use crate::picture::completeness::{self, PeriodMismatch, ReportingRate, Slot};
 use crate::picture::derivation::Derivation;
 use crate::picture::explain::Contribution;
 use crate::picture::history::{HistoryEvent, HistoryItem};
 use crate::rpc::{convert, count, number, proto};
-use crate::state::State;
 use crate::state::view::View;
+use crate::state::{FigureKey, State};
 
 pub(crate) fn derivation(derivation: Option<Derivation>) -> proto::Derivation {
     match derivation {
@@ -23,8 +24,17 @@ pub(crate) fn derivation(derivation: Option<Derivation>) -> proto::Derivation {
     }
 }
 
-pub(crate) fn contribution(state: &State, catalogue: &Catalogue, contribution: &Contribution) -> proto::Contribution {
+/// What went into a figure of an indicator as of a revision.
+pub(crate) fn contribution(
+    state: &State,
+    catalogue: &Catalogue,
+    indicator: IndicatorIx,
+    as_of: Revision,
+    contribution: &Contribution,
+) -> proto::Contribution {
     let submission = state.submission_at(contribution.source);
+    let figure = FigureKey { indicator, period: contribution.period, row: contribution.row };
+    let explanations = state.explanations(figure, contribution.source, as_of.next(), as_of);
     proto::Contribution {
         agency: catalogue.agency_at(contribution.agency).id.as_str().to_owned(),
         area: catalogue.area_at(contribution.area).code.as_str().to_owned(),
@@ -36,6 +46,7 @@ pub(crate) fn contribution(state: &State, catalogue: &Catalogue, contribution: &
         request_id: submission.map(|record| record.request_id.to_string()).unwrap_or_default(),
         source: submission.map(|record| record.source.to_owned()).unwrap_or_default(),
         accepted_at: state.accepted_at(contribution.source).map(convert::timestamp),
+        explanations: convert::explanations(explanations),
     }
 }
 
@@ -48,9 +59,17 @@ fn event(item: &HistoryItem) -> (proto::HistoryEvent, Option<Value>) {
     }
 }
 
-pub(crate) fn history_item(state: &State, item: &HistoryItem) -> proto::HistoryItem {
+/// What a figure was from one revision on, as of another.
+pub(crate) fn history_item(
+    state: &State,
+    figure: Option<FigureKey>,
+    as_of: Revision,
+    item: &HistoryItem,
+) -> proto::HistoryItem {
     let (event, value) = event(item);
     let submission = value.and_then(|_| state.submission_at(item.source));
+    let explained = figure.filter(|_| value.is_some());
+    let explanations = explained.map(|figure| state.explanations(figure, item.source, item.until, as_of));
     proto::HistoryItem {
         revision: number(item.revision),
         accepted_at: state.accepted_at(item.revision).map(convert::timestamp),
@@ -60,6 +79,7 @@ pub(crate) fn history_item(state: &State, item: &HistoryItem) -> proto::HistoryI
         sample: item.sample,
         request_id: submission.map(|record| record.request_id.to_string()).unwrap_or_default(),
         source: submission.map(|record| record.source.to_owned()).unwrap_or_default(),
+        explanations: convert::explanations(explanations.unwrap_or_default()),
     }
 }
 
@@ -79,7 +99,7 @@ pub(crate) fn figure_change(state: &State, view: View<'_>, change: &FigureChange
             breakdown: view.columns.breakdown_at(figure.breakdown()).map(convert::categories).unwrap_or_default(),
             measure: value.as_ref().and_then(convert::measure),
             markers: value.map(|value| convert::markers(value.markers)).unwrap_or_default(),
-            note: String::new(),
+            ..Default::default()
         }),
         sample: item.sample,
         request_id: submission.map(|record| record.request_id.to_owned()).unwrap_or_default(),

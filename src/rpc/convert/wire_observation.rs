@@ -5,16 +5,19 @@ use crate::intake::review::OBSERVATIONS_MAX;
 use crate::model::packed::MeasureForm;
 use crate::model::protobuf::{Fields, Malformed, Value};
 
-/// The most categories of all observations of a request, and the most markers.
+/// The most categories of all observations of a request, the most markers, and the most explanations of single checks.
 pub(crate) const PARTS_OF_OBSERVATIONS_MAX: usize = 10 * OBSERVATIONS_MAX;
 
-/// What an observation has several of; and how many all have.
+/// What an observation may have several of; and how many all have.
 #[derive(Default)]
 pub(super) struct Lists<'a> {
     pub(super) categories: Vec<[&'a [u8]; 2]>,
     pub(super) markers: Vec<i32>,
+    /// Explanations of single checks: the check, and the text.
+    pub(super) explanations: Vec<[&'a [u8]; 2]>,
     all_categories: usize,
     all_markers: usize,
+    all_explanations: usize,
 }
 
 /// One observation's own fields: texts as bytes, since most were there before.
@@ -24,6 +27,7 @@ pub(super) struct WireObservation<'a> {
     pub(super) area: &'a [u8],
     pub(super) period: &'a [u8],
     pub(super) note: &'a [u8],
+    pub(super) explanation: &'a [u8],
     pub(super) measure: Option<(MeasureForm, [&'a [u8]; 2])>,
 }
 
@@ -32,6 +36,7 @@ impl<'a> WireObservation<'a> {
     pub(super) fn read(bytes: &'a [u8], lists: &mut Lists<'a>) -> Result<Self, Malformed> {
         lists.categories.clear();
         lists.markers.clear();
+        lists.explanations.clear();
         let mut read = Self::default();
         for field in Fields::of(bytes) {
             match field? {
@@ -53,6 +58,13 @@ impl<'a> WireObservation<'a> {
                     bounded(&mut lists.all_markers)
                 })?,
                 (10, value) => set(&mut read.note, value)?,
+                (11, value) => set(&mut read.explanation, value)?,
+                (12, value) => {
+                    let mut explanation = [&[][..]; 2];
+                    set_both(&mut explanation, value)?;
+                    lists.explanations.push(explanation);
+                    bounded(&mut lists.all_explanations)?;
+                }
                 _ => {}
             }
         }

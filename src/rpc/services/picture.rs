@@ -169,7 +169,7 @@ impl Read for proto::ExplainFigureRequest {
     }
 
     fn answer(&self, query: ExplainQuery, input: &AnswerInput<'_>) -> Result<Writer, Violations> {
-        let explained = explain::explain(input.view, query);
+        let (explained, as_of) = (explain::explain(input.view, query), input.view.as_of);
         let contributions = explained.contributions.iter().take(CONTRIBUTIONS_MAX);
         let mut out = Writer::default();
         out.fields(&proto::ExplainFigureResponse { revision: input.revision(), ..Default::default() });
@@ -178,7 +178,10 @@ impl Read for proto::ExplainFigureRequest {
             as_of: input.as_of(),
             derivation: responses::derivation(explained.derivation).into(),
             contributions: contributions
-                .map(|one| responses::contribution(&input.snapshot.state, input.catalogue(), one))
+                .map(|one| {
+                    let state = &input.snapshot.state;
+                    responses::contribution(state, input.catalogue(), query.indicator, as_of, one)
+                })
                 .collect(),
             contribution_count: count(explained.contributions.len()),
             indicator: Some(convert::catalogue::indicator(&explained.version)),
@@ -213,7 +216,8 @@ impl Read for proto::GetHistoryRequest {
         let mut out = Writer::default();
         out.fields(&proto::GetHistoryResponse { revision: input.revision(), ..Default::default() });
         let next_page_token = input.rows(&mut out, &items, |out, item| {
-            out.message(2, |out| out.fields(&responses::history_item(&input.snapshot.state, item)));
+            let state = &input.snapshot.state;
+            out.message(2, |out| out.fields(&responses::history_item(state, query.figure(), input.view.as_of, item)));
         });
         out.fields(&proto::GetHistoryResponse { next_page_token, ..Default::default() });
         Ok(out)

@@ -7,7 +7,7 @@ use tonic::Status;
 
 use super::read;
 use crate::entry::{Body, codec};
-use crate::intake::admit::Decision;
+use crate::intake::admit::{Decision, SubmissionEffect};
 use crate::intake::prepare::Prepared;
 use crate::intake::writer::{Written, WrittenOf};
 use crate::journal;
@@ -18,7 +18,7 @@ use crate::model::violation::Violations;
 use crate::rpc::call::Refusal;
 use crate::rpc::convert::columns::StreamDictionaries;
 use crate::rpc::convert::parse_submission;
-use crate::rpc::convert::receipt::{Accepted, Form, receipt};
+use crate::rpc::convert::receipt::{self, Accepted, Form, receipt};
 use crate::rpc::guard::{Compute, Question, Session};
 use crate::rpc::status::{self, Reason};
 use crate::rpc::{Context, Submitted, number, proto};
@@ -47,7 +47,7 @@ impl Sent {
         let form = if request.columns.is_some() { Form::Columns } else { Form::Messages };
         let validate_only = request.validate_only;
         let submission = parse_submission::submission(&state, request, stream, today)?;
-        Ok(Self { prepared: Prepared::reviewed(submission, &state, today)?, form, validate_only })
+        Ok(Self { prepared: Prepared::reviewed(submission, &state, today, &context.zone)?, form, validate_only })
     }
 
     /// What a dry run reads: what its figures would revise. The figures themselves aren't for the audit log.
@@ -86,7 +86,11 @@ impl Sent {
     ) -> Result<proto::SubmitObservationsResponse, Refusal> {
         let state = context.newest();
         let answer = match context.validate(&state, &self.prepared)? {
-            Decision::Accept(..) => response(&state, self.receipt(&state, None), false),
+            Decision::Accept(_, SubmissionEffect { findings, .. }) => {
+                let outcomes = self.prepared.outcomes(&state, state.revision());
+                let did = SubmissionEffect { outcomes, findings };
+                response(&state, receipt(self.prepared.submission(), self.form, None, &did), false)
+            }
             Decision::Already(revision) => Box::pin(self.original(context, session, revision)).await?,
         };
         session.audit_read(self.question(), state.revision()).await?;
@@ -104,9 +108,9 @@ impl Sent {
         written: WrittenOf<Prepared>,
     ) -> Result<proto::SubmitObservationsResponse, Refusal> {
         match written {
-            Written::Accepted { revision, hash, at, effect: outcomes } => {
+            Written::Accepted { revision, hash, at, effect } => {
                 let accepted = Some(Accepted { revision, hash, at });
-                let receipt = receipt(self.prepared.submission(), self.form, accepted, &outcomes);
+                let receipt = receipt(self.prepared.submission(), self.form, accepted, &effect);
                 Ok(response(&context.newest(), receipt, false))
             }
             // Seldom: its future isn't to lie in that of every submission.
@@ -123,13 +127,9 @@ impl Sent {
     ) -> Result<proto::SubmitObservationsResponse, Refusal> {
         let state = context.newest();
         let accepted = read_back(context, session.compute(), revision, |_, accepted, _| Ok(accepted)).await?;
-        Ok(response(&state, self.receipt(&state, Some(accepted)), true))
-    }
-
-    /// The receipt of what was accepted before, or could be.
-    fn receipt(&self, state: &State, accepted: Option<Accepted>) -> proto::Receipt {
-        let before = accepted.map_or(state.revision(), Accepted::before);
-        receipt(self.prepared.submission(), self.form, accepted, &self.prepared.outcomes(state, before))
+        let submission = self.prepared.submission();
+        let did = receipt::did(&state, submission, accepted, &context.zone);
+        Ok(response(&state, receipt(submission, self.form, Some(accepted), &did), true))
     }
 }
 

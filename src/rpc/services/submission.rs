@@ -18,6 +18,7 @@ use crate::model::revision::Revision;
 use crate::model::submission::Submission;
 use crate::model::text::{self, Layout};
 use crate::model::violation::Violations;
+use crate::model::zone::Zone;
 use crate::rpc::call::{self, Call};
 use crate::rpc::convert::columns::StreamDictionaries;
 use crate::rpc::convert::receipt::{self, Accepted};
@@ -120,8 +121,9 @@ impl SubmissionService for Submissions {
             })?;
             let revision = record.revision;
             let (state, question) = (Arc::clone(&state), session.question(&message));
+            let zone = context.zone.clone();
             let answer = move |stored: &Submission, accepted, budget: &Budget| {
-                submission(&state, &message, stored, accepted, budget)
+                submission(&state, &zone, &message, stored, accepted, budget)
             };
             let answer = sent::read_back(context, session.compute(), revision, answer).await?;
             session.audit_read(question, revision).await?;
@@ -152,6 +154,7 @@ const OBSERVATION_STEPS: usize = 8;
 /// A submission with its observations, or a page of them, and what they did.
 fn submission(
     state: &State,
+    zone: &Zone,
     request: &proto::GetSubmissionRequest,
     stored: &Submission,
     accepted: Accepted,
@@ -173,7 +176,7 @@ fn submission(
     );
     // Every outcome is found, whatever the page: the receipt counts them.
     budget.spend(stored.observations.len()).map_err(|_| read::smaller_pages())?;
-    let mut receipt = receipt::of_stored(state, stored, accepted);
+    let mut receipt = receipt::of_stored(state, stored, accepted, zone);
     receipt.outcomes = receipt.outcomes.into_iter().skip(from).take(observations.len()).collect();
     let answer = proto::GetSubmissionResponse {
         revision: number(state.revision()),
@@ -231,6 +234,15 @@ fn observation_message(observation: &Observation) -> proto::Observation {
         breakdown: convert::categories(&observation.breakdown),
         markers: convert::markers(observation.value.markers),
         note: observation.note.as_deref().unwrap_or_default().to_owned(),
+        explanation: observation
+            .explanations
+            .iter()
+            .find(|explanation| explanation.check.is_none())
+            .map(|explanation| explanation.text.to_string())
+            .unwrap_or_default(),
+        check_explanations: convert::explanations(
+            observation.explanations.iter().filter(|explanation| explanation.check.is_some()),
+        ),
         measure: convert::measure(&observation.value),
     }
 }

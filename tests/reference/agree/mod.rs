@@ -3,6 +3,7 @@
 //! An aspect compares what its section of the page is about and nothing else, so that a failure names the rule.
 
 mod aspects;
+mod checks;
 mod keep;
 mod large;
 mod shrink;

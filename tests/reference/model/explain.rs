@@ -57,6 +57,7 @@ fn contribution(it: &Standing) -> Contribution {
         request_id: it.request_id.to_string(),
         source: it.source.clone(),
         accepted_at: Some(super::timestamp(it.accepted)),
+        explanations: vec![],
     }
 }
 

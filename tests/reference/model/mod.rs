@@ -7,6 +7,7 @@
 
 pub(crate) mod areas;
 pub(crate) mod change;
+pub(crate) mod checks;
 pub(crate) mod compare;
 pub(crate) mod completeness;
 pub(crate) mod coverage;

@@ -5,7 +5,7 @@ use conspectus::entry::{Body, Entry};
 use conspectus::model::date::Date;
 use conspectus::model::id::{AgencyId, AreaCode, IndicatorId, RequestId};
 use conspectus::model::marker::Marker;
-use conspectus::model::observation::{Breakdown, Measure, Observation, Value};
+use conspectus::model::observation::{Breakdown, Explanation, Measure, Observation, Value};
 use conspectus::model::period::Period;
 use conspectus::model::submission::Submission;
 use conspectus::model::timestamp::Timestamp;
@@ -24,6 +24,8 @@ pub(crate) struct Sight {
     pub(crate) figures: Vec<Standing>,
     /// The changes of every figure, the oldest first.
     pub(crate) items: Vec<Item>,
+    /// The explanations that submissions brought, the oldest first.
+    pub(crate) explained: Vec<Explained>,
     pub(crate) today: Date,
     pub(crate) zone: Zone,
 }
@@ -61,6 +63,15 @@ pub(crate) struct Item {
     /// 16.1: "a withdrawal that leaves the same value, because another submission has it too, is none".
     pub(crate) leaves_the_same: bool,
     pub(crate) figure: Option<Standing>,
+}
+
+/// The explanations of a figure of a submission.
+pub(crate) struct Explained {
+    pub(crate) key: Key,
+    pub(crate) request_id: RequestId,
+    pub(crate) revision: usize,
+    pub(crate) explanations: Vec<Explanation>,
+    pub(crate) withdrawn: bool,
 }
 
 impl Key {
@@ -121,6 +132,7 @@ impl Sight {
             rules: vec![],
             figures: vec![],
             items: vec![],
+            explained: vec![],
             today: zone.date(at),
             zone: zone.clone(),
         };
@@ -139,6 +151,13 @@ impl Sight {
                 Body::Submission { submission, .. } => {
                     sent.push(Sent { submission, at: entry.at, withdrawn: false });
                     for observation in submission.observations.iter() {
+                        sight.explained.push(Explained {
+                            key: Key::of(&submission.agency, &observation),
+                            request_id: submission.request_id.clone(),
+                            revision,
+                            explanations: observation.explanations.clone(),
+                            withdrawn: false,
+                        });
                         let it = standing(&sent[sent.len() - 1], &observation, revision);
                         sight.becomes(&it.key.clone(), Some(it), revision, entry.at, false);
                     }
@@ -150,6 +169,9 @@ impl Sight {
                     let gone = sent.iter_mut().find(is).unwrap();
                     gone.withdrawn = true;
                     let gone = gone.submission;
+                    let is_gone =
+                        |it: &&mut Explained| it.key.agency == gone.agency && it.request_id == gone.request_id;
+                    sight.explained.iter_mut().filter(is_gone).for_each(|it| it.withdrawn = true);
                     for observation in gone.observations.iter() {
                         let key = Key::of(&gone.agency, &observation);
                         let known = sight.figures.iter().find(|it| it.key.is(&key));

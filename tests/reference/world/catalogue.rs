@@ -172,6 +172,7 @@ impl World {
             source: String::new(),
             rate: None,
             unfinished_periods: UnfinishedPeriods::Refused,
+            checks: vec![],
         };
         self.vary(&mut version);
         version

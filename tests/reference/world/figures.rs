@@ -80,6 +80,7 @@ impl World {
                 breakdown: breakdown.clone(),
                 value,
                 note: None,
+                explanations: Vec::new(),
             });
         }
         observations
@@ -174,6 +175,7 @@ impl World {
                         breakdown,
                         value,
                         note: None,
+                        explanations: Vec::new(),
                     });
                 }
             }

@@ -4,6 +4,7 @@
 //! or two indicators and a population, most figures in one financial year, and numbers that often tie.
 
 mod catalogue;
+mod checks;
 mod figures;
 mod questions;
 mod read_out;
@@ -18,6 +19,7 @@ use conspectus::state::{Fold, State};
 
 use crate::command::Command;
 pub(crate) use crate::random::Random;
+pub(crate) use checks::checked_history;
 
 const HOUR_MICROS: i64 = 3_600_000_000;
 const DAY_MICROS: i64 = 24 * HOUR_MICROS;
