@@ -1,5 +1,5 @@
 //! The command line: one file a verb. Answers go to standard output; a failure is one plain
-//! sentence on standard error and an exit status that says what kind it is ([`failure::Exit`]). Everything printed passes through `output`.
+//! sentence on standard error and an exit status that says of what kind (`failure`). Everything printed passes through `output`.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
