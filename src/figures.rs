@@ -124,6 +124,10 @@ impl Reading {
         if field.is_some_and(|field| figure.unread.contains(&field)) {
             return None;
         }
+        let what = match field {
+            Some(Field::Period) => &figure.in_its_own_text(what),
+            Some(_) | None => what,
+        };
         let across = figure.across.filter(|_| field == Some(Field::Value));
         Some(match (across, field) {
             (Some(place), Some(field)) => {

@@ -345,13 +345,10 @@ fn a_dry_run_says_figure_by_figure_what_would_change() {
     let sender = Sender::start();
     sender.submit(file(&["70", "5", "x"]), &[]);
     assert_eq!(
-        sender.submit(
-            file(&["72", "5", "1,234"].map(|value| if value.len() > 2 { "\"1,234\"" } else { value })),
-            &["--dry-run"]
-        ),
+        sender.submit(file(&["72", "5", "84"]), &["--dry-run"]),
         "No problems found. Submitting it would give: 0 new, 2 revised, 1 unchanged. Nothing was stored.\n  \
          row 2: missing-episodes E06000044 Apr 2021: 70 -> 72 (+2.9%)\n  \
-         row 4: missing-episodes E06000044 June 2021: [x] -> 1,234"
+         row 4: missing-episodes E06000044 June 2021: [x] -> 84"
     );
     let rows: String =
         (0..60).map(|n| format!("missing-episodes,E06000044,{}-{:02},5,,\n", 2010 + n / 12, n % 12 + 1)).collect();
@@ -653,6 +650,13 @@ fn changes_are_followed_as_they_come() {
     assert_eq!(change["observation"]["indicator"], "missing-episodes");
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[test]
+fn a_problem_quotes_the_period_that_the_file_has() {
+    let sender = Sender::start();
+    let printed = sender.submit(file(&["70"]).replace("Apr 2021", "30/04/2021"), &["--dates", "days"]);
+    assert!(printed.starts_with("3: conspectus: row 2, column period (C): found `30/04/2021`; "), "{printed}");
 }
 
 #[test]

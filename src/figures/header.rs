@@ -129,13 +129,19 @@ pub(super) fn no_header(table: &Table, layout: &Layout) -> Problem {
     let advice = if layout.across.is_none() && row.cells.iter().filter(is_period).count() > 1 {
         ". Where periods run across, a mapping with across = \"period\" reads them".to_owned()
     } else {
-        // Each that is lacking begins with its name.
-        let names = lacks.first().and_then(|lack| lack.split('`').nth(1)).zip(headings.first());
-        let example = |(name, heading): (&str, &&str)| {
-            let heading = quoted_argument(heading);
-            format!(". Say what a column is called in the file with --column, as in --column {name}={heading}")
+        // What is lacking begins with its name. Where several are, which heading is whose would be a guess.
+        let name = |lack: &String| lack.split('`').nth(1).map(str::to_owned);
+        let example = match (lacks.as_slice(), headings.as_slice()) {
+            ([one], [heading, ..]) => name(one).map(|name| format!("{name}={}", quoted_argument(heading))),
+            (_, []) => None,
+            _ => Some(
+                "period=Month; where a heading is itself an indicator, an area or a period, a mapping reads it"
+                    .to_owned(),
+            ),
         };
-        names.map(example).unwrap_or_default()
+        let advice =
+            |example| format!(". Say what a column is called in the file with --column, as in --column {example}");
+        example.map(advice).unwrap_or_default()
     };
     Problem::new(
         table,

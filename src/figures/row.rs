@@ -114,6 +114,7 @@ struct Cells<'r, 'a> {
 impl Cells<'_, '_> {
     fn figure(mut self) -> Figure {
         let (period, period_marker) = self.period();
+        let written_period = self.text(Field::Period);
         let (measure, absences) = self.measure();
         let mut markers = self.markers();
         for marker in period_marker.into_iter().chain(absences).map(Marker::code) {
@@ -134,7 +135,15 @@ impl Cells<'_, '_> {
             period,
         };
         let (agency, report) = (self.text(Field::Agency), self.text(Field::Report));
-        Figure { row: self.row.number, agency, report, observation, unread: self.unread, across: self.across }
+        Figure {
+            row: self.row.number,
+            agency,
+            report,
+            observation,
+            period: written_period,
+            unread: self.unread,
+            across: self.across,
+        }
     }
 
     /// Where a column's cell is; none for one that the file doesn't have.
