@@ -127,10 +127,11 @@ impl Load {
     }
 }
 
-/// One to five figures that other senders revise too.
+/// One to five figures that other senders revise too. Their indicator has no checks: those of one agency that look at other
+/// figures are written one by one, and share no sync.
 pub(crate) fn request(name: &str, sender: u64, n: u64) -> SubmitObservationsRequest {
     let figure = |nth: u64| Observation {
-        indicator: "initial-contacts".to_owned(),
+        indicator: "referrals".to_owned(),
         area: "E10000014".to_owned(),
         period: format!("FY20{:02}-{:02}", 10 + (n + nth) % 10, 11 + (n + nth) % 10),
         measure: Some(Measure::Number((sender * 1_000_000 + n).to_string())),
