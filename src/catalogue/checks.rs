@@ -118,6 +118,20 @@ impl CheckRule {
             Self::Breakdown { .. } => CheckKind::Breakdown,
         }
     }
+
+    /// The indicator that a figure isn't to be above, where the check has one.
+    pub(crate) fn limit(&self) -> Option<&IndicatorId> {
+        match self {
+            Self::NotAbove { indicator } => Some(indicator),
+            Self::Range { .. }
+            | Self::Numerator {}
+            | Self::Parts { .. }
+            | Self::Change {}
+            | Self::Outlier { .. }
+            | Self::Zero { .. }
+            | Self::Breakdown { .. } => None,
+        }
+    }
 }
 
 code_list! {

@@ -48,6 +48,40 @@ impl Default for Hierarchies {
     }
 }
 
+/// Places in the walk of which none lies within another, each with the number that it was given.
+#[derive(Debug)]
+pub(crate) struct ApartSpans(Vec<(Range<u32>, u32)>);
+
+impl ApartSpans {
+    /// Of some areas' spans those that don't lie within another: by their start, and of the same start the longest.
+    pub(crate) fn of(mut spans: Vec<(Range<u32>, u32)>) -> Self {
+        spans.sort_unstable_by_key(|(span, number)| (span.start, std::cmp::Reverse(span.end), *number));
+        let mut end = 0;
+        spans.retain(|(span, _)| {
+            let is_apart = span.start >= end;
+            end = end.max(span.end);
+            is_apart
+        });
+        Self(spans)
+    }
+
+    /// The one that holds a place.
+    #[inline]
+    pub(crate) fn holding(&self, position: u32) -> Option<(&Range<u32>, u32)> {
+        if let [(span, number)] = self.0.as_slice() {
+            return span.contains(&position).then_some((span, *number));
+        }
+        let after = self.0.partition_point(|(span, _)| span.start <= position);
+        let (span, number) = self.0.get(after.checked_sub(1)?)?;
+        span.contains(&position).then_some((span, *number))
+    }
+
+    /// All of them, by their start.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Range<u32>, u32)> {
+        self.0.iter().map(|(span, number)| (span, *number))
+    }
+}
+
 /// The areas on one day.
 #[derive(Debug, Default)]
 pub(crate) struct Hierarchy {

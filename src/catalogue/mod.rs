@@ -20,12 +20,11 @@ use std::sync::{Arc, OnceLock};
 
 use imbl::{OrdMap, Vector};
 
-pub(crate) use hierarchy::Hierarchy;
+pub(crate) use hierarchy::{ApartSpans, Hierarchy};
 pub use index::{AgencyIx, AreaIx, IndicatorIx};
 
 use crate::model::date::Date;
 use crate::model::id::{AgencyId, AreaCode, DimensionId, IndicatorId, RuleId};
-use checks::CheckRule;
 use hierarchy::Hierarchies;
 use items::{Agency, Area, AreaLevel, Dimension, Indicator, IndicatorVersion, ReconciliationRule, Validity};
 
@@ -407,7 +406,7 @@ impl Catalogue {
     /// asks looks at the version in force.
     fn note_limits(&mut self, version: &IndicatorVersion) {
         for check in &version.checks {
-            let CheckRule::NotAbove { indicator } = &check.rule else { continue };
+            let Some(indicator) = check.rule.limit() else { continue };
             let Some(((limit, _), (of, _))) = self.indicator(indicator).zip(self.indicator(&version.id)) else {
                 continue;
             };

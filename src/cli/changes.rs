@@ -6,16 +6,17 @@ use clap::Parser;
 use tonic::Status;
 use tonic_types::StatusExt;
 
-use super::connect::{Server, refusal};
+use super::connect::{Connection, Server, refusal};
 use super::failure::Failure;
 use super::format::{csv, json_line, markers, time};
 use super::history::event;
 use super::legend::Legend;
-use super::observation_text::{MEASURE_HEADINGS, breakdown, measure_cells, value};
+use super::observation_text::{FIGURE_COLUMNS, MEASURE_HEADINGS, breakdown, figure_cells, measure_cells};
 use super::output;
 use super::table::{Align, Table};
 use super::watch::{may_resume, reconnecting};
 use crate::rpc::Reason;
+use crate::rpc::client::picture_service_client::PictureServiceClient;
 use crate::rpc::proto::{FigureChange, ListChangesRequest, ListChangesResponse};
 
 /// The most changes that a page may have.
@@ -64,8 +65,9 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         ..ListChangesRequest::default()
     };
     let mut printer = Printer { json: args.json, csv: args.csv, is_first: true };
+    let mut client = args.server.pictures().await?;
     loop {
-        let page = next_page(&args, &request).await?;
+        let page = next_page(&mut client, &request).await?;
         printer.print(&page)?;
         request.page_token.clone_from(&page.next_page_token);
         if !page.next_page_token.is_empty() {
@@ -78,23 +80,21 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     }
 }
 
-/// The next page: where later changes are followed, once there is one.
-async fn next_page(args: &Args, request: &ListChangesRequest) -> Result<ListChangesResponse, Failure> {
+/// The next page: where later changes are followed, once there is one. The channel connects again by itself.
+async fn next_page(
+    client: &mut PictureServiceClient<Connection>,
+    request: &ListChangesRequest,
+) -> Result<ListChangesResponse, Failure> {
+    let (mut is_broken, follows) = (false, request.min_revision > 0);
     loop {
-        let answer = match args.server.pictures().await {
-            Ok(mut client) => client.list_changes(request.clone()).await,
-            // A server that is being restarted.
-            Err(_) if request.min_revision > 0 => {
-                tokio::time::sleep(RECONNECT_DELAY).await;
-                continue;
-            }
-            Err(failure) => return Err(failure),
-        };
-        match answer {
+        match client.list_changes(request.clone()).await {
             Ok(page) => return Ok(page.into_inner()),
-            Err(status) if request.min_revision > 0 && is_none_yet(&status) => {}
-            Err(status) if request.min_revision > 0 && may_resume(&status) => {
-                reconnecting(request.after_revision);
+            Err(status) if follows && is_none_yet(&status) => is_broken = false,
+            // A server that is being restarted.
+            Err(status) if follows && may_resume(&status) => {
+                if !std::mem::replace(&mut is_broken, true) {
+                    reconnecting(request.after_revision);
+                }
                 tokio::time::sleep(RECONNECT_DELAY).await;
             }
             Err(status) => return Err(refusal(&status, str::to_owned)),
@@ -140,34 +140,20 @@ impl Printer {
 }
 
 fn table(changes: &[FigureChange]) -> String {
-    let mut table = Table::new([
-        ("revision", Align::Right),
-        ("accepted", Align::Left),
-        ("what", Align::Left),
-        ("agency", Align::Left),
-        ("indicator", Align::Left),
-        ("area", Align::Left),
-        ("period", Align::Left),
-        ("breakdown", Align::Left),
-        ("value", Align::Right),
-        ("", Align::Left),
-    ]);
+    let columns =
+        [("revision", Align::Right), ("accepted", Align::Left), ("what", Align::Left), ("agency", Align::Left)];
+    let mut table = Table::new(columns.into_iter().chain(FIGURE_COLUMNS).chain([("", Align::Left)]));
     let mut legend = Legend::default();
     for change in changes {
-        let figure = change.observation.clone().unwrap_or_default();
-        let value = value(&figure);
-        table.push([
+        let change_cells = [
             change.revision.to_string(),
             time(change.accepted_at.as_ref()),
             event(change.event()).to_owned(),
             change.agency.clone(),
-            figure.indicator,
-            figure.area,
-            figure.period,
-            breakdown(&figure.breakdown),
-            value,
-            legend.submitted_flags(&figure.markers, change.sample).to_owned(),
-        ]);
+        ];
+        let figure = change.observation.clone().unwrap_or_default();
+        let flags = legend.submitted_flags(&figure.markers, change.sample).to_owned();
+        table.push(change_cells.into_iter().chain(figure_cells(&figure)).chain([flags]));
     }
     format!("{table}{}\n", legend.below())
 }

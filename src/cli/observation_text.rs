@@ -1,6 +1,7 @@
 //! Submitted figures as text: for people, and in the columns of the files that are submitted.
 
-use super::format::markers;
+use super::table::Align;
+use crate::model::marker::Marker;
 use crate::rpc::proto::observation::Measure;
 use crate::rpc::proto::{CategoryRef, Observation};
 
@@ -27,8 +28,25 @@ pub(super) fn value(figure: &Observation) -> String {
         Measure::Ratio(it) => format!("{} of {}", it.numerator, it.denominator),
         Measure::Mean(it) => format!("{} over {}", it.mean, it.count),
     });
-    let markers = figure.markers.iter().map(|code| format!("[{}]", markers(&[*code])));
+    let mut markers: Vec<Marker> = figure.markers.iter().filter_map(|code| Marker::from_code(*code)).collect();
+    markers.sort_unstable();
+    let markers = markers.into_iter().map(|marker| format!("[{marker}]"));
     measure.into_iter().chain(markers).collect::<Vec<_>>().join(" ")
+}
+
+/// The columns of a table of submitted figures.
+pub(super) const FIGURE_COLUMNS: [(&str, Align); 5] = [
+    ("indicator", Align::Left),
+    ("area", Align::Left),
+    ("period", Align::Left),
+    ("breakdown", Align::Left),
+    ("value", Align::Right),
+];
+
+/// The cells in [`FIGURE_COLUMNS`].
+pub(super) fn figure_cells(figure: &Observation) -> [String; 5] {
+    let Observation { indicator, area, period, .. } = figure.clone();
+    [indicator, area, period, breakdown(&figure.breakdown), value(figure)]
 }
 
 /// A breakdown as a file has it: `sex=female;age-band=0-to-4`; empty for the total.

@@ -7,7 +7,7 @@ use super::connect::{Server, pages, response};
 use super::failure::Failure;
 use super::format::{counted, csv, json, markers, time};
 use super::legend::Legend;
-use super::observation_text::{breakdown, measure_cells, value};
+use super::observation_text::{FIGURE_COLUMNS, breakdown, figure_cells, measure_cells};
 use super::output;
 use super::table::{Align, Table};
 use crate::figures::unambiguous;
@@ -238,28 +238,12 @@ fn shown(answer: &GetSubmissionResponse) -> String {
     }
     let chain_hash = Hex(&receipt.chain_hash);
     lines.push(format!("Revision {}, receipt {chain_hash}", receipt.revision));
-    let mut table = Table::new([
-        ("indicator", Align::Left),
-        ("area", Align::Left),
-        ("period", Align::Left),
-        ("breakdown", Align::Left),
-        ("value", Align::Right),
-        ("", Align::Left),
-        ("it was", Align::Left),
-        ("note", Align::Wrap(40)),
-    ]);
+    let beside = [("", Align::Left), ("it was", Align::Left), ("note", Align::Wrap(40))];
+    let mut table = Table::new(FIGURE_COLUMNS.into_iter().chain(beside));
     let mut legend = Legend::default();
-    for (observation, outcome) in answer.observations.iter().zip(&receipt.outcomes) {
-        table.push([
-            observation.indicator.clone(),
-            observation.area.clone(),
-            observation.period.clone(),
-            breakdown(&observation.breakdown),
-            value(observation),
-            legend.submitted_flags(&observation.markers, false).to_owned(),
-            outcome_text(outcome),
-            observation.note.clone(),
-        ]);
+    for (figure, outcome) in answer.observations.iter().zip(&receipt.outcomes) {
+        let flags = legend.submitted_flags(&figure.markers, false).to_owned();
+        table.push(figure_cells(figure).into_iter().chain([flags, outcome_text(outcome), figure.note.clone()]));
     }
     format!("{}\n\n{table}{}", lines.join("\n"), legend.below())
 }

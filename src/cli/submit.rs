@@ -3,7 +3,7 @@
 //! The file is checked by the server before anything is sent to be stored, so that all that is wrong with
 //! it is reported in one go, and so that the request's id can say what it changes.
 
-mod changes;
+mod dry_run;
 mod problem_report;
 mod report;
 mod request_id;

@@ -99,7 +99,8 @@ pub(super) fn named_columns(table: &Table, layout: &Layout) -> usize {
 
 /// What a table without a header lacks, in the row that names most of the columns.
 pub(super) fn no_header(table: &Table, layout: &Layout) -> Problem {
-    let needed = missing(&[], layout).join(", ");
+    let in_words = |lacks: &[Lack]| lacks.iter().map(|lack| lack.in_words(layout)).collect::<Vec<_>>();
+    let needed = in_words(&missing(&[], layout)).join(", ");
     let known = |row: &Row| columns(row, layout).iter().filter(|column| matches!(column, Column::Field(_))).count();
     let within = table.rows.iter().take(ROWS_ABOVE_MAX + 1);
     let within = within.filter(|row| layout.header_row.is_none_or(|number| row.number == number));
@@ -129,11 +130,10 @@ pub(super) fn no_header(table: &Table, layout: &Layout) -> Problem {
     let advice = if layout.across.is_none() && row.cells.iter().filter(is_period).count() > 1 {
         ". Where periods run across, a mapping with across = \"period\" reads them".to_owned()
     } else {
-        // What is lacking begins with its name. Where several are, which heading is whose would be a guess.
-        let name = |lack: &String| lack.split('`').nth(1).map(str::to_owned);
+        // Where several are lacking, which heading is whose would be a guess.
         let example = match (lacks.as_slice(), headings.as_slice()) {
-            ([one], [heading, ..]) => name(one).map(|name| format!("{name}={}", quoted_argument(heading))),
-            (_, []) => None,
+            ([Lack::Field(field)], [heading, ..]) => Some(format!("{}={}", field.name(), quoted_argument(heading))),
+            (_, []) | ([Lack::Across(_)], _) => None,
             _ => Some(
                 "period=Month; where a heading is itself an indicator, an area or a period, a mapping reads it"
                     .to_owned(),
@@ -147,7 +147,7 @@ pub(super) fn no_header(table: &Table, layout: &Layout) -> Problem {
         table,
         vec![row.number],
         None,
-        format!("found no column {}, which is needed{besides}{advice}", lacks.join(", no ")),
+        format!("found no column {}, which is needed{besides}{advice}", in_words(&lacks).join(", no ")),
     )
 }
 
@@ -208,25 +208,41 @@ fn is_across(heading: &Cell, layout: &Layout) -> bool {
 }
 
 /// The columns that are needed and that a row doesn't name.
-fn missing(columns: &[Column], layout: &Layout) -> Vec<String> {
+fn missing(columns: &[Column], layout: &Layout) -> Vec<Lack> {
     let has = |field: Field| {
         columns.contains(&Column::Field(field)) || layout.constants.contains_key(&field) || layout.across == Some(field)
     };
-    let name = |field: Field| {
-        layout.columns.get(&field).map_or_else(|| format!("`{}`", field.name()), |name| format!("`{name}`"))
-    };
-    let mut missing: Vec<String> = Field::KEYS.into_iter().filter(|field| !has(*field)).map(name).collect();
+    let mut missing: Vec<Lack> = Field::KEYS.into_iter().filter(|field| !has(*field)).map(Lack::Field).collect();
     let has_numbers = match layout.across {
         Some(_) => columns.contains(&Column::Across),
         None => has(Field::Value) || (has(Field::Numerator) && has(Field::Denominator)),
     };
     if !has_numbers {
-        missing.push(match layout.across {
-            Some(field) => format!("column whose heading is one of the mapping's {}s", field.name()),
-            None => format!("{} (or `numerator` and `denominator`)", name(Field::Value)),
-        });
+        missing.push(layout.across.map_or(Lack::Field(Field::Value), Lack::Across));
     }
     missing
+}
+
+/// A column that a header lacks.
+enum Lack {
+    /// That of a field.
+    Field(Field),
+    /// One whose heading is an item of the field that runs across.
+    Across(Field),
+}
+
+impl Lack {
+    /// As a sentence names it: by the heading that the layout gives it, if it gives one.
+    fn in_words(&self, layout: &Layout) -> String {
+        match self {
+            Self::Field(field) => {
+                let name = layout.columns.get(field).map_or(field.name(), String::as_str);
+                let others = if *field == Field::Value { " (or `numerator` and `denominator`)" } else { "" };
+                format!("`{name}`{others}")
+            }
+            Self::Across(field) => format!("column whose heading is one of the mapping's {}s", field.name()),
+        }
+    }
 }
 
 impl Header {

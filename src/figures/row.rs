@@ -111,10 +111,17 @@ struct Cells<'r, 'a> {
     unread: Vec<Field>,
 }
 
+/// A period's cell: as it is in the file, and as the API reads it, with a marker that stands behind it.
+#[derive(Default)]
+struct ReadPeriod {
+    written: String,
+    period: String,
+    marker: Option<Marker>,
+}
+
 impl Cells<'_, '_> {
     fn figure(mut self) -> Figure {
-        let (period, period_marker) = self.period();
-        let written_period = self.text(Field::Period);
+        let ReadPeriod { written, period, marker: period_marker } = self.period();
         let (measure, absences) = self.measure();
         let mut markers = self.markers();
         for marker in period_marker.into_iter().chain(absences).map(Marker::code) {
@@ -140,7 +147,7 @@ impl Cells<'_, '_> {
             agency,
             report,
             observation,
-            period: written_period,
+            period: written,
             unread: self.unread,
             across: self.across,
         }
@@ -197,17 +204,17 @@ impl Cells<'_, '_> {
         self.cell(field).text
     }
 
-    fn period(&mut self) -> (String, Option<Marker>) {
+    fn period(&mut self) -> ReadPeriod {
         let cell = self.cell(Field::Period);
         if self.unread.contains(&Field::Period) {
-            return (String::new(), None);
+            return ReadPeriod::default();
         }
         match period::read(&cell, self.reader.layout.dates) {
-            Ok(written) => (written.text, written.marker),
+            Ok(read) => ReadPeriod { written: cell.text, period: read.text, marker: read.marker },
             Err(refusal) => {
                 let refusal = self.date_question(&cell).unwrap_or(refusal);
                 self.add(Field::Period, refusal);
-                (cell.text, None)
+                ReadPeriod { period: cell.text.clone(), written: cell.text, marker: None }
             }
         }
     }

@@ -9,7 +9,7 @@ mod found;
 mod history;
 mod rules;
 
-use crate::catalogue::checks::{Check, CheckRule, Severity};
+use crate::catalogue::checks::{Check, Severity};
 use crate::catalogue::{Catalogue, IndicatorIx};
 use crate::model::id::{CheckId, IndicatorId};
 use crate::model::observation::{Explanation, Measure};
@@ -75,17 +75,9 @@ pub(crate) fn checks_of(
     period: Period,
 ) -> impl Iterator<Item = (IndicatorIx, &Check)> {
     let in_force = move |ix| catalogue.indicator_at(ix).version_for(period).checks.iter().map(move |check| (ix, check));
-    let limits_it = move |(ix, check): &(IndicatorIx, &Check)| match &check.rule {
-        CheckRule::NotAbove { indicator: other } => {
-            *ix != indicator && catalogue.indicator(other).is_some_and(|(ix, _)| ix == indicator)
-        }
-        CheckRule::Range { .. }
-        | CheckRule::Numerator {}
-        | CheckRule::Parts { .. }
-        | CheckRule::Change {}
-        | CheckRule::Outlier { .. }
-        | CheckRule::Zero { .. }
-        | CheckRule::Breakdown { .. } => false,
+    let limits_it = move |(ix, check): &(IndicatorIx, &Check)| {
+        let limit = check.rule.limit().and_then(|limit| catalogue.indicator(limit));
+        *ix != indicator && limit.is_some_and(|(limit, _)| limit == indicator)
     };
     let others = catalogue.limited_by(indicator).iter();
     in_force(indicator).chain(others.flat_map(move |ix| in_force(*ix)).filter(limits_it))

@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
-use std::ops::Range;
 
 use super::history::{HistoryItem, item};
 use super::submitted::ROWS_A_STEP;
-use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
+use crate::catalogue::{AgencyIx, ApartSpans, AreaIx, IndicatorIx};
 use crate::model::period::Period;
 use crate::model::revision::Revision;
 use crate::state::columns::{Row, RowKey, Slab};
@@ -71,10 +70,12 @@ pub(crate) fn changes(
     after: Option<ChangeKey>,
     wanted: usize,
 ) -> Vec<FigureChange> {
-    let areas = Spans::of(view, &query.areas);
+    let hierarchy = view.catalogue.hierarchy(view.today);
+    let areas = ApartSpans::of(query.areas.iter().map(|area| hierarchy.span(*area)).zip(0..).collect());
     let is_asked_for = |row: &Row| {
         let agency = row.key.agency();
-        query.agencies.as_ref().is_none_or(|agencies| agencies.contains(&agency)) && areas.hold(view, row.key.area())
+        query.agencies.as_ref().is_none_or(|agencies| agencies.contains(&agency))
+            && areas.holding(hierarchy.position(row.key.area())).is_some()
     };
     // Of the revision of the last change there may be more.
     let since = after.map_or(Revision::ZERO, |after| Revision(after.revision.0.saturating_sub(1))).max(query.after);
@@ -103,29 +104,4 @@ pub(crate) fn changes(
         .into_iter()
         .map(|(key, (slab, row))| FigureChange { key, item: item(slab, &row, view.as_of.next()) })
         .collect()
-}
-
-/// The places of some areas in the hierarchy of today, and of all that lie within them.
-struct Spans(Vec<Range<u32>>);
-
-impl Spans {
-    fn of(view: View<'_>, areas: &[AreaIx]) -> Self {
-        let hierarchy = view.catalogue.hierarchy(view.today);
-        let mut spans: Vec<Range<u32>> = areas.iter().map(|area| hierarchy.span(*area)).collect();
-        spans.sort_unstable_by_key(|span| (span.start, std::cmp::Reverse(span.end)));
-        // What lies within another is held by that.
-        let mut end = 0;
-        spans.retain(|span| {
-            let is_apart = span.start >= end;
-            end = end.max(span.end);
-            is_apart
-        });
-        Self(spans)
-    }
-
-    fn hold(&self, view: View<'_>, area: AreaIx) -> bool {
-        let position = view.catalogue.hierarchy(view.today).position(area);
-        let after = self.0.partition_point(|span| span.start <= position);
-        after.checked_sub(1).is_some_and(|at| self.0[at].contains(&position))
-    }
 }

@@ -29,9 +29,8 @@ use super::combine::OverTime;
 use super::expected::ExpectedPeriod;
 use super::pass::{Asked, Pass, Step};
 use super::submitted::{LOOK_UP_ROWS, ROWS_A_STEP};
-use crate::catalogue::AreaIx;
-use crate::catalogue::Hierarchy;
 use crate::catalogue::items::AreaLevel;
+use crate::catalogue::{ApartSpans, AreaIx, Hierarchy};
 use crate::model::observations::Hashing;
 use crate::model::period::{Frequency, Period};
 
@@ -55,8 +54,8 @@ pub(super) struct Sums<'s, 'a> {
 struct Spans<'a> {
     hierarchy: &'a Hierarchy,
     reporting_level: AreaLevel,
-    /// By that, each with its index among those asked about.
-    by_start: Vec<(Range<u32>, u32)>,
+    /// Each with its index among those asked about.
+    apart: ApartSpans,
     /// How many areas there are in them.
     within: usize,
     /// By the index among those asked about: whether its figures can only be the sums of those in its span.
@@ -65,14 +64,9 @@ struct Spans<'a> {
 
 impl Spans<'_> {
     /// The one that holds an area.
+    #[inline]
     fn holding(&self, area: AreaIx) -> Option<(&Range<u32>, u32)> {
-        let position = self.hierarchy.position(area);
-        if let [(span, ix)] = self.by_start.as_slice() {
-            return span.contains(&position).then_some((span, *ix));
-        }
-        let after = self.by_start.partition_point(|(span, _)| span.start <= position);
-        let (span, ix) = self.by_start.get(after.checked_sub(1)?)?;
-        span.contains(&position).then_some((span, *ix))
+        self.apart.holding(self.hierarchy.position(area))
     }
 }
 
@@ -186,27 +180,21 @@ impl<'s, 'a> Sums<'s, 'a> {
         if let Some(known) = self.spans.as_ref().filter(is_it).filter(|_| !depends_on_days) {
             return Rc::clone(known);
         }
-        let (mut by_start, mut is_plain) = (Vec::with_capacity(areas.len()), vec![false; areas.len()]);
-        for ((ix, area), is_plain) in (0..).zip(areas).zip(&mut is_plain) {
+        let mut plain = Vec::with_capacity(areas.len());
+        for (ix, area) in (0..).zip(areas) {
             let level = hierarchy.level(*area);
             let has_below = || hierarchy.children(*area).any(|child| submitted.covers(child));
             let exist = |slot: &ExpectedPeriod<'_>| view.catalogue.all_exist_on(hierarchy.within(*area), slot.last);
-            *is_plain = (level < reporting_level || (level == reporting_level && !has_below()))
+            let is_plain = (level < reporting_level || (level == reporting_level && !has_below()))
                 && (!depends_on_days || slots.iter().all(exist));
-            if *is_plain {
-                by_start.push((hierarchy.span(*area), ix));
+            if is_plain {
+                plain.push((hierarchy.span(*area), ix));
             }
         }
-        by_start.sort_unstable_by_key(|(span, _)| span.start);
-        let mut end = 0;
-        by_start.retain(|(span, ix)| {
-            let is_apart = span.start >= end;
-            is_plain[*ix as usize] = is_apart;
-            end = end.max(span.end);
-            is_apart
-        });
-        let within = by_start.iter().map(|(span, _)| span.len()).sum();
-        let spans = Rc::new(Spans { hierarchy, reporting_level, by_start, within, is_plain });
+        let (apart, mut is_plain) = (ApartSpans::of(plain), vec![false; areas.len()]);
+        apart.iter().for_each(|(_, ix)| is_plain[ix as usize] = true);
+        let within = apart.iter().map(|(span, _)| span.len()).sum();
+        let spans = Rc::new(Spans { hierarchy, reporting_level, apart, within, is_plain });
         self.spans = (!depends_on_days).then(|| Rc::clone(&spans));
         spans
     }
@@ -256,7 +244,7 @@ impl<'s, 'a> Sums<'s, 'a> {
         // Where looking for each is less work than passing over every row: so the districts of a country take no more
         // work than its wards.
         if spans.within * LOOK_UP_ROWS < slab_rows {
-            let areas = spans.by_start.iter().flat_map(|(_, ix)| hierarchy.within(areas[*ix as usize]));
+            let areas = spans.apart.iter().flat_map(|(_, ix)| hierarchy.within(areas[ix as usize]));
             let mut areas: Vec<AreaIx> = areas.copied().collect();
             areas.sort_unstable();
             let ranges = areas.into_iter().map(|area| (area, slab.area_range(area, breakdown)));

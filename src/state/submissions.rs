@@ -46,6 +46,8 @@ pub(super) struct Submissions<H = Hashing> {
     hashing: H,
     /// The submissions that were withdrawn, and the revision that did it.
     withdrawn: OrdMap<Revision, Revision>,
+    /// The newest of those revisions.
+    newest_withdrawal: Revision,
 }
 
 impl<H: BuildHasher> Submissions<H> {
@@ -67,6 +69,7 @@ impl<H: BuildHasher> Submissions<H> {
 
     pub(super) fn withdraw(&mut self, submission: Revision, at: Revision) {
         self.withdrawn.insert(submission, at);
+        self.newest_withdrawal = at;
     }
 
     pub(super) fn by_request(&self, agency: AgencyIx, request_id: &RequestId) -> Option<SubmissionRecord<'_>> {
@@ -104,7 +107,7 @@ impl<H: BuildHasher> Submissions<H> {
     }
 
     pub(super) fn has_withdrawal_after(&self, revision: Revision) -> bool {
-        self.withdrawn.values().any(|at| *at > revision)
+        self.newest_withdrawal > revision
     }
 
     pub(super) fn withdrawn_at(&self, submission: Revision) -> Option<Revision> {

@@ -15,7 +15,8 @@ use conspectus::rpc::client::submission_service_client::SubmissionServiceClient;
 use conspectus::rpc::proto::observation::Measure;
 use conspectus::rpc::proto::{
     self, AggregateRow, Figure, Gap, GroupBy, Marker, Observation, Outcome, PutCatalogueRequest, QueryAggregateRequest,
-    QueryAggregateResponse, Receipt, SubmitObservationsRequest, SubmitObservationsResponse,
+    QueryAggregateResponse, Receipt, SubmitObservationsRequest, SubmitObservationsResponse, WithdrawSubmissionRequest,
+    WithdrawSubmissionResponse,
 };
 use conspectus::rpc::put_request;
 use conspectus::server::{self, Clock, Config, Network};
@@ -238,6 +239,11 @@ impl TestApp {
         self.submit(request).await.receipt.unwrap()
     }
 
+    /// Withdraws a submission of the children's services.
+    pub(crate) async fn withdraw(&self, request_id: &str) -> WithdrawSubmissionResponse {
+        self.submissions().withdraw_submission(withdrawal(request_id)).await.unwrap().into_inner()
+    }
+
     pub(crate) async fn try_query(&self, request: QueryAggregateRequest) -> Result<QueryAggregateResponse, Status> {
         Ok(self.pictures().query_aggregate(request).await?.into_inner())
     }
@@ -395,4 +401,14 @@ pub(crate) fn refusal_text(status: &Status) -> String {
         }
     }
     text
+}
+
+/// The withdrawal of a submission of the children's services.
+pub(crate) fn withdrawal(request_id: &str) -> WithdrawSubmissionRequest {
+    WithdrawSubmissionRequest {
+        agency: CHILDRENS_SERVICES.to_owned(),
+        request_id: request_id.to_owned(),
+        reason: "sent by mistake".to_owned(),
+        validate_only: false,
+    }
 }

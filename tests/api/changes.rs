@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use conspectus::rpc::proto::observation::Measure;
-use conspectus::rpc::proto::{
-    FigureChange, HistoryEvent, ListChangesRequest, ListChangesResponse, Observation, WithdrawSubmissionRequest,
-};
+use conspectus::rpc::proto::{FigureChange, HistoryEvent, ListChangesRequest, ListChangesResponse, Observation};
 use tonic::Code;
 use tonic_types::StatusExt;
 
@@ -61,16 +59,6 @@ impl Copy {
     }
 }
 
-async fn withdraw(app: &TestApp, request_id: &str) {
-    let withdrawal = WithdrawSubmissionRequest {
-        agency: CHILDRENS_SERVICES.to_owned(),
-        request_id: request_id.to_owned(),
-        reason: "sent by mistake".to_owned(),
-        validate_only: false,
-    };
-    app.submissions().withdraw_submission(withdrawal).await.unwrap();
-}
-
 #[tokio::test]
 async fn a_copy_that_takes_all_changes_has_what_the_service_has_whatever_is_revised_and_withdrawn() {
     let mut app = TestApp::with_catalogue().await;
@@ -81,10 +69,10 @@ async fn a_copy_that_takes_all_changes_has_what_the_service_has_whatever_is_revi
     app.receipt(submission("b", [of("8", "FY2020-21"), of("7", "FY2021-22")])).await;
     copies[1].catch_up(&app, 1).await;
     app.receipt(submission("c", [of("9", "FY2018-19"), of("10", "FY2020-21")])).await;
-    withdraw(&app, "a").await;
+    app.withdraw("a").await;
     app.restart().await;
     copies[0].catch_up(&app, 2).await;
-    withdraw(&app, "c").await;
+    app.withdraw("c").await;
     for copy in &mut copies {
         copy.catch_up(&app, 0).await;
     }
@@ -103,7 +91,7 @@ async fn a_change_says_what_the_figure_became_and_by_which_submission() {
     app.receipt(submission("a", [figure(CONTACTS, "FY2021-22", "5")])).await;
     app.receipt(submission("b", [figure(CONTACTS, "FY2021-22", "6"), figure(REFERRALS, "FY2021-22", "1")])).await;
     app.receipt(submission("c", [figure(CONTACTS, "FY2021-22", "6.0")])).await;
-    withdraw(&app, "b").await;
+    app.withdraw("b").await;
     let text = |change: &FigureChange| {
         let figure = change.observation.as_ref().unwrap();
         let value = figure.measure.as_ref().map(|_| number(figure)).unwrap_or_default();

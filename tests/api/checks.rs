@@ -6,7 +6,7 @@ use conspectus::rpc::proto::observation::Measure;
 use conspectus::rpc::proto::{
     CategoryRef, CheckExplanation, CheckSeverity, ExplainFigureRequest, FigureColumns, FigureExplanation,
     GetHistoryRequest, GetIndicatorRequest, GetSubmissionRequest, Marker, Observation, PutCatalogueRequest, Ratio,
-    Receipt, SubmitObservationsRequest, WithdrawSubmissionRequest,
+    Receipt, SubmitObservationsRequest,
 };
 use conspectus::rpc::put_request;
 use std::fmt::Write as _;
@@ -280,13 +280,7 @@ async fn an_explanation_is_kept_and_shown_with_its_figure_after_a_restart_too() 
     app.receipt(submission("three", [explained(contacts(YEAR, "170"), "more still")])).await;
     assert_eq!(texts(&shown(&app).await[1]), [":more still"]);
     for (request_id, left) in [("three", vec![":twice the forms"]), ("two", vec![":a flood", "small:a new form"])] {
-        let withdrawal = WithdrawSubmissionRequest {
-            agency: CHILDRENS_SERVICES.to_owned(),
-            request_id: request_id.to_owned(),
-            reason: "sent by mistake".to_owned(),
-            validate_only: false,
-        };
-        app.submissions().withdraw_submission(withdrawal).await.unwrap();
+        app.withdraw(request_id).await;
         assert_eq!(texts(&shown(&app).await[0]), left);
     }
 }

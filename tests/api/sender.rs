@@ -3,7 +3,7 @@
 use conspectus::rpc::proto::observation::Measure;
 use conspectus::rpc::proto::{
     FigureColumns, FigureNote, GetHistoryRequest, Observation, Percentage, PutCatalogueRequest,
-    SubmitObservationsRequest, WithdrawSubmissionRequest,
+    SubmitObservationsRequest,
 };
 use tonic::Status;
 use tonic_types::StatusExt;
@@ -32,13 +32,7 @@ async fn history(app: &TestApp) -> Vec<String> {
 }
 
 async fn withdraw(app: &TestApp, request_id: &str) -> (i32, i32) {
-    let request = WithdrawSubmissionRequest {
-        agency: CHILDRENS_SERVICES.to_owned(),
-        request_id: request_id.to_owned(),
-        reason: "sent by mistake".to_owned(),
-        validate_only: false,
-    };
-    let answer = app.submissions().withdraw_submission(request).await.unwrap().into_inner();
+    let answer = app.withdraw(request_id).await;
     (answer.restored_count, answer.removed_count)
 }
 

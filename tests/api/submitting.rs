@@ -3,13 +3,13 @@
 use conspectus::rpc::proto::observation::Measure;
 use conspectus::rpc::proto::{
     GetSubmissionRequest, GetSubmissionResponse, ListSubmissionsRequest, Marker, Observation, Percentage,
-    SubmitObservationsRequest, WithdrawSubmissionRequest, WithdrawSubmissionResponse,
+    SubmitObservationsRequest, WithdrawSubmissionRequest,
 };
 use tonic::{Code, Status};
 
 use crate::app::{
     CHILDRENS_SERVICES, CONSTABULARY, HAMPSHIRE, TestApp, absent, figure, outcome_texts, query, refusal_text,
-    submission,
+    submission, withdrawal,
 };
 
 const CONTACTS: &str = "initial-contacts";
@@ -26,19 +26,6 @@ async fn get(app: &TestApp, request_id: &str) -> Result<GetSubmissionResponse, S
         ..Default::default()
     };
     Ok(app.submissions().get_submission(request).await?.into_inner())
-}
-
-fn withdrawal(request_id: &str) -> WithdrawSubmissionRequest {
-    WithdrawSubmissionRequest {
-        agency: CHILDRENS_SERVICES.to_owned(),
-        request_id: request_id.to_owned(),
-        reason: "sent by mistake".to_owned(),
-        validate_only: false,
-    }
-}
-
-async fn withdraw(app: &TestApp, request_id: &str) -> WithdrawSubmissionResponse {
-    app.submissions().withdraw_submission(withdrawal(request_id)).await.unwrap().into_inner()
 }
 
 #[tokio::test]
@@ -93,7 +80,7 @@ async fn a_retry_gets_the_original_receipt_whatever_came_between() {
     assert_eq!(outcome_texts(&receipt), ["revised from 5 of revision 2", "new"]);
 
     app.receipt(submission("after", [contacts("9"), figure(CONTACTS, "FY2020-21", "7")])).await;
-    withdraw(&app, "before").await;
+    app.withdraw("before").await;
     let mut other_words = request.clone();
     other_words.observations[0].period = "2021/22".to_owned();
     for round in ["while it runs", "after a restart"] {
@@ -245,7 +232,7 @@ async fn submissions_are_listed_newest_first_in_pages_that_agree() {
             // What comes between is not on later pages.
             let between = submission(&format!("between-{agency}-{}", listed.len()), [contacts("99")]);
             let receipt = app.receipt(between).await;
-            withdraw(&app, &receipt.request_id).await;
+            app.withdraw(&receipt.request_id).await;
         }
         let listed: Vec<_> = listed.iter().filter(|id| !id.starts_with("between")).collect();
         assert_eq!(listed, expect.iter().collect::<Vec<_>>(), "{agency:?}");
@@ -258,12 +245,12 @@ async fn a_withdrawal_restores_what_was_there_and_removes_what_was_new() {
     let mut app = TestApp::with_catalogue().await;
     app.receipt(submission("first", [contacts("5")])).await;
     app.receipt(submission("second", [contacts("6"), figure(CONTACTS, "FY2020-21", "7")])).await;
-    let answer = withdraw(&app, "second").await;
+    let answer = app.withdraw("second").await;
     assert_eq!((answer.restored_count, answer.removed_count, answer.withdrawn_at_revision), (1, 1, 4));
 
     // Again, and after a restart, it changes nothing.
     for _ in 0..2 {
-        let again = withdraw(&app, "second").await;
+        let again = app.withdraw("second").await;
         assert_eq!((again.withdrawn_at_revision, again.revision), (4, 4));
         assert_eq!(app.value(CONTACTS, YEAR).await, "5");
         assert_eq!(app.value(CONTACTS, "FY2020-21").await, "NOT_REPORTED");
@@ -274,7 +261,7 @@ async fn a_withdrawal_restores_what_was_there_and_removes_what_was_new() {
     as_of.as_of_revision = 3;
     assert_eq!(app.query(as_of).await[0].figure.as_ref().unwrap().value.as_deref(), Some("6"));
 
-    let answer = withdraw(&app, "first").await;
+    let answer = app.withdraw("first").await;
     assert_eq!((answer.restored_count, answer.removed_count), (0, 1));
     assert_eq!(app.value(CONTACTS, YEAR).await, "NOT_REPORTED");
     let receipt = app.receipt(submission("third", [contacts("8")])).await;
@@ -287,11 +274,11 @@ async fn a_withdrawn_submission_leaves_later_figures_alone() {
     app.receipt(submission("first", [contacts("5")])).await;
     app.receipt(submission("second", [contacts("6")])).await;
     app.receipt(submission("third", [contacts("7")])).await;
-    let answer = withdraw(&app, "second").await;
+    let answer = app.withdraw("second").await;
     assert_eq!((answer.restored_count, answer.removed_count), (0, 0));
     assert_eq!(app.value(CONTACTS, YEAR).await, "7");
     // Nor does it come back when the later one goes.
-    withdraw(&app, "third").await;
+    app.withdraw("third").await;
     assert_eq!(app.value(CONTACTS, YEAR).await, "5");
 }
 
@@ -301,9 +288,9 @@ async fn a_figure_sent_twice_stays_when_the_first_is_withdrawn() {
     app.receipt(submission("first", [contacts("5")])).await;
     let receipt = app.receipt(submission("second", [contacts("5")])).await;
     assert_eq!(outcome_texts(&receipt), ["unchanged since 2"]);
-    withdraw(&app, "first").await;
+    app.withdraw("first").await;
     assert_eq!(app.value(CONTACTS, YEAR).await, "5");
-    withdraw(&app, "second").await;
+    app.withdraw("second").await;
     assert_eq!(app.value(CONTACTS, YEAR).await, "NOT_REPORTED");
 }
 

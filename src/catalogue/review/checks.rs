@@ -149,7 +149,7 @@ impl Review<'_> {
         let limits = Limits::of(self.catalogue, versions);
         for (index, version) in versions.iter().enumerate() {
             for (at, check) in version.checks.iter().enumerate() {
-                let CheckRule::NotAbove { indicator } = &check.rule else { continue };
+                let Some(indicator) = check.rule.limit() else { continue };
                 if *indicator != version.id && limits.lead(indicator, &version.id) {
                     let found = format!("`{indicator}` is itself not to be above `{}`", version.id);
                     let field = format!("indicators[{index}].checks[{at}].not_above.indicator");
@@ -186,16 +186,7 @@ impl<'a> Limits<'a> {
         let known = catalogue.indicators_after(None).flat_map(Indicator::versions);
         let mut limits: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
         for version in known.filter(|known| !known.checks.is_empty() && !is_put(known)).chain(put) {
-            let others = version.checks.iter().filter_map(|check| match &check.rule {
-                CheckRule::NotAbove { indicator } => Some(indicator),
-                CheckRule::Range { .. }
-                | CheckRule::Numerator {}
-                | CheckRule::Parts { .. }
-                | CheckRule::Change {}
-                | CheckRule::Outlier { .. }
-                | CheckRule::Zero { .. }
-                | CheckRule::Breakdown { .. } => None,
-            });
+            let others = version.checks.iter().filter_map(|check| check.rule.limit());
             limits.entry(&version.id).or_default().extend(others);
         }
         Self(limits)

@@ -2,7 +2,7 @@
 
 use super::super::failure::Failure;
 use super::super::format::counted;
-use super::changes;
+use super::dry_run as dry_run_report;
 use super::sheet::Sheet;
 use crate::model::hex::Hex;
 use crate::rpc::proto::{Finding, Outcome, Receipt, SubmitObservationsResponse};
@@ -19,7 +19,7 @@ pub(super) fn lines(
     let mut lines = vec![summary(&receipt, answer.already_received, dry_run)];
     let figures = &sheet.reading.figures;
     if dry_run {
-        lines.extend(changes::lines(figures, &receipt.outcomes));
+        lines.extend(dry_run_report::lines(figures, &receipt.outcomes));
     } else {
         let outcomes = figures.iter().zip(&receipt.outcomes);
         lines.extend(outcomes.filter(|(_, outcome)| outcome.outcome() == Outcome::Revised).map(|(figure, outcome)| {

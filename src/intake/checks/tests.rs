@@ -5,6 +5,7 @@ use tokio::runtime::Runtime;
 use super::*;
 use crate::access::Actor;
 use crate::catalogue::CataloguePut;
+use crate::catalogue::checks::CheckRule;
 use crate::catalogue::checks::MissingValues;
 use crate::entry::{Body, Entry};
 use crate::intake::admit::{Command, Decision, Rejection, SubmissionEffect};

@@ -1,10 +1,9 @@
-//! What each figure of a file would change, in words.
+//! What a dry run says of each figure: what it would change.
 
-use super::super::format::{counted, thousands};
+use super::super::format::{counted, signed, thousands};
+use super::super::observation_text::value;
 use crate::figures::Figure;
-use crate::model::decimal::{Decimal, Exact, Quotient, Rounding};
-use crate::model::marker::Marker;
-use crate::rpc::proto::observation::Measure;
+use crate::model::decimal::{Decimal, Quotient, Rounding};
 use crate::rpc::proto::{ObservationOutcome, Outcome};
 
 /// The most figures that are listed; the others are counted.
@@ -27,7 +26,7 @@ fn line(figure: &Figure, outcome: &ObservationOutcome) -> String {
     let breakdown: String =
         observation.breakdown.iter().map(|of| format!(", {}={}", of.dimension, of.category)).collect();
     let of = format!("{} {} {}{breakdown}", observation.indicator, observation.area, observation.period);
-    let new = value(figure);
+    let new = value(observation);
     let change = match outcome.outcome() {
         Outcome::Revised => {
             let change = change(&outcome.revised_from, &new).map(|change| format!(" ({change})")).unwrap_or_default();
@@ -36,22 +35,6 @@ fn line(figure: &Figure, outcome: &ObservationOutcome) -> String {
         Outcome::New | Outcome::Unchanged | Outcome::Unspecified => format!("new, {}", shown(&new)),
     };
     format!("  row {}: {of}: {change}", figure.row)
-}
-
-/// The figure as a receipt shows it.
-fn value(figure: &Figure) -> String {
-    let number = match &figure.observation.measure {
-        None => None,
-        Some(Measure::Number(number)) => Some(number.clone()),
-        Some(Measure::Ratio(ratio)) => Some(format!("{} of {}", ratio.numerator, ratio.denominator)),
-        Some(Measure::Percentage(it)) => Some(format!("{} % of {}", it.percent, it.base)),
-        Some(Measure::Mean(mean)) => Some(format!("{} over {}", mean.mean, mean.count)),
-    };
-    let mut markers: Vec<Marker> =
-        figure.observation.markers.iter().filter_map(|code| Marker::from_code(*code)).collect();
-    markers.sort_unstable();
-    let markers = markers.into_iter().map(|marker| format!("[{marker}]"));
-    number.into_iter().chain(markers).collect::<Vec<_>>().join(" ")
 }
 
 /// A figure with the thousands of its number grouped.
@@ -64,23 +47,16 @@ fn shown(text: &str) -> String {
 /// The change of one number to another in per cent, to one decimal; none of nothing, and none of ratios, which differ
 /// by percentage points.
 fn change(old: &str, new: &str) -> Option<String> {
-    let number = |text: &str| -> Option<Exact> {
+    let number = |text: &str| -> Option<Quotient> {
         let (number, markers) = text.split_once(' ').unwrap_or((text, ""));
         let is_plain = markers.split_whitespace().all(|marker| marker.starts_with('['));
-        number.parse::<Decimal>().ok().filter(|_| is_plain).map(Exact::from)
+        number.parse::<Decimal>().ok().filter(|_| is_plain).map(Quotient::from)
     };
     let (old, new) = (number(old)?, number(new)?);
-    let hundred = Exact::from(Decimal::new(100, 0)?);
-    let one = Quotient::of(Exact::from(Decimal::new(1, 0)?), hundred)?;
-    let change = Quotient::of(new, old)?.checked_sub(Quotient::of(old, old)?)?.checked_div(one)?;
     // Below zero the sign of a share says nothing.
-    let is_above_zero = !Quotient::of(old, hundred)?.is_negative();
-    let rounded = change.round(1, Rounding::HalfUp)?.decimal().filter(|_| is_above_zero)?;
-    Some(format!(
-        "{}{}%",
-        if rounded.is_negative() || rounded.is_zero() { "" } else { "+" },
-        thousands(&rounded.to_string())
-    ))
+    let old = Some(old).filter(|old| !old.is_negative())?;
+    let share = new.checked_sub(old)?.checked_mul(100.into())?.checked_div(old)?;
+    Some(format!("{}%", signed(&share.round(1, Rounding::HalfUp)?.decimal()?.to_string())))
 }
 
 #[cfg(test)]
