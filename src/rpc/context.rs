@@ -108,14 +108,21 @@ impl Context {
     /// Waits for a revision.
     ///
     /// # Errors
-    /// `DEADLINE_EXCEEDED` when it doesn't come in time.
+    /// `DEADLINE_EXCEEDED` when it doesn't come in time, `UNAVAILABLE` when the server stops.
     pub(crate) async fn until_revision(&self, min_revision: i64) -> Result<(), Status> {
         let wanted = u64::try_from(min_revision).unwrap_or(0);
         let mut state = self.state.clone();
         let arrived = state.wait_for(|state| state.revision().0 >= wanted);
-        match tokio::time::timeout(MIN_REVISION_TIMEOUT, arrived).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) => Err(status::error(Reason::Stopping, "the server is stopping")),
+        let mut stopping = self.stopping.clone();
+        let arrived = tokio::select! {
+            biased;
+            arrived = tokio::time::timeout(MIN_REVISION_TIMEOUT, arrived) => arrived.map(|arrived| arrived.is_ok()),
+            // What comes no more isn't waited for.
+            Ok(_) = stopping.wait_for(|stops| *stops) => Ok(false),
+        };
+        match arrived {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(status::error(Reason::Stopping, "the server is stopping")),
             Err(_) => Err(status::error(
                 Reason::RevisionNotReached,
                 format!("revision {wanted} was not reached in {} seconds", MIN_REVISION_TIMEOUT.as_secs()),

@@ -8,7 +8,7 @@ use conspectus::rpc::proto::{FigureChange, HistoryEvent, ListChangesRequest, Lis
 use tonic::Code;
 use tonic_types::StatusExt;
 
-use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE, TestApp, figure, refusal_text, submission};
+use crate::app::{CHILDRENS_SERVICES, DRAIN_TIMEOUT, HAMPSHIRE, TestApp, figure, refusal_text, submission};
 use crate::identities::{self, by};
 
 const CONTACTS: &str = "initial-contacts";
@@ -192,4 +192,18 @@ async fn an_analyst_of_some_areas_is_shown_only_what_lies_in_them() {
         assert_eq!(list(areas).await.unwrap_err(), Code::PermissionDenied, "{areas:?}");
     }
     assert_eq!(list(&[]).await.unwrap_err(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn whoever_waits_for_the_next_change_does_not_hold_up_a_stop() {
+    let mut app = TestApp::with_catalogue().await;
+    let next = ListChangesRequest { min_revision: 2, ..request(1) };
+    let mut pictures = app.pictures();
+    let waits = tokio::spawn(async move { pictures.list_changes(next).await.unwrap_err() });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let began = Instant::now();
+    app.stop().await;
+    assert!(began.elapsed() < DRAIN_TIMEOUT / 2, "{:?}", began.elapsed());
+    let refused = waits.await.unwrap();
+    assert_eq!(refused.get_error_details().error_info().unwrap().reason, "STOPPING", "{refused:?}");
 }
