@@ -74,7 +74,8 @@ impl<'a> Run<'a> {
         found: Rc<ByAgency>,
     ) -> Aggregate<'q, 'a> {
         let mut non_reporters = ByAgency::default();
-        for area in areas {
+        // Where nobody is expected, that is so for all areas.
+        for area in areas.iter().filter(|_| !self.expected.is_empty()) {
             for (agency, unfilled) in series.non_reporters(*area, &self.expected, &found) {
                 non_reporters.entry(agency).add_slots(&unfilled);
             }
