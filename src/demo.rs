@@ -50,15 +50,16 @@ pub enum Error {
 /// How long the demo's keys are valid.
 const KEY_DAYS: i64 = 30;
 
-/// The demo's identities: their role and, for a submitter, the agency; one of each sector that the
+/// The demo's identities: their role and, where they are of one, the agency; a submitter of each sector that the
 /// demo has figures of. The operator is first: the first identity must be one.
-const IDENTITIES: [(&str, Role); 6] = [
-    ("operator", Role::Operator),
-    ("steward", Role::Steward),
-    ("analyst", Role::Analyst),
-    ("hampshire-constabulary", Role::Submitter),
-    ("hampshire-icb", Role::Submitter),
-    ("portsmouth-childrens-services", Role::Submitter),
+const IDENTITIES: [(&str, Role, Option<&str>); 7] = [
+    ("operator", Role::Operator, None),
+    ("steward", Role::Steward, None),
+    ("analyst", Role::Analyst, None),
+    ("hampshire-constabulary", Role::Submitter, Some("hampshire-constabulary")),
+    ("hampshire-icb", Role::Submitter, Some("hampshire-icb")),
+    ("portsmouth-childrens-services", Role::Submitter, Some("portsmouth-childrens-services")),
+    ("portsmouth-data-lead", Role::Corrector, Some("portsmouth-childrens-services")),
 ];
 
 /// Makes the demo's identities, or new keys for them instead of the old ones, and returns the keys.
@@ -70,14 +71,14 @@ pub(crate) async fn keys(context: &Context) -> Result<Vec<(IdentityId, Secret)>,
     let state = std::sync::Arc::clone(&context.state.borrow());
     let now = (context.clock)();
     let (mut changes, mut keys) = (Vec::new(), Vec::new());
-    for (name, role) in IDENTITIES {
+    for (name, role, agency) in IDENTITIES {
         let id = IdentityId::parse(name)?;
         let secret = new_secret()?;
         let expires_at = now.plus_hours(KEY_DAYS * 24);
         let key = NewKey { id: secret.id(), hash: secret.hash(), expires_at };
         match state.access().get(&id) {
             None if state.access().is_empty() => {
-                let agency = if role == Role::Submitter { Some(AgencyId::parse(name)?) } else { None };
+                let agency = agency.map(AgencyId::parse).transpose()?;
                 let certificates = Vec::new();
                 let identity = Identity { id: id.clone(), role, agency, scope: Scope::default(), certificates };
                 changes.push(AccessChange::Create { identity, key: Some(key) });
@@ -162,6 +163,7 @@ fn by_agency(
         observations,
         source: source.to_owned(),
         sample,
+        reason: String::new(),
         columns: None,
     };
     agencies.into_iter().map(request).collect()

@@ -413,7 +413,7 @@ fn a_mapping_reads_a_partners_own_layout_and_all_that_is_wrong_with_one_is_repor
         check("acros = \"period\"\n[columns]\naera = 5\n"),
         "3: conspectus: 2 problems in return.toml:\n  \
          line 1, column 1: found `acros` (did you mean `across`?); allowed: sheet, header-row, dates, ignore-columns, across, columns, constants, values\n  \
-         line 3, column 1: found `aera` (did you mean `area`?); allowed: indicator, area, period, value, base, numerator, denominator, count, breakdown, markers, note, explanation, agency, report, title, unit, due, problem"
+         line 3, column 1: found `aera` (did you mean `area`?); allowed: indicator, area, period, value, base, numerator, denominator, count, breakdown, markers, note, explanation, action, agency, report, title, unit, due, problem"
     );
 }
 
@@ -603,7 +603,7 @@ fn a_submission_is_listed_shown_as_the_file_that_it_was_and_taken_back() {
     assert_eq!(withdraw(&[]), format!("`second` is withdrawn at revision 17: {effect}."));
     assert_eq!(withdraw(&[]), "`second` is withdrawn since revision 17; no figure changed.");
     assert_eq!(withdraw(&["--dry-run"]), "`second` is withdrawn already, since revision 17. Nothing was stored.");
-    assert!(sender.ask(&show).contains("It was withdrawn at revision 17."));
+    assert!(sender.ask(&show).contains("It was withdrawn at revision 17: Sent for the wrong quarter"));
     assert_eq!(sender.values("2021-04").last().unwrap(), "68");
 }
 

@@ -56,6 +56,11 @@ fn the_page_of_checks_prints_what_it_says() {
     check("docs/checks.md");
 }
 
+#[test]
+fn the_page_of_corrections_prints_what_it_says() {
+    check("docs/corrections.md");
+}
+
 /// On the demo's folder, once its server has stopped.
 #[test]
 fn what_a_draft_would_have_caught_is_as_the_page_says() {
@@ -134,6 +139,7 @@ const CLOSED_PIPE_VERBS: &[&str] = &[
     "explain E10000014 FY2021-22 --indicator ed-attendances-safeguarding-flag --csv",
     "history E10000014 FY2021-22 --indicator initial-contacts --agency hampshire-childrens-services",
     "completeness HIPS --period FY2021-22 --indicator initial-contacts",
+    "completeness HIPS --agency hampshire-icb --due-within 14d --json",
     "reconcile E10000014 --from 2021-01 --to 2021-12",
     "reconcile E10000014 --from 2021-01 --to 2021-12 --csv",
     "template --agency portsmouth-childrens-services --period FY2021-22-Q1",

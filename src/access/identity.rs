@@ -20,6 +20,18 @@ code_list! {
         Steward = 4, "steward";
         /// Keeps the keys. Sees no figures.
         Operator = 5, "operator";
+        /// Does what a submitter does, and corrects figures of its agency whose period is locked.
+        Corrector = 6, "corrector";
+    }
+}
+
+impl Role {
+    /// Whether it is of an agency, whose figures it submits.
+    pub const fn is_of_agency(self) -> bool {
+        match self {
+            Self::Submitter | Self::Corrector => true,
+            Self::Reader | Self::Analyst | Self::Steward | Self::Operator => false,
+        }
     }
 }
 
@@ -30,7 +42,7 @@ pub struct Identity {
     pub id: IdentityId,
     /// What it is for.
     pub role: Role,
-    /// Of a submitter, whose figures it submits.
+    /// Of a submitter or corrector, whose figures it submits.
     pub agency: Option<AgencyId>,
     /// Of an analyst, what it may read.
     pub scope: Scope,

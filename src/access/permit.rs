@@ -14,6 +14,8 @@ use crate::model::id::{AgencyId, AreaCode};
 pub enum Action {
     /// Submits figures of an agency, or takes them back.
     Submit,
+    /// Changes figures of an agency whose period is locked.
+    CorrectLocked,
     /// Reads what an agency submitted.
     ReadSubmissions,
     /// Reads the catalogue.
@@ -32,8 +34,9 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Submit,
+        Self::CorrectLocked,
         Self::ReadSubmissions,
         Self::ReadCatalogue,
         Self::ChangeCatalogue,
@@ -46,7 +49,7 @@ impl Action {
     /// Whether it may store something.
     pub(crate) const fn stores(self) -> bool {
         match self {
-            Self::Submit | Self::ChangeCatalogue | Self::ChangeKeys => true,
+            Self::Submit | Self::CorrectLocked | Self::ChangeCatalogue | Self::ChangeKeys => true,
             Self::ReadSubmissions
             | Self::ReadCatalogue
             | Self::ReadFigures
@@ -74,30 +77,34 @@ pub(crate) const fn grant(role: Role, action: Action) -> Grant {
     use Grant::{Everything, Nothing, OwnAgency, Scope};
     match action {
         Action::Submit | Action::ReadSubmissions => match role {
-            Role::Submitter => OwnAgency,
+            Role::Submitter | Role::Corrector => OwnAgency,
             Role::Reader | Role::Analyst | Role::Steward | Role::Operator => Nothing,
         },
+        Action::CorrectLocked => match role {
+            Role::Corrector => OwnAgency,
+            Role::Submitter | Role::Reader | Role::Analyst | Role::Steward | Role::Operator => Nothing,
+        },
         Action::ReadCatalogue => match role {
-            Role::Submitter | Role::Analyst | Role::Steward => Everything,
+            Role::Submitter | Role::Corrector | Role::Analyst | Role::Steward => Everything,
             Role::Reader | Role::Operator => Nothing,
         },
         Action::ChangeCatalogue => match role {
             Role::Steward => Everything,
-            Role::Submitter | Role::Reader | Role::Analyst | Role::Operator => Nothing,
+            Role::Submitter | Role::Corrector | Role::Reader | Role::Analyst | Role::Operator => Nothing,
         },
         Action::ReadFigures => match role {
             Role::Analyst => Scope,
-            Role::Submitter | Role::Reader | Role::Steward | Role::Operator => Nothing,
+            Role::Submitter | Role::Corrector | Role::Reader | Role::Steward | Role::Operator => Nothing,
         },
         Action::ReadCompleteness => match role {
-            Role::Submitter => OwnAgency,
+            Role::Submitter | Role::Corrector => OwnAgency,
             Role::Analyst => Scope,
             Role::Steward => Everything,
             Role::Reader | Role::Operator => Nothing,
         },
         Action::ReadKeys | Action::ChangeKeys => match role {
             Role::Operator => Everything,
-            Role::Submitter | Role::Reader | Role::Analyst | Role::Steward => Nothing,
+            Role::Submitter | Role::Corrector | Role::Reader | Role::Analyst | Role::Steward => Nothing,
         },
     }
 }

@@ -205,15 +205,15 @@ impl Register {
             let what = "the first identity must be an operator: once there is one, everybody needs credentials";
             violations.add("role", what);
         }
-        match (&identity.agency, identity.role) {
-            (None, Role::Submitter) => violations.add("agency", "found nothing; a submitter has an agency"),
-            (Some(_), Role::Reader | Role::Analyst | Role::Steward | Role::Operator) => {
+        match (&identity.agency, identity.role.is_of_agency()) {
+            (None, true) => violations.add("agency", format_args!("found nothing; a {} has an agency", identity.role)),
+            (Some(_), false) => {
                 violations.add("agency", format_args!("allowed: nothing for a role of {}", identity.role));
             }
-            (Some(agency), Role::Submitter) if catalogue.agency(agency).is_none() => {
+            (Some(agency), true) if catalogue.agency(agency).is_none() => {
                 violations.add("agency", format_args!("found `{agency}`; there is no such agency in the catalogue"));
             }
-            (Some(_), Role::Submitter) | (None, Role::Reader | Role::Analyst | Role::Steward | Role::Operator) => {}
+            (Some(_), true) | (None, false) => {}
         }
         if !identity.scope.is_everything() && identity.role != Role::Analyst {
             violations

@@ -3,11 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 pub use super::area::{Area, AreaLevel, AreaParent};
+pub use super::calendar::Calendar;
 use super::checks::Check;
 use crate::model::code_list::code_list;
 use crate::model::date::Date;
 use crate::model::decimal::{Decimal, Rounding};
-use crate::model::id::{AgencyId, AreaCode, CategoryId, DimensionId, IndicatorId, RuleId};
+use crate::model::id::{AgencyId, AreaCode, CalendarId, CategoryId, DimensionId, IndicatorId, RuleId};
 use crate::model::period::{Frequency, Period};
 
 code_list! {
@@ -280,6 +281,15 @@ pub struct IndicatorVersion {
     /// How many days after a period's last day its figure is due.
     #[serde(default)]
     pub due_days: u16,
+    /// The calendar by which a due date moves to a working day; none where it doesn't move.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_calendar: Option<CalendarId>,
+    /// How many days after its figure is due a period is locked; none where it never is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock_days: Option<u16>,
+    /// Whether a figure is only revised or withdrawn with a reason.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub correction_reason_required: bool,
     /// The level of the areas that figures are expected for.
     pub reporting_level: AreaLevel,
     /// How the figures of several agencies combine.
@@ -322,6 +332,11 @@ fn is_refused(unfinished: &UnfinishedPeriods) -> bool {
     *unfinished == UnfinishedPeriods::Refused
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it may skip by reference")]
+fn is_not(flag: &bool) -> bool {
+    !flag
+}
+
 fn half_up() -> Rounding {
     Rounding::HalfUp
 }
@@ -331,9 +346,9 @@ fn neutral() -> Polarity {
 }
 
 impl IndicatorVersion {
-    /// The day by which the period's figure is due.
-    pub fn due(&self, period: Period) -> Date {
-        period.end().plus_days(i32::from(self.due_days))
+    /// Whether some figures of it are only corrected with a reason, or by a corrector.
+    pub(crate) fn limits_corrections(&self) -> bool {
+        self.lock_days.is_some() || self.correction_reason_required
     }
 
     /// Whether figures for the period are taken: periods of the indicator's frequency, longer ones

@@ -8,6 +8,7 @@
 //! creation, that stays. The columns of the picture are keyed by these.
 
 mod area;
+mod calendar;
 pub mod checks;
 mod days;
 mod hierarchy;
@@ -24,9 +25,10 @@ pub(crate) use hierarchy::{ApartSpans, Hierarchy};
 pub use index::{AgencyIx, AreaIx, IndicatorIx};
 
 use crate::model::date::Date;
-use crate::model::id::{AgencyId, AreaCode, DimensionId, IndicatorId, RuleId};
+use crate::model::id::{AgencyId, AreaCode, CalendarId, DimensionId, IndicatorId, RuleId};
+use crate::model::period::Period;
 use hierarchy::Hierarchies;
-use items::{Agency, Area, AreaLevel, Dimension, Indicator, IndicatorVersion, ReconciliationRule, Validity};
+use items::{Agency, Area, AreaLevel, Calendar, Dimension, Indicator, IndicatorVersion, ReconciliationRule, Validity};
 
 /// The most agencies that a catalogue may hold.
 pub const AGENCIES_MAX: usize = 1 << 16;
@@ -47,6 +49,8 @@ pub struct CataloguePut {
     pub indicators: Vec<IndicatorVersion>,
     /// Reconciliation rules, by id.
     pub reconciliation_rules: Vec<ReconciliationRule>,
+    /// Calendars, by id.
+    pub calendars: Vec<Calendar>,
 }
 
 /// What a put does to one item.
@@ -75,15 +79,16 @@ pub struct PutOutcomes {
     pub indicators: Vec<PutOutcome>,
     /// To the reconciliation rules.
     pub reconciliation_rules: Vec<PutOutcome>,
+    /// To the calendars.
+    pub calendars: Vec<PutOutcome>,
 }
 
 impl PutOutcomes {
     /// Whether every item is already so.
     pub(crate) fn nothing_changes(&self) -> bool {
-        [&self.areas, &self.agencies, &self.dimensions, &self.indicators, &self.reconciliation_rules]
-            .into_iter()
-            .flatten()
-            .all(|outcome| *outcome == PutOutcome::Unchanged)
+        let Self { areas, agencies, dimensions, indicators, reconciliation_rules, calendars } = self;
+        let all = [areas, agencies, dimensions, indicators, reconciliation_rules, calendars];
+        all.into_iter().flatten().all(|outcome| *outcome == PutOutcome::Unchanged)
     }
 }
 
@@ -162,6 +167,7 @@ pub struct Catalogue {
     dimensions: Table<DimensionId, Dimension>,
     indicators: Table<IndicatorId, Indicator>,
     rules: Table<RuleId, ReconciliationRule>,
+    calendars: Table<CalendarId, Calendar>,
     /// By the agency's index: the areas that it reports for, by index.
     reported: Vector<Arc<[AreaIx]>>,
     /// For each area, the areas that name it as a parent at some time, by code.
@@ -172,6 +178,8 @@ pub struct Catalogue {
     has_bounded_areas: bool,
     /// Whether an indicator has or had a check.
     has_checks: bool,
+    /// Whether an indicator has or had a rule on corrections.
+    limits_corrections: bool,
     /// For each indicator that others aren't to be above by a check, those others.
     limited: OrdMap<IndicatorIx, Vec<IndicatorIx>>,
 }
@@ -272,6 +280,33 @@ impl Catalogue {
         self.has_checks
     }
 
+    /// Whether an indicator has or had a rule on corrections.
+    pub(crate) fn limits_corrections(&self) -> bool {
+        self.limits_corrections
+    }
+
+    /// The periods of an indicator's frequency whose figures are due from one day to another, in order of their ends.
+    pub(crate) fn periods_due(&self, indicator: IndicatorIx, from: Date, by: Date) -> Vec<Period> {
+        let indicator = self.indicator_at(indicator);
+        let mut periods = Vec::new();
+        for version in indicator.versions() {
+            let newest = Period::of(version.frequency, by.plus_days(-i32::from(version.due_days)));
+            // Of one version what ends later isn't due before.
+            let due = |period: &Period| self.due(version, *period);
+            let back = std::iter::successors(newest, |period| period.previous()).take_while(|it| due(it) >= from);
+            let is_its = |period: &Period| std::ptr::eq(indicator.version_for(*period), version);
+            periods.extend(back.filter(|period| due(period) <= by && is_its(period)));
+        }
+        periods.sort_unstable_by_key(|period| (period.end(), *period));
+        periods
+    }
+
+    /// The last day on which a period of a version's is open: on the days after its figures are locked. None where
+    /// they never are.
+    pub(crate) fn open_until(&self, version: &IndicatorVersion, period: Period) -> Option<Date> {
+        version.lock_days.map(|days| self.due(version, period).plus_days(days.into()))
+    }
+
     /// The indicators that aren't to be above one, by a check of a version of theirs.
     pub(crate) fn limited_by(&self, indicator: IndicatorIx) -> &[IndicatorIx] {
         self.limited.get(&indicator).map(Vec::as_slice).unwrap_or_default()
@@ -290,6 +325,24 @@ impl Catalogue {
     /// The reconciliation rules by id, after one id.
     pub(crate) fn rules_after(&self, id: Option<&RuleId>) -> impl Iterator<Item = &ReconciliationRule> {
         self.rules.after(id)
+    }
+
+    /// A calendar by id.
+    pub(crate) fn calendar(&self, id: &CalendarId) -> Option<&Calendar> {
+        self.calendars.get(id).map(|(_, calendar)| calendar)
+    }
+
+    /// The calendars by id, after one id.
+    pub(crate) fn calendars_after(&self, id: Option<&CalendarId>) -> impl Iterator<Item = &Calendar> {
+        self.calendars.after(id)
+    }
+
+    /// The day by which the figure of a period is due, by a version of an indicator: so many days after its last day,
+    /// or on the next working day of the version's calendar.
+    pub fn due(&self, version: &IndicatorVersion, period: Period) -> Date {
+        let due = period.end().plus_days(version.due_days.into());
+        let calendar = version.due_calendar.as_ref().and_then(|id| self.calendar(id));
+        calendar.map_or(due, |calendar| calendar.working_day_from(due))
     }
 
     /// The areas as they lie within each other on a day.
@@ -354,6 +407,7 @@ impl Catalogue {
                 .iter()
                 .map(|rule| self.rules.outcome(&rule.id, rule))
                 .collect(),
+            calendars: put.calendars.iter().map(|calendar| self.calendars.outcome(&calendar.id, calendar)).collect(),
         }
     }
 
@@ -384,6 +438,9 @@ impl Catalogue {
         for rule in &put.reconciliation_rules {
             self.rules.put(rule.id.clone(), rule.clone());
         }
+        for calendar in &put.calendars {
+            self.calendars.put(calendar.id.clone(), calendar.clone());
+        }
         for version in &put.indicators {
             let indicator = match self.indicator(&version.id) {
                 None => Indicator::new(version.clone()),
@@ -398,6 +455,7 @@ impl Catalogue {
         // Once all of them are there: a check may name one that comes after.
         for version in &put.indicators {
             self.has_checks |= !version.checks.is_empty();
+            self.limits_corrections |= version.limits_corrections();
             self.note_limits(version);
         }
     }

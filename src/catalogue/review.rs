@@ -9,11 +9,12 @@ use std::ops::RangeInclusive;
 
 use super::days::Days;
 use super::items::{
-    AcrossAgencies, Agency, Area, Dimension, IndicatorVersion, Kind, ReconciliationRule, UnfinishedPeriods, Validity,
+    AcrossAgencies, Agency, Area, Calendar, Dimension, IndicatorVersion, Kind, ReconciliationRule, UnfinishedPeriods,
+    Validity,
 };
 use super::{AGENCIES_MAX, AREAS_MAX, Catalogue, CataloguePut};
 use crate::model::decimal::Decimal;
-use crate::model::id::{AgencyId, AreaCode, DimensionId, IndicatorId};
+use crate::model::id::{AgencyId, AreaCode, CalendarId, DimensionId, IndicatorId};
 use crate::model::period::Frequency;
 use crate::model::text::{self, Layout};
 use crate::model::violation::{Lazy, Violations};
@@ -26,8 +27,11 @@ const DEFINITION_CHARACTERS_MAX: usize = 4_000;
 const VERSION_NOTE_CHARACTERS_MAX: usize = 1_000;
 const SOURCE_CHARACTERS_MAX: usize = 500;
 const CATEGORIES_MAX: usize = 1_000;
+const HOLIDAYS_MAX: usize = 1_000;
 /// The latest that a figure may be due, in days after its period.
 pub(crate) const DUE_DAYS_MAX: u16 = 3_660;
+/// The latest that a period may be locked, in days after its figure is due.
+pub(crate) const LOCK_DAYS_MAX: u16 = 3_660;
 /// The most decimals that figures and rates are shown with.
 pub(crate) const DECIMALS_MAX: u8 = 6;
 /// The largest number of people that a rate may be per.
@@ -67,6 +71,10 @@ impl Catalogue {
         for (index, rule) in rules.iter().enumerate() {
             review.rule(&format!("reconciliation_rules[{index}]"), rule);
         }
+        unique(&mut review.violations, "calendars", "id", put.calendars.iter().map(|calendar| calendar.id.as_str()));
+        for (index, calendar) in put.calendars.iter().enumerate() {
+            review.calendar(&format!("calendars[{index}]"), calendar);
+        }
         review.violations
     }
 }
@@ -77,6 +85,7 @@ struct Names<'a> {
     agencies: BTreeSet<&'a AgencyId>,
     dimensions: BTreeSet<&'a DimensionId>,
     indicators: BTreeMap<&'a IndicatorId, Kind>,
+    calendars: BTreeSet<&'a CalendarId>,
 }
 
 impl<'a> Names<'a> {
@@ -86,6 +95,7 @@ impl<'a> Names<'a> {
             agencies: put.agencies.iter().map(|agency| &agency.id).collect(),
             dimensions: put.dimensions.iter().map(|dimension| &dimension.id).collect(),
             indicators: put.indicators.iter().map(|version| (&version.id, version.kind)).collect(),
+            calendars: put.calendars.iter().map(|calendar| &calendar.id).collect(),
         }
     }
 }
@@ -102,7 +112,8 @@ impl<'a> Review<'a> {
             + put.agencies.len()
             + put.dimensions.len()
             + put.indicators.len()
-            + put.reconciliation_rules.len();
+            + put.reconciliation_rules.len()
+            + put.calendars.len();
         if items == 0 {
             self.violations
                 .add("areas", "the put has no items; allowed: at least one area, agency, dimension or indicator");
@@ -160,6 +171,20 @@ impl<'a> Review<'a> {
         }
     }
 
+    fn calendar(&mut self, at: &str, calendar: &Calendar) {
+        self.text(&format!("{at}.title"), &calendar.title, 1, TITLE_CHARACTERS_MAX);
+        self.text(&format!("{at}.source"), &calendar.source, 0, SOURCE_CHARACTERS_MAX);
+        let holidays = &calendar.holidays;
+        if holidays.len() > HOLIDAYS_MAX {
+            let what = format_args!("found {}; allowed: {HOLIDAYS_MAX} at the most", holidays.len());
+            self.violations.add(format_args!("{at}.holidays"), what);
+        }
+        for (index, days) in holidays.windows(2).enumerate().filter(|(_, days)| days[0] >= days[1]) {
+            let what = format_args!("found {} after {}; allowed: each day once, in order", days[1], days[0]);
+            self.violations.add(format_args!("{at}.holidays[{}]", index + 1), what);
+        }
+    }
+
     /// What the versions of one indicator must have in common.
     fn versions(&mut self, versions: &[IndicatorVersion]) {
         let mut first: BTreeMap<&IndicatorId, Kind> = BTreeMap::new();
@@ -209,6 +234,16 @@ impl<'a> Review<'a> {
                 format_args!("{at}.due_days"),
                 format_args!("found {}; allowed: 0 to {DUE_DAYS_MAX}", version.due_days),
             );
+        }
+        if let Some(calendar) = &version.due_calendar
+            && self.catalogue.calendar(calendar).is_none()
+            && !self.put.calendars.contains(calendar)
+        {
+            self.unknown(format_args!("{at}.due_calendar"), "calendar", calendar.as_str());
+        }
+        if let Some(days) = version.lock_days.filter(|days| *days > LOCK_DAYS_MAX) {
+            let what = format_args!("found {days}; allowed: 0 to {LOCK_DAYS_MAX}, or nothing");
+            self.violations.add(format_args!("{at}.lock_days"), what);
         }
         if version.frequency == Frequency::Day && version.kind != Kind::Stock {
             self.violations.add(format_args!("{at}.frequency"), "found `day`; allowed for stocks only");

@@ -30,8 +30,8 @@ pub(super) struct Args {
 enum Verb {
     /// Create or change the items of a TOML file: all of them, or none if one is wrong.
     Put {
-        /// The file, with tables [[areas]], [[agencies]], [[dimensions]], [[indicators]] and
-        /// [[reconciliation_rules]].
+        /// The file, with tables [[areas]], [[agencies]], [[dimensions]], [[indicators]],
+        /// [[reconciliation_rules]] and [[calendars]].
         file: PathBuf,
         /// Only check: report what would happen, and store nothing.
         #[arg(long)]
@@ -59,6 +59,8 @@ enum Verb {
     Indicators,
     /// List the reconciliation rules.
     Rules,
+    /// List the calendars and their holidays.
+    Calendars,
 }
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
@@ -70,6 +72,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         Verb::Dimensions => dimensions(&args.server).await,
         Verb::Indicators => indicators(&args.server).await,
         Verb::Rules => rules(&args.server).await,
+        Verb::Calendars => calendars(&args.server).await,
     }
 }
 
@@ -97,6 +100,7 @@ fn summary(answer: &PutCatalogueResponse, dry_run: bool) -> String {
             .chain(&answer.dimensions)
             .chain(&answer.indicators)
             .chain(&answer.reconciliation_rules)
+            .chain(&answer.calendars)
     };
     let count = |wanted: PutOutcome| all().filter(|outcome| **outcome == i32::from(wanted)).count();
     let counts = format!(
@@ -190,6 +194,17 @@ async fn rules(server: &Server) -> Result<(), Failure> {
         };
         let (left, right) = (of(rule.left_indicator, rule.left_agency), of(rule.right_indicator, rule.right_agency));
         table.push([rule.id, rule.title, left, right]);
+    }
+    output::print(table)
+}
+
+async fn calendars(server: &Server) -> Result<(), Failure> {
+    let mut table = list(["calendar", "holidays", "title"]);
+    for calendar in catalogue_lookup::calendars(server).await? {
+        table.push([calendar.id, String::new(), calendar.title]);
+        for holiday in calendar.holidays {
+            table.push([String::new(), holiday, String::new()]);
+        }
     }
     output::print(table)
 }

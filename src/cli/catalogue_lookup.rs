@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::connect::{Server, pages};
 use super::failure::Failure;
 use crate::rpc::proto::{
-    Agency, Area, Dimension, Indicator, Kind, ListAgenciesRequest, ListAreasRequest, ListDimensionsRequest,
-    ListIndicatorsRequest, ListReconciliationRulesRequest, ReconciliationRule,
+    Agency, Area, Calendar, Dimension, Indicator, Kind, ListAgenciesRequest, ListAreasRequest, ListCalendarsRequest,
+    ListDimensionsRequest, ListIndicatorsRequest, ListReconciliationRulesRequest, ReconciliationRule,
 };
 
 /// The largest page that the server gives.
@@ -65,6 +65,21 @@ pub(super) async fn dimensions(server: &Server) -> Result<Vec<Dimension>, Failur
     };
     pages(list, |page| {
         found.extend(page.dimensions);
+        page.next_page_token
+    })
+    .await?;
+    Ok(found)
+}
+
+/// The calendars, by id.
+pub(super) async fn calendars(server: &Server) -> Result<Vec<Calendar>, Failure> {
+    let mut client = server.catalogue().await?;
+    let mut found = Vec::new();
+    let list = async |page_token| {
+        client.list_calendars(ListCalendarsRequest { page_size: PAGE, page_token, as_of_revision: 0 }).await
+    };
+    pages(list, |page| {
+        found.extend(page.calendars);
         page.next_page_token
     })
     .await?;

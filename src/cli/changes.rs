@@ -161,7 +161,7 @@ fn table(changes: &[FigureChange]) -> String {
 /// Before the numbers, and after them.
 const HEADINGS: [&[&str]; 2] = [
     &["revision", "accepted_at", "event", "agency", "indicator", "area", "period", "breakdown"],
-    &["markers", "sample", "request_id"],
+    &["markers", "sample", "request_id", "reason"],
 ];
 
 fn headings() -> impl Iterator<Item = &'static str> {
@@ -180,6 +180,6 @@ fn csv_row(change: &FigureChange) -> Vec<String> {
         figure.period.clone(),
         breakdown(&figure.breakdown),
     ];
-    let after = [markers(&figure.markers), change.sample.to_string(), change.request_id.clone()];
+    let after = [markers(&figure.markers), change.sample.to_string(), change.request_id.clone(), change.reason.clone()];
     before.into_iter().chain(measure_cells(figure.measure.as_ref())).chain(after).collect()
 }

@@ -29,10 +29,18 @@ pub(super) struct Args {
     /// List only figures that are late; the rates still count all of them.
     #[arg(long)]
     late_only: bool,
+    /// Instead of periods: list the figures that aren't reported and are due within so many days, such as 14d.
+    #[arg(long, value_name = "DAYS", value_parser = days, conflicts_with_all = ["listed", "from", "to", "late_only"])]
+    due_within: Option<i32>,
     #[command(flatten)]
     as_of: AsOf,
     #[command(flatten)]
     format: Format,
+}
+
+fn days(text: &str) -> Result<i32, String> {
+    let days = text.strip_suffix('d').unwrap_or(text).parse().ok();
+    days.filter(|days| *days > 0).ok_or_else(|| "allowed: a number of days, such as 14d".to_owned())
 }
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
@@ -43,6 +51,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         indicators: args.indicator,
         agencies: args.agency,
         late_only: args.late_only,
+        due_within_days: args.due_within.unwrap_or_default(),
         as_of_revision: args.as_of.revision,
         as_of_time: args.as_of.time,
         page_size: 0,

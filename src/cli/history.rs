@@ -65,6 +65,7 @@ fn table(answer: &GetHistoryResponse) -> String {
         ("", Align::Left),
         ("submission", Align::Left),
         ("source", Align::Wrap(48)),
+        ("reason", Align::Wrap(48)),
         ("explanation", Align::Wrap(48)),
     ]);
     let mut legend = Legend::default();
@@ -77,6 +78,7 @@ fn table(answer: &GetHistoryResponse) -> String {
             legend.submitted_flags(&item.markers, item.sample).to_owned(),
             item.request_id.clone(),
             item.source.clone(),
+            item.reason.clone(),
             explanations(&item.explanations),
         ]);
     }
@@ -97,10 +99,10 @@ pub(super) fn event(event: HistoryEvent) -> &'static str {
     }
 }
 
-const CSV_HEADINGS: [&str; 9] =
-    ["revision", "accepted_at", "event", "value", "markers", "sample", "request_id", "source", "explanation"];
+const CSV_HEADINGS: [&str; 10] =
+    ["revision", "accepted_at", "event", "value", "markers", "sample", "request_id", "source", "explanation", "reason"];
 
-fn csv_row(item: &HistoryItem) -> [String; 9] {
+fn csv_row(item: &HistoryItem) -> [String; 10] {
     [
         item.revision.to_string(),
         time(item.accepted_at.as_ref()),
@@ -111,5 +113,6 @@ fn csv_row(item: &HistoryItem) -> [String; 9] {
         item.request_id.clone(),
         item.source.clone(),
         explanations(&item.explanations),
+        item.reason.clone(),
     ]
 }

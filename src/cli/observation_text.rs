@@ -22,6 +22,9 @@ pub(super) fn measure_cells(measure: Option<&Measure>) -> [String; 5] {
 
 /// A figure's value with its markers, as receipts have it: `117188 [p]`, `87.90 % of 18496`, `[x]`.
 pub(super) fn value(figure: &Observation) -> String {
+    if figure.withdraw {
+        return "withdrawn".to_owned();
+    }
     let measure = figure.measure.as_ref().map(|measure| match measure {
         Measure::Number(number) => number.clone(),
         Measure::Percentage(it) => format!("{} % of {}", it.percent, it.base),

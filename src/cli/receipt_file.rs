@@ -32,10 +32,12 @@ pub(super) struct ReceiptFile {
     pub(super) agency: String,
     pub(super) request_id: String,
     accepted_at: String,
-    /// How many figures were new, replaced another, or were there already.
+    /// How many figures were new, replaced another, were there already, or were withdrawn.
     new: i32,
     revised: i32,
     unchanged: i32,
+    #[serde(default)]
+    withdrawn: i32,
     pub(super) revision: u64,
     /// The chain hash: 64 hexadecimal digits.
     pub(super) receipt: String,
@@ -53,6 +55,7 @@ impl ReceiptFile {
             new: receipt.new_count,
             revised: receipt.revised_count,
             unchanged: receipt.unchanged_count,
+            withdrawn: receipt.withdrawn_count,
             revision: u64::try_from(receipt.revision).unwrap_or_default(),
             receipt: Hex(&receipt.chain_hash).to_string(),
         }

@@ -177,13 +177,19 @@ async fn show(server: &Server, agency: String, request_id: String, format: Forma
     }
     format.print(
         || json(&answer, "GetSubmissionResponse"),
-        || csv(FILE_HEADINGS, answer.observations.iter().map(file_row)),
+        || {
+            // Few withdraw figures: their column is only where it is needed.
+            let has_action = answer.observations.iter().any(|observation| observation.withdraw);
+            let columns = FILE_HEADINGS.len() - usize::from(!has_action);
+            let rows = answer.observations.iter().map(|it| file_row(it).into_iter().take(columns).collect::<Vec<_>>());
+            csv(FILE_HEADINGS.into_iter().take(columns), rows)
+        },
         || shown(&answer),
     )
 }
 
 /// The columns of a file that is submitted.
-const FILE_HEADINGS: [&str; 12] = [
+const FILE_HEADINGS: [&str; 13] = [
     "indicator",
     "area",
     "period",
@@ -196,10 +202,11 @@ const FILE_HEADINGS: [&str; 12] = [
     "markers",
     "note",
     "explanation",
+    "action",
 ];
 
 /// An observation as a row of the file that it came with.
-fn file_row(observation: &Observation) -> [String; 12] {
+fn file_row(observation: &Observation) -> [String; 13] {
     let [value, base, numerator, denominator, count] = measure_cells(observation.measure.as_ref());
     [
         observation.indicator.clone(),
@@ -214,6 +221,7 @@ fn file_row(observation: &Observation) -> [String; 12] {
         markers(&observation.markers),
         observation.note.clone(),
         observation.explanation.clone(),
+        if observation.withdraw { "withdraw".to_owned() } else { String::new() },
     ]
 }
 
@@ -233,8 +241,13 @@ fn shown(answer: &GetSubmissionResponse) -> String {
     if submission.sample {
         lines.push("Its figures are made up.".to_owned());
     }
-    if submission.withdrawn_at_revision != 0 {
-        lines.push(format!("It was withdrawn at revision {}.", submission.withdrawn_at_revision));
+    if !submission.reason.is_empty() {
+        lines.push(format!("Reason: {}", submission.reason));
+    }
+    match (submission.withdrawn_at_revision, submission.withdrawal_reason.as_str()) {
+        (0, _) => {}
+        (at, "") => lines.push(format!("It was withdrawn at revision {at}.")),
+        (at, reason) => lines.push(format!("It was withdrawn at revision {at}: {reason}")),
     }
     let chain_hash = Hex(&receipt.chain_hash);
     lines.push(format!("Revision {}, receipt {chain_hash}", receipt.revision));
@@ -254,6 +267,7 @@ fn outcome_text(outcome: &ObservationOutcome) -> String {
         Outcome::New => "new".to_owned(),
         Outcome::Revised => format!("revised from {}", outcome.revised_from),
         Outcome::Unchanged => "unchanged".to_owned(),
+        Outcome::Withdrawn => format!("withdrew {}", outcome.revised_from),
     }
 }
 

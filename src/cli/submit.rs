@@ -37,7 +37,8 @@ pub(super) struct Args {
     #[command(flatten)]
     server: Server,
     /// The file. The first row that names the columns is its header: indicator, area, period and value,
-    /// and where they are needed base, numerator, denominator, count, breakdown, markers, note and explanation.
+    /// and where they are needed base, numerator, denominator, count, breakdown, markers, note, explanation and action
+    /// (withdraw: the figure of the row is withdrawn).
     /// The columns title, unit and due aren't read. docs/files.md has all that is accepted.
     file: PathBuf,
     #[command(flatten)]
@@ -53,6 +54,10 @@ pub(super) struct Args {
     /// Where the figures come from.
     #[arg(long, default_value = "")]
     source: String,
+    /// Why figures that were submitted before are revised or withdrawn. An indicator may require one, and a locked period
+    /// does.
+    #[arg(long, default_value = "")]
+    reason: String,
     /// Mark the figures as made up.
     #[arg(long)]
     sample: bool,
@@ -97,6 +102,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         observations: sheet.reading.figures.iter().map(|figure| figure.observation.clone()).collect(),
         source: args.source.clone(),
         sample: args.sample,
+        reason: args.reason.clone(),
         ..SubmitObservationsRequest::default()
     };
     let check = SubmitObservationsRequest {

@@ -64,6 +64,10 @@ impl Fingerprint {
                 frames.0.clear();
             }
         }
+        // Nor reasons.
+        if !submission.reason.is_empty() {
+            frames.push(&submission.reason);
+        }
         hasher.update(&frames.0);
         Self::finish(&hasher)
     }
@@ -109,6 +113,7 @@ fn write_content(out: &mut Writer, submission: &Submission, order: &Order) {
             });
         }
     }
+    out.text(17, &submission.reason);
 }
 
 /// Passes on the items of a dictionary that are used, in order.
@@ -189,6 +194,7 @@ mod tests {
             request_id: "one".parse().unwrap(),
             source: "a report".to_owned(),
             sample: false,
+            reason: String::new(),
             observations: observations.into_iter().collect(),
         }
     }

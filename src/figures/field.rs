@@ -16,6 +16,8 @@ pub(crate) enum Field {
     Note,
     /// Why a figure is as it is, where a check asks.
     Explanation,
+    /// Whether the figure is submitted or withdrawn.
+    Action,
     Agency,
     Report,
     /// This and the next help whoever fills the file in, and aren't read.
@@ -27,7 +29,7 @@ pub(crate) enum Field {
 }
 
 impl Field {
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Indicator,
         Self::Area,
         Self::Period,
@@ -40,6 +42,7 @@ impl Field {
         Self::Markers,
         Self::Note,
         Self::Explanation,
+        Self::Action,
         Self::Agency,
         Self::Report,
         Self::Title,
@@ -69,6 +72,7 @@ impl Field {
             Self::Markers => "markers",
             Self::Note => "note",
             Self::Explanation => "explanation",
+            Self::Action => "action",
             Self::Agency => "agency",
             Self::Report => "report",
             Self::Title => "title",
@@ -105,6 +109,7 @@ impl Field {
             Self::Markers => &["marker", "flag", "flags", "shorthand"],
             Self::Note => &["notes", "comment", "comments"],
             Self::Explanation => &["explanations", "reason", "reasons"],
+            Self::Action => &["actions"],
             Self::Agency => &["agencies", "agency id", "organisation"],
             Self::Report => &["reports"],
             Self::Title => &["indicator title"],
@@ -133,6 +138,7 @@ impl Field {
             "mean.count" => Some(Self::Count),
             "ratio.numerator" | "ratio" => Some(Self::Numerator),
             "ratio.denominator" => Some(Self::Denominator),
+            "withdraw" => Some(Self::Action),
             other => Self::named(other.split(['.', '[']).next().unwrap_or(other)),
         }
     }

@@ -226,6 +226,7 @@ impl MappingReader<'_> {
                 | Field::Count
                 | Field::Note
                 | Field::Explanation
+                | Field::Action
                 | Field::Agency
                 | Field::Report
                 | Field::Title

@@ -137,6 +137,7 @@ impl Cells<'_, '_> {
             note: self.text(Field::Note).replace("\r\n", "\n"),
             explanation: self.text(Field::Explanation).replace("\r\n", "\n"),
             check_explanations: Vec::new(),
+            withdraw: self.withdraws(),
             indicator: self.text(Field::Indicator),
             area: self.text(Field::Area),
             period,
@@ -250,6 +251,20 @@ impl Cells<'_, '_> {
             }
         }
         markers
+    }
+
+    /// Whether the figure is to be withdrawn: `withdraw`, or `D` as SDMX-CSV has it.
+    fn withdraws(&mut self) -> bool {
+        let action = self.text(Field::Action).to_lowercase();
+        match action.as_str() {
+            "" | "submit" => false,
+            "withdraw" | "d" => true,
+            _ => {
+                let what = format!("found {}; allowed: nothing or submit, withdraw", Quoted(&action));
+                self.add(Field::Action, what);
+                false
+            }
+        }
     }
 
     fn breakdown(&mut self) -> Vec<proto::CategoryRef> {

@@ -1,6 +1,6 @@
 //! Deciding: whether a command becomes an entry. Pure: the command and its [`Basis`] in, the decision out.
 //!
-//! There are five commands: a [`CataloguePut`], a [`Prepared`] submission, a [`Withdrawal`],
+//! There are five commands: a [`CataloguePut`], a [`Prepared`] submission, [`Withdraw`],
 //! [`ChangeAccess`], and an [`AuditAnchor`]. What each is answered with follows from its type.
 
 use std::convert::Infallible;
@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::basis::Basis;
 use super::checks::Findings;
+use super::corrections::{self, Locks};
 use super::prepare::Prepared;
 use crate::access::AccessChange;
 use crate::catalogue::{CataloguePut, PutOutcomes};
@@ -20,7 +21,7 @@ use crate::model::observations::Line;
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
-use crate::state::columns::{BreakdownIx, Withdrawn};
+use crate::state::columns::{BreakdownIx, WithdrawalEffect, Withdrawn};
 use crate::state::{Outcome, ResolvedIds, State};
 
 /// Something that a caller wants written.
@@ -244,22 +245,42 @@ fn bound_breakdowns(basis: &Basis<'_>, breakdowns: &[Breakdown], violations: &mu
     }
 }
 
-impl Command for Withdrawal {
+/// The withdrawal of a submission, by somebody.
+#[derive(Debug, Clone)]
+pub struct Withdraw {
+    /// The withdrawal.
+    pub withdrawal: Withdrawal,
+    /// Whether the locks of periods hold for whoever withdraws.
+    pub locks: Locks,
+}
+
+/// By somebody whom they hold for.
+impl From<Withdrawal> for Withdraw {
+    fn from(withdrawal: Withdrawal) -> Self {
+        Self { withdrawal, locks: Locks::Kept }
+    }
+}
+
+impl Command for Withdraw {
     /// How many figures go back, and how many go.
     type Effect = Withdrawn;
     /// The revision at which the submission was withdrawn before.
     type Already = Revision;
 
-    fn admit(&self, Basis { state, .. }: &Basis<'_>) -> Result<DecisionOf<Self>, Rejection> {
-        let submission = state.submission(&self.agency, &self.request_id);
+    fn admit(&self, basis: &Basis<'_>) -> Result<DecisionOf<Self>, Rejection> {
+        let (Self { withdrawal, locks }, state) = (self, basis.state);
+        let submission = state.submission(&withdrawal.agency, &withdrawal.request_id);
         let submission = submission.ok_or_else(|| Rejection::NoSuchSubmission {
-            agency: self.agency.to_string(),
-            request_id: self.request_id.to_string(),
+            agency: withdrawal.agency.to_string(),
+            request_id: withdrawal.request_id.to_string(),
         })?;
         if let Some(revision) = state.withdrawn_at(submission.revision) {
             return Ok(Decision::Already(revision));
         }
-        Ok(Decision::Accept(Body::Withdrawal(self.clone()), state.withdrawal_effect(self)))
+        let WithdrawalEffect { counts, changed } = state.withdrawal_effect(withdrawal);
+        let violations = corrections::review_withdrawal(state.catalogue(), &changed, basis.day(), *locks);
+        violations.into_result(()).map_err(Rejection::Invalid)?;
+        Ok(Decision::Accept(Body::Withdrawal(withdrawal.clone()), counts))
     }
 }
 
@@ -346,6 +367,7 @@ mod tests {
             request_id: "one".parse().unwrap(),
             source: String::new(),
             sample: false,
+            reason: String::new(),
             observations: std::iter::once(observation).collect(),
         }
     }

@@ -159,7 +159,8 @@ pub(crate) fn for_each<'a>(
     }
     let (figures, past) = (Figures::new(grounds, table, ids), Past::default());
     for (line, at) in table.lines().iter().zip(0..) {
-        if reaches[line.indicator as usize] == Reach::Nothing {
+        // Of a figure that is withdrawn nothing is expected.
+        if reaches[line.indicator as usize] == Reach::Nothing || line.value.is_withdrawal() {
             continue;
         }
         let place = figures.place(at);

@@ -137,6 +137,7 @@ struct Appended {
 }
 
 /// What becomes of a command that is allowed.
+#[expect(clippy::large_enum_variant, reason = "it is handed on once, and seldom the smaller")]
 enum Admitted<E, A> {
     Entry { entry: Entry, payload: Vec<u8>, effect: E },
     Already(A),

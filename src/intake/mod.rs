@@ -4,6 +4,7 @@
 pub mod admit;
 pub mod basis;
 pub mod checks;
+pub mod corrections;
 mod group_commit;
 pub mod prepare;
 mod queue;

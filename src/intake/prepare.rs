@@ -6,7 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::checks::{Findings, Grounds, Reach, judge, reach};
+use super::corrections::{self, Locks};
 use super::review::{Reviewed, review, review_explanations, review_texts};
+use crate::catalogue::Catalogue;
 use crate::entry::{Body, Fingerprint, codec};
 use crate::model::date::Date;
 use crate::model::observations::Order;
@@ -25,6 +27,7 @@ pub struct Prepared {
     bytes: Bytes,
     reviewed: Option<(Revision, Date)>,
     ids: Option<Arc<ResolvedIds>>,
+    locks: Locks,
     judged: Option<Judged>,
 }
 
@@ -50,7 +53,7 @@ impl Prepared {
         let submission = Arc::new(submission);
         let body = Body::Submission { submission: Arc::clone(&submission), fingerprint };
         let bytes = codec::encode_body(&body).into();
-        Self { submission, fingerprint, bytes, reviewed: None, ids: None, judged: None }
+        Self { submission, fingerprint, bytes, reviewed: None, ids: None, locks: Locks::Kept, judged: None }
     }
 
     /// A submission that is reviewed against a state today, and when it is admitted only if the catalogue or
@@ -59,25 +62,51 @@ impl Prepared {
     /// # Errors
     /// Every violation, unless its request id was received before: admission then answers.
     pub fn reviewed(submission: Submission, state: &State, today: Date, zone: &Zone) -> Result<Self, Violations> {
+        Self::reviewed_for(submission, state, today, zone, Locks::Kept)
+    }
+
+    /// The same, from somebody whom the locks of periods may not hold for.
+    ///
+    /// # Errors
+    /// As [`Self::reviewed`].
+    pub fn reviewed_for(
+        submission: Submission,
+        state: &State,
+        today: Date,
+        zone: &Zone,
+        locks: Locks,
+    ) -> Result<Self, Violations> {
         let order = Order::of(&submission.observations);
         let Reviewed { violations, ids } = review_whole(&submission, &order, state, today);
         let grounds = Grounds { state, catalogue: state.catalogue(), as_of: state.revision(), zone, today };
         // Only what is right by itself is held against other figures.
         let judged = match (violations.is_empty(), &ids) {
-            (true, Some(ids)) => Judged::of(&submission, ids, grounds).map(Some),
+            (true, Some(ids)) => Judged::of(&submission, ids, grounds, locks).map(Some),
             (true, None) => Ok(None),
             (false, _) => Err(violations),
         };
         match judged {
             Ok(judged) => {
                 let reviewed = Some((state.catalogue_revision(), today));
-                Ok(Self { reviewed, ids: ids.map(Arc::new), judged, ..Self::in_order(submission, &order) })
+                let ids = ids.map(Arc::new);
+                Ok(Self { reviewed, ids, locks, judged, ..Self::in_order(submission, &order) })
             }
             Err(violations) => {
                 let is_known = state.submission(&submission.agency, &submission.request_id).is_some();
-                if is_known { Ok(Self::in_order(submission, &order)) } else { Err(violations) }
+                if is_known { Ok(Self { locks, ..Self::in_order(submission, &order) }) } else { Err(violations) }
             }
         }
+    }
+
+    /// The same, sent by somebody for whom the locks of periods mean this. What was found out about it is forgotten.
+    #[must_use]
+    pub fn under(self, locks: Locks) -> Self {
+        Self { locks, reviewed: None, judged: None, ..self }
+    }
+
+    /// What the locks of periods mean for its sender.
+    pub fn locks(&self) -> Locks {
+        self.locks
     }
 
     /// The problems that it has with a state on a day. There are none, and it isn't reviewed again, when it
@@ -93,7 +122,7 @@ impl Prepared {
     /// unless figures of its agency or the catalogue have changed since.
     ///
     /// # Errors
-    /// A violation for each finding that refuses it.
+    /// A violation for each finding that refuses it, and for each correction that isn't allowed.
     pub(crate) fn findings(
         &self,
         state: &State,
@@ -110,18 +139,19 @@ impl Prepared {
         let ids = self.ids.clone().or_else(|| ResolvedIds::of(&self.submission, state.catalogue()).map(Arc::new));
         let Some(ids) = ids else { return Ok(None) };
         let grounds = Grounds { state, catalogue: state.catalogue(), as_of: state.revision(), zone, today };
-        Ok(Judged::of(&self.submission, &ids, grounds)?.findings)
+        Ok(Judged::of(&self.submission, &ids, grounds, self.locks)?.findings)
     }
 
-    /// Whether checks of a state's catalogue look at other figures than its own.
+    /// Whether it is decided on by other figures than its own.
     pub(crate) fn looks_at_others(&self, state: &State) -> bool {
         let known = self
             .judged
             .as_ref()
             .filter(|_| self.reviewed.is_some_and(|(revision, _)| revision == state.catalogue_revision()));
-        let reach = known
-            .map(|judged| judged.reach)
-            .or_else(|| ResolvedIds::of(&self.submission, state.catalogue()).map(|ids| reach(state.catalogue(), &ids)));
+        let reach = known.map(|judged| judged.reach).or_else(|| {
+            ResolvedIds::of(&self.submission, state.catalogue())
+                .map(|ids| reach_of(state.catalogue(), &self.submission, &ids))
+        });
         reach == Some(Reach::Others)
     }
 
@@ -160,14 +190,30 @@ impl Prepared {
 }
 
 impl Judged {
-    fn of(submission: &Submission, ids: &ResolvedIds, grounds: Grounds<'_>) -> Result<Self, Violations> {
-        let reach = reach(grounds.catalogue, ids);
+    fn of(submission: &Submission, ids: &ResolvedIds, grounds: Grounds<'_>, locks: Locks) -> Result<Self, Violations> {
+        let reach = reach_of(grounds.catalogue, submission, ids);
+        let corrections = match reach {
+            Reach::Nothing | Reach::Itself => Violations::default(),
+            Reach::Others => corrections::review(grounds, submission, ids, locks),
+        };
         let findings = match reach {
             Reach::Nothing => None,
-            Reach::Itself | Reach::Others => Some(judge(grounds, submission, ids)?).filter(Findings::are_some),
+            Reach::Itself | Reach::Others => match judge(grounds, submission, ids) {
+                Ok(findings) => Some(findings).filter(Findings::are_some),
+                Err(mut violations) => {
+                    violations.extend(corrections);
+                    violations.sort();
+                    return Err(violations);
+                }
+            },
         };
-        Ok(Self { against: grounds.as_of, reach, findings: findings.map(Arc::new) })
+        corrections.into_result(Self { against: grounds.as_of, reach, findings: findings.map(Arc::new) })
     }
+}
+
+/// How far what decides on a submission looks: its checks, and whether it may correct what it corrects.
+fn reach_of(catalogue: &Catalogue, submission: &Submission, ids: &ResolvedIds) -> Reach {
+    if corrections::depend_on_figures(catalogue, submission, ids) { Reach::Others } else { reach(catalogue, ids) }
 }
 
 fn review_whole(submission: &Submission, order: &Order, state: &State, today: Date) -> Reviewed {
@@ -176,7 +222,7 @@ fn review_whole(submission: &Submission, order: &Order, state: &State, today: Da
     let Reviewed { mut violations, ids } =
         review(catalogue, Some(&submission.agency), dictionaries, table.lines(), today, is_each_once);
     violations.extend(review_explanations(catalogue, dictionaries, table.lines(), table.explanations()));
-    violations.extend(review_texts(&submission.source, table.notes()));
+    violations.extend(review_texts(&submission.source, &submission.reason, table.notes()));
     violations.sort();
     Reviewed { violations, ids }
 }

@@ -145,9 +145,10 @@ pub(crate) fn review_explanations<L: Reviewable>(
 }
 
 /// Every text of a submission that has a character that can't be seen.
-pub(crate) fn review_texts(source: &str, notes: &[(u32, Arc<str>)]) -> Violations {
+pub(crate) fn review_texts(source: &str, reason: &str, notes: &[(u32, Arc<str>)]) -> Violations {
     let mut violations = Violations::default();
     violations.check("source", text::check(source, Layout::Line));
+    violations.check("reason", text::check(reason, Layout::Lines));
     for (index, note) in notes {
         violations.check(format_args!("observations[{index}].note"), text::check(note, Layout::Lines));
     }
@@ -301,7 +302,9 @@ impl Review<'_> {
                 if period.start() > today {
                     let what = format!("found `{period}`, which begins on {}", period.start());
                     self.add("period", format_args!("{what}; allowed: a period that has begun"));
-                } else if value.is_some_and(|value| !value.markers.contains(Marker::Provisional)) {
+                } else if value
+                    .is_some_and(|value| !value.is_withdrawal() && !value.markers.contains(Marker::Provisional))
+                {
                     let what = format!("found `{period}`, which isn't over until {end}");
                     self.add("period", format_args!("{what}; allowed before it is over: a figure to date, marked `p`"));
                 }

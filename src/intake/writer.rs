@@ -165,13 +165,14 @@ mod tests {
     use super::*;
     use crate::catalogue::CataloguePut;
     use crate::entry::{Body, Entry, Withdrawal};
-    use crate::intake::admit::{Decision, Rejection};
+    use crate::intake::admit::{Decision, Rejection, Withdraw};
     use crate::journal::{ChainHash, ENTRY_BYTES_MAX, Error as JournalError, MemoryDisk, MemoryJournal, Reader, Tail};
     use crate::model::revision::Revision;
     use crate::model::zone::UTC;
 
-    fn withdrawal() -> Withdrawal {
-        Withdrawal { agency: "nobody".parse().unwrap(), request_id: "none".parse().unwrap(), reason: String::new() }
+    fn withdrawal() -> Withdraw {
+        let (agency, request_id) = ("nobody".parse().unwrap(), "none".parse().unwrap());
+        Withdrawal { agency, request_id, reason: String::new() }.into()
     }
 
     /// A writer that stands still until it is let go, once it has taken one command.
@@ -206,7 +207,7 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(!held_up.is_finished());
         drop(go);
-        let not_there = |answer: Result<WrittenOf<Withdrawal>, _>| {
+        let not_there = |answer: Result<WrittenOf<Withdraw>, _>| {
             assert!(matches!(answer, Err(WriteError::Rejected(Rejection::NoSuchSubmission { .. }))));
         };
         for pending in waiting {

@@ -117,6 +117,12 @@ id_type!(
     "1 to 64 lower-case letters, digits and single hyphens, starting with a letter"
 );
 id_type!(
+    /// The id of a calendar: `england-and-wales`.
+    CalendarId,
+    is_slug,
+    "1 to 64 lower-case letters, digits and single hyphens, starting with a letter"
+);
+id_type!(
     /// The id of a check of an indicator: `steady`.
     CheckId,
     is_slug,

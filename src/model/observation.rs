@@ -50,19 +50,31 @@ impl fmt::Display for Measure {
     }
 }
 
-/// A measure with its markers, or the markers that say why there is none.
+/// A measure with its markers, or the markers that say why there is none; or neither, which withdraws the figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Value {
-    /// What was measured. None exactly when a marker says why.
+    /// What was measured. None where a marker says why, and where the figure is withdrawn.
     pub measure: Option<Measure>,
     /// What the figure says about itself.
     pub markers: Markers,
 }
 
-/// As a receipt shows it: `117188 [p]`, `87.90 % of 18496`, `[x]`.
+impl Value {
+    /// That of an observation which withdraws the figure that is there. No input is read as this unless it says so: a
+    /// missing value is an error.
+    pub const WITHDRAWN: Self = Self { measure: None, markers: Markers::NONE };
+
+    /// Whether it withdraws a figure.
+    pub fn is_withdrawal(&self) -> bool {
+        *self == Self::WITHDRAWN
+    }
+}
+
+/// As a receipt shows it: `117188 [p]`, `87.90 % of 18496`, `[x]`, `withdrawn`.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.measure {
+            None if self.is_withdrawal() => f.write_str("withdrawn"),
             Some(measure) if self.markers.is_empty() => write!(f, "{measure}"),
             Some(measure) => write!(f, "{measure} {}", self.markers),
             None => write!(f, "{}", self.markers),

@@ -14,6 +14,8 @@ pub struct Submission {
     pub source: String,
     /// Whether they are made up.
     pub sample: bool,
+    /// Why figures that were submitted before are revised or withdrawn; may be empty.
+    pub reason: String,
     /// The figures, in the sender's order.
     pub observations: Observations,
 }

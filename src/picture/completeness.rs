@@ -1,6 +1,7 @@
 //! Who is expected to report which figure, how late it is, and how reporting has gone. The rules are in
 //! docs/statistics.md, section 17.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::accumulator::{Accumulator, Coverage, MissingReason};
@@ -22,12 +23,43 @@ use crate::state::view::View;
 pub(crate) struct CompletenessQuery {
     /// The area within which figures are expected.
     pub(crate) area: AreaIx,
-    /// The periods, each standing for the periods of the indicator's frequency in it.
-    pub(crate) periods: Vec<Period>,
+    /// Which periods.
+    pub(crate) periods: AskedPeriods,
     /// The indicators, by id.
     pub(crate) indicators: Vec<IndicatorIx>,
     /// Only these agencies; all when none.
     pub(crate) agencies: Option<Vec<AgencyIx>>,
+}
+
+/// Which periods' figures are asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AskedPeriods {
+    /// These, each standing for the periods of the indicator's frequency in it.
+    Named(Vec<Period>),
+    /// Those that are due from a day to another and aren't reported.
+    Due {
+        /// The first day.
+        from: Date,
+        /// The last.
+        by: Date,
+    },
+}
+
+impl AskedPeriods {
+    fn of(&self, view: View<'_>, indicator: IndicatorIx) -> Cow<'_, [Period]> {
+        match self {
+            Self::Named(periods) => periods.into(),
+            Self::Due { from, by } => view.catalogue.periods_due(indicator, *from, *by).into(),
+        }
+    }
+
+    /// Whether a slot of these periods is asked for.
+    fn has(&self, slot: &Slot) -> bool {
+        match self {
+            Self::Named(_) => true,
+            Self::Due { .. } => slot.status == Status::NotDue,
+        }
+    }
 }
 
 /// What became of a figure that is expected.
@@ -115,7 +147,7 @@ pub(crate) fn completeness(view: View<'_>, query: &CompletenessQuery) -> Option<
         let mut series = Series::new(view, *ix, Some(BreakdownIx::TOTAL), None);
         // A slot has one status, whichever of the periods asked for contains it.
         let mut known: BTreeMap<(AgencyIx, AreaIx, Period), Status> = BTreeMap::new();
-        for within in query.periods.iter().take_while(|_| view.spend(1).is_ok()) {
+        for within in query.periods.of(view, *ix).iter().take_while(|_| view.spend(1).is_ok()) {
             if !series.expected().fits(*within) {
                 let frequency = series.version(*within).frequency;
                 found.mismatches.push(PeriodMismatch { indicator: *ix, period: *within, frequency });
@@ -140,6 +172,7 @@ pub(crate) fn completeness(view: View<'_>, query: &CompletenessQuery) -> Option<
             }
         }
     }
+    found.slots.retain(|slot| query.periods.has(slot));
     let catalogue = view.catalogue;
     let indicator = |ix: IndicatorIx| catalogue.indicator_at(ix).newest().id.clone();
     found.slots.sort_by_cached_key(|slot| {

@@ -210,7 +210,7 @@ impl<'a> Expected<'a> {
         let mut agencies: Vec<AgencyIx> = agencies.collect();
         agencies.sort_unstable();
         agencies.dedup();
-        let due = version.due(period);
+        let due = self.view.catalogue.due(version, period);
         ExpectedPeriod {
             period,
             last: period.end(),

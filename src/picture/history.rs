@@ -38,7 +38,7 @@ pub(crate) enum HistoryEvent {
     Submitted(Value),
     /// What replaced it was withdrawn, and this is back.
     Restored(Value),
-    /// It was withdrawn, and nothing was there before.
+    /// It was withdrawn by a submission; or with its own submission, and nothing was there before.
     Withdrawn,
 }
 

@@ -10,7 +10,7 @@ use super::accumulator::MissingReason;
 use super::aggregate::{Aggregate, Who};
 use super::answer;
 use super::combine::Gap;
-use super::completeness::{self, Completeness, CompletenessQuery, Status};
+use super::completeness::{self, AskedPeriods, Completeness, CompletenessQuery, Status};
 use super::explain::{self, ExplainQuery, Explanation};
 use super::figure::Figure;
 use super::question::PictureQuery;
@@ -125,6 +125,7 @@ impl World {
             request_id: request_id.parse().unwrap(),
             source: String::new(),
             sample: false,
+            reason: String::new(),
             observations: figures.iter().map(observation).collect(),
         };
         let fingerprint = Fingerprint::of(&submission);
@@ -209,7 +210,7 @@ impl World {
     fn completeness(&self, area: &str, periods: &[&str]) -> Completeness {
         let query = CompletenessQuery {
             area: self.area(area),
-            periods: periods.iter().map(|it| it.parse().unwrap()).collect(),
+            periods: AskedPeriods::Named(periods.iter().map(|it| it.parse().unwrap()).collect()),
             indicators: vec![self.indicator()],
             agencies: None,
         };

@@ -6,7 +6,7 @@ use super::aggregate::Who;
 use super::answer;
 use super::areas::{Areas, by_code};
 use super::change::{ChangeRule, Comparison};
-use super::completeness::{self, CompletenessQuery};
+use super::completeness::{self, AskedPeriods, CompletenessQuery};
 use super::explain::{self, ExplainQuery};
 use super::history::{self, HistoryQuery};
 use super::question::{AggregateQuery, Derived, PictureQuery, QueryBreakdown};
@@ -109,6 +109,7 @@ fn submission(agency: &str, request_id: &str, observations: Vec<Observation>) ->
         request_id: request_id.parse().unwrap(),
         source: String::new(),
         sample: false,
+        reason: String::new(),
         observations: observations.into_iter().collect(),
     };
     let fingerprint = Fingerprint::of(&submission);
@@ -325,7 +326,8 @@ fn every_loop_of_an_answer_spends_of_its_budget() {
         (
             "completeness",
             Box::new(move |view: View<'_>| {
-                let (area, periods, indicators) = (area(view, "ALL"), vec![year], vec![cases(view)]);
+                let (area, indicators) = (area(view, "ALL"), vec![cases(view)]);
+                let periods = AskedPeriods::Named(vec![year]);
                 drop(completeness::completeness(
                     view,
                     &CompletenessQuery { area, periods, indicators, agencies: None },

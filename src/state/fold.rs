@@ -85,6 +85,7 @@ impl Fold {
                     let known = |breakdown: u32| columns.breakdown(&breakdowns[breakdown as usize]);
                     explanations.add(revision, submission, ids, known);
                 }
+                self.state.reasons.add(revision, &submission.reason);
                 self.state.submissions.add(revision, ids.agency, submission, *fingerprint);
             }
             Body::Withdrawal(withdrawal) => {
@@ -136,6 +137,7 @@ impl Fold {
     fn withdraw(&mut self, withdrawal: &Withdrawal) {
         let (submission, revision) = (self.state.withdrawn_by(withdrawal), self.state.revision());
         self.state.submissions.withdraw(submission, revision);
+        self.state.reasons.add(revision, &withdrawal.reason);
         let State { submissions, columns, .. } = &mut self.state;
         columns.withdraw(submission, revision, &|submission| submissions.withdrawn_at(submission).is_none());
     }
@@ -207,6 +209,7 @@ mod tests {
             request_id: request_id(request),
             source: String::new(),
             sample: false,
+            reason: String::new(),
             observations: figures.iter().map(observation).collect(),
         };
         let fingerprint = Fingerprint::of(&submission);

@@ -10,6 +10,7 @@ pub mod columns;
 mod explanations;
 mod fold;
 mod outcome;
+mod reasons;
 mod resolved_ids;
 mod submissions;
 pub mod view;
@@ -26,8 +27,9 @@ use crate::model::observation::Explanation;
 use crate::model::revision::Revision;
 use crate::model::submission::Submission;
 use crate::model::timestamp::Timestamp;
-use columns::{Columns, Withdrawn};
+use columns::{Columns, WithdrawalEffect};
 use explanations::Explanations;
+use reasons::Reasons;
 use submissions::Submissions;
 
 pub use columns::Outcome;
@@ -63,6 +65,7 @@ pub struct State {
     columns: Columns,
     submissions: Submissions,
     explanations: Explanations,
+    reasons: Reasons,
     access: AccessRegister,
     audit_anchor: Option<AuditAnchor>,
 }
@@ -146,6 +149,11 @@ impl State {
         self.submissions.withdrawn_at(submission)
     }
 
+    /// Why the submission or the withdrawal of a revision corrects what was there; empty where it doesn't say.
+    pub(crate) fn reason(&self, revision: Revision) -> &str {
+        self.reasons.of(revision)
+    }
+
     /// Whether figures of an agency may have changed after a revision: there was a submission of it, or a withdrawal.
     pub(crate) fn has_new_figures(&self, agency: &AgencyId, after: Revision) -> bool {
         let agency = self.catalogue.agency(agency).map(|(agency, _)| agency);
@@ -184,7 +192,7 @@ impl State {
     }
 
     /// What a withdrawal would do.
-    pub(crate) fn withdrawal_effect(&self, withdrawal: &Withdrawal) -> Withdrawn {
+    pub(crate) fn withdrawal_effect(&self, withdrawal: &Withdrawal) -> WithdrawalEffect {
         let submission = self.withdrawn_by(withdrawal);
         let stands = |other| other != submission && self.withdrawn_at(other).is_none();
         self.columns.withdrawal_effect(submission, self.revision().next(), &stands)

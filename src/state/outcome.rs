@@ -12,13 +12,16 @@ pub(super) fn outcomes(ids: &ResolvedIds, submission: &Submission, columns: &Col
     let breakdown = |breakdown| columns.breakdown(breakdown);
     let breakdowns: Vec<_> = table.dictionaries().breakdowns.iter().map(breakdown).collect();
     let outcome = |line: &Line| {
-        let nothing = Outcome::New { withdrawn: None };
+        let nothing = Outcome::where_nothing_was(line.value.is_withdrawal());
         let Some(breakdown) = breakdowns[line.breakdown as usize] else { return nothing };
         let key = RowKey::new(ids.areas[line.area as usize], breakdown, ids.agency);
         let indicator = ids.indicators[line.indicator as usize];
         let period = table.dictionaries().periods[line.period as usize];
         let row = Row::new(key, &line.value, submission.sample, as_of.next());
-        columns.slab(indicator, period).map_or(nothing, |slab| slab.outcome(&row, as_of))
+        match columns.slab(indicator, period) {
+            Some(slab) => slab.outcome(&row, as_of),
+            None => nothing,
+        }
     };
     table.lines().iter().map(outcome).collect()
 }

@@ -381,6 +381,7 @@ pub(crate) fn outcome_texts(receipt: &Receipt) -> Vec<String> {
         Outcome::New => "new".to_owned(),
         Outcome::Revised => format!("revised from {} of revision {}", outcome.revised_from, outcome.previous_revision),
         Outcome::Unchanged => format!("unchanged since {}", outcome.previous_revision),
+        Outcome::Withdrawn => format!("withdrew {} of revision {}", outcome.revised_from, outcome.previous_revision),
     };
     receipt.outcomes.iter().map(text).collect()
 }

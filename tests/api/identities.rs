@@ -32,7 +32,7 @@ const fn identity(name: &'static str, role: Role) -> TestIdentity {
 }
 
 /// One of each role, and two analysts who are limited. The first identity must be an operator.
-pub(crate) const IDENTITIES: [TestIdentity; 7] = [
+pub(crate) const IDENTITIES: [TestIdentity; 8] = [
     identity("operator", Role::Operator),
     identity("steward", Role::Steward),
     identity("reader", Role::Reader),
@@ -41,6 +41,7 @@ pub(crate) const IDENTITIES: [TestIdentity; 7] = [
         certificate: Some("spiffe://partners.test/childrens-services"),
         ..identity("submitter", Role::Submitter)
     },
+    TestIdentity { agency: Some(CHILDRENS_SERVICES), ..identity("corrector", Role::Corrector) },
     identity("analyst", Role::Analyst),
     TestIdentity { sectors: &[Sector::SocialCare], ..identity("analyst-of-social-care", Role::Analyst) },
     TestIdentity { areas: &[HAMPSHIRE], ..identity("analyst-of-hampshire", Role::Analyst) },

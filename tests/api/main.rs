@@ -11,6 +11,7 @@ mod binary;
 mod changes;
 mod checks;
 mod clock;
+mod correcting;
 mod coverage;
 mod derived;
 mod heavy;

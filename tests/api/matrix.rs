@@ -9,12 +9,12 @@ use std::fmt::Write as _;
 
 use conspectus::rpc::proto::stream_submissions_response::Result as StreamResult;
 use conspectus::rpc::proto::{
-    AreaLevel, CreateKeyRequest, ExplainFigureRequest, GetAgencyRequest, GetAreaRequest, GetCompletenessRequest,
-    GetDimensionRequest, GetHistoryRequest, GetIndicatorRequest, GetPictureRequest, GetReconciliationRuleRequest,
-    GetSubmissionRequest, ListAgenciesRequest, ListAreasRequest, ListChangesRequest, ListDimensionsRequest,
-    ListIndicatorsRequest, ListKeysRequest, ListReconciliationRulesRequest, ListSubmissionsRequest,
-    PutCatalogueRequest, QueryAggregateRequest, ReconcileRequest, RevokeKeyRequest, Role, RotateKeyRequest,
-    StreamSubmissionsRequest, StreamSubmissionsResponse, WatchAggregateRequest, WatchPictureRequest,
+    AreaLevel, CreateKeyRequest, ExplainFigureRequest, GetAgencyRequest, GetAreaRequest, GetCalendarRequest,
+    GetCompletenessRequest, GetDimensionRequest, GetHistoryRequest, GetIndicatorRequest, GetPictureRequest,
+    GetReconciliationRuleRequest, GetSubmissionRequest, ListAgenciesRequest, ListAreasRequest, ListCalendarsRequest,
+    ListChangesRequest, ListDimensionsRequest, ListIndicatorsRequest, ListKeysRequest, ListReconciliationRulesRequest,
+    ListSubmissionsRequest, PutCatalogueRequest, QueryAggregateRequest, ReconcileRequest, RevokeKeyRequest, Role,
+    RotateKeyRequest, StreamSubmissionsRequest, StreamSubmissionsResponse, WatchAggregateRequest, WatchPictureRequest,
     WithdrawSubmissionRequest,
 };
 use conspectus::rpc::{FILE_DESCRIPTOR_SET, METHODS};
@@ -61,7 +61,10 @@ struct Row {
     request: fn(Whose) -> Vec<u8>,
 }
 
-const CATALOGUE: &[&str] = &["submitter", "analyst", "analyst-of-social-care", "analyst-of-hampshire", "steward"];
+const CATALOGUE: &[&str] =
+    &["submitter", "corrector", "analyst", "analyst-of-social-care", "analyst-of-hampshire", "steward"];
+/// Submissions, by those who are of the agency.
+const OF_AGENCY: &[&str] = &["submitter/own", "corrector/own"];
 /// Figures of everybody's: nobody who is limited to a sector may see them.
 const ALL_FIGURES: &[&str] = &["analyst", "analyst-of-hampshire/own"];
 /// Figures of an agency that is named.
@@ -142,6 +145,16 @@ const ROWS: &[Row] = &[
         request: |_| ListReconciliationRulesRequest::default().encode_to_vec(),
     },
     Row {
+        method: "CatalogueService/GetCalendar",
+        allowed: CATALOGUE,
+        request: |_| GetCalendarRequest { id: "none".to_owned(), as_of_revision: 0 }.encode_to_vec(),
+    },
+    Row {
+        method: "CatalogueService/ListCalendars",
+        allowed: CATALOGUE,
+        request: |_| ListCalendarsRequest::default().encode_to_vec(),
+    },
+    Row {
         method: "KeyService/CreateKey",
         allowed: &["operator"],
         // The name is taken: whoever may call it learns so.
@@ -213,7 +226,14 @@ const ROWS: &[Row] = &[
     },
     Row {
         method: "PictureService/GetCompleteness",
-        allowed: &["analyst", "analyst-of-hampshire/own", "analyst-of-social-care/own", "submitter/own", "steward"],
+        allowed: &[
+            "analyst",
+            "analyst-of-hampshire/own",
+            "analyst-of-social-care/own",
+            "submitter/own",
+            "corrector/own",
+            "steward",
+        ],
         request: |whose| {
             GetCompletenessRequest {
                 area: whose.area(),
@@ -253,7 +273,7 @@ const ROWS: &[Row] = &[
     },
     Row {
         method: "SubmissionService/SubmitObservations",
-        allowed: &["submitter/own"],
+        allowed: OF_AGENCY,
         request: |whose| {
             let mut request = submission("matrix", [figure(CONTACTS, YEAR, "5")]);
             request.agency = whose.agency();
@@ -263,7 +283,7 @@ const ROWS: &[Row] = &[
     },
     Row {
         method: STREAM,
-        allowed: &["submitter/own"],
+        allowed: OF_AGENCY,
         request: |whose| {
             let mut request = submission("matrix", [figure(CONTACTS, YEAR, "5")]);
             request.agency = whose.agency();
@@ -273,7 +293,7 @@ const ROWS: &[Row] = &[
     },
     Row {
         method: "SubmissionService/WithdrawSubmission",
-        allowed: &["submitter/own"],
+        allowed: OF_AGENCY,
         request: |whose| {
             let (agency, request_id) = (whose.agency(), "none".to_owned());
             WithdrawSubmissionRequest { agency, request_id, reason: "a test".to_owned(), validate_only: true }
@@ -282,7 +302,7 @@ const ROWS: &[Row] = &[
     },
     Row {
         method: "SubmissionService/GetSubmission",
-        allowed: &["submitter/own"],
+        allowed: OF_AGENCY,
         request: |whose| {
             GetSubmissionRequest { agency: whose.agency(), request_id: "none".to_owned(), ..Default::default() }
                 .encode_to_vec()
@@ -290,7 +310,7 @@ const ROWS: &[Row] = &[
     },
     Row {
         method: "SubmissionService/ListSubmissions",
-        allowed: &["submitter/own"],
+        allowed: OF_AGENCY,
         request: |whose| {
             ListSubmissionsRequest { agency: whose.agency(), ..ListSubmissionsRequest::default() }.encode_to_vec()
         },

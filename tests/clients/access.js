@@ -11,7 +11,7 @@ const grpc = require('@grpc/grpc-js');
 const loader = require('@grpc/proto-loader');
 
 const rows = JSON.parse(fs.readFileSync(path.join(__dirname, 'matrix.json'), 'utf8'));
-const ROLES = ['submitter', 'reader', 'analyst', 'steward', 'operator'];
+const ROLES = ['submitter', 'corrector', 'reader', 'analyst', 'steward', 'operator'];
 // Callers that nobody knows: no certificate, a name that no identity has, one of an identity that is
 // revoked. All of them get through TLS.
 const UNKNOWN = [null, 'unknown', 'gone'];

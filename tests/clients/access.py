@@ -12,7 +12,7 @@ from client import REPOSITORY
 from google.protobuf import descriptor_pool, json_format, message_factory
 
 SECONDS = 10
-ROLES = ["submitter", "reader", "analyst", "steward", "operator"]
+ROLES = ["submitter", "corrector", "reader", "analyst", "steward", "operator"]
 # Callers that nobody knows: no certificate, a name that no identity has, one of an identity that is
 # revoked. All of them get through TLS.
 UNKNOWN = [None, "unknown", "gone"]

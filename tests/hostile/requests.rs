@@ -61,6 +61,7 @@ impl Method {
             };
             let role = match action {
                 Action::Submit | Action::ReadSubmissions => Role::Submitter,
+                Action::CorrectLocked => Role::Corrector,
                 Action::ReadCatalogue | Action::ReadFigures | Action::ReadCompleteness => Role::Analyst,
                 Action::ChangeCatalogue => Role::Steward,
                 Action::ReadKeys | Action::ChangeKeys => Role::Operator,
@@ -162,6 +163,7 @@ impl Requests {
             "GetDimension" => json!({ "id": "age-band" }),
             "GetIndicator" => json!({ "id": indicator }),
             "GetReconciliationRule" => json!({ "id": "rule-00" }),
+            "GetCalendar" => json!({ "id": "england-and-wales" }),
             "CreateKey" => json!({ "identity": "another-target", "role": "ROLE_ANALYST", "days": 30 }),
             "RotateKey" | "RevokeKey" => json!({ "identity": TARGET, "days": 30 }),
             _ => json!({}),

@@ -355,6 +355,7 @@ fn submission(agency: &str, id: &str, source: String, observations: Vec<Observat
         request_id: RequestId::parse(id).unwrap(),
         source,
         sample: true,
+        reason: String::new(),
         observations: observations.into_iter().collect(),
     }
 }
@@ -373,6 +374,7 @@ pub(crate) fn caller(role: Role, number: usize) -> String {
         Role::Submitter => "submitter",
         Role::Analyst => "analyst",
         Role::Reader => "reader",
+        Role::Corrector => "corrector",
     };
     format!("{role}-{number}")
 }
@@ -409,7 +411,7 @@ fn create(name: &str, role: Role) -> AccessChange {
         identity: Identity {
             id: IdentityId::parse(name).unwrap(),
             role,
-            agency: (role == Role::Submitter).then(|| AgencyId::parse(agency).unwrap()),
+            agency: role.is_of_agency().then(|| AgencyId::parse(agency).unwrap()),
             scope: Scope::default(),
             certificates: Vec::new(),
         },

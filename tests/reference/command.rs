@@ -2,8 +2,8 @@
 
 use conspectus::access::Actor;
 use conspectus::catalogue::CataloguePut;
-use conspectus::entry::{Body, Entry, Withdrawal};
-use conspectus::intake::admit::{Command as _, Decision, Rejection};
+use conspectus::entry::{Body, Entry};
+use conspectus::intake::admit::{Command as _, Decision, Rejection, Withdraw};
 use conspectus::intake::basis::Basis;
 use conspectus::intake::prepare::Prepared;
 use conspectus::model::timestamp::Timestamp;
@@ -15,7 +15,7 @@ use conspectus::state::State;
 pub(crate) enum Command {
     PutCatalogue(CataloguePut),
     Submit(Prepared),
-    Withdraw(Withdrawal),
+    Withdraw(Withdraw),
 }
 
 impl Command {

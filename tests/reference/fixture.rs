@@ -79,6 +79,9 @@ pub(crate) fn version(kind: Kind, frequency: Frequency) -> IndicatorVersion {
         rate: None,
         unfinished_periods: UnfinishedPeriods::Refused,
         checks: vec![],
+        due_calendar: None,
+        lock_days: None,
+        correction_reason_required: false,
     }
 }
 
@@ -122,6 +125,7 @@ impl Fixture {
             agencies: vec![agency("police", &AREAS), agency("care", &AREAS)],
             reconciliation_rules: vec![],
             dimensions: vec![],
+            calendars: vec![],
             indicators,
         });
         fixture
@@ -164,6 +168,7 @@ impl Fixture {
             request_id: request_id.parse().unwrap(),
             source: String::new(),
             sample,
+            reason: String::new(),
             observations: figures.iter().map(observation).collect(),
         }));
         request_id
@@ -171,7 +176,7 @@ impl Fixture {
 
     pub(crate) fn withdraw(&mut self, agency: &str, request_id: &str) {
         let (agency, request_id) = (agency.parse().unwrap(), request_id.parse().unwrap());
-        self.take(&Command::Withdraw(Withdrawal { agency, request_id, reason: String::new() }));
+        self.take(&Command::Withdraw(Withdrawal { agency, request_id, reason: String::new() }.into()));
     }
 
     pub(crate) fn revision(&self) -> usize {

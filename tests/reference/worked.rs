@@ -67,6 +67,7 @@ impl Worked {
                 dimensions: vec![Dimension { id: "sex".parse().unwrap(), title: "Sex".to_owned(), categories }],
                 indicators,
                 reconciliation_rules: vec![],
+                calendars: vec![],
             },
         );
         worked
@@ -97,6 +98,7 @@ impl Worked {
             request_id: request_id.parse().unwrap(),
             source: String::new(),
             sample: false,
+            reason: String::new(),
             observations: figures.iter().map(observation).collect(),
         };
         self.history.commands.push((noon(on), submit(submission)));
@@ -106,7 +108,7 @@ impl Worked {
     fn withdraw(&mut self, on: &str, agency: &str, request_id: &str) {
         let (agency, request_id) = (agency.parse().unwrap(), request_id.parse().unwrap());
         let withdrawal = Withdrawal { agency, request_id, reason: String::new() };
-        self.history.commands.push((noon(on), Command::Withdraw(withdrawal)));
+        self.history.commands.push((noon(on), Command::Withdraw(withdrawal.into())));
     }
 
     fn lived(&self) -> Lived {

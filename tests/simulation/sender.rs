@@ -5,8 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use conspectus::catalogue::CataloguePut;
-use conspectus::entry::Withdrawal;
-use conspectus::intake::admit::{ChangeAccess, Rejection};
+use conspectus::intake::admit::{ChangeAccess, Rejection, Withdraw};
 use conspectus::intake::prepare::Prepared;
 use conspectus::intake::writer::{Handle, WriteError, Written};
 use conspectus::journal::ChainHash;
@@ -55,7 +54,7 @@ impl Asked {
                 let submission = fixture::submission(agency, request, variant);
                 Command::Submit(Prepared::reviewed(submission, state, UTC.date(now), &UTC).ok()?)
             }
-            Self::Withdraw { agency, request } => Command::Withdraw(fixture::withdrawal(agency, request)),
+            Self::Withdraw { agency, request } => Command::Withdraw(fixture::withdrawal(agency, request).into()),
             Self::Change { agency, version } => Command::Put(fixture::change(agency, version)),
             Self::Create(identity) => access(fixture::create(identity, now)),
             Self::Revoke(identity) => access(fixture::revoke(identity)),
@@ -65,7 +64,7 @@ impl Asked {
 
 pub(crate) enum Command {
     Submit(Prepared),
-    Withdraw(Withdrawal),
+    Withdraw(Withdraw),
     Put(CataloguePut),
     Access(ChangeAccess),
 }

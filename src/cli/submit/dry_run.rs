@@ -32,6 +32,7 @@ fn line(figure: &Figure, outcome: &ObservationOutcome) -> String {
             let change = change(&outcome.revised_from, &new).map(|change| format!(" ({change})")).unwrap_or_default();
             format!("{} -> {}{change}", shown(&outcome.revised_from), shown(&new))
         }
+        Outcome::Withdrawn => format!("{} -> withdrawn", shown(&outcome.revised_from)),
         Outcome::New | Outcome::Unchanged | Outcome::Unspecified => format!("new, {}", shown(&new)),
     };
     format!("  row {}: {of}: {change}", figure.row)

@@ -22,8 +22,14 @@ pub(super) fn lines(
         lines.extend(dry_run_report::lines(figures, &receipt.outcomes));
     } else {
         let outcomes = figures.iter().zip(&receipt.outcomes);
-        lines.extend(outcomes.filter(|(_, outcome)| outcome.outcome() == Outcome::Revised).map(|(figure, outcome)| {
-            format!("  row {} revises {}, of revision {}", figure.row, outcome.revised_from, outcome.previous_revision)
+        lines.extend(outcomes.filter_map(|(figure, outcome)| {
+            let did = match outcome.outcome() {
+                Outcome::Revised => "revises",
+                Outcome::Withdrawn => "withdraws",
+                Outcome::Unspecified | Outcome::New | Outcome::Unchanged => return None,
+            };
+            let (before, revision) = (&outcome.revised_from, outcome.previous_revision);
+            Some(format!("  row {} {did} {before}, of revision {revision}", figure.row))
         }));
     }
     lines.extend(receipt.findings.iter().filter_map(|finding| {
@@ -51,8 +57,9 @@ fn found(row: u64, finding: &Finding) -> String {
 }
 
 fn summary(receipt: &Receipt, already_received: bool, dry_run: bool) -> String {
-    let Receipt { new_count, revised_count, unchanged_count, .. } = receipt;
-    let counts = format!("{new_count} new, {revised_count} revised, {unchanged_count} unchanged");
+    let Receipt { new_count, revised_count, unchanged_count, withdrawn_count, .. } = receipt;
+    let withdrawn = if *withdrawn_count == 0 { String::new() } else { format!(", {withdrawn_count} withdrawn") };
+    let counts = format!("{new_count} new, {revised_count} revised, {unchanged_count} unchanged{withdrawn}");
     let hash = Hex(&receipt.chain_hash);
     match (already_received, dry_run) {
         (true, _) => format!("Already received at revision {}: {counts}. Receipt {hash}", receipt.revision),

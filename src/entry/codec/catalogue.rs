@@ -8,8 +8,9 @@ use std::str::FromStr;
 use super::wire::{DecodeError, known, parse, parse_all, proto, texts};
 use crate::catalogue::CataloguePut;
 use crate::catalogue::items::{
-    AcrossAgencies, Agency, Area, AreaLevel, AreaParent, Category, Dimension, ExpectedAgency, IndicatorVersion, Kind,
-    Polarity, PopulationRule, RateRule, ReconciliationRule, ReconciliationSide, Sector, UnfinishedPeriods, Validity,
+    AcrossAgencies, Agency, Area, AreaLevel, AreaParent, Calendar, Category, Dimension, ExpectedAgency,
+    IndicatorVersion, Kind, Polarity, PopulationRule, RateRule, ReconciliationRule, ReconciliationSide, Sector,
+    UnfinishedPeriods, Validity,
 };
 use crate::model::date::Date;
 use crate::model::decimal::Rounding;
@@ -55,6 +56,7 @@ pub(super) fn to_proto(put: &CataloguePut) -> proto::CataloguePut {
             .collect(),
         indicators: put.indicators.iter().map(version_to_proto).collect(),
         reconciliation_rules: put.reconciliation_rules.iter().map(rule_to_proto).collect(),
+        calendars: put.calendars.iter().map(calendar_to_proto).collect(),
     }
 }
 
@@ -94,6 +96,18 @@ fn version_to_proto(version: &IndicatorVersion) -> proto::IndicatorVersion {
             to_date @ UnfinishedPeriods::ToDate => to_date.code(),
         },
         checks: version.checks.iter().map(checks::to_proto).collect(),
+        lock_days: version.lock_days.map(u32::from),
+        due_calendar: version.due_calendar.as_ref().map(ToString::to_string).unwrap_or_default(),
+        correction_reason_required: version.correction_reason_required,
+    }
+}
+
+fn calendar_to_proto(calendar: &Calendar) -> proto::Calendar {
+    proto::Calendar {
+        id: calendar.id.to_string(),
+        title: calendar.title.clone(),
+        source: calendar.source.clone(),
+        holidays: texts(&calendar.holidays),
     }
 }
 
@@ -118,6 +132,7 @@ pub(super) fn from_proto(put: proto::CataloguePut) -> Result<CataloguePut, Decod
         dimensions: put.dimensions.into_iter().map(dimension_from_proto).collect::<Result<_, _>>()?,
         indicators: put.indicators.into_iter().map(version_from_proto).collect::<Result<_, _>>()?,
         reconciliation_rules: put.reconciliation_rules.into_iter().map(rule_from_proto).collect::<Result<_, _>>()?,
+        calendars: put.calendars.into_iter().map(calendar_from_proto).collect::<Result<_, _>>()?,
     })
 }
 
@@ -156,7 +171,7 @@ fn dimension_from_proto(dimension: proto::Dimension) -> Result<Dimension, Decode
 
 fn version_from_proto(version: proto::IndicatorVersion) -> Result<IndicatorVersion, DecodeError> {
     let expected = |expected| unlink(expected).map(|(agency, validity)| ExpectedAgency { agency, validity });
-    let lead = version.lead_agency.as_str();
+    let (lead, calendar) = (version.lead_agency.as_str(), version.due_calendar.as_str());
     Ok(IndicatorVersion {
         id: parse(&version.id)?,
         effective_from: parse_day(&version.effective_from)?,
@@ -183,6 +198,9 @@ fn version_from_proto(version: proto::IndicatorVersion) -> Result<IndicatorVersi
             code => known("rule", code, UnfinishedPeriods::from_code(code))?,
         },
         checks: version.checks.iter().map(checks::from_proto).collect::<Result<_, _>>()?,
+        due_calendar: if calendar.is_empty() { None } else { Some(parse(calendar)?) },
+        lock_days: version.lock_days.map(u16::try_from).transpose().map_err(DecodeError::new)?,
+        correction_reason_required: version.correction_reason_required,
     })
 }
 
@@ -192,6 +210,15 @@ fn rate_from_proto(rate: &proto::RateRule) -> Result<RateRule, DecodeError> {
         per: rate.per,
         rule: known("rule", rate.rule, PopulationRule::from_code(rate.rule))?,
         decimals: u8::try_from(rate.decimals).map_err(DecodeError::new)?,
+    })
+}
+
+fn calendar_from_proto(calendar: proto::Calendar) -> Result<Calendar, DecodeError> {
+    Ok(Calendar {
+        id: parse(&calendar.id)?,
+        holidays: parse_all(&calendar.holidays)?,
+        title: calendar.title,
+        source: calendar.source,
     })
 }
 

@@ -156,6 +156,7 @@ mod tests {
             request_id: "one".parse().unwrap(),
             source: "a report".to_owned(),
             sample: true,
+            reason: String::new(),
             observations: observations.into_iter().collect(),
         };
         let fingerprint = Fingerprint::of(&submission);

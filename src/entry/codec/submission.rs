@@ -52,12 +52,13 @@ pub(super) fn write(out: &mut Writer, submission: &Submission, fingerprint: Fing
             out.text(3, &explanation.text);
         });
     }
+    out.text(19, &submission.reason);
 }
 
 /// The submission of these fields, and the fingerprint that is kept with it.
 pub(super) fn read(fields: &[u8]) -> Result<(Submission, Fingerprint), DecodeError> {
     const FIRST_COLUMN: u32 = 10;
-    let [mut agency, mut request_id, mut source] = [""; 3];
+    let [mut agency, mut request_id, mut source, mut reason] = [""; 4];
     let (mut fingerprint, mut sample) = (&[][..], false);
     let (mut dictionaries, mut notes, mut explanations) = (Dictionaries::default(), Vec::new(), Vec::new());
     let mut columns: [Column<'_>; 7] = Default::default();
@@ -75,6 +76,7 @@ pub(super) fn read(fields: &[u8]) -> Result<(Submission, Fingerprint), DecodeErr
             (number @ FIRST_COLUMN..=16, value) => columns[(number - FIRST_COLUMN) as usize].set(value.bytes()?)?,
             (17, value) => notes.push(note(value.bytes()?)?),
             (18, value) => explanations.push(explanation(value.bytes()?)?),
+            (19, value) => reason = value.text()?,
             _ => {}
         }
     }
@@ -84,6 +86,7 @@ pub(super) fn read(fields: &[u8]) -> Result<(Submission, Fingerprint), DecodeErr
         request_id: parse(request_id)?,
         source: source.to_owned(),
         sample,
+        reason: reason.to_owned(),
         observations: Observations::new(dictionaries, lines, notes)
             .and_then(|table| table.explained(explanations))
             .map_err(DecodeError::new)?,
@@ -219,6 +222,7 @@ mod tests {
                     text: explanation.text.to_string(),
                 })
                 .collect(),
+            reason: submission.reason.clone(),
         }
     }
 
@@ -240,38 +244,42 @@ mod tests {
         let explanations = prop::collection::btree_map(prop::option::of("[a-z]{1,3}"), "[a-zé]{1,9}", 0..3);
         let explanations = prop_oneof![3 => Just(BTreeMap::new()), 1 => explanations];
         let beside = (prop::option::of("[a-zé]{0,200}"), explanations);
-        let observation = (texts, measure, 0..512_u16, beside).prop_map(|(texts, measure, markers, beside)| {
-            let ((indicator, area, period, breakdown), (note, explanations)) = (texts, beside);
-            let markers = Markers::from_bits(markers).unwrap();
-            Observation {
-                indicator: indicator.parse().unwrap(),
-                area: area.parse().unwrap(),
-                period: period.parse().unwrap(),
-                breakdown: breakdown.parse().unwrap(),
-                value: Value { measure, markers },
-                note: note.map(Arc::from),
-                explanations: explanations
-                    .into_iter()
-                    .map(|(check, text)| Explanation {
-                        check: check.map(|check| check.parse().unwrap()),
-                        text: Arc::from(text),
-                    })
-                    .collect(),
-            }
-        });
+        let observation = (texts, measure, prop_oneof![1 => Just(0), 3 => 0..512_u16], beside).prop_map(
+            |(texts, measure, markers, beside)| {
+                let ((indicator, area, period, breakdown), (note, explanations)) = (texts, beside);
+                let markers = Markers::from_bits(markers).unwrap();
+                Observation {
+                    indicator: indicator.parse().unwrap(),
+                    area: area.parse().unwrap(),
+                    period: period.parse().unwrap(),
+                    breakdown: breakdown.parse().unwrap(),
+                    value: Value { measure, markers },
+                    note: note.map(Arc::from),
+                    explanations: explanations
+                        .into_iter()
+                        .map(|(check, text)| Explanation {
+                            check: check.map(|check| check.parse().unwrap()),
+                            text: Arc::from(text),
+                        })
+                        .collect(),
+                }
+            },
+        );
         prop::collection::vec(observation, 0..40)
     }
 
     proptest! {
         #[test]
         fn a_submission_is_written_as_the_library_writes_it_and_reads_back_however_it_is_cut(
-            observations in observations(), source in "[a-zé]{0,9}", sample in any::<bool>(), cut in any::<prop::sample::Index>(),
+            observations in observations(), source in "[a-zé]{0,9}", reason in "[a-zé]{0,9}", sample in any::<bool>(),
+            cut in any::<prop::sample::Index>(),
         ) {
             let submission = Submission {
                 agency: "police".parse().unwrap(),
                 request_id: "one".parse().unwrap(),
                 source,
                 sample,
+                reason,
                 observations: observations.into_iter().collect(),
             };
             let fingerprint = Fingerprint([7; 16]);

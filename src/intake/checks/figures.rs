@@ -155,7 +155,10 @@ impl<'a> Figures<'a> {
         let Place { indicator, area, breakdown, .. } = place;
         let own = breakdown.own.and_then(|own| self.own().lines.get(&(indicator, area, name, own)));
         match own {
-            Some(line) => Some(Figure { value: *self.value(*line), from: From::Line(*line) }),
+            Some(line) => {
+                let value = Some(*self.value(*line)).filter(|value| !value.is_withdrawal())?;
+                Some(Figure { value, from: From::Line(*line) })
+            }
             None => self.before(place, slab?),
         }
     }

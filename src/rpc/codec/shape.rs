@@ -30,7 +30,9 @@ fn items_max(message: &str, field: &str) -> usize {
         ("SubmitObservationsRequest" | "FigureColumns", _) => OBSERVATIONS_MAX,
         ("Observation", _) => PARTS_OF_OBSERVATIONS_MAX,
         ("PutCatalogueRequest" | "CreateKeyRequest", _) => PUT_ITEMS_MAX,
-        ("Agency" | "Area" | "Dimension" | "Indicator" | "ReconciliationRule", _) => PARTS_OF_CATALOGUE_MAX,
+        ("Agency" | "Area" | "Dimension" | "Indicator" | "ReconciliationRule" | "Calendar", _) => {
+            PARTS_OF_CATALOGUE_MAX
+        }
         (_, "breakdown") => BREAKDOWN_MAX,
         // A query for more would have more cells than an answer may have.
         _ => QUERY_CELLS_MAX,

@@ -35,6 +35,7 @@ pub struct SubmittedFields {
     pub(crate) validate_only: bool,
     pub(crate) source: String,
     pub(crate) sample: bool,
+    pub(crate) reason: String,
     /// What came as messages, and what is wrong with it.
     pub(crate) observations: (DraftTable, Violations),
     pub(crate) columns: Option<FigureColumns>,
@@ -85,6 +86,7 @@ pub(super) struct SubmissionReader<'a> {
     validate_only: bool,
     source: &'a str,
     sample: bool,
+    reason: &'a str,
     observations: ObservationReader<'a>,
     columns: Option<(FigureColumns, Counter)>,
 }
@@ -104,6 +106,7 @@ impl<'a> SubmissionReader<'a> {
                 (5, value) => self.source = value.text()?,
                 (6, value) => self.sample = value.number()? != 0,
                 (COLUMNS, value) => self.read_columns(value.bytes()?)?,
+                (8, value) => self.reason = value.text()?,
                 _ => {}
             }
         }
@@ -125,6 +128,7 @@ impl<'a> SubmissionReader<'a> {
             validate_only: self.validate_only,
             source: self.source.to_owned(),
             sample: self.sample,
+            reason: self.reason.to_owned(),
             observations: self.observations.finish(),
             columns: self.columns.map(|(columns, _)| columns),
         }))
@@ -157,17 +161,18 @@ mod tests {
         match (Submitted::of(bytes), through_the_library(bytes)) {
             (Ok(read), Ok(decoded)) => {
                 prop_assert_eq!(&read.observations, &of_messages(&decoded.observations));
-                let heads =
-                    |agency: &str, request_id: &str, source: &str| [agency, request_id, source].map(str::to_owned);
+                let heads = |agency: &str, request_id: &str, source: &str, reason: &str| {
+                    [agency, request_id, source, reason].map(str::to_owned)
+                };
                 prop_assert_eq!(
                     (
-                        heads(&read.agency, &read.request_id, &read.source),
+                        heads(&read.agency, &read.request_id, &read.source, &read.reason),
                         read.validate_only,
                         read.sample,
                         read.0.columns
                     ),
                     (
-                        heads(&decoded.agency, &decoded.request_id, &decoded.source),
+                        heads(&decoded.agency, &decoded.request_id, &decoded.source, &decoded.reason),
                         decoded.validate_only,
                         decoded.sample,
                         decoded.columns
@@ -207,37 +212,42 @@ mod tests {
                 .prop_map(|(check, explanation)| CheckExplanation { check, explanation });
         let long = prop_oneof![3 => Just(String::new()), 1 => text(), 1 => "[a-zé]{400,600}"];
         let explanations = (long, prop::collection::vec(of_check, 0..3));
-        (texts, lists, prop::option::of(measure), explanations).prop_map(
-            |((indicator, area, period, note), (breakdown, markers), measure, (explanation, check_explanations))| {
-                Observation {
-                    explanation,
-                    check_explanations,
-                    indicator,
-                    area,
-                    period,
-                    breakdown,
-                    markers,
-                    note,
-                    measure,
-                }
-            },
-        )
+        let measure = (prop::option::of(measure), prop::bool::weighted(0.2));
+        (texts, lists, measure, explanations).prop_map(|(texts, lists, (measure, withdraw), explanations)| {
+            let ((indicator, area, period, note), (breakdown, markers)) = (texts, lists);
+            let (explanation, check_explanations) = explanations;
+            Observation {
+                explanation,
+                check_explanations,
+                indicator,
+                area,
+                period,
+                breakdown,
+                markers,
+                note,
+                measure,
+                withdraw,
+            }
+        })
     }
 
     fn request() -> impl Strategy<Value = SubmitObservationsRequest> {
         let columns = (prop::collection::vec(text(), 0..3), prop::collection::vec(any::<i64>(), 0..4))
             .prop_map(|(areas, digits)| FigureColumns { areas, digits, ..FigureColumns::default() });
         let columns = prop_oneof![3 => Just(None), 1 => columns.prop_map(Some)];
-        let head = (text(), text(), text(), any::<bool>(), any::<bool>());
+        let head = (text(), text(), text(), any::<bool>(), any::<bool>(), text());
         (head, prop::collection::vec(observation(), 0..6), columns).prop_map(
-            |((agency, request_id, source, validate_only, sample), observations, columns)| SubmitObservationsRequest {
-                agency,
-                request_id,
-                validate_only,
-                observations,
-                source,
-                sample,
-                columns,
+            |((agency, request_id, source, validate_only, sample, reason), observations, columns)| {
+                SubmitObservationsRequest {
+                    agency,
+                    request_id,
+                    validate_only,
+                    observations,
+                    source,
+                    sample,
+                    columns,
+                    reason,
+                }
             },
         )
     }
@@ -301,6 +311,7 @@ mod tests {
             explanation: "a flood".to_owned(),
             check_explanations: vec![CheckExplanation { check: "steady".to_owned(), explanation: "é".to_owned() }],
             measure: Some(measure),
+            withdraw: false,
         };
         let (numerator, denominator) = two("3");
         let request = SubmitObservationsRequest {

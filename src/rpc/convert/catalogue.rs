@@ -3,7 +3,7 @@
 use crate::catalogue::CataloguePut;
 use crate::catalogue::checks::{Check, CheckRule};
 use crate::catalogue::items::{
-    Agency, Area, Category, Dimension, IndicatorVersion, ReconciliationRule, ReconciliationSide, Validity,
+    Agency, Area, Calendar, Category, Dimension, IndicatorVersion, ReconciliationRule, ReconciliationSide, Validity,
 };
 use crate::model::date::Date;
 use crate::model::decimal::Decimal;
@@ -18,6 +18,7 @@ pub fn put_request(put: &CataloguePut, validate_only: bool) -> proto::PutCatalog
         indicators: put.indicators.iter().map(indicator).collect(),
         validate_only,
         reconciliation_rules: put.reconciliation_rules.iter().map(reconciliation_rule).collect(),
+        calendars: put.calendars.iter().map(calendar).collect(),
     }
 }
 
@@ -98,6 +99,9 @@ pub(crate) fn indicator(version: &IndicatorVersion) -> proto::Indicator {
         }),
         unfinished_periods: version.unfinished_periods.code(),
         checks: version.checks.iter().map(check).collect(),
+        lock_days: version.lock_days.map(i32::from),
+        due_calendar: version.due_calendar.as_ref().map(ToString::to_string).unwrap_or_default(),
+        correction_reason_required: version.correction_reason_required,
     }
 }
 
@@ -124,6 +128,15 @@ fn check(check: &Check) -> proto::Check {
         tolerance: tolerance(check.tolerance),
         tolerance_percent: tolerance(check.tolerance_percent),
         rule: Some(rule),
+    }
+}
+
+pub(crate) fn calendar(calendar: &Calendar) -> proto::Calendar {
+    proto::Calendar {
+        id: calendar.id.to_string(),
+        title: calendar.title.clone(),
+        source: calendar.source.clone(),
+        holidays: calendar.holidays.iter().map(ToString::to_string).collect(),
     }
 }
 

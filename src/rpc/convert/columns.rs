@@ -279,16 +279,17 @@ impl Cell {
         };
         let first = decimal("digits", self.digits, self.decimals)?;
         let second = decimal("base_digits", self.base_digits, self.base_decimals)?;
+        let withdraws = self.form == i32::from(ValueForm::Withdrawn);
         let form = match ValueForm::try_from(self.form) {
             Ok(ValueForm::Number) => Some(MeasureForm::Number),
             Ok(ValueForm::Ratio) => Some(MeasureForm::Ratio),
             Ok(ValueForm::Percentage) => Some(MeasureForm::Percentage),
             Ok(ValueForm::Mean) => Some(MeasureForm::Mean),
-            Ok(ValueForm::None) => None,
+            Ok(ValueForm::None | ValueForm::Withdrawn) => None,
             Ok(ValueForm::Unspecified) | Err(_) => {
                 wrong(
                     "form",
-                    format_args!("found {}; allowed: 1 to {}, a ValueForm", self.form, ValueForm::None as i32),
+                    format_args!("found {}; allowed: 1 to {}, a ValueForm", self.form, ValueForm::Withdrawn as i32),
                 );
                 return None;
             }
@@ -303,7 +304,7 @@ impl Cell {
             wrong("markers", format_args!("found {:#b}; allowed: bits 0 to 8, one for each Marker", self.markers));
             return None;
         };
-        match fit(form.is_some(), markers) {
+        match fit(form.is_some(), withdraws, markers) {
             Ok(()) => Some(Value { measure: form.map(|form| form.measure(first, second)), markers }),
             Err((Misfit::Markers, what)) => {
                 wrong("markers", format_args!("{what}"));

@@ -97,11 +97,22 @@ fn text(text: &str, characters_max: usize) -> Result<Option<Arc<str>>, String> {
     Ok((!text.is_empty()).then(|| Arc::from(text)))
 }
 
-/// Whether markers go with a value that is there, or isn't.
+/// Whether markers go with a value that is there, or isn't, or with the withdrawal of a figure.
 ///
 /// # Errors
 /// What is wrong, and whether it is with the markers or with the whole.
-pub(crate) fn fit(has_measure: bool, markers: Markers) -> Result<(), (Misfit, String)> {
+pub(crate) fn fit(has_measure: bool, withdraws: bool, markers: Markers) -> Result<(), (Misfit, String)> {
+    if withdraws {
+        return match (has_measure, markers.is_empty()) {
+            (false, true) => Ok(()),
+            (true, _) => {
+                Err((Misfit::Whole, "found a value, and that the figure is withdrawn; allowed: either".to_owned()))
+            }
+            (false, false) => {
+                Err((Misfit::Markers, "found markers, and that the figure is withdrawn; allowed: either".to_owned()))
+            }
+        };
+    }
     let mut absences = markers.absences();
     match (has_measure, absences.next(), absences.next()) {
         (true, None, _) | (false, Some(_), None) => Ok(()),
@@ -111,7 +122,7 @@ pub(crate) fn fit(has_measure: bool, markers: Markers) -> Result<(), (Misfit, St
         )),
         (false, None, _) => Err((
             Misfit::Whole,
-            "found no value; allowed: a number, ratio, percentage or mean, or a marker that says why there is none (c, x, z or low). A missing value is never zero".to_owned(),
+            "found no value; allowed: a number, ratio, percentage or mean, or a marker that says why there is none (c, x, z or low), or that it is withdrawn. A missing value is never zero".to_owned(),
         )),
         (false, Some(_), Some(_)) => Err((
             Misfit::Markers,

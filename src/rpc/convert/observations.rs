@@ -187,7 +187,7 @@ impl Parser<'_> {
             area: self.text("area", read.area, &mut texts.areas)?,
             period: self.text("period", read.period, &mut texts.periods)?,
             breakdown: self.breakdown(&lists.categories, texts)?,
-            value: self.value(read.measure, &lists.markers)?,
+            value: self.value(read.measure, read.withdraw, &lists.markers)?,
         })
     }
 
@@ -218,7 +218,7 @@ impl Parser<'_> {
         Ok(breakdown.map(|breakdown| texts.breakdowns.add(categories.to_vec(), breakdown)))
     }
 
-    fn value(&mut self, measure: Option<(MeasureForm, [&[u8]; 2])>, codes: &[i32]) -> Parsed<Value> {
+    fn value(&mut self, measure: Option<(MeasureForm, [&[u8]; 2])>, withdraws: bool, codes: &[i32]) -> Parsed<Value> {
         let markers = self.markers(codes);
         let has_measure = measure.is_some();
         let measure = match measure {
@@ -226,7 +226,7 @@ impl Parser<'_> {
             None => Some(None),
         };
         if let Some(markers) = markers
-            && let Err((misfit, what)) = fit(has_measure, markers)
+            && let Err((misfit, what)) = fit(has_measure, withdraws, markers)
         {
             match misfit {
                 Misfit::Markers => self.violations.add(Field(self.index, "markers"), what),

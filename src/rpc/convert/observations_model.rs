@@ -74,7 +74,7 @@ impl Of<'_> {
     fn value(&mut self, message: &proto::Observation) -> Option<Value> {
         let markers = self.markers(&message.markers);
         let measure = message.measure.as_ref().map(|measure| self.measure(measure));
-        if let Some(Err((misfit, what))) = markers.map(|markers| fit(measure.is_some(), markers)) {
+        if let Some(Err((misfit, what))) = markers.map(|markers| fit(measure.is_some(), message.withdraw, markers)) {
             match misfit {
                 Misfit::Markers => self.violations.add(format!("observations[{}].markers", self.index), what),
                 Misfit::Whole => self.violations.add(format!("observations[{}]", self.index), what),

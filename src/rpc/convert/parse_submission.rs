@@ -12,6 +12,8 @@ use crate::rpc::codec::{Submitted, SubmittedFields};
 use crate::state::State;
 
 const SOURCE_CHARACTERS_MAX: usize = 500;
+/// The most characters of why something was corrected or withdrawn.
+pub(crate) const REASON_CHARACTERS_MAX: usize = 500;
 
 /// The submission of a request, or everything that is wrong with it: what can't be parsed, and what
 /// the catalogue doesn't know, in one go. `stream` is the dictionaries that a stream has sent so far.
@@ -21,8 +23,9 @@ pub(crate) fn submission(
     stream: &mut StreamDictionaries,
     today: Date,
 ) -> Result<Submission, Violations> {
-    let SubmittedFields { agency, request_id, source, sample, observations: (mut table, wrong), columns, .. } =
-        *request.0;
+    let SubmittedFields {
+        agency, request_id, source, sample, reason, observations: (mut table, wrong), columns, ..
+    } = *request.0;
     let mut violations = Violations::default();
     let agency = violations.check("agency", AgencyId::parse(&agency));
     let request_id = violations.check("request_id", RequestId::parse(&request_id));
@@ -30,6 +33,11 @@ pub(crate) fn submission(
     if characters > SOURCE_CHARACTERS_MAX {
         violations
             .add("source", format_args!("found {characters} characters; allowed: {SOURCE_CHARACTERS_MAX} at the most"));
+    }
+    let characters = reason.chars().count();
+    if characters > REASON_CHARACTERS_MAX {
+        violations
+            .add("reason", format_args!("found {characters} characters; allowed: {REASON_CHARACTERS_MAX} at the most"));
     }
     match &columns {
         None => violations.extend(wrong),
@@ -51,7 +59,7 @@ pub(crate) fn submission(
             &table.drafts,
             &table.explanations,
         ));
-        violations.extend(review_texts(&source, &table.notes));
+        violations.extend(review_texts(&source, &reason, &table.notes));
         violations.sort();
         return Err(violations);
     };
@@ -59,5 +67,5 @@ pub(crate) fn submission(
     let observations = Observations::new(table.dictionaries, lines, table.notes)
         .and_then(|observations| observations.explained(table.explanations))
         .expect("each line refers to what it was read from, and each note and explanation to a line");
-    Ok(Submission { agency: agency.clone(), request_id, source, sample, observations })
+    Ok(Submission { agency: agency.clone(), request_id, source, sample, reason, observations })
 }

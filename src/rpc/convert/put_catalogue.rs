@@ -6,10 +6,11 @@ use std::str::FromStr;
 
 use crate::catalogue::checks::{Check, CheckKind, CheckRule, HISTORY_PERIODS_MAX, MissingValues, Severity};
 use crate::catalogue::items::{
-    AcrossAgencies, Agency, Area, AreaLevel, AreaParent, Category, Dimension, ExpectedAgency, IndicatorVersion, Kind,
-    Polarity, PopulationRule, RateRule, ReconciliationRule, ReconciliationSide, Sector, UnfinishedPeriods, Validity,
+    AcrossAgencies, Agency, Area, AreaLevel, AreaParent, Calendar, Category, Dimension, ExpectedAgency,
+    IndicatorVersion, Kind, Polarity, PopulationRule, RateRule, ReconciliationRule, ReconciliationSide, Sector,
+    UnfinishedPeriods, Validity,
 };
-use crate::catalogue::review::{DECIMALS_MAX, DUE_DAYS_MAX, RATE_PER_MAX};
+use crate::catalogue::review::{DECIMALS_MAX, DUE_DAYS_MAX, LOCK_DAYS_MAX, RATE_PER_MAX};
 use crate::catalogue::{Catalogue, CataloguePut};
 use crate::model::decimal::{Decimal, Rounding};
 use crate::model::id::{AreaCode, CategoryId};
@@ -26,12 +27,19 @@ pub(crate) fn put(catalogue: &Catalogue, request: &proto::PutCatalogueRequest) -
     let dimensions: Vec<_> = parser.each("dimensions", &request.dimensions, Parser::dimension);
     let indicators: Vec<_> = parser.each("indicators", &request.indicators, Parser::indicator);
     let rules: Vec<_> = parser.each("reconciliation_rules", &request.reconciliation_rules, Parser::rule);
+    let calendars: Vec<_> = parser.each("calendars", &request.calendars, Parser::calendar);
     let mut violations = parser.violations;
-    let whole = (all(areas), all(agencies), all(dimensions), all(indicators), all(rules));
-    let (Some(areas), Some(agencies), Some(dimensions), Some(indicators), Some(reconciliation_rules)) = whole else {
-        return Err(violations);
+    let put = || {
+        Some(CataloguePut {
+            areas: all(areas)?,
+            agencies: all(agencies)?,
+            dimensions: all(dimensions)?,
+            indicators: all(indicators)?,
+            reconciliation_rules: all(rules)?,
+            calendars: all(calendars)?,
+        })
     };
-    let put = CataloguePut { areas, agencies, dimensions, indicators, reconciliation_rules };
+    let Some(put) = put() else { return Err(violations) };
     if !violations.is_empty() {
         violations.extend(catalogue.review(&put));
         return Err(violations);
@@ -155,6 +163,11 @@ impl Parser {
         };
         let frequency = self.code("frequency", message.frequency, Frequency::from_code, Frequency::allowed);
         let due_days = self.small("due_days", message.due_days, 0..=DUE_DAYS_MAX);
+        let due_calendar = self.optional("due_calendar", &message.due_calendar);
+        let lock_days = match message.lock_days {
+            None => Some(None),
+            Some(days) => self.small("lock_days", days, 0..=LOCK_DAYS_MAX).map(Some),
+        };
         let level = self.code("reporting_level", message.reporting_level, AreaLevel::from_code, AreaLevel::allowed);
         let across =
             self.code("across_agencies", message.across_agencies, AcrossAgencies::from_code, AcrossAgencies::allowed);
@@ -189,6 +202,9 @@ impl Parser {
             rate: rate?,
             unfinished_periods: unfinished?,
             checks: all(checks)?,
+            due_calendar: due_calendar?,
+            lock_days: lock_days?,
+            correction_reason_required: message.correction_reason_required,
         })
     }
 
@@ -260,6 +276,13 @@ impl Parser {
         let rule = self.code("rate.rule", rate.rule, PopulationRule::from_code, PopulationRule::allowed);
         let decimals = self.small("rate.decimals", rate.decimals, 0..=DECIMALS_MAX);
         Some(RateRule { population_indicator: population?, per: per?, rule: rule?, decimals: decimals? })
+    }
+
+    fn calendar(&mut self, calendar: &proto::Calendar) -> Option<Calendar> {
+        let id = self.parse("id", &calendar.id);
+        let holidays = self.parse_each("holidays", &calendar.holidays);
+        let (title, source) = (calendar.title.clone(), calendar.source.clone());
+        Some(Calendar { id: id?, title, source, holidays: holidays? })
     }
 
     fn rule(&mut self, rule: &proto::ReconciliationRule) -> Option<ReconciliationRule> {

@@ -16,7 +16,7 @@ use crate::model::violation::{Quoted, Violations};
 use crate::picture::aggregate::Who;
 use crate::picture::change::{ChangeRule, Comparison};
 use crate::picture::changes::ChangesQuery;
-use crate::picture::completeness::CompletenessQuery;
+use crate::picture::completeness::{AskedPeriods, CompletenessQuery};
 use crate::picture::explain::ExplainQuery;
 use crate::picture::history::HistoryQuery;
 use crate::picture::question::{AggregateQuery, Derived, PictureQuery, QUERY_CELLS_MAX, QueryBreakdown};
@@ -256,13 +256,41 @@ pub(crate) fn completeness(
     violations: &mut Violations,
 ) -> Option<CompletenessQuery> {
     let area = find_area(view.catalogue, "area", &request.area, violations);
-    let periods = periods(&request.periods, request.period_range.as_ref(), violations);
-    view.spend(periods.as_ref().map_or(0, Vec::len)).ok()?;
-    refuse_ended(view, "area", area, periods.as_deref().unwrap_or_default(), violations);
+    let periods = if request.due_within_days == 0 {
+        let periods = periods(&request.periods, request.period_range.as_ref(), violations);
+        view.spend(periods.as_ref().map_or(0, Vec::len)).ok()?;
+        refuse_ended(view, "area", area, periods.as_deref().unwrap_or_default(), violations);
+        periods.map(AskedPeriods::Named)
+    } else {
+        due_within(view, request, violations)
+    };
     let indicators = indicators_or_all(view, &request.indicators, violations);
     let agencies = agencies(view.catalogue, &request.agencies, violations);
     Some(CompletenessQuery { area: area?, periods: periods?, indicators: indicators?, agencies: agencies? })
 }
+
+/// The periods that are due in the next days.
+fn due_within(
+    view: View<'_>,
+    request: &proto::GetCompletenessRequest,
+    violations: &mut Violations,
+) -> Option<AskedPeriods> {
+    let (field, days) = ("due_within_days", request.due_within_days);
+    if !request.periods.is_empty() || request.period_range.is_some() {
+        violations.add(field, "found periods too; allowed: either");
+    }
+    if request.late_only {
+        violations.add(field, "found `late_only` too; allowed: either");
+    }
+    if !(1..=DUE_WITHIN_DAYS_MAX).contains(&days) {
+        violations.add(field, format_args!("found {days}; allowed: 1 to {DUE_WITHIN_DAYS_MAX}"));
+        return None;
+    }
+    Some(AskedPeriods::Due { from: view.today, by: view.today.plus_days(days) })
+}
+
+/// The most days from now on within which figures may be asked for that are due.
+const DUE_WITHIN_DAYS_MAX: i32 = 366;
 
 /// The query of a request to reconcile.
 pub(crate) fn reconcile<'a>(

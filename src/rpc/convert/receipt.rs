@@ -73,6 +73,7 @@ pub(crate) fn receipt(
         new_count: of_kind(|outcome| matches!(outcome, Outcome::New { .. })),
         revised_count: of_kind(|outcome| matches!(outcome, Outcome::Revised { .. })),
         unchanged_count: of_kind(|outcome| matches!(outcome, Outcome::Unchanged { .. })),
+        withdrawn_count: of_kind(|outcome| matches!(outcome, Outcome::Withdrawn { .. })),
         outcomes: messages.iter().map(outcome_message).collect(),
         outcome_column: column(columns.iter().map(|outcome| code(outcome).into())),
         previous_revision_column: column(columns.iter().map(since)),
@@ -107,19 +108,22 @@ fn code(outcome: &Outcome) -> proto::Outcome {
         Outcome::New { .. } => proto::Outcome::New,
         Outcome::Revised { .. } => proto::Outcome::Revised,
         Outcome::Unchanged { .. } => proto::Outcome::Unchanged,
+        Outcome::Withdrawn { .. } => proto::Outcome::Withdrawn,
     }
 }
 
 fn since(outcome: &Outcome) -> i64 {
     match outcome {
         Outcome::New { withdrawn } => withdrawn.map_or(0, number),
-        Outcome::Revised { since, .. } | Outcome::Unchanged { since } => number(*since),
+        Outcome::Revised { since, .. } | Outcome::Unchanged { since } | Outcome::Withdrawn { since, .. } => {
+            number(*since)
+        }
     }
 }
 
 fn outcome_message(outcome: &Outcome) -> proto::ObservationOutcome {
     let revised_from = match outcome {
-        Outcome::Revised { from, .. } => from.to_string(),
+        Outcome::Revised { from, .. } | Outcome::Withdrawn { from, .. } => from.to_string(),
         Outcome::New { .. } | Outcome::Unchanged { .. } => String::new(),
     };
     proto::ObservationOutcome { outcome: code(outcome).into(), revised_from, previous_revision: since(outcome) }

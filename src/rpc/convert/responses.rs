@@ -67,7 +67,7 @@ pub(crate) fn history_item(
     item: &HistoryItem,
 ) -> proto::HistoryItem {
     let (event, value) = event(item);
-    let submission = value.and_then(|_| state.submission_at(item.source));
+    let submission = state.submission_at(item.source);
     let explained = figure.filter(|_| value.is_some());
     let explanations = explained.map(|figure| state.explanations(figure, item.source, item.until, as_of));
     proto::HistoryItem {
@@ -80,13 +80,14 @@ pub(crate) fn history_item(
         request_id: submission.map(|record| record.request_id.to_string()).unwrap_or_default(),
         source: submission.map(|record| record.source.to_owned()).unwrap_or_default(),
         explanations: convert::explanations(explanations.unwrap_or_default()),
+        reason: state.reason(item.revision).to_owned(),
     }
 }
 
 pub(crate) fn figure_change(state: &State, view: View<'_>, change: &FigureChange) -> proto::FigureChange {
     let FigureChange { key: ChangeKey { revision, indicator, period, figure }, item } = change;
     let ((event, value), catalogue) = (event(item), view.catalogue);
-    let submission = value.and_then(|_| state.submission_at(item.source));
+    let submission = state.submission_at(item.source);
     proto::FigureChange {
         revision: number(*revision),
         accepted_at: state.accepted_at(*revision).map(convert::timestamp),
@@ -99,10 +100,12 @@ pub(crate) fn figure_change(state: &State, view: View<'_>, change: &FigureChange
             breakdown: view.columns.breakdown_at(figure.breakdown()).map(convert::categories).unwrap_or_default(),
             measure: value.as_ref().and_then(convert::measure),
             markers: value.map(|value| convert::markers(value.markers)).unwrap_or_default(),
+            withdraw: value.is_none(),
             ..Default::default()
         }),
         sample: item.sample,
         request_id: submission.map(|record| record.request_id.to_owned()).unwrap_or_default(),
+        reason: state.reason(*revision).to_owned(),
     }
 }
 

@@ -29,6 +29,7 @@ pub(super) struct WireObservation<'a> {
     pub(super) note: &'a [u8],
     pub(super) explanation: &'a [u8],
     pub(super) measure: Option<(MeasureForm, [&'a [u8]; 2])>,
+    pub(super) withdraw: bool,
 }
 
 impl<'a> WireObservation<'a> {
@@ -65,6 +66,7 @@ impl<'a> WireObservation<'a> {
                     lists.explanations.push(explanation);
                     bounded(&mut lists.all_explanations)?;
                 }
+                (13, value) => read.withdraw = value.number()? != 0,
                 _ => {}
             }
         }

@@ -6,7 +6,7 @@ use crate::model::period::Period;
 use crate::model::violation::Violations;
 use crate::picture::change::Comparison;
 use crate::rpc::convert::queries;
-use crate::rpc::proto;
+use crate::rpc::proto::{self, AreasAsOf};
 
 /// A request that reads.
 pub(crate) trait AuditScope {
@@ -189,7 +189,7 @@ impl AuditScope for proto::ListChangesRequest {
         RequestedState {
             min_revision: self.min_revision,
             // Figures of all periods: whose area lies within which is judged by one hierarchy.
-            areas_as_of: proto::AreasAsOf::Now.into(),
+            areas_as_of: AreasAsOf::Now.into(),
             page_token: &self.page_token,
             ..RequestedState::default()
         }
@@ -215,7 +215,9 @@ impl AuditScope for proto::GetCompletenessRequest {
 
     fn requested_state(&self) -> RequestedState<'_> {
         let as_of = RequestedState::as_of(self.as_of_revision, self.as_of_time.as_ref());
-        RequestedState { page_token: &self.page_token, ..as_of }
+        // What is due is asked without naming periods: whose area lies within which is judged by one hierarchy.
+        let areas_as_of = if self.due_within_days == 0 { AreasAsOf::Unspecified } else { AreasAsOf::Now };
+        RequestedState { page_token: &self.page_token, areas_as_of: areas_as_of.into(), ..as_of }
     }
 }
 

@@ -175,7 +175,8 @@ mod tests {
         let _untaken = [0; 2].map(|_| held(&calls, Action::ReadFigures, Frames { is_there: true, left: 1 }));
         for action in Action::ALL {
             let answer = held(&calls, action, Frames { is_there: true, left: 1 });
-            let changes = [Action::Submit, Action::ChangeCatalogue, Action::ChangeKeys].contains(&action);
+            let changes = [Action::Submit, Action::CorrectLocked, Action::ChangeCatalogue, Action::ChangeKeys];
+            let changes = changes.contains(&action);
             assert_eq!(is_refused(&answer), !changes, "{action:?}");
         }
     }

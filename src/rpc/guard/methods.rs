@@ -3,14 +3,16 @@
 use crate::access::Action;
 
 /// What each method does, by its path.
-pub const METHODS: [(&str, Action); 29] = [
+pub const METHODS: [(&str, Action); 31] = [
     ("/conspectus.v1.CatalogueService/GetAgency", Action::ReadCatalogue),
     ("/conspectus.v1.CatalogueService/GetArea", Action::ReadCatalogue),
+    ("/conspectus.v1.CatalogueService/GetCalendar", Action::ReadCatalogue),
     ("/conspectus.v1.CatalogueService/GetDimension", Action::ReadCatalogue),
     ("/conspectus.v1.CatalogueService/GetIndicator", Action::ReadCatalogue),
     ("/conspectus.v1.CatalogueService/GetReconciliationRule", Action::ReadCatalogue),
     ("/conspectus.v1.CatalogueService/ListAgencies", Action::ReadCatalogue),
     ("/conspectus.v1.CatalogueService/ListAreas", Action::ReadCatalogue),
+    ("/conspectus.v1.CatalogueService/ListCalendars", Action::ReadCatalogue),
     ("/conspectus.v1.CatalogueService/ListDimensions", Action::ReadCatalogue),
     ("/conspectus.v1.CatalogueService/ListIndicators", Action::ReadCatalogue),
     ("/conspectus.v1.CatalogueService/ListReconciliationRules", Action::ReadCatalogue),

@@ -16,6 +16,7 @@ use super::question::{self, Question, Whole};
 use super::receiving::{CallReceiving, ReceivedRequest};
 use crate::access::{self, Action, Actor, Caller, Resource, Unauthenticated};
 use crate::audit;
+use crate::intake::corrections::Locks;
 use crate::intake::writer::{Coming, Handle};
 use crate::model::id::IdentityId;
 use crate::model::revision::Revision;
@@ -135,7 +136,9 @@ impl OpenCall {
     /// When it may not.
     pub(crate) fn permit_message(&self, message: &impl Message, resource: Resource<'_>) -> Result<(), Status> {
         match self.action {
-            Action::Submit | Action::ChangeCatalogue | Action::ChangeKeys => self.permit(resource),
+            Action::Submit | Action::CorrectLocked | Action::ChangeCatalogue | Action::ChangeKeys => {
+                self.permit(resource)
+            }
             Action::ReadSubmissions
             | Action::ReadCatalogue
             | Action::ReadFigures
@@ -161,6 +164,14 @@ impl OpenCall {
     /// Whether the caller could have something, without asking for it.
     pub(crate) fn could_have(&self, resource: Resource<'_>) -> bool {
         access::permit(&self.caller, self.action, resource).is_ok()
+    }
+
+    /// Whether the locks of periods hold for what the caller sends of an agency.
+    pub(crate) fn locks(&self, agency: &str) -> Locks {
+        match access::permit(&self.caller, Action::CorrectLocked, Resource::Agency(agency)) {
+            Ok(()) => Locks::Lifted,
+            Err(_) => Locks::Kept,
+        }
     }
 
     /// What a message of this call asks for, for the audit log.

@@ -12,7 +12,7 @@ use crate::catalogue::{self, PutOutcome};
 use crate::intake::admit::{Decision, ReviewedPut};
 use crate::intake::writer::Written;
 use crate::model::budget::Budget;
-use crate::model::id::{AgencyId, AreaCode, DimensionId, IndicatorId, RuleId};
+use crate::model::id::{AgencyId, AreaCode, CalendarId, DimensionId, IndicatorId, RuleId};
 use crate::model::revision::Revision;
 use crate::model::violation::Violations;
 use crate::rpc::call::{self, Call, Refusal};
@@ -61,6 +61,7 @@ impl CatalogueService for Catalogue {
                 dimensions: codes(&outcomes.dimensions),
                 indicators: codes(&outcomes.indicators),
                 reconciliation_rules: codes(&outcomes.reconciliation_rules),
+                calendars: codes(&outcomes.calendars),
             })
         })
         .await
@@ -217,6 +218,36 @@ impl CatalogueService for Catalogue {
         })
         .await
     }
+
+    async fn get_calendar(
+        &self,
+        request: Request<proto::GetCalendarRequest>,
+    ) -> Result<Response<proto::GetCalendarResponse>, Status> {
+        call::unary(&self.0, request, |Call { context, message, .. }| async move {
+            let (revision, calendar) =
+                context.get::<CalendarId, _>("id", &message.id, message.as_of_revision, |catalogue, id| {
+                    catalogue.calendar(id).map(convert::catalogue::calendar)
+                })?;
+            Ok(proto::GetCalendarResponse { revision, calendar: Some(calendar) })
+        })
+        .await
+    }
+
+    async fn list_calendars(
+        &self,
+        request: Request<proto::ListCalendarsRequest>,
+    ) -> Result<Response<proto::ListCalendarsResponse>, Status> {
+        call::unary(&self.0, request, |call| async move {
+            let (revision, calendars, next_page_token) = list(call, |list| {
+                let after = list.after(CalendarId::parse);
+                let items = list.catalogue.calendars_after(after.as_ref());
+                list.page(items, |calendar| calendar.id.to_string(), |calendar| convert::catalogue::calendar(calendar))
+            })
+            .await?;
+            Ok(proto::ListCalendarsResponse { revision, calendars, next_page_token })
+        })
+        .await
+    }
 }
 
 /// The versions of an indicator, or a page of them; or that there is no such indicator.
@@ -278,7 +309,8 @@ list_request!(
     ListAreasRequest: "ListAreas",
     ListDimensionsRequest: "ListDimensions",
     ListIndicatorsRequest: "ListIndicators",
-    ListReconciliationRulesRequest: "ListReconciliationRules"
+    ListReconciliationRulesRequest: "ListReconciliationRules",
+    ListCalendarsRequest: "ListCalendars"
 );
 
 impl Context {

@@ -39,6 +39,7 @@ impl Sent {
     /// Everything that is wrong with it.
     pub(crate) fn parse(
         context: &Context,
+        session: &Session,
         request: Submitted,
         stream: &mut StreamDictionaries,
     ) -> Result<Self, Violations> {
@@ -47,7 +48,9 @@ impl Sent {
         let form = if request.columns.is_some() { Form::Columns } else { Form::Messages };
         let validate_only = request.validate_only;
         let submission = parse_submission::submission(&state, request, stream, today)?;
-        Ok(Self { prepared: Prepared::reviewed(submission, &state, today, &context.zone)?, form, validate_only })
+        let locks = session.locks(submission.agency.as_str());
+        let prepared = Prepared::reviewed_for(submission, &state, today, &context.zone, locks)?;
+        Ok(Self { prepared, form, validate_only })
     }
 
     /// What a dry run reads: what its figures would revise. The figures themselves aren't for the audit log.

@@ -240,7 +240,7 @@ impl Reading {
         received: &ReceivedRequest,
     ) -> Result<(Sent, Option<Pending<Prepared>>), Refusal> {
         let thread = received.thread(request.figures()).await?;
-        let sent = thread.work(|| Sent::parse(&self.context, request, &mut self.dictionaries))?;
+        let sent = thread.work(|| Sent::parse(&self.context, &self.session, request, &mut self.dictionaries))?;
         if sent.validate_only {
             return Ok((sent, None));
         }

@@ -9,7 +9,7 @@ use super::read;
 use super::sent::{self, Sent};
 use super::stream::{self, Streams};
 use crate::entry::Withdrawal;
-use crate::intake::admit::Decision;
+use crate::intake::admit::{Decision, Withdraw};
 use crate::intake::writer::Written;
 use crate::model::budget::Budget;
 use crate::model::id::{AgencyId, RequestId};
@@ -21,6 +21,7 @@ use crate::model::violation::Violations;
 use crate::model::zone::Zone;
 use crate::rpc::call::{self, Call};
 use crate::rpc::convert::columns::StreamDictionaries;
+use crate::rpc::convert::parse_submission::REASON_CHARACTERS_MAX;
 use crate::rpc::convert::receipt::{self, Accepted};
 use crate::rpc::guard::Session;
 use crate::rpc::page::{self, Paging, TokenBinding};
@@ -28,8 +29,6 @@ use crate::rpc::proto::submission_service_server::SubmissionService;
 use crate::rpc::status::{self, Reason};
 use crate::rpc::{Gate, Limits, Streamed, Submitted, convert, count, number, proto};
 use crate::state::{State, SubmissionRecord};
-
-const REASON_CHARACTERS_MAX: usize = 500;
 
 /// Serves `conspectus.v1.SubmissionService`.
 #[derive(Debug, Clone)]
@@ -58,7 +57,7 @@ impl SubmissionService for Submissions {
     ) -> Result<Response<proto::SubmitObservationsResponse>, Status> {
         call::unary(&self.gate, request, |Call { context, session, message, received, .. }| async move {
             let thread = received.thread(message.figures()).await?;
-            let sent = thread.work(|| Sent::parse(context, message, &mut StreamDictionaries::default()))?;
+            let sent = thread.work(|| Sent::parse(context, &session, message, &mut StreamDictionaries::default()))?;
             drop(received);
             if !sent.validate_only {
                 return sent.write(context, &session).await;
@@ -85,6 +84,8 @@ impl SubmissionService for Submissions {
     ) -> Result<Response<proto::WithdrawSubmissionResponse>, Status> {
         call::unary(&self.gate, request, |Call { context, session, message, .. }| async move {
             let withdrawal = withdrawal(&message)?;
+            let locks = session.locks(withdrawal.agency.as_str());
+            let withdrawal = Withdraw { withdrawal, locks };
             let (at, effect) = if message.validate_only {
                 match context.validate(&context.newest(), &withdrawal)? {
                     Decision::Accept(_, effect) => (None, Some(effect)),
@@ -214,6 +215,7 @@ fn list(
 }
 
 fn summary(state: &State, record: SubmissionRecord<'_>) -> proto::Submission {
+    let withdrawn_at = state.withdrawn_at(record.revision);
     proto::Submission {
         agency: state.catalogue().agency_at(record.agency).id.to_string(),
         request_id: record.request_id.to_string(),
@@ -222,7 +224,9 @@ fn summary(state: &State, record: SubmissionRecord<'_>) -> proto::Submission {
         observation_count: count(record.observation_count),
         source: record.source.to_owned(),
         sample: record.sample,
-        withdrawn_at_revision: state.withdrawn_at(record.revision).map(number).unwrap_or_default(),
+        withdrawn_at_revision: withdrawn_at.map(number).unwrap_or_default(),
+        reason: state.reason(record.revision).to_owned(),
+        withdrawal_reason: withdrawn_at.map(|at| state.reason(at).to_owned()).unwrap_or_default(),
     }
 }
 
@@ -244,6 +248,7 @@ fn observation_message(observation: &Observation) -> proto::Observation {
             observation.explanations.iter().filter(|explanation| explanation.check.is_some()),
         ),
         measure: convert::measure(&observation.value),
+        withdraw: observation.value.is_withdrawal(),
     }
 }
 

@@ -52,7 +52,20 @@ pub struct Withdrawn {
     pub removed: usize,
 }
 
+/// What a withdrawal would do.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct WithdrawalEffect {
+    /// How many figures it would change.
+    pub(crate) counts: Withdrawn,
+    /// The indicators and periods ([`Period::storage_key`]) of those figures, in that order.
+    pub(crate) changed: Vec<(IndicatorIx, Period)>,
+}
+
 impl Withdrawn {
+    fn are_some(self) -> bool {
+        self != Self::default()
+    }
+
     fn add(&mut self, other: Self) {
         self.restored += other.restored;
         self.removed += other.removed;
@@ -185,14 +198,18 @@ impl Columns {
         submission: Revision,
         at: Revision,
         stands: &dyn Fn(Revision) -> bool,
-    ) -> Withdrawn {
-        let mut counts = Withdrawn::default();
-        for indicator in self.shared.indicators().iter() {
+    ) -> WithdrawalEffect {
+        let mut effect = WithdrawalEffect::default();
+        for (indicator, ix) in self.shared.indicators().iter().zip(0..) {
             // A clone, so that nobody is held up meanwhile.
             let slabs = lock(indicator).slabs.clone();
-            slabs.values().for_each(|slab| counts.add(slab.withdrawal(submission, at, stands).counts));
+            for (period, slab) in &slabs {
+                let counts = slab.withdrawal(submission, at, stands).counts;
+                effect.counts.add(counts);
+                effect.changed.extend(counts.are_some().then_some((IndicatorIx(ix), *period)));
+            }
         }
-        counts
+        effect
     }
 }
 

@@ -83,18 +83,26 @@ pub(crate) fn widen(revision: Revision32) -> Revision {
 }
 
 /// What a row says besides its numbers: the word of its [`Packed`] value, whether it is a sample,
-/// whether it was withdrawn.
+/// whether it was withdrawn, and whether that was done by a submission of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Flags(u32);
 
 const SAMPLE_BIT: u32 = 1 << Packed::WORD_BITS;
 const WITHDRAWN_BIT: u32 = SAMPLE_BIT << 1;
+const BY_SUBMISSION_BIT: u32 = WITHDRAWN_BIT << 1;
 
 impl Flags {
     pub(super) const WITHDRAWN: Self = Self(WITHDRAWN_BIT);
+    /// A submission withdrew the figure, and may itself be withdrawn.
+    const WITHDRAWN_BY_SUBMISSION: Self = Self(WITHDRAWN_BIT | BY_SUBMISSION_BIT);
 
     pub(super) fn is_withdrawn(self) -> bool {
         self.0 & WITHDRAWN_BIT != 0
+    }
+
+    /// Whether a submission said so: it isn't what the withdrawal of one left.
+    pub(super) fn is_of_submission(self) -> bool {
+        !self.is_withdrawn() || self.0 & BY_SUBMISSION_BIT != 0
     }
 
     pub(super) fn has_break(self) -> bool {
@@ -121,7 +129,11 @@ impl Row {
     /// A figure as it was submitted.
     pub(crate) fn new(key: RowKey, value: &Value, sample: bool, revision: Revision) -> Self {
         let Packed { word, first, second } = Packed::from(value);
-        let flags = Flags(if sample { word | SAMPLE_BIT } else { word });
+        let flags = match (value.is_withdrawal(), sample) {
+            (true, _) => Flags::WITHDRAWN_BY_SUBMISSION,
+            (false, true) => Flags(word | SAMPLE_BIT),
+            (false, false) => Flags(word),
+        };
         Self { key, first, second, flags, since: narrow(revision) }
     }
 
@@ -134,7 +146,7 @@ impl Row {
         Self { key, since: revision, flags: Flags(u32::MAX), first: i64::MAX, second: i64::MAX }
     }
 
-    /// The figure; none where it was withdrawn and nothing was there before.
+    /// The figure; none where it is withdrawn.
     pub fn value(&self) -> Option<Value> {
         (!self.flags.is_withdrawn()).then(|| Value { measure: self.measure(), markers: self.markers() })
     }

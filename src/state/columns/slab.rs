@@ -255,7 +255,7 @@ impl Slab {
         let len = if u64::from(self.changed) < submission.0 { 0 } else { self.len() };
         (0..len)
             .map(|at| self.newest.row(at))
-            .filter(move |row| !row.flags.is_withdrawn() && self.source(row) == submission)
+            .filter(move |row| row.flags.is_of_submission() && self.source(row) == submission)
     }
 
     /// What taking back, at a revision, what a submission set and is still so comes to. A figure goes back to what
@@ -273,7 +273,7 @@ impl Slab {
             let mut left: Vec<(Revision, Row)> = self
                 .history(key)
                 .chain(self.past.confirmed.rows(key))
-                .filter(|row| !row.flags.is_withdrawn())
+                .filter(|row| row.flags.is_of_submission())
                 .map(|row| (self.source(&row), row))
                 .filter(|(source, _)| stands(*source))
                 .collect();
@@ -281,6 +281,8 @@ impl Slab {
             // The first that said it decides since when it is so, as if the others had never come.
             let back = left.chunk_by(|(_, one), (_, other)| one.is_same_figure(other)).next_back();
             match back.and_then(|same| same.first().copied()) {
+                // It withdrew a figure whose own submission is gone: there is nothing, as before.
+                None if now.flags.is_withdrawn() => {}
                 None => {
                     withdrawal.rows.push(Row::withdrawn(key, at).into());
                     withdrawal.counts.removed += 1;
@@ -290,7 +292,8 @@ impl Slab {
                     let is_same = row.is_same_figure(&now);
                     withdrawal.rows.push(Row { since: narrow(at), ..if is_same { now } else { row } }.into());
                     withdrawal.sources.push((key, narrow(source)));
-                    withdrawal.counts.restored += usize::from(!is_same);
+                    withdrawal.counts.removed += usize::from(!is_same && row.flags.is_withdrawn());
+                    withdrawal.counts.restored += usize::from(!is_same && !row.flags.is_withdrawn());
                 }
             }
         }
@@ -344,10 +347,13 @@ impl Past {
 
     /// What a row does to the one that its figure has.
     fn outcome(&self, now: Option<&Row>, row: &Row) -> Outcome {
-        let Some(now) = now else { return Outcome::New { withdrawn: None } };
+        let withdraws = row.flags.is_withdrawn();
+        let Some(now) = now else { return Outcome::where_nothing_was(withdraws) };
         let since = self.since(now);
         match now.value() {
+            None if withdraws => Outcome::Unchanged { since },
             None => Outcome::New { withdrawn: Some(since) },
+            Some(from) if withdraws => Outcome::Withdrawn { from, since },
             Some(_) if now.is_same_figure(row) => Outcome::Unchanged { since },
             Some(from) => Outcome::Revised { from, since },
         }

@@ -7,17 +7,18 @@ use conspectus::intake::basis::Basis;
 use conspectus::intake::checks::Findings;
 use conspectus::intake::prepare::Prepared;
 use conspectus::model::timestamp::Timestamp;
-use conspectus::model::violation::Violations;
+use conspectus::model::violation::{Violation, Violations};
 use conspectus::model::zone::UTC;
 
 use super::seeds;
 use crate::answer::Body;
 use crate::command::Command;
 use crate::model::checks::Found;
+use crate::model::corrections::Refused;
 use crate::model::question::{AsOf, HistoryQuestion, Question, What};
 use crate::model::sight::{Key, Sight};
 use crate::service::Service;
-use crate::world::{History, Lived, checked_history};
+use crate::world::{History, Lived, checked_history, corrected};
 
 const WORLDS: u64 = 400;
 
@@ -44,12 +45,26 @@ fn found(findings: &Findings) -> Vec<Found> {
     found
 }
 
+fn line(violation: &Violation) -> usize {
+    let (_, index) = violation.field.split_once('[').unwrap();
+    index.split_once(']').unwrap().0.parse().unwrap()
+}
+
+/// The correction that a violation refuses, if it does.
+fn correction(violation: &Violation) -> Option<Refused> {
+    match (violation.field.as_str(), violation.description.as_str()) {
+        ("reason", _) => Some(Refused::Unreasoned),
+        (field, _) if field.ends_with(".withdraw") => Some(Refused::NeverWas(line(violation))),
+        (_, what) if what.contains("which is locked for") => Some(Refused::Locked(line(violation))),
+        _ => None,
+    }
+}
+
 /// The lines and checks that violations name.
 fn named(violations: &Violations) -> Vec<(usize, String)> {
-    let of = violations.iter().map(|it| {
-        let (_, index) = it.field.split_once('[').unwrap();
+    let of = violations.iter().filter(|it| correction(it).is_none()).map(|it| {
         let (_, check) = it.description.split_once("allowed by check `").unwrap();
-        (index.split_once(']').unwrap().0.parse().unwrap(), check.split_once('`').unwrap().0.to_owned())
+        (line(it), check.split_once('`').unwrap().0.to_owned())
     });
     let mut named: Vec<_> = of.collect();
     named.sort();
@@ -60,7 +75,7 @@ fn named(violations: &Violations) -> Vec<(usize, String)> {
 fn submissions_are_checked_as_the_model_says() {
     let (mut counts, mut refusals, mut submissions) = (BTreeMap::<String, usize>::new(), 0, 0);
     for seed in seeds(WORLDS) {
-        let history = checked_history(seed);
+        let history = corrected(seed, checked_history(seed));
         let mut lived = History { commands: vec![], zone: history.zone.clone() }.live();
         for (at, command) in &history.commands {
             if let Command::Submit(prepared) = command
@@ -71,19 +86,27 @@ fn submissions_are_checked_as_the_model_says() {
                 let say = || format!("seed {seed}\n{}\n{submission:#?}", history.read_out());
                 let expected = sight.found_by_checks(submission);
                 let refusing: Vec<_> = expected.iter().filter(|it| it.refuses()).collect();
+                let corrections = sight.refused_corrections(submission, prepared.locks());
                 match &answer {
                     Ok(found) => {
-                        let is_as_expected = *found == expected && refusing.is_empty();
+                        let is_as_expected = *found == expected && refusing.is_empty() && corrections.is_empty();
                         assert!(is_as_expected, "{found:#?}\nmodel {expected:#?}\n{}", say());
                     }
                     Err(violations) => {
                         let expected: Vec<_> = refusing.iter().map(|it| (it.line, it.check.to_string())).collect();
                         assert_eq!(named(violations), expected, "{}", say());
+                        let mut found: Vec<Refused> = violations.iter().filter_map(correction).collect();
+                        found.sort();
+                        assert_eq!(found, corrections, "{}", say());
                         refusals += 1;
+                        for it in corrections {
+                            *counts.entry(format!("{it:?}").replace(char::is_numeric, "")).or_default() += 1;
+                        }
                     }
                 }
                 // What is found out before the writer takes it is what the writer finds.
-                let reviewed = Prepared::reviewed(submission.as_ref().clone(), &lived.state, UTC.date(*at), &UTC);
+                let (it, locks) = (submission.as_ref().clone(), prepared.locks());
+                let reviewed = Prepared::reviewed_for(it, &lived.state, UTC.date(*at), &UTC, locks);
                 let admitted = match reviewed {
                     Ok(reviewed) => of_service(&reviewed, &lived, *at).unwrap(),
                     Err(violations) => Err(violations),
@@ -101,7 +124,7 @@ fn submissions_are_checked_as_the_model_says() {
     }
     println!("{submissions} submissions, {refusals} refused, found {counts:?}");
     let is_whole = seeds(WORLDS).end - seeds(WORLDS).start >= WORLDS;
-    assert!(!is_whole || (counts.len() == 8 && counts.values().all(|count| *count > 10)), "{counts:?}");
+    assert!(!is_whole || (counts.len() == 11 && counts.values().all(|count| *count > 10)), "{counts:?}");
 }
 
 /// 20.18: the explanations of every figure at every change of it.
@@ -109,7 +132,7 @@ fn submissions_are_checked_as_the_model_says() {
 fn explanations_stand_beside_the_values_that_the_model_says() {
     let (mut items, mut explained) = (0, 0);
     for seed in seeds(WORLDS / 2) {
-        let history = checked_history(seed);
+        let history = corrected(seed, checked_history(seed));
         let lived = history.live();
         if lived.entries.is_empty() {
             continue;
@@ -131,10 +154,9 @@ fn explanations_stand_beside_the_values_that_the_model_says() {
     assert!(items < 1_000 || explained * 10 > items, "{explained} of {items}");
 }
 
-/// Whether a submission is refused by nothing but checks.
+/// Whether a submission is refused by nothing but checks, and for what it corrects.
 fn is_of_checks(answer: &Result<Vec<Found>, Violations>) -> bool {
-    answer
-        .as_ref()
-        .err()
-        .is_none_or(|violations| violations.iter().all(|it| it.description.contains("allowed by check")))
+    answer.as_ref().err().is_none_or(|violations| {
+        violations.iter().all(|it| correction(it).is_some() || it.description.contains("allowed by check"))
+    })
 }

@@ -14,7 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::answer::{Answer, Body, expected};
 use crate::model::question::{AsOf, Question, What};
 use crate::service::Service;
-use crate::world::{History, Lived, Random, World, history};
+use crate::world::{History, Lived, Random, World, corrected, history};
 
 const QUESTIONS: usize = 5;
 
@@ -37,6 +37,7 @@ fn agree(
     let (mut asked, mut shown) = (0_usize, 0_usize);
     for seed in seeds(worlds) {
         let (history, mut world) = history(Random(seed));
+        let history = corrected(seed, history);
         let lived = history.live();
         if lived.entries.is_empty() {
             continue;

@@ -9,7 +9,7 @@ use super::seeds;
 use crate::answer::{Answer, Body};
 use crate::model::question::{AsOf, CompletenessQuestion, ExplainQuestion, PictureQuestion, Question, What};
 use crate::service::Service;
-use crate::world::{Lived, Random, World, history};
+use crate::world::{Lived, Random, World, corrected, history};
 
 const WORLDS: u64 = 100;
 
@@ -18,6 +18,7 @@ fn on_worlds(worlds: u64, holds: impl Fn(&mut World, &Lived, &Service) -> usize)
     let mut checked = 0;
     for seed in seeds(worlds) {
         let (history, mut world) = history(Random(seed));
+        let history = corrected(seed, history);
         let lived = history.live();
         if lived.entries.is_empty() {
             continue;

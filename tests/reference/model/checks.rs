@@ -98,10 +98,14 @@ impl Sight {
             line: None,
             accepted: Some(it.accepted),
         });
-        let counted = before.collect::<Vec<_>>().into_iter().chain(own).collect();
+        let before: Vec<Counted> = before.collect();
+        // 21.4: "to all others the figure is missing".
+        let counted = before.into_iter().chain(own).filter(|it| !it.value.is_withdrawal()).collect();
         let desk = Desk { sight: self, counted };
         let mut found = Vec::new();
-        for (line, observation) in (0..).zip(&observations) {
+        // 21.4: "aren't applied to an observation that withdraws".
+        let applied = (0..).zip(&observations).filter(|(_, it)| !it.value.is_withdrawal());
+        for (line, observation) in applied {
             for id in self.indicator_ids() {
                 let version = self.version(&id, observation.period);
                 for check in &version.checks {

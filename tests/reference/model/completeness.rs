@@ -97,7 +97,7 @@ impl Series<'_> {
         let parts = slots.unwrap_or_else(|| vec![slot.clone()]);
         let has = |is: fn(&Fate) -> bool| parts.iter().any(|part| is(&part.fate));
         let is_contained = |fate: &Fate| matches!(fate, Fate::Contained(..));
-        let due = slot.period.end().plus_days(self.version(slot.period).due_days.into());
+        let due = self.sight.due(self.version(slot.period), slot.period);
         let mut listed = proto::Slot {
             agency: slot.agency.to_string(),
             indicator: self.indicator.to_string(),
@@ -150,6 +150,6 @@ impl Series<'_> {
             it.fills() && (is_over || !self.is_unfinished(it))
         };
         let items = self.sight.items.iter().filter(|item| item.key.is(key));
-        items.fold(None, |since, item| item.figure.as_ref().is_some_and(fills).then(|| since.unwrap_or(item.at)))
+        items.fold(None, |since, item| item.figure().is_some_and(fills).then(|| since.unwrap_or(item.at)))
     }
 }

@@ -156,7 +156,7 @@ impl<'a> Series<'a> {
     pub(crate) fn empty(&self, agency: &AgencyId, area: &AreaCode, period: Period) -> Slot {
         // 6.6: "late from the day after its due day, and before that not due. Where nobody is expected (6.1) nothing is
         // due, and so nothing is late."
-        let due = period.end().plus_days(self.version(period).due_days.into());
+        let due = self.sight.due(self.version(period), period);
         let is_late = self.sight.today > due && !self.slot_periods(period).is_empty();
         let unreported = if is_late { Fate::Late } else { Fate::NotDue };
         let container = self.containers(agency, area, period).into_iter().next();

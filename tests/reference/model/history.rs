@@ -21,12 +21,12 @@ impl Sight {
         let items: Vec<&Item> = self.items.iter().filter(|item| item.key.is(&key) && !item.leaves_the_same).collect();
         let untils = items.iter().skip(1).map(|next| next.revision).chain([usize::MAX]);
         let items = items.iter().zip(untils).map(|(item, until)| {
-            let event = match (&item.figure, item.restored) {
+            let event = match (item.figure(), item.restored) {
                 (None, _) => HistoryEvent::Withdrawn,
                 (Some(_), true) => HistoryEvent::Restored,
                 (Some(_), false) => HistoryEvent::Submitted,
             };
-            let figure = item.figure.as_ref();
+            let (figure, source) = (item.figure(), item.source());
             HistoryItem {
                 revision: i64::try_from(item.revision).unwrap(),
                 accepted_at: Some(super::timestamp(item.at)),
@@ -34,9 +34,10 @@ impl Sight {
                 value: figure.map(|it| text(&it.value)).unwrap_or_default(),
                 markers: figure.map(|it| it.value.markers.iter().map(Marker::code).collect()).unwrap_or_default(),
                 sample: figure.is_some_and(|it| it.sample),
-                request_id: figure.map(|it| it.request_id.to_string()).unwrap_or_default(),
-                source: figure.map(|it| it.source.clone()).unwrap_or_default(),
+                request_id: source.map(|it| it.request_id.to_string()).unwrap_or_default(),
+                source: source.map(|it| it.source.clone()).unwrap_or_default(),
                 explanations: figure.map(|it| self.explanations(it, until)).unwrap_or_default(),
+                reason: item.reason.clone(),
             }
         });
         items.collect()

@@ -10,6 +10,7 @@ pub(crate) mod change;
 pub(crate) mod checks;
 pub(crate) mod compare;
 pub(crate) mod completeness;
+pub(crate) mod corrections;
 pub(crate) mod coverage;
 pub(crate) mod discrepancy;
 pub(crate) mod explain;

@@ -1,6 +1,6 @@
 //! What is known at a revision, at an instant: sections 1, 4.1 and 16, by walking through the entries.
 
-use conspectus::catalogue::items::{Agency, Area, Dimension, IndicatorVersion, ReconciliationRule};
+use conspectus::catalogue::items::{Agency, Area, Calendar, Dimension, IndicatorVersion, ReconciliationRule};
 use conspectus::entry::{Body, Entry};
 use conspectus::model::date::Date;
 use conspectus::model::id::{AgencyId, AreaCode, IndicatorId, RequestId};
@@ -21,6 +21,7 @@ pub(crate) struct Sight {
     pub(crate) dimensions: Vec<Dimension>,
     pub(crate) versions: Vec<IndicatorVersion>,
     pub(crate) rules: Vec<ReconciliationRule>,
+    pub(crate) calendars: Vec<Calendar>,
     pub(crate) figures: Vec<Standing>,
     /// The changes of every figure, the oldest first.
     pub(crate) items: Vec<Item>,
@@ -54,7 +55,7 @@ pub(crate) struct Standing {
     pub(crate) accepted: Timestamp,
 }
 
-/// A change of a figure; without a figure it was withdrawn.
+/// A change of a figure.
 pub(crate) struct Item {
     pub(crate) key: Key,
     pub(crate) revision: usize,
@@ -62,7 +63,22 @@ pub(crate) struct Item {
     pub(crate) restored: bool,
     /// 16.1: "a withdrawal that leaves the same value, because another submission has it too, is none".
     pub(crate) leaves_the_same: bool,
-    pub(crate) figure: Option<Standing>,
+    /// Why, as the submission or the withdrawal that did it says.
+    pub(crate) reason: String,
+    /// What a submission says of it: also that it is withdrawn (21.2).
+    said: Option<Standing>,
+}
+
+impl Item {
+    /// The figure; none where it was withdrawn.
+    pub(crate) fn figure(&self) -> Option<&Standing> {
+        self.said.as_ref().filter(|it| !it.value.is_withdrawal())
+    }
+
+    /// The submission that it is of.
+    pub(crate) fn source(&self) -> Option<&Standing> {
+        self.said.as_ref()
+    }
 }
 
 /// The explanations of a figure of a submission.
@@ -98,6 +114,11 @@ impl Standing {
         self.value.measure.is_some() || self.value.markers.contains(Marker::NotApplicable)
     }
 
+    /// Whether it has this value already.
+    pub(crate) fn has_value(&self, value: &Value, sample: bool) -> bool {
+        self.is_same_value(&Self { value: *value, sample, ..self.clone() })
+    }
+
     /// 4.1: "The number decides whether two values are the same, not the way it is written […]. Markers, the form of
     /// the value and whether it is made up also belong to a value."
     fn is_same_value(&self, other: &Self) -> bool {
@@ -109,9 +130,24 @@ impl Standing {
                 Measure::Mean { mean: a, count: b } => ("mean", fraction(a), Some(fraction(b))),
             })
         };
-        (plain(&self.value), self.value.markers, self.sample)
-            == (plain(&other.value), other.value.markers, other.sample)
+        let both_withdraw = self.value.is_withdrawal() && other.value.is_withdrawal();
+        let all = |it: &Self| (plain(&it.value), it.value.markers, it.sample);
+        both_withdraw || all(self) == all(other)
     }
+}
+
+/// When and why a figure changes.
+struct Change<'a> {
+    revision: usize,
+    at: Timestamp,
+    reason: &'a str,
+    restored: bool,
+}
+
+/// 2022-01-01 was a Saturday.
+fn is_weekend(day: Date) -> bool {
+    let saturday: Date = "2022-01-01".parse().unwrap();
+    (day.days() - saturday.days()).rem_euclid(7) < 2
 }
 
 /// A submission that was accepted, and whether it still counts.
@@ -130,6 +166,7 @@ impl Sight {
             dimensions: vec![],
             versions: vec![],
             rules: vec![],
+            calendars: vec![],
             figures: vec![],
             items: vec![],
             explained: vec![],
@@ -143,6 +180,7 @@ impl Sight {
                     put.areas.iter().for_each(|it| replace(&mut sight.areas, it, |a, b| a.code == b.code));
                     put.agencies.iter().for_each(|it| replace(&mut sight.agencies, it, |a, b| a.id == b.id));
                     put.dimensions.iter().for_each(|it| replace(&mut sight.dimensions, it, |a, b| a.id == b.id));
+                    put.calendars.iter().for_each(|it| replace(&mut sight.calendars, it, |a, b| a.id == b.id));
                     put.reconciliation_rules.iter().for_each(|it| replace(&mut sight.rules, it, |a, b| a.id == b.id));
                     put.indicators.iter().for_each(|it| {
                         replace(&mut sight.versions, it, |a, b| a.id == b.id && a.effective_from == b.effective_from);
@@ -159,7 +197,8 @@ impl Sight {
                             withdrawn: false,
                         });
                         let it = standing(&sent[sent.len() - 1], &observation, revision);
-                        sight.becomes(&it.key.clone(), Some(it), revision, entry.at, false);
+                        let change = Change { revision, at: entry.at, reason: &submission.reason, restored: false };
+                        sight.becomes(&it.key.clone(), Some(it), &change);
                     }
                 }
                 Body::Withdrawal(withdrawal) => {
@@ -178,27 +217,32 @@ impl Sight {
                         // What it didn't bring, or no longer, goes on.
                         if known.is_some_and(|it| it.request_id == gone.request_id) {
                             let left = newest(&sent, &key, revision);
-                            sight.becomes(&key, left, revision, entry.at, true);
+                            let change = Change { revision, at: entry.at, reason: &withdrawal.reason, restored: true };
+                            sight.becomes(&key, left, &change);
                         }
                     }
                 }
                 Body::Access(_) | Body::AuditAnchor(_) => {}
             }
         }
+        // 21.2: "after an observation withdraws a figure there is none".
+        sight.figures.retain(|it| !it.value.is_withdrawal());
         sight.areas.sort_by(|a, b| a.code.cmp(&b.code));
         sight.agencies.sort_by(|a, b| a.id.cmp(&b.id));
         sight.rules.sort_by(|a, b| a.id.cmp(&b.id));
         sight
     }
 
-    /// A figure gets a value, or none. 4.1: "submitting the one after the other changes nothing".
-    fn becomes(&mut self, key: &Key, new: Option<Standing>, revision: usize, at: Timestamp, restored: bool) {
+    /// A figure gets a value, or none, or is withdrawn. 4.1: "submitting the one after the other changes nothing".
+    fn becomes(&mut self, key: &Key, new: Option<Standing>, change: &Change<'_>) {
+        let Change { revision, at, reason, restored } = *change;
         let index = self.figures.iter().position(|known| known.key.is(key));
         let old = index.map(|index| &self.figures[index]);
         let is_same = match (old, &new) {
             (Some(old), Some(new)) => old.is_same_value(new),
             (None, None) => true,
-            _ => false,
+            // 21.2: "withdrawing one that is withdrawn already changes nothing".
+            (None, Some(it)) | (Some(it), None) => it.value.is_withdrawal(),
         };
         // 4.4: without the submission that was withdrawn, the same value may have been accepted only later.
         let new = match (old, new) {
@@ -212,7 +256,18 @@ impl Sight {
             self.figures.remove(index);
         }
         self.figures.extend(new.clone());
-        self.items.push(Item { key: key.clone(), revision, at, restored, leaves_the_same: is_same, figure: new });
+        let (key, reason) = (key.clone(), reason.to_owned());
+        self.items.push(Item { key, revision, at, restored, leaves_the_same: is_same, reason, said: new });
+    }
+
+    /// 21.5: the day on which a figure is due.
+    pub(crate) fn due(&self, version: &IndicatorVersion, period: Period) -> Date {
+        let mut due = period.end().plus_days(version.due_days.into());
+        let calendar = self.calendars.iter().find(|it| version.due_calendar.as_ref() == Some(&it.id));
+        while calendar.is_some_and(|it| is_weekend(due) || it.holidays.contains(&due)) {
+            due = due.plus_days(1);
+        }
+        due
     }
 
     pub(crate) fn versions_of<'a>(&'a self, indicator: &IndicatorId) -> impl Iterator<Item = &'a IndicatorVersion> {

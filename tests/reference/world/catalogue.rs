@@ -54,6 +54,7 @@ impl World {
             dimensions: vec![dimension],
             indicators: self.indicators.clone(),
             reconciliation_rules: vec![],
+            calendars: vec![],
         };
         self.random.shuffle(&mut put.areas);
         self.send(Command::PutCatalogue(put));
@@ -173,6 +174,9 @@ impl World {
             rate: None,
             unfinished_periods: UnfinishedPeriods::Refused,
             checks: vec![],
+            due_calendar: None,
+            lock_days: None,
+            correction_reason_required: false,
         };
         self.vary(&mut version);
         version

@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod checks;
+mod corrections;
 mod figures;
 mod questions;
 mod read_out;
@@ -20,6 +21,7 @@ use conspectus::state::{Fold, State};
 use crate::command::Command;
 pub(crate) use crate::random::Random;
 pub(crate) use checks::checked_history;
+pub(crate) use corrections::corrected;
 
 const HOUR_MICROS: i64 = 3_600_000_000;
 const DAY_MICROS: i64 = 24 * HOUR_MICROS;
@@ -153,7 +155,7 @@ impl World {
         }
         let sent = self.random.pick(&self.sent).clone();
         let (agency, request_id) = (sent.agency.clone(), sent.request_id.clone());
-        self.send(Command::Withdraw(Withdrawal { agency, request_id, reason: String::new() }));
+        self.send(Command::Withdraw(Withdrawal { agency, request_id, reason: String::new() }.into()));
         // Sent again, sometimes later.
         if self.random.percent(40) {
             self.pass_time();

@@ -2,6 +2,7 @@
 
 use conspectus::catalogue::CataloguePut;
 use conspectus::catalogue::items::{IndicatorVersion, Validity};
+use conspectus::intake::admit::Withdraw;
 
 use super::History;
 use crate::command::Command;
@@ -16,14 +17,19 @@ impl History {
                 Command::Submit(prepared) => {
                     let submission = prepared.submission();
                     let sample = if submission.sample { ", sample" } else { "" };
-                    let mut text = format!("{} submits {}{sample}\n", submission.agency, submission.request_id);
+                    let mut text = {
+                        let (agency, id, locks) = (&submission.agency, &submission.request_id, prepared.locks());
+                        format!("{agency} submits {id}{sample}, locks {locks:?}, reason {:?}\n", submission.reason)
+                    };
                     for it in submission.observations.iter() {
                         let (indicator, area, period) = (it.indicator, it.area, it.period);
                         text += &format!("  {indicator} {area} {period} {}: {}\n", it.breakdown, it.value);
                     }
                     text
                 }
-                Command::Withdraw(it) => format!("{} withdraws {}\n", it.agency, it.request_id),
+                Command::Withdraw(Withdraw { withdrawal: it, locks }) => {
+                    format!("{} withdraws {}, locks {locks:?}\n", it.agency, it.request_id)
+                }
             };
         }
         text
@@ -56,6 +62,9 @@ fn put_read_out(put: &CataloguePut) -> String {
         text += &format!("  dimension {}\n", it.id);
     }
     put.indicators.iter().for_each(|it| text += &version_read_out(it));
+    for it in &put.calendars {
+        text += &format!("  {it:?}\n");
+    }
     for it in &put.reconciliation_rules {
         text += &format!("  {it:?}\n");
     }
@@ -67,7 +76,7 @@ fn version_read_out(it: &IndicatorVersion) -> String {
     let rate = it.rate.as_ref().map(|rate| format!("{} per {} {}", rate.population_indicator, rate.per, rate.rule));
     format!(
         "  indicator {} from {:?}: {} by {}, {} decimals {} {}, due {}, level {}, {} {:?}, expects {}, breaks {}, \
-         dimensions {:?}, rate {rate:?} {:?}, unfinished {}\n",
+         dimensions {:?}, rate {rate:?} {:?}, unfinished {}, due by {:?}, locked after {:?}, reason {}\n",
         it.id,
         it.effective_from.map(|it| it.to_string()),
         it.kind,
@@ -84,5 +93,8 @@ fn version_read_out(it: &IndicatorVersion) -> String {
         it.dimensions,
         it.rate.as_ref().map(|rate| rate.decimals),
         it.unfinished_periods,
+        it.due_calendar,
+        it.lock_days,
+        it.correction_reason_required,
     )
 }
