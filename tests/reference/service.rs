@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tonic::{Code, Status};
 
 use crate::answer::Answer;
-use crate::model::question::{AsOf, Comparison, QueryQuestion, Question, What};
+use crate::model::question::{AsOf, Comparison, CompletenessQuestion, QueryQuestion, Question, What};
 use crate::model::timestamp;
 
 /// The picture service of a state, with a clock that can be set.
@@ -158,6 +158,20 @@ impl Service {
 }
 
 impl Service {
+    /// What of a question about completeness is due within so many days, whatever its periods are.
+    pub(crate) fn due_within(&self, asked: &CompletenessQuestion, days: i32) -> Vec<proto::Slot> {
+        let request = proto::GetCompletenessRequest {
+            area: asked.area.to_string(),
+            indicators: texts(&asked.indicators),
+            agencies: texts(&asked.agencies),
+            due_within_days: days,
+            page_size: 10_000,
+            ..Default::default()
+        };
+        let answer: proto::GetCompletenessResponse = read(wait(self.picture.get_completeness(local(request)))).unwrap();
+        answer.slots
+    }
+
     /// The history of a figure.
     pub(crate) fn history(&self, agency: &AgencyId, figure: &Observation) -> Vec<proto::HistoryItem> {
         let request = proto::GetHistoryRequest {

@@ -1,7 +1,10 @@
 //! Coverage tells one story: picture, query, explanation, completeness and watch agree on each slot and each row.
 //! These compare the service's answers with each other, without the model.
 
-use conspectus::model::period::Period;
+use std::collections::BTreeSet;
+
+use conspectus::catalogue::items::Validity;
+use conspectus::model::period::{Frequency, Period};
 use conspectus::rpc::proto::{AggregateRow, Coverage, Slot, SlotStatus};
 use tokio_stream::StreamExt;
 
@@ -112,6 +115,54 @@ fn completeness_gives_each_slot_the_status_of_its_coverage() {
         }
         completeness.slots.len()
     });
+}
+
+/// 17.4: what is due soon is what completeness says of each period that is due by then, by the model's due days.
+#[test]
+fn what_is_due_soon_is_what_completeness_says_of_the_periods_that_are_due() {
+    let holds = |world: &mut World, lived: &Lived, service: &Service| {
+        let question = world.about_completeness(lived);
+        let now = question.now.max(lived.newest_at());
+        let question = Question { as_of: AsOf::Now, now, ..question };
+        let What::Completeness(asked) = &question.what else { unreachable!() };
+        let sight = crate::answer::sight(lived, &question).2;
+        // Whose area lies within which is of today for the one, and of the period for the other.
+        if sight.areas.iter().any(|area| area.validity() != Validity::default() || area.parents.len() > 1) {
+            return 0;
+        }
+        let days = *world.random.pick(&[1, 14, 90, 366]);
+        let last = sight.today.plus_days(days);
+        let mut expected = Vec::new();
+        let all = sight.indicator_ids();
+        for indicator in if asked.indicators.is_empty() { &all } else { &asked.indicators } {
+            let mut periods = BTreeSet::new();
+            for day in (-900..=days).map(|day| sight.today.plus_days(day)) {
+                for frequency in Frequency::ALL {
+                    let Some(period) = Period::of(*frequency, day) else { continue };
+                    let version = sight.version(indicator, period);
+                    let due = sight.due(version, period);
+                    if version.frequency == *frequency && sight.today <= due && due <= last {
+                        periods.insert(period);
+                    }
+                }
+            }
+            for period in periods {
+                let (periods, indicators) = (vec![period], vec![indicator.clone()]);
+                let asked = CompletenessQuestion { periods, indicators, late_only: false, ..asked.clone() };
+                let answer = service.ask(&Question { what: What::Completeness(asked), ..question.clone() });
+                let Some(Body::Completeness(answer)) = answer.map(|it| it.body) else { return 0 };
+                expected.extend(answer.slots.into_iter().filter(|slot| slot.status() == SlotStatus::NotDue));
+            }
+        }
+        let key = |slot: &Slot| [&slot.agency, &slot.indicator, &slot.area, &slot.period].map(String::clone);
+        service.set_clock(question.now);
+        let mut found = service.due_within(asked, days);
+        found.sort_by_key(key);
+        expected.sort_by_key(key);
+        assert_eq!(found, expected, "{days} days, {question:?}");
+        found.len()
+    };
+    on_worlds(WORLDS, |world, lived, service| (0..4).map(|_| holds(world, lived, service)).sum());
 }
 
 /// 1.3: "the same question with that `as_of_time` gives the same bytes at any later time".
