@@ -10,7 +10,7 @@ use super::output;
 use super::receipt_file::ReceiptFile;
 use crate::journal::ChainHash;
 use crate::model::revision::Revision;
-use crate::rpc::proto::GetSubmissionRequest;
+use crate::rpc::proto::VerifyReceiptRequest;
 use crate::server;
 
 /// Check receipts.
@@ -83,11 +83,11 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
             let Some((agency, request_id)) = sender else {
                 return Err(Failure::usage("give --agency and --request-id, or the receipt's file; or --data"));
             };
-            let request = GetSubmissionRequest { agency, request_id, page_size: 1, page_token: String::new() };
-            let answer = response(args.server.submissions().await?.get_submission(request).await)?;
-            let receipt = answer.receipt.unwrap_or_default();
-            let hash = <[u8; 32]>::try_from(receipt.chain_hash.as_slice()).ok().map(ChainHash);
-            u64::try_from(receipt.revision).ok().zip(hash)
+            let (number, chain_hash) = (i64::try_from(revision)?, told.0.to_vec());
+            let request = VerifyReceiptRequest { agency, request_id, revision: number, chain_hash };
+            let answer = response(args.server.submissions().await?.verify_receipt(request).await)?;
+            let hash = <[u8; 32]>::try_from(answer.found_chain_hash.as_slice()).ok().map(ChainHash);
+            u64::try_from(answer.found_revision).ok().zip(hash)
         }
     };
     match found {

@@ -6,10 +6,11 @@ use conspectus::catalogue::CataloguePut;
 use conspectus::rpc::proto::stream_submissions_response::Result as StreamResult;
 use conspectus::rpc::proto::{
     FigureColumns, GetCompletenessRequest, GetHistoryRequest, GetSubmissionRequest, ListCalendarsRequest, Marker,
-    Observation, SubmitObservationsRequest, SubmitObservationsResponse, ValueForm, WithdrawSubmissionRequest,
+    Observation, ReceiptVerdict, SubmitObservationsRequest, SubmitObservationsResponse, ValueForm,
+    VerifyReceiptRequest, WithdrawSubmissionRequest,
 };
 use conspectus::rpc::put_request;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 use crate::app::{
     CHILDRENS_SERVICES, HAMPSHIRE, TestApp, TestClock, absent, catalogue, figure, outcome_texts, refusal_text,
@@ -99,6 +100,34 @@ async fn a_restart_knows_what_was_withdrawn_and_why() {
     app.restart().await;
     assert_eq!(history(&app).await, before);
     assert_eq!(app.value(CONTACTS, YEAR).await, "NOT_REPORTED");
+}
+
+#[tokio::test]
+async fn a_receipt_verifies_for_as_long_as_the_journal_has_what_it_says() {
+    let mut app = TestApp::with_catalogue().await;
+    let receipt = app.receipt(submission("one", [figure(CONTACTS, YEAR, "100")])).await;
+    app.submit(submission("two", [figure(CONTACTS, YEAR, "101")])).await;
+    app.withdraw("one").await;
+    app.restart().await;
+    let request = VerifyReceiptRequest {
+        agency: receipt.agency.clone(),
+        request_id: receipt.request_id.clone(),
+        revision: receipt.revision,
+        chain_hash: receipt.chain_hash.clone(),
+    };
+    let verify = async |request| app.submissions().verify_receipt(request).await.map(Response::into_inner);
+    let answer = verify(request.clone()).await.unwrap();
+    assert_eq!((answer.verdict(), answer.found_revision, answer.revision), (ReceiptVerdict::Verified, 2, 4));
+    assert_eq!((answer.withdrawn_at_revision, &answer.found_chain_hash), (4, &receipt.chain_hash));
+    let other = verify(VerifyReceiptRequest { revision: 3, ..request.clone() }).await.unwrap();
+    assert_eq!(other.verdict(), ReceiptVerdict::OtherRevision);
+    let other = verify(VerifyReceiptRequest { chain_hash: vec![7; 32], ..request.clone() }).await.unwrap();
+    assert_eq!(other.verdict(), ReceiptVerdict::OtherHash);
+    let none = verify(VerifyReceiptRequest { request_id: "three".to_owned(), ..request.clone() }).await.unwrap_err();
+    assert_eq!(none.code(), Code::NotFound);
+    let short = verify(VerifyReceiptRequest { chain_hash: vec![7; 31], ..request }).await.unwrap_err();
+    let expect = "InvalidArgument INVALID_REQUEST\n  chain_hash: found 31 bytes; allowed: 32";
+    assert_eq!(refusal_text(&short), expect);
 }
 
 #[tokio::test]

@@ -14,8 +14,8 @@ use conspectus::rpc::proto::{
     GetReconciliationRuleRequest, GetSubmissionRequest, ListAgenciesRequest, ListAreasRequest, ListCalendarsRequest,
     ListChangesRequest, ListDimensionsRequest, ListIndicatorsRequest, ListKeysRequest, ListReconciliationRulesRequest,
     ListSubmissionsRequest, PutCatalogueRequest, QueryAggregateRequest, ReconcileRequest, RevokeKeyRequest, Role,
-    RotateKeyRequest, StreamSubmissionsRequest, StreamSubmissionsResponse, WatchAggregateRequest, WatchPictureRequest,
-    WithdrawSubmissionRequest,
+    RotateKeyRequest, StreamSubmissionsRequest, StreamSubmissionsResponse, VerifyReceiptRequest, WatchAggregateRequest,
+    WatchPictureRequest, WithdrawSubmissionRequest,
 };
 use conspectus::rpc::{FILE_DESCRIPTOR_SET, METHODS};
 use prost::Message;
@@ -306,6 +306,14 @@ const ROWS: &[Row] = &[
         request: |whose| {
             GetSubmissionRequest { agency: whose.agency(), request_id: "none".to_owned(), ..Default::default() }
                 .encode_to_vec()
+        },
+    },
+    Row {
+        method: "SubmissionService/VerifyReceipt",
+        allowed: OF_AGENCY,
+        request: |whose| {
+            let (agency, request_id, chain_hash) = (whose.agency(), "none".to_owned(), vec![0; 32]);
+            VerifyReceiptRequest { agency, request_id, revision: 1, chain_hash }.encode_to_vec()
         },
     },
     Row {

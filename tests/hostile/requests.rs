@@ -154,7 +154,7 @@ impl Requests {
             "GetCompleteness" | "Reconcile" => json!({ "area": area, "areas": [area], "periodRange": range }),
             "SubmitObservations" => submission,
             "StreamSubmissions" => json!({ "submission": submission }),
-            "GetSubmission" | "WithdrawSubmission" => json!({
+            "GetSubmission" | "WithdrawSubmission" | "VerifyReceipt" => json!({
                 "agency": HOSTILE_AGENCY, "requestId": "part-0", "reason": "wrong",
             }),
             "ListSubmissions" => json!({ "agency": HOSTILE_AGENCY }),

@@ -3,7 +3,7 @@
 use crate::access::Action;
 
 /// What each method does, by its path.
-pub const METHODS: [(&str, Action); 31] = [
+pub const METHODS: [(&str, Action); 32] = [
     ("/conspectus.v1.CatalogueService/GetAgency", Action::ReadCatalogue),
     ("/conspectus.v1.CatalogueService/GetArea", Action::ReadCatalogue),
     ("/conspectus.v1.CatalogueService/GetCalendar", Action::ReadCatalogue),
@@ -34,6 +34,7 @@ pub const METHODS: [(&str, Action); 31] = [
     ("/conspectus.v1.SubmissionService/ListSubmissions", Action::ReadSubmissions),
     ("/conspectus.v1.SubmissionService/StreamSubmissions", Action::Submit),
     ("/conspectus.v1.SubmissionService/SubmitObservations", Action::Submit),
+    ("/conspectus.v1.SubmissionService/VerifyReceipt", Action::ReadSubmissions),
     ("/conspectus.v1.SubmissionService/WithdrawSubmission", Action::Submit),
 ];
 

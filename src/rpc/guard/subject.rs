@@ -174,7 +174,7 @@ subject!(
 );
 
 subject!(
-    WithdrawSubmissionRequest, GetSubmissionRequest, ListSubmissionsRequest:
+    WithdrawSubmissionRequest, GetSubmissionRequest, ListSubmissionsRequest, VerifyReceiptRequest:
     |request| Resource::Agency(&request.agency)
 );
 

@@ -11,6 +11,7 @@ use super::stream::{self, Streams};
 use crate::entry::Withdrawal;
 use crate::intake::admit::{Decision, Withdraw};
 use crate::intake::writer::Written;
+use crate::journal::ChainHash;
 use crate::model::budget::Budget;
 use crate::model::id::{AgencyId, RequestId};
 use crate::model::observation::Observation;
@@ -117,9 +118,8 @@ impl SubmissionService for Submissions {
             let request_id = violations.check("request_id", RequestId::parse(&message.request_id));
             let (Some(agency), Some(request_id)) = (agency, request_id) else { return Err(violations.into()) };
             let state = context.newest();
-            let record = state.submission(&agency, &request_id).ok_or_else(|| {
-                status::error(Reason::NotFound, format!("`{agency}` has no submission `{request_id}`"))
-            })?;
+            let record =
+                state.submission(&agency, &request_id).ok_or_else(|| no_such_submission(&agency, &request_id))?;
             let revision = record.revision;
             let (state, question) = (Arc::clone(&state), session.question(&message));
             let zone = context.zone.clone();
@@ -129,6 +129,35 @@ impl SubmissionService for Submissions {
             let answer = sent::read_back(context, session.compute(), revision, answer).await?;
             session.audit_read(question, revision).await?;
             Ok(answer)
+        })
+        .await
+    }
+
+    async fn verify_receipt(
+        &self,
+        request: Request<proto::VerifyReceiptRequest>,
+    ) -> Result<Response<proto::VerifyReceiptResponse>, Status> {
+        call::unary(&self.gate, request, |Call { context, session, message, .. }| async move {
+            let told = told(&message)?;
+            let state = context.newest();
+            let record = state
+                .submission(&told.agency, &told.request_id)
+                .ok_or_else(|| no_such_submission(&told.agency, &told.request_id))?;
+            let (revision, question) = (record.revision, session.question(&message));
+            let accepted = sent::read_back(context, session.compute(), revision, |_, accepted, _| Ok(accepted)).await?;
+            session.audit_read(question, state.revision()).await?;
+            let verdict = match (number(accepted.revision) == message.revision, accepted.hash == told.hash) {
+                (true, true) => proto::ReceiptVerdict::Verified,
+                (true, false) => proto::ReceiptVerdict::OtherHash,
+                (false, _) => proto::ReceiptVerdict::OtherRevision,
+            };
+            Ok(proto::VerifyReceiptResponse {
+                revision: number(state.revision()),
+                verdict: verdict.into(),
+                found_revision: number(accepted.revision),
+                found_chain_hash: accepted.hash.0.to_vec(),
+                withdrawn_at_revision: state.withdrawn_at(revision).map(number).unwrap_or_default(),
+            })
         })
         .await
     }
@@ -250,6 +279,28 @@ fn observation_message(observation: &Observation) -> proto::Observation {
         measure: convert::measure(&observation.value),
         withdraw: observation.value.is_withdrawal(),
     }
+}
+
+fn no_such_submission(agency: &AgencyId, request_id: &RequestId) -> Status {
+    status::error(Reason::NotFound, format!("`{agency}` has no submission `{request_id}`"))
+}
+
+/// What a receipt says, but for its revision, which is any number.
+struct Told {
+    agency: AgencyId,
+    request_id: RequestId,
+    hash: ChainHash,
+}
+
+fn told(request: &proto::VerifyReceiptRequest) -> Result<Told, Violations> {
+    let mut violations = Violations::default();
+    let agency = violations.check("agency", AgencyId::parse(&request.agency));
+    let request_id = violations.check("request_id", RequestId::parse(&request.request_id));
+    let found = request.chain_hash.len();
+    let hash = <[u8; 32]>::try_from(request.chain_hash.as_slice()).map(ChainHash);
+    let hash = violations.check("chain_hash", hash.map_err(|_| format!("found {found} bytes; allowed: 32")));
+    let (Some(agency), Some(request_id), Some(hash)) = (agency, request_id, hash) else { return Err(violations) };
+    Ok(Told { agency, request_id, hash })
 }
 
 fn withdrawal(request: &proto::WithdrawSubmissionRequest) -> Result<Withdrawal, Violations> {
