@@ -279,8 +279,8 @@ fn an_answer_as_json_or_csv_has_all_that_the_table_has() {
     let csv = sender.ask("completeness HIPS --period 2021-04 --indicator initial-contacts --csv");
     assert_eq!(
         csv,
-        "agency,indicator,area,period,due,status,received_at,days_late,contained_in_area,contained_in_period,frequency\n\
-         ,initial-contacts,,2021-04,,no such periods,,,,,financial-year"
+        "agency,indicator,area,period,due,status,received_at,days_late,contained_in_area,contained_in_period,frequency,locked_from\n\
+         ,initial-contacts,,2021-04,,no such periods,,,,,financial-year,"
     );
     let csv = sender.ask("explain E10000014 FY2021-22 --indicator initial-contacts --csv");
     let kinds: Vec<&str> = csv.lines().map(|line| line.split(',').next().unwrap()).collect();

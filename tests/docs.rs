@@ -16,6 +16,8 @@ use std::process::{Command, Stdio};
 
 use binary::Server;
 use binary::demo::Demo;
+use conspectus::catalogue::CataloguePut;
+use conspectus::catalogue::items::IndicatorVersion;
 
 /// Runs the console blocks of a document from the package's folder, in order.
 fn check(document: &str) {
@@ -59,6 +61,16 @@ fn the_page_of_checks_prints_what_it_says() {
 #[test]
 fn the_page_of_corrections_prints_what_it_says() {
     check("docs/corrections.md");
+}
+
+#[test]
+fn what_the_page_of_corrections_locks_is_the_demos_indicator() {
+    let read = |file| toml::from_str::<CataloguePut>(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let locked = &read("docs/missing-episodes-locked.toml").indicators[0];
+    let (lock_days, correction_reason_required) = (None, false);
+    let unlocked = IndicatorVersion { lock_days, correction_reason_required, ..locked.clone() };
+    assert!(locked.lock_days.is_some() && locked.correction_reason_required);
+    assert!(read("data/catalogue.toml").indicators.contains(&unlocked));
 }
 
 /// On the demo's folder, once its server has stopped.

@@ -27,11 +27,10 @@ impl Calendar {
         day.weekday() <= FRIDAY && self.holidays.binary_search(&day).is_err()
     }
 
-    /// The day itself if it is a working day, or else the next one.
+    /// The day itself if it is a working day, or else the next one; the last day that there is, where none comes.
     pub(crate) fn working_day_from(&self, day: Date) -> Date {
         let mut day = day;
-        // There are only so many holidays.
-        while !self.is_working_day(day) {
+        while !self.is_working_day(day) && day < Date::MAX {
             day = day.plus_days(1);
         }
         day
@@ -61,5 +60,7 @@ mod tests {
         ] {
             assert_eq!(calendar.working_day_from(day.parse().unwrap()), expect.parse().unwrap(), "{day}");
         }
+        let last = Calendar { holidays: vec![Date::MAX], ..calendar };
+        assert_eq!(last.working_day_from(Date::MAX), Date::MAX, "no working day comes after it");
     }
 }

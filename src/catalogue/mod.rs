@@ -28,7 +28,9 @@ use crate::model::date::Date;
 use crate::model::id::{AgencyId, AreaCode, CalendarId, DimensionId, IndicatorId, RuleId};
 use crate::model::period::Period;
 use hierarchy::Hierarchies;
-use items::{Agency, Area, AreaLevel, Calendar, Dimension, Indicator, IndicatorVersion, ReconciliationRule, Validity};
+use items::{
+    Agency, Area, AreaLevel, Calendar, Dimension, Indicator, IndicatorVersion, Kind, ReconciliationRule, Validity,
+};
 
 /// The most agencies that a catalogue may hold.
 pub const AGENCIES_MAX: usize = 1 << 16;
@@ -301,10 +303,18 @@ impl Catalogue {
         periods
     }
 
-    /// The last day on which a period of a version's is open: on the days after its figures are locked. None where
-    /// they never are.
-    pub(crate) fn open_until(&self, version: &IndicatorVersion, period: Period) -> Option<Date> {
-        version.lock_days.map(|days| self.due(version, period).plus_days(days.into()))
+    /// The first day on which figures of a period are locked, by the version in force for it; none where they never are.
+    ///
+    /// A longer period is locked as soon as the first that it is made of is: its figure would change what is said of
+    /// that. A stock is of its last day alone.
+    pub fn locked_from(&self, version: &IndicatorVersion, period: Period) -> Option<Date> {
+        let days = version.lock_days?;
+        let first = match version.kind {
+            Kind::Stock => None,
+            Kind::Events | Kind::Distinct | Kind::Ratio | Kind::Mean | Kind::Amount => period.divide(version.frequency),
+        };
+        let first = first.and_then(|parts| parts.first().copied()).unwrap_or(period);
+        Some(self.due(version, first).plus_days(i32::from(days) + 1))
     }
 
     /// The indicators that aren't to be above one, by a check of a version of theirs.

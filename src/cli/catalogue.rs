@@ -14,7 +14,7 @@ use super::table::{Align, Table};
 use crate::catalogue::CataloguePut;
 use crate::catalogue::items::{AcrossAgencies, AreaLevel, Kind, Sector};
 use crate::model::period::Frequency;
-use crate::rpc::proto::{PutCatalogueResponse, PutOutcome, UnfinishedPeriods};
+use crate::rpc::proto::{Indicator, PutCatalogueResponse, PutOutcome, UnfinishedPeriods};
 use crate::rpc::put_request;
 
 /// Put items of a TOML file into the catalogue, or list what is there.
@@ -162,9 +162,11 @@ async fn dimensions(server: &Server) -> Result<(), Failure> {
 }
 
 async fn indicators(server: &Server) -> Result<(), Failure> {
-    let mut table = list(["id", "title", "unit", "kind", "every", "over agencies", "before a period is over"]);
+    let mut table =
+        list(["id", "title", "unit", "kind", "every", "over agencies", "before a period is over", "corrections"]);
     for indicator in catalogue_lookup::indicators(server).await?.into_values() {
         let unfinished = before_it_is_over(indicator.unfinished_periods());
+        let corrections = corrections(&indicator);
         table.push([
             indicator.id,
             indicator.title,
@@ -173,9 +175,17 @@ async fn indicators(server: &Server) -> Result<(), Failure> {
             code(Frequency::from_code(indicator.frequency)),
             code(AcrossAgencies::from_code(indicator.across_agencies)),
             unfinished.to_owned(),
+            corrections,
         ]);
     }
     output::print(table)
+}
+
+/// What it takes to correct its figures, where it takes something.
+fn corrections(indicator: &Indicator) -> String {
+    let reason = indicator.correction_reason_required.then(|| "with a reason".to_owned());
+    let lock = indicator.lock_days.map(|days| format!("locked {days} days after they are due"));
+    reason.into_iter().chain(lock).collect::<Vec<_>>().join(", ")
 }
 
 /// What becomes of a figure for a period that isn't over, where that isn't the default.

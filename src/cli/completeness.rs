@@ -110,6 +110,7 @@ fn tables(answer: &GetCompletenessResponse) -> String {
         ("received", Align::Left),
         ("days late", Align::Right),
         ("within", Align::Left),
+        ("locked from", Align::Left),
     ]);
     for slot in &answer.slots {
         slots.push([
@@ -122,6 +123,7 @@ fn tables(answer: &GetCompletenessResponse) -> String {
             time(slot.received_at.as_ref()),
             if slot.days_late == 0 { String::new() } else { slot.days_late.to_string() },
             [slot.contained_in_area.as_str(), &slot.contained_in_period].join(" ").trim().to_owned(),
+            slot.locked_from.clone(),
         ]);
     }
     let mismatches: String = answer.period_mismatches.iter().map(mismatch).collect();
@@ -160,7 +162,7 @@ fn status(status: SlotStatus) -> &'static str {
     }
 }
 
-const CSV_HEADINGS: [&str; 11] = [
+const CSV_HEADINGS: [&str; 12] = [
     "agency",
     "indicator",
     "area",
@@ -172,9 +174,10 @@ const CSV_HEADINGS: [&str; 11] = [
     "contained_in_area",
     "contained_in_period",
     "frequency",
+    "locked_from",
 ];
 
-fn csv_row(slot: &Slot) -> [String; 11] {
+fn csv_row(slot: &Slot) -> [String; 12] {
     [
         slot.agency.clone(),
         slot.indicator.clone(),
@@ -187,12 +190,13 @@ fn csv_row(slot: &Slot) -> [String; 11] {
         slot.contained_in_area.clone(),
         slot.contained_in_period.clone(),
         String::new(),
+        slot.locked_from.clone(),
     ]
 }
 
 /// That a period asked for has no slots of an indicator, whose frequency is another.
-fn mismatch_row(mismatch: &PeriodMismatch) -> [String; 11] {
+fn mismatch_row(mismatch: &PeriodMismatch) -> [String; 12] {
     let texts =
-        ["", &mismatch.indicator, "", &mismatch.period, "", "no such periods", "", "", "", "", frequency(mismatch)];
+        ["", &mismatch.indicator, "", &mismatch.period, "", "no such periods", "", "", "", "", frequency(mismatch), ""];
     texts.map(str::to_owned)
 }

@@ -36,10 +36,10 @@ enum Verb {
     Create {
         /// The identity's name, such as portsmouth-feed.
         identity: String,
-        /// Its role: submitter, reader, analyst, steward or operator.
+        /// Its role: submitter, corrector, reader, analyst, steward or operator.
         #[arg(long)]
         role: Role,
-        /// The agency, by id, of a submitter.
+        /// The agency, by id, of a submitter or a corrector.
         #[arg(long, default_value = "")]
         agency: String,
         /// Limit an analyst to figures of agencies in these sectors.

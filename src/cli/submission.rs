@@ -12,6 +12,7 @@ use super::output;
 use super::table::{Align, Table};
 use crate::figures::unambiguous;
 use crate::model::hex::Hex;
+use crate::model::text::visible;
 use crate::rpc::proto::{
     GetSubmissionRequest, GetSubmissionResponse, ListSubmissionsRequest, ListSubmissionsResponse, Observation,
     ObservationOutcome, Outcome, Submission, WithdrawSubmissionRequest,
@@ -56,7 +57,8 @@ enum Verb {
     },
     /// Withdraw a submission: each figure whose newest value came with it goes back to the value before.
     ///
-    /// Nothing is erased: answers as of earlier revisions stay as they were. To correct single figures, submit them again.
+    /// Nothing is erased: answers as of earlier revisions stay as they were. To correct single figures, submit them again;
+    /// to withdraw some of them, submit them with `withdraw` in a column action.
     Withdraw {
         /// The request id that it was submitted under.
         request_id: String,
@@ -242,12 +244,12 @@ fn shown(answer: &GetSubmissionResponse) -> String {
         lines.push("Its figures are made up.".to_owned());
     }
     if !submission.reason.is_empty() {
-        lines.push(format!("Reason: {}", submission.reason));
+        lines.push(format!("Reason: {}", visible(&submission.reason)));
     }
     match (submission.withdrawn_at_revision, submission.withdrawal_reason.as_str()) {
         (0, _) => {}
         (at, "") => lines.push(format!("It was withdrawn at revision {at}.")),
-        (at, reason) => lines.push(format!("It was withdrawn at revision {at}: {reason}")),
+        (at, reason) => lines.push(format!("It was withdrawn at revision {at}: {}", visible(reason))),
     }
     let chain_hash = Hex(&receipt.chain_hash);
     lines.push(format!("Revision {}, receipt {chain_hash}", receipt.revision));

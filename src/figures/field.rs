@@ -108,7 +108,7 @@ impl Field {
             Self::Breakdown => &["breakdowns"],
             Self::Markers => &["marker", "flag", "flags", "shorthand"],
             Self::Note => &["notes", "comment", "comments"],
-            Self::Explanation => &["explanations", "reason", "reasons"],
+            Self::Explanation => &["explanations"],
             Self::Action => &["actions"],
             Self::Agency => &["agencies", "agency id", "organisation"],
             Self::Report => &["reports"],

@@ -77,10 +77,24 @@ impl<'a> RowReader<'a> {
         if self.layout.across.is_none() {
             return vec![self.cells(row, None).figure()];
         }
+        if let Some(problem) = self.action_across(row) {
+            self.problems.push(problem);
+            return Vec::new();
+        }
         let across = self.across.clone();
         let filled: Vec<usize> = across.iter().copied().filter(has_text).collect();
         self.empty_across += across.len() - filled.len();
         filled.into_iter().map(|at| self.cells(row, Some(at)).figure()).collect()
+    }
+
+    /// That a row whose figures run across is to do something with them other than to submit them.
+    fn action_across(&self, row: &Row) -> Option<Problem> {
+        let place = *self.places.get(&Field::Action)?;
+        let text = &row.cell(place).text;
+        let column = ProblemColumn { place: Some(place), name: Field::Action.name().to_owned() };
+        let what = format!("found {}; figures are withdrawn in a file with a row for each of them", Quoted(text));
+        let is_submitted = text.is_empty() || text.eq_ignore_ascii_case("submit");
+        (!is_submitted).then(|| Problem::new(self.table, vec![row.number], Some(column), what))
     }
 
     /// That a row lacks most of what says what a figure is of, as notes and totals below a table do.
@@ -255,14 +269,13 @@ impl Cells<'_, '_> {
 
     /// Whether the figure is to be withdrawn: `withdraw`, or `D` as SDMX-CSV has it.
     fn withdraws(&mut self) -> bool {
-        let action = self.text(Field::Action).to_lowercase();
-        match action.as_str() {
+        let action = self.text(Field::Action);
+        match action.to_lowercase().as_str() {
             "" | "submit" => false,
-            "withdraw" | "d" => true,
+            "withdraw" => true,
             _ => {
-                let what = format!("found {}; allowed: nothing or submit, withdraw", Quoted(&action));
-                self.add(Field::Action, what);
-                false
+                self.add(Field::Action, format_args!("found {}; allowed: nothing, submit, withdraw", Quoted(&action)));
+                true
             }
         }
     }

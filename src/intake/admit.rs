@@ -57,10 +57,15 @@ pub trait Command: Send + 'static {
         None
     }
 
-    /// The agency whose figures it is decided on by, where it looks at any: it waits until those of a group ahead of it
-    /// are applied.
-    fn looks_at_figures_of(&self, _state: &State) -> Option<&AgencyId> {
+    /// The agency whose figures it sends, where it sends some.
+    fn agency(&self) -> Option<&AgencyId> {
         None
+    }
+
+    /// Whether it is decided on by other figures of its agency: it then waits until those of a group ahead of it are
+    /// applied.
+    fn looks_at_figures(&self, _state: &State) -> bool {
+        false
     }
 
     /// The memory that it takes while it waits for the writer, when that is much.
@@ -223,8 +228,12 @@ impl Command for Prepared {
         Self::ids(self)
     }
 
-    fn looks_at_figures_of(&self, state: &State) -> Option<&AgencyId> {
-        self.looks_at_others(state).then(|| &self.submission().agency)
+    fn agency(&self) -> Option<&AgencyId> {
+        Some(&self.submission().agency)
+    }
+
+    fn looks_at_figures(&self, state: &State) -> bool {
+        self.looks_at_others(state)
     }
 
     fn queued_bytes(&self) -> usize {

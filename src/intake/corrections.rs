@@ -40,35 +40,31 @@ pub(super) fn depend_on_figures(catalogue: &Catalogue, submission: &Submission, 
 
 /// Everything that a submission may not change, and the reason that it lacks.
 pub(super) fn review(grounds: Grounds<'_>, submission: &Submission, ids: &ResolvedIds, locks: Locks) -> Violations {
-    let (mut violations, mut unreasoned) = (Violations::default(), None);
+    let mut violations = Violations::default();
+    if !depend_on_figures(grounds.catalogue, submission, ids) {
+        return violations;
+    }
     let outcomes = grounds.state.outcomes_resolved(ids, submission, grounds.as_of);
     let lines = submission.observations.lines().iter().zip(&outcomes);
+    let (mut rules, mut unreasoned) = (Rules::default(), None);
     for (index, (line, outcome)) in lines.enumerate() {
-        let correction = Correction::of(grounds, submission, ids, line);
         if line.value.is_withdrawal() && *outcome == (Outcome::Unchanged { since: Revision::ZERO }) {
             let what = "there never was such a figure; allowed: to withdraw one that was submitted";
             violations.add(format_args!("observations[{index}].withdraw"), what);
         }
-        match correction.needs(outcome, grounds.today) {
+        let rule = rules.of(grounds, submission, ids, line);
+        match rule.needs(outcome) {
             Needs::Nothing => {}
-            Needs::Reason(why) => {
-                unreasoned.get_or_insert((index, why, correction));
+            Needs::LiftedLock(locked) if locks == Locks::Kept => {
+                violations.add(format_args!("observations[{index}].period"), locked);
             }
-            Needs::LiftedLock(open_until) => {
-                if locks == Locks::Kept {
-                    let Correction { version, period, .. } = correction;
-                    let locked = Locked { version, period, open_until };
-                    violations.add(format_args!("observations[{index}].period"), locked);
-                }
-                unreasoned.get_or_insert((index, "is locked", correction));
-            }
+            Needs::LiftedLock(_) => drop(unreasoned.get_or_insert((index, "is locked", rule))),
+            Needs::Reason => drop(unreasoned.get_or_insert((index, "asks for a reason", rule))),
         }
     }
-    if let Some((index, why, Correction { version, period, .. })) = unreasoned.filter(|_| submission.reason.is_empty())
-    {
+    if let Some((index, why, Rule { version, period, .. })) = unreasoned.filter(|_| submission.reason.is_empty()) {
         let what = format_args!(
-            "found nothing; allowed: 1 to 500 characters, since observations[{index}] changes a figure of `{}` for {period}, \
-             which {why}",
+            "found nothing; allowed: a reason, since observations[{index}] changes a figure of `{}` for {period}, which {why}",
             version.id
         );
         violations.add("reason", what);
@@ -87,11 +83,8 @@ pub(super) fn review_withdrawal(
     if locks == Locks::Lifted {
         return violations;
     }
-    let mut locked = changed.iter().filter_map(|(indicator, period)| {
-        let version = catalogue.indicator_at(*indicator).version_for(*period);
-        let open_until = catalogue.open_until(version, *period).filter(|last| *last < today)?;
-        Some(Locked { version, period: *period, open_until })
-    });
+    let rules = changed.iter().map(|(indicator, period)| Rule::of(catalogue, *indicator, *period, today));
+    let mut locked = rules.filter_map(Rule::locked);
     locked.by_ref().take(PERIODS_NAMED_MAX).for_each(|locked| violations.add("request_id", locked));
     let others = locked.count();
     if others > 0 {
@@ -100,43 +93,63 @@ pub(super) fn review_withdrawal(
     violations
 }
 
-/// What is changed: a figure of an indicator's version and a period.
+/// What holds for the figures of an indicator's version and a period.
 #[derive(Clone, Copy)]
-struct Correction<'a> {
+struct Rule<'a> {
     version: &'a IndicatorVersion,
     period: Period,
-    /// The last day on which the period is open; none where it isn't locked ever.
-    open_until: Option<Date>,
+    /// Since when they are locked, where they are.
+    locked_since: Option<Date>,
 }
+
+/// The rules of a submission's figures. The next figure is often of the same indicator and period.
+#[derive(Default)]
+struct Rules<'a>(Option<([u32; 2], Rule<'a>)>);
 
 /// What it takes to do something to a figure.
-enum Needs {
+enum Needs<'a> {
     Nothing,
-    /// A reason, because its indicator does this.
-    Reason(&'static str),
-    /// That the lock of its period, which was open until a day, doesn't hold for the sender; and a reason.
-    LiftedLock(Date),
+    /// A reason.
+    Reason,
+    /// That the lock of its period doesn't hold for the sender; and a reason.
+    LiftedLock(Locked<'a>),
 }
 
-impl<'a> Correction<'a> {
-    fn of(grounds: Grounds<'a>, submission: &Submission, ids: &ResolvedIds, line: &Line) -> Self {
+impl<'a> Rules<'a> {
+    fn of(&mut self, grounds: Grounds<'a>, submission: &Submission, ids: &ResolvedIds, line: &Line) -> Rule<'a> {
+        let of = [line.indicator, line.period];
+        if let Some((_, known)) = self.0.filter(|(last, _)| *last == of) {
+            return known;
+        }
         let period = submission.observations.dictionaries().periods[line.period as usize];
-        let version = grounds.catalogue.indicator_at(ids.indicators[line.indicator as usize]).version_for(period);
-        Self { version, period, open_until: grounds.catalogue.open_until(version, period) }
+        let rule = Rule::of(grounds.catalogue, ids.indicators[line.indicator as usize], period, grounds.today);
+        self.0 = Some((of, rule));
+        rule
+    }
+}
+
+impl<'a> Rule<'a> {
+    fn of(catalogue: &'a Catalogue, indicator: IndicatorIx, period: Period, today: Date) -> Self {
+        let version = catalogue.indicator_at(indicator).version_for(period);
+        let locked_since = catalogue.locked_from(version, period).filter(|first| *first <= today);
+        Self { version, period, locked_since }
     }
 
-    fn needs(&self, outcome: &Outcome, today: Date) -> Needs {
-        let locked = self.open_until.filter(|last| *last < today);
-        match (outcome, locked) {
-            (Outcome::Unchanged { .. }, _) => Needs::Nothing,
-            (Outcome::New { .. } | Outcome::Revised { .. } | Outcome::Withdrawn { .. }, Some(open_until)) => {
-                Needs::LiftedLock(open_until)
+    fn locked(self) -> Option<Locked<'a>> {
+        let Self { version, period, locked_since } = self;
+        locked_since.map(|since| Locked { version, period, since })
+    }
+
+    fn needs(self, outcome: &Outcome) -> Needs<'a> {
+        let changes = match outcome {
+            Outcome::Unchanged { .. } => return Needs::Nothing,
+            Outcome::New { .. } => Needs::Nothing,
+            Outcome::Revised { .. } | Outcome::Withdrawn { .. } if self.version.correction_reason_required => {
+                Needs::Reason
             }
-            (Outcome::Revised { .. } | Outcome::Withdrawn { .. }, None) if self.version.correction_reason_required => {
-                Needs::Reason("asks for a reason")
-            }
-            (Outcome::New { .. } | Outcome::Revised { .. } | Outcome::Withdrawn { .. }, None) => Needs::Nothing,
-        }
+            Outcome::Revised { .. } | Outcome::Withdrawn { .. } => Needs::Nothing,
+        };
+        self.locked().map_or(changes, Needs::LiftedLock)
     }
 }
 
@@ -144,13 +157,13 @@ impl<'a> Correction<'a> {
 struct Locked<'a> {
     version: &'a IndicatorVersion,
     period: Period,
-    open_until: Date,
+    since: Date,
 }
 
 impl Display for Locked<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { version, period, open_until } = self;
-        write!(f, "found `{period}`, which is locked for `{}` since {}", version.id, open_until.plus_days(1))?;
+        let Self { version, period, since } = self;
+        write!(f, "found `{period}`, which is locked for `{}` since {since}", version.id)?;
         f.write_str("; allowed: what leaves its figures as they are, or a correction by a caller of the role corrector")
     }
 }

@@ -16,6 +16,7 @@ use super::timeline::Timeline;
 use crate::access::Actor;
 use crate::entry::{Body, Entry};
 use crate::journal::{ChainHash, ENTRY_BYTES_MAX, Error as JournalError, Journal, RECORD_BYTES_MAX, record_bytes};
+use crate::model::id::AgencyId;
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
 use crate::model::zone::Zone;
@@ -136,6 +137,16 @@ struct Appended {
     outcomes: Vec<Vec<Outcome>>,
 }
 
+/// What becomes of a command that is to go into a group.
+pub(super) enum Taken<C: Command> {
+    /// It is decided on, or its sender has gone.
+    Yes,
+    /// It looks at figures of its agency, and the group has some that aren't applied yet.
+    BehindItsAgency(Request<C>),
+    /// The group takes no more, or no more of its kind or size.
+    NoRoom(Request<C>),
+}
+
 /// What becomes of a command that is allowed.
 #[expect(clippy::large_enum_variant, reason = "it is handed on once, and seldom the smaller")]
 enum Admitted<E, A> {
@@ -156,21 +167,22 @@ impl GroupCommit {
         self.group.answers.len() >= self.bounds.commands
     }
 
-    /// Takes a command into the group. Gives it back when the group has no room for its entry: it is decided on once
-    /// the group is written.
-    pub(super) fn take<C: Command>(&mut self, request: Request<C>, now: Timestamp) -> Option<Request<C>> {
+    /// Takes a command into the group, or gives it back: it is decided on once the group is written.
+    pub(super) fn take<C: Command>(&mut self, request: Request<C>, now: Timestamp) -> Taken<C> {
         if request.reply.is_closed() {
-            return None; // The sender has gone; it can ask again.
+            return Taken::Yes; // The sender has gone; it can ask again.
         }
         if self.group.is_closed || (C::IS_ALONE && !self.group.entries.is_empty()) {
-            return Some(request);
+            return Taken::NoRoom(request);
         }
-        let agency = request.command.looks_at_figures_of(&self.state);
-        if agency.is_some_and(|agency| self.group.reserved.has_figures_of(agency)) {
-            return Some(request);
+        let has_figures = |agency: &AgencyId| self.group.reserved.has_figures_of(agency);
+        if request.command.agency().is_some_and(has_figures) && request.command.looks_at_figures(&self.state) {
+            return Taken::BehindItsAgency(request);
         }
         let decided = match self.admit(&request, now) {
-            Ok(Admitted::Entry { payload, .. }) if !self.group.fits(&payload, self.bounds) => return Some(request),
+            Ok(Admitted::Entry { payload, .. }) if !self.group.fits(&payload, self.bounds) => {
+                return Taken::NoRoom(request);
+            }
             Ok(Admitted::Entry { entry, payload, effect }) => {
                 let at = entry.at;
                 self.group.is_closed = C::IS_ALONE;
@@ -187,7 +199,7 @@ impl GroupCommit {
             // A sender that has gone finds its receipt by asking again.
             drop(request.reply.send(written));
         }));
-        None
+        Taken::Yes
     }
 
     /// Decides on a command.

@@ -192,10 +192,7 @@ impl Prepared {
 impl Judged {
     fn of(submission: &Submission, ids: &ResolvedIds, grounds: Grounds<'_>, locks: Locks) -> Result<Self, Violations> {
         let reach = reach_of(grounds.catalogue, submission, ids);
-        let corrections = match reach {
-            Reach::Nothing | Reach::Itself => Violations::default(),
-            Reach::Others => corrections::review(grounds, submission, ids, locks),
-        };
+        let corrections = corrections::review(grounds, submission, ids, locks);
         let findings = match reach {
             Reach::Nothing => None,
             Reach::Itself | Reach::Others => match judge(grounds, submission, ids) {

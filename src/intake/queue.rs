@@ -9,8 +9,9 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 
 use super::admit::Command;
-use super::group_commit::{GroupCommit, Request, WriteError, WrittenOf};
+use super::group_commit::{GroupCommit, Request, Taken, WriteError, WrittenOf};
 use crate::access::Actor;
+use crate::model::id::AgencyId;
 use crate::model::timestamp::Timestamp;
 
 /// How many commands may wait for the writer.
@@ -71,8 +72,19 @@ impl fmt::Debug for Waiting {
 
 /// A command in the queue, whatever its type.
 pub(super) trait Queued: Send {
-    /// Is taken into a group, or given back where that has no room for it.
-    fn take(self: Box<Self>, group: &mut GroupCommit, now: Timestamp) -> Option<Box<dyn Queued>>;
+    /// Is taken into a group, or given back.
+    fn take(self: Box<Self>, group: &mut GroupCommit, now: Timestamp) -> Result<(), GivenBack>;
+
+    /// The agency whose figures it sends, where it sends some: those of one agency are taken in the order in which they
+    /// were sent.
+    fn agency(&self) -> Option<&AgencyId>;
+}
+
+/// A command that a group didn't take.
+pub(super) struct GivenBack {
+    pub(super) command: Box<dyn Queued>,
+    /// Whether only those of its agency have to wait with it; otherwise the group takes no more.
+    pub(super) is_alone_in_waiting: bool,
 }
 
 struct Placed<C: Command> {
@@ -82,10 +94,18 @@ struct Placed<C: Command> {
 }
 
 impl<C: Command> Queued for Placed<C> {
-    fn take(self: Box<Self>, group: &mut GroupCommit, now: Timestamp) -> Option<Box<dyn Queued>> {
+    fn take(self: Box<Self>, group: &mut GroupCommit, now: Timestamp) -> Result<(), GivenBack> {
         let Self { request, places } = *self;
-        let request = group.take(request, now)?;
-        Some(Box::new(Self { request, places }))
+        let (request, is_alone_in_waiting) = match group.take(request, now) {
+            Taken::Yes => return Ok(()),
+            Taken::BehindItsAgency(request) => (request, true),
+            Taken::NoRoom(request) => (request, false),
+        };
+        Err(GivenBack { command: Box::new(Self { request, places }), is_alone_in_waiting })
+    }
+
+    fn agency(&self) -> Option<&AgencyId> {
+        self.request.command.agency()
     }
 }
 

@@ -128,6 +128,9 @@ pub(crate) fn review_explanations<L: Reviewable>(
         let field = format!("observations[{index}].explanation");
         violations.check(&field, text::check(&explanation.text, Layout::Lines));
         let line = lines.get(*index as usize);
+        if line.and_then(Reviewable::value).is_some_and(Value::is_withdrawal) {
+            violations.add(&field, "found one of a figure that is withdrawn; say why in the submission's `reason`");
+        }
         let figure = line.and_then(|line| {
             let indicator = catalogue.indicator(&dictionaries.indicators[line.indicator()? as usize])?;
             Some((indicator, dictionaries.periods[line.period()? as usize]))
@@ -269,8 +272,9 @@ impl Review<'_> {
     fn line(&mut self, line: &impl Reviewable, today: Date) {
         let known = self.known;
         let period = line.period().map(|index| known.dictionaries.periods[index as usize]);
+        let withdraws = line.value().is_some_and(Value::is_withdrawal);
         if let Some(area) = line.area() {
-            self.area(area as usize, period);
+            self.area(area as usize, period.filter(|_| !withdraws));
         }
         let Some(index) = line.indicator() else { return };
         let Some((_, indicator)) = known.indicators[index as usize] else {
@@ -279,9 +283,17 @@ impl Review<'_> {
             self.add("indicator", format_args!("found `{id}`; there is no such indicator in the catalogue{meant}"));
             return;
         };
+        // What the catalogue no longer takes can still be withdrawn: whether it is there is looked at once all else is right.
+        if withdraws {
+            return;
+        }
         if let Some(value) = line.value() {
             self.value(indicator, period, value);
         }
+        self.what_it_is_of(indicator, line, period, today);
+    }
+
+    fn what_it_is_of(&mut self, indicator: &Indicator, line: &impl Reviewable, period: Option<Period>, today: Date) {
         let Some(period) = period else { return };
         let version = indicator.version_for(period);
         if !version.takes(period) {
@@ -302,9 +314,7 @@ impl Review<'_> {
                 if period.start() > today {
                     let what = format!("found `{period}`, which begins on {}", period.start());
                     self.add("period", format_args!("{what}; allowed: a period that has begun"));
-                } else if value
-                    .is_some_and(|value| !value.is_withdrawal() && !value.markers.contains(Marker::Provisional))
-                {
+                } else if value.is_some_and(|value| !value.markers.contains(Marker::Provisional)) {
                     let what = format!("found `{period}`, which isn't over until {end}");
                     self.add("period", format_args!("{what}; allowed before it is over: a figure to date, marked `p`"));
                 }

@@ -3,6 +3,7 @@
 //! Senders queue commands; the writer takes as many as are waiting into a group, and commits
 //! it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use super::group_commit::GroupCommit;
 pub use super::group_commit::{GroupBounds, WriteError, Written, WrittenOf};
 pub use super::queue::Handle;
 pub(crate) use super::queue::{Coming, Pending};
-use super::queue::{Commands, QUEUE_COMMANDS_MAX, Queued, queue};
+use super::queue::{Commands, GivenBack, QUEUE_COMMANDS_MAX, Queued, queue};
 use super::timeline::Timeline;
 use crate::journal::Journal;
 use crate::model::timestamp::Timestamp;
@@ -78,6 +79,9 @@ pub struct Bounds {
     pub company_wait: Duration,
 }
 
+/// How many commands may be set aside while a group is made up.
+const ASIDE_MAX: usize = 256;
+
 /// About what the disk takes for a sync, which they would have to wait for otherwise.
 const COMPANY_WAIT: Duration = Duration::from_micros(300);
 
@@ -90,8 +94,8 @@ impl Default for Bounds {
 /// A writer that does nothing by itself: [`start`] gives it a thread.
 pub struct Writer {
     commands: Commands,
-    /// The command that is taken next: the group before had no room for it, or it was waited for.
-    next: Option<Box<dyn Queued>>,
+    /// The commands that are taken next, in this order: the group before gave them back.
+    next: VecDeque<Box<dyn Queued>>,
     group: GroupCommit,
     company_wait: Duration,
     journal: Box<dyn Journal>,
@@ -110,7 +114,14 @@ impl Writer {
         let (handle, commands) = queue(bounds.queue_commands);
         let group = GroupCommit::new(fold, zone, bounds.group);
         (
-            Self { commands, next: None, group, company_wait: bounds.company_wait, journal, clock: Box::new(clock) },
+            Self {
+                commands,
+                next: VecDeque::new(),
+                group,
+                company_wait: bounds.company_wait,
+                journal,
+                clock: Box::new(clock),
+            },
             handle,
         )
     }
@@ -132,23 +143,36 @@ impl Writer {
 
     fn run(mut self) {
         let mut recent = 0;
-        while self.next.is_some() || self.commands.gather(recent, self.company_wait) > 0 {
+        while !self.next.is_empty() || self.commands.gather(recent, self.company_wait) > 0 {
             recent = self.write_group();
         }
     }
 
     /// Writes what is waiting, up to a full group. Gives how many commands were taken.
+    ///
+    /// A command that waits for its agency's figures holds up that agency's alone: they are set aside together.
     pub fn write_group(&mut self) -> usize {
-        let mut taken = 0;
+        let (mut taken, mut aside) = (0, VecDeque::<Box<dyn Queued>>::new());
         while !self.group.is_full()
-            && let Some(command) = self.next.take().or_else(|| self.commands.next())
+            && aside.len() < ASIDE_MAX
+            && let Some(command) = self.next.pop_front().or_else(|| self.commands.next())
         {
+            let agency = command.agency();
+            if agency.is_some() && aside.iter().any(|before| before.agency() == agency) {
+                aside.push_back(command);
+                continue;
+            }
             taken += 1;
-            self.next = command.take(&mut self.group, (self.clock)());
-            if self.next.is_some() {
-                break;
+            if let Err(GivenBack { command, is_alone_in_waiting }) = command.take(&mut self.group, (self.clock)()) {
+                aside.push_back(command);
+                if !is_alone_in_waiting {
+                    break;
+                }
             }
         }
+        // What was set aside came before what is left of the group before.
+        aside.append(&mut self.next);
+        self.next = aside;
         self.group.commit(&mut *self.journal);
         taken
     }

@@ -98,6 +98,8 @@ pub(crate) struct Slot {
     pub(crate) days_late: i32,
     /// The area and the period of a larger figure that it lies within.
     pub(crate) contained_in: Option<Container>,
+    /// The first day on which it is locked; none where it never is.
+    pub(crate) locked_from: Option<Date>,
 }
 
 /// How one agency's reporting of one period has gone.
@@ -197,7 +199,19 @@ fn slot(series: &mut Series<'_>, agency: AgencyIx, area: AreaIx, period: Period,
     };
     let days_late = (day.days() - due.days()).max(0);
     let contained_in = containers(&figure).next().filter(|_| reported == 0);
-    Slot { agency, indicator: series.ix, area, period, status, due, received: came, days_late, contained_in }
+    let locked_from = view.catalogue.locked_from(series.version(period), period);
+    Slot {
+        agency,
+        indicator: series.ix,
+        area,
+        period,
+        status,
+        due,
+        received: came,
+        days_late,
+        contained_in,
+        locked_from,
+    }
 }
 
 /// The figures that parts of a slot lie within.

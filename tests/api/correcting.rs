@@ -1,12 +1,14 @@
 //! Corrections: figures that are withdrawn one by one, reasons, locked periods, and what is due on working days.
 
 use std::fmt::Write as _;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use conspectus::catalogue::CataloguePut;
+use conspectus::model::date::Date;
 use conspectus::rpc::proto::stream_submissions_response::Result as StreamResult;
 use conspectus::rpc::proto::{
-    FigureColumns, GetCompletenessRequest, GetHistoryRequest, GetSubmissionRequest, ListCalendarsRequest, Marker,
-    Observation, ReceiptVerdict, SubmitObservationsRequest, SubmitObservationsResponse, ValueForm,
+    CategoryRef, FigureColumns, GetCompletenessRequest, GetHistoryRequest, GetSubmissionRequest, ListCalendarsRequest,
+    Marker, Observation, ReceiptVerdict, SubmitObservationsRequest, SubmitObservationsResponse, ValueForm,
     VerifyReceiptRequest, WithdrawSubmissionRequest,
 };
 use conspectus::rpc::put_request;
@@ -205,6 +207,32 @@ async fn a_correction_has_a_reason_where_its_indicator_asks_for_one() {
     }
     insta::assert_snapshot!(report);
     assert_eq!(app.value(CONTACTS, YEAR).await, "101");
+    for (reason, found) in [(" \n\u{a0}", "only spaces"), (&*"x".repeat(501), "501 characters")] {
+        let request = because(reason, submission("blank", [figure(CONTACTS, YEAR, "102")]));
+        let refused = refusal_text(&app.try_submit(request).await.unwrap_err());
+        let allowed = "1 to 500 characters, not all of them spaces";
+        let expect = format!("InvalidArgument INVALID_REQUEST\n  reason: found {found}; allowed: {allowed}");
+        assert_eq!(refused.lines().take(2).collect::<Vec<_>>().join("\n"), expect);
+    }
+}
+
+#[tokio::test]
+async fn what_the_catalogue_no_longer_takes_can_still_be_withdrawn() {
+    let app = TestApp::with_catalogue().await;
+    let female = CategoryRef { dimension: "sex".to_owned(), category: "female".to_owned() };
+    let of_sex = |observation| Observation { breakdown: vec![female.clone()], ..observation };
+    app.submit(submission("one", [figure(CONTACTS, YEAR, "100"), of_sex(figure(CONTACTS, YEAR, "60"))])).await;
+    let put = contacts_with(|version| version.dimensions.clear());
+    app.catalogue().put_catalogue(put_request(&put, false)).await.unwrap();
+    let refused = app.try_submit(submission("two", [of_sex(figure(CONTACTS, YEAR, "61"))])).await.unwrap_err();
+    assert!(refusal_text(&refused).contains("observations[0].breakdown"));
+    let receipt = app.receipt(submission("three", [of_sex(withdrawn(CONTACTS, YEAR))])).await;
+    assert_eq!(outcome_texts(&receipt), ["withdrew 60 of revision 2"]);
+    let explained = Observation { explanation: "a slip".to_owned(), ..withdrawn(CONTACTS, YEAR) };
+    let refused = app.try_submit(submission("four", [explained])).await.unwrap_err();
+    let expect =
+        "observations[0].explanation: found one of a figure that is withdrawn; say why in the submission's `reason`";
+    assert_eq!(refusal_text(&refused), format!("InvalidArgument INVALID_REQUEST\n  {expect}"));
 }
 
 async fn sent(
@@ -256,6 +284,53 @@ async fn a_locked_period_is_corrected_by_a_corrector_with_a_reason() {
         outcomes,
         ["revised from 100 of revision 10", "withdrew 80 of revision 10", "new", "unchanged since 12"]
     );
+}
+
+#[tokio::test]
+async fn a_longer_period_is_locked_with_the_first_that_it_is_made_of() {
+    let app = TestApp::seeded(identities::seed).await;
+    // So many days that April 2021 has just been locked, and May hasn't.
+    let today = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let today = Date::of_unix_seconds(today.try_into().unwrap());
+    let lock_days = today.days() - "2021-04-30".parse::<Date>().unwrap().days() - 3;
+    let indicator = |id: &str, kind: &str| {
+        format!(
+            r#"
+            [[indicators]]
+            id = "{id}"
+            title = "{id}"
+            unit = "{id}"
+            kind = "{kind}"
+            frequency = "month"
+            lock_days = {lock_days}
+            reporting_level = "upper-tier"
+            across_agencies = "add"
+            expected_agencies = [{{ agency = "hampshire-childrens-services" }}]
+            "#
+        )
+    };
+    identities::put(&app, &[indicator("visits", "events"), indicator("beds", "stock")].concat()).await;
+    let periods = [
+        figure("visits", "2021-04", "9"),
+        figure("visits", "2021-05", "9"),
+        figure("visits", "FY2021-22-Q1", "9"),
+        figure("visits", "FY2021-22", "9"),
+        figure("visits", "FY2021-22-Q2", "9"),
+        figure("beds", "2021-04", "9"),
+        figure("beds", "FY2021-22-Q1", "9"),
+    ];
+    let refused = refusal_text(&sent(&app, "submitter", submission("one", periods.clone())).await.unwrap_err());
+    let locked: Vec<&str> = refused.lines().skip(1).map(|line| line.trim().split(']').next().unwrap()).collect();
+    assert_eq!(locked, [0, 2, 3, 5].map(|index| format!("observations[{index}")), "{refused}");
+    let completeness = GetCompletenessRequest {
+        area: HAMPSHIRE.to_owned(),
+        periods: vec!["2021-04".to_owned()],
+        indicators: vec!["visits".to_owned()],
+        ..GetCompletenessRequest::default()
+    };
+    let answer = app.pictures().get_completeness(by("steward", completeness)).await.unwrap().into_inner();
+    assert_eq!(answer.slots[0].locked_from, today.plus_days(-2).to_string());
+    sent(&app, "corrector", because("a late return", submission("one", periods))).await.unwrap();
 }
 
 #[tokio::test]

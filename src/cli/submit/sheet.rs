@@ -176,7 +176,7 @@ impl Sheet {
         let Some((figure, field)) = figure else {
             let option = match field {
                 "" => String::new(),
-                "agency" | "source" => format!("--{field}: "),
+                "agency" | "source" | "reason" => format!("--{field}: "),
                 "request_id" => "--request-id: ".to_owned(),
                 "observations" => "the file: ".to_owned(),
                 other => format!("{other}: "),

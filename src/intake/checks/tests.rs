@@ -88,8 +88,14 @@ fn a_submission_is_held_against_those_that_wait_with_it() {
     ]);
     let accepted: Vec<bool> = answers.iter().map(|answer| matches!(answer, Ok(Written::Accepted { .. }))).collect();
     assert_eq!(accepted, [true, false, true, true, true]);
-    // Those of an agency follow each other, and another agency's waits for none of them.
+    // Those of an agency follow each other, and another agency's, which was sent after them, waits for none of them.
     assert_eq!(groups, 3);
+    let revision = |answer: &_| match answer {
+        Ok(Written::Accepted { revision, .. }) => Some(revision.0),
+        Ok(Written::Already(_)) | Err(_) => None,
+    };
+    let revisions: Vec<Option<u64>> = answers.iter().map(revision).collect();
+    assert_eq!(revisions, [Some(2), None, Some(4), Some(3), Some(5)]);
     let Err(WriteError::Rejected(Rejection::Invalid(violations))) = &answers[1] else { panic!("{:?}", answers[1]) };
     assert_eq!(
         violations.to_string(),

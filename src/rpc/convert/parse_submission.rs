@@ -12,8 +12,7 @@ use crate::rpc::codec::{Submitted, SubmittedFields};
 use crate::state::State;
 
 const SOURCE_CHARACTERS_MAX: usize = 500;
-/// The most characters of why something was corrected or withdrawn.
-pub(crate) const REASON_CHARACTERS_MAX: usize = 500;
+const REASON_CHARACTERS_MAX: usize = 500;
 
 /// The submission of a request, or everything that is wrong with it: what can't be parsed, and what
 /// the catalogue doesn't know, in one go. `stream` is the dictionaries that a stream has sent so far.
@@ -34,10 +33,8 @@ pub(crate) fn submission(
         violations
             .add("source", format_args!("found {characters} characters; allowed: {SOURCE_CHARACTERS_MAX} at the most"));
     }
-    let characters = reason.chars().count();
-    if characters > REASON_CHARACTERS_MAX {
-        violations
-            .add("reason", format_args!("found {characters} characters; allowed: {REASON_CHARACTERS_MAX} at the most"));
+    if !reason.is_empty() {
+        violations.check("reason", self::reason(&reason));
     }
     match &columns {
         None => violations.extend(wrong),
@@ -68,4 +65,20 @@ pub(crate) fn submission(
         .and_then(|observations| observations.explained(table.explanations))
         .expect("each line refers to what it was read from, and each note and explanation to a line");
     Ok(Submission { agency: agency.clone(), request_id, source, sample, reason, observations })
+}
+
+/// Whether a text says why something is corrected or withdrawn.
+///
+/// # Errors
+/// When it is too long, or has nothing to be read.
+pub(crate) fn reason(text: &str) -> Result<(), String> {
+    let allowed = format_args!("1 to {REASON_CHARACTERS_MAX} characters, not all of them spaces");
+    match text.chars().count() {
+        0 => Err(format!("found nothing; allowed: {allowed}")),
+        characters if characters > REASON_CHARACTERS_MAX => {
+            Err(format!("found {characters} characters; allowed: {allowed}"))
+        }
+        _ if text.trim().is_empty() => Err(format!("found only spaces; allowed: {allowed}")),
+        _ => Ok(()),
+    }
 }

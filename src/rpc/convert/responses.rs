@@ -131,6 +131,7 @@ pub(crate) fn slot(catalogue: &Catalogue, slot: &Slot) -> proto::Slot {
             .map(|(area, _)| catalogue.area_at(area).code.to_string())
             .unwrap_or_default(),
         contained_in_period: slot.contained_in.map(|(_, period)| period.to_string()).unwrap_or_default(),
+        locked_from: slot.locked_from.map(|day| day.to_string()).unwrap_or_default(),
     }
 }
 

@@ -22,7 +22,7 @@ use crate::model::violation::Violations;
 use crate::model::zone::Zone;
 use crate::rpc::call::{self, Call};
 use crate::rpc::convert::columns::StreamDictionaries;
-use crate::rpc::convert::parse_submission::REASON_CHARACTERS_MAX;
+use crate::rpc::convert::parse_submission;
 use crate::rpc::convert::receipt::{self, Accepted};
 use crate::rpc::guard::Session;
 use crate::rpc::page::{self, Paging, TokenBinding};
@@ -307,10 +307,7 @@ fn withdrawal(request: &proto::WithdrawSubmissionRequest) -> Result<Withdrawal, 
     let mut violations = Violations::default();
     let agency = violations.check("agency", AgencyId::parse(&request.agency));
     let request_id = violations.check("request_id", RequestId::parse(&request.request_id));
-    let characters = request.reason.chars().count();
-    if !(1..=REASON_CHARACTERS_MAX).contains(&characters) {
-        violations.add("reason", format_args!("found {characters} characters; allowed: 1 to {REASON_CHARACTERS_MAX}"));
-    }
+    violations.check("reason", parse_submission::reason(&request.reason));
     violations.check("reason", text::check(&request.reason, Layout::Lines));
     let (Some(agency), Some(request_id)) = (agency, request_id) else { return Err(violations) };
     violations.into_result(Withdrawal { agency, request_id, reason: request.reason.clone() })

@@ -104,6 +104,7 @@ impl Series<'_> {
             area: slot.area.to_string(),
             period: slot.period.storage_key().to_string(),
             due: due.to_string(),
+            locked_from: self.sight.locked_from(self.version(slot.period), slot.period),
             ..proto::Slot::default()
         };
         let days_after = |day: Date| (day.days() - due.days()).max(0);

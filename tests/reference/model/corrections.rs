@@ -1,10 +1,11 @@
 //! Section 21: what a submission or a withdrawal may change.
 
-use conspectus::catalogue::items::IndicatorVersion;
+use conspectus::catalogue::items::{IndicatorVersion, Kind};
 use conspectus::intake::corrections::Locks;
 use conspectus::model::period::Period;
 use conspectus::model::submission::Submission;
 
+use super::periods::cut;
 use super::sight::{Key, Sight};
 
 /// Why a submission isn't accepted.
@@ -19,10 +20,18 @@ pub(crate) enum Refused {
 }
 
 impl Sight {
-    /// 21.6: "locked from the day after so many days after its figure is due".
+    /// 21.6: "locked from the day after so many days after its figure is due", and "a longer period as soon as the first
+    /// that it is made of".
     pub(crate) fn is_locked(&self, version: &IndicatorVersion, period: Period) -> bool {
-        let days = version.lock_days;
-        days.is_some_and(|days| self.today > self.due(version, period).plus_days(days.into()))
+        let parts = if version.kind == Kind::Stock { vec![] } else { cut(period, version.frequency) };
+        let first = parts.first().copied().unwrap_or(period);
+        version.lock_days.is_some_and(|days| self.today > self.due(version, first).plus_days(days.into()))
+    }
+
+    /// The first day of the lock, as completeness says it.
+    pub(crate) fn locked_from(&self, version: &IndicatorVersion, period: Period) -> String {
+        let days = version.lock_days.map(i32::from);
+        days.map(|days| self.due(version, period).plus_days(days + 1).to_string()).unwrap_or_default()
     }
 
     /// Everything that a submission may not do.
@@ -40,13 +49,13 @@ impl Sight {
                 Some(known) => (withdraws || !known.has_value(&it.value, submission.sample), false),
                 None => (false, !withdraws),
             };
-            if (corrects || is_new) && self.is_locked(version, it.period) {
-                needs_reason = true;
-                if locks == Locks::Kept {
-                    refused.push(Refused::Locked(line));
-                }
+            let is_locked = self.is_locked(version, it.period);
+            if (corrects || is_new) && is_locked && locks == Locks::Kept {
+                refused.push(Refused::Locked(line));
+            } else {
+                let is_lifted = (corrects || is_new) && is_locked;
+                needs_reason |= is_lifted || (corrects && version.correction_reason_required);
             }
-            needs_reason |= corrects && version.correction_reason_required;
         }
         if needs_reason && submission.reason.is_empty() {
             refused.push(Refused::Unreasoned);
