@@ -142,7 +142,8 @@ impl Printer {
 fn table(changes: &[FigureChange]) -> String {
     let columns =
         [("revision", Align::Right), ("accepted", Align::Left), ("what", Align::Left), ("agency", Align::Left)];
-    let mut table = Table::new(columns.into_iter().chain(FIGURE_COLUMNS).chain([("", Align::Left)]));
+    let after = [("", Align::Left), ("reason", Align::Wrap(48))];
+    let mut table = Table::new(columns.into_iter().chain(FIGURE_COLUMNS).chain(after));
     let mut legend = Legend::default();
     for change in changes {
         let change_cells = [
@@ -153,7 +154,7 @@ fn table(changes: &[FigureChange]) -> String {
         ];
         let figure = change.observation.clone().unwrap_or_default();
         let flags = legend.submitted_flags(&figure.markers, change.sample).to_owned();
-        table.push(change_cells.into_iter().chain(figure_cells(&figure)).chain([flags]));
+        table.push(change_cells.into_iter().chain(figure_cells(&figure)).chain([flags, change.reason.clone()]));
     }
     format!("{table}{}\n", legend.below())
 }
