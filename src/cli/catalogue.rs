@@ -10,6 +10,7 @@ use super::catalogue_lookup;
 use super::connect::{Server, response};
 use super::failure::Failure;
 use super::output;
+use super::printout::Printout;
 use super::table::{Align, Table};
 use crate::catalogue::CataloguePut;
 use crate::catalogue::items::{AcrossAgencies, AreaLevel, Kind, Sector};
@@ -126,7 +127,7 @@ async fn agencies(server: &Server) -> Result<(), Failure> {
     for agency in catalogue_lookup::agencies(server).await? {
         table.push([agency.id, agency.name, code(Sector::from_code(agency.sector)), agency.areas.join(" ")]);
     }
-    output::print(table)
+    output::show(&Printout::default().table(table))
 }
 
 async fn areas(server: &Server) -> Result<(), Failure> {
@@ -143,7 +144,7 @@ async fn areas(server: &Server) -> Result<(), Failure> {
             area.successors.join(" "),
         ]);
     }
-    output::print(table)
+    output::show(&Printout::default().table(table))
 }
 
 async fn dimensions(server: &Server) -> Result<(), Failure> {
@@ -154,7 +155,7 @@ async fn dimensions(server: &Server) -> Result<(), Failure> {
             table.push([String::new(), category.id, category.title]);
         }
     }
-    output::print(table)
+    output::show(&Printout::default().table(table))
 }
 
 async fn indicators(server: &Server) -> Result<(), Failure> {
@@ -171,7 +172,7 @@ async fn indicators(server: &Server) -> Result<(), Failure> {
             unfinished.to_owned(),
         ]);
     }
-    output::print(table)
+    output::show(&Printout::default().table(table))
 }
 
 /// What becomes of a figure for a period that isn't over, where that isn't the default.
@@ -191,5 +192,5 @@ async fn rules(server: &Server) -> Result<(), Failure> {
         let (left, right) = (of(rule.left_indicator, rule.left_agency), of(rule.right_indicator, rule.right_agency));
         table.push([rule.id, rule.title, left, right]);
     }
-    output::print(table)
+    output::show(&Printout::default().table(table))
 }

@@ -4,6 +4,7 @@ use clap::Parser;
 
 use super::failure::Failure;
 use super::output;
+use super::printout::Printout;
 use crate::model::observation::Breakdown;
 use crate::rpc::proto::{AreasAsOf, CategoryRef, PeriodRange};
 
@@ -97,14 +98,14 @@ impl Format {
         self,
         json: impl FnOnce() -> Result<String, Failure>,
         csv: impl FnOnce() -> Result<String, Failure>,
-        table: impl FnOnce() -> String,
+        for_people: impl FnOnce() -> Printout,
     ) -> Result<(), Failure> {
         if self.json {
             output::print_line(json()?)
         } else if self.csv {
             output::print(csv()?)
         } else {
-            output::print_text(&table())
+            output::show(&for_people())
         }
     }
 }

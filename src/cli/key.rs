@@ -8,6 +8,7 @@ use super::connect::{Server, pages, response};
 use super::failure::Failure;
 use super::format::{json, time};
 use super::output;
+use super::printout::Printout;
 use super::table::{Align, Table};
 use crate::access::{AccessChange, Identity, NewKey, Role, Scope};
 use crate::catalogue::items::Sector;
@@ -236,7 +237,7 @@ async fn list(server: &Server, as_json: bool) -> Result<(), Failure> {
     for identity in answer.identities {
         rows(&mut table, &identity);
     }
-    output::print(table)
+    output::show(&Printout::default().table(table))
 }
 
 /// A row for each key and certificate of an identity.

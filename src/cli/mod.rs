@@ -26,6 +26,7 @@ mod mapping;
 mod observation_text;
 mod output;
 mod picture;
+mod printout;
 mod query;
 mod receipt;
 mod receipt_file;
@@ -35,7 +36,9 @@ mod submission;
 mod submit;
 mod table;
 mod template;
+mod terminal;
 mod watch;
+mod wrap;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -142,7 +145,7 @@ fn exit_code(result: Result<(), Failure>) -> ExitCode {
     match result {
         Ok(()) | Err(Failure::OutputClosed) => ExitCode::SUCCESS,
         Err(Failure::Message(exit, message)) => {
-            output::note(format_args!("conspectus: {message}"));
+            output::complain(&message);
             ExitCode::from(exit as u8)
         }
     }

@@ -9,6 +9,7 @@ use super::format::{counted, csv, json, markers, time};
 use super::legend::Legend;
 use super::observation_text::{FIGURE_COLUMNS, breakdown, figure_cells, measure_cells};
 use super::output;
+use super::printout::Printout;
 use super::table::{Align, Table};
 use crate::figures::unambiguous;
 use crate::model::hex::Hex;
@@ -129,9 +130,9 @@ fn list_row(submission: &Submission) -> [String; 8] {
     ]
 }
 
-fn list_table(submissions: &[Submission], is_cut: bool) -> String {
+fn list_table(submissions: &[Submission], is_cut: bool) -> Printout {
     if submissions.is_empty() {
-        return "Nothing was submitted.\n".to_owned();
+        return "Nothing was submitted.\n".into();
     }
     let mut table = Table::new([
         ("revision", Align::Right),
@@ -147,7 +148,7 @@ fn list_table(submissions: &[Submission], is_cut: bool) -> String {
         table.push([revision, accepted, agency, request_id, figures, source, flags(submission)]);
     }
     let more = if is_cut { "There are earlier ones: --limit shows more.\n" } else { "" };
-    format!("{table}{more}")
+    Printout::default().table(table).text(more)
 }
 
 /// What stands beside a submission: whether it is made up, and whether it was withdrawn.
@@ -217,7 +218,7 @@ fn file_row(observation: &Observation) -> [String; 12] {
     ]
 }
 
-fn shown(answer: &GetSubmissionResponse) -> String {
+fn shown(answer: &GetSubmissionResponse) -> Printout {
     let submission = answer.submission.clone().unwrap_or_default();
     let receipt = answer.receipt.clone().unwrap_or_default();
     let mut lines = vec![format!(
@@ -245,7 +246,7 @@ fn shown(answer: &GetSubmissionResponse) -> String {
         let flags = legend.submitted_flags(&figure.markers, false).to_owned();
         table.push(figure_cells(figure).into_iter().chain([flags, outcome_text(outcome), figure.note.clone()]));
     }
-    format!("{}\n\n{table}{}", lines.join("\n"), legend.below())
+    Printout::from(format!("{}\n\n", lines.join("\n"))).table(table).text(legend.below())
 }
 
 fn outcome_text(outcome: &ObservationOutcome) -> String {
@@ -276,4 +277,31 @@ async fn withdraw(server: &Server, request: WithdrawSubmissionRequest) -> Result
         (at, false) => format!("`{id}` is withdrawn at revision {at}: {effect}."),
     };
     output::print_line(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::printout::at_several_widths;
+    use super::*;
+
+    #[test]
+    fn a_list_of_submissions_fits_the_terminal() {
+        let first = Submission {
+            agency: "portsmouth-childrens-services".to_owned(),
+            request_id: "a639cf8cac9ff946bcc1262688958e06".to_owned(),
+            revision: 15,
+            observation_count: 1_204,
+            source: "Case system, extract of 3 May by the performance team".to_owned(),
+            accepted_at: Some(prost_types::Timestamp { seconds: 1_622_000_000, nanos: 0 }),
+            ..Submission::default()
+        };
+        let second = Submission {
+            revision: 16,
+            source: String::new(),
+            withdrawn_at_revision: 17,
+            sample: true,
+            ..first.clone()
+        };
+        insta::assert_snapshot!(at_several_widths(&list_table(&[second, first], true)));
+    }
 }
