@@ -23,6 +23,7 @@ mod key;
 mod legend;
 mod log;
 mod mapping;
+mod next_step;
 mod observation_text;
 mod output;
 mod picture;

@@ -25,7 +25,7 @@ use crate::rpc::convert::receipt::{self, Accepted};
 use crate::rpc::guard::Session;
 use crate::rpc::page::{self, Paging, TokenBinding};
 use crate::rpc::proto::submission_service_server::SubmissionService;
-use crate::rpc::status::{self, Reason};
+use crate::rpc::status;
 use crate::rpc::{Gate, Limits, Streamed, Submitted, convert, count, number, proto};
 use crate::state::{State, SubmissionRecord};
 
@@ -117,7 +117,8 @@ impl SubmissionService for Submissions {
             let (Some(agency), Some(request_id)) = (agency, request_id) else { return Err(violations.into()) };
             let state = context.newest();
             let record = state.submission(&agency, &request_id).ok_or_else(|| {
-                status::error(Reason::NotFound, format!("`{agency}` has no submission `{request_id}`"))
+                let message = format!("`{agency}` has no submission `{request_id}`");
+                status::not_found(status::SUBMISSION, request_id.as_str(), message)
             })?;
             let revision = record.revision;
             let (state, question) = (Arc::clone(&state), session.question(&message));
