@@ -35,7 +35,7 @@ enum Verb {
         /// [[reconciliation_rules]].
         file: PathBuf,
         /// Only check: report what would happen, and store nothing.
-        #[arg(long)]
+        #[arg(short = 'n', long)]
         dry_run: bool,
     },
     /// Show what the checks of a TOML file would have caught of the figures that were submitted: which agencies', areas'

@@ -40,10 +40,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "REVISION", default_value_t = 0)]
     after: i64,
     /// Only these indicators, by id.
-    #[arg(long, value_delimiter = ',')]
+    #[arg(short = 'i', long, value_delimiter = ',')]
     indicator: Vec<String>,
     /// Only figures of these agencies, by id.
-    #[arg(long, value_delimiter = ',')]
+    #[arg(short = 'a', long, value_delimiter = ',')]
     agency: Vec<String>,
     /// Go on with later changes as they come, until it is ended.
     #[arg(long)]

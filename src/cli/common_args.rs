@@ -46,7 +46,7 @@ impl Hierarchy {
 #[derive(Debug, Parser)]
 pub(super) struct Periods {
     /// The periods; or --from and --to.
-    #[arg(long = "period", value_name = "PERIOD", value_delimiter = ',')]
+    #[arg(short = 'p', long = "period", value_name = "PERIOD", value_delimiter = ',')]
     pub(super) listed: Vec<String>,
     /// The first of a range of periods.
     #[arg(long, value_name = "PERIOD", requires = "to", conflicts_with = "listed")]

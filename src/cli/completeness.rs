@@ -22,10 +22,10 @@ pub(super) struct Args {
     #[command(flatten)]
     periods: Periods,
     /// Only these indicators, by id.
-    #[arg(long, value_delimiter = ',')]
+    #[arg(short = 'i', long, value_delimiter = ',')]
     indicator: Vec<String>,
     /// Only these agencies, by id.
-    #[arg(long, value_delimiter = ',')]
+    #[arg(short = 'a', long, value_delimiter = ',')]
     agency: Vec<String>,
     /// List only figures that are late; the rates still count all of them.
     #[arg(long)]

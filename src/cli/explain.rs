@@ -25,10 +25,10 @@ pub(super) struct Args {
     /// The period.
     period: String,
     /// The indicator, by id.
-    #[arg(long)]
+    #[arg(short = 'i', long)]
     indicator: String,
     /// This agency's figure; by default the combined figure of all agencies.
-    #[arg(long, default_value = "")]
+    #[arg(short = 'a', long, default_value = "")]
     agency: String,
     #[command(flatten)]
     breakdown: BreakdownArg,

@@ -21,10 +21,10 @@ pub(super) struct Args {
     /// The period that it was submitted for.
     period: String,
     /// The indicator, by id.
-    #[arg(long)]
+    #[arg(short = 'i', long)]
     indicator: String,
     /// The agency, by id.
-    #[arg(long)]
+    #[arg(short = 'a', long)]
     agency: String,
     #[command(flatten)]
     breakdown: BreakdownArg,

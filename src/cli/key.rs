@@ -41,7 +41,7 @@ enum Verb {
         #[arg(long)]
         role: Role,
         /// The agency, by id, of a submitter.
-        #[arg(long, default_value = "")]
+        #[arg(short = 'a', long, default_value = "")]
         agency: String,
         /// Limit an analyst to figures of agencies in these sectors.
         #[arg(long, value_delimiter = ',')]

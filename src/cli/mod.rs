@@ -151,3 +151,37 @@ fn exit_code(result: Result<(), Failure>) -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// The options that have a letter, wherever they are.
+    const LETTERS: [(&str, char); 6] =
+        [("agency", 'a'), ("indicator", 'i'), ("period", 'p'), ("dry-run", 'n'), ("help", 'h'), ("version", 'V')];
+
+    /// A verb's options, and those of the verbs below it.
+    fn options(command: &clap::Command) -> Vec<(String, String, Option<char>)> {
+        let name = command.get_name().to_owned();
+        let own =
+            command.get_arguments().filter_map(|it| Some((name.clone(), it.get_long()?.to_owned(), it.get_short())));
+        own.chain(command.get_subcommands().flat_map(options)).collect()
+    }
+
+    #[test]
+    fn a_letter_means_the_same_in_every_verb() {
+        let mut command = Cli::command();
+        command.build();
+        let mut letters_used = BTreeSet::new();
+        for (verb, long, short) in options(&command) {
+            let expected = LETTERS.iter().find(|(name, _)| *name == long).map(|(_, letter)| *letter);
+            assert_eq!(short, expected, "--{long} of {verb}");
+            letters_used.extend(short);
+        }
+        assert_eq!(letters_used, LETTERS.map(|(_, letter)| letter).into());
+    }
+}

@@ -25,7 +25,7 @@ pub(super) struct Args {
     /// The period: FY2021-22, 2021/22, "Apr-Jun 2021", 2022-06 and the like.
     period: String,
     /// Only these indicators, by id.
-    #[arg(long, value_delimiter = ',')]
+    #[arg(short = 'i', long, value_delimiter = ',')]
     indicator: Vec<String>,
     /// Compare with the same period a year before.
     #[arg(long)]

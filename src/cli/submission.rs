@@ -35,7 +35,7 @@ enum Verb {
     /// List submissions, newest first.
     List {
         /// Only those of this agency, by id.
-        #[arg(long, default_value = "")]
+        #[arg(short = 'a', long, default_value = "")]
         agency: String,
         /// The most to list.
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
@@ -50,7 +50,7 @@ enum Verb {
         /// The request id that it was submitted under: `submission list` has it.
         request_id: String,
         /// The agency that submitted it, by id.
-        #[arg(long)]
+        #[arg(short = 'a', long)]
         agency: String,
         #[command(flatten)]
         format: Format,
@@ -62,13 +62,13 @@ enum Verb {
         /// The request id that it was submitted under.
         request_id: String,
         /// The agency that submitted it, by id.
-        #[arg(long)]
+        #[arg(short = 'a', long)]
         agency: String,
         /// Why; it is kept in the journal.
         #[arg(long)]
         reason: String,
         /// Only check: report what would happen, and store nothing.
-        #[arg(long)]
+        #[arg(short = 'n', long)]
         dry_run: bool,
     },
 }

@@ -30,7 +30,7 @@ pub(super) struct Args {
     /// The period.
     period: String,
     /// Only these indicators, by id.
-    #[arg(long, value_delimiter = ',')]
+    #[arg(short = 'i', long, value_delimiter = ',')]
     indicator: Vec<String>,
     #[command(flatten)]
     hierarchy: Hierarchy,
