@@ -4,6 +4,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod binary;
+#[path = "cli/errors.rs"]
+mod errors;
+#[path = "cli/terminal.rs"]
+mod terminal;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -505,7 +509,9 @@ fn assert_ends_in_time(command: &mut Command, expect: &str) {
 #[test]
 fn every_verb_ends_in_time_when_the_server_stays_silent() {
     let (address, _listener) = silent();
-    let expect = format!("5: conspectus: http://{address} didn't answer within 1 s; --timeout allows more");
+    let expect = format!(
+        "5: conspectus: http://{address} didn't answer within 1 s\nTry: --timeout SECONDS, which gives it longer"
+    );
     for verb in ASKING {
         let mut command = binary::command();
         let server = format!("http://{address}");
@@ -523,8 +529,9 @@ fn a_tls_server_that_stays_silent_holds_nobody_up_either() {
     let (address, _listener) = silent();
     let mut command = binary::command();
     command.args(["health", "--server", &format!("https://{address}"), "--timeout", "1", "--ca"]);
-    let expect =
-        format!("5: conspectus: https://{address} didn't let anyone connect within 1 s; --timeout allows more");
+    let expect = format!(
+        "5: conspectus: https://{address} didn't let anyone connect within 1 s\nTry: --timeout SECONDS, which gives it longer"
+    );
     assert_ends_in_time(command.arg(folder.path().join("ca.pem")), &expect);
 }
 

@@ -10,7 +10,7 @@ use super::key::{Key, KeyId, NewKey};
 use crate::catalogue::Catalogue;
 use crate::model::id::{CertificateUri, IdentityId};
 use crate::model::timestamp::Timestamp;
-use crate::model::violation::Violations;
+use crate::model::violation::{NO_SUCH, Violations};
 
 /// How many keys of an identity may be valid at once: the old one and the new, while its holder goes
 /// over from one to the other.
@@ -185,7 +185,7 @@ impl Register {
     fn known(&self, id: &IdentityId, violations: &mut Violations) -> Option<&IdentityRecord> {
         let found = self.get(id);
         match found {
-            None => violations.add("identity", format_args!("found `{id}`; there is no such identity")),
+            None => violations.add("identity", format_args!("found `{id}`; {NO_SUCH} identity")),
             Some(record) if record.revoked_at.is_some() => {
                 violations.add("identity", format_args!("`{id}` is revoked, for good; create another"));
             }
@@ -211,7 +211,7 @@ impl Register {
                 violations.add("agency", format_args!("allowed: nothing for a role of {}", identity.role));
             }
             (Some(agency), true) if catalogue.agency(agency).is_none() => {
-                violations.add("agency", format_args!("found `{agency}`; there is no such agency in the catalogue"));
+                violations.add("agency", format_args!("found `{agency}`; {NO_SUCH} agency in the catalogue"));
             }
             (Some(_), true) | (None, false) => {}
         }
@@ -220,7 +220,7 @@ impl Register {
                 .add("sectors", format_args!("found sectors or areas; allowed: none for a role of {}", identity.role));
         }
         for code in identity.scope.areas.iter().filter(|code| catalogue.area(code).is_none()) {
-            violations.add("areas", format_args!("found `{code}`; there is no such area in the catalogue"));
+            violations.add("areas", format_args!("found `{code}`; {NO_SUCH} area in the catalogue"));
         }
         if identity.certificates.len() > CERTIFICATES_MAX {
             violations.add("certificates", format_args!("allowed: {CERTIFICATES_MAX} at the most"));

@@ -17,7 +17,7 @@ use crate::model::decimal::Decimal;
 use crate::model::id::{AgencyId, AreaCode, CalendarId, DimensionId, IndicatorId};
 use crate::model::period::Frequency;
 use crate::model::text::{self, Layout};
-use crate::model::violation::{Lazy, Violations};
+use crate::model::violation::{Lazy, NO_SUCH, Violations};
 
 /// The most items that one put may have.
 pub(crate) const PUT_ITEMS_MAX: usize = 10_000;
@@ -397,8 +397,7 @@ impl<'a> Review<'a> {
     }
 
     fn unknown(&mut self, field: impl Display, what: &str, id: &str) {
-        self.violations
-            .add(field, format_args!("found `{id}`; there is no such {what} in the catalogue or in this request"));
+        self.violations.add(field, format_args!("found `{id}`; {NO_SUCH} {what} in the catalogue or in this request"));
     }
 }
 

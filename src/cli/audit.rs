@@ -7,6 +7,7 @@ use clap::Parser;
 
 use super::failure::Failure;
 use super::output;
+use super::printout::Printout;
 use super::table::{Align, Table};
 use crate::audit::{self, Event, NumberedLine};
 use crate::model::text::visible_json;
@@ -86,7 +87,7 @@ fn print(args: &Args, lines: &VecDeque<NumberedLine>) -> Result<(), Failure> {
     } else if lines.is_empty() {
         Ok(())
     } else {
-        output::print(table(lines))
+        output::show(&Printout::default().table(table(lines)))
     }
 }
 

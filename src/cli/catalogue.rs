@@ -10,6 +10,7 @@ use super::catalogue_lookup;
 use super::connect::{Server, response};
 use super::failure::Failure;
 use super::output;
+use super::printout::Printout;
 use super::table::{Align, Table};
 use crate::catalogue::CataloguePut;
 use crate::catalogue::items::{AcrossAgencies, AreaLevel, Kind, Sector};
@@ -34,7 +35,7 @@ enum Verb {
         /// [[reconciliation_rules]] and [[calendars]].
         file: PathBuf,
         /// Only check: report what would happen, and store nothing.
-        #[arg(long)]
+        #[arg(short = 'n', long)]
         dry_run: bool,
     },
     /// Show what the checks of a TOML file would have caught of the figures that were submitted: which agencies', areas'
@@ -130,7 +131,7 @@ async fn agencies(server: &Server) -> Result<(), Failure> {
     for agency in catalogue_lookup::agencies(server).await? {
         table.push([agency.id, agency.name, code(Sector::from_code(agency.sector)), agency.areas.join(" ")]);
     }
-    output::print(table)
+    output::show(&Printout::default().table(table))
 }
 
 async fn areas(server: &Server) -> Result<(), Failure> {
@@ -147,7 +148,7 @@ async fn areas(server: &Server) -> Result<(), Failure> {
             area.successors.join(" "),
         ]);
     }
-    output::print(table)
+    output::show(&Printout::default().table(table))
 }
 
 async fn dimensions(server: &Server) -> Result<(), Failure> {
@@ -158,7 +159,7 @@ async fn dimensions(server: &Server) -> Result<(), Failure> {
             table.push([String::new(), category.id, category.title]);
         }
     }
-    output::print(table)
+    output::show(&Printout::default().table(table))
 }
 
 async fn indicators(server: &Server) -> Result<(), Failure> {
@@ -178,7 +179,7 @@ async fn indicators(server: &Server) -> Result<(), Failure> {
             corrections,
         ]);
     }
-    output::print(table)
+    output::show(&Printout::default().table(table))
 }
 
 /// What it takes to correct its figures, where it takes something.
@@ -205,7 +206,7 @@ async fn rules(server: &Server) -> Result<(), Failure> {
         let (left, right) = (of(rule.left_indicator, rule.left_agency), of(rule.right_indicator, rule.right_agency));
         table.push([rule.id, rule.title, left, right]);
     }
-    output::print(table)
+    output::show(&Printout::default().table(table))
 }
 
 async fn calendars(server: &Server) -> Result<(), Failure> {
@@ -216,5 +217,5 @@ async fn calendars(server: &Server) -> Result<(), Failure> {
             table.push([String::new(), holiday, String::new()]);
         }
     }
-    output::print(table)
+    output::show(&Printout::default().table(table))
 }

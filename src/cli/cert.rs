@@ -15,6 +15,7 @@ use rcgen::{
 use time::{Duration, OffsetDateTime};
 
 use super::failure::Failure;
+use super::next_step::NextStep;
 use super::{format, output};
 use crate::model::hex::{self, Hex};
 use crate::model::id::CertificateUri;
@@ -175,10 +176,7 @@ fn issuer(folder: &Path) -> Result<rcgen::Issuer<'static, KeyPair>, Failure> {
     let read = |name: &str| {
         let path = folder.join(name);
         std::fs::read_to_string(&path).map_err(|error| {
-            Failure::failed(format!(
-                "can't read {}: {error}; make one with `conspectus cert authority`",
-                path.display()
-            ))
+            Failure::failed(format!("can't read {}: {error}", path.display())).and_try(Some(NextStep::MakeAuthority))
         })
     };
     let key = KeyPair::from_pem(&read("ca-key.pem")?)?;

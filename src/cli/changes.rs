@@ -13,6 +13,7 @@ use super::history::event;
 use super::legend::Legend;
 use super::observation_text::{FIGURE_COLUMNS, MEASURE_HEADINGS, breakdown, figure_cells, measure_cells};
 use super::output;
+use super::printout::Printout;
 use super::table::{Align, Table};
 use super::watch::{may_resume, reconnecting};
 use crate::rpc::Reason;
@@ -39,10 +40,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "REVISION", default_value_t = 0)]
     after: i64,
     /// Only these indicators, by id.
-    #[arg(long, value_delimiter = ',')]
+    #[arg(short = 'i', long, value_delimiter = ',')]
     indicator: Vec<String>,
     /// Only figures of these agencies, by id.
-    #[arg(long, value_delimiter = ',')]
+    #[arg(short = 'a', long, value_delimiter = ',')]
     agency: Vec<String>,
     /// Go on with later changes as they come, until it is ended.
     #[arg(long)]
@@ -125,7 +126,7 @@ impl Printer {
             let rows = text.split_once('\n').map_or("", |(_, rows)| rows);
             return output::print(if is_first { &text } else { rows });
         }
-        if page.changes.is_empty() { Ok(()) } else { output::print_text(&table(&page.changes)) }
+        if page.changes.is_empty() { Ok(()) } else { output::show(&table(&page.changes)) }
     }
 
     /// Says where to go on, beside what is for programs.
@@ -139,7 +140,7 @@ impl Printer {
     }
 }
 
-fn table(changes: &[FigureChange]) -> String {
+fn table(changes: &[FigureChange]) -> Printout {
     let columns =
         [("revision", Align::Right), ("accepted", Align::Left), ("what", Align::Left), ("agency", Align::Left)];
     let after = [("", Align::Left), ("reason", Align::Wrap(48))];
@@ -156,7 +157,7 @@ fn table(changes: &[FigureChange]) -> String {
         let flags = legend.submitted_flags(&figure.markers, change.sample).to_owned();
         table.push(change_cells.into_iter().chain(figure_cells(&figure)).chain([flags, change.reason.clone()]));
     }
-    format!("{table}{}\n", legend.below())
+    Printout::default().table(table).text(format!("{}\n", legend.below()))
 }
 
 /// Before the numbers, and after them.

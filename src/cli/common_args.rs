@@ -4,6 +4,7 @@ use clap::Parser;
 
 use super::failure::Failure;
 use super::output;
+use super::printout::Printout;
 use crate::model::observation::Breakdown;
 use crate::rpc::proto::{AreasAsOf, CategoryRef, PeriodRange};
 
@@ -45,7 +46,7 @@ impl Hierarchy {
 #[derive(Debug, Parser)]
 pub(super) struct Periods {
     /// The periods; or --from and --to.
-    #[arg(long = "period", value_name = "PERIOD", value_delimiter = ',')]
+    #[arg(short = 'p', long = "period", value_name = "PERIOD", value_delimiter = ',')]
     pub(super) listed: Vec<String>,
     /// The first of a range of periods.
     #[arg(long, value_name = "PERIOD", requires = "to", conflicts_with = "listed")]
@@ -97,14 +98,14 @@ impl Format {
         self,
         json: impl FnOnce() -> Result<String, Failure>,
         csv: impl FnOnce() -> Result<String, Failure>,
-        table: impl FnOnce() -> String,
+        for_people: impl FnOnce() -> Printout,
     ) -> Result<(), Failure> {
         if self.json {
             output::print_line(json()?)
         } else if self.csv {
             output::print(csv()?)
         } else {
-            output::print_text(&table())
+            output::show(&for_people())
         }
     }
 }

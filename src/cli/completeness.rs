@@ -7,7 +7,8 @@ use super::common_args::{AsOf, Format, Periods};
 use super::connect::{Server, pages};
 use super::failure::Failure;
 use super::format::{csv, json, time};
-use super::table::{Align, Table};
+use super::printout::Printout;
+use super::table::{Align, Cell, Table};
 use crate::model::period::Frequency;
 use crate::rpc::proto::{GetCompletenessRequest, GetCompletenessResponse, PeriodMismatch, Slot, SlotStatus};
 
@@ -21,10 +22,10 @@ pub(super) struct Args {
     #[command(flatten)]
     periods: Periods,
     /// Only these indicators, by id.
-    #[arg(long, value_delimiter = ',')]
+    #[arg(short = 'i', long, value_delimiter = ',')]
     indicator: Vec<String>,
     /// Only these agencies, by id.
-    #[arg(long, value_delimiter = ',')]
+    #[arg(short = 'a', long, value_delimiter = ',')]
     agency: Vec<String>,
     /// List only figures that are late; the rates still count all of them.
     #[arg(long)]
@@ -86,7 +87,7 @@ pub(super) async fn fetch(
     Ok(answer)
 }
 
-fn tables(answer: &GetCompletenessResponse) -> String {
+fn tables(answer: &GetCompletenessResponse) -> Printout {
     let mut rates = Table::new([
         ("agency", Align::Left),
         ("period", Align::Left),
@@ -113,30 +114,30 @@ fn tables(answer: &GetCompletenessResponse) -> String {
         ("locked from", Align::Left),
     ]);
     for slot in &answer.slots {
-        slots.push([
-            slot.agency.clone(),
-            slot.indicator.clone(),
-            slot.area.clone(),
-            slot.period.clone(),
-            slot.due.clone(),
-            status(slot.status()).to_owned(),
+        let keys = [&slot.agency, &slot.indicator, &slot.area, &slot.period, &slot.due].map(String::clone);
+        let status_text = status(slot.status()).to_owned();
+        let is_late = slot.status() == SlotStatus::Late;
+        let status = if is_late { Cell::needing_care(status_text) } else { status_text.into() };
+        let beside = [
             time(slot.received_at.as_ref()),
             if slot.days_late == 0 { String::new() } else { slot.days_late.to_string() },
             [slot.contained_in_area.as_str(), &slot.contained_in_period].join(" ").trim().to_owned(),
             slot.locked_from.clone(),
-        ]);
+        ];
+        slots.push(keys.map(Cell::from).into_iter().chain([status]).chain(beside.map(Cell::from)));
     }
     let mismatches: String = answer.period_mismatches.iter().map(mismatch).collect();
     if rates.is_empty() {
-        return if mismatches.is_empty() { "No such figures are expected.\n".to_owned() } else { mismatches };
+        return if mismatches.is_empty() { "No such figures are expected.\n".into() } else { mismatches.into() };
     }
-    let slots = if slots.is_empty() { String::new() } else { format!("{slots}\n") };
     let legend = if answer.slots.iter().any(|slot| !slot.contained_in_period.is_empty()) {
         "within: it has no figure of its own, and lies within that one, which can't be split\n"
     } else {
         ""
     };
-    format!("{rates}\n{slots}{legend}{mismatches}at revision {}\n", answer.revision)
+    let printout = Printout::default().table(rates).text("\n");
+    let printout = if slots.is_empty() { printout } else { printout.table(slots).text("\n") };
+    printout.text(format!("{legend}{mismatches}at revision {}\n", answer.revision))
 }
 
 fn mismatch(mismatch: &PeriodMismatch) -> String {
@@ -199,4 +200,55 @@ fn mismatch_row(mismatch: &PeriodMismatch) -> [String; 12] {
     let texts =
         ["", &mismatch.indicator, "", &mismatch.period, "", "no such periods", "", "", "", "", frequency(mismatch), ""];
     texts.map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::printout::at_several_widths;
+    use super::*;
+    use crate::rpc::proto::ReportingRate;
+
+    #[test]
+    fn completeness_fits_the_terminal() {
+        let rate = ReportingRate {
+            agency: "portsmouth-childrens-services".to_owned(),
+            period: "2021-04".to_owned(),
+            expected: 2,
+            reported: 1,
+            late: 1,
+            ..ReportingRate::default()
+        };
+        let late = Slot {
+            agency: "portsmouth-childrens-services".to_owned(),
+            indicator: "missing-episodes".to_owned(),
+            area: "E06000044".to_owned(),
+            period: "2021-04".to_owned(),
+            due: "2021-05-20".to_owned(),
+            status: SlotStatus::Late.into(),
+            days_late: 12,
+            ..Slot::default()
+        };
+        let reported = Slot {
+            indicator: "mash-referrals-received-from-police".to_owned(),
+            status: SlotStatus::ReportedLate.into(),
+            received_at: Some(prost_types::Timestamp { seconds: 1_622_000_000, nanos: 0 }),
+            days_late: 6,
+            contained_in_area: "E06000044".to_owned(),
+            contained_in_period: "FY2021-22-Q1".to_owned(),
+            ..late.clone()
+        };
+        let mismatch = PeriodMismatch {
+            indicator: "initial-contacts".to_owned(),
+            period: "2021-04".to_owned(),
+            frequency: Frequency::FinancialYear.code(),
+        };
+        let answer = GetCompletenessResponse {
+            revision: 14,
+            rates: vec![rate],
+            slots: vec![late, reported],
+            period_mismatches: vec![mismatch],
+            ..GetCompletenessResponse::default()
+        };
+        insta::assert_snapshot!(at_several_widths(&tables(&answer)));
+    }
 }

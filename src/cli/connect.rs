@@ -1,19 +1,22 @@
 //! Connecting to a server, and showing its refusals.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
+use tokio_rustls::rustls::Error as TlsError;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 use tonic_types::{FieldViolation, StatusExt};
 
 use super::deadline::{Deadline, Limit, Timed};
-use super::failure::{Exit, Failure};
+use super::failure::{Exit, Failure, root_cause};
+use super::next_step::NextStep;
 use crate::access::Purpose;
 use crate::model::text::visible;
 use crate::rpc::client::catalogue_service_client::CatalogueServiceClient;
@@ -119,7 +122,7 @@ impl Server {
         let ca = self
             .ca
             .as_ref()
-            .ok_or_else(|| Failure::usage("https:// needs --ca, the authority that issued the server's certificate"))?;
+            .ok_or_else(|| Failure::usage("https:// needs an authority to trust").and_try(Some(NextStep::Authority)))?;
         let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(ca)?));
         Ok(match self.cert.as_ref().zip(self.cert_key.as_ref()) {
             None => tls,
@@ -129,20 +132,18 @@ impl Server {
 
     /// Why the server can't be reached, and what to do about it.
     fn unreachable(&self, error: &tonic::transport::Error) -> Failure {
-        let mut cause: &dyn std::error::Error = error;
-        while let Some(source) = cause.source() {
-            cause = source;
+        let cause = root_cause(error);
+        let io = cause.downcast_ref::<std::io::Error>();
+        if let Some(tls) = io.and_then(std::io::Error::get_ref).and_then(|inner| inner.downcast_ref::<TlsError>()) {
+            let is_plain = matches!(tls, TlsError::InvalidMessage(_));
+            let step = if is_plain { NextStep::Plaintext } else { NextStep::Authority };
+            return Failure::unreachable(format!("TLS with {} failed: {cause}", self.server)).and_try(Some(step));
         }
-        let cause = cause.to_string();
-        let is_tls = ["certificate", "tls", "TLS"].iter().any(|word| cause.contains(word));
-        Failure::unreachable(if is_tls {
-            format!("TLS with {} failed: {cause}", self.server)
-        } else {
-            format!(
-                "no server answers at {}; start one with `conspectus serve`, or name another with --server",
-                self.server
-            )
-        })
+        // A server without TLS takes its beginning for nonsense, and hangs up.
+        let is_reset =
+            self.server.starts_with("https:") && io.is_some_and(|io| io.kind() == ErrorKind::ConnectionReset);
+        let step = if is_reset { NextStep::Plaintext } else { NextStep::Serve };
+        Failure::unreachable(format!("no server answers at {}: {cause}", self.server)).and_try(Some(step))
     }
 
     fn headers(&self) -> Result<Headers, Failure> {
@@ -164,9 +165,8 @@ impl Server {
             Some(key) => {
                 if !self.is_private() {
                     let server = &self.server;
-                    return Err(Failure::usage(format!(
-                        "the key would cross the network unencrypted to {server}; use https://"
-                    )));
+                    return Err(Failure::usage(format!("the key would cross the network unencrypted to {server}"))
+                        .and_try(Some(NextStep::Encrypt)));
                 }
                 Some(bearer(key).ok_or_else(|| Failure::usage("the key has characters that keys never have"))?)
             }
@@ -196,9 +196,13 @@ impl Server {
 
     async fn connect(&self, timed: Timed) -> Result<Connection, Failure> {
         let limit = Limit { time: Duration::from_secs(self.timeout), timed, server: self.server.clone() };
-        let mut endpoint = Endpoint::from_shared(self.server.clone())
-            .map_err(|_| Failure::usage(format!("`{}` isn't an address; allowed: http(s)://HOST:PORT", self.server)))?
-            .http2_max_header_list_size(HEADER_BYTES_MAX);
+        let no_address = || Failure::usage(format!("`{}` isn't an address; allowed: http(s)://HOST:PORT", self.server));
+        let endpoint = Endpoint::from_shared(self.server.clone()).map_err(|_| no_address())?;
+        if !matches!(endpoint.uri().scheme_str(), Some("http" | "https")) {
+            return Err(no_address());
+        }
+        let headers = self.headers()?;
+        let mut endpoint = endpoint.http2_max_header_list_size(HEADER_BYTES_MAX);
         if timed == Timed::Beginning {
             // A server that is gone answers no ping: one is sent after half of the time, also while no message
             // comes. It is awaited for longer than the other half, so that the beginning is timed by its own limit.
@@ -212,9 +216,12 @@ impl Server {
         }
         let channel = match tokio::time::timeout(limit.time, endpoint.connect()).await {
             Ok(connected) => connected.map_err(|error| self.unreachable(&error))?,
-            Err(_) => return Err(Failure::unreachable(limit.exceeded("didn't let anyone connect"))),
+            Err(_) => {
+                let silent = Failure::unreachable(limit.exceeded("didn't let anyone connect"));
+                return Err(silent.and_try(Some(NextStep::Timeout)));
+            }
         };
-        Ok(InterceptedService::new(Deadline::new(channel, limit), self.headers()?))
+        Ok(InterceptedService::new(Deadline::new(channel, limit), headers))
     }
 
     pub(super) async fn catalogue(&self) -> Result<CatalogueServiceClient<Connection>, Failure> {
@@ -272,24 +279,46 @@ pub(super) async fn pages<P>(
 /// turns a field into where the user wrote it.
 pub(super) fn refusal(status: &Status, location: impl Fn(&str) -> String) -> Failure {
     let exit = Exit::of(status);
-    let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
-    if reason == Reason::PurposeMissing.text() {
-        return Failure::usage("say what you read figures for, with --purpose or CONSPECTUS_PURPOSE");
-    }
-    if reason == Reason::Unauthenticated.text() {
-        return Failure::Message(
-            exit,
-            format!("{}; give a key with --as or CONSPECTUS_KEY", visible(status.message())),
-        );
+    let info = status.get_details_error_info();
+    let reason = info.as_ref().and_then(|info| Reason::parse(&info.reason));
+    if reason == Some(Reason::PurposeMissing) {
+        return Failure::usage("say what you read figures for").and_try(NextStep::after(Reason::PurposeMissing));
     }
     let violations = violations(status);
     if violations.listed.is_empty() {
-        return Failure::Message(exit, visible(status.message()).into_owned());
+        let step = match (info, reason) {
+            (None, _) => without_reason(status),
+            (Some(_), Some(reason)) => NextStep::after(reason).or_else(|| missing(status)),
+            // A later server's.
+            (Some(_), None) => None,
+        };
+        return Failure::Message(exit, visible(status.message()).into_owned()).and_try(step);
     }
     let line = |(field, description): &(String, String)| {
         if field.is_empty() { description.clone() } else { format!("{}: {description}", location(field)) }
     };
-    problems("", &violations.listed.iter().map(line).collect::<Vec<_>>(), violations.omitted)
+    let lines: Vec<String> = violations.listed.iter().map(line).collect();
+    let mut steps: Vec<NextStep> = Vec::new();
+    for step in violations.listed.iter().filter_map(|(_, description)| NextStep::of_problem(description)) {
+        if !steps.contains(&step) {
+            steps.push(step);
+        }
+    }
+    steps.into_iter().fold(problems("", &lines, violations.omitted), |failure, step| failure.and_try(Some(step)))
+}
+
+/// What there is instead of a thing that isn't there.
+fn missing(status: &Status) -> Option<NextStep> {
+    NextStep::choices(&status.get_details_resource_info()?.resource_type)
+}
+
+/// What helps where no server of ours has said why: the connection broke, or something else answered.
+fn without_reason(status: &Status) -> Option<NextStep> {
+    match Exit::of(status) {
+        Exit::Unreachable if status.code() == Code::DeadlineExceeded => Some(NextStep::Timeout),
+        Exit::Unreachable => Some(NextStep::Address),
+        Exit::Failed | Exit::Usage | Exit::Refused | Exit::NotAllowed | Exit::Busy => None,
+    }
 }
 
 /// What a server found wrong with a request.
@@ -334,7 +363,6 @@ pub(super) fn problems(of_what: &str, lines: &[String], omitted: usize) -> Failu
 mod tests {
     use std::collections::HashMap;
 
-    use tonic::Code;
     use tonic_types::ErrorDetails;
 
     use super::*;
@@ -351,6 +379,9 @@ mod tests {
         assert_eq!(said(&invalid), "a\\u{202e}: found b\\u{1b}");
         let details = ErrorDetails::with_error_info(Reason::Unauthenticated.text(), "conspectus", HashMap::new());
         let unknown = Status::with_error_details(Code::Unauthenticated, "who is a\u{1b}", details);
-        assert!(said(&unknown).starts_with("who is a\\u{1b}; give a key"));
+        let later = ErrorDetails::with_error_info("A_LATER_REASON", "conspectus", HashMap::new());
+        let later = Status::with_error_details(Code::Unavailable, "not now", later);
+        assert_eq!(said(&later), "not now");
+        assert!(said(&unknown).starts_with("who is a\\u{1b}\nTry: --as NAME"));
     }
 }

@@ -8,10 +8,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::Frame;
 use tokio::time::Sleep;
-use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::http;
+use tonic::{Code, Status};
 use tower::{BoxError, Service};
+
+use super::failure::root_cause;
 
 /// Which part of a call must have come when its time is up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +37,7 @@ impl Limit {
     /// What to say when the time is up.
     pub(super) fn exceeded(&self, what: &str) -> String {
         let seconds = self.time.as_secs();
-        format!("{} {what} within {seconds} s; --timeout allows more", self.server)
+        format!("{} {what} within {seconds} s", self.server)
     }
 }
 
@@ -72,7 +74,7 @@ where
         let answer = self.inner.call(request);
         Box::pin(async move {
             let answer = tokio::select! {
-                answer = answer => answer.map_err(Into::into)?,
+                answer = answer => answer.map_err(|error| broken(error, &limit))?,
                 () = &mut deadline => return Err(status(&limit).into()),
             };
             Ok(match limit.timed {
@@ -85,6 +87,16 @@ where
 
 fn status(limit: &Limit) -> Status {
     Status::deadline_exceeded(limit.exceeded("didn't answer"))
+}
+
+/// A call that ended without an answer: the connection broke, or what is at the other end is no server of ours.
+fn broken(error: impl Into<BoxError>, limit: &Limit) -> Status {
+    let status = Status::from_error(error.into());
+    if !matches!(status.code(), Code::Unknown | Code::Internal) {
+        return status;
+    }
+    let cause = root_cause(&status);
+    Status::unavailable(format!("the connection to {} broke: {cause}", limit.server))
 }
 
 /// An answer that must have come whole by a deadline.

@@ -9,6 +9,7 @@ use super::connect::{Server, response};
 use super::failure::Failure;
 use super::format::{coverage, csv, explanations, json};
 use super::legend::Legend;
+use super::printout::Printout;
 use super::table::{Align, Table};
 use crate::rpc::proto::{
     CategoryRef, Contribution, ExplainFigureRequest, ExplainFigureResponse, Missing, MissingReason,
@@ -24,10 +25,10 @@ pub(super) struct Args {
     /// The period.
     period: String,
     /// The indicator, by id.
-    #[arg(long)]
+    #[arg(short = 'i', long)]
     indicator: String,
     /// This agency's figure; by default the combined figure of all agencies.
-    #[arg(long, default_value = "")]
+    #[arg(short = 'a', long, default_value = "")]
     agency: String,
     #[command(flatten)]
     breakdown: BreakdownArg,
@@ -57,7 +58,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     )
 }
 
-fn text(request: &ExplainFigureRequest, answer: &ExplainFigureResponse) -> String {
+fn text(request: &ExplainFigureRequest, answer: &ExplainFigureResponse) -> Printout {
     let indicator = answer.indicator.clone().unwrap_or_default();
     let figure = answer.figure.clone().unwrap_or_default();
     let kind = indicator.kind();
@@ -83,10 +84,11 @@ fn text(request: &ExplainFigureRequest, answer: &ExplainFigureResponse) -> Strin
     let missing = figure.coverage.iter().flat_map(|coverage| &coverage.missing);
     lines.extend(missing.map(missing_line));
     let table = contributions(&mut legend, &answer.contributions);
-    let table = if table.is_empty() { String::new() } else { format!("\n{table}") };
     let more = usize::try_from(answer.contribution_count).unwrap_or(0).saturating_sub(answer.contributions.len());
     let more = if more == 0 { String::new() } else { format!("and {more} more\n") };
-    format!("{}\n{table}{more}{}", lines.join("\n"), legend.below())
+    let printout = Printout::from(format!("{}\n", lines.join("\n")));
+    let printout = if table.is_empty() { printout } else { printout.text("\n").table(table) };
+    printout.text(format!("{more}{}", legend.below()))
 }
 
 fn missing_line(missing: &Missing) -> String {

@@ -2,6 +2,8 @@
 
 use tonic::{Code, Status};
 
+use super::next_step::NextStep;
+
 /// The status that the program ends with: a contract that scripts rely on, listed in docs/scripts.md. 0 is that all was
 /// done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +65,15 @@ impl Failure {
         Self::Message(Exit::Refused, message.into())
     }
 
+    /// The same, with what to type next.
+    pub(super) fn and_try(self, step: Option<NextStep>) -> Self {
+        match (self, step) {
+            (Self::Message(exit, message), Some(step)) => Self::Message(exit, format!("{message}\n{step}")),
+            (Self::Message(exit, message), None) => Self::Message(exit, message),
+            (Self::OutputClosed, _) => Self::OutputClosed,
+        }
+    }
+
     /// Of a server that can't be reached.
     pub(super) fn unreachable(message: impl Into<String>) -> Self {
         Self::Message(Exit::Unreachable, message.into())
@@ -73,6 +84,15 @@ impl<E: std::error::Error> From<E> for Failure {
     fn from(error: E) -> Self {
         Self::failed(error.to_string())
     }
+}
+
+/// The first cause of an error.
+pub(super) fn root_cause<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause
 }
 
 #[cfg(test)]

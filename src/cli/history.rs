@@ -7,6 +7,7 @@ use super::connect::{Server, pages};
 use super::failure::Failure;
 use super::format::{csv, explanations, json, markers, time};
 use super::legend::Legend;
+use super::printout::Printout;
 use super::table::{Align, Table};
 use crate::rpc::proto::{GetHistoryRequest, GetHistoryResponse, HistoryEvent, HistoryItem};
 
@@ -20,10 +21,10 @@ pub(super) struct Args {
     /// The period that it was submitted for.
     period: String,
     /// The indicator, by id.
-    #[arg(long)]
+    #[arg(short = 'i', long)]
     indicator: String,
     /// The agency, by id.
-    #[arg(long)]
+    #[arg(short = 'a', long)]
     agency: String,
     #[command(flatten)]
     breakdown: BreakdownArg,
@@ -56,7 +57,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     )
 }
 
-fn table(answer: &GetHistoryResponse) -> String {
+fn table(answer: &GetHistoryResponse) -> Printout {
     let mut table = Table::new([
         ("revision", Align::Right),
         ("accepted", Align::Left),
@@ -84,9 +85,9 @@ fn table(answer: &GetHistoryResponse) -> String {
     }
     if table.is_empty() {
         return "That figure was never submitted for that period; `conspectus explain` shows what an answer is computed from.\n"
-            .to_owned();
+            .into();
     }
-    format!("{table}{}", legend.below())
+    Printout::default().table(table).text(legend.below())
 }
 
 /// Why a figure changed, in a word.

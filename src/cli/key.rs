@@ -8,6 +8,7 @@ use super::connect::{Server, pages, response};
 use super::failure::Failure;
 use super::format::{json, time};
 use super::output;
+use super::printout::Printout;
 use super::table::{Align, Table};
 use crate::access::{AccessChange, Identity, NewKey, Role, Scope};
 use crate::catalogue::items::Sector;
@@ -40,7 +41,7 @@ enum Verb {
         #[arg(long)]
         role: Role,
         /// The agency, by id, of a submitter or a corrector.
-        #[arg(long, default_value = "")]
+        #[arg(short = 'a', long, default_value = "")]
         agency: String,
         /// Limit an analyst to figures of agencies in these sectors.
         #[arg(long, value_delimiter = ',')]
@@ -236,7 +237,7 @@ async fn list(server: &Server, as_json: bool) -> Result<(), Failure> {
     for identity in answer.identities {
         rows(&mut table, &identity);
     }
-    output::print(table)
+    output::show(&Printout::default().table(table))
 }
 
 /// A row for each key and certificate of an identity.

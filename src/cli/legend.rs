@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::format::{difference, gap_text, number, signed};
+use super::table::Cell;
 use crate::model::marker::Marker;
 use crate::model::text::visible;
 use crate::rpc::proto::{Change, ChangeGap, ChangeUnit, Discrepancy, DiscrepancyKind, Figure, Gap, Kind, Missing};
@@ -57,7 +58,7 @@ impl Legend {
         if let Some(as_at) = &figure.as_at {
             flags.push(format!("as at {as_at}"));
             self.as_at = true;
-        } else if figure.value.is_some() && !figure.coverage.as_ref().is_none_or(|coverage| coverage.complete) {
+        } else if is_partial(figure) {
             flags.push("partial".to_owned());
             self.partial = true;
         }
@@ -73,6 +74,12 @@ impl Legend {
             flags.push("≠".to_owned());
         }
         flags.join(" ")
+    }
+
+    /// The same as a cell of a table, where a partial figure stands out.
+    pub(super) fn flags_cell(&mut self, figure: &Figure) -> Cell {
+        let flags = self.flags(figure);
+        if is_partial(figure) { Cell::needing_care(flags) } else { flags.into() }
     }
 
     /// A text that also rests on other figures than its row's, and what of theirs the row doesn't show of its
@@ -177,6 +184,11 @@ impl Legend {
         let lines = self.lines();
         if lines.is_empty() { lines } else { format!("\n{lines}\n") }
     }
+}
+
+fn is_partial(figure: &Figure) -> bool {
+    let is_complete = figure.coverage.as_ref().is_none_or(|coverage| coverage.complete);
+    figure.value.is_some() && figure.as_at.is_none() && !is_complete
 }
 
 /// The markers of some figures, and whether any is made up.

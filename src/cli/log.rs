@@ -20,6 +20,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::failure::Failure;
+use super::terminal;
 use crate::model::text::visible;
 use crate::server;
 
@@ -69,7 +70,7 @@ impl Log {
         tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(lines)
-            .with_ansi(is_terminal)
+            .with_ansi(terminal::has_colour(&io::stderr()))
             .with_target(false)
             .log_internal_errors(false)
             .init();

@@ -23,9 +23,11 @@ mod key;
 mod legend;
 mod log;
 mod mapping;
+mod next_step;
 mod observation_text;
 mod output;
 mod picture;
+mod printout;
 mod query;
 mod receipt;
 mod receipt_file;
@@ -35,7 +37,9 @@ mod submission;
 mod submit;
 mod table;
 mod template;
+mod terminal;
 mod watch;
+mod wrap;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -142,8 +146,42 @@ fn exit_code(result: Result<(), Failure>) -> ExitCode {
     match result {
         Ok(()) | Err(Failure::OutputClosed) => ExitCode::SUCCESS,
         Err(Failure::Message(exit, message)) => {
-            output::note(format_args!("conspectus: {message}"));
+            output::complain(&message);
             ExitCode::from(exit as u8)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// The options that have a letter, wherever they are.
+    const LETTERS: [(&str, char); 6] =
+        [("agency", 'a'), ("indicator", 'i'), ("period", 'p'), ("dry-run", 'n'), ("help", 'h'), ("version", 'V')];
+
+    /// A verb's options, and those of the verbs below it.
+    fn options(command: &clap::Command) -> Vec<(String, String, Option<char>)> {
+        let name = command.get_name().to_owned();
+        let own =
+            command.get_arguments().filter_map(|it| Some((name.clone(), it.get_long()?.to_owned(), it.get_short())));
+        own.chain(command.get_subcommands().flat_map(options)).collect()
+    }
+
+    #[test]
+    fn a_letter_means_the_same_in_every_verb() {
+        let mut command = Cli::command();
+        command.build();
+        let mut letters_used = BTreeSet::new();
+        for (verb, long, short) in options(&command) {
+            let expected = LETTERS.iter().find(|(name, _)| *name == long).map(|(_, letter)| *letter);
+            assert_eq!(short, expected, "--{long} of {verb}");
+            letters_used.extend(short);
+        }
+        assert_eq!(letters_used, LETTERS.map(|(_, letter)| letter).into());
     }
 }

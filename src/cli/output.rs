@@ -6,8 +6,15 @@
 use std::fmt::Display;
 use std::io::{self, BufWriter, ErrorKind, Write};
 
+use anstyle::{AnsiColor, Style};
+
 use super::failure::Failure;
+use super::printout::Printout;
+use super::terminal::{self, Terminal};
 use crate::model::text::visible_lines;
+
+/// As the library has `error:` before a usage error.
+const PROBLEM: Style = AnsiColor::Red.on_default().bold();
 
 /// Writes a text to standard output, all of it before this returns.
 ///
@@ -17,10 +24,15 @@ pub(super) fn print(text: impl Display) -> Result<(), Failure> {
     write(io::stdout().lock(), text)
 }
 
-/// Writes lines for people, as [`print`] does. What else of them can't be seen is shown by its number:
+/// Writes what is for people, as [`print`] does, laid out for the terminal if it is one.
+pub(super) fn show(printout: &Printout) -> Result<(), Failure> {
+    print(printout.laid_out(Terminal::of_stdout()))
+}
+
+/// Writes lines for people, as [`show`] does. What else of them can't be seen is shown by its number:
 /// texts in them are others'.
 pub(super) fn print_text(text: &str) -> Result<(), Failure> {
-    print(visible_lines(text))
+    show(&text.into())
 }
 
 /// Writes a text and a line break to standard output, as [`print`] does.
@@ -31,6 +43,16 @@ pub(super) fn print_line(text: impl Display) -> Result<(), Failure> {
 /// Writes lines for people to standard error, as [`print_text`] shows them, if that can be written to: there is nowhere else to say it.
 pub(super) fn note(line: impl Display) {
     drop(write(io::stderr().lock(), format_args!("{}\n", visible_lines(&line.to_string()))));
+}
+
+/// Writes to standard error why the program ends early, as [`note`] does, with its name in colour where there is colour.
+pub(super) fn complain(message: &str) {
+    let name = if terminal::has_colour(&io::stderr()) {
+        format!("{PROBLEM}conspectus:{PROBLEM:#}")
+    } else {
+        "conspectus:".to_owned()
+    };
+    drop(write(io::stderr().lock(), format_args!("{name} {}\n", visible_lines(message))));
 }
 
 fn write(to: impl Write, text: impl Display) -> Result<(), Failure> {

@@ -8,7 +8,8 @@ use super::failure::Failure;
 use super::figure_columns::{answer_fields, answer_headings, change_fields, change_headings};
 use super::format::{coverage, csv, json};
 use super::legend::Legend;
-use super::table::{Align, Table};
+use super::printout::Printout;
+use super::table::{Align, Cell, Table};
 use crate::rpc::proto::{
     Change, Comparison, Figure, Gap, GetPictureRequest, GetPictureResponse, Indicator, PictureCell, PictureRow,
 };
@@ -24,7 +25,7 @@ pub(super) struct Args {
     /// The period: FY2021-22, 2021/22, "Apr-Jun 2021", 2022-06 and the like.
     period: String,
     /// Only these indicators, by id.
-    #[arg(long, value_delimiter = ',')]
+    #[arg(short = 'i', long, value_delimiter = ',')]
     indicator: Vec<String>,
     /// Compare with the same period a year before.
     #[arg(long)]
@@ -41,7 +42,7 @@ pub(super) struct Args {
 }
 
 /// The picture of an area and a period, as a table.
-pub(super) async fn show(server: &Server, area: &str, period: &str) -> Result<String, Failure> {
+pub(super) async fn show(server: &Server, area: &str, period: &str) -> Result<Printout, Failure> {
     let request =
         GetPictureRequest { area: area.to_owned(), period: period.to_owned(), ..GetPictureRequest::default() };
     let mut client = server.pictures().await?;
@@ -90,14 +91,14 @@ fn csv_rows(picture: &GetPictureResponse, row: &PictureRow) -> Vec<Vec<String>> 
     rows
 }
 
-fn table(picture: &GetPictureResponse) -> String {
+fn table(picture: &GetPictureResponse) -> Printout {
     let area = picture.area.clone().unwrap_or_default();
     let name = format!("{} ({})", area.name, area.code);
     rows(&area.code, &name, &picture.period, picture.revision, &picture.rows)
 }
 
 /// The rows of the picture of an area, as a table under the area's name.
-pub(super) fn rows(code: &str, area: &str, period: &str, revision: i64, rows: &[PictureRow]) -> String {
+pub(super) fn rows(code: &str, area: &str, period: &str, revision: i64, rows: &[PictureRow]) -> Printout {
     let earlier = rows.iter().filter_map(|row| row.change.as_ref()).map(|change| change.from_period.clone()).next();
     let mut table = Table::new([
         ("indicator", Align::Wrap(38)),
@@ -115,9 +116,10 @@ pub(super) fn rows(code: &str, area: &str, period: &str, revision: i64, rows: &[
         push(&mut table, &mut legend, row);
     }
     if table.is_empty() {
-        return format!("No figures are expected or submitted for {area} in {period}.\n");
+        return format!("No figures are expected or submitted for {area} in {period}.\n").into();
     }
-    format!("{area}, {period}, at revision {revision}\n\n{table}{}", legend.below())
+    let heading = format!("{area}, {period}, at revision {revision}\n\n");
+    Printout::from(heading).table(table).text(legend.below())
 }
 
 /// One line for an indicator that only one agency reports; otherwise one for the combined figure and one for
@@ -149,22 +151,73 @@ fn line(
     agency: String,
     figure: &Figure,
     since: Option<&Change>,
-) -> Vec<String> {
+) -> Vec<Cell> {
     let kind = indicator.kind();
     let value = legend.value(figure, kind);
-    let flags = legend.flags(figure);
+    let flags = legend.flags_cell(figure);
     legend.discrepancies(&indicator.title, kind, figure);
     let earlier =
         since.and_then(|change| change.from.as_ref()).map(|from| legend.value(from, kind)).unwrap_or_default();
     let earlier = if earlier == value && figure.value.is_none() { String::new() } else { earlier };
     let (difference, percent) = legend.change(since);
-    vec![title, agency, value, flags, earlier, difference, percent, coverage(figure.coverage.as_ref())]
+    let before = [title, agency, value].map(Cell::from);
+    let after = [earlier, difference, percent, coverage(figure.coverage.as_ref())].map(Cell::from);
+    before.into_iter().chain([flags]).chain(after).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::printout::at_several_widths;
     use super::*;
-    use crate::rpc::proto::{Agency, Area};
+    use crate::rpc::proto::{Agency, Area, Coverage};
+
+    #[test]
+    fn a_picture_fits_the_terminal() {
+        let figure = |value: &str, expected: i64| Figure {
+            value: Some(value.to_owned()),
+            coverage: Some(Coverage {
+                expected,
+                reported: 12,
+                late: expected - 12,
+                complete: expected == 12,
+                ..Coverage::default()
+            }),
+            ..Figure::default()
+        };
+        let change = |from: &str, difference: &str, percent: &str| Change {
+            from_period: "FY2020-21".to_owned(),
+            from: Some(figure(from, 12)),
+            difference: Some(difference.to_owned()),
+            percent: Some(percent.to_owned()),
+            ..Change::default()
+        };
+        let cell = |name: &str, figure: Figure, change: Change| PictureCell {
+            agency: Some(Agency { name: name.to_owned(), ..Agency::default() }),
+            figure: Some(figure),
+            change: Some(change),
+        };
+        let indicator = |title: &str, unit: &str| {
+            Some(Indicator { title: title.to_owned(), unit: unit.to_owned(), ..Indicator::default() })
+        };
+        let council = "Hampshire County Council Children's Services";
+        let one = PictureRow {
+            indicator: indicator("Initial contacts", "contacts"),
+            cells: vec![cell(council, figure("153033", 12), change("126153", "26880", "21.3"))],
+            combined: Some(figure("153033", 12)),
+            change: Some(change("126153", "26880", "21.3")),
+        };
+        let two = PictureRow {
+            indicator: indicator("Missing episodes of children", "episodes"),
+            cells: vec![
+                cell(council, figure("3335", 12), change("2440", "895", "36.7")),
+                cell("Hampshire and Isle of Wight Constabulary", figure("3855", 14), change("2767", "1088", "39.3")),
+            ],
+            combined: Some(Figure { gap: Gap::SideBySide.into(), value: None, ..figure("", 26) }),
+            change: None,
+        };
+        let picture = rows("E10000014", "Hampshire (E10000014)", "FY2021-22", 14, &[one, two]);
+        insta::assert_snapshot!(at_several_widths(&picture));
+    }
 
     #[test]
     fn as_csv_there_is_a_row_for_each_agency_and_one_for_all() {

@@ -19,7 +19,7 @@ pub(super) struct Args {
     #[command(flatten)]
     server: Server,
     /// The indicators, by id.
-    #[arg(long, required = true, value_delimiter = ',')]
+    #[arg(short = 'i', long, required = true, value_delimiter = ',')]
     indicator: Vec<String>,
     /// The areas, by code.
     #[arg(long, required = true, value_delimiter = ',')]
@@ -29,7 +29,7 @@ pub(super) struct Args {
     #[arg(long)]
     level: Option<AreaLevel>,
     /// Only these agencies, by id.
-    #[arg(long, value_delimiter = ',')]
+    #[arg(short = 'a', long, value_delimiter = ',')]
     agency: Vec<String>,
     #[command(flatten)]
     periods: Periods,

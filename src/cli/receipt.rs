@@ -36,7 +36,7 @@ enum Verb {
         /// With a revision the receipt: 64 hexadecimal digits.
         receipt: Option<String>,
         /// With a revision the agency that sent it, by id.
-        #[arg(long, requires = "request_id", requires = "receipt")]
+        #[arg(short = 'a', long, requires = "request_id", requires = "receipt")]
         agency: Option<String>,
         /// With a revision the request id that it was sent with.
         #[arg(long, requires = "agency")]

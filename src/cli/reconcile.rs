@@ -11,6 +11,7 @@ use super::failure::Failure;
 use super::figure_columns::{figure_fields, figure_headings};
 use super::format::{csv, difference, json};
 use super::legend::Legend;
+use super::printout::Printout;
 use super::table::{Align, Table};
 use crate::catalogue::items::AreaLevel;
 use crate::rpc::proto::{
@@ -68,7 +69,7 @@ fn text(
     answer: &ReconcileResponse,
     rules: &BTreeMap<String, ReconciliationRule>,
     indicators: &BTreeMap<String, Indicator>,
-) -> String {
+) -> Printout {
     let mut table = Table::new([
         ("rule", Align::Left),
         ("area", Align::Left),
@@ -98,11 +99,13 @@ fn text(
         ]);
     }
     if table.is_empty() {
-        return format!("Nothing disagrees, at revision {}.\n", answer.revision);
+        return format!("Nothing disagrees, at revision {}.\n", answer.revision).into();
     }
     let rules_used: BTreeSet<&str> = answer.rows.iter().map(|row| row.rule.as_str()).collect();
     let meanings: Vec<String> = rules_used.into_iter().filter_map(|id| rules.get(id)).map(meaning).collect();
-    format!("{table}\n{}\n{}\nat revision {}\n", meanings.join("\n"), legend.below().trim_start(), answer.revision)
+    let signs = legend.below();
+    let below = format!("\n{}\n{}\nat revision {}\n", meanings.join("\n"), signs.trim_start(), answer.revision);
+    Printout::default().table(table).text(below)
 }
 
 /// What a rule compares, and how far apart the two may be.

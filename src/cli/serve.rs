@@ -16,6 +16,7 @@ use tokio::sync::{Notify, oneshot};
 use super::connect::{Server, key_variable};
 use super::failure::Failure;
 use super::output;
+use super::printout::Printout;
 use super::{health, picture};
 use crate::access::Secret;
 use crate::audit::Accepted;
@@ -214,11 +215,11 @@ async fn show_demo(
     let Ok(keys) = keys.await else { return Ok(()) };
     if is_tls {
         // Only the callers know the server's name and authority.
-        return print(format!(
+        let text = format!(
             "{}\nServing on {address}. In another terminal, set these, and use --server and --ca.",
             exports(&keys)
-        ))
-        .await;
+        );
+        return print(Printout::default(), text).await;
     }
     let analyst = keys.iter().find(|(id, _)| id.as_str() == "analyst").map(|(_, secret)| secret.reveal());
     let server = Server::at(address);
@@ -232,17 +233,18 @@ async fn show_demo(
     let program = std::env::args().next().unwrap_or_else(|| "conspectus".to_owned());
     let elsewhere =
         if address.to_string() == LISTEN_DEFAULT { String::new() } else { format!(" --server http://{address}") };
-    let table = picture::show(&server, "E10000014", "FY2021-22").await?;
-    print(format!(
-        "{table}\n{}\nServing on {address}. In another terminal, set these, and query another picture, such as\n  {program} picture HIPS FY2020-21{elsewhere}",
+    let picture = picture::show(&server, "E10000014", "FY2021-22").await?;
+    let text = format!(
+        "\n{}\nServing on {address}. In another terminal, set these, and query another picture, such as\n  {program} picture HIPS FY2020-21{elsewhere}",
         exports(&keys)
-    ))
-    .await
+    );
+    print(picture, text).await
 }
 
-/// Prints on a thread that nothing waits for: standard output may stand still.
-async fn print(text: String) -> Result<(), Failure> {
-    tokio::task::spawn_blocking(move || output::print_line(text)).await?
+/// Prints on a thread that nothing waits for: standard output may stand still. The text has lines to paste, so it is never
+/// wrapped.
+async fn print(picture: Printout, text: String) -> Result<(), Failure> {
+    tokio::task::spawn_blocking(move || output::show(&picture).and_then(|()| output::print_line(text))).await?
 }
 
 /// The demo's keys, as lines for a shell. The analyst's is the default.

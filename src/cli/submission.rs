@@ -9,6 +9,7 @@ use super::format::{counted, csv, json, markers, time};
 use super::legend::Legend;
 use super::observation_text::{FIGURE_COLUMNS, breakdown, figure_cells, measure_cells};
 use super::output;
+use super::printout::Printout;
 use super::table::{Align, Table};
 use crate::figures::unambiguous;
 use crate::model::hex::Hex;
@@ -35,7 +36,7 @@ enum Verb {
     /// List submissions, newest first.
     List {
         /// Only those of this agency, by id.
-        #[arg(long, default_value = "")]
+        #[arg(short = 'a', long, default_value = "")]
         agency: String,
         /// The most to list.
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
@@ -50,7 +51,7 @@ enum Verb {
         /// The request id that it was submitted under: `submission list` has it.
         request_id: String,
         /// The agency that submitted it, by id.
-        #[arg(long)]
+        #[arg(short = 'a', long)]
         agency: String,
         #[command(flatten)]
         format: Format,
@@ -63,13 +64,13 @@ enum Verb {
         /// The request id that it was submitted under.
         request_id: String,
         /// The agency that submitted it, by id.
-        #[arg(long)]
+        #[arg(short = 'a', long)]
         agency: String,
         /// Why; it is kept in the journal.
         #[arg(long)]
         reason: String,
         /// Only check: report what would happen, and store nothing.
-        #[arg(long)]
+        #[arg(short = 'n', long)]
         dry_run: bool,
     },
 }
@@ -131,9 +132,9 @@ fn list_row(submission: &Submission) -> [String; 8] {
     ]
 }
 
-fn list_table(submissions: &[Submission], is_cut: bool) -> String {
+fn list_table(submissions: &[Submission], is_cut: bool) -> Printout {
     if submissions.is_empty() {
-        return "Nothing was submitted.\n".to_owned();
+        return "Nothing was submitted.\n".into();
     }
     let mut table = Table::new([
         ("revision", Align::Right),
@@ -149,7 +150,7 @@ fn list_table(submissions: &[Submission], is_cut: bool) -> String {
         table.push([revision, accepted, agency, request_id, figures, source, flags(submission)]);
     }
     let more = if is_cut { "There are earlier ones: --limit shows more.\n" } else { "" };
-    format!("{table}{more}")
+    Printout::default().table(table).text(more)
 }
 
 /// What stands beside a submission: whether it is made up, and whether it was withdrawn.
@@ -227,7 +228,7 @@ fn file_row(observation: &Observation) -> [String; 13] {
     ]
 }
 
-fn shown(answer: &GetSubmissionResponse) -> String {
+fn shown(answer: &GetSubmissionResponse) -> Printout {
     let submission = answer.submission.clone().unwrap_or_default();
     let receipt = answer.receipt.clone().unwrap_or_default();
     let mut lines = vec![format!(
@@ -260,7 +261,7 @@ fn shown(answer: &GetSubmissionResponse) -> String {
         let flags = legend.submitted_flags(&figure.markers, false).to_owned();
         table.push(figure_cells(figure).into_iter().chain([flags, outcome_text(outcome), figure.note.clone()]));
     }
-    format!("{}\n\n{table}{}", lines.join("\n"), legend.below())
+    Printout::from(format!("{}\n\n", lines.join("\n"))).table(table).text(legend.below())
 }
 
 fn outcome_text(outcome: &ObservationOutcome) -> String {
@@ -292,4 +293,31 @@ async fn withdraw(server: &Server, request: WithdrawSubmissionRequest) -> Result
         (at, false) => format!("`{id}` is withdrawn at revision {at}: {effect}."),
     };
     output::print_line(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::printout::at_several_widths;
+    use super::*;
+
+    #[test]
+    fn a_list_of_submissions_fits_the_terminal() {
+        let first = Submission {
+            agency: "portsmouth-childrens-services".to_owned(),
+            request_id: "a639cf8cac9ff946bcc1262688958e06".to_owned(),
+            revision: 15,
+            observation_count: 1_204,
+            source: "Case system, extract of 3 May by the performance team".to_owned(),
+            accepted_at: Some(prost_types::Timestamp { seconds: 1_622_000_000, nanos: 0 }),
+            ..Submission::default()
+        };
+        let second = Submission {
+            revision: 16,
+            source: String::new(),
+            withdrawn_at_revision: 17,
+            sample: true,
+            ..first.clone()
+        };
+        insta::assert_snapshot!(at_several_widths(&list_table(&[second, first], true)));
+    }
 }

@@ -62,7 +62,7 @@ pub(super) struct Args {
     #[arg(long)]
     sample: bool,
     /// Only check: report what would happen, and store nothing.
-    #[arg(long)]
+    #[arg(short = 'n', long)]
     dry_run: bool,
     /// Also write the problems to this file: a workbook with your own rows, each problem beside its row and
     /// its cell marked (a name in .xlsx), or a list of them (.csv). Without problems nothing is written.

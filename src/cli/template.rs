@@ -21,16 +21,16 @@ pub(super) struct Args {
     #[command(flatten)]
     server: Server,
     /// The agency, by id.
-    #[arg(long)]
+    #[arg(short = 'a', long)]
     agency: String,
     /// The periods. Each includes the shorter periods that indicators are reported for.
-    #[arg(long, required = true, value_delimiter = ',')]
+    #[arg(short = 'p', long, required = true, value_delimiter = ',')]
     period: Vec<String>,
     /// Only these areas, by code, and the areas within them; by default all that it reports for.
     #[arg(long, value_delimiter = ',')]
     area: Vec<String>,
     /// Only these indicators, by id.
-    #[arg(long, value_delimiter = ',')]
+    #[arg(short = 'i', long, value_delimiter = ',')]
     indicator: Vec<String>,
     /// Only figures that haven't been reported yet.
     #[arg(long)]

@@ -12,6 +12,7 @@ use super::connect::{Server, refusal, response};
 use super::failure::Failure;
 use super::format::{coverage, json_line};
 use super::legend::Legend;
+use super::printout::Printout;
 use super::{output, picture};
 use crate::model::text::visible;
 use crate::rpc::Reason;
@@ -29,7 +30,7 @@ pub(super) struct Args {
     /// The period.
     period: String,
     /// Only these indicators, by id.
-    #[arg(long, value_delimiter = ',')]
+    #[arg(short = 'i', long, value_delimiter = ',')]
     indicator: Vec<String>,
     #[command(flatten)]
     hierarchy: Hierarchy,
@@ -77,7 +78,7 @@ async fn watch(args: Args) -> Result<(), Failure> {
                 if args.json {
                     output::print_line(json_line(&message, "WatchPictureResponse")?)?;
                 } else {
-                    output::print_text(&screen.show(message))?;
+                    output::show(&screen.show(message))?;
                 }
                 left -= 1;
             }
@@ -144,12 +145,12 @@ impl Screen {
     }
 
     /// The text of a message, whose rows are then on the screen.
-    fn show(&mut self, message: WatchPictureResponse) -> String {
+    fn show(&mut self, message: WatchPictureResponse) -> Printout {
         let WatchPictureResponse { revision, area, period, snapshot, rows, removed_indicators, .. } = message;
         if snapshot {
-            let text = picture::rows(&area, &area, &period, revision, &rows);
+            let picture = picture::rows(&area, &area, &period, revision, &rows);
             self.0 = rows.into_iter().map(|row| (id(&row), row)).collect();
-            return format!("{text}\n");
+            return picture.text("\n");
         }
         let mut lines = Vec::new();
         for indicator in removed_indicators {
@@ -160,7 +161,7 @@ impl Screen {
             let before = self.0.insert(id(&row), row.clone()).unwrap_or_default();
             lines.extend(changes(&area, &before, &row));
         }
-        lines.iter().map(|line| format!("revision {revision}  {}\n", visible(line))).collect()
+        lines.iter().map(|line| format!("revision {revision}  {}\n", visible(line))).collect::<String>().into()
     }
 }
 
@@ -250,15 +251,15 @@ mod tests {
             ..WatchPictureResponse::default()
         };
         screen.show(message(1, true, vec![row(None, 0)]));
-        let mut text = screen.show(message(2, false, vec![row(Some("1200"), 1)]));
-        text.push_str(&screen.show(message(3, false, vec![row(Some("1250"), 2)])));
-        text.push_str(&screen.show(message(4, false, vec![row(Some("1250"), 2)])));
+        let mut text = screen.show(message(2, false, vec![row(Some("1200"), 1)])).to_string();
+        text.push_str(&screen.show(message(3, false, vec![row(Some("1250"), 2)])).to_string());
+        text.push_str(&screen.show(message(4, false, vec![row(Some("1250"), 2)])).to_string());
         let gone = WatchPictureResponse {
             revision: 5,
             removed_indicators: vec!["contacts".to_owned()],
             ..WatchPictureResponse::default()
         };
-        text.push_str(&screen.show(gone));
+        text.push_str(&screen.show(gone).to_string());
         insta::assert_snapshot!(text);
     }
 

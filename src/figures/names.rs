@@ -9,7 +9,7 @@ use super::figure::Figure;
 use super::problem::Problem;
 use crate::model::id::IndicatorId;
 use crate::model::nearest::nearest;
-use crate::model::violation::Quoted;
+use crate::model::violation::{NO_SUCH, Quoted};
 
 /// The ids of one kind of thing, and their names.
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ impl Names {
             [] => {
                 let known = self.ids.keys().chain(self.named.keys()).map(String::as_str);
                 let meant = nearest(&normal(text), known).map(|known| self.meant(known)).unwrap_or_default();
-                Err(format!("found {}; there is no such {what} in the catalogue{meant}", Quoted(text)))
+                Err(format!("found {}; {NO_SUCH} {what} in the catalogue{meant}", Quoted(text)))
             }
             several => {
                 let several: Vec<&str> = several.iter().map(|id| id.as_str()).collect();

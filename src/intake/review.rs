@@ -18,7 +18,7 @@ use crate::model::observation::{Breakdown, Explanation, Measure, Value};
 use crate::model::observations::{Dictionaries, Hashing, Line};
 use crate::model::period::Period;
 use crate::model::text::{self, Layout};
-use crate::model::violation::Violations;
+use crate::model::violation::{NO_SUCH, Violations};
 use crate::state::ResolvedIds;
 
 /// The most observations that one submission may have.
@@ -87,7 +87,7 @@ pub(crate) fn review<L: Reviewable>(
     let known = agency.and_then(|id| catalogue.agency(id));
     if let (Some(id), None) = (agency, known) {
         let meant = catalogue.like_agency(id.as_str());
-        violations.add("agency", format_args!("found `{id}`; there is no such agency in the catalogue{meant}"));
+        violations.add("agency", format_args!("found `{id}`; {NO_SUCH} agency in the catalogue{meant}"));
     }
     let known = Known::of(catalogue, known, dictionaries);
     let first_with_key = if is_each_once { Vec::new() } else { first_with_key(&dictionaries.periods) };
@@ -280,7 +280,7 @@ impl Review<'_> {
         let Some((_, indicator)) = known.indicators[index as usize] else {
             let id = &known.dictionaries.indicators[index as usize];
             let meant = known.meant.indicators.get(&index).map_or("", String::as_str);
-            self.add("indicator", format_args!("found `{id}`; there is no such indicator in the catalogue{meant}"));
+            self.add("indicator", format_args!("found `{id}`; {NO_SUCH} indicator in the catalogue{meant}"));
             return;
         };
         // What the catalogue no longer takes can still be withdrawn: whether it is there is looked at once all else is right.
@@ -332,7 +332,7 @@ impl Review<'_> {
             (KnownArea::Unknown, _) => {
                 let meant = u32::try_from(index).ok().and_then(|index| self.known.meant.areas.get(&index));
                 let meant = meant.map_or("", String::as_str);
-                self.add("area", format_args!("found `{code}`; there is no such area in the catalogue{meant}"));
+                self.add("area", format_args!("found `{code}`; {NO_SUCH} area in the catalogue{meant}"));
             }
             (KnownArea::Foreign, Some((_, agency))) => {
                 self.add("area", format_args!("found `{code}`; `{}` reports for {}", agency.id, some(&agency.areas)));

@@ -39,6 +39,9 @@ impl fmt::Display for Violation {
     }
 }
 
+/// Stands before the kind of thing that an input names and that isn't there, such as `indicator`. A client may look for it.
+pub(crate) const NO_SUCH: &str = "there is no such";
+
 /// At most this many problems of one input are kept; the others are counted.
 pub(crate) const VIOLATIONS_MAX: usize = 1_000;
 

@@ -14,6 +14,7 @@ mod context;
 mod convert;
 mod guard;
 mod page;
+mod reason;
 mod services;
 mod status;
 
@@ -25,9 +26,10 @@ pub use convert::catalogue::put_request;
 pub(crate) use convert::snapshot::as_of;
 pub(crate) use guard::{Answer, PURPOSE_HEADER};
 pub use guard::{Guard, Limits, METHODS, local};
+pub(crate) use reason::Reason;
 pub use services::{Catalogue, Keys, Picture, Submissions, new_secret};
 pub use status::ERROR_BYTES_HEADER;
-pub(crate) use status::{Reason, omitted_count};
+pub(crate) use status::omitted_count;
 
 /// The served messages, services and clients, generated from `proto/conspectus/v1`.
 #[allow(missing_docs, unreachable_pub, reason = "generated; the protos are the reference")]

@@ -4,11 +4,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use tonic::Status;
 use tonic::metadata::MetadataMap;
-use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use super::proto;
+pub(crate) use super::reason::Reason;
 use crate::access::{Denied, Unauthenticated};
 use crate::audit::Unwritten;
 use crate::intake::admit::Rejection;
@@ -27,127 +28,11 @@ pub const ERROR_BYTES_HEADER: &str = "conspectus-error-bytes-max";
 /// default, and base64 makes four bytes of three.
 pub(crate) const ERROR_BYTES_DEFAULT: usize = 4 << 10;
 const ERROR_BYTES_MAX: usize = 1 << 20;
+/// The kind of thing that a submission is.
+pub(crate) const SUBMISSION: &str = "submission";
 const RETRY_DELAY: Duration = Duration::from_millis(100);
 /// Somebody has to free disk space first.
 const NO_ROOM_RETRY_DELAY: Duration = Duration::from_secs(30);
-
-/// The stable reasons of errors: `ErrorInfo.reason`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reason {
-    /// The request is wrong; a `BadRequest` lists every violation.
-    InvalidRequest,
-    /// There is no such thing.
-    NotFound,
-    /// The request id was used for other content.
-    RequestIdReused,
-    /// Too many writes are waiting.
-    QueueFull,
-    /// The request is too large to store as one entry.
-    TooLarge,
-    /// The disk is full.
-    NoRoom,
-    /// The journal failed; nothing is written until a restart.
-    JournalFailed,
-    /// An entry can't be read back.
-    JournalUnreadable,
-    /// The revision that was waited for did not come.
-    RevisionNotReached,
-    /// Too many streams watch already.
-    TooManyWatchers,
-    /// A stream's reader didn't take a message in time.
-    WatchTooSlow,
-    /// Too many streams of submissions are open already.
-    TooManyStreams,
-    /// A stream's sender didn't take the answers in time.
-    StreamTooSlow,
-    /// A stream brought no submission for too long.
-    StreamIdle,
-    /// The server is starting.
-    Starting,
-    /// The server is stopping.
-    Stopping,
-    /// Nobody that is known is calling.
-    Unauthenticated,
-    /// The caller's key has expired.
-    KeyExpired,
-    /// The caller may not do this.
-    PermissionDenied,
-    /// Figures are read for a stated purpose, and none was stated.
-    PurposeMissing,
-    /// The caller calls too often, or has too many calls or connections open.
-    RateLimited,
-    /// The server has all the calls that it takes at once.
-    Overloaded,
-    /// The call took longer than its caller, or the server, allows.
-    DeadlineExceeded,
-    /// There is no such method.
-    Unimplemented,
-    /// What must be audited can't be, so it isn't answered.
-    AuditUnavailable,
-    /// The system has no random bytes for a key.
-    NoRandomness,
-}
-
-impl Reason {
-    /// The reason's text; it never changes.
-    pub(crate) const fn text(self) -> &'static str {
-        match self {
-            Self::InvalidRequest => "INVALID_REQUEST",
-            Self::NotFound => "NOT_FOUND",
-            Self::RequestIdReused => "REQUEST_ID_REUSED",
-            Self::QueueFull => "QUEUE_FULL",
-            Self::TooLarge => "TOO_LARGE",
-            Self::NoRoom => "NO_ROOM",
-            Self::JournalFailed => "JOURNAL_FAILED",
-            Self::JournalUnreadable => "JOURNAL_UNREADABLE",
-            Self::RevisionNotReached => "REVISION_NOT_REACHED",
-            Self::TooManyWatchers => "TOO_MANY_WATCHERS",
-            Self::WatchTooSlow => "WATCH_TOO_SLOW",
-            Self::TooManyStreams => "TOO_MANY_STREAMS",
-            Self::StreamTooSlow => "STREAM_TOO_SLOW",
-            Self::StreamIdle => "STREAM_IDLE",
-            Self::Starting => "STARTING",
-            Self::Stopping => "STOPPING",
-            Self::Unauthenticated => "UNAUTHENTICATED",
-            Self::KeyExpired => "KEY_EXPIRED",
-            Self::PermissionDenied => "PERMISSION_DENIED",
-            Self::PurposeMissing => "PURPOSE_MISSING",
-            Self::RateLimited => "RATE_LIMITED",
-            Self::Overloaded => "OVERLOADED",
-            Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
-            Self::Unimplemented => "UNIMPLEMENTED",
-            Self::AuditUnavailable => "AUDIT_UNAVAILABLE",
-            Self::NoRandomness => "NO_RANDOMNESS",
-        }
-    }
-
-    /// The status code that goes with it.
-    pub(crate) const fn code(self) -> Code {
-        match self {
-            Self::InvalidRequest | Self::TooLarge => Code::InvalidArgument,
-            Self::NotFound => Code::NotFound,
-            Self::RequestIdReused => Code::AlreadyExists,
-            Self::QueueFull
-            | Self::NoRoom
-            | Self::TooManyWatchers
-            | Self::WatchTooSlow
-            | Self::TooManyStreams
-            | Self::StreamTooSlow
-            | Self::RateLimited => Code::ResourceExhausted,
-            Self::JournalFailed
-            | Self::Starting
-            | Self::Stopping
-            | Self::Overloaded
-            | Self::AuditUnavailable
-            | Self::NoRandomness => Code::Unavailable,
-            Self::JournalUnreadable => Code::DataLoss,
-            Self::RevisionNotReached | Self::StreamIdle | Self::DeadlineExceeded => Code::DeadlineExceeded,
-            Self::Unauthenticated | Self::KeyExpired => Code::Unauthenticated,
-            Self::PermissionDenied | Self::PurposeMissing => Code::PermissionDenied,
-            Self::Unimplemented => Code::Unimplemented,
-        }
-    }
-}
 
 /// An error with its reason.
 pub(crate) fn error(reason: Reason, message: impl Into<String>) -> Status {
@@ -157,6 +42,13 @@ pub(crate) fn error(reason: Reason, message: impl Into<String>) -> Status {
 /// The error of a bound that is reached, and after how long to try again.
 pub(crate) fn exhausted(reason: Reason, message: impl Into<String>) -> Status {
     with_details(reason, &message.into(), ErrorDetails::with_retry_info(Some(RETRY_DELAY)))
+}
+
+/// The error of a thing that isn't there: the kind of thing, such as `agency`, and its id.
+pub(crate) fn not_found(kind: &str, id: &str, message: impl Into<String>) -> Status {
+    let mut details = ErrorDetails::new();
+    details.set_resource_info(kind, id, "", "");
+    with_details(Reason::NotFound, &message.into(), details)
 }
 
 /// A status as a stream carries it, of one submission.
@@ -258,7 +150,9 @@ pub(crate) fn of_write(write: &WriteError, bytes_max: usize) -> Status {
     match write {
         WriteError::Rejected(Rejection::Invalid(violations)) => invalid(violations, bytes_max),
         WriteError::Rejected(Rejection::RequestIdReused { .. }) => error(Reason::RequestIdReused, message),
-        WriteError::Rejected(Rejection::NoSuchSubmission { .. }) => error(Reason::NotFound, message),
+        WriteError::Rejected(Rejection::NoSuchSubmission { request_id, .. }) => {
+            not_found(SUBMISSION, request_id, message)
+        }
         WriteError::QueueFull => exhausted(Reason::QueueFull, message),
         WriteError::TooLarge { .. } => error(Reason::TooLarge, message),
         WriteError::NoRoom(_) => retry(Reason::NoRoom, message, NO_ROOM_RETRY_DELAY),

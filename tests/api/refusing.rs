@@ -5,8 +5,8 @@ use conspectus::rpc::client::submission_service_client::SubmissionServiceClient;
 use conspectus::rpc::proto::observation::Measure;
 use conspectus::rpc::proto::{
     Agency, Area, AreaLevel, AreaParent, Category, CategoryRef, Comparison, Dimension, ExpectedAgency,
-    GetIndicatorRequest, GetPictureRequest, GetSubmissionRequest, GroupBy, Indicator, Kind, ListAreasRequest,
-    ListSubmissionsRequest, Marker, Mean, Observation, Percentage, PeriodRange, PutCatalogueRequest,
+    GetAgencyRequest, GetIndicatorRequest, GetPictureRequest, GetSubmissionRequest, GroupBy, Indicator, Kind,
+    ListAreasRequest, ListSubmissionsRequest, Marker, Mean, Observation, Percentage, PeriodRange, PutCatalogueRequest,
     QueryAggregateRequest, Ratio, SubmitObservationsRequest,
 };
 
@@ -493,8 +493,17 @@ async fn what_is_not_there_is_not_found() {
         request_id: "none".to_owned(),
         ..Default::default()
     };
+    let thing = |refusal: &tonic::Status| {
+        let info = refusal.get_details_resource_info().unwrap();
+        (info.resource_type, info.resource_name)
+    };
+    assert_eq!(thing(&refusal), ("indicator".to_owned(), "initial-contracts".to_owned()));
     let refusal = app.submissions().get_submission(request).await.unwrap_err();
     assert_eq!(refusal_text(&refusal), "NotFound NOT_FOUND: `hampshire-childrens-services` has no submission `none`");
+    assert_eq!(thing(&refusal), ("submission".to_owned(), "none".to_owned()));
+    let request = GetAgencyRequest { id: "kent".to_owned(), as_of_revision: 0 };
+    let refusal = app.catalogue().get_agency(request).await.unwrap_err();
+    assert_eq!(thing(&refusal), ("agency".to_owned(), "kent".to_owned()));
 }
 
 #[tokio::test]

@@ -315,7 +315,7 @@ async fn a_withdrawal_of_nothing_is_not_found() {
     InvalidArgument INVALID_REQUEST
       agency: found `Police!`; allowed: 1 to 64 lower-case letters, digits and single hyphens, starting with a letter
       request_id: found `a b`; allowed: 1 to 64 printable ASCII characters without spaces
-      reason: found 0 characters; allowed: 1 to 500
+      reason: found nothing; allowed: 1 to 500 characters, not all of them spaces
     ");
     assert_eq!(app.revision().await, 1);
 }

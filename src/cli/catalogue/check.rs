@@ -7,6 +7,7 @@ use super::super::connect::problems;
 use super::super::failure::Failure;
 use super::super::format::counted;
 use super::super::output;
+use super::super::printout::Printout;
 use super::super::table::{Align, Table};
 use crate::catalogue::CataloguePut;
 use crate::intake::checks::{Caught, CaughtBy, Worst};
@@ -15,7 +16,7 @@ use crate::server;
 /// Holds the submissions of a data folder against a draft, and prints what was caught.
 pub(super) fn run(draft: &CataloguePut, file: &Path, data: &Path) -> Result<(), Failure> {
     match server::catch_offline(data, draft)? {
-        Ok(caught) => output::print_text(&text(&caught)),
+        Ok(caught) => output::show(&text(&caught)),
         Err(violations) => {
             let lines: Vec<String> = violations.iter().map(ToString::to_string).collect();
             Err(problems(&format!(" in {}", file.display()), &lines, violations.len() - lines.len()))
@@ -23,7 +24,7 @@ pub(super) fn run(draft: &CataloguePut, file: &Path, data: &Path) -> Result<(), 
     }
 }
 
-fn text(caught: &Caught) -> String {
+fn text(caught: &Caught) -> Printout {
     let figures = counted(caught.figures, "figure", "figures");
     let submissions = counted(caught.submissions, "submission that stands", "submissions that stand");
     let checks = counted(caught.checks.len(), "check", "checks");
@@ -43,12 +44,13 @@ fn text(caught: &Caught) -> String {
             by.figures.to_string(),
         ]);
     }
-    let head = format!("{checks}, held against {figures} of {submissions}, each as it was when it came.\n\n{all}");
+    let head = format!("{checks}, held against {figures} of {submissions}, each as it was when it came.\n\n");
     let caught = caught.checks.iter().filter(|by| by.figures > 0);
-    caught.fold(head, |text, by| format!("{text}\n{}", details(by)))
+    caught.fold(Printout::from(head).table(all), details)
 }
 
-fn details(by: &CaughtBy) -> String {
+/// Adds what a check caught.
+fn details(printout: Printout, by: &CaughtBy) -> Printout {
     let mut counts = Table::new([("", Align::Left), ("", Align::Left), ("figures", Align::Right)]);
     fill(&mut counts, "agency", &by.by_agency);
     fill(&mut counts, "area", &by.by_area);
@@ -75,7 +77,8 @@ fn details(by: &CaughtBy) -> String {
     }
     let more = by.figures - by.worst.len();
     let more = if more == 0 { String::new() } else { format!("and {more} more\n") };
-    format!("{}/{}\n\n{counts}\n{worst}{more}", by.indicator, by.check)
+    let head = format!("\n{}/{}\n\n", by.indicator, by.check);
+    printout.text(head).table(counts).text("\n").table(worst).text(more)
 }
 
 /// The figures of each agency, area or period.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::super::catalogue_lookup::kind_of;
 use super::super::format::{coverage, difference, gap_text, number, thousands};
 use super::super::legend::{Legend, Marks};
-use super::super::table::{Align, Table};
+use super::super::printout::Printout;
+use super::super::table::{Align, Cell, Table};
 use crate::rpc::proto::{AggregateRow, Gap, Indicator, Kind, QueryAggregateResponse, Rank, Rate, Share};
 
 /// The headings that depend on the query.
@@ -19,7 +20,7 @@ pub(super) fn table(
     answer: &QueryAggregateResponse,
     indicators: &BTreeMap<String, Indicator>,
     headings: &Headings,
-) -> String {
+) -> Printout {
     let rate_per = one_per(&answer.rows);
     let rate_heading = rate_per.map_or_else(|| "rate".to_owned(), |per| format!("per {}", thousands(&per.to_string())));
     let mut table = Table::new([
@@ -48,12 +49,13 @@ pub(super) fn table(
     for row in &answer.rows {
         let keys = keys(row, &headings.dimension);
         let kind = kind_of(indicators, &row.indicator);
-        table.push(keys.into_iter().chain(values(&mut legend, row, kind, rate_per.is_some())));
+        table.push(keys.map(Cell::from).into_iter().chain(values(&mut legend, row, kind, rate_per.is_some())));
     }
     if table.is_empty() {
-        return "No such figures are expected or submitted.\n".to_owned();
+        return "No such figures are expected or submitted.\n".into();
     }
-    format!("{table}{}\nat revision {}\n", legend.below(), answer.revision)
+    let below = format!("{}\nat revision {}\n", legend.below(), answer.revision);
+    Printout::default().table(table).text(below)
 }
 
 /// What a row is of: its indicator, area, agency, period and category.
@@ -63,11 +65,11 @@ fn keys(row: &AggregateRow, dimension: &str) -> [String; 5] {
 }
 
 /// The figure of a row, and what stands beside it.
-fn values(legend: &mut Legend, row: &AggregateRow, kind: Kind, per_in_heading: bool) -> [String; 15] {
+fn values(legend: &mut Legend, row: &AggregateRow, kind: Kind, per_in_heading: bool) -> Vec<Cell> {
     legend.of_area(&row.area);
     let own = Marks::of([row.figure.as_ref(), row.rate.as_ref().and_then(|rate| rate.population.as_ref())]);
     let figure = row.figure.clone().unwrap_or_default();
-    let (value, flags) = (legend.value(&figure, kind), legend.flags(&figure));
+    let (value, flags) = (legend.value(&figure, kind), legend.flags_cell(&figure));
     legend.discrepancies(&name(row), kind, &figure);
     let (rate, population, population_flags) = rate(legend, row.rate.as_ref(), per_in_heading);
     let share = row.share.as_ref().map(|added| share(legend, &own, added));
@@ -76,9 +78,7 @@ fn values(legend: &mut Legend, row: &AggregateRow, kind: Kind, per_in_heading: b
     let since = row.change.as_ref().map(|change| change.from_period.clone());
     let was = row.change.as_ref().and_then(|change| change.from.as_ref()).map(|from| legend.value(from, kind));
     let (by, percent) = legend.change(row.change.as_ref());
-    [
-        value,
-        flags,
+    let beside = [
         rate,
         population,
         population_flags,
@@ -92,7 +92,8 @@ fn values(legend: &mut Legend, row: &AggregateRow, kind: Kind, per_in_heading: b
         by,
         percent,
         coverage(figure.coverage.as_ref()),
-    ]
+    ];
+    [Cell::from(value), flags].into_iter().chain(beside.map(Cell::from)).collect()
 }
 
 /// What a row's figure is of, as its keys say.
@@ -163,6 +164,7 @@ fn benchmark(legend: &mut Legend, own: &Marks, row: &AggregateRow, kind: Kind) -
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::printout::at_several_widths;
     use super::*;
     use crate::rpc::proto::{
         Benchmark, Change, ChangeGap, Coverage, Discrepancy, DiscrepancyKind, Figure, Marker, Missing, MissingReason,
@@ -225,6 +227,30 @@ mod tests {
             QueryAggregateResponse { revision: 7, rows: vec![full, empty], ..QueryAggregateResponse::default() };
         let headings = Headings { period: "period", dimension: "sex".to_owned() };
         insta::assert_snapshot!(table(&answer, &BTreeMap::new(), &headings));
+    }
+
+    #[test]
+    fn a_query_fits_the_terminal() {
+        let row = |period: &str, value: &str, before: &str, was: &str, by: &str, percent: &str| AggregateRow {
+            indicator: "initial-contacts".to_owned(),
+            period: period.to_owned(),
+            figure: Some(figure(value)),
+            change: Some(Change {
+                from_period: before.to_owned(),
+                from: Some(figure(was)),
+                difference: Some(by.to_owned()),
+                percent: Some(percent.to_owned()),
+                ..Change::default()
+            }),
+            ..AggregateRow::default()
+        };
+        let rows = vec![
+            row("FY2020-21", "126153", "FY2019-20", "125413", "740", "0.6"),
+            row("FY2021-22", "153033", "FY2020-21", "126153", "26880", "21.3"),
+        ];
+        let answer = QueryAggregateResponse { revision: 14, rows, ..QueryAggregateResponse::default() };
+        let headings = Headings { period: "period", dimension: String::new() };
+        insta::assert_snapshot!(at_several_widths(&table(&answer, &BTreeMap::new(), &headings)));
     }
 
     #[test]

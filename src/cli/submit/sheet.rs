@@ -19,7 +19,7 @@ use crate::rpc::proto::observation::Measure;
 #[derive(Debug, Parser)]
 pub(super) struct Selection {
     /// The agency whose figures these are, by id.
-    #[arg(long)]
+    #[arg(short = 'a', long)]
     pub(super) agency: String,
     /// A mapping, which says how your own spreadsheet is laid out. docs/files.md says what it may have.
     #[arg(long, value_name = "FILE")]

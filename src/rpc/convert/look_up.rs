@@ -7,7 +7,7 @@ use std::str::FromStr;
 use crate::catalogue::suggest::SUGGESTIONS_MAX;
 use crate::catalogue::{AgencyIx, AreaIx, Catalogue, IndicatorIx};
 use crate::model::id::{AgencyId, AreaCode, IndicatorId};
-use crate::model::violation::Violations;
+use crate::model::violation::{NO_SUCH, Violations};
 
 /// Finds a thing of the catalogue by the text of its id. `like` suggests what is meant by one that isn't there.
 pub(super) fn find<I: FromStr<Err: Display> + Display, T>(
@@ -22,7 +22,7 @@ pub(super) fn find<I: FromStr<Err: Display> + Display, T>(
     let found = look(&id);
     if found.is_none() {
         let meant = if violations.len() < SUGGESTIONS_MAX { like(text) } else { String::new() };
-        violations.add(field, format_args!("found `{id}`; there is no such {what} in the catalogue{meant}"));
+        violations.add(field, format_args!("found `{id}`; {NO_SUCH} {what} in the catalogue{meant}"));
     }
     found
 }

@@ -12,7 +12,7 @@ use crate::model::observation::Breakdown;
 use crate::model::observations::Hashing;
 use crate::model::period::Period;
 use crate::model::revision::Revision;
-use crate::model::violation::{Quoted, Violations};
+use crate::model::violation::{NO_SUCH, Quoted, Violations};
 use crate::picture::aggregate::Who;
 use crate::picture::change::{ChangeRule, Comparison};
 use crate::picture::changes::ChangesQuery;
@@ -155,13 +155,13 @@ fn breakdown(
         match known {
             None => {
                 let meant = view.catalogue.like_dimension(dimension.as_str());
-                let what = format_args!("found `{dimension}`; there is no such dimension in the catalogue{meant}");
+                let what = format_args!("found `{dimension}`; {NO_SUCH} dimension in the catalogue{meant}");
                 violations.add(field, what);
             }
             Some(known) if known.categories.iter().all(|other| other.id != *category) => {
                 let meant = nearest(category.as_str(), known.categories.iter().map(|known| known.id.as_str()));
                 let meant = did_you_mean(meant);
-                let what = format_args!("found `{category}`; there is no such category of `{dimension}`{meant}");
+                let what = format_args!("found `{category}`; {NO_SUCH} category of `{dimension}`{meant}");
                 violations.add(field, what);
             }
             Some(_) => {}

@@ -19,7 +19,7 @@ use crate::rpc::call::{self, Call, Refusal};
 use crate::rpc::convert::put_catalogue;
 use crate::rpc::page::{self, Page, Paging, TokenBinding};
 use crate::rpc::proto::catalogue_service_server::CatalogueService;
-use crate::rpc::status::{self, Reason};
+use crate::rpc::status;
 use crate::rpc::{Context, Gate, as_of, convert, number, proto};
 use crate::state::State;
 
@@ -72,10 +72,12 @@ impl CatalogueService for Catalogue {
         request: Request<proto::GetAgencyRequest>,
     ) -> Result<Response<proto::GetAgencyResponse>, Status> {
         call::unary(&self.0, request, |Call { context, message, .. }| async move {
-            let (revision, agency) =
-                context.get::<AgencyId, _>("id", &message.id, message.as_of_revision, |catalogue, id| {
-                    catalogue.agency(id).map(|(_, agency)| convert::catalogue::agency(agency))
-                })?;
+            let (revision, agency) = context.get::<AgencyId, _>(
+                ("agency", "id"),
+                &message.id,
+                message.as_of_revision,
+                |catalogue, id| catalogue.agency(id).map(|(_, agency)| convert::catalogue::agency(agency)),
+            )?;
             Ok(proto::GetAgencyResponse { revision, agency: Some(agency) })
         })
         .await
@@ -102,10 +104,12 @@ impl CatalogueService for Catalogue {
         request: Request<proto::GetAreaRequest>,
     ) -> Result<Response<proto::GetAreaResponse>, Status> {
         call::unary(&self.0, request, |Call { context, message, .. }| async move {
-            let (revision, area) =
-                context.get::<AreaCode, _>("code", &message.code, message.as_of_revision, |catalogue, code| {
-                    catalogue.area(code).map(|(_, area)| convert::catalogue::area(area))
-                })?;
+            let (revision, area) = context.get::<AreaCode, _>(
+                ("area", "code"),
+                &message.code,
+                message.as_of_revision,
+                |catalogue, code| catalogue.area(code).map(|(_, area)| convert::catalogue::area(area)),
+            )?;
             Ok(proto::GetAreaResponse { revision, area: Some(area) })
         })
         .await
@@ -132,10 +136,12 @@ impl CatalogueService for Catalogue {
         request: Request<proto::GetDimensionRequest>,
     ) -> Result<Response<proto::GetDimensionResponse>, Status> {
         call::unary(&self.0, request, |Call { context, message, .. }| async move {
-            let (revision, dimension) =
-                context.get::<DimensionId, _>("id", &message.id, message.as_of_revision, |catalogue, id| {
-                    catalogue.dimension(id).map(convert::catalogue::dimension)
-                })?;
+            let (revision, dimension) = context.get::<DimensionId, _>(
+                ("dimension", "id"),
+                &message.id,
+                message.as_of_revision,
+                |catalogue, id| catalogue.dimension(id).map(convert::catalogue::dimension),
+            )?;
             Ok(proto::GetDimensionResponse { revision, dimension: Some(dimension) })
         })
         .await
@@ -194,10 +200,12 @@ impl CatalogueService for Catalogue {
         request: Request<proto::GetReconciliationRuleRequest>,
     ) -> Result<Response<proto::GetReconciliationRuleResponse>, Status> {
         call::unary(&self.0, request, |Call { context, message, .. }| async move {
-            let (revision, rule) =
-                context.get::<RuleId, _>("id", &message.id, message.as_of_revision, |catalogue, id| {
-                    catalogue.rule(id).map(convert::catalogue::reconciliation_rule)
-                })?;
+            let (revision, rule) = context.get::<RuleId, _>(
+                ("reconciliation rule", "id"),
+                &message.id,
+                message.as_of_revision,
+                |catalogue, id| catalogue.rule(id).map(convert::catalogue::reconciliation_rule),
+            )?;
             Ok(proto::GetReconciliationRuleResponse { revision, reconciliation_rule: Some(rule) })
         })
         .await
@@ -224,10 +232,12 @@ impl CatalogueService for Catalogue {
         request: Request<proto::GetCalendarRequest>,
     ) -> Result<Response<proto::GetCalendarResponse>, Status> {
         call::unary(&self.0, request, |Call { context, message, .. }| async move {
-            let (revision, calendar) =
-                context.get::<CalendarId, _>("id", &message.id, message.as_of_revision, |catalogue, id| {
-                    catalogue.calendar(id).map(convert::catalogue::calendar)
-                })?;
+            let (revision, calendar) = context.get::<CalendarId, _>(
+                ("calendar", "id"),
+                &message.id,
+                message.as_of_revision,
+                |catalogue, id| catalogue.calendar(id).map(convert::catalogue::calendar),
+            )?;
             Ok(proto::GetCalendarResponse { revision, calendar: Some(calendar) })
         })
         .await
@@ -266,7 +276,9 @@ fn versions(
     let Some(id) = id.filter(|_| violations.is_empty()) else { return Err(violations) };
     let revision = page.revision().map_or(newest, |revision| revision.min(newest));
     let catalogue = state.catalogue_as_of(revision);
-    let Some((_, indicator)) = catalogue.indicator(&id) else { return Ok(Err(not_found(&request.id, revision))) };
+    let Some((_, indicator)) = catalogue.indicator(&id) else {
+        return Ok(Err(not_found("indicator", &request.id, revision)));
+    };
     let from = page.after().and_then(|after| after.parse().ok()).unwrap_or(0);
     let list = Listing { catalogue: &catalogue, page: &page, revision, budget };
     let (versions, next_page_token) = list.page(
@@ -279,8 +291,8 @@ fn versions(
     Ok(Ok(answer))
 }
 
-fn not_found(id: &str, revision: Revision) -> Status {
-    status::error(Reason::NotFound, format!("there is no `{id}` in the catalogue at revision {revision}"))
+fn not_found(kind: &str, id: &str, revision: Revision) -> Status {
+    status::not_found(kind, id, format!("there is no `{id}` in the catalogue at revision {revision}"))
 }
 
 /// What the list requests have in common.
@@ -316,7 +328,7 @@ list_request!(
 impl Context {
     fn get<I: FromStr<Err: Display>, T>(
         &self,
-        field: &str,
+        (kind, field): (&str, &str),
         id: &str,
         as_of_revision: i64,
         find: impl FnOnce(&catalogue::Catalogue, &I) -> Option<T>,
@@ -328,7 +340,7 @@ impl Context {
         let parsed = parsed.filter(|_| violations.is_empty());
         let Some(parsed) = parsed else { return Err(violations.into()) };
         let found = find(&state.catalogue_as_of(revision), &parsed);
-        let found = found.ok_or_else(|| not_found(id, revision))?;
+        let found = found.ok_or_else(|| not_found(kind, id, revision))?;
         Ok((number(revision), found))
     }
 }

@@ -27,7 +27,7 @@ use crate::rpc::convert::receipt::{self, Accepted};
 use crate::rpc::guard::Session;
 use crate::rpc::page::{self, Paging, TokenBinding};
 use crate::rpc::proto::submission_service_server::SubmissionService;
-use crate::rpc::status::{self, Reason};
+use crate::rpc::status;
 use crate::rpc::{Gate, Limits, Streamed, Submitted, convert, count, number, proto};
 use crate::state::{State, SubmissionRecord};
 
@@ -282,7 +282,8 @@ fn observation_message(observation: &Observation) -> proto::Observation {
 }
 
 fn no_such_submission(agency: &AgencyId, request_id: &RequestId) -> Status {
-    status::error(Reason::NotFound, format!("`{agency}` has no submission `{request_id}`"))
+    let message = format!("`{agency}` has no submission `{request_id}`");
+    status::not_found(status::SUBMISSION, request_id.as_str(), message)
 }
 
 /// What a receipt says, but for its revision, which is any number.
