@@ -306,6 +306,32 @@ fn what_a_template_says_to_help_is_not_stored() {
 }
 
 #[test]
+fn empty_rows_are_one_question_and_are_left_out_by_row_where_that_is_said() {
+    let sender = Sender::start();
+    let rows = file(&["70", "", "72"]) + "missing-episodes,E06000044,2021-07,,,\n";
+    let question = "3: conspectus: rows 3 and 5: found no value; write one, or say in markers why there is none (x not \
+        available, z not applicable, c confidential, low rounds to zero but isn't). To leave such rows out, delete them \
+        or submit with --skip-empty. An empty value is never zero";
+    assert_eq!(sender.submit(&rows, &[]), question);
+    assert_eq!(
+        sender.submit(&rows, &["--skip-empty"]),
+        "Received at revision 15: 2 new, 0 revised, 0 unchanged\n  2 empty rows were left out: rows 3 and 5"
+    );
+    // A row with words isn't empty: what they say isn't lost.
+    let noted = file(&["70", "", "72"]).replace("May 2021,,,", "May 2021,,,the system was down");
+    assert!(
+        sender.submit(&noted, &["--skip-empty"]).starts_with("3: conspectus: row 3: found no value; allowed: a number")
+    );
+    // Rows of another report don't count, empty or not.
+    let reports = "report,indicator,area,period,value\na,missing-episodes,E06000044,2021-04,70\n\
+        b,missing-episodes,E06000044,2021-05,\n";
+    assert!(sender.submit(reports, &["--report", "a"]).starts_with("Nothing would change: this figure stands"));
+    let all_empty = "b,missing-episodes,E06000044,2021-05,";
+    let needed = "3: conspectus: row 3: found no value in any row; needed: at least one figure";
+    assert!(reports.contains(all_empty) && sender.submit(reports, &["--report", "b", "--skip-empty"]) == needed);
+}
+
+#[test]
 fn a_period_that_may_be_a_month_or_a_year_is_refused_with_both_readings() {
     let sender = Sender::start();
     let file = |period| format!("{HEADER}\nmissing-episodes,E06000044,{period},5,,\n");
@@ -413,7 +439,7 @@ fn a_mapping_reads_a_partners_own_layout_and_all_that_is_wrong_with_one_is_repor
         check("acros = \"period\"\n[columns]\naera = 5\n"),
         "3: conspectus: 2 problems in return.toml:\n  \
          line 1, column 1: found `acros` (did you mean `across`?); allowed: sheet, header-row, dates, ignore-columns, across, columns, constants, values\n  \
-         line 3, column 1: found `aera` (did you mean `area`?); allowed: indicator, area, period, value, base, numerator, denominator, count, breakdown, markers, note, explanation, agency, report, title, unit, due, problem"
+         line 3, column 1: found `aera` (did you mean `area`?); allowed: indicator, area, period, value, base, numerator, denominator, count, breakdown, markers, note, explanation, agency, report, title, place, unit, previous, year before, due, problem"
     );
 }
 

@@ -229,7 +229,10 @@ impl MappingReader<'_> {
                 | Field::Agency
                 | Field::Report
                 | Field::Title
+                | Field::Place
                 | Field::Unit
+                | Field::Previous
+                | Field::YearBefore
                 | Field::Due
                 | Field::Problem => None,
             };
