@@ -332,6 +332,62 @@ fn empty_rows_are_one_question_and_are_left_out_by_row_where_that_is_said() {
 }
 
 #[test]
+fn a_template_is_written_once_as_the_ending_of_its_name_says() {
+    let sender = Sender::start();
+    let make = |name: &str| {
+        let path = sender.folder.path().join(name);
+        let verb =
+            format!("template --agency {AGENCY} --as {AGENCY} --period FY2021-22-Q1 --output {}", path.display());
+        (sender.ask(&verb).replace(&format!("{}", path.display()), name), std::fs::read(&path).unwrap_or_default())
+    };
+    let (said, workbook) = make("figures.xlsx");
+    assert_eq!(said, "figures.xlsx has 11 rows to fill in, due from 2021-05-20 to 2021-07-30.");
+    assert_eq!(make("figures.xlsx").0, "2: conspectus: --output: figures.xlsx is there already; name a new file");
+    let (_, csv) = make("figures.csv");
+    let printed = sender.ask(&format!("template --agency {AGENCY} --as {AGENCY} --period FY2021-22-Q1"));
+    assert_eq!(String::from_utf8(csv).unwrap().trim_end(), printed);
+    assert!(make("figures.ods").0.contains("allowed: a file whose name ends in .xlsx or .csv"));
+    // As it is, nothing is filled in; a spreadsheet's own reader finds the same rows.
+    let nothing = sender.submit(&workbook, &["--dry-run", "--skip-empty"]);
+    assert_eq!(
+        nothing.lines().next().unwrap(),
+        "3: conspectus: sheet `Figures`, rows 2 to 12: found no value in any row; needed: at least one figure"
+    );
+}
+
+#[test]
+fn a_workbook_shows_what_the_agency_itself_reported_before() {
+    let sender = Sender::start();
+    let shown = |key: &str, name: &str| {
+        let path = sender.folder.path().join(name);
+        let verb = format!(
+            "template --agency {AGENCY} --as {key} --period 2021-05 --indicator missing-episodes --output {}",
+            path.display()
+        );
+        let printed = sender.ask(&verb);
+        let mut workbook: calamine::Xlsx<_> = calamine::open_workbook(&path).unwrap_or_else(|_| panic!("{printed}"));
+        let rows = calamine::Reader::worksheet_range(&mut workbook, "Figures").unwrap();
+        let texts = |row: usize| rows.rows().nth(row).unwrap().iter().map(ToString::to_string).collect::<Vec<_>>();
+        texts(0)
+            .into_iter()
+            .zip(texts(1))
+            .filter(|(name, _)| name == "previous" || name == "year before")
+            .collect::<Vec<_>>()
+    };
+    let none: Vec<(String, String)> = Vec::new();
+    assert_eq!(shown(AGENCY, "a.xlsx"), none);
+    sender.submit(file(&["1070"]), &["--request-id", "first"]);
+    sender.submit(file(&["1072"]), &["--request-id", "second", "--sample"]);
+    sender.submit(file(&["9"]).replace("Apr 2021", "May 2020"), &[]);
+    let year_before = ("year before".to_owned(), "9".to_owned());
+    let before = |value: &str| vec![year_before.clone(), ("previous".to_owned(), value.to_owned())];
+    assert_eq!(shown(AGENCY, "b.xlsx"), before("1,072 (made up)"));
+    sender.withdraw("second");
+    assert_eq!(shown(AGENCY, "c.xlsx"), before("1,070"));
+    assert_eq!(shown("analyst", "d.xlsx"), none, "an analyst's key doesn't read an agency's submissions");
+}
+
+#[test]
 fn a_period_that_may_be_a_month_or_a_year_is_refused_with_both_readings() {
     let sender = Sender::start();
     let file = |period| format!("{HEADER}\nmissing-episodes,E06000044,{period},5,,\n");
