@@ -49,6 +49,11 @@ use table::{Merged, Table};
 
 use crate::model::violation::Violations;
 
+/// Why rows in which nothing was filled in aren't taken, and what may be done about them.
+const EMPTY_ROWS: &str = "found no value; write one, or say in markers why there is none (x not available, z not \
+    applicable, c confidential, low rounds to zero but isn't). To leave such rows out, delete them or submit with \
+    --skip-empty. An empty value is never zero";
+
 /// What could be read of a file, and what is wrong with it.
 #[derive(Debug, Default)]
 pub(crate) struct Reading {
@@ -118,6 +123,28 @@ pub(crate) fn read_all(bytes: &[u8], layout: &Layout) -> Reading {
 }
 
 impl Reading {
+    /// Takes out the rows in which nothing was filled in: an empty value is never zero. They are left out, with a note,
+    /// or they are one problem, with what may be done about them.
+    pub(crate) fn take_empty_rows(&mut self, are_left_out: bool) {
+        let (empty, filled): (Vec<Figure>, Vec<Figure>) =
+            std::mem::take(&mut self.figures).into_iter().partition(|figure| figure.is_empty);
+        self.figures = filled;
+        let rows: Vec<u64> = empty.iter().map(|figure| figure.row).collect();
+        if rows.is_empty() {
+            return;
+        }
+        if !are_left_out {
+            self.problems.push(self.problem_at(rows, None, EMPTY_ROWS));
+        } else if self.figures.is_empty() && self.problems.is_empty() {
+            self.problems.push(self.problem_at(rows, None, "found no value in any row; needed: at least one figure"));
+        } else {
+            let count =
+                if rows.len() == 1 { "1 empty row was".to_owned() } else { format!("{} empty rows were", rows.len()) };
+            let location = self.problem_at(rows, None, "").location();
+            self.notes.push(format!("{count} left out: {location}"));
+        }
+    }
+
     /// A problem of a figure, where the file has it; none at a cell that couldn't be read, which is reported for that
     /// alone.
     pub(crate) fn problem(&self, figure: &Figure, field: Option<Field>, what: &str) -> Option<Problem> {
@@ -223,9 +250,32 @@ mod tests {
 
     #[test]
     fn what_helps_to_fill_a_file_in_isnt_read() {
-        let file = "indicator,title,area,period,value,note,unit,due\na,A title,E1,2022-06,5,,per cent,2022-07-31\n";
+        let file = "indicator,title,area,place,period,previous,year before,value,note,unit,due\n\
+            a,A title,E1,Portsmouth,2022-06,4,[x],5,,per cent,2022-07-31\n";
         let figures = read(file.as_bytes()).unwrap();
         assert_eq!(figures[0].observation.note, "");
+    }
+
+    #[test]
+    fn empty_rows_are_one_problem_or_left_out_by_row_and_one_with_a_note_is_neither() {
+        let file = "indicator,area,period,value,markers,note,unit\n\
+            a,E1,2022-04,5,,,days\na,E1,2022-05,,,,days\na,E1,2022-06,,x,,days\na,E1,2022-07,,,,\n\
+            a,E1,2022-08,,,the system was down,days\na,E1,2014-15 (p),,,,days\n";
+        let taken = |file: &str, layout, are_left_out| {
+            let mut reading = read_all(file.as_bytes(), &layout);
+            reading.take_empty_rows(are_left_out);
+            let problems: Vec<String> = reading.problems.iter().map(ToString::to_string).collect();
+            (reading.figures.iter().map(|figure| figure.row).collect::<Vec<_>>(), problems, reading.notes)
+        };
+        let refused = vec![format!("rows 3, 5 and 7: {EMPTY_ROWS}")];
+        assert_eq!(taken(file, Layout::default(), false), (vec![2, 4, 6], refused, vec![]));
+        let note = "3 empty rows were left out: rows 3, 5 and 7".to_owned();
+        assert_eq!(taken(file, Layout::default(), true), (vec![2, 4, 6], vec![], vec![note]));
+        let empty = "indicator,area,period,value\na,E1,2022-05,\n";
+        let none = "row 2: found no value in any row; needed: at least one figure".to_owned();
+        assert_eq!(taken(empty, Layout::default(), true), (vec![], vec![none], vec![]));
+        let all_marked = Layout { constants: [(Field::Markers, "x".to_owned())].into(), ..Layout::default() };
+        assert_eq!(taken(empty, all_marked, false), (vec![2], vec![], vec![]));
     }
 
     #[test]

@@ -310,6 +310,88 @@ fn what_a_template_says_to_help_is_not_stored() {
 }
 
 #[test]
+fn empty_rows_are_one_question_and_are_left_out_by_row_where_that_is_said() {
+    let sender = Sender::start();
+    let rows = file(&["70", "", "72"]) + "missing-episodes,E06000044,2021-07,,,\n";
+    let question = "3: conspectus: rows 3 and 5: found no value; write one, or say in markers why there is none (x not \
+        available, z not applicable, c confidential, low rounds to zero but isn't). To leave such rows out, delete them \
+        or submit with --skip-empty. An empty value is never zero";
+    assert_eq!(sender.submit(&rows, &[]), question);
+    assert_eq!(
+        sender.submit(&rows, &["--skip-empty"]),
+        "Received at revision 15: 2 new, 0 revised, 0 unchanged\n  2 empty rows were left out: rows 3 and 5"
+    );
+    // A row with words isn't empty: what they say isn't lost.
+    let noted = file(&["70", "", "72"]).replace("May 2021,,,", "May 2021,,,the system was down");
+    assert!(
+        sender.submit(&noted, &["--skip-empty"]).starts_with("3: conspectus: row 3: found no value; allowed: a number")
+    );
+    // Rows of another report don't count, empty or not.
+    let reports = "report,indicator,area,period,value\na,missing-episodes,E06000044,2021-04,70\n\
+        b,missing-episodes,E06000044,2021-05,\n";
+    assert!(sender.submit(reports, &["--report", "a"]).starts_with("Nothing would change: this figure stands"));
+    let all_empty = "b,missing-episodes,E06000044,2021-05,";
+    let needed = "3: conspectus: row 3: found no value in any row; needed: at least one figure";
+    assert!(reports.contains(all_empty) && sender.submit(reports, &["--report", "b", "--skip-empty"]) == needed);
+}
+
+#[test]
+fn a_template_is_written_once_as_the_ending_of_its_name_says() {
+    let sender = Sender::start();
+    let make = |name: &str| {
+        let path = sender.folder.path().join(name);
+        let verb =
+            format!("template --agency {AGENCY} --as {AGENCY} --period FY2021-22-Q1 --output {}", path.display());
+        (sender.ask(&verb).replace(&format!("{}", path.display()), name), std::fs::read(&path).unwrap_or_default())
+    };
+    let (said, workbook) = make("figures.xlsx");
+    assert_eq!(said, "figures.xlsx has 11 rows to fill in, due from 2021-05-20 to 2021-07-30.");
+    assert_eq!(make("figures.xlsx").0, "2: conspectus: --output: figures.xlsx is there already; name a new file");
+    let (_, csv) = make("figures.csv");
+    let printed = sender.ask(&format!("template --agency {AGENCY} --as {AGENCY} --period FY2021-22-Q1"));
+    assert_eq!(String::from_utf8(csv).unwrap().trim_end(), printed);
+    assert!(make("figures.ods").0.contains("allowed: a file whose name ends in .xlsx or .csv"));
+    // As it is, nothing is filled in; a spreadsheet's own reader finds the same rows.
+    let nothing = sender.submit(&workbook, &["--dry-run", "--skip-empty"]);
+    assert_eq!(
+        nothing.lines().next().unwrap(),
+        "3: conspectus: sheet `Figures`, rows 2 to 12: found no value in any row; needed: at least one figure"
+    );
+}
+
+#[test]
+fn a_workbook_shows_what_the_agency_itself_reported_before() {
+    let sender = Sender::start();
+    let shown = |key: &str, name: &str| {
+        let path = sender.folder.path().join(name);
+        let verb = format!(
+            "template --agency {AGENCY} --as {key} --period 2021-05 --indicator missing-episodes --output {}",
+            path.display()
+        );
+        let printed = sender.ask(&verb);
+        let mut workbook: calamine::Xlsx<_> = calamine::open_workbook(&path).unwrap_or_else(|_| panic!("{printed}"));
+        let rows = calamine::Reader::worksheet_range(&mut workbook, "Figures").unwrap();
+        let texts = |row: usize| rows.rows().nth(row).unwrap().iter().map(ToString::to_string).collect::<Vec<_>>();
+        texts(0)
+            .into_iter()
+            .zip(texts(1))
+            .filter(|(name, _)| name == "previous" || name == "year before")
+            .collect::<Vec<_>>()
+    };
+    let none: Vec<(String, String)> = Vec::new();
+    assert_eq!(shown(AGENCY, "a.xlsx"), none);
+    sender.submit(file(&["1070"]), &["--request-id", "first"]);
+    sender.submit(file(&["1072"]), &["--request-id", "second", "--sample"]);
+    sender.submit(file(&["9"]).replace("Apr 2021", "May 2020"), &[]);
+    let year_before = ("year before".to_owned(), "9".to_owned());
+    let before = |value: &str| vec![year_before.clone(), ("previous".to_owned(), value.to_owned())];
+    assert_eq!(shown(AGENCY, "b.xlsx"), before("1,072 (made up)"));
+    sender.withdraw("second");
+    assert_eq!(shown(AGENCY, "c.xlsx"), before("1,070"));
+    assert_eq!(shown("analyst", "d.xlsx"), none, "an analyst's key doesn't read an agency's submissions");
+}
+
+#[test]
 fn a_period_that_may_be_a_month_or_a_year_is_refused_with_both_readings() {
     let sender = Sender::start();
     let file = |period| format!("{HEADER}\nmissing-episodes,E06000044,{period},5,,\n");
@@ -417,7 +499,7 @@ fn a_mapping_reads_a_partners_own_layout_and_all_that_is_wrong_with_one_is_repor
         check("acros = \"period\"\n[columns]\naera = 5\n"),
         "3: conspectus: 2 problems in return.toml:\n  \
          line 1, column 1: found `acros` (did you mean `across`?); allowed: sheet, header-row, dates, ignore-columns, across, columns, constants, values\n  \
-         line 3, column 1: found `aera` (did you mean `area`?); allowed: indicator, area, period, value, base, numerator, denominator, count, breakdown, markers, note, explanation, action, agency, report, title, unit, due, problem"
+         line 3, column 1: found `aera` (did you mean `area`?); allowed: indicator, area, period, value, base, numerator, denominator, count, breakdown, markers, note, explanation, action, agency, report, title, place, unit, previous, year before, due, problem"
     );
 }
 

@@ -53,6 +53,15 @@ fn the_page_about_files_prints_what_it_says() {
     assert!(page.contains(shown.trim()), "the page shows the mapping that it uses");
 }
 
+/// The template is written into the package's folder, where the page's reader is.
+#[test]
+fn a_first_return_goes_as_the_page_says() {
+    let template = Path::new("figures.xlsx");
+    drop(std::fs::remove_file(template));
+    check("docs/first-return.md");
+    std::fs::remove_file(template).unwrap();
+}
+
 #[test]
 fn the_page_of_checks_prints_what_it_says() {
     check("docs/checks.md");

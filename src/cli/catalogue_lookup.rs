@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::connect::{Server, pages};
+use super::connect::{Server, pages, response};
 use super::failure::Failure;
+use crate::catalogue::items;
+use crate::rpc::indicator_versions;
 use crate::rpc::proto::{
-    Agency, Area, Calendar, Dimension, Indicator, Kind, ListAgenciesRequest, ListAreasRequest, ListCalendarsRequest,
-    ListDimensionsRequest, ListIndicatorsRequest, ListReconciliationRulesRequest, ReconciliationRule,
+    Agency, Area, Calendar, Dimension, GetIndicatorRequest, Indicator, Kind, ListAgenciesRequest, ListAreasRequest,
+    ListCalendarsRequest, ListDimensionsRequest, ListIndicatorsRequest, ListReconciliationRulesRequest,
+    ReconciliationRule,
 };
 
 /// The largest page that the server gives.
@@ -24,6 +27,28 @@ pub(super) async fn indicators(server: &Server) -> Result<BTreeMap<String, Indic
         page.next_page_token
     })
     .await?;
+    Ok(found)
+}
+
+/// Indicators with all of their versions, by id.
+pub(super) async fn definitions(
+    server: &Server,
+    ids: impl IntoIterator<Item = &String>,
+) -> Result<BTreeMap<String, items::Indicator>, Failure> {
+    let mut client = server.catalogue().await?;
+    let mut found = BTreeMap::new();
+    for id in ids {
+        let request = GetIndicatorRequest { id: id.clone(), ..GetIndicatorRequest::default() };
+        let versions = response(client.get_indicator(request).await)?.versions;
+        let versions = indicator_versions(&versions).map_err(|unknown| {
+            Failure::failed(format!("the server's definition of `{id}` can't be read, upgrade this program: {unknown}"))
+        })?;
+        let mut versions = versions.into_iter();
+        let Some(first) = versions.next() else { continue };
+        let mut indicator = items::Indicator::new(first);
+        versions.for_each(|version| indicator.put(version));
+        found.insert(id.clone(), indicator);
+    }
     Ok(found)
 }
 

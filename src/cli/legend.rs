@@ -246,7 +246,8 @@ fn discrepancy_line(what: &str, kind: Kind, discrepancy: &Discrepancy) -> String
     )
 }
 
-fn meaning(marker: Marker) -> &'static str {
+/// What a marker says of a figure.
+pub(super) fn meaning(marker: Marker) -> &'static str {
     match marker {
         Marker::Confidential => "confidential",
         Marker::NotAvailable => "not available",

@@ -34,7 +34,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let Verb::Check { mapping, file } = &args.verb;
     let layout = read(mapping)?;
     let bytes = figure_file::read(file)?;
-    let reading = figures::read_all(&bytes, &layout);
+    let mut reading = figures::read_all(&bytes, &layout);
+    reading.take_empty_rows(false);
     if !reading.problems.is_empty() {
         let lines: Vec<String> = grouped(reading.problems).iter().map(ToString::to_string).collect();
         return Err(problems(&format!(" in {}", file.display()), &lines, 0));

@@ -33,6 +33,7 @@ mod receipt;
 mod receipt_file;
 mod reconcile;
 mod serve;
+mod spreadsheet_path;
 mod submission;
 mod submit;
 mod table;

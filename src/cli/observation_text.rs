@@ -1,6 +1,8 @@
 //! Submitted figures as text: for people, and in the columns of the files that are submitted.
 
+use super::format::thousands;
 use super::table::Align;
+use crate::model::decimal::Decimal;
 use crate::model::marker::Marker;
 use crate::rpc::proto::observation::Measure;
 use crate::rpc::proto::{CategoryRef, Observation};
@@ -37,6 +39,13 @@ pub(super) fn value(figure: &Observation) -> String {
     measure.into_iter().chain(markers).collect::<Vec<_>>().join(" ")
 }
 
+/// A figure's value with the thousands of its first number grouped.
+pub(super) fn shown(value: &str) -> String {
+    let (number, rest) =
+        value.split_once(' ').map_or((value, String::new()), |(number, rest)| (number, format!(" {rest}")));
+    if number.parse::<Decimal>().is_ok() { format!("{}{rest}", thousands(number)) } else { value.to_owned() }
+}
+
 /// The columns of a table of submitted figures.
 pub(super) const FIGURE_COLUMNS: [(&str, Align); 5] = [
     ("indicator", Align::Left),
@@ -55,4 +64,14 @@ pub(super) fn figure_cells(figure: &Observation) -> [String; 5] {
 /// A breakdown as a file has it: `sex=female;age-band=0-to-4`; empty for the total.
 pub(super) fn breakdown(categories: &[CategoryRef]) -> String {
     categories.iter().map(|it| format!("{}={}", it.dimension, it.category)).collect::<Vec<_>>().join(";")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_thousands_of_a_values_number_are_grouped() {
+        assert_eq!(["117188 [p]", "[x]", "1180 of 1230"].map(shown), ["117,188 [p]", "[x]", "1,180 of 1230"]);
+    }
 }

@@ -21,10 +21,10 @@ use super::figure_file;
 use super::format::json;
 use super::output;
 use super::receipt_file::ReceiptFile;
+use super::spreadsheet_path::SpreadsheetPath;
 use crate::figures::names::{self, Names};
 use crate::rpc::client::submission_service_client::SubmissionServiceClient;
 use crate::rpc::proto::{ObservationOutcome, Outcome, SubmitObservationsRequest, SubmitObservationsResponse};
-use problem_report::ProblemReport;
 use request_id::Repeat;
 use sheet::{Selection, Sheet};
 
@@ -67,7 +67,7 @@ pub(super) struct Args {
     /// Also write the problems to this file: a workbook with your own rows, each problem beside its row and
     /// its cell marked (a name in .xlsx), or a list of them (.csv). Without problems nothing is written.
     #[arg(long, value_name = "FILE")]
-    problems: Option<ProblemReport>,
+    problems: Option<SpreadsheetPath>,
     /// Also write the receipt to this file, which mustn't be there yet: `receipt verify` reads it. Where nothing is sent,
     /// none is written.
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
@@ -225,7 +225,7 @@ fn refused(args: &Args, sheet: &Sheet, found: &Found) -> Failure {
         message.push_str(&format!("\n{line}"));
     }
     if let Some(report) = &args.problems {
-        match report.write(&sheet.reading, &all) {
+        match problem_report::write(report, &sheet.reading, &all) {
             Ok(()) => message.push_str(&format!("\nThe problems are in {}, at their rows", report.path().display())),
             Err(Failure::Message(_, why)) => message.push_str(&format!("\n{why}")),
             Err(Failure::OutputClosed) => {}

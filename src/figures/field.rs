@@ -20,16 +20,22 @@ pub(crate) enum Field {
     Action,
     Agency,
     Report,
-    /// This and the next help whoever fills the file in, and aren't read.
+    /// This and those below help whoever fills the file in, and aren't read.
     Title,
+    /// The area's name.
+    Place,
     Unit,
+    /// The figure of the period before.
+    Previous,
+    /// The figure of the same period a year before.
+    YearBefore,
     Due,
     /// What was wrong with the row, in a file that was given back with its problems.
     Problem,
 }
 
 impl Field {
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 22] = [
         Self::Indicator,
         Self::Area,
         Self::Period,
@@ -46,7 +52,10 @@ impl Field {
         Self::Agency,
         Self::Report,
         Self::Title,
+        Self::Place,
         Self::Unit,
+        Self::Previous,
+        Self::YearBefore,
         Self::Due,
         Self::Problem,
     ];
@@ -76,7 +85,10 @@ impl Field {
             Self::Agency => "agency",
             Self::Report => "report",
             Self::Title => "title",
+            Self::Place => "place",
             Self::Unit => "unit",
+            Self::Previous => "previous",
+            Self::YearBefore => "year before",
             Self::Due => "due",
             Self::Problem => "problem",
         }
@@ -113,9 +125,35 @@ impl Field {
             Self::Agency => &["agencies", "agency id", "organisation"],
             Self::Report => &["reports"],
             Self::Title => &["indicator title"],
+            Self::Place => &[],
             Self::Unit => &["units"],
+            Self::Previous | Self::YearBefore => &[],
             Self::Due => &["due date", "due by"],
             Self::Problem => &["problems"],
+        }
+    }
+
+    /// Whether what the column has is read; otherwise it only helps whoever fills the file in.
+    pub(super) const fn is_read(self) -> bool {
+        match self {
+            Self::Indicator
+            | Self::Area
+            | Self::Period
+            | Self::Value
+            | Self::Base
+            | Self::Numerator
+            | Self::Denominator
+            | Self::Count
+            | Self::Breakdown
+            | Self::Markers
+            | Self::Note
+            | Self::Explanation
+            | Self::Action
+            | Self::Agency
+            | Self::Report => true,
+            Self::Title | Self::Place | Self::Unit | Self::Previous | Self::YearBefore | Self::Due | Self::Problem => {
+                false
+            }
         }
     }
 

@@ -20,6 +20,8 @@ pub struct Figure {
     pub(crate) period: String,
     /// The columns that couldn't be read: what stands for them in the observation is wrong too.
     pub(crate) unread: Vec<Field>,
+    /// Whether its row has only what says what the figure is of, and nothing of what is filled in.
+    pub(crate) is_empty: bool,
     /// The column that its number is in, where figures run across, counted from 0.
     pub(crate) across: Option<usize>,
 }

@@ -230,7 +230,10 @@ impl MappingReader<'_> {
                 | Field::Agency
                 | Field::Report
                 | Field::Title
+                | Field::Place
                 | Field::Unit
+                | Field::Previous
+                | Field::YearBefore
                 | Field::Due
                 | Field::Problem => None,
             };

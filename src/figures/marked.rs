@@ -12,14 +12,22 @@ use super::problem::Problem;
 /// The most cells that have a note. Spreadsheets are slow with very many.
 const NOTES_MAX: usize = 1_000;
 
+/// A workbook without a clock in it: the same content gives the same bytes, whenever it is made.
+///
+/// # Errors
+/// When the library refuses its date.
+pub(crate) fn new_workbook() -> Result<Workbook, XlsxError> {
+    let mut workbook = Workbook::new();
+    workbook.set_properties(&DocProperties::new().set_creation_datetime(&ExcelDateTime::from_ymd(2000, 1, 1)?));
+    Ok(workbook)
+}
+
 /// The workbook, as bytes.
 ///
 /// # Errors
 /// When a text is longer than a cell of a workbook may be, or such.
 pub(crate) fn workbook(reading: &Reading, problems: &[Problem]) -> Result<Vec<u8>, XlsxError> {
-    let mut workbook = Workbook::new();
-    // The same problems give the same bytes, whenever they are found.
-    workbook.set_properties(&DocProperties::new().set_creation_datetime(&ExcelDateTime::from_ymd(2000, 1, 1)?));
+    let mut workbook = new_workbook()?;
     let sheet = workbook.add_worksheet();
     sheet.set_name("Rows")?;
     // What is wrong with a heading isn't written beside it, where it would be one more.

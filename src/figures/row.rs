@@ -64,8 +64,7 @@ impl<'a> RowReader<'a> {
     /// The figures of a row.
     pub(super) fn figures(&mut self, row: &Row) -> Vec<Figure> {
         let has_text = |at: &usize| !row.cell(*at).is_empty();
-        let is_read = |field: &Field| !matches!(field, Field::Title | Field::Unit | Field::Due | Field::Problem);
-        let read: Vec<usize> = self.places.iter().filter(|(field, _)| is_read(field)).map(|(_, at)| *at).collect();
+        let read: Vec<usize> = self.places.iter().filter(|(field, _)| field.is_read()).map(|(_, at)| *at).collect();
         if !read.iter().chain(&self.across).any(has_text) {
             // What helps to fill the row in may be all that is left of it.
             return Vec::new();
@@ -157,6 +156,7 @@ impl Cells<'_, '_> {
             period,
         };
         let (agency, report) = (self.text(Field::Agency), self.text(Field::Report));
+        let is_empty = !self.is_filled_in() && !observation.withdraw && !observation.markers().any(is_absence);
         Figure {
             row: self.row.number,
             agency,
@@ -164,8 +164,16 @@ impl Cells<'_, '_> {
             observation,
             period: written,
             unread: self.unread,
+            is_empty,
             across: self.across,
         }
+    }
+
+    /// Whether the row has anything of what is filled in: a number, a marker, or words.
+    fn is_filled_in(&self) -> bool {
+        let words = [Field::Markers, Field::Note, Field::Explanation];
+        let mut places = Field::NUMBERS.into_iter().chain(words).filter_map(|field| self.place(field));
+        places.any(|at| !self.row.cell(at).is_empty())
     }
 
     /// Where a column's cell is; none for one that the file doesn't have.
@@ -375,6 +383,11 @@ impl Cells<'_, '_> {
             }
         }
     }
+}
+
+/// Whether a marker says why there is no value.
+fn is_absence(marker: proto::Marker) -> bool {
+    Marker::from_code(marker.into()).is_some_and(Marker::is_absence)
 }
 
 /// A cell with the text that its own stands for.

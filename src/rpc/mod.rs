@@ -23,6 +23,7 @@ use crate::model::revision::Revision;
 pub use codec::{Encoded, Streamed, Submitted};
 pub use context::{Context, Gate};
 pub use convert::catalogue::put_request;
+pub(crate) use convert::put_catalogue::indicator_versions;
 pub(crate) use convert::snapshot::as_of;
 pub(crate) use guard::{Answer, PURPOSE_HEADER};
 pub use guard::{Guard, Limits, METHODS, local};

@@ -1,7 +1,7 @@
 //! What a dry run says of each figure: what it would change.
 
-use super::super::format::{counted, signed, thousands};
-use super::super::observation_text::value;
+use super::super::format::{counted, signed};
+use super::super::observation_text::{shown, value};
 use crate::figures::Figure;
 use crate::model::decimal::{Decimal, Quotient, Rounding};
 use crate::rpc::proto::{ObservationOutcome, Outcome};
@@ -38,13 +38,6 @@ fn line(figure: &Figure, outcome: &ObservationOutcome) -> String {
     format!("  row {}: {of}: {change}", figure.row)
 }
 
-/// A figure with the thousands of its number grouped.
-fn shown(text: &str) -> String {
-    let (number, rest) =
-        text.split_once(' ').map_or((text, String::new()), |(number, rest)| (number, format!(" {rest}")));
-    if number.parse::<Decimal>().is_ok() { format!("{}{rest}", thousands(number)) } else { text.to_owned() }
-}
-
 /// The change of one number to another in per cent, to one decimal; none of nothing, and none of ratios, which differ
 /// by percentage points.
 fn change(old: &str, new: &str) -> Option<String> {
@@ -79,9 +72,5 @@ mod tests {
         ] {
             assert_eq!(change(old, new).as_deref(), expect, "{old}, {new}");
         }
-        assert_eq!(
-            (shown("117188 [p]"), shown("[x]"), shown("1180 of 1230")),
-            ("117,188 [p]".to_owned(), "[x]".to_owned(), "1,180 of 1230".to_owned())
-        );
     }
 }

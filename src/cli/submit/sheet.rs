@@ -40,6 +40,10 @@ pub(super) struct Selection {
     /// refused.
     #[arg(long)]
     pub(super) skip_other_agencies: bool,
+    /// Leave out the rows in which nothing was filled in: no number, no marker, no note and no explanation. Without
+    /// this they are refused.
+    #[arg(long)]
+    pub(super) skip_empty: bool,
     /// Only the rows of this report, if the file has a report column.
     #[arg(long)]
     pub(super) report: Option<String>,
@@ -129,6 +133,7 @@ impl Sheet {
         {
             problems.push(no_such_report(report, &other_reports));
         }
+        reading.take_empty_rows(selection.skip_empty);
         if !selection.skip_other_agencies {
             let of = |(agency, rows): (&String, &Vec<u64>)| {
                 reading.problem_at(rows.clone(), Some(Field::Agency), of_another(agency, rows, selection))

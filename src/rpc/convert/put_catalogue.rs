@@ -47,6 +47,13 @@ pub(crate) fn put(catalogue: &Catalogue, request: &proto::PutCatalogueRequest) -
     Ok(put)
 }
 
+/// The versions of indicators that an answer has, or what this program doesn't know of them.
+pub(crate) fn indicator_versions(messages: &[proto::Indicator]) -> Result<Vec<IndicatorVersion>, Violations> {
+    let mut parser = Parser { at: String::new(), violations: Violations::default() };
+    let versions = all(parser.each("versions", messages, Parser::indicator));
+    versions.filter(|_| parser.violations.is_empty()).ok_or(parser.violations)
+}
+
 fn all<T>(items: Vec<Option<T>>) -> Option<Vec<T>> {
     items.into_iter().collect()
 }
