@@ -225,6 +225,12 @@ impl Server {
         Ok(SubmissionServiceClient::new(self.connect(Timed::Whole).await?).max_decoding_message_size(ANSWER_BYTES_MAX))
     }
 
+    /// For a stream of submissions, which goes on for as long as there are some.
+    pub(super) async fn streamed_submissions(&self) -> Result<SubmissionServiceClient<Connection>, Failure> {
+        let connection = self.connect(Timed::Beginning).await?;
+        Ok(SubmissionServiceClient::new(connection).max_decoding_message_size(ANSWER_BYTES_MAX))
+    }
+
     pub(super) async fn pictures(&self) -> Result<PictureServiceClient<Connection>, Failure> {
         Ok(PictureServiceClient::new(self.connect(Timed::Whole).await?).max_decoding_message_size(ANSWER_BYTES_MAX))
     }
@@ -290,6 +296,11 @@ pub(super) fn refusal(status: &Status, location: impl Fn(&str) -> String) -> Fai
         if field.is_empty() { description.clone() } else { format!("{}: {description}", location(field)) }
     };
     problems("", &violations.listed.iter().map(line).collect::<Vec<_>>(), violations.omitted)
+}
+
+/// How long a server asks to wait before the same is tried again.
+pub(super) fn retry_after(status: &Status) -> Option<Duration> {
+    status.get_details_retry_info().and_then(|info| info.retry_delay)
 }
 
 /// What a server found wrong with a request.

@@ -10,7 +10,7 @@ use super::figure_file;
 use super::format::counted;
 use super::output;
 use crate::figures::problem::grouped;
-use crate::figures::{self, Layout};
+use crate::figures::{self, Layout, Taken};
 
 /// A mapping says how your own spreadsheet is laid out, so that it can be submitted as it is.
 #[derive(Debug, Parser)]
@@ -33,13 +33,17 @@ enum Verb {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let Verb::Check { mapping, file } = &args.verb;
     let layout = read(mapping)?;
-    let bytes = figure_file::read(file)?;
-    let reading = figures::read_all(&bytes, &layout);
+    let input = figure_file::open(file)?;
+    let mut count = 0;
+    let reading = figures::read_each(&input, &layout, |_| {
+        count += 1;
+        Taken::Yes
+    });
     if !reading.problems.is_empty() {
         let lines: Vec<String> = grouped(reading.problems).iter().map(ToString::to_string).collect();
         return Err(problems(&format!(" in {}", file.display()), &lines, 0));
     }
-    let mut lines = vec![format!("{} can be read.", counted(reading.figures.len(), "figure", "figures"))];
+    let mut lines = vec![format!("{} can be read.", counted(count, "figure", "figures"))];
     lines.extend(reading.notes.iter().map(|note| format!("  {note}")));
     output::print_text(&format!("{}\n", lines.join("\n")))
 }

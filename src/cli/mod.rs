@@ -26,6 +26,7 @@ mod mapping;
 mod observation_text;
 mod output;
 mod picture;
+mod progress;
 mod query;
 mod receipt;
 mod receipt_file;
