@@ -107,6 +107,7 @@ fn prepared(request: &proto::SubmitObservationsRequest) -> Result<Prepared, Fail
         request_id: RequestId::parse(&request.request_id)?,
         source: String::new(),
         sample: false,
+        return_id: None,
         observations: request.observations.iter().map(observation).collect::<Result<_, _>>()?,
     };
     Ok(Prepared::new(submission))

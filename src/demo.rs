@@ -163,6 +163,7 @@ fn by_agency(
         source: source.to_owned(),
         sample,
         columns: None,
+        return_id: String::new(),
     };
     agencies.into_iter().map(request).collect()
 }

@@ -175,6 +175,11 @@ fn said(output: &Output) -> String {
     }
 }
 
+/// Runs a command to its end: what it says.
+fn said_by(command: &mut Command) -> String {
+    said(&command.output().unwrap())
+}
+
 /// Starts a command and waits until it has said that so many parts were received.
 fn started(command: &mut Command, parts: usize) -> Process {
     let mut process = Process(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
@@ -194,10 +199,15 @@ async fn a_large_file_arrives_whole_and_once_however_often_its_sender_is_killed(
     }
     let said = world.submitted(&rows, &[]);
     assert!(said.contains(": 1,920 new, 0 revised, 0 unchanged"), "{said}");
+    assert!(said.ends_with("` is complete"), "{said}");
     world.assert_has(&rows).await;
     let again = world.submitted(&rows, &[]);
     assert!(again.starts_with("Already received in 20 parts, at revisions 2 to 21: 1,920 new"), "{again}");
     world.assert_has(&rows).await;
+    let returns = said_by(&mut world.verb(&["return", "list", "--csv"]));
+    let lines: Vec<&str> = returns.lines().collect();
+    assert_eq!(lines.len(), 2, "{returns}");
+    assert!(lines[1].starts_with("police,file-") && lines[1].ends_with(",true,20,1920,2,22"), "{returns}");
 }
 
 #[tokio::test]
@@ -306,4 +316,68 @@ async fn names_stand_for_ids_in_a_large_file_too() {
         said.starts_with("Some(3): conspectus: row 1002, column indicator (A): found `Count 22`; there is no such"),
         "{said}"
     );
+}
+
+#[tokio::test]
+async fn a_return_of_several_files_is_complete_once_all_of_them_have_arrived() {
+    let (world, rows) = (World::start().await, rows());
+    let (first, second) = rows.split_at(850);
+    std::fs::write(world.path("first.csv"), file(first)).unwrap();
+    std::fs::write(world.path("second.csv"), file(&second[..50])).unwrap();
+    let options = ["--agency", AGENCY, "--part-figures", "100"];
+    let submit = |name: &str| said_by(world.verb(&["submit", name, "--return-id", "spring"]).args(options));
+    let complete = |names: &[&str]| said_by(world.verb(&["return", "complete", "spring"]).args(names).args(options));
+    assert!(submit("first.csv").ends_with("return `spring` is still open"));
+    let lacking = complete(&["first.csv", "second.csv"]);
+    assert!(lacking.contains("manifest.parts: found `"), "{lacking}");
+    assert!(lacking.contains("manifest.figures: found 900; the return's submissions have 850"), "{lacking}");
+    assert!(submit("second.csv").ends_with("return `spring` is still open"));
+    let said = complete(&["first.csv", "second.csv"]);
+    assert!(said.starts_with("Return `spring` is complete since revision "), "{said}");
+    assert!(said.ends_with(": 900 figures in 10 parts."), "{said}");
+    assert_eq!(complete(&["second.csv", "first.csv"]), said, "the same again");
+    assert!(submit("second.csv").starts_with("Already received in 1 part"));
+    std::fs::write(world.path("third.csv"), file(&second[50..60])).unwrap();
+    let refused = submit("third.csv");
+    assert!(refused.starts_with("Some(3): conspectus: return `spring` was completed at revision "), "{refused}");
+    let shown = said_by(&mut world.verb(&["return", "show", "spring", "--agency", AGENCY]));
+    assert!(shown.contains(": complete since revision ") && shown.contains("900 figures in 10 parts"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_part_that_was_withdrawn_is_sent_again_and_the_return_is_complete_again() {
+    let (world, rows) = (World::start().await, rows());
+    world.submitted(&rows, &["--receipt", "receipts.toml"]);
+    let receipts = std::fs::read_to_string(world.path("receipts.toml")).unwrap();
+    let id = receipts.split("request_id = \"").nth(3).unwrap().split('"').next().unwrap().to_owned();
+    let withdraw = ["submission", "withdraw", &id, "--agency", AGENCY, "--reason", "wrong"];
+    said_by(&mut world.verb(&withdraw));
+    let list = || said_by(&mut world.verb(&["return", "list", "--csv"]));
+    assert!(list().contains(",false,19,1820,2,0"), "{}", list());
+    let said = world.submitted(&rows, &[]);
+    assert!(said.contains("19 parts had been received before") && said.ends_with("` is complete"), "{said}");
+    assert!(list().contains(",true,20,1920,2,"), "{}", list());
+    assert_eq!(world.sums(), sums(&rows));
+    let again = world.submitted(&rows, &["--resubmit"]);
+    assert!(again.contains(": 0 new, 0 revised, 1,920 unchanged"), "{again}");
+    assert_eq!(list().lines().count(), 3);
+}
+
+#[tokio::test]
+async fn a_large_file_that_is_submitted_again_changes_back_what_was_changed_since() {
+    let (world, rows) = (World::start().await, rows());
+    world.submitted(&rows, &[]);
+    let mut other = rows.clone();
+    other[7] = "count-0,E10000007,2013-01,4000,,".to_owned();
+    assert!(world.submitted(&other, &[]).contains(": 0 new, 1 revised, 1,919 unchanged"));
+    assert_eq!(world.sums(), sums(&other));
+    let again = world.submitted(&rows, &[]);
+    assert!(
+        again.starts_with("Received in 20 parts") && again.contains(": 0 new, 1 revised, 1,919 unchanged"),
+        "{again}"
+    );
+    assert_eq!(world.sums(), sums(&rows));
+    let (before, _) = world.submissions().await;
+    assert!(world.submitted(&rows, &[]).starts_with("Already received in 20 parts"));
+    assert_eq!(world.submissions().await.0, before);
 }

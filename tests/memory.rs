@@ -53,6 +53,7 @@ fn single(number: u64) -> Prepared {
         request_id: format!("{number:036x}").parse().unwrap(),
         source: "the daily feed".to_owned(),
         sample: false,
+        return_id: None,
         observations: std::iter::once(observation).collect(),
     })
 }

@@ -139,6 +139,7 @@ pub(crate) fn world() -> Result<State, Failure> {
             request_id: RequestId::parse("all")?,
             source: String::new(),
             sample: false,
+            return_id: None,
             observations: observations(ix)?.into_iter().collect(),
         };
         write(&mut fold, &Prepared::new(submission))?;

@@ -5,6 +5,7 @@
 
 mod args;
 mod columns;
+mod completion;
 mod dry_run;
 mod filter;
 mod lane;
@@ -14,6 +15,7 @@ mod problem_report;
 mod refused;
 mod report;
 mod request_id;
+mod returns;
 mod selection;
 mod sheet;
 mod tally;
@@ -36,6 +38,7 @@ use filter::CatalogueNames;
 use large::Large;
 use refused::{refused, unchecked};
 use request_id::Repeat;
+pub(super) use returns::Args as ReturnArgs;
 use sheet::Sheet;
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
@@ -57,16 +60,18 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
             Err(failure) => return Err(unchecked(&args, &sheet, failure)),
         },
     };
-    match (&names, &sheet.parts) {
-        (None, _) => {}
-        (Some(names), None) => names.put_into(&mut sheet.reading),
-        (Some(names), Some(_)) => sheet = args.read(&input, Some(names))?,
+    // A part of a return is sent as a large file is: its id is to be known from its content alone.
+    let is_large = sheet.parts.digests.len() > 1 || args.return_id.is_some() && sheet.reading.problems.is_empty();
+    match &names {
+        None => {}
+        Some(names) if is_large => sheet = args.read(&input, Some(names))?,
+        Some(names) => names.put_into(&mut sheet.reading),
     }
-    if let Some(parts) = &sheet.parts {
+    if is_large {
         if !sheet.reading.problems.is_empty() {
             return Err(refused(&args, &sheet, &Found::default()));
         }
-        return Large { args: &args, input, sheet: &sheet, parts, names }.submit().await;
+        return Large { args: &args, input, sheet: &sheet, names }.submit().await;
     }
     let mut call = match args.server.submissions().await {
         Ok(client) => Call { client, args: &args, sheet: &sheet },
@@ -117,6 +122,11 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
             ReceiptFile::write(&[receipt], path)
         }
     }
+}
+
+/// `conspectus return`.
+pub(super) async fn run_return(args: ReturnArgs) -> Result<(), Failure> {
+    returns::run(args).await
 }
 
 fn print(args: &Args, answer: &SubmitObservationsResponse, lines: &[String]) -> Result<(), Failure> {

@@ -4,6 +4,7 @@
 pub mod admit;
 pub mod basis;
 pub mod checks;
+mod complete;
 mod group_commit;
 pub mod prepare;
 mod queue;

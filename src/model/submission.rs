@@ -1,6 +1,6 @@
 //! A submission: some figures of one agency, under the sender's own id.
 
-use super::id::{AgencyId, RequestId};
+use super::id::{AgencyId, RequestId, ReturnId};
 use super::observations::Observations;
 
 /// Some figures of one agency, accepted whole or not at all.
@@ -14,6 +14,8 @@ pub struct Submission {
     pub source: String,
     /// Whether they are made up.
     pub sample: bool,
+    /// The return that they are a part of.
+    pub return_id: Option<ReturnId>,
     /// The figures, in the sender's order.
     pub observations: Observations,
 }

@@ -125,6 +125,7 @@ impl World {
             request_id: request_id.parse().unwrap(),
             source: String::new(),
             sample: false,
+            return_id: None,
             observations: figures.iter().map(observation).collect(),
         };
         let fingerprint = Fingerprint::of(&submission);

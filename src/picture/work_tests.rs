@@ -109,6 +109,7 @@ fn submission(agency: &str, request_id: &str, observations: Vec<Observation>) ->
         request_id: request_id.parse().unwrap(),
         source: String::new(),
         sample: false,
+        return_id: None,
         observations: observations.into_iter().collect(),
     };
     let fingerprint = Fingerprint::of(&submission);

@@ -40,6 +40,8 @@ pub(crate) enum Reason {
     NotFound,
     /// The request id was used for other content.
     RequestIdReused,
+    /// The return is complete, and takes no further submission.
+    ReturnComplete,
     /// Too many writes are waiting.
     QueueFull,
     /// The request is too large to store as one entry.
@@ -95,6 +97,7 @@ impl Reason {
             Self::InvalidRequest => "INVALID_REQUEST",
             Self::NotFound => "NOT_FOUND",
             Self::RequestIdReused => "REQUEST_ID_REUSED",
+            Self::ReturnComplete => "RETURN_COMPLETE",
             Self::QueueFull => "QUEUE_FULL",
             Self::TooLarge => "TOO_LARGE",
             Self::NoRoom => "NO_ROOM",
@@ -127,6 +130,7 @@ impl Reason {
             Self::InvalidRequest | Self::TooLarge => Code::InvalidArgument,
             Self::NotFound => Code::NotFound,
             Self::RequestIdReused => Code::AlreadyExists,
+            Self::ReturnComplete => Code::FailedPrecondition,
             Self::QueueFull
             | Self::NoRoom
             | Self::TooManyWatchers
@@ -258,7 +262,10 @@ pub(crate) fn of_write(write: &WriteError, bytes_max: usize) -> Status {
     match write {
         WriteError::Rejected(Rejection::Invalid(violations)) => invalid(violations, bytes_max),
         WriteError::Rejected(Rejection::RequestIdReused { .. }) => error(Reason::RequestIdReused, message),
-        WriteError::Rejected(Rejection::NoSuchSubmission { .. }) => error(Reason::NotFound, message),
+        WriteError::Rejected(Rejection::ReturnComplete { .. }) => error(Reason::ReturnComplete, message),
+        WriteError::Rejected(Rejection::NoSuchSubmission { .. } | Rejection::NoSuchReturn { .. }) => {
+            error(Reason::NotFound, message)
+        }
         WriteError::QueueFull => exhausted(Reason::QueueFull, message),
         WriteError::TooLarge { .. } => error(Reason::TooLarge, message),
         WriteError::NoRoom(_) => retry(Reason::NoRoom, message, NO_ROOM_RETRY_DELAY),

@@ -11,6 +11,7 @@ mod explanations;
 mod fold;
 mod outcome;
 mod resolved_ids;
+mod returns;
 mod submissions;
 pub mod view;
 
@@ -21,19 +22,21 @@ use imbl::{OrdMap, Vector};
 use crate::access::Register as AccessRegister;
 use crate::catalogue::Catalogue;
 use crate::entry::{AuditAnchor, Withdrawal};
-use crate::model::id::{AgencyId, RequestId};
+use crate::model::id::{AgencyId, RequestId, ReturnId};
 use crate::model::observation::Explanation;
 use crate::model::revision::Revision;
 use crate::model::submission::Submission;
 use crate::model::timestamp::Timestamp;
 use columns::{Columns, Withdrawn};
 use explanations::Explanations;
+use returns::Returns;
 use submissions::Submissions;
 
 pub use columns::Outcome;
 pub(crate) use explanations::FigureKey;
 pub use fold::Fold;
 pub use resolved_ids::ResolvedIds;
+pub(crate) use returns::{Return, ReturnKey};
 pub(crate) use submissions::SubmissionRecord;
 
 /// When a revision was accepted.
@@ -62,6 +65,7 @@ pub struct State {
     catalogue: Arc<Catalogue>,
     columns: Columns,
     submissions: Submissions,
+    returns: Returns,
     explanations: Explanations,
     access: AccessRegister,
     audit_anchor: Option<AuditAnchor>,
@@ -144,6 +148,22 @@ impl State {
     /// The revision that withdrew a submission.
     pub(crate) fn withdrawn_at(&self, submission: Revision) -> Option<Revision> {
         self.submissions.withdrawn_at(submission)
+    }
+
+    /// A return by agency and id.
+    pub(crate) fn return_of(&self, agency: &AgencyId, return_id: &ReturnId) -> Option<&Return> {
+        let (agency, _) = self.catalogue.agency(agency)?;
+        self.returns.get(&(agency, return_id.clone()))
+    }
+
+    /// The returns after one, by agency and id; all without one.
+    pub(crate) fn returns_after(&self, after: Option<ReturnKey>) -> impl Iterator<Item = (&ReturnKey, &Return)> {
+        self.returns.after(after)
+    }
+
+    /// The return that a submission named.
+    pub(crate) fn return_of_submission(&self, submission: Revision) -> Option<&ReturnId> {
+        self.returns.of_submission(submission)
     }
 
     /// Whether figures of an agency may have changed after a revision: there was a submission of it, or a withdrawal.

@@ -274,6 +274,7 @@ mod tests {
             request_id: format!("request-{request}").parse().unwrap(),
             source: source.to_owned(),
             sample: request % 3 == 1,
+            return_id: None,
             observations: Observations::default(),
         }
     }

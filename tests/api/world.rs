@@ -109,6 +109,7 @@ impl World {
             request_id: RequestId::parse("all").unwrap(),
             source: String::new(),
             sample: true,
+            return_id: None,
             observations: observations.collect(),
         }
     }
@@ -180,6 +181,7 @@ pub(crate) async fn seed_history(folder: &Path, revisions: usize) {
         request_id: RequestId::parse(&format!("revision-{revision}")).unwrap(),
         source: "€".repeat(500),
         sample: false,
+        return_id: None,
         observations: [observation("initial-contacts", HAMPSHIRE, "FY2021-22", revision)].into_iter().collect(),
     };
     // A group of entries has one sync.

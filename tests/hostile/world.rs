@@ -355,6 +355,7 @@ fn submission(agency: &str, id: &str, source: String, observations: Vec<Observat
         request_id: RequestId::parse(id).unwrap(),
         source,
         sample: true,
+        return_id: None,
         observations: observations.into_iter().collect(),
     }
 }

@@ -164,6 +164,7 @@ impl Fixture {
             request_id: request_id.parse().unwrap(),
             source: String::new(),
             sample,
+            return_id: None,
             observations: figures.iter().map(observation).collect(),
         }));
         request_id

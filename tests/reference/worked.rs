@@ -97,6 +97,7 @@ impl Worked {
             request_id: request_id.parse().unwrap(),
             source: String::new(),
             sample: false,
+            return_id: None,
             observations: figures.iter().map(observation).collect(),
         };
         self.history.commands.push((noon(on), submit(submission)));

@@ -82,6 +82,7 @@ pub(crate) fn submission(agency: usize, request: usize, variant: usize) -> Submi
         request_id: request_id(request).parse().unwrap(),
         source: String::new(),
         sample: false,
+        return_id: None,
         observations: (0..1 + request % 3).map(|count| observation((first + count) % 4)).collect(),
     }
 }

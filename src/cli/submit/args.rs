@@ -36,6 +36,9 @@ pub(crate) struct Args {
     /// from what stands where they go.
     #[arg(long)]
     pub(super) request_id: Option<String>,
+    /// Make the file a part of a return of several files, by your own id for it: `return complete` says that it is whole.
+    #[arg(long, value_name = "ID", conflicts_with = "request_id")]
+    pub(super) return_id: Option<String>,
     /// Store the file again, as a new submission, also when all of its figures stand already: its notes and
     /// source are in the journal, and the figures keep theirs.
     #[arg(long)]

@@ -1,7 +1,7 @@
 //! The parts of a large file: as many figures as one submission may have, in the order of the file. The same file always
 //! has the same parts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
 
 use foldhash::quality::FixedState;
@@ -9,9 +9,10 @@ use foldhash::quality::FixedState;
 use super::request_id::{self, Digest};
 use crate::figures::Figure;
 use crate::intake::review::OBSERVATIONS_MAX;
-use crate::model::observation::Breakdown;
+use crate::model::manifest::Totals;
+use crate::model::observation::{Breakdown, Measure};
 use crate::model::period::Period;
-use crate::rpc::proto::Observation;
+use crate::rpc::proto::{Observation, observation as proto};
 
 /// How large a part is.
 #[derive(Debug, Clone, Copy)]
@@ -99,25 +100,36 @@ pub(super) struct Survey {
     /// A hash of each figure's place.
     places: Vec<u64>,
     figures: u64,
+    totals: BTreeMap<String, Totals>,
 }
 
-/// What is known of the parts of a large file.
+/// What is known of the parts of a file.
 #[derive(Debug)]
 pub(super) struct Surveyed {
     pub(super) digests: Vec<Digest>,
     pub(super) figures: u64,
+    /// What the figures come to, by indicator.
+    pub(super) totals: BTreeMap<String, Totals>,
     /// The hashes that several figures have, so that they may be the same one.
     pub(super) alike: BTreeSet<u64>,
 }
 
 impl Survey {
     pub(super) fn new(size: PartSize) -> Self {
-        Self { parts: Parts::new(size), first: None, digests: Vec::new(), places: Vec::new(), figures: 0 }
+        Self {
+            parts: Parts::new(size),
+            first: None,
+            digests: Vec::new(),
+            places: Vec::new(),
+            figures: 0,
+            totals: BTreeMap::new(),
+        }
     }
 
     pub(super) fn add(&mut self, figure: Figure) {
         self.figures += 1;
         self.places.extend(place(&figure).map(|place| hash(&place)));
+        add(&mut self.totals, &figure.observation);
         if let Some(whole) = self.parts.add(figure) {
             self.take(whole);
         }
@@ -133,17 +145,38 @@ impl Survey {
         self.figures
     }
 
-    /// The figures, where they are one part; what is known of the parts, where they are several.
-    pub(super) fn finish(mut self) -> (Vec<Figure>, Option<Surveyed>) {
+    /// The figures, where they are one part; and what is known of the parts.
+    pub(super) fn finish(mut self) -> (Vec<Figure>, Surveyed) {
         let last = self.parts.take();
-        if self.digests.is_empty() {
-            return (last, None);
+        if !last.is_empty() {
+            self.take(last);
         }
-        self.take(last);
         let mut places = self.places;
         places.sort_unstable();
         let alike = places.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
-        (Vec::new(), Some(Surveyed { digests: self.digests, figures: self.figures, alike }))
+        let Self { digests, figures, totals, first, .. } = self;
+        (first.unwrap_or_default(), Surveyed { digests, figures, totals, alike })
+    }
+}
+
+/// Adds a figure to those of its indicator. What isn't a number is the server's to refuse.
+fn add(totals: &mut BTreeMap<String, Totals>, observation: &Observation) {
+    let number = |text: &str| text.parse().ok();
+    let measure = observation.measure.as_ref().and_then(|measure| {
+        Some(match measure {
+            proto::Measure::Number(text) => Measure::Number(number(text)?),
+            proto::Measure::Ratio(it) => {
+                Measure::Ratio { numerator: number(&it.numerator)?, denominator: number(&it.denominator)? }
+            }
+            proto::Measure::Percentage(it) => {
+                Measure::Percentage { percent: number(&it.percent)?, base: number(&it.base)? }
+            }
+            proto::Measure::Mean(it) => Measure::Mean { mean: number(&it.mean)?, count: number(&it.count)? },
+        })
+    });
+    match totals.get_mut(&observation.indicator) {
+        Some(of) => of.add(measure),
+        None => totals.entry(observation.indicator.clone()).or_default().add(measure),
     }
 }
 
@@ -219,7 +252,6 @@ mod tests {
         let mut survey = Survey::new(PartSize { figures: 7, ..PartSize::default() });
         figures(&rows.iter().map(String::as_str).collect::<Vec<_>>()).into_iter().for_each(|figure| survey.add(figure));
         let (kept, surveyed) = survey.finish();
-        let surveyed = surveyed.unwrap();
         assert_eq!((kept.len(), surveyed.figures, surveyed.digests.len(), surveyed.alike.len()), (0, 50, 8, 10));
     }
 }

@@ -14,8 +14,8 @@ use crate::figures::{self, Field, Figure, Reading, Taken};
 pub(super) struct Sheet {
     /// The figures to submit, where they are few, and what is wrong before the server has seen any of it.
     pub(super) reading: Reading,
-    /// What is known of the parts of a large file.
-    pub(super) parts: Option<Surveyed>,
+    /// What is known of its parts.
+    pub(super) parts: Surveyed,
     /// Whether names are to be taken for ids.
     pub(super) needs_names: bool,
     left_out: Vec<String>,

@@ -55,6 +55,16 @@ impl Tally {
         &self.receipts
     }
 
+    /// Whether all figures are already so.
+    pub(super) fn changes_nothing(&self) -> bool {
+        self.new == 0 && self.revised == 0
+    }
+
+    /// The request ids of the parts that are stored.
+    pub(super) fn request_ids(&self) -> Vec<String> {
+        self.receipts.iter().map(|receipt| receipt.request_id.clone()).collect()
+    }
+
     /// What was done, or would be.
     pub(super) fn lines(&self, is_dry_run: bool) -> Vec<String> {
         let Self { new, revised, unchanged, parts, received_before, .. } = self;

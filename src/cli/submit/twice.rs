@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::failure::Failure;
 use super::filter::{CatalogueNames, Filter};
-use super::part::{self, Surveyed};
+use super::part;
 use super::selection::Selection;
 use super::sheet::Sheet;
 use crate::figures::input::Input;
@@ -23,8 +23,8 @@ pub(super) fn problems(
     selection: &Selection,
     names: Option<&CatalogueNames>,
     sheet: &Sheet,
-    Surveyed { alike, .. }: &Surveyed,
 ) -> Result<Vec<Problem>, Failure> {
+    let alike = &sheet.parts.alike;
     if alike.is_empty() {
         return Ok(Vec::new());
     }

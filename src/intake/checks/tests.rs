@@ -53,6 +53,7 @@ fn submission(request_id: &str, agency: &str, figures: &[(&str, &str)]) -> Submi
         request_id: request_id.parse().unwrap(),
         source: String::new(),
         sample: false,
+        return_id: None,
         observations: figures.iter().map(observation).collect(),
     }
 }

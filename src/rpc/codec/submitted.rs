@@ -35,6 +35,7 @@ pub struct SubmittedFields {
     pub(crate) validate_only: bool,
     pub(crate) source: String,
     pub(crate) sample: bool,
+    pub(crate) return_id: String,
     /// What came as messages, and what is wrong with it.
     pub(crate) observations: (DraftTable, Violations),
     pub(crate) columns: Option<FigureColumns>,
@@ -85,6 +86,7 @@ pub(super) struct SubmissionReader<'a> {
     validate_only: bool,
     source: &'a str,
     sample: bool,
+    return_id: &'a str,
     observations: ObservationReader<'a>,
     columns: Option<(FigureColumns, Counter)>,
 }
@@ -103,6 +105,7 @@ impl<'a> SubmissionReader<'a> {
                 (4, value) => self.observations.read(value.bytes()?)?,
                 (5, value) => self.source = value.text()?,
                 (6, value) => self.sample = value.number()? != 0,
+                (9, value) => self.return_id = value.text()?,
                 (COLUMNS, value) => self.read_columns(value.bytes()?)?,
                 _ => {}
             }
@@ -125,6 +128,7 @@ impl<'a> SubmissionReader<'a> {
             validate_only: self.validate_only,
             source: self.source.to_owned(),
             sample: self.sample,
+            return_id: self.return_id.to_owned(),
             observations: self.observations.finish(),
             columns: self.columns.map(|(columns, _)| columns),
         }))
@@ -157,17 +161,18 @@ mod tests {
         match (Submitted::of(bytes), through_the_library(bytes)) {
             (Ok(read), Ok(decoded)) => {
                 prop_assert_eq!(&read.observations, &of_messages(&decoded.observations));
-                let heads =
-                    |agency: &str, request_id: &str, source: &str| [agency, request_id, source].map(str::to_owned);
+                let heads = |agency: &str, request_id: &str, source: &str, return_id: &str| {
+                    [agency, request_id, source, return_id].map(str::to_owned)
+                };
                 prop_assert_eq!(
                     (
-                        heads(&read.agency, &read.request_id, &read.source),
+                        heads(&read.agency, &read.request_id, &read.source, &read.return_id),
                         read.validate_only,
                         read.sample,
                         read.0.columns
                     ),
                     (
-                        heads(&decoded.agency, &decoded.request_id, &decoded.source),
+                        heads(&decoded.agency, &decoded.request_id, &decoded.source, &decoded.return_id),
                         decoded.validate_only,
                         decoded.sample,
                         decoded.columns
@@ -228,16 +233,19 @@ mod tests {
         let columns = (prop::collection::vec(text(), 0..3), prop::collection::vec(any::<i64>(), 0..4))
             .prop_map(|(areas, digits)| FigureColumns { areas, digits, ..FigureColumns::default() });
         let columns = prop_oneof![3 => Just(None), 1 => columns.prop_map(Some)];
-        let head = (text(), text(), text(), any::<bool>(), any::<bool>());
+        let head = (text(), text(), text(), text(), any::<bool>(), any::<bool>());
         (head, prop::collection::vec(observation(), 0..6), columns).prop_map(
-            |((agency, request_id, source, validate_only, sample), observations, columns)| SubmitObservationsRequest {
-                agency,
-                request_id,
-                validate_only,
-                observations,
-                source,
-                sample,
-                columns,
+            |((agency, request_id, source, return_id, validate_only, sample), observations, columns)| {
+                SubmitObservationsRequest {
+                    agency,
+                    request_id,
+                    validate_only,
+                    observations,
+                    source,
+                    sample,
+                    return_id,
+                    columns,
+                }
             },
         )
     }

@@ -174,7 +174,8 @@ subject!(
 );
 
 subject!(
-    WithdrawSubmissionRequest, GetSubmissionRequest, ListSubmissionsRequest:
+    WithdrawSubmissionRequest, GetSubmissionRequest, ListSubmissionsRequest, CompleteReturnRequest, GetReturnRequest,
+    ListReturnsRequest:
     |request| Resource::Agency(&request.agency)
 );
 

@@ -182,7 +182,7 @@ impl Sight {
                         }
                     }
                 }
-                Body::Access(_) | Body::AuditAnchor(_) => {}
+                Body::Access(_) | Body::AuditAnchor(_) | Body::ReturnCompletion(_) => {}
             }
         }
         sight.areas.sort_by(|a, b| a.code.cmp(&b.code));

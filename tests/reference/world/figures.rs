@@ -242,6 +242,7 @@ impl World {
             request_id: format!("r{}", self.requests).parse().unwrap(),
             source: String::new(),
             sample: self.random.percent(10),
+            return_id: None,
             observations: unique.into_iter().collect(),
         };
         self.submit(submission);
