@@ -2,10 +2,11 @@
 //! and then.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::format::thousands;
 use super::output;
@@ -14,8 +15,8 @@ use super::output;
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A bar's line: what is done, how much of it, how fast, and how long it will take.
-const WITH_END: &str = "{msg} {human_pos} of {human_len} figures, {per_sec}, {eta} left {wide_bar}";
-const WITHOUT_END: &str = "{msg} {human_pos} figures, {per_sec} {spinner}";
+const WITH_END: &str = "{msg} {human_pos} of {human_len} figures, {rate} a second, {eta} left {wide_bar}";
+const WITHOUT_END: &str = "{msg} {human_pos} figures, {rate} a second {spinner}";
 
 /// How far it is.
 pub(super) struct Progress {
@@ -33,6 +34,10 @@ impl Progress {
         let target = if is_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let template = if end.is_some() { WITH_END } else { WITHOUT_END };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = style.with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
+            // A bar that can't be drawn is none.
+            let _is_drawn = out.write_str(&thousands(&format!("{:.0}", state.per_sec())));
+        });
         let bar = ProgressBar::with_draw_target(end, target).with_style(style).with_message(what);
         let start = Instant::now();
         Self { bar, last_line: (!is_terminal).then_some(start), start }
