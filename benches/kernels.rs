@@ -108,6 +108,7 @@ fn prepared(request: &proto::SubmitObservationsRequest) -> Result<Prepared, Fail
         source: String::new(),
         sample: false,
         reason: String::new(),
+        return_id: None,
         observations: request.observations.iter().map(observation).collect::<Result<_, _>>()?,
     };
     Ok(Prepared::new(submission))

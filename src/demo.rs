@@ -165,6 +165,7 @@ fn by_agency(
         sample,
         reason: String::new(),
         columns: None,
+        return_id: String::new(),
     };
     agencies.into_iter().map(request).collect()
 }

@@ -509,17 +509,6 @@ fn printed_of(command: &mut Command) -> String {
 }
 
 #[test]
-fn more_figures_than_one_submission_takes_are_refused_with_what_to_do() {
-    let sender = Sender::start();
-    let rows = "missing-episodes,E06000044,2021-04,5,,\n".repeat(11_648);
-    assert_eq!(
-        sender.submit(format!("{HEADER}\n{rows}"), &[]),
-        "3: conspectus: found 11648 figures; allowed in one submission: at most 10000. Split the file, by periods or by areas, \
-         and submit the parts one after the other"
-    );
-}
-
-#[test]
 fn every_problem_of_a_file_is_reported_in_one_go_by_the_rows_of_a_spreadsheet() {
     let sender = Sender::start();
     // Row 3 is blank; row 4 has a cell of two lines; row 6 can't be read at all, and row 8 not all of it.

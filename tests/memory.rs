@@ -54,6 +54,7 @@ fn single(number: u64) -> Prepared {
         source: "the daily feed".to_owned(),
         sample: false,
         reason: String::new(),
+        return_id: None,
         observations: std::iter::once(observation).collect(),
     })
 }

@@ -140,6 +140,7 @@ pub(crate) fn world() -> Result<State, Failure> {
             source: String::new(),
             sample: false,
             reason: String::new(),
+            return_id: None,
             observations: observations(ix)?.into_iter().collect(),
         };
         write(&mut fold, &Prepared::new(submission))?;

@@ -232,6 +232,12 @@ impl Server {
         Ok(SubmissionServiceClient::new(self.connect(Timed::Whole).await?).max_decoding_message_size(ANSWER_BYTES_MAX))
     }
 
+    /// For a stream of submissions, which goes on for as long as there are some.
+    pub(super) async fn streamed_submissions(&self) -> Result<SubmissionServiceClient<Connection>, Failure> {
+        let connection = self.connect(Timed::Beginning).await?;
+        Ok(SubmissionServiceClient::new(connection).max_decoding_message_size(ANSWER_BYTES_MAX))
+    }
+
     pub(super) async fn pictures(&self) -> Result<PictureServiceClient<Connection>, Failure> {
         Ok(PictureServiceClient::new(self.connect(Timed::Whole).await?).max_decoding_message_size(ANSWER_BYTES_MAX))
     }
@@ -319,6 +325,11 @@ fn without_reason(status: &Status) -> Option<NextStep> {
         Exit::Unreachable => Some(NextStep::Address),
         Exit::Failed | Exit::Usage | Exit::Refused | Exit::NotAllowed | Exit::Busy => None,
     }
+}
+
+/// How long a server asks to wait before the same is tried again.
+pub(super) fn retry_after(status: &Status) -> Option<Duration> {
+    status.get_details_retry_info().and_then(|info| info.retry_delay)
 }
 
 /// What a server found wrong with a request.

@@ -9,8 +9,9 @@ use super::failure::Failure;
 use super::figure_file;
 use super::format::counted;
 use super::output;
+use crate::figures::empty_rows::EmptyRows;
 use crate::figures::problem::grouped;
-use crate::figures::{self, Layout};
+use crate::figures::{self, Layout, Taken};
 
 /// A mapping says how your own spreadsheet is laid out, so that it can be submitted as it is.
 #[derive(Debug, Parser)]
@@ -33,14 +34,19 @@ enum Verb {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let Verb::Check { mapping, file } = &args.verb;
     let layout = read(mapping)?;
-    let bytes = figure_file::read(file)?;
-    let mut reading = figures::read_all(&bytes, &layout);
-    reading.take_empty_rows(false);
+    let input = figure_file::open(file)?;
+    let (mut count, mut empty) = (0, EmptyRows::default());
+    let mut reading = figures::read_each(&input, &layout, |figure| {
+        count += usize::from(!empty.has(&figure));
+        Taken::Yes
+    });
+    let problem = empty.problem(&reading, false, count == 0);
+    reading.problems.extend(problem);
     if !reading.problems.is_empty() {
         let lines: Vec<String> = grouped(reading.problems).iter().map(ToString::to_string).collect();
         return Err(problems(&format!(" in {}", file.display()), &lines, 0));
     }
-    let mut lines = vec![format!("{} can be read.", counted(reading.figures.len(), "figure", "figures"))];
+    let mut lines = vec![format!("{} can be read.", counted(count, "figure", "figures"))];
     lines.extend(reading.notes.iter().map(|note| format!("  {note}")));
     output::print_text(&format!("{}\n", lines.join("\n")))
 }

@@ -28,6 +28,7 @@ mod observation_text;
 mod output;
 mod picture;
 mod printout;
+mod progress;
 mod query;
 mod receipt;
 mod receipt_file;
@@ -69,6 +70,7 @@ enum Verb {
     Template(template::Args),
     Submit(submit::Args),
     Submission(submission::Args),
+    Return(submit::ReturnArgs),
     Mapping(mapping::Args),
     Receipt(receipt::Args),
     Picture(picture::Args),
@@ -108,6 +110,7 @@ pub fn main() -> ExitCode {
             Verb::Template(args) => template::run(args).await,
             Verb::Submit(args) => submit::run(args).await,
             Verb::Submission(args) => submission::run(args).await,
+            Verb::Return(args) => submit::run_return(args).await,
             Verb::Mapping(args) => mapping::run(&args),
             Verb::Receipt(args) => receipt::run(args).await,
             Verb::Picture(args) => picture::run(args).await,

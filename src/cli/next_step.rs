@@ -20,8 +20,11 @@ pub(super) enum NextStep {
     Calendars,
     Identities,
     Submissions,
+    Returns,
     /// What a request id was used for.
     Submission,
+    /// What a return was completed with.
+    Return,
     /// Who is calling, and for what.
     GiveKey,
     OtherKey,
@@ -48,6 +51,7 @@ impl NextStep {
     pub(super) fn after(reason: Reason) -> Option<Self> {
         match reason {
             Reason::RequestIdReused => Some(Self::Submission),
+            Reason::ReturnComplete => Some(Self::Return),
             Reason::RevisionNotReached => Some(Self::AnyRevision),
             Reason::Starting | Reason::Stopping => Some(Self::Health),
             Reason::Unauthenticated => Some(Self::GiveKey),
@@ -83,7 +87,7 @@ impl NextStep {
 
     /// What there is of a kind of thing, whose name the text begins with.
     pub(super) fn choices(kind: &str) -> Option<Self> {
-        const KINDS: [(&str, NextStep); 9] = [
+        const KINDS: [(&str, NextStep); 10] = [
             ("agency", NextStep::Agencies),
             ("area", NextStep::Areas),
             ("dimension", NextStep::Dimensions),
@@ -93,6 +97,7 @@ impl NextStep {
             ("calendar", NextStep::Calendars),
             ("identity", NextStep::Identities),
             ("submission", NextStep::Submissions),
+            ("return", NextStep::Returns),
         ];
         KINDS.into_iter().find(|(name, _)| kind.starts_with(name)).map(|(_, step)| step)
     }
@@ -108,6 +113,11 @@ impl NextStep {
             Self::Calendars => ("conspectus catalogue calendars", ""),
             Self::Identities => ("conspectus key list", ""),
             Self::Submissions => ("conspectus submission list --agency AGENCY", ""),
+            Self::Returns => ("conspectus return list --agency AGENCY", ""),
+            Self::Return => (
+                "conspectus return show RETURN_ID --agency AGENCY",
+                "which shows what it was completed with; what comes after it is sent under another id",
+            ),
             Self::Submission => (
                 "conspectus submission show REQUEST_ID --agency AGENCY",
                 "which shows what was submitted under that id",
@@ -194,6 +204,8 @@ mod tests {
             Step::Identities,
             Step::Submissions,
             Step::Submission,
+            Step::Returns,
+            Step::Return,
             Step::GiveKey,
             Step::OtherKey,
             Step::RotateKey,

@@ -30,7 +30,8 @@ enum Verb {
     /// machine asks about any revision with --data, while no server runs on the folder: after a restore, the
     /// newest receipts that partners have show whether the backup was old.
     Verify {
-        /// The file that `submit --receipt` wrote; or the revision that the receipt names.
+        /// The file that `submit --receipt` wrote, of which every receipt is checked; or the revision that the receipt
+        /// names.
         #[arg(value_name = "FILE or REVISION")]
         what: String,
         /// With a revision the receipt: 64 hexadecimal digits.
@@ -56,9 +57,19 @@ struct Asked {
 }
 
 impl Asked {
-    fn in_file(path: &Path) -> Result<Self, Failure> {
-        let ReceiptFile { agency, request_id, revision, receipt, .. } = ReceiptFile::read(path)?;
-        Ok(Self { revision, receipt, sender: Some((agency, request_id)) })
+    fn in_file(path: &Path) -> Result<Vec<Self>, Failure> {
+        let asked = |ReceiptFile { agency, request_id, revision, receipt, .. }| Self {
+            revision,
+            receipt,
+            sender: Some((agency, request_id)),
+        };
+        Ok(ReceiptFile::read(path)?.into_iter().map(asked).collect())
+    }
+
+    fn hash(&self) -> Result<ChainHash, Failure> {
+        let receipt = &self.receipt;
+        let hash = ChainHash::parse(receipt);
+        hash.ok_or_else(|| Failure::usage(format!("`{receipt}` is no receipt: it has 64 hexadecimal digits")))
     }
 
     fn of(revision: &str, receipt: String, sender: Option<(String, String)>) -> Result<Self, Failure> {
@@ -70,32 +81,62 @@ impl Asked {
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let Verb::Verify { what, receipt, agency, request_id, data } = args.verb;
-    let Asked { revision, receipt, sender } = match receipt {
-        Some(receipt) => Asked::of(&what, receipt, agency.zip(request_id))?,
+    let asked = match receipt {
+        Some(receipt) => vec![Asked::of(&what, receipt, agency.zip(request_id))?],
         None => Asked::in_file(Path::new(&what))?,
     };
-    let Some(told) = ChainHash::parse(&receipt) else {
-        return Err(Failure::usage(format!("`{receipt}` is no receipt: it has 64 hexadecimal digits")));
-    };
+    let told: Vec<ChainHash> = asked.iter().map(Asked::hash).collect::<Result<_, _>>()?;
     let found = match data {
-        Some(folder) => server::entry_offline(&folder, Revision(revision))?.map(|hash| (revision, hash)),
-        None => {
-            let Some((agency, request_id)) = sender else {
-                return Err(Failure::usage("give --agency and --request-id, or the receipt's file; or --data"));
-            };
-            let (number, chain_hash) = (i64::try_from(revision)?, told.0.to_vec());
-            let request = VerifyReceiptRequest { agency, request_id, revision: number, chain_hash };
-            let answer = response(args.server.submissions().await?.verify_receipt(request).await)?;
-            let hash = <[u8; 32]>::try_from(answer.found_chain_hash.as_slice()).ok().map(ChainHash);
-            u64::try_from(answer.found_revision).ok().zip(hash)
+        Some(folder) => {
+            let revisions: Vec<Revision> = asked.iter().map(|asked| Revision(asked.revision)).collect();
+            let hashes = server::entries_offline(&folder, &revisions)?;
+            asked.iter().zip(hashes).map(|(asked, hash)| Some((asked.revision, hash?))).collect()
         }
+        None => on_server(&args.server, &asked, &told).await?,
     };
-    match found {
-        Some((at, hash)) if at == revision && hash == told => {
-            output::print_line(format_args!("The journal has it: revision {revision}, receipt {told}."))
+    for ((Asked { revision, .. }, told), found) in asked.iter().zip(told).zip(found) {
+        check(*revision, told, found)?;
+    }
+    match asked.as_slice() {
+        [Asked { revision, receipt, .. }] => {
+            output::print_line(format_args!("The journal has it: revision {revision}, receipt {receipt}."))
         }
+        several => {
+            let revisions = || several.iter().map(|asked| asked.revision);
+            let (first, last) = (revisions().min().unwrap_or_default(), revisions().max().unwrap_or_default());
+            let count = several.len();
+            output::print_line(format_args!("The journal has all {count}: revisions {first} to {last}."))
+        }
+    }
+}
+
+/// What a running server has under the senders' request ids: the revision of each, and its chain hash.
+async fn on_server(
+    server: &Server,
+    asked: &[Asked],
+    told: &[ChainHash],
+) -> Result<Vec<Option<(u64, ChainHash)>>, Failure> {
+    let senders: Option<Vec<_>> = asked.iter().map(|asked| asked.sender.clone()).collect();
+    let senders =
+        senders.ok_or_else(|| Failure::usage("give --agency and --request-id, or the receipt's file; or --data"))?;
+    let mut client = server.submissions().await?;
+    let mut found = Vec::new();
+    for ((agency, request_id), (asked, told)) in senders.into_iter().zip(asked.iter().zip(told)) {
+        let revision = i64::try_from(asked.revision)?;
+        let request = VerifyReceiptRequest { agency, request_id, revision, chain_hash: told.0.to_vec() };
+        let answer = response(client.verify_receipt(request).await)?;
+        let hash = <[u8; 32]>::try_from(answer.found_chain_hash.as_slice()).ok().map(ChainHash);
+        found.push(u64::try_from(answer.found_revision).ok().zip(hash));
+    }
+    Ok(found)
+}
+
+/// Checks that what a journal has is what a receipt says.
+fn check(revision: u64, told: ChainHash, found: Option<(u64, ChainHash)>) -> Result<(), Failure> {
+    match found {
+        Some((at, hash)) if at == revision && hash == told => Ok(()),
         Some((at, hash)) => Err(Failure::refused(format!(
-            "the journal doesn't have it: it has revision {at} with receipt {hash}. It was changed, or it is an older one that has gone on otherwise"
+            "the journal doesn't have it: it has revision {at} with receipt {hash}, and not revision {revision} with receipt {told}. It was changed, or it is an older one that has gone on otherwise"
         ))),
         None => Err(Failure::refused(format!(
             "the journal doesn't have it: it has no revision {revision}. It is an older one"

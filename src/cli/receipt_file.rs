@@ -1,5 +1,7 @@
-//! A receipt as a file: for a person to keep, and for `conspectus receipt verify` to read.
+//! Receipts as a file: for a person to keep, and for `conspectus receipt verify` to read. That of a file that was
+//! submitted in parts has one for each.
 
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::path::Path;
@@ -20,11 +22,11 @@ const HEAD: &str = "\
 #   conspectus receipt verify THIS-FILE
 ";
 
-/// A receipt has fewer bytes, whatever its texts are.
-const BYTES_MAX: u64 = 64 << 10;
+/// A file of receipts has fewer bytes: of one at most 64 KiB, and those of 10,000,000 figures are 1,000.
+const BYTES_MAX: u64 = 64 << 20;
 
 /// The receipt of a submission, without what each figure did.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReceiptFile {
     /// The file that was submitted.
@@ -61,9 +63,13 @@ impl ReceiptFile {
         }
     }
 
-    /// Writes it, durably, to a file that isn't there yet: no receipt replaces another.
-    pub(super) fn write(&self, path: &Path) -> Result<(), Failure> {
-        let text = format!("{HEAD}\n{}", toml::to_string(self)?);
+    /// Writes receipts, durably, to a file that isn't there yet: no receipt replaces another.
+    pub(super) fn write(receipts: &[Self], path: &Path) -> Result<(), Failure> {
+        let text = match receipts {
+            [one] => toml::to_string(one)?,
+            several => toml::to_string(&Several { receipts: several.into() })?,
+        };
+        let text = format!("{HEAD}\n{text}");
         let write = || {
             let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
             file.write_all(text.as_bytes())?;
@@ -77,11 +83,24 @@ impl ReceiptFile {
         })
     }
 
-    /// Reads one.
-    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+    /// Reads those of a file.
+    pub(super) fn read(path: &Path) -> Result<Vec<Self>, Failure> {
         let mut text = String::new();
         let opened = File::open(path).and_then(|file| file.take(BYTES_MAX).read_to_string(&mut text));
         opened.map_err(|error| Failure::failed(format!("can't read {}: {error}", path.display())))?;
-        toml::from_str(&text).map_err(|error| Failure::refused(format!("{} is no receipt: {error}", path.display())))
+        let read = if text.contains("\n[[part]]") {
+            toml::from_str::<Several<'_>>(&text).map(|several| several.receipts.into_owned())
+        } else {
+            toml::from_str(&text).map(|one| vec![one])
+        };
+        read.map_err(|error| Failure::refused(format!("{} is no receipt: {error}", path.display())))
     }
+}
+
+/// The receipts of a file that was submitted in parts.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Several<'a> {
+    #[serde(rename = "part")]
+    receipts: Cow<'a, [ReceiptFile]>,
 }

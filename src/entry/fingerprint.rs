@@ -45,6 +45,8 @@ impl Fingerprint {
         frames.push(&submission.agency);
         frames.push(&submission.source);
         frames.push(if submission.sample { "sample" } else { "" });
+        // Those versions knew no returns, and no explanations: with one it is other content than any that they kept.
+        submission.return_id.iter().for_each(|return_id| frames.push(return_id));
         for observation in submission.observations.iter() {
             let value = observation.value;
             frames.push(observation.indicator);
@@ -54,7 +56,6 @@ impl Fingerprint {
             frames.push(value);
             frames.push(value.measure.map_or("none", |measure| measure.form().text()));
             frames.push(observation.note.as_deref().unwrap_or_default());
-            // Those versions knew no explanations: with one it is other content than any that they kept.
             for Explanation { check, text } in &observation.explanations {
                 frames.push(check.as_ref().map(CheckId::as_str).unwrap_or_default());
                 frames.push(text);
@@ -114,6 +115,10 @@ fn write_content(out: &mut Writer, submission: &Submission, order: &Order) {
         }
     }
     out.text(17, &submission.reason);
+    // Of no return, it is what it was before there were any.
+    if let Some(return_id) = &submission.return_id {
+        out.text(20, return_id.as_str());
+    }
 }
 
 /// Passes on the items of a dictionary that are used, in order.
@@ -195,6 +200,7 @@ mod tests {
             source: "a report".to_owned(),
             sample: false,
             reason: String::new(),
+            return_id: None,
             observations: observations.into_iter().collect(),
         }
     }
@@ -299,7 +305,9 @@ mod tests {
         let sample = Submission { sample: true, ..one.clone() };
         let other_agency = Submission { agency: "health".parse().unwrap(), ..one.clone() };
         let other_id = Submission { request_id: "two".parse().unwrap(), ..one.clone() };
-        for other in [other_source, sample, other_agency] {
+        let of_return = Submission { return_id: Some("whole".parse().unwrap()), ..one.clone() };
+        assert_ne!(Fingerprint::v1_of(&one), Fingerprint::v1_of(&of_return));
+        for other in [other_source, sample, other_agency, of_return] {
             assert_ne!(Fingerprint::of(&one), Fingerprint::of(&other));
         }
         assert_eq!(Fingerprint::of(&one), Fingerprint::of(&other_id));

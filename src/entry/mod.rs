@@ -8,7 +8,8 @@ use std::sync::Arc;
 use crate::access::{AccessChange, Actor};
 use crate::catalogue::CataloguePut;
 use crate::model::chain::ChainHash;
-use crate::model::id::{AgencyId, RequestId};
+use crate::model::id::{AgencyId, RequestId, ReturnId};
+use crate::model::manifest::Manifest;
 use crate::model::submission::Submission;
 use crate::model::timestamp::Timestamp;
 
@@ -30,7 +31,11 @@ impl Entry {
     pub(crate) fn submission(&self) -> Option<&Submission> {
         match &self.body {
             Body::Submission { submission, .. } => Some(submission),
-            Body::CataloguePut(_) | Body::Withdrawal(_) | Body::Access(_) | Body::AuditAnchor(_) => None,
+            Body::CataloguePut(_)
+            | Body::Withdrawal(_)
+            | Body::Access(_)
+            | Body::AuditAnchor(_)
+            | Body::ReturnCompletion(_) => None,
         }
     }
 }
@@ -53,6 +58,8 @@ pub enum Body {
     Access(Vec<AccessChange>),
     /// Records how far the audit log has come. It changes nothing that is answered.
     AuditAnchor(AuditAnchor),
+    /// Records that a return is complete. It changes no figure.
+    ReturnCompletion(ReturnCompletion),
 }
 
 impl Body {
@@ -60,7 +67,11 @@ impl Body {
     pub(crate) fn figures(&self) -> usize {
         match self {
             Self::Submission { submission, .. } => submission.observations.len(),
-            Self::CataloguePut(_) | Self::Withdrawal(_) | Self::Access(_) | Self::AuditAnchor(_) => 0,
+            Self::CataloguePut(_)
+            | Self::Withdrawal(_)
+            | Self::Access(_)
+            | Self::AuditAnchor(_)
+            | Self::ReturnCompletion(_) => 0,
         }
     }
 }
@@ -76,6 +87,17 @@ pub struct AuditAnchor {
     pub lost_lines: bool,
     /// How many revisions the log had seen that the journal lacked, as was accepted.
     pub lost_revisions: u64,
+}
+
+/// A return whose sender says what it has in all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReturnCompletion {
+    /// Whose return.
+    pub agency: AgencyId,
+    /// The sender's own id for it.
+    pub return_id: ReturnId,
+    /// What it has.
+    pub manifest: Manifest,
 }
 
 /// A submission to take back.

@@ -9,7 +9,6 @@ use proptest::prelude::*;
 use rust_xlsxwriter::{Format, Workbook};
 
 use super::problem::grouped;
-use super::table::FILE_BYTES_MAX;
 use super::*;
 use crate::rpc::proto;
 use crate::rpc::proto::observation::Measure;
@@ -72,7 +71,7 @@ fn each_file_of_the_corpus_is_read_as_its_snapshot_says() {
     assert!(files.len() >= 85, "{} files", files.len());
     for path in files {
         let name = path.file_name().unwrap().to_str().unwrap();
-        let reading = read_all(&std::fs::read(&path).unwrap(), &layout(name));
+        let reading = read_bytes(&std::fs::read(&path).unwrap(), &layout(name));
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_path(Path::new("../..").join(FOLDER).join("expected"));
         settings.set_prepend_module_to_snapshot(false);
@@ -113,21 +112,8 @@ fn write_the_workbooks() {
 
 const HEADINGS: [&str; 4] = ["indicator", "area", "period", "value"];
 
-/// A package that unpacks to more than memory should have to hold.
-#[test]
-fn a_workbook_that_unpacks_to_too_much_is_refused_before_it_is_read() {
-    use std::io::Write;
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    let mut zip = zip::ZipWriter::new(&mut bytes);
-    zip.start_file("xl/worksheets/sheet1.xml", zip::write::SimpleFileOptions::default()).unwrap();
-    for _ in 0..=package::UNPACKED_BYTES_MAX >> 20 {
-        zip.write_all(&vec![b' '; 1 << 20]).unwrap();
-    }
-    zip.finish().unwrap();
-    let bytes = bytes.into_inner();
-    assert!(bytes.len() < 1 << 20, "{} bytes", bytes.len());
-    let problem = read_all(&bytes, &Layout::default()).problems.remove(0).to_string();
-    assert_eq!(problem, "the workbook is damaged: it unpacks to more than 128 MiB, which is the most");
+fn read_bytes(bytes: &[u8], layout: &Layout) -> Reading {
+    read_all(&Input::of(bytes), layout)
 }
 
 /// A workbook in which a part stands in the place of its own.
@@ -151,7 +137,7 @@ fn with_part(name: &str, content: &str) -> Vec<u8> {
 
 #[test]
 fn a_small_workbook_that_would_take_much_memory_is_refused_or_takes_little() {
-    let refused = |bytes: &[u8]| read_all(bytes, &Layout::default()).problems.remove(0).to_string();
+    let refused = |bytes: &[u8]| read_bytes(bytes, &Layout::default()).problems.remove(0).to_string();
     let styles = format!("<styleSheet><cellXfs>{}</cellXfs></styleSheet>", "<xf/>".repeat(200_000));
     assert_eq!(
         refused(&with_part("xl/styles.xml", &styles)),
@@ -169,7 +155,7 @@ fn a_small_workbook_that_would_take_much_memory_is_refused_or_takes_little() {
     let sheet = format!(
         "<worksheet><sheetData><row r=\"1\">{headings}</row></sheetData><mergeCells>{merged}</mergeCells></worksheet>"
     );
-    let problems = read_all(&with_part("xl/worksheets/sheet1.xml", &sheet), &Layout::default()).problems;
+    let problems = read_bytes(&with_part("xl/worksheets/sheet1.xml", &sheet), &Layout::default()).problems;
     assert_eq!(problems.len(), 101);
     assert!(problems.iter().all(|problem| problem.rows.len() <= 1));
 }
@@ -177,23 +163,36 @@ fn a_small_workbook_that_would_take_much_memory_is_refused_or_takes_little() {
 #[test]
 fn a_workbook_whose_references_run_backwards_is_refused_or_read() {
     let sheet = "<worksheet><dimension ref=\"B2:A1\"/><sheetData></sheetData></worksheet>";
-    let reading = read_all(&with_part("xl/worksheets/sheet1.xml", sheet), &Layout::default());
+    let reading = read_bytes(&with_part("xl/worksheets/sheet1.xml", sheet), &Layout::default());
     assert_eq!((reading.figures.len(), reading.problems.len()), (0, 1));
 }
 
 #[test]
 fn a_file_past_a_bound_is_refused_with_the_bound() {
-    let refused = |bytes: &[u8]| read_all(bytes, &Layout::default()).problems.remove(0).to_string();
-    assert_eq!(refused(&vec![b' '; FILE_BYTES_MAX + 1]), "found a file of more than 16 MiB; allowed: at most 16");
+    let refused = |bytes: &[u8]| read_bytes(bytes, &Layout::default()).problems.remove(0).to_string();
+    let pipe = vec![b' '; usize::try_from(input::PIPE_BYTES_MAX).unwrap() + 1];
+    assert_eq!(refused(&pipe), "found a file of more than 16 MiB; allowed: at most 16");
+    let file = tempfile::tempfile().unwrap();
+    file.set_len(input::FILE_BYTES_MAX + 1).unwrap();
+    let problem = read_all(&Input::of_file(file).unwrap(), &Layout::default()).problems.remove(0).to_string();
+    assert_eq!(problem, "found a file of more than 4096 MiB; allowed: at most 4096");
     let head = "indicator,area,period,value\n";
     let long = format!("{head}{}", "\n".repeat(usize::try_from(table::ROWS_MAX).unwrap()) + "a,E1,2021-04,5\n");
-    assert_eq!(refused(long.as_bytes()), "row 100002: found more than 100000 rows; allowed: at most 100000");
+    assert_eq!(refused(long.as_bytes()), "row 10000002: found more than 10000000 rows; allowed: at most 10000000");
     let wide = format!("{head}a,E1,2021-04,5{}x\n", ",".repeat(table::COLUMNS_MAX));
     assert_eq!(refused(wide.as_bytes()), "row 2: found more than 500 columns; allowed: at most 500");
     let cell = format!("{head}{},E1,2021-04,5\n", "a".repeat(table::CELL_CHARACTERS_MAX + 1));
     assert_eq!(refused(cell.as_bytes()), "row 2, column indicator (A): found 32768 characters; allowed: at most 32767");
-    let cells = format!("{head}{}", format!("{}\n", ",".repeat(499)).repeat(2_001));
-    assert_eq!(refused(cells.as_bytes()), "row 2001: found more than 1000000 cells; allowed: at most 1000000");
+}
+
+#[test]
+fn reading_ends_once_there_are_very_many_problems() {
+    let file = "indicator,area,period,value\n".to_owned() + &"a,E1,2021-04,?\n".repeat(PROBLEMS_MAX + 5);
+    let reading = read_bytes(file.as_bytes(), &Layout::default());
+    let problems: Vec<String> = grouped(reading.problems).iter().map(ToString::to_string).collect();
+    assert_eq!(problems.len(), 2);
+    assert_eq!(problems[0], "found more than 100000 problems up to row 100001; what follows wasn't read");
+    assert!(problems[1].starts_with("rows 2 to 100001, column value (D): "), "{problems:?}");
 }
 
 /// A table as a workbook of texts.
@@ -231,10 +230,10 @@ proptest! {
     #[test]
     fn a_table_gives_the_same_figures_in_every_format(table in tables()) {
         let comma = as_text(&table, ',');
-        let expect = read_all(comma.as_bytes(), &Layout::default());
+        let expect = read_bytes(comma.as_bytes(), &Layout::default());
         let utf_16: Vec<u8> = std::iter::once(0xfeff).chain(as_text(&table, '\t').encode_utf16()).flat_map(u16::to_le_bytes).collect();
         for other in [as_text(&table, ';').into_bytes(), as_text(&table, '\t').into_bytes(), utf_16, as_workbook(&table)] {
-            let reading = read_all(&other, &Layout::default());
+            let reading = read_bytes(&other, &Layout::default());
             prop_assert_eq!(&reading.figures, &expect.figures);
             prop_assert_eq!(reading.problems.len(), expect.problems.len());
         }
@@ -263,7 +262,7 @@ proptest! {
                 _ => bytes.truncate(place),
             }
         }
-        drop(read_all(&bytes, &Layout::default()));
+        drop(read_bytes(&bytes, &Layout::default()));
     }
 
     /// The parts of a workbook are packed, so that changed bytes seldom reach them: here they are changed unpacked.
@@ -297,6 +296,6 @@ proptest! {
             new.write_all(content).unwrap();
         }
         new.finish().unwrap();
-        drop(read_all(&changed.into_inner(), &Layout::default()));
+        drop(read_bytes(&changed.into_inner(), &Layout::default()));
     }
 }

@@ -1,6 +1,8 @@
 //! The header of a table: the first row that names the needed columns. What stands above it, a title or notes, isn't
 //! read.
 
+use std::collections::BTreeMap;
+
 use super::field::{Field, normal};
 use super::layout::Layout;
 use super::period;
@@ -10,7 +12,10 @@ use crate::model::nearest::nearest;
 use crate::model::violation::Quoted;
 
 /// How many rows with a text may stand above the header.
-const ROWS_ABOVE_MAX: usize = 50;
+pub(super) const ROWS_ABOVE_MAX: usize = 50;
+
+/// The columns that have no heading, by their place: the numbers of the rows that have a text in them.
+pub(super) type Unheaded = BTreeMap<usize, Vec<u64>>;
 
 /// A table's header.
 #[derive(Debug)]
@@ -49,8 +54,13 @@ impl Header {
         self.columns.iter().position(|column| *column == Column::Field(field))
     }
 
+    /// Whether a column has no heading.
+    pub(super) fn is_unheaded(&self, at: usize, table: &Table) -> bool {
+        at >= self.columns.len() || self.columns[at] == Column::Unknown && table.rows[self.index].cell(at).is_empty()
+    }
+
     /// What is wrong with the headings: a column that is there twice, or that nobody knows.
-    pub(super) fn problems(&self, table: &Table, layout: &Layout) -> Vec<Problem> {
+    pub(super) fn problems(&self, table: &Table, unheaded: &Unheaded, layout: &Layout) -> Vec<Problem> {
         let mut problems = Vec::new();
         let headings = &table.rows[self.index];
         for (at, column) in self.columns.iter().enumerate() {
@@ -75,12 +85,11 @@ impl Header {
                     ));
                 }
                 Column::Unknown if heading.is_empty() => {
-                    let rows = table.rows[self.index + 1..].iter().filter(|row| !row.cell(at).is_empty());
-                    let rows: Vec<u64> = rows.map(|row| row.number).collect();
+                    let rows = unheaded.get(&at).map_or(&[][..], Vec::as_slice);
                     let letters = column_letters(at);
                     add(format!(
                         "found no heading, and a text in {}; give the column one of its names, or leave it out with --ignore-column {letters}",
-                        listed(&rows)
+                        listed(rows)
                     ));
                 }
                 Column::Unknown => add(unknown(heading, layout)),
@@ -89,6 +98,11 @@ impl Header {
         }
         problems
     }
+}
+
+/// Whether a row names all the columns that are needed.
+pub(super) fn is_header(row: &Row, layout: &Layout) -> bool {
+    missing(&columns(row, layout), layout).is_empty()
 }
 
 /// The most columns that a row of a table names.
@@ -247,13 +261,12 @@ impl Lack {
 
 impl Header {
     /// Adds the columns that have no heading, but a text below it.
-    pub(super) fn with_unheaded(mut self, table: &Table, layout: &Layout) -> Self {
-        let below = &table.rows[self.index + 1..];
-        let width = below.iter().map(|row| row.cells.len()).max().unwrap_or_default().max(self.columns.len());
+    pub(super) fn with_unheaded(mut self, table: &Table, unheaded: &Unheaded, layout: &Layout) -> Self {
+        let width = unheaded.keys().next_back().map_or(0, |last| last + 1).max(self.columns.len());
         self.columns.resize(width, Column::Unknown);
         let headings = &table.rows[self.index];
         for (at, column) in self.columns.iter_mut().enumerate() {
-            let is_empty = headings.cell(at).is_empty() && below.iter().all(|row| row.cell(at).is_empty());
+            let is_empty = headings.cell(at).is_empty() && !unheaded.contains_key(&at);
             if *column == Column::Unknown && (is_empty || layout.ignores(&headings.cell(at).text, &column_letters(at)))
             {
                 *column = Column::Ignored;

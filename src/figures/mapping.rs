@@ -301,7 +301,7 @@ impl MappingReader<'_> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::read_all;
+    use super::super::{Input, read_all};
     use super::*;
 
     fn problems(mapping: &str) -> String {
@@ -311,7 +311,7 @@ mod tests {
 
     /// The figures of a file as indicator, area, period, and the row's number.
     fn figures(mapping: &str, file: &str) -> Vec<String> {
-        let reading = read_all(file.as_bytes(), &Layout::of_mapping(mapping).unwrap());
+        let reading = read_all(&Input::of(file.as_bytes()), &Layout::of_mapping(mapping).unwrap());
         assert_eq!(reading.problems, []);
         let of = |figure: &super::super::Figure| {
             let it = &figure.observation;

@@ -3,10 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Reading;
 use super::field::{Field, normal};
 use super::figure::Figure;
-use super::problem::Problem;
+use super::reading::Reading;
 use crate::model::id::IndicatorId;
 use crate::model::nearest::nearest;
 use crate::model::violation::{NO_SUCH, Quoted};
@@ -65,54 +64,54 @@ impl Names {
     }
 }
 
-/// Whether some figures have something that isn't written as an id, so that it may be a name.
-pub(crate) fn are_needed(figures: &[Figure]) -> bool {
+/// Whether a figure has something that isn't written as an id.
+pub(crate) fn is_needed(Figure { observation, .. }: &Figure) -> bool {
     let is_ons_code = |code: &str| match code.as_bytes() {
         [first, rest @ ..] => first.is_ascii_uppercase() && rest.len() == 8 && rest.iter().all(u8::is_ascii_digit),
         [] => false,
     };
-    figures.iter().any(|figure| {
-        let observation = &figure.observation;
-        !is_ons_code(&observation.area) || IndicatorId::parse(&observation.indicator).is_err()
-    })
+    !is_ons_code(&observation.area) || IndicatorId::parse(&observation.indicator).is_err()
 }
 
 impl Reading {
-    /// Puts ids in the places of names. A text that stands for none, or for several, is a problem.
+    /// Puts ids in the places of names in all figures. A text that stands for none, or for several, is a problem.
     pub(crate) fn take_names(&mut self, indicators: &Names, areas: &Names) {
         let mut figures = std::mem::take(&mut self.figures);
-        let mut problems: Vec<Problem> = Vec::new();
         for figure in &mut figures {
-            let indicator = (!figure.unread.contains(&Field::Indicator)).then(|| figure.observation.indicator.clone());
-            let area = (!figure.unread.contains(&Field::Area)).then(|| figure.observation.area.clone());
-            // An empty text is the server's to refuse.
-            let is_given = |text: &String| !text.is_empty();
-            match indicator.filter(is_given).map(|text| indicators.id(&text, "indicator").map(str::to_owned)) {
-                Some(Ok(id)) => figure.observation.indicator = id,
-                Some(Err(refusal)) => problems.extend(self.refuse(figure, Field::Indicator, &refusal)),
-                None => {}
-            }
-            match area.filter(is_given).map(|text| areas.id(&text, "area").map(str::to_owned)) {
-                Some(Ok(code)) => figure.observation.area = code,
-                Some(Err(refusal)) => problems.extend(self.refuse(figure, Field::Area, &refusal)),
-                None => {}
+            for (field, refusal) in take_names(figure, indicators, areas) {
+                let problem = self.problem(figure, Some(field), &refusal);
+                self.problems.extend(problem);
+                figure.unread.push(field);
             }
         }
         self.figures = figures;
-        self.problems.extend(problems);
     }
+}
 
-    /// A problem of a figure's cell, which counts as unread from here on.
-    fn refuse(&self, figure: &mut Figure, field: Field, refusal: &str) -> Option<Problem> {
-        let problem = self.problem(figure, Some(field), refusal);
-        figure.unread.push(field);
-        problem
+/// Puts ids in the places of names in a figure; the cells that stand for none, or for several, with what is wrong.
+pub(crate) fn take_names(figure: &mut Figure, indicators: &Names, areas: &Names) -> Vec<(Field, String)> {
+    let Figure { observation, unread, .. } = figure;
+    let mut refused = Vec::new();
+    let texts = [
+        (Field::Indicator, &mut observation.indicator, indicators, "indicator"),
+        (Field::Area, &mut observation.area, areas, "area"),
+    ];
+    for (field, text, names, what) in texts {
+        // An empty text is the server's to refuse.
+        if text.is_empty() || unread.contains(&field) {
+            continue;
+        }
+        match names.id(text, what).map(str::to_owned) {
+            Ok(id) => *text = id,
+            Err(refusal) => refused.push((field, refusal)),
+        }
     }
+    refused
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Layout, read_all};
+    use super::super::{Input, Layout, read_all};
     use super::*;
 
     fn names(all: &[(&str, &str)]) -> Names {
@@ -136,8 +135,8 @@ mod tests {
                     referrals,Portsmuoth,2021-04,5\n\
                     referrals,hips,2021-04,6\n\
                     Something else,,2021-04,7\n";
-        let mut reading = read_all(file.as_bytes(), &Layout::default());
-        assert!(are_needed(&reading.figures) && !are_needed(&reading.figures[..1]));
+        let mut reading = read_all(&Input::of(file.as_bytes()), &Layout::default());
+        assert!(reading.figures.iter().any(is_needed) && !is_needed(&reading.figures[0]));
         reading.take_names(&indicators, &areas);
         let figures = reading.figures.iter().map(|it| format!("{} {}", it.observation.indicator, it.observation.area));
         let problems = reading.problems.iter().map(ToString::to_string);

@@ -9,7 +9,7 @@ use super::layout::{DatesAre, Layout};
 use super::number::{self, Content, Unit};
 use super::period;
 use super::problem::{Problem, ProblemColumn, listed};
-use super::table::{Cell, CellKind, Fault, Row, Table, column_letters};
+use super::table::{Cell, CellKind, Row, Table, column_letters};
 use crate::model::marker::Marker;
 use crate::model::observation::Breakdown;
 use crate::model::violation::Quoted;
@@ -23,10 +23,9 @@ pub(super) struct RowReader<'a> {
     /// Where each column is, but for those that run across.
     places: BTreeMap<Field, usize>,
     across: Vec<usize>,
-    faults: BTreeMap<u64, Vec<&'a Fault>>,
-    problems: Vec<Problem>,
+    pub(super) problems: Vec<Problem>,
     /// How many cells that run across were empty.
-    empty_across: usize,
+    pub(super) empty_across: usize,
     /// The rows whose periods are dates that may be months or days.
     date_questions: Vec<u64>,
 }
@@ -34,10 +33,6 @@ pub(super) struct RowReader<'a> {
 impl<'a> RowReader<'a> {
     pub(super) fn new(table: &'a Table, header: &'a Header, layout: &'a Layout) -> Self {
         let of = |field: Field| Some((field, header.place(field)?));
-        let mut faults: BTreeMap<u64, Vec<&Fault>> = BTreeMap::new();
-        for fault in table.faults.iter().filter(|fault| fault.row >= header.row) {
-            faults.entry(fault.row).or_default().push(fault);
-        }
         let across = header.columns.iter().enumerate().filter(|(_, column)| **column == Column::Across);
         Self {
             table,
@@ -45,24 +40,26 @@ impl<'a> RowReader<'a> {
             layout,
             places: Field::ALL.into_iter().filter_map(of).collect(),
             across: across.map(|(at, _)| at).collect(),
-            faults,
             problems: Vec::new(),
             empty_across: 0,
             date_questions: Vec::new(),
         }
     }
 
-    /// What was wrong, and how many cells that run across were empty.
-    pub(super) fn finish(mut self) -> (Vec<Problem>, usize) {
-        // What is wrong with whole rows, those that couldn't be read among them.
-        for fault in self.faults.values().flatten().filter(|fault| fault.column.is_none()) {
-            self.problems.push(Problem::new(self.table, vec![fault.row], None, &fault.what));
-        }
-        (self.problems, self.empty_across)
+    /// Reports what whole rows are unreadable for.
+    pub(super) fn report_faults(&mut self, row: &Row) {
+        let problems = row.faults_of_all().map(|what| Problem::new(self.table, vec![row.number], None, what));
+        self.problems.extend(problems);
     }
 
-    /// The figures of a row.
+    /// The figures of a row; what is wrong with it is a problem.
     pub(super) fn figures(&mut self, row: &Row) -> Vec<Figure> {
+        let figures = self.readable_figures(row);
+        self.report_faults(row);
+        figures
+    }
+
+    fn readable_figures(&mut self, row: &Row) -> Vec<Figure> {
         let has_text = |at: &usize| !row.cell(*at).is_empty();
         let read: Vec<usize> = self.places.iter().filter(|(field, _)| field.is_read()).map(|(_, at)| *at).collect();
         if !read.iter().chain(&self.across).any(has_text) {
@@ -207,7 +204,7 @@ impl Cells<'_, '_> {
         };
         let Some(place) = place else { return Cell::default() };
         let cell = row.cell(place);
-        let fault = reader.faults.get(&row.number).into_iter().flatten().find(|fault| fault.column == Some(place));
+        let fault = row.faults.iter().find(|fault| fault.column == Some(place));
         let what = match cell.kind {
             CellKind::Error => Some(format!("found {}, an error of a formula; allowed: a formula that has a value, or what its value should be", Quoted(&cell.text))),
             CellKind::FormulaWithoutValue => Some(

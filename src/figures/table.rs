@@ -5,34 +5,27 @@ use std::collections::BTreeSet;
 
 use crate::model::date::Date;
 
-/// The most bytes that a file may have.
-pub(crate) const FILE_BYTES_MAX: usize = 16 << 20;
-
 /// The most rows that a sheet may have, the blank ones too.
-pub(crate) const ROWS_MAX: u64 = 100_000;
+pub(crate) const ROWS_MAX: u64 = 10_000_000;
 
 /// The most columns that a sheet may have.
 pub(crate) const COLUMNS_MAX: usize = 500;
 
-/// The most cells that a sheet may have, those left of a filled one too.
-pub(crate) const CELLS_MAX: usize = 1_000_000;
-
 /// The most characters that a cell may have: as many as Excel's.
 pub(crate) const CELL_CHARACTERS_MAX: usize = 32_767;
 
-/// The rows of a text file, or of one sheet of a workbook, but for those without any text.
+/// A text file, or one sheet of a workbook, as far as its header; what is below is read row by row.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     /// The name of the sheet; none for a text file.
     pub(crate) sheet: Option<String>,
     /// How a number may be written in it.
     pub(super) notation: Notation,
-    pub(crate) rows: Vec<Row>,
+    /// The first rows, but for those without any text.
+    pub(super) rows: Vec<Row>,
     /// The numbers of the rows that a spreadsheet doesn't show.
     pub(super) hidden_rows: BTreeSet<u64>,
     pub(super) merged: Vec<Merged>,
-    /// The places where it couldn't be read, as row, column and what is wrong.
-    pub(super) faults: Vec<Fault>,
 }
 
 /// Whether a comma in a number may be a decimal point.
@@ -48,7 +41,6 @@ pub(super) enum Notation {
 /// Something that a row or a cell is unreadable for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
-    pub(super) row: u64,
     /// Counted from 0; none for the whole row.
     pub(super) column: Option<usize>,
     pub(super) what: String,
@@ -69,6 +61,8 @@ pub(crate) struct Row {
     /// Counted from 1 as a spreadsheet shows it, blank rows too.
     pub(crate) number: u64,
     pub(crate) cells: Vec<Cell>,
+    /// What of it couldn't be read.
+    pub(super) faults: Vec<Fault>,
 }
 
 impl Row {
@@ -77,8 +71,19 @@ impl Row {
         self.cells.get(column).unwrap_or(EMPTY)
     }
 
+    /// Whether there is nothing to say of it.
     pub(super) fn is_blank(&self) -> bool {
-        self.cells.iter().all(Cell::is_empty)
+        self.cells.iter().all(Cell::is_empty) && self.faults.is_empty()
+    }
+
+    /// A row that is unreadable as a whole.
+    pub(super) fn unreadable(number: u64, what: String) -> Self {
+        Self { number, cells: Vec::new(), faults: vec![Fault { column: None, what }] }
+    }
+
+    /// What the whole row is unreadable for.
+    pub(super) fn faults_of_all(&self) -> impl Iterator<Item = &str> {
+        self.faults.iter().filter(|fault| fault.column.is_none()).map(|fault| fault.what.as_str())
     }
 }
 
@@ -129,6 +134,23 @@ pub(super) struct Moment {
     pub(super) has_time: bool,
     pub(super) shows_day: bool,
     pub(super) shows_year: bool,
+}
+
+/// That a sheet has more rows than one may have.
+pub(super) fn too_many_rows() -> String {
+    format!("found more than {ROWS_MAX} rows; allowed: at most {ROWS_MAX}")
+}
+
+/// That a row has more columns than a sheet may have.
+pub(super) fn too_wide() -> String {
+    format!("found more than {COLUMNS_MAX} columns; allowed: at most {COLUMNS_MAX}")
+}
+
+/// That a cell has more characters than one may have.
+pub(super) fn too_long(text: &str) -> Option<String> {
+    let characters = if text.len() > CELL_CHARACTERS_MAX { text.chars().count() } else { 0 };
+    (characters > CELL_CHARACTERS_MAX)
+        .then(|| format!("found {characters} characters; allowed: at most {CELL_CHARACTERS_MAX}"))
 }
 
 /// A column as spreadsheets name it: `A`, `Z`, `AA`. Counted from 0.

@@ -1,13 +1,16 @@
 //! Text files of rows: which encoding and which separator they have, and their rows, counted as a spreadsheet shows
 //! them.
 
-use std::borrow::Cow;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::ops::ControlFlow;
 
-use csv::{ByteRecord, ReaderBuilder};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs_io::DecodeReaderBytesBuilder;
 
 use super::cell;
-use super::table::{CELL_CHARACTERS_MAX, CELLS_MAX, COLUMNS_MAX, Cell, Fault, Notation, ROWS_MAX, Row, Table};
+use super::input::Input;
+use super::lines::{Line, Lines};
+use super::table::{COLUMNS_MAX, Cell, Fault, Notation, ROWS_MAX, Row, too_long, too_many_rows, too_wide};
 
 /// What may stand between the columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,98 +39,135 @@ impl Separator {
             Self::Tab => "tabs",
         }
     }
+
+    /// How numbers may be written between such separators.
+    pub(super) const fn notation(self) -> Notation {
+        match self {
+            Self::Semicolon => Notation::PointOrComma,
+            Self::Comma | Self::Tab => Notation::DecimalPoint,
+        }
+    }
 }
 
-/// The text of a file, and the name of its encoding where that isn't UTF-8.
-pub(super) fn decoded(bytes: &[u8]) -> (Cow<'_, str>, Option<&'static str>) {
-    let (encoding, start) = Encoding::for_bom(bytes).unwrap_or_else(|| (unmarked(bytes), 0));
-    let (text, _) = encoding.decode_without_bom_handling(&bytes[start..]);
-    (text, Some(encoding.name()).filter(|_| encoding != UTF_8))
+/// A text file whose encoding is known.
+#[derive(Debug, Clone)]
+pub(super) struct TextFile {
+    input: Input,
+    encoding: &'static Encoding,
+    /// Where the text begins, in bytes.
+    from: u64,
+    /// How it begins.
+    pub(super) start: String,
+}
+
+impl TextFile {
+    /// Finds out a file's encoding: by its byte-order mark, or by all of its bytes.
+    pub(super) fn open(input: &Input) -> io::Result<Self> {
+        const START_BYTES_MAX: u64 = 4_096;
+        let mut start = Vec::new();
+        input.reader().take(START_BYTES_MAX).read_to_end(&mut start)?;
+        let (encoding, from) = match Encoding::for_bom(&start) {
+            Some((encoding, from)) => (encoding, from as u64),
+            None => (unmarked(&start, input)?, 0),
+        };
+        let mut file = Self { input: input.clone(), encoding, from, start: String::new() };
+        let mut start = Vec::new();
+        file.text()?.take(START_BYTES_MAX).read_to_end(&mut start)?;
+        file.start = String::from_utf8_lossy(&start).into_owned();
+        Ok(file)
+    }
+
+    /// The name of the encoding, where that isn't UTF-8.
+    pub(super) fn encoding(&self) -> Option<&'static str> {
+        Some(self.encoding.name()).filter(|_| self.encoding != UTF_8)
+    }
+
+    /// The separator that a first line `sep=;` names, as Excel writes and reads it.
+    pub(super) fn named_separator(&self) -> Option<Separator> {
+        let line = self.start.lines().next()?.trim().trim_matches('"');
+        let named = line.strip_prefix("sep=").or_else(|| line.strip_prefix("SEP="))?;
+        Separator::ALL.into_iter().find(|separator| named.as_bytes() == [separator.byte()])
+    }
+
+    /// Hands over the rows, one after the other, until one is the last that is wanted; those without any text are
+    /// left out. At most `rows_max` of them are read, the blank ones too.
+    pub(super) fn rows(
+        &self,
+        separator: Separator,
+        rows_max: u64,
+        take: &mut dyn FnMut(Row) -> ControlFlow<()>,
+    ) -> io::Result<()> {
+        let mut lines = Lines::new(BufReader::new(self.text()?), separator.byte());
+        let names_separator = self.named_separator().is_some();
+        loop {
+            let row = match lines.next()? {
+                Line::End => return Ok(()),
+                Line::Misquoted { number, from } => Row::unreadable(number, misquoted(&from)),
+                Line::Row { number, .. } if number > ROWS_MAX => Row::unreadable(number, too_many_rows()),
+                Line::Row { number, .. } if number > rows_max => return Ok(()),
+                Line::Row { number: 1, .. } if names_separator => continue,
+                Line::Row { number, cells } => row(number, cells),
+            };
+            let is_last = row.faults_of_all().next().is_some() && row.cells.is_empty();
+            if !row.is_blank() && take(row).is_break() || is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The text in UTF-8, from its beginning.
+    fn text(&self) -> io::Result<impl Read> {
+        let mut reader = self.input.reader();
+        reader.seek(SeekFrom::Start(self.from))?;
+        Ok(DecodeReaderBytesBuilder::new()
+            .encoding(Some(self.encoding))
+            .bom_override(false)
+            .bom_sniffing(false)
+            .build(BufReader::new(reader)))
+    }
 }
 
 /// The encoding of a text without a byte-order mark. In UTF-16 every other byte of a header is 0.
-fn unmarked(bytes: &[u8]) -> &'static Encoding {
-    match bytes {
+fn unmarked(start: &[u8], input: &Input) -> io::Result<&'static Encoding> {
+    Ok(match start {
         [0, other, ..] if *other != 0 => UTF_16BE,
         [other, 0, ..] if *other != 0 => UTF_16LE,
-        _ if std::str::from_utf8(bytes).is_ok() => UTF_8,
+        _ if is_utf_8(input.reader())? => UTF_8,
         _ => WINDOWS_1252,
-    }
+    })
 }
 
-/// The separator that a first line `sep=;` names, as Excel writes and reads it, and the text after that line.
-pub(super) fn named_separator(text: &str) -> Option<Separator> {
-    let line = text.lines().next()?.trim().trim_matches('"');
-    let named = line.strip_prefix("sep=").or_else(|| line.strip_prefix("SEP="))?;
-    Separator::ALL.into_iter().find(|separator| named.as_bytes() == [separator.byte()])
-}
-
-/// The rows of a text; those without any text are left out. At most `rows_max` of them are read, the blank ones too.
-pub(super) fn table(text: &str, separator: Separator, rows_max: u64) -> Table {
-    let notation = match separator {
-        Separator::Semicolon => Notation::PointOrComma,
-        Separator::Comma | Separator::Tab => Notation::DecimalPoint,
-    };
-    let mut table = Table { notation, ..Table::default() };
-    let fault = misquoted(text, separator.byte());
-    // What comes after a quotation mark that is out of place may belong to another row.
-    let (readable, fault_at) = match fault {
-        None => (text, None),
-        Some(at) => (&text[..at], Some(at)),
-    };
-    let csv = ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .delimiter(separator.byte())
-        .from_reader(readable.as_bytes());
-    let (mut number, mut cells) = (0, 0);
-    for record in csv.into_byte_records() {
-        let Ok(record) = record else { break };
-        let start = record.position().map_or(0, |position| usize::try_from(position.byte()).unwrap_or(usize::MAX));
-        number += 1 + blank_lines(readable.as_bytes(), start);
-        cells += record.len();
-        if number > rows_max.min(ROWS_MAX) || cells > CELLS_MAX {
-            if rows_max >= ROWS_MAX {
-                table.faults.push(too_many(number, cells));
+/// Whether all bytes are of UTF-8.
+fn is_utf_8(mut bytes: impl Read) -> io::Result<bool> {
+    const CHUNK_BYTES: usize = 64 << 10;
+    let mut buffer = vec![0; CHUNK_BYTES];
+    // The beginning of a character whose end is in the next chunk.
+    let mut kept = 0;
+    loop {
+        let count = bytes.read(&mut buffer[kept..])?;
+        if count == 0 {
+            return Ok(kept == 0);
+        }
+        let filled = kept + count;
+        kept = match std::str::from_utf8(&buffer[..filled]) {
+            Ok(_) => 0,
+            Err(error) if error.error_len().is_none() => {
+                buffer.copy_within(error.valid_up_to()..filled, 0);
+                filled - error.valid_up_to()
             }
-            return table;
-        }
-        let row = row(number, &record, &mut table.faults);
-        let names_separator = number == 1 && named_separator(text).is_some();
-        if !row.is_blank() && !names_separator {
-            table.rows.push(row);
-        }
+            Err(_) => return Ok(false),
+        };
     }
-    if let Some(at) = fault_at {
-        let line_ends = readable.len() - readable.trim_end_matches(['\r', '\n']).len();
-        if line_ends == 0 && table.rows.last().is_some_and(|row| row.number == number) {
-            // The row that the fault is in has been read up to there; it isn't taken.
-            table.rows.pop();
-        }
-        let row = if line_ends == 0 { number.max(1) } else { number + line_count(&readable[at - line_ends..]) };
-        table.faults.push(Fault { row, column: None, what: misquoted_text(&text[at..]) });
-    }
-    table
 }
 
-/// A sheet that is too large.
-pub(super) fn too_many(row: u64, cells: usize) -> Fault {
-    let what = if cells > CELLS_MAX {
-        format!("found more than {CELLS_MAX} cells; allowed: at most {CELLS_MAX}")
-    } else {
-        format!("found more than {ROWS_MAX} rows; allowed: at most {ROWS_MAX}")
-    };
-    Fault { row, column: None, what }
-}
-
-fn row(number: u64, record: &ByteRecord, faults: &mut Vec<Fault>) -> Row {
-    let mut row = Row { number, cells: Vec::new() };
-    for (column, bytes) in record.iter().enumerate() {
+fn row<'a>(number: u64, cells: impl Iterator<Item = &'a [u8]>) -> Row {
+    let mut row = Row { number, ..Row::default() };
+    for (column, bytes) in cells.enumerate() {
         // The text was decoded as a whole, and is cut where there is a single byte.
         let text = std::str::from_utf8(bytes).unwrap_or_default();
-        let found = cell_of(text, number, column, faults);
+        let found = cell_of(text, column, &mut row.faults);
         if column >= COLUMNS_MAX && !found.is_empty() {
-            faults.push(Fault { row: number, column: None, what: too_wide() });
+            row.faults.push(Fault { column: None, what: too_wide() });
             break;
         }
         row.cells.push(found);
@@ -135,13 +175,8 @@ fn row(number: u64, record: &ByteRecord, faults: &mut Vec<Fault>) -> Row {
     row
 }
 
-/// That a row has more columns than a sheet may have.
-pub(super) fn too_wide() -> String {
-    format!("found more than {COLUMNS_MAX} columns; allowed: at most {COLUMNS_MAX}")
-}
-
-fn cell_of(text: &str, row: u64, column: usize, faults: &mut Vec<Fault>) -> Cell {
-    let mut add = |what| faults.push(Fault { row, column: Some(column), what });
+fn cell_of(text: &str, column: usize, faults: &mut Vec<Fault>) -> Cell {
+    let mut add = |what| faults.push(Fault { column: Some(column), what });
     if let Some(what) = too_long(text) {
         add(what);
     }
@@ -151,62 +186,7 @@ fn cell_of(text: &str, row: u64, column: usize, faults: &mut Vec<Fault>) -> Cell
     Cell::text(cell::original(Cell::text(text).text.as_str()))
 }
 
-/// That a cell has more characters than one may have.
-pub(super) fn too_long(text: &str) -> Option<String> {
-    let characters = if text.len() > CELL_CHARACTERS_MAX { text.chars().count() } else { 0 };
-    (characters > CELL_CHARACTERS_MAX)
-        .then(|| format!("found {characters} characters; allowed: at most {CELL_CHARACTERS_MAX}"))
-}
-
-/// How many lines the ends of lines in a text end.
-fn line_count(ends: &str) -> u64 {
-    blank_lines(ends.as_bytes(), 0)
-}
-
-/// How many blank lines there are between the end of one record and the text of the next. A line may end
-/// with a carriage return, a line feed, or both; the reader takes only the first for a record's end.
-fn blank_lines(bytes: &[u8], start: usize) -> u64 {
-    let (before, after) = bytes.split_at(start.min(bytes.len()));
-    let mut rest = match (before.last(), after) {
-        (Some(b'\r'), [b'\n', rest @ ..]) => rest,
-        _ => after,
-    };
-    let mut lines = 0;
-    while let [b'\r', b'\n', tail @ ..] | [b'\r' | b'\n', tail @ ..] = rest {
-        lines += 1;
-        rest = tail;
-    }
-    lines
-}
-
-/// Where a quotation mark is out of place: one that opens a cell and is never closed, or one that closes a cell
-/// before its end. The reader of rows takes both, and has the rows that follow in one cell.
-fn misquoted(text: &str, separator: u8) -> Option<usize> {
-    let bytes = text.as_bytes();
-    let is_end = |at: usize| bytes.get(at).is_none_or(|byte| [separator, b'\r', b'\n'].contains(byte));
-    let mut at = 0;
-    while at < bytes.len() {
-        if bytes[at] == b'"' {
-            let opened = at;
-            at += 1;
-            loop {
-                let Some(quote) = bytes[at..].iter().position(|byte| *byte == b'"') else { return Some(opened) };
-                at += quote + 1;
-                match bytes.get(at) {
-                    Some(b'"') => at += 1,
-                    _ if is_end(at) => break,
-                    _ => return Some(opened),
-                }
-            }
-        } else {
-            at += (at..bytes.len()).position(is_end).unwrap_or(bytes.len() - at);
-        }
-        at += 1;
-    }
-    None
-}
-
-fn misquoted_text(rest: &str) -> String {
+fn misquoted(rest: &str) -> String {
     let shown: String = rest.lines().next().unwrap_or_default().chars().take(30).collect();
     format!(
         "found a quotation mark that isn't closed where its cell ends, at `{}`; allowed: two of them for one that is \
@@ -219,10 +199,20 @@ fn misquoted_text(rest: &str) -> String {
 mod tests {
     use super::*;
 
+    fn rows(file: &[u8]) -> Vec<Row> {
+        let mut rows = Vec::new();
+        let file = TextFile::open(&Input::of(file)).unwrap();
+        let take = &mut |row| {
+            rows.push(row);
+            ControlFlow::Continue(())
+        };
+        file.rows(Separator::Comma, ROWS_MAX, take).unwrap();
+        rows
+    }
+
     /// Each row's number and first cell.
     fn numbered(file: &str) -> Vec<(u64, String)> {
-        let rows = table(&decoded(file.as_bytes()).0, Separator::Comma, ROWS_MAX).rows;
-        rows.into_iter().map(|row| (row.number, row.cells[0].text.clone())).collect()
+        rows(file.as_bytes()).into_iter().map(|row| (row.number, row.cells[0].text.clone())).collect()
     }
 
     #[test]
@@ -239,18 +229,16 @@ mod tests {
 
     #[test]
     fn a_cell_is_trimmed_and_without_its_apostrophe() {
-        let texts = |file: &str| {
-            let rows = table(file, Separator::Comma, ROWS_MAX).rows;
-            rows[0].cells.iter().map(|cell| cell.text.clone()).collect::<Vec<_>>()
-        };
+        let texts =
+            |file: &str| rows(file.as_bytes())[0].cells.iter().map(|cell| cell.text.clone()).collect::<Vec<_>>();
         assert_eq!(texts(" '=1 ,'tis,\"\t''=x\",\u{a0}5\u{a0}\n"), ["=1", "'tis", "'=x", "5"]);
     }
 
     #[test]
     fn an_encoding_is_known_by_its_mark_or_by_its_bytes() {
         let of = |bytes: &[u8]| {
-            let (text, encoding) = decoded(bytes);
-            (text.into_owned(), encoding)
+            let file = TextFile::open(&Input::of(bytes)).unwrap();
+            (file.start.clone(), file.encoding())
         };
         let utf_16 = |text: &str, bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
         assert_eq!(of("£".as_bytes()), ("£".to_owned(), None));
@@ -264,18 +252,34 @@ mod tests {
     }
 
     #[test]
+    fn an_encoding_is_known_by_the_last_byte_of_a_large_file_too() {
+        let encoding = |end: &[u8]| {
+            let file = [&"é".repeat(100_000).into_bytes()[..], end].concat();
+            TextFile::open(&Input::of(&file)).unwrap().encoding()
+        };
+        assert_eq!(encoding(b""), None);
+        assert_eq!(encoding("’".as_bytes()), None);
+        for end in [&b"\xa3"[..], b"\xa3.", b"\xe2\x80"] {
+            assert_eq!(encoding(end), Some("windows-1252"), "{end:?}");
+        }
+    }
+
+    #[test]
     fn a_quotation_mark_that_would_swallow_rows_is_found() {
         let fault = |file: &str| {
-            let table = table(file, Separator::Comma, ROWS_MAX);
-            (table.rows.len(), table.faults.first().map(|fault| fault.row))
+            let rows = rows(file.as_bytes());
+            let whole = rows.iter().filter(|row| row.faults.is_empty()).count();
+            let fault = rows.iter().find(|row| !row.faults.is_empty());
+            (whole, fault.map(|row| (row.number, row.faults[0].what.split('`').nth(1).unwrap().to_owned())))
         };
-        assert_eq!(fault("a,b\n1,\"x\n2,y\n3,z\n"), (1, Some(2)), "never closed");
-        assert_eq!(fault("a,b\n1,\"x\n2,\"y\n3,z\n"), (1, Some(2)), "closed in another row");
-        assert_eq!(fault("a,b\n1,\"x\"y\n2,z\n"), (1, Some(2)), "closed within its cell");
-        assert_eq!(fault("a,b\n1,\"x\"\"\n2,z\n"), (1, Some(2)), "the last is doubled");
-        assert_eq!(fault("a,b\n1,\"x\"\""), (1, Some(2)), "the last is doubled, at the end");
-        assert_eq!(fault("a,b\n1,\""), (1, Some(2)), "at the end");
-        assert_eq!(fault("a,b\n\n\n\"1,2\n3,4"), (1, Some(4)), "at a row's start");
+        let found = |row, at: &str| (1, Some((row, at.to_owned())));
+        assert_eq!(fault("a,b\n1,\"x\n2,y\n3,z\n"), found(2, "\"x"), "never closed");
+        assert_eq!(fault("a,b\n1,\"x\n2,\"y\n3,z\n"), found(2, "\"x"), "closed in another row");
+        assert_eq!(fault("a,b\n1,\"x\"y\n2,z\n"), found(2, "\"x\"y"), "closed within its cell");
+        assert_eq!(fault("a,b\n1,\"x\"\"\n2,z\n"), found(2, "\"x\"\""), "the last is doubled");
+        assert_eq!(fault("a,b\n1,\"x\"\""), found(2, "\"x\"\""), "the last is doubled, at the end");
+        assert_eq!(fault("a,b\n1,\""), found(2, "\""), "at the end");
+        assert_eq!(fault("a,b\n\n\n\"1,2\n3,4"), found(4, "\"1,2"), "at a row's start");
         for fine in ["a,b\n1,5\" pipe\n2,y\n", "a,b\n1,\"x\"\"y\"\"\"\n2,\"\"\n", "\"a\",\"b\"\r\n1,\"x\ny\"", "\"\""] {
             assert_eq!(fault(fine).1, None, "{fine}");
         }

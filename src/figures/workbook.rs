@@ -1,21 +1,27 @@
 //! Workbooks (`.xlsx`): their sheets, and the cells of one as its readers see them.
 
 use std::collections::BTreeSet;
-use std::io::Cursor;
+use std::io::BufReader;
+use std::ops::ControlFlow;
 use std::panic::AssertUnwindSafe;
 
 use calamine::{DataRef, ExcelDateTime, Reader, SheetType, SheetVisible, Xlsx};
 
+use super::input::{Input, InputReader};
 use super::number_format::{self, DateFormat};
 use super::package::Package;
-use super::table::{CELLS_MAX, COLUMNS_MAX, Cell, CellKind, Fault, Merged, Moment, ROWS_MAX, Row, Table};
-use super::text_file::{too_long, too_many, too_wide};
+use super::table::{
+    COLUMNS_MAX, Cell, CellKind, Fault, Merged, Moment, ROWS_MAX, Row, too_long, too_many_rows, too_wide,
+};
 use crate::model::date::Date;
 
+/// The most formulas that may have no value. Each is refused, and remembered until then.
+const FORMULAS_WITHOUT_VALUE_MAX: usize = 100_000;
+
 /// A workbook whose sheets can be read.
-pub(super) struct Workbook<'a> {
-    xlsx: Xlsx<Cursor<&'a [u8]>>,
-    package: Package<'a>,
+pub(super) struct Workbook {
+    xlsx: Xlsx<BufReader<InputReader>>,
+    package: Package,
 }
 
 /// A sheet's name, and whether it is shown.
@@ -25,14 +31,17 @@ pub(super) struct SheetName {
     pub(super) is_hidden: bool,
 }
 
-impl<'a> Workbook<'a> {
+/// Where in a sheet there are formulas whose values the program that wrote the file left out.
+pub(super) type WithoutValue = BTreeSet<(u64, usize)>;
+
+impl Workbook {
     /// Opens a workbook that is within the bounds.
     ///
     /// # Errors
     /// Why it can't be read, as a sentence.
-    pub(super) fn open(bytes: &'a [u8]) -> Result<Self, String> {
-        let package = Package::open(bytes)?;
-        let xlsx = contained(|| Xlsx::new(Cursor::new(bytes)).map_err(damaged))?;
+    pub(super) fn open(input: &Input) -> Result<Self, String> {
+        let package = Package::open(input)?;
+        let xlsx = contained(|| Xlsx::new(BufReader::new(input.reader())).map_err(damaged))?;
         Ok(Self { xlsx, package })
     }
 
@@ -44,65 +53,85 @@ impl<'a> Workbook<'a> {
             .collect()
     }
 
-    /// The cells of a sheet.
+    /// Hands over the rows of a sheet, one after the other, until one is the last that is wanted; those without any
+    /// text are left out.
     ///
     /// # Errors
-    /// Why it can't be read, as a sentence.
-    pub(super) fn table(&mut self, sheet: &str) -> Result<Table, String> {
-        contained(|| self.read_table(sheet))
-    }
-
-    fn read_table(&mut self, sheet: &str) -> Result<Table, String> {
-        let mut table = Table { sheet: Some(sheet.to_owned()), ..Table::default() };
-        let uncalculated = self.formulas_without_value(sheet)?;
-        let mut reader = self.xlsx.worksheet_cells_reader(sheet).map_err(damaged)?;
-        let mut cells = 0;
-        while let Some((found, style)) = reader.next_cell_with_style_id().map_err(damaged)? {
-            let (row, column) = position(found.get_position());
-            let style = reader.styles().get(style).and_then(|style| style.number_format.as_ref());
-            let cell = if uncalculated.contains(&(row, column)) {
+    /// Why the sheet can't be read, or not any further, as a sentence.
+    pub(super) fn rows(
+        &mut self,
+        sheet: &str,
+        without_value: &WithoutValue,
+        take: &mut dyn FnMut(Row) -> ControlFlow<()>,
+    ) -> Result<(), String> {
+        let mut reader = contained(|| self.xlsx.worksheet_cells_reader(sheet).map_err(damaged))?;
+        let mut row = Row::default();
+        while let Some((found, style)) = contained(|| reader.next_cell_with_style_id().map_err(damaged))? {
+            let (number, column) = position(found.get_position());
+            if number != row.number {
+                if number < row.number {
+                    return Err(damaged(format_args!("row {number} comes after row {}", row.number)));
+                }
+                let whole = std::mem::replace(&mut row, Row { number, ..Row::default() });
+                if !whole.is_blank() && take(whole).is_break() {
+                    return Ok(());
+                }
+            }
+            if number > ROWS_MAX {
+                let _is_last = take(Row::unreadable(number, too_many_rows()));
+                return Ok(());
+            }
+            let cell = if without_value.contains(&(number, column)) {
                 Cell { text: "=…".to_owned(), kind: CellKind::FormulaWithoutValue }
             } else {
-                cell(
-                    found.get_value(),
-                    style.map_or("General", |style| number_format::shown_code(style.format_id, &style.format_code)),
-                )
+                let style = reader.styles().get(style).and_then(|style| style.number_format.as_ref());
+                let code = style.map_or("General", |it| number_format::shown_code(it.format_id, &it.format_code));
+                cell(found.get_value(), code)
             };
-            if cell.is_empty() {
-                continue;
-            }
-            let faults = &mut table.faults;
-            if column >= COLUMNS_MAX {
-                faults.push(Fault { row, column: None, what: too_wide() });
-                continue;
-            }
-            faults.extend(too_long(&cell.text).map(|what| Fault { row, column: Some(column), what }));
-            cells += put(&mut table.rows, row, column, cell)?;
-            if cells > CELLS_MAX || row > ROWS_MAX {
-                faults.push(too_many(row, cells));
-                return Ok(table);
-            }
+            put(&mut row, column, cell);
         }
-        drop(reader);
-        table.hidden_rows = self.package.hidden_rows(sheet)?;
-        table.merged = self.merged(sheet)?;
-        Ok(table)
+        if !row.is_blank() {
+            let _is_last = take(row);
+        }
+        Ok(())
     }
 
-    /// Where there are formulas whose values the program that wrote the file left out.
-    fn formulas_without_value(&mut self, sheet: &str) -> Result<BTreeSet<(u64, usize)>, String> {
+    /// Where in a sheet there are formulas without a value.
+    ///
+    /// # Errors
+    /// Why the sheet can't be read, as a sentence; also that there are too many.
+    pub(super) fn formulas_without_value(&mut self, sheet: &str) -> Result<WithoutValue, String> {
         let mut found = BTreeSet::new();
-        let mut reader = self.xlsx.worksheet_cells_reader(sheet).map_err(damaged)?;
-        while let Some(record) = reader.next_cell_with_formula_metadata().map_err(damaged)? {
-            if record.formula.is_some() && record.value == DataRef::Empty && found.len() < CELLS_MAX {
-                found.insert(position(record.pos));
+        let mut reader = contained(|| self.xlsx.worksheet_cells_reader(sheet).map_err(damaged))?;
+        while let Some(record) = contained(|| reader.next_cell_with_formula_metadata().map_err(damaged))? {
+            if record.formula.is_none() || record.value != DataRef::Empty {
+                continue;
             }
+            if found.len() == FORMULAS_WITHOUT_VALUE_MAX {
+                return Err(format!(
+                    "found more than {FORMULAS_WITHOUT_VALUE_MAX} formulas whose values aren't in the file; open the \
+                     file in a spreadsheet, calculate, and save it again"
+                ));
+            }
+            found.insert(position(record.pos));
         }
         Ok(found)
     }
 
-    fn merged(&mut self, sheet: &str) -> Result<Vec<Merged>, String> {
-        let merged = self.xlsx.merge_cells_by_sheet_name(sheet).map_err(damaged)?;
+    /// The numbers of the rows of a sheet that aren't shown.
+    ///
+    /// # Errors
+    /// Why they can't be read, as a sentence.
+    pub(super) fn hidden_rows(&mut self, sheet: &str) -> Result<BTreeSet<u64>, String> {
+        self.package.hidden_rows(sheet)
+    }
+
+    /// The cells of a sheet that are shown as one.
+    ///
+    /// # Errors
+    /// Why they can't be read, as a sentence.
+    pub(super) fn merged(&mut self, sheet: &str) -> Result<Vec<Merged>, String> {
+        let merged = contained(|| self.xlsx.merge_cells_by_sheet_name(sheet).map_err(damaged))?;
         let merged = merged.into_iter().map(|it| {
             let ((first_row, first_column), (last_row, last_column)) = (position(it.start), position(it.end));
             Merged { rows: (first_row, last_row), columns: (first_column, last_column) }
@@ -127,22 +156,20 @@ fn position((row, column): (u32, u32)) -> (u64, usize) {
     (u64::from(row) + 1, usize::try_from(column).unwrap_or(usize::MAX))
 }
 
-/// Puts a cell into its place; the number of cells that the rows have more.
-fn put(rows: &mut Vec<Row>, row: u64, column: usize, cell: Cell) -> Result<usize, String> {
-    match rows.last() {
-        Some(last) if last.number > row => {
-            return Err(damaged(format_args!("row {row} comes after row {}", last.number)));
-        }
-        Some(last) if last.number == row => {}
-        Some(_) | None => rows.push(Row { number: row, cells: Vec::new() }),
+/// Puts a cell into its place in a row.
+fn put(row: &mut Row, column: usize, cell: Cell) {
+    if cell.is_empty() {
+        return;
     }
-    let Some(last) = rows.last_mut() else { return Ok(0) };
-    let before = last.cells.len();
-    if column >= before {
-        last.cells.resize(column + 1, Cell::default());
+    if column >= COLUMNS_MAX {
+        row.faults.push(Fault { column: None, what: too_wide() });
+        return;
     }
-    last.cells[column] = cell;
-    Ok(last.cells.len() - before)
+    row.faults.extend(too_long(&cell.text).map(|what| Fault { column: Some(column), what }));
+    if column >= row.cells.len() {
+        row.cells.resize(column + 1, Cell::default());
+    }
+    row.cells[column] = cell;
 }
 
 fn cell(value: &DataRef<'_>, code: &str) -> Cell {

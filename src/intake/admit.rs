@@ -1,7 +1,7 @@
 //! Deciding: whether a command becomes an entry. Pure: the command and its [`Basis`] in, the decision out.
 //!
-//! There are five commands: a [`CataloguePut`], a [`Prepared`] submission, [`Withdraw`],
-//! [`ChangeAccess`], and an [`AuditAnchor`]. What each is answered with follows from its type.
+//! There are six commands: a [`CataloguePut`], a [`Prepared`] submission, [`Withdraw`], a `ReturnCompletion` (in
+//! `complete`), [`ChangeAccess`], and an [`AuditAnchor`]. What each is answered with follows from its type.
 
 use std::convert::Infallible;
 use std::fmt::Debug;
@@ -16,9 +16,11 @@ use crate::catalogue::{CataloguePut, PutOutcomes};
 use crate::entry::{AuditAnchor, Body, Entry, Withdrawal, codec};
 use crate::journal::ENTRY_BYTES_MAX;
 use crate::model::id::AgencyId;
+use crate::model::manifest::PARTS_MAX;
 use crate::model::observation::Breakdown;
 use crate::model::observations::Line;
 use crate::model::revision::Revision;
+use crate::model::submission::Submission;
 use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
 use crate::state::columns::{BreakdownIx, WithdrawalEffect, Withdrawn};
@@ -111,6 +113,25 @@ pub enum Rejection {
         request_id: String,
         /// The revision of the submission that used it.
         revision: Revision,
+    },
+    /// A submission names a return whose sender has said that it is complete.
+    #[error(
+        "return `{return_id}` was completed at revision {revision}, without this submission; use a new id for a new \
+         return, or withdraw one of its submissions first, which opens it again"
+    )]
+    ReturnComplete {
+        /// The return.
+        return_id: String,
+        /// The revision at which it was completed.
+        revision: Revision,
+    },
+    /// There is no such return.
+    #[error("`{agency}` has no return `{return_id}`")]
+    NoSuchReturn {
+        /// The agency.
+        agency: String,
+        /// The return.
+        return_id: String,
     },
     /// There is no such submission.
     #[error("`{agency}` has no submission `{request_id}`")]
@@ -210,6 +231,7 @@ impl Command for Prepared {
             };
         }
         let mut violations = self.violations(basis.state, basis.day());
+        check_open_return(basis.state, submission, &mut violations)?;
         bound_breakdowns(basis, &submission.observations.dictionaries().breakdowns, &mut violations);
         violations.into_result(()).map_err(Rejection::Invalid)?;
         let findings = self.findings(basis.state, basis.day(), basis.zone).map_err(Rejection::Invalid)?;
@@ -239,6 +261,20 @@ impl Command for Prepared {
     fn queued_bytes(&self) -> usize {
         self.bytes().len() + self.submission().observations.len() * size_of::<Line>()
     }
+}
+
+/// A return takes submissions until it is complete, and only so many.
+fn check_open_return(state: &State, submission: &Submission, violations: &mut Violations) -> Result<(), Rejection> {
+    let Some(return_id) = &submission.return_id else { return Ok(()) };
+    let Some(known) = state.return_of(&submission.agency, return_id) else { return Ok(()) };
+    if let Some((revision, _)) = known.completed {
+        return Err(Rejection::ReturnComplete { return_id: return_id.to_string(), revision });
+    }
+    if known.part_count() >= PARTS_MAX {
+        violations
+            .add("return_id", format_args!("`{return_id}` has {PARTS_MAX} submissions already, which is the most"));
+    }
+    Ok(())
 }
 
 /// The columns hold only so many different breakdowns.
@@ -323,7 +359,6 @@ mod tests {
     use super::*;
     use crate::access::Actor;
     use crate::entry::Fingerprint;
-    use crate::model::submission::Submission;
     use crate::model::zone::UTC;
     use crate::state::Fold;
 
@@ -377,6 +412,7 @@ mod tests {
             source: String::new(),
             sample: false,
             reason: String::new(),
+            return_id: None,
             observations: std::iter::once(observation).collect(),
         }
     }

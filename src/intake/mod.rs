@@ -4,6 +4,7 @@
 pub mod admit;
 pub mod basis;
 pub mod checks;
+mod complete;
 pub mod corrections;
 mod group_commit;
 pub mod prepare;

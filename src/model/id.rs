@@ -145,6 +145,11 @@ id_type!(
     RequestId, is_request_id,
     "1 to 64 printable ASCII characters without spaces"
 );
+id_type!(
+    /// A sender's own id for a return of several submissions.
+    ReturnId, is_request_id,
+    "1 to 64 printable ASCII characters without spaces"
+);
 
 fn is_slug(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase()) && is_category(text)

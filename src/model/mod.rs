@@ -8,6 +8,7 @@ pub mod date;
 pub mod decimal;
 pub(crate) mod hex;
 pub mod id;
+pub mod manifest;
 pub mod marker;
 pub(crate) mod nearest;
 pub mod observation;

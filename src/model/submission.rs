@@ -1,6 +1,6 @@
 //! A submission: some figures of one agency, under the sender's own id.
 
-use super::id::{AgencyId, RequestId};
+use super::id::{AgencyId, RequestId, ReturnId};
 use super::observations::Observations;
 
 /// Some figures of one agency, accepted whole or not at all.
@@ -16,6 +16,8 @@ pub struct Submission {
     pub sample: bool,
     /// Why figures that were submitted before are revised or withdrawn; may be empty.
     pub reason: String,
+    /// The return that they are a part of.
+    pub return_id: Option<ReturnId>,
     /// The figures, in the sender's order.
     pub observations: Observations,
 }

@@ -126,6 +126,7 @@ impl World {
             source: String::new(),
             sample: false,
             reason: String::new(),
+            return_id: None,
             observations: figures.iter().map(observation).collect(),
         };
         let fingerprint = Fingerprint::of(&submission);

@@ -110,6 +110,7 @@ fn submission(agency: &str, request_id: &str, observations: Vec<Observation>) ->
         source: String::new(),
         sample: false,
         reason: String::new(),
+        return_id: None,
         observations: observations.into_iter().collect(),
     };
     let fingerprint = Fingerprint::of(&submission);

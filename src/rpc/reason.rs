@@ -11,6 +11,8 @@ pub(crate) enum Reason {
     NotFound,
     /// The request id was used for other content.
     RequestIdReused,
+    /// The return is complete, and takes no further submission.
+    ReturnComplete,
     /// Too many writes are waiting.
     QueueFull,
     /// The request is too large to store as one entry.
@@ -61,10 +63,11 @@ pub(crate) enum Reason {
 
 impl Reason {
     /// All of them.
-    pub(crate) const ALL: [Self; 26] = [
+    pub(crate) const ALL: [Self; 27] = [
         Self::InvalidRequest,
         Self::NotFound,
         Self::RequestIdReused,
+        Self::ReturnComplete,
         Self::QueueFull,
         Self::TooLarge,
         Self::NoRoom,
@@ -101,6 +104,7 @@ impl Reason {
             Self::InvalidRequest => "INVALID_REQUEST",
             Self::NotFound => "NOT_FOUND",
             Self::RequestIdReused => "REQUEST_ID_REUSED",
+            Self::ReturnComplete => "RETURN_COMPLETE",
             Self::QueueFull => "QUEUE_FULL",
             Self::TooLarge => "TOO_LARGE",
             Self::NoRoom => "NO_ROOM",
@@ -133,6 +137,7 @@ impl Reason {
             Self::InvalidRequest | Self::TooLarge => Code::InvalidArgument,
             Self::NotFound => Code::NotFound,
             Self::RequestIdReused => Code::AlreadyExists,
+            Self::ReturnComplete => Code::FailedPrecondition,
             Self::QueueFull
             | Self::NoRoom
             | Self::TooManyWatchers

@@ -28,8 +28,9 @@ pub const ERROR_BYTES_HEADER: &str = "conspectus-error-bytes-max";
 /// default, and base64 makes four bytes of three.
 pub(crate) const ERROR_BYTES_DEFAULT: usize = 4 << 10;
 const ERROR_BYTES_MAX: usize = 1 << 20;
-/// The kind of thing that a submission is.
+/// The kinds of things that submissions and returns are.
 pub(crate) const SUBMISSION: &str = "submission";
+pub(crate) const RETURN: &str = "return";
 const RETRY_DELAY: Duration = Duration::from_millis(100);
 /// Somebody has to free disk space first.
 const NO_ROOM_RETRY_DELAY: Duration = Duration::from_secs(30);
@@ -150,6 +151,8 @@ pub(crate) fn of_write(write: &WriteError, bytes_max: usize) -> Status {
     match write {
         WriteError::Rejected(Rejection::Invalid(violations)) => invalid(violations, bytes_max),
         WriteError::Rejected(Rejection::RequestIdReused { .. }) => error(Reason::RequestIdReused, message),
+        WriteError::Rejected(Rejection::ReturnComplete { .. }) => error(Reason::ReturnComplete, message),
+        WriteError::Rejected(Rejection::NoSuchReturn { return_id, .. }) => not_found(RETURN, return_id, message),
         WriteError::Rejected(Rejection::NoSuchSubmission { request_id, .. }) => {
             not_found(SUBMISSION, request_id, message)
         }

@@ -34,7 +34,7 @@ pub use config::{Clock, Config, DemoKeys, Network};
 use health::{end_watches, set_not_serving};
 pub use listen::Listen;
 use listen::Start;
-pub(crate) use offline::{catch_offline, change_access_offline, entry_offline};
+pub(crate) use offline::{catch_offline, change_access_offline, entries_offline};
 use router::Router;
 
 use crate::access::Actor;

@@ -81,13 +81,15 @@ pub(crate) fn catch_offline(folder: &Path, draft: &CataloguePut) -> Result<Resul
     Ok(Ok(caught))
 }
 
-/// The chain hash of a revision; none when the journal has no such revision.
+/// The chain hash of each revision; none where the journal has no such revision.
 ///
 /// # Errors
 /// When there is no such folder, or the journal is in use or isn't what was written.
-pub(crate) fn entry_offline(folder: &Path, revision: Revision) -> Result<Option<ChainHash>, Error> {
+pub(crate) fn entries_offline(folder: &Path, revisions: &[Revision]) -> Result<Vec<Option<ChainHash>>, Error> {
     // Opening would make a folder where there is none.
     std::fs::metadata(folder).map_err(|source| Error::Folder { path: folder.to_owned(), source })?;
     let journal = DiskJournal::open(folder)?;
-    Ok(journal.reader().read(revision)?.map(|stored| stored.hash))
+    let reader = journal.reader();
+    let hash = |revision: &Revision| Ok(reader.read(*revision)?.map(|stored| stored.hash));
+    revisions.iter().map(hash).collect()
 }

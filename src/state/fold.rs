@@ -87,6 +87,7 @@ impl Fold {
                 }
                 self.state.reasons.add(revision, &submission.reason);
                 self.state.submissions.add(revision, ids.agency, submission, *fingerprint);
+                self.state.returns.add(revision, ids.agency, submission);
             }
             Body::Withdrawal(withdrawal) => {
                 self.settle();
@@ -94,6 +95,10 @@ impl Fold {
             }
             Body::Access(changes) => self.state.access.apply(changes, entry.at),
             Body::AuditAnchor(anchor) => self.state.audit_anchor = Some(*anchor),
+            Body::ReturnCompletion(completion) => {
+                let (agency, _) = self.state.catalogue.agency(&completion.agency).expect("admission knows the agency");
+                self.state.returns.complete(self.state.revision(), agency, completion);
+            }
         }
     }
 
@@ -138,6 +143,7 @@ impl Fold {
         let (submission, revision) = (self.state.withdrawn_by(withdrawal), self.state.revision());
         self.state.submissions.withdraw(submission, revision);
         self.state.reasons.add(revision, &withdrawal.reason);
+        self.state.returns.withdraw(submission);
         let State { submissions, columns, .. } = &mut self.state;
         columns.withdraw(submission, revision, &|submission| submissions.withdrawn_at(submission).is_none());
     }
@@ -152,7 +158,7 @@ mod tests {
     use super::*;
     use crate::access::Actor;
     use crate::catalogue::CataloguePut;
-    use crate::entry::{Fingerprint, Withdrawal};
+    use crate::entry::{Fingerprint, ReturnCompletion, Withdrawal};
     use crate::model::id::{AgencyId, RequestId};
     use crate::model::marker::Markers;
     use crate::model::observation::{Measure, Observation, Value};
@@ -172,6 +178,7 @@ mod tests {
         /// The newest submission but so many that isn't withdrawn yet.
         Withdraw(usize),
         Put,
+        Complete(usize),
         Settle,
     }
 
@@ -181,6 +188,7 @@ mod tests {
             6 => prop::collection::vec(figure, 1..6).prop_map(Step::Submit),
             2 => (0..3_usize).prop_map(Step::Withdraw),
             1 => Just(Step::Put),
+            1 => (0..2_usize).prop_map(Step::Complete),
             1 => Just(Step::Settle),
         ];
         prop::collection::vec(step, 1..24)
@@ -210,6 +218,8 @@ mod tests {
             source: String::new(),
             sample: false,
             reason: String::new(),
+            // Every third is of one of two returns.
+            return_id: request.is_multiple_of(3).then(|| format!("return-{}", request % 2).parse().unwrap()),
             observations: figures.iter().map(observation).collect(),
         };
         let fingerprint = Fingerprint::of(&submission);
@@ -255,6 +265,13 @@ mod tests {
                     Step::Put => {
                         let areas = put.areas.clone();
                         take(&mut live, &mut replay, Body::CataloguePut(CataloguePut { areas, ..CataloguePut::default() }));
+                    }
+                    Step::Complete(which) => {
+                        let return_id: crate::model::id::ReturnId = format!("return-{which}").parse().unwrap();
+                        let known = live.state().return_of(&agency(), &return_id).map(crate::state::Return::manifest);
+                        let Some(manifest) = known else { continue };
+                        let completion = ReturnCompletion { agency: agency(), return_id, manifest };
+                        take(&mut live, &mut replay, Body::ReturnCompletion(completion));
                     }
                     // As after very many rows.
                     Step::Settle => replay.settle(),

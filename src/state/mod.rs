@@ -12,6 +12,7 @@ mod fold;
 mod outcome;
 mod reasons;
 mod resolved_ids;
+mod returns;
 mod submissions;
 pub mod view;
 
@@ -22,7 +23,7 @@ use imbl::{OrdMap, Vector};
 use crate::access::Register as AccessRegister;
 use crate::catalogue::Catalogue;
 use crate::entry::{AuditAnchor, Withdrawal};
-use crate::model::id::{AgencyId, RequestId};
+use crate::model::id::{AgencyId, RequestId, ReturnId};
 use crate::model::observation::Explanation;
 use crate::model::revision::Revision;
 use crate::model::submission::Submission;
@@ -30,12 +31,14 @@ use crate::model::timestamp::Timestamp;
 use columns::{Columns, WithdrawalEffect};
 use explanations::Explanations;
 use reasons::Reasons;
+use returns::Returns;
 use submissions::Submissions;
 
 pub use columns::Outcome;
 pub(crate) use explanations::FigureKey;
 pub use fold::Fold;
 pub use resolved_ids::ResolvedIds;
+pub(crate) use returns::{Return, ReturnKey};
 pub(crate) use submissions::SubmissionRecord;
 
 /// When a revision was accepted.
@@ -64,6 +67,7 @@ pub struct State {
     catalogue: Arc<Catalogue>,
     columns: Columns,
     submissions: Submissions,
+    returns: Returns,
     explanations: Explanations,
     reasons: Reasons,
     access: AccessRegister,
@@ -152,6 +156,22 @@ impl State {
     /// Why the submission or the withdrawal of a revision corrects what was there; empty where it doesn't say.
     pub(crate) fn reason(&self, revision: Revision) -> &str {
         self.reasons.of(revision)
+    }
+
+    /// A return by agency and id.
+    pub(crate) fn return_of(&self, agency: &AgencyId, return_id: &ReturnId) -> Option<&Return> {
+        let (agency, _) = self.catalogue.agency(agency)?;
+        self.returns.get(&(agency, return_id.clone()))
+    }
+
+    /// The returns after one, by agency and id; all without one.
+    pub(crate) fn returns_after(&self, after: Option<ReturnKey>) -> impl Iterator<Item = (&ReturnKey, &Return)> {
+        self.returns.after(after)
+    }
+
+    /// The return that a submission named.
+    pub(crate) fn return_of_submission(&self, submission: Revision) -> Option<&ReturnId> {
+        self.returns.of_submission(submission)
     }
 
     /// Whether figures of an agency may have changed after a revision: there was a submission of it, or a withdrawal.

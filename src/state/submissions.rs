@@ -275,6 +275,7 @@ mod tests {
             source: source.to_owned(),
             sample: request % 3 == 1,
             reason: String::new(),
+            return_id: None,
             observations: Observations::default(),
         }
     }

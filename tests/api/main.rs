@@ -26,6 +26,7 @@ mod querying;
 mod raw;
 mod reading;
 mod refusing;
+mod returns;
 mod scoped;
 mod sender;
 mod serving;

@@ -9,12 +9,13 @@ use std::fmt::Write as _;
 
 use conspectus::rpc::proto::stream_submissions_response::Result as StreamResult;
 use conspectus::rpc::proto::{
-    AreaLevel, CreateKeyRequest, ExplainFigureRequest, GetAgencyRequest, GetAreaRequest, GetCalendarRequest,
-    GetCompletenessRequest, GetDimensionRequest, GetHistoryRequest, GetIndicatorRequest, GetPictureRequest,
-    GetReconciliationRuleRequest, GetSubmissionRequest, ListAgenciesRequest, ListAreasRequest, ListCalendarsRequest,
-    ListChangesRequest, ListDimensionsRequest, ListIndicatorsRequest, ListKeysRequest, ListReconciliationRulesRequest,
-    ListSubmissionsRequest, PutCatalogueRequest, QueryAggregateRequest, ReconcileRequest, RevokeKeyRequest, Role,
-    RotateKeyRequest, StreamSubmissionsRequest, StreamSubmissionsResponse, VerifyReceiptRequest, WatchAggregateRequest,
+    AreaLevel, CompleteReturnRequest, CreateKeyRequest, ExplainFigureRequest, GetAgencyRequest, GetAreaRequest,
+    GetCalendarRequest, GetCompletenessRequest, GetDimensionRequest, GetHistoryRequest, GetIndicatorRequest,
+    GetPictureRequest, GetReconciliationRuleRequest, GetReturnRequest, GetSubmissionRequest, ListAgenciesRequest,
+    ListAreasRequest, ListCalendarsRequest, ListChangesRequest, ListDimensionsRequest, ListIndicatorsRequest,
+    ListKeysRequest, ListReconciliationRulesRequest, ListReturnsRequest, ListSubmissionsRequest, PutCatalogueRequest,
+    QueryAggregateRequest, ReconcileRequest, ReturnManifest, RevokeKeyRequest, Role, RotateKeyRequest,
+    StreamSubmissionsRequest, StreamSubmissionsResponse, VerifyReceiptRequest, WatchAggregateRequest,
     WatchPictureRequest, WithdrawSubmissionRequest,
 };
 use conspectus::rpc::{FILE_DESCRIPTOR_SET, METHODS};
@@ -299,6 +300,25 @@ const ROWS: &[Row] = &[
             WithdrawSubmissionRequest { agency, request_id, reason: "a test".to_owned(), validate_only: true }
                 .encode_to_vec()
         },
+    },
+    Row {
+        method: "SubmissionService/CompleteReturn",
+        allowed: OF_AGENCY,
+        request: |whose| {
+            let manifest = ReturnManifest { parts: vec!["none".to_owned()], ..ReturnManifest::default() };
+            let (agency, return_id) = (whose.agency(), "none".to_owned());
+            CompleteReturnRequest { agency, return_id, manifest: Some(manifest), validate_only: true }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "SubmissionService/GetReturn",
+        allowed: OF_AGENCY,
+        request: |whose| GetReturnRequest { agency: whose.agency(), return_id: "none".to_owned() }.encode_to_vec(),
+    },
+    Row {
+        method: "SubmissionService/ListReturns",
+        allowed: OF_AGENCY,
+        request: |whose| ListReturnsRequest { agency: whose.agency(), ..ListReturnsRequest::default() }.encode_to_vec(),
     },
     Row {
         method: "SubmissionService/GetSubmission",

@@ -110,6 +110,7 @@ impl World {
             source: String::new(),
             sample: true,
             reason: String::new(),
+            return_id: None,
             observations: observations.collect(),
         }
     }
@@ -182,6 +183,7 @@ pub(crate) async fn seed_history(folder: &Path, revisions: usize) {
         source: "€".repeat(500),
         sample: false,
         reason: String::new(),
+        return_id: None,
         observations: [observation("initial-contacts", HAMPSHIRE, "FY2021-22", revision)].into_iter().collect(),
     };
     // A group of entries has one sync.

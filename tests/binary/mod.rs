@@ -80,8 +80,13 @@ impl Server {
 
     /// The same, with further arguments.
     pub(crate) async fn start_with(folder: &Path, args: &[&str]) -> Result<Self, String> {
+        Self::start_at(folder, "127.0.0.1:0", args).await
+    }
+
+    /// The same, at an address.
+    pub(crate) async fn start_at(folder: &Path, address: &str, args: &[&str]) -> Result<Self, String> {
         let mut command = command();
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder).args(args);
+        command.args(["serve", "--listen", address, "--data"]).arg(folder).args(args);
         command.env("CONSPECTUS_LOG", LOG_FILTER).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = Process(command.spawn().unwrap());
         let printed = lines(process.0.stdout.take().unwrap());

@@ -157,7 +157,10 @@ impl Requests {
             "GetSubmission" | "WithdrawSubmission" | "VerifyReceipt" => json!({
                 "agency": HOSTILE_AGENCY, "requestId": "part-0", "reason": "wrong",
             }),
-            "ListSubmissions" => json!({ "agency": HOSTILE_AGENCY }),
+            "ListSubmissions" | "ListReturns" => json!({ "agency": HOSTILE_AGENCY }),
+            "CompleteReturn" | "GetReturn" => json!({
+                "agency": HOSTILE_AGENCY, "returnId": "whole", "manifest": { "parts": ["part-0"] },
+            }),
             "GetAgency" => json!({ "id": "police" }),
             "GetArea" => json!({ "code": area }),
             "GetDimension" => json!({ "id": "age-band" }),

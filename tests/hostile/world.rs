@@ -356,6 +356,7 @@ fn submission(agency: &str, id: &str, source: String, observations: Vec<Observat
         source,
         sample: true,
         reason: String::new(),
+        return_id: None,
         observations: observations.into_iter().collect(),
     }
 }

@@ -169,6 +169,7 @@ impl Fixture {
             source: String::new(),
             sample,
             reason: String::new(),
+            return_id: None,
             observations: figures.iter().map(observation).collect(),
         }));
         request_id

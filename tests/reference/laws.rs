@@ -195,7 +195,11 @@ fn the_changes_are_the_histories_of_all_figures_in_the_order_of_the_journal() {
     on_every_world(|_, world, lived| {
         let sent = lived.entries.iter().filter_map(|entry| match &entry.body {
             Body::Submission { submission, .. } => Some(submission.as_ref()),
-            Body::CataloguePut(_) | Body::Withdrawal(_) | Body::Access(_) | Body::AuditAnchor(_) => None,
+            Body::CataloguePut(_)
+            | Body::Withdrawal(_)
+            | Body::Access(_)
+            | Body::AuditAnchor(_)
+            | Body::ReturnCompletion(_) => None,
         });
         let mut figures: Vec<(&AgencyId, Observation)> = Vec::new();
         for (agency, figure) in sent.flat_map(|it| it.observations.iter().map(move |figure| (&it.agency, figure))) {
@@ -261,7 +265,11 @@ fn a_withdrawn_submission_was_never_received() {
     on_every_world(|history, world, lived| {
         let sent = lived.entries.iter().filter_map(|entry| match &entry.body {
             Body::Submission { submission, .. } => Some(submission.as_ref()),
-            Body::CataloguePut(_) | Body::Withdrawal(_) | Body::Access(_) | Body::AuditAnchor(_) => None,
+            Body::CataloguePut(_)
+            | Body::Withdrawal(_)
+            | Body::Access(_)
+            | Body::AuditAnchor(_)
+            | Body::ReturnCompletion(_) => None,
         });
         let sent: Vec<&Submission> = sent.collect();
         if sent.is_empty() {

@@ -99,6 +99,7 @@ impl Worked {
             source: String::new(),
             sample: false,
             reason: String::new(),
+            return_id: None,
             observations: figures.iter().map(observation).collect(),
         };
         self.history.commands.push((noon(on), submit(submission)));

@@ -83,6 +83,7 @@ pub(crate) fn submission(agency: usize, request: usize, variant: usize) -> Submi
         source: String::new(),
         sample: false,
         reason: String::new(),
+        return_id: None,
         observations: (0..1 + request % 3).map(|count| observation((first + count) % 4)).collect(),
     }
 }

@@ -78,7 +78,7 @@ impl World {
                         self.wrong(format!("{withdrawal:?} is stored twice"));
                     }
                 }
-                Body::CataloguePut(_) | Body::Access(_) | Body::AuditAnchor(_) => {}
+                Body::CataloguePut(_) | Body::Access(_) | Body::AuditAnchor(_) | Body::ReturnCompletion(_) => {}
             }
         }
     }
@@ -89,7 +89,7 @@ impl World {
             let is_right = match &self.log.at(before.next()).unwrap().entry.body {
                 Body::Submission { submission, .. } => !self.refuses(submission, before..=before),
                 Body::Withdrawal(it) => self.log.submission(before, &it.agency, &it.request_id).is_some(),
-                Body::CataloguePut(_) | Body::Access(_) | Body::AuditAnchor(_) => true,
+                Body::CataloguePut(_) | Body::Access(_) | Body::AuditAnchor(_) | Body::ReturnCompletion(_) => true,
             };
             if !is_right {
                 self.wrong(format!("revision {} isn't allowed after those before it", before.next()));

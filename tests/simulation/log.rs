@@ -67,21 +67,33 @@ impl Log {
     fn submissions(&self, up_to: Revision) -> impl Iterator<Item = (Revision, &Submission)> {
         self.bodies(up_to).filter_map(|(revision, body)| match body {
             Body::Submission { submission, .. } => Some((revision, &**submission)),
-            Body::CataloguePut(_) | Body::Withdrawal(_) | Body::Access(_) | Body::AuditAnchor(_) => None,
+            Body::CataloguePut(_)
+            | Body::Withdrawal(_)
+            | Body::Access(_)
+            | Body::AuditAnchor(_)
+            | Body::ReturnCompletion(_) => None,
         })
     }
 
     fn withdrawals(&self, up_to: Revision) -> impl Iterator<Item = (Revision, &Withdrawal)> {
         self.bodies(up_to).filter_map(|(revision, body)| match body {
             Body::Withdrawal(withdrawal) => Some((revision, withdrawal)),
-            Body::CataloguePut(_) | Body::Submission { .. } | Body::Access(_) | Body::AuditAnchor(_) => None,
+            Body::CataloguePut(_)
+            | Body::Submission { .. }
+            | Body::Access(_)
+            | Body::AuditAnchor(_)
+            | Body::ReturnCompletion(_) => None,
         })
     }
 
     fn changes(&self, up_to: Revision) -> impl Iterator<Item = &AccessChange> {
         self.bodies(up_to).flat_map(|(_, body)| match body {
             Body::Access(changes) => &changes[..],
-            Body::CataloguePut(_) | Body::Submission { .. } | Body::Withdrawal(_) | Body::AuditAnchor(_) => &[],
+            Body::CataloguePut(_)
+            | Body::Submission { .. }
+            | Body::Withdrawal(_)
+            | Body::AuditAnchor(_)
+            | Body::ReturnCompletion(_) => &[],
         })
     }
 
@@ -124,7 +136,11 @@ impl Log {
     pub(crate) fn agency(&self, up_to: Revision, id: &AgencyId) -> Option<Agency> {
         let puts = self.bodies(up_to).filter_map(|(_, body)| match body {
             Body::CataloguePut(put) => Some(put),
-            Body::Submission { .. } | Body::Withdrawal(_) | Body::Access(_) | Body::AuditAnchor(_) => None,
+            Body::Submission { .. }
+            | Body::Withdrawal(_)
+            | Body::Access(_)
+            | Body::AuditAnchor(_)
+            | Body::ReturnCompletion(_) => None,
         });
         puts.flat_map(|put| &put.agencies).filter(|agency| agency.id == *id).last().cloned()
     }

@@ -38,12 +38,13 @@ fn csv(problems: &[Problem]) -> Result<String, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::figures::input::Input;
     use crate::figures::{Layout, problem::grouped, read_all};
 
     #[test]
     fn a_csv_report_has_a_line_for_each_problem_of_each_row() {
         let file = b"indicator,area,period,value\na,E1,2022,5\nb,E1,2022,'=1\n";
-        let reading = read_all(file, &Layout::default());
+        let reading = read_all(&Input::of(file), &Layout::default());
         insta::assert_snapshot!(csv(&grouped(reading.problems)).unwrap());
     }
 }

@@ -4,6 +4,7 @@ use super::super::failure::Failure;
 use super::super::format::counted;
 use super::dry_run as dry_run_report;
 use super::sheet::Sheet;
+use crate::figures::Figure;
 use crate::model::hex::Hex;
 use crate::rpc::proto::{Finding, Outcome, Receipt, SubmitObservationsResponse};
 
@@ -32,10 +33,7 @@ pub(super) fn lines(
             Some(format!("  row {} {did} {before}, of revision {revision}", figure.row))
         }));
     }
-    lines.extend(receipt.findings.iter().filter_map(|finding| {
-        let row = figures.get(usize::try_from(finding.observation).ok()?)?.row;
-        Some(found(row, finding))
-    }));
+    lines.extend(findings(figures, &receipt));
     if receipt.more_findings_count > 0 {
         lines.push(format!("  and {} more that checks found", receipt.more_findings_count));
     }
@@ -44,6 +42,15 @@ pub(super) fn lines(
         lines.push(format!("  {figures} changed since; to submit the file over that, leave --request-id out"));
     }
     lines
+}
+
+/// What checks found of the figures of a submission, and was taken all the same.
+pub(super) fn findings(figures: &[Figure], receipt: &Receipt) -> Vec<String> {
+    let line = |finding: &Finding| {
+        let row = figures.get(usize::try_from(finding.observation).ok()?)?.row;
+        Some(found(row, finding))
+    };
+    receipt.findings.iter().filter_map(line).collect()
 }
 
 /// What a check found of a row, and was taken all the same.

@@ -40,22 +40,73 @@ pub(super) fn of_check(request: &SubmitObservationsRequest) -> String {
     format!("check-{}", hash("conspectus submit check id v1", request, figures))
 }
 
-fn hash(context: &str, request: &SubmitObservationsRequest, mut figures: Vec<Vec<u8>>) -> String {
-    const HEX_DIGITS: usize = 32;
+/// What a part of a large file has: the same for the same figures in any order.
+pub(super) type Digest = blake3::Hash;
+
+/// The digest of some figures.
+pub(super) fn digest<'a>(observations: impl Iterator<Item = &'a Observation>) -> Digest {
+    let mut figures: Vec<Vec<u8>> = observations.map(Message::encode_length_delimited_to_vec).collect();
     figures.sort_unstable();
-    let mut hasher = blake3::Hasher::new_derive_key(context);
+    let mut hasher = blake3::Hasher::new_derive_key("conspectus submit part v1");
+    for figure in &figures {
+        hasher.update(figure);
+    }
+    hasher.finalize()
+}
+
+/// The id of a part: the same for the same figures in any order, from the same source. One that was withdrawn is sent
+/// again as another, by how many times it was.
+pub(super) fn of_part(head: &SubmitObservationsRequest, part: Digest, withdrawn: u32) -> String {
+    let mut hasher = head_hasher("conspectus submit part id v1", head);
+    hasher.update(part.as_bytes());
+    hasher.update(&withdrawn.to_be_bytes());
+    shortened(&hasher)
+}
+
+/// The id of the return that a large file is: the same for the same parts from the same source. One that was received
+/// whole and is sent again is another, by how many times it was.
+pub(super) fn of_return(head: &SubmitObservationsRequest, parts: &[Digest], resubmitted: u32) -> String {
+    let mut hasher = head_hasher("conspectus submit return id v1", head);
+    for part in parts {
+        hasher.update(part.as_bytes());
+    }
+    hasher.update(&resubmitted.to_be_bytes());
+    format!("file-{}", shortened(&hasher))
+}
+
+/// The id of a part that is only checked: none that is stored has it.
+pub(super) fn of_part_check(head: &SubmitObservationsRequest, part: Digest) -> String {
+    format!("check-{}", of_part(head, part, 0))
+}
+
+fn hash(context: &str, request: &SubmitObservationsRequest, mut figures: Vec<Vec<u8>>) -> String {
+    figures.sort_unstable();
+    let mut hasher = head_hasher(context, request);
+    for figure in figures {
+        hasher.update(&figure);
+    }
+    shortened(&hasher)
+}
+
+/// A hasher that has taken all of a request but its figures and its id.
+fn head_hasher(context: &str, request: &SubmitObservationsRequest) -> blake3::Hasher {
     // A message of its own: each text in it stands after its length.
-    let SubmitObservationsRequest { agency, source, sample, .. } = request;
+    let SubmitObservationsRequest { agency, source, sample, return_id, .. } = request;
     let head = SubmitObservationsRequest {
         agency: agency.clone(),
         source: source.clone(),
         sample: *sample,
+        return_id: return_id.clone(),
         ..SubmitObservationsRequest::default()
     };
+    let mut hasher = blake3::Hasher::new_derive_key(context);
     hasher.update(&head.encode_length_delimited_to_vec());
-    for figure in figures {
-        hasher.update(&figure);
-    }
+    hasher
+}
+
+/// A hash as an id.
+fn shortened(hasher: &blake3::Hasher) -> String {
+    const HEX_DIGITS: usize = 32;
     hasher.finalize().to_hex()[..HEX_DIGITS].to_owned()
 }
 
@@ -95,6 +146,7 @@ mod tests {
             SubmitObservationsRequest { sample: true, ..request(&["5", "6"]) },
             SubmitObservationsRequest { source: "a".to_owned(), ..request(&["5", "6"]) },
             SubmitObservationsRequest { agency: "health".to_owned(), ..request(&["5", "6"]) },
+            SubmitObservationsRequest { return_id: "whole".to_owned(), ..request(&["5", "6"]) },
         ];
         for other in other {
             assert_ne!(of(&other, &[before(2), before(3)], Repeat::default()), id);

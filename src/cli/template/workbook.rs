@@ -35,6 +35,8 @@ mod tests {
     use super::super::rows;
     use super::*;
     use crate::catalogue::items::{Indicator, IndicatorVersion};
+    use crate::figures::empty_rows::EmptyRows;
+    use crate::figures::input::Input;
     use crate::figures::problem::listed;
     use crate::figures::{Layout, read_all};
     use crate::rpc::proto::{Agency, Category, Dimension, Slot};
@@ -243,12 +245,13 @@ mod tests {
     #[test]
     fn the_reader_takes_the_rows_to_fill_in_and_finds_all_of_them_empty() {
         for (all_breakdowns, rows) in [(false, 8), (true, 10)] {
-            let mut reading = read_all(&template(all_breakdowns), &Layout::default());
+            let (bytes, mut empty) = (template(all_breakdowns), EmptyRows::default());
+            let reading = read_all(&Input::of(&bytes), &Layout::default());
             assert_eq!((reading.figures.len(), reading.problems.len()), (rows, 0), "{:?}", reading.problems);
             let read = "sheet `Figures` was read, of `Start here`, `Figures`, `Definitions`, `Lists`";
             assert_eq!(reading.notes, [read]);
-            reading.take_empty_rows(false);
-            let [problem] = reading.problems.as_slice() else { panic!("{:?}", reading.problems) };
+            assert!(reading.figures.iter().all(|figure| empty.has(figure)));
+            let problem = empty.problem(&reading, false, true).unwrap();
             assert_eq!(problem.location(), format!("sheet `Figures`, rows 2 to {}", rows + 1));
         }
     }

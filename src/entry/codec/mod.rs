@@ -13,9 +13,10 @@ use std::sync::Arc;
 
 use prost::Message;
 
-use super::{AuditAnchor, Body, Entry, Withdrawal};
+use super::{AuditAnchor, Body, Entry, ReturnCompletion, Withdrawal};
 use crate::access::Actor;
 use crate::model::chain::ChainHash;
+use crate::model::manifest::{Manifest, Totals};
 use crate::model::protobuf::{Fields, Writer};
 use crate::model::timestamp::Timestamp;
 pub use wire::DecodeError;
@@ -51,6 +52,7 @@ pub(crate) fn encode_body(body: &Body) -> Vec<u8> {
             let (lines, lost_lines, lost_revisions) = (*lines, *lost_lines, *lost_revisions);
             P::AuditAnchor(proto::AuditAnchor { lines, chain: chain.0.to_vec(), lost_lines, lost_revisions })
         }
+        Body::ReturnCompletion(completion) => P::ReturnCompletion(completion_to_proto(completion)),
     };
     proto::Entry { accepted_at_micros: 0, by: None, body: Some(body) }.encode_to_vec()
 }
@@ -122,6 +124,39 @@ fn body_from_proto(body: proto::entry::Body) -> Result<Body, DecodeError> {
             let proto::AuditAnchor { lines, lost_lines, lost_revisions, .. } = anchor;
             Body::AuditAnchor(AuditAnchor { lines, chain: ChainHash(chain), lost_lines, lost_revisions })
         }
+        P::ReturnCompletion(completion) => Body::ReturnCompletion(completion_from_proto(&completion)?),
+    })
+}
+
+fn completion_to_proto(ReturnCompletion { agency, return_id, manifest }: &ReturnCompletion) -> proto::ReturnCompletion {
+    let totals = manifest.totals.iter().map(|(indicator, totals)| proto::IndicatorTotals {
+        indicator: indicator.to_string(),
+        figures: totals.figures,
+        sum: totals.sum.to_string(),
+        base_sum: totals.base_sum.to_string(),
+    });
+    proto::ReturnCompletion {
+        agency: agency.to_string(),
+        return_id: return_id.to_string(),
+        parts: manifest.parts.iter().map(ToString::to_string).collect(),
+        figures: manifest.figures,
+        totals: totals.collect(),
+    }
+}
+
+fn completion_from_proto(completion: &proto::ReturnCompletion) -> Result<ReturnCompletion, DecodeError> {
+    let totals = |of: &proto::IndicatorTotals| {
+        let totals = Totals { figures: of.figures, sum: parse(&of.sum)?, base_sum: parse(&of.base_sum)? };
+        Ok((parse(&of.indicator)?, totals))
+    };
+    Ok(ReturnCompletion {
+        agency: parse(&completion.agency)?,
+        return_id: parse(&completion.return_id)?,
+        manifest: Manifest {
+            parts: completion.parts.iter().map(|part| parse(part)).collect::<Result<_, _>>()?,
+            figures: completion.figures,
+            totals: completion.totals.iter().map(totals).collect::<Result<_, DecodeError>>()?,
+        },
     })
 }
 
@@ -157,6 +192,7 @@ mod tests {
             source: "a report".to_owned(),
             sample: true,
             reason: String::new(),
+            return_id: None,
             observations: observations.into_iter().collect(),
         };
         let fingerprint = Fingerprint::of(&submission);
@@ -249,6 +285,30 @@ mod tests {
         for entry in [rich(), plain()] {
             assert_eq!(decode(&encode(&entry)).unwrap(), entry);
         }
+    }
+
+    #[test]
+    fn the_completion_of_a_return_is_kept_and_reads_back() {
+        let totals = |sum: &str| Totals { figures: 2, sum: sum.parse().unwrap(), base_sum: "0".parse().unwrap() };
+        let manifest = Manifest {
+            parts: ["b".parse().unwrap(), "a".parse().unwrap()].into(),
+            figures: 4,
+            totals: [("x".parse().unwrap(), totals("0.5")), ("w".parse().unwrap(), totals("-3"))].into(),
+        };
+        let (agency, return_id) = ("police".parse().unwrap(), "whole".parse().unwrap());
+        let body = Body::ReturnCompletion(ReturnCompletion { agency, return_id, manifest });
+        let entry = Entry { at: Timestamp(7), actor: Actor::Local, body };
+        let bytes = encode(&entry);
+        assert_eq!(decode(&bytes), Ok(entry));
+        insta::assert_snapshot!(lines_of_hex(&bytes));
+    }
+
+    #[test]
+    fn a_submission_of_a_return_reads_back_as_written() {
+        let mut entry = plain();
+        let Body::Submission { submission, .. } = &mut entry.body else { panic!() };
+        Arc::make_mut(submission).return_id = Some("whole".parse().unwrap());
+        assert_eq!(decode(&encode(&entry)), Ok(entry));
     }
 
     fn withdrawal() -> Body {

@@ -53,12 +53,15 @@ pub(super) fn write(out: &mut Writer, submission: &Submission, fingerprint: Fing
         });
     }
     out.text(19, &submission.reason);
+    if let Some(return_id) = &submission.return_id {
+        out.text(20, return_id.as_str());
+    }
 }
 
 /// The submission of these fields, and the fingerprint that is kept with it.
 pub(super) fn read(fields: &[u8]) -> Result<(Submission, Fingerprint), DecodeError> {
     const FIRST_COLUMN: u32 = 10;
-    let [mut agency, mut request_id, mut source, mut reason] = [""; 4];
+    let [mut agency, mut request_id, mut source, mut reason, mut return_id] = [""; 5];
     let (mut fingerprint, mut sample) = (&[][..], false);
     let (mut dictionaries, mut notes, mut explanations) = (Dictionaries::default(), Vec::new(), Vec::new());
     let mut columns: [Column<'_>; 7] = Default::default();
@@ -77,6 +80,7 @@ pub(super) fn read(fields: &[u8]) -> Result<(Submission, Fingerprint), DecodeErr
             (17, value) => notes.push(note(value.bytes()?)?),
             (18, value) => explanations.push(explanation(value.bytes()?)?),
             (19, value) => reason = value.text()?,
+            (20, value) => return_id = value.text()?,
             _ => {}
         }
     }
@@ -87,6 +91,7 @@ pub(super) fn read(fields: &[u8]) -> Result<(Submission, Fingerprint), DecodeErr
         source: source.to_owned(),
         sample,
         reason: reason.to_owned(),
+        return_id: if return_id.is_empty() { None } else { Some(parse(return_id)?) },
         observations: Observations::new(dictionaries, lines, notes)
             .and_then(|table| table.explained(explanations))
             .map_err(DecodeError::new)?,
@@ -197,6 +202,7 @@ mod tests {
             fingerprint: fingerprint.0.to_vec(),
             source: submission.source.clone(),
             sample: submission.sample,
+            return_id: submission.return_id.as_ref().map(ToString::to_string).unwrap_or_default(),
             indicators: texts(&table.dictionaries().indicators),
             areas: texts(&table.dictionaries().areas),
             periods: texts(&table.dictionaries().periods),
@@ -272,7 +278,7 @@ mod tests {
         #[test]
         fn a_submission_is_written_as_the_library_writes_it_and_reads_back_however_it_is_cut(
             observations in observations(), source in "[a-zé]{0,9}", reason in "[a-zé]{0,9}", sample in any::<bool>(),
-            cut in any::<prop::sample::Index>(),
+            return_id in prop::option::of("[!-~]{1,9}"), cut in any::<prop::sample::Index>(),
         ) {
             let submission = Submission {
                 agency: "police".parse().unwrap(),
@@ -280,6 +286,7 @@ mod tests {
                 source,
                 sample,
                 reason,
+                return_id: return_id.map(|id| id.parse().unwrap()),
                 observations: observations.into_iter().collect(),
             };
             let fingerprint = Fingerprint([7; 16]);

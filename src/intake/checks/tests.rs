@@ -54,6 +54,7 @@ fn submission(request_id: &str, agency: &str, figures: &[(&str, &str)]) -> Submi
         source: String::new(),
         sample: false,
         reason: String::new(),
+        return_id: None,
         observations: figures.iter().map(observation).collect(),
     }
 }

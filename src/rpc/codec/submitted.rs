@@ -36,6 +36,7 @@ pub struct SubmittedFields {
     pub(crate) source: String,
     pub(crate) sample: bool,
     pub(crate) reason: String,
+    pub(crate) return_id: String,
     /// What came as messages, and what is wrong with it.
     pub(crate) observations: (DraftTable, Violations),
     pub(crate) columns: Option<FigureColumns>,
@@ -87,6 +88,7 @@ pub(super) struct SubmissionReader<'a> {
     source: &'a str,
     sample: bool,
     reason: &'a str,
+    return_id: &'a str,
     observations: ObservationReader<'a>,
     columns: Option<(FigureColumns, Counter)>,
 }
@@ -107,6 +109,7 @@ impl<'a> SubmissionReader<'a> {
                 (6, value) => self.sample = value.number()? != 0,
                 (COLUMNS, value) => self.read_columns(value.bytes()?)?,
                 (8, value) => self.reason = value.text()?,
+                (9, value) => self.return_id = value.text()?,
                 _ => {}
             }
         }
@@ -129,6 +132,7 @@ impl<'a> SubmissionReader<'a> {
             source: self.source.to_owned(),
             sample: self.sample,
             reason: self.reason.to_owned(),
+            return_id: self.return_id.to_owned(),
             observations: self.observations.finish(),
             columns: self.columns.map(|(columns, _)| columns),
         }))
@@ -161,18 +165,24 @@ mod tests {
         match (Submitted::of(bytes), through_the_library(bytes)) {
             (Ok(read), Ok(decoded)) => {
                 prop_assert_eq!(&read.observations, &of_messages(&decoded.observations));
-                let heads = |agency: &str, request_id: &str, source: &str, reason: &str| {
-                    [agency, request_id, source, reason].map(str::to_owned)
+                let heads = |agency: &str, request_id: &str, source: &str, reason: &str, return_id: &str| {
+                    [agency, request_id, source, reason, return_id].map(str::to_owned)
                 };
                 prop_assert_eq!(
                     (
-                        heads(&read.agency, &read.request_id, &read.source, &read.reason),
+                        heads(&read.agency, &read.request_id, &read.source, &read.reason, &read.return_id),
                         read.validate_only,
                         read.sample,
                         read.0.columns
                     ),
                     (
-                        heads(&decoded.agency, &decoded.request_id, &decoded.source, &decoded.reason),
+                        heads(
+                            &decoded.agency,
+                            &decoded.request_id,
+                            &decoded.source,
+                            &decoded.reason,
+                            &decoded.return_id
+                        ),
                         decoded.validate_only,
                         decoded.sample,
                         decoded.columns
@@ -235,9 +245,9 @@ mod tests {
         let columns = (prop::collection::vec(text(), 0..3), prop::collection::vec(any::<i64>(), 0..4))
             .prop_map(|(areas, digits)| FigureColumns { areas, digits, ..FigureColumns::default() });
         let columns = prop_oneof![3 => Just(None), 1 => columns.prop_map(Some)];
-        let head = (text(), text(), text(), any::<bool>(), any::<bool>(), text());
+        let head = (text(), text(), text(), text(), text(), any::<bool>(), any::<bool>());
         (head, prop::collection::vec(observation(), 0..6), columns).prop_map(
-            |((agency, request_id, source, validate_only, sample, reason), observations, columns)| {
+            |((agency, request_id, source, reason, return_id, validate_only, sample), observations, columns)| {
                 SubmitObservationsRequest {
                     agency,
                     request_id,
@@ -245,8 +255,9 @@ mod tests {
                     observations,
                     source,
                     sample,
-                    columns,
                     reason,
+                    return_id,
+                    columns,
                 }
             },
         )

@@ -4,6 +4,7 @@ pub(crate) mod catalogue;
 pub(crate) mod columns;
 pub(crate) mod draft;
 mod look_up;
+pub(crate) mod manifest;
 pub(crate) mod observations;
 #[cfg(test)]
 pub(crate) mod observations_model;

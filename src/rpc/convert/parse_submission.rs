@@ -4,7 +4,7 @@ use super::columns::StreamDictionaries;
 use super::draft::Draft;
 use crate::intake::review::{review, review_explanations, review_texts};
 use crate::model::date::Date;
-use crate::model::id::{AgencyId, RequestId};
+use crate::model::id::{AgencyId, RequestId, ReturnId};
 use crate::model::observations::Observations;
 use crate::model::submission::Submission;
 use crate::model::violation::Violations;
@@ -23,11 +23,21 @@ pub(crate) fn submission(
     today: Date,
 ) -> Result<Submission, Violations> {
     let SubmittedFields {
-        agency, request_id, source, sample, reason, observations: (mut table, wrong), columns, ..
+        agency,
+        request_id,
+        source,
+        sample,
+        reason,
+        return_id,
+        observations: (mut table, wrong),
+        columns,
+        ..
     } = *request.0;
     let mut violations = Violations::default();
     let agency = violations.check("agency", AgencyId::parse(&agency));
     let request_id = violations.check("request_id", RequestId::parse(&request_id));
+    let return_id = Some(return_id).filter(|id| !id.is_empty());
+    let return_id = return_id.map(|id| violations.check("return_id", ReturnId::parse(&id)));
     let characters = source.chars().count();
     if characters > SOURCE_CHARACTERS_MAX {
         violations
@@ -64,7 +74,8 @@ pub(crate) fn submission(
     let observations = Observations::new(table.dictionaries, lines, table.notes)
         .and_then(|observations| observations.explained(table.explanations))
         .expect("each line refers to what it was read from, and each note and explanation to a line");
-    Ok(Submission { agency: agency.clone(), request_id, source, sample, reason, observations })
+    let (agency, return_id) = (agency.clone(), return_id.flatten());
+    Ok(Submission { agency, request_id, source, sample, reason, return_id, observations })
 }
 
 /// Whether a text says why something is corrected or withdrawn.

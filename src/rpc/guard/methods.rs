@@ -3,7 +3,7 @@
 use crate::access::Action;
 
 /// What each method does, by its path.
-pub const METHODS: [(&str, Action); 32] = [
+pub const METHODS: [(&str, Action); 35] = [
     ("/conspectus.v1.CatalogueService/GetAgency", Action::ReadCatalogue),
     ("/conspectus.v1.CatalogueService/GetArea", Action::ReadCatalogue),
     ("/conspectus.v1.CatalogueService/GetCalendar", Action::ReadCatalogue),
@@ -30,7 +30,10 @@ pub const METHODS: [(&str, Action); 32] = [
     ("/conspectus.v1.PictureService/Reconcile", Action::ReadFigures),
     ("/conspectus.v1.PictureService/WatchAggregate", Action::ReadFigures),
     ("/conspectus.v1.PictureService/WatchPicture", Action::ReadFigures),
+    ("/conspectus.v1.SubmissionService/CompleteReturn", Action::Submit),
+    ("/conspectus.v1.SubmissionService/GetReturn", Action::ReadSubmissions),
     ("/conspectus.v1.SubmissionService/GetSubmission", Action::ReadSubmissions),
+    ("/conspectus.v1.SubmissionService/ListReturns", Action::ReadSubmissions),
     ("/conspectus.v1.SubmissionService/ListSubmissions", Action::ReadSubmissions),
     ("/conspectus.v1.SubmissionService/StreamSubmissions", Action::Submit),
     ("/conspectus.v1.SubmissionService/SubmitObservations", Action::Submit),

@@ -174,7 +174,8 @@ subject!(
 );
 
 subject!(
-    WithdrawSubmissionRequest, GetSubmissionRequest, ListSubmissionsRequest, VerifyReceiptRequest:
+    WithdrawSubmissionRequest, GetSubmissionRequest, ListSubmissionsRequest, VerifyReceiptRequest, CompleteReturnRequest,
+    GetReturnRequest, ListReturnsRequest:
     |request| Resource::Agency(&request.agency)
 );
 

@@ -5,6 +5,7 @@ mod difference;
 mod key;
 mod picture;
 mod read;
+mod returns;
 mod sent;
 mod stream;
 mod submission;

@@ -186,9 +186,11 @@ fn stored(reader: &dyn journal::Reader, revision: Revision) -> Result<(Arc<Submi
     let entry = codec::decode(&stored.payload).map_err(|error| unreadable(&error))?;
     match entry.body {
         Body::Submission { submission, .. } => Ok((submission, Accepted { revision, hash: stored.hash, at: entry.at })),
-        Body::CataloguePut(_) | Body::Withdrawal(_) | Body::Access(_) | Body::AuditAnchor(_) => {
-            Err(unreadable(&"it isn't a submission"))
-        }
+        Body::CataloguePut(_)
+        | Body::Withdrawal(_)
+        | Body::Access(_)
+        | Body::AuditAnchor(_)
+        | Body::ReturnCompletion(_) => Err(unreadable(&"it isn't a submission")),
     }
 }
 

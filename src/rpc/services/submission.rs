@@ -6,6 +6,7 @@ use prost::Message as _;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::read;
+use super::returns;
 use super::sent::{self, Sent};
 use super::stream::{self, Streams};
 use crate::entry::Withdrawal;
@@ -176,6 +177,27 @@ impl SubmissionService for Submissions {
         })
         .await
     }
+
+    async fn complete_return(
+        &self,
+        request: Request<proto::CompleteReturnRequest>,
+    ) -> Result<Response<proto::CompleteReturnResponse>, Status> {
+        call::unary(&self.gate, request, returns::complete).await
+    }
+
+    async fn get_return(
+        &self,
+        request: Request<proto::GetReturnRequest>,
+    ) -> Result<Response<proto::GetReturnResponse>, Status> {
+        call::unary(&self.gate, request, returns::get).await
+    }
+
+    async fn list_returns(
+        &self,
+        request: Request<proto::ListReturnsRequest>,
+    ) -> Result<Response<proto::ListReturnsResponse>, Status> {
+        call::unary(&self.gate, request, returns::list).await
+    }
 }
 
 /// What an observation takes to be sent back: as many figures are looked at in that time, nearly.
@@ -256,6 +278,7 @@ fn summary(state: &State, record: SubmissionRecord<'_>) -> proto::Submission {
         withdrawn_at_revision: withdrawn_at.map(number).unwrap_or_default(),
         reason: state.reason(record.revision).to_owned(),
         withdrawal_reason: withdrawn_at.map(|at| state.reason(at).to_owned()).unwrap_or_default(),
+        return_id: state.return_of_submission(record.revision).map(ToString::to_string).unwrap_or_default(),
     }
 }
 

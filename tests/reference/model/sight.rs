@@ -222,7 +222,7 @@ impl Sight {
                         }
                     }
                 }
-                Body::Access(_) | Body::AuditAnchor(_) => {}
+                Body::Access(_) | Body::AuditAnchor(_) | Body::ReturnCompletion(_) => {}
             }
         }
         // 21.2: "after an observation withdraws a figure there is none".

@@ -243,6 +243,7 @@ impl World {
             source: String::new(),
             sample: self.random.percent(10),
             reason: String::new(),
+            return_id: None,
             observations: unique.into_iter().collect(),
         };
         self.submit(submission);
