@@ -116,7 +116,9 @@ fn a_certificate_of_another_authority_says_which_option_names_it() {
     server.args(["--tls-cert", &at("own/server.pem"), "--tls-key", &at("own/server-key.pem")]);
     let mut server = binary::Process(server.stderr(Stdio::piped()).spawn().unwrap());
     let logged = binary::lines(server.0.stderr.take().unwrap());
-    let address = logged.iter().find_map(|line| Some(line.split_once("address=")?.1.split(' ').next()?.to_owned()));
+    // The address is logged first when it is bound, and nobody listens there yet.
+    let mut listening = logged.iter().filter(|line| line.contains("listening"));
+    let address = listening.find_map(|line| Some(line.split_once("address=")?.1.split(' ').next()?.to_owned()));
     let mut command = binary::command();
     command.args(["health", "--server", &format!("https://{}", address.unwrap()), "--ca", &at("other/ca.pem")]);
     let step = ["Try: --ca FILE, the authority that issued the server's certificate; or set CONSPECTUS_CA"];
