@@ -167,6 +167,29 @@ fn a_withdrawn_submission_that_is_sent_again_is_stored() {
 }
 
 #[test]
+fn a_file_that_only_withdraws_figures_has_no_values_and_changes_nothing_again() {
+    let sender = Sender::start();
+    sender.submit(file(&["70", "64"]), &[]);
+    let header = "indicator,area,period,action\n";
+    let [april, may] = ["04", "05"].map(|month| format!("missing-episodes,E06000044,2021-{month},withdraw\n"));
+    let of_april = format!("{header}{april}");
+    assert_eq!(
+        sender.submit(&of_april, &[]),
+        "Received at revision 16: 0 new, 0 revised, 0 unchanged, 1 withdrawn\n  row 2 withdraws 70, of revision 15"
+    );
+    let nothing = |rows: &str| {
+        sender.submit(format!("{header}{rows}"), &[]).split(" Nothing was sent").next().unwrap().to_owned()
+    };
+    assert_eq!(nothing(&april), "Nothing would change: this figure is withdrawn since revision 16.");
+    sender.submit(format!("{header}{may}"), &[]);
+    let since = "since revisions 16 to 17.";
+    assert_eq!(nothing(&(april + &may)), format!("Nothing would change: these 2 figures are withdrawn {since}"));
+    // One row withdraws and the other doesn't say what it is of.
+    let june = "missing-episodes,E06000044,2021-06,\n";
+    assert!(nothing(&(may + june)).starts_with("3: conspectus: row 3: found no value"));
+}
+
+#[test]
 fn a_trial_with_made_up_figures_doesnt_block_the_real_ones() {
     let sender = Sender::start();
     sender.submit(file(&["70"]), &["--sample"]);
@@ -661,7 +684,7 @@ fn a_submission_is_listed_shown_as_the_file_that_it_was_and_taken_back() {
     sender.submit(format!("{header}{rows}"), &["--request-id", "second", "--source", "Case system"]);
     let list = sender.ask(&format!("submission list {of_agency} --limit 1 --csv"));
     let listed: Vec<&str> = list.lines().nth(1).unwrap().split(',').collect();
-    assert_eq!((listed[0], &listed[2..]), ("16", &[AGENCY, "second", "2", "Case system", "false", ""][..]));
+    assert_eq!((listed[0], &listed[2..]), ("16", &[AGENCY, "second", "2", "Case system", "false", "", ""][..]));
     assert!(sender.ask(&format!("submission list {of_agency} --limit 1")).ends_with("--limit shows more."));
     let show = format!("submission show second {of_agency}");
     let as_csv = sender.ask(&format!("{show} --csv"));

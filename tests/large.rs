@@ -342,6 +342,11 @@ async fn a_return_of_several_files_is_complete_once_all_of_them_have_arrived() {
     assert!(refused.starts_with("Some(3): conspectus: return `spring` was completed at revision "), "{refused}");
     let shown = said_by(&mut world.verb(&["return", "show", "spring", "--agency", AGENCY]));
     assert!(shown.contains(": complete since revision ") && shown.contains("900 figures in 10 parts"), "{shown}");
+    let list = said_by(&mut world.verb(&["submission", "list", "--agency", AGENCY, "--csv"]));
+    assert_eq!(list.lines().filter(|line| line.ends_with(",spring")).count(), 10, "{list}");
+    let id = list.lines().nth(1).and_then(|line| line.split(',').nth(3)).unwrap();
+    let part = said_by(&mut world.verb(&["submission", "show", id, "--agency", AGENCY]));
+    assert!(part.contains("\nIt is a part of return `spring`.\n"), "{part}");
 }
 
 #[tokio::test]

@@ -117,6 +117,7 @@ fn contributions(legend: &mut Legend, contributions: &[Contribution]) -> Table {
         ("submission", Align::Left),
         ("source", Align::Wrap(48)),
         ("explanation", Align::Wrap(48)),
+        ("reason", Align::Wrap(48)),
     ]);
     for contribution in contributions {
         table.push([
@@ -129,6 +130,7 @@ fn contributions(legend: &mut Legend, contributions: &[Contribution]) -> Table {
             contribution.request_id.clone(),
             contribution.source.clone(),
             explanations(&contribution.explanations),
+            contribution.reason.clone(),
         ]);
     }
     table

@@ -114,10 +114,19 @@ async fn list(server: &Server, agency: String, limit: u32, format: Format) -> Re
     )
 }
 
-const LIST_HEADINGS: [&str; 8] =
-    ["revision", "accepted_at", "agency", "request_id", "figures", "source", "sample", "withdrawn_at_revision"];
+const LIST_HEADINGS: [&str; 9] = [
+    "revision",
+    "accepted_at",
+    "agency",
+    "request_id",
+    "figures",
+    "source",
+    "sample",
+    "withdrawn_at_revision",
+    "return_id",
+];
 
-fn list_row(submission: &Submission) -> [String; 8] {
+fn list_row(submission: &Submission) -> [String; 9] {
     let Submission { agency, request_id, revision, observation_count, source, sample, .. } = submission;
     let withdrawn = submission.withdrawn_at_revision;
     [
@@ -129,6 +138,7 @@ fn list_row(submission: &Submission) -> [String; 8] {
         source.clone(),
         sample.to_string(),
         if withdrawn == 0 { String::new() } else { withdrawn.to_string() },
+        submission.return_id.clone(),
     ]
 }
 
@@ -143,11 +153,12 @@ fn list_table(submissions: &[Submission], is_cut: bool) -> Printout {
         ("request id", Align::Left),
         ("figures", Align::Right),
         ("source", Align::Wrap(40)),
+        ("return", Align::Left),
         ("", Align::Left),
     ]);
     for submission in submissions {
-        let [revision, accepted, agency, request_id, figures, source, ..] = list_row(submission);
-        table.push([revision, accepted, agency, request_id, figures, source, flags(submission)]);
+        let [revision, accepted, agency, request_id, figures, source, _, _, return_id] = list_row(submission);
+        table.push([revision, accepted, agency, request_id, figures, source, return_id, flags(submission)]);
     }
     let more = if is_cut { "There are earlier ones: --limit shows more.\n" } else { "" };
     Printout::default().table(table).text(more)
@@ -240,6 +251,9 @@ fn shown(answer: &GetSubmissionResponse) -> Printout {
     )];
     if !submission.source.is_empty() {
         lines.push(format!("Source: {}", submission.source));
+    }
+    if !submission.return_id.is_empty() {
+        lines.push(format!("It is a part of return `{}`.", submission.return_id));
     }
     if submission.sample {
         lines.push("Its figures are made up.".to_owned());

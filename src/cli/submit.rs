@@ -100,7 +100,11 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
                 return Err(refused(&args, &sheet, &Found::default()));
             }
             if !args.resubmit && changed(&checked) == 0 {
-                return print(&args, &checked, &[report::nothing_changes(&checked), sheet.notes()].concat());
+                return print(
+                    &args,
+                    &checked,
+                    &[report::nothing_changes(&checked, &request.observations), sheet.notes()].concat(),
+                );
             }
             if args.dry_run {
                 checked

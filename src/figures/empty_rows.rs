@@ -83,7 +83,12 @@ mod tests {
 
     #[test]
     fn a_row_that_withdraws_isnt_empty() {
-        let file = "indicator,area,period,value,action\na,E1,2022-05,,withdraw\n";
-        assert_eq!(taken(file, &Layout::default(), false), (vec![2], vec![], None));
+        // Such a file needs no column of values, and a row that doesn't withdraw is empty.
+        for file in [
+            "indicator,area,period,value,action\na,E1,2022-05,,withdraw\na,E1,2022-06,,\n",
+            "indicator,area,period,action\na,E1,2022-05,withdraw\na,E1,2022-06,\n",
+        ] {
+            assert_eq!(taken(file, &Layout::default(), false), (vec![2], vec![format!("row 3: {WHY}")], None));
+        }
     }
 }

@@ -229,7 +229,8 @@ fn missing(columns: &[Column], layout: &Layout) -> Vec<Lack> {
     let mut missing: Vec<Lack> = Field::KEYS.into_iter().filter(|field| !has(*field)).map(Lack::Field).collect();
     let has_numbers = match layout.across {
         Some(_) => columns.contains(&Column::Across),
-        None => has(Field::Value) || (has(Field::Numerator) && has(Field::Denominator)),
+        // A file that only withdraws figures has no numbers.
+        None => has(Field::Value) || (has(Field::Numerator) && has(Field::Denominator)) || has(Field::Action),
     };
     if !has_numbers {
         missing.push(layout.across.map_or(Lack::Field(Field::Value), Lack::Across));

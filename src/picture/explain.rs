@@ -14,7 +14,7 @@ use crate::catalogue::{AgencyIx, AreaIx, IndicatorIx};
 use crate::model::observation::Value;
 use crate::model::period::Period;
 use crate::model::revision::Revision;
-use crate::state::columns::{BreakdownIx, RowKey};
+use crate::state::columns::{BreakdownIx, Row, RowKey};
 use crate::state::view::View;
 
 /// How many characters a formula may have.
@@ -109,7 +109,7 @@ pub fn explain(view: View<'_>, query: ExplainQuery) -> Explanation {
     let rule = [
         kind_rule(version.kind).to_owned(),
         derivation.map_or_else(String::new, |derivation| derivation_rule(derivation).to_owned()),
-        reason.map_or_else(String::new, |gap| gap_rule(view, &version, period, gap, &figure)),
+        reason.map_or_else(String::new, |gap| gap_rule(&series, &version, query, gap, &figure)),
         agencies_rule(&series, &version, who),
     ];
     let rule = rule.into_iter().filter(|sentence| !sentence.is_empty()).collect::<Vec<_>>().join(" ");
@@ -191,19 +191,24 @@ fn derivation_rule(derivation: Derivation) -> &'static str {
 }
 
 /// Why there is no value.
-fn gap_rule(view: View<'_>, version: &IndicatorVersion, period: Period, gap: Gap, figure: &Figure) -> String {
+fn gap_rule(series: &Series<'_>, version: &IndicatorVersion, query: ExplainQuery, gap: Gap, figure: &Figure) -> String {
     let text = match gap {
         Gap::Marked => "A marker was submitted in place of a figure.",
-        Gap::Contained => return contained_rule(view, figure),
+        Gap::Contained => return contained_rule(series.view(), figure),
         Gap::NotCombinable => "Parts of it were submitted, and are never combined.",
         Gap::PeriodMismatch => {
-            let frequency = version.frequency;
+            let (period, frequency) = (query.period, version.frequency);
             return format!(
                 "{period} doesn't fit the indicator: it isn't made of whole periods of the frequency `{frequency}`."
             );
         }
-        Gap::NotReported => "Nothing was submitted.",
-        Gap::LeadNotReported => "The lead agency hasn't reported.",
+        Gap::NotReported => {
+            return withdrawn_rule(series, query).unwrap_or_else(|| "Nothing was submitted.".to_owned());
+        }
+        Gap::LeadNotReported => {
+            let withdrawn = withdrawn_rule(series, query).map(|rule| format!(" {rule}"));
+            return format!("The lead agency hasn't reported.{}", withdrawn.unwrap_or_default());
+        }
         Gap::LeadNotAsked => "The lead agency isn't among the agencies asked for.",
         Gap::ZeroBase => "Its base is zero.",
         Gap::TooLarge => "It has more digits than can be computed with.",
@@ -213,6 +218,18 @@ fn gap_rule(view: View<'_>, version: &IndicatorVersion, period: Period, gap: Gap
         Gap::NoPopulation | Gap::PopulationNotBrokenDown | Gap::NegativePart | Gap::Partial => "",
     };
     text.to_owned()
+}
+
+/// Whose figures for the area and the period themselves were withdrawn; none where nobody's was.
+fn withdrawn_rule(series: &Series<'_>, ExplainQuery { area, period, who, .. }: ExplainQuery) -> Option<String> {
+    let withdrawn = series.submitted.withdrawn(area, period).into_iter();
+    let of = withdrawn.filter(|row| who == Who::Combined || who == Who::Agency(row.key.agency()));
+    let sentence = |row: Row| {
+        let agency = &series.view().catalogue.agency_at(row.key.agency()).id;
+        format!("The figure of `{agency}` was withdrawn at revision {}.", row.revision())
+    };
+    let sentences: Vec<String> = of.map(sentence).collect();
+    (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
 /// That a figure lies within others, which can't be split.

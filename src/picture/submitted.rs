@@ -151,6 +151,16 @@ impl<'a> Submitted<'a> {
         rows
     }
 
+    /// The figures of the area and the period themselves that agencies have withdrawn, by agency.
+    pub(super) fn withdrawn(&self, area: AreaIx, period: Period) -> Vec<Row> {
+        let Some(breakdown) = self.breakdown else { return Vec::new() };
+        let under = |name| self.slab(name).map(|slab| slab.area_withdrawn(area, breakdown, self.view.as_of));
+        let rows = self.names(period).into_iter().filter_map(under).flatten();
+        let mut rows: Vec<_> = rows.filter(|row| self.asks_for(row.key.agency())).collect();
+        rows.sort_by_key(|row| (row.key, row.revision()));
+        rows
+    }
+
     /// The periods that a figure for this one can have been submitted for: itself; for a stock, of the
     /// periods that figures were submitted for, also every other of the same last day, the shortest first.
     pub(super) fn names(&self, period: Period) -> Vec<Period> {

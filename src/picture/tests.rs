@@ -455,6 +455,29 @@ fn an_explanation_of_a_figure_without_a_value_never_says_that_nothing_was_submit
     assert!(world.explained(None, "U2", "FY2021-22-Q1").rule.contains("Nothing was submitted."));
 }
 
+#[test]
+fn an_explanation_says_whose_figure_was_withdrawn_and_when() {
+    let mut world = World::of_agencies("events", "quarter", r#"across_agencies = "add""#);
+    let rule = |world: &World, who, period| {
+        let rule = world.explained(who, "U1", period).rule;
+        rule.split_once("over areas. ").unwrap().1.to_owned()
+    };
+    world.on("2022-05-01").send("care", "r1", &["U1 FY2021-22-Q1 3"]).send("police", "r1", &["U1 FY2021-22-Q1 4"]);
+    world.withdraw("care", "r1");
+    let of_care = "The figure of `care` was withdrawn at revision 4.";
+    assert_eq!(rule(&world, Some("care"), "FY2021-22-Q1"), of_care);
+    // What stands is explained by what it is of.
+    assert!(!rule(&world, None, "FY2021-22-Q1").contains("withdrawn"));
+    world.withdraw("police", "r1");
+    let of_both =
+        "The figure of `care` was withdrawn at revision 4. The figure of `police` was withdrawn at revision 5.";
+    assert!(rule(&world, None, "FY2021-22-Q1").starts_with(of_both));
+    assert_eq!(rule(&world, Some("care"), "FY2021-22-Q1"), of_care);
+    assert_eq!(rule(&world, Some("care"), "FY2021-22-Q2"), "Nothing was submitted.");
+    world.send("care", "r2", &["U1 FY2021-22-Q1 3"]);
+    assert!(!rule(&world, Some("care"), "FY2021-22-Q1").contains("withdrawn"));
+}
+
 /// A generator of small numbers, the same each time.
 struct Numbers(u64);
 

@@ -8,7 +8,7 @@ use crate::rpc::proto::{Contribution, ExplainFigureRequest, ExplainFigureRespons
 /// What a row is, and of what.
 const KEYS: [&str; 6] = ["row", "indicator", "breakdown", "agency", "area", "period"];
 const MISSING: [&str; 3] = ["missing_reason", "contained_in_area", "contained_in_period"];
-const SUBMITTED: [&str; 5] = ["revision", "accepted_at", "request_id", "source", "explanation"];
+const SUBMITTED: [&str; 6] = ["revision", "accepted_at", "request_id", "source", "explanation", "reason"];
 const FIGURE: [&str; 3] = ["contributions", "rule", "formula"];
 
 /// The columns.
@@ -80,6 +80,7 @@ fn contribution_row(request: &ExplainFigureRequest, contribution: &Contribution)
             contribution.request_id.clone(),
             contribution.source.clone(),
             explanations(&contribution.explanations),
+            contribution.reason.clone(),
         ],
         empty(FIGURE.len()),
     ]

@@ -6,7 +6,7 @@ use super::dry_run as dry_run_report;
 use super::sheet::Sheet;
 use crate::figures::Figure;
 use crate::model::hex::Hex;
-use crate::rpc::proto::{Finding, Outcome, Receipt, SubmitObservationsResponse};
+use crate::rpc::proto::{Finding, Observation, Outcome, Receipt, SubmitObservationsResponse};
 
 /// The receipt, and a line for each figure that it revised. `changed_since` is how many of the figures of
 /// a submission that was received before aren't what they were then.
@@ -75,15 +75,19 @@ fn summary(receipt: &Receipt, already_received: bool, dry_run: bool) -> String {
     }
 }
 
-/// That every figure stands already, and since when.
-pub(super) fn nothing_changes(checked: &SubmitObservationsResponse) -> Vec<String> {
+/// That every figure stands already, or is withdrawn already, and since when.
+pub(super) fn nothing_changes(checked: &SubmitObservationsResponse, submitted: &[Observation]) -> Vec<String> {
     let outcomes = checked.receipt.iter().flat_map(|receipt| &receipt.outcomes);
     let since: Vec<i64> = outcomes.map(|outcome| outcome.previous_revision).collect();
     let first = since.iter().min().copied().unwrap_or_default();
     let last = since.iter().max().copied().unwrap_or_default();
-    let stand = match since.len() {
-        1 => "this figure stands".to_owned(),
-        count => format!("these {count} figures stand"),
+    let withdrawn = submitted.iter().filter(|observation| observation.withdraw).count();
+    let stand = match (since.len(), withdrawn) {
+        (1, 0) => "this figure stands".to_owned(),
+        (1, _) => "this figure is withdrawn".to_owned(),
+        (count, 0) => format!("these {count} figures stand"),
+        (count, withdrawn) if count == withdrawn => format!("these {count} figures are withdrawn"),
+        (count, _) => format!("these {count} figures stand or are withdrawn"),
     };
     let since = if first == last { format!("revision {first}") } else { format!("revisions {first} to {last}") };
     vec![format!(

@@ -47,6 +47,7 @@ pub(crate) fn contribution(
         source: submission.map(|record| record.source.to_owned()).unwrap_or_default(),
         accepted_at: state.accepted_at(contribution.source).map(convert::timestamp),
         explanations: convert::explanations(explanations),
+        reason: state.reason(contribution.revision).to_owned(),
     }
 }
 

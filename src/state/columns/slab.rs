@@ -142,6 +142,17 @@ impl Slab {
         self.standing(self.area_range(area, breakdown), as_of)
     }
 
+    /// The rows of an area and a breakdown that are withdrawn as of a revision, by agency.
+    pub(crate) fn area_withdrawn(
+        &self,
+        area: AreaIx,
+        breakdown: BreakdownIx,
+        as_of: Revision,
+    ) -> impl Iterator<Item = Row> {
+        let rows = self.area_range(area, breakdown).filter_map(move |at| self.as_of(self.newest.row(at), as_of));
+        rows.filter(|row| row.flags.is_withdrawn())
+    }
+
     /// The rows of a breakdown as of a revision, by area and agency, withdrawn ones left out.
     pub(crate) fn breakdown_rows(&self, breakdown: BreakdownIx, as_of: Revision) -> impl Iterator<Item = Row> {
         self.standing(self.range(RowKey::start_of(breakdown), RowKey::end_of(breakdown)), as_of)

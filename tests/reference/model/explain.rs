@@ -39,25 +39,28 @@ impl Sight {
             figure: Some(figure),
             derivation: derivation.into(),
             contribution_count: i32::try_from(rests_on.len()).unwrap(),
-            contributions: rests_on.into_iter().map(contribution).collect(),
+            contributions: rests_on.iter().map(|it| self.contribution(it)).collect(),
             ..ExplainFigureResponse::default()
         }
     }
-}
 
-fn contribution(it: &Standing) -> Contribution {
-    Contribution {
-        agency: it.key.agency.to_string(),
-        area: it.key.area.to_string(),
-        period: it.key.period.storage_key().to_string(),
-        value: text(&it.value),
-        markers: it.value.markers.iter().map(Marker::code).collect(),
-        sample: it.sample,
-        revision: i64::try_from(it.revision).unwrap(),
-        request_id: it.request_id.to_string(),
-        source: it.source.clone(),
-        accepted_at: Some(super::timestamp(it.accepted)),
-        explanations: vec![],
+    fn contribution(&self, it: &Standing) -> Contribution {
+        // "The reason that was given for the change to this value."
+        let change = self.items.iter().find(|item| item.revision == it.revision && item.key.is(&it.key));
+        Contribution {
+            agency: it.key.agency.to_string(),
+            area: it.key.area.to_string(),
+            period: it.key.period.storage_key().to_string(),
+            value: text(&it.value),
+            markers: it.value.markers.iter().map(Marker::code).collect(),
+            sample: it.sample,
+            revision: i64::try_from(it.revision).unwrap(),
+            request_id: it.request_id.to_string(),
+            source: it.source.clone(),
+            accepted_at: Some(super::timestamp(it.accepted)),
+            explanations: vec![],
+            reason: change.map(|item| item.reason.clone()).unwrap_or_default(),
+        }
     }
 }
 
