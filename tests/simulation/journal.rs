@@ -8,6 +8,7 @@ use conspectus::model::revision::Revision;
 
 use crate::invariants::decode;
 use crate::log::Logged;
+use crate::met::Thing;
 use crate::run::Simulation;
 use crate::world::World;
 
@@ -67,12 +68,14 @@ impl World {
             self.wrong("an append is tried though one has failed".to_owned());
         }
         self.check_group(after, &entries);
-        self.met.groups += 1;
+        self.met.count(Thing::Group);
         let fate = self.fate();
         if fate != Fate::Stored {
             self.trace(|| format!("the append: {fate:?}"));
         }
-        self.met.no_room += usize::from(fate == Fate::NoRoom);
+        if fate == Fate::NoRoom {
+            self.met.count(Thing::NoRoom);
+        }
         Some(fate)
     }
 
@@ -97,6 +100,7 @@ impl World {
             let durable = self.log.0.len();
             self.log.0.extend(logged);
             self.check_logged(durable);
+            self.moment_begins();
         } else {
             self.in_doubt = Some(payloads.to_vec());
         }
@@ -104,7 +108,7 @@ impl World {
             Fate::Stored | Fate::NoRoom => {}
             Fate::Fails(_) => {
                 self.has_failed = true;
-                self.met.failures += 1;
+                self.met.count(Thing::Failure);
             }
             Fate::Dies(_) => self.die("during the append"),
         }

@@ -12,6 +12,7 @@ use conspectus::state::State;
 use tokio::sync::watch;
 
 use crate::log::Logged;
+use crate::met::Thing;
 use crate::reader::Reader;
 use crate::sender::Sender;
 use crate::world::World;
@@ -28,7 +29,7 @@ impl World {
     pub(crate) fn die(&mut self, when: &str) {
         self.trace(|| format!("the process dies {when}"));
         self.is_dead = true;
-        self.met.deaths += 1;
+        self.met.count(Thing::Death);
     }
 
     /// The process has stopped as it should: everybody has an answer.
@@ -43,7 +44,7 @@ impl World {
             }
         }
         self.trace(|| "the process stops".to_owned());
-        self.met.stops += 1;
+        self.met.count(Thing::Stop);
         self.is_dead = true;
     }
 
@@ -52,6 +53,7 @@ impl World {
         self.senders.iter_mut().for_each(Sender::cut_off);
         self.readers.iter_mut().for_each(|reader| *reader = Reader::default());
         self.answered.clear();
+        self.moments.clear();
         (self.has_failed, self.seen_failure, self.is_dead) = (false, false, false);
         (self.disk.clone(), Arc::clone(&self.clock), self.bounds)
     }
@@ -72,16 +74,20 @@ impl World {
             self.wrong(format!("{} entries are found that are no whole group in doubt", more.len()));
             return;
         }
-        self.met.kept += usize::from(!more.is_empty());
+        if !more.is_empty() {
+            self.met.count(Thing::Kept);
+        }
         let logged = found.into_iter().skip(durable).map(|Stored { hash, payload, .. }| {
             let entry = codec::decode(&payload).unwrap();
             Logged { hash, payload, entry }
         });
         self.log.0.extend(logged);
         self.check_logged(durable);
+        self.moment_begins();
         if state.revision() != self.log.newest() {
             self.wrong(format!("replay ends at revision {}", state.revision()));
         }
+        self.check_receipts(state);
         self.check_seen(state, self.log.newest());
     }
 }

@@ -1,17 +1,21 @@
 //! The reference model: the entries that are durable, in order, and what follows from them, worked out slowly from
-//! the first entry on at each question.
+//! the first entry on at each question. What they allow is in `rules`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use conspectus::access::AccessChange;
-use conspectus::catalogue::items::Agency;
+use conspectus::catalogue::CataloguePut;
+use conspectus::catalogue::items::{Agency, IndicatorVersion};
 use conspectus::entry::{Body, Entry, Withdrawal};
 use conspectus::journal::ChainHash;
-use conspectus::model::id::{AgencyId, IdentityId, RequestId};
-use conspectus::model::observation::Measure;
+use conspectus::model::date::Date;
+use conspectus::model::id::{AgencyId, AreaCode, IdentityId, RequestId};
+use conspectus::model::observation::{Measure, Observation, Value};
+use conspectus::model::period::Period;
 use conspectus::model::revision::Revision;
 use conspectus::model::submission::Submission;
 use conspectus::model::timestamp::Timestamp;
+use conspectus::model::zone::UTC;
 use conspectus::state::columns::Withdrawn;
 
 /// An entry as it was appended.
@@ -25,7 +29,7 @@ pub(crate) struct Logged {
 pub(crate) struct Log(pub(crate) Vec<Logged>);
 
 /// Agency, area and period.
-pub(crate) type Cell = (String, String, String);
+pub(crate) type Cell = (AgencyId, AreaCode, Period);
 
 /// What can be seen as of a revision.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -64,7 +68,7 @@ impl Log {
         (1..=up_to.0).map(Revision).zip(self.0.iter().map(|logged| &logged.entry.body))
     }
 
-    fn submissions(&self, up_to: Revision) -> impl Iterator<Item = (Revision, &Submission)> {
+    pub(crate) fn submissions(&self, up_to: Revision) -> impl Iterator<Item = (Revision, &Submission)> {
         self.bodies(up_to).filter_map(|(revision, body)| match body {
             Body::Submission { submission, .. } => Some((revision, &**submission)),
             Body::CataloguePut(_)
@@ -108,50 +112,80 @@ impl Log {
     }
 
     /// The submissions that aren't withdrawn by a revision.
-    fn standing(&self, up_to: Revision) -> impl Iterator<Item = &Submission> {
-        self.submissions(up_to)
-            .map(|(_, it)| it)
-            .filter(move |it| self.withdrawal(up_to, &it.agency, &it.request_id).is_none())
+    pub(crate) fn standing(&self, up_to: Revision) -> impl Iterator<Item = &Submission> {
+        let withdrawn: BTreeSet<_> = self.withdrawals(up_to).map(|(_, it)| (&it.agency, &it.request_id)).collect();
+        let submissions = self.submissions(up_to).map(|(_, it)| it);
+        submissions.filter(move |it| !withdrawn.contains(&(&it.agency, &it.request_id)))
     }
 
-    fn figures(&self, as_of: Revision) -> BTreeMap<Cell, String> {
-        self.standing(as_of).flat_map(cells).collect()
+    /// Every figure as of a revision.
+    pub(crate) fn figures(&self, as_of: Revision) -> BTreeMap<Cell, Value> {
+        figures(self.standing(as_of))
     }
 
-    /// What a withdrawal at a revision does.
-    pub(crate) fn effect(&self, revision: Revision, withdrawal: &Withdrawal) -> Withdrawn {
-        let before = Revision(revision.0 - 1);
-        let (was, is) = (self.figures(before), self.figures(revision));
-        let withdrawn = self.submission(before, &withdrawal.agency, &withdrawal.request_id).unwrap();
-        let Some((_, withdrawn)) = self.submissions(before).find(|(revision, _)| *revision == withdrawn) else {
-            return Withdrawn::default();
-        };
-        let touched: BTreeSet<Cell> =
-            cells(withdrawn).map(|(cell, _)| cell).filter(|cell| was.get(cell) != is.get(cell)).collect();
-        let restored = touched.iter().filter(|cell| is.contains_key(*cell)).count();
-        Withdrawn { restored, removed: touched.len() - restored }
+    /// For each figure that there ever was by a revision, the first from which on it has been what it then is.
+    pub(crate) fn since(&self, as_of: Revision) -> BTreeMap<Cell, Revision> {
+        let (mut since, mut before) = (BTreeMap::new(), BTreeMap::new());
+        for revision in (1..=as_of.0).map(Revision) {
+            let figures = self.figures(revision);
+            for cell in figures.keys().chain(before.keys()).filter(|cell| figures.get(*cell) != before.get(*cell)) {
+                since.insert(cell.clone(), revision);
+            }
+            before = figures;
+        }
+        since
     }
 
-    /// An agency as the newest put by a revision has it.
-    pub(crate) fn agency(&self, up_to: Revision, id: &AgencyId) -> Option<Agency> {
-        let puts = self.bodies(up_to).filter_map(|(_, body)| match body {
+    /// The figures that a withdrawal would change as of a revision, and whether there then is one.
+    pub(crate) fn changed_by(&self, as_of: Revision, withdrawal: &Withdrawal) -> BTreeMap<Cell, bool> {
+        let others = self.standing(as_of);
+        let others = others.filter(|it| (&it.agency, &it.request_id) != (&withdrawal.agency, &withdrawal.request_id));
+        let (was, is) = (self.figures(as_of), figures(others));
+        let cells: BTreeSet<&Cell> = was.keys().chain(is.keys()).collect();
+        let changed = cells.into_iter().filter(|cell| was.get(*cell) != is.get(*cell));
+        changed.map(|cell| (cell.clone(), is.contains_key(cell))).collect()
+    }
+
+    /// What a withdrawal would do as of a revision.
+    pub(crate) fn effect(&self, as_of: Revision, withdrawal: &Withdrawal) -> Withdrawn {
+        let changed = self.changed_by(as_of, withdrawal);
+        let restored = changed.values().filter(|is_there| **is_there).count();
+        Withdrawn { restored, removed: changed.len() - restored }
+    }
+
+    /// The day on which something is decided on after a revision, by a clock: an entry is never before the one before it.
+    pub(crate) fn day(&self, after: Revision, clock: Timestamp) -> Date {
+        UTC.date(self.at(after).map_or(clock, |logged| logged.entry.at.max(clock)))
+    }
+
+    fn puts(&self, up_to: Revision) -> impl Iterator<Item = &CataloguePut> {
+        self.bodies(up_to).filter_map(|(_, body)| match body {
             Body::CataloguePut(put) => Some(put),
             Body::Submission { .. }
             | Body::Withdrawal(_)
             | Body::Access(_)
             | Body::AuditAnchor(_)
             | Body::ReturnCompletion(_) => None,
-        });
-        puts.flat_map(|put| &put.agencies).filter(|agency| agency.id == *id).last().cloned()
+        })
+    }
+
+    /// An agency as the newest put by a revision has it.
+    pub(crate) fn agency(&self, up_to: Revision, id: &AgencyId) -> Option<Agency> {
+        self.puts(up_to).flat_map(|put| &put.agencies).filter(|agency| agency.id == *id).last().cloned()
+    }
+
+    /// The indicator as the newest put by a revision has it.
+    pub(crate) fn indicator(&self, up_to: Revision) -> Option<&IndicatorVersion> {
+        self.puts(up_to).flat_map(|put| &put.indicators).last()
     }
 
     pub(crate) fn seen(&self, as_of: Revision, agencies: &[AgencyId]) -> Seen {
         let figures = self.figures(as_of);
-        let sum = figures.values().map(|number| number.parse::<i64>().unwrap()).sum::<i64>();
+        let sum = figures.values().map(number).sum::<i64>();
         Seen {
             agencies: agencies.iter().filter_map(|id| self.agency(as_of, id)).collect(),
             total: (!figures.is_empty()).then(|| sum.to_string()),
-            figures,
+            figures: figures.into_iter().map(|(cell, value)| (cell, number(&value).to_string())).collect(),
         }
     }
 
@@ -170,10 +204,33 @@ impl Log {
     }
 }
 
-fn cells(submission: &Submission) -> impl Iterator<Item = (Cell, String)> {
-    let agency = submission.agency.to_string();
-    submission.observations.iter().map(move |it| {
-        let Some(Measure::Number(number)) = it.value.measure else { panic!("only numbers are sent") };
-        ((agency.clone(), it.area.to_string(), it.period.to_string()), number.to_string())
-    })
+/// What the newest of some submissions says of each figure, which may be that there is none.
+fn figures<'a>(submissions: impl Iterator<Item = &'a Submission>) -> BTreeMap<Cell, Value> {
+    let mut figures = BTreeMap::new();
+    submissions.flat_map(lines).for_each(|(cell, Observation { value, .. })| set(&mut figures, cell, value));
+    figures
+}
+
+/// Sets a figure, or takes it away.
+pub(crate) fn set(figures: &mut BTreeMap<Cell, Value>, cell: Cell, value: Value) {
+    if value.is_withdrawal() {
+        figures.remove(&cell);
+    } else {
+        figures.insert(cell, value);
+    }
+}
+
+/// The observations of a submission, and of which figure each is.
+pub(crate) fn lines(submission: &Submission) -> impl Iterator<Item = (Cell, Observation)> {
+    submission.observations.iter().map(|it| ((submission.agency.clone(), it.area.clone(), it.period), it))
+}
+
+/// The number of a figure.
+pub(crate) fn number(value: &Value) -> i64 {
+    match value.measure {
+        Some(Measure::Number(number)) => number.to_string().parse().unwrap(),
+        Some(Measure::Ratio { .. } | Measure::Percentage { .. } | Measure::Mean { .. }) | None => {
+            panic!("only numbers are sent")
+        }
+    }
 }

@@ -17,7 +17,7 @@ use conspectus::state::State;
 use conspectus::state::view::{AreasAsOf, View};
 
 use crate::fixture::{self, AGENCIES, AREAS, IDENTITIES};
-use crate::log::{Key, Seen};
+use crate::log::{Cell, Key, Seen};
 use crate::world::World;
 
 #[derive(Default)]
@@ -173,20 +173,20 @@ fn seen(state: &State, as_of: Revision, now: Timestamp) -> Seen {
         derived: Derived::default(),
     };
     let together = AggregateQuery { by_area: false, by_agency: false, by_period: false, ..apart.clone() };
-    let figures = rows(view, &apart).into_iter().map(|(key, value)| (key.expect("all are kept apart"), value));
+    let figures = rows(view, &apart).into_iter().map(|(cell, value)| (cell.expect("all are kept apart"), value));
     let figures = figures.collect();
     Seen { agencies, figures, total: rows(view, &together).into_iter().next().map(|(_, value)| value) }
 }
 
-type Row = (Option<(String, String, String)>, String);
+type Row = (Option<Cell>, String);
 
 fn rows(view: View<'_>, query: &AggregateQuery) -> Vec<Row> {
     let rows = answer::aggregate(view, query).into_iter().filter_map(|row| {
-        let key = row.agency.zip(row.area).zip(row.period).map(|((agency, area), period)| {
+        let cell = row.agency.zip(row.area).zip(row.period).map(|((agency, area), period)| {
             let catalogue = view.catalogue;
-            (catalogue.agency_at(agency).id.to_string(), catalogue.area_at(area).code.to_string(), period.to_string())
+            (catalogue.agency_at(agency).id.clone(), catalogue.area_at(area).code.clone(), period)
         });
-        Some((key, row.figure.value.ok()?.rounded.to_string()))
+        Some((cell, row.figure.value.ok()?.rounded.to_string()))
     });
     rows.collect()
 }

@@ -1,11 +1,13 @@
 //! A run, from its first life to its last.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Wake, Waker};
 
 use conspectus::entry::codec;
+use conspectus::intake::prepare::Prepared;
 use conspectus::intake::writer::Writer;
 use conspectus::journal::{Journal, MemoryJournal};
 use conspectus::model::revision::Revision;
@@ -90,7 +92,7 @@ impl Simulation {
 
     fn run(self: &Arc<Self>) {
         let Some(mut writer) = self.open() else { return };
-        self.put_first_catalogue(&mut writer);
+        self.put_first(&mut writer);
         let waker = Waker::from(Arc::clone(self));
         loop {
             let act = self.world().act(&waker);
@@ -154,13 +156,16 @@ impl Simulation {
         (!world.is_wrong()).then_some(writer)
     }
 
-    fn put_first_catalogue(&self, writer: &mut Writer) {
-        let handle = self.world().life.as_ref().unwrap().handle.clone();
-        let mut written = Box::pin(handle.write(fixture::catalogue()));
-        let mut context = Context::from_waker(Waker::noop());
-        assert!(written.as_mut().poll(&mut context).is_pending());
-        writer.write_group();
-        assert!(written.as_mut().poll(&mut context).is_ready());
+    /// Puts the first catalogue, and maybe the first figures, undisturbed.
+    fn put_first(&self, writer: &mut Writer) {
+        let (handle, indicator, has_figures) = {
+            let world = self.world();
+            (world.life.as_ref().unwrap().handle.clone(), world.first_indicator, world.has_first_figures)
+        };
+        put(writer, handle.write(fixture::catalogue(indicator)));
+        if has_figures {
+            put(writer, handle.write(Prepared::new(fixture::submission(0, fixture::SETS_ALL, 0))));
+        }
         self.world().has_begun = true;
     }
 
@@ -191,4 +196,12 @@ impl Simulation {
             self.world().check_all();
         }
     }
+}
+
+/// Has something written by itself.
+fn put<T>(writer: &mut Writer, written: impl Future<Output = T>) {
+    let (mut written, mut context) = (pin!(written), Context::from_waker(Waker::noop()));
+    assert!(written.as_mut().poll(&mut context).is_pending());
+    writer.write_group();
+    assert!(written.as_mut().poll(&mut context).is_ready());
 }

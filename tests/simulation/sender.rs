@@ -4,58 +4,82 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use conspectus::access::Actor;
 use conspectus::catalogue::CataloguePut;
-use conspectus::intake::admit::{ChangeAccess, Rejection, Withdraw};
+use conspectus::intake::admit::{ChangeAccess, Rejection, SubmissionEffect, Withdraw};
+use conspectus::intake::corrections::Locks;
 use conspectus::intake::prepare::Prepared;
 use conspectus::intake::writer::{Handle, WriteError, Written};
 use conspectus::journal::ChainHash;
+use conspectus::model::date::Date;
 use conspectus::model::revision::Revision;
 use conspectus::model::timestamp::Timestamp;
+use conspectus::model::violation::Violations;
 use conspectus::model::zone::UTC;
 use conspectus::state::State;
 use conspectus::state::columns::Withdrawn;
 
-use crate::fixture::{self, AGENCIES, IDENTITIES, REQUESTS, VERSIONS};
+use crate::fixture::{self, AGENCY_VERSIONS, IDENTITIES, INDICATORS, REQUESTS, USUAL_VARIANT, VARIANTS};
 use crate::schedule::Schedule;
 use crate::world::World;
 
-/// What is asked for, so that it can be asked for again.
+/// What is asked for, and by whom, so that it can be asked for again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asked {
-    Submit { agency: usize, request: usize, variant: usize },
-    Withdraw { agency: usize, request: usize },
-    Change { agency: usize, version: usize },
+    Submit { agency: usize, request: usize, variant: usize, locks: Locks },
+    Withdraw { agency: usize, request: usize, locks: Locks },
+    ChangeAgency { agency: usize, version: usize },
+    ChangeIndicator(usize),
     Create(usize),
     Revoke(usize),
 }
 
 impl Asked {
-    pub(crate) fn any(schedule: &mut Schedule) -> Self {
-        let kind = schedule.below(16);
+    /// Anything, by somebody who has sent a request of an agency before, maybe.
+    fn any(schedule: &mut Schedule, sent: Option<(usize, usize)>) -> Self {
+        let kind = schedule.below(24);
+        let (agency, request) = (usize::from(schedule.one_in(3)), schedule.below(REQUESTS));
+        let locks = if schedule.one_in(4) { Locks::Lifted } else { Locks::Kept };
         match kind {
-            0..10 => Self::Submit {
-                agency: schedule.below(AGENCIES.len()),
-                request: schedule.below(REQUESTS),
-                variant: usize::from(schedule.one_in(8)),
-            },
-            10..13 => Self::Withdraw { agency: schedule.below(AGENCIES.len()), request: schedule.below(REQUESTS) },
-            13 => Self::Change { agency: schedule.below(AGENCIES.len()), version: schedule.below(VERSIONS) },
-            14 => Self::Create(schedule.below(IDENTITIES)),
+            0..14 => {
+                let variant = if schedule.one_in(3) { schedule.below(VARIANTS) } else { USUAL_VARIANT[request] };
+                Self::Submit { agency, request, variant, locks }
+            }
+            14..18 => {
+                let (agency, request) = sent.filter(|_| !schedule.one_in(4)).unwrap_or((agency, request));
+                Self::Withdraw { agency, request, locks }
+            }
+            18 => Self::ChangeAgency { agency, version: schedule.below(AGENCY_VERSIONS) },
+            19..22 => Self::ChangeIndicator(schedule.below(INDICATORS.len())),
+            22 => Self::Create(schedule.below(IDENTITIES)),
             _ => Self::Revoke(schedule.below(IDENTITIES)),
         }
     }
 
-    /// What a handler makes of it: everything that can be done before the writer takes it. None when it is refused
-    /// already.
-    fn prepare(self, state: &State, now: Timestamp) -> Option<Command> {
+    /// Who asks.
+    pub(crate) fn actor(self) -> Actor {
+        match self {
+            Self::Submit { locks, .. } | Self::Withdraw { locks, .. } => fixture::actor(locks),
+            Self::ChangeAgency { .. } | Self::ChangeIndicator(_) | Self::Create(_) | Self::Revoke(_) => Actor::Local,
+        }
+    }
+
+    /// What a handler makes of it: everything that can be done before the writer takes it.
+    ///
+    /// # Errors
+    /// What it finds wrong with a submission.
+    fn prepare(self, state: &State, today: Date, now: Timestamp) -> Result<Command, Violations> {
         let access = |change| Command::Access(ChangeAccess { changes: vec![change], now });
-        Some(match self {
-            Self::Submit { agency, request, variant } => {
+        Ok(match self {
+            Self::Submit { agency, request, variant, locks } => {
                 let submission = fixture::submission(agency, request, variant);
-                Command::Submit(Prepared::reviewed(submission, state, UTC.date(now), &UTC).ok()?)
+                Command::Submit(Prepared::reviewed_for(submission, state, today, &UTC, locks)?)
             }
-            Self::Withdraw { agency, request } => Command::Withdraw(fixture::withdrawal(agency, request).into()),
-            Self::Change { agency, version } => Command::Put(fixture::change(agency, version)),
+            Self::Withdraw { agency, request, locks } => {
+                Command::Withdraw(Withdraw { withdrawal: fixture::withdrawal(agency, request), locks })
+            }
+            Self::ChangeAgency { agency, version } => Command::Put(fixture::change_of_agency(agency, version)),
+            Self::ChangeIndicator(version) => Command::Put(fixture::change_of_indicator(version)),
             Self::Create(identity) => access(fixture::create(identity, now)),
             Self::Revoke(identity) => access(fixture::revoke(identity)),
         })
@@ -72,12 +96,11 @@ pub(crate) enum Command {
 /// What the writer answers, to a command of whichever type.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    /// Of a withdrawal also what it did.
     Accepted {
         revision: Revision,
         hash: ChainHash,
         at: Timestamp,
-        withdrawn: Option<Withdrawn>,
+        did: Did,
     },
     /// It is so already; since a revision, where the answer says so.
     Already(Option<Revision>),
@@ -86,14 +109,22 @@ pub(crate) enum Answer {
     Unwritten(WriteError),
 }
 
+/// What an entry did to figures.
+#[derive(Debug)]
+pub(crate) enum Did {
+    Submitted(SubmissionEffect),
+    Withdrew(Withdrawn),
+    Nothing,
+}
+
 fn answer<E, A>(
     written: Result<Written<E, A>, WriteError>,
-    withdrawn: impl FnOnce(E) -> Option<Withdrawn>,
+    did: impl FnOnce(E) -> Did,
     since: impl FnOnce(A) -> Option<Revision>,
 ) -> Answer {
     match written {
-        Ok(Written::Accepted { revision, hash, at, effect, .. }) => {
-            Answer::Accepted { revision, hash, at, withdrawn: withdrawn(effect) }
+        Ok(Written::Accepted { revision, hash, at, effect }) => {
+            Answer::Accepted { revision, hash, at, did: did(effect) }
         }
         Ok(Written::Already(already)) => Answer::Already(since(already)),
         Err(WriteError::Rejected(rejection)) => Answer::Rejected(rejection),
@@ -107,10 +138,10 @@ impl Command {
     fn call(self, handle: Handle) -> Call {
         Box::pin(async move {
             match self {
-                Self::Submit(prepared) => answer(handle.write(prepared).await, |_| None, Some),
-                Self::Withdraw(withdrawal) => answer(handle.write(withdrawal).await, Some, Some),
-                Self::Put(put) => answer(handle.write(put).await, |_| None, |_| None),
-                Self::Access(change) => answer(handle.write(change).await, |()| None, |never| match never {}),
+                Self::Submit(prepared) => answer(handle.write(prepared).await, Did::Submitted, Some),
+                Self::Withdraw(withdraw) => answer(handle.write(withdraw).await, Did::Withdrew, Some),
+                Self::Put(put) => answer(handle.write(put).await, |_| Did::Nothing, |_| None),
+                Self::Access(change) => answer(handle.write(change).await, |()| Did::Nothing, |never| match never {}),
             }
         })
     }
@@ -120,6 +151,8 @@ impl Command {
 pub(crate) struct Sender {
     /// What it has no answer to yet.
     asked: Option<Asked>,
+    /// The agency and the request of a submission that it has an answer to.
+    sent: Option<(usize, usize)>,
     doing: Doing,
 }
 
@@ -129,8 +162,8 @@ enum Doing {
     Nothing,
     /// What a handler has made of it, and is about to queue.
     Prepared(Command),
-    /// In the queue, since this revision was the newest that is durable.
-    Waiting(Call, Revision),
+    /// In the queue, since this moment of the life.
+    Waiting(Call, usize),
 }
 
 impl Sender {
@@ -156,50 +189,51 @@ impl World {
         let asked = match self.senders[at].asked {
             Some(asked) => asked,
             None if self.is_ending => return,
-            None => *self.senders[at].asked.insert(Asked::any(&mut self.schedule)),
+            None => {
+                let asked = Asked::any(&mut self.schedule, self.senders[at].sent);
+                *self.senders[at].asked.insert(asked)
+            }
         };
         match std::mem::take(&mut self.senders[at].doing) {
             Doing::Nothing => {
-                let state = self.published();
-                self.trace(|| format!("sender {at} prepares {asked:?} by revision {}", state.revision()));
-                match asked.prepare(&state, self.now()) {
-                    Some(command) => self.senders[at].doing = Doing::Prepared(command),
-                    None => self.answered_early(at, asked, state.revision()),
+                let (state, now) = (self.published(), self.now());
+                let by = state.revision();
+                self.trace(|| format!("sender {at} prepares {asked:?} by revision {by}"));
+                let prepared = asked.prepare(&state, self.log.day(by, now), now);
+                self.check_prepared(asked, by, prepared.as_ref().err());
+                match prepared {
+                    Ok(command) => self.senders[at].doing = Doing::Prepared(command),
+                    Err(_) => self.senders[at].asked = None,
                 }
             }
             Doing::Prepared(command) => {
                 self.trace(|| format!("sender {at} queues {asked:?}"));
-                let since = self.log.newest();
-                self.wait(at, asked, command.call(handle), since, waker);
+                let queued = self.moments.len() - 1;
+                self.wait(at, asked, command.call(handle.as_actor(asked.actor())), queued, waker);
             }
-            Doing::Waiting(call, since) if self.is_ending || !self.schedule.one_in(8) => {
-                self.wait(at, asked, call, since, waker);
+            Doing::Waiting(call, queued) if self.is_ending || !self.schedule.one_in(8) => {
+                self.wait(at, asked, call, queued, waker);
             }
             Doing::Waiting(..) => self.trace(|| format!("sender {at} gives up waiting, and will ask again")),
         }
     }
 
-    fn wait(&mut self, at: usize, asked: Asked, mut call: Call, since: Revision, waker: &Waker) {
+    fn wait(&mut self, at: usize, asked: Asked, mut call: Call, queued: usize, waker: &Waker) {
         match call.as_mut().poll(&mut Context::from_waker(waker)) {
-            Poll::Pending => self.senders[at].doing = Doing::Waiting(call, since),
+            Poll::Pending => self.senders[at].doing = Doing::Waiting(call, queued),
             Poll::Ready(answer) => {
                 self.trace(|| format!("sender {at} has the answer to {asked:?}: {answer:?}"));
-                match self.check_answer(asked, since, &answer) {
-                    Ok(true) => self.senders[at].asked = None,
+                match self.check_answer(asked, queued, &answer) {
+                    Ok(true) => {
+                        self.senders[at].asked = None;
+                        if let Asked::Submit { agency, request, .. } = asked {
+                            self.senders[at].sent = Some((agency, request));
+                        }
+                    }
                     Ok(false) => {}
                     Err(wrong) => self.wrong(format!("{asked:?} is answered {answer:?}: {wrong}")),
                 }
             }
-        }
-    }
-
-    /// A submission that a handler refuses.
-    fn answered_early(&mut self, at: usize, asked: Asked, by: Revision) {
-        self.senders[at].asked = None;
-        if let Asked::Submit { agency, request, variant } = asked
-            && !self.refuses(&fixture::submission(agency, request, variant), by..=by)
-        {
-            self.wrong(format!("{asked:?} is refused by a state of revision {by}"));
         }
     }
 }

@@ -7,15 +7,15 @@ use std::task::{Context, Waker};
 
 use conspectus::intake::timeline::Newest;
 use conspectus::intake::writer::{Bounds, GroupBounds};
-use conspectus::journal::MemoryDisk;
+use conspectus::journal::{ChainHash, MemoryDisk};
 use conspectus::model::revision::Revision;
 use conspectus::model::timestamp::Timestamp;
 use conspectus::state::State;
 
-use crate::fixture::START;
+use crate::fixture::{INDICATORS, START};
 use crate::life::Life;
 use crate::log::Log;
-use crate::met::Met;
+use crate::met::{Met, Thing};
 use crate::reader::Reader;
 use crate::schedule::Schedule;
 use crate::sender::Sender;
@@ -41,7 +41,7 @@ pub(crate) struct World {
     pub(crate) watchers: [Option<Watcher>; 2],
     pub(crate) senders: Vec<Sender>,
     pub(crate) readers: Vec<Reader>,
-    /// Whether the schedule decides already: the first catalogue is put undisturbed.
+    /// Whether the schedule decides already: what is there first is put undisturbed.
     pub(crate) has_begun: bool,
     /// From here on everybody gets an answer, and nothing goes wrong.
     pub(crate) is_ending: bool,
@@ -51,8 +51,25 @@ pub(crate) struct World {
     pub(crate) has_failed: bool,
     pub(crate) seen_published: Revision,
     pub(crate) seen_failure: bool,
+    /// The version of the indicator that the first catalogue has, and whether there are figures from the first on.
+    pub(crate) first_indicator: usize,
+    pub(crate) has_first_figures: bool,
+    /// The moments of this life, by which what was queued may have been decided on.
+    pub(crate) moments: Vec<Moment>,
+    /// What senders were answered, in all lives.
+    pub(crate) receipts: Vec<(Revision, ChainHash)>,
     /// The instants that this life has answered as of, and the revision that each had.
     pub(crate) answered: Vec<(Timestamp, Revision)>,
+}
+
+/// What was so until something became durable, or the clock went on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    /// What was durable.
+    pub(crate) newest: Revision,
+    pub(crate) now: Timestamp,
+    /// The latest that the clock had been.
+    pub(crate) latest: Timestamp,
 }
 
 pub(crate) enum Act {
@@ -73,6 +90,7 @@ impl World {
         let bytes = pick(&mut schedule, &[1 << 20, 500, 200]);
         let queue_commands = pick(&mut schedule, &[64, 3, 1]);
         let fault_in = pick(&mut schedule, &[usize::from(u16::MAX), 12, 4]);
+        let (first_indicator, has_first_figures) = (schedule.below(INDICATORS.len()), schedule.below(2) > 0);
         Self {
             schedule,
             trace: Vec::new(),
@@ -94,6 +112,10 @@ impl World {
             has_failed: false,
             seen_published: Revision::ZERO,
             seen_failure: false,
+            first_indicator,
+            has_first_figures,
+            moments: Vec::new(),
+            receipts: Vec::new(),
             answered: Vec::new(),
         }
     }
@@ -140,7 +162,7 @@ impl World {
     pub(crate) fn act(&mut self, waker: &Waker) -> Act {
         const STEPS_MAX: usize = 120;
         self.check();
-        if self.schedule.is_over() || self.met.groups + self.schedule.made.len() / 4 > STEPS_MAX {
+        if self.schedule.is_over() || self.met.of(Thing::Group) + self.schedule.made.len() / 4 > STEPS_MAX {
             return Act::End;
         }
         match self.schedule.below(16) {
@@ -176,10 +198,18 @@ impl World {
 
     fn pass_time(&mut self) {
         const HOUR: i64 = 3_600_000_000;
-        let steps = [1, 5, 50, -3, -50, HOUR, -2 * HOUR, 24 * HOUR];
+        let steps = [1, 5, 50, -3, -50, 3 * HOUR, -2 * HOUR, 24 * HOUR];
         let by = steps[self.schedule.below(steps.len())];
         let now = self.clock.fetch_add(by, Ordering::Relaxed) + by;
         self.trace(|| format!("the clock goes by {by} to {now}"));
+        self.moment_begins();
+    }
+
+    /// Something has become durable, or the clock has gone on.
+    pub(crate) fn moment_begins(&mut self) {
+        let (newest, now) = (self.log.newest(), self.now());
+        let latest = self.moments.last().map_or(now, |moment| moment.latest.max(now));
+        self.moments.push(Moment { newest, now, latest });
     }
 
     /// Has somebody wait for the next state, and for what is under way to be settled.
@@ -209,7 +239,7 @@ impl World {
         if what < 5 {
             return;
         }
-        self.met.interruptions += 1;
+        self.met.count(Thing::Interruption);
         self.trace(|| format!("meanwhile, {when}:"));
         match what {
             5 => self.somebody_sends(waker),

@@ -1,0 +1,289 @@
+//! What must hold of each answer: of a handler's, and of the writer's.
+
+use std::collections::BTreeSet;
+
+use conspectus::entry::{Body, Entry, Withdrawal};
+use conspectus::intake::admit::{Rejection, SubmissionEffect};
+use conspectus::intake::corrections::Locks;
+use conspectus::intake::writer::WriteError;
+use conspectus::model::date::Date;
+use conspectus::model::revision::Revision;
+use conspectus::model::submission::Submission;
+use conspectus::model::timestamp::Timestamp;
+use conspectus::model::violation::Violations;
+use conspectus::model::zone::UTC;
+use conspectus::state::Outcome;
+
+use crate::fixture;
+use crate::log::{Cell, Key, Log, lines};
+use crate::met::Thing;
+use crate::rules::{Found, Problem};
+use crate::sender::{Answer, Asked, Did};
+use crate::world::{Moment, World};
+
+impl World {
+    /// A handler takes a submission by the entries up to a revision, or finds all that is wrong with it.
+    pub(crate) fn check_prepared(&mut self, asked: Asked, by: Revision, found: Option<&Violations>) {
+        let Asked::Submit { agency, request, variant, locks } = asked else { return };
+        let submission = fixture::submission(agency, request, variant);
+        let problems = self.log.problems(by, self.log.day(by, self.now()), &submission, locks);
+        if fields(found) != fields_of(&problems) {
+            self.wrong(format!("a handler finds {found:?} wrong with {asked:?}, and there should be {problems:?}"));
+        }
+        problems.iter().for_each(|problem| self.met.count(problem.met_early()));
+    }
+
+    /// Whether an answer is the end of what was asked; an error when it can't be right. What was asked was queued at a
+    /// moment of this life.
+    pub(crate) fn check_answer(&mut self, asked: Asked, queued: usize, answer: &Answer) -> Result<bool, String> {
+        let during = self.moments[queued..].to_vec();
+        match answer {
+            Answer::Unwritten(error) => self.check_unwritten(error).map(|()| false),
+            Answer::Accepted { revision, hash, at, did } => {
+                let Some(logged) = self.log.at(*revision) else { return Err("it isn't durable".to_owned()) };
+                if (logged.hash, logged.entry.at) != (*hash, *at) {
+                    return Err("the hash or the time are another entry's".to_owned());
+                }
+                if !is_of(&logged.entry.body, asked) || asked.actor() != logged.entry.actor {
+                    return Err("another entry is there".to_owned());
+                }
+                if self.published().revision() < *revision {
+                    return Err("it isn't in the newest state".to_owned());
+                }
+                let mut met = check_did(&self.log, *revision, did)?;
+                met.extend(met_by_acceptance(&self.log, during[0].newest, *revision));
+                met.into_iter().for_each(|thing| self.met.count(thing));
+                self.met.count(Thing::Accepted);
+                self.receipts.push((*revision, *hash));
+                Ok(true)
+            }
+            Answer::Already(Some(revision)) => match self.log.at(*revision) {
+                None => Err("it isn't durable".to_owned()),
+                Some(logged) if !is_of(&logged.entry.body, asked) => Err("another entry is there".to_owned()),
+                Some(_) => {
+                    self.met.count(Thing::Already);
+                    Ok(true)
+                }
+            },
+            Answer::Already(None) => self.check_so_already(asked, &during).map(|()| true),
+            Answer::Rejected(rejection) => {
+                self.met.count(Thing::Rejected);
+                let met = self.check_rejected(asked, &during, rejection)?;
+                met.into_iter().for_each(|thing| self.met.count(thing));
+                Ok(true)
+            }
+        }
+    }
+
+    /// A put that changes nothing: it was so at some moment.
+    fn check_so_already(&self, asked: Asked, during: &[Moment]) -> Result<(), String> {
+        let was_so = |is_so: &dyn Fn(Revision) -> bool| during.iter().any(|moment| is_so(moment.newest));
+        let is_right = match asked {
+            Asked::ChangeAgency { agency, version } => {
+                let put = &fixture::change_of_agency(agency, version).agencies[0];
+                was_so(&|by| self.log.agency(by, &put.id).as_ref() == Some(put))
+            }
+            Asked::ChangeIndicator(version) => {
+                was_so(&|by| self.log.indicator(by) == Some(&fixture::INDICATORS[version]))
+            }
+            Asked::Submit { .. } | Asked::Withdraw { .. } | Asked::Create(_) | Asked::Revoke(_) => {
+                return Err("it should say since when".to_owned());
+            }
+        };
+        is_right.then_some(()).ok_or("it wasn't so".to_owned())
+    }
+
+    /// A rejection rests on what was so at some moment since the command was queued. Gives what it meets.
+    fn check_rejected(&self, asked: Asked, during: &[Moment], rejection: &Rejection) -> Result<Vec<Thing>, String> {
+        let (first, newest) = (during[0].newest, self.log.newest());
+        let is_right = match (asked, rejection) {
+            (Asked::Submit { agency, request, variant, locks }, Rejection::Invalid(found)) => {
+                let submission = fixture::submission(agency, request, variant);
+                return self.check_invalid(&submission, locks, during, found);
+            }
+            (Asked::Submit { agency, request, variant, .. }, Rejection::RequestIdReused { revision, .. }) => {
+                let sent = fixture::submission(agency, request, variant);
+                let is_other = |other: &Submission| {
+                    (&other.agency, &other.request_id) == (&sent.agency, &sent.request_id) && *other != sent
+                };
+                self.log.submissions(newest).any(|(at, other)| at == *revision && is_other(other))
+            }
+            (Asked::Withdraw { agency, request, .. }, Rejection::NoSuchSubmission { .. }) => {
+                let it = fixture::withdrawal(agency, request);
+                self.log.submission(first, &it.agency, &it.request_id).is_none()
+            }
+            (Asked::Withdraw { agency, request, locks }, Rejection::Invalid(found)) => {
+                let it = fixture::withdrawal(agency, request);
+                let locked = |(by, on)| self.log.locked_periods(by, on, &it, locks);
+                let fields = fields(Some(found));
+                let is_right = self.grounds(during).into_iter().map(locked).any(|locked| locked == fields.len());
+                return if is_right && !fields.is_empty() && fields.iter().all(|field| field == "request_id") {
+                    Ok(vec![Thing::WithdrawalLocked])
+                } else {
+                    Err("nothing that it changes was locked".to_owned())
+                };
+            }
+            (Asked::Create(identity), Rejection::Invalid(_)) => {
+                self.log.is_known(newest, &fixture::identity_id(identity))
+            }
+            (Asked::Revoke(identity), Rejection::Invalid(_)) => {
+                let id = fixture::identity_id(identity);
+                let is_revoked = self.log.is_known(newest, &id) && self.log.key(newest, &id) != Key::Accepted;
+                is_revoked || !self.log.is_known(first, &id)
+            }
+            _ => false,
+        };
+        is_right.then(Vec::new).ok_or("nothing that is durable says so".to_owned())
+    }
+
+    /// A submission is refused for all that was wrong with it at some moment.
+    fn check_invalid(
+        &self,
+        submission: &Submission,
+        locks: Locks,
+        during: &[Moment],
+        found: &Violations,
+    ) -> Result<Vec<Thing>, String> {
+        let problems = |(by, on)| self.log.problems(by, on, submission, locks);
+        let grounds = self.grounds(during);
+        let all: Vec<Vec<Problem>> = grounds.iter().map(|ground| problems(*ground)).collect();
+        let is_found = |problems: &&Vec<Problem>| !problems.is_empty() && fields_of(problems) == fields(Some(found));
+        let Some(refused) = all.iter().find(is_found) else {
+            return Err(format!("what was wrong with it is one of {all:?}"));
+        };
+        let mut met: Vec<Thing> = refused.iter().map(Problem::met_late).collect();
+        let is_same_state = during.iter().all(|moment| moment.newest == during[0].newest);
+        if is_same_state && all[0].is_empty() && met.contains(&Thing::LateLocked) {
+            met.push(Thing::LockedOvernight);
+        }
+        Ok(met)
+    }
+
+    /// The entries and the days by which something may have been decided on. The writer's time is the clock's, or just
+    /// after that of the newest entry or answer; no answer is of a time that the clock hasn't had.
+    fn grounds(&self, during: &[Moment]) -> Vec<(Revision, Date)> {
+        let newest_at = self.log.at(self.log.newest()).map(|logged| logged.entry.at);
+        let days = |moment: &Moment| {
+            let Moment { newest, now, latest } = *moment;
+            let before = newest_at.map_or(latest, |at| at.max(latest));
+            let (first, last) = (self.log.day(newest, now), UTC.date(Timestamp(before.0 + 1)));
+            let days = std::iter::successors(Some(first), |day| Some(day.plus_days(1)));
+            days.take_while(move |day| *day <= last).map(move |day| (newest, day))
+        };
+        let mut grounds: Vec<(Revision, Date)> = during.iter().flat_map(days).collect();
+        grounds.dedup();
+        grounds
+    }
+
+    fn check_unwritten(&mut self, error: &WriteError) -> Result<(), String> {
+        let has_happened = match error {
+            WriteError::QueueFull => {
+                self.met.count(Thing::QueueFull);
+                true
+            }
+            WriteError::NoRoom(_) => self.met.of(Thing::NoRoom) > 0,
+            WriteError::Failed(_) => self.has_failed,
+            WriteError::Stopping => self.life.is_none() || self.is_dead,
+            WriteError::TooLarge { .. } | WriteError::Rejected(_) => false,
+        };
+        has_happened.then_some(()).ok_or("nothing of that kind has happened".to_owned())
+    }
+}
+
+/// What an entry is said to have done must be what it does after those before it. Gives what that meets.
+fn check_did(log: &Log, revision: Revision, did: &Did) -> Result<Vec<Thing>, String> {
+    let before = Revision(revision.0 - 1);
+    match (&log.at(revision).unwrap().entry.body, did) {
+        (Body::Submission { submission, .. }, Did::Submitted(SubmissionEffect { outcomes, findings })) => {
+            let (expected, found) = (log.outcomes(before, submission), log.found(before, submission));
+            let kept = findings.iter().flat_map(|findings| &findings.kept);
+            let kept: Vec<Found> =
+                kept.map(|it| (it.line as usize, it.check.clone(), it.explanation.clone())).collect();
+            if (outcomes, &kept) != (&expected, &found) {
+                return Err(format!("it did {expected:?}, and checks find {found:?}"));
+            }
+            let met = lines(submission).zip(&expected).map(|((_, line), it)| outcome(it, line.value.is_withdrawal()));
+            Ok(met.chain(found.iter().map(|_| Thing::Explained)).collect())
+        }
+        (Body::Withdrawal(withdrawal), Did::Withdrew(counts)) => {
+            let effect = log.effect(before, withdrawal);
+            if effect != *counts {
+                return Err(format!("it did {effect:?}"));
+            }
+            Ok(met_by_withdrawal(log, revision, withdrawal))
+        }
+        (Body::CataloguePut(_) | Body::Access(_), Did::Nothing) => Ok(Vec::new()),
+        _ => Err("it is something else that it is said to have done".to_owned()),
+    }
+}
+
+fn outcome(outcome: &Outcome, withdraws: bool) -> Thing {
+    match outcome {
+        Outcome::New { withdrawn: None } => Thing::New,
+        Outcome::New { withdrawn: Some(_) } => Thing::NewAgain,
+        Outcome::Revised { .. } => Thing::Revised,
+        Outcome::Unchanged { .. } if withdraws => Thing::WithdrawnAlready,
+        Outcome::Unchanged { .. } => Thing::Unchanged,
+        Outcome::Withdrawn { .. } => Thing::Withdrawn,
+    }
+}
+
+fn met_by_withdrawal(log: &Log, revision: Revision, withdrawal: &Withdrawal) -> Vec<Thing> {
+    let before = Revision(revision.0 - 1);
+    let was = log.figures(before);
+    let said: BTreeSet<Cell> = log.standing(revision).flat_map(lines).map(|(cell, _)| cell).collect();
+    let changed = log.changed_by(before, withdrawal).into_iter();
+    let met = changed.filter_map(|(cell, is_there)| match is_there {
+        true => (!was.contains_key(&cell)).then_some(Thing::BroughtBack),
+        false => said.contains(&cell).then_some(Thing::GoneAgain),
+    });
+    met.collect()
+}
+
+/// What the acceptance of a submission meets, beside what it did, that was queued at one revision and accepted at another.
+fn met_by_acceptance(log: &Log, queued: Revision, accepted: Revision) -> Vec<Thing> {
+    let (before, Entry { at, body, .. }) = (Revision(accepted.0 - 1), &log.at(accepted).unwrap().entry);
+    let Body::Submission { submission, .. } = body else { return Vec::new() };
+    let withdraws = lines(submission).any(|(_, line)| line.value.is_withdrawal());
+    let looks_at_figures = withdraws || log.indicator(before) != Some(&fixture::INDICATORS[0]);
+    let mut others = log.submissions(before).filter(|(at, it)| *at > queued && it.agency == submission.agency);
+    let is_overtaken = looks_at_figures && others.next().is_some();
+    let kept = log.problems(before, UTC.date(*at), submission, Locks::Kept);
+    let is_unlocked = kept.iter().any(|problem| matches!(problem, Problem::Locked(_)));
+    let met = [(is_overtaken, Thing::Overtaken), (is_unlocked, Thing::Unlocked)];
+    met.into_iter().filter_map(|(is_met, thing)| is_met.then_some(thing)).collect()
+}
+
+/// Whether an entry is what was asked for.
+fn is_of(body: &Body, asked: Asked) -> bool {
+    match (body, asked) {
+        (Body::Submission { submission, .. }, Asked::Submit { agency, request, variant, .. }) => {
+            **submission == fixture::submission(agency, request, variant)
+        }
+        (Body::Withdrawal(withdrawal), Asked::Withdraw { agency, request, .. }) => {
+            *withdrawal == fixture::withdrawal(agency, request)
+        }
+        (Body::CataloguePut(put), Asked::ChangeAgency { agency, version }) => {
+            *put == fixture::change_of_agency(agency, version)
+        }
+        (Body::CataloguePut(put), Asked::ChangeIndicator(version)) => *put == fixture::change_of_indicator(version),
+        (Body::Access(changes), Asked::Create(identity)) => {
+            changes.iter().map(ToString::to_string).eq([fixture::create(identity, Timestamp(0)).to_string()])
+        }
+        (Body::Access(changes), Asked::Revoke(identity)) => *changes == [fixture::revoke(identity)],
+        _ => false,
+    }
+}
+
+/// The fields that something is wrong with, in order, each as often as there is something.
+fn fields(found: Option<&Violations>) -> Vec<String> {
+    let mut fields: Vec<String> = found.into_iter().flat_map(Violations::iter).map(|it| it.field.clone()).collect();
+    fields.sort();
+    fields
+}
+
+fn fields_of(problems: &[Problem]) -> Vec<String> {
+    let mut fields: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    fields.sort();
+    fields
+}
