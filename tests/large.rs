@@ -386,3 +386,51 @@ async fn a_large_file_that_is_submitted_again_changes_back_what_was_changed_sinc
     assert!(world.submitted(&rows, &[]).starts_with("Already received in 20 parts"));
     assert_eq!(world.submissions().await.0, before);
 }
+
+#[tokio::test]
+async fn a_large_file_corrects_and_withdraws_with_a_reason_and_another_reason_is_another_return() {
+    let (world, mut rows) = (World::start().await, rows());
+    world.submitted(&rows, &[]);
+    let withdrawn = rows[9].clone();
+    let place = withdrawn.splitn(4, ',').take(3).collect::<Vec<_>>().join(",");
+    rows[7] = "count-0,E10000007,2013-01,4000,,".to_owned();
+    rows[9] = format!("{place},,,,withdraw");
+    let with_action = file(&rows).replacen("denominator", "denominator,action", 1);
+    let submit = |reason: &str| {
+        std::fs::write(world.path("corrected.csv"), &with_action).unwrap();
+        let options = ["--part-figures", "100", "--reason", reason];
+        said_by(world.verb(&["submit", "corrected.csv", "--agency", AGENCY]).args(options))
+    };
+    let said = submit("counted again");
+    assert!(said.contains(": 0 new, 1 revised, 1,918 unchanged, 1 withdrawn"), "{said}");
+    assert!(said.ends_with("` is complete"), "{said}");
+    let again = submit("counted again");
+    assert!(again.starts_with("Already received in 20 parts"), "{again}");
+    // The same figures for another reason are other submissions, which change nothing.
+    let other = submit("the count was wrong");
+    assert!(
+        other.starts_with("Received in 20 parts") && other.contains(": 0 new, 0 revised, 1,920 unchanged"),
+        "{other}"
+    );
+    // What it withdrew came back: only that it withdraws is a change.
+    rows[9] = withdrawn;
+    let back = world.submitted(&rows, &["--reason", "it was right"]);
+    assert!(back.contains(": 1 new, 0 revised, 1,919 unchanged"), "{back}");
+    let gone = submit("counted again");
+    assert!(gone.contains(": 0 new, 0 revised, 1,919 unchanged, 1 withdrawn"), "{gone}");
+    let [indicator, area, period] = place.split(',').collect::<Vec<_>>().try_into().unwrap();
+    let verb = ["history", area, period, "--indicator", indicator, "--agency", AGENCY, "--csv"];
+    let history = said_by(&mut world.verb(&verb));
+    let reasons: Vec<&str> = history.lines().map(|line| line.rsplit(',').next().unwrap()).collect();
+    assert_eq!(reasons, ["reason", "", "counted again", "it was right", "counted again"], "{history}");
+}
+
+#[tokio::test]
+async fn a_return_is_completed_with_the_reason_that_its_files_were_submitted_with() {
+    let (world, rows) = (World::start().await, rows());
+    std::fs::write(world.path("first.csv"), file(&rows[..250])).unwrap();
+    let options = ["--agency", AGENCY, "--part-figures", "100", "--reason", "counted again"];
+    said_by(world.verb(&["submit", "first.csv", "--return-id", "spring"]).args(options));
+    let said = said_by(world.verb(&["return", "complete", "spring", "first.csv"]).args(options));
+    assert!(said.ends_with(": 250 figures in 3 parts."), "{said}");
+}

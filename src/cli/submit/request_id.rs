@@ -91,11 +91,12 @@ fn hash(context: &str, request: &SubmitObservationsRequest, mut figures: Vec<Vec
 /// A hasher that has taken all of a request but its figures and its id.
 fn head_hasher(context: &str, request: &SubmitObservationsRequest) -> blake3::Hasher {
     // A message of its own: each text in it stands after its length.
-    let SubmitObservationsRequest { agency, source, sample, return_id, .. } = request;
+    let SubmitObservationsRequest { agency, source, sample, reason, return_id, .. } = request;
     let head = SubmitObservationsRequest {
         agency: agency.clone(),
         source: source.clone(),
         sample: *sample,
+        reason: reason.clone(),
         return_id: return_id.clone(),
         ..SubmitObservationsRequest::default()
     };
@@ -147,6 +148,7 @@ mod tests {
             SubmitObservationsRequest { source: "a".to_owned(), ..request(&["5", "6"]) },
             SubmitObservationsRequest { agency: "health".to_owned(), ..request(&["5", "6"]) },
             SubmitObservationsRequest { return_id: "whole".to_owned(), ..request(&["5", "6"]) },
+            SubmitObservationsRequest { reason: "counted again".to_owned(), ..request(&["5", "6"]) },
         ];
         for other in other {
             assert_ne!(of(&other, &[before(2), before(3)], Repeat::default()), id);

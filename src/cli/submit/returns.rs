@@ -67,10 +67,13 @@ enum Verb {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
         #[command(flatten)]
-        selection: Selection,
+        selection: Box<Selection>,
         /// The source that they were submitted with.
         #[arg(long, default_value = "")]
         source: String,
+        /// The reason that they were submitted with.
+        #[arg(long, default_value = "")]
+        reason: String,
         /// That they were submitted as made up.
         #[arg(long)]
         sample: bool,
@@ -91,11 +94,12 @@ pub(super) async fn run(Args { server, verb }: Args) -> Result<(), Failure> {
             }
             output::show(&shown(&found))
         }
-        Verb::Complete { return_id, files, selection, source, sample, part_figures } => {
+        Verb::Complete { return_id, files, selection, source, reason, sample, part_figures } => {
             let agency = selection.agency.clone();
             let head = SubmitObservationsRequest {
                 agency: agency.clone(),
                 source,
+                reason,
                 sample,
                 return_id: return_id.clone(),
                 ..SubmitObservationsRequest::default()

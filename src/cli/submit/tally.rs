@@ -17,6 +17,7 @@ pub(super) struct Tally {
     new: u64,
     revised: u64,
     unchanged: u64,
+    withdrawn: u64,
     parts: usize,
     /// How many of the parts had been received before.
     received_before: usize,
@@ -36,6 +37,7 @@ impl Tally {
         self.new += of(receipt.new_count);
         self.revised += of(receipt.revised_count);
         self.unchanged += of(receipt.unchanged_count);
+        self.withdrawn += of(receipt.withdrawn_count);
         self.parts += 1;
         self.received_before += usize::from(answer.already_received);
         let lines = report::findings(&part.figures, &receipt);
@@ -57,7 +59,7 @@ impl Tally {
 
     /// Whether all figures are already so.
     pub(super) fn changes_nothing(&self) -> bool {
-        self.new == 0 && self.revised == 0
+        self.new == 0 && self.revised == 0 && self.withdrawn == 0
     }
 
     /// The request ids of the parts that are stored.
@@ -67,9 +69,11 @@ impl Tally {
 
     /// What was done, or would be.
     pub(super) fn lines(&self, is_dry_run: bool) -> Vec<String> {
-        let Self { new, revised, unchanged, parts, received_before, .. } = self;
+        let Self { new, revised, unchanged, withdrawn, parts, received_before, .. } = self;
         let number = |count: &u64| thousands(&count.to_string());
-        let counts = format!("{} new, {} revised, {} unchanged", number(new), number(revised), number(unchanged));
+        let withdrawn = if *withdrawn == 0 { String::new() } else { format!(", {} withdrawn", number(withdrawn)) };
+        let counts =
+            format!("{} new, {} revised, {} unchanged{withdrawn}", number(new), number(revised), number(unchanged));
         let parts_in_all = counted(*parts, "part", "parts");
         let (first, last) = self.revisions.unwrap_or_default();
         let mut lines = vec![if is_dry_run {
