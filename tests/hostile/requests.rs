@@ -155,7 +155,8 @@ impl Requests {
             "SubmitObservations" => submission,
             "StreamSubmissions" => json!({ "submission": submission }),
             "GetSubmission" | "WithdrawSubmission" | "VerifyReceipt" => json!({
-                "agency": HOSTILE_AGENCY, "requestId": "part-0", "reason": "wrong",
+                "agency": HOSTILE_AGENCY, "requestId": "part-0", "reason": "wrong", "revision": 1,
+                "chainHash": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
             }),
             "ListSubmissions" | "ListReturns" => json!({ "agency": HOSTILE_AGENCY }),
             "CompleteReturn" | "GetReturn" => json!({
@@ -266,6 +267,11 @@ impl Requests {
             Kind::Enum(values) => {
                 let numbers: Vec<i32> = values.values().map(|value| value.number()).collect();
                 Value::EnumNumber(*random.pick(&numbers))
+            }
+            // Shorter than a hash, and longer.
+            Kind::Bytes => {
+                let length = size(random, 100);
+                Value::Bytes(random.bytes(length).into())
             }
             Kind::Int32 => Value::I32(i32::try_from(size(random, 10_000)).unwrap()),
             Kind::Int64 => Value::I64(i64::try_from(size(random, 30_000)).unwrap()),
