@@ -94,12 +94,12 @@ fn no_acknowledged_submission_is_lost_when_the_power_is_cut() {
             receipts.clear();
         }
         let mount = Mount::new(&image, folder.path()).unwrap();
-        fs::write(mount.path.join("never-synced"), "must not survive").unwrap();
         let acknowledged = runtime.block_on(async {
             let server = Server::start(&mount.path.join("journal")).await.unwrap();
             server.put_catalogue().await;
             let load = Load::on(&server, &format!("cut-{cut}"));
             load.until(50, Duration::from_micros(random.next() % 200_000)).await;
+            write_unsynced(&mount.path);
             stop(server.id());
             copy_still(&mount.image, &cut_image);
             server.kill();
@@ -159,9 +159,8 @@ type Acknowledged = BTreeMap<Revision, String>;
 
 /// Lets a writer live on the mounted disk for a while, and copies the disk as the power cut finds it.
 fn live_and_be_cut(mount: &Mount, cut_image: &Path, random: &mut Random) -> Acknowledged {
-    let canary = mount.path.join("never-synced");
-    fs::write(&canary, "must not survive").unwrap();
-
+    // Before the disk is full: a full one gets each file at once.
+    write_unsynced(&mount.path);
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["--exact", "writer", "--nocapture"]);
     command.env(WRITER_FOLDER, mount.path.join("journal")).env("CONSPECTUS_SEED", random.next().to_string());
@@ -203,6 +202,11 @@ fn missing(disk: &Path, acknowledged: &Acknowledged) -> String {
         Ok(()) if lost == 0 => "none lost".to_owned(),
         Ok(()) => format!("{lost} lost, silently"),
     }
+}
+
+/// Writes what a power cut must lose. Not long before it: after half a minute the system writes everything by itself.
+fn write_unsynced(disk: &Path) {
+    fs::write(disk.join("never-synced"), "must not survive").unwrap();
 }
 
 /// That what was never synced is gone.
