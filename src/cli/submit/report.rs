@@ -1,7 +1,10 @@
 //! What a submission did, or would do, in words.
 
+use std::fmt::{self, Display, Formatter};
+use std::ops::AddAssign;
+
 use super::super::failure::Failure;
-use super::super::format::counted;
+use super::super::format::{counted, thousands};
 use super::dry_run as dry_run_report;
 use super::sheet::Sheet;
 use crate::figures::Figure;
@@ -63,10 +66,49 @@ fn found(row: u64, finding: &Finding) -> String {
     format!("  row {row}: found {found}; check `{check}` expects {expected}; {taken}")
 }
 
+/// How many figures did what.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Counts {
+    new: u64,
+    revised: u64,
+    unchanged: u64,
+    withdrawn: u64,
+}
+
+impl Counts {
+    pub(super) fn of(receipt: &Receipt) -> Self {
+        let Receipt { new_count, revised_count, unchanged_count, withdrawn_count, .. } = receipt;
+        let [new, revised, unchanged, withdrawn] = [new_count, revised_count, unchanged_count, withdrawn_count]
+            .map(|count| u64::try_from(*count).unwrap_or(0));
+        Self { new, revised, unchanged, withdrawn }
+    }
+
+    /// How many changed what stood.
+    pub(super) fn changed(self) -> u64 {
+        self.new + self.revised + self.withdrawn
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, Self { new, revised, unchanged, withdrawn }: Self) {
+        self.new += new;
+        self.revised += revised;
+        self.unchanged += unchanged;
+        self.withdrawn += withdrawn;
+    }
+}
+
+impl Display for Counts {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let [new, revised, unchanged, withdrawn] =
+            [self.new, self.revised, self.unchanged, self.withdrawn].map(|count| thousands(&count.to_string()));
+        write!(f, "{new} new, {revised} revised, {unchanged} unchanged")?;
+        if self.withdrawn == 0 { Ok(()) } else { write!(f, ", {withdrawn} withdrawn") }
+    }
+}
+
 fn summary(receipt: &Receipt, already_received: bool, dry_run: bool) -> String {
-    let Receipt { new_count, revised_count, unchanged_count, withdrawn_count, .. } = receipt;
-    let withdrawn = if *withdrawn_count == 0 { String::new() } else { format!(", {withdrawn_count} withdrawn") };
-    let counts = format!("{new_count} new, {revised_count} revised, {unchanged_count} unchanged{withdrawn}");
+    let counts = Counts::of(receipt);
     let hash = Hex(&receipt.chain_hash);
     match (already_received, dry_run) {
         (true, _) => format!("Already received at revision {}: {counts}. Receipt {hash}", receipt.revision),

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::super::format::{counted, thousands};
+use super::super::format::counted;
 use super::super::receipt_file::ReceiptFile;
 use super::part::Part;
-use super::report;
+use super::report::{self, Counts};
 use crate::rpc::proto::SubmitObservationsResponse;
 
 /// The most lines of what checks found.
@@ -14,10 +14,7 @@ const FOUND_SHOWN_MAX: usize = 50;
 /// What became of the parts that were accepted.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    new: u64,
-    revised: u64,
-    unchanged: u64,
-    withdrawn: u64,
+    counts: Counts,
     parts: usize,
     /// How many of the parts had been received before.
     received_before: usize,
@@ -33,11 +30,7 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) fn add(&mut self, part: &Part, answer: &SubmitObservationsResponse, file: &Path) {
         let receipt = answer.receipt.clone().unwrap_or_default();
-        let of = |count: i32| u64::try_from(count).unwrap_or_default();
-        self.new += of(receipt.new_count);
-        self.revised += of(receipt.revised_count);
-        self.unchanged += of(receipt.unchanged_count);
-        self.withdrawn += of(receipt.withdrawn_count);
+        self.counts += Counts::of(&receipt);
         self.parts += 1;
         self.received_before += usize::from(answer.already_received);
         let lines = report::findings(&part.figures, &receipt);
@@ -59,7 +52,7 @@ impl Tally {
 
     /// Whether all figures are already so.
     pub(super) fn changes_nothing(&self) -> bool {
-        self.new == 0 && self.revised == 0 && self.withdrawn == 0
+        self.counts.changed() == 0
     }
 
     /// The request ids of the parts that are stored.
@@ -69,11 +62,7 @@ impl Tally {
 
     /// What was done, or would be.
     pub(super) fn lines(&self, is_dry_run: bool) -> Vec<String> {
-        let Self { new, revised, unchanged, withdrawn, parts, received_before, .. } = self;
-        let number = |count: &u64| thousands(&count.to_string());
-        let withdrawn = if *withdrawn == 0 { String::new() } else { format!(", {} withdrawn", number(withdrawn)) };
-        let counts =
-            format!("{} new, {} revised, {} unchanged{withdrawn}", number(new), number(revised), number(unchanged));
+        let Self { counts, parts, received_before, .. } = self;
         let parts_in_all = counted(*parts, "part", "parts");
         let (first, last) = self.revisions.unwrap_or_default();
         let mut lines = vec![if is_dry_run {
