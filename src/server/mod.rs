@@ -127,7 +127,7 @@ pub async fn run(
     let address = at.local_addr().map_err(Error::Listener)?;
     config.network.check(address)?;
     let tls = match &config.network.tls {
-        Some(files) => Some(Tls::start(files.clone(), Arc::clone(&config.reload)).await?),
+        Some(settings) => Some(Tls::start(settings.clone(), Arc::clone(&config.reload)).await?),
         None => None,
     };
     let gate = Gate::default();
