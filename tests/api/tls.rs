@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use conspectus::net::tls::{Settings, Version};
-use conspectus::rpc::proto::{GetAgencyRequest, ListSubmissionsRequest};
+use conspectus::rpc::client::key_service_client::KeyServiceClient;
+use conspectus::rpc::proto::get_caller_response::Credential;
+use conspectus::rpc::proto::{GetAgencyRequest, GetCallerRequest, ListSubmissionsRequest};
 use conspectus::server::{self, Config, Network};
 use prost::Message;
 use tempfile::TempDir;
@@ -128,6 +130,9 @@ async fn a_certificate_grants_exactly_what_its_identity_may_do() {
     ] {
         assert_eq!(code(&list(channel, agency, key).await), expected, "{agency}");
     }
+    let caller = KeyServiceClient::new(ours).get_caller(GetCallerRequest {}).await.unwrap().into_inner();
+    assert_eq!(caller.identity.unwrap().id, "submitter");
+    assert_eq!(caller.credential, Some(Credential::Certificate(CHILDRENS_SERVICES_URI.to_owned())));
 }
 
 #[tokio::test]
