@@ -23,6 +23,7 @@ use tonic_types::{FieldViolation, StatusExt};
 use super::deadline::{Deadline, Limit, Timed};
 use super::failure::{Exit, Failure, root_cause};
 use super::next_step::NextStep;
+use crate::access::Purpose;
 use crate::model::text::visible;
 use crate::rpc::client::catalogue_service_client::CatalogueServiceClient;
 use crate::rpc::client::key_service_client::KeyServiceClient;
@@ -31,9 +32,10 @@ use crate::rpc::client::submission_service_client::SubmissionServiceClient;
 use crate::rpc::{Reason, omitted_count};
 use credentials::{ERROR_BYTES_MAX, Headers, Hidden};
 use proxy::Proxy;
-use route::Route;
+pub(super) use route::{Route, Secured};
 use tls::Tls;
-use unreachable::Unreachable;
+pub(super) use tls::described;
+pub(super) use unreachable::Unreachable;
 
 /// The most bytes that an answer may have; a full page of rows has far fewer.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
@@ -113,22 +115,48 @@ impl Server {
     /// When an option isn't what it should be, or a file of TLS can't be used.
     pub(super) fn route(&self) -> Result<Route, Failure> {
         let server = self.uri()?;
-        let host = server.host().unwrap_or_default();
-        let is_https = server.scheme_str() == Some("https");
+        Ok(self.route_by(&server, self.proxy(&server)?, self.tls(&server)?))
+    }
+
+    /// The way to the server, which has this address, by a proxy or none, with TLS or without.
+    pub(super) fn route_by(&self, server: &Uri, proxy: Option<Proxy>, tls: Option<Tls>) -> Route {
+        let port = server.port_u16().unwrap_or(if tls.is_some() { 443 } else { 80 });
+        let host = server.host().unwrap_or_default().to_owned();
+        Route { server: self.server.clone(), host, port, proxy, tls }
+    }
+
+    /// The proxy to the server, which has this address.
+    ///
+    /// # Errors
+    /// When what is named isn't the address of a proxy.
+    pub(super) fn proxy(&self, server: &Uri) -> Result<Option<Proxy>, Failure> {
         let given = self.proxy.as_ref().map(|Hidden(proxy)| proxy.as_str());
+        Proxy::choose(given, server, |name| std::env::var(name).ok())
+    }
+
+    /// TLS to the server, which has this address; none for http://.
+    ///
+    /// # Errors
+    /// When a file of TLS can't be used.
+    pub(super) fn tls(&self, server: &Uri) -> Result<Option<Tls>, Failure> {
+        if server.scheme_str() != Some("https") {
+            return Ok(None);
+        }
+        let host = server.host().unwrap_or_default().trim_matches(['[', ']']);
         let own = self.cert.as_deref().zip(self.cert_key.as_deref());
-        let tls = || Tls::new(host.trim_matches(['[', ']']), self.ca.as_deref(), own);
-        Ok(Route {
-            server: self.server.clone(),
-            host: host.to_owned(),
-            port: server.port_u16().unwrap_or(if is_https { 443 } else { 80 }),
-            proxy: Proxy::choose(given, &server, |name| std::env::var(name).ok())?,
-            tls: if is_https { Some(tls()?) } else { None },
-        })
+        Tls::new(host, self.ca.as_deref(), own).map(Some)
+    }
+
+    /// The server's address, as it is given.
+    pub(super) fn address(&self) -> &str {
+        &self.server
     }
 
     /// The server's address.
-    fn uri(&self) -> Result<Uri, Failure> {
+    ///
+    /// # Errors
+    /// When it isn't one.
+    pub(super) fn uri(&self) -> Result<Uri, Failure> {
         let uri = self.server.parse::<Uri>().ok().filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")));
         uri.ok_or_else(|| Failure::usage(format!("`{}` isn't an address; allowed: http(s)://HOST:PORT", self.server)))
     }
@@ -138,11 +166,42 @@ impl Server {
         let first: &(dyn Error + 'static) = error;
         let mut causes = std::iter::successors(Some(first), |cause| (*cause).source());
         if let Some(why) = causes.find_map(|cause| cause.downcast_ref::<Unreachable>()) {
-            return why.failure();
+            return why.clone().failure();
         }
         // It was connected to, and then didn't speak HTTP/2.
         Failure::unreachable(format!("no server answers at {}: {}", self.server, root_cause(error)))
             .and_try(Some(NextStep::Address))
+    }
+
+    /// What it is called for.
+    ///
+    /// # Errors
+    /// When that isn't a purpose.
+    pub(super) fn stated_purpose(&self) -> Result<Option<Purpose>, Failure> {
+        let purpose = self.purpose.as_deref().map(Purpose::parse).transpose();
+        purpose.map_err(|error| Failure::usage(format!("--purpose: {error}")))
+    }
+
+    /// The same server, called without a purpose.
+    pub(super) fn without_purpose(&self) -> Self {
+        Self { purpose: None, ..self.clone() }
+    }
+
+    /// The same server, called without a key and a purpose.
+    pub(super) fn anonymous(&self) -> Self {
+        Self { key: None, key_name: None, ..self.without_purpose() }
+    }
+
+    /// What comes of a step, if it comes within the time that the server has to answer.
+    ///
+    /// # Errors
+    /// The step's, or that it takes too long.
+    pub(super) async fn in_time<T>(&self, step: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let taken = tokio::time::timeout(Duration::from_secs(self.timeout), step).await;
+        taken.unwrap_or_else(|_| {
+            let silent = Failure::unreachable(format!("nothing came within {} s", self.timeout));
+            Err(silent.and_try(Some(NextStep::Timeout)))
+        })
     }
 
     fn headers(&self, route: &Route) -> Result<Headers, Failure> {
@@ -160,7 +219,7 @@ impl Server {
             let unencrypted = Failure::usage(format!("the key would cross the network unencrypted to {server}"));
             return Err(unencrypted.and_try(Some(NextStep::Encrypt)));
         }
-        Headers::new(key.as_deref(), self.purpose.as_deref())
+        Headers::new(key.as_deref(), self.stated_purpose()?.as_ref())
     }
 
     async fn connect(&self, timed: Timed) -> Result<Connection, Failure> {
@@ -179,15 +238,17 @@ impl Server {
                 .keep_alive_timeout(limit.time * 3 / 4)
                 .keep_alive_while_idle(true);
         }
+        let way = route.clone();
         let connector = tower::service_fn(move |_: Uri| {
-            let route = route.clone();
-            async move { route.connect().await.map(TokioIo::new) }
+            let way = way.clone();
+            async move { way.connect().await.map(TokioIo::new) }
         });
         let channel = match tokio::time::timeout(limit.time, endpoint.connect_with_connector(connector)).await {
             Ok(connected) => connected.map_err(|error| self.unreachable(&error))?,
             Err(_) => {
                 let silent = Failure::unreachable(limit.exceeded("didn't let anyone connect"));
-                return Err(silent.and_try(Some(NextStep::Timeout)));
+                let doctor = (!route.is_within_this_machine()).then_some(NextStep::Doctor);
+                return Err(silent.and_try(Some(NextStep::Timeout)).and_try(doctor));
             }
         };
         Ok(InterceptedService::new(Deadline::new(channel, limit), headers))

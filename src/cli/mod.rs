@@ -12,6 +12,7 @@ mod common_args;
 mod completeness;
 mod connect;
 mod deadline;
+mod doctor;
 mod explain;
 mod failure;
 mod figure_columns;
@@ -86,6 +87,7 @@ enum Verb {
     Audit(audit::Args),
     Cert(cert::Args),
     Health(health::Args),
+    Doctor(doctor::Args),
 }
 
 /// Runs the command line of this process.
@@ -126,6 +128,7 @@ pub fn main() -> ExitCode {
             Verb::Audit(args) => audit::run(&args),
             Verb::Cert(args) => cert::run(args),
             Verb::Health(args) => health::run(args).await,
+            Verb::Doctor(args) => doctor::run(args).await,
         }
     });
     runtime.shutdown_timeout(END_TIMEOUT);

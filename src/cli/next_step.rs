@@ -33,6 +33,7 @@ pub(super) enum NextStep {
     /// Which server, and whether it serves.
     Address,
     Authority,
+    Doctor,
     Encrypt,
     OtherHost,
     Plaintext,
@@ -52,6 +53,9 @@ pub(super) enum NextStep {
 }
 
 impl NextStep {
+    /// What begins its line below an error.
+    pub(super) const LINE: &str = "\nTry: ";
+
     /// What helps against a server's refusal for this reason. Nothing does where the same is to be sent again later, where
     /// the message says what to change, or where whoever runs the server has to act.
     pub(super) fn after(reason: Reason) -> Option<Self> {
@@ -136,6 +140,7 @@ impl NextStep {
             Self::Authority => {
                 ("--ca FILE", "the authority that issued the server's certificate; or set CONSPECTUS_CA")
             }
+            Self::Doctor => ("conspectus doctor", "which checks the way to the server step by step"),
             Self::Encrypt => {
                 ("--server https://HOST:PORT", "with --ca FILE where this machine doesn't trust its authority")
             }
@@ -234,6 +239,7 @@ mod tests {
             Step::Purpose,
             Step::Address,
             Step::Authority,
+            Step::Doctor,
             Step::Encrypt,
             Step::OtherHost,
             Step::Plaintext,

@@ -117,7 +117,7 @@ fn a_certificate_for_another_host_or_that_has_ended_is_refused_in_words() {
         }
         assert!(start.elapsed() < Duration::from_secs(20), "it is still accepted");
     };
-    assert!(printed.contains(" ended at 20") && printed.contains("Z, by this machine's clock"), "{printed}");
+    assert!(printed.contains(" ended at 20") && printed.contains("Z, by this machine's clock\nTry: "), "{printed}");
 }
 
 /// A proxy that answers CONNECT, and then passes bytes on to one address, whatever is asked for.
@@ -188,6 +188,10 @@ fn a_server_is_reached_through_the_proxy_of_the_desktop() {
     ] {
         let printed = said(command);
         assert!(printed.starts_with(&format!("5: conspectus: no server answers at https://{target}: ")), "{printed}");
+        assert!(
+            printed.ends_with("\nTry: conspectus doctor, which checks the way to the server step by step"),
+            "{printed}"
+        );
     }
 }
 
@@ -255,7 +259,8 @@ fn a_proxy_that_stays_silent_holds_nobody_up() {
     let (address, _listener) = silent();
     let expect = format!(
         "5: conspectus: https://{HOST}:{} didn't let anyone connect within 1 s\n\
-         Try: --timeout SECONDS, which gives it longer",
+         Try: --timeout SECONDS, which gives it longer\n\
+         Try: conspectus doctor, which checks the way to the server step by step",
         server.port()
     );
     assert_ends_in_time(server.health_by(&format!("http://{address}")).args(["--timeout", "1"]), &expect);
@@ -282,4 +287,110 @@ fn a_server_that_speaks_no_http_2_over_tls_is_said_to_be_another() {
     let printed = said(command.args(["health", "--server", &url, "--ca", &server.file("own/ca.pem")]));
     let expect = format!("5: conspectus: {url} speaks TLS, but not HTTP/2, which gRPC needs: ");
     assert!(printed.starts_with(&expect), "{printed}");
+}
+
+/// The lines of a report: check, outcome, and what was found.
+fn report(command: &mut Command) -> (i32, Vec<String>) {
+    let output = command.output().unwrap();
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let lines = lines.lines().skip(2).map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    (output.status.code().unwrap(), lines.collect())
+}
+
+impl TlsServer {
+    /// The doctor, once the server is ready.
+    fn doctor(&self, host: &str) -> Command {
+        while said(&mut self.health("localhost")) == "5: conspectus: NOT_SERVING" {}
+        let health = self.health(host);
+        let mut command = binary::command();
+        command.arg("doctor").args(health.get_args().skip(1));
+        for (name, value) in health.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command
+    }
+}
+
+#[test]
+fn the_doctor_goes_all_the_way_through_a_proxy() {
+    let server = TlsServer::start(&["--host", "conspectus.test,localhost"]);
+    let proxy = TestProxy::with_login(&server.address, &["Basic"]);
+    let with_login = format!("http://jo:s%40cret@{}", proxy.address);
+    let (code, lines) = report(server.doctor(HOST).env("HTTPS_PROXY", with_login));
+    let (url, port) = (proxy.url(), server.port());
+    let tls = "tls ok TLS 1.3 with TLS13_AES_256_GCM_SHA384; CN=server, issued by CN=conspectus development authority, valid until 20";
+    for (line, expect) in lines.iter().zip([
+        format!("address ok https://{HOST}:{port}"),
+        format!("proxy ok {url}, by HTTPS_PROXY"),
+        "trust ok the authorities that this machine trusts".to_owned(),
+        "name skipped 127.0.0.1 is an address".to_owned(),
+        format!("connection ok to {}", proxy.address),
+        format!("tunnel ok the proxy connects to {HOST}:{port}"),
+        tls.to_owned(),
+        "http/2 ok chosen by ALPN".to_owned(),
+        "service ok serving".to_owned(),
+        "clock ok ".to_owned(),
+        "key ok none is needed: the server has no identities yet".to_owned(),
+        "identity skipped nobody in particular is calling".to_owned(),
+        "role skipped nobody in particular is calling".to_owned(),
+        "purpose skipped nobody in particular is calling".to_owned(),
+    ]) {
+        assert!(line.starts_with(&expect), "{line}\n{expect}");
+    }
+    assert_eq!((code, lines.len()), (0, 14), "{lines:?}");
+}
+
+#[test]
+fn the_doctor_skips_what_needs_a_check_that_failed() {
+    let server = TlsServer::start(&[]);
+    let (code, lines) = report(server.doctor("localhost").env("SSL_CERT_FILE", server.file("other/ca.pem")));
+    assert_eq!(code, 5);
+    let tls =
+        lines.iter().position(|line| line.starts_with("tls failed the certificate of https://localhost:")).unwrap();
+    assert_eq!(lines[tls - 1], "tunnel skipped there is no proxy");
+    let rest = lines[tls..].join("\n");
+    assert!(rest.contains("isn't trusted") && rest.contains("\nTry: --ca FILE"), "{rest}");
+    assert!(rest.ends_with("role skipped needs tls\npurpose skipped needs tls"), "{rest}");
+    for (host, proxy, failed, status) in [
+        ("conspectus.invalid", "", "name failed there is no host conspectus.invalid", 5),
+        (HOST, "http://127.0.0.1:1", "connection failed the proxy http://127.0.0.1:1 doesn't answer", 5),
+        (HOST, "ftp://127.0.0.1", "proxy failed --proxy: found something else", 2),
+    ] {
+        let (code, lines) = report(server.doctor(host).args(["--proxy", proxy]));
+        assert_eq!(code, status, "{lines:?}");
+        assert_eq!(lines.iter().filter(|line| line.contains(" failed ")).count(), 1, "{lines:?}");
+        assert!(lines.iter().any(|line| line.starts_with(failed)), "{lines:?}");
+    }
+    let json = server.doctor("localhost").args(["--json", "--ca", "nowhere.pem"]).output().unwrap();
+    let checks: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!((checks[2]["check"].as_str(), checks[2]["outcome"].as_str()), (Some("trust"), Some("failed")));
+    assert!(checks[2]["found"].as_str().unwrap().starts_with("can't read nowhere.pem: "), "{checks}");
+}
+
+#[test]
+fn the_doctor_says_who_is_calling_and_what_that_opens() {
+    let sender = Sender::start();
+    let asked = |options: &str| {
+        let (code, lines) = report(&mut sender.demo.verb(&format!("doctor {options}")));
+        let at = lines.iter().position(|line| line.starts_with("key ")).unwrap();
+        (code, lines[at..].to_vec())
+    };
+    let (code, lines) = asked(&format!("--as {AGENCY}"));
+    assert!(code == 0 && lines[0].starts_with("key ok key ") && lines[0].contains(", valid until 20"), "{lines:?}");
+    let role = format!("role ok submitter of {AGENCY}");
+    let rest = [&format!("identity ok {AGENCY}"), &role, "purpose skipped only an analyst states one"];
+    assert_eq!(lines[1..], rest);
+    let (code, lines) = asked("--as analyst");
+    assert_eq!(lines[1..], ["identity ok analyst", "role ok analyst", "purpose ok trying the demo"]);
+    assert_eq!(code, 0);
+    let (code, lines) = asked("--key cps_wrong");
+    assert!(lines[0].starts_with("key failed ") && lines[1].starts_with("Try: --as NAME"), "{lines:?}");
+    assert_eq!(code, 4);
+    let (code, lines) = report(sender.demo.verb("doctor").env_remove("CONSPECTUS_PURPOSE"));
+    let last = &lines[lines.len() - 2..];
+    assert_eq!(last[0], "purpose failed an analyst says what figures are read for");
+    assert_eq!((last[1].as_str(), code), ("Try: --purpose WORDS, or set CONSPECTUS_PURPOSE", 2));
 }

@@ -45,7 +45,7 @@ impl Headers {
     ///
     /// # Errors
     /// When one of them can't be sent.
-    pub(super) fn new(key: Option<&str>, purpose: Option<&str>) -> Result<Self, Failure> {
+    pub(super) fn new(key: Option<&str>, purpose: Option<&Purpose>) -> Result<Self, Failure> {
         let bearer = |key: &str| {
             let mut value = format!("Bearer {}", key.trim())
                 .parse::<MetadataValue<Ascii>>()
@@ -53,8 +53,7 @@ impl Headers {
             value.set_sensitive(true);
             Ok::<_, Failure>(value)
         };
-        let header = |text: &str| {
-            let purpose = Purpose::parse(text).map_err(|error| Failure::usage(format!("--purpose: {error}")))?;
+        let header = |purpose: &Purpose| {
             let value = purpose.as_str().parse();
             value.map_err(|_| Failure::usage("--purpose: it has characters that can't be sent"))
         };

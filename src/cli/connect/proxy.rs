@@ -67,6 +67,11 @@ impl Proxy {
             source,
         })
     }
+
+    /// Where it is named: an option or a variable.
+    pub(crate) fn source(&self) -> &'static str {
+        self.source
+    }
 }
 
 /// Without a name and a password.
@@ -102,7 +107,7 @@ mod tests {
         let variable =
             |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
         let proxy = Proxy::choose(given, &Uri::from_static(server), variable).unwrap();
-        proxy.map(|proxy| format!("{proxy} by {}", proxy.source))
+        proxy.map(|proxy| format!("{proxy} by {}", proxy.source()))
     }
 
     #[test]

@@ -62,6 +62,11 @@ impl Route {
         self.proxy.as_ref().map_or((&self.host, self.port), |proxy| (&proxy.host, proxy.port))
     }
 
+    /// The proxy in between.
+    pub(crate) fn proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_ref()
+    }
+
     /// Whether it leads to this machine, without leaving it.
     pub(super) fn is_within_this_machine(&self) -> bool {
         self.proxy.is_none() && is_this_machine(&self.host)
@@ -73,7 +78,7 @@ impl Route {
     }
 
     /// The server, as a proxy and an error name it.
-    fn authority(&self) -> String {
+    pub(crate) fn authority(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
 
@@ -100,7 +105,7 @@ impl Route {
             },
             None => Unreachable {
                 message: format!("no server answers at {}: {cause}", self.server),
-                step: if self.is_within_this_machine() { Some(NextStep::Serve) } else { None },
+                step: if self.is_within_this_machine() { Some(NextStep::Serve) } else { Some(NextStep::Doctor) },
             },
         })
     }

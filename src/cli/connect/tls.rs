@@ -15,8 +15,8 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
-    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore,
-    SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error as TlsError,
+    ProtocolVersion, RootCertStore, SignatureScheme,
 };
 
 use super::super::failure::Failure;
@@ -29,7 +29,7 @@ pub(crate) const ALPN_HTTP2: &[u8] = b"h2";
 
 /// How a server is spoken to over TLS.
 #[derive(Clone)]
-pub(super) struct Tls {
+pub(crate) struct Tls {
     connector: TlsConnector,
     name: ServerName<'static>,
     presented: Arc<Presented>,
@@ -81,6 +81,14 @@ impl Tls {
         })
     }
 
+    /// Whom it trusts.
+    pub(crate) fn trusted(&self) -> String {
+        match &self.authority {
+            None => "the authorities that this machine trusts".to_owned(),
+            Some(path) => format!("the authority in {}", path.display()),
+        }
+    }
+
     /// Secures a connection to the server at an address, which is for its errors.
     ///
     /// # Errors
@@ -99,7 +107,7 @@ impl Tls {
             // A server without TLS takes its beginning for nonsense: it answers with something else, or hangs up.
             None => {
                 let hung_up = matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof);
-                let step = if hung_up { plain } else { None };
+                let step = if hung_up { plain } else { Some(NextStep::Doctor) };
                 Unreachable { message: format!("no server answers at {server}: {error}"), step }
             }
             Some(TlsError::InvalidMessage(_)) => {
@@ -111,7 +119,9 @@ impl Tls {
                 Unreachable { message: format!("the certificate of {server} {why}"), step }
             }
             Some(TlsError::AlertReceived(AlertDescription::NoApplicationProtocol)) => no_http2(server),
-            Some(_) => Unreachable { message: format!("TLS with {server} failed: {error}"), step: None },
+            Some(_) => {
+                Unreachable { message: format!("TLS with {server} failed: {error}"), step: Some(NextStep::Doctor) }
+            }
         }
     }
 
@@ -133,10 +143,10 @@ impl Tls {
             );
         }
         if is(&[CertificateError::Expired]) || matches!(why, CertificateError::ExpiredContext { .. }) {
-            return (format!("({subject}) ended at {until}, by this machine's clock"), None);
+            return (format!("({subject}) ended at {until}, by this machine's clock"), Some(NextStep::Doctor));
         }
         if is(&[CertificateError::NotValidYet]) || matches!(why, CertificateError::NotValidYetContext { .. }) {
-            return (format!("({subject}) begins at {from}, by this machine's clock"), None);
+            return (format!("({subject}) begins at {from}, by this machine's clock"), Some(NextStep::Doctor));
         }
         if is(&[CertificateError::NotValidForName]) || matches!(why, CertificateError::NotValidForNameContext { .. }) {
             let names = if names.is_empty() { "no host".to_owned() } else { names.join(", ") };
@@ -146,12 +156,26 @@ impl Tls {
     }
 }
 
+/// What two sides have agreed on, and whom the server's certificate is of.
+pub(crate) fn described(session: &ClientConnection) -> String {
+    let version = match session.protocol_version() {
+        Some(ProtocolVersion::TLSv1_3) => "TLS 1.3".to_owned(),
+        Some(ProtocolVersion::TLSv1_2) => "TLS 1.2".to_owned(),
+        other => format!("{other:?}"),
+    };
+    let suite =
+        session.negotiated_cipher_suite().map_or_else(String::new, |suite| format!(" with {:?}", suite.suite()));
+    let certificate = session.peer_certificates().and_then(<[_]>::first).and_then(Certificate::read);
+    let certificate = certificate.map_or_else(String::new, |certificate| format!("; {certificate}"));
+    format!("{version}{suite}{certificate}")
+}
+
 /// A server, or something between, that speaks TLS and no HTTP/2.
 pub(super) fn no_http2(server: &str) -> Unreachable {
     let message = format!(
         "{server} speaks TLS, but not HTTP/2, which gRPC needs: it is another server, or something between takes the connection apart"
     );
-    Unreachable { message, step: None }
+    Unreachable { message, step: Some(NextStep::Doctor) }
 }
 
 /// Keeps the certificate that a server presents, whatever is thought of it.

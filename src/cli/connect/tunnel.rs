@@ -148,7 +148,7 @@ mod tests {
     async fn refused(answer: &str) -> Refusal {
         match opened(answer.as_bytes()).await.unwrap_err() {
             Error::Refused(refusal) => refusal,
-            other => panic!("{other}"),
+            other @ (Error::Io(_) | Error::Closed | Error::NotHttp | Error::TooLong) => panic!("{other}"),
         }
     }
 

@@ -7,12 +7,13 @@ use super::super::next_step::NextStep;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct Unreachable {
-    pub(crate) message: String,
-    pub(crate) step: Option<NextStep>,
+    pub(super) message: String,
+    pub(super) step: Option<NextStep>,
 }
 
 impl Unreachable {
-    pub(super) fn failure(&self) -> Failure {
-        Failure::unreachable(self.message.clone()).and_try(self.step)
+    /// The failure of a verb.
+    pub(crate) fn failure(self) -> Failure {
+        Failure::unreachable(self.message).and_try(self.step)
     }
 }
