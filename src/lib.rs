@@ -19,22 +19,41 @@
 //! | [`catalogue`] | who reports, for where, what is counted |
 //! | [`journal`] | the append-only, hash-chained log: revisions and bytes |
 //! | [`model`] | ids, periods, decimals, markers: plain types, parsed once |
+//!
+//! Without the feature `server`, which needs Unix, there is the command line that talks to a server: `cli`, what it needs of
+//! `figures` and `rpc`, and the plain types below.
+
+#![cfg_attr(
+    not(feature = "server"),
+    allow(dead_code, unused_imports, reason = "a client uses a part of the plain types")
+)]
 
 pub mod access;
-pub mod audit;
 pub mod catalogue;
 pub mod cli;
-mod demo;
-pub mod entry;
 pub mod figures;
-pub mod intake;
-pub mod journal;
-mod last_used;
 pub mod model;
-pub mod net;
-pub mod picture;
 pub mod rpc;
+
+#[cfg(feature = "server")]
+pub mod audit;
+#[cfg(feature = "server")]
+mod demo;
+#[cfg(feature = "server")]
+pub mod entry;
+#[cfg(feature = "server")]
+pub mod intake;
+#[cfg(feature = "server")]
+pub mod journal;
+#[cfg(feature = "server")]
+mod last_used;
+#[cfg(feature = "server")]
+pub mod net;
+#[cfg(feature = "server")]
+pub mod picture;
+#[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "server")]
 pub mod state;
 
 #[cfg(test)]

@@ -25,6 +25,10 @@ const LAYERS: &[&[&str]] = &[
     &["cli"],
 ];
 
+/// What stands before a module that only the server has; and the same without what is quoted.
+const SERVER_FEATURE: &str = "#[cfg(feature = \"server\")]";
+const SERVER_FEATURE_UNQUOTED: &str = "#[cfg(feature = )]";
+
 /// A path of modules, and of an item perhaps, from the crate's root.
 type Names = Vec<String>;
 
@@ -51,6 +55,7 @@ impl File {
         // What stands between quotes isn't code.
         let code = code.replace("\\\"", "").replace("'\"'", "");
         let code: String = code.split('"').step_by(2).collect();
+        let code = code.replace(SERVER_FEATURE_UNQUOTED, "");
         let mut rest = String::new();
         for statement in code.split(';') {
             let words: Vec<&str> = statement.split_whitespace().collect();
@@ -193,6 +198,34 @@ fn no_files_import_each_other_in_a_circle() {
     let names = |circle: &Vec<usize>| circle.iter().map(|at| name(&files[*at])).collect::<Vec<_>>().join(", ");
     let found: Vec<String> = circles.iter().filter(|circle| !circle.is_empty()).map(names).collect();
     assert!(found.is_empty(), "in a circle each:\n{}", found.join("\n"));
+}
+
+/// The client is for desktops that aren't Unix. That it builds without the server, `.ci/run` holds.
+#[test]
+fn only_what_the_server_alone_has_needs_unix() {
+    let text = |file: &File| {
+        let path = Path::new("src").join(name(file));
+        let text = std::fs::read_to_string(path.with_extension("rs"));
+        let text = text.or_else(|_| std::fs::read_to_string(path.join("mod.rs"))).unwrap();
+        text.split("#[cfg(test)]\nmod tests {").next().unwrap().to_owned()
+    };
+    // Also the modules of the crate's root.
+    let mut servers: BTreeSet<Names> = BTreeSet::new();
+    let root = std::fs::read_to_string("src/lib.rs").unwrap();
+    let declaring = files().into_iter().map(|file| (file.module.clone(), text(&file)));
+    for (module, text) in declaring.chain([(Names::new(), root)]) {
+        for declared in text.split(SERVER_FEATURE).skip(1) {
+            let line = declared.trim_start().lines().next().unwrap();
+            if let Some((_, child)) = line.trim_end_matches(';').split_once("mod ") {
+                servers.insert([&module[..], &[child.to_owned()]].concat());
+            }
+        }
+    }
+    let is_servers = |file: &File| servers.iter().any(|module| file.module.starts_with(module));
+    let needs_unix = |file: &File| ["std::os::", "rustix", "signal::unix"].iter().any(|it| text(file).contains(it));
+    let (needing, wrong): (Vec<File>, Vec<File>) = files().into_iter().filter(needs_unix).partition(is_servers);
+    assert!(wrong.is_empty(), "{}", wrong.iter().map(name).collect::<Vec<_>>().join("\n"));
+    assert!(needing.iter().any(|file| file.module == ["cli", "serve"]), "the server's are found");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `conspectus catalogue`: what is counted, by which agencies, for which areas.
 
+#[cfg(feature = "server")]
 mod check;
 
 use std::path::{Path, PathBuf};
@@ -38,6 +39,7 @@ enum Verb {
         #[arg(short = 'n', long)]
         dry_run: bool,
     },
+    #[cfg(feature = "server")]
     /// Show what the checks of a TOML file would have caught of the figures that were submitted: which agencies', areas'
     /// and periods', and the worst of them. Nothing is stored, and no key is needed.
     ///
@@ -67,6 +69,7 @@ enum Verb {
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
     match args.verb {
         Verb::Put { file, dry_run } => put(&args.server, &file, dry_run).await,
+        #[cfg(feature = "server")]
         Verb::Check { file, data } => check::run(&read(&file)?, &file, &data),
         Verb::Agencies => agencies(&args.server).await,
         Verb::Areas => areas(&args.server).await,

@@ -1,6 +1,7 @@
 //! `conspectus key`: the identities that may call, and their keys.
 
-use std::path::{Path, PathBuf};
+#[cfg(feature = "server")]
+mod offline;
 
 use clap::{Parser, Subcommand};
 
@@ -10,15 +11,11 @@ use super::format::{json, time};
 use super::output;
 use super::printout::Printout;
 use super::table::{Align, Table};
-use crate::access::{AccessChange, Identity, NewKey, Role, Scope};
+use crate::access::Role;
 use crate::catalogue::items::Sector;
-use crate::journal::DiskJournal;
-use crate::model::id::IdentityId;
-use crate::rpc::new_secret;
 use crate::rpc::proto::{
     self, CreateKeyRequest, CreateKeyResponse, ListKeysRequest, RevokeKeyRequest, RotateKeyRequest,
 };
-use crate::server;
 
 const PAGE: i32 = 1_000;
 
@@ -58,16 +55,9 @@ enum Verb {
         /// Create no key: it is identified by certificates alone.
         #[arg(long)]
         without_key: bool,
-        /// Create it in this data folder, while no server runs on it: for the first operator, or when
-        /// every operator's key is lost.
-        #[arg(long, value_name = "FOLDER")]
-        data: Option<PathBuf>,
-        /// Make the data folder, for a server that has never run.
-        #[arg(long, requires = "data")]
-        new: bool,
-        /// Go on though the clock is more than an hour behind what was written last, as `serve` does with it.
-        #[arg(long, requires = "data")]
-        accept_clock_behind_journal: bool,
+        #[cfg(feature = "server")]
+        #[command(flatten)]
+        offline: offline::Args,
     },
     /// List the identities and their keys.
     List {
@@ -110,9 +100,8 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
             certificate,
             days,
             without_key,
-            data,
-            new,
-            accept_clock_behind_journal,
+            #[cfg(feature = "server")]
+            offline,
         } => {
             let request = CreateKeyRequest {
                 identity,
@@ -124,14 +113,13 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
                 days,
                 without_key,
             };
-            match data {
-                None => create(&server, request).await,
-                Some(folder) => {
-                    check_is_plain(role, &request)?;
-                    check_folder(&folder, new)?;
-                    create_in(&folder, request, accept_clock_behind_journal).await
-                }
+            #[cfg(feature = "server")]
+            if let Some(folder) = &offline.data {
+                let (secret, expires_at) = offline.create(folder, role, &request).await?;
+                let (key_id, expires_at) = (secret.id().to_string(), expires_at.to_string());
+                return print_key(&request.identity, &key_id, &expires_at, &secret.reveal());
             }
+            create(&server, request).await
         }
         Verb::List { json } => list(&server, json).await,
         Verb::Rotate { identity, days, overlap_hours } => rotate(&server, identity, days, overlap_hours).await,
@@ -156,53 +144,6 @@ fn print_key(identity: &str, key_id: &str, expires_at: &str, secret: &str) -> Re
         "Key {key_id} of `{identity}` is valid until {expires_at}. It is printed only this once, and stored nowhere:"
     ));
     output::print_line(secret)
-}
-
-/// Only an operator is created without a server, with a key and nothing else.
-fn check_is_plain(role: Role, request: &CreateKeyRequest) -> Result<(), Failure> {
-    let is_plain = request.agency.is_empty()
-        && request.sectors.is_empty()
-        && request.areas.is_empty()
-        && request.certificates.is_empty()
-        && !request.without_key;
-    if role != Role::Operator || !is_plain {
-        return Err(Failure::usage(
-            "--data creates only operators, with a key; an operator then creates the others on a running server"
-                .to_owned(),
-        ));
-    }
-    Ok(())
-}
-
-/// A mistyped name must not make a data folder, with a key that opens nothing. An empty folder, such as a new volume,
-/// was made for something.
-fn check_folder(folder: &Path, is_new: bool) -> Result<(), Failure> {
-    let is_empty = || std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
-    if is_new || DiskJournal::is_in(folder)? || is_empty() {
-        return Ok(());
-    }
-    Err(Failure::usage(format!(
-        "{} is no data folder: give the server's, or, to make a new one there, add --new",
-        folder.display()
-    )))
-}
-
-/// Creates an operator without a server: whoever can write to the data folder may.
-async fn create_in(folder: &Path, request: CreateKeyRequest, accept_clock_behind_journal: bool) -> Result<(), Failure> {
-    let now = server::now();
-    let secret = new_secret()?;
-    let expires_at = now.plus_hours(i64::from(request.days) * 24);
-    let identity = Identity {
-        id: IdentityId::parse(&request.identity)?,
-        role: Role::Operator,
-        agency: None,
-        scope: Scope::default(),
-        certificates: Vec::new(),
-    };
-    let key = NewKey { id: secret.id(), hash: secret.hash(), expires_at };
-    let change = AccessChange::Create { identity, key: Some(key) };
-    server::change_access_offline(folder, change, accept_clock_behind_journal).await?;
-    print_key(&request.identity, &secret.id().to_string(), &expires_at.to_string(), &secret.reveal())
 }
 
 async fn rotate(server: &Server, identity: String, days: i32, overlap_hours: i32) -> Result<(), Failure> {

@@ -6,14 +6,12 @@
 //! others are counted in one.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, IsTerminal, Write};
-use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
@@ -22,7 +20,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::failure::Failure;
 use super::terminal;
 use crate::model::text::visible;
-use crate::server;
+use crate::model::timestamp::Timestamp;
 
 const VARIABLE: &str = "CONSPECTUS_LOG";
 /// The verifier of certificates logs as an error what the command line says anyway.
@@ -61,8 +59,10 @@ impl Log {
             None => EnvFilter::new(FILTER_DEFAULT),
             Some(text) => filter(&text.to_string_lossy()).map_err(Failure::usage)?,
         };
-        // A handle of its own: while a write to it waits, the library's own, which has a lock, is free.
-        let stderr = File::from(io::stderr().as_fd().try_clone_to_owned()?);
+        #[cfg(feature = "server")]
+        let stderr = super::serve::own_stderr()?;
+        #[cfg(not(feature = "server"))]
+        let stderr = io::stderr();
         let is_terminal = stderr.is_terminal();
         let (queue, queued) = mpsc::sync_channel(QUEUE_LINES_MAX);
         let (begun, counts) = (Instant::now(), Arc::new(Counts::default()));
@@ -191,7 +191,7 @@ impl Counts {
 
 /// A line of the log itself.
 fn line(what: &str) -> String {
-    format!("{}  WARN {what}\n", server::now())
+    format!("{}  WARN {what}\n", Timestamp::of_system(SystemTime::now()))
 }
 
 /// Takes the lines from events.

@@ -3,9 +3,11 @@
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+#[cfg(feature = "server")]
 mod audit;
 mod catalogue;
 mod catalogue_lookup;
+#[cfg(feature = "server")]
 mod cert;
 mod changes;
 mod common_args;
@@ -34,6 +36,7 @@ mod query;
 mod receipt;
 mod receipt_file;
 mod reconcile;
+#[cfg(feature = "server")]
 mod serve;
 mod spreadsheet_path;
 mod submission;
@@ -48,8 +51,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use rustix::process::Signal;
-use tokio::signal::unix::{SignalKind, signal};
 
 use failure::Failure;
 use log::Log;
@@ -67,6 +68,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    #[cfg(feature = "server")]
     Serve(serve::Args),
     Template(template::Args),
     Submit(submit::Args),
@@ -84,16 +86,33 @@ enum Verb {
     Changes(changes::Args),
     Catalogue(catalogue::Args),
     Key(key::Args),
+    #[cfg(feature = "server")]
     Audit(audit::Args),
+    #[cfg(feature = "server")]
     Cert(cert::Args),
     Health(health::Args),
     Doctor(doctor::Args),
 }
 
+impl Verb {
+    /// Whether it runs until it is asked to stop.
+    #[cfg(feature = "server")]
+    fn is_server(&self) -> bool {
+        matches!(self, Self::Serve(_))
+    }
+
+    #[cfg(not(feature = "server"))]
+    fn is_server(&self) -> bool {
+        false
+    }
+}
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    if matches!(cli.verb, Verb::Serve(_)) {
+    let is_server = cli.verb.is_server();
+    #[cfg(feature = "server")]
+    if is_server {
         serve::keep_few_arenas();
     }
     let log = match Log::start() {
@@ -104,10 +123,11 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return exit_code(Err(error.into())),
     };
-    let is_server = matches!(cli.verb, Verb::Serve(_));
     let result = runtime.block_on(async {
-        survive_file_size_limit()?;
+        #[cfg(feature = "server")]
+        serve::survive_file_size_limit()?;
         match cli.verb {
+            #[cfg(feature = "server")]
             Verb::Serve(args) => serve::run(args).await,
             Verb::Template(args) => template::run(args).await,
             Verb::Submit(args) => submit::run(args).await,
@@ -125,7 +145,9 @@ pub fn main() -> ExitCode {
             Verb::Changes(args) => changes::run(args).await,
             Verb::Catalogue(args) => catalogue::run(args).await,
             Verb::Key(args) => key::run(args).await,
+            #[cfg(feature = "server")]
             Verb::Audit(args) => audit::run(&args),
+            #[cfg(feature = "server")]
             Verb::Cert(args) => cert::run(args),
             Verb::Health(args) => health::run(args).await,
             Verb::Doctor(args) => doctor::run(args).await,
@@ -139,14 +161,6 @@ pub fn main() -> ExitCode {
     }
     drop(log);
     exit_code(result)
-}
-
-/// Has a write past the system's limit of file sizes (`ulimit -f`) fail, as one to a full disk does. Unhandled, its signal
-/// ends the process.
-fn survive_file_size_limit() -> Result<(), Failure> {
-    // A handler stays once there was one.
-    drop(signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?);
-    Ok(())
 }
 
 fn exit_code(result: Result<(), Failure>) -> ExitCode {

@@ -8,9 +8,11 @@ use super::connect::{Server, response};
 use super::failure::Failure;
 use super::output;
 use super::receipt_file::ReceiptFile;
-use crate::journal::ChainHash;
+use crate::model::chain::ChainHash;
+#[cfg(feature = "server")]
 use crate::model::revision::Revision;
 use crate::rpc::proto::VerifyReceiptRequest;
+#[cfg(feature = "server")]
 use crate::server;
 
 /// Check receipts.
@@ -43,6 +45,7 @@ enum Verb {
         #[arg(long, requires = "agency")]
         request_id: Option<String>,
         /// Look in this data folder.
+        #[cfg(feature = "server")]
         #[arg(long, conflicts_with = "agency", value_name = "FOLDER")]
         data: Option<PathBuf>,
     },
@@ -80,20 +83,26 @@ impl Asked {
 }
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
-    let Verb::Verify { what, receipt, agency, request_id, data } = args.verb;
+    let Verb::Verify {
+        what,
+        receipt,
+        agency,
+        request_id,
+        #[cfg(feature = "server")]
+        data,
+    } = args.verb;
     let asked = match receipt {
         Some(receipt) => vec![Asked::of(&what, receipt, agency.zip(request_id))?],
         None => Asked::in_file(Path::new(&what))?,
     };
     let told: Vec<ChainHash> = asked.iter().map(Asked::hash).collect::<Result<_, _>>()?;
+    #[cfg(feature = "server")]
     let found = match data {
-        Some(folder) => {
-            let revisions: Vec<Revision> = asked.iter().map(|asked| Revision(asked.revision)).collect();
-            let hashes = server::entries_offline(&folder, &revisions)?;
-            asked.iter().zip(hashes).map(|(asked, hash)| Some((asked.revision, hash?))).collect()
-        }
+        Some(folder) => in_folder(&folder, &asked)?,
         None => on_server(&args.server, &asked, &told).await?,
     };
+    #[cfg(not(feature = "server"))]
+    let found = on_server(&args.server, &asked, &told).await?;
     for ((Asked { revision, .. }, told), found) in asked.iter().zip(told).zip(found) {
         check(*revision, told, found)?;
     }
@@ -108,6 +117,14 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
             output::print_line(format_args!("The journal has all {count}: revisions {first} to {last}."))
         }
     }
+}
+
+/// What a data folder has at these revisions: each, and its chain hash.
+#[cfg(feature = "server")]
+fn in_folder(folder: &Path, asked: &[Asked]) -> Result<Vec<Option<(u64, ChainHash)>>, Failure> {
+    let revisions: Vec<Revision> = asked.iter().map(|asked| Revision(asked.revision)).collect();
+    let hashes = server::entries_offline(folder, &revisions)?;
+    Ok(asked.iter().zip(hashes).map(|(asked, hash)| Some((asked.revision, hash?))).collect())
 }
 
 /// What a running server has under the senders' request ids: the revision of each, and its chain hash.

@@ -1,6 +1,9 @@
 //! `conspectus serve`: runs the server.
 
+use std::fs::File;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -9,7 +12,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use rustix::fs::Mode;
-use rustix::process::umask;
+use rustix::process::{Signal, umask};
 use tokio::signal::unix::SignalKind;
 use tokio::sync::{Notify, oneshot};
 
@@ -264,6 +267,19 @@ fn exports(keys: &[(IdentityId, Secret)]) -> String {
         "CONSPECTUS_KEY",
         key_variable("analyst")
     )
+}
+
+/// A handle of standard error for the log alone: while a write to it waits, the library's own, which has a lock, is free.
+pub(super) fn own_stderr() -> io::Result<File> {
+    Ok(File::from(io::stderr().as_fd().try_clone_to_owned()?))
+}
+
+/// Has a write past the system's limit of file sizes (`ulimit -f`) fail, as one to a full disk does. Unhandled, its signal
+/// ends the process.
+pub(super) fn survive_file_size_limit() -> Result<(), Failure> {
+    // A handler stays once there was one.
+    drop(tokio::signal::unix::signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?);
+    Ok(())
 }
 
 /// Ends at Ctrl-C or SIGTERM.

@@ -26,8 +26,8 @@ use super::spreadsheet_path::SpreadsheetPath;
 use super::{catalogue_lookup, completeness, output};
 use crate::catalogue::items::Kind;
 use crate::figures::Field;
-use crate::intake::review::OBSERVATIONS_MAX;
 use crate::model::id::DimensionId;
+use crate::model::submission::OBSERVATIONS_MAX;
 use crate::rpc::proto::{
     Agency, Dimension, GetAgencyRequest, GetCompletenessRequest, GetCompletenessResponse, Slot, SlotStatus,
 };

@@ -2,8 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The most bytes that a file may have.
 pub(crate) const FILE_BYTES_MAX: u64 = 4 << 30;
@@ -15,8 +14,8 @@ pub(crate) const PIPE_BYTES_MAX: u64 = 16 << 20;
 #[derive(Debug, Clone)]
 pub(crate) enum Input {
     Memory(Arc<[u8]>),
-    /// A file, and how many bytes it had when it was opened.
-    File(Arc<File>, u64),
+    /// A file, which each reader seeks its place in, and how many bytes it had when it was opened.
+    File(Arc<Mutex<File>>, u64),
 }
 
 impl Input {
@@ -30,7 +29,7 @@ impl Input {
     pub(crate) fn of_file(file: File) -> io::Result<Self> {
         let metadata = file.metadata()?;
         if metadata.is_file() {
-            return Ok(Self::File(Arc::new(file), metadata.len()));
+            return Ok(Self::File(Arc::new(Mutex::new(file)), metadata.len()));
         }
         let mut bytes = Vec::new();
         file.take(PIPE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
@@ -87,7 +86,9 @@ impl Read for InputReader {
             Input::File(file, bytes) => {
                 let left = usize::try_from(bytes.saturating_sub(self.at)).unwrap_or(usize::MAX);
                 let most = buffer.len().min(left);
-                file.read_at(&mut buffer[..most], self.at)?
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                file.seek(SeekFrom::Start(self.at))?;
+                file.read(&mut buffer[..most])?
             }
         };
         self.at += count as u64;

@@ -17,12 +17,10 @@ use crate::model::marker::Marker;
 use crate::model::observation::{Breakdown, Explanation, Measure, Value};
 use crate::model::observations::{Dictionaries, Hashing, Line};
 use crate::model::period::Period;
+use crate::model::submission::OBSERVATIONS_MAX;
 use crate::model::text::{self, Layout};
 use crate::model::violation::{NO_SUCH, Violations};
 use crate::state::ResolvedIds;
-
-/// The most observations that one submission may have.
-pub(crate) const OBSERVATIONS_MAX: usize = 10_000;
 
 /// What is reviewed: a line, or as much of one as could be parsed. What is missing was found to be wrong
 /// already.

@@ -3,6 +3,9 @@
 use super::id::{AgencyId, RequestId, ReturnId};
 use super::observations::Observations;
 
+/// The most observations that one submission may have.
+pub(crate) const OBSERVATIONS_MAX: usize = 10_000;
+
 /// Some figures of one agency, accepted whole or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submission {

@@ -1,6 +1,7 @@
 //! Instants, as the journal keeps them.
 
 use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::date::Date;
 
@@ -11,6 +12,12 @@ pub struct Timestamp(pub i64);
 const MICROS_AN_HOUR: i64 = 3_600_000_000;
 
 impl Timestamp {
+    /// The instant of a system's clock; the first one of 1970 for one before.
+    pub(crate) fn of_system(at: SystemTime) -> Self {
+        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+    }
+
     /// The instant so many hours later, or the last one that there is.
     #[must_use]
     pub const fn plus_hours(self, hours: i64) -> Self {

@@ -8,35 +8,52 @@
 //! runtime on the disk: the writer's thread makes writes durable, the audit log's thread makes its
 //! lines durable, and an old entry is read back on a blocking thread.
 
-mod call;
-pub(crate) mod codec;
-mod context;
-mod convert;
-mod guard;
-mod page;
+mod catalogue_items;
+mod contract;
+mod put_catalogue;
 mod reason;
+
+// What serves. A client needs the messages and the rest of the above.
+#[cfg(feature = "server")]
+mod call;
+#[cfg(feature = "server")]
+pub(crate) mod codec;
+#[cfg(feature = "server")]
+mod context;
+#[cfg(feature = "server")]
+mod convert;
+#[cfg(feature = "server")]
+mod guard;
+#[cfg(feature = "server")]
+mod page;
+#[cfg(feature = "server")]
 mod services;
+#[cfg(feature = "server")]
 mod status;
 
 use crate::model::revision::Revision;
 
-pub use codec::{Encoded, Streamed, Submitted};
-pub use context::{Context, Gate};
-pub use convert::catalogue::put_request;
-pub(crate) use convert::put_catalogue::indicator_versions;
-pub(crate) use convert::snapshot::as_of;
-pub(crate) use guard::{Answer, PURPOSE_HEADER};
-pub use guard::{Guard, Limits, METHODS, local};
+pub use catalogue_items::put_request;
+pub use contract::ERROR_BYTES_HEADER;
+pub(crate) use contract::{PURPOSE_HEADER, omitted_count};
+pub(crate) use put_catalogue::indicator_versions;
 pub(crate) use reason::Reason;
-pub use services::{Catalogue, Keys, Picture, Submissions, new_secret};
-pub use status::ERROR_BYTES_HEADER;
-pub(crate) use status::omitted_count;
+#[cfg(feature = "server")]
+pub use {
+    codec::{Encoded, Streamed, Submitted},
+    context::{Context, Gate},
+    guard::{Guard, Limits, METHODS, local},
+    services::{Catalogue, Keys, Picture, Submissions, new_secret},
+};
+#[cfg(feature = "server")]
+pub(crate) use {convert::snapshot::as_of, guard::Answer};
 
 /// The served messages, services and clients, generated from `proto/conspectus/v1`.
 #[allow(missing_docs, unreachable_pub, reason = "generated; the protos are the reference")]
 #[allow(clippy::all, clippy::pedantic, clippy::restriction, reason = "generated")]
 pub mod proto {
     tonic::include_proto!("conspectus.v1");
+    #[cfg(feature = "server")]
     include!(concat!(env!("OUT_DIR"), "/server/conspectus.v1.rs"));
 }
 

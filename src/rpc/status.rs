@@ -8,6 +8,7 @@ use tonic::Status;
 use tonic::metadata::MetadataMap;
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
+use super::contract::{ERROR_BYTES_HEADER, MORE};
 use super::proto;
 pub(crate) use super::reason::Reason;
 use crate::access::{Denied, Unauthenticated};
@@ -19,10 +20,6 @@ use crate::model::violation::Violations;
 
 /// The domain of every `ErrorInfo`.
 const DOMAIN: &str = "conspectus";
-
-/// The request header by which a client that takes long response headers asks for more violations:
-/// the bytes of error details that it takes.
-pub const ERROR_BYTES_HEADER: &str = "conspectus-error-bytes-max";
 
 /// Error details travel in a header. Clients of the common libraries take 8 KiB of headers by
 /// default, and base64 makes four bytes of three.
@@ -113,15 +110,6 @@ pub(crate) fn unaudited(why: &Unwritten) -> Status {
 pub(crate) fn error_bytes(metadata: &MetadataMap) -> usize {
     let asked = metadata.get(ERROR_BYTES_HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
     asked.unwrap_or(ERROR_BYTES_DEFAULT).min(ERROR_BYTES_MAX)
-}
-
-/// Follows the number of the violations that aren't listed.
-const MORE: &str = " more violations";
-
-/// How many violations aren't listed, where a violation says that.
-pub(crate) fn omitted_count(violation: &FieldViolation) -> Option<usize> {
-    let (count, _) = violation.description.split_once(MORE)?;
-    if violation.field.is_empty() { count.parse().ok() } else { None }
 }
 
 /// The error of a wrong request: every violation that fits, and how many more there are.

@@ -19,7 +19,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{Notify, watch};
 use tonic_health::server::HealthReporter;
@@ -357,6 +357,5 @@ async fn save_last_used_now(guard: Guard, folder: PathBuf) {
 /// The system's time of day: it is read here and passed down. Durations are measured by the monotonic clock,
 /// and TLS asks the system itself whether a certificate is valid.
 pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+    Timestamp::of_system(SystemTime::now())
 }

@@ -105,7 +105,11 @@ impl Route {
             },
             None => Unreachable {
                 message: format!("no server answers at {}: {cause}", self.server),
-                step: if self.is_within_this_machine() { Some(NextStep::Serve) } else { Some(NextStep::Doctor) },
+                step: Some(if cfg!(feature = "server") && self.is_within_this_machine() {
+                    NextStep::Serve
+                } else {
+                    NextStep::Doctor
+                }),
             },
         })
     }

@@ -13,7 +13,7 @@ use super::part::PartSize;
 use super::selection::Selection;
 use super::sheet::Sheet;
 use crate::figures::input::Input;
-use crate::intake::review::OBSERVATIONS_MAX;
+use crate::model::submission::OBSERVATIONS_MAX;
 
 /// Submit the figures of a spreadsheet, a workbook (.xlsx) or a text file (CSV): all of them, or none if one is wrong.
 ///

@@ -8,10 +8,10 @@ use foldhash::quality::FixedState;
 
 use super::request_id::{self, Digest};
 use crate::figures::Figure;
-use crate::intake::review::OBSERVATIONS_MAX;
 use crate::model::manifest::Totals;
 use crate::model::observation::{Breakdown, Measure};
 use crate::model::period::Period;
+use crate::model::submission::OBSERVATIONS_MAX;
 use crate::rpc::proto::{Observation, observation as proto};
 
 /// How large a part is.

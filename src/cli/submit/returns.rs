@@ -20,7 +20,7 @@ use super::request_id::{self, Digest};
 use super::selection::Selection;
 use super::sheet::Sheet;
 use crate::figures::problem::grouped;
-use crate::intake::review::OBSERVATIONS_MAX;
+use crate::model::submission::OBSERVATIONS_MAX;
 use crate::rpc::proto::{
     GetReturnResponse, ListReturnsRequest, ListReturnsResponse, Return, ReturnManifest, SubmitObservationsRequest,
 };

@@ -9,7 +9,7 @@ use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 
 use crate::catalogue::review::PUT_ITEMS_MAX;
-use crate::intake::review::OBSERVATIONS_MAX;
+use crate::model::submission::OBSERVATIONS_MAX;
 use crate::picture::question::QUERY_CELLS_MAX;
 use crate::rpc::FILE_DESCRIPTOR_SET;
 use crate::rpc::convert::columns::DICTIONARY_ITEMS_MAX;

@@ -1,6 +1,5 @@
 //! Between the served messages and the domain: what several services share.
 
-pub(crate) mod catalogue;
 pub(crate) mod columns;
 pub(crate) mod draft;
 mod look_up;
@@ -9,7 +8,6 @@ pub(crate) mod observations;
 #[cfg(test)]
 pub(crate) mod observations_model;
 pub(crate) mod parse_submission;
-pub(crate) mod put_catalogue;
 pub(crate) mod queries;
 mod query_areas;
 pub(crate) mod receipt;

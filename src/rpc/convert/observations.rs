@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use super::draft::{Draft, DraftTable, Misfit, explanation, fit, named_explanation, note};
 use super::wire_observation::{Lists, WireObservation, utf8};
-use crate::intake::review::OBSERVATIONS_MAX;
 use crate::model::decimal::Decimal;
 use crate::model::id::{AreaCode, CheckId, IndicatorId};
 use crate::model::marker::{Marker, Markers};
@@ -18,6 +17,7 @@ use crate::model::observations::{Dictionaries, Dictionary};
 use crate::model::packed::MeasureForm;
 use crate::model::period::Period;
 use crate::model::protobuf::Malformed;
+use crate::model::submission::OBSERVATIONS_MAX;
 use crate::model::violation::{Lazy, Violations};
 use crate::rpc::{convert, proto};
 

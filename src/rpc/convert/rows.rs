@@ -17,8 +17,7 @@ use crate::picture::discrepancy::{Discrepancy, DiscrepancyKind};
 use crate::picture::figure::Figure;
 use crate::picture::rate::Rate;
 use crate::picture::reconcile::{Pair, Status};
-use crate::rpc::convert::catalogue;
-use crate::rpc::{count, proto};
+use crate::rpc::{catalogue_items, count, proto};
 
 /// How many of the areas that aren't ranked are named.
 pub(super) const PARTIAL_AREAS_NAMED_MAX: usize = 20;
@@ -38,7 +37,7 @@ impl<'a> Rows<'a> {
     }
 
     pub(crate) fn picture_row(&self, out: &mut Writer, row: &PictureRow) {
-        out.message(1, |out| out.fields(&catalogue::indicator(self.version(row))));
+        out.message(1, |out| out.fields(&catalogue_items::indicator(self.version(row))));
         for PictureCell { agency, figure, change } in &row.cells {
             out.message(2, |out| {
                 out.message(1, |out| self.agency_name(out, *agency));

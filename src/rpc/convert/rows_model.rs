@@ -11,7 +11,7 @@ use crate::picture::discrepancy::{Discrepancy, DiscrepancyKind};
 use crate::picture::figure::Figure;
 use crate::picture::rate::Rate;
 use crate::picture::reconcile::Pair;
-use crate::rpc::{convert, count, proto};
+use crate::rpc::{catalogue_items, convert, count, proto};
 
 pub(super) fn picture_row(catalogue: &Catalogue, row: &PictureRow) -> proto::PictureRow {
     let cell = |cell: &PictureCell| proto::PictureCell {
@@ -21,7 +21,7 @@ pub(super) fn picture_row(catalogue: &Catalogue, row: &PictureRow) -> proto::Pic
     };
     let version = catalogue.indicator_at(row.indicator).version_for(row.period);
     proto::PictureRow {
-        indicator: Some(convert::catalogue::indicator(version)),
+        indicator: Some(catalogue_items::indicator(version)),
         cells: row.cells.iter().map(cell).collect(),
         combined: Some(figure(catalogue, &row.combined)),
         change: row.change.as_deref().map(|it| change(catalogue, it)),
@@ -178,5 +178,5 @@ fn change(catalogue: &Catalogue, change: &Change) -> proto::Change {
 
 /// An agency as it is named in an answer, without the areas that it reports for.
 fn agency_name(named: &Agency) -> proto::Agency {
-    proto::Agency { areas: Vec::new(), ..convert::catalogue::agency(named) }
+    proto::Agency { areas: Vec::new(), ..catalogue_items::agency(named) }
 }

@@ -1,9 +1,9 @@
 //! An observation as it stands on the wire: its fields, merged as the library merges them, and no text of it looked at
 //! but for those that another replaces.
 
-use crate::intake::review::OBSERVATIONS_MAX;
 use crate::model::packed::MeasureForm;
 use crate::model::protobuf::{Fields, Malformed, Value};
+use crate::model::submission::OBSERVATIONS_MAX;
 
 /// The most categories of all observations of a request, the most markers, and the most explanations of single checks.
 pub(crate) const PARTS_OF_OBSERVATIONS_MAX: usize = 10 * OBSERVATIONS_MAX;

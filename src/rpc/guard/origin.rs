@@ -8,10 +8,8 @@ use crate::audit;
 use crate::model::id::IdentityId;
 use crate::net::{NoLongerGood, Peer};
 use crate::rpc::Context;
+use crate::rpc::contract::PURPOSE_HEADER;
 use crate::rpc::status::{self, Reason};
-
-/// The request header in which an analyst says what figures are read for.
-pub(crate) const PURPOSE_HEADER: &str = "conspectus-purpose";
 
 /// When one with too many connections may try again.
 const CONNECTIONS_RETRY: std::time::Duration = std::time::Duration::from_secs(1);

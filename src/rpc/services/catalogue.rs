@@ -16,11 +16,10 @@ use crate::model::id::{AgencyId, AreaCode, CalendarId, DimensionId, IndicatorId,
 use crate::model::revision::Revision;
 use crate::model::violation::Violations;
 use crate::rpc::call::{self, Call, Refusal};
-use crate::rpc::convert::put_catalogue;
 use crate::rpc::page::{self, Page, Paging, TokenBinding};
 use crate::rpc::proto::catalogue_service_server::CatalogueService;
 use crate::rpc::status;
-use crate::rpc::{Context, Gate, as_of, convert, number, proto};
+use crate::rpc::{Context, Gate, as_of, catalogue_items, number, proto, put_catalogue};
 use crate::state::State;
 
 /// Serves `conspectus.v1.CatalogueService`.
@@ -76,7 +75,7 @@ impl CatalogueService for Catalogue {
                 ("agency", "id"),
                 &message.id,
                 message.as_of_revision,
-                |catalogue, id| catalogue.agency(id).map(|(_, agency)| convert::catalogue::agency(agency)),
+                |catalogue, id| catalogue.agency(id).map(|(_, agency)| catalogue_items::agency(agency)),
             )?;
             Ok(proto::GetAgencyResponse { revision, agency: Some(agency) })
         })
@@ -91,7 +90,7 @@ impl CatalogueService for Catalogue {
             let (revision, agencies, next_page_token) = list(call, |list| {
                 let after = list.after(AgencyId::parse);
                 let items = list.catalogue.agencies_after(after.as_ref());
-                list.page(items, |agency| agency.id.to_string(), |agency| convert::catalogue::agency(agency))
+                list.page(items, |agency| agency.id.to_string(), |agency| catalogue_items::agency(agency))
             })
             .await?;
             Ok(proto::ListAgenciesResponse { revision, agencies, next_page_token })
@@ -108,7 +107,7 @@ impl CatalogueService for Catalogue {
                 ("area", "code"),
                 &message.code,
                 message.as_of_revision,
-                |catalogue, code| catalogue.area(code).map(|(_, area)| convert::catalogue::area(area)),
+                |catalogue, code| catalogue.area(code).map(|(_, area)| catalogue_items::area(area)),
             )?;
             Ok(proto::GetAreaResponse { revision, area: Some(area) })
         })
@@ -123,7 +122,7 @@ impl CatalogueService for Catalogue {
             let (revision, areas, next_page_token) = list(call, |list| {
                 let after = list.after(AreaCode::parse);
                 let items = list.catalogue.areas_after(after.as_ref());
-                list.page(items, |area| area.code.to_string(), |area| convert::catalogue::area(area))
+                list.page(items, |area| area.code.to_string(), |area| catalogue_items::area(area))
             })
             .await?;
             Ok(proto::ListAreasResponse { revision, areas, next_page_token })
@@ -140,7 +139,7 @@ impl CatalogueService for Catalogue {
                 ("dimension", "id"),
                 &message.id,
                 message.as_of_revision,
-                |catalogue, id| catalogue.dimension(id).map(convert::catalogue::dimension),
+                |catalogue, id| catalogue.dimension(id).map(catalogue_items::dimension),
             )?;
             Ok(proto::GetDimensionResponse { revision, dimension: Some(dimension) })
         })
@@ -158,7 +157,7 @@ impl CatalogueService for Catalogue {
                 list.page(
                     items,
                     |dimension| dimension.id.to_string(),
-                    |dimension| convert::catalogue::dimension(dimension),
+                    |dimension| catalogue_items::dimension(dimension),
                 )
             })
             .await?;
@@ -187,7 +186,7 @@ impl CatalogueService for Catalogue {
             let (revision, indicators, next_page_token) = list(call, |list| {
                 let after = list.after(IndicatorId::parse);
                 let items = list.catalogue.indicators_after(after.as_ref()).map(Indicator::newest);
-                list.page(items, |version| version.id.to_string(), |version| convert::catalogue::indicator(version))
+                list.page(items, |version| version.id.to_string(), |version| catalogue_items::indicator(version))
             })
             .await?;
             Ok(proto::ListIndicatorsResponse { revision, indicators, next_page_token })
@@ -204,7 +203,7 @@ impl CatalogueService for Catalogue {
                 ("reconciliation rule", "id"),
                 &message.id,
                 message.as_of_revision,
-                |catalogue, id| catalogue.rule(id).map(convert::catalogue::reconciliation_rule),
+                |catalogue, id| catalogue.rule(id).map(catalogue_items::reconciliation_rule),
             )?;
             Ok(proto::GetReconciliationRuleResponse { revision, reconciliation_rule: Some(rule) })
         })
@@ -219,7 +218,7 @@ impl CatalogueService for Catalogue {
             let (revision, reconciliation_rules, next_page_token) = list(call, |list| {
                 let after = list.after(RuleId::parse);
                 let items = list.catalogue.rules_after(after.as_ref());
-                list.page(items, |rule| rule.id.to_string(), |rule| convert::catalogue::reconciliation_rule(rule))
+                list.page(items, |rule| rule.id.to_string(), |rule| catalogue_items::reconciliation_rule(rule))
             })
             .await?;
             Ok(proto::ListReconciliationRulesResponse { revision, reconciliation_rules, next_page_token })
@@ -236,7 +235,7 @@ impl CatalogueService for Catalogue {
                 ("calendar", "id"),
                 &message.id,
                 message.as_of_revision,
-                |catalogue, id| catalogue.calendar(id).map(convert::catalogue::calendar),
+                |catalogue, id| catalogue.calendar(id).map(catalogue_items::calendar),
             )?;
             Ok(proto::GetCalendarResponse { revision, calendar: Some(calendar) })
         })
@@ -251,7 +250,7 @@ impl CatalogueService for Catalogue {
             let (revision, calendars, next_page_token) = list(call, |list| {
                 let after = list.after(CalendarId::parse);
                 let items = list.catalogue.calendars_after(after.as_ref());
-                list.page(items, |calendar| calendar.id.to_string(), |calendar| convert::catalogue::calendar(calendar))
+                list.page(items, |calendar| calendar.id.to_string(), |calendar| catalogue_items::calendar(calendar))
             })
             .await?;
             Ok(proto::ListCalendarsResponse { revision, calendars, next_page_token })
@@ -284,7 +283,7 @@ fn versions(
     let (versions, next_page_token) = list.page(
         indicator.versions().iter().enumerate().skip(from),
         |(index, _)| (index + 1).to_string(),
-        |(_, version)| convert::catalogue::indicator(version),
+        |(_, version)| catalogue_items::indicator(version),
     );
     let answer = proto::GetIndicatorResponse { revision: number(revision), versions, next_page_token };
     page::bounded(answer.encoded_len(), page::ask_for_pages)?;

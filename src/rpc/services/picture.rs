@@ -18,11 +18,11 @@ use crate::picture::question::{AggregateQuery, PictureQuery, QUERY_CELLS_MAX};
 use crate::picture::reconcile::{self, ReconcileQuery};
 use crate::rpc::call;
 use crate::rpc::convert::rows::Rows;
-use crate::rpc::convert::{self, queries, responses};
+use crate::rpc::convert::{queries, responses};
 use crate::rpc::guard::AuditScope as _;
 use crate::rpc::page::{self, Paging, ROWS, TokenBinding};
 use crate::rpc::proto::picture_service_server::PictureService;
-use crate::rpc::{Encoded, Gate, count, proto};
+use crate::rpc::{Encoded, Gate, catalogue_items, count, proto};
 use crate::state::view::View;
 
 const CONTRIBUTIONS_MAX: usize = 1_000;
@@ -109,7 +109,7 @@ impl Read for proto::GetPictureRequest {
         let mut out = Writer::default();
         out.fields(&proto::GetPictureResponse {
             revision: input.revision(),
-            area: Some(convert::catalogue::area(input.catalogue().area_at(query.area))),
+            area: Some(catalogue_items::area(input.catalogue().area_at(query.area))),
             period: query.period.to_string(),
             ..Default::default()
         });
@@ -184,7 +184,7 @@ impl Read for proto::ExplainFigureRequest {
                 })
                 .collect(),
             contribution_count: count(explained.contributions.len()),
-            indicator: Some(convert::catalogue::indicator(&explained.version)),
+            indicator: Some(catalogue_items::indicator(&explained.version)),
             rule: explained.rule,
             formula: explained.formula,
             ..Default::default()

@@ -1,0 +1,18 @@
+//! What both sides agree on besides the protos: headers, and how an error says that it leaves violations out.
+
+use tonic_types::FieldViolation;
+
+/// The request header by which a client that takes long response headers asks for more violations:
+/// the bytes of error details that it takes.
+pub const ERROR_BYTES_HEADER: &str = "conspectus-error-bytes-max";
+/// The request header in which an analyst says what figures are read for.
+pub(crate) const PURPOSE_HEADER: &str = "conspectus-purpose";
+
+/// Follows the number of the violations that aren't listed.
+pub(super) const MORE: &str = " more violations";
+
+/// How many violations aren't listed, where a violation says that.
+pub(crate) fn omitted_count(violation: &FieldViolation) -> Option<usize> {
+    let (count, _) = violation.description.split_once(MORE)?;
+    if violation.field.is_empty() { count.parse().ok() } else { None }
+}
