@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`cli`] | the command line: one file a verb |
 //! | [`server`] | the wiring of all that is below |
+//! | [`http`] | the doors besides gRPC: JSON over HTTP |
 //! | `demo` | the demo's catalogue, figures and keys |
 //! | [`figures`] | figures in spreadsheets |
 //! | [`rpc`] | the served messages and methods: guarded, converted, answered |
@@ -27,6 +28,7 @@ pub mod cli;
 mod demo;
 pub mod entry;
 pub mod figures;
+pub mod http;
 pub mod intake;
 pub mod journal;
 mod last_used;

@@ -20,7 +20,7 @@ const LAYERS: &[&[&str]] = &[
     &["audit", "last_used", "net"],
     &["rpc"],
     &["figures"],
-    &["demo"],
+    &["demo", "http"],
     &["server"],
     &["cli"],
 ];

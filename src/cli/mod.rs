@@ -3,6 +3,7 @@
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+mod api;
 mod audit;
 mod catalogue;
 mod catalogue_lookup;
@@ -85,6 +86,7 @@ enum Verb {
     Key(key::Args),
     Audit(audit::Args),
     Cert(cert::Args),
+    Api(api::Args),
     Health(health::Args),
 }
 
@@ -125,6 +127,7 @@ pub fn main() -> ExitCode {
             Verb::Key(args) => key::run(args).await,
             Verb::Audit(args) => audit::run(&args),
             Verb::Cert(args) => cert::run(args),
+            Verb::Api(args) => api::run(&args),
             Verb::Health(args) => health::run(args).await,
         }
     });

@@ -20,6 +20,7 @@ use super::printout::Printout;
 use super::{health, picture};
 use crate::access::Secret;
 use crate::audit::Accepted;
+use crate::http::PageOrigin;
 use crate::model::id::IdentityId;
 use crate::model::zone::Zone;
 use crate::net::{self, tls};
@@ -60,6 +61,9 @@ pub(super) struct Args {
     /// Serve reflection to the network too; otherwise only to this machine.
     #[arg(long)]
     reflection: bool,
+    /// A page elsewhere whose scripts may call: its origin, such as https://intranet.example.gov.uk. May be given again.
+    #[arg(long = "page-origin", env = "CONSPECTUS_PAGE_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
+    page_origins: Vec<PageOrigin>,
     /// How many calls an identity may make in a second, on average.
     #[arg(long, env = "CONSPECTUS_CALLS_A_SECOND", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..))]
     calls_a_second: u32,
@@ -135,6 +139,7 @@ fn network(args: &Args) -> Result<Network, Failure> {
         tls: files,
         allow_plaintext_network: args.allow_plaintext_network,
         reflection: args.reflection,
+        page_origins: args.page_origins.clone(),
         bounds,
         limits: Limits { calls_a_second_of_identity_max: args.calls_a_second, ..Limits::default() },
     })

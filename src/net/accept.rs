@@ -1,4 +1,4 @@
-//! From a listener to connections that speak HTTP/2.
+//! From a listener to connections that speak HTTP.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -56,7 +56,7 @@ fn canonical(address: SocketAddr) -> IpAddr {
     address.ip().to_canonical()
 }
 
-/// A connection, once it has shown that it speaks HTTP/2, in time.
+/// A connection, once its client has begun to speak, in time.
 async fn open(stream: TcpStream, tls: Option<Tls>, permit: ConnectionPermit) -> Option<Connection> {
     let bounds = permit.bounds();
     // Small answers go out at once: held back by Nagle's algorithm, they wait for the caller's delayed

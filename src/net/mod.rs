@@ -1,5 +1,5 @@
 //! The network: connections are accepted, counted, encrypted by TLS, and handed on once they have
-//! begun to speak HTTP/2. One that is slow or silent until then, or that presents no credentials for
+//! begun to speak HTTP. One that is slow or silent until then, or that presents no credentials for
 //! a while after, is closed. When there are as many as may be, the one that has been there longest
 //! without credentials is evicted, and those with credentials never take them all: so a caller with
 //! credentials always gets in.

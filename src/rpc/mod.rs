@@ -15,8 +15,10 @@ mod convert;
 mod guard;
 mod page;
 mod reason;
+mod router;
 mod services;
 mod status;
+mod transcode;
 
 use crate::model::revision::Revision;
 
@@ -25,12 +27,14 @@ pub use context::{Context, Gate};
 pub use convert::catalogue::put_request;
 pub(crate) use convert::put_catalogue::indicator_versions;
 pub(crate) use convert::snapshot::as_of;
-pub(crate) use guard::{Answer, PURPOSE_HEADER};
+pub(crate) use guard::PURPOSE_HEADER;
 pub use guard::{Guard, Limits, METHODS, local};
 pub(crate) use reason::Reason;
+pub(crate) use router::Router;
 pub use services::{Catalogue, Keys, Picture, Submissions, new_secret};
 pub use status::ERROR_BYTES_HEADER;
 pub(crate) use status::omitted_count;
+pub(crate) use transcode::{DESCRIPTORS, Format, method};
 
 /// The served messages, services and clients, generated from `proto/conspectus/v1`.
 #[allow(missing_docs, unreachable_pub, reason = "generated; the protos are the reference")]
@@ -49,6 +53,25 @@ pub mod client {
 
 /// The descriptors of the served protos, for server reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/conspectus.v1.bin"));
+
+macro_rules! proto_files {
+    ($($name:literal),+) => {
+        [$((
+            concat!("conspectus/v1/", $name),
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/proto/conspectus/v1/", $name)),
+        )),+]
+    };
+}
+
+/// The served protos: the path by which they import each other, and the text.
+pub(crate) const PROTO_FILES: [(&str, &str); 6] = proto_files![
+    "catalogue.proto",
+    "catalogue_service.proto",
+    "figures.proto",
+    "key_service.proto",
+    "picture_service.proto",
+    "submission_service.proto"
+];
 
 /// The largest request message that is taken.
 pub(crate) const REQUEST_BYTES_MAX: usize = 4 << 20;

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, oneshot};
 use super::Error;
 use crate::access::Secret;
 use crate::audit::Accepted;
+use crate::http::PageOrigin;
 use crate::model::id::IdentityId;
 use crate::model::timestamp::Timestamp;
 use crate::model::zone::Zone;
@@ -89,6 +90,8 @@ pub struct Network {
     pub allow_plaintext_network: bool,
     /// Serve the protos by reflection to the network too, as to this machine.
     pub reflection: bool,
+    /// Pages elsewhere whose scripts may call.
+    pub page_origins: Vec<PageOrigin>,
     /// Bounds of the connections.
     pub bounds: net::Bounds,
     /// Bounds of the calls.

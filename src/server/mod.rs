@@ -12,7 +12,6 @@ mod config;
 mod health;
 mod listen;
 mod offline;
-mod router;
 mod serving;
 
 use std::future::Future;
@@ -35,16 +34,16 @@ use health::{end_watches, set_not_serving};
 pub use listen::Listen;
 use listen::Start;
 pub(crate) use offline::{catch_offline, change_access_offline, entries_offline};
-use router::Router;
 
 use crate::access::Actor;
 use crate::entry::{Body, codec};
+use crate::http::Doors;
 use crate::intake::writer::{self, WriteError};
 use crate::journal::{self, DiskJournal, Journal};
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
 use crate::net::tls::{self, Tls};
-use crate::rpc::{Context, Gate, Guard};
+use crate::rpc::{Context, Gate, Guard, Router};
 use crate::state::{Fold, ResolvedIds, State};
 use crate::{audit, demo, net};
 
@@ -137,13 +136,13 @@ pub async fn run(
     let (stop, stopped) = watch::channel(false);
 
     let is_reflected = address.ip().is_loopback() || config.network.reflection;
-    let router = Router::new(&gate, &guard, health_service, is_reflected)?;
+    let doors = Doors::new(Router::new(&gate, &guard, health_service, is_reflected)?, &config.network.page_origins);
     let (identities, found) = watch::channel(false);
     let (until, failed, bounds) = (stopped.clone(), Arc::new(Notify::new()), config.network.bounds);
     let start = Start { found, stopping: stopped.clone(), failed: Arc::clone(&failed) };
     let serving = tokio::spawn(async move {
         let Some(listener) = start.listen(at).await.map_err(Error::Listener)? else { return Ok(()) };
-        serving::serve(net::accept(listener, tls, bounds), router, until).await;
+        serving::serve(net::accept(listener, tls, bounds), doors, until).await;
         Ok::<_, Error>(())
     });
     let shutdown = async {

@@ -34,7 +34,7 @@ pub use methods::METHODS;
 pub(crate) use origin::PURPOSE_HEADER;
 pub(crate) use places::{Place, Places};
 pub(crate) use question::Question;
-pub(crate) use receiving::{ReceivedRequest, Unanswered};
+pub(crate) use receiving::{ReceivedRequest, Thread, Unanswered};
 pub use session::local;
 pub(crate) use session::{CHECK_EVERY, Session};
 pub(crate) use subject::{Present, Subject};

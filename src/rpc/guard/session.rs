@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http_body_util::BodyExt;
 use prost::Message;
+use tonic::body::Body;
 use tonic::{Request, Status};
 
 use super::auditor::Auditor;
@@ -13,7 +15,7 @@ use super::compute::Compute;
 use super::limits::{CallPermit, Limits};
 use super::origin::Origin;
 use super::question::{self, Question, Whole};
-use super::receiving::{CallReceiving, ReceivedRequest};
+use super::receiving::{CallReceiving, ReceivedRequest, Thread};
 use crate::access::{self, Action, Actor, Caller, Resource, Unauthenticated};
 use crate::audit;
 use crate::intake::corrections::Locks;
@@ -21,7 +23,7 @@ use crate::intake::writer::{Coming, Handle};
 use crate::model::id::IdentityId;
 use crate::model::revision::Revision;
 use crate::model::violation::Violations;
-use crate::rpc::{Context, status};
+use crate::rpc::{Context, READ_BYTES_MAX, REQUEST_BYTES_MAX, status};
 
 /// How often a stream asks whether its caller would still be let in, when nothing else happens. Whoever
 /// would not is cut off within a minute.
@@ -198,6 +200,33 @@ impl OpenCall {
     /// is, and no longer.
     pub(crate) fn received(&self) -> ReceivedRequest {
         self.receiving.as_ref().map(CallReceiving::take).unwrap_or_default()
+    }
+
+    /// The largest message that it takes.
+    pub(super) fn request_bytes_max(&self) -> usize {
+        if self.action.stores() { REQUEST_BYTES_MAX } else { READ_BYTES_MAX }
+    }
+
+    /// The body of its request, whose whole is its one message.
+    ///
+    /// # Errors
+    /// When it is too large, or doesn't come.
+    pub(crate) async fn receive_whole(&self, body: Body) -> Result<Bytes, Status> {
+        match &self.receiving {
+            Some(receiving) => receiving.receive_whole(body, self.request_bytes_max()).await,
+            None => Ok(body.collect().await?.to_bytes()),
+        }
+    }
+
+    /// Where so many bytes are worked on: on a thread of their own, where there are many.
+    ///
+    /// # Errors
+    /// When too much of the caller's waits already.
+    pub(crate) async fn thread_for(&self, bytes: usize) -> Result<Thread, Status> {
+        match &self.receiving {
+            Some(receiving) => receiving.thread_for(bytes).await,
+            None => Ok(Thread::default()),
+        }
     }
 
     /// Whose call it is; none when nobody in particular calls.

@@ -1,6 +1,7 @@
 //! The services behind the guard.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::future::ready;
 use std::sync::Arc;
 
@@ -10,22 +11,30 @@ use tonic::codegen::{Service, http};
 use tonic::server::NamedService;
 use tonic_health::pb::health_server::{Health, HealthServer};
 
+use super::guard::Answer;
+use super::proto::catalogue_service_server::CatalogueServiceServer;
+use super::proto::key_service_server::KeyServiceServer;
+use super::proto::picture_service_server::PictureServiceServer;
+use super::proto::submission_service_server::SubmissionServiceServer;
+use super::transcode::{self, Format};
+use super::{Catalogue, FILE_DESCRIPTOR_SET, Gate, Guard, Keys, Picture, RECEIVED_BYTES_MAX, Submissions};
 use crate::net::Peer;
-use crate::rpc::proto::catalogue_service_server::CatalogueServiceServer;
-use crate::rpc::proto::key_service_server::KeyServiceServer;
-use crate::rpc::proto::picture_service_server::PictureServiceServer;
-use crate::rpc::proto::submission_service_server::SubmissionServiceServer;
-use crate::rpc::{Answer, Catalogue, FILE_DESCRIPTOR_SET, Gate, Guard, Keys, Picture, RECEIVED_BYTES_MAX, Submissions};
 
-type Answers = Box<dyn Fn(http::Request<Body>) -> Answer + Send + Sync>;
+type Answers = Arc<dyn Fn(http::Request<Body>) -> Answer + Send + Sync>;
 
 /// Has calls answered by the services that they name, behind the guard.
 #[derive(Clone)]
-pub(super) struct Router(Arc<Inner>);
+pub(crate) struct Router(Arc<Inner>);
 
 struct Inner {
     guard: Guard,
     services: Vec<(&'static str, Answers)>,
+}
+
+impl fmt::Debug for Router {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Router").finish_non_exhaustive()
+    }
 }
 
 impl Router {
@@ -33,7 +42,7 @@ impl Router {
     ///
     /// # Errors
     /// When the protos aren't what reflection can serve.
-    pub(super) fn new(
+    pub(crate) fn new(
         gate: &Gate,
         guard: &Guard,
         health: HealthServer<impl Health>,
@@ -63,7 +72,7 @@ impl Router {
     }
 
     /// Answers a call from a peer.
-    pub(super) fn answer(
+    pub(crate) fn answer(
         &self,
         peer: Peer,
         request: http::Request<Body>,
@@ -72,9 +81,15 @@ impl Router {
         guard.answer(peer, request, &|request| {
             let path = request.uri().path();
             let name = path.strip_prefix('/').and_then(|path| path.split_once('/')).map_or("", |(name, _)| name);
-            match services.iter().find(|(of_service, _)| *of_service == name) {
-                Some((_, answers)) => answers(request),
-                None => Box::pin(ready(Ok(Status::unimplemented("").into_http()))),
+            let Some((_, answers)) = services.iter().find(|(of_service, _)| *of_service == name) else {
+                return Box::pin(ready(Ok(Status::unimplemented("").into_http())));
+            };
+            match request.extensions().get::<Format>().copied() {
+                None => answers(request),
+                Some(format) => {
+                    let answers = Arc::clone(answers);
+                    Box::pin(async move { Ok(transcode::answer(format, request, |request| answers(request)).await) })
+                }
             }
         })
     }
@@ -91,5 +106,5 @@ where
         + 'static,
 {
     // They are always ready.
-    (S::NAME, Box::new(move |request| service.clone().call(request)))
+    (S::NAME, Arc::new(move |request| service.clone().call(request)))
 }
