@@ -30,6 +30,7 @@ use crate::server::{self, Config, Listen, Network};
 /// The purpose that the demo states when it reads figures.
 const DEMO_PURPOSE: &str = "trying the demo";
 const LISTEN_DEFAULT: &str = "127.0.0.1:50051";
+const WEB_PORT_DEFAULT: u16 = 50_080;
 
 /// Run the server, until Ctrl-C or SIGTERM.
 #[derive(Debug, Parser)]
@@ -37,6 +38,9 @@ pub(super) struct Args {
     /// The address to listen on.
     #[arg(long, env = "CONSPECTUS_LISTEN", default_value = LISTEN_DEFAULT)]
     listen: SocketAddr,
+    /// Serve the page, for browsers, at this address too. The demo does so at 127.0.0.1:50080, unless another is given.
+    #[arg(long, env = "CONSPECTUS_WEB", value_name = "ADDRESS")]
+    web: Option<SocketAddr>,
     /// The data folder.
     #[arg(long, env = "CONSPECTUS_DATA", default_value = "conspectus-data")]
     data: PathBuf,
@@ -98,6 +102,8 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let at = Listen::bind(args.listen)
         .map_err(|error| Failure::failed(format!("can't listen on {}: {error}", args.listen)))?;
     let address = at.local_addr()?;
+    let web = web(&args)?;
+    let page = web.as_ref().map(Listen::local_addr).transpose()?;
     tracing::info!(%address, data = %args.data.display(), "starting");
     let mut demo_keys = None;
     if args.demo {
@@ -106,13 +112,14 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         let is_tls = args.tls_cert.is_some();
         tokio::spawn(async move {
             // The server goes on without a reader of its standard output.
-            if let Err(Failure::Message(_, message)) = show_demo(address, is_tls, keys).await {
+            if let Err(Failure::Message(_, message)) = show_demo(address, page, is_tls, keys).await {
                 tracing::error!("the demo's picture can't be shown: {message}");
             }
         });
     }
     let config = Config {
         network,
+        web,
         demo: args.demo,
         zone: args.time_zone,
         drain_timeout: Duration::from_secs(args.drain_seconds),
@@ -123,6 +130,16 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         ..Config::new(args.data)
     };
     Ok(server::run(at, config, signal()).await?)
+}
+
+/// Where the page is. The demo's is at the page's usual port if the server is at its own, and else at one that is free.
+fn web(args: &Args) -> Result<Option<Listen>, Failure> {
+    let usual: SocketAddr = (Ipv4Addr::LOCALHOST, WEB_PORT_DEFAULT).into();
+    let free = (Ipv4Addr::LOCALHOST, 0).into();
+    let of_demo = if args.listen.to_string() == LISTEN_DEFAULT { usual } else { free };
+    let Some(address) = args.web.or(args.demo.then_some(of_demo)) else { return Ok(None) };
+    let bound = Listen::bind(address);
+    bound.map(Some).map_err(|error| Failure::failed(format!("can't listen on {address} for the page: {error}")))
 }
 
 /// Who is let in from the network, and how much of it.
@@ -210,6 +227,7 @@ fn descriptors() -> usize {
 /// Once the server serves, queries it for a picture, as any client would, and prints it.
 async fn show_demo(
     mut address: SocketAddr,
+    page: Option<SocketAddr>,
     is_tls: bool,
     keys: oneshot::Receiver<Vec<(IdentityId, Secret)>>,
 ) -> Result<(), Failure> {
@@ -218,10 +236,12 @@ async fn show_demo(
         address.set_ip(Ipv4Addr::LOCALHOST.into());
     }
     let Ok(keys) = keys.await else { return Ok(()) };
+    let scheme = if is_tls { "https" } else { "http" };
+    let page = page.map_or_else(String::new, |page| format!(", and the page on {scheme}://{page}"));
     if is_tls {
         // Only the callers know the server's name and authority.
         let text = format!(
-            "{}\nServing on {address}. In another terminal, set these, and use --server and --ca.",
+            "{}\nServing on {address}{page}. In another terminal, set these, and use --server and --ca.",
             exports(&keys)
         );
         return print(Printout::default(), text).await;
@@ -240,7 +260,7 @@ async fn show_demo(
         if address.to_string() == LISTEN_DEFAULT { String::new() } else { format!(" --server http://{address}") };
     let picture = picture::show(&server, "E10000014", "FY2021-22").await?;
     let text = format!(
-        "\n{}\nServing on {address}. In another terminal, set these, and query another picture, such as\n  {program} picture HIPS FY2020-21{elsewhere}",
+        "\n{}\nServing on {address}{page}. In another terminal, set these, and query another picture, such as\n  {program} picture HIPS FY2020-21{elsewhere}",
         exports(&keys)
     );
     print(picture, text).await

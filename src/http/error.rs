@@ -71,6 +71,11 @@ fn seconds(delay: Duration) -> u64 {
     delay.as_secs() + u64::from(delay.subsec_nanos() > 0)
 }
 
+/// The status of HTTP that goes with a code.
+pub(crate) fn status_code(code: Code) -> StatusCode {
+    names(code).1
+}
+
 /// A code's name, and the status of HTTP that goes with it.
 fn names(code: Code) -> (&'static str, StatusCode) {
     match code {

@@ -158,7 +158,7 @@ fn from_json(message: &MessageDescriptor, json: &[u8]) -> Result<Bytes, Status> 
         DynamicMessage::deserialize(message.clone(), serde_path_to_error::Deserializer::new(&mut json, &mut track));
     let decoded = decoded.map_err(|error| {
         let path = track.path().to_string();
-        invalid(if path == "." { "" } else { &path }, format!("not JSON of this method: {error}"))
+        invalid(if [".", "?"].contains(&&*path) { "" } else { &path }, format!("not JSON of this method: {error}"))
     })?;
     json.end().map_err(|error| invalid("", format!("not JSON of this method: {error}")))?;
     Ok(decoded.encode_to_vec().into())

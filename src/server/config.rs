@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
-use super::Error;
+use super::{Error, Listen};
 use crate::access::Secret;
 use crate::audit::Accepted;
 use crate::http::PageOrigin;
@@ -56,6 +56,8 @@ pub struct Config {
     pub reload: Arc<Notify>,
     /// Where the demo's keys go. With none, none are made, and the demo is open.
     pub demo_keys: Option<DemoKeys>,
+    /// Where the page is; none serves none.
+    pub web: Option<Listen>,
     /// What an operator accepts that a start would otherwise refuse.
     pub accepted: Accepted,
 }
@@ -76,6 +78,7 @@ impl Config {
             accept_clock_behind_journal: false,
             reload: Arc::default(),
             demo_keys: None,
+            web: None,
             accepted: Accepted::default(),
         }
     }

@@ -45,6 +45,7 @@ use crate::model::timestamp::Timestamp;
 use crate::net::tls::{self, Tls};
 use crate::rpc::{Context, Gate, Guard, Router};
 use crate::state::{Fold, ResolvedIds, State};
+use crate::web::Pages;
 use crate::{audit, demo, net};
 
 /// How long a stop waits for the journal to record how far the audit log has come.
@@ -125,6 +126,9 @@ pub async fn run(
     let at = at.into();
     let address = at.local_addr().map_err(Error::Listener)?;
     config.network.check(address)?;
+    if let Some(web) = &config.web {
+        config.network.check(web.local_addr().map_err(Error::Listener)?)?;
+    }
     let tls = match &config.network.tls {
         Some(files) => Some(Tls::start(files.clone(), Arc::clone(&config.reload)).await?),
         None => None,
@@ -136,14 +140,28 @@ pub async fn run(
     let (stop, stopped) = watch::channel(false);
 
     let is_reflected = address.ip().is_loopback() || config.network.reflection;
-    let doors = Doors::new(Router::new(&gate, &guard, health_service, is_reflected)?, &config.network.page_origins);
+    let router = Router::new(&gate, &guard, health_service, is_reflected)?;
+    let doors = Doors::new(router.clone(), &config.network.page_origins);
     let (identities, found) = watch::channel(false);
-    let (until, failed, bounds) = (stopped.clone(), Arc::new(Notify::new()), config.network.bounds);
+    let (failed, bounds) = (Arc::new(Notify::new()), config.network.bounds);
     let start = Start { found, stopping: stopped.clone(), failed: Arc::clone(&failed) };
+    let web = config.web.take().map(|at| (start.clone(), at, tls.clone(), Pages::new(router), stopped.clone()));
+    let until = stopped.clone();
     let serving = tokio::spawn(async move {
-        let Some(listener) = start.listen(at).await.map_err(Error::Listener)? else { return Ok(()) };
-        serving::serve(net::accept(listener, tls, bounds), doors, until).await;
-        Ok::<_, Error>(())
+        let api = async {
+            let Some(listener) = start.listen(at).await.map_err(Error::Listener)? else { return Ok(()) };
+            let answer = move |peer, request| doors.answer(peer, request);
+            serving::serve(net::accept(listener, tls, bounds), answer, until).await;
+            Ok::<_, Error>(())
+        };
+        let web = async {
+            let Some((start, at, tls, pages, until)) = web else { return Ok(()) };
+            let Some(listener) = start.listen(at).await.map_err(Error::Listener)? else { return Ok(()) };
+            let answer = move |peer, request| pages.answer(peer, request);
+            serving::serve(net::accept(listener, tls, bounds), answer, until).await;
+            Ok::<_, Error>(())
+        };
+        tokio::try_join!(api, web).map(drop)
     });
     let shutdown = async {
         tokio::select! {

@@ -13,7 +13,6 @@ use tokio::task::JoinSet;
 use tonic::body::Body;
 use tonic::codegen::http;
 
-use crate::http::Doors;
 use crate::net::{Connection, Cork, OpenCalls, Peer};
 
 /// How many calls one connection may have open at once.
@@ -49,14 +48,18 @@ struct Age {
 }
 
 /// Serves connections until the stop, and then until the last has ended its calls. Dropped, it ends them all.
-pub(super) async fn serve(mut connections: mpsc::Receiver<Connection>, doors: Doors, stopping: watch::Receiver<bool>) {
+pub(super) async fn serve<A, F>(mut connections: mpsc::Receiver<Connection>, answer: A, stopping: watch::Receiver<bool>)
+where
+    A: Fn(Peer, http::Request<Body>) -> F + Clone + Send + 'static,
+    F: Future<Output = Result<http::Response<Body>, Infallible>> + Send + 'static,
+{
     let (mut open, mut stopped) = (JoinSet::new(), stopping.clone());
     loop {
         tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => break,
             Some(connection) = connections.recv() => {
                 let calls = OpenCalls::default();
-                let service = service(connection.peer().clone(), doors.clone(), calls.clone());
+                let service = service(connection.peer().clone(), answer.clone(), calls.clone());
                 open.spawn(serve_connection(Cork::new(connection, calls), service, AGE, stopping.clone()));
             }
             Some(_) = open.join_next() => {}
@@ -68,9 +71,13 @@ pub(super) async fn serve(mut connections: mpsc::Receiver<Connection>, doors: Do
 }
 
 /// What answers the calls of a connection.
-fn service(peer: Peer, doors: Doors, calls: OpenCalls) -> impl Answers {
+fn service<A, F>(peer: Peer, answer: A, calls: OpenCalls) -> impl Answers
+where
+    A: Fn(Peer, http::Request<Body>) -> F + Send + 'static,
+    F: Future<Output = Result<http::Response<Body>, Infallible>> + Send + 'static,
+{
     service_fn(move |request: http::Request<Incoming>| {
-        let (open, answer) = (calls.open(), doors.answer(peer.clone(), request.map(Body::new)));
+        let (open, answer) = (calls.open(), answer(peer.clone(), request.map(Body::new)));
         async move {
             let answer = answer.await;
             drop(open);

@@ -1,0 +1,63 @@
+//! The page: what people with a browser see and do, rendered here and usable without scripts.
+//!
+//! Every page calls the service in process, as whoever looks at it, through the guard (`http::Calls`): so it may show and
+//! do what that caller may over gRPC, and each read has its line in the audit log. An address is the whole question, so it
+//! can be kept and mailed.
+
+mod assets;
+mod home;
+mod page;
+mod refusal;
+mod visitor;
+
+use std::convert::Infallible;
+use std::fmt;
+
+use axum::extract::FromRef;
+use axum::routing::get;
+use tonic::body::Body;
+use tonic::codegen::http;
+use tower::ServiceExt as _;
+
+use crate::net::Peer;
+use crate::rpc::Router;
+
+/// What the handlers of pages share.
+#[derive(Debug, Clone, FromRef)]
+struct Shared {
+    router: Router,
+}
+
+/// The pages.
+#[derive(Clone)]
+pub(crate) struct Pages(axum::Router);
+
+impl fmt::Debug for Pages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pages").finish_non_exhaustive()
+    }
+}
+
+impl Pages {
+    /// The pages, of what is behind the guard.
+    pub(crate) fn new(router: Router) -> Self {
+        let pages = axum::Router::new()
+            .route("/", get(home::show))
+            .merge(assets::routes())
+            .fallback(refusal::not_found)
+            .layer(axum::middleware::map_response(page::secure))
+            .with_state(Shared { router });
+        Self(pages)
+    }
+
+    /// Answers a request from a peer.
+    pub(crate) fn answer(
+        &self,
+        peer: Peer,
+        mut request: http::Request<Body>,
+    ) -> impl Future<Output = Result<http::Response<Body>, Infallible>> + use<> {
+        let pages = self.0.clone();
+        request.extensions_mut().insert(peer);
+        async move { Ok(pages.oneshot(request.map(axum::body::Body::new)).await?.map(Body::new)) }
+    }
+}

@@ -1,0 +1,25 @@
+//! Who looks at a page.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
+use super::Shared;
+use super::refusal::Refusal;
+use crate::http::Calls;
+use crate::net::Peer;
+
+/// Who looks at a page, and the service as they may call it.
+#[derive(Debug, Clone)]
+pub(super) struct Visitor {
+    pub(super) calls: Calls,
+}
+
+impl FromRequestParts<Shared> for Visitor {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Refusal> {
+        let peer = parts.extensions.get::<Peer>().cloned();
+        let peer = peer.ok_or_else(|| tonic::Status::internal("the request comes from nowhere"))?;
+        Ok(Self { calls: Calls::of(shared.router.clone(), peer, &parts.headers) })
+    }
+}
