@@ -105,7 +105,7 @@ fn question(query: &str) -> Result<(Format, Bytes), String> {
     };
     one_of("connect", &question.connect, &["v1"])?;
     one_of("base64", &question.base64, &["0", "1"])?;
-    one_of("compression", &question.compression, &["", "identity"])?;
+    one_of("compression", &question.compression, &["identity"])?;
     let format = match question.encoding.as_str() {
         "json" => Format::Json,
         "proto" => Format::Proto,
