@@ -53,7 +53,12 @@ pub(super) async fn answer(State(router): State<Router>, request: Request) -> ht
         Ok(headers) => call(path, headers, format, body),
         Err(what) => return error::response(&Status::invalid_argument(what)),
     };
-    let Ok(mut answer) = router.answer(peer, call).await;
+    let Ok(answer) = router.answer(peer, call).await;
+    finished(answer)
+}
+
+/// What the services answered to a [`call`], as it is sent.
+pub(super) fn finished(mut answer: http::Response<Body>) -> http::Response<Body> {
     if let Some(status) = Status::from_header_map(answer.headers()) {
         return error::response(&status);
     }
@@ -152,7 +157,8 @@ fn deadline(milliseconds: &HeaderValue) -> Result<HeaderValue, String> {
     HeaderValue::from_str(&timeout).map_err(|error| error.to_string())
 }
 
-fn call(path: &str, headers: HeaderMap, format: Format, body: Body) -> http::Request<Body> {
+/// The call that gRPC would make, but for its message's format.
+pub(super) fn call(path: &str, headers: HeaderMap, format: Format, body: Body) -> http::Request<Body> {
     let mut call = http::Request::new(body);
     *call.method_mut() = Method::POST;
     *call.uri_mut() = path.parse().unwrap_or_default();

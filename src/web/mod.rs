@@ -6,6 +6,7 @@
 
 mod assets;
 mod home;
+mod json;
 mod page;
 mod refusal;
 mod visitor;
