@@ -30,11 +30,13 @@ pub enum Action {
     ReadKeys,
     /// Makes, replaces and revokes keys.
     ChangeKeys,
+    /// Reads who it is itself.
+    ReadCaller,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Submit,
         Self::CorrectLocked,
         Self::ReadSubmissions,
@@ -44,6 +46,7 @@ impl Action {
         Self::ReadCompleteness,
         Self::ReadKeys,
         Self::ChangeKeys,
+        Self::ReadCaller,
     ];
 
     /// Whether it may store something.
@@ -54,7 +57,8 @@ impl Action {
             | Self::ReadCatalogue
             | Self::ReadFigures
             | Self::ReadCompleteness
-            | Self::ReadKeys => false,
+            | Self::ReadKeys
+            | Self::ReadCaller => false,
         }
     }
 }
@@ -105,6 +109,11 @@ pub(crate) const fn grant(role: Role, action: Action) -> Grant {
         Action::ReadKeys | Action::ChangeKeys => match role {
             Role::Operator => Everything,
             Role::Submitter | Role::Corrector | Role::Reader | Role::Analyst | Role::Steward => Nothing,
+        },
+        Action::ReadCaller => match role {
+            Role::Submitter | Role::Corrector | Role::Reader | Role::Analyst | Role::Steward | Role::Operator => {
+                Everything
+            }
         },
     }
 }

@@ -53,6 +53,9 @@ pub(super) struct Args {
     /// The certificate's private key: PEM.
     #[arg(long, env = "CONSPECTUS_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// The oldest version of TLS that is accepted: 1.2 or 1.3.
+    #[arg(long, env = "CONSPECTUS_TLS_MIN", default_value_t, value_name = "VERSION", requires = "tls_cert")]
+    tls_min: tls::Version,
     /// The authorities whose client certificates are accepted: PEM.
     #[arg(long, env = "CONSPECTUS_CLIENT_CA", value_name = "FILE", requires = "tls_cert")]
     client_ca: Option<PathBuf>,
@@ -144,7 +147,8 @@ fn web(args: &Args) -> Result<Option<Listen>, Failure> {
 
 /// Who is let in from the network, and how much of it.
 fn network(args: &Args) -> Result<Network, Failure> {
-    let files = args.tls_cert.clone().zip(args.tls_key.clone()).map(|(certificate, key)| tls::Files {
+    let tls = args.tls_cert.clone().zip(args.tls_key.clone()).map(|(certificate, key)| tls::Settings {
+        min: args.tls_min,
         certificate,
         key,
         client_authorities: args.client_ca.clone(),
@@ -153,7 +157,7 @@ fn network(args: &Args) -> Result<Network, Failure> {
     });
     let bounds = bounds_within(descriptors())?;
     Ok(Network {
-        tls: files,
+        tls,
         allow_plaintext_network: args.allow_plaintext_network,
         reflection: args.reflection,
         page_origins: args.page_origins.clone(),

@@ -87,8 +87,8 @@ impl Config {
 /// Who is let in from the network, and how much of it.
 #[derive(Debug, Clone, Default)]
 pub struct Network {
-    /// The certificates; without any, nothing is encrypted, and only this machine is served.
-    pub tls: Option<tls::Files>,
+    /// The certificates and versions of TLS; without any, nothing is encrypted, and only this machine is served.
+    pub tls: Option<tls::Settings>,
     /// Serve the network unencrypted all the same: something in front encrypts.
     pub allow_plaintext_network: bool,
     /// Serve the protos by reflection to the network too, as to this machine.

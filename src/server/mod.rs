@@ -130,7 +130,7 @@ pub async fn run(
         config.network.check(web.local_addr().map_err(Error::Listener)?)?;
     }
     let tls = match &config.network.tls {
-        Some(files) => Some(Tls::start(files.clone(), Arc::clone(&config.reload)).await?),
+        Some(settings) => Some(Tls::start(settings.clone(), Arc::clone(&config.reload)).await?),
         None => None,
     };
     let gate = Gate::default();

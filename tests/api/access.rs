@@ -12,10 +12,11 @@ use conspectus::rpc::client::catalogue_service_client::CatalogueServiceClient;
 use conspectus::rpc::client::key_service_client::KeyServiceClient;
 use conspectus::rpc::client::picture_service_client::PictureServiceClient;
 use conspectus::rpc::client::submission_service_client::SubmissionServiceClient;
+use conspectus::rpc::proto::get_caller_response::Credential;
 use conspectus::rpc::proto::stream_submissions_response::Result as StreamResult;
 use conspectus::rpc::proto::{
-    CreateKeyRequest, GetPictureRequest, GetSubmissionRequest, ListAreasRequest, ListKeysRequest, RevokeKeyRequest,
-    Role, RotateKeyRequest, StreamSubmissionsRequest, WatchPictureRequest,
+    CreateKeyRequest, GetCallerRequest, GetPictureRequest, GetSubmissionRequest, ListAreasRequest, ListKeysRequest,
+    RevokeKeyRequest, Role, RotateKeyRequest, StreamSubmissionsRequest, WatchPictureRequest,
 };
 use conspectus::server::{self, Config, Error, Network};
 use prost::Message;
@@ -27,7 +28,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE, TestApp, endpoint, figure, health, refusal_text, submission};
-use crate::identities::{self, Condition, authorization, by, with};
+use crate::identities::{self, Condition, IDENTITIES, TestIdentity, authorization, by, with};
 use crate::raw;
 
 /// Streams must be cut off within a minute; when something changes, they are at once.
@@ -85,6 +86,32 @@ async fn a_key_is_made_used_replaced_and_revoked() {
     assert!(al.keys.iter().all(|key| key.last_used_at.is_some()), "when they were used is known after a restart");
     keys(&app).revoke_key(by("operator", revoke(""))).await.unwrap();
     assert_eq!(ask(&app, &new).await.unwrap_err().code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn every_caller_learns_who_it_is() {
+    let app = TestApp::seeded(identities::seed).await;
+    let mut client = keys(&app);
+    for TestIdentity { name, role, agency, areas, .. } in &IDENTITIES {
+        let answer = client.get_caller(by(name, GetCallerRequest {})).await.unwrap().into_inner();
+        let identity = answer.identity.unwrap();
+        assert_eq!((identity.id.as_str(), identity.role), (*name, role.code()));
+        assert_eq!(identity.agency, agency.unwrap_or_default(), "{name}");
+        assert_eq!(identity.areas, *areas, "{name}");
+        let Some(Credential::Key(key)) = answer.credential else { panic!("{name}") };
+        let sent = authorization(name, Condition::Good).unwrap();
+        assert!(sent.starts_with(&format!("Bearer cps_{}_", key.id)) && key.expires_at.is_some(), "{name}");
+        assert_eq!(identity.keys, [], "of its other keys it learns nothing");
+        assert_eq!(answer.server_version, env!("CARGO_PKG_VERSION"));
+        assert!(answer.revision > 0 && answer.server_time.is_some());
+    }
+}
+
+#[tokio::test]
+async fn while_there_are_no_identities_nobody_in_particular_is_calling() {
+    let app = TestApp::empty().await;
+    let answer = keys(&app).get_caller(GetCallerRequest {}).await.unwrap().into_inner();
+    assert_eq!((answer.identity, answer.credential), (None, None));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tonic::{Request, Response, Status};
 
 use super::read;
-use crate::access::{AccessChange, Identity, IdentityRecord, Key, NewKey, Role, Scope, Secret};
+use crate::access::{AccessChange, Credential, Identity, IdentityRecord, Key, NewKey, Role, Scope, Secret};
 use crate::catalogue::items::Sector;
 use crate::intake::admit::ChangeAccess;
 use crate::intake::writer::Written;
@@ -120,6 +120,31 @@ impl KeyService for Keys {
         })
         .await
     }
+
+    async fn get_caller(
+        &self,
+        request: Request<proto::GetCallerRequest>,
+    ) -> Result<Response<proto::GetCallerResponse>, Status> {
+        call::unary(&self.gate, request, |Call { context, session, .. }| async move {
+            let state = context.newest();
+            let known = session.known();
+            let record = known.and_then(|known| state.access().get(&known.identity.id));
+            let key = |id| Some(self.key_message(state.access().of_key(id)?.1));
+            Ok(proto::GetCallerResponse {
+                revision: number(state.revision()),
+                identity: record.map(identity_message),
+                credential: known.and_then(|known| match &known.credential {
+                    Credential::Key(id) => key(*id).map(proto::get_caller_response::Credential::Key),
+                    Credential::Certificate(uri) => {
+                        Some(proto::get_caller_response::Credential::Certificate(uri.to_string()))
+                    }
+                }),
+                server_version: env!("CARGO_PKG_VERSION").to_owned(),
+                server_time: Some(convert::timestamp((context.clock)())),
+            })
+        })
+        .await
+    }
 }
 
 /// Has a change written to the journal and to the audit log; its revision.
@@ -153,25 +178,11 @@ impl Keys {
             |record| {
                 // Once there is no budget left, no identity follows.
                 let _ = budget.spend(record.identity.scope.areas.len());
-                self.identity_message(record)
+                let keys = record.keys.iter().map(|key| self.key_message(key)).collect();
+                proto::Identity { keys, ..identity_message(record) }
             },
         );
         Ok(proto::ListKeysResponse { revision: number(state.revision()), identities, next_page_token })
-    }
-
-    fn identity_message(&self, record: &IdentityRecord) -> proto::Identity {
-        let IdentityRecord { identity, created_at, revoked_at, keys } = record;
-        proto::Identity {
-            id: identity.id.to_string(),
-            role: identity.role.code(),
-            agency: identity.agency.as_ref().map(ToString::to_string).unwrap_or_default(),
-            sectors: identity.scope.sectors.iter().map(|sector| sector.code()).collect(),
-            areas: identity.scope.areas.iter().map(ToString::to_string).collect(),
-            certificates: identity.certificates.iter().map(ToString::to_string).collect(),
-            created_at: Some(convert::timestamp(*created_at)),
-            revoked_at: revoked_at.map(convert::timestamp),
-            keys: keys.iter().map(|key| self.key_message(key)).collect(),
-        }
     }
 
     fn key_message(&self, key: &Key) -> proto::Key {
@@ -182,6 +193,22 @@ impl Keys {
             revoked_at: key.revoked_at.map(convert::timestamp),
             last_used_at: self.guard.last_used(key.id).map(convert::timestamp),
         }
+    }
+}
+
+/// An identity, without its keys.
+fn identity_message(record: &IdentityRecord) -> proto::Identity {
+    let IdentityRecord { identity, created_at, revoked_at, keys: _ } = record;
+    proto::Identity {
+        id: identity.id.to_string(),
+        role: identity.role.code(),
+        agency: identity.agency.as_ref().map(ToString::to_string).unwrap_or_default(),
+        sectors: identity.scope.sectors.iter().map(|sector| sector.code()).collect(),
+        areas: identity.scope.areas.iter().map(ToString::to_string).collect(),
+        certificates: identity.certificates.iter().map(ToString::to_string).collect(),
+        created_at: Some(convert::timestamp(*created_at)),
+        revoked_at: revoked_at.map(convert::timestamp),
+        keys: Vec::new(),
     }
 }
 
