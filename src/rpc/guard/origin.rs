@@ -50,6 +50,7 @@ impl Origin {
         let certificate = certificate.map_err(|NoLongerGood| status::unauthenticated(Unauthenticated::Refused))?;
         let credentials = Credentials {
             authorization: self.authorization.as_ref().map(|header| header.to_str().unwrap_or_default()),
+            sign_in: None,
             certificate: certificate.flatten(),
             purpose: self.purpose.clone(),
         };
