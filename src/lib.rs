@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`cli`] | the command line: one file a verb |
 //! | [`server`] | the wiring of all that is below |
+//! | [`web`] | the page, for everybody with a browser |
 //! | `demo` | the demo's catalogue, figures and keys |
 //! | [`figures`] | figures in spreadsheets |
 //! | [`rpc`] | the served messages and methods: guarded, converted, answered |
@@ -36,6 +37,7 @@ pub mod picture;
 pub mod rpc;
 pub mod server;
 pub mod state;
+pub mod web;
 
 #[cfg(test)]
 mod tests {

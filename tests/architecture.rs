@@ -21,6 +21,7 @@ const LAYERS: &[&[&str]] = &[
     &["rpc"],
     &["figures"],
     &["demo"],
+    &["web"],
     &["server"],
     &["cli"],
 ];

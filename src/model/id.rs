@@ -199,7 +199,7 @@ fn is_issuer(text: &str) -> bool {
 }
 
 /// Whether a URL's authority is this machine, with a port or without.
-fn is_this_machine(authority: &str) -> bool {
+pub(crate) fn is_this_machine(authority: &str) -> bool {
     ["localhost", "127.0.0.1", "[::1]"].iter().any(|host| {
         let rest = authority.strip_prefix(host);
         rest.is_some_and(|port| port.is_empty() || port.strip_prefix(':').is_some_and(|it| it.parse::<u16>().is_ok()))

@@ -25,7 +25,7 @@ pub use context::{Context, Gate};
 pub use convert::catalogue::put_request;
 pub(crate) use convert::put_catalogue::indicator_versions;
 pub(crate) use convert::snapshot::as_of;
-pub(crate) use guard::{Answer, PURPOSE_HEADER};
+pub(crate) use guard::{Answer, PURPOSE_HEADER, SignedIn};
 pub use guard::{Guard, Limits, METHODS, local};
 pub(crate) use reason::Reason;
 pub use services::{Catalogue, Keys, Picture, Submissions, new_secret};

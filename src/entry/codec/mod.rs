@@ -119,7 +119,7 @@ fn body_from_proto(body: proto::entry::Body) -> Result<Body, DecodeError> {
             Body::Access(put.changes.into_iter().map(access::change_from_proto).collect::<Result<_, _>>()?)
         }
         P::AuditAnchor(anchor) => {
-            let chain = <[u8; 32]>::try_from(anchor.chain.as_ref())
+            let chain = <[u8; 32]>::try_from(anchor.chain.as_slice())
                 .map_err(|_| DecodeError::new("a chain hash of other than 32 bytes"))?;
             let proto::AuditAnchor { lines, lost_lines, lost_revisions, .. } = anchor;
             Body::AuditAnchor(AuditAnchor { lines, chain: ChainHash(chain), lost_lines, lost_revisions })
