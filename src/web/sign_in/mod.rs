@@ -20,11 +20,15 @@ mod page;
 mod pending;
 mod provider;
 mod purpose;
+#[cfg(test)]
+mod real_provider;
 mod require;
 mod shared;
 mod sign_out;
 #[cfg(test)]
 mod test_provider;
+#[cfg(test)]
+mod test_world;
 #[cfg(test)]
 mod tests;
 mod with_key;

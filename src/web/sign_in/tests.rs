@@ -1,194 +1,31 @@
 //! Signing in as browsers do, by keys and at a provider that may say anything.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
-use axum::routing::get;
-use axum::{Extension, Router, middleware};
-use openidconnect::ClientSecret;
-use tower::ServiceExt as _;
 
-use super::test_provider::{CLIENT_ID, CLIENT_SECRET, GOOD, Says, SignedBy, TestProvider};
-use super::*;
-use crate::access::{Role, Secret};
-use crate::model::id::{IdentityId, Issuer};
+use super::test_provider::{CLIENT_ID, GOOD, Says, SignedBy, TestProvider};
+use super::test_world::{Browser, Shown, World, key};
+use super::{FORM_BYTES_MAX, Refusal};
 use crate::model::timestamp::Timestamp;
-use crate::rpc::SignedIn;
-use crate::web::session::{Session, SignedInIdentity};
 
-const AT: &str = "https://figures.example";
 const NOW_SECONDS: i64 = 1_800_000_000;
 
-/// Who is known to the service, by their key or subject; or what it says instead.
-type Known = Arc<Mutex<BTreeMap<String, Result<(&'static str, Role), Refusal>>>>;
-
-/// The page, and the provider and the service behind it.
-struct World {
-    app: Router,
-    known: Known,
-    provider: TestProvider,
-    /// How many seconds the stopwatch is on.
-    seconds: Arc<AtomicU64>,
+async fn mocked() -> (World, TestProvider) {
+    let provider = TestProvider::start(NOW_SECONDS).await;
+    (World::new(&provider.issuer(), Arc::new(|| Timestamp(NOW_SECONDS * 1_000_000))), provider)
 }
 
-fn key(n: u8) -> String {
-    Secret::from_random([n; Secret::RANDOM_BYTES]).reveal()
-}
-
-/// By what a call to the service is somebody's.
-fn presented(call: &Request<()>) -> String {
-    match call.extensions().get::<SignedIn>() {
-        Some(SignedIn(sign_in)) => sign_in.subject.to_string(),
-        None => call.headers()[header::AUTHORIZATION].to_str().unwrap().trim_start_matches("Bearer ").to_owned(),
-    }
-}
-
-async fn shown(Extension(session): Extension<Session>) -> String {
-    let purpose = session.purpose().map_or("", |purpose| purpose.as_str());
-    format!("{} [{purpose}] {}", session.identity().id, session.csrf())
-}
-
-impl World {
-    async fn new() -> Self {
-        let provider = TestProvider::start(NOW_SECONDS).await;
-        let known = Known::default();
-        {
-            let mut known = known.lock().unwrap();
-            known.insert(key(1), Ok(("feed", Role::Submitter)));
-            known.insert(key(2), Ok(("al", Role::Analyst)));
-            known.insert("7".to_owned(), Ok(("al", Role::Analyst)));
-        }
-        let seconds = Arc::new(AtomicU64::new(0));
-        let (start, on, asked) = (Instant::now(), Arc::clone(&seconds), Arc::clone(&known));
-        let settings = Settings {
-            at: AT.parse().unwrap(),
-            provider: Some(ProviderSettings {
-                issuer: Issuer::parse(&provider.issuer()).unwrap(),
-                client_id: CLIENT_ID.to_owned(),
-                client_secret: Some(ClientSecret::new(CLIENT_SECRET.to_owned())),
-            }),
-            who_is_calling: Arc::new(move |call| {
-                let nobody = Err(Refusal::NotAccepted("these credentials are not accepted".to_owned()));
-                let found = asked.lock().unwrap().get(&presented(&call)).cloned().unwrap_or(nobody);
-                let found = found.map(|(name, role)| SignedInIdentity { id: IdentityId::parse(name).unwrap(), role });
-                Box::pin(std::future::ready(found))
-            }),
-            clock: Arc::new(|| Timestamp(NOW_SECONDS * 1_000_000)),
-            stopwatch: Arc::new(move || start + Duration::from_secs(on.load(Ordering::Relaxed))),
-            random: Arc::new(|| {
-                let mut bytes = [0; 32];
-                getrandom::fill(&mut bytes).map(|()| bytes)
-            }),
-        };
-        let sign_ins = SignIns::new(settings);
-        let pages = Router::new()
-            .route("/", get(shown))
-            .route("/due", get(shown).post(async |body: String| body))
-            .layer(middleware::from_fn_with_state(sign_ins.clone(), require_session));
-        Self { app: pages.merge(router(sign_ins)), known, provider, seconds }
-    }
-
-    fn browser(&self) -> Browser<'_> {
-        Browser { world: self, cookies: BTreeMap::new() }
-    }
-
-    fn forget(&self, who: &str) {
-        self.known.lock().unwrap().remove(who);
-    }
-
-    fn wait(&self, seconds: u64) {
-        self.seconds.fetch_add(seconds, Ordering::Relaxed);
-    }
-}
-
-#[derive(Clone)]
-struct Browser<'w> {
-    world: &'w World,
-    cookies: BTreeMap<String, String>,
-}
-
-struct Shown {
-    status: StatusCode,
-    /// Where it leads.
-    location: String,
-    text: String,
-}
-
-impl Browser<'_> {
-    async fn send(&mut self, request: axum::http::request::Builder, body: String) -> Shown {
-        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let request = request.header(header::COOKIE, cookies.join("; ")).body(Body::from(body)).unwrap();
-        let answer = self.world.app.clone().oneshot(request).await.unwrap();
-        for name in [header::CONTENT_SECURITY_POLICY, header::STRICT_TRANSPORT_SECURITY, header::CACHE_CONTROL] {
-            assert!(answer.headers().contains_key(&name), "{name}");
-        }
-        for cookie in answer.headers().get_all(header::SET_COOKIE) {
-            let (name, rest) = cookie.to_str().unwrap().split_once('=').unwrap();
-            let value = rest.split(';').next().unwrap();
-            self.cookies.insert(name.to_owned(), value.to_owned());
-        }
-        let (parts, body) = answer.into_parts();
-        let location = parts.headers.get(header::LOCATION).map_or("", |value| value.to_str().unwrap()).to_owned();
-        let text = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
-        Shown { status: parts.status, location, text }
-    }
-
-    async fn get(&mut self, path: &str) -> Shown {
-        self.send(Request::get(path), String::new()).await
-    }
-
-    async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Shown {
-        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let request = Request::post(path)
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header("sec-fetch-site", "same-origin")
-            .header(header::ORIGIN, AT);
-        self.send(request, form).await
-    }
-
-    /// The token of the form on a page.
-    async fn token(&mut self, path: &str) -> String {
-        let page = self.get(path).await.text;
-        let (_, rest) = page.split_once("name=\"csrf\" value=\"").unwrap();
-        rest.split('"').next().unwrap().to_owned()
-    }
-
-    async fn sign_in(&mut self, key: &str, next: &str) -> Shown {
-        let token = self.token("/sign-in").await;
-        self.post("/sign-in", &[("csrf", &token), ("next", next), ("key", key)]).await
-    }
-
-    /// What the provider is asked.
-    async fn go_to_provider(&mut self, next: &str) -> BTreeMap<String, String> {
-        let sent = self.get(&format!("/sign-in/provider?next={next}")).await;
-        assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.text);
-        let (address, query) = sent.location.split_once('?').unwrap();
-        assert_eq!(address, format!("{}/authorize", self.world.provider.issuer()));
-        url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
-    }
-
-    async fn back(&mut self, state: &str, code: &str) -> Shown {
-        self.get(&format!("/sign-in/callback?state={state}&code={code}")).await
-    }
-
-    async fn sign_in_at_provider(&mut self) -> Shown {
-        let asked = self.go_to_provider("/due").await;
-        let code = self.world.provider.code(&asked);
-        self.back(&asked["state"], &code).await
-    }
-
-    async fn is_signed_in(&mut self) -> bool {
-        !self.get("/due").await.location.starts_with("/sign-in?")
-    }
+/// Signs in at the provider, and comes back.
+async fn sign_in_at(provider: &TestProvider, browser: &mut Browser<'_>) -> Shown {
+    let asked = browser.go_to_provider("/due").await;
+    let code = provider.code(&asked);
+    browser.back(&asked["state"], &code).await
 }
 
 #[tokio::test]
 async fn a_key_begins_a_session_and_signing_out_ends_it() {
-    let world = World::new().await;
+    let (world, _) = mocked().await;
     let mut browser = world.browser();
     let sent = browser.get("/due?a=b").await;
     assert_eq!((sent.status, sent.location.as_str()), (StatusCode::SEE_OTHER, "/sign-in?next=%2Fdue%3Fa%3Db"));
@@ -206,7 +43,7 @@ async fn a_key_begins_a_session_and_signing_out_ends_it() {
 
 #[tokio::test]
 async fn a_key_that_is_none_or_is_not_accepted_is_refused_at_its_field() {
-    let world = World::new().await;
+    let (world, _) = mocked().await;
     let mut browser = world.browser();
     for (key, status, words) in [
         ("cps_1", StatusCode::BAD_REQUEST, "not a key"),
@@ -227,7 +64,7 @@ async fn a_key_that_is_none_or_is_not_accepted_is_refused_at_its_field() {
 
 #[tokio::test]
 async fn nobody_is_signed_in_by_another_site_nor_led_to_one() {
-    let world = World::new().await;
+    let (world, _) = mocked().await;
     let mut browser = world.browser();
     // With the token of the attacker's own browser.
     let token = world.browser().token("/sign-in").await;
@@ -246,7 +83,7 @@ async fn nobody_is_signed_in_by_another_site_nor_led_to_one() {
 
 #[tokio::test]
 async fn a_form_is_taken_from_its_own_session_alone_and_whole() {
-    let world = World::new().await;
+    let (world, _) = mocked().await;
     let mut browser = world.browser();
     let shown = browser.post("/due", &[("csrf", &"0".repeat(64)), ("a", "b")]).await;
     assert_eq!(shown.location, "/sign-in?next=%2F");
@@ -265,7 +102,7 @@ async fn a_form_is_taken_from_its_own_session_alone_and_whole() {
 
 #[tokio::test]
 async fn the_provider_is_asked_with_all_that_ties_its_answer_to_this_browser() {
-    let world = World::new().await;
+    let (world, _) = mocked().await;
     let asked = world.browser().go_to_provider("/due").await;
     for (name, value) in [
         ("response_type", "code"),
@@ -284,9 +121,9 @@ async fn the_provider_is_asked_with_all_that_ties_its_answer_to_this_browser() {
 
 #[tokio::test]
 async fn whoever_the_provider_knows_is_signed_in_and_an_analyst_says_first_what_for() {
-    let world = World::new().await;
+    let (world, provider) = mocked().await;
     let mut browser = world.browser();
-    assert_eq!(browser.sign_in_at_provider().await.location, "/due");
+    assert_eq!(sign_in_at(&provider, &mut browser).await.location, "/due");
     assert_eq!(browser.get("/due").await.location, "/sign-in/purpose?next=%2Fdue");
     let token = browser.token("/sign-in/purpose?next=%2Fdue").await;
     let shown = browser.post("/sign-in/purpose", &[("csrf", &token), ("next", "/due"), ("purpose", "é")]).await;
@@ -300,7 +137,7 @@ async fn whoever_the_provider_knows_is_signed_in_and_an_analyst_says_first_what_
 
 #[tokio::test]
 async fn what_the_provider_says_counts_only_if_all_of_it_is_good() {
-    let world = World::new().await;
+    let (world, provider) = mocked().await;
     for (what, is_good, says) in [
         ("good", true, GOOD),
         ("a clock a minute behind", true, Says { issued: -360, expires: -59, ..GOOD }),
@@ -320,10 +157,10 @@ async fn what_the_provider_says_counts_only_if_all_of_it_is_good() {
         ("of nobody", false, Says { subject: "", ..GOOD }),
         ("of a subject that can't be", false, Says { subject: "a\nb", ..GOOD }),
     ] {
-        world.provider.says(says);
+        provider.says(says);
         world.wait(60);
         let mut browser = world.browser();
-        let shown = browser.sign_in_at_provider().await;
+        let shown = sign_in_at(&provider, &mut browser).await;
         let expected = if is_good { StatusCode::SEE_OTHER } else { StatusCode::FORBIDDEN };
         assert_eq!(shown.status, expected, "{what}: {}", shown.text);
         assert_eq!(browser.is_signed_in().await, is_good, "{what}");
@@ -333,17 +170,17 @@ async fn what_the_provider_says_counts_only_if_all_of_it_is_good() {
 
 #[tokio::test]
 async fn a_sign_in_is_finished_once_and_by_who_began_it() {
-    let world = World::new().await;
+    let (world, provider) = mocked().await;
     let (mut browser, mut other) = (world.browser(), world.browser());
     let asked = browser.go_to_provider("/due").await;
-    let code = world.provider.code(&asked);
+    let code = provider.code(&asked);
     // Somebody else's sign-in, handed to this browser, or this one's to somebody else.
     other.get("/sign-in").await;
     assert_eq!(other.back(&asked["state"], &code).await.status, StatusCode::BAD_REQUEST);
     assert_eq!(browser.back(&"0".repeat(64), &code).await.status, StatusCode::BAD_REQUEST);
 
     let asked = browser.go_to_provider("/due").await;
-    let code = world.provider.code(&asked);
+    let code = provider.code(&asked);
     let mut stolen = browser.clone();
     assert_eq!(browser.back(&asked["state"], &code).await.status, StatusCode::SEE_OTHER);
     assert_eq!(stolen.back(&asked["state"], &code).await.status, StatusCode::BAD_REQUEST, "replayed");
@@ -353,23 +190,23 @@ async fn a_sign_in_is_finished_once_and_by_who_began_it() {
     assert!(!stolen.is_signed_in().await && !other.is_signed_in().await);
 
     let asked = browser.go_to_provider("/due").await;
-    let code = world.provider.code(&asked);
+    let code = provider.code(&asked);
     world.wait(601);
     assert_eq!(browser.back(&asked["state"], &code).await.status, StatusCode::BAD_REQUEST, "too late");
 }
 
 #[tokio::test]
 async fn a_refusal_of_the_provider_and_another_provider_sign_nobody_in() {
-    let world = World::new().await;
+    let (world, provider) = mocked().await;
     let mut browser = world.browser();
     let asked = browser.go_to_provider("/due").await;
     let refused = format!("/sign-in/callback?state={}&error=access_denied<b>", asked["state"]);
     let shown = browser.get(&refused.replace('<', "%3C").replace('>', "%3E")).await;
     assert_eq!(shown.status, StatusCode::FORBIDDEN);
     assert!(!shown.text.contains("access_denied"), "what others say isn't shown");
-    for (issuer, status) in [("https://other.example", 403), (world.provider.issuer().as_str(), 303)] {
+    for (issuer, status) in [("https://other.example", 403), (provider.issuer().as_str(), 303)] {
         let asked = browser.go_to_provider("/due").await;
-        let code = world.provider.code(&asked);
+        let code = provider.code(&asked);
         let path = format!("/sign-in/callback?state={}&code={code}&iss={issuer}", asked["state"]);
         assert_eq!(browser.get(&path).await.status.as_u16(), status, "{issuer}");
     }
@@ -377,23 +214,23 @@ async fn a_refusal_of_the_provider_and_another_provider_sign_nobody_in() {
 
 #[tokio::test]
 async fn whoever_is_not_known_here_learns_as_whom_they_have_signed_in() {
-    let world = World::new().await;
+    let (world, provider) = mocked().await;
     world.forget("7");
     let mut browser = world.browser();
-    let shown = browser.sign_in_at_provider().await;
+    let shown = sign_in_at(&provider, &mut browser).await;
     assert_eq!(shown.status, StatusCode::FORBIDDEN);
-    assert!(shown.text.contains(&format!("you are 7 at {}", world.provider.issuer())), "{}", shown.text);
+    assert!(shown.text.contains(&format!("you are 7 at {}", provider.issuer())), "{}", shown.text);
     assert!(!browser.is_signed_in().await);
 }
 
 #[tokio::test]
 async fn whoever_is_revoked_is_out_within_a_minute() {
-    let world = World::new().await;
+    let (world, provider) = mocked().await;
     for (who, sign_in) in [("7".to_owned(), None), (key(1), Some(key(1)))] {
         let mut browser = world.browser();
         match sign_in {
             Some(key) => browser.sign_in(&key, "/").await,
-            None => browser.sign_in_at_provider().await,
+            None => sign_in_at(&provider, &mut browser).await,
         };
         assert!(browser.is_signed_in().await);
         world.wait(60);
@@ -410,29 +247,29 @@ async fn whoever_is_revoked_is_out_within_a_minute() {
 
 #[tokio::test]
 async fn a_provider_that_changes_its_keys_is_asked_for_them_and_one_that_is_gone_says_so() {
-    let world = World::new().await;
-    assert_eq!(world.browser().sign_in_at_provider().await.status, StatusCode::SEE_OTHER);
-    world.provider.rotate();
+    let (world, provider) = mocked().await;
+    assert_eq!(sign_in_at(&provider, &mut world.browser()).await.status, StatusCode::SEE_OTHER);
+    provider.rotate();
     world.wait(60);
-    assert_eq!(world.browser().sign_in_at_provider().await.status, StatusCode::SEE_OTHER);
+    assert_eq!(sign_in_at(&provider, &mut world.browser()).await.status, StatusCode::SEE_OTHER);
     let mut browser = world.browser();
     let asked = browser.go_to_provider("/due").await;
-    let code = world.provider.code(&asked);
-    world.provider.is_down(true);
+    let code = provider.code(&asked);
+    provider.is_down(true);
     let shown = browser.back(&asked["state"], &code).await;
     assert_eq!(shown.status, StatusCode::BAD_GATEWAY);
     assert!(shown.text.contains("can&#39;t be reached"), "{}", shown.text);
     world.wait(7_200);
     let logged = browser.get("/sign-in/provider").await;
     assert_eq!(logged.status, StatusCode::SEE_OTHER, "what was known of it will do");
-    let other = World::new().await;
-    other.provider.is_down(true);
+    let (other, gone) = mocked().await;
+    gone.is_down(true);
     assert_eq!(other.browser().get("/sign-in/provider").await.status, StatusCode::BAD_GATEWAY);
 }
 
 #[tokio::test]
 async fn attempts_are_bounded() {
-    let world = World::new().await;
+    let (world, _) = mocked().await;
     let mut browser = world.browser();
     let token = browser.token("/sign-in").await;
     let fields = [("csrf", token.as_str()), ("key", "cps_")];
@@ -449,14 +286,14 @@ async fn attempts_are_bounded() {
 
 #[tokio::test]
 async fn a_form_that_is_too_long_is_refused() {
-    let world = World::new().await;
+    let (world, _) = mocked().await;
     let shown = world.browser().sign_in(&"a".repeat(FORM_BYTES_MAX), "/").await;
     assert_eq!(shown.status, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
 async fn an_older_session_of_the_browser_ends_when_another_begins() {
-    let world = World::new().await;
+    let (world, _) = mocked().await;
     let mut browser = world.browser();
     browser.sign_in(&key(1), "/").await;
     let mut before = browser.clone();
