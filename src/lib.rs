@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`cli`] | the command line: one file a verb |
 //! | [`server`] | the wiring of all that is below |
-//! | `web` | the page: what people with a browser see and do |
+//! | [`web`] | the page: what people with a browser see and do |
 //! | [`http`] | the doors besides gRPC: JSON over HTTP |
 //! | `demo` | the demo's catalogue, figures and keys |
 //! | [`figures`] | figures in spreadsheets |
@@ -39,7 +39,7 @@ pub mod picture;
 pub mod rpc;
 pub mod server;
 pub mod state;
-mod web;
+pub mod web;
 
 #[cfg(test)]
 mod tests {

@@ -18,7 +18,7 @@ use crate::rpc::client::catalogue_service_client::CatalogueServiceClient;
 use crate::rpc::client::key_service_client::KeyServiceClient;
 use crate::rpc::client::picture_service_client::PictureServiceClient;
 use crate::rpc::client::submission_service_client::SubmissionServiceClient;
-use crate::rpc::{self, ERROR_BYTES_HEADER, Format, PURPOSE_HEADER, Router};
+use crate::rpc::{self, ERROR_BYTES_HEADER, Format, PURPOSE_HEADER, Router, SignedIn};
 
 /// More than any answer has: those are under 4 MiB.
 const MESSAGE_BYTES_MAX: usize = 8 << 20;
@@ -29,6 +29,7 @@ pub(crate) struct Calls {
     router: Router,
     peer: Peer,
     credentials: HeaderMap,
+    signed_in: Option<SignedIn>,
 }
 
 impl Calls {
@@ -41,7 +42,14 @@ impl Calls {
                 credentials.append(name.clone(), value.clone());
             }
         }
-        Self { router, peer, credentials }
+        Self { router, peer, credentials, signed_in: None }
+    }
+
+    /// Calls as whoever a request is of, who may also have signed in at a provider; none of one that came from nowhere.
+    pub(crate) fn as_sender_of<B>(router: Router, request: &http::Request<B>) -> Option<Self> {
+        let peer = request.extensions().get::<Peer>()?.clone();
+        let signed_in = request.extensions().get::<SignedIn>().cloned();
+        Some(Self { signed_in, ..Self::of(router, peer, request.headers()) })
     }
 
     pub(crate) fn catalogue(&self) -> CatalogueServiceClient<Self> {
@@ -77,6 +85,9 @@ impl Calls {
         headers.extend(self.credentials);
         headers.insert(HeaderName::from_static(ERROR_BYTES_HEADER), ERROR_BYTES_MAX);
         // The generated clients name the method alone.
+        if let Some(signed_in) = self.signed_in {
+            request.extensions_mut().insert(signed_in);
+        }
         let Ok(answer) = self.router.answer(self.peer, request).await;
         answer
     }

@@ -29,7 +29,7 @@ pub use convert::catalogue::put_request;
 pub(crate) use convert::put_catalogue::indicator_versions;
 pub(crate) use convert::snapshot::as_of;
 pub(crate) use format::Format;
-pub(crate) use guard::PURPOSE_HEADER;
+pub(crate) use guard::{PURPOSE_HEADER, SignedIn};
 pub use guard::{Guard, Limits, METHODS, local};
 pub(crate) use reason::Reason;
 pub(crate) use router::Router;

@@ -1,28 +1,63 @@
 //! The page: what people with a browser see and do, rendered here and usable without scripts.
 //!
 //! Every page calls the service in process, as whoever looks at it, through the guard (`http::Calls`): so it may show and
-//! do what that caller may over gRPC, and each read has its line in the audit log. An address is the whole question, so it
-//! can be kept and mailed.
+//! do what that caller may over gRPC, and each read has its line in the audit log. So nothing here decides what anybody may
+//! do. An address is the whole question, so it can be kept and mailed.
+//!
+//! [`sign_in`] begins and ends a [`session`]; [`csrf`] keeps other sites from using one; [`headers`] says what a
+//! browser may do with a page.
 
+mod address;
 mod assets;
+mod cookie;
+pub mod csrf;
+pub mod headers;
 mod home;
 mod json;
+mod local_path;
 mod page;
 mod refusal;
+pub mod session;
+pub mod sign_in;
 mod visitor;
 
 use std::convert::Infallible;
 use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
 
+use axum::response::Response;
 use axum::routing::get;
+use tonic::Code;
 use tonic::body::Body;
 use tonic::codegen::http;
 use tower::ServiceExt as _;
 
+pub use address::{NotAWebUrl, WebUrl};
+pub use cookie::CookieSecret;
+pub use local_path::LocalPath;
+use session::SignedInIdentity;
+use sign_in::{ProviderSettings, Randomness, Refusal, SignIns, TimeOfDay, WhoIsCalling, require_session};
 use visitor::Shared;
 
+use crate::access::Role;
+use crate::http::Calls;
+use crate::model::id::IdentityId;
 use crate::net::Peer;
 use crate::rpc::Router;
+use crate::rpc::proto::GetCallerRequest;
+
+/// What the pages need of the server.
+pub(crate) struct Settings {
+    /// Where browsers reach them.
+    pub(crate) at: WebUrl,
+    /// Where one signs in besides with a key.
+    pub(crate) provider: Option<ProviderSettings>,
+    /// The time of day.
+    pub(crate) clock: TimeOfDay,
+    /// Random bytes.
+    pub(crate) random: Randomness,
+}
 
 /// The pages.
 #[derive(Clone)]
@@ -36,14 +71,22 @@ impl fmt::Debug for Pages {
 
 impl Pages {
     /// The pages, of what is behind the guard.
-    pub(crate) fn new(router: Router) -> Self {
+    pub(crate) fn new(router: Router, settings: Settings) -> Self {
+        let Settings { at, provider, clock, random } = settings;
+        let who_is_calling = who_is_calling(router.clone());
+        let stopwatch = Arc::new(Instant::now);
+        let sign_ins =
+            SignIns::new(sign_in::Settings { at: at.clone(), provider, who_is_calling, clock, stopwatch, random });
         let pages = axum::Router::new()
             .route("/", get(home::show))
-            .merge(assets::routes())
             .fallback(refusal::not_found)
-            .layer(axum::middleware::map_response(page::secure))
-            .with_state(Shared { router });
-        Self(pages)
+            .with_state(Shared { router })
+            .layer(axum::middleware::from_fn_with_state(sign_ins.clone(), require_session));
+        let assets = assets::routes().layer(axum::middleware::map_response(async move |mut answer: Response| {
+            headers::secure(&at, answer.headers_mut());
+            answer
+        }));
+        Self(pages.merge(sign_in::router(sign_ins)).merge(assets))
     }
 
     /// Answers a request from a peer.
@@ -56,4 +99,25 @@ impl Pages {
         request.extensions_mut().insert(peer);
         async move { Ok(pages.oneshot(request.map(axum::body::Body::new)).await?.map(Body::new)) }
     }
+}
+
+/// Asks the service itself, as whoever signs in.
+fn who_is_calling(router: Router) -> WhoIsCalling {
+    Arc::new(move |call: http::Request<()>| {
+        let calls = Calls::as_sender_of(router.clone(), &call);
+        Box::pin(async move {
+            let calls = calls.ok_or_else(|| Refusal::Unavailable("The request comes from nowhere.".to_owned()))?;
+            let caller = calls.keys().get_caller(GetCallerRequest::default()).await.map_err(|status| {
+                let words = status.message().to_owned();
+                if status.code() == Code::Unauthenticated { Refusal::NotAccepted(words) } else { Refusal::Unavailable(words) }
+            })?;
+            let identity = caller.into_inner().identity.unwrap_or_default();
+            let known = IdentityId::parse(&identity.id).ok().zip(Role::from_code(identity.role));
+            let (id, role) = known.ok_or_else(|| {
+                // An open server: a key would be of nobody.
+                Refusal::NotAccepted("This server has no identities, so nobody can sign in.".to_owned())
+            })?;
+            Ok(SignedInIdentity { id, role })
+        })
+    })
 }

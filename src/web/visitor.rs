@@ -2,8 +2,12 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use tonic::Status;
+use tonic::codegen::http::Request;
 
 use super::refusal::Refusal;
+use super::session::Session;
+use crate::access::Role;
 use crate::http::Calls;
 use crate::net::Peer;
 use crate::rpc::Router;
@@ -18,14 +22,26 @@ pub(super) struct Shared {
 #[derive(Debug, Clone)]
 pub(super) struct Visitor {
     pub(super) calls: Calls,
+    /// Who has signed in.
+    pub(super) identity: String,
+    pub(super) role: Role,
+    /// What each form of theirs has as its first field.
+    pub(super) csrf: String,
 }
 
 impl FromRequestParts<Shared> for Visitor {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Refusal> {
-        let peer = parts.extensions.get::<Peer>().cloned();
-        let peer = peer.ok_or_else(|| tonic::Status::internal("the request comes from nowhere"))?;
-        Ok(Self { calls: Calls::of(shared.router.clone(), peer, &parts.headers) })
+        let session = parts.extensions.get::<Session>().ok_or_else(|| Status::unauthenticated("nobody has signed in"))?;
+        let mut call = Request::new(());
+        if let Some(peer) = parts.extensions.get::<Peer>() {
+            call.extensions_mut().insert(peer.clone());
+        }
+        session.authorise(&mut call);
+        let calls = Calls::as_sender_of(shared.router.clone(), &call);
+        let calls = calls.ok_or_else(|| Status::internal("the request comes from nowhere"))?;
+        let identity = session.identity();
+        Ok(Self { calls, identity: identity.id.to_string(), role: identity.role, csrf: session.csrf().to_string() })
     }
 }

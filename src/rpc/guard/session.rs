@@ -343,7 +343,8 @@ mod tests {
     async fn a_question_that_is_too_long_to_be_kept_is_not_answered() {
         let id = IdentityId::parse("analyst").unwrap();
         let scope = Scope::default();
-        let identity = Arc::new(Identity { id, role: Role::Analyst, agency: None, scope, certificates: Vec::new() });
+        let (certificates, sign_ins) = (Vec::new(), Vec::new());
+        let identity = Arc::new(Identity { id, role: Role::Analyst, agency: None, scope, certificates, sign_ins });
         let session = OpenCall {
             caller: Caller::Known(Known { identity, credential: Credential::Key(KeyId([0; 8])), purpose: None }),
             method: "",
