@@ -36,7 +36,6 @@ mod receipt;
 mod receipt_file;
 mod reconcile;
 mod serve;
-#[cfg_attr(not(test), expect(dead_code, reason = "the server doesn't serve the page yet"))]
 mod sign_in_args;
 mod spreadsheet_path;
 mod submission;

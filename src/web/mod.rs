@@ -82,9 +82,9 @@ impl Pages {
             .fallback(refusal::not_found)
             .with_state(Shared { router })
             .layer(axum::middleware::from_fn_with_state(sign_ins.clone(), require_session));
-        let assets = assets::routes().layer(axum::middleware::map_response(async move |mut answer: Response| {
+        let assets = assets::routes().layer(axum::middleware::map_response(move |mut answer: Response| {
             headers::secure(&at, answer.headers_mut());
-            answer
+            std::future::ready(answer)
         }));
         Self(pages.merge(sign_in::router(sign_ins)).merge(assets))
     }
@@ -109,7 +109,11 @@ fn who_is_calling(router: Router) -> WhoIsCalling {
             let calls = calls.ok_or_else(|| Refusal::Unavailable("The request comes from nowhere.".to_owned()))?;
             let caller = calls.keys().get_caller(GetCallerRequest::default()).await.map_err(|status| {
                 let words = status.message().to_owned();
-                if status.code() == Code::Unauthenticated { Refusal::NotAccepted(words) } else { Refusal::Unavailable(words) }
+                if status.code() == Code::Unauthenticated {
+                    Refusal::NotAccepted(words)
+                } else {
+                    Refusal::Unavailable(words)
+                }
             })?;
             let identity = caller.into_inner().identity.unwrap_or_default();
             let known = IdentityId::parse(&identity.id).ok().zip(Role::from_code(identity.role));

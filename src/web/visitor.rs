@@ -33,7 +33,8 @@ impl FromRequestParts<Shared> for Visitor {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Refusal> {
-        let session = parts.extensions.get::<Session>().ok_or_else(|| Status::unauthenticated("nobody has signed in"))?;
+        let session =
+            parts.extensions.get::<Session>().ok_or_else(|| Status::unauthenticated("nobody has signed in"))?;
         let mut call = Request::new(());
         if let Some(peer) = parts.extensions.get::<Peer>() {
             call.extensions_mut().insert(peer.clone());

@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use tonic::{Request, Response, Status};
 
 use super::read;
-use crate::access::{
-    AccessChange, Credential, Identity, IdentityRecord, Key, NewKey, Role, Scope, Secret, SignIn,
-};
+use crate::access::{AccessChange, Credential, Identity, IdentityRecord, Key, NewKey, Role, Scope, Secret, SignIn};
 use crate::catalogue::items::Sector;
 use crate::intake::admit::ChangeAccess;
 use crate::intake::writer::Written;
@@ -140,6 +138,9 @@ impl KeyService for Keys {
                     Credential::Key(id) => key(*id).map(proto::get_caller_response::Credential::Key),
                     Credential::Certificate(uri) => {
                         Some(proto::get_caller_response::Credential::Certificate(uri.to_string()))
+                    }
+                    Credential::SignIn(sign_in) => {
+                        Some(proto::get_caller_response::Credential::SignIn(sign_in_message(sign_in)))
                     }
                 }),
                 server_version: env!("CARGO_PKG_VERSION").to_owned(),
