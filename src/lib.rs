@@ -9,7 +9,7 @@
 //! | [`cli`] | the command line: one file a verb |
 //! | [`server`] | the wiring of all that is below |
 //! | `demo` | the demo's catalogue, figures and keys |
-//! | [`figures`] | figures in spreadsheets |
+//! | [`figures`], `wording` | figures in spreadsheets; answers in words |
 //! | [`rpc`] | the served messages and methods: guarded, converted, answered |
 //! | [`net`], [`audit`], `last_used` | connections and their TLS; the log of who read what; when keys were last used |
 //! | [`intake`], [`picture`] | the way in: review, admit, apply, append, publish; the way out: resolve, combine |
@@ -36,6 +36,7 @@ pub mod picture;
 pub mod rpc;
 pub mod server;
 pub mod state;
+mod wording;
 
 #[cfg(test)]
 mod tests {
