@@ -1,11 +1,11 @@
 //! Submitted figures as text: for people, and in the columns of the files that are submitted.
 
-use super::format::thousands;
 use super::table::Align;
 use crate::model::decimal::Decimal;
 use crate::model::marker::Marker;
 use crate::rpc::proto::observation::Measure;
 use crate::rpc::proto::{CategoryRef, Observation};
+use crate::wording::number::thousands;
 
 /// The columns of a file that hold a figure's numbers.
 pub(super) const MEASURE_HEADINGS: [&str; 5] = ["value", "base", "numerator", "denominator", "count"];

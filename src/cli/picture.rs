@@ -6,13 +6,14 @@ use super::common_args::{AsOf, Format, Hierarchy};
 use super::connect::{Server, response};
 use super::failure::Failure;
 use super::figure_columns::{answer_fields, answer_headings, change_fields, change_headings};
-use super::format::{coverage, csv, json};
+use super::format::{csv, json};
 use super::legend::Legend;
 use super::printout::Printout;
 use super::table::{Align, Cell, Table};
 use crate::rpc::proto::{
     Change, Comparison, Figure, Gap, GetPictureRequest, GetPictureResponse, Indicator, PictureCell, PictureRow,
 };
+use crate::wording::figure::coverage;
 
 /// Show the picture of an area and a period: every indicator by every agency, the combined figure,
 /// and the change since the period before.

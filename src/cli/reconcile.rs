@@ -9,7 +9,7 @@ use super::common_args::{AsOf, Format, Periods};
 use super::connect::{Server, response};
 use super::failure::Failure;
 use super::figure_columns::{figure_fields, figure_headings};
-use super::format::{csv, difference, json};
+use super::format::{csv, json};
 use super::legend::Legend;
 use super::printout::Printout;
 use super::table::{Align, Table};
@@ -17,6 +17,7 @@ use crate::catalogue::items::AreaLevel;
 use crate::rpc::proto::{
     Indicator, ReconcileRequest, ReconcileResponse, ReconciliationRow, ReconciliationRule, ReconciliationStatus,
 };
+use crate::wording::number::difference;
 
 /// Show where two agencies' figures that should agree don't, by the catalogue's reconciliation rules.
 #[derive(Debug, Parser)]

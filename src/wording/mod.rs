@@ -1,0 +1,7 @@
+//! How answers are put into words for people, in one place for all that show them.
+//!
+//! It works on the served messages, as a client has them. A number stays that of the answer, digit by digit: it is
+//! grouped, and given a sign or a unit, and nothing is computed from it.
+
+pub(crate) mod figure;
+pub(crate) mod number;

@@ -1,0 +1,56 @@
+//! Numbers of answers as people read them: grouped by thousands, with their sign.
+
+use crate::rpc::proto::Kind;
+
+/// A decimal text with its thousands grouped: `153,033`, `-1,234.5`.
+pub(crate) fn thousands(text: &str) -> String {
+    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
+    let (whole, fraction) = digits.find('.').map_or((digits, ""), |point| digits.split_at(point));
+    let mut grouped = String::new();
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    format!("{sign}{grouped}{fraction}")
+}
+
+/// A decimal text with its sign, grouped by thousands; zero has none.
+pub(crate) fn signed(text: &str) -> String {
+    let sign = if text.starts_with('-') || is_zero(text) { "" } else { "+" };
+    format!("{sign}{}", thousands(text))
+}
+
+/// Whether a decimal text is zero.
+fn is_zero(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b'0' | b'.' | b'-'))
+}
+
+/// A decimal text for people: a ratio in per cent, others grouped by thousands.
+pub(crate) fn number(text: &str, kind: Kind) -> String {
+    if kind == Kind::Ratio { format!("{text}%") } else { thousands(text) }
+}
+
+/// A difference of two figures of a kind, with its sign: a ratio's in percentage points.
+pub(crate) fn difference(text: &str, kind: Kind) -> String {
+    if kind == Kind::Ratio { format!("{} pp", signed(text)) } else { signed(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_grouped() {
+        for (text, expected) in [("0", "0"), ("999", "999"), ("1000", "1,000"), ("-1234567.80", "-1,234,567.80")] {
+            assert_eq!(thousands(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_difference_has_its_sign_unless_it_is_zero() {
+        assert_eq!(["1000", "-0.50", "0.0", "-0.0"].map(signed), ["+1,000", "-0.50", "0.0", "-0.0"]);
+        assert_eq!(difference("0.6", Kind::Ratio), "+0.6 pp");
+    }
+}
