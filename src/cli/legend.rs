@@ -173,7 +173,7 @@ impl Legend {
             self.markers
                 .iter()
                 .filter_map(|code| Marker::from_code(*code))
-                .map(|marker| format!("[{marker}] {}", meaning(marker))),
+                .map(|marker| format!("[{marker}] {}", marker.meaning())),
         );
         lines.extend(self.discrepancies.iter().cloned());
         lines.join("\n")
@@ -244,19 +244,4 @@ fn discrepancy_line(what: &str, kind: Kind, discrepancy: &Discrepancy) -> String
         number(&discrepancy.parts, kind),
         difference(&discrepancy.difference, kind),
     )
-}
-
-/// What a marker says of a figure.
-pub(super) fn meaning(marker: Marker) -> &'static str {
-    match marker {
-        Marker::Confidential => "confidential",
-        Marker::NotAvailable => "not available",
-        Marker::NotApplicable => "not applicable",
-        Marker::Low => "rounds to zero, but isn't",
-        Marker::Unreliable => "of low reliability",
-        Marker::Estimated => "estimated, or combined from printed percentages",
-        Marker::Provisional => "provisional",
-        Marker::Revised => "revised",
-        Marker::Break => "a break in the series: not comparable with what came before",
-    }
 }
