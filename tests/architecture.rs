@@ -20,6 +20,7 @@ const LAYERS: &[&[&str]] = &[
     &["audit", "last_used", "net"],
     &["rpc"],
     &["figures", "wording"],
+    &["tables"],
     &["demo", "http"],
     &["web"],
     &["server"],

@@ -179,7 +179,7 @@ impl Legend {
             self.markers
                 .iter()
                 .filter_map(|code| Marker::from_code(*code))
-                .map(|marker| format!("[{marker}] {}", meaning(marker))),
+                .map(|marker| format!("[{marker}] {}", marker.meaning())),
         );
         lines.extend(self.discrepancies.iter().cloned());
         lines.join("\n")

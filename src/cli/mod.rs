@@ -16,7 +16,6 @@ mod deadline;
 mod doctor;
 mod explain;
 mod failure;
-mod figure_columns;
 mod figure_file;
 mod format;
 mod health;

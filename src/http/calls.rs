@@ -3,7 +3,8 @@
 use std::convert::Infallible;
 use std::task::{Context, Poll};
 
-use http_body_util::Full;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
 use prost::Message;
 use prost_reflect::DynamicMessage;
 use tonic::Status;
@@ -78,6 +79,26 @@ impl Calls {
             }
             Err(status) => error::response(&status),
         }
+    }
+
+    /// Makes a unary call by its path, with the bytes of its message. The bytes of the answer's message count as the
+    /// caller's, and the call as open, for as long as any of them is kept.
+    ///
+    /// # Errors
+    /// What the service refuses.
+    pub(super) async fn unary(&self, path: &str, message: Vec<u8>) -> Result<Bytes, Status> {
+        let call = connect::call(path, HeaderMap::new(), Format::Proto, Body::new(Full::from(message)));
+        let answer = self.clone().send(call).await;
+        match Status::from_header_map(answer.headers()) {
+            Some(refusal) => Err(refusal),
+            // It is one frame, which isn't copied.
+            None => Ok(answer.into_body().collect().await?.to_bytes()),
+        }
+    }
+
+    /// By whom what is called is answered.
+    pub(super) fn router(&self) -> &Router {
+        &self.router
     }
 
     async fn send(self, mut request: http::Request<Body>) -> http::Response<Body> {

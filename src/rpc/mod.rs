@@ -26,6 +26,7 @@ use crate::model::revision::Revision;
 pub use codec::{Encoded, Streamed, Submitted};
 pub use context::{Context, Gate};
 pub use convert::catalogue::put_request;
+pub(crate) use convert::parse_instant;
 pub(crate) use convert::put_catalogue::indicator_versions;
 pub(crate) use convert::snapshot::as_of;
 pub(crate) use format::Format;
@@ -35,7 +36,7 @@ pub(crate) use reason::Reason;
 pub(crate) use router::Router;
 pub use services::{Catalogue, Keys, Picture, Submissions, new_secret};
 pub use status::ERROR_BYTES_HEADER;
-pub(crate) use status::omitted_count;
+pub(crate) use status::{invalid, omitted_count};
 pub(crate) use transcode::{DESCRIPTORS, method};
 
 /// The served messages, services and clients, generated from `proto/conspectus/v1`.

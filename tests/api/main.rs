@@ -14,6 +14,7 @@ mod clock;
 mod correcting;
 mod coverage;
 mod derived;
+mod files;
 mod heavy;
 mod http;
 mod identities;
