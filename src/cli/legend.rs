@@ -6,7 +6,7 @@ use super::table::Cell;
 use crate::model::marker::Marker;
 use crate::model::text::visible;
 use crate::rpc::proto::{Change, ChangeGap, ChangeUnit, Figure, Gap, Kind};
-use crate::wording::figure::{Containing, contained_in, discrepancy, gap_text, is_partial, meaning};
+use crate::wording::figure::{Containing, contained_in, discrepancy, gap_text, is_partial};
 use crate::wording::number::{number, signed};
 
 /// What the signs in a table mean: collected while its figures are shown, printed below it.

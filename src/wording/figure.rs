@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::number::{difference, number};
-use crate::model::marker::Marker;
 use crate::rpc::proto::{Coverage, Discrepancy, DiscrepancyKind, Figure, Gap, Kind, Missing};
 
 /// Why there is no value, in a cell of a table.
@@ -39,21 +38,6 @@ pub(crate) fn coverage(coverage: Option<&Coverage>) -> String {
 /// Whether something that a figure should have isn't in it.
 pub(crate) fn is_partial(figure: &Figure) -> bool {
     figure.value.is_some() && figure.coverage.as_ref().is_some_and(|coverage| !coverage.complete)
-}
-
-/// What a marker says of a figure.
-pub(crate) fn meaning(marker: Marker) -> &'static str {
-    match marker {
-        Marker::Confidential => "confidential",
-        Marker::NotAvailable => "not available",
-        Marker::NotApplicable => "not applicable",
-        Marker::Low => "rounds to zero, but isn't",
-        Marker::Unreliable => "of low reliability",
-        Marker::Estimated => "estimated, or combined from printed percentages",
-        Marker::Provisional => "provisional",
-        Marker::Revised => "revised",
-        Marker::Break => "a break in the series: not comparable with what came before",
-    }
 }
 
 /// A figure that all of another lies within.

@@ -11,7 +11,6 @@ use super::sheet::{self, Looks, index};
 use crate::catalogue::checks::Severity;
 use crate::catalogue::items::Kind;
 use crate::model::marker::Marker;
-use crate::wording::figure::meaning;
 
 /// How wide its columns are, in characters.
 const WIDTHS: [u8; 3] = [14, 100, 26];

@@ -12,7 +12,6 @@ use crate::catalogue::items::{IndicatorVersion, Kind};
 use crate::figures::Field;
 use crate::figures::table::column_letters;
 use crate::model::marker::Marker;
-use crate::wording::figure::meaning;
 
 pub(super) const NAME: &str = "Figures";
 
