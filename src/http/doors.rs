@@ -13,7 +13,7 @@ use tower::ServiceExt as _;
 use tower_http::cors::CorsLayer;
 
 use super::connect::{self, PROTOCOL_VERSION, TIMEOUT};
-use super::{files, openapi};
+use super::{files, hello, openapi};
 use crate::net::Peer;
 use crate::rpc::{ERROR_BYTES_HEADER, PURPOSE_HEADER, Router};
 
@@ -85,6 +85,7 @@ impl Doors {
             .max_age(PREFLIGHT_AGE);
         let others = axum::Router::new()
             .route("/openapi.json", get(openapi::answer))
+            .route("/v1/hello", get(hello::answer))
             .merge(files::routes())
             .fallback(connect::answer)
             .with_state(router.clone())

@@ -9,6 +9,7 @@ mod connect;
 mod doors;
 mod error;
 pub(crate) mod files;
+mod hello;
 mod openapi;
 
 pub(crate) use calls::Calls;
