@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`cli`] | the command line: one file a verb |
 //! | [`server`] | the wiring of all that is below |
-//! | `demo` | the demo's catalogue, figures and keys |
+//! | `demo`, `web` | the demo's catalogue, figures and keys; the pages for browsers |
 //! | [`figures`], `wording` | figures in spreadsheets; answers in words |
 //! | [`rpc`] | the served messages and methods: guarded, converted, answered |
 //! | [`net`], [`audit`], `last_used` | connections and their TLS; the log of who read what; when keys were last used |
@@ -36,6 +36,7 @@ pub mod picture;
 pub mod rpc;
 pub mod server;
 pub mod state;
+mod web;
 mod wording;
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ const LAYERS: &[&[&str]] = &[
     &["audit", "last_used", "net"],
     &["rpc"],
     &["figures", "wording"],
-    &["demo"],
+    &["demo", "web"],
     &["server"],
     &["cli"],
 ];

@@ -171,7 +171,7 @@ fn argument(file: &str) -> String {
 
 fn markers() -> Vec<[String; 3]> {
     let stands = |marker: Marker| if marker.is_absence() { "in the place of a number" } else { "beside a number" };
-    let row = |marker: &Marker| [marker.to_string(), meaning(*marker).to_owned(), stands(*marker).to_owned()];
+    let row = |marker: &Marker| [marker.to_string(), meaning(*marker), stands(*marker).to_owned()];
     Marker::ALL.iter().map(row).collect()
 }
 
