@@ -17,8 +17,12 @@ mod json;
 mod local_path;
 mod page;
 mod refusal;
+#[cfg_attr(not(test), expect(dead_code, reason = "the pages of figures say them"))]
+mod sentence;
 pub mod session;
 pub mod sign_in;
+#[cfg_attr(not(test), expect(dead_code, reason = "the pages of figures say them"))]
+mod subject;
 mod visitor;
 
 use std::convert::Infallible;
@@ -124,4 +128,25 @@ fn who_is_calling(router: Router) -> WhoIsCalling {
             Ok(SignedInIdentity { id, role })
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    //! What tests of several files use.
+
+    use crate::demo;
+    use crate::model::timestamp::Timestamp;
+    use crate::rpc::{Context, Gate, Picture};
+
+    /// 1 January 2026, when all that the demo lacks is late.
+    const NOW: Timestamp = Timestamp(1_767_225_600_000_000);
+
+    /// A service that has the demo in it.
+    pub(super) async fn demo_pictures() -> Picture {
+        let context = Context::in_memory(NOW);
+        demo::load(&context).await.unwrap();
+        let gate = Gate::default();
+        gate.open(context);
+        Picture::new(gate)
+    }
 }
