@@ -19,7 +19,7 @@ const LAYERS: &[&[&str]] = &[
     &["intake", "picture"],
     &["audit", "last_used", "net"],
     &["rpc"],
-    &["figures"],
+    &["figures", "wording"],
     &["demo", "http"],
     &["web"],
     &["server"],

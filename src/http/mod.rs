@@ -21,7 +21,7 @@ use tower::ServiceExt as _;
 use tower_http::cors::CorsLayer;
 
 pub(crate) use calls::Calls;
-pub(crate) use error::status_code;
+pub(crate) use error::{response as error_response, status_code};
 pub(crate) use openapi::document as openapi;
 
 use crate::net::Peer;

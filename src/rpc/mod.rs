@@ -33,7 +33,7 @@ pub(crate) use reason::Reason;
 pub(crate) use router::Router;
 pub use services::{Catalogue, Keys, Picture, Submissions, new_secret};
 pub use status::ERROR_BYTES_HEADER;
-pub(crate) use status::omitted_count;
+pub(crate) use status::{invalid, omitted_count};
 pub(crate) use transcode::{DESCRIPTORS, Format, method};
 
 /// The served messages, services and clients, generated from `proto/conspectus/v1`.

@@ -4,15 +4,31 @@
 //! do what that caller may over gRPC, and each read has its line in the audit log. An address is the whole question, so it
 //! can be kept and mailed.
 
+mod address;
+mod as_of;
 mod assets;
+mod chart;
+mod explain;
+mod figure;
+mod form;
+mod history;
 mod home;
+mod indicator;
 mod json;
+mod names;
 mod page;
+mod picture;
+mod picture_form;
 mod refusal;
+mod sentence;
+mod series;
+mod subject;
+mod submitted;
 mod visitor;
 
 use std::convert::Infallible;
 use std::fmt;
+use std::sync::Arc;
 
 use axum::extract::FromRef;
 use axum::routing::get;
@@ -20,6 +36,8 @@ use tonic::body::Body;
 use tonic::codegen::http;
 use tower::ServiceExt as _;
 
+use crate::model::date::Date;
+use crate::model::timestamp::Timestamp;
 use crate::net::Peer;
 use crate::rpc::Router;
 
@@ -27,6 +45,24 @@ use crate::rpc::Router;
 #[derive(Debug, Clone, FromRef)]
 struct Shared {
     router: Router,
+    clock: Clock,
+}
+
+/// Gives the time.
+#[derive(Clone)]
+struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+
+impl Clock {
+    /// Today, in UTC: near enough for what is offered.
+    fn today(&self) -> Date {
+        Date::of_unix_seconds((self.0)().0.div_euclid(1_000_000))
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Clock").finish_non_exhaustive()
+    }
 }
 
 /// The pages.
@@ -40,14 +76,22 @@ impl fmt::Debug for Pages {
 }
 
 impl Pages {
-    /// The pages, of what is behind the guard.
-    pub(crate) fn new(router: Router) -> Self {
+    /// The pages, of what is behind the guard, by a clock.
+    pub(crate) fn new(router: Router, clock: Arc<dyn Fn() -> Timestamp + Send + Sync>) -> Self {
         let pages = axum::Router::new()
             .route("/", get(home::show))
+            .route("/picture", get(picture::show))
+            .route("/picture.json", get(picture::json))
+            .route("/explain", get(explain::show))
+            .route("/explain.json", get(explain::json))
+            .route("/history", get(history::show))
+            .route("/history.json", get(history::json))
+            .route("/indicator", get(indicator::show))
+            .route("/indicator.json", get(indicator::json))
             .merge(assets::routes())
             .fallback(refusal::not_found)
             .layer(axum::middleware::map_response(page::secure))
-            .with_state(Shared { router });
+            .with_state(Shared { router, clock: Clock(clock) });
         Self(pages)
     }
 
@@ -60,5 +104,26 @@ impl Pages {
         let pages = self.0.clone();
         request.extensions_mut().insert(peer);
         async move { Ok(pages.oneshot(request.map(axum::body::Body::new)).await?.map(Body::new)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! What tests of several files use.
+
+    use crate::demo;
+    use crate::model::timestamp::Timestamp;
+    use crate::rpc::{Context, Gate, Picture};
+
+    /// 1 January 2026, when all that the demo lacks is late.
+    const NOW: Timestamp = Timestamp(1_767_225_600_000_000);
+
+    /// A service that has the demo in it.
+    pub(super) async fn demo_pictures() -> Picture {
+        let context = Context::in_memory(NOW);
+        demo::load(&context).await.unwrap();
+        let gate = Gate::default();
+        gate.open(context);
+        Picture::new(gate)
     }
 }
