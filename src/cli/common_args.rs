@@ -6,8 +6,8 @@ use super::failure::Failure;
 use super::output;
 use super::printout::Printout;
 use crate::model::observation::Breakdown;
-use crate::rpc::parse_instant;
 use crate::rpc::proto::{AreasAsOf, CategoryRef, PeriodRange};
+use crate::wording::instant;
 
 /// Which revision to answer as of.
 #[derive(Debug, Parser)]
@@ -16,7 +16,7 @@ pub(super) struct AsOf {
     #[arg(long = "as-of", value_name = "REVISION", default_value_t = 0)]
     pub(super) revision: i64,
     /// Answer as of this instant, such as 2022-09-30T17:00:00Z: at the newest revision accepted by then.
-    #[arg(long = "as-of-time", value_name = "TIME", value_parser = parse_instant, conflicts_with = "revision")]
+    #[arg(long = "as-of-time", value_name = "TIME", value_parser = instant::parse, conflicts_with = "revision")]
     pub(super) time: Option<prost_types::Timestamp>,
 }
 

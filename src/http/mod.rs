@@ -15,5 +15,5 @@ mod openapi;
 pub(crate) use calls::Calls;
 pub(crate) use doors::Doors;
 pub use doors::{NotAnOrigin, PageOrigin};
-pub(crate) use error::status_code;
+pub(crate) use error::{response as error_response, status_code};
 pub(crate) use openapi::document as openapi;

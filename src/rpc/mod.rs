@@ -26,7 +26,6 @@ use crate::model::revision::Revision;
 pub use codec::{Encoded, Streamed, Submitted};
 pub use context::{Context, Gate};
 pub use convert::catalogue::put_request;
-pub(crate) use convert::parse_instant;
 pub(crate) use convert::put_catalogue::indicator_versions;
 pub(crate) use convert::snapshot::as_of;
 pub(crate) use format::Format;

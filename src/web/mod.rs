@@ -8,21 +8,33 @@
 //! browser may do with a page.
 
 mod address;
+mod as_of;
 mod assets;
+mod chart;
+mod clock;
 mod cookie;
 pub mod csrf;
+mod explain;
+mod figure;
+mod form;
 pub mod headers;
+mod history;
 mod home;
+mod indicator;
 mod json;
 mod local_path;
+mod names;
 mod page;
+mod picture;
+mod picture_form;
+mod question;
 mod refusal;
-#[cfg_attr(not(test), expect(dead_code, reason = "the pages of figures say them"))]
 mod sentence;
+mod series;
 pub mod session;
 pub mod sign_in;
-#[cfg_attr(not(test), expect(dead_code, reason = "the pages of figures say them"))]
 mod subject;
+mod submitted;
 mod visitor;
 
 use std::convert::Infallible;
@@ -38,6 +50,7 @@ use tonic::codegen::http;
 use tower::ServiceExt as _;
 
 pub use address::{NotAWebUrl, WebUrl};
+use clock::Clock;
 pub use cookie::CookieSecret;
 pub use local_path::LocalPath;
 use session::SignedInIdentity;
@@ -78,13 +91,21 @@ impl Pages {
     pub(crate) fn new(router: Router, settings: Settings) -> Self {
         let Settings { at, provider, clock, random } = settings;
         let who_is_calling = who_is_calling(router.clone());
-        let stopwatch = Arc::new(Instant::now);
+        let (stopwatch, days) = (Arc::new(Instant::now), Clock(Arc::clone(&clock)));
         let sign_ins =
             SignIns::new(sign_in::Settings { at: at.clone(), provider, who_is_calling, clock, stopwatch, random });
         let pages = axum::Router::new()
             .route("/", get(home::show))
+            .route("/picture", get(picture::show))
+            .route("/picture.json", get(picture::json))
+            .route("/explain", get(explain::show))
+            .route("/explain.json", get(explain::json))
+            .route("/history", get(history::show))
+            .route("/history.json", get(history::json))
+            .route("/indicator", get(indicator::show))
+            .route("/indicator.json", get(indicator::json))
             .fallback(refusal::not_found)
-            .with_state(Shared { router })
+            .with_state(Shared { router, clock: days })
             .layer(axum::middleware::from_fn_with_state(sign_ins.clone(), require_session));
         let assets = assets::routes().layer(axum::middleware::map_response(move |mut answer: Response| {
             headers::secure(&at, answer.headers_mut());
@@ -134,8 +155,11 @@ fn who_is_calling(router: Router) -> WhoIsCalling {
 mod tests {
     //! What tests of several files use.
 
+    use askama::Template;
+
     use crate::demo;
     use crate::model::timestamp::Timestamp;
+    use crate::rpc::proto::{Agency, Change, Coverage, Figure, Indicator, Kind};
     use crate::rpc::{Context, Gate, Picture};
 
     /// 1 January 2026, when all that the demo lacks is late.
@@ -148,5 +172,42 @@ mod tests {
         let gate = Gate::default();
         gate.open(context);
         Picture::new(gate)
+    }
+
+    /// The part of a page that is its own.
+    pub(super) fn main_of(page: &impl Template) -> String {
+        let html = page.render().unwrap();
+        html.split("<main").nth(1).unwrap().split_once('>').unwrap().1.split("</main>").next().unwrap().to_owned()
+    }
+
+    pub(super) fn indicator(id: &str, title: &str, kind: Kind, unit: &str) -> Indicator {
+        Indicator {
+            id: id.to_owned(),
+            title: title.to_owned(),
+            kind: kind.into(),
+            unit: unit.to_owned(),
+            ..Indicator::default()
+        }
+    }
+
+    /// A figure of which some reports of those expected are there.
+    pub(super) fn figure(value: &str, reported: i64, expected: i64) -> Figure {
+        let late = expected - reported;
+        let coverage = Coverage { expected, reported, late, complete: late == 0, ..Coverage::default() };
+        Figure { value: Some(value.to_owned()), coverage: Some(coverage), ..Figure::default() }
+    }
+
+    pub(super) fn change(from: Figure, difference: &str, percent: &str) -> Change {
+        Change {
+            from_period: "FY2020-21".to_owned(),
+            from: Some(from),
+            difference: Some(difference.to_owned()),
+            percent: Some(percent.to_owned()).filter(|percent| !percent.is_empty()),
+            ..Change::default()
+        }
+    }
+
+    pub(super) fn agency(id: &str, name: &str) -> Option<Agency> {
+        Some(Agency { id: id.to_owned(), name: name.to_owned(), ..Agency::default() })
     }
 }

@@ -5,10 +5,12 @@ use axum::http::request::Parts;
 use tonic::Status;
 use tonic::codegen::http::Request;
 
+use super::clock::Clock;
 use super::refusal::Refusal;
 use super::session::Session;
 use crate::access::Role;
 use crate::http::Calls;
+use crate::model::date::Date;
 use crate::net::Peer;
 use crate::rpc::Router;
 
@@ -16,6 +18,7 @@ use crate::rpc::Router;
 #[derive(Debug, Clone)]
 pub(super) struct Shared {
     pub(super) router: Router,
+    pub(super) clock: Clock,
 }
 
 /// Who looks at a page, and the service as they may call it.
@@ -27,6 +30,8 @@ pub(super) struct Visitor {
     pub(super) role: Role,
     /// What each form of theirs has as its first field.
     pub(super) csrf: String,
+    /// The day on which they look, in UTC.
+    pub(super) today: Date,
 }
 
 impl FromRequestParts<Shared> for Visitor {
@@ -43,6 +48,12 @@ impl FromRequestParts<Shared> for Visitor {
         let calls = Calls::as_sender_of(shared.router.clone(), &call);
         let calls = calls.ok_or_else(|| Status::internal("the request comes from nowhere"))?;
         let identity = session.identity();
-        Ok(Self { calls, identity: identity.id.to_string(), role: identity.role, csrf: session.csrf().to_string() })
+        Ok(Self {
+            calls,
+            identity: identity.id.to_string(),
+            role: identity.role,
+            csrf: session.csrf().to_string(),
+            today: shared.clock.today(),
+        })
     }
 }

@@ -4,5 +4,6 @@
 //! grouped, and given a sign or a unit, and nothing is computed from it.
 
 pub(crate) mod figure;
+pub(crate) mod instant;
 pub(crate) mod number;
 pub(crate) mod period;

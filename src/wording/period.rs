@@ -44,7 +44,6 @@ impl<'a> Span<'a> {
     }
 
     /// The same, shorter: `Apr–Jun 2021`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "charts use it"))]
     pub(crate) fn label(self, kind: Kind) -> String {
         self.words(kind, Style::Short)
     }

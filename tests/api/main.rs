@@ -40,5 +40,6 @@ mod time;
 mod tls;
 mod unsent;
 mod watching;
+mod web_reading;
 mod weighing;
 mod world;

@@ -5,11 +5,11 @@ use super::parameters::Parameters;
 use crate::catalogue::items::AreaLevel;
 use crate::model::observation::Breakdown;
 use crate::model::violation::Quoted;
-use crate::rpc::parse_instant;
 use crate::rpc::proto::{
     AreasAsOf, CategoryRef, Comparison, GetPictureRequest, GroupBy, ListChangesRequest, PeriodRange,
     QueryAggregateRequest,
 };
+use crate::wording::instant;
 
 /// A question that a file answers.
 #[derive(Debug, Clone)]
@@ -149,7 +149,7 @@ fn breakdown(parameters: &mut Parameters) -> Vec<CategoryRef> {
 fn instant(parameters: &mut Parameters) -> Option<prost_types::Timestamp> {
     let text = parameters.one("as_of")?;
     let wrong = |allowed| format!("found {}; {allowed}; in an address, %2B for +", Quoted(&text));
-    parse_instant(&text).map_err(|allowed| parameters.problem("as_of", wrong(allowed))).ok()
+    instant::parse(&text).map_err(|allowed| parameters.problem("as_of", wrong(allowed))).ok()
 }
 
 #[cfg(test)]

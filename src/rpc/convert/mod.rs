@@ -42,19 +42,6 @@ pub(crate) fn instant(at: &prost_types::Timestamp) -> Timestamp {
     Timestamp(at.seconds.saturating_mul(1_000_000).saturating_add(i64::from(at.nanos) / 1_000))
 }
 
-/// An instant as people write it: a date, a time and an offset, such as `2022-09-30T17:00:00Z`.
-///
-/// # Errors
-/// What is allowed, as a sentence.
-pub(crate) fn parse_instant(text: &str) -> Result<prost_types::Timestamp, String> {
-    // A date alone parses too, but which time zone's midnight it means would be a guess.
-    let is_date_alone = text.len() <= "2022-09-30".len();
-    text.parse()
-        .ok()
-        .filter(|_| !is_date_alone)
-        .ok_or_else(|| "allowed: a date, a time and an offset, such as 2022-09-30T17:00:00Z".to_owned())
-}
-
 pub(crate) fn period(field: impl Display, text: &str, violations: &mut Violations) -> Option<Period> {
     violations.check(field, text.parse::<Period>())
 }
@@ -114,23 +101,4 @@ pub(crate) fn measure(value: &Value) -> Option<proto::observation::Measure> {
         }
         Measure::Mean { mean, count } => P::Mean(proto::Mean { mean: mean.to_string(), count: count.to_string() }),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_instant_needs_a_date_a_time_and_an_offset() {
-        for (text, seconds) in [
-            ("2022-09-30T17:00:00Z", Some(1_664_557_200)),
-            ("2022-09-30T18:00:00+01:00", Some(1_664_557_200)),
-            ("2022-09-30 17:00:00Z", Some(1_664_557_200)),
-            ("2022-09-30", None),
-            ("2022-13-30T17:00:00Z", None),
-            ("", None),
-        ] {
-            assert_eq!(parse_instant(text).ok().map(|time| time.seconds), seconds, "{text}");
-        }
-    }
 }
