@@ -9,7 +9,7 @@ use super::figure::{Explained, FigureView, Notes};
 use super::json;
 use super::names::Names;
 use super::page::Page;
-use super::question::{Address, AsOf, Parameters};
+use super::question::{Address, AsOf, FileLink, Parameters};
 use super::refusal::Refusal;
 use super::sentence;
 use super::subject::Subject;
@@ -77,7 +77,7 @@ struct ExplainPage {
     notes: Explained,
     picture: String,
     series: String,
-    files: [(&'static str, String); 3],
+    files: Vec<FileLink>,
 }
 
 #[derive(Debug)]
@@ -143,7 +143,7 @@ impl ExplainPage {
                 .with("breakdown", breakdown_text(&request.breakdown))
                 .as_of(&as_of)
                 .href(),
-            files: question.as_of(&as_of).files(),
+            files: question.as_of(&as_of).as_json(),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::figure::{Explained, Notes};
 use super::json;
 use super::names::Names;
 use super::page::Page;
-use super::question::{Address, Parameters};
+use super::question::{Address, FileLink, Parameters};
 use super::refusal::Refusal;
 use super::submitted::{Columns, Submitted, breakdown_text};
 use super::visitor::Visitor;
@@ -73,7 +73,7 @@ struct HistoryPage {
     /// Where the later values are; empty if these are all.
     next: String,
     explain: String,
-    files: [(&'static str, String); 3],
+    files: Vec<FileLink>,
 }
 
 #[derive(Debug)]
@@ -114,7 +114,7 @@ impl HistoryPage {
             notes: notes.explained(),
             next: next.map(|token| question("/history").with("page_token", token).href()).unwrap_or_default(),
             explain: question("/explain").href(),
-            files: question("/history").files(),
+            files: question("/history").as_json(),
         }
     }
 }

@@ -7,6 +7,7 @@
 //! [`sign_in`] begins and ends a [`session`]; [`csrf`] keeps other sites from using one; [`headers`] says what a
 //! browser may do with a page.
 
+mod account;
 mod address;
 mod as_of;
 mod assets;
@@ -16,6 +17,7 @@ mod cookie;
 pub mod csrf;
 mod explain;
 mod figure;
+mod file;
 mod form;
 pub mod headers;
 mod history;
@@ -98,12 +100,17 @@ impl Pages {
             .route("/", get(home::show))
             .route("/picture", get(picture::show))
             .route("/picture.json", get(picture::json))
+            .route("/picture.csv", get(picture::csv))
+            .route("/picture.xlsx", get(picture::workbook))
             .route("/explain", get(explain::show))
             .route("/explain.json", get(explain::json))
             .route("/history", get(history::show))
             .route("/history.json", get(history::json))
             .route("/indicator", get(indicator::show))
             .route("/indicator.json", get(indicator::json))
+            .route("/indicator.csv", get(indicator::csv))
+            .route("/indicator.xlsx", get(indicator::workbook))
+            .route("/account", get(account::show))
             .fallback(refusal::not_found)
             .with_state(Shared { router, clock: days })
             .layer(axum::middleware::from_fn_with_state(sign_ins.clone(), require_session));

@@ -2,21 +2,22 @@
 
 use askama::Template;
 use axum::extract::RawQuery;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use tonic::Code;
+use tonic::{Code, Status};
 
 use super::as_of::AsOfView;
 use super::figure::{ChangeView, Explained, FigureView, Notes};
 use super::form::Form;
 use super::home::{self, Home};
-use super::json;
 use super::page::Page;
 use super::picture_form;
-use super::question::{Address, AsOf, Parameters};
+use super::question::{Address, AsOf, FileLink, Parameters};
 use super::refusal::Refusal;
 use super::sentence;
 use super::visitor::Visitor;
+use super::{file, json};
+use crate::http::files;
 use crate::model::period::Period;
 use crate::model::text::visible;
 use crate::rpc::proto::{
@@ -109,6 +110,19 @@ pub(super) async fn json(visitor: Visitor, RawQuery(query): RawQuery) -> Respons
     }
 }
 
+pub(super) async fn csv(visitor: Visitor, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    file::answer(&visitor, as_file(query.as_deref()), file::CSV, &headers).await
+}
+
+pub(super) async fn workbook(visitor: Visitor, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    file::answer(&visitor, as_file(query.as_deref()), file::WORKBOOK, &headers).await
+}
+
+fn as_file(query: Option<&str>) -> Result<files::Question, Status> {
+    let (parameters, question) = read(query);
+    parameters.check().map(|()| files::Question::Picture(question.request))
+}
+
 #[derive(Debug, Template)]
 #[template(path = "picture.html")]
 struct PicturePage {
@@ -123,7 +137,7 @@ struct PicturePage {
     indicators: Vec<IndicatorView>,
     notes: Explained,
     sentences: Vec<String>,
-    files: [(&'static str, String); 3],
+    files: Vec<FileLink>,
 }
 
 /// An indicator's combined figure.

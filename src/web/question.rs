@@ -186,8 +186,13 @@ impl Address {
     }
 
     /// The same answer as files: the name of each form, and its address.
-    pub(super) fn files(&self) -> [(&'static str, String); 3] {
-        [("CSV", ".csv"), ("Excel", ".xlsx"), ("JSON", ".json")].map(|(name, ending)| (name, self.text(ending)))
+    pub(super) fn files(&self) -> Vec<FileLink> {
+        [("CSV", ".csv"), ("Excel", ".xlsx"), ("JSON", ".json")].map(|(name, ending)| (name, self.text(ending))).into()
+    }
+
+    /// The same, of an answer that is no table.
+    pub(super) fn as_json(&self) -> Vec<FileLink> {
+        vec![("JSON", self.text(".json"))]
     }
 
     /// The address.
@@ -202,6 +207,9 @@ impl Address {
         format!("{}{ending}{mark}{query}", self.path)
     }
 }
+
+/// The name of a file's form, and where it is.
+pub(super) type FileLink = (&'static str, String);
 
 #[cfg(test)]
 mod tests {

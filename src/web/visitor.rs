@@ -28,6 +28,8 @@ pub(super) struct Visitor {
     /// Who has signed in.
     pub(super) identity: String,
     pub(super) role: Role,
+    /// What they read figures for; empty where nobody has to say.
+    pub(super) purpose: String,
     /// What each form of theirs has as its first field.
     pub(super) csrf: String,
     /// The day on which they look, in UTC.
@@ -48,10 +50,12 @@ impl FromRequestParts<Shared> for Visitor {
         let calls = Calls::as_sender_of(shared.router.clone(), &call);
         let calls = calls.ok_or_else(|| Status::internal("the request comes from nowhere"))?;
         let identity = session.identity();
+        let purpose = session.purpose().map(|purpose| purpose.as_str().to_owned()).unwrap_or_default();
         Ok(Self {
             calls,
             identity: identity.id.to_string(),
             role: identity.role,
+            purpose,
             csrf: session.csrf().to_string(),
             today: shared.clock.today(),
         })

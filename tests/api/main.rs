@@ -40,6 +40,7 @@ mod time;
 mod tls;
 mod unsent;
 mod watching;
+mod web;
 mod web_reading;
 mod weighing;
 mod world;

@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE, TestApp, figure, query, submission, withdrawal};
 use crate::http::{Answer, send};
 use crate::identities::{self, Condition, PURPOSE, authorization, by, put};
+use crate::web::get_as;
 
 const CONTACTS: &str = "initial-contacts";
 
@@ -26,12 +27,6 @@ async fn with_demo() -> TestApp {
     let mut app = with_catalogue().await;
     app.restart_with(|config| Config { demo: true, ..config }).await;
     app
-}
-
-/// What is at an address, as somebody sees it.
-async fn get_as(app: &TestApp, who: &str, path: &str) -> Answer {
-    let key = authorization(who, Condition::Good).unwrap();
-    send(app.web(), Method::GET, path, &[("authorization", &key), ("conspectus-purpose", PURPOSE)], "").await
 }
 
 async fn get(app: &TestApp, path: &str) -> Answer {
