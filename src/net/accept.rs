@@ -70,11 +70,9 @@ async fn open(stream: TcpStream, tls: Option<Tls>, permit: ConnectionPermit) -> 
             let stream = tokio::time::timeout(bounds.handshake_timeout, handshake).await.ok()?.ok()?;
             let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
             let certificate = ClientCertificate::of(chain, &tls);
-            let version = match stream.get_ref().1.protocol_version()? {
-                ProtocolVersion::TLSv1_3 => "TLS 1.3",
-                ProtocolVersion::TLSv1_2 => "TLS 1.2",
-                _ => return None,
-            };
+            // No other is accepted.
+            let is_newest = stream.get_ref().1.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+            let version = if is_newest { "TLS 1.3" } else { "TLS 1.2" };
             (Stream::Tls(Box::new(stream)), certificate, Some(version))
         }
     };

@@ -134,16 +134,20 @@ impl ExplainPage {
             contributions,
             missing: missing.map(|it| missing_text(it, names, indicator.kind())).collect(),
             notes: notes.explained(),
-            picture: Address::of("/picture").with("area", &request.area).with("period", &period).as_of(&as_of).href(),
+            picture: Address::of("/picture")
+                .with("area", &request.area)
+                .with("period", &period)
+                .with_as_of(&as_of)
+                .href(),
             series: Address::of("/indicator")
                 .with("indicator", &request.indicator)
                 .with("area", &request.area)
                 .with("to", &period)
                 .with("agency", &request.agency)
                 .with("breakdown", breakdown_text(&request.breakdown))
-                .as_of(&as_of)
+                .with_as_of(&as_of)
                 .href(),
-            files: question.as_of(&as_of).as_json(),
+            files: question.with_as_of(&as_of).as_json(),
         }
     }
 }

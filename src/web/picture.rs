@@ -183,7 +183,7 @@ impl PicturePage {
         let headlines = answer.rows.iter().filter_map(|row| headline(&mut notes, &links, row)).take(HEADLINES_MAX);
         let headlines = headlines.collect();
         let indicators = answer.rows.iter().map(|row| indicator(&mut notes, &links, row)).collect();
-        let address = question.address().as_of(&question.as_of);
+        let address = question.address().with_as_of(&question.as_of);
         Self {
             heading: visible(&format!("{}, {}", area.name, name(&answer.period))).into_owned(),
             period: name(&answer.period),
@@ -210,14 +210,14 @@ impl Links<'_> {
     /// How a figure came about.
     fn explain(&self, indicator: &str, agency: &str) -> String {
         let address = Address::of("/explain").with("indicator", indicator).with("area", self.area);
-        address.with("period", self.period).with("agency", agency).as_of(&self.question.as_of).href()
+        address.with("period", self.period).with("agency", agency).with_as_of(&self.question.as_of).href()
     }
 
     /// The figures of an indicator over time.
     fn series(&self, indicator: &Indicator) -> String {
         let by = if indicator.across_agencies() == AcrossAgencies::SideBySide { "agency" } else { "" };
         let address = Address::of("/indicator").with("indicator", &indicator.id).with("area", self.area);
-        address.with("to", self.period).with("by", by).as_of(&self.question.as_of).href()
+        address.with("to", self.period).with("by", by).with_as_of(&self.question.as_of).href()
     }
 }
 

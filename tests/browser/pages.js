@@ -14,8 +14,10 @@ const CORRECTOR = 'portsmouth-data-lead';
 
 const PAGES = [
   { name: 'home', path: '/', as: [ANALYST, SUBMITTER] },
-  { name: 'not-signed-in', path: '/', as: ['nobody'], status: 401 },
-  { name: 'not-found', path: '/no-such-page', as: ['nobody'], status: 404 },
+  { name: 'sign-in', path: '/sign-in', as: ['nobody'] },
+  { name: 'purpose', path: '/sign-in/purpose', as: [ANALYST] },
+  { name: 'account', path: '/account', as: [ANALYST, SUBMITTER, OPERATOR] },
+  { name: 'not-found', path: '/no-such-page', as: [ANALYST], status: 404 },
   { name: 'picture', path: `/picture?area=${AREA}&period=FY2021-22`, as: [ANALYST] },
   { name: 'picture-of-made-up-figures', path: '/picture?area=HIPS&period=FY2020-21', as: [ANALYST] },
   { name: 'picture-as-of', path: `/picture?area=${AREA}&period=FY2021-22&as_of_revision=6`, as: [ANALYST] },
@@ -40,8 +42,8 @@ const PAGES = [
   { name: 'audit', path: '/audit', as: [OPERATOR] },
   { name: 'keys', path: '/keys', as: [OPERATOR] },
   { name: 'keys-refused', path: '/keys', as: [ANALYST], status: 403 },
-  { name: 'about', path: '/about', as: ['nobody', ANALYST] },
-  { name: 'api', path: '/about/api', as: ['nobody'] },
+  { name: 'about', path: '/about', as: [ANALYST] },
+  { name: 'api', path: '/about/api', as: [ANALYST] },
 ];
 
 // Of those, the ones that aren't served yet. A page that is there although it is named here is a fault.

@@ -66,7 +66,7 @@ pub(super) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
     };
     let code = if refusal.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let page = IndicatorPage::new(&parameters, &question, &found, answer.as_ref(), peers, notes);
-    let form = refusal.iter().fold(page.form, |form, status| form.refused(status));
+    let form = refusal.iter().fold(page.form, Form::refused);
     Ok((code, Page(IndicatorPage { form, ..page })).into_response())
 }
 
@@ -128,10 +128,10 @@ async fn list(visitor: &Visitor, question: &Question) -> Result<Response, Refusa
         }
     }
     let line = |it: Indicator| {
-        let address = Address::of("/indicator").with("indicator", it.id).as_of(&question.as_of);
+        let address = Address::of("/indicator").with("indicator", it.id).with_as_of(&question.as_of);
         (address.href(), visible(&it.title).into_owned(), visible(&it.unit).into_owned())
     };
-    let files = Address::of("/indicator").as_of(&question.as_of).as_json();
+    let files = Address::of("/indicator").with_as_of(&question.as_of).as_json();
     let page = ListPage { indicators: indicators.into_iter().map(line).collect(), files };
     Ok(Page(page).into_response())
 }
@@ -230,16 +230,16 @@ impl IndicatorPage {
             peers,
             notes: notes.explained(),
             links: if answer.is_some() { links(question, &indicator) } else { Vec::new() },
-            files: address.as_of(&question.as_of).files(),
+            files: address.with_as_of(&question.as_of).files(),
         }
     }
 }
 
 fn links(question: &Question, indicator: &Indicator) -> Vec<(&'static str, String)> {
-    let href = |question: Question| question.address().as_of(&question.as_of).href();
+    let href = |question: Question| question.address().with_as_of(&question.as_of).href();
     let finer = question.finer(indicator).map(|finer| ("The shorter periods of the last one", href(finer)));
     let picture = Address::of("/picture").with("area", &question.area).with("period", &question.to);
-    let picture = ("The picture of this area and the last period", picture.as_of(&question.as_of).href());
+    let picture = ("The picture of this area and the last period", picture.with_as_of(&question.as_of).href());
     finer.into_iter().chain([picture]).collect()
 }
 
