@@ -11,7 +11,8 @@
 //! | `web` | the page: what people with a browser see and do |
 //! | [`http`] | the doors besides gRPC: JSON over HTTP |
 //! | `demo` | the demo's catalogue, figures and keys |
-//! | [`figures`] | figures in spreadsheets |
+//! | `submitting` | from the template to the receipt: what the command line and the page share |
+//! | [`figures`], `wording` | figures in spreadsheets; answers in words |
 //! | [`rpc`] | the served messages and methods: guarded, converted, answered |
 //! | [`net`], [`audit`], `last_used` | connections and their TLS; the log of who read what; when keys were last used |
 //! | [`intake`], [`picture`] | the way in: review, admit, apply, append, publish; the way out: resolve, combine |
@@ -39,7 +40,9 @@ pub mod picture;
 pub mod rpc;
 pub mod server;
 pub mod state;
+mod submitting;
 mod web;
+mod wording;
 
 #[cfg(test)]
 mod tests {

@@ -9,6 +9,9 @@ use crate::model::marker::Marker;
 use crate::model::text::{visible_json, visible_lines};
 use crate::rpc::FILE_DESCRIPTOR_SET;
 use crate::rpc::proto::{CheckExplanation, Coverage, Gap, Kind};
+pub(super) use crate::wording::count::counted;
+pub(super) use crate::wording::instant::to_the_second as time;
+pub(super) use crate::wording::number::{signed, thousands};
 
 /// A message as protobuf's JSON, indented.
 pub(super) fn json(message: &impl Message, name: &str) -> Result<String, Failure> {
@@ -27,11 +30,6 @@ fn dynamic(message: &impl Message, name: &str) -> Result<DynamicMessage, Failure
         .get_message_by_name(&full_name)
         .ok_or_else(|| Failure::failed(format!("there is no message {full_name}")))?;
     Ok(DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice())?)
-}
-
-/// A count and what is counted, in its singular or plural.
-pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// The explanations of a figure: those for single checks after the check.
@@ -67,12 +65,6 @@ pub(super) fn markers(codes: &[i32]) -> String {
     texts.join(" ")
 }
 
-/// An instant to the second, in UTC.
-pub(super) fn time(at: Option<&prost_types::Timestamp>) -> String {
-    let whole = |at: &prost_types::Timestamp| prost_types::Timestamp { seconds: at.seconds, nanos: 0 };
-    at.map(|at| whole(at).to_string()).unwrap_or_default()
-}
-
 /// Why there is no value.
 pub(super) fn gap_text(gap: Gap) -> &'static str {
     match gap {
@@ -103,16 +95,6 @@ pub(super) fn difference(text: &str, kind: Kind) -> String {
     if kind == Kind::Ratio { format!("{} pp", signed(text)) } else { signed(text) }
 }
 
-/// A decimal text with its sign, grouped by thousands; zero has none.
-pub(super) fn signed(text: &str) -> String {
-    let sign = if text.starts_with('-') || is_zero(text) { "" } else { "+" };
-    format!("{sign}{}", thousands(text))
-}
-
-fn is_zero(text: &str) -> bool {
-    text.bytes().all(|byte| byte == b'0' || byte == b'.')
-}
-
 /// How many reported of how many expected, how many are late, and why others are missing.
 pub(super) fn coverage(coverage: Option<&Coverage>) -> String {
     match coverage {
@@ -132,20 +114,6 @@ pub(super) fn coverage(coverage: Option<&Coverage>) -> String {
             text
         }
     }
-}
-
-/// A decimal text with its thousands grouped: `153,033`, `-1,234.5`.
-pub(super) fn thousands(text: &str) -> String {
-    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
-    let (whole, fraction) = digits.find('.').map_or((digits, ""), |point| digits.split_at(point));
-    let mut grouped = String::new();
-    for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index) % 3 == 0 {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    format!("{sign}{grouped}{fraction}")
 }
 
 #[cfg(test)]
@@ -169,17 +137,5 @@ mod tests {
         let agency = crate::rpc::proto::Agency { name: "a\u{202e}b".to_owned(), ..Default::default() };
         assert_eq!(json_line(&agency, "Agency").unwrap(), "{\"name\":\"a\\u202eb\"}");
         assert_eq!(json(&agency, "Agency").unwrap(), "{\n  \"name\": \"a\\u202eb\"\n}");
-    }
-
-    #[test]
-    fn only_one_is_singular() {
-        assert_eq!([0, 1, 2].map(|count| counted(count, "row", "rows")), ["0 rows", "1 row", "2 rows"]);
-    }
-
-    #[test]
-    fn thousands_are_grouped() {
-        for (text, expected) in [("0", "0"), ("999", "999"), ("1000", "1,000"), ("-1234567.80", "-1,234,567.80")] {
-            assert_eq!(thousands(text), expected);
-        }
     }
 }

@@ -7,6 +7,7 @@ use super::table::Cell;
 use crate::model::marker::Marker;
 use crate::model::text::visible;
 use crate::rpc::proto::{Change, ChangeGap, ChangeUnit, Discrepancy, DiscrepancyKind, Figure, Gap, Kind, Missing};
+use crate::wording::figure::meaning;
 
 /// What the signs in a table mean: collected while its figures are shown, printed below it.
 #[derive(Debug, Default)]
@@ -244,19 +245,4 @@ fn discrepancy_line(what: &str, kind: Kind, discrepancy: &Discrepancy) -> String
         number(&discrepancy.parts, kind),
         difference(&discrepancy.difference, kind),
     )
-}
-
-/// What a marker says of a figure.
-pub(super) fn meaning(marker: Marker) -> &'static str {
-    match marker {
-        Marker::Confidential => "confidential",
-        Marker::NotAvailable => "not available",
-        Marker::NotApplicable => "not applicable",
-        Marker::Low => "rounds to zero, but isn't",
-        Marker::Unreliable => "of low reliability",
-        Marker::Estimated => "estimated, or combined from printed percentages",
-        Marker::Provisional => "provisional",
-        Marker::Revised => "revised",
-        Marker::Break => "a break in the series: not comparable with what came before",
-    }
 }

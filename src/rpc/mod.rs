@@ -1,6 +1,6 @@
 //! The edge that partners' systems and internal tools talk to, between the served messages and the
-//! domain: nothing below it knows the messages. `figures`, `demo` and `cli` use them as a client does,
-//! and `server` serves them. Of tonic, `net` knows nothing.
+//! domain: nothing below it knows the messages. `figures`, `wording`, `submitting`, `demo` and `cli` use them as a
+//! client does, and `server` serves them. Of tonic, `net` knows nothing.
 //!
 //! A unary call goes the way of `call`, and a read the way of `services::read`. A handler converts the
 //! request, collecting every violation; has it written, or computes the answer on the newest durable

@@ -2,7 +2,6 @@
 
 use rust_xlsxwriter::{DataValidation, DataValidationErrorStyle, Formula, Workbook, Worksheet, XlsxError};
 
-use super::super::legend::meaning;
 use super::bounds::Bounds;
 use super::content::Content;
 use super::lists;
@@ -13,6 +12,7 @@ use crate::catalogue::items::{IndicatorVersion, Kind};
 use crate::figures::Field;
 use crate::figures::table::column_letters;
 use crate::model::marker::Marker;
+use crate::wording::figure::meaning;
 
 pub(super) const NAME: &str = "Figures";
 

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use rust_xlsxwriter::{Format, Workbook, Worksheet, XlsxError};
 
-use super::super::format::counted;
-use super::super::legend::meaning;
 use super::content::Content;
 use super::figures_sheet;
 use super::sheet::{self, Looks, index};
 use crate::catalogue::checks::Severity;
 use crate::catalogue::items::Kind;
 use crate::model::marker::Marker;
+use crate::wording::count::counted;
+use crate::wording::figure::meaning;
 
 /// How wide its columns are, in characters.
 const WIDTHS: [u8; 3] = [14, 100, 26];
@@ -171,7 +171,7 @@ fn argument(file: &str) -> String {
 
 fn markers() -> Vec<[String; 3]> {
     let stands = |marker: Marker| if marker.is_absence() { "in the place of a number" } else { "beside a number" };
-    let row = |marker: &Marker| [marker.to_string(), meaning(*marker).to_owned(), stands(*marker).to_owned()];
+    let row = |marker: &Marker| [marker.to_string(), meaning(*marker), stands(*marker).to_owned()];
     Marker::ALL.iter().map(row).collect()
 }
 
