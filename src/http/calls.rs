@@ -3,20 +3,25 @@
 use std::convert::Infallible;
 use std::task::{Context, Poll};
 
+use http_body_util::Full;
+use prost::Message;
+use prost_reflect::DynamicMessage;
+use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::http::{self, HeaderMap, HeaderName, header};
 use tonic::codegen::{BoxFuture, Service};
 
-use super::MESSAGE_BYTES_MAX;
+use super::connect::{self, ERROR_BYTES_MAX};
+use super::error;
 use crate::net::Peer;
 use crate::rpc::client::catalogue_service_client::CatalogueServiceClient;
 use crate::rpc::client::key_service_client::KeyServiceClient;
 use crate::rpc::client::picture_service_client::PictureServiceClient;
 use crate::rpc::client::submission_service_client::SubmissionServiceClient;
-use crate::rpc::{ERROR_BYTES_HEADER, PURPOSE_HEADER, Router};
+use crate::rpc::{self, ERROR_BYTES_HEADER, Format, PURPOSE_HEADER, Router};
 
-/// The most bytes of an error's details: as many as there are.
-pub(super) const ERROR_BYTES_MAX: http::HeaderValue = http::HeaderValue::from_static("16777216");
+/// More than any answer has: those are under 4 MiB.
+const MESSAGE_BYTES_MAX: usize = 8 << 20;
 
 /// Calls as somebody. Clones are as good.
 #[derive(Debug, Clone)]
@@ -54,6 +59,36 @@ impl Calls {
     pub(crate) fn submissions(&self) -> SubmissionServiceClient<Self> {
         SubmissionServiceClient::new(self.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX)
     }
+
+    /// The answer of a method as JSON, with its status: what somebody who sends the same question to the JSON door gets.
+    pub(crate) async fn json(&self, path: &str, question: &impl Message) -> http::Response<Body> {
+        match json(path, question) {
+            Ok(question) => {
+                let question = Body::new(Full::from(question));
+                let call = connect::call(path, HeaderMap::new(), Format::Json, question);
+                connect::finished(self.clone().send(call).await)
+            }
+            Err(status) => error::response(&status),
+        }
+    }
+
+    async fn send(self, mut request: http::Request<Body>) -> http::Response<Body> {
+        let headers = request.headers_mut();
+        headers.extend(self.credentials);
+        headers.insert(HeaderName::from_static(ERROR_BYTES_HEADER), ERROR_BYTES_MAX);
+        // The generated clients name the method alone.
+        let Ok(answer) = self.router.answer(self.peer, request).await;
+        answer
+    }
+}
+
+/// A message of a method, as JSON.
+fn json(path: &str, message: &impl Message) -> Result<Vec<u8>, Status> {
+    let method = rpc::method(path).ok_or_else(|| Status::internal(format!("there is no method {path}")))?;
+    // It was made here, by the same protos.
+    let message = DynamicMessage::decode(method.input(), &*message.encode_to_vec());
+    let message = message.map_err(|error| Status::internal(error.to_string()))?;
+    serde_json::to_vec(&message).map_err(|error| Status::internal(error.to_string()))
 }
 
 impl Service<http::Request<Body>> for Calls {
@@ -65,11 +100,8 @@ impl Service<http::Request<Body>> for Calls {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
-        let headers = request.headers_mut();
-        headers.extend(self.credentials.clone());
-        headers.insert(HeaderName::from_static(ERROR_BYTES_HEADER), ERROR_BYTES_MAX);
-        // The generated clients name the method alone.
-        Box::pin(self.router.answer(self.peer.clone(), request))
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let calls = self.clone();
+        Box::pin(async move { Ok(calls.send(request).await) })
     }
 }

@@ -14,13 +14,17 @@ use prost_types::method_options::IdempotencyLevel;
 use serde::Deserialize;
 use tonic::Status;
 use tonic::body::Body;
-use tonic::codegen::http::{self, HeaderMap, HeaderValue, Method, StatusCode, header};
+use tonic::codegen::http::{self, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
-use super::calls::ERROR_BYTES_MAX;
-use super::{PROTOCOL_VERSION, TIMEOUT, error};
+use super::error;
 use crate::net::Peer;
 use crate::rpc::{self, ERROR_BYTES_HEADER, Format, PURPOSE_HEADER, Router};
 
+/// The headers of the protocol.
+pub(super) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
+pub(super) const TIMEOUT: HeaderName = HeaderName::from_static("connect-timeout-ms");
+/// The most bytes of an error's details: as many as there are.
+pub(super) const ERROR_BYTES_MAX: HeaderValue = HeaderValue::from_static("16777216");
 /// What this door takes.
 const MEDIA_TYPES: &str = "application/json, application/proto";
 /// Base64 for addresses, with padding or without.
@@ -53,7 +57,12 @@ pub(super) async fn answer(State(router): State<Router>, request: Request) -> ht
         Ok(headers) => call(path, headers, format, body),
         Err(what) => return error::response(&Status::invalid_argument(what)),
     };
-    let Ok(mut answer) = router.answer(peer, call).await;
+    let Ok(answer) = router.answer(peer, call).await;
+    finished(answer)
+}
+
+/// What the services answered to a [`call`], as it is sent.
+pub(super) fn finished(mut answer: http::Response<Body>) -> http::Response<Body> {
     if let Some(status) = Status::from_header_map(answer.headers()) {
         return error::response(&status);
     }
@@ -105,7 +114,7 @@ fn question(query: &str) -> Result<(Format, Bytes), String> {
     };
     one_of("connect", &question.connect, &["v1"])?;
     one_of("base64", &question.base64, &["0", "1"])?;
-    one_of("compression", &question.compression, &["", "identity"])?;
+    one_of("compression", &question.compression, &["identity"])?;
     let format = match question.encoding.as_str() {
         "json" => Format::Json,
         "proto" => Format::Proto,
@@ -126,11 +135,11 @@ fn headers(given: &HeaderMap) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     for name in [header::AUTHORIZATION.as_str(), PURPOSE_HEADER] {
         for value in given.get_all(name) {
-            headers.append(header::HeaderName::from_static(name), value.clone());
+            headers.append(HeaderName::from_static(name), value.clone());
         }
     }
     let errors = given.get(ERROR_BYTES_HEADER).cloned().unwrap_or(ERROR_BYTES_MAX);
-    headers.insert(header::HeaderName::from_static(ERROR_BYTES_HEADER), errors);
+    headers.insert(HeaderName::from_static(ERROR_BYTES_HEADER), errors);
     if let Some(encoding) = given.get(header::CONTENT_ENCODING) {
         headers.insert("grpc-encoding", encoding.clone());
     }
@@ -152,7 +161,8 @@ fn deadline(milliseconds: &HeaderValue) -> Result<HeaderValue, String> {
     HeaderValue::from_str(&timeout).map_err(|error| error.to_string())
 }
 
-fn call(path: &str, headers: HeaderMap, format: Format, body: Body) -> http::Request<Body> {
+/// The call that gRPC would make, but for its message's format.
+pub(super) fn call(path: &str, headers: HeaderMap, format: Format, body: Body) -> http::Request<Body> {
     let mut call = http::Request::new(body);
     *call.method_mut() = Method::POST;
     *call.uri_mut() = path.parse().unwrap_or_default();

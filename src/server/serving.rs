@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tonic::body::Body;
 use tonic::codegen::http;
 
-use crate::net::{Connection, Cork, OpenCalls, Peer};
+use crate::net::{Connection, Cork, OpenCalls, Peer, lingering};
 
 /// How many calls one connection may have open at once.
 const CONCURRENT_STREAMS_MAX: u32 = 256;
@@ -77,7 +77,7 @@ where
     F: Future<Output = Result<http::Response<Body>, Infallible>> + Send + 'static,
 {
     service_fn(move |request: http::Request<Incoming>| {
-        let (open, answer) = (calls.open(), answer(peer.clone(), request.map(Body::new)));
+        let (open, answer) = (calls.open(), answer(peer.clone(), lingering(request.map(Body::new))));
         async move {
             let answer = answer.await;
             drop(open);

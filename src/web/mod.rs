@@ -6,6 +6,7 @@
 
 mod assets;
 mod home;
+mod json;
 mod page;
 mod refusal;
 mod visitor;
@@ -13,20 +14,15 @@ mod visitor;
 use std::convert::Infallible;
 use std::fmt;
 
-use axum::extract::FromRef;
 use axum::routing::get;
 use tonic::body::Body;
 use tonic::codegen::http;
 use tower::ServiceExt as _;
 
+use visitor::Shared;
+
 use crate::net::Peer;
 use crate::rpc::Router;
-
-/// What the handlers of pages share.
-#[derive(Debug, Clone, FromRef)]
-struct Shared {
-    router: Router,
-}
 
 /// The pages.
 #[derive(Clone)]

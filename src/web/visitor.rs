@@ -3,10 +3,16 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
-use super::Shared;
 use super::refusal::Refusal;
 use crate::http::Calls;
 use crate::net::Peer;
+use crate::rpc::Router;
+
+/// What the handlers of pages share.
+#[derive(Debug, Clone)]
+pub(super) struct Shared {
+    pub(super) router: Router,
+}
 
 /// Who looks at a page, and the service as they may call it.
 #[derive(Debug, Clone)]
