@@ -11,7 +11,7 @@ use super::printout::Printout;
 use super::table::{Align, Cell, Table};
 use crate::model::period::Frequency;
 use crate::rpc::proto::{GetCompletenessRequest, GetCompletenessResponse, PeriodMismatch, Slot, SlotStatus};
-use crate::submitting::expected;
+use crate::submitting::expected::{self, status_words};
 
 /// Show which figures are expected of each agency, which it has reported, and how late the others are.
 #[derive(Debug, Parser)]
@@ -96,7 +96,7 @@ fn tables(answer: &GetCompletenessResponse) -> Printout {
     ]);
     for slot in &answer.slots {
         let keys = [&slot.agency, &slot.indicator, &slot.area, &slot.period, &slot.due].map(String::clone);
-        let status_text = status(slot.status()).to_owned();
+        let status_text = status_words(slot.status()).to_owned();
         let is_late = slot.status() == SlotStatus::Late;
         let status = if is_late { Cell::needing_care(status_text) } else { status_text.into() };
         let beside = [
@@ -133,17 +133,6 @@ fn frequency(mismatch: &PeriodMismatch) -> &'static str {
     Frequency::from_code(mismatch.frequency).map(Frequency::text).unwrap_or_default()
 }
 
-fn status(status: SlotStatus) -> &'static str {
-    match status {
-        SlotStatus::Unspecified => "",
-        SlotStatus::OnTime => "on time",
-        SlotStatus::ReportedLate => "reported late",
-        SlotStatus::Late => "late",
-        SlotStatus::NotDue => "not due yet",
-        SlotStatus::NotAvailable => "not available",
-    }
-}
-
 const CSV_HEADINGS: [&str; 12] = [
     "agency",
     "indicator",
@@ -166,7 +155,7 @@ fn csv_row(slot: &Slot) -> [String; 12] {
         slot.area.clone(),
         slot.period.clone(),
         slot.due.clone(),
-        status(slot.status()).to_owned(),
+        status_words(slot.status()).to_owned(),
         time(slot.received_at.as_ref()),
         slot.days_late.to_string(),
         slot.contained_in_area.clone(),

@@ -4,11 +4,11 @@ use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage};
 
 use super::failure::Failure;
-use crate::figures::cell::neutralised;
-use crate::model::marker::Marker;
-use crate::model::text::{visible_json, visible_lines};
+use crate::figures::cell;
+use crate::model::text::visible_json;
 use crate::rpc::FILE_DESCRIPTOR_SET;
 use crate::rpc::proto::{CheckExplanation, Coverage, Gap, Kind};
+pub(super) use crate::submitting::figure_file::markers;
 pub(super) use crate::wording::count::counted;
 pub(super) use crate::wording::instant::to_the_second as time;
 pub(super) use crate::wording::number::{signed, thousands};
@@ -41,28 +41,12 @@ pub(super) fn explanations(explanations: &[CheckExplanation]) -> String {
     explanations.iter().map(text).collect::<Vec<_>>().join("; ")
 }
 
-/// Rows as CSV, under a row of headings. A cell that a spreadsheet would take for a formula is
-/// [neutralised].
+/// Rows as CSV, under a row of headings, as [`cell::csv`] has them.
 pub(super) fn csv<'h, R: IntoIterator<Item = String>>(
     headings: impl IntoIterator<Item = &'h str>,
     rows: impl IntoIterator<Item = R>,
 ) -> Result<String, Failure> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(headings)?;
-    for row in rows {
-        for cell in row {
-            writer.write_field(neutralised(&visible_lines(&cell)).as_ref())?;
-        }
-        writer.write_record(None::<&[u8]>)?;
-    }
-    let bytes = writer.into_inner().map_err(|error| Failure::failed(error.to_string()))?;
-    Ok(String::from_utf8(bytes)?)
-}
-
-/// Markers as they are written in a spreadsheet: `e p`.
-pub(super) fn markers(codes: &[i32]) -> String {
-    let texts: Vec<&str> = codes.iter().filter_map(|code| Marker::from_code(*code)).map(Marker::text).collect();
-    texts.join(" ")
+    Ok(cell::csv(headings, rows)?)
 }
 
 /// Why there is no value.

@@ -91,7 +91,7 @@ pub(crate) const LARGE_BYTES: usize = 256 << 10;
 
 /// Does work that takes long, when it `is_long`, on a thread that nobody else waits for: the others on this
 /// thread of the runtime are moved to another first. The turns of large requests bound how many there are.
-fn beside_the_runtime<T>(is_long: bool, work: impl FnOnce() -> T) -> T {
+pub(crate) fn beside_the_runtime<T>(is_long: bool, work: impl FnOnce() -> T) -> T {
     use tokio::runtime::{Handle, RuntimeFlavor};
     let runtime = Handle::try_current().ok().filter(|_| is_long).map(|runtime| runtime.runtime_flavor());
     match runtime {

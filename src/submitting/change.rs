@@ -1,6 +1,8 @@
-//! How a submitted figure differs from the one that stands.
+//! What a submission, or its withdrawal, does to figures.
 
 use crate::model::decimal::{Decimal, Quotient, Rounding};
+use crate::rpc::proto::{ObservationOutcome, Outcome, WithdrawSubmissionResponse};
+use crate::wording::count::counted;
 use crate::wording::number::signed;
 
 /// The change of one value to another in per cent, to one decimal: `+2.9%`. None from zero or from below it, none where
@@ -16,6 +18,28 @@ pub(crate) fn percent(old: &str, new: &str) -> Option<String> {
     let old = Some(old).filter(|old| !old.is_negative())?;
     let share = new.checked_sub(old)?.checked_mul(100.into())?.checked_div(old)?;
     Some(format!("{}%", signed(&share.round(1, Rounding::HalfUp)?.decimal()?.to_string())))
+}
+
+/// What a figure did: `new`, `revised from 5`.
+pub(crate) fn did(outcome: &ObservationOutcome) -> String {
+    match outcome.outcome() {
+        Outcome::Unspecified => String::new(),
+        Outcome::New => "new".to_owned(),
+        Outcome::Revised => format!("revised from {}", outcome.revised_from),
+        Outcome::Unchanged => "unchanged".to_owned(),
+        Outcome::Withdrawn => format!("withdrew {}", outcome.revised_from),
+    }
+}
+
+/// What a withdrawal does: `2 figures go back to the value before, 1 has no value any more`.
+pub(crate) fn effect(withdrawal: &WithdrawSubmissionResponse) -> String {
+    let [restored, removed] =
+        [withdrawal.restored_count, withdrawal.removed_count].map(|count| usize::try_from(count).unwrap_or(0));
+    format!(
+        "{} back to the value before, {} no value any more",
+        counted(restored, "figure goes", "figures go"),
+        counted(removed, "has", "have")
+    )
 }
 
 #[cfg(test)]

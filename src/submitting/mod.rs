@@ -11,6 +11,7 @@ pub(crate) mod catalogue;
 pub(crate) mod change;
 mod counts;
 pub(crate) mod expected;
+pub(crate) mod figure_file;
 pub(crate) mod filter;
 mod found;
 pub(crate) mod part;

@@ -4,17 +4,24 @@
 //! do what that caller may over gRPC, and each read has its line in the audit log. An address is the whole question, so it
 //! can be kept and mailed.
 
+mod agency;
 mod assets;
+mod due;
 mod home;
 mod json;
+mod link;
 mod page;
 mod refusal;
+mod submission;
+mod submissions;
+mod submit;
+mod titles;
 mod visitor;
 
 use std::convert::Infallible;
 use std::fmt;
 
-use axum::routing::get;
+use axum::routing::{get, post};
 use tonic::body::Body;
 use tonic::codegen::http;
 use tower::ServiceExt as _;
@@ -39,10 +46,23 @@ impl Pages {
     pub(crate) fn new(router: Router) -> Self {
         let pages = axum::Router::new()
             .route("/", get(home::show))
+            .route("/due", get(due::show))
+            .route("/due.json", get(due::json))
+            .route("/due/template.xlsx", get(due::template))
+            .route("/submissions", get(submissions::show))
+            .route("/submissions.json", get(submissions::json))
+            .route("/submission", get(submission::show))
+            .route("/submission.csv", get(submission::csv))
+            .route("/submission.json", get(submission::json))
+            .route("/submission/receipt", get(submission::receipt))
+            .route("/submission/withdraw", get(submission::ask).post(submission::withdraw))
+            .route("/submit", get(submit::show))
+            .route("/submit/check", post(submit::check))
+            .route("/submit/send", post(submit::send))
             .merge(assets::routes())
             .fallback(refusal::not_found)
             .layer(axum::middleware::map_response(page::secure))
-            .with_state(Shared { router });
+            .with_state(Shared { router, uploads: submit::Places::default() });
         Self(pages)
     }
 

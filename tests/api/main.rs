@@ -39,5 +39,6 @@ mod time;
 mod tls;
 mod unsent;
 mod watching;
+mod web_submit;
 mod weighing;
 mod world;

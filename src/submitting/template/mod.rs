@@ -16,11 +16,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use rust_xlsxwriter::XlsxError;
 use tonic::Status;
 
+use super::service::Transport;
 use super::{catalogue, expected};
 use crate::catalogue::items::Indicator;
 use crate::intake::review::OBSERVATIONS_MAX;
 use crate::model::id::DimensionId;
 use crate::model::period::PeriodError;
+use crate::rpc::beside_the_runtime;
 use crate::rpc::client::catalogue_service_client::CatalogueServiceClient;
 use crate::rpc::client::picture_service_client::PictureServiceClient;
 use crate::rpc::client::submission_service_client::SubmissionServiceClient;
@@ -30,8 +32,6 @@ use crate::rpc::proto::{
 use crate::wording::instant::to_the_second;
 use content::Content;
 use rows::{Row, categories};
-
-use super::service::Transport;
 
 /// What a template is of.
 #[derive(Debug, Clone, Default)]
@@ -144,7 +144,8 @@ impl Expected {
             categories: allowed_categories(rows, &self.dimensions),
             file: file.to_owned(),
         };
-        Ok((workbook::bytes(&content)?, earlier.note.clone()))
+        let bytes = beside_the_runtime(true, || workbook::bytes(&content))?;
+        Ok((bytes, earlier.note.clone()))
     }
 }
 
