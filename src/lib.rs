@@ -8,10 +8,11 @@
 //! |---|---|
 //! | [`cli`] | the command line: one file a verb |
 //! | [`server`] | the wiring of all that is below |
-//! | `web` | the page: what people with a browser see and do |
+//! | [`web`] | the page: what people with a browser see and do |
 //! | [`http`] | the doors besides gRPC: JSON over HTTP |
 //! | `demo` | the demo's catalogue, figures and keys |
 //! | `submitting` | from the template to the receipt: what the command line and the page share |
+//! | `tables` | answers as tables: columns and cells |
 //! | [`figures`], `wording` | figures in spreadsheets; answers in words |
 //! | [`rpc`] | the served messages and methods: guarded, converted, answered |
 //! | [`net`], [`audit`], `last_used` | connections and their TLS; the log of who read what; when keys were last used |
@@ -41,7 +42,8 @@ pub mod rpc;
 pub mod server;
 pub mod state;
 mod submitting;
-mod web;
+mod tables;
+pub mod web;
 mod wording;
 
 #[cfg(test)]

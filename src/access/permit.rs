@@ -30,11 +30,13 @@ pub enum Action {
     ReadKeys,
     /// Makes, replaces and revokes keys.
     ChangeKeys,
+    /// Reads who it is itself.
+    ReadCaller,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Submit,
         Self::CorrectLocked,
         Self::ReadSubmissions,
@@ -44,6 +46,7 @@ impl Action {
         Self::ReadCompleteness,
         Self::ReadKeys,
         Self::ChangeKeys,
+        Self::ReadCaller,
     ];
 
     /// Whether it may store something.
@@ -54,7 +57,8 @@ impl Action {
             | Self::ReadCatalogue
             | Self::ReadFigures
             | Self::ReadCompleteness
-            | Self::ReadKeys => false,
+            | Self::ReadKeys
+            | Self::ReadCaller => false,
         }
     }
 }
@@ -105,6 +109,11 @@ pub(crate) const fn grant(role: Role, action: Action) -> Grant {
         Action::ReadKeys | Action::ChangeKeys => match role {
             Role::Operator => Everything,
             Role::Submitter | Role::Corrector | Role::Reader | Role::Analyst | Role::Steward => Nothing,
+        },
+        Action::ReadCaller => match role {
+            Role::Submitter | Role::Corrector | Role::Reader | Role::Analyst | Role::Steward | Role::Operator => {
+                Everything
+            }
         },
     }
 }
@@ -267,8 +276,8 @@ mod tests {
     fn figures_are_read_for_a_stated_purpose() {
         let analyst = |purpose| {
             let id = IdentityId::parse("analyst").unwrap();
-            let identity =
-                Identity { id, role: Role::Analyst, agency: None, scope: Scope::default(), certificates: Vec::new() };
+            let (scope, certificates, sign_ins) = (Scope::default(), Vec::new(), Vec::new());
+            let identity = Identity { id, role: Role::Analyst, agency: None, scope, certificates, sign_ins };
             let credential = Credential::Key(KeyId([0; 8]));
             Caller::Known(Known { identity: Arc::new(identity), credential, purpose })
         };

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use tonic::Status;
 
-use super::connect::{Server, pages, refusal};
+use super::connect::{Server, pages, refusal, response};
 use super::failure::Failure;
 use crate::rpc::proto::{
-    Agency, Area, Calendar, Dimension, Indicator, Kind, ListAgenciesRequest, ListCalendarsRequest,
-    ListReconciliationRulesRequest, ReconciliationRule,
+    Agency, Area, Calendar, Dimension, GetDimensionRequest, GetIndicatorRequest, Indicator, Kind, ListAgenciesRequest,
+    ListCalendarsRequest, ListReconciliationRulesRequest, QueryAggregateRequest, ReconciliationRule,
 };
 use crate::submitting::catalogue;
 use crate::submitting::service::PAGE;
+use crate::tables::Labels;
 
 /// The newest version of each indicator, by id.
 pub(super) async fn indicators(server: &Server) -> Result<BTreeMap<String, Indicator>, Failure> {
@@ -30,6 +31,36 @@ pub(super) async fn dimensions(server: &Server) -> Result<Vec<Dimension>, Failur
 
 fn found<T>(found: Result<T, Status>) -> Result<T, Failure> {
     found.map_err(|status| refusal(&status, str::to_owned))
+}
+
+/// What the ids of the rows of a query's answer stand for.
+pub(super) async fn labels(server: &Server, question: &QueryAggregateRequest) -> Result<Labels, Failure> {
+    let mut labels = names(server).await?;
+    let mut client = server.catalogue().await?;
+    for id in &question.indicators {
+        let request = GetIndicatorRequest { id: id.clone(), ..GetIndicatorRequest::default() };
+        let versions = response(client.get_indicator(request).await)?.versions;
+        versions.into_iter().for_each(|version| labels.add_indicator(version));
+    }
+    if !question.by_dimension.is_empty() {
+        let request = GetDimensionRequest { id: question.by_dimension.clone(), as_of_revision: 0 };
+        labels.add_categories(response(client.get_dimension(request).await)?.dimension.unwrap_or_default());
+    }
+    Ok(labels)
+}
+
+/// What the ids of all indicators, areas and agencies stand for, as of now.
+pub(super) async fn all_labels(server: &Server) -> Result<Labels, Failure> {
+    let mut labels = names(server).await?;
+    indicators(server).await?.into_values().for_each(|indicator| labels.add_indicator(indicator));
+    Ok(labels)
+}
+
+async fn names(server: &Server) -> Result<Labels, Failure> {
+    let mut labels = Labels::default();
+    areas(server).await?.into_iter().for_each(|area| labels.add_area(area));
+    agencies(server).await?.into_iter().for_each(|agency| labels.add_agency(agency));
+    Ok(labels)
 }
 
 /// The agencies, by id.

@@ -1,4 +1,4 @@
-//! Figures as text for people, and answers as JSON and CSV.
+//! Answers as JSON and CSV, and short texts of theirs. [`crate::wording`] has the words for figures.
 
 use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage};
@@ -7,11 +7,10 @@ use super::failure::Failure;
 use crate::figures::cell;
 use crate::model::text::visible_json;
 use crate::rpc::FILE_DESCRIPTOR_SET;
-use crate::rpc::proto::{CheckExplanation, Coverage, Gap, Kind};
+use crate::rpc::proto::CheckExplanation;
 pub(super) use crate::submitting::figure_file::markers;
 pub(super) use crate::wording::count::counted;
 pub(super) use crate::wording::instant::to_the_second as time;
-pub(super) use crate::wording::number::{signed, thousands};
 
 /// A message as protobuf's JSON, indented.
 pub(super) fn json(message: &impl Message, name: &str) -> Result<String, Failure> {
@@ -47,57 +46,6 @@ pub(super) fn csv<'h, R: IntoIterator<Item = String>>(
     rows: impl IntoIterator<Item = R>,
 ) -> Result<String, Failure> {
     Ok(cell::csv(headings, rows)?)
-}
-
-/// Why there is no value.
-pub(super) fn gap_text(gap: Gap) -> &'static str {
-    match gap {
-        Gap::NotReported => "–",
-        Gap::Marked | Gap::Unspecified => "",
-        Gap::SideBySide => "side by side",
-        Gap::NotCombinable => "not combinable",
-        Gap::ZeroBase => "of nothing",
-        Gap::LeadNotReported => "lead missing",
-        Gap::LeadNotAsked => "lead not asked for",
-        Gap::TooLarge => "too large",
-        Gap::Contained => "not split",
-        Gap::PeriodMismatch => "no such periods",
-        Gap::NoPopulation => "no population",
-        Gap::PopulationNotBrokenDown => "no population by category",
-        Gap::NegativePart => "part below zero",
-        Gap::Partial => "partial",
-    }
-}
-
-/// A decimal text for people: a ratio in per cent, others grouped by thousands.
-pub(super) fn number(text: &str, kind: Kind) -> String {
-    if kind == Kind::Ratio { format!("{text}%") } else { thousands(text) }
-}
-
-/// A difference of two figures of a kind, with its sign: a ratio's in percentage points.
-pub(super) fn difference(text: &str, kind: Kind) -> String {
-    if kind == Kind::Ratio { format!("{} pp", signed(text)) } else { signed(text) }
-}
-
-/// How many reported of how many expected, how many are late, and why others are missing.
-pub(super) fn coverage(coverage: Option<&Coverage>) -> String {
-    match coverage {
-        None => String::new(),
-        Some(coverage) if coverage.expected == 0 => String::new(),
-        Some(coverage) => {
-            let mut text = format!("{} of {}", coverage.reported, coverage.expected);
-            if coverage.late > 0 {
-                text.push_str(&format!(", {} late", coverage.late));
-            }
-            if coverage.not_available > 0 {
-                text.push_str(&format!(", {} not available", coverage.not_available));
-            }
-            if coverage.contained > 0 {
-                text.push_str(&format!(", {} not split", coverage.contained));
-            }
-            text
-        }
-    }
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ impl Detail {
 }
 
 /// The answer that an error is.
-pub(super) fn response(status: &Status) -> http::Response<Body> {
+pub(crate) fn response(status: &Status) -> http::Response<Body> {
     let details = tonic_types::pb::Status::decode(status.details()).unwrap_or_default().details;
     let (code, status_code) = names(status.code());
     let error = Error { code, message: status.message(), details: details.iter().map(Detail::of).collect() };

@@ -246,7 +246,7 @@ fn short(full_name: &str) -> String {
 }
 
 /// What the proto says of an element, by its path in the file.
-fn comment(file: &FileDescriptor, path: &[i32]) -> String {
+pub(super) fn comment(file: &FileDescriptor, path: &[i32]) -> String {
     let locations = file.file_descriptor_proto().source_code_info.as_ref().map(|info| &*info.location);
     let location = locations.unwrap_or_default().iter().find(|location| location.path == path);
     let text = location.and_then(|location| location.leading_comments.as_deref()).unwrap_or_default();

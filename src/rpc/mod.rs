@@ -1,6 +1,6 @@
 //! The edge that partners' systems and internal tools talk to, between the served messages and the
-//! domain: nothing below it knows the messages. `figures`, `wording`, `submitting`, `demo` and `cli` use them as a
-//! client does, and `server` serves them. Of tonic, `net` knows nothing.
+//! domain: nothing below it knows the messages. `figures`, `wording`, `tables`, `submitting`, `demo`, `web` and `cli` use
+//! them as a client does, and `server` serves them. Of tonic, `net` knows nothing.
 //!
 //! A unary call goes the way of `call`, and a read the way of `services::read`. A handler converts the
 //! request, collecting every violation; has it written, or computes the answer on the newest durable
@@ -29,13 +29,13 @@ pub use convert::catalogue::put_request;
 pub(crate) use convert::put_catalogue::indicator_versions;
 pub(crate) use convert::snapshot::as_of;
 pub(crate) use format::Format;
-pub(crate) use guard::PURPOSE_HEADER;
 pub use guard::{Guard, Limits, METHODS, local};
+pub(crate) use guard::{PURPOSE_HEADER, SignedIn};
 pub(crate) use reason::Reason;
 pub(crate) use router::Router;
 pub use services::{Catalogue, Keys, Picture, Submissions, new_secret};
 pub use status::ERROR_BYTES_HEADER;
-pub(crate) use status::omitted_count;
+pub(crate) use status::{invalid, omitted_count};
 pub(crate) use transcode::{DESCRIPTORS, method};
 
 /// The served messages, services and clients, generated from `proto/conspectus/v1`.

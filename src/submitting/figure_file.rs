@@ -3,9 +3,7 @@
 use crate::figures::{cell, unambiguous};
 use crate::model::marker::Marker;
 use crate::rpc::proto::Observation;
-use crate::rpc::proto::observation::Measure;
-
-use super::value::breakdown;
+use crate::tables::{breakdown, measure};
 
 const HEADINGS: [&str; 13] = [
     "indicator",
@@ -36,7 +34,7 @@ pub(crate) fn csv(figures: &[Observation]) -> Result<String, csv::Error> {
 }
 
 fn row(figure: &Observation) -> [String; 13] {
-    let [value, base, numerator, denominator, count] = measure_cells(figure.measure.as_ref());
+    let [value, base, numerator, denominator, count] = measure(figure.measure.as_ref()).map(Option::unwrap_or_default);
     [
         figure.indicator.clone(),
         figure.area.clone(),
@@ -52,18 +50,6 @@ fn row(figure: &Observation) -> [String; 13] {
         figure.explanation.clone(),
         if figure.withdraw { "withdraw".to_owned() } else { String::new() },
     ]
-}
-
-/// The cells of a value, a base, a numerator, a denominator and a count.
-pub(crate) fn measure_cells(measure: Option<&Measure>) -> [String; 5] {
-    let none = String::new;
-    match measure.cloned() {
-        None => [none(), none(), none(), none(), none()],
-        Some(Measure::Number(number)) => [number, none(), none(), none(), none()],
-        Some(Measure::Percentage(it)) => [it.percent, it.base, none(), none(), none()],
-        Some(Measure::Ratio(it)) => [none(), none(), it.numerator, it.denominator, none()],
-        Some(Measure::Mean(it)) => [it.mean, none(), none(), none(), it.count],
-    }
 }
 
 /// Markers as they are written in a spreadsheet: `e p`.

@@ -2,8 +2,8 @@
 
 use crate::model::decimal::Decimal;
 use crate::model::marker::Marker;
+use crate::rpc::proto::Observation;
 use crate::rpc::proto::observation::Measure;
-use crate::rpc::proto::{CategoryRef, Observation};
 use crate::wording::number::thousands;
 
 /// A figure's value with its markers, as receipts have it: `117188 [p]`, `87.90 % of 18496`, `[x]`.
@@ -28,11 +28,6 @@ pub(crate) fn shown(value: &str) -> String {
     let (number, rest) =
         value.split_once(' ').map_or((value, String::new()), |(number, rest)| (number, format!(" {rest}")));
     if number.parse::<Decimal>().is_ok() { format!("{}{rest}", thousands(number)) } else { value.to_owned() }
-}
-
-/// A breakdown as a file has it: `sex=female;age-band=0-to-4`; empty for the total.
-pub(crate) fn breakdown(categories: &[CategoryRef]) -> String {
-    categories.iter().map(|it| format!("{}={}", it.dimension, it.category)).collect::<Vec<_>>().join(";")
 }
 
 #[cfg(test)]

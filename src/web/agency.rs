@@ -1,11 +1,14 @@
 //! Whose figures a page is about: an agency in the address, or a choice of one.
 
 use askama::Template;
+use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use tonic::Status;
 
+use super::page::Page;
+use super::question::Address;
 use super::visitor::Visitor;
-use crate::rpc::proto::{Agency, Area, GetAgencyRequest, ListAgenciesRequest};
+use crate::rpc::proto::{Agency, Area, GetAgencyRequest, GetCallerRequest, ListAgenciesRequest};
 use crate::submitting::service::PAGE;
 
 /// The part of an address that names an agency.
@@ -19,22 +22,37 @@ pub(super) struct Whose {
 /// The page that asks which agency is meant.
 #[derive(Debug, Template)]
 #[template(path = "agency.html")]
-pub(super) struct Choose {
-    pub(super) title: &'static str,
+struct Choose {
+    title: &'static str,
     /// The page that is shown then.
-    pub(super) path: &'static str,
-    pub(super) agencies: Vec<Agency>,
+    path: &'static str,
+    agencies: Vec<Agency>,
     /// The areas that may be asked about instead.
-    pub(super) areas: Vec<Area>,
+    areas: Vec<Area>,
 }
 
-/// Asks for an agency, on the way to a page.
-pub(super) async fn choose(visitor: &Visitor, title: &'static str, path: &'static str) -> Result<Choose, Status> {
-    Ok(Choose { title, path, agencies: all(visitor).await?, areas: Vec::new() })
+/// On to the page of an agency: of the visitor's own, where they have one; otherwise of the one that they choose.
+pub(super) async fn ask(visitor: &Visitor, title: &'static str, path: &'static str) -> Result<Response, Status> {
+    ask_or_area(visitor, title, path, Vec::new()).await
+}
+
+/// The same, where every agency of an area may be asked about instead.
+pub(super) async fn ask_or_area(
+    visitor: &Visitor,
+    title: &'static str,
+    path: &'static str,
+    areas: Vec<Area>,
+) -> Result<Response, Status> {
+    let caller = visitor.calls.keys().get_caller(GetCallerRequest::default()).await?.into_inner();
+    let own = caller.identity.unwrap_or_default().agency;
+    if !own.is_empty() {
+        return Ok(Redirect::to(&Address::of(path).with("agency", own).href()).into_response());
+    }
+    Ok(Page(Choose { title, path, agencies: all(visitor).await?, areas }).into_response())
 }
 
 /// The agencies of the catalogue.
-pub(super) async fn all(visitor: &Visitor) -> Result<Vec<Agency>, Status> {
+async fn all(visitor: &Visitor) -> Result<Vec<Agency>, Status> {
     let (mut client, mut found, mut page_token) = (visitor.calls.catalogue(), Vec::new(), String::new());
     loop {
         let request = ListAgenciesRequest { page_size: PAGE, page_token, as_of_revision: 0 };

@@ -10,7 +10,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tonic::Status;
 
-use super::agency::{self, Choose};
+use super::agency;
 use super::json;
 use super::page::Page;
 use super::refusal::Refusal;
@@ -75,8 +75,7 @@ struct Row {
 pub(super) async fn show(visitor: Visitor, Query(question): Query<Question>) -> Result<Response, Refusal> {
     if question.agency.is_empty() && question.area.is_empty() {
         let areas = catalogue::areas(&mut visitor.calls.catalogue()).await?;
-        let choose = agency::choose(&visitor, "What is due", "/due").await?;
-        return Ok(Page(Choose { areas, ..choose }).into_response());
+        return Ok(agency::ask_or_area(&visitor, "What is due", "/due", areas).await?);
     }
     let answer = slots(&visitor, &question).await?;
     let titles = Titles::read(&visitor).await?;
@@ -150,7 +149,7 @@ fn page(question: &Question, of: String, answer: &GetCompletenessResponse, title
         revision: answer.revision.to_string(),
         tables,
         template,
-        json: question.here("/due.json"),
+        json: question.here("/due.json").href(),
     }
 }
 
@@ -162,7 +161,7 @@ fn template_of<'s>(question: &Question, slots: impl Iterator<Item = &'s &'s Slot
     if question.agency.is_empty() || periods.is_empty() || periods.len() > PERIODS_LINKED_MAX {
         return String::new();
     }
-    question.link("/due/template.xlsx", &[("period", &periods.join(",")), ("missing", "1")])
+    question.whose("/due/template.xlsx").with("period", periods.join(",")).with("missing", "1").href()
 }
 
 fn table(title: &'static str, none: &'static str, slots: &[&Slot], titles: &Titles) -> Table {

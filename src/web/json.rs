@@ -7,6 +7,7 @@ use prost_reflect::DynamicMessage;
 use tonic::Status;
 
 use super::visitor::Visitor;
+use crate::http::error_response;
 use crate::rpc;
 
 /// What a method answers to the question of a page.
@@ -19,4 +20,9 @@ pub(super) fn of_answer(path: &str, answer: &impl Message) -> Result<Response, S
     let method = rpc::method(path).ok_or_else(|| Status::internal(format!("there is no method {path}")))?;
     let answer = DynamicMessage::decode(method.output(), &*answer.encode_to_vec());
     Ok(Json(answer.map_err(|error| Status::internal(error.to_string()))?).into_response())
+}
+
+/// What is wrong with a question that can't be put to a method.
+pub(super) fn refused(status: &Status) -> Response {
+    error_response(status).map(axum::body::Body::new)
 }

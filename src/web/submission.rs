@@ -9,8 +9,8 @@ use serde::Deserialize;
 use tonic::Status;
 
 use super::json;
-use super::link::link;
 use super::page::Page;
+use super::question::Address;
 use super::refusal::Refusal;
 use super::titles::Titles;
 use super::visitor::Visitor;
@@ -21,8 +21,9 @@ use crate::rpc::proto::{
 };
 use crate::submitting::change::{did, effect};
 use crate::submitting::service::PAGE;
-use crate::submitting::value::{breakdown, shown, value};
+use crate::submitting::value::{shown, value};
 use crate::submitting::{Counts, Found, ReceiptFile, figure_file};
+use crate::tables::breakdown;
 use crate::wording::instant::to_the_second;
 use crate::wording::number::thousands;
 
@@ -49,9 +50,9 @@ impl Question {
         GetSubmissionRequest { agency, request_id, page_size: PAGE, page_token: self.page_token.clone() }
     }
 
-    fn link(&self, path: &str, more: &[(&str, &str)]) -> String {
-        let own = [("agency", self.agency.as_str()), ("request_id", &self.request_id), ("file", &self.file)];
-        link(path, &[&own, more].concat())
+    /// The address of something of the submission.
+    fn at(&self, path: &'static str) -> Address {
+        Address::of(path).with("agency", &self.agency).with("request_id", &self.request_id).with("file", &self.file)
     }
 }
 
@@ -130,17 +131,17 @@ fn page(question: &Question, answer: &GetSubmissionResponse, titles: &Titles) ->
         part_of: submission.return_id.clone(),
         sample: submission.sample,
         figures: figures.collect(),
-        receipt_file: question.link("/submission/receipt", &[]),
-        csv: question.link("/submission.csv", &[]),
-        json: question.link("/submission.json", &[]),
+        receipt_file: question.at("/submission/receipt").href(),
+        csv: question.at("/submission.csv").href(),
+        json: question.at("/submission.json").href(),
         withdraw: if submission.withdrawn_at_revision == 0 {
-            question.link("/submission/withdraw", &[])
+            question.at("/submission/withdraw").href()
         } else {
             String::new()
         },
         further: match answer.next_page_token.as_str() {
             "" => String::new(),
-            token => question.link("/submission", &[("page_token", token)]),
+            token => question.at("/submission").with("page_token", token).href(),
         },
         withdrawn,
         agency: submission.agency,
@@ -226,7 +227,7 @@ impl Withdrawal {
     }
 
     fn back(&self) -> String {
-        link("/submission", &[("agency", &self.agency), ("request_id", &self.request_id)])
+        Address::of("/submission").with("agency", &self.agency).with("request_id", &self.request_id).href()
     }
 
     /// The form again, with what is wrong.

@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use super::agency;
 use super::json;
-use super::link::link;
 use super::page::Page;
+use super::question::Address;
 use super::refusal::Refusal;
 use super::visitor::Visitor;
 use crate::model::text::visible;
@@ -57,7 +57,7 @@ struct Row {
 
 pub(super) async fn show(visitor: Visitor, Query(question): Query<Question>) -> Result<Response, Refusal> {
     if question.agency.is_empty() {
-        return Ok(Page(agency::choose(&visitor, "What was submitted", "/submissions").await?).into_response());
+        return Ok(agency::ask(&visitor, "What was submitted", "/submissions").await?);
     }
     let answer = visitor.calls.submissions().list_submissions(question.request()).await?.into_inner();
     let agency = agency::find(&visitor, &question.agency).await?;
@@ -72,7 +72,7 @@ pub(super) async fn json(visitor: Visitor, Query(question): Query<Question>) -> 
 fn page(agency: String, agency_name: String, answer: &ListSubmissionsResponse) -> SubmissionsPage {
     let earlier = match answer.next_page_token.as_str() {
         "" => String::new(),
-        token => link("/submissions", &[("agency", &agency), ("page_token", token)]),
+        token => Address::of("/submissions").with("agency", &*agency).with("page_token", token).href(),
     };
     SubmissionsPage {
         rows: answer.submissions.iter().map(row).collect(),
@@ -90,7 +90,7 @@ fn row(submission: &Submission) -> Row {
         revision => format!("withdrawn at revision {}", thousands(&revision.to_string())),
     };
     Row {
-        address: link("/submission", &[("agency", agency), ("request_id", request_id)]),
+        address: Address::of("/submission").with("agency", agency).with("request_id", request_id).href(),
         accepted: to_the_second(submission.accepted_at.as_ref()),
         request_id: request_id.clone(),
         figures: thousands(&submission.observation_count.to_string()),

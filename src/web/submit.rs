@@ -35,7 +35,7 @@ use verdict::{Verdict, verdict};
 /// The form.
 pub(super) async fn show(visitor: Visitor, Query(whose): Query<Whose>) -> Result<Response, Refusal> {
     if whose.agency.is_empty() {
-        return Ok(Page(agency::choose(&visitor, "Submit figures", "/submit").await?).into_response());
+        return Ok(agency::ask(&visitor, "Submit figures", "/submit").await?);
     }
     let agency = agency::find(&visitor, &whose.agency).await?;
     Ok(Page(SubmitPage {

@@ -7,7 +7,7 @@ use tonic::Status;
 use super::visitor::Visitor;
 use crate::rpc::proto::{CategoryRef, Observation};
 use crate::submitting::catalogue;
-use crate::submitting::value::breakdown;
+use crate::tables::breakdown;
 
 /// The newest titles of indicators, and the names of areas.
 #[derive(Debug, Default)]

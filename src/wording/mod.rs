@@ -7,3 +7,4 @@ pub(crate) mod count;
 pub(crate) mod figure;
 pub(crate) mod instant;
 pub(crate) mod number;
+pub(crate) mod period;

@@ -10,12 +10,12 @@ use std::fmt::Write as _;
 use conspectus::rpc::proto::stream_submissions_response::Result as StreamResult;
 use conspectus::rpc::proto::{
     AreaLevel, CompleteReturnRequest, CreateKeyRequest, ExplainFigureRequest, GetAgencyRequest, GetAreaRequest,
-    GetCalendarRequest, GetCompletenessRequest, GetDimensionRequest, GetHistoryRequest, GetIndicatorRequest,
-    GetPictureRequest, GetReconciliationRuleRequest, GetReturnRequest, GetSubmissionRequest, ListAgenciesRequest,
-    ListAreasRequest, ListCalendarsRequest, ListChangesRequest, ListDimensionsRequest, ListIndicatorsRequest,
-    ListKeysRequest, ListReconciliationRulesRequest, ListReturnsRequest, ListSubmissionsRequest, PutCatalogueRequest,
-    QueryAggregateRequest, ReconcileRequest, ReturnManifest, RevokeKeyRequest, Role, RotateKeyRequest,
-    StreamSubmissionsRequest, StreamSubmissionsResponse, VerifyReceiptRequest, WatchAggregateRequest,
+    GetCalendarRequest, GetCallerRequest, GetCompletenessRequest, GetDimensionRequest, GetHistoryRequest,
+    GetIndicatorRequest, GetPictureRequest, GetReconciliationRuleRequest, GetReturnRequest, GetSubmissionRequest,
+    ListAgenciesRequest, ListAreasRequest, ListCalendarsRequest, ListChangesRequest, ListDimensionsRequest,
+    ListIndicatorsRequest, ListKeysRequest, ListReconciliationRulesRequest, ListReturnsRequest, ListSubmissionsRequest,
+    PutCatalogueRequest, QueryAggregateRequest, ReconcileRequest, ReturnManifest, RevokeKeyRequest, Role,
+    RotateKeyRequest, StreamSubmissionsRequest, StreamSubmissionsResponse, VerifyReceiptRequest, WatchAggregateRequest,
     WatchPictureRequest, WithdrawSubmissionRequest,
 };
 use conspectus::rpc::{FILE_DESCRIPTOR_SET, METHODS};
@@ -68,6 +68,16 @@ pub(crate) struct Row {
 
 const CATALOGUE: &[&str] =
     &["submitter", "corrector", "analyst", "analyst-of-social-care", "analyst-of-hampshire", "steward"];
+const EVERYBODY: &[&str] = &[
+    "submitter",
+    "corrector",
+    "reader",
+    "analyst",
+    "analyst-of-social-care",
+    "analyst-of-hampshire",
+    "steward",
+    "operator",
+];
 /// Submissions, by those who are of the agency.
 const OF_AGENCY: &[&str] = &["submitter/own", "corrector/own"];
 /// Figures of everybody's: nobody who is limited to a sector may see them.
@@ -177,6 +187,11 @@ pub(crate) const ROWS: &[Row] = &[
         method: "KeyService/RevokeKey",
         allowed: &["operator"],
         request: |_| RevokeKeyRequest { identity: "nobody".to_owned(), ..RevokeKeyRequest::default() }.encode_to_vec(),
+    },
+    Row {
+        method: "KeyService/GetCaller",
+        allowed: EVERYBODY,
+        request: |_| GetCallerRequest::default().encode_to_vec(),
     },
     Row {
         method: "KeyService/ListKeys",

@@ -8,16 +8,15 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use conspectus::catalogue::CataloguePut;
 use conspectus::rpc::proto::{GetSubmissionRequest, GetSubmissionResponse, ListSubmissionsRequest};
 use conspectus::rpc::put_request;
-use conspectus::server::Config;
 use hyper::{Method, StatusCode};
-use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use zip::write::SimpleFileOptions;
 
 use crate::app::{CHILDRENS_SERVICES, TestApp, figure, submission};
 use crate::http::{Answer, send};
-use crate::identities::{self, Condition, PURPOSE, authorization, by};
+use crate::identities::{self, by};
+use crate::web::{csrf, sign_in};
 
 const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 const HEAD: &str = "indicator,area,period,value,note\n";
@@ -25,29 +24,39 @@ const HEAD: &str = "indicator,area,period,value,note\n";
 /// A server with its page, and somebody in front of it.
 struct Browser {
     app: TestApp,
-    page: SocketAddr,
-    who: &'static str,
+    cookie: String,
+    csrf: String,
 }
 
 impl Browser {
     /// Somebody in front of the page of a server with identities.
-    async fn of(who: &'static str) -> Self {
-        let mut app = TestApp::seeded(identities::seed).await;
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let page = listener.local_addr().unwrap();
-        app.restart_as(|_| {}, |config| Config { web: Some(listener.into()), ..config }).await;
-        Self { app, page, who }
+    async fn of(who: &str) -> Self {
+        let app = TestApp::seeded(identities::seed).await;
+        let mut browser = Self { app, cookie: String::new(), csrf: String::new() };
+        browser.as_other(who).await;
+        browser
     }
 
-    fn as_other(&mut self, who: &'static str) -> &Self {
-        self.who = who;
+    /// Signs in as somebody.
+    async fn as_other(&mut self, who: &str) -> &Self {
+        self.cookie = sign_in(&self.app, who).await;
+        self.csrf = csrf(self.get("/account").await.text());
         self
     }
 
     async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
-        let key = authorization(self.who, Condition::Good).unwrap();
-        let own = [("authorization", key.as_str()), ("conspectus-purpose", PURPOSE)];
-        send(self.page, method, path, &[&own, headers].concat(), body).await
+        send(self.app.web(), method, path, &[&[("cookie", &*self.cookie)], headers].concat(), body).await
+    }
+
+    /// Sends a form without files.
+    async fn post_fields(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let fields = [&[("csrf", &*self.csrf)], fields].concat();
+        let urlencoded = [("content-type", "application/x-www-form-urlencoded")];
+        self.send(Method::POST, path, &urlencoded, serde_urlencoded::to_string(fields).unwrap().into_bytes()).await
+    }
+
+    fn form(&self) -> Form {
+        Form::default().texts(&[("csrf", &*self.csrf)])
     }
 
     async fn get(&self, path: &str) -> Answer {
@@ -59,7 +68,7 @@ impl Browser {
     }
 
     async fn check(&self, file: &[u8], more: &[(&str, &str)]) -> Answer {
-        let form = Form::default().texts(more).file("figures.csv", file);
+        let form = self.form().texts(more).file("figures.csv", file);
         self.post(&format!("/submit/check?agency={CHILDRENS_SERVICES}"), form).await
     }
 
@@ -93,7 +102,7 @@ impl Form {
     fn texts<N: AsRef<str>, V: AsRef<str>>(mut self, texts: &[(N, V)]) -> Self {
         for (name, value) in texts {
             let head =
-                format!("------conspectus\r\ncontent-disposition: form-data; name=\"{}\"\r\n\r\n", name.as_ref());
+                format!("------conspectus\r\nContent-Disposition: form-data; name=\"{}\"\r\n\r\n", name.as_ref());
             self.0.extend([head.as_bytes(), value.as_ref().as_bytes(), b"\r\n"].concat());
         }
         self
@@ -102,7 +111,7 @@ impl Form {
     fn file(mut self, name: &str, bytes: &[u8]) -> Self {
         let name = name.replace('"', "%22");
         let head = format!(
-            "------conspectus\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+            "------conspectus\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
              content-type: application/octet-stream\r\n\r\n"
         );
         self.0.extend([head.as_bytes(), bytes, b"\r\n"].concat());
@@ -312,15 +321,14 @@ async fn a_submission_is_withdrawn_after_it_is_said_what_that_does_and_why() {
     assert!(ask.text().contains("0 figures go back to the value before, 1 has no value any more"), "{}", ask.text());
 
     let post = async |reason: &str| {
-        let form = format!("csrf=&{question}&reason={reason}");
-        let urlencoded = [("content-type", "application/x-www-form-urlencoded")];
-        browser.send(Method::POST, "/submission/withdraw", &urlencoded, form.into_bytes()).await
+        let fields = [("agency", CHILDRENS_SERVICES), ("request_id", "one/../two?"), ("reason", reason)];
+        browser.post_fields("/submission/withdraw", &fields).await
     };
-    let unanswered = post("+").await;
+    let unanswered = post(" ").await;
     assert_eq!(unanswered.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(unanswered.text().contains("<a href=\"#reason\">Reason</a>: Say why"), "{}", unanswered.text());
     assert_eq!(browser.stored("one/../two?").await.submission.unwrap().withdrawn_at_revision, 0);
-    assert_eq!(location(&post("sent+by+mistake").await), format!("/submission?{question}"));
+    assert_eq!(location(&post("sent by mistake").await), format!("/submission?{question}"));
     let withdrawn = browser.get(&format!("/submission?{question}")).await;
     assert!(
         withdrawn.text().contains("It was withdrawn at revision ") && withdrawn.text().contains(": sent by mistake")
@@ -349,17 +357,21 @@ async fn what_is_due_is_shown_to_whoever_may_see_it_with_a_workbook_to_fill_in()
     let json = browser.get(&path.replace("/due?", "/due.json?")).await.json();
     assert!(json["slots"].as_array().unwrap().len() > 12);
     assert_eq!(browser.get(&format!("/due?agency={CHILDRENS_SERVICES}")).await.status, StatusCode::OK);
-    let choice = browser.get("/due").await;
+    assert_eq!(location(&browser.get("/due").await), format!("/due?agency={CHILDRENS_SERVICES}"));
+    let choice = browser.as_other("steward").await.get("/due").await;
     assert!(
         choice.text().contains("<option value=\"hampshire-icb\">") && choice.text().contains("<option value=\"HIPS\">")
     );
-    assert_eq!(browser.get("/due?agency=hampshire-icb").await.status, StatusCode::FORBIDDEN);
+    assert_eq!(
+        browser.as_other("submitter").await.get("/due?agency=hampshire-icb").await.status,
+        StatusCode::FORBIDDEN
+    );
     for who in ["corrector", "analyst", "steward"] {
-        assert_eq!(browser.as_other(who).get(&path).await.status, StatusCode::OK, "{who}");
+        assert_eq!(browser.as_other(who).await.get(&path).await.status, StatusCode::OK, "{who}");
     }
-    assert_eq!(browser.as_other("steward").get("/due?area=HIPS&period=2021-04").await.status, StatusCode::OK);
+    assert_eq!(browser.as_other("steward").await.get("/due?area=HIPS&period=2021-04").await.status, StatusCode::OK);
     for who in ["reader", "operator"] {
-        assert_eq!(browser.as_other(who).get(&path).await.status, StatusCode::FORBIDDEN, "{who}");
+        assert_eq!(browser.as_other(who).await.get(&path).await.status, StatusCode::FORBIDDEN, "{who}");
     }
 }
 
@@ -369,31 +381,28 @@ async fn nobody_submits_withdraws_or_sees_what_they_may_not_over_grpc() {
     let one = submission("one", [figure("initial-contacts", "FY2021-22", "100")]);
     browser.app.submissions().submit_observations(by("submitter", one)).await.unwrap();
     let file = format!("{HEAD}initial-contacts,E10000014,2021-22,5,\n");
-    let form = |browser: &Browser, path: &str, agency: &str| {
-        let form = Form::default().file("figures.csv", file.as_bytes()).bytes();
-        let (key, path, page) =
-            (authorization(browser.who, Condition::Good).unwrap(), format!("{path}?agency={agency}"), browser.page);
-        async move {
-            send(page, Method::POST, &path, &[("authorization", &key), ("content-type", Form::TYPE)], form).await.status
-        }
+    let form = async |browser: &Browser, path: &str, agency: &str| {
+        let form = browser.form().file("figures.csv", file.as_bytes());
+        browser.post(&format!("{path}?agency={agency}"), form).await.status
     };
-    let paths = ["/submit/check", "/submit/send"];
-    for path in paths {
+    for path in ["/submit/check", "/submit/send"] {
+        browser.as_other("submitter").await;
         assert_eq!(form(&browser, path, "hampshire-icb").await, StatusCode::FORBIDDEN);
         assert_eq!(form(&browser, path, "%3Cscript%3E").await, StatusCode::FORBIDDEN);
+        let address = format!("{path}?agency={CHILDRENS_SERVICES}");
+        let of_another = Form::default().texts(&[("csrf", "0".repeat(64))]).file("figures.csv", file.as_bytes());
+        assert_eq!(browser.post(&address, of_another).await.status, StatusCode::FORBIDDEN, "another's form");
+        let nobody = browser.form().file("figures.csv", file.as_bytes()).bytes();
+        let refused = send(browser.app.web(), Method::POST, &address, &[("content-type", Form::TYPE)], nobody).await;
+        assert!(location(&refused).starts_with("/sign-in"));
         for who in ["reader", "analyst", "steward", "operator"] {
-            browser.as_other(who);
+            browser.as_other(who).await;
             assert_eq!(form(&browser, path, CHILDRENS_SERVICES).await, StatusCode::FORBIDDEN, "{who}");
         }
-        browser.as_other("submitter");
-        let nobody = Form::default().file("figures.csv", file.as_bytes()).bytes();
-        let address = format!("{path}?agency={CHILDRENS_SERVICES}");
-        let refused = send(browser.page, Method::POST, &address, &[("content-type", Form::TYPE)], nobody).await;
-        assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
     }
     let question = format!("agency={CHILDRENS_SERVICES}&request_id=one");
     for who in ["reader", "analyst", "steward", "operator"] {
-        browser.as_other(who);
+        browser.as_other(who).await;
         for path in [
             "/submission",
             "/submission/receipt",
@@ -404,13 +413,12 @@ async fn nobody_submits_withdraws_or_sees_what_they_may_not_over_grpc() {
         ] {
             assert_eq!(browser.get(&format!("{path}?{question}")).await.status, StatusCode::FORBIDDEN, "{who} {path}");
         }
-        let urlencoded = [("content-type", "application/x-www-form-urlencoded")];
-        let body = format!("{question}&reason=x").into_bytes();
-        let refused = browser.send(Method::POST, "/submission/withdraw", &urlencoded, body).await;
+        let fields = [("agency", CHILDRENS_SERVICES), ("request_id", "one"), ("reason", "x")];
+        let refused = browser.post_fields("/submission/withdraw", &fields).await;
         assert_eq!(refused.status, StatusCode::FORBIDDEN, "{who}");
     }
     assert_eq!(
-        browser.as_other("submitter").get("/submission?agency=a&request_id=b").await.status,
+        browser.as_other("submitter").await.get("/submission?agency=a&request_id=b").await.status,
         StatusCode::FORBIDDEN
     );
     assert_eq!(browser.count().await, 1);
@@ -430,17 +438,17 @@ async fn no_text_that_somebody_sends_is_more_than_text_on_a_page() {
     let fields = [("source", HOSTILE), ("reason", HOSTILE), ("sheet", ""), ("report", "")];
     let path = format!("/submit/check?agency={CHILDRENS_SERVICES}");
     let file = format!("{HEAD}\"{csv}\",\"{csv}\",\"{csv}\",\"{csv}\",\"{csv}\"\n");
-    let form = Form::default().texts(&fields).texts(&[("columns", HOSTILE)]).file(HOSTILE, file.as_bytes());
+    let form = browser.form().texts(&fields).texts(&[("columns", HOSTILE)]).file(HOSTILE, file.as_bytes());
     unharmed(&browser.post(&path, form).await);
-    let form = Form::default().texts(&fields).file(&format!("..\\../{HOSTILE}.csv"), file.as_bytes());
+    let form = browser.form().texts(&fields).file(&format!("..\\../{HOSTILE}.csv"), file.as_bytes());
     let refused = browser.post(&path, form).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
     unharmed(&refused);
-    let form = Form::default().texts(&[("sheet", HOSTILE), ("report", HOSTILE)]).file("a.csv", file.as_bytes());
+    let form = browser.form().texts(&[("sheet", HOSTILE), ("report", HOSTILE)]).file("a.csv", file.as_bytes());
     unharmed(&browser.post(&path, form).await);
 
     let file = format!("{HEAD}initial-contacts,E10000014,2021-22,5,\"{csv}\"\n");
-    let form = Form::default().texts(&fields[..2]).file(HOSTILE, file.as_bytes());
+    let form = browser.form().texts(&fields[..2]).file(HOSTILE, file.as_bytes());
     let checked = browser.post(&path, form).await;
     assert_eq!(checked.status, StatusCode::OK, "{}", checked.text());
     unharmed(&checked);
@@ -528,28 +536,29 @@ async fn bombs_in_workbooks_are_refused_in_words() {
 #[tokio::test]
 async fn a_body_of_a_hundred_megabytes_is_refused_before_it_is_sent_and_a_large_file_in_words() {
     let browser = Browser::of("submitter").await;
-    let key = authorization("submitter", Condition::Good).unwrap();
     let path = format!("/submit/check?agency={CHILDRENS_SERVICES}");
-    let mut stream = TcpStream::connect(browser.page).await.unwrap();
+    let mut stream = TcpStream::connect(browser.app.web()).await.unwrap();
     let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: test\r\nauthorization: {key}\r\ncontent-type: {}\r\ncontent-length: 104857600\r\n\r\n",
+        "POST {path} HTTP/1.1\r\nhost: test\r\ncookie: {}\r\ncontent-type: {}\r\ncontent-length: 104857600\r\n\r\n",
+        browser.cookie,
         Form::TYPE
     );
-    stream.write_all(head.as_bytes()).await.unwrap();
+    let begin = browser.form().file("large.csv", &[b'a'; 1 << 10]).0;
+    stream.write_all(&[head.as_bytes(), &begin].concat()).await.unwrap();
     let mut answer = vec![0; 4_096];
     let read = tokio::time::timeout(Duration::from_secs(5), stream.read(&mut answer)).await.unwrap().unwrap();
     let answer = String::from_utf8_lossy(&answer[..read]).into_owned();
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
 
-    let large = Form::default().file("large.csv", &vec![b'a'; 20 << 20]);
+    let large = browser.form().file("large.csv", &vec![b'a'; 20 << 20]);
     let refused = browser.post(&path, large).await;
     assert_eq!(refused.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert!(refused.text().contains("more than 8 MiB"), "{}", refused.text());
-    for (content_type, body) in [("text/plain", "x"), (Form::TYPE, "x"), ("multipart/form-data", "x")] {
-        let refused = browser.send(Method::POST, &path, &[("content-type", content_type)], body.into()).await;
-        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{content_type}");
-    }
-    let nothing = browser.post(&path, Form::default()).await;
+    let cut = Form::default().texts(&[("csrf", &*browser.csrf)]).file("cut.csv", b"a").0;
+    let refused = browser.send(Method::POST, &path, &[("content-type", Form::TYPE)], cut).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    assert!(refused.text().contains("The form can&#39;t be read"), "{}", refused.text());
+    let nothing = browser.post(&path, browser.form()).await;
     assert!(nothing.text().contains("<a href=\"#file\">File</a>: Choose a file"), "{}", nothing.text());
     assert_eq!(browser.count().await, 0);
 }

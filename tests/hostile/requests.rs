@@ -62,7 +62,9 @@ impl Method {
             let role = match action {
                 Action::Submit | Action::ReadSubmissions => Role::Submitter,
                 Action::CorrectLocked => Role::Corrector,
-                Action::ReadCatalogue | Action::ReadFigures | Action::ReadCompleteness => Role::Analyst,
+                Action::ReadCatalogue | Action::ReadFigures | Action::ReadCompleteness | Action::ReadCaller => {
+                    Role::Analyst
+                }
                 Action::ChangeCatalogue => Role::Steward,
                 Action::ReadKeys | Action::ChangeKeys => Role::Operator,
             };

@@ -11,7 +11,6 @@ use crate::catalogue::checks::Severity;
 use crate::catalogue::items::Kind;
 use crate::model::marker::Marker;
 use crate::wording::count::counted;
-use crate::wording::figure::meaning;
 
 /// How wide its columns are, in characters.
 const WIDTHS: [u8; 3] = [14, 100, 26];
@@ -171,7 +170,7 @@ fn argument(file: &str) -> String {
 
 fn markers() -> Vec<[String; 3]> {
     let stands = |marker: Marker| if marker.is_absence() { "in the place of a number" } else { "beside a number" };
-    let row = |marker: &Marker| [marker.to_string(), meaning(*marker), stands(*marker).to_owned()];
+    let row = |marker: &Marker| [marker.to_string(), marker.meaning().to_owned(), stands(*marker).to_owned()];
     Marker::ALL.iter().map(row).collect()
 }
 

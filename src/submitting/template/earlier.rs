@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use tonic::{Code, Status};
 
 use super::super::service::{PAGE, Transport};
-use super::super::value::{breakdown, shown, value};
+use super::super::value::{shown, value};
 use super::rows::Row;
 use crate::catalogue::items::Kind;
 use crate::model::period::{Frequency, Period};
 use crate::rpc::client::submission_service_client::SubmissionServiceClient;
 use crate::rpc::proto::{GetSubmissionRequest, ListSubmissionsRequest, Observation, Submission};
+use crate::tables::breakdown;
 
 /// How many of an agency's submissions are read at the most, the newest first.
 const SUBMISSIONS_READ_MAX: usize = 500;

@@ -12,7 +12,6 @@ use crate::catalogue::items::{IndicatorVersion, Kind};
 use crate::figures::Field;
 use crate::figures::table::column_letters;
 use crate::model::marker::Marker;
-use crate::wording::figure::meaning;
 
 pub(super) const NAME: &str = "Figures";
 
@@ -193,7 +192,7 @@ fn number_check(definition: &IndicatorVersion, field: Field, bounds: &Bounds) ->
 /// The markers, to choose one from; several may be typed.
 fn marker_choice() -> Result<DataValidation, XlsxError> {
     let absences = Marker::ALL.iter().copied().filter(|marker| marker.is_absence());
-    let absences: Vec<String> = absences.map(|marker| format!("{marker} {}", meaning(marker))).collect();
+    let absences: Vec<String> = absences.map(|marker| format!("{marker} {}", marker.meaning())).collect();
     let message = format!(
         "In the place of a number: {}. The others stand beside one; the first sheet has them all. Several are separated \
          by spaces.",

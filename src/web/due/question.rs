@@ -4,7 +4,7 @@ use serde::Deserialize;
 use tonic::Status;
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use super::super::link::link;
+use super::super::question::Address;
 use crate::rpc::proto::GetCompletenessRequest;
 use crate::wording::instant;
 
@@ -84,20 +84,17 @@ impl Question {
     }
 
     /// The same question at another path.
-    pub(super) fn here(&self, path: &str) -> String {
-        let rest = [
-            ("period", self.period.as_str()),
-            ("within", &self.within),
-            ("as_of_revision", &self.as_of_revision),
-            ("as_of", &self.as_of),
-        ];
-        self.link(path, &rest)
+    pub(super) fn here(&self, path: &'static str) -> Address {
+        self.whose(path)
+            .with("period", &self.period)
+            .with("within", &self.within)
+            .with("as_of_revision", &self.as_of_revision)
+            .with("as_of", &self.as_of)
     }
 
-    /// A path with whose figures are asked about, and more.
-    pub(super) fn link(&self, path: &str, more: &[(&str, &str)]) -> String {
-        let own = [("agency", self.agency.as_str()), ("area", &self.area), ("indicator", &self.indicator)];
-        link(path, &[&own, more].concat())
+    /// A path with whose figures are asked about.
+    pub(super) fn whose(&self, path: &'static str) -> Address {
+        Address::of(path).with("agency", &self.agency).with("area", &self.area).with("indicator", &self.indicator)
     }
 }
 

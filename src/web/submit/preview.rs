@@ -7,8 +7,9 @@ use super::verdict::Asked;
 use crate::figures::Figure;
 use crate::rpc::proto::{ObservationOutcome, Outcome, SubmitObservationsResponse};
 use crate::submitting::change::percent;
-use crate::submitting::value::{breakdown, shown, value};
+use crate::submitting::value::{shown, value};
 use crate::submitting::{Counts, standing};
+use crate::tables::breakdown;
 use crate::wording::count::grouped;
 
 /// The most figures that are listed; the others are counted.

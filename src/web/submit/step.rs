@@ -6,8 +6,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use tonic::{Code, Status};
 
 use super::super::agency;
-use super::super::link::link;
 use super::super::page::Page;
+use super::super::question::Address;
 use super::super::refusal::Refusal;
 use super::super::titles::Titles;
 use super::super::visitor::Visitor;
@@ -141,16 +141,12 @@ impl Step {
 
     /// On to the receipt, which a reload doesn't send again.
     pub(super) fn received(&self, request: &SubmitObservationsRequest, before: bool) -> Response {
-        let receipt = link(
-            "/submission",
-            &[
-                ("agency", &request.agency),
-                ("request_id", &request.request_id),
-                ("file", &self.upload.file_name),
-                ("received", if before { "before" } else { "now" }),
-            ],
-        );
-        Redirect::to(&receipt).into_response()
+        let receipt = Address::of("/submission")
+            .with("agency", &request.agency)
+            .with("request_id", &request.request_id)
+            .with("file", &self.upload.file_name)
+            .with("received", if before { "before" } else { "now" });
+        Redirect::to(&receipt.href()).into_response()
     }
 }
 
