@@ -185,7 +185,7 @@ fn contribution(
             notes: notes.submitted(&found.markers, found.sample),
             revision: found.revision,
             accepted: found.accepted_at.as_ref().map(instant::text).unwrap_or_default(),
-            ..Submitted::new(&agency, &found.request_id, &found.source, &found.reason, &found.explanations)
+            ..Submitted::new(&found.request_id, &found.source, &found.reason, &found.explanations)
         },
         agency: visible(&names.agency(&agency)).into_owned(),
         area: visible(&names.area(&area)).into_owned(),

@@ -103,7 +103,7 @@ impl HistoryPage {
         let of = [names.area(&request.area), period, agency.clone(), breakdown_text(&request.breakdown)];
         let of: Vec<String> = of.into_iter().filter(|part| !part.is_empty()).collect();
         let mut notes = Notes::default();
-        let items: Vec<ItemView> = answer.items.iter().map(|item| view(&mut notes, request, item)).collect();
+        let items: Vec<ItemView> = answer.items.iter().map(|item| view(&mut notes, item)).collect();
         Self {
             title: visible(title).into_owned(),
             of: visible(&of.join(", ")).into_owned(),
@@ -119,7 +119,7 @@ impl HistoryPage {
     }
 }
 
-fn view(notes: &mut Notes, request: &GetHistoryRequest, item: &HistoryItem) -> ItemView {
+fn view(notes: &mut Notes, item: &HistoryItem) -> ItemView {
     ItemView {
         event: match item.event() {
             HistoryEvent::Unspecified => "",
@@ -132,7 +132,7 @@ fn view(notes: &mut Notes, request: &GetHistoryRequest, item: &HistoryItem) -> I
             notes: notes.submitted(&item.markers, item.sample),
             revision: item.revision,
             accepted: item.accepted_at.as_ref().map(instant::text).unwrap_or_default(),
-            ..Submitted::new(&request.agency, &item.request_id, &item.source, &item.reason, &item.explanations)
+            ..Submitted::new(&item.request_id, &item.source, &item.reason, &item.explanations)
         },
     }
 }

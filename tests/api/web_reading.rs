@@ -198,7 +198,6 @@ async fn a_figure_is_explained_down_to_what_was_submitted_and_its_history() {
         let cells = cells(&html, &history);
         assert_eq!(cells[2], found.value);
         assert_eq!((&cells[4], &cells[6]), (&found.revision.to_string(), &found.request_id));
-        assert!(html.contains(&format!("/submissions/{}?agency={}", "demo%2Dsample", found.agency)));
         assert!(text(&page(&app, &history).await).contains(&found.value));
     }
 }
@@ -231,7 +230,7 @@ async fn a_history_has_every_value_with_what_happened_and_why() {
         assert!(row.starts_with(&format!("{}{event}", item.value)), "{row}");
         assert!(row.contains(&item.request_id) && row.contains(&item.reason) && row.contains(&item.source), "{row}");
     }
-    assert!(html.contains(&format!("/submissions/two%2F2?agency={CHILDRENS_SERVICES}")), "{html}");
+    assert!(html.contains("<td>two/2</td>"), "{html}");
 }
 
 /// The address at which a page says that its answer stays.
@@ -449,5 +448,5 @@ async fn what_others_wrote_is_only_ever_text() {
     let history =
         page(&app, &format!("/history?indicator=bad&agency={CHILDRENS_SERVICES}&area=BAD&period=2020-21")).await;
     assert!(text(&history).contains(HOSTILE));
-    assert!(history.contains("/submissions/%2E%2E%2F%2E%2E%2F%3Cx%3E%3Fa%23b%26c%252F?agency="), "{history}");
+    assert!(text(&history).contains("../../<x>?a#b&c%2F"), "{history}");
 }
