@@ -9,12 +9,14 @@
 
 mod account;
 mod address;
+mod agency;
 mod as_of;
 mod assets;
 mod chart;
 mod clock;
 mod cookie;
 pub mod csrf;
+mod due;
 mod explain;
 mod figure;
 mod file;
@@ -36,7 +38,11 @@ mod series;
 pub mod session;
 pub mod sign_in;
 mod subject;
+mod submission;
+mod submissions;
+mod submit;
 mod submitted;
+mod titles;
 mod visitor;
 
 use std::convert::Infallible;
@@ -45,7 +51,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use tonic::Code;
 use tonic::body::Body;
 use tonic::codegen::http;
@@ -98,6 +104,19 @@ impl Pages {
             SignIns::new(sign_in::Settings { at: at.clone(), provider, who_is_calling, clock, stopwatch, random });
         let pages = axum::Router::new()
             .route("/", get(home::show))
+            .route("/due", get(due::show))
+            .route("/due.json", get(due::json))
+            .route("/due/template.xlsx", get(due::template))
+            .route("/submissions", get(submissions::show))
+            .route("/submissions.json", get(submissions::json))
+            .route("/submission", get(submission::show))
+            .route("/submission.csv", get(submission::csv))
+            .route("/submission.json", get(submission::json))
+            .route("/submission/receipt", get(submission::receipt))
+            .route("/submission/withdraw", get(submission::ask).post(submission::withdraw))
+            .route("/submit", get(submit::show))
+            .route("/submit/check", post(submit::check))
+            .route("/submit/send", post(submit::send))
             .route("/picture", get(picture::show))
             .route("/picture.json", get(picture::json))
             .route("/picture.csv", get(picture::csv))
@@ -112,7 +131,7 @@ impl Pages {
             .route("/indicator.xlsx", get(indicator::workbook))
             .route("/account", get(account::show))
             .fallback(refusal::not_found)
-            .with_state(Shared { router, clock: days })
+            .with_state(Shared { router, clock: days, uploads: submit::Places::default() })
             .layer(axum::middleware::from_fn_with_state(sign_ins.clone(), require_session));
         let assets = assets::routes().layer(axum::middleware::map_response(move |mut answer: Response| {
             headers::secure(&at, answer.headers_mut());

@@ -42,5 +42,6 @@ mod unsent;
 mod watching;
 mod web;
 mod web_reading;
+mod web_submit;
 mod weighing;
 mod world;
