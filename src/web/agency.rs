@@ -32,23 +32,21 @@ struct Choose {
     areas: Vec<Area>,
 }
 
-/// On to the page of an agency: of the visitor's own, where they have one; otherwise of the one that they choose.
-pub(super) async fn ask(visitor: &Visitor, title: &'static str, path: &'static str) -> Result<Response, Status> {
-    ask_or_area(visitor, title, path, Vec::new()).await
+/// On to the page of the visitor's own agency, if they have one.
+pub(super) async fn own(visitor: &Visitor, path: &'static str) -> Result<Option<Response>, Status> {
+    let caller = visitor.calls.keys().get_caller(GetCallerRequest::default()).await?.into_inner();
+    let own = caller.identity.unwrap_or_default().agency;
+    let to = || Redirect::to(&Address::of(path).with("agency", own.as_str()).href()).into_response();
+    Ok((!own.is_empty()).then(to))
 }
 
-/// The same, where every agency of an area may be asked about instead.
-pub(super) async fn ask_or_area(
+/// The page that asks which agency is meant, or which area: of that every agency may be asked about.
+pub(super) async fn choose(
     visitor: &Visitor,
     title: &'static str,
     path: &'static str,
     areas: Vec<Area>,
 ) -> Result<Response, Status> {
-    let caller = visitor.calls.keys().get_caller(GetCallerRequest::default()).await?.into_inner();
-    let own = caller.identity.unwrap_or_default().agency;
-    if !own.is_empty() {
-        return Ok(Redirect::to(&Address::of(path).with("agency", own).href()).into_response());
-    }
     Ok(Page(Choose { title, path, agencies: all(visitor).await?, areas }).into_response())
 }
 

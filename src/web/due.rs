@@ -23,7 +23,7 @@ use crate::submitting::catalogue;
 use crate::submitting::expected::{of_areas, status_words};
 use crate::submitting::template::{self, Expected};
 use crate::wording::count::grouped;
-use crate::wording::instant::to_the_second;
+use crate::wording::instant;
 use question::{Question, listed};
 
 /// How many days ahead is looked, unless the address says so: a quarter of a year.
@@ -74,8 +74,11 @@ struct Row {
 /// The page.
 pub(super) async fn show(visitor: Visitor, Known(question): Known<Question>) -> Result<Response, Refusal> {
     if question.agency.is_empty() && question.area.is_empty() {
+        if let Some(own) = agency::own(&visitor, "/due").await? {
+            return Ok(own);
+        }
         let areas = catalogue::areas(&mut visitor.calls.catalogue()).await?;
-        return Ok(agency::ask_or_area(&visitor, "What is due", "/due", areas).await?);
+        return Ok(agency::choose(&visitor, "What is due", "/due", areas).await?);
     }
     let answer = slots(&visitor, &question).await?;
     let titles = Titles::read(&visitor).await?;
@@ -145,7 +148,7 @@ fn page(question: &Question, of: String, answer: &GetCompletenessResponse, title
         of,
         agency: question.agency.clone(),
         has_agencies: question.agency.is_empty(),
-        as_of: to_the_second(answer.as_of.as_ref()),
+        as_of: answer.as_of.as_ref().map(instant::text).unwrap_or_default(),
         revision: answer.revision.to_string(),
         tables,
         template,

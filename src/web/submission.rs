@@ -23,7 +23,7 @@ use crate::submitting::service::PAGE;
 use crate::submitting::value::{shown, value};
 use crate::submitting::{Counts, Found, ReceiptFile, figure_file};
 use crate::tables::breakdown;
-use crate::wording::instant::to_the_second;
+use crate::wording::instant;
 use crate::wording::number::thousands;
 
 /// Which submission.
@@ -122,7 +122,7 @@ fn page(question: &Question, answer: &GetSubmissionResponse, titles: &Titles) ->
     };
     SubmissionPage {
         received: received.to_owned(),
-        accepted: to_the_second(submission.accepted_at.as_ref()),
+        accepted: submission.accepted_at.as_ref().map(instant::text).unwrap_or_default(),
         revision: thousands(&receipt.revision.to_string()),
         chain_hash: Hex(&receipt.chain_hash).to_string(),
         counts: Counts::of(&receipt).to_string(),

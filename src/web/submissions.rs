@@ -12,7 +12,7 @@ use super::refusal::Refusal;
 use super::visitor::Visitor;
 use crate::model::text::visible;
 use crate::rpc::proto::{ListSubmissionsRequest, ListSubmissionsResponse, Submission};
-use crate::wording::instant::to_the_second;
+use crate::wording::instant;
 use crate::wording::number::thousands;
 
 /// Whose submissions, and from which page of them on.
@@ -56,8 +56,10 @@ struct Row {
 }
 
 pub(super) async fn show(visitor: Visitor, Known(question): Known<Question>) -> Result<Response, Refusal> {
-    if question.agency.is_empty() {
-        return Ok(agency::ask(&visitor, "What was submitted", "/submissions").await?);
+    if question.agency.is_empty()
+        && let Some(own) = agency::own(&visitor, "/submissions").await?
+    {
+        return Ok(own);
     }
     let answer = visitor.calls.submissions().list_submissions(question.request()).await?.into_inner();
     let agency = agency::find(&visitor, &question.agency).await?;
@@ -91,7 +93,7 @@ fn row(submission: &Submission) -> Row {
     };
     Row {
         address: Address::of("/submission").with("agency", agency).with("request_id", request_id).href(),
-        accepted: to_the_second(submission.accepted_at.as_ref()),
+        accepted: submission.accepted_at.as_ref().map(instant::text).unwrap_or_default(),
         request_id: request_id.clone(),
         figures: thousands(&submission.observation_count.to_string()),
         source: visible(&submission.source).into_owned(),

@@ -30,14 +30,17 @@ use pages::SubmitPage;
 pub(super) use places::Places;
 use preview::explanation_field;
 use refused::Refused;
-use step::{Shown, Step, seen_of};
+use step::{Shown, Step, may_submit, seen_of};
 use verdict::{Verdict, verdict};
 
 /// The form.
 pub(super) async fn show(visitor: Visitor, Known(whose): Known<Whose>) -> Result<Response, Refusal> {
-    if whose.agency.is_empty() {
-        return Ok(agency::ask(&visitor, "Submit figures", "/submit").await?);
+    if whose.agency.is_empty()
+        && let Some(own) = agency::own(&visitor, "/submit").await?
+    {
+        return Ok(own);
     }
+    may_submit(&visitor, &whose.agency).await?;
     let agency = agency::find(&visitor, &whose.agency).await?;
     Ok(Page(SubmitPage {
         csrf: visitor.csrf,

@@ -41,6 +41,7 @@ mod tls;
 mod unsent;
 mod watching;
 mod web;
+mod web_access;
 mod web_reading;
 mod web_submit;
 mod weighing;

@@ -26,9 +26,11 @@ impl SubmitPage {
         self.problems.iter().find(|problem| problem.id == id).map(|problem| problem.what.as_str())
     }
 
-    /// Whether anything is said of how the file is laid out, or wrong with that.
-    fn form_is_set(&self) -> bool {
-        self.form.is_layout_set() || self.problems.iter().any(|it| ["mapping", "columns", "dates"].contains(&&*it.id))
+    /// Whether the choices of how a file is laid out are shown: problems of a file may name them.
+    fn layout_is_open(&self) -> bool {
+        self.refused.count > 0
+            || self.form.is_layout_set()
+            || self.problems.iter().any(|it| ["mapping", "columns", "dates"].contains(&&*it.id))
     }
 
     /// The ids of what describes a field that has a hint.

@@ -151,7 +151,7 @@ impl Step {
 }
 
 /// Whether whoever looks may submit for an agency: an empty submission of theirs is refused for that alone.
-async fn may_submit(visitor: &Visitor, agency: &str) -> Result<(), Status> {
+pub(super) async fn may_submit(visitor: &Visitor, agency: &str) -> Result<(), Status> {
     let request = SubmitObservationsRequest {
         agency: agency.to_owned(),
         request_id: "may-submit".to_owned(),
