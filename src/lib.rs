@@ -8,8 +8,12 @@
 //! |---|---|
 //! | [`cli`] | the command line: one file a verb |
 //! | [`server`] | the wiring of all that is below |
+//! | [`web`] | the page: what people with a browser see and do |
+//! | [`http`] | the doors besides gRPC: JSON over HTTP |
 //! | `demo` | the demo's catalogue, figures and keys |
-//! | [`figures`] | figures in spreadsheets |
+//! | `submitting` | from the template to the receipt: what the command line and the page share |
+//! | `tables` | answers as tables: columns and cells |
+//! | [`figures`], `wording` | figures in spreadsheets; answers in words |
 //! | [`rpc`] | the served messages and methods: guarded, converted, answered |
 //! | [`net`], [`audit`], `last_used` | connections and their TLS; the log of who read what; when keys were last used |
 //! | [`intake`], [`picture`] | the way in: review, admit, apply, append, publish; the way out: resolve, combine |
@@ -20,8 +24,8 @@
 //! | [`journal`] | the append-only, hash-chained log: revisions and bytes |
 //! | [`model`] | ids, periods, decimals, markers: plain types, parsed once |
 //!
-//! Without the feature `server`, which needs Unix, there is the command line that talks to a server: `cli`, what it needs of
-//! `figures` and `rpc`, and the plain types below.
+//! Without the feature `server`, which needs Unix, there is the command line that talks to a server: `cli`, `submitting`,
+//! `tables`, `figures` and `wording`, what they need of `rpc`, and the plain types below.
 
 #![cfg_attr(
     not(feature = "server"),
@@ -34,6 +38,9 @@ pub mod cli;
 pub mod figures;
 pub mod model;
 pub mod rpc;
+mod submitting;
+mod tables;
+mod wording;
 
 #[cfg(feature = "server")]
 pub mod audit;
@@ -41,6 +48,8 @@ pub mod audit;
 mod demo;
 #[cfg(feature = "server")]
 pub mod entry;
+#[cfg(feature = "server")]
+pub mod http;
 #[cfg(feature = "server")]
 pub mod intake;
 #[cfg(feature = "server")]
@@ -55,6 +64,8 @@ pub mod picture;
 pub mod server;
 #[cfg(feature = "server")]
 pub mod state;
+#[cfg(feature = "server")]
+pub mod web;
 
 #[cfg(test)]
 mod tests {

@@ -240,6 +240,90 @@ async fn never_reads(address: SocketAddr, from: u8, key: &str) {
     drop(open);
 }
 
+/// Heads of HTTP/1.1 that come a byte at a time.
+async fn slow_heads(address: SocketAddr, from: u8) {
+    let mut open = many(SILENT / ATTACKERS.len(), move |_| connect(address, from)).await;
+    let head = format!("GET /openapi.json HTTP/1.1\r\nhost: a\r\nx-more: {}", "x".repeat(1_000));
+    for byte in head.as_bytes() {
+        for stream in &mut open {
+            drop(stream.write_all(&[*byte]).await);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The head of a call by JSON, of a caller who has a key.
+fn json_head(method: &str, key: &str, length: usize) -> String {
+    format!(
+        "POST /conspectus.v1.{method} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {key}\r\nconspectus-purpose: attack\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+    )
+}
+
+/// Bodies of as much as may be, most of which doesn't come.
+async fn slow_bodies(address: SocketAddr, from: u8, key: &str) {
+    let mut open = Vec::new();
+    for _ in 0..UNREAD_CONNECTIONS * 20 {
+        if let Ok(mut stream) = connect(address, from).await {
+            let head = json_head("SubmissionService/SubmitObservations", key, 4 << 20);
+            let some = vec![b' '; 15 << 10];
+            drop(stream.write_all(head.as_bytes()).await);
+            drop(stream.write_all(&some).await);
+            SENT.fetch_add(1, Ordering::Relaxed);
+            open.push(stream);
+        }
+    }
+    loop {
+        for stream in &mut open {
+            drop(stream.write_all(b" ").await);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// JSON that takes much more memory than its bytes, again and again, and bodies that are far too large.
+async fn json_bombs(address: SocketAddr, from: u8, key: &str) {
+    let bomb = format!("{{\"observations\":[{}{{}}]}}", "{},".repeat((4 << 20) / 3 - 20));
+    let allowed = format!("{{\"observations\":[{}{{}}]}}", "{},".repeat(490_000));
+    let nested = "[".repeat(4 << 20);
+    for body in [bomb, allowed, nested].iter().cycle() {
+        let head = json_head("SubmissionService/SubmitObservations", key, body.len());
+        let Ok(mut stream) = connect(address, from).await else { continue };
+        if stream.write_all(head.as_bytes()).await.is_ok() && stream.write_all(body.as_bytes()).await.is_ok() {
+            let mut answer = [0; 64];
+            drop(stream.read(&mut answer).await);
+        }
+        SENT.fetch_add(1, Ordering::Relaxed);
+        if let Ok(mut stream) = connect(address, from).await {
+            let head = json_head("SubmissionService/SubmitObservations", key, 100 << 20);
+            drop(stream.write_all(head.as_bytes()).await);
+            for _ in 0..100 {
+                if stream.write_all(&vec![b' '; 1 << 20]).await.is_err() {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Answers over HTTP/1.1 that are never taken, each asked for again and again on a connection of its own.
+async fn json_unread(address: SocketAddr, from: u8, key: &str) {
+    let mut open = Vec::new();
+    for _ in 0..UNREAD_CONNECTIONS * 10 {
+        if let Ok(mut stream) = connect(address, from).await {
+            let call = json_head("CatalogueService/ListIndicators", key, 2) + "{}";
+            for _ in 0..20 {
+                if tokio::time::timeout(Duration::from_millis(5), stream.write_all(call.as_bytes())).await.is_err() {
+                    break;
+                }
+                SENT.fetch_add(1, Ordering::Relaxed);
+            }
+            open.push(stream);
+        }
+    }
+    std::future::pending::<()>().await;
+    drop(open);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn other_callers_are_answered_in_time_during_every_attack() {
     raise_descriptors();
@@ -248,6 +332,8 @@ async fn other_callers_are_answered_in_time_during_every_attack() {
     let address = server.address();
     let key = |name: &str| variables.iter().find(|(known, _)| known == name).unwrap().1.clone();
     let (steward, analyst) = (key("CONSPECTUS_KEY_STEWARD"), key("CONSPECTUS_KEY_ANALYST"));
+    // One who may submit, and begins what is never accepted.
+    let attacker = key("CONSPECTUS_KEY_HAMPSHIRE_ICB");
     let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
     let quiet = measured(&channel, &steward).await;
     let before = resident_bytes(&server);
@@ -271,11 +357,15 @@ async fn other_callers_are_answered_in_time_during_every_attack() {
         "silent",
         "idle",
         "never reads",
+        "slow heads",
+        "slow bodies",
+        "JSON bombs",
+        "JSON unread",
     ];
     for attack in attacks {
         let mut attackers = JoinSet::new();
         for from in ATTACKERS {
-            let analyst = analyst.clone();
+            let (analyst, attacker) = (analyst.clone(), attacker.clone());
             attackers.spawn(async move {
                 match attack {
                     "rapid reset" => rapid_reset(address, from).await,
@@ -286,11 +376,15 @@ async fn other_callers_are_answered_in_time_during_every_attack() {
                     "silent" => silent(address, from).await,
                     "idle" => idle(address, from).await,
                     "never reads" => never_reads(address, from, &analyst).await,
+                    "slow heads" => slow_heads(address, from).await,
+                    "slow bodies" => slow_bodies(address, from, &attacker).await,
+                    "JSON bombs" => json_bombs(address, from, &attacker).await,
+                    "JSON unread" => json_unread(address, from, &analyst).await,
                     other => panic!("{other}"),
                 }
             });
         }
-        if matches!(attack, "silent" | "idle") {
+        if matches!(attack, "silent" | "idle" | "slow heads") {
             while BUILT_UP.load(Ordering::Relaxed) < ATTACKERS.len() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }

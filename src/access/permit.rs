@@ -276,8 +276,8 @@ mod tests {
     fn figures_are_read_for_a_stated_purpose() {
         let analyst = |purpose| {
             let id = IdentityId::parse("analyst").unwrap();
-            let identity =
-                Identity { id, role: Role::Analyst, agency: None, scope: Scope::default(), certificates: Vec::new() };
+            let (scope, certificates, sign_ins) = (Scope::default(), Vec::new(), Vec::new());
+            let identity = Identity { id, role: Role::Analyst, agency: None, scope, certificates, sign_ins };
             let credential = Credential::Key(KeyId([0; 8]));
             Caller::Known(Known { identity: Arc::new(identity), credential, purpose })
         };

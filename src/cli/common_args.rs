@@ -7,6 +7,7 @@ use super::output;
 use super::printout::Printout;
 use crate::model::observation::Breakdown;
 use crate::rpc::proto::{AreasAsOf, CategoryRef, PeriodRange};
+use crate::wording::instant;
 
 /// Which revision to answer as of.
 #[derive(Debug, Parser)]
@@ -15,17 +16,8 @@ pub(super) struct AsOf {
     #[arg(long = "as-of", value_name = "REVISION", default_value_t = 0)]
     pub(super) revision: i64,
     /// Answer as of this instant, such as 2022-09-30T17:00:00Z: at the newest revision accepted by then.
-    #[arg(long = "as-of-time", value_name = "TIME", value_parser = time, conflicts_with = "revision")]
+    #[arg(long = "as-of-time", value_name = "TIME", value_parser = instant::parse, conflicts_with = "revision")]
     pub(super) time: Option<prost_types::Timestamp>,
-}
-
-fn time(text: &str) -> Result<prost_types::Timestamp, String> {
-    // A date alone parses too, but which time zone's midnight it means would be a guess.
-    let is_date_alone = text.len() <= "2022-09-30".len();
-    text.parse()
-        .ok()
-        .filter(|_| !is_date_alone)
-        .ok_or_else(|| "allowed: a date, a time and an offset, such as 2022-09-30T17:00:00Z".to_owned())
 }
 
 /// Which hierarchy of areas to roll up by.
@@ -89,7 +81,7 @@ pub(super) struct Format {
     json: bool,
     /// Print the rows as CSV. A text that a spreadsheet would take for a formula has an apostrophe before it.
     #[arg(long)]
-    csv: bool,
+    pub(super) csv: bool,
 }
 
 impl Format {
@@ -106,25 +98,6 @@ impl Format {
             output::print(csv()?)
         } else {
             output::show(&for_people())
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_instant_needs_a_date_a_time_and_an_offset() {
-        for (text, seconds) in [
-            ("2022-09-30T17:00:00Z", Some(1_664_557_200)),
-            ("2022-09-30T18:00:00+01:00", Some(1_664_557_200)),
-            ("2022-09-30 17:00:00Z", Some(1_664_557_200)),
-            ("2022-09-30", None),
-            ("2022-13-30T17:00:00Z", None),
-            ("", None),
-        ] {
-            assert_eq!(time(text).ok().map(|time| time.seconds), seconds, "{text}");
         }
     }
 }

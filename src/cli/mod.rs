@@ -4,6 +4,8 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 #[cfg(feature = "server")]
+mod api;
+#[cfg(feature = "server")]
 mod audit;
 mod catalogue;
 mod catalogue_lookup;
@@ -17,7 +19,6 @@ mod deadline;
 mod doctor;
 mod explain;
 mod failure;
-mod figure_columns;
 mod figure_file;
 mod format;
 mod health;
@@ -38,6 +39,8 @@ mod receipt_file;
 mod reconcile;
 #[cfg(feature = "server")]
 mod serve;
+#[cfg(feature = "server")]
+mod sign_in_args;
 mod spreadsheet_path;
 mod submission;
 mod submit;
@@ -90,6 +93,8 @@ enum Verb {
     Audit(audit::Args),
     #[cfg(feature = "server")]
     Cert(cert::Args),
+    #[cfg(feature = "server")]
+    Api(api::Args),
     Health(health::Args),
     Doctor(doctor::Args),
 }
@@ -149,6 +154,8 @@ pub fn main() -> ExitCode {
             Verb::Audit(args) => audit::run(&args),
             #[cfg(feature = "server")]
             Verb::Cert(args) => cert::run(args),
+            #[cfg(feature = "server")]
+            Verb::Api(args) => api::run(&args),
             Verb::Health(args) => health::run(args).await,
             Verb::Doctor(args) => doctor::run(args).await,
         }

@@ -7,13 +7,14 @@ use clap::{Parser, Subcommand};
 use super::connect::{Server, response};
 use super::failure::Failure;
 use super::output;
-use super::receipt_file::ReceiptFile;
+use super::receipt_file;
 use crate::model::chain::ChainHash;
 #[cfg(feature = "server")]
 use crate::model::revision::Revision;
 use crate::rpc::proto::VerifyReceiptRequest;
 #[cfg(feature = "server")]
 use crate::server;
+use crate::submitting::ReceiptFile;
 
 /// Check receipts.
 #[derive(Debug, Parser)]
@@ -66,7 +67,7 @@ impl Asked {
             receipt,
             sender: Some((agency, request_id)),
         };
-        Ok(ReceiptFile::read(path)?.into_iter().map(asked).collect())
+        Ok(receipt_file::read(path)?.into_iter().map(asked).collect())
     }
 
     fn hash(&self) -> Result<ChainHash, Failure> {

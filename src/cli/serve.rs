@@ -20,18 +20,21 @@ use super::connect::{Server, key_variable};
 use super::failure::Failure;
 use super::output;
 use super::printout::Printout;
+use super::sign_in_args::SignInArgs;
 use super::{health, picture};
 use crate::access::Secret;
 use crate::audit::Accepted;
+use crate::http::PageOrigin;
 use crate::model::id::IdentityId;
 use crate::model::zone::Zone;
 use crate::net::{self, tls};
 use crate::rpc::Limits;
-use crate::server::{self, Config, Listen, Network};
+use crate::server::{self, Config, Listen, Network, Web};
 
 /// The purpose that the demo states when it reads figures.
 const DEMO_PURPOSE: &str = "trying the demo";
 const LISTEN_DEFAULT: &str = "127.0.0.1:50051";
+const WEB_PORT_DEFAULT: u16 = 50_080;
 
 /// Run the server, until Ctrl-C or SIGTERM.
 #[derive(Debug, Parser)]
@@ -39,6 +42,11 @@ pub(super) struct Args {
     /// The address to listen on.
     #[arg(long, env = "CONSPECTUS_LISTEN", default_value = LISTEN_DEFAULT)]
     listen: SocketAddr,
+    /// Serve the page, for browsers, at this address too. The demo does so at 127.0.0.1:50080, unless another is given.
+    #[arg(long, env = "CONSPECTUS_WEB", value_name = "ADDRESS")]
+    web: Option<SocketAddr>,
+    #[command(flatten)]
+    sign_in: SignInArgs,
     /// The data folder.
     #[arg(long, env = "CONSPECTUS_DATA", default_value = "conspectus-data")]
     data: PathBuf,
@@ -66,6 +74,9 @@ pub(super) struct Args {
     /// Serve reflection to the network too; otherwise only to this machine.
     #[arg(long)]
     reflection: bool,
+    /// A page elsewhere whose scripts may call: its origin, such as https://intranet.example.gov.uk. May be given again.
+    #[arg(long = "page-origin", env = "CONSPECTUS_PAGE_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
+    page_origins: Vec<PageOrigin>,
     /// How many calls an identity may make in a second, on average.
     #[arg(long, env = "CONSPECTUS_CALLS_A_SECOND", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..))]
     calls_a_second: u32,
@@ -100,6 +111,8 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let at = Listen::bind(args.listen)
         .map_err(|error| Failure::failed(format!("can't listen on {}: {error}", args.listen)))?;
     let address = at.local_addr()?;
+    let web = web(&args)?;
+    let page = web.as_ref().map(|web| web.listen.local_addr()).transpose()?;
     tracing::info!(%address, data = %args.data.display(), "starting");
     let mut demo_keys = None;
     if args.demo {
@@ -108,13 +121,14 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         let is_tls = args.tls_cert.is_some();
         tokio::spawn(async move {
             // The server goes on without a reader of its standard output.
-            if let Err(Failure::Message(_, message)) = show_demo(address, is_tls, keys).await {
+            if let Err(Failure::Message(_, message)) = show_demo(address, page, is_tls, keys).await {
                 tracing::error!("the demo's picture can't be shown: {message}");
             }
         });
     }
     let config = Config {
         network,
+        web,
         demo: args.demo,
         zone: args.time_zone,
         drain_timeout: Duration::from_secs(args.drain_seconds),
@@ -125,6 +139,17 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         ..Config::new(args.data)
     };
     Ok(server::run(at, config, signal()).await?)
+}
+
+/// Where the page is. The demo's is at the page's usual port if the server is at its own, and else at one that is free.
+fn web(args: &Args) -> Result<Option<Web>, Failure> {
+    let usual: SocketAddr = (Ipv4Addr::LOCALHOST, WEB_PORT_DEFAULT).into();
+    let free = (Ipv4Addr::LOCALHOST, 0).into();
+    let of_demo = if args.listen.to_string() == LISTEN_DEFAULT { usual } else { free };
+    let Some(address) = args.web.or(args.demo.then_some(of_demo)) else { return Ok(None) };
+    let listen = Listen::bind(address)
+        .map_err(|error| Failure::failed(format!("can't listen on {address} for the page: {error}")))?;
+    Ok(Some(Web { listen, at: args.sign_in.web_url.clone(), provider: args.sign_in.provider()? }))
 }
 
 /// Who is let in from the network, and how much of it.
@@ -142,6 +167,7 @@ fn network(args: &Args) -> Result<Network, Failure> {
         tls,
         allow_plaintext_network: args.allow_plaintext_network,
         reflection: args.reflection,
+        page_origins: args.page_origins.clone(),
         bounds,
         limits: Limits { calls_a_second_of_identity_max: args.calls_a_second, ..Limits::default() },
     })
@@ -212,6 +238,7 @@ fn descriptors() -> usize {
 /// Once the server serves, queries it for a picture, as any client would, and prints it.
 async fn show_demo(
     mut address: SocketAddr,
+    page: Option<SocketAddr>,
     is_tls: bool,
     keys: oneshot::Receiver<Vec<(IdentityId, Secret)>>,
 ) -> Result<(), Failure> {
@@ -220,10 +247,12 @@ async fn show_demo(
         address.set_ip(Ipv4Addr::LOCALHOST.into());
     }
     let Ok(keys) = keys.await else { return Ok(()) };
+    let scheme = if is_tls { "https" } else { "http" };
+    let page = page.map_or_else(String::new, |page| format!(", and the page on {scheme}://{page}"));
     if is_tls {
         // Only the callers know the server's name and authority.
         let text = format!(
-            "{}\nServing on {address}. In another terminal, set these, and use --server and --ca.",
+            "{}\nServing on {address}{page}. In another terminal, set these, and use --server and --ca.",
             exports(&keys)
         );
         return print(Printout::default(), text).await;
@@ -242,7 +271,7 @@ async fn show_demo(
         if address.to_string() == LISTEN_DEFAULT { String::new() } else { format!(" --server http://{address}") };
     let picture = picture::show(&server, "E10000014", "FY2021-22").await?;
     let text = format!(
-        "\n{}\nServing on {address}. In another terminal, set these, and query another picture, such as\n  {program} picture HIPS FY2020-21{elsewhere}",
+        "\n{}\nServing on {address}{page}. In another terminal, set these, and query another picture, such as\n  {program} picture HIPS FY2020-21{elsewhere}",
         exports(&keys)
     );
     print(picture, text).await

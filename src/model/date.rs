@@ -31,6 +31,22 @@ pub struct DateError {
     pub found: String,
 }
 
+/// The names of the months, January first.
+pub(crate) const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
 const SECONDS_IN_DAY: i64 = 86_400;
 
 impl Date {

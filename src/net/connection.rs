@@ -14,7 +14,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::peer::Peer;
 
-/// What a client of HTTP/2 sends first.
+/// What a client of HTTP/2 sends first. No request of HTTP/1.1 begins so.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// The bytes of a connection, encrypted or not.
@@ -29,8 +29,10 @@ pub(super) enum Stream {
 pub(crate) struct Connection {
     stream: Stream,
     peer: Peer,
-    /// What of the preface was read, and is still to be handed on.
-    preface: &'static [u8],
+    /// What was read of its first bytes, and how many of those are handed on.
+    first: [u8; PREFACE.len()],
+    first_read: usize,
+    handed_on: usize,
     /// When it is closed, unless somebody who is known has called by then.
     unknown_until: Option<Pin<Box<Sleep>>>,
     /// Says that it is evicted for another, as long as nobody who is known has called.
@@ -40,7 +42,7 @@ pub(crate) struct Connection {
 impl Connection {
     pub(super) fn new(stream: Stream, peer: Peer, unknown_timeout: Duration) -> Self {
         let unknown_until = Some(Box::pin(tokio::time::sleep(unknown_timeout)));
-        Self { stream, peer, preface: &[], unknown_until, evicted: None }
+        Self { stream, peer, first: [0; _], first_read: 0, handed_on: 0, unknown_until, evicted: None }
     }
 
     /// The connection, until it is evicted.
@@ -48,17 +50,19 @@ impl Connection {
         Self { evicted: Some(evicted), ..self }
     }
 
-    /// The connection, once the client has begun to speak HTTP/2.
+    /// The connection, once the client has begun to speak: all of the preface of HTTP/2, or what isn't that.
     pub(super) async fn begun(mut self) -> io::Result<Self> {
-        let mut preface = [0; PREFACE.len()];
-        match &mut self.stream {
-            Stream::Plain(stream) => stream.read_exact(&mut preface).await?,
-            Stream::Tls(stream) => stream.read_exact(&mut preface).await?,
-        };
-        if &preface != PREFACE {
-            return Err(io::ErrorKind::InvalidData.into());
+        while self.first_read < PREFACE.len() && PREFACE.starts_with(&self.first[..self.first_read]) {
+            let rest = &mut self.first[self.first_read..];
+            let read = match &mut self.stream {
+                Stream::Plain(stream) => stream.read(rest).await?,
+                Stream::Tls(stream) => stream.read(rest).await?,
+            };
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            self.first_read += read;
         }
-        self.preface = PREFACE;
         Ok(self)
     }
 
@@ -85,10 +89,11 @@ impl Connection {
 impl AsyncRead for Connection {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let connection = self.get_mut();
-        if !connection.preface.is_empty() {
-            let (now, later) = connection.preface.split_at(connection.preface.len().min(buf.remaining()));
+        if connection.handed_on < connection.first_read {
+            let first = &connection.first[connection.handed_on..connection.first_read];
+            let now = &first[..first.len().min(buf.remaining())];
             buf.put_slice(now);
-            connection.preface = later;
+            connection.handed_on += now.len();
             return Poll::Ready(Ok(()));
         }
         connection.poll_unknown(cx)?;

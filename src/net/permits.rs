@@ -23,7 +23,7 @@ pub struct Bounds {
     pub connections_kept_of_identity: usize,
     /// How long a TLS handshake may take.
     pub handshake_timeout: Duration,
-    /// How long a connection may take to begin to speak HTTP/2.
+    /// How long a connection may take to begin to speak HTTP.
     pub preface_timeout: Duration,
     /// How long a connection may stay without a call of a caller who is known.
     pub unknown_timeout: Duration,

@@ -241,7 +241,7 @@ async fn load(settings: &Settings, generation: u64) -> Result<Loaded, Error> {
     let Settings { certificate, key: key_path, .. } = settings.clone();
     let mut server =
         builder.with_single_cert(chain, key).map_err(|source| Error::Pair { certificate, key: key_path, source })?;
-    server.alpn_protocols = vec![b"h2".to_vec()];
+    server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     // A resumed session's certificate isn't verified again.
     server.session_storage = Arc::new(NoServerSessionStorage {});
     server.send_tls13_tickets = 0;

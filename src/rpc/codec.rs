@@ -178,7 +178,8 @@ fn not_a_message(what: &str) -> Status {
     invalid("", format!("not a message of this method: {what}"))
 }
 
-fn invalid(field: &str, what: String) -> Status {
+/// The error of a request that can't be read.
+pub(super) fn invalid(field: &str, what: String) -> Status {
     let mut violations = Violations::default();
     violations.add(field, what);
     status::invalid(&violations, REQUEST_BYTES_MAX)

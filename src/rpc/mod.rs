@@ -1,6 +1,6 @@
 //! The edge that partners' systems and internal tools talk to, between the served messages and the
-//! domain: nothing below it knows the messages. `figures`, `demo` and `cli` use them as a client does,
-//! and `server` serves them. Of tonic, `net` knows nothing.
+//! domain: nothing below it knows the messages. `figures`, `wording`, `tables`, `submitting`, `demo`, `web` and `cli` use
+//! them as a client does, and `server` serves them. Of tonic, `net` knows nothing.
 //!
 //! A unary call goes the way of `call`, and a read the way of `services::read`. A handler converts the
 //! request, collecting every violation; has it written, or computes the answer on the newest durable
@@ -23,13 +23,19 @@ mod context;
 #[cfg(feature = "server")]
 mod convert;
 #[cfg(feature = "server")]
+mod format;
+#[cfg(feature = "server")]
 mod guard;
 #[cfg(feature = "server")]
 mod page;
 #[cfg(feature = "server")]
+mod router;
+#[cfg(feature = "server")]
 mod services;
 #[cfg(feature = "server")]
 mod status;
+#[cfg(feature = "server")]
+mod transcode;
 
 use crate::model::revision::Revision;
 
@@ -46,7 +52,14 @@ pub use {
     services::{Catalogue, Keys, Picture, Submissions, new_secret},
 };
 #[cfg(feature = "server")]
-pub(crate) use {convert::snapshot::as_of, guard::Answer};
+pub(crate) use {
+    convert::snapshot::as_of,
+    format::Format,
+    guard::SignedIn,
+    router::Router,
+    status::invalid,
+    transcode::{DESCRIPTORS, method},
+};
 
 /// The served messages, services and clients, generated from `proto/conspectus/v1`.
 #[allow(missing_docs, unreachable_pub, reason = "generated; the protos are the reference")]
@@ -67,6 +80,25 @@ pub mod client {
 /// The descriptors of the served protos, for server reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/conspectus.v1.bin"));
 
+macro_rules! proto_files {
+    ($($name:literal),+) => {
+        [$((
+            concat!("conspectus/v1/", $name),
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/proto/conspectus/v1/", $name)),
+        )),+]
+    };
+}
+
+/// The served protos: the path by which they import each other, and the text.
+pub(crate) const PROTO_FILES: [(&str, &str); 6] = proto_files![
+    "catalogue.proto",
+    "catalogue_service.proto",
+    "figures.proto",
+    "key_service.proto",
+    "picture_service.proto",
+    "submission_service.proto"
+];
+
 /// The largest request message that is taken.
 pub(crate) const REQUEST_BYTES_MAX: usize = 4 << 20;
 
@@ -83,7 +115,7 @@ pub(crate) const LARGE_BYTES: usize = 256 << 10;
 
 /// Does work that takes long, when it `is_long`, on a thread that nobody else waits for: the others on this
 /// thread of the runtime are moved to another first. The turns of large requests bound how many there are.
-fn beside_the_runtime<T>(is_long: bool, work: impl FnOnce() -> T) -> T {
+pub(crate) fn beside_the_runtime<T>(is_long: bool, work: impl FnOnce() -> T) -> T {
     use tokio::runtime::{Handle, RuntimeFlavor};
     let runtime = Handle::try_current().ok().filter(|_| is_long).map(|runtime| runtime.runtime_flavor());
     match runtime {

@@ -8,14 +8,17 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
-use super::Error;
+use super::{Error, Listen};
 use crate::access::Secret;
 use crate::audit::Accepted;
+use crate::http::PageOrigin;
 use crate::model::id::IdentityId;
 use crate::model::timestamp::Timestamp;
 use crate::model::zone::Zone;
 use crate::net::{self, tls};
 use crate::rpc::Limits;
+use crate::web::WebUrl;
+use crate::web::sign_in::ProviderSettings;
 
 /// How long calls may take to end at a stop, by default.
 const DRAIN_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
@@ -55,6 +58,8 @@ pub struct Config {
     pub reload: Arc<Notify>,
     /// Where the demo's keys go. With none, none are made, and the demo is open.
     pub demo_keys: Option<DemoKeys>,
+    /// The page; none serves none.
+    pub web: Option<Web>,
     /// What an operator accepts that a start would otherwise refuse.
     pub accepted: Accepted,
 }
@@ -75,8 +80,35 @@ impl Config {
             accept_clock_behind_journal: false,
             reload: Arc::default(),
             demo_keys: None,
+            web: None,
             accepted: Accepted::default(),
         }
+    }
+}
+
+/// Where the page is, and how people sign in to it.
+#[derive(Debug)]
+pub struct Web {
+    /// Where the server listens for browsers.
+    pub listen: Listen,
+    /// Where browsers reach it; none is where the server listens.
+    pub at: Option<WebUrl>,
+    /// Where people sign in besides with a key.
+    pub provider: Option<ProviderSettings>,
+}
+
+impl Web {
+    /// Where browsers reach the page.
+    ///
+    /// # Errors
+    /// When the server listens where no browser goes without being told: at an address of the network, without TLS.
+    pub(crate) fn at(&self, is_tls: bool) -> Result<WebUrl, Error> {
+        if let Some(at) = &self.at {
+            return Ok(at.clone());
+        }
+        let address = self.listen.local_addr().map_err(Error::Listener)?;
+        let scheme = if is_tls { "https" } else { "http" };
+        format!("{scheme}://{address}").parse().map_err(|_| Error::NoWebUrl(address))
     }
 }
 
@@ -89,6 +121,8 @@ pub struct Network {
     pub allow_plaintext_network: bool,
     /// Serve the protos by reflection to the network too, as to this machine.
     pub reflection: bool,
+    /// Pages elsewhere whose scripts may call.
+    pub page_origins: Vec<PageOrigin>,
     /// Bounds of the connections.
     pub bounds: net::Bounds,
     /// Bounds of the calls.

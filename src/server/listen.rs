@@ -65,6 +65,7 @@ impl Listen {
 /// What says when to listen. On this machine that is at once. A network address waits until there is an identity:
 /// without one the server is open to anyone, and is refused there. That is known as soon as the replay of the journal
 /// comes to the first, since identities are never deleted; so health is answered for the rest of it.
+#[derive(Clone)]
 pub(super) struct Start {
     /// Whether there is an identity.
     pub(super) found: watch::Receiver<bool>,

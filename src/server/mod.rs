@@ -12,7 +12,6 @@ mod config;
 mod health;
 mod listen;
 mod offline;
-mod router;
 mod serving;
 
 use std::future::Future;
@@ -30,23 +29,24 @@ pub use clock::ClockBehind;
 use clock::{Newest, Watched};
 use conditions::Conditions;
 pub(crate) use config::DRAIN_TIMEOUT_MAX;
-pub use config::{Clock, Config, DemoKeys, Network};
+pub use config::{Clock, Config, DemoKeys, Network, Web};
 use health::{end_watches, set_not_serving};
 pub use listen::Listen;
 use listen::Start;
 pub(crate) use offline::{catch_offline, change_access_offline, entries_offline};
-use router::Router;
 
 use crate::access::Actor;
 use crate::entry::{Body, codec};
+use crate::http::Doors;
 use crate::intake::writer::{self, WriteError};
 use crate::journal::{self, DiskJournal, Journal};
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
 use crate::net::tls::{self, Tls};
-use crate::rpc::{Context, Gate, Guard};
+use crate::rpc::{Context, Gate, Guard, Router};
 use crate::state::{Fold, ResolvedIds, State};
-use crate::{audit, demo, net};
+use crate::web::Pages;
+use crate::{audit, demo, net, web};
 
 /// How long a stop waits for the journal to record how far the audit log has come.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -100,6 +100,11 @@ pub enum Error {
         "{0} can be reached from the network, and nothing is secret without TLS: give --tls-cert and --tls-key, or, behind a TLS proxy, --allow-plaintext-network"
     )]
     Plaintext(SocketAddr),
+    /// Nobody has said where browsers reach the page.
+    #[error(
+        "where do browsers reach the page at {0}? Give --web-url, such as --web-url https://figures.partner.example"
+    )]
+    NoWebUrl(SocketAddr),
     /// The certificates can't be used.
     #[error("{0}")]
     Tls(#[from] tls::Error),
@@ -126,6 +131,13 @@ pub async fn run(
     let at = at.into();
     let address = at.local_addr().map_err(Error::Listener)?;
     config.network.check(address)?;
+    let page = match &config.web {
+        None => None,
+        Some(web) => {
+            config.network.check(web.listen.local_addr().map_err(Error::Listener)?)?;
+            Some(web.at(config.network.tls.is_some())?)
+        }
+    };
     let tls = match &config.network.tls {
         Some(settings) => Some(Tls::start(settings.clone(), Arc::clone(&config.reload)).await?),
         None => None,
@@ -138,13 +150,31 @@ pub async fn run(
 
     let is_reflected = address.ip().is_loopback() || config.network.reflection;
     let router = Router::new(&gate, &guard, health_service, is_reflected)?;
+    let doors = Doors::new(router.clone(), &config.network.page_origins);
     let (identities, found) = watch::channel(false);
-    let (until, failed, bounds) = (stopped.clone(), Arc::new(Notify::new()), config.network.bounds);
+    let (failed, bounds) = (Arc::new(Notify::new()), config.network.bounds);
     let start = Start { found, stopping: stopped.clone(), failed: Arc::clone(&failed) };
+    let web = config.web.take().zip(page).map(|(web, at)| {
+        let Clock(clock) = config.clock.clone();
+        let settings = web::Settings { at, provider: web.provider, clock, random: Arc::new(random) };
+        (start.clone(), web.listen, tls.clone(), Pages::new(router, settings), stopped.clone())
+    });
+    let until = stopped.clone();
     let serving = tokio::spawn(async move {
-        let Some(listener) = start.listen(at).await.map_err(Error::Listener)? else { return Ok(()) };
-        serving::serve(net::accept(listener, tls, bounds), router, until).await;
-        Ok::<_, Error>(())
+        let api = async {
+            let Some(listener) = start.listen(at).await.map_err(Error::Listener)? else { return Ok(()) };
+            let answer = move |peer, request| doors.answer(peer, request);
+            serving::serve(net::accept(listener, tls, bounds), answer, until).await;
+            Ok::<_, Error>(())
+        };
+        let web = async {
+            let Some((start, at, tls, pages, until)) = web else { return Ok(()) };
+            let Some(listener) = start.listen(at).await.map_err(Error::Listener)? else { return Ok(()) };
+            let answer = move |peer, request| pages.answer(peer, request);
+            serving::serve(net::accept(listener, tls, bounds), answer, until).await;
+            Ok::<_, Error>(())
+        };
+        tokio::try_join!(api, web).map(drop)
     });
     let shutdown = async {
         tokio::select! {
@@ -352,6 +382,13 @@ async fn save_last_used_now(guard: Guard, folder: PathBuf) {
     if let Err(error) = saved.unwrap_or_else(|error| Err(error.into())) {
         tracing::warn!(%error, "when keys were last used can't be written");
     }
+}
+
+/// Random bytes of the system, for cookies.
+fn random() -> Result<[u8; 32], getrandom::Error> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The system's time of day: it is read here and passed down. Durations are measured by the monotonic clock,

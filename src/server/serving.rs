@@ -1,20 +1,19 @@
-//! HTTP/2 on each connection, and its bounds.
+//! HTTP on each connection, /2 or /1.1, and its bounds.
 
 use std::convert::Infallible;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::server::conn::http2::Builder;
 use hyper::service::{Service as HttpService, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tonic::body::Body;
 use tonic::codegen::http;
 
-use super::router::Router;
-use crate::net::{Connection, Cork, OpenCalls, Peer};
+use crate::net::{Connection, Cork, OpenCalls, Peer, lingering};
 
 /// How many calls one connection may have open at once.
 const CONCURRENT_STREAMS_MAX: u32 = 256;
@@ -29,6 +28,11 @@ const FRAME_BYTES_MAX: u32 = 16 << 10;
 /// How much a peer may send of one stream, and of all of a connection, before it is read.
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+/// The head of a request of HTTP/1.1: its line and its headers. A question in an address may be that long.
+const HEAD_BYTES_MAX: usize = 32 << 10;
+const HEADERS_MAX: usize = 64;
+/// How long the head of the next request may take to come: an idle connection is closed then.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// A connection this old is asked to make another, and ended after a while more: so every caller comes
 /// by today's certificates, and streams resume.
 const AGE: Age = Age { max: Duration::from_secs(3_600), grace: Duration::from_secs(300) };
@@ -44,18 +48,18 @@ struct Age {
 }
 
 /// Serves connections until the stop, and then until the last has ended its calls. Dropped, it ends them all.
-pub(super) async fn serve(
-    mut connections: mpsc::Receiver<Connection>,
-    router: Router,
-    stopping: watch::Receiver<bool>,
-) {
+pub(super) async fn serve<A, F>(mut connections: mpsc::Receiver<Connection>, answer: A, stopping: watch::Receiver<bool>)
+where
+    A: Fn(Peer, http::Request<Body>) -> F + Clone + Send + 'static,
+    F: Future<Output = Result<http::Response<Body>, Infallible>> + Send + 'static,
+{
     let (mut open, mut stopped) = (JoinSet::new(), stopping.clone());
     loop {
         tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => break,
             Some(connection) = connections.recv() => {
                 let calls = OpenCalls::default();
-                let service = service(connection.peer().clone(), router.clone(), calls.clone());
+                let service = service(connection.peer().clone(), answer.clone(), calls.clone());
                 open.spawn(serve_connection(Cork::new(connection, calls), service, AGE, stopping.clone()));
             }
             Some(_) = open.join_next() => {}
@@ -67,9 +71,13 @@ pub(super) async fn serve(
 }
 
 /// What answers the calls of a connection.
-fn service(peer: Peer, router: Router, calls: OpenCalls) -> impl Answers {
+fn service<A, F>(peer: Peer, answer: A, calls: OpenCalls) -> impl Answers
+where
+    A: Fn(Peer, http::Request<Body>) -> F + Send + 'static,
+    F: Future<Output = Result<http::Response<Body>, Infallible>> + Send + 'static,
+{
     service_fn(move |request: http::Request<Incoming>| {
-        let (open, answer) = (calls.open(), router.answer(peer.clone(), request.map(Body::new)));
+        let (open, answer) = (calls.open(), answer(peer.clone(), lingering(request.map(Body::new))));
         async move {
             let answer = answer.await;
             drop(open);
@@ -101,7 +109,8 @@ async fn serve_connection<C>(connection: C, service: impl Answers, age: Age, mut
 where
     C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let serving = http2().serve_connection(TokioIo::new(connection), service);
+    let http = http();
+    let serving = http.serve_connection(TokioIo::new(connection), service);
     tokio::pin!(serving);
     let grace = tokio::select! {
         biased;
@@ -115,9 +124,14 @@ where
     drop(tokio::time::timeout(grace, serving).await);
 }
 
-fn http2() -> Builder<TokioExecutor> {
-    let mut http2 = Builder::new(TokioExecutor::new());
-    http2
+fn http() -> Builder<TokioExecutor> {
+    let mut http = Builder::new(TokioExecutor::new());
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX);
+    http.http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(CONCURRENT_STREAMS_MAX)
         .max_local_error_reset_streams(LOCAL_RESETS_MAX)
@@ -128,7 +142,7 @@ fn http2() -> Builder<TokioExecutor> {
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .keep_alive_interval(KEEPALIVE_INTERVAL)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT);
-    http2
+    http
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use conspectus::rpc::proto::get_caller_response::Credential;
 use conspectus::rpc::proto::stream_submissions_response::Result as StreamResult;
 use conspectus::rpc::proto::{
     CreateKeyRequest, GetCallerRequest, GetPictureRequest, GetSubmissionRequest, ListAreasRequest, ListKeysRequest,
-    RevokeKeyRequest, Role, RotateKeyRequest, StreamSubmissionsRequest, WatchPictureRequest,
+    RevokeKeyRequest, Role, RotateKeyRequest, SignIn, StreamSubmissionsRequest, WatchPictureRequest,
 };
 use conspectus::server::{self, Config, Error, Network};
 use prost::Message;
@@ -123,6 +123,7 @@ async fn what_cannot_be_a_key_is_refused_with_every_reason() {
         sectors: vec![99],
         areas: vec!["?".to_owned()],
         certificates: vec!["no uri".to_owned()],
+        sign_ins: vec![SignIn { issuer: "http://login.example".to_owned(), subject: String::new() }],
         days: -1,
         ..CreateKeyRequest::default()
     };
@@ -132,6 +133,26 @@ async fn what_cannot_be_a_key_is_refused_with_every_reason() {
     let long = CreateKeyRequest { days: 10_000, ..new_analyst("long") };
     let long = refusal(keys(&app).create_key(by("operator", long)).await);
     insta::assert_snapshot!([many, orphan, long].join("\n"));
+}
+
+#[tokio::test]
+async fn whom_a_provider_knows_is_one_identity_until_it_is_revoked() {
+    let app = TestApp::seeded(identities::seed).await;
+    let sign_in = SignIn { issuer: "https://login.example".to_owned(), subject: "7".to_owned() };
+    let analyst =
+        |identity| CreateKeyRequest { without_key: true, sign_ins: vec![sign_in.clone()], ..new_analyst(identity) };
+    let made = keys(&app).create_key(by("operator", analyst("al"))).await.unwrap().into_inner();
+    assert!(made.secret.is_empty());
+    let listed = keys(&app).list_keys(by("operator", ListKeysRequest::default())).await.unwrap().into_inner();
+    let al = listed.identities.iter().find(|identity| identity.id == "al").unwrap();
+    assert_eq!((al.sign_ins.as_slice(), al.keys.len()), ([sign_in.clone()].as_slice(), 0));
+    let other = refusal(keys(&app).create_key(by("operator", analyst("bo"))).await);
+    assert!(other.ends_with("sign_ins: `7 at https://login.example` already identifies an identity"), "{other}");
+    let revoke = RevokeKeyRequest { identity: "al".to_owned(), key_id: String::new() };
+    keys(&app).revoke_key(by("operator", revoke)).await.unwrap();
+    keys(&app).create_key(by("operator", analyst("bo"))).await.unwrap();
+    let nobody = CreateKeyRequest { without_key: true, ..new_analyst("nobody") };
+    assert!(refusal(keys(&app).create_key(by("operator", nobody)).await).contains("at least one of the three"));
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use conspectus::rpc::proto::{
     WithdrawSubmissionResponse,
 };
 use conspectus::rpc::put_request;
-use conspectus::server::{self, Clock, Config, Network};
+use conspectus::server::{self, Clock, Config, Network, Web};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -74,6 +74,7 @@ pub(crate) struct TestApp {
 
 struct Running {
     address: SocketAddr,
+    web: SocketAddr,
     channel: Channel,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<Result<(), server::Error>>,
@@ -205,6 +206,11 @@ impl TestApp {
         self.running.as_ref().unwrap().address
     }
 
+    /// Where its pages are.
+    pub(crate) fn web(&self) -> SocketAddr {
+        self.running.as_ref().unwrap().web
+    }
+
     /// A connection of its own to the server.
     pub(crate) fn endpoint(&self) -> Endpoint {
         endpoint("http", self.address())
@@ -284,8 +290,11 @@ impl Running {
         Self::start_on(TcpListener::bind("127.0.0.1:0").await.unwrap(), config, reach).await
     }
 
-    async fn start_on(listener: TcpListener, config: Config, reach: impl FnOnce(SocketAddr) -> Endpoint) -> Self {
+    async fn start_on(listener: TcpListener, mut config: Config, reach: impl FnOnce(SocketAddr) -> Endpoint) -> Self {
         let address = listener.local_addr().unwrap();
+        let pages = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let web = pages.local_addr().unwrap();
+        config.web = Some(Web { listen: pages.into(), at: None, provider: None });
         let (stop, stopped) = oneshot::channel();
         let mut ended = tokio::spawn(server::run(listener, config, async { drop(stopped.await) }));
         let serving = async {
@@ -296,7 +305,7 @@ impl Running {
             Ok::<_, Box<dyn std::error::Error>>(channel)
         };
         match serving.await {
-            Ok(channel) => Self { address, channel, stop, ended },
+            Ok(channel) => Self { address, web, channel, stop, ended },
             // Why the server ended says more than that it can't be reached.
             Err(error) => match tokio::time::timeout(DRAIN_TIMEOUT, &mut ended).await {
                 Ok(ended) => panic!("the server ended before it served: {ended:?}; {error}"),

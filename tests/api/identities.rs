@@ -152,6 +152,7 @@ pub(crate) async fn seed(folder: &Path) {
                 } else {
                     Vec::new()
                 },
+                sign_ins: Vec::new(),
             },
             key: Some(key),
         };

@@ -19,13 +19,17 @@ use conspectus::rpc::proto::{
     WatchPictureRequest, WithdrawSubmissionRequest,
 };
 use conspectus::rpc::{FILE_DESCRIPTOR_SET, METHODS};
+use hyper::{Method, StatusCode};
 use prost::Message;
+use prost_reflect::DynamicMessage;
+use prost_types::method_options::IdempotencyLevel;
 use tonic::Code;
 use tonic_types::StatusExt;
 
 use crate::app::{CHILDRENS_SERVICES, CONSTABULARY, HAMPSHIRE, TestApp, figure, submission};
 use crate::identities::{self, Condition, IDENTITIES, authorization};
-use crate::raw::{Call, call};
+use crate::raw::{self, Call};
+use crate::{http, json};
 
 const ISLE_OF_WIGHT: &str = "E06000046";
 const CONTACTS: &str = "initial-contacts";
@@ -33,7 +37,7 @@ const YEAR: &str = "FY2021-22";
 
 /// Whose things a request is about, as the [`IDENTITIES`] see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Whose {
+pub(crate) enum Whose {
     Own,
     Others,
 }
@@ -55,11 +59,11 @@ impl Whose {
 }
 
 /// A method, who may call it, and a request of it.
-struct Row {
-    method: &'static str,
+pub(crate) struct Row {
+    pub(crate) method: &'static str,
     /// The identities that may call it at all; `name/own` only about their own.
     allowed: &'static [&'static str],
-    request: fn(Whose) -> Vec<u8>,
+    pub(crate) request: fn(Whose) -> Vec<u8>,
 }
 
 const CATALOGUE: &[&str] =
@@ -95,7 +99,7 @@ fn aggregate(whose: Whose) -> QueryAggregateRequest {
     }
 }
 
-const ROWS: &[Row] = &[
+pub(crate) const ROWS: &[Row] = &[
     Row {
         method: "CatalogueService/PutCatalogue",
         allowed: &["steward"],
@@ -360,6 +364,11 @@ const ROWS: &[Row] = &[
     },
 ];
 
+/// The row of a method.
+pub(crate) fn row(method: &str) -> &'static Row {
+    ROWS.iter().find(|row| row.method == method).unwrap()
+}
+
 /// The paths of every method that the descriptors have.
 fn methods() -> BTreeSet<String> {
     let set = prost_types::FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
@@ -406,27 +415,89 @@ fn refused_in_stream(answer: &[u8]) -> Option<(Code, String)> {
     }
 }
 
+/// A door to the methods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    Grpc,
+    Json,
+    /// By GET, where that is served.
+    Address,
+}
+
+impl Door {
+    const ALL: [Self; 3] = [Self::Grpc, Self::Json, Self::Address];
+
+    /// Whether a method is reached by it.
+    fn leads_to(self, method: &str) -> bool {
+        let method = json::descriptor(&format!("/conspectus.v1.{method}"));
+        let is_unary = !method.is_client_streaming() && !method.is_server_streaming();
+        let options = method.method_descriptor_proto().options.as_ref();
+        let is_read = options.is_some_and(|it| it.idempotency_level() == IdempotencyLevel::NoSideEffects);
+        match self {
+            Self::Grpc => true,
+            Self::Json => is_unary,
+            Self::Address => is_unary && is_read,
+        }
+    }
+
+    /// Calls a method by it: why it is refused.
+    async fn refused(
+        self,
+        app: &TestApp,
+        row: &Row,
+        whose: Whose,
+        authorization: Option<String>,
+    ) -> Option<(Code, String)> {
+        const PURPOSE: &str = "a test of who may do what";
+        if self == Self::Grpc {
+            let call =
+                Call { authorization, purpose: Some(PURPOSE), ..Call::to(app, row.method, (row.request)(whose)) };
+            return match raw::call(call).await {
+                Ok(answer) if row.method == STREAM => refused_in_stream(&answer),
+                Ok(_) => None,
+                Err(status) => {
+                    let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
+                    Some((status.code(), reason))
+                }
+            };
+        }
+        let path = format!("/conspectus.v1.{}", row.method);
+        let message = DynamicMessage::decode(json::descriptor(&path).input(), &*(row.request)(whose)).unwrap();
+        let message = serde_json::to_string(&message).unwrap();
+        let mut headers = vec![("conspectus-purpose", PURPOSE), ("content-type", "application/json")];
+        headers.extend(authorization.iter().map(|key| ("authorization", key.as_str())));
+        let answer = match self {
+            Self::Grpc | Self::Json => http::send(app.address(), Method::POST, &path, &headers, message).await,
+            Self::Address => {
+                let encoded: String = message.bytes().map(|byte| format!("%{byte:02x}")).collect();
+                let path = format!("{path}?encoding=json&message={encoded}");
+                http::send(app.address(), Method::GET, &path, &headers, "").await
+            }
+        };
+        (answer.status != StatusCode::OK).then(|| {
+            let error = answer.json();
+            let code = match error["code"].as_str().unwrap() {
+                "unauthenticated" => Code::Unauthenticated,
+                "permission_denied" => Code::PermissionDenied,
+                _ => Code::Unknown,
+            };
+            (code, error["details"][0]["debug"]["reason"].as_str().unwrap().to_owned())
+        })
+    }
+}
+
 #[tokio::test]
-async fn everybody_may_do_exactly_what_they_may() {
+async fn everybody_may_do_exactly_what_they_may_by_every_door() {
     let app = TestApp::seeded(identities::seed).await;
     let (mut cells, mut wrong) = (0, String::new());
-    for row in ROWS {
+    let doors = Door::ALL.iter().flat_map(|door| ROWS.iter().map(move |row| (*door, row)));
+    let doors: Vec<_> = doors.filter(|(door, row)| door.leads_to(row.method)).collect();
+    for (door, row) in &doors {
         for identity in &IDENTITIES {
             for whose in [Whose::Own, Whose::Others] {
                 for condition in Condition::ALL {
-                    let made = call(Call {
-                        authorization: authorization(identity.name, condition),
-                        purpose: Some("a test of who may do what"),
-                        ..Call::to(&app, row.method, (row.request)(whose))
-                    });
-                    let refused = match made.await {
-                        Ok(answer) if row.method == STREAM => refused_in_stream(&answer),
-                        Ok(_) => None,
-                        Err(status) => {
-                            let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
-                            Some((status.code(), reason))
-                        }
-                    };
+                    let authorization = authorization(identity.name, condition);
+                    let refused = door.refused(&app, row, whose, authorization).await;
                     let refused = refused.and_then(|(code, reason)| {
                         let about_access = matches!(code, Code::Unauthenticated | Code::PermissionDenied);
                         // Whoever is let through may be refused for other reasons, in the service's own words.
@@ -440,7 +511,7 @@ async fn everybody_may_do_exactly_what_they_may() {
                         let (method, name) = (row.method, identity.name);
                         writeln!(
                             wrong,
-                            "{method} by {name} with {condition:?} about {whose:?}: {refused:?}, not {expected:?}"
+                            "{method} by {door:?}, by {name} with {condition:?} about {whose:?}: {refused:?}, not {expected:?}"
                         )
                         .unwrap();
                     }
@@ -449,5 +520,6 @@ async fn everybody_may_do_exactly_what_they_may() {
         }
     }
     assert_eq!(wrong, "");
-    assert_eq!(cells, methods().len() * IDENTITIES.len() * 2 * Condition::ALL.len());
+    assert_eq!(cells, doors.len() * IDENTITIES.len() * 2 * Condition::ALL.len());
+    assert!(doors.len() > 2 * methods().len());
 }

@@ -202,6 +202,7 @@ fn credential(answer: &GetCallerResponse) -> String {
             format!("key {}, valid until {}", key.id, format::time(key.expires_at.as_ref()))
         }
         Some(Credential::Certificate(uri)) => format!("certificate {uri}"),
+        Some(Credential::SignIn(sign_in)) => format!("{} at {}", sign_in.subject, sign_in.issuer),
         None => "none is needed: the server has no identities yet".to_owned(),
     }
 }

@@ -49,6 +49,7 @@ fn check_is_plain(role: Role, request: &CreateKeyRequest) -> Result<(), Failure>
         && request.sectors.is_empty()
         && request.areas.is_empty()
         && request.certificates.is_empty()
+        && request.sign_ins.is_empty()
         && !request.without_key;
     if role != Role::Operator || !is_plain {
         return Err(Failure::usage(
@@ -87,6 +88,7 @@ async fn create_in(
         agency: None,
         scope: Scope::default(),
         certificates: Vec::new(),
+        sign_ins: Vec::new(),
     };
     let key = NewKey { id: secret.id(), hash: secret.hash(), expires_at };
     let change = AccessChange::Create { identity, key: Some(key) };

@@ -25,7 +25,7 @@ use crate::last_used::LastUsed;
 use crate::model::timestamp::Timestamp;
 use crate::net::Peer;
 use crate::rpc::status::{self, Reason};
-use crate::rpc::{Gate, READ_BYTES_MAX, REQUEST_BYTES_MAX};
+use crate::rpc::{Context, Format, Gate};
 
 /// Guards the services behind it.
 #[derive(Debug, Clone)]
@@ -70,6 +70,14 @@ impl Guard {
         self.0.auditor.open(log);
     }
 
+    /// What the services behind it work with.
+    ///
+    /// # Errors
+    /// While the journal is replayed.
+    pub(crate) fn context(&self) -> Result<&Context, Status> {
+        self.0.auditor.context()
+    }
+
     /// The bounds of the calls.
     pub(crate) fn limits(&self) -> &Limits {
         self.0.calls.limits()
@@ -108,11 +116,13 @@ impl Guard {
         let begun = self.admission(peer, &request).map(|admitted| {
             let Some(Admitted { session, permit, receiving }) = admitted else { return (answer(request), None) };
             let allowed = allowed(request.headers(), self.limits().call_timeout);
-            let (is_one, action) = (session.method != STREAM, session.action);
-            let bytes_max = if action.stores() { REQUEST_BYTES_MAX } else { READ_BYTES_MAX };
+            let (is_one, bytes_max) = (session.method != STREAM, session.request_bytes_max());
             request.extensions_mut().insert(session.clone());
             let bounded = |body| Body::new(Bounded::new(body, (is_one, bytes_max), receiving));
-            (answer(request.map(bounded)), Some((session, permit, allowed)))
+            // A message that isn't framed is received whole.
+            let is_framed = request.extensions().get::<Format>().is_none();
+            let request = if is_framed { request.map(bounded) } else { request };
+            (answer(request), Some((session, permit, allowed)))
         });
         async move {
             let (answer, guarded) = match begun {

@@ -7,14 +7,19 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
+use http_body::Body as _;
+use http_body_util::BodyExt;
 use tonic::Status;
+use tonic::body::Body;
 
 use super::limits::CORES;
 use super::turns::{TooManyWait, Turn, Turns};
 use crate::model::id::IdentityId;
 use crate::net::Share;
+use crate::rpc::codec::too_large;
 use crate::rpc::status::{self, Reason};
-use crate::rpc::{LARGE_BYTES, REQUEST_BYTES_MAX, beside_the_runtime};
+use crate::rpc::{LARGE_BYTES, RECEIVED_BYTES_MAX, REQUEST_BYTES_MAX, beside_the_runtime};
 
 /// From how many bytes on the memory of a message is counted. As many smaller ones as an identity may have
 /// calls are no more than a few large ones.
@@ -111,6 +116,11 @@ impl CallReceiving {
         self.wait(&self.pools().threads, 1)
     }
 
+    /// Where so many bytes are worked on.
+    pub(super) async fn thread_for(&self, bytes: usize) -> Result<Thread, Status> {
+        if bytes > LARGE_BYTES { Ok(Thread(Some(self.thread().await?))) } else { Ok(Thread::default()) }
+    }
+
     fn wait(&self, turns: &Turns, amount: usize) -> Waiting {
         let (turns, identity) = (turns.clone(), self.0.identity.clone());
         Box::pin(async move {
@@ -131,6 +141,44 @@ impl CallReceiving {
 
     pub(super) fn hold_thread(&self, turn: Turn) {
         self.held().thread = Some(turn);
+    }
+
+    /// A body whose whole is one message. Its memory is counted once there is much of it: as much as its sender said, or
+    /// else as much as there may be. Where it is large, it is given when there is room and a thread to decode it.
+    ///
+    /// # Errors
+    /// When it is too large, once its end has come or it is more than is received; or when it doesn't come.
+    pub(super) async fn receive_whole(&self, mut body: Body, bytes_max: usize) -> Result<Bytes, Status> {
+        let announced = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
+        let counted = announced.unwrap_or(bytes_max);
+        let (mut received, mut bytes, mut is_counted) = (BytesMut::new(), 0, false);
+        while let Some(frame) = body.frame().await.transpose()? {
+            let Ok(data) = frame.into_data() else { continue };
+            bytes += data.len();
+            // More than that isn't waited for.
+            if bytes > RECEIVED_BYTES_MAX {
+                break;
+            }
+            // It is read to its end, so that its sender takes the answer. Nothing of it is kept.
+            if bytes > bytes_max || announced.is_some_and(|bytes| bytes > bytes_max) {
+                received = BytesMut::new();
+                continue;
+            }
+            if bytes > COUNTED_BYTES && !is_counted {
+                self.hold_memory(self.memory(counted).await?);
+                is_counted = true;
+            }
+            received.extend_from_slice(&data);
+        }
+        let bytes = announced.unwrap_or(bytes).max(bytes);
+        if bytes > bytes_max {
+            return Err(too_large(bytes, bytes_max));
+        }
+        if bytes > LARGE_BYTES {
+            self.hold_room(self.room().await?);
+            self.hold_thread(self.thread().await?);
+        }
+        Ok(received.freeze())
     }
 
     /// What was received is decoded: others may have the thread.
@@ -176,7 +224,7 @@ impl ReceivedRequest {
     pub(crate) async fn thread(&self, items: usize) -> Result<Thread, Status> {
         match &self.call {
             Some(call) if self.bytes() > LARGE_BYTES || items > LARGE_ITEMS => Ok(Thread(Some(call.thread().await?))),
-            Some(_) | None => Ok(Thread(None)),
+            Some(_) | None => Ok(Thread::default()),
         }
     }
 
@@ -195,7 +243,7 @@ impl ReceivedRequest {
 }
 
 /// A thread for work that takes long, and the turn for it; or this one, for what doesn't.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Thread(Option<Turn>);
 
 impl Thread {

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http_body_util::BodyExt;
 use prost::Message;
+use tonic::body::Body;
 use tonic::{Request, Status};
 
 use super::auditor::Auditor;
@@ -13,7 +15,7 @@ use super::compute::Compute;
 use super::limits::{CallPermit, Limits};
 use super::origin::Origin;
 use super::question::{self, Question, Whole};
-use super::receiving::{CallReceiving, ReceivedRequest};
+use super::receiving::{CallReceiving, ReceivedRequest, Thread};
 use crate::access::{self, Action, Actor, Caller, Known, Resource, Unauthenticated};
 use crate::audit;
 use crate::intake::corrections::Locks;
@@ -21,7 +23,7 @@ use crate::intake::writer::{Coming, Handle};
 use crate::model::id::IdentityId;
 use crate::model::revision::Revision;
 use crate::model::violation::Violations;
-use crate::rpc::{Context, status};
+use crate::rpc::{Context, READ_BYTES_MAX, REQUEST_BYTES_MAX, status};
 
 /// How often a stream asks whether its caller would still be let in, when nothing else happens. Whoever
 /// would not is cut off within a minute.
@@ -201,6 +203,33 @@ impl OpenCall {
         self.receiving.as_ref().map(CallReceiving::take).unwrap_or_default()
     }
 
+    /// The largest message that it takes.
+    pub(super) fn request_bytes_max(&self) -> usize {
+        if self.action.stores() { REQUEST_BYTES_MAX } else { READ_BYTES_MAX }
+    }
+
+    /// The body of its request, whose whole is its one message.
+    ///
+    /// # Errors
+    /// When it is too large, or doesn't come.
+    pub(crate) async fn receive_whole(&self, body: Body) -> Result<Bytes, Status> {
+        match &self.receiving {
+            Some(receiving) => receiving.receive_whole(body, self.request_bytes_max()).await,
+            None => Ok(body.collect().await?.to_bytes()),
+        }
+    }
+
+    /// Where so many bytes are worked on: on a thread of their own, where there are many.
+    ///
+    /// # Errors
+    /// When too much of the caller's waits already.
+    pub(crate) async fn thread_for(&self, bytes: usize) -> Result<Thread, Status> {
+        match &self.receiving {
+            Some(receiving) => receiving.thread_for(bytes).await,
+            None => Ok(Thread::default()),
+        }
+    }
+
     /// Who is known to be calling, and by what; none when nobody in particular calls.
     pub(crate) fn known(&self) -> Option<&Known> {
         self.caller.known()
@@ -314,7 +343,8 @@ mod tests {
     async fn a_question_that_is_too_long_to_be_kept_is_not_answered() {
         let id = IdentityId::parse("analyst").unwrap();
         let scope = Scope::default();
-        let identity = Arc::new(Identity { id, role: Role::Analyst, agency: None, scope, certificates: Vec::new() });
+        let (certificates, sign_ins) = (Vec::new(), Vec::new());
+        let identity = Arc::new(Identity { id, role: Role::Analyst, agency: None, scope, certificates, sign_ins });
         let session = OpenCall {
             caller: Caller::Known(Known { identity, credential: Credential::Key(KeyId([0; 8])), purpose: None }),
             method: "",

@@ -1,0 +1,338 @@
+//! An indicator: what it is, its figures over time, and an area among others.
+
+mod definition;
+mod peers;
+mod question;
+mod series;
+
+use askama::Template;
+use axum::extract::RawQuery;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use tonic::{Code, Status};
+
+use self::definition::DefinitionView;
+use self::peers::PeersView;
+use self::question::Question;
+use self::series::{Of, SeriesView};
+use super::as_of::AsOfView;
+use super::figure::{Explained, Notes};
+use super::form::{Choice, Field, Form, Group, Input};
+use super::names::{self, Names};
+use super::page::Page;
+use super::picture_form;
+use super::question::{Address, FileLink, Parameters};
+use super::refusal::Refusal;
+use super::visitor::Visitor;
+use super::{file, json};
+use crate::http::files;
+use crate::model::text::visible;
+use crate::rpc::proto::{
+    AcrossAgencies, Area, GetIndicatorRequest, Indicator, ListIndicatorsRequest, QueryAggregateResponse,
+};
+
+/// The largest page that the service gives.
+const PAGE_SIZE: i32 = 1_000;
+
+pub(super) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
+    let (parameters, question) = Question::read(query.as_deref());
+    if question.indicator.is_empty() {
+        parameters.check()?;
+        return list(&visitor, &question).await;
+    }
+    let answer = match question.has_series() {
+        true => {
+            let answer = visitor.calls.pictures().query_aggregate(question.series()).await;
+            parameters.with_those_of(answer.map(|answer| Some(answer.into_inner())))
+        }
+        false => parameters.check().map(|()| None),
+    };
+    let (answer, refusal) = match answer {
+        Ok(answer) => (answer, None),
+        Err(status) if status.code() == Code::InvalidArgument => (None, Some(status)),
+        Err(status) => return Err(status.into()),
+    };
+    // What is refused may be the revision.
+    let revision = match (&answer, &refusal) {
+        (Some(answer), _) => answer.revision,
+        (None, None) => question.as_of.revision,
+        (None, Some(_)) => 0,
+    };
+    let found = Found::of(&visitor, &question.indicator, revision).await?;
+    let mut notes = Notes::default();
+    let peers = match &answer {
+        Some(answer) if question.rank => Some(found.peers(&visitor, &question, answer, &mut notes).await?),
+        Some(_) | None => None,
+    };
+    let code = if refusal.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let page = IndicatorPage::new(&parameters, &question, &found, answer.as_ref(), peers, notes);
+    let form = refusal.iter().fold(page.form, Form::refused);
+    Ok((code, Page(IndicatorPage { form, ..page })).into_response())
+}
+
+pub(super) async fn json(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
+    let (parameters, question) = Question::read(query.as_deref());
+    if let Err(status) = parameters.check() {
+        return json::refused(&status);
+    }
+    let as_of_revision = question.as_of.revision;
+    if question.has_series() {
+        json::answer(&visitor, "/conspectus.v1.PictureService/QueryAggregate", &question.series()).await
+    } else if question.indicator.is_empty() {
+        let request =
+            ListIndicatorsRequest { page_size: PAGE_SIZE, as_of_revision, ..ListIndicatorsRequest::default() };
+        json::answer(&visitor, "/conspectus.v1.CatalogueService/ListIndicators", &request).await
+    } else {
+        let request = GetIndicatorRequest { id: question.indicator, as_of_revision, ..GetIndicatorRequest::default() };
+        json::answer(&visitor, "/conspectus.v1.CatalogueService/GetIndicator", &request).await
+    }
+}
+
+pub(super) async fn csv(visitor: Visitor, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    file::answer(&visitor, as_file(query.as_deref()), file::CSV, &headers).await
+}
+
+pub(super) async fn workbook(visitor: Visitor, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    file::answer(&visitor, as_file(query.as_deref()), file::WORKBOOK, &headers).await
+}
+
+/// The series of a page. A page without one has no table.
+fn as_file(query: Option<&str>) -> Result<files::Question, Status> {
+    let (parameters, question) = Question::read(query);
+    parameters.check()?;
+    if !question.has_series() {
+        return Err(Status::not_found("This page has no table of figures: choose an indicator and an area first."));
+    }
+    Ok(files::Question::Figures(Box::new(question.series())))
+}
+
+/// The indicators that there are.
+#[derive(Debug, Template)]
+#[template(path = "indicators.html")]
+struct ListPage {
+    /// Of each its address, its title and its unit.
+    indicators: Vec<(String, String, String)>,
+    files: Vec<FileLink>,
+}
+
+async fn list(visitor: &Visitor, question: &Question) -> Result<Response, Refusal> {
+    let (mut indicators, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let request =
+            ListIndicatorsRequest { page_size: PAGE_SIZE, page_token, as_of_revision: question.as_of.revision };
+        let page = visitor.calls.catalogue().list_indicators(request).await?.into_inner();
+        indicators.extend(page.indicators);
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    let line = |it: Indicator| {
+        let address = Address::of("/indicator").with("indicator", it.id).with_as_of(&question.as_of);
+        (address.href(), visible(&it.title).into_owned(), visible(&it.unit).into_owned())
+    };
+    let files = Address::of("/indicator").with_as_of(&question.as_of).as_json();
+    let page = ListPage { indicators: indicators.into_iter().map(line).collect(), files };
+    Ok(Page(page).into_response())
+}
+
+/// What the catalogue has of an indicator, as of a revision.
+struct Found {
+    versions: Vec<Indicator>,
+    areas: Vec<Area>,
+    names: Names,
+}
+
+impl Found {
+    async fn of(visitor: &Visitor, id: &str, as_of_revision: i64) -> Result<Self, Status> {
+        let request = GetIndicatorRequest { id: id.to_owned(), as_of_revision, ..GetIndicatorRequest::default() };
+        let versions = visitor.calls.catalogue().get_indicator(request).await?.into_inner().versions;
+        let areas = names::areas(visitor, as_of_revision).await?;
+        Ok(Self { versions, areas, names: Names::of(visitor, as_of_revision).await? })
+    }
+
+    fn newest(&self) -> Indicator {
+        self.versions.last().cloned().unwrap_or_default()
+    }
+
+    /// The area that is asked about among the others of its level.
+    async fn peers(
+        &self,
+        visitor: &Visitor,
+        question: &Question,
+        answer: &QueryAggregateResponse,
+        notes: &mut Notes,
+    ) -> Result<PeersView, Status> {
+        let indicator = self.newest();
+        let area = self.areas.iter().find(|area| area.code == question.area).cloned().unwrap_or_default();
+        let Some(within) = peers::parent(&area, &question.to) else {
+            return Ok(PeersView::none("The area lies in no other, whose areas it could be compared with."));
+        };
+        if question.agency.is_empty() && indicator.across_agencies() == AcrossAgencies::SideBySide {
+            return Ok(PeersView::none("The agencies’ figures stand side by side: choose one, to compare its areas."));
+        }
+        let mut request = question.peers(&indicator, &within, area.level());
+        // Of the same state, whatever has come since.
+        request.as_of_revision = 0;
+        request.as_of_time = answer.as_of;
+        match visitor.calls.pictures().query_aggregate(request).await {
+            Ok(answer) => {
+                let of = (question, &indicator, &self.names);
+                Ok(PeersView::new(notes, of, &within, &answer.into_inner()))
+            }
+            Err(status) if status.code() == Code::PermissionDenied => {
+                Ok(PeersView::none("You may not see the figures of the other areas."))
+            }
+            Err(status) => Err(status),
+        }
+    }
+}
+
+#[derive(Debug, Template)]
+#[template(path = "indicator.html")]
+struct IndicatorPage {
+    definition: DefinitionView,
+    /// The area whose figures are shown; empty without any.
+    area: String,
+    as_of: Option<AsOfView>,
+    form: Form,
+    series: Vec<SeriesView>,
+    /// Whether there are more rows than are shown.
+    is_cut: bool,
+    peers: Option<PeersView>,
+    notes: Explained,
+    /// The same over shorter periods, the picture, and whatever else there is to go on to.
+    links: Vec<(&'static str, String)>,
+    files: Vec<FileLink>,
+}
+
+impl IndicatorPage {
+    fn new(
+        parameters: &Parameters,
+        question: &Question,
+        found: &Found,
+        answer: Option<&QueryAggregateResponse>,
+        peers: Option<PeersView>,
+        mut notes: Notes,
+    ) -> Self {
+        let indicator = found.newest();
+        let of = Of { question, indicator: &indicator, names: &found.names };
+        let address = question.address();
+        let as_of = answer.map(|it| AsOfView::new(&address, &question.as_of, it.revision, it.as_of.as_ref()));
+        let series = answer.map(|answer| of.series(&mut notes, answer)).unwrap_or_default();
+        Self {
+            definition: DefinitionView::new(&found.versions, &found.names),
+            area: answer.map(|_| visible(&found.names.area(&question.area)).into_owned()).unwrap_or_default(),
+            as_of,
+            form: form(parameters, question, found),
+            series,
+            is_cut: answer.is_some_and(|answer| !answer.next_page_token.is_empty()),
+            peers,
+            notes: notes.explained(),
+            links: if answer.is_some() { links(question, &indicator) } else { Vec::new() },
+            files: address.with_as_of(&question.as_of).files(),
+        }
+    }
+}
+
+fn links(question: &Question, indicator: &Indicator) -> Vec<(&'static str, String)> {
+    let href = |question: Question| question.address().with_as_of(&question.as_of).href();
+    let finer = question.finer(indicator).map(|finer| ("The shorter periods of the last one", href(finer)));
+    let picture = Address::of("/picture").with("area", &question.area).with("period", &question.to);
+    let picture = ("The picture of this area and the last period", picture.with_as_of(&question.as_of).href());
+    finer.into_iter().chain([picture]).collect()
+}
+
+fn form(parameters: &Parameters, question: &Question, found: &Found) -> Form {
+    let text = |name| parameters.text(name);
+    let indicator = found.newest();
+    let choice = |value: &str, label: &str| Choice::new(value, label);
+    let one_of = |choices: Vec<Choice>| Input::OneOf(vec![Group { choices, ..Group::default() }]);
+    let expected = indicator.expected_agencies.iter().map(|it| choice(&it.agency, &found.names.agency(&it.agency)));
+    let mut agencies: Vec<Choice> = [choice("", "All")].into_iter().chain(expected).collect();
+    let agency = text("agency");
+    if agencies.iter().all(|known| known.value != agency) {
+        agencies.push(choice(&agency, &found.names.agency(&agency)));
+    }
+    let by = one_of(vec![choice("", "Combined, where that is right"), choice("agency", "Each for itself")]);
+    let compare = one_of(vec![
+        choice("", "The one before"),
+        choice("year-before", "The same a year before"),
+        choice("none", "Nothing"),
+    ]);
+    let tick = |name, label| Field { input: Input::Box, ..Field::text(name, label, "", text(name)) };
+    let mut fields = vec![
+        picture_form::area(&found.areas, text("area")),
+        Field::text("from", "From period", "Empty for 12 periods", text("from")),
+        Field::text("to", "To period", "Such as 2021-22, Apr-Jun 2021 or 2022-06", text("to")),
+        Field { input: by, ..Field::text("by", "Figures of several agencies", "", text("by")) },
+        Field { input: one_of(agencies), ..Field::text("agency", "Agency", "", agency) },
+        Field { input: compare, ..Field::text("compare", "Compare each period with", "", text("compare")) },
+    ];
+    fields.extend(indicator.rate.is_some().then(|| tick("rate", "With the rate")));
+    fields.push(tick("rank", "With the area’s rank among others of its level"));
+    fields.extend(Field::as_of(text("as_of_revision"), text("as_of")));
+    let breakdown = Some(("breakdown", text("breakdown"))).filter(|(_, text)| !text.is_empty());
+    let hidden = [("indicator", question.indicator.clone())].into_iter().chain(breakdown).collect();
+    Form { action: "/indicator", fields, hidden, button: "Show the figures", ..Form::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rpc::proto::{AggregateRow, Benchmark, ChangeGap, Kind, Rank};
+    use crate::web::tests::{change, figure, indicator, main_of};
+
+    #[test]
+    fn an_indicator_has_its_series_the_others_of_its_level_and_its_versions() {
+        let first = indicator("timely", "In time", Kind::Ratio, "per cent");
+        let second = Indicator {
+            effective_from: "2020-04-01".to_owned(),
+            breaks_comparability: true,
+            version_note: "Counted by working days.".to_owned(),
+            definition: "How many in time.\n\nAll <of> them.".to_owned(),
+            ..first.clone()
+        };
+        let row = |period: &str, value: &str, reported, difference: Option<&str>| AggregateRow {
+            indicator: "timely".to_owned(),
+            period: period.to_owned(),
+            figure: Some(figure(value, reported, 4)),
+            change: difference.map(|difference| change(figure("90.0", 4, 4), difference, "")),
+            ..AggregateRow::default()
+        };
+        let mut broken = row("FY2020-21", "90.0", 4, None);
+        broken.change = Some(crate::rpc::proto::Change {
+            gap: ChangeGap::Break.into(),
+            difference: None,
+            from_period: "FY2019-20".to_owned(),
+            ..change(figure("80.0", 4, 4), "", "")
+        });
+        let as_of = "2022-09-30T17:00:00Z".parse().ok();
+        let rows = vec![row("FY2019-20", "80.0", 4, None), broken, row("FY2021-22", "95.9", 3, Some("5.9"))];
+        let answer = QueryAggregateResponse { revision: 14, rows, as_of, ..QueryAggregateResponse::default() };
+        let peer = |area: &str, value: &str, rank| AggregateRow {
+            indicator: "timely".to_owned(),
+            area: area.to_owned(),
+            figure: Some(figure(value, 4, 4)),
+            rank: Some(Rank { rank, of: 2, quartile: 2 * rank, ..Rank::default() }),
+            benchmark: Some(Benchmark {
+                value: Some("91.0".to_owned()),
+                difference: Some("-1.0".to_owned()),
+                figure: Some(figure("91.0", 8, 8)),
+                ..Benchmark::default()
+            }),
+            ..AggregateRow::default()
+        };
+        let peers = QueryAggregateResponse {
+            rows: vec![peer("E1", "90.0", 2), peer("E2", "92.0", 1)],
+            ..QueryAggregateResponse::default()
+        };
+        let query = "indicator=timely&area=E1&from=2019-20&to=FY2021-22&rank=1&as_of=2022-09-30T17:00:00Z";
+        let (parameters, question) = Question::read(Some(query));
+        let found = Found { versions: vec![first, second], areas: Vec::new(), names: Names::default() };
+        let mut notes = Notes::default();
+        let peers = PeersView::new(&mut notes, (&question, &found.newest(), &found.names), "TOP", &peers);
+        let page = IndicatorPage::new(&parameters, &question, &found, Some(&answer), Some(peers), notes);
+        insta::assert_snapshot!(main_of(&page));
+    }
+}

@@ -1,0 +1,239 @@
+//! The page: what people with a browser see and do, rendered here and usable without scripts.
+//!
+//! Every page calls the service in process, as whoever looks at it, through the guard (`http::Calls`): so it may show and
+//! do what that caller may over gRPC, and each read has its line in the audit log. So nothing here decides what anybody may
+//! do. An address is the whole question, so it can be kept and mailed.
+//!
+//! [`sign_in`] begins and ends a [`session`]; [`csrf`] keeps other sites from using one; [`headers`] says what a
+//! browser may do with a page.
+
+mod account;
+mod address;
+mod agency;
+mod as_of;
+mod assets;
+mod chart;
+mod clock;
+mod cookie;
+pub mod csrf;
+mod due;
+mod explain;
+mod figure;
+mod file;
+mod form;
+pub mod headers;
+mod history;
+mod home;
+mod indicator;
+mod json;
+mod local_path;
+mod names;
+mod page;
+mod picture;
+mod picture_form;
+mod question;
+mod refusal;
+mod sentence;
+mod series;
+pub mod session;
+pub mod sign_in;
+mod subject;
+mod submission;
+mod submissions;
+mod submit;
+mod submitted;
+mod titles;
+mod visitor;
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::response::Response;
+use axum::routing::{get, post};
+use tonic::Code;
+use tonic::body::Body;
+use tonic::codegen::http;
+use tower::ServiceExt as _;
+
+pub use address::{NotAWebUrl, WebUrl};
+use clock::Clock;
+pub use cookie::CookieSecret;
+pub use local_path::LocalPath;
+use session::SignedInIdentity;
+use sign_in::{ProviderSettings, Randomness, Refusal, SignIns, TimeOfDay, WhoIsCalling, require_session};
+use visitor::Shared;
+
+use crate::access::Role;
+use crate::http::Calls;
+use crate::model::id::IdentityId;
+use crate::net::Peer;
+use crate::rpc::Router;
+use crate::rpc::proto::GetCallerRequest;
+
+/// What the pages need of the server.
+pub(crate) struct Settings {
+    /// Where browsers reach them.
+    pub(crate) at: WebUrl,
+    /// Where one signs in besides with a key.
+    pub(crate) provider: Option<ProviderSettings>,
+    /// The time of day.
+    pub(crate) clock: TimeOfDay,
+    /// Random bytes.
+    pub(crate) random: Randomness,
+}
+
+/// The pages.
+#[derive(Clone)]
+pub(crate) struct Pages(axum::Router);
+
+impl fmt::Debug for Pages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pages").finish_non_exhaustive()
+    }
+}
+
+impl Pages {
+    /// The pages, of what is behind the guard.
+    pub(crate) fn new(router: Router, settings: Settings) -> Self {
+        let Settings { at, provider, clock, random } = settings;
+        let who_is_calling = who_is_calling(router.clone());
+        let (stopwatch, days) = (Arc::new(Instant::now), Clock(Arc::clone(&clock)));
+        let sign_ins =
+            SignIns::new(sign_in::Settings { at: at.clone(), provider, who_is_calling, clock, stopwatch, random });
+        let pages = axum::Router::new()
+            .route("/", get(home::show))
+            .route("/due", get(due::show))
+            .route("/due.json", get(due::json))
+            .route("/due/template.xlsx", get(due::template))
+            .route("/submissions", get(submissions::show))
+            .route("/submissions.json", get(submissions::json))
+            .route("/submission", get(submission::show))
+            .route("/submission.csv", get(submission::csv))
+            .route("/submission.json", get(submission::json))
+            .route("/submission/receipt", get(submission::receipt))
+            .route("/submission/withdraw", get(submission::ask).post(submission::withdraw))
+            .route("/submit", get(submit::show))
+            .route("/submit/check", post(submit::check))
+            .route("/submit/send", post(submit::send))
+            .route("/picture", get(picture::show))
+            .route("/picture.json", get(picture::json))
+            .route("/picture.csv", get(picture::csv))
+            .route("/picture.xlsx", get(picture::workbook))
+            .route("/explain", get(explain::show))
+            .route("/explain.json", get(explain::json))
+            .route("/history", get(history::show))
+            .route("/history.json", get(history::json))
+            .route("/indicator", get(indicator::show))
+            .route("/indicator.json", get(indicator::json))
+            .route("/indicator.csv", get(indicator::csv))
+            .route("/indicator.xlsx", get(indicator::workbook))
+            .route("/account", get(account::show))
+            .fallback(refusal::not_found)
+            .with_state(Shared { router, clock: days, uploads: submit::Places::default() })
+            .layer(axum::middleware::from_fn_with_state(sign_ins.clone(), require_session));
+        let assets = assets::routes().layer(axum::middleware::map_response(move |mut answer: Response| {
+            headers::secure(&at, answer.headers_mut());
+            std::future::ready(answer)
+        }));
+        Self(pages.merge(sign_in::router(sign_ins)).merge(assets))
+    }
+
+    /// Answers a request from a peer.
+    pub(crate) fn answer(
+        &self,
+        peer: Peer,
+        mut request: http::Request<Body>,
+    ) -> impl Future<Output = Result<http::Response<Body>, Infallible>> + use<> {
+        let pages = self.0.clone();
+        request.extensions_mut().insert(peer);
+        async move { Ok(pages.oneshot(request.map(axum::body::Body::new)).await?.map(Body::new)) }
+    }
+}
+
+/// Asks the service itself, as whoever signs in.
+fn who_is_calling(router: Router) -> WhoIsCalling {
+    Arc::new(move |call: http::Request<()>| {
+        let calls = Calls::as_sender_of(router.clone(), &call);
+        Box::pin(async move {
+            let calls = calls.ok_or_else(|| Refusal::Unavailable("The request comes from nowhere.".to_owned()))?;
+            let caller = calls.keys().get_caller(GetCallerRequest::default()).await.map_err(|status| {
+                let words = status.message().to_owned();
+                if status.code() == Code::Unauthenticated {
+                    Refusal::NotAccepted(words)
+                } else {
+                    Refusal::Unavailable(words)
+                }
+            })?;
+            let identity = caller.into_inner().identity.unwrap_or_default();
+            let known = IdentityId::parse(&identity.id).ok().zip(Role::from_code(identity.role));
+            let (id, role) = known.ok_or_else(|| {
+                // An open server: a key would be of nobody.
+                Refusal::NotAccepted("This server has no identities, so nobody can sign in.".to_owned())
+            })?;
+            Ok(SignedInIdentity { id, role })
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    //! What tests of several files use.
+
+    use askama::Template;
+
+    use crate::demo;
+    use crate::model::timestamp::Timestamp;
+    use crate::rpc::proto::{Agency, Change, Coverage, Figure, Indicator, Kind};
+    use crate::rpc::{Context, Gate, Picture};
+
+    /// 1 January 2026, when all that the demo lacks is late.
+    const NOW: Timestamp = Timestamp(1_767_225_600_000_000);
+
+    /// A service that has the demo in it.
+    pub(super) async fn demo_pictures() -> Picture {
+        let context = Context::in_memory(NOW);
+        demo::load(&context).await.unwrap();
+        let gate = Gate::default();
+        gate.open(context);
+        Picture::new(gate)
+    }
+
+    /// The part of a page that is its own.
+    pub(super) fn main_of(page: &impl Template) -> String {
+        let html = page.render().unwrap();
+        html.split("<main").nth(1).unwrap().split_once('>').unwrap().1.split("</main>").next().unwrap().to_owned()
+    }
+
+    pub(super) fn indicator(id: &str, title: &str, kind: Kind, unit: &str) -> Indicator {
+        Indicator {
+            id: id.to_owned(),
+            title: title.to_owned(),
+            kind: kind.into(),
+            unit: unit.to_owned(),
+            ..Indicator::default()
+        }
+    }
+
+    /// A figure of which some reports of those expected are there.
+    pub(super) fn figure(value: &str, reported: i64, expected: i64) -> Figure {
+        let late = expected - reported;
+        let coverage = Coverage { expected, reported, late, complete: late == 0, ..Coverage::default() };
+        Figure { value: Some(value.to_owned()), coverage: Some(coverage), ..Figure::default() }
+    }
+
+    pub(super) fn change(from: Figure, difference: &str, percent: &str) -> Change {
+        Change {
+            from_period: "FY2020-21".to_owned(),
+            from: Some(from),
+            difference: Some(difference.to_owned()),
+            percent: Some(percent.to_owned()).filter(|percent| !percent.is_empty()),
+            ..Change::default()
+        }
+    }
+
+    pub(super) fn agency(id: &str, name: &str) -> Option<Agency> {
+        Some(Agency { id: id.to_owned(), name: name.to_owned(), ..Agency::default() })
+    }
+}
