@@ -161,7 +161,7 @@ impl NextStep {
             ),
             Self::Relay => (
                 "--proxy http://127.0.0.1:3128",
-                "once a relay that knows this way, such as px or cntlm, listens there",
+                "once a relay that knows this way, such as px or cntlm, listens there; or JSON over HTTP, by a program that knows it (docs/json.md)",
             ),
             Self::AnyRevision => ("--min-revision 0", "which takes the newest revision that there is"),
             Self::MakeAuthority => ("conspectus cert authority", ""),

@@ -257,7 +257,8 @@ fn a_proxy_that_does_not_connect_is_quoted_with_what_to_do() {
         said(&mut server.health_by(&proxy.url())),
         format!(
             "5: conspectus: the proxy {} takes Negotiate or NTLM to say who is asking, which conspectus can't do\n\
-             Try: --proxy http://127.0.0.1:3128, once a relay that knows this way, such as px or cntlm, listens there",
+             Try: --proxy http://127.0.0.1:3128, once a relay that knows this way, such as px or cntlm, listens there; \
+             or JSON over HTTP, by a program that knows it (docs/json.md)",
             proxy.url()
         )
     );

@@ -86,13 +86,13 @@ async fn travel(server: &Server, route: &Route, report: &mut Report) -> Option<(
     } else {
         report.note("name", server.in_time(addresses(route)).await.map(|words| ((), words)))?;
     }
-    let dialled = server.in_time(async { route.dial().await.map_err(Unreachable::failure) }).await;
+    let dialled = server.in_time(async { route.dial().await.map_err(Unreachable::failed_check) }).await;
     let dialled = dialled.and_then(|stream| {
         let peer = stream.peer_addr()?;
         Ok((stream, format!("to {peer}")))
     });
     let stream = report.note("connection", dialled)?;
-    let passed = server.in_time(async { route.pass_proxy(stream).await.map_err(Unreachable::failure) }).await;
+    let passed = server.in_time(async { route.pass_proxy(stream).await.map_err(Unreachable::failed_check) }).await;
     let stream = match route.proxy() {
         None => {
             report.skip("tunnel", "there is no proxy");
@@ -103,7 +103,7 @@ async fn travel(server: &Server, route: &Route, report: &mut Report) -> Option<(
             report.note("tunnel", passed.map(|stream| (stream, words)))?
         }
     };
-    match server.in_time(async { route.secure(stream).await.map_err(Unreachable::failure) }).await {
+    match server.in_time(async { route.secure(stream).await.map_err(Unreachable::failed_check) }).await {
         Ok(Secured::Plain(_)) => {
             report.skip("tls", WITHOUT_TLS);
             report.skip("http/2", "it is chosen over TLS alone");
@@ -112,7 +112,7 @@ async fn travel(server: &Server, route: &Route, report: &mut Report) -> Option<(
         Ok(Secured::Tls(stream)) => {
             let session = stream.get_ref().1;
             report.note("tls", Ok(((), described(session))))?;
-            let spoken = route.check_http2(session.alpn_protocol()).map_err(Unreachable::failure);
+            let spoken = route.check_http2(session.alpn_protocol()).map_err(Unreachable::failed_check);
             report.note("http/2", spoken.map(|()| ((), "chosen by ALPN".to_owned())))
         }
         Err(failure) => report.note("tls", Err(failure)),
