@@ -11,7 +11,8 @@ use tonic::body::Body;
 use tonic::codegen::http::{self, HeaderMap, HeaderName, header};
 use tonic::codegen::{BoxFuture, Service};
 
-use super::{MESSAGE_BYTES_MAX, connect, error};
+use super::connect::{self, ERROR_BYTES_MAX};
+use super::error;
 use crate::net::Peer;
 use crate::rpc::client::catalogue_service_client::CatalogueServiceClient;
 use crate::rpc::client::key_service_client::KeyServiceClient;
@@ -19,8 +20,8 @@ use crate::rpc::client::picture_service_client::PictureServiceClient;
 use crate::rpc::client::submission_service_client::SubmissionServiceClient;
 use crate::rpc::{self, ERROR_BYTES_HEADER, Format, PURPOSE_HEADER, Router};
 
-/// The most bytes of an error's details: as many as there are.
-pub(super) const ERROR_BYTES_MAX: http::HeaderValue = http::HeaderValue::from_static("16777216");
+/// More than any answer has: those are under 4 MiB.
+const MESSAGE_BYTES_MAX: usize = 8 << 20;
 
 /// Calls as somebody. Clones are as good.
 #[derive(Debug, Clone)]

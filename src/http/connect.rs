@@ -14,13 +14,17 @@ use prost_types::method_options::IdempotencyLevel;
 use serde::Deserialize;
 use tonic::Status;
 use tonic::body::Body;
-use tonic::codegen::http::{self, HeaderMap, HeaderValue, Method, StatusCode, header};
+use tonic::codegen::http::{self, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
-use super::calls::ERROR_BYTES_MAX;
-use super::{PROTOCOL_VERSION, TIMEOUT, error};
+use super::error;
 use crate::net::Peer;
 use crate::rpc::{self, ERROR_BYTES_HEADER, Format, PURPOSE_HEADER, Router};
 
+/// The headers of the protocol.
+pub(super) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
+pub(super) const TIMEOUT: HeaderName = HeaderName::from_static("connect-timeout-ms");
+/// The most bytes of an error's details: as many as there are.
+pub(super) const ERROR_BYTES_MAX: HeaderValue = HeaderValue::from_static("16777216");
 /// What this door takes.
 const MEDIA_TYPES: &str = "application/json, application/proto";
 /// Base64 for addresses, with padding or without.
@@ -68,7 +72,7 @@ pub(super) fn finished(mut answer: http::Response<Body>) -> http::Response<Body>
 }
 
 /// Whether a method only reads, as its proto says.
-pub(super) fn has_no_side_effects(method: &MethodDescriptor) -> bool {
+pub(crate) fn has_no_side_effects(method: &MethodDescriptor) -> bool {
     let options = method.method_descriptor_proto().options.as_ref();
     options.is_some_and(|options| options.idempotency_level() == IdempotencyLevel::NoSideEffects)
 }
@@ -131,11 +135,11 @@ fn headers(given: &HeaderMap) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     for name in [header::AUTHORIZATION.as_str(), PURPOSE_HEADER] {
         for value in given.get_all(name) {
-            headers.append(header::HeaderName::from_static(name), value.clone());
+            headers.append(HeaderName::from_static(name), value.clone());
         }
     }
     let errors = given.get(ERROR_BYTES_HEADER).cloned().unwrap_or(ERROR_BYTES_MAX);
-    headers.insert(header::HeaderName::from_static(ERROR_BYTES_HEADER), errors);
+    headers.insert(HeaderName::from_static(ERROR_BYTES_HEADER), errors);
     if let Some(encoding) = given.get(header::CONTENT_ENCODING) {
         headers.insert("grpc-encoding", encoding.clone());
     }

@@ -12,6 +12,7 @@ mod call;
 pub(crate) mod codec;
 mod context;
 mod convert;
+mod format;
 mod guard;
 mod page;
 mod reason;
@@ -27,6 +28,7 @@ pub use context::{Context, Gate};
 pub use convert::catalogue::put_request;
 pub(crate) use convert::put_catalogue::indicator_versions;
 pub(crate) use convert::snapshot::as_of;
+pub(crate) use format::Format;
 pub(crate) use guard::PURPOSE_HEADER;
 pub use guard::{Guard, Limits, METHODS, local};
 pub(crate) use reason::Reason;
@@ -34,7 +36,7 @@ pub(crate) use router::Router;
 pub use services::{Catalogue, Keys, Picture, Submissions, new_secret};
 pub use status::ERROR_BYTES_HEADER;
 pub(crate) use status::{invalid, omitted_count};
-pub(crate) use transcode::{DESCRIPTORS, Format, method};
+pub(crate) use transcode::{DESCRIPTORS, method};
 
 /// The served messages, services and clients, generated from `proto/conspectus/v1`.
 #[allow(missing_docs, unreachable_pub, reason = "generated; the protos are the reference")]

@@ -11,12 +11,13 @@ use tonic::codegen::{Service, http};
 use tonic::server::NamedService;
 use tonic_health::pb::health_server::{Health, HealthServer};
 
+use super::format::Format;
 use super::guard::Answer;
 use super::proto::catalogue_service_server::CatalogueServiceServer;
 use super::proto::key_service_server::KeyServiceServer;
 use super::proto::picture_service_server::PictureServiceServer;
 use super::proto::submission_service_server::SubmissionServiceServer;
-use super::transcode::{self, Format};
+use super::transcode;
 use super::{Catalogue, FILE_DESCRIPTOR_SET, Gate, Guard, Keys, Picture, RECEIVED_BYTES_MAX, Submissions};
 use crate::net::Peer;
 

@@ -18,6 +18,7 @@ use tonic::body::Body;
 use tonic::codegen::http;
 
 use super::codec::invalid;
+use super::format::Format;
 use super::guard::{Answer, Session, Thread};
 use super::reason::Reason;
 use super::{FILE_DESCRIPTOR_SET, LARGE_BYTES, beside_the_runtime, status};
@@ -29,37 +30,6 @@ const VALUES_MAX: usize = 500_000;
 const OPEN_BYTES_MAX: usize = 4 << 10;
 /// Before each message of gRPC: whether it is compressed, and its length.
 const PREFIX_BYTES: usize = 5;
-
-/// How the message of a call is written, and that of its answer. A request has it as an extension.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    Json,
-    Proto,
-}
-
-impl Format {
-    /// Its media type.
-    pub(crate) const fn media_type(self) -> &'static str {
-        match self {
-            Self::Json => "application/json",
-            Self::Proto => "application/proto",
-        }
-    }
-
-    fn to_protobuf(self, message: &MessageDescriptor, bytes: Bytes) -> Result<Bytes, Status> {
-        match self {
-            Self::Proto => Ok(bytes),
-            Self::Json => beside_the_runtime(bytes.len() > LARGE_BYTES, || from_json(message, &bytes)),
-        }
-    }
-
-    fn of_protobuf(self, message: MessageDescriptor, bytes: Bytes) -> Result<Bytes, Status> {
-        match self {
-            Self::Proto => Ok(bytes),
-            Self::Json => to_json(message, &bytes),
-        }
-    }
-}
 
 /// What is served, by its own descriptors: the services and their messages, those of health among them.
 pub(crate) static DESCRIPTORS: LazyLock<DescriptorPool> = LazyLock::new(|| {
@@ -104,7 +74,7 @@ async fn try_answer(
         // Of a service that anyone may ask.
         None => Limited::new(body, OPEN_BYTES_MAX).collect().await.map_err(Status::from_error)?.to_bytes(),
     };
-    let message = format.to_protobuf(&method.input(), message)?;
+    let message = to_protobuf(format, &method.input(), message)?;
     let request = http::Request::from_parts(head, Body::new(Full::new(framed(&message))));
     // Not kept while the answer is waited for.
     drop(message);
@@ -126,12 +96,26 @@ async fn try_answer(
         Some(session) => session.thread_for(received).await?,
         None => Thread::default(),
     };
-    let message = thread.work(|| format.of_protobuf(method.output(), message))?;
+    let message = thread.work(|| of_protobuf(format, method.output(), message))?;
     if let Some(session) = &session {
         session.admit(message.len().saturating_sub(received))?;
     }
     head.headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(format.media_type()));
     Ok(http::Response::from_parts(head, Body::new(Full::new(message))))
+}
+
+fn to_protobuf(format: Format, message: &MessageDescriptor, bytes: Bytes) -> Result<Bytes, Status> {
+    match format {
+        Format::Proto => Ok(bytes),
+        Format::Json => beside_the_runtime(bytes.len() > LARGE_BYTES, || from_json(message, &bytes)),
+    }
+}
+
+fn of_protobuf(format: Format, message: MessageDescriptor, bytes: Bytes) -> Result<Bytes, Status> {
+    match format {
+        Format::Proto => Ok(bytes),
+        Format::Json => to_json(message, &bytes),
+    }
 }
 
 fn framed(message: &Bytes) -> Bytes {

@@ -145,7 +145,10 @@ pub async fn run(
     let (identities, found) = watch::channel(false);
     let (failed, bounds) = (Arc::new(Notify::new()), config.network.bounds);
     let start = Start { found, stopping: stopped.clone(), failed: Arc::clone(&failed) };
-    let web = config.web.take().map(|at| (start.clone(), at, tls.clone(), Pages::new(router, Arc::clone(&config.clock.0)), stopped.clone()));
+    let web = config
+        .web
+        .take()
+        .map(|at| (start.clone(), at, tls.clone(), Pages::new(router, Arc::clone(&config.clock.0)), stopped.clone()));
     let until = stopped.clone();
     let serving = tokio::spawn(async move {
         let api = async {

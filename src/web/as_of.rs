@@ -1,6 +1,6 @@
 //! As of when a page is.
 
-use super::address::{Address, AsOf};
+use super::question::{Address, AsOf};
 use crate::wording::instant;
 
 /// What a page says of the revision and the instant that it is of.
@@ -30,12 +30,6 @@ impl AsOfView {
             false => format!("As it was on {words}, at revision {revision}."),
         };
         let kept = AsOf { revision: 0, time: answered.copied() };
-        Self {
-            revision,
-            instant: words,
-            banner,
-            newest: question.href(),
-            keep: question.clone().as_of(&kept).href(),
-        }
+        Self { revision, instant: words, banner, newest: question.href(), keep: question.clone().as_of(&kept).href() }
     }
 }

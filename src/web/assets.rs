@@ -5,13 +5,11 @@ use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 
-use super::Shared;
-
 const STYLE: &str = include_str!("../../templates/style.css");
 const ICON: &str = include_str!("../../templates/icon.svg");
 
 /// Where they are.
-pub(super) fn routes() -> Router<Shared> {
+pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
         .route("/style.css", get(async || asset("text/css; charset=utf-8", STYLE)))
         .route("/icon.svg", get(async || asset("image/svg+xml", ICON)))

@@ -4,12 +4,12 @@ use askama::Template;
 use axum::extract::RawQuery;
 use axum::response::{IntoResponse, Response};
 
-use super::address::{Address, AsOf, Parameters};
 use super::as_of::AsOfView;
 use super::figure::{Explained, FigureView, Notes};
 use super::json;
 use super::names::Names;
 use super::page::Page;
+use super::question::{Address, AsOf, Parameters};
 use super::refusal::Refusal;
 use super::sentence;
 use super::subject::Subject;
@@ -108,8 +108,11 @@ impl ExplainPage {
         };
         let mut notes = Notes::default();
         let view = notes.figure(&figure, &indicator, &request.area);
-        let contributions: Vec<ContributionView> =
-            answer.contributions.iter().map(|it| contribution(&mut notes, request, it, (names, indicator.kind()))).collect();
+        let contributions: Vec<ContributionView> = answer
+            .contributions
+            .iter()
+            .map(|it| contribution(&mut notes, request, it, (names, indicator.kind())))
+            .collect();
         let missing = figure.coverage.iter().flat_map(|coverage| &coverage.missing);
         let all = usize::try_from(answer.contribution_count).unwrap_or(0);
         let whose = if agency.is_empty() { "all agencies".to_owned() } else { agency.clone() };
@@ -131,11 +134,7 @@ impl ExplainPage {
             contributions,
             missing: missing.map(|it| missing_text(it, names, indicator.kind())).collect(),
             notes: notes.explained(),
-            picture: Address::of("/picture")
-                .with("area", &request.area)
-                .with("period", &period)
-                .as_of(&as_of)
-                .href(),
+            picture: Address::of("/picture").with("area", &request.area).with("period", &period).as_of(&as_of).href(),
             series: Address::of("/indicator")
                 .with("indicator", &request.indicator)
                 .with("area", &request.area)
@@ -217,4 +216,50 @@ fn missing_text(missing: &Missing, names: &Names, kind: Kind) -> String {
     };
     let (agency, area) = (names.agency(&missing.agency), names.area(&missing.area));
     visible(&format!("{agency}, {area}, {}{why}", name(&missing.period))).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rpc::proto::{CheckExplanation, Figure};
+    use crate::web::tests::{figure, indicator, main_of};
+
+    #[test]
+    fn an_explanation_goes_down_to_what_was_submitted() {
+        let missing = Missing {
+            agency: "trust".to_owned(),
+            area: "E1".to_owned(),
+            period: "FY2021-22-Q3".to_owned(),
+            reason: MissingReason::Late.into(),
+            ..Missing::default()
+        };
+        let mut sum = Figure { sample: true, ..figure("189", 1, 2) };
+        sum.coverage.iter_mut().for_each(|coverage| coverage.missing = vec![missing.clone()]);
+        let explanation = CheckExplanation { check: "steady".to_owned(), explanation: "A ward closed.".to_owned() };
+        let contribution = Contribution {
+            agency: "trust".to_owned(),
+            area: "E1".to_owned(),
+            period: "FY2021-22-Q1".to_owned(),
+            value: "189".to_owned(),
+            sample: true,
+            revision: 6,
+            request_id: "first/<one>".to_owned(),
+            accepted_at: "2021-07-15T09:30:00Z".parse().ok(),
+            explanations: vec![explanation],
+            ..Contribution::default()
+        };
+        let answer = ExplainFigureResponse {
+            revision: 14,
+            figure: Some(sum),
+            derivation: Derivation::OverTime.into(),
+            rule: "Events add over time.".to_owned(),
+            formula: "189 = 189".to_owned(),
+            contributions: vec![contribution],
+            contribution_count: 3,
+            indicator: Some(indicator("attendances", "Attendances", Kind::Events, "attendances")),
+            as_of: "2022-09-30T17:00:00Z".parse().ok(),
+        };
+        let (_, request) = read(Some("indicator=attendances&area=E1&period=2021-22&breakdown=sex:female"));
+        insta::assert_snapshot!(main_of(&ExplainPage::new(&request, &answer, &Names::default())));
+    }
 }

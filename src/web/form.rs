@@ -3,7 +3,7 @@
 use tonic::Status;
 use tonic_types::StatusExt as _;
 
-use super::address::AsOf;
+use super::question::AsOf;
 
 /// A form: its answer is at an address that has all of its fields.
 #[derive(Debug, Default)]

@@ -4,11 +4,11 @@ use askama::Template;
 use axum::extract::RawQuery;
 use axum::response::{IntoResponse, Response};
 
-use super::address::{Address, Parameters};
 use super::figure::{Explained, Notes};
 use super::json;
 use super::names::Names;
 use super::page::Page;
+use super::question::{Address, Parameters};
 use super::refusal::Refusal;
 use super::submitted::{Columns, Submitted, breakdown_text};
 use super::visitor::Visitor;
@@ -134,5 +134,37 @@ fn view(notes: &mut Notes, request: &GetHistoryRequest, item: &HistoryItem) -> I
             accepted: item.accepted_at.as_ref().map(instant::text).unwrap_or_default(),
             ..Submitted::new(&request.agency, &item.request_id, &item.source, &item.reason, &item.explanations)
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::tests::main_of;
+
+    #[test]
+    fn a_history_says_what_happened_to_each_value() {
+        let item = |revision, event: HistoryEvent, value: &str, request_id: &str, reason: &str| HistoryItem {
+            revision,
+            accepted_at: "2021-07-15T09:30:00Z".parse().ok(),
+            event: event.into(),
+            value: value.to_owned(),
+            request_id: request_id.to_owned(),
+            reason: reason.to_owned(),
+            ..HistoryItem::default()
+        };
+        let answer = GetHistoryResponse {
+            revision: 9,
+            items: vec![
+                item(3, HistoryEvent::Submitted, "126150", "one", ""),
+                item(5, HistoryEvent::Submitted, "126153 [r]", "two", "Three were <missed>"),
+                item(7, HistoryEvent::Restored, "126150", "one", "sent by mistake"),
+                item(8, HistoryEvent::Withdrawn, "", "", "sent by mistake"),
+            ],
+            next_page_token: "more".to_owned(),
+        };
+        let (_, request) = read(Some("indicator=contacts&agency=care&area=E1&period=FY2020-21"));
+        let page = HistoryPage::new(&request, &answer, &Names::default(), ("Initial contacts", Kind::Events));
+        insta::assert_snapshot!(main_of(&page));
     }
 }

@@ -1,14 +1,12 @@
 //! The first page: what there is to ask.
 
 use askama::Template;
-use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 
-use super::Clock;
-use super::address::Parameters;
 use super::form::Form;
 use super::page::Page;
 use super::picture_form;
+use super::question::Parameters;
 use super::refusal::Refusal;
 use super::visitor::Visitor;
 
@@ -25,12 +23,12 @@ impl Home {
     }
 }
 
-pub(super) async fn show(visitor: Visitor, State(clock): State<Clock>) -> Result<Response, Refusal> {
-    ask(&visitor, &clock, &Parameters::default()).await
+pub(super) async fn show(visitor: Visitor) -> Result<Response, Refusal> {
+    ask(&visitor, &Parameters::default()).await
 }
 
 /// The page that asks for what an address hasn't.
-pub(super) async fn ask(visitor: &Visitor, clock: &Clock, parameters: &Parameters) -> Result<Response, Refusal> {
-    let form = picture_form::new_form(visitor, parameters, clock.today()).await?;
+pub(super) async fn ask(visitor: &Visitor, parameters: &Parameters) -> Result<Response, Refusal> {
+    let form = picture_form::new_form(visitor, parameters).await?;
     Ok(Page(Home::of(form)).into_response())
 }

@@ -4,21 +4,29 @@
 //! do what that caller may over gRPC, and each read has its line in the audit log. An address is the whole question, so it
 //! can be kept and mailed.
 
-mod address;
+mod about;
 mod as_of;
 mod assets;
+mod catalogue;
+mod changes;
 mod chart;
+mod clock;
 mod explain;
 mod figure;
 mod form;
+mod hierarchy;
 mod history;
 mod home;
 mod indicator;
 mod json;
+mod keys;
+mod lists;
 mod names;
 mod page;
 mod picture;
 mod picture_form;
+mod question;
+mod reference;
 mod refusal;
 mod sentence;
 mod series;
@@ -30,40 +38,18 @@ use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 
-use axum::extract::FromRef;
 use axum::routing::get;
 use tonic::body::Body;
 use tonic::codegen::http;
 use tower::ServiceExt as _;
 
-use crate::model::date::Date;
+use visitor::Shared;
+
+use clock::Clock;
+
 use crate::model::timestamp::Timestamp;
 use crate::net::Peer;
 use crate::rpc::Router;
-
-/// What the handlers of pages share.
-#[derive(Debug, Clone, FromRef)]
-struct Shared {
-    router: Router,
-    clock: Clock,
-}
-
-/// Gives the time.
-#[derive(Clone)]
-struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
-
-impl Clock {
-    /// Today, in UTC: near enough for what is offered.
-    fn today(&self) -> Date {
-        Date::of_unix_seconds((self.0)().0.div_euclid(1_000_000))
-    }
-}
-
-impl fmt::Debug for Clock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Clock").finish_non_exhaustive()
-    }
-}
 
 /// The pages.
 #[derive(Clone)]
@@ -88,6 +74,17 @@ impl Pages {
             .route("/history.json", get(history::json))
             .route("/indicator", get(indicator::show))
             .route("/indicator.json", get(indicator::json))
+            .route("/about", get(about::show))
+            .route("/about/api", get(reference::index))
+            .route("/about/api/{service}", get(reference::show))
+            .route("/about/openapi.json", get(about::openapi))
+            .route("/catalogue", get(catalogue::show))
+            .route("/catalogue/{list}", get(catalogue::json))
+            .route("/changes", get(changes::show))
+            .route("/changes.json", get(changes::json))
+            .route("/keys", get(keys::show))
+            .route("/keys.json", get(keys::json))
+            .route("/keys/revoke", get(keys::confirm).post(keys::revoke))
             .merge(assets::routes())
             .fallback(refusal::not_found)
             .layer(axum::middleware::map_response(page::secure))
@@ -111,8 +108,11 @@ impl Pages {
 mod tests {
     //! What tests of several files use.
 
+    use askama::Template;
+
     use crate::demo;
     use crate::model::timestamp::Timestamp;
+    use crate::rpc::proto::{Agency, Change, Coverage, Figure, Indicator, Kind};
     use crate::rpc::{Context, Gate, Picture};
 
     /// 1 January 2026, when all that the demo lacks is late.
@@ -125,5 +125,42 @@ mod tests {
         let gate = Gate::default();
         gate.open(context);
         Picture::new(gate)
+    }
+
+    /// The part of a page that is its own.
+    pub(super) fn main_of(page: &impl Template) -> String {
+        let html = page.render().unwrap();
+        html.split("<main").nth(1).unwrap().split_once('>').unwrap().1.split("</main>").next().unwrap().to_owned()
+    }
+
+    pub(super) fn indicator(id: &str, title: &str, kind: Kind, unit: &str) -> Indicator {
+        Indicator {
+            id: id.to_owned(),
+            title: title.to_owned(),
+            kind: kind.into(),
+            unit: unit.to_owned(),
+            ..Indicator::default()
+        }
+    }
+
+    /// A figure of which some reports of those expected are there.
+    pub(super) fn figure(value: &str, reported: i64, expected: i64) -> Figure {
+        let late = expected - reported;
+        let coverage = Coverage { expected, reported, late, complete: late == 0, ..Coverage::default() };
+        Figure { value: Some(value.to_owned()), coverage: Some(coverage), ..Figure::default() }
+    }
+
+    pub(super) fn change(from: Figure, difference: &str, percent: &str) -> Change {
+        Change {
+            from_period: "FY2020-21".to_owned(),
+            from: Some(from),
+            difference: Some(difference.to_owned()),
+            percent: Some(percent.to_owned()).filter(|percent| !percent.is_empty()),
+            ..Change::default()
+        }
+    }
+
+    pub(super) fn agency(id: &str, name: &str) -> Option<Agency> {
+        Some(Agency { id: id.to_owned(), name: name.to_owned(), ..Agency::default() })
     }
 }

@@ -1,13 +1,11 @@
 //! The picture of an area and a period: every indicator by every agency.
 
 use askama::Template;
-use axum::extract::{RawQuery, State};
+use axum::extract::RawQuery;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tonic::Code;
 
-use super::Clock;
-use super::address::{Address, AsOf, Parameters};
 use super::as_of::AsOfView;
 use super::figure::{ChangeView, Explained, FigureView, Notes};
 use super::form::Form;
@@ -15,6 +13,7 @@ use super::home::{self, Home};
 use super::json;
 use super::page::Page;
 use super::picture_form;
+use super::question::{Address, AsOf, Parameters};
 use super::refusal::Refusal;
 use super::sentence;
 use super::visitor::Visitor;
@@ -81,15 +80,11 @@ fn read(query: Option<&str>) -> (Parameters, Question) {
     (parameters, question)
 }
 
-pub(super) async fn show(
-    visitor: Visitor,
-    State(clock): State<Clock>,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Refusal> {
+pub(super) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
     let (parameters, question) = read(query.as_deref());
     let is_whole = !question.request.area.is_empty() && !question.request.period.is_empty();
     if !is_whole && parameters.check().is_ok() {
-        return home::ask(&visitor, &clock, &parameters).await;
+        return home::ask(&visitor, &parameters).await;
     }
     let answer = visitor.calls.pictures().get_picture(question.request.clone()).await;
     match parameters.with_those_of(answer) {
@@ -251,5 +246,53 @@ fn indicator(notes: &mut Notes, links: &Links<'_>, row: &PictureRow) -> Indicato
         unit: visible(&indicator.unit).into_owned(),
         how_combined: if is_alone { String::new() } else { visible(&how_combined(&indicator, &lead)).into_owned() },
         href: links.series(&indicator),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rpc::proto::{Area, ChangeUnit, Kind, Marker};
+    use crate::web::tests::{agency, change, figure, indicator, main_of};
+
+    fn row(indicator: Indicator, cells: Vec<PictureCell>, combined: Figure, change: Option<Change>) -> PictureRow {
+        PictureRow { indicator: Some(indicator), cells, combined: Some(combined), change }
+    }
+
+    fn cell(id: &str, name: &str, figure: Figure, change: Change) -> PictureCell {
+        PictureCell { agency: agency(id, name), figure: Some(figure), change: Some(change) }
+    }
+
+    #[test]
+    fn a_picture_shows_every_agency_what_is_missing_and_what_is_made_up() {
+        let contacts = indicator("contacts", "Initial contacts", Kind::Events, "contacts");
+        let rise = change(figure("126153", 1, 1), "26880", "21.3");
+        let alone = cell("care", "Children's <Services>", figure("153033", 1, 1), rise.clone());
+        let alone = row(contacts, vec![alone], figure("153033", 1, 1), Some(rise));
+        let missing = Indicator {
+            across_agencies: AcrossAgencies::SideBySide.into(),
+            ..indicator("missing", "Missing episodes", Kind::Events, "episodes")
+        };
+        let partial = Figure { sample: true, markers: vec![Marker::Provisional.into()], ..figure("3335", 7, 12) };
+        let fall = Change { partial: true, ..change(figure("3400", 12, 12), "-65", "-1.9") };
+        let none = Figure { value: None, gap: Gap::NotReported.into(), ..figure("", 0, 12) };
+        let nothing = Change { from: Some(none.clone()), difference: None, percent: None, ..Change::default() };
+        let two = vec![cell("care", "Children's <Services>", partial, fall), cell("police", "Police", none, nothing)];
+        let together = Figure { value: None, gap: Gap::SideBySide.into(), ..figure("", 7, 24) };
+        let two = row(missing, two, together, None);
+        let timely = indicator("timely", "Assessments in time", Kind::Ratio, "per cent");
+        let points = Change { unit: ChangeUnit::PercentagePoints.into(), ..change(figure("95.3", 1, 1), "0.6", "") };
+        let timely_cell = cell("care", "Children's <Services>", figure("95.9", 1, 1), points.clone());
+        let timely = row(timely, vec![timely_cell], figure("95.9", 1, 1), Some(points));
+        let answer = GetPictureResponse {
+            revision: 14,
+            area: Some(Area { code: "E1".to_owned(), name: "Hampshire".to_owned(), ..Area::default() }),
+            period: "FY2021-22".to_owned(),
+            rows: vec![alone, two, timely],
+            as_of: "2022-09-30T17:00:00Z".parse().ok(),
+        };
+        let (_, question) = read(Some("area=E1&period=2021-22&as_of_revision=14&compare_with=2020-21"));
+        let page = PicturePage::new(&question, &answer, Form::default());
+        insta::assert_snapshot!(main_of(&page));
     }
 }

@@ -2,12 +2,11 @@
 
 use tonic::Status;
 
-use super::address::Parameters;
 use super::form::{Choice, Field, Form, Group, Input};
 use super::names;
+use super::question::Parameters;
 use super::visitor::Visitor;
 use crate::catalogue::items::AreaLevel;
-use crate::model::date::Date;
 use crate::model::period::{Frequency, Period};
 use crate::rpc::proto::{Area, GetCompletenessRequest, Kind};
 use crate::wording::period::Span;
@@ -31,14 +30,14 @@ pub(super) async fn form(visitor: &Visitor, parameters: &Parameters, revision: i
 }
 
 /// The form for a new question, which also offers periods: the newest in which something was reported.
-pub(super) async fn new_form(visitor: &Visitor, parameters: &Parameters, today: Date) -> Result<Form, Status> {
+pub(super) async fn new_form(visitor: &Visitor, parameters: &Parameters) -> Result<Form, Status> {
     let areas = names::areas(visitor, 0).await?;
     let of = match parameters.text("area") {
         area if area.is_empty() => widest(&areas),
         area => Some(area),
     };
     let periods = match of {
-        Some(area) => offered(visitor, &area, today).await,
+        Some(area) => offered(visitor, &area).await,
         None => Vec::new(),
     };
     let offer = |period: Period| {
@@ -54,8 +53,8 @@ fn widest(areas: &[Area]) -> Option<String> {
 }
 
 /// The newest financial years in which something was reported of an area, and the quarters of the newest.
-async fn offered(visitor: &Visitor, area: &str, today: Date) -> Vec<Period> {
-    let Some(this) = Period::of(Frequency::FinancialYear, today) else { return Vec::new() };
+async fn offered(visitor: &Visitor, area: &str) -> Vec<Period> {
+    let Some(this) = Period::of(Frequency::FinancialYear, visitor.today) else { return Vec::new() };
     let years = std::iter::successors(Some(this), |year| year.previous()).take(YEARS_LOOKED_AT);
     let years = reported(visitor, area, years.collect()).await;
     let quarters = years.first().and_then(|year| year.divide(Frequency::Quarter)).unwrap_or_default();

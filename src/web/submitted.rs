@@ -2,7 +2,7 @@
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::address::Address;
+use super::question::Address;
 use crate::model::text::visible_lines;
 use crate::rpc::proto::{CategoryRef, CheckExplanation};
 

@@ -39,6 +39,7 @@ mod time;
 mod tls;
 mod unsent;
 mod watching;
+mod web_catalogue;
 mod web_reading;
 mod weighing;
 mod world;

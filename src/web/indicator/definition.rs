@@ -57,9 +57,10 @@ fn facts(indicator: &Indicator, names: &Names) -> Vec<(&'static str, String)> {
         let until = day(&it.valid_to).map(|day| format!(" to {day}")).unwrap_or_default();
         format!("{}{since}{until}", names.agency(&it.agency))
     });
-    let rate = indicator.rate.as_ref().map(|rate| {
-        format!("per {} of {}", thousands(&rate.per.to_string()), rate.population_indicator)
-    });
+    let rate = indicator
+        .rate
+        .as_ref()
+        .map(|rate| format!("per {} of {}", thousands(&rate.per.to_string()), rate.population_indicator));
     let facts = [
         ("Unit", indicator.unit.clone()),
         ("Kind", kind(indicator.kind()).to_owned()),

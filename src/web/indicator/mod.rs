@@ -15,7 +15,6 @@ use self::definition::DefinitionView;
 use self::peers::PeersView;
 use self::question::Question;
 use self::series::{Of, SeriesView};
-use super::address::{Address, Parameters};
 use super::as_of::AsOfView;
 use super::figure::{Explained, Notes};
 use super::form::{Choice, Field, Form, Group, Input};
@@ -23,6 +22,7 @@ use super::json;
 use super::names::{self, Names};
 use super::page::Page;
 use super::picture_form;
+use super::question::{Address, Parameters};
 use super::refusal::Refusal;
 use super::visitor::Visitor;
 use crate::model::text::visible;
@@ -256,4 +256,64 @@ fn form(parameters: &Parameters, question: &Question, found: &Found) -> Form {
     let breakdown = Some(("breakdown", text("breakdown"))).filter(|(_, text)| !text.is_empty());
     let hidden = [("indicator", question.indicator.clone())].into_iter().chain(breakdown).collect();
     Form { action: "/indicator", fields, hidden, button: "Show the figures", ..Form::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rpc::proto::{AggregateRow, Benchmark, ChangeGap, Kind, Rank};
+    use crate::web::tests::{change, figure, indicator, main_of};
+
+    #[test]
+    fn an_indicator_has_its_series_the_others_of_its_level_and_its_versions() {
+        let first = indicator("timely", "In time", Kind::Ratio, "per cent");
+        let second = Indicator {
+            effective_from: "2020-04-01".to_owned(),
+            breaks_comparability: true,
+            version_note: "Counted by working days.".to_owned(),
+            definition: "How many in time.\n\nAll <of> them.".to_owned(),
+            ..first.clone()
+        };
+        let row = |period: &str, value: &str, reported, difference: Option<&str>| AggregateRow {
+            indicator: "timely".to_owned(),
+            period: period.to_owned(),
+            figure: Some(figure(value, reported, 4)),
+            change: difference.map(|difference| change(figure("90.0", 4, 4), difference, "")),
+            ..AggregateRow::default()
+        };
+        let mut broken = row("FY2020-21", "90.0", 4, None);
+        broken.change = Some(crate::rpc::proto::Change {
+            gap: ChangeGap::Break.into(),
+            difference: None,
+            from_period: "FY2019-20".to_owned(),
+            ..change(figure("80.0", 4, 4), "", "")
+        });
+        let as_of = "2022-09-30T17:00:00Z".parse().ok();
+        let rows = vec![row("FY2019-20", "80.0", 4, None), broken, row("FY2021-22", "95.9", 3, Some("5.9"))];
+        let answer = QueryAggregateResponse { revision: 14, rows, as_of, ..QueryAggregateResponse::default() };
+        let peer = |area: &str, value: &str, rank| AggregateRow {
+            indicator: "timely".to_owned(),
+            area: area.to_owned(),
+            figure: Some(figure(value, 4, 4)),
+            rank: Some(Rank { rank, of: 2, quartile: 2 * rank, ..Rank::default() }),
+            benchmark: Some(Benchmark {
+                value: Some("91.0".to_owned()),
+                difference: Some("-1.0".to_owned()),
+                figure: Some(figure("91.0", 8, 8)),
+                ..Benchmark::default()
+            }),
+            ..AggregateRow::default()
+        };
+        let peers = QueryAggregateResponse {
+            rows: vec![peer("E1", "90.0", 2), peer("E2", "92.0", 1)],
+            ..QueryAggregateResponse::default()
+        };
+        let query = "indicator=timely&area=E1&from=2019-20&to=FY2021-22&rank=1&as_of=2022-09-30T17:00:00Z";
+        let (parameters, question) = Question::read(Some(query));
+        let found = Found { versions: vec![first, second], areas: Vec::new(), names: Names::default() };
+        let mut notes = Notes::default();
+        let peers = PeersView::new(&mut notes, (&question, &found.newest(), &found.names), "TOP", &peers);
+        let page = IndicatorPage::new(&parameters, &question, &found, Some(&answer), Some(peers), notes);
+        insta::assert_snapshot!(main_of(&page));
+    }
 }

@@ -74,7 +74,12 @@ impl PeersView {
             figure: notes.figure(&row.figure.clone().unwrap_or_default(), indicator, &row.area),
             rate: rate(row),
             rank: rank(row),
-            quartile: row.rank.as_ref().filter(|rank| rank.quartile > 0).map_or("", |rank| quartile(rank.quartile)).to_owned(),
+            quartile: row
+                .rank
+                .as_ref()
+                .filter(|rank| rank.quartile > 0)
+                .map_or("", |rank| quartile(rank.quartile))
+                .to_owned(),
             against: against(row, indicator),
             href: question.explain(row),
         };

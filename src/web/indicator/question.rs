@@ -4,7 +4,7 @@ use crate::model::period::Period;
 use crate::rpc::proto::{
     AggregateRow, AreaLevel, CategoryRef, Comparison, GroupBy, Indicator, Kind, PeriodRange, QueryAggregateRequest,
 };
-use crate::web::address::{Address, AsOf, Parameters};
+use crate::web::question::{Address, AsOf, Parameters};
 use crate::web::submitted::breakdown_text;
 
 /// How many periods are shown, unless an address says from when on.

@@ -8,8 +8,8 @@ use crate::rpc::proto::{AggregateRow, Area, Gap, Indicator, QueryAggregateRespon
 use crate::web::chart::Chart;
 use crate::web::figure::{ChangeView, FigureView, Notes};
 use crate::web::names::Names;
-use crate::web::subject::Subject;
 use crate::web::series;
+use crate::web::subject::Subject;
 use crate::web::submitted::breakdown_text;
 use crate::wording::number::thousands;
 use crate::wording::period::Span;
@@ -57,7 +57,8 @@ impl Of<'_> {
         let one = |(at, (agency, rows)): (usize, (&str, Vec<AggregateRow>))| {
             let agency = if agency.is_empty() { &self.question.agency } else { agency };
             // Nobody asked about years before there was anything.
-            let unasked = if self.question.from.is_empty() { rows.iter().take_while(|row| is_void(row)).count() } else { 0 };
+            let unasked =
+                if self.question.from.is_empty() { rows.iter().take_while(|row| is_void(row)).count() } else { 0 };
             self.one(notes, at, agency, rows.get(unasked..).filter(|rows| !rows.is_empty()).unwrap_or(&rows))
         };
         of_agencies.into_iter().enumerate().map(one).collect()

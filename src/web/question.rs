@@ -226,7 +226,7 @@ mod tests {
         let problems = parameters.check().unwrap_err().get_details_bad_request().unwrap().field_violations;
         let problems: Vec<String> =
             problems.into_iter().map(|problem| format!("{}: {}", problem.field, problem.description)).collect();
-        insta::assert_snapshot!(problems.join("\n"), @"");
+        insta::assert_snapshot!(problems.join("\n"));
     }
 
     #[test]

@@ -1,0 +1,273 @@
+//! What changed since a revision: every figure with what it was before, and why.
+
+use askama::Template;
+use axum::extract::RawQuery;
+use axum::response::{IntoResponse, Response};
+use tonic::Status;
+
+use super::figure::{Explained, Notes};
+use super::hierarchy;
+use super::json;
+use super::lists::Lists;
+use super::page::Page;
+use super::question::{Address, Parameters};
+use super::refusal::Refusal;
+use super::visitor::Visitor;
+use crate::model::decimal::Decimal;
+use crate::model::marker::Marker;
+use crate::model::text::{visible, visible_lines};
+use crate::rpc::proto::observation::Measure;
+use crate::rpc::proto::{FigureChange, HistoryEvent, Kind, ListChangesRequest, ListChangesResponse, Observation};
+use crate::wording::number::thousands;
+use crate::wording::{instant, period::Span};
+
+/// How many changes a page shows.
+const CHANGES_MAX: i32 = 100;
+/// How many revisions back a page looks that isn't asked since when.
+const REVISIONS_DEFAULT: i64 = 50;
+
+const PARAMETERS: [&str; 5] = ["after", "area", "indicator", "agency", "page_token"];
+
+fn read(query: Option<&str>) -> (Parameters, ListChangesRequest) {
+    let mut parameters = Parameters::read(query, &PARAMETERS);
+    let after = parameters.text("after");
+    let after_revision = match after.parse::<i64>() {
+        Ok(revision) if revision >= 0 => revision,
+        Ok(_) | Err(_) if !after.is_empty() => {
+            parameters.add("after", &format!("found `{after}`; allowed: a revision, a whole number from 0 on"));
+            0
+        }
+        Ok(_) | Err(_) => 0,
+    };
+    let request = ListChangesRequest {
+        after_revision,
+        areas: parameters.list("area"),
+        indicators: parameters.list("indicator"),
+        agencies: parameters.list("agency"),
+        page_size: CHANGES_MAX,
+        page_token: parameters.text("page_token"),
+        ..ListChangesRequest::default()
+    };
+    (parameters, request)
+}
+
+pub(super) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
+    let (parameters, request) = read(query.as_deref());
+    let lists = Lists::of(&visitor, 0).await?;
+    let request = complete(request, &parameters, &lists);
+    let answer = changes(&visitor, &parameters, request.clone()).await?;
+    Ok(Page(ChangesPage::new(&request, &answer, &lists)).into_response())
+}
+
+async fn changes(
+    visitor: &Visitor,
+    parameters: &Parameters,
+    request: ListChangesRequest,
+) -> Result<ListChangesResponse, Status> {
+    Ok(parameters.with_those_of(visitor.calls.pictures().list_changes(request).await)?.into_inner())
+}
+
+/// What isn't asked for: the newest revisions, of the areas at the top, which have all.
+fn complete(mut request: ListChangesRequest, parameters: &Parameters, lists: &Lists) -> ListChangesRequest {
+    if parameters.text("after").is_empty() {
+        request.after_revision = (lists.revision - REVISIONS_DEFAULT).max(0);
+    }
+    if request.areas.is_empty() {
+        request.areas = hierarchy::tops(&lists.areas);
+    }
+    request
+}
+
+pub(super) async fn json(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
+    let (parameters, request) = read(query.as_deref());
+    match parameters.check() {
+        Ok(()) => json::answer(&visitor, "/conspectus.v1.PictureService/ListChanges", &request).await,
+        Err(status) => json::refused(&status),
+    }
+}
+
+#[derive(Debug, Template)]
+#[template(path = "changes.html")]
+struct ChangesPage {
+    after: i64,
+    revision: i64,
+    changes: Vec<ChangeView>,
+    notes: Explained,
+    areas: Vec<Choice>,
+    indicators: Vec<Choice>,
+    agencies: Vec<Choice>,
+    /// Where the later changes are; empty if these are all.
+    next: String,
+    /// Shows what will have changed since now.
+    since_now: String,
+    files: [(&'static str, String); 3],
+}
+
+/// What a list offers.
+#[derive(Debug)]
+struct Choice {
+    id: String,
+    title: String,
+    is_chosen: bool,
+}
+
+#[derive(Debug)]
+struct ChangeView {
+    revision: i64,
+    accepted: String,
+    event: &'static str,
+    indicator: String,
+    agency: String,
+    area: String,
+    period: String,
+    breakdown: String,
+    before: String,
+    before_notes: Vec<String>,
+    value: String,
+    notes: Vec<String>,
+    reason: String,
+    history: String,
+}
+
+impl ChangesPage {
+    fn new(request: &ListChangesRequest, answer: &ListChangesResponse, lists: &Lists) -> Self {
+        let question = |after: i64| {
+            Address::of("/changes")
+                .with("after", after.to_string())
+                .with("area", request.areas.join(","))
+                .with("indicator", request.indicators.join(","))
+                .with("agency", request.agencies.join(","))
+        };
+        let this = question(request.after_revision);
+        let next = Some(&answer.next_page_token).filter(|token| !token.is_empty());
+        let areas = lists.areas.iter().map(|area| choice(&area.code, &area.name, &request.areas));
+        let indicators = lists.indicators.iter().map(|it| choice(&it.id, &it.title, &request.indicators));
+        let agencies = lists.agencies.iter().map(|agency| choice(&agency.id, &agency.name, &request.agencies));
+        let mut notes = Notes::default();
+        Self {
+            after: request.after_revision,
+            revision: answer.revision,
+            changes: answer.changes.iter().map(|change| view(&mut notes, change, lists)).collect(),
+            notes: notes.explained(),
+            areas: areas.collect(),
+            indicators: indicators.collect(),
+            agencies: agencies.collect(),
+            next: next.map(|token| this.clone().with("page_token", token).href()).unwrap_or_default(),
+            since_now: question(answer.revision).href(),
+            files: this.files(),
+        }
+    }
+}
+
+fn choice(id: &str, title: &str, chosen: &[String]) -> Choice {
+    Choice { id: id.to_owned(), title: visible(title).into_owned(), is_chosen: matches!(chosen, [one] if one == id) }
+}
+
+fn view(notes: &mut Notes, change: &FigureChange, lists: &Lists) -> ChangeView {
+    let none = Observation::default();
+    let figure = change.observation.as_ref().unwrap_or(&none);
+    let before = change.before.as_ref().unwrap_or(&none);
+    let kind = lists.indicators.iter().find(|indicator| indicator.id == figure.indicator).map(|it| it.kind());
+    let breakdown = figure.breakdown.iter().map(|it| format!("{}={}", it.dimension, it.category));
+    let breakdown = breakdown.collect::<Vec<_>>().join(",");
+    let history = Address::of("/history")
+        .with("indicator", &figure.indicator)
+        .with("agency", &change.agency)
+        .with("area", &figure.area)
+        .with("period", &figure.period)
+        .with("breakdown", &breakdown);
+    let seen = |text: &str| visible(text).into_owned();
+    ChangeView {
+        revision: change.revision,
+        accepted: change.accepted_at.as_ref().map(instant::text).unwrap_or_default(),
+        event: match change.event() {
+            HistoryEvent::Unspecified => "",
+            HistoryEvent::Submitted if change.before.is_some() => "revised",
+            HistoryEvent::Submitted => "new",
+            HistoryEvent::Restored => "restored, as what replaced it was withdrawn",
+            HistoryEvent::Withdrawn => "withdrawn",
+        },
+        indicator: seen(lists.indicator(&figure.indicator)),
+        agency: seen(lists.agency(&change.agency)),
+        area: seen(lists.area(&figure.area)),
+        period: Span::Period(&figure.period).name(kind.unwrap_or(Kind::Unspecified)),
+        breakdown,
+        before: value(before),
+        before_notes: notes.submitted(&before.markers, change.before_sample),
+        value: value(figure),
+        notes: notes.submitted(&figure.markers, change.sample),
+        reason: visible_lines(&change.reason).into_owned(),
+        history: history.href(),
+    }
+}
+
+/// A submitted value with its markers: `117,188 [p]`, `87.90 % of 18,496`, `[x]`; empty if it is withdrawn.
+fn value(figure: &Observation) -> String {
+    let grouped =
+        |text: &str| if text.parse::<Decimal>().is_ok() { thousands(text) } else { visible(text).into_owned() };
+    let measure = figure.measure.as_ref().map(|measure| match measure {
+        Measure::Number(number) => grouped(number),
+        Measure::Percentage(it) => format!("{} % of {}", grouped(&it.percent), grouped(&it.base)),
+        Measure::Ratio(it) => format!("{} of {}", grouped(&it.numerator), grouped(&it.denominator)),
+        Measure::Mean(it) => format!("{} over {}", grouped(&it.mean), grouped(&it.count)),
+    });
+    let markers = figure.markers.iter().filter_map(|code| Marker::from_code(*code)).map(|marker| format!("[{marker}]"));
+    measure.into_iter().chain(markers).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rpc::proto::{Agency, Area, Indicator};
+
+    #[test]
+    fn a_change_says_what_was_there_what_is_and_why() {
+        let text = str::to_owned;
+        let lists = Lists {
+            revision: 9,
+            areas: vec![Area { code: text("E1"), name: text("<b>Hampshire</b>"), ..Area::default() }],
+            agencies: vec![Agency { id: text("police"), name: text("The \"Police\""), ..Agency::default() }],
+            indicators: vec![Indicator {
+                id: text("visits"),
+                title: text("Visits & calls"),
+                kind: 1,
+                ..Indicator::default()
+            }],
+            ..Lists::default()
+        };
+        let figure = |number: &str, markers: &[i32]| Observation {
+            indicator: text("visits"),
+            area: text("E1"),
+            period: text("FY2021-22"),
+            measure: Some(Measure::Number(text(number))),
+            markers: markers.to_vec(),
+            ..Observation::default()
+        };
+        let change = |revision, event: HistoryEvent, observation, before| FigureChange {
+            revision,
+            accepted_at: Some(prost_types::Timestamp { seconds: 1_664_557_200, nanos: 0 }),
+            event: event.into(),
+            agency: text("police"),
+            observation: Some(observation),
+            before,
+            ..FigureChange::default()
+        };
+        let withdrawn = Observation { measure: None, withdraw: true, ..figure("", &[]) };
+        let answer = ListChangesResponse {
+            revision: 9,
+            changes: vec![
+                FigureChange { sample: true, ..change(7, HistoryEvent::Submitted, figure("1250", &[7]), None) },
+                FigureChange {
+                    reason: text("<script>alert(1)</script>"),
+                    before_sample: true,
+                    ..change(8, HistoryEvent::Submitted, figure("1300", &[]), Some(figure("1250", &[7])))
+                },
+                change(9, HistoryEvent::Withdrawn, withdrawn, Some(figure("1300", &[]))),
+            ],
+            next_page_token: text("t"),
+        };
+        let request =
+            ListChangesRequest { after_revision: 6, areas: vec![text("E1")], ..ListChangesRequest::default() };
+        insta::assert_snapshot!(ChangesPage::new(&request, &answer, &lists).render().unwrap());
+    }
+}
