@@ -13,6 +13,7 @@ RUN sed -i -E '/^\[\[(bench|test|example)\]\]/,/^$/d' Cargo.toml \
     && cargo build --release --locked --bin conspectus
 
 COPY data data
+COPY templates templates
 COPY src src
 # Copied files keep their times, which are older than the stand-in's: without the touch cargo would
 # take the stand-in for up to date.
@@ -27,6 +28,8 @@ RUN groupadd --gid 10001 conspectus \
     && useradd --uid 10001 --gid conspectus --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin conspectus \
     && install --directory --owner=conspectus --group=conspectus --mode=0700 /data
 
+# The authorities that browsers trust, by which the server knows an organisation's provider.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /build/target/release/conspectus /usr/local/bin/conspectus
 
 USER 10001:10001

@@ -36,25 +36,37 @@ const AREA: &str = "E10000014";
 const PERIOD: &str = "FY2021-22";
 const PURPOSE: &str = "the benchmark of the doors";
 
-/// The demo's server, killed when dropped.
+/// A process, killed when dropped.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// The demo's server.
 struct Server {
-    process: Child,
+    _process: Process,
     address: SocketAddr,
     page: SocketAddr,
     key: String,
+    /// Of the analyst, who has signed in to the page.
+    cookie: String,
 }
 
 impl Server {
     fn start(folder: &std::path::Path) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_conspectus"))
+        let server = Command::new(env!("CARGO_BIN_EXE_conspectus"))
             .args(["serve", "--demo", "--listen", "127.0.0.1:0", "--data"])
             .arg(folder)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+            .spawn();
+        let mut process = Process(server.unwrap());
         let mut key = String::new();
-        for line in BufReader::new(process.stdout.take().unwrap()).lines() {
+        for line in BufReader::new(process.0.stdout.take().unwrap()).lines() {
             let line = line.unwrap();
             if let Some(found) = line.strip_prefix("export CONSPECTUS_KEY_ANALYST=") {
                 found.clone_into(&mut key);
@@ -62,17 +74,16 @@ impl Server {
             if let Some(found) = line.strip_prefix("Serving on ") {
                 let (address, page) = found.split_once(", and the page on http://").unwrap();
                 let page = page.split_once(". ").unwrap().0;
-                return Self { process, address: address.parse().unwrap(), page: page.parse().unwrap(), key };
+                return Self {
+                    _process: process,
+                    address: address.parse().unwrap(),
+                    page: page.parse().unwrap(),
+                    key,
+                    cookie: String::new(),
+                };
             }
         }
         panic!("the server ended before it served")
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
     }
 }
 
@@ -180,9 +191,39 @@ async fn round(door: Door, clients: usize, server: &Server) -> (f64, f64, usize)
     (all.len() as f64 / ROUND.as_secs_f64(), all.value_at_quantile(0.5) as f64, bytes)
 }
 
-/// What a client presents.
-async fn credentials(_door: Door, server: &Server) -> Vec<(&'static str, String)> {
-    vec![("authorization", format!("Bearer {}", server.key)), ("conspectus-purpose", PURPOSE.to_owned())]
+/// What a client presents: its key, or the cookie that it is given for it.
+async fn credentials(door: Door, server: &Server) -> Vec<(&'static str, String)> {
+    match door {
+        Door::Grpc | Door::Json => {
+            vec![("authorization", format!("Bearer {}", server.key)), ("conspectus-purpose", PURPOSE.to_owned())]
+        }
+        Door::Page => vec![("cookie", server.cookie.clone())],
+    }
+}
+
+/// Signs in to the page, as a browser does; the session's cookie.
+async fn sign_in(page: SocketAddr, key: &str) -> String {
+    let send = async |form: Option<String>, path: &str, cookie: &str| {
+        let stream = TcpStream::connect(page).await.unwrap();
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        let method = if form.is_some() { http::Method::POST } else { http::Method::GET };
+        let request = http::Request::builder().method(method).uri(path).header("host", "localhost");
+        let request = request.header("cookie", cookie).header("content-type", "application/x-www-form-urlencoded");
+        let body = Full::<Bytes>::from(form.unwrap_or_default());
+        let (head, body) = sender.send_request(request.body(body).unwrap()).await.unwrap().into_parts();
+        let html = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+        let cookie = head.headers.get("set-cookie").map(|cookie| cookie.to_str().unwrap());
+        let cookie = cookie.map(|cookie| cookie.split(';').next().unwrap().to_owned()).unwrap_or_default();
+        let token = html.split("name=\"csrf\" value=\"").nth(1).map(|rest| rest.split('"').next().unwrap().to_owned());
+        (cookie, token.unwrap_or_default())
+    };
+    let (browser, token) = send(None, "/sign-in", "").await;
+    let (session, _) = send(Some(format!("csrf={token}&next=/&key={key}")), "/sign-in", &browser).await;
+    let (_, token) = send(None, "/sign-in/purpose", &session).await;
+    let purpose = PURPOSE.replace(' ', "+");
+    send(Some(format!("csrf={token}&next=/&purpose={purpose}")), "/sign-in/purpose", &session).await;
+    session
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -196,10 +237,11 @@ fn main() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path());
+    let mut server = Server::start(folder.path());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     println!("{:<20} {:>7} {:>12} {:>10} {:>8} {:>12}", "door", "clients", "answers/s", "p50 µs", "× gRPC", "bytes");
     runtime.block_on(async {
+        server.cookie = sign_in(server.page, &server.key).await;
         for clients in CLIENTS {
             let mut rounds = Door::ALL.map(|_| Vec::new());
             for _ in 0..=ROUNDS {

@@ -79,8 +79,9 @@ pub(crate) async fn keys(context: &Context) -> Result<Vec<(IdentityId, Secret)>,
         match state.access().get(&id) {
             None if state.access().is_empty() => {
                 let agency = agency.map(AgencyId::parse).transpose()?;
-                let certificates = Vec::new();
-                let identity = Identity { id: id.clone(), role, agency, scope: Scope::default(), certificates };
+                let (certificates, sign_ins) = (Vec::new(), Vec::new());
+                let scope = Scope::default();
+                let identity = Identity { id: id.clone(), role, agency, scope, certificates, sign_ins };
                 changes.push(AccessChange::Create { identity, key: Some(key) });
             }
             Some(record) if record.revoked_at.is_none() && record.identity.role == role => {

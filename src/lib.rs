@@ -8,9 +8,10 @@
 //! |---|---|
 //! | [`cli`] | the command line: one file a verb |
 //! | [`server`] | the wiring of all that is below |
-//! | `web` | the page: what people with a browser see and do |
+//! | [`web`] | the page: what people with a browser see and do |
 //! | [`http`] | the doors besides gRPC: JSON over HTTP |
 //! | `demo` | the demo's catalogue, figures and keys |
+//! | `tables` | answers as tables: columns and cells |
 //! | [`figures`], `wording` | figures in spreadsheets; answers in words |
 //! | [`rpc`] | the served messages and methods: guarded, converted, answered |
 //! | [`net`], [`audit`], `last_used` | connections and their TLS; the log of who read what; when keys were last used |
@@ -39,7 +40,8 @@ pub mod picture;
 pub mod rpc;
 pub mod server;
 pub mod state;
-mod web;
+mod tables;
+pub mod web;
 mod wording;
 
 #[cfg(test)]

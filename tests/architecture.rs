@@ -20,6 +20,7 @@ const LAYERS: &[&[&str]] = &[
     &["audit", "last_used", "net"],
     &["rpc"],
     &["figures", "wording"],
+    &["tables"],
     &["demo", "http"],
     &["web"],
     &["server"],
@@ -47,7 +48,9 @@ impl File {
         module.pop_if(|last| last == "mod");
         let mut file = Self { module, ..Self::default() };
         let text = std::fs::read_to_string(Path::new("src").join(path)).unwrap();
-        let code: String = text.lines().map(|line| line.split("//").next().unwrap().to_owned() + "\n").collect();
+        // An address in a text isn't a comment.
+        let without_comment = |line: &str| line.replace("://", ":").split("//").next().unwrap().to_owned() + "\n";
+        let code: String = text.lines().map(without_comment).collect();
         let code = code.split("#[cfg(test)]\nmod tests {").next().unwrap();
         // What stands between quotes isn't code.
         let code = code.replace("\\\"", "").replace("'\"'", "");

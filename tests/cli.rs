@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod binary;
+#[path = "cli/desktop.rs"]
+mod desktop;
 #[path = "cli/errors.rs"]
 mod errors;
 #[path = "cli/terminal.rs"]

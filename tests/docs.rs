@@ -53,6 +53,11 @@ fn the_page_about_files_prints_what_it_says() {
     assert!(page.contains(shown.trim()), "the page shows the mapping that it uses");
 }
 
+#[test]
+fn the_doctor_prints_what_the_page_about_desktops_says() {
+    check("docs/desktops.md");
+}
+
 /// The template is written into the package's folder, where the page's reader is.
 #[test]
 fn a_first_return_goes_as_the_page_says() {
@@ -184,6 +189,8 @@ const CLOSED_PIPE_VERBS: &[&str] = &[
     "audit",
     "audit --json",
     "health",
+    "doctor",
+    "doctor --json",
 ];
 
 /// As `head` does: it takes what it needs, and closes the pipe.

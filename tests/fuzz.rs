@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use conspectus::access::{
-    AccessChange, Credentials, Identity, NewKey, Purpose, Register, Role, Scope, Secret, authenticate,
+    AccessChange, Credentials, Identity, NewKey, Purpose, Register, Role, Scope, Secret, SignIn, authenticate,
 };
 use conspectus::catalogue::CataloguePut;
 use conspectus::entry::{Body, Entry, codec};
@@ -65,6 +65,7 @@ fn entries() -> Vec<Vec<u8>> {
         agency: None,
         scope: Scope::default(),
         certificates: vec![CertificateUri::parse("urn:jo").unwrap()],
+        sign_ins: vec![SignIn { issuer: "https://login.example".parse().unwrap(), subject: "jo".parse().unwrap() }],
     };
     let secret = Secret::from_random([7; Secret::RANDOM_BYTES]);
     let key = NewKey { id: secret.id(), hash: secret.hash(), expires_at: Timestamp(9) };

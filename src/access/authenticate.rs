@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::caller::{Caller, Credential, Known, Purpose};
+use super::identity::SignIn;
 use super::key::{KeyHash, Secret};
 use super::register::{IdentityRecord, Register};
 use crate::model::id::CertificateUri;
@@ -16,6 +17,8 @@ pub struct Credentials<'a> {
     pub authorization: Option<&'a str>,
     /// The one URI in a client certificate that the connection's TLS has verified.
     pub certificate: Option<&'a CertificateUri>,
+    /// The sign-in of the session at the page that the call is made for. Nothing from the network is this.
+    pub sign_in: Option<&'a SignIn>,
     /// What the caller says it is reading for.
     pub purpose: Option<Purpose>,
 }
@@ -34,7 +37,8 @@ pub enum Unauthenticated {
     Expired,
 }
 
-/// Who is calling, at an instant. A key that is presented decides, whatever the certificate says.
+/// Who is calling, at an instant. A key that is presented decides, whatever else there is; and a sign-in, whatever the
+/// certificate says.
 ///
 /// # Errors
 /// When the credentials are missing, refused or expired.
@@ -46,13 +50,17 @@ pub fn authenticate(
     if register.is_empty() {
         return Ok(Caller::Open);
     }
-    let (record, credential) = match (credentials.authorization, credentials.certificate) {
-        (Some(header), _) => by_key(register, header, at)?,
-        (None, Some(uri)) => {
+    let (record, credential) = match (credentials.authorization, credentials.sign_in, credentials.certificate) {
+        (Some(header), _, _) => by_key(register, header, at)?,
+        (None, Some(sign_in), _) => {
+            let record = register.of_sign_in(sign_in).ok_or(Unauthenticated::Refused)?;
+            (record, Credential::SignIn(sign_in.clone()))
+        }
+        (None, None, Some(uri)) => {
             let record = register.of_certificate(uri).ok_or(Unauthenticated::Refused)?;
             (record, Credential::Certificate(uri.clone()))
         }
-        (None, None) => return Err(Unauthenticated::Missing),
+        (None, None, None) => return Err(Unauthenticated::Missing),
     };
     if record.revoked_at.is_some() {
         return Err(Unauthenticated::Refused);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::identity::Identity;
+use super::identity::{Identity, SignIn};
 use super::key::KeyId;
 use crate::model::id::{CertificateUri, IdentityId};
 use crate::model::violation::Quoted;
@@ -15,6 +15,8 @@ pub enum Credential {
     Key(KeyId),
     /// A client certificate with this name in it.
     Certificate(CertificateUri),
+    /// A sign-in at an OpenID Connect provider.
+    SignIn(SignIn),
 }
 
 impl fmt::Display for Credential {
@@ -22,6 +24,7 @@ impl fmt::Display for Credential {
         match self {
             Self::Key(key) => write!(f, "key {key}"),
             Self::Certificate(uri) => write!(f, "certificate {uri}"),
+            Self::SignIn(sign_in) => write!(f, "sign-in {sign_in}"),
         }
     }
 }

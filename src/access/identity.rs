@@ -1,10 +1,11 @@
 //! Who may call: an identity, its role, and what it may read.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use crate::catalogue::items::Sector;
 use crate::model::code_list::code_list;
-use crate::model::id::{AgencyId, AreaCode, CertificateUri, IdentityId};
+use crate::model::id::{AgencyId, AreaCode, CertificateUri, IdentityId, Issuer, Subject};
 
 code_list! {
     /// What an identity is for. Each has one: who needs two has two identities, so that each key
@@ -48,6 +49,23 @@ pub struct Identity {
     pub scope: Scope,
     /// The names in client certificates by which it is known.
     pub certificates: Vec<CertificateUri>,
+    /// Whom OpenID Connect providers know it as.
+    pub sign_ins: Vec<SignIn>,
+}
+
+/// Somebody whom an OpenID Connect provider knows. The subject means nothing without its issuer.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SignIn {
+    /// The provider.
+    pub issuer: Issuer,
+    /// By what the provider knows them.
+    pub subject: Subject,
+}
+
+impl fmt::Display for SignIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.subject, self.issuer)
+    }
 }
 
 /// What an analyst may read: everything, unless it is limited.

@@ -1,7 +1,8 @@
 //! Who is calling, and what they may do. Pure: no clock, no network, no randomness of its own.
 //!
 //! An [`Identity`] is somebody or something that calls, with one [`Role`]. It authenticates with
-//! an API key, of which it may have two at once, or with a client certificate. [`Register`] is the fold
+//! an API key, of which it may have two at once, with a client certificate, or by a sign-in at an OpenID
+//! Connect provider. [`Register`] is the fold
 //! of the journal's entries about them; [`authenticate`] finds the [`Caller`] of a call's
 //! [`Credentials`]; `permit` decides whether it may do something.
 
@@ -14,7 +15,7 @@ mod register;
 
 pub use authenticate::{Credentials, Unauthenticated, authenticate};
 pub use caller::{Actor, Caller, Credential, Known, NotAPurpose, Purpose};
-pub use identity::{Identity, Role, Scope};
+pub use identity::{Identity, Role, Scope, SignIn};
 pub use key::{Key, KeyHash, KeyId, NewKey, Secret};
 pub use permit::Action;
 pub(crate) use permit::{Agencies, Denied, RequestedFigures, Resource, permit};

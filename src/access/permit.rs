@@ -30,11 +30,15 @@ pub enum Action {
     ReadKeys,
     /// Makes, replaces and revokes keys.
     ChangeKeys,
+    /// Reads the audit log.
+    ReadAudit,
+    /// Reads who it is itself.
+    ReadCaller,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Submit,
         Self::CorrectLocked,
         Self::ReadSubmissions,
@@ -44,6 +48,8 @@ impl Action {
         Self::ReadCompleteness,
         Self::ReadKeys,
         Self::ChangeKeys,
+        Self::ReadAudit,
+        Self::ReadCaller,
     ];
 
     /// Whether it may store something.
@@ -54,7 +60,9 @@ impl Action {
             | Self::ReadCatalogue
             | Self::ReadFigures
             | Self::ReadCompleteness
-            | Self::ReadKeys => false,
+            | Self::ReadKeys
+            | Self::ReadAudit
+            | Self::ReadCaller => false,
         }
     }
 }
@@ -102,9 +110,14 @@ pub(crate) const fn grant(role: Role, action: Action) -> Grant {
             Role::Steward => Everything,
             Role::Reader | Role::Operator => Nothing,
         },
-        Action::ReadKeys | Action::ChangeKeys => match role {
+        Action::ReadKeys | Action::ChangeKeys | Action::ReadAudit => match role {
             Role::Operator => Everything,
             Role::Submitter | Role::Corrector | Role::Reader | Role::Analyst | Role::Steward => Nothing,
+        },
+        Action::ReadCaller => match role {
+            Role::Submitter | Role::Corrector | Role::Reader | Role::Analyst | Role::Steward | Role::Operator => {
+                Everything
+            }
         },
     }
 }
@@ -267,8 +280,8 @@ mod tests {
     fn figures_are_read_for_a_stated_purpose() {
         let analyst = |purpose| {
             let id = IdentityId::parse("analyst").unwrap();
-            let identity =
-                Identity { id, role: Role::Analyst, agency: None, scope: Scope::default(), certificates: Vec::new() };
+            let (scope, certificates, sign_ins) = (Scope::default(), Vec::new(), Vec::new());
+            let identity = Identity { id, role: Role::Analyst, agency: None, scope, certificates, sign_ins };
             let credential = Credential::Key(KeyId([0; 8]));
             Caller::Known(Known { identity: Arc::new(identity), credential, purpose })
         };

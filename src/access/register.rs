@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 
-use super::identity::{Identity, Role};
+use super::identity::{Identity, Role, SignIn};
 use super::key::{Key, KeyId, NewKey};
 use crate::catalogue::Catalogue;
 use crate::model::id::{CertificateUri, IdentityId};
@@ -23,6 +23,8 @@ pub(crate) const OVERLAP_HOURS_MAX: i64 = 31 * 24;
 const IDENTITIES_MAX: usize = 100_000;
 /// How many certificate names an identity may have.
 const CERTIFICATES_MAX: usize = 16;
+/// How many sign-ins an identity may have.
+const SIGN_INS_MAX: usize = 16;
 
 /// A change of the identities or their keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,6 +103,7 @@ pub struct Register {
     identities: OrdMap<IdentityId, Arc<IdentityRecord>>,
     by_key: OrdMap<KeyId, IdentityId>,
     by_certificate: OrdMap<CertificateUri, IdentityId>,
+    by_sign_in: OrdMap<SignIn, IdentityId>,
 }
 
 impl Register {
@@ -131,6 +134,11 @@ impl Register {
         self.get(self.by_certificate.get(uri)?)
     }
 
+    /// The identity of a sign-in at a provider.
+    pub(crate) fn of_sign_in(&self, sign_in: &SignIn) -> Option<&IdentityRecord> {
+        self.get(self.by_sign_in.get(sign_in)?)
+    }
+
     /// Whether a key or an identity is known and isn't revoked, so that it could be.
     pub(crate) fn could_revoke(&self, identity: &IdentityId, key: Option<KeyId>) -> bool {
         self.get(identity).filter(|record| record.revoked_at.is_none()).is_some_and(|record| {
@@ -157,8 +165,9 @@ impl Register {
                 self.review_identity(identity, catalogue, violations);
                 if let Some(key) = key {
                     self.review_key(key, at, violations);
-                } else if identity.certificates.is_empty() {
-                    violations.add("certificates", "found none, and no key; allowed: a key, a certificate, or both");
+                } else if identity.certificates.is_empty() && identity.sign_ins.is_empty() {
+                    let what = "found none, no sign-in and no key; allowed: at least one of the three";
+                    violations.add("certificates", what);
                 }
             }
             AccessChange::Rotate { identity, key, older_until } => {
@@ -222,15 +231,8 @@ impl Register {
         for code in identity.scope.areas.iter().filter(|code| catalogue.area(code).is_none()) {
             violations.add("areas", format_args!("found `{code}`; {NO_SUCH} area in the catalogue"));
         }
-        if identity.certificates.len() > CERTIFICATES_MAX {
-            violations.add("certificates", format_args!("allowed: {CERTIFICATES_MAX} at the most"));
-            return;
-        }
-        for (index, uri) in identity.certificates.iter().enumerate() {
-            if self.by_certificate.contains_key(uri) || identity.certificates[..index].contains(uri) {
-                violations.add("certificates", format_args!("`{uri}` already identifies an identity"));
-            }
-        }
+        review_names("certificates", &identity.certificates, CERTIFICATES_MAX, &self.by_certificate, violations);
+        review_names("sign_ins", &identity.sign_ins, SIGN_INS_MAX, &self.by_sign_in, violations);
     }
 
     fn review_key(&self, key: &NewKey, at: Timestamp, violations: &mut Violations) {
@@ -254,6 +256,9 @@ impl Register {
             AccessChange::Create { identity, key } => {
                 for uri in &identity.certificates {
                     self.by_certificate.insert(uri.clone(), identity.id.clone());
+                }
+                for sign_in in &identity.sign_ins {
+                    self.by_sign_in.insert(sign_in.clone(), identity.id.clone());
                 }
                 let record = IdentityRecord {
                     identity: Arc::new(identity.clone()),
@@ -306,11 +311,33 @@ impl Register {
         }
         if key.is_none() {
             record.revoked_at = Some(at);
-            // Somebody else may come by a certificate of that name.
+            // Somebody else may come by a certificate of that name, and the same person to another identity.
             let identity = Arc::clone(&record.identity);
             for uri in &identity.certificates {
                 self.by_certificate.remove(uri);
             }
+            for sign_in in &identity.sign_ins {
+                self.by_sign_in.remove(sign_in);
+            }
+        }
+    }
+}
+
+/// What is wrong with the names of one kind by which others than us know an identity: each is of one identity.
+fn review_names<N: Ord + fmt::Display>(
+    field: &str,
+    names: &[N],
+    count_max: usize,
+    taken: &OrdMap<N, IdentityId>,
+    violations: &mut Violations,
+) {
+    if names.len() > count_max {
+        violations.add(field, format_args!("allowed: {count_max} at the most"));
+        return;
+    }
+    for (index, name) in names.iter().enumerate() {
+        if taken.contains_key(name) || names[..index].contains(name) {
+            violations.add(field, format_args!("`{name}` already identifies an identity"));
         }
     }
 }
@@ -319,6 +346,7 @@ impl Register {
 mod tests {
     use super::*;
     use crate::access::{Caller, Credentials, Scope, Secret, Unauthenticated, authenticate};
+    use crate::model::id::{Issuer, Subject};
 
     const HOUR: i64 = Timestamp(0).plus_hours(1).0;
 
@@ -336,8 +364,20 @@ mod tests {
 
     fn create(name: &str, role: Role, key: NewKey, certificates: &[&str]) -> AccessChange {
         let certificates = certificates.iter().map(|uri| CertificateUri::parse(uri).unwrap()).collect();
-        let identity = Identity { id: id(name), role, agency: None, scope: Scope::default(), certificates };
+        let (scope, sign_ins) = (Scope::default(), Vec::new());
+        let identity = Identity { id: id(name), role, agency: None, scope, certificates, sign_ins };
         AccessChange::Create { identity, key: Some(key) }
+    }
+
+    fn sign_in(issuer: &str, subject: &str) -> SignIn {
+        SignIn { issuer: Issuer::parse(issuer).unwrap(), subject: Subject::parse(subject).unwrap() }
+    }
+
+    /// An identity that only a provider knows.
+    fn create_signed_in(name: &str, sign_ins: &[SignIn]) -> AccessChange {
+        let (scope, certificates, sign_ins) = (Scope::default(), Vec::new(), sign_ins.to_vec());
+        let identity = Identity { id: id(name), role: Role::Analyst, agency: None, scope, certificates, sign_ins };
+        AccessChange::Create { identity, key: None }
     }
 
     fn rotate(name: &str, key: NewKey, older_until: i64) -> AccessChange {
@@ -457,17 +497,56 @@ mod tests {
     }
 
     #[test]
-    fn a_key_decides_whatever_the_certificate_says() {
+    fn a_sign_in_stands_for_exactly_its_subject_at_its_issuer() {
+        let mut register = with_operator();
+        let al = sign_in("https://login.example", "al");
+        change(&mut register, create_signed_in("al", &[al.clone(), sign_in("https://other.example", "7")]), 0);
+        let who = |register: &Register, issuer, subject| {
+            let sign_in = sign_in(issuer, subject);
+            // Whoever has signed in is who they are, whatever certificate their browser has.
+            let uri = CertificateUri::parse("spiffe://a/b").unwrap();
+            let credentials =
+                Credentials { sign_in: Some(&sign_in), certificate: Some(&uri), ..Credentials::default() };
+            authenticate(register, &credentials, Timestamp(0)).map(|caller| caller.actor().to_string())
+        };
+        assert_eq!(
+            who(&register, "https://login.example", "al"),
+            Ok("al by sign-in al at https://login.example".to_owned())
+        );
+        assert!(who(&register, "https://other.example", "7").is_ok());
+        for (issuer, subject) in [
+            ("https://login.example", "7"),
+            ("https://other.example", "al"),
+            ("https://login.example/", "al"),
+            ("https://login.example", "Al"),
+        ] {
+            assert_eq!(who(&register, issuer, subject), Err(Unauthenticated::Refused), "{subject} at {issuer}");
+        }
+        assert_eq!(wrong(&register, create_signed_in("bo", std::slice::from_ref(&al)), 0), ["sign_ins"]);
+        change(&mut register, AccessChange::Revoke { identity: id("al"), key: None }, 0);
+        assert_eq!(who(&register, "https://login.example", "al"), Err(Unauthenticated::Refused));
+        change(&mut register, create_signed_in("bo", &[al]), 0);
+        assert!(who(&register, "https://login.example", "al").is_ok());
+    }
+
+    #[test]
+    fn a_key_decides_whatever_the_certificate_or_the_sign_in_says() {
         let mut register = with_operator();
         change(&mut register, create("al", Role::Analyst, key(2, 9 * HOUR), &["spiffe://a/b"]), 0);
+        let bo = sign_in("https://login.example", "bo");
+        change(&mut register, create_signed_in("bo", std::slice::from_ref(&bo)), 0);
         let uri = CertificateUri::parse("spiffe://a/b").unwrap();
         for (header, expected) in [
             (format!("bearer {}", secret(1).reveal()), Ok("jo by key 0101010101010101".to_owned())),
             ("Bearer cps_".to_owned(), Err(Unauthenticated::Refused)),
             (String::new(), Err(Unauthenticated::Refused)),
         ] {
-            let credentials =
-                Credentials { authorization: Some(&header), certificate: Some(&uri), ..Credentials::default() };
+            let credentials = Credentials {
+                authorization: Some(&header),
+                certificate: Some(&uri),
+                sign_in: Some(&bo),
+                ..Credentials::default()
+            };
             let found = authenticate(&register, &credentials, Timestamp(0)).map(|caller| caller.actor().to_string());
             assert_eq!(found, expected, "{header}");
         }
@@ -477,11 +556,16 @@ mod tests {
     fn what_makes_no_sense_is_refused() {
         let register = with_operator();
         let too_long = (KEY_DAYS_MAX * 24 + 1) * HOUR;
+        let (twice, many) = (sign_in("https://a", "1"), |n: usize| sign_in("https://a", &n.to_string()));
+        let too_many: Vec<SignIn> = (0..=SIGN_INS_MAX).map(many).collect();
         for (change, expected) in [
             (create("al", Role::Submitter, key(2, HOUR), &[]), "agency"),
             (create("al", Role::Analyst, key(1, HOUR), &[]), "key_id"),
             (create("al", Role::Analyst, key(2, 0), &[]), "days"),
             (create("al", Role::Analyst, key(2, too_long), &[]), "days"),
+            (create_signed_in("al", &[]), "certificates"),
+            (create_signed_in("al", &[twice.clone(), twice]), "sign_ins"),
+            (create_signed_in("al", &too_many), "sign_ins"),
             (rotate("jo", key(2, HOUR), (OVERLAP_HOURS_MAX + 1) * HOUR), "overlap_hours"),
             (rotate("nobody", key(2, HOUR), 0), "identity"),
             (AccessChange::Revoke { identity: id("jo"), key: Some(secret(2).id()) }, "key_id"),

@@ -23,7 +23,7 @@ const CHAIN_KEY: &str = ",\"chain\":\"";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Event {
-    /// Unpublished figures were read.
+    /// Unpublished figures were read, what an agency has submitted, or this log.
     Read,
     /// A call was refused.
     Refused,
@@ -52,7 +52,7 @@ pub struct Line {
     /// The caller's identity; empty when it isn't known.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub identity: String,
-    /// By what credential: the key's public name, or the certificate's URI.
+    /// By what credential: the key's public name, the certificate's URI, or the subject of a sign-in and its issuer.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub credential: String,
     /// Where the call came from.

@@ -7,10 +7,11 @@ use super::failure::Failure;
 use crate::catalogue::items;
 use crate::rpc::indicator_versions;
 use crate::rpc::proto::{
-    Agency, Area, Calendar, Dimension, GetIndicatorRequest, Indicator, Kind, ListAgenciesRequest, ListAreasRequest,
-    ListCalendarsRequest, ListDimensionsRequest, ListIndicatorsRequest, ListReconciliationRulesRequest,
-    ReconciliationRule,
+    Agency, Area, Calendar, Dimension, GetDimensionRequest, GetIndicatorRequest, Indicator, Kind, ListAgenciesRequest,
+    ListAreasRequest, ListCalendarsRequest, ListDimensionsRequest, ListIndicatorsRequest,
+    ListReconciliationRulesRequest, QueryAggregateRequest, ReconciliationRule,
 };
+use crate::tables::Labels;
 
 /// The largest page that the server gives.
 const PAGE: i32 = 1_000;
@@ -50,6 +51,36 @@ pub(super) async fn definitions(
         found.insert(id.clone(), indicator);
     }
     Ok(found)
+}
+
+/// What the ids of the rows of a query's answer stand for.
+pub(super) async fn labels(server: &Server, question: &QueryAggregateRequest) -> Result<Labels, Failure> {
+    let mut labels = names(server).await?;
+    let mut client = server.catalogue().await?;
+    for id in &question.indicators {
+        let request = GetIndicatorRequest { id: id.clone(), ..GetIndicatorRequest::default() };
+        let versions = response(client.get_indicator(request).await)?.versions;
+        versions.into_iter().for_each(|version| labels.add_indicator(version));
+    }
+    if !question.by_dimension.is_empty() {
+        let request = GetDimensionRequest { id: question.by_dimension.clone(), as_of_revision: 0 };
+        labels.add_categories(response(client.get_dimension(request).await)?.dimension.unwrap_or_default());
+    }
+    Ok(labels)
+}
+
+/// What the ids of all indicators, areas and agencies stand for, as of now.
+pub(super) async fn all_labels(server: &Server) -> Result<Labels, Failure> {
+    let mut labels = names(server).await?;
+    indicators(server).await?.into_values().for_each(|indicator| labels.add_indicator(indicator));
+    Ok(labels)
+}
+
+async fn names(server: &Server) -> Result<Labels, Failure> {
+    let mut labels = Labels::default();
+    areas(server).await?.into_iter().for_each(|area| labels.add_area(area));
+    agencies(server).await?.into_iter().for_each(|agency| labels.add_agency(agency));
+    Ok(labels)
 }
 
 /// The agencies, by id.

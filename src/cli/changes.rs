@@ -6,12 +6,12 @@ use clap::Parser;
 use tonic::Status;
 use tonic_types::StatusExt;
 
+use super::catalogue_lookup;
 use super::connect::{Connection, Server, refusal};
 use super::failure::Failure;
-use super::format::{csv, json_line, markers, time};
-use super::history::event;
+use super::format::{csv, json_line, time};
 use super::legend::Legend;
-use super::observation_text::{FIGURE_COLUMNS, MEASURE_HEADINGS, breakdown, figure_cells, measure_cells};
+use super::observation_text::{FIGURE_COLUMNS, figure_cells};
 use super::output;
 use super::printout::Printout;
 use super::table::{Align, Table};
@@ -19,6 +19,7 @@ use super::watch::{may_resume, reconnecting};
 use crate::rpc::Reason;
 use crate::rpc::client::picture_service_client::PictureServiceClient;
 use crate::rpc::proto::{FigureChange, ListChangesRequest, ListChangesResponse};
+use crate::tables::{ChangesTable, Labels, event, texts};
 
 /// The most changes that a page may have.
 const PAGE: i32 = 10_000;
@@ -65,7 +66,9 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         page_size: PAGE,
         ..ListChangesRequest::default()
     };
-    let mut printer = Printer { json: args.json, csv: args.csv, is_first: true };
+    // Of what is added to the catalogue while changes are followed, there are ids alone.
+    let labels = if args.csv { catalogue_lookup::all_labels(&args.server).await? } else { Labels::default() };
+    let mut printer = Printer { json: args.json, csv: args.csv.then(|| ChangesTable::new(labels)), is_first: true };
     let mut client = args.server.pictures().await?;
     loop {
         let page = next_page(&mut client, &request).await?;
@@ -111,7 +114,7 @@ fn is_none_yet(status: &Status) -> bool {
 /// Prints pages one after the other, each as soon as it is there.
 struct Printer {
     json: bool,
-    csv: bool,
+    csv: Option<ChangesTable>,
     is_first: bool,
 }
 
@@ -121,8 +124,9 @@ impl Printer {
         if self.json {
             return output::print_line(json_line(page, "ListChangesResponse")?);
         }
-        if self.csv {
-            let text = csv(headings(), page.changes.iter().map(csv_row))?;
+        if let Some(table) = &self.csv {
+            let rows = page.changes.iter().map(|change| texts(table.cells(change)));
+            let text = csv(table.headings().iter().map(String::as_str), rows)?;
             let rows = text.split_once('\n').map_or("", |(_, rows)| rows);
             return output::print(if is_first { &text } else { rows });
         }
@@ -132,7 +136,7 @@ impl Printer {
     /// Says where to go on, beside what is for programs.
     fn end(&self, revision: i64) -> Result<(), Failure> {
         let text = format!("These are all changes up to revision {revision}: go on with --after {revision}.");
-        if self.json || self.csv {
+        if self.json || self.csv.is_some() {
             output::note(text);
             return Ok(());
         }
@@ -158,30 +162,4 @@ fn table(changes: &[FigureChange]) -> Printout {
         table.push(change_cells.into_iter().chain(figure_cells(&figure)).chain([flags, change.reason.clone()]));
     }
     Printout::default().table(table).text(format!("{}\n", legend.below()))
-}
-
-/// Before the numbers, and after them.
-const HEADINGS: [&[&str]; 2] = [
-    &["revision", "accepted_at", "event", "agency", "indicator", "area", "period", "breakdown"],
-    &["markers", "sample", "request_id", "reason"],
-];
-
-fn headings() -> impl Iterator<Item = &'static str> {
-    HEADINGS[0].iter().chain(&MEASURE_HEADINGS).chain(HEADINGS[1]).copied()
-}
-
-fn csv_row(change: &FigureChange) -> Vec<String> {
-    let figure = change.observation.clone().unwrap_or_default();
-    let before = [
-        change.revision.to_string(),
-        time(change.accepted_at.as_ref()),
-        event(change.event()).to_owned(),
-        change.agency.clone(),
-        figure.indicator.clone(),
-        figure.area.clone(),
-        figure.period.clone(),
-        breakdown(&figure.breakdown),
-    ];
-    let after = [markers(&figure.markers), change.sample.to_string(), change.request_id.clone(), change.reason.clone()];
-    before.into_iter().chain(measure_cells(figure.measure.as_ref())).chain(after).collect()
 }

@@ -81,7 +81,7 @@ pub(super) struct Format {
     json: bool,
     /// Print the rows as CSV. A text that a spreadsheet would take for a formula has an apostrophe before it.
     #[arg(long)]
-    csv: bool,
+    pub(super) csv: bool,
 }
 
 impl Format {

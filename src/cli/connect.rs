@@ -1,17 +1,23 @@
 //! Connecting to a server, and showing its refusals.
 
-use std::io::ErrorKind;
-use std::net::{IpAddr, SocketAddr};
+mod certificate;
+mod credentials;
+mod proxy;
+mod route;
+mod tls;
+mod tunnel;
+mod unreachable;
+
+use std::error::Error;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use tokio_rustls::rustls::Error as TlsError;
-use tonic::metadata::{Ascii, MetadataValue};
-use tonic::service::Interceptor;
+use hyper_util::rt::TokioIo;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
-use tonic::{Code, Request, Response, Status};
+use tonic::transport::{Channel, Endpoint, Uri};
+use tonic::{Code, Response, Status};
 use tonic_types::{FieldViolation, StatusExt};
 
 use super::deadline::{Deadline, Limit, Timed};
@@ -23,12 +29,16 @@ use crate::rpc::client::catalogue_service_client::CatalogueServiceClient;
 use crate::rpc::client::key_service_client::KeyServiceClient;
 use crate::rpc::client::picture_service_client::PictureServiceClient;
 use crate::rpc::client::submission_service_client::SubmissionServiceClient;
-use crate::rpc::{ERROR_BYTES_HEADER, PURPOSE_HEADER, Reason, omitted_count};
+use crate::rpc::{Reason, omitted_count};
+use credentials::{ERROR_BYTES_MAX, Headers, Hidden};
+use proxy::Proxy;
+pub(super) use route::{Route, Secured};
+use tls::Tls;
+pub(super) use tls::described;
+pub(super) use unreachable::Unreachable;
 
 /// The most bytes that an answer may have; a full page of rows has far fewer.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
-/// The most bytes of error details that this client accepts.
-const ERROR_BYTES_MAX: u32 = 1 << 20;
 /// In a header Base64 makes four bytes of three, and the other headers take some too.
 const HEADER_BYTES_MAX: u32 = 2 * ERROR_BYTES_MAX;
 
@@ -43,14 +53,18 @@ pub(super) struct Server {
     server: String,
     /// Your API key. Other users of this machine can see it on a command line: set the variable instead.
     #[arg(long, global = true, help_heading = HEADING, env = "CONSPECTUS_KEY", hide_env_values = true, value_name = "KEY")]
-    key: Option<String>,
+    key: Option<Hidden>,
     /// Take the key from another variable: `--as portsmouth-feed` takes CONSPECTUS_KEY_PORTSMOUTH_FEED.
     #[arg(long = "as", global = true, help_heading = HEADING, value_name = "NAME")]
     key_name: Option<String>,
     /// What you read figures for. An analyst must state it, and the audit log records it.
     #[arg(long, global = true, help_heading = HEADING, env = "CONSPECTUS_PURPOSE", value_name = "WORDS")]
     purpose: Option<String>,
-    /// The authority that issued the server's certificate: PEM. Needed for https://.
+    /// The proxy to the server: http://HOST:PORT, with NAME:PASSWORD@ before the host if it wants them; empty for none.
+    /// By default that of HTTPS_PROXY, for https:// to other machines. NO_PROXY exempts servers.
+    #[arg(long, global = true, help_heading = HEADING, env = "CONSPECTUS_PROXY", hide_env_values = true, value_name = "URL")]
+    proxy: Option<Hidden>,
+    /// The authority that issued the server's certificate: PEM. By default those that this machine trusts.
     #[arg(long, global = true, help_heading = HEADING, env = "CONSPECTUS_CA", value_name = "FILE")]
     ca: Option<PathBuf>,
     /// Your client certificate, if the server accepts them: PEM.
@@ -73,28 +87,6 @@ const TIMEOUT_SECONDS_MAX: u64 = 86_400;
 
 pub(super) type Connection = InterceptedService<Deadline<Channel>, Headers>;
 
-/// The headers of every request.
-#[derive(Debug, Clone)]
-pub(super) struct Headers {
-    authorization: Option<MetadataValue<Ascii>>,
-    purpose: Option<MetadataValue<Ascii>>,
-}
-
-impl Interceptor for Headers {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        let metadata = request.metadata_mut();
-        // Asks for as much as a server sends.
-        metadata.insert(ERROR_BYTES_HEADER, ERROR_BYTES_MAX.into());
-        if let Some(authorization) = &self.authorization {
-            metadata.insert("authorization", authorization.clone());
-        }
-        if let Some(purpose) = &self.purpose {
-            metadata.insert(PURPOSE_HEADER, purpose.clone());
-        }
-        Ok(request)
-    }
-}
-
 impl Server {
     /// The server at an address, without TLS or credentials.
     pub(super) fn at(address: SocketAddr) -> Self {
@@ -103,6 +95,8 @@ impl Server {
             key: None,
             key_name: None,
             purpose: None,
+            // The server is on this machine.
+            proxy: Some(Hidden(String::new())),
             ca: None,
             cert: None,
             cert_key: None,
@@ -112,97 +106,130 @@ impl Server {
 
     /// The same server, called with a key, for a purpose.
     pub(super) fn with_key(self, key: String, purpose: &str) -> Self {
-        Self { key: Some(key), purpose: Some(purpose.to_owned()), ..self }
+        Self { key: Some(Hidden(key)), purpose: Some(purpose.to_owned()), ..self }
     }
 
-    fn tls(&self) -> Result<ClientTlsConfig, Failure> {
-        let read = |path: &PathBuf| {
-            std::fs::read(path).map_err(|error| Failure::usage(format!("can't read {}: {error}", path.display())))
-        };
-        let ca = self
-            .ca
-            .as_ref()
-            .ok_or_else(|| Failure::usage("https:// needs an authority to trust").and_try(Some(NextStep::Authority)))?;
-        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(ca)?));
-        Ok(match self.cert.as_ref().zip(self.cert_key.as_ref()) {
-            None => tls,
-            Some((cert, key)) => tls.identity(Identity::from_pem(read(cert)?, read(key)?)),
-        })
+    /// The way to the server.
+    ///
+    /// # Errors
+    /// When an option isn't what it should be, or a file of TLS can't be used.
+    pub(super) fn route(&self) -> Result<Route, Failure> {
+        let server = self.uri()?;
+        Ok(self.route_by(&server, self.proxy(&server)?, self.tls(&server)?))
+    }
+
+    /// The way to the server, which has this address, by a proxy or none, with TLS or without.
+    pub(super) fn route_by(&self, server: &Uri, proxy: Option<Proxy>, tls: Option<Tls>) -> Route {
+        let port = server.port_u16().unwrap_or(if tls.is_some() { 443 } else { 80 });
+        let host = server.host().unwrap_or_default().to_owned();
+        Route { server: self.server.clone(), host, port, proxy, tls }
+    }
+
+    /// The proxy to the server, which has this address.
+    ///
+    /// # Errors
+    /// When what is named isn't the address of a proxy.
+    pub(super) fn proxy(&self, server: &Uri) -> Result<Option<Proxy>, Failure> {
+        let given = self.proxy.as_ref().map(|Hidden(proxy)| proxy.as_str());
+        Proxy::choose(given, server, |name| std::env::var(name).ok())
+    }
+
+    /// TLS to the server, which has this address; none for http://.
+    ///
+    /// # Errors
+    /// When a file of TLS can't be used.
+    pub(super) fn tls(&self, server: &Uri) -> Result<Option<Tls>, Failure> {
+        if server.scheme_str() != Some("https") {
+            return Ok(None);
+        }
+        let host = server.host().unwrap_or_default().trim_matches(['[', ']']);
+        let own = self.cert.as_deref().zip(self.cert_key.as_deref());
+        Tls::new(host, self.ca.as_deref(), own).map(Some)
+    }
+
+    /// The server's address, as it is given.
+    pub(super) fn address(&self) -> &str {
+        &self.server
+    }
+
+    /// The server's address.
+    ///
+    /// # Errors
+    /// When it isn't one.
+    pub(super) fn uri(&self) -> Result<Uri, Failure> {
+        let uri = self.server.parse::<Uri>().ok().filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")));
+        uri.ok_or_else(|| Failure::usage(format!("`{}` isn't an address; allowed: http(s)://HOST:PORT", self.server)))
     }
 
     /// Why the server can't be reached, and what to do about it.
     fn unreachable(&self, error: &tonic::transport::Error) -> Failure {
-        let cause = root_cause(error);
-        let io = cause.downcast_ref::<std::io::Error>();
-        if let Some(tls) = io.and_then(std::io::Error::get_ref).and_then(|inner| inner.downcast_ref::<TlsError>()) {
-            let is_plain = matches!(tls, TlsError::InvalidMessage(_));
-            let step = if is_plain { NextStep::Plaintext } else { NextStep::Authority };
-            return Failure::unreachable(format!("TLS with {} failed: {cause}", self.server)).and_try(Some(step));
+        let first: &(dyn Error + 'static) = error;
+        let mut causes = std::iter::successors(Some(first), |cause| (*cause).source());
+        if let Some(why) = causes.find_map(|cause| cause.downcast_ref::<Unreachable>()) {
+            return why.clone().failure();
         }
-        // A server without TLS takes its beginning for nonsense, and hangs up.
-        let is_reset =
-            self.server.starts_with("https:") && io.is_some_and(|io| io.kind() == ErrorKind::ConnectionReset);
-        let step = if is_reset { NextStep::Plaintext } else { NextStep::Serve };
-        Failure::unreachable(format!("no server answers at {}: {cause}", self.server)).and_try(Some(step))
+        // It was connected to, and then didn't speak HTTP/2.
+        Failure::unreachable(format!("no server answers at {}: {}", self.server, root_cause(error)))
+            .and_try(Some(NextStep::Address))
     }
 
-    fn headers(&self) -> Result<Headers, Failure> {
+    /// What it is called for.
+    ///
+    /// # Errors
+    /// When that isn't a purpose.
+    pub(super) fn stated_purpose(&self) -> Result<Option<Purpose>, Failure> {
+        let purpose = self.purpose.as_deref().map(Purpose::parse).transpose();
+        purpose.map_err(|error| Failure::usage(format!("--purpose: {error}")))
+    }
+
+    /// The same server, called without a purpose.
+    pub(super) fn without_purpose(&self) -> Self {
+        Self { purpose: None, ..self.clone() }
+    }
+
+    /// The same server, called without a key and a purpose.
+    pub(super) fn anonymous(&self) -> Self {
+        Self { key: None, key_name: None, ..self.without_purpose() }
+    }
+
+    /// What comes of a step, if it comes within the time that the server has to answer.
+    ///
+    /// # Errors
+    /// The step's, or that it takes too long.
+    pub(super) async fn in_time<T>(&self, step: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let taken = tokio::time::timeout(Duration::from_secs(self.timeout), step).await;
+        taken.unwrap_or_else(|_| {
+            let silent = Failure::unreachable(format!("nothing came within {} s", self.timeout));
+            Err(silent.and_try(Some(NextStep::Timeout)))
+        })
+    }
+
+    fn headers(&self, route: &Route) -> Result<Headers, Failure> {
         let key = match &self.key_name {
-            None => self.key.clone(),
+            None => self.key.clone().map(|Hidden(key)| key),
             Some(name) => {
                 let variable = key_variable(name);
                 let found = std::env::var(&variable);
                 Some(found.map_err(|_| Failure::usage(format!("--as {name}: the variable {variable} isn't set")))?)
             }
         };
-        let bearer = |key: String| {
-            let mut value = format!("Bearer {}", key.trim()).parse::<MetadataValue<Ascii>>().ok()?;
-            value.set_sensitive(true);
-            Some(value)
-        };
-        let authorization = match key.filter(|key| !key.trim().is_empty()) {
-            None => None,
-            Some(key) => {
-                if !self.is_private() {
-                    let server = &self.server;
-                    return Err(Failure::usage(format!("the key would cross the network unencrypted to {server}"))
-                        .and_try(Some(NextStep::Encrypt)));
-                }
-                Some(bearer(key).ok_or_else(|| Failure::usage("the key has characters that keys never have"))?)
-            }
-        };
-        let purpose = match &self.purpose {
-            None => None,
-            Some(text) => {
-                let purpose = Purpose::parse(text).map_err(|error| Failure::usage(format!("--purpose: {error}")))?;
-                Some(
-                    purpose
-                        .as_str()
-                        .parse()
-                        .map_err(|_| Failure::usage("--purpose: it has characters that can't be sent"))?,
-                )
-            }
-        };
-        Ok(Headers { authorization, purpose })
-    }
-
-    /// Whether nobody else can read what is sent: it is encrypted, or stays on this machine.
-    fn is_private(&self) -> bool {
-        let Ok(uri) = self.server.parse::<tonic::transport::Uri>() else { return false };
-        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-        let loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-        loopback || uri.scheme_str() == Some("https")
+        let key = key.filter(|key| !key.trim().is_empty());
+        if key.is_some() && !route.is_private() {
+            let server = &self.server;
+            let unencrypted = Failure::usage(format!("the key would cross the network unencrypted to {server}"));
+            return Err(unencrypted.and_try(Some(NextStep::Encrypt)));
+        }
+        Headers::new(key.as_deref(), self.stated_purpose()?.as_ref())
     }
 
     async fn connect(&self, timed: Timed) -> Result<Connection, Failure> {
         let limit = Limit { time: Duration::from_secs(self.timeout), timed, server: self.server.clone() };
-        let no_address = || Failure::usage(format!("`{}` isn't an address; allowed: http(s)://HOST:PORT", self.server));
-        let endpoint = Endpoint::from_shared(self.server.clone()).map_err(|_| no_address())?;
-        if !matches!(endpoint.uri().scheme_str(), Some("http" | "https")) {
-            return Err(no_address());
-        }
-        let headers = self.headers()?;
-        let mut endpoint = endpoint.http2_max_header_list_size(HEADER_BYTES_MAX);
+        let origin = self.uri()?;
+        let route = self.route()?;
+        let headers = self.headers(&route)?;
+        // TLS is the route's: to the library the connection is plain.
+        let mut endpoint = Endpoint::from_static("http://server").origin(origin);
+        endpoint = endpoint.http2_max_header_list_size(HEADER_BYTES_MAX);
         if timed == Timed::Beginning {
             // A server that is gone answers no ping: one is sent after half of the time, also while no message
             // comes. It is awaited for longer than the other half, so that the beginning is timed by its own limit.
@@ -211,14 +238,17 @@ impl Server {
                 .keep_alive_timeout(limit.time * 3 / 4)
                 .keep_alive_while_idle(true);
         }
-        if endpoint.uri().scheme_str() == Some("https") {
-            endpoint = endpoint.tls_config(self.tls()?)?;
-        }
-        let channel = match tokio::time::timeout(limit.time, endpoint.connect()).await {
+        let way = route.clone();
+        let connector = tower::service_fn(move |_: Uri| {
+            let way = way.clone();
+            async move { way.connect().await.map(TokioIo::new) }
+        });
+        let channel = match tokio::time::timeout(limit.time, endpoint.connect_with_connector(connector)).await {
             Ok(connected) => connected.map_err(|error| self.unreachable(&error))?,
             Err(_) => {
                 let silent = Failure::unreachable(limit.exceeded("didn't let anyone connect"));
-                return Err(silent.and_try(Some(NextStep::Timeout)));
+                let doctor = (!route.is_within_this_machine()).then_some(NextStep::Doctor);
+                return Err(silent.and_try(Some(NextStep::Timeout)).and_try(doctor));
             }
         };
         Ok(InterceptedService::new(Deadline::new(channel, limit), headers))

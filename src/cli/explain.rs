@@ -7,13 +7,14 @@ use clap::Parser;
 use super::common_args::{AsOf, BreakdownArg, Format};
 use super::connect::{Server, response};
 use super::failure::Failure;
-use super::format::{coverage, csv, explanations, json};
+use super::format::{csv, explanations, json};
 use super::legend::Legend;
 use super::printout::Printout;
 use super::table::{Align, Table};
 use crate::rpc::proto::{
     CategoryRef, Contribution, ExplainFigureRequest, ExplainFigureResponse, Missing, MissingReason,
 };
+use crate::wording::figure::coverage;
 
 /// Show how a figure was computed: the rule, the sum, and every submitted figure that went into it.
 #[derive(Debug, Parser)]

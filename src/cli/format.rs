@@ -1,4 +1,4 @@
-//! Figures as text for people, and answers as JSON and CSV.
+//! Answers as JSON and CSV, and short texts of theirs. [`crate::wording`] has the words for figures.
 
 use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage};
@@ -8,7 +8,7 @@ use crate::figures::cell::neutralised;
 use crate::model::marker::Marker;
 use crate::model::text::{visible_json, visible_lines};
 use crate::rpc::FILE_DESCRIPTOR_SET;
-use crate::rpc::proto::{CheckExplanation, Coverage, Gap, Kind};
+use crate::rpc::proto::CheckExplanation;
 
 /// A message as protobuf's JSON, indented.
 pub(super) fn json(message: &impl Message, name: &str) -> Result<String, Failure> {
@@ -73,81 +73,6 @@ pub(super) fn time(at: Option<&prost_types::Timestamp>) -> String {
     at.map(|at| whole(at).to_string()).unwrap_or_default()
 }
 
-/// Why there is no value.
-pub(super) fn gap_text(gap: Gap) -> &'static str {
-    match gap {
-        Gap::NotReported => "–",
-        Gap::Marked | Gap::Unspecified => "",
-        Gap::SideBySide => "side by side",
-        Gap::NotCombinable => "not combinable",
-        Gap::ZeroBase => "of nothing",
-        Gap::LeadNotReported => "lead missing",
-        Gap::LeadNotAsked => "lead not asked for",
-        Gap::TooLarge => "too large",
-        Gap::Contained => "not split",
-        Gap::PeriodMismatch => "no such periods",
-        Gap::NoPopulation => "no population",
-        Gap::PopulationNotBrokenDown => "no population by category",
-        Gap::NegativePart => "part below zero",
-        Gap::Partial => "partial",
-    }
-}
-
-/// A decimal text for people: a ratio in per cent, others grouped by thousands.
-pub(super) fn number(text: &str, kind: Kind) -> String {
-    if kind == Kind::Ratio { format!("{text}%") } else { thousands(text) }
-}
-
-/// A difference of two figures of a kind, with its sign: a ratio's in percentage points.
-pub(super) fn difference(text: &str, kind: Kind) -> String {
-    if kind == Kind::Ratio { format!("{} pp", signed(text)) } else { signed(text) }
-}
-
-/// A decimal text with its sign, grouped by thousands; zero has none.
-pub(super) fn signed(text: &str) -> String {
-    let sign = if text.starts_with('-') || is_zero(text) { "" } else { "+" };
-    format!("{sign}{}", thousands(text))
-}
-
-fn is_zero(text: &str) -> bool {
-    text.bytes().all(|byte| byte == b'0' || byte == b'.')
-}
-
-/// How many reported of how many expected, how many are late, and why others are missing.
-pub(super) fn coverage(coverage: Option<&Coverage>) -> String {
-    match coverage {
-        None => String::new(),
-        Some(coverage) if coverage.expected == 0 => String::new(),
-        Some(coverage) => {
-            let mut text = format!("{} of {}", coverage.reported, coverage.expected);
-            if coverage.late > 0 {
-                text.push_str(&format!(", {} late", coverage.late));
-            }
-            if coverage.not_available > 0 {
-                text.push_str(&format!(", {} not available", coverage.not_available));
-            }
-            if coverage.contained > 0 {
-                text.push_str(&format!(", {} not split", coverage.contained));
-            }
-            text
-        }
-    }
-}
-
-/// A decimal text with its thousands grouped: `153,033`, `-1,234.5`.
-pub(super) fn thousands(text: &str) -> String {
-    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
-    let (whole, fraction) = digits.find('.').map_or((digits, ""), |point| digits.split_at(point));
-    let mut grouped = String::new();
-    for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index) % 3 == 0 {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    format!("{sign}{grouped}{fraction}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,12 +99,5 @@ mod tests {
     #[test]
     fn only_one_is_singular() {
         assert_eq!([0, 1, 2].map(|count| counted(count, "row", "rows")), ["0 rows", "1 row", "2 rows"]);
-    }
-
-    #[test]
-    fn thousands_are_grouped() {
-        for (text, expected) in [("0", "0"), ("999", "999"), ("1000", "1,000"), ("-1234567.80", "-1,234,567.80")] {
-            assert_eq!(thousands(text), expected);
-        }
     }
 }

@@ -9,7 +9,8 @@ use super::format::{csv, explanations, json, markers, time};
 use super::legend::Legend;
 use super::printout::Printout;
 use super::table::{Align, Table};
-use crate::rpc::proto::{GetHistoryRequest, GetHistoryResponse, HistoryEvent, HistoryItem};
+use crate::rpc::proto::{GetHistoryRequest, GetHistoryResponse, HistoryItem};
+use crate::tables::event;
 
 /// Show every value that a submitted figure has had: when, by which submission, and why.
 #[derive(Debug, Parser)]
@@ -88,16 +89,6 @@ fn table(answer: &GetHistoryResponse) -> Printout {
             .into();
     }
     Printout::default().table(table).text(legend.below())
-}
-
-/// Why a figure changed, in a word.
-pub(super) fn event(event: HistoryEvent) -> &'static str {
-    match event {
-        HistoryEvent::Unspecified => "",
-        HistoryEvent::Submitted => "submitted",
-        HistoryEvent::Restored => "restored",
-        HistoryEvent::Withdrawn => "withdrawn",
-    }
 }
 
 const CSV_HEADINGS: [&str; 10] =

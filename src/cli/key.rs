@@ -52,10 +52,14 @@ enum Verb {
         /// A URI in a client certificate that identifies it, exactly as in the certificate.
         #[arg(long, value_name = "URI")]
         certificate: Vec<String>,
+        /// Whom an OpenID Connect provider knows it as, to sign in at the page: the provider's issuer, and its subject
+        /// there.
+        #[arg(long, num_args = 2, value_names = ["ISSUER", "SUBJECT"])]
+        sign_in: Vec<String>,
         /// How many days the key is valid.
         #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(i32).range(1..))]
         days: i32,
-        /// Create no key: it is identified by certificates alone.
+        /// Create no key: it is identified by certificates and sign-ins alone.
         #[arg(long)]
         without_key: bool,
         /// Create it in this data folder, while no server runs on it: for the first operator, or when
@@ -87,8 +91,8 @@ enum Verb {
         #[arg(long, default_value_t = 168)]
         overlap_hours: i32,
     },
-    /// Revoke one of an identity's keys, or the identity with all its keys and certificates: its name is never
-    /// given again.
+    /// Revoke one of an identity's keys, or the identity with all its keys, certificates and sign-ins: its name
+    /// is never given again.
     Revoke {
         /// The identity's name.
         identity: String,
@@ -108,6 +112,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
             sector,
             area,
             certificate,
+            sign_in,
             days,
             without_key,
             data,
@@ -123,6 +128,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
                 certificates: certificate,
                 days,
                 without_key,
+                sign_ins: sign_in.chunks_exact(2).map(sign_in_message).collect(),
             };
             match data {
                 None => create(&server, request).await,
@@ -144,7 +150,7 @@ async fn create(server: &Server, request: CreateKeyRequest) -> Result<(), Failur
     let CreateKeyResponse { key_id, secret, expires_at, .. } =
         response(server.keys().await?.create_key(request).await)?;
     if secret.is_empty() {
-        output::print_line(format_args!("`{identity}` is created; its certificates identify it"))
+        output::print_line(format_args!("`{identity}` is created; its certificates and sign-ins identify it"))
     } else {
         print_key(&identity, &key_id, &time(expires_at.as_ref()), &secret)
     }
@@ -158,12 +164,19 @@ fn print_key(identity: &str, key_id: &str, expires_at: &str, secret: &str) -> Re
     output::print_line(secret)
 }
 
+/// The issuer and the subject of a sign-in, as they stand after `--sign-in`.
+fn sign_in_message(pair: &[String]) -> proto::SignIn {
+    let [issuer, subject] = [0, 1].map(|at| pair.get(at).cloned().unwrap_or_default());
+    proto::SignIn { issuer, subject }
+}
+
 /// Only an operator is created without a server, with a key and nothing else.
 fn check_is_plain(role: Role, request: &CreateKeyRequest) -> Result<(), Failure> {
     let is_plain = request.agency.is_empty()
         && request.sectors.is_empty()
         && request.areas.is_empty()
         && request.certificates.is_empty()
+        && request.sign_ins.is_empty()
         && !request.without_key;
     if role != Role::Operator || !is_plain {
         return Err(Failure::usage(
@@ -198,6 +211,7 @@ async fn create_in(folder: &Path, request: CreateKeyRequest, accept_clock_behind
         agency: None,
         scope: Scope::default(),
         certificates: Vec::new(),
+        sign_ins: Vec::new(),
     };
     let key = NewKey { id: secret.id(), hash: secret.hash(), expires_at };
     let change = AccessChange::Create { identity, key: Some(key) };
@@ -240,7 +254,7 @@ async fn list(server: &Server, as_json: bool) -> Result<(), Failure> {
     output::show(&Printout::default().table(table))
 }
 
-/// A row for each key and certificate of an identity.
+/// A row for each key, certificate and sign-in of an identity.
 fn rows(table: &mut Table, identity: &proto::Identity) {
     let role = Role::from_code(identity.role).map(|role| role.to_string()).unwrap_or_default();
     let sectors = identity.sectors.iter().filter_map(|code| Sector::from_code(*code)).map(|sector| sector.to_string());
@@ -262,8 +276,42 @@ fn rows(table: &mut Table, identity: &proto::Identity) {
         };
         push(format!("key {}", key.id), time(key.issued_at.as_ref()), until, time(key.last_used_at.as_ref()));
     }
-    for uri in &identity.certificates {
+    let sign_ins = identity.sign_ins.iter().map(|sign_in| format!("{} at {}", sign_in.subject, sign_in.issuer));
+    for name in identity.certificates.iter().cloned().chain(sign_ins) {
         let until = gone.map(|at| format!("revoked {}", time(Some(at)))).unwrap_or_default();
-        push(uri.clone(), time(identity.created_at.as_ref()), until, String::new());
+        push(name, time(identity.created_at.as_ref()), until, String::new());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::terminal::Terminal;
+
+    #[test]
+    fn each_sign_in_is_an_issuer_and_a_subject() {
+        let line = "key create al --role analyst --sign-in https://a 1 --without-key --sign-in https://b 2";
+        let Verb::Create { sign_in, .. } = Args::parse_from(line.split(' ')).verb else { panic!() };
+        let pairs: Vec<_> = sign_in.chunks_exact(2).map(sign_in_message).collect();
+        let pair = |issuer: &str, subject: &str| proto::SignIn { issuer: issuer.into(), subject: subject.into() };
+        assert_eq!(pairs, [pair("https://a", "1"), pair("https://b", "2")]);
+        assert!(Args::try_parse_from("key create al --role analyst --sign-in https://a".split(' ')).is_err());
+    }
+
+    #[test]
+    fn an_identity_has_a_row_for_each_of_its_credentials() {
+        let mut table = Table::new(["", "", "", "", "", "", ""].map(|heading| (heading, Align::Left)));
+        let identity = proto::Identity {
+            id: "al".to_owned(),
+            certificates: vec!["urn:al".to_owned()],
+            keys: vec![proto::Key { id: "01".to_owned(), ..proto::Key::default() }],
+            sign_ins: vec![sign_in_message(&["https://login.example".to_owned(), "7".to_owned()])],
+            ..proto::Identity::default()
+        };
+        rows(&mut table, &identity);
+        let text = table.laid_out(Terminal { columns: None, has_colour: false });
+        for credential in ["key 01", "urn:al", "7 at https://login.example"] {
+            assert!(text.contains(credential), "{text}");
+        }
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::format::{difference, gap_text, number, signed};
 use super::table::Cell;
 use crate::model::marker::Marker;
 use crate::model::text::visible;
-use crate::rpc::proto::{Change, ChangeGap, ChangeUnit, Discrepancy, DiscrepancyKind, Figure, Gap, Kind, Missing};
+use crate::rpc::proto::{Change, ChangeGap, ChangeUnit, Figure, Gap, Kind};
+use crate::wording::figure::{Containing, contained_in, discrepancy, gap_text, is_partial};
+use crate::wording::number::{number, signed};
 
 /// What the signs in a table mean: collected while its figures are shown, printed below it.
 #[derive(Debug, Default)]
@@ -39,7 +40,11 @@ impl Legend {
                 let within = contained_in(figure, &self.area);
                 self.contained |= within.is_some();
                 self.not_split |= within.is_none();
-                within.map_or_else(|| gap_text(gap).to_owned(), |within| format!("in {within}"))
+                match within {
+                    Some(Containing { area: Some(area), period }) => format!("in {area}, {period}"),
+                    Some(Containing { area: None, period }) => format!("in {period}"),
+                    None => gap_text(gap).to_owned(),
+                }
             }
             (None, gap) => gap_text(gap).to_owned(),
         }
@@ -79,7 +84,7 @@ impl Legend {
     /// The same as a cell of a table, where a partial figure stands out.
     pub(super) fn flags_cell(&mut self, figure: &Figure) -> Cell {
         let flags = self.flags(figure);
-        if is_partial(figure) { Cell::needing_care(flags) } else { flags.into() }
+        if figure.as_at.is_none() && is_partial(figure) { Cell::needing_care(flags) } else { flags.into() }
     }
 
     /// A text that also rests on other figures than its row's, and what of theirs the row doesn't show of its
@@ -107,8 +112,9 @@ impl Legend {
 
     /// Adds a line below the table for each of the figure's discrepancies.
     pub(super) fn discrepancies(&mut self, what: &str, kind: Kind, figure: &Figure) {
-        for discrepancy in &figure.discrepancies {
-            let line = visible(&discrepancy_line(what, kind, discrepancy)).into_owned();
+        for found in &figure.discrepancies {
+            let line = format!("≠ {what}, {}: {}", found.agency, discrepancy(kind, found));
+            let line = visible(&line).into_owned();
             if !self.discrepancies.contains(&line) {
                 self.discrepancies.push(line);
             }
@@ -173,7 +179,7 @@ impl Legend {
             self.markers
                 .iter()
                 .filter_map(|code| Marker::from_code(*code))
-                .map(|marker| format!("[{marker}] {}", meaning(marker))),
+                .map(|marker| format!("[{marker}] {}", marker.meaning())),
         );
         lines.extend(self.discrepancies.iter().cloned());
         lines.join("\n")
@@ -184,11 +190,6 @@ impl Legend {
         let lines = self.lines();
         if lines.is_empty() { lines } else { format!("\n{lines}\n") }
     }
-}
-
-fn is_partial(figure: &Figure) -> bool {
-    let is_complete = figure.coverage.as_ref().is_none_or(|coverage| coverage.complete);
-    figure.value.is_some() && figure.as_at.is_none() && !is_complete
 }
 
 /// The markers of some figures, and whether any is made up.
@@ -213,50 +214,6 @@ impl Marks {
     }
 }
 
-/// The figure that all of one lies within: its period and, if it isn't the figure's own, its area. None where
-/// only parts of it do, or several contain it.
-fn contained_in(figure: &Figure, own_area: &str) -> Option<String> {
-    let coverage = figure.coverage.as_ref().filter(|coverage| coverage.contained == coverage.expected)?;
-    let containing = |missing: &'_ Missing| (missing.contained_in_area.clone(), missing.contained_in_period.clone());
-    let within: BTreeSet<(String, String)> = coverage.missing.iter().map(containing).collect();
-    let (area, period) = if within.len() == 1 { within.first()? } else { return None };
-    Some(if area == own_area { period.clone() } else { format!("{area}, {period}") })
-}
-
 fn bracketed(markers: &[i32]) -> Vec<String> {
     markers.iter().filter_map(|code| Marker::from_code(*code)).map(|marker| format!("[{marker}]")).collect()
-}
-
-fn discrepancy_line(what: &str, kind: Kind, discrepancy: &Discrepancy) -> String {
-    let parts = match discrepancy.kind() {
-        DiscrepancyKind::Unspecified => "its parts come".to_owned(),
-        DiscrepancyKind::OverTime if kind == Kind::Stock => {
-            "its figure for another period of that day comes".to_owned()
-        }
-        DiscrepancyKind::OverTime => "the shorter periods in it come".to_owned(),
-        DiscrepancyKind::OverAreas => "the areas in it come".to_owned(),
-        DiscrepancyKind::Breakdown => format!("its categories of {} come", discrepancy.dimension),
-    };
-    format!(
-        "≠ {what}, {}: {} was submitted; {parts} to {} ({})",
-        discrepancy.agency,
-        number(&discrepancy.submitted, kind),
-        number(&discrepancy.parts, kind),
-        difference(&discrepancy.difference, kind),
-    )
-}
-
-/// What a marker says of a figure.
-pub(super) fn meaning(marker: Marker) -> &'static str {
-    match marker {
-        Marker::Confidential => "confidential",
-        Marker::NotAvailable => "not available",
-        Marker::NotApplicable => "not applicable",
-        Marker::Low => "rounds to zero, but isn't",
-        Marker::Unreliable => "of low reliability",
-        Marker::Estimated => "estimated, or combined from printed percentages",
-        Marker::Provisional => "provisional",
-        Marker::Revised => "revised",
-        Marker::Break => "a break in the series: not comparable with what came before",
-    }
 }

@@ -25,6 +25,8 @@ use crate::model::text::visible;
 use crate::server;
 
 const VARIABLE: &str = "CONSPECTUS_LOG";
+/// The verifier of certificates logs as an error what the command line says anyway.
+const FILTER_DEFAULT: &str = "info,rustls_platform_verifier=off";
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 /// How many lines may wait to be written.
 const QUEUE_LINES_MAX: usize = 4_096;
@@ -56,7 +58,7 @@ impl Log {
     /// When the filter in the environment isn't one, or the system starts no thread.
     pub(super) fn start() -> Result<Self, Failure> {
         let filter = match std::env::var_os(VARIABLE) {
-            None => EnvFilter::new("info"),
+            None => EnvFilter::new(FILTER_DEFAULT),
             Some(text) => filter(&text.to_string_lossy()).map_err(Failure::usage)?,
         };
         // A handle of its own: while a write to it waits, the library's own, which has a lock, is free.

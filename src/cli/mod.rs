@@ -13,9 +13,9 @@ mod common_args;
 mod completeness;
 mod connect;
 mod deadline;
+mod doctor;
 mod explain;
 mod failure;
-mod figure_columns;
 mod figure_file;
 mod format;
 mod health;
@@ -35,6 +35,7 @@ mod receipt;
 mod receipt_file;
 mod reconcile;
 mod serve;
+mod sign_in_args;
 mod spreadsheet_path;
 mod submission;
 mod submit;
@@ -88,6 +89,7 @@ enum Verb {
     Cert(cert::Args),
     Api(api::Args),
     Health(health::Args),
+    Doctor(doctor::Args),
 }
 
 /// Runs the command line of this process.
@@ -129,6 +131,7 @@ pub fn main() -> ExitCode {
             Verb::Cert(args) => cert::run(args),
             Verb::Api(args) => api::run(&args),
             Verb::Health(args) => health::run(args).await,
+            Verb::Doctor(args) => doctor::run(args).await,
         }
     });
     runtime.shutdown_timeout(END_TIMEOUT);

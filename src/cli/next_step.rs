@@ -33,12 +33,19 @@ pub(super) enum NextStep {
     /// Which server, and whether it serves.
     Address,
     Authority,
+    Doctor,
     Encrypt,
+    OtherHost,
     Plaintext,
     Health,
     Serve,
     Timeout,
     Version,
+    /// Which proxy it is reached through.
+    Proxy,
+    ProxyPassword,
+    ProxyRule,
+    Relay,
     /// The newest revision that there is.
     AnyRevision,
     /// An authority for development.
@@ -46,6 +53,9 @@ pub(super) enum NextStep {
 }
 
 impl NextStep {
+    /// What begins its line below an error.
+    pub(super) const LINE: &str = "\nTry: ";
+
     /// What helps against a server's refusal for this reason. Nothing does where the same is to be sent again later, where
     /// the message says what to change, or where whoever runs the server has to act.
     pub(super) fn after(reason: Reason) -> Option<Self> {
@@ -126,16 +136,33 @@ impl NextStep {
             Self::OtherKey => ("--as NAME", "the key of somebody who may; `conspectus key list` shows an operator who"),
             Self::RotateKey => ("conspectus key rotate NAME", "with an operator's key; it prints a new one for NAME"),
             Self::Purpose => ("--purpose WORDS", "or set CONSPECTUS_PURPOSE"),
-            Self::Address => ("--server https://HOST:PORT --ca FILE", "if it serves TLS; or another port"),
+            Self::Address => ("--server https://HOST:PORT", "if it serves TLS; or another port"),
             Self::Authority => {
                 ("--ca FILE", "the authority that issued the server's certificate; or set CONSPECTUS_CA")
             }
-            Self::Encrypt => ("--server https://HOST:PORT --ca FILE", "the authority that issued its certificate"),
+            Self::Doctor => ("conspectus doctor", "which checks the way to the server step by step"),
+            Self::Encrypt => {
+                ("--server https://HOST:PORT", "with --ca FILE where this machine doesn't trust its authority")
+            }
+            Self::OtherHost => ("--server https://HOST:PORT", "with a host that the certificate is for"),
             Self::Plaintext => ("--server http://HOST:PORT", "if it serves without TLS"),
             Self::Health => ("conspectus health", "which says SERVING once it serves"),
             Self::Serve => ("conspectus serve", "which starts one here; or --server, with another address"),
             Self::Timeout => ("--timeout SECONDS", "which gives it longer"),
             Self::Version => ("conspectus --version", "to compare it with the server's"),
+            Self::Proxy => ("--proxy http://HOST:PORT", "or an empty one, which uses none; or set CONSPECTUS_PROXY"),
+            Self::ProxyPassword => (
+                "--proxy http://NAME:PASSWORD@HOST:PORT",
+                "in CONSPECTUS_PROXY, where other users of this machine don't see it",
+            ),
+            Self::ProxyRule => (
+                "--proxy ''",
+                "where the server is reached without one; or ask whoever runs the proxy to let it connect to the server's host and port",
+            ),
+            Self::Relay => (
+                "--proxy http://127.0.0.1:3128",
+                "once a relay that knows this way, such as px or cntlm, listens there",
+            ),
             Self::AnyRevision => ("--min-revision 0", "which takes the newest revision that there is"),
             Self::MakeAuthority => ("conspectus cert authority", ""),
         }
@@ -212,12 +239,18 @@ mod tests {
             Step::Purpose,
             Step::Address,
             Step::Authority,
+            Step::Doctor,
             Step::Encrypt,
+            Step::OtherHost,
             Step::Plaintext,
             Step::Health,
             Step::Serve,
             Step::Timeout,
             Step::Version,
+            Step::Proxy,
+            Step::ProxyPassword,
+            Step::ProxyRule,
+            Step::Relay,
             Step::AnyRevision,
             Step::MakeAuthority,
         ] {

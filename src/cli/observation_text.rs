@@ -1,26 +1,12 @@
-//! Submitted figures as text: for people, and in the columns of the files that are submitted.
+//! Submitted figures as text for people.
 
-use super::format::thousands;
 use super::table::Align;
 use crate::model::decimal::Decimal;
 use crate::model::marker::Marker;
+use crate::rpc::proto::Observation;
 use crate::rpc::proto::observation::Measure;
-use crate::rpc::proto::{CategoryRef, Observation};
-
-/// The columns of a file that hold a figure's numbers.
-pub(super) const MEASURE_HEADINGS: [&str; 5] = ["value", "base", "numerator", "denominator", "count"];
-
-/// The cells under [`MEASURE_HEADINGS`].
-pub(super) fn measure_cells(measure: Option<&Measure>) -> [String; 5] {
-    let none = String::new;
-    match measure.cloned() {
-        None => [none(), none(), none(), none(), none()],
-        Some(Measure::Number(number)) => [number, none(), none(), none(), none()],
-        Some(Measure::Percentage(it)) => [it.percent, it.base, none(), none(), none()],
-        Some(Measure::Ratio(it)) => [none(), none(), it.numerator, it.denominator, none()],
-        Some(Measure::Mean(it)) => [it.mean, none(), none(), none(), it.count],
-    }
-}
+use crate::tables::breakdown;
+use crate::wording::number::thousands;
 
 /// A figure's value with its markers, as receipts have it: `117188 [p]`, `87.90 % of 18496`, `[x]`.
 pub(super) fn value(figure: &Observation) -> String {
@@ -59,11 +45,6 @@ pub(super) const FIGURE_COLUMNS: [(&str, Align); 5] = [
 pub(super) fn figure_cells(figure: &Observation) -> [String; 5] {
     let Observation { indicator, area, period, .. } = figure.clone();
     [indicator, area, period, breakdown(&figure.breakdown), value(figure)]
-}
-
-/// A breakdown as a file has it: `sex=female;age-band=0-to-4`; empty for the total.
-pub(super) fn breakdown(categories: &[CategoryRef]) -> String {
-    categories.iter().map(|it| format!("{}={}", it.dimension, it.category)).collect::<Vec<_>>().join(";")
 }
 
 #[cfg(test)]

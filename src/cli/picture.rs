@@ -2,17 +2,18 @@
 
 use clap::Parser;
 
-use super::common_args::{AsOf, Format, Hierarchy};
+use super::common_args::{self, Format, Hierarchy};
 use super::connect::{Server, response};
 use super::failure::Failure;
-use super::figure_columns::{answer_fields, answer_headings, change_fields, change_headings};
-use super::format::{coverage, csv, json};
+use super::format::{csv, json};
 use super::legend::Legend;
 use super::printout::Printout;
 use super::table::{Align, Cell, Table};
 use crate::rpc::proto::{
     Change, Comparison, Figure, Gap, GetPictureRequest, GetPictureResponse, Indicator, PictureCell, PictureRow,
 };
+use crate::tables::{AsOf, PictureTable, texts};
+use crate::wording::figure::coverage;
 
 /// Show the picture of an area and a period: every indicator by every agency, the combined figure,
 /// and the change since the period before.
@@ -36,7 +37,7 @@ pub(super) struct Args {
     #[command(flatten)]
     hierarchy: Hierarchy,
     #[command(flatten)]
-    as_of: AsOf,
+    as_of: common_args::AsOf,
     #[command(flatten)]
     format: Format,
 }
@@ -62,33 +63,18 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         ..GetPictureRequest::default()
     };
     let mut client = args.server.pictures().await?;
-    let answer = response(client.get_picture(request).await)?;
+    let answer = response(client.get_picture(request.clone()).await)?;
     args.format.print(
         || json(&answer, "GetPictureResponse"),
-        || csv(csv_headings().iter().map(String::as_str), answer.rows.iter().flat_map(|row| csv_rows(&answer, row))),
+        || {
+            let (area, period) = (answer.area.clone().unwrap_or_default(), answer.period.clone());
+            let as_of = AsOf { revision: answer.revision, instant: answer.as_of };
+            let table = PictureTable::new(&request, area, period, as_of);
+            let rows = answer.rows.iter().flat_map(|row| table.rows(row));
+            csv(table.headings().iter().map(String::as_str), rows.map(texts))
+        },
         || table(&answer),
     )
-}
-
-const CSV_KEYS: [&str; 6] = ["indicator", "title", "unit", "area", "period", "agency"];
-
-fn csv_headings() -> Vec<String> {
-    [CSV_KEYS.map(str::to_owned).to_vec(), answer_headings(), change_headings()].concat()
-}
-
-/// An indicator by each agency, and combined: the row without an agency.
-fn csv_rows(picture: &GetPictureResponse, row: &PictureRow) -> Vec<Vec<String>> {
-    let indicator = row.indicator.clone().unwrap_or_default();
-    let area = picture.area.clone().unwrap_or_default().code;
-    let fields = |agency: String, figure: &Option<Figure>, change: &Option<Change>| {
-        let Indicator { id, title, unit, .. } = indicator.clone();
-        let keys = vec![id, title, unit, area.clone(), picture.period.clone(), agency];
-        [keys, answer_fields(figure.as_ref()), change_fields(change.as_ref())].concat()
-    };
-    let cell = |cell: &PictureCell| fields(cell.agency.clone().unwrap_or_default().id, &cell.figure, &cell.change);
-    let mut rows: Vec<_> = row.cells.iter().map(cell).collect();
-    rows.push(fields(String::new(), &row.combined, &row.change));
-    rows
 }
 
 fn table(picture: &GetPictureResponse) -> Printout {
@@ -169,7 +155,7 @@ fn line(
 mod tests {
     use super::super::printout::at_several_widths;
     use super::*;
-    use crate::rpc::proto::{Agency, Area, Coverage};
+    use crate::rpc::proto::{Agency, Coverage};
 
     #[test]
     fn a_picture_fits_the_terminal() {
@@ -217,34 +203,5 @@ mod tests {
         };
         let picture = rows("E10000014", "Hampshire (E10000014)", "FY2021-22", 14, &[one, two]);
         insta::assert_snapshot!(at_several_widths(&picture));
-    }
-
-    #[test]
-    fn as_csv_there_is_a_row_for_each_agency_and_one_for_all() {
-        let figure = |value: &str| Some(Figure { value: Some(value.to_owned()), ..Figure::default() });
-        let cell = |id: &str, value: &str| PictureCell {
-            agency: Some(Agency { id: id.to_owned(), ..Agency::default() }),
-            figure: figure(value),
-            change: None,
-        };
-        let row = PictureRow {
-            indicator: Some(Indicator { id: "ev".to_owned(), title: "Events".to_owned(), ..Indicator::default() }),
-            cells: vec![cell("care", "1"), cell("police", "2")],
-            combined: figure("3"),
-            change: Some(Change { from_period: "CY2020".to_owned(), from: figure("4"), ..Change::default() }),
-        };
-        let area = Some(Area { code: "P".to_owned(), ..Area::default() });
-        let picture = GetPictureResponse { area, period: "CY2021".to_owned(), ..GetPictureResponse::default() };
-        let field = |row: &[String], heading: &str| {
-            row[csv_headings().iter().position(|known| known == heading).unwrap()].clone()
-        };
-        let texts: Vec<String> = csv_rows(&picture, &row)
-            .iter()
-            .map(|row| {
-                assert_eq!(row.len(), csv_headings().len());
-                ["indicator", "area", "period", "agency", "value", "from_value"].map(|it| field(row, it)).join(",")
-            })
-            .collect();
-        assert_eq!(texts, ["ev,P,CY2021,care,1,", "ev,P,CY2021,police,2,", "ev,P,CY2021,,3,4"]);
     }
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use super::format::thousands;
 use super::output;
+use crate::wording::number::thousands;
 
 /// How often a line is written.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);

@@ -1,17 +1,17 @@
 //! `conspectus query`: figures kept apart or combined, as a table, JSON or CSV.
 
-mod csv_rows;
 mod table;
 
 use clap::{Parser, ValueEnum};
 
 use super::catalogue_lookup;
-use super::common_args::{AsOf, BreakdownArg, Format, Hierarchy, Periods};
+use super::common_args::{self, BreakdownArg, Format, Hierarchy, Periods};
 use super::connect::{Server, pages};
 use super::failure::Failure;
 use super::format::{csv, json};
 use crate::catalogue::items::AreaLevel;
 use crate::rpc::proto::{Comparison, GroupBy, QueryAggregateRequest, QueryAggregateResponse};
+use crate::tables::{AggregateTable, AsOf, Labels, texts};
 
 /// Query figures of some indicators, areas, agencies and periods, kept apart or combined.
 #[derive(Debug, Parser)]
@@ -68,7 +68,7 @@ pub(super) struct Args {
     #[command(flatten)]
     hierarchy: Hierarchy,
     #[command(flatten)]
-    as_of: AsOf,
+    as_of: common_args::AsOf,
     /// Wait until the server has reached this revision.
     #[arg(long, default_value_t = 0)]
     min_revision: i64,
@@ -91,8 +91,9 @@ enum Compare {
 }
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
-    let indicators = catalogue_lookup::indicators(&args.server).await?;
-    let mut client = args.server.pictures().await?;
+    let server = args.server.clone();
+    let indicators = catalogue_lookup::indicators(&server).await?;
+    let mut client = server.pictures().await?;
     let headings = table::Headings {
         period: if args.year_to_date { "year to" } else { "period" },
         dimension: args.by_dimension.clone().unwrap_or_default(),
@@ -109,9 +110,14 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         page.next_page_token
     })
     .await?;
+    let labels = if format.csv { catalogue_lookup::labels(&server, &request).await? } else { Labels::default() };
     format.print(
         || json(&answer, "QueryAggregateResponse"),
-        || csv(csv_rows::headings().iter().map(String::as_str), answer.rows.iter().map(csv_rows::fields)),
+        || {
+            let as_of = AsOf { revision: answer.revision, instant: answer.as_of };
+            let table = AggregateTable::new(request, labels, as_of);
+            csv(table.headings().iter().map(String::as_str), answer.rows.iter().map(|row| texts(table.cells(row))))
+        },
         || table::table(&answer, &indicators, &headings),
     )
 }

@@ -8,8 +8,7 @@ use super::catalogue_lookup::{self, kind_of};
 use super::common_args::{AsOf, Format, Periods};
 use super::connect::{Server, response};
 use super::failure::Failure;
-use super::figure_columns::{figure_fields, figure_headings};
-use super::format::{csv, difference, json};
+use super::format::{csv, json};
 use super::legend::Legend;
 use super::printout::Printout;
 use super::table::{Align, Table};
@@ -17,6 +16,8 @@ use crate::catalogue::items::AreaLevel;
 use crate::rpc::proto::{
     Indicator, ReconcileRequest, ReconcileResponse, ReconciliationRow, ReconciliationRule, ReconciliationStatus,
 };
+use crate::tables::{figure_cells, figure_headings, texts};
+use crate::wording::number::difference;
 
 /// Show where two agencies' figures that should agree don't, by the catalogue's reconciliation rules.
 #[derive(Debug, Parser)]
@@ -154,8 +155,8 @@ fn csv_headings() -> Vec<String> {
 fn csv_row(row: &ReconciliationRow) -> Vec<String> {
     [
         vec![row.rule.clone(), row.area.clone(), row.period.clone()],
-        figure_fields(row.left.as_ref()),
-        figure_fields(row.right.as_ref()),
+        texts(figure_cells(row.left.as_ref())),
+        texts(figure_cells(row.right.as_ref())),
         vec![row.difference.clone().unwrap_or_default(), status(row.status()).to_owned()],
     ]
     .concat()

@@ -17,6 +17,7 @@ use super::connect::{Server, key_variable};
 use super::failure::Failure;
 use super::output;
 use super::printout::Printout;
+use super::sign_in_args::SignInArgs;
 use super::{health, picture};
 use crate::access::Secret;
 use crate::audit::Accepted;
@@ -25,7 +26,7 @@ use crate::model::id::IdentityId;
 use crate::model::zone::Zone;
 use crate::net::{self, tls};
 use crate::rpc::Limits;
-use crate::server::{self, Config, Listen, Network};
+use crate::server::{self, Config, Listen, Network, Web};
 
 /// The purpose that the demo states when it reads figures.
 const DEMO_PURPOSE: &str = "trying the demo";
@@ -41,6 +42,8 @@ pub(super) struct Args {
     /// Serve the page, for browsers, at this address too. The demo does so at 127.0.0.1:50080, unless another is given.
     #[arg(long, env = "CONSPECTUS_WEB", value_name = "ADDRESS")]
     web: Option<SocketAddr>,
+    #[command(flatten)]
+    sign_in: SignInArgs,
     /// The data folder.
     #[arg(long, env = "CONSPECTUS_DATA", default_value = "conspectus-data")]
     data: PathBuf,
@@ -53,6 +56,9 @@ pub(super) struct Args {
     /// The certificate's private key: PEM.
     #[arg(long, env = "CONSPECTUS_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// The oldest version of TLS that is accepted: 1.2 or 1.3.
+    #[arg(long, env = "CONSPECTUS_TLS_MIN", default_value_t, value_name = "VERSION", requires = "tls_cert")]
+    tls_min: tls::Version,
     /// The authorities whose client certificates are accepted: PEM.
     #[arg(long, env = "CONSPECTUS_CLIENT_CA", value_name = "FILE", requires = "tls_cert")]
     client_ca: Option<PathBuf>,
@@ -103,7 +109,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         .map_err(|error| Failure::failed(format!("can't listen on {}: {error}", args.listen)))?;
     let address = at.local_addr()?;
     let web = web(&args)?;
-    let page = web.as_ref().map(Listen::local_addr).transpose()?;
+    let page = web.as_ref().map(|web| web.listen.local_addr()).transpose()?;
     tracing::info!(%address, data = %args.data.display(), "starting");
     let mut demo_keys = None;
     if args.demo {
@@ -133,18 +139,20 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
 }
 
 /// Where the page is. The demo's is at the page's usual port if the server is at its own, and else at one that is free.
-fn web(args: &Args) -> Result<Option<Listen>, Failure> {
+fn web(args: &Args) -> Result<Option<Web>, Failure> {
     let usual: SocketAddr = (Ipv4Addr::LOCALHOST, WEB_PORT_DEFAULT).into();
     let free = (Ipv4Addr::LOCALHOST, 0).into();
     let of_demo = if args.listen.to_string() == LISTEN_DEFAULT { usual } else { free };
     let Some(address) = args.web.or(args.demo.then_some(of_demo)) else { return Ok(None) };
-    let bound = Listen::bind(address);
-    bound.map(Some).map_err(|error| Failure::failed(format!("can't listen on {address} for the page: {error}")))
+    let listen = Listen::bind(address)
+        .map_err(|error| Failure::failed(format!("can't listen on {address} for the page: {error}")))?;
+    Ok(Some(Web { listen, at: args.sign_in.web_url.clone(), provider: args.sign_in.provider()? }))
 }
 
 /// Who is let in from the network, and how much of it.
 fn network(args: &Args) -> Result<Network, Failure> {
-    let files = args.tls_cert.clone().zip(args.tls_key.clone()).map(|(certificate, key)| tls::Files {
+    let tls = args.tls_cert.clone().zip(args.tls_key.clone()).map(|(certificate, key)| tls::Settings {
+        min: args.tls_min,
         certificate,
         key,
         client_authorities: args.client_ca.clone(),
@@ -153,7 +161,7 @@ fn network(args: &Args) -> Result<Network, Failure> {
     });
     let bounds = bounds_within(descriptors())?;
     Ok(Network {
-        tls: files,
+        tls,
         allow_plaintext_network: args.allow_plaintext_network,
         reflection: args.reflection,
         page_origins: args.page_origins.clone(),

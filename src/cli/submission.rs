@@ -7,7 +7,7 @@ use super::connect::{Server, pages, response};
 use super::failure::Failure;
 use super::format::{counted, csv, json, markers, time};
 use super::legend::Legend;
-use super::observation_text::{FIGURE_COLUMNS, breakdown, figure_cells, measure_cells};
+use super::observation_text::{FIGURE_COLUMNS, figure_cells};
 use super::output;
 use super::printout::Printout;
 use super::table::{Align, Table};
@@ -18,6 +18,7 @@ use crate::rpc::proto::{
     GetSubmissionRequest, GetSubmissionResponse, ListSubmissionsRequest, ListSubmissionsResponse, Observation,
     ObservationOutcome, Outcome, Submission, WithdrawSubmissionRequest,
 };
+use crate::tables::{breakdown, measure};
 
 /// The most items that a page may have.
 const PAGE: i32 = 1_000;
@@ -221,7 +222,8 @@ const FILE_HEADINGS: [&str; 13] = [
 
 /// An observation as a row of the file that it came with.
 fn file_row(observation: &Observation) -> [String; 13] {
-    let [value, base, numerator, denominator, count] = measure_cells(observation.measure.as_ref());
+    let [value, base, numerator, denominator, count] =
+        measure(observation.measure.as_ref()).map(Option::unwrap_or_default);
     [
         observation.indicator.clone(),
         observation.area.clone(),

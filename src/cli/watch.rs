@@ -10,13 +10,14 @@ use tonic_types::StatusExt;
 use super::common_args::Hierarchy;
 use super::connect::{Server, refusal, response};
 use super::failure::Failure;
-use super::format::{coverage, json_line};
+use super::format::json_line;
 use super::legend::Legend;
 use super::printout::Printout;
 use super::{output, picture};
 use crate::model::text::visible;
 use crate::rpc::Reason;
 use crate::rpc::proto::{Figure, GetPictureRequest, Kind, PictureRow, WatchPictureRequest, WatchPictureResponse};
+use crate::wording::figure::coverage;
 
 /// Show the picture of an area and a period, then each change of it, until Ctrl-C.
 ///

@@ -1,7 +1,7 @@
 //! What a workbook's number formats show of a number or a date: a workbook keeps binary fractions and counts of days,
 //! and people see `95.9%` and `Apr-21`.
 
-use crate::model::date::Date;
+use crate::model::date::{Date, MONTHS};
 
 /// A number as Excel shows it: the shortest decimal that reads back as the same binary fraction, of at most 15
 /// significant digits, as Excel keeps to. So 0.1 + 0.2, which is 0.30000000000000004 in binary, is 0.3. A format of
@@ -144,21 +144,6 @@ fn parts(code: &str) -> Vec<Part> {
     parts.retain(|part| *part != Part::Literal('@'));
     parts
 }
-
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 
 const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 

@@ -3,7 +3,8 @@
 use std::convert::Infallible;
 use std::task::{Context, Poll};
 
-use http_body_util::Full;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
 use prost::Message;
 use prost_reflect::DynamicMessage;
 use tonic::Status;
@@ -14,11 +15,11 @@ use tonic::codegen::{BoxFuture, Service};
 use super::connect::{self, ERROR_BYTES_MAX};
 use super::error;
 use crate::net::Peer;
+use crate::rpc::client::audit_service_client::AuditServiceClient;
 use crate::rpc::client::catalogue_service_client::CatalogueServiceClient;
 use crate::rpc::client::key_service_client::KeyServiceClient;
 use crate::rpc::client::picture_service_client::PictureServiceClient;
-use crate::rpc::client::submission_service_client::SubmissionServiceClient;
-use crate::rpc::{self, ERROR_BYTES_HEADER, Format, PURPOSE_HEADER, Router};
+use crate::rpc::{self, ERROR_BYTES_HEADER, Format, PURPOSE_HEADER, Router, SignedIn};
 
 /// More than any answer has: those are under 4 MiB.
 const MESSAGE_BYTES_MAX: usize = 8 << 20;
@@ -29,6 +30,7 @@ pub(crate) struct Calls {
     router: Router,
     peer: Peer,
     credentials: HeaderMap,
+    signed_in: Option<SignedIn>,
 }
 
 impl Calls {
@@ -41,7 +43,18 @@ impl Calls {
                 credentials.append(name.clone(), value.clone());
             }
         }
-        Self { router, peer, credentials }
+        Self { router, peer, credentials, signed_in: None }
+    }
+
+    /// Calls as whoever a request is of, who may also have signed in at a provider; none of one that came from nowhere.
+    pub(crate) fn as_sender_of<B>(router: Router, request: &http::Request<B>) -> Option<Self> {
+        let peer = request.extensions().get::<Peer>()?.clone();
+        let signed_in = request.extensions().get::<SignedIn>().cloned();
+        Some(Self { signed_in, ..Self::of(router, peer, request.headers()) })
+    }
+
+    pub(crate) fn audit(&self) -> AuditServiceClient<Self> {
+        AuditServiceClient::new(self.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX)
     }
 
     pub(crate) fn catalogue(&self) -> CatalogueServiceClient<Self> {
@@ -56,10 +69,6 @@ impl Calls {
         PictureServiceClient::new(self.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX)
     }
 
-    pub(crate) fn submissions(&self) -> SubmissionServiceClient<Self> {
-        SubmissionServiceClient::new(self.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX)
-    }
-
     /// The answer of a method as JSON, with its status: what somebody who sends the same question to the JSON door gets.
     pub(crate) async fn json(&self, path: &str, question: &impl Message) -> http::Response<Body> {
         match json(path, question) {
@@ -72,11 +81,34 @@ impl Calls {
         }
     }
 
+    /// Makes a unary call by its path, with the bytes of its message. The bytes of the answer's message count as the
+    /// caller's, and the call as open, for as long as any of them is kept.
+    ///
+    /// # Errors
+    /// What the service refuses.
+    pub(super) async fn unary(&self, path: &str, message: Vec<u8>) -> Result<Bytes, Status> {
+        let call = connect::call(path, HeaderMap::new(), Format::Proto, Body::new(Full::from(message)));
+        let answer = self.clone().send(call).await;
+        match Status::from_header_map(answer.headers()) {
+            Some(refusal) => Err(refusal),
+            // It is one frame, which isn't copied.
+            None => Ok(answer.into_body().collect().await?.to_bytes()),
+        }
+    }
+
+    /// By whom what is called is answered.
+    pub(super) fn router(&self) -> &Router {
+        &self.router
+    }
+
     async fn send(self, mut request: http::Request<Body>) -> http::Response<Body> {
         let headers = request.headers_mut();
         headers.extend(self.credentials);
         headers.insert(HeaderName::from_static(ERROR_BYTES_HEADER), ERROR_BYTES_MAX);
         // The generated clients name the method alone.
+        if let Some(signed_in) = self.signed_in {
+            request.extensions_mut().insert(signed_in);
+        }
         let Ok(answer) = self.router.answer(self.peer, request).await;
         answer
     }

@@ -13,7 +13,7 @@ use tower::ServiceExt as _;
 use tower_http::cors::CorsLayer;
 
 use super::connect::{self, PROTOCOL_VERSION, TIMEOUT};
-use super::openapi;
+use super::{files, hello, openapi};
 use crate::net::Peer;
 use crate::rpc::{ERROR_BYTES_HEADER, PURPOSE_HEADER, Router};
 
@@ -74,16 +74,19 @@ impl Doors {
             .allow_methods([Method::GET, Method::POST])
             .allow_headers([
                 header::AUTHORIZATION,
+                header::IF_NONE_MATCH,
                 header::CONTENT_TYPE,
                 PROTOCOL_VERSION,
                 TIMEOUT,
                 HeaderName::from_static(PURPOSE_HEADER),
                 HeaderName::from_static(ERROR_BYTES_HEADER),
             ])
-            .expose_headers([header::RETRY_AFTER, header::ETAG])
+            .expose_headers([header::RETRY_AFTER, header::ETAG, files::REVISION])
             .max_age(PREFLIGHT_AGE);
         let others = axum::Router::new()
             .route("/openapi.json", get(openapi::answer))
+            .route("/v1/hello", get(hello::answer))
+            .merge(files::routes())
             .fallback(connect::answer)
             .with_state(router.clone())
             .layer(cors);

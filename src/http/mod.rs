@@ -1,4 +1,5 @@
-//! The doors besides gRPC, on the same listener: every unary method as JSON by the Connect protocol.
+//! The doors besides gRPC, on the same listener: every unary method as JSON by the Connect protocol, and figures in files at
+//! an address.
 //!
 //! Each door turns a request into the call that gRPC would make, and passes it to the guard. So no permission, bound,
 //! deadline or line of the audit log differs.
@@ -7,6 +8,8 @@ mod calls;
 mod connect;
 mod doors;
 mod error;
+pub(crate) mod files;
+mod hello;
 mod openapi;
 
 pub(crate) use calls::Calls;

@@ -141,6 +141,17 @@ id_type!(
     "a URI of 3 to 200 printable ASCII characters without spaces, as in spiffe://partner.example/feed or urn:…"
 );
 id_type!(
+    /// The issuer of an OpenID Connect provider, exactly as the provider gives it: `https://login.partner.example/`.
+    Issuer,
+    is_issuer,
+    "an https URL of 9 to 200 printable ASCII characters without spaces, user, query or fragment; http for localhost alone"
+);
+id_type!(
+    /// By what an OpenID Connect provider knows somebody, for good: the `sub` of its tokens.
+    Subject, is_subject,
+    "1 to 255 printable ASCII characters, without spaces at the ends"
+);
+id_type!(
     /// A sender's own id for a request.
     RequestId, is_request_id,
     "1 to 64 printable ASCII characters without spaces"
@@ -176,6 +187,29 @@ fn is_certificate_uri(text: &str) -> bool {
         && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
 }
 
+fn is_issuer(text: &str) -> bool {
+    let is_plain = text.bytes().all(|b| b.is_ascii_graphic() && !b"?#@\\".contains(&b));
+    let host_of = |rest: &str| rest.split('/').next().unwrap_or_default().to_owned();
+    let has_host = match text.split_once("://") {
+        Some(("https", rest)) => !host_of(rest).is_empty(),
+        Some(("http", rest)) => is_this_machine(&host_of(rest)),
+        Some(_) | None => false,
+    };
+    (9..=200).contains(&text.len()) && is_plain && has_host
+}
+
+/// Whether a URL's authority is this machine, with a port or without.
+pub(crate) fn is_this_machine(authority: &str) -> bool {
+    ["localhost", "127.0.0.1", "[::1]"].iter().any(|host| {
+        let rest = authority.strip_prefix(host);
+        rest.is_some_and(|port| port.is_empty() || port.strip_prefix(':').is_some_and(|it| it.parse::<u16>().is_ok()))
+    })
+}
+
+fn is_subject(text: &str) -> bool {
+    (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ') && text.trim() == text
+}
+
 fn is_request_id(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
 }
@@ -193,6 +227,51 @@ mod tests {
             assert!(IndicatorId::parse(bad).is_err(), "{bad}");
         }
         assert!(CategoryId::parse("0-to-4").is_ok());
+    }
+
+    #[test]
+    fn an_issuer_is_reached_over_tls_unless_it_is_this_machine() {
+        for good in [
+            "https://a",
+            "https://login.example/tenant/v2.0",
+            "https://login.example:8443/",
+            "http://localhost",
+            "http://localhost:3000/a",
+            "http://127.0.0.1:3000",
+            "http://[::1]:3000/",
+        ] {
+            assert_eq!(Issuer::parse(good).unwrap().as_str(), good);
+        }
+        let long = format!("https://{}", "a".repeat(200));
+        for bad in [
+            "",
+            "https://",
+            "https:///path",
+            "HTTPS://login.example",
+            "http://login.example",
+            "http://localhost.example",
+            "http://localhost:port",
+            "http://localhost@login.example",
+            "https://jo@login.example",
+            "https://login.example?a",
+            "https://login.example#a",
+            "https://login.example\\a",
+            "https://login.example/ a",
+            "https://lögin.example",
+            &long,
+        ] {
+            assert!(Issuer::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_subject_is_one_line_of_ascii() {
+        for good in ["1", "auth0|5f7c8ec7c33c6c004bbafe82", "CN=Jo Bloggs,OU=Children", &"a".repeat(255)] {
+            assert_eq!(Subject::parse(good).unwrap().as_str(), good);
+        }
+        for bad in ["", " a", "a ", "a\nb", "jö", &"a".repeat(256)] {
+            assert!(Subject::parse(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

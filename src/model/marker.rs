@@ -38,6 +38,21 @@ impl Marker {
         }
     }
 
+    /// What it says of a figure, in words.
+    pub(crate) const fn meaning(self) -> &'static str {
+        match self {
+            Self::Confidential => "confidential",
+            Self::NotAvailable => "not available",
+            Self::NotApplicable => "not applicable",
+            Self::Low => "rounds to zero, but isn't",
+            Self::Unreliable => "of low reliability",
+            Self::Estimated => "estimated, or combined from printed percentages",
+            Self::Provisional => "provisional",
+            Self::Revised => "revised",
+            Self::Break => "a break in the series: not comparable with what came before",
+        }
+    }
+
     const fn bit(self) -> u16 {
         1 << (self.code() - 1)
     }

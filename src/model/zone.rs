@@ -54,6 +54,15 @@ impl Zone {
         start().unwrap_or(Timestamp(at.0.saturating_add(MICROS_A_DAY)))
     }
 
+    /// The first instant of the day of an instant.
+    pub(crate) fn day_start(&self, at: Timestamp) -> Timestamp {
+        let start = || {
+            let today = self.0.to_datetime(self.instant(at)?).date();
+            Some(Timestamp(today.to_zoned_datetime(self.0.clone()).ok()?.timestamp().as_microsecond()))
+        };
+        start().unwrap_or(at)
+    }
+
     fn instant(&self, at: Timestamp) -> Option<jiff::Timestamp> {
         jiff::Timestamp::from_microsecond(at.0).ok()
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ProtocolVersion;
 
 use super::connection::{Connection, Stream};
 use super::peer::Peer;
@@ -62,16 +63,19 @@ async fn open(stream: TcpStream, tls: Option<Tls>, permit: ConnectionPermit) -> 
     // Small answers go out at once: held back by Nagle's algorithm, they wait for the caller's delayed
     // acknowledgement, some 40 ms.
     stream.set_nodelay(true).ok()?;
-    let (stream, certificate) = match tls {
-        None => (Stream::Plain(stream), None),
+    let (stream, certificate, version) = match tls {
+        None => (Stream::Plain(stream), None, None),
         Some(tls) => {
             let handshake = TlsAcceptor::from(tls.server()).accept(stream);
             let stream = tokio::time::timeout(bounds.handshake_timeout, handshake).await.ok()?.ok()?;
             let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
             let certificate = ClientCertificate::of(chain, &tls);
-            (Stream::Tls(Box::new(stream)), certificate)
+            // No other is accepted.
+            let is_newest = stream.get_ref().1.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+            let version = if is_newest { "TLS 1.3" } else { "TLS 1.2" };
+            (Stream::Tls(Box::new(stream)), certificate, Some(version))
         }
     };
-    let connection = Connection::new(stream, Peer::new(certificate, permit), bounds.unknown_timeout);
+    let connection = Connection::new(stream, Peer::new(certificate, version, permit), bounds.unknown_timeout);
     tokio::time::timeout(bounds.preface_timeout, connection.begun()).await.ok()?.ok()
 }

@@ -13,6 +13,7 @@ mod peer;
 mod permits;
 mod share;
 pub mod tls;
+mod tls_version;
 
 pub(crate) use accept::accept;
 pub(crate) use connection::Connection;

@@ -16,6 +16,7 @@ pub(crate) struct Peer(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     certificate: Option<ClientCertificate>,
+    tls: Option<&'static str>,
     known: AtomicBool,
     permit: ConnectionPermit,
 }
@@ -31,13 +32,22 @@ impl fmt::Display for NoLongerGood {
 }
 
 impl Peer {
-    pub(super) fn new(certificate: Option<ClientCertificate>, permit: ConnectionPermit) -> Self {
-        Self(Arc::new(Inner { certificate, known: AtomicBool::new(false), permit }))
+    pub(super) fn new(
+        certificate: Option<ClientCertificate>,
+        tls: Option<&'static str>,
+        permit: ConnectionPermit,
+    ) -> Self {
+        Self(Arc::new(Inner { certificate, tls, known: AtomicBool::new(false), permit }))
     }
 
     /// Where it is.
     pub(crate) fn address(&self) -> IpAddr {
         self.0.permit.address()
+    }
+
+    /// The version of TLS that the connection is encrypted by; none where it isn't.
+    pub(crate) fn tls(&self) -> Option<&'static str> {
+        self.0.tls
     }
 
     /// The URI of its certificate, when it has presented one with exactly one URI.
@@ -91,7 +101,7 @@ mod tests {
     }
 
     fn peer(permit: ConnectionPermit) -> Peer {
-        Peer::new(None, permit)
+        Peer::new(None, None, permit)
     }
 
     #[test]

@@ -17,9 +17,10 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier};
-use tokio_rustls::rustls::{self, RootCertStore, ServerConfig, version};
+use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 
 use super::certificates::{Ends, sections};
+pub use super::tls_version::{NotAVersion, Version};
 use crate::model::id::CertificateUri;
 
 /// How often the files are read again, by default.
@@ -29,9 +30,11 @@ const CHECK_EVERY: Duration = Duration::from_secs(10);
 /// How often a certificate that has ended, or soon will, is logged again.
 const REMIND_EVERY: Duration = Duration::from_secs(24 * 3_600);
 
-/// Where the certificates are: PEM files.
+/// What TLS is made of: PEM files of certificates, and the versions.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Files {
+pub struct Settings {
+    /// The oldest version that is accepted.
+    pub min: Version,
     /// The server's certificate, and those between it and its authority.
     pub certificate: PathBuf,
     /// Its private key.
@@ -40,7 +43,7 @@ pub struct Files {
     pub client_authorities: Option<PathBuf>,
     /// The authorities' lists of revoked certificates: one of each authority.
     pub client_revocations: Option<PathBuf>,
-    /// How often they are read again.
+    /// How often the files are read again.
     pub reload_every: Duration,
 }
 
@@ -113,11 +116,11 @@ impl Tls {
     ///
     /// # Errors
     /// When they can't be used.
-    pub(crate) async fn start(files: Files, asked: Arc<Notify>) -> Result<Self, Error> {
-        let first = load(&files, 0).await?;
+    pub(crate) async fn start(settings: Settings, asked: Arc<Notify>) -> Result<Self, Error> {
+        let first = load(&settings, 0).await?;
         first.warn_of_ends();
         let (publish, current) = watch::channel(Arc::new(first));
-        tokio::spawn(Reload::new(files, publish).run(asked));
+        tokio::spawn(Reload::new(settings, publish).run(asked));
         Ok(Self(current))
     }
 
@@ -129,7 +132,7 @@ impl Tls {
 
 /// Reads the files again.
 struct Reload {
-    files: Files,
+    settings: Settings,
     publish: watch::Sender<Arc<Loaded>>,
     /// Whether it is logged that what is there can't be used.
     reported: bool,
@@ -138,14 +141,14 @@ struct Reload {
 }
 
 impl Reload {
-    fn new(files: Files, publish: watch::Sender<Arc<Loaded>>) -> Self {
-        Self { files, publish, reported: false, reminded: Instant::now() }
+    fn new(settings: Settings, publish: watch::Sender<Arc<Loaded>>) -> Self {
+        Self { settings, publish, reported: false, reminded: Instant::now() }
     }
 
     async fn run(mut self, asked: Arc<Notify>) {
         loop {
             let is_asked = tokio::select! {
-                () = tokio::time::sleep(self.files.reload_every) => false,
+                () = tokio::time::sleep(self.settings.reload_every) => false,
                 () = asked.notified() => true,
                 () = self.publish.closed() => return,
             };
@@ -161,14 +164,14 @@ impl Reload {
         }
         // Who asks is answered, also with what was reported before.
         self.reported &= !is_asked;
-        match read(&self.files).await {
+        match read(&self.settings).await {
             Ok(contents) if contents == current.contents => {
                 self.reported = false;
                 if is_asked {
                     tracing::info!("the certificates are read again: nothing has changed in them");
                 }
             }
-            Ok(_) | Err(_) => match load(&self.files, current.generation + 1).await {
+            Ok(_) | Err(_) => match load(&self.settings, current.generation + 1).await {
                 Ok(loaded) => {
                     tracing::info!("the certificates are read again: what changed counts from now on");
                     loaded.warn_of_ends();
@@ -187,8 +190,8 @@ impl Reload {
 }
 
 /// The bytes of the files, in order.
-async fn read(files: &Files) -> Result<Vec<Vec<u8>>, Error> {
-    let Files { certificate, key, client_authorities, client_revocations, .. } = files;
+async fn read(settings: &Settings) -> Result<Vec<Vec<u8>>, Error> {
+    let Settings { certificate, key, client_authorities, client_revocations, .. } = settings;
     let paths = [Some(certificate), Some(key), client_authorities.as_ref(), client_revocations.as_ref()];
     let paths: Vec<PathBuf> = paths.into_iter().flatten().cloned().collect();
     let read = tokio::task::spawn_blocking(move || {
@@ -200,16 +203,16 @@ async fn read(files: &Files) -> Result<Vec<Vec<u8>>, Error> {
     read.await.unwrap_or_else(|error| Err(Error::File { path: PathBuf::new(), what: error.to_string() }))
 }
 
-async fn load(files: &Files, generation: u64) -> Result<Loaded, Error> {
-    let contents = read(files).await?;
+async fn load(settings: &Settings, generation: u64) -> Result<Loaded, Error> {
+    let contents = read(settings).await?;
     let mut rest = contents.iter();
     let mut next = || rest.next().map(Vec::as_slice).unwrap_or_default();
     let provider = Arc::new(ring::default_provider());
     let chain: Vec<CertificateDer<'static>> =
-        sections(next(), "certificate").map_err(Error::in_file(&files.certificate))?;
-    let key = PrivateKeyDer::from_pem_slice(next()).map_err(Error::in_file(&files.key))?;
-    let mut ends = Ends::of(&files.certificate, &chain);
-    let clients = match &files.client_authorities {
+        sections(next(), "certificate").map_err(Error::in_file(&settings.certificate))?;
+    let key = PrivateKeyDer::from_pem_slice(next()).map_err(Error::in_file(&settings.key))?;
+    let mut ends = Ends::of(&settings.certificate, &chain);
+    let clients = match &settings.client_authorities {
         None => None,
         Some(path) => {
             let authorities: Vec<CertificateDer<'static>> =
@@ -220,7 +223,7 @@ async fn load(files: &Files, generation: u64) -> Result<Loaded, Error> {
                 roots.add(authority).map_err(Error::in_file(path))?;
             }
             let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
-            if let Some(path) = &files.client_revocations {
+            if let Some(path) = &settings.client_revocations {
                 // Without a list nothing would count as revoked.
                 let lists: Vec<CertificateRevocationListDer<'static>> =
                     sections(next(), "list of revoked certificates").map_err(Error::in_file(path))?;
@@ -230,12 +233,12 @@ async fn load(files: &Files, generation: u64) -> Result<Loaded, Error> {
             Some(builder.allow_unauthenticated().build()?)
         }
     };
-    let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(&[&version::TLS13])?;
+    let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(settings.min.and_newer())?;
     let builder = match &clients {
         None => builder.with_no_client_auth(),
         Some(clients) => builder.with_client_cert_verifier(Arc::clone(clients)),
     };
-    let Files { certificate, key: key_path, .. } = files.clone();
+    let Settings { certificate, key: key_path, .. } = settings.clone();
     let mut server =
         builder.with_single_cert(chain, key).map_err(|source| Error::Pair { certificate, key: key_path, source })?;
     server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
@@ -301,7 +304,8 @@ mod tests {
     /// asks or not, what is in them by then.
     fn looks(looks: &[(Duration, bool, Option<&str>)]) -> Vec<usize> {
         let folder = tempfile::tempdir().unwrap();
-        let files = Files {
+        let settings = Settings {
+            min: Version::default(),
             certificate: folder.path().join("server.pem"),
             key: folder.path().join("server-key.pem"),
             client_authorities: None,
@@ -311,15 +315,15 @@ mod tests {
         let key = rcgen::KeyPair::generate().unwrap();
         let mut params = rcgen::CertificateParams::new(["server".to_owned()]).unwrap();
         params.not_after = time::OffsetDateTime::UNIX_EPOCH;
-        std::fs::write(&files.certificate, params.self_signed(&key).unwrap().pem()).unwrap();
-        std::fs::write(&files.key, key.serialize_pem()).unwrap();
+        std::fs::write(&settings.certificate, params.self_signed(&key).unwrap().pem()).unwrap();
+        std::fs::write(&settings.key, key.serialize_pem()).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let first = runtime.block_on(load(&files, 0)).unwrap();
-        let mut reload = Reload::new(files, watch::channel(Arc::new(first)).0);
+        let first = runtime.block_on(load(&settings, 0)).unwrap();
+        let mut reload = Reload::new(settings, watch::channel(Arc::new(first)).0);
         let start = reload.reminded;
         let look = |(after, is_asked, content): &(Duration, bool, Option<&str>)| {
             if let Some(content) = content {
-                std::fs::write(&reload.files.certificate, content).unwrap();
+                std::fs::write(&reload.settings.certificate, content).unwrap();
             }
             let text = logged(|| runtime.block_on(reload.look(*is_asked, start + *after)));
             text.lines().count()

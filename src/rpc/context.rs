@@ -13,6 +13,7 @@ use crate::intake::timeline::{Newest, Timeline};
 use crate::intake::writer::{self, Handle, WriteError};
 use crate::journal::Reader;
 use crate::model::date::Date;
+use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
 use crate::model::zone::Zone;
 use crate::state::State;
@@ -97,6 +98,14 @@ impl Context {
         self.zone.date(state.not_before_newest((self.clock)()))
     }
 
+    /// The first instant as of which an answer is what it is as of a later one, `at`: when its revision was accepted, or
+    /// when the day of `at` began, if that was later. Answers depend on their instant by its day alone.
+    pub(crate) fn unchanged_since(&self, revision: Revision, at: Timestamp) -> Timestamp {
+        let accepted = self.newest().accepted_at(revision);
+        let since = self.zone.day_start(at);
+        accepted.map_or(since, |accepted| accepted.max(since)).min(at)
+    }
+
     /// What the writer would decide on a command now, by a state: a dry run.
     ///
     /// # Errors
@@ -150,6 +159,37 @@ impl Context {
             clock: Arc::new(move || now),
             zone: UTC.clone(),
             stopping: watch::channel(false).1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Actor;
+    use crate::catalogue::CataloguePut;
+    use crate::entry::{Body, Entry};
+    use crate::state::Fold;
+
+    #[test]
+    fn an_answer_is_unchanged_since_its_revision_or_since_its_day_began() {
+        let at = |text: &str| Timestamp(text.parse::<jiff::Timestamp>().unwrap().as_microsecond());
+        let mut fold = Fold::default();
+        let body = Body::CataloguePut(CataloguePut::default());
+        fold.apply(&Entry { at: at("2026-06-30T12:00:00.5Z"), actor: Actor::Local, body });
+        let context = Context {
+            state: watch::channel(Arc::new(fold.state())).1,
+            zone: Zone::default(),
+            ..Context::in_memory(Timestamp(0))
+        };
+        for (asked, since) in [
+            ("2026-06-30T22:59:59Z", "2026-06-30T12:00:00.5Z"),
+            // London's midnight in summer.
+            ("2026-06-30T23:00:00Z", "2026-06-30T23:00:00Z"),
+            ("2026-07-01T09:00:00Z", "2026-06-30T23:00:00Z"),
+            ("2026-06-30T12:00:00.5Z", "2026-06-30T12:00:00.5Z"),
+        ] {
+            assert_eq!(context.unchanged_since(Revision(1), at(asked)), at(since), "{asked}");
         }
     }
 }

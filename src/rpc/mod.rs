@@ -1,6 +1,6 @@
 //! The edge that partners' systems and internal tools talk to, between the served messages and the
-//! domain: nothing below it knows the messages. `figures`, `demo` and `cli` use them as a client does,
-//! and `server` serves them. Of tonic, `net` knows nothing.
+//! domain: nothing below it knows the messages. `figures`, `wording`, `demo`, `web` and `cli` use them as a client
+//! does, and `server` serves them. Of tonic, `net` knows nothing.
 //!
 //! A unary call goes the way of `call`, and a read the way of `services::read`. A handler converts the
 //! request, collecting every violation; has it written, or computes the answer on the newest durable
@@ -29,11 +29,11 @@ pub use convert::catalogue::put_request;
 pub(crate) use convert::put_catalogue::indicator_versions;
 pub(crate) use convert::snapshot::as_of;
 pub(crate) use format::Format;
-pub(crate) use guard::PURPOSE_HEADER;
 pub use guard::{Guard, Limits, METHODS, local};
+pub(crate) use guard::{PURPOSE_HEADER, SignedIn};
 pub(crate) use reason::Reason;
 pub(crate) use router::Router;
-pub use services::{Catalogue, Keys, Picture, Submissions, new_secret};
+pub use services::{Audit, Catalogue, Keys, Picture, Submissions, new_secret};
 pub use status::ERROR_BYTES_HEADER;
 pub(crate) use status::{invalid, omitted_count};
 pub(crate) use transcode::{DESCRIPTORS, method};
@@ -66,7 +66,8 @@ macro_rules! proto_files {
 }
 
 /// The served protos: the path by which they import each other, and the text.
-pub(crate) const PROTO_FILES: [(&str, &str); 6] = proto_files![
+pub(crate) const PROTO_FILES: [(&str, &str); 7] = proto_files![
+    "audit_service.proto",
     "catalogue.proto",
     "catalogue_service.proto",
     "figures.proto",

@@ -13,12 +13,16 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 
 use super::format::Format;
 use super::guard::Answer;
+use super::proto::audit_service_server::AuditServiceServer;
 use super::proto::catalogue_service_server::CatalogueServiceServer;
 use super::proto::key_service_server::KeyServiceServer;
 use super::proto::picture_service_server::PictureServiceServer;
 use super::proto::submission_service_server::SubmissionServiceServer;
 use super::transcode;
-use super::{Catalogue, FILE_DESCRIPTOR_SET, Gate, Guard, Keys, Picture, RECEIVED_BYTES_MAX, Submissions};
+use super::{
+    Audit, Catalogue, FILE_DESCRIPTOR_SET, Gate, Guard, Keys, Picture, RECEIVED_BYTES_MAX, Submissions, convert,
+};
+use crate::model::revision::Revision;
 use crate::net::Peer;
 
 type Answers = Arc<dyn Fn(http::Request<Body>) -> Answer + Send + Sync>;
@@ -51,6 +55,7 @@ impl Router {
     ) -> Result<Self, tonic_reflection::server::Error> {
         let catalogue = CatalogueServiceServer::new(Catalogue(gate.clone()));
         let keys = KeyServiceServer::new(Keys::new(gate.clone(), guard.clone()));
+        let audit = AuditServiceServer::new(Audit::new(gate.clone(), guard.clone()));
         let pictures = PictureServiceServer::new(Picture::new(gate.clone()));
         let submissions = SubmissionServiceServer::new(Submissions::with_limits(gate.clone(), guard.limits()));
         let mut services = vec![
@@ -58,6 +63,7 @@ impl Router {
             named(pictures.max_decoding_message_size(RECEIVED_BYTES_MAX)),
             named(catalogue.max_decoding_message_size(RECEIVED_BYTES_MAX)),
             named(keys.max_decoding_message_size(RECEIVED_BYTES_MAX)),
+            named(audit.max_decoding_message_size(RECEIVED_BYTES_MAX)),
             named(health),
         ];
         if is_reflected {
@@ -70,6 +76,27 @@ impl Router {
             services.extend([named(reflection().build_v1()?), named(reflection().build_v1alpha()?)]);
         }
         Ok(Self(Arc::new(Inner { guard: guard.clone(), services })))
+    }
+
+    /// The newest instant that an answer can be of.
+    ///
+    /// # Errors
+    /// While the journal is replayed.
+    pub(crate) fn now(&self) -> Result<prost_types::Timestamp, Status> {
+        Ok(convert::timestamp(self.0.guard.context()?.now().at))
+    }
+
+    /// The first instant as of which an answer at a revision is what it is as of a later one, `at`.
+    ///
+    /// # Errors
+    /// While the journal is replayed.
+    pub(crate) fn unchanged_since(
+        &self,
+        revision: i64,
+        at: &prost_types::Timestamp,
+    ) -> Result<prost_types::Timestamp, Status> {
+        let revision = Revision(u64::try_from(revision).unwrap_or_default());
+        Ok(convert::timestamp(self.0.guard.context()?.unchanged_since(revision, convert::instant(at))))
     }
 
     /// Answers a call from a peer.

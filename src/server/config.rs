@@ -17,6 +17,8 @@ use crate::model::timestamp::Timestamp;
 use crate::model::zone::Zone;
 use crate::net::{self, tls};
 use crate::rpc::Limits;
+use crate::web::WebUrl;
+use crate::web::sign_in::ProviderSettings;
 
 /// How long calls may take to end at a stop, by default.
 const DRAIN_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
@@ -56,8 +58,8 @@ pub struct Config {
     pub reload: Arc<Notify>,
     /// Where the demo's keys go. With none, none are made, and the demo is open.
     pub demo_keys: Option<DemoKeys>,
-    /// Where the page is; none serves none.
-    pub web: Option<Listen>,
+    /// The page; none serves none.
+    pub web: Option<Web>,
     /// What an operator accepts that a start would otherwise refuse.
     pub accepted: Accepted,
 }
@@ -84,11 +86,37 @@ impl Config {
     }
 }
 
+/// Where the page is, and how people sign in to it.
+#[derive(Debug)]
+pub struct Web {
+    /// Where the server listens for browsers.
+    pub listen: Listen,
+    /// Where browsers reach it; none is where the server listens.
+    pub at: Option<WebUrl>,
+    /// Where people sign in besides with a key.
+    pub provider: Option<ProviderSettings>,
+}
+
+impl Web {
+    /// Where browsers reach the page.
+    ///
+    /// # Errors
+    /// When the server listens where no browser goes without being told: at an address of the network, without TLS.
+    pub(crate) fn at(&self, is_tls: bool) -> Result<WebUrl, Error> {
+        if let Some(at) = &self.at {
+            return Ok(at.clone());
+        }
+        let address = self.listen.local_addr().map_err(Error::Listener)?;
+        let scheme = if is_tls { "https" } else { "http" };
+        format!("{scheme}://{address}").parse().map_err(|_| Error::NoWebUrl(address))
+    }
+}
+
 /// Who is let in from the network, and how much of it.
 #[derive(Debug, Clone, Default)]
 pub struct Network {
-    /// The certificates; without any, nothing is encrypted, and only this machine is served.
-    pub tls: Option<tls::Files>,
+    /// The certificates and versions of TLS; without any, nothing is encrypted, and only this machine is served.
+    pub tls: Option<tls::Settings>,
     /// Serve the network unencrypted all the same: something in front encrypts.
     pub allow_plaintext_network: bool,
     /// Serve the protos by reflection to the network too, as to this machine.

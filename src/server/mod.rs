@@ -29,7 +29,7 @@ pub use clock::ClockBehind;
 use clock::{Newest, Watched};
 use conditions::Conditions;
 pub(crate) use config::DRAIN_TIMEOUT_MAX;
-pub use config::{Clock, Config, DemoKeys, Network};
+pub use config::{Clock, Config, DemoKeys, Network, Web};
 use health::{end_watches, set_not_serving};
 pub use listen::Listen;
 use listen::Start;
@@ -46,7 +46,7 @@ use crate::net::tls::{self, Tls};
 use crate::rpc::{Context, Gate, Guard, Router};
 use crate::state::{Fold, ResolvedIds, State};
 use crate::web::Pages;
-use crate::{audit, demo, net};
+use crate::{audit, demo, net, web};
 
 /// How long a stop waits for the journal to record how far the audit log has come.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -100,6 +100,11 @@ pub enum Error {
         "{0} can be reached from the network, and nothing is secret without TLS: give --tls-cert and --tls-key, or, behind a TLS proxy, --allow-plaintext-network"
     )]
     Plaintext(SocketAddr),
+    /// Nobody has said where browsers reach the page.
+    #[error(
+        "where do browsers reach the page at {0}? Give --web-url, such as --web-url https://figures.partner.example"
+    )]
+    NoWebUrl(SocketAddr),
     /// The certificates can't be used.
     #[error("{0}")]
     Tls(#[from] tls::Error),
@@ -126,11 +131,15 @@ pub async fn run(
     let at = at.into();
     let address = at.local_addr().map_err(Error::Listener)?;
     config.network.check(address)?;
-    if let Some(web) = &config.web {
-        config.network.check(web.local_addr().map_err(Error::Listener)?)?;
-    }
+    let page = match &config.web {
+        None => None,
+        Some(web) => {
+            config.network.check(web.listen.local_addr().map_err(Error::Listener)?)?;
+            Some(web.at(config.network.tls.is_some())?)
+        }
+    };
     let tls = match &config.network.tls {
-        Some(files) => Some(Tls::start(files.clone(), Arc::clone(&config.reload)).await?),
+        Some(settings) => Some(Tls::start(settings.clone(), Arc::clone(&config.reload)).await?),
         None => None,
     };
     let gate = Gate::default();
@@ -145,10 +154,11 @@ pub async fn run(
     let (identities, found) = watch::channel(false);
     let (failed, bounds) = (Arc::new(Notify::new()), config.network.bounds);
     let start = Start { found, stopping: stopped.clone(), failed: Arc::clone(&failed) };
-    let web = config
-        .web
-        .take()
-        .map(|at| (start.clone(), at, tls.clone(), Pages::new(router, Arc::clone(&config.clock.0)), stopped.clone()));
+    let web = config.web.take().zip(page).map(|(web, at)| {
+        let Clock(clock) = config.clock.clone();
+        let settings = web::Settings { at, provider: web.provider, clock, random: Arc::new(random) };
+        (start.clone(), web.listen, tls.clone(), Pages::new(router, settings), stopped.clone())
+    });
     let until = stopped.clone();
     let serving = tokio::spawn(async move {
         let api = async {
@@ -372,6 +382,13 @@ async fn save_last_used_now(guard: Guard, folder: PathBuf) {
     if let Err(error) = saved.unwrap_or_else(|error| Err(error.into())) {
         tracing::warn!(%error, "when keys were last used can't be written");
     }
+}
+
+/// Random bytes of the system, for cookies.
+fn random() -> Result<[u8; 32], getrandom::Error> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The system's time of day: it is read here and passed down. Durations are measured by the monotonic clock,

@@ -30,6 +30,12 @@ impl AsOfView {
             false => format!("As it was on {words}, at revision {revision}."),
         };
         let kept = AsOf { revision: 0, time: answered.copied() };
-        Self { revision, instant: words, banner, newest: question.href(), keep: question.clone().as_of(&kept).href() }
+        Self {
+            revision,
+            instant: words,
+            banner,
+            newest: question.href(),
+            keep: question.clone().with_as_of(&kept).href(),
+        }
     }
 }

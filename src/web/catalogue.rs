@@ -2,14 +2,16 @@
 
 use askama::Template;
 use axum::extract::{Path, RawQuery};
-use axum::http::Uri;
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use tonic::Code;
 
+use super::form::{Field, Form};
 use super::hierarchy::{self, EndedArea, LAST_DAY, Step};
 use super::json;
 use super::lists::{Lists, PAGE_SIZE};
 use super::page::Page;
-use super::question::{Address, AsOf, Parameters};
+use super::question::{Address, AsOf, FileLink, Parameters};
 use super::refusal::{self, Refusal};
 use super::visitor::Visitor;
 use crate::catalogue::items::{AcrossAgencies, Kind, Sector};
@@ -28,8 +30,25 @@ pub(super) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
     let mut parameters = Parameters::read(query.as_deref(), &[DAY, AsOf::REVISION]);
     let as_of = parameters.as_of();
     let day = day(&mut parameters);
-    let lists = parameters.with_those_of(Lists::of(&visitor, as_of.revision).await)?;
-    Ok(Page(CataloguePage::new(&lists, day, &as_of)).into_response())
+    let (lists, refusal) = match parameters.with_those_of(Lists::of(&visitor, as_of.revision).await) {
+        Ok(lists) => (lists, None),
+        Err(status) if status.code() == Code::InvalidArgument => (Lists::default(), Some(status)),
+        Err(status) => return Err(status.into()),
+    };
+    let code = if refusal.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let form = refusal.iter().fold(form(&parameters), Form::refused);
+    Ok((code, Page(CataloguePage::new(&lists, day, &as_of, form))).into_response())
+}
+
+fn form(parameters: &Parameters) -> Form {
+    let text = |name| parameters.text(name);
+    let empty = "Such as 2022-03-31; empty for how the areas stand until further notice";
+    let revision = "Its number, such as 12; empty for the newest";
+    let fields = vec![
+        Field::text(DAY, "Areas on the day", empty, text(DAY)),
+        Field::text(AsOf::REVISION, "As of revision", revision, text(AsOf::REVISION)),
+    ];
+    Form { action: "/catalogue", fields, button: "Show the catalogue", ..Form::default() }
 }
 
 /// Each list as the service gives it: `/catalogue/areas.json`.
@@ -85,7 +104,10 @@ struct CataloguePage {
     revision: i64,
     /// The day that was asked for; empty for how things stand until further notice.
     day: String,
-    as_of_revision: String,
+    /// That it isn't of the newest revision; and the address of the newest.
+    banner: String,
+    newest: String,
+    form: Form,
     steps: Vec<Step>,
     ended: Vec<EndedArea>,
     agencies: Vec<AgencyView>,
@@ -95,7 +117,7 @@ struct CataloguePage {
     rules: Vec<RuleView>,
     calendars: Vec<CalendarView>,
     /// The names of the lists, and where each is as JSON.
-    files: Vec<(&'static str, String)>,
+    files: Vec<FileLink>,
 }
 
 #[derive(Debug)]
@@ -158,13 +180,19 @@ fn words<T: std::fmt::Display>(code: Option<T>) -> String {
 }
 
 impl CataloguePage {
-    fn new(lists: &Lists, day: Option<Date>, as_of: &AsOf) -> Self {
+    fn new(lists: &Lists, day: Option<Date>, as_of: &AsOf, form: Form) -> Self {
         let of_day = day.map_or_else(|| LAST_DAY.to_owned(), |day| day.to_string());
-        let file = |path| Address::of(path).as_of(as_of).href();
+        let file = |path| Address::of(path).with_as_of(as_of).href();
         Self {
             revision: lists.revision,
             day: day.map(|day| day.to_string()).unwrap_or_default(),
-            as_of_revision: Some(as_of.revision).filter(|at| *at > 0).map(|at| at.to_string()).unwrap_or_default(),
+            banner: if as_of.is_newest() {
+                String::new()
+            } else {
+                format!("As it was at revision {}.", lists.revision)
+            },
+            newest: Address::of("/catalogue").with(DAY, day.map(|day| day.to_string()).unwrap_or_default()).href(),
+            form,
             steps: hierarchy::steps(&lists.areas, &of_day),
             ended: hierarchy::ended(&lists.areas, &of_day),
             agencies: lists.agencies.iter().map(|agency| agency_view(lists, agency)).collect(),
@@ -203,7 +231,7 @@ fn indicator_view(lists: &Lists, indicator: &Indicator, as_of: &AsOf) -> Indicat
     IndicatorView {
         id: indicator.id.clone(),
         title: seen(&indicator.title),
-        href: Address::of("/indicator").with("indicator", &indicator.id).as_of(as_of).href(),
+        href: Address::of("/indicator").with("indicator", &indicator.id).with_as_of(as_of).href(),
         unit: seen(&indicator.unit),
         kind: words(Kind::from_code(indicator.kind)),
         frequency: words(Frequency::from_code(indicator.frequency)),

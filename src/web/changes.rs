@@ -2,22 +2,29 @@
 
 use askama::Template;
 use axum::extract::RawQuery;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use tonic::Status;
+use tonic::{Code, Status};
 
 use super::figure::{Explained, Notes};
+use super::form::{Choice, Field, Form, Group, Input};
 use super::hierarchy;
-use super::json;
 use super::lists::Lists;
 use super::page::Page;
-use super::question::{Address, Parameters};
+use super::picture_form;
+use super::question::{Address, FileLink, Parameters};
 use super::refusal::Refusal;
+use super::submitted::breakdown_text;
 use super::visitor::Visitor;
+use super::{file, json};
+use crate::http::files;
 use crate::model::decimal::Decimal;
 use crate::model::marker::Marker;
 use crate::model::text::{visible, visible_lines};
 use crate::rpc::proto::observation::Measure;
-use crate::rpc::proto::{FigureChange, HistoryEvent, Kind, ListChangesRequest, ListChangesResponse, Observation};
+use crate::rpc::proto::{
+    FigureChange, GetCallerRequest, HistoryEvent, Kind, ListChangesRequest, ListChangesResponse, Observation,
+};
 use crate::wording::number::thousands;
 use crate::wording::{instant, period::Span};
 
@@ -31,16 +38,12 @@ const PARAMETERS: [&str; 5] = ["after", "area", "indicator", "agency", "page_tok
 fn read(query: Option<&str>) -> (Parameters, ListChangesRequest) {
     let mut parameters = Parameters::read(query, &PARAMETERS);
     let after = parameters.text("after");
-    let after_revision = match after.parse::<i64>() {
-        Ok(revision) if revision >= 0 => revision,
-        Ok(_) | Err(_) if !after.is_empty() => {
-            parameters.add("after", &format!("found `{after}`; allowed: a revision, a whole number from 0 on"));
-            0
-        }
-        Ok(_) | Err(_) => 0,
-    };
+    let after_revision = after.parse::<i64>().ok().filter(|revision| *revision >= 0);
+    if after_revision.is_none() && !after.is_empty() {
+        parameters.add("after", &format!("found `{after}`; allowed: a revision, a whole number from 0 on"));
+    }
     let request = ListChangesRequest {
-        after_revision,
+        after_revision: after_revision.unwrap_or_default(),
         areas: parameters.list("area"),
         indicators: parameters.list("indicator"),
         agencies: parameters.list("agency"),
@@ -51,39 +54,72 @@ fn read(query: Option<&str>) -> (Parameters, ListChangesRequest) {
     (parameters, request)
 }
 
+/// Whether an address says everything that an answer depends on.
+fn is_whole(parameters: &Parameters) -> bool {
+    ["after", "area"].iter().all(|name| !parameters.text(name).is_empty())
+}
+
 pub(super) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
     let (parameters, request) = read(query.as_deref());
     let lists = Lists::of(&visitor, 0).await?;
-    let request = complete(request, &parameters, &lists);
-    let answer = changes(&visitor, &parameters, request.clone()).await?;
-    Ok(Page(ChangesPage::new(&request, &answer, &lists)).into_response())
+    let request = complete(&visitor, &parameters, request, &lists).await?;
+    let answer = visitor.calls.pictures().list_changes(request.clone()).await;
+    let (answer, refusal) = match parameters.with_those_of(answer) {
+        Ok(answer) => (answer.into_inner(), None),
+        Err(status) if status.code() == Code::InvalidArgument => (ListChangesResponse::default(), Some(status)),
+        Err(status) => return Err(status.into()),
+    };
+    let code = if refusal.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let page = ChangesPage::new(&parameters, &request, &answer, &lists);
+    let form = refusal.iter().fold(page.form, Form::refused);
+    Ok((code, Page(ChangesPage { form, ..page })).into_response())
 }
 
-async fn changes(
+/// The question with what isn't asked for: the newest revisions; and of whoever may see some areas and sectors alone
+/// those, of others the areas at the top, which have all.
+async fn complete(
     visitor: &Visitor,
     parameters: &Parameters,
-    request: ListChangesRequest,
-) -> Result<ListChangesResponse, Status> {
-    Ok(parameters.with_those_of(visitor.calls.pictures().list_changes(request).await)?.into_inner())
-}
-
-/// What isn't asked for: the newest revisions, of the areas at the top, which have all.
-fn complete(mut request: ListChangesRequest, parameters: &Parameters, lists: &Lists) -> ListChangesRequest {
+    mut request: ListChangesRequest,
+    lists: &Lists,
+) -> Result<ListChangesRequest, Status> {
     if parameters.text("after").is_empty() {
         request.after_revision = (lists.revision - REVISIONS_DEFAULT).max(0);
     }
     if request.areas.is_empty() {
-        request.areas = hierarchy::tops(&lists.areas);
+        let caller = visitor.calls.keys().get_caller(GetCallerRequest::default()).await?.into_inner();
+        let scope = caller.identity.unwrap_or_default();
+        request.areas = if scope.areas.is_empty() { hierarchy::tops(&lists.areas) } else { scope.areas };
+        if request.agencies.is_empty() && !scope.sectors.is_empty() {
+            let theirs = lists.agencies.iter().filter(|agency| scope.sectors.contains(&agency.sector));
+            request.agencies = theirs.map(|agency| agency.id.clone()).collect();
+        }
     }
-    request
+    Ok(request)
+}
+
+/// The question of an address, to be answered as a file.
+async fn whole(visitor: &Visitor, query: Option<&str>) -> Result<ListChangesRequest, Status> {
+    let (parameters, request) = read(query);
+    parameters.check()?;
+    if is_whole(&parameters) {
+        return Ok(request);
+    }
+    complete(visitor, &parameters, request, &Lists::of(visitor, 0).await?).await
 }
 
 pub(super) async fn json(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
-    let (parameters, request) = read(query.as_deref());
-    match parameters.check() {
-        Ok(()) => json::answer(&visitor, "/conspectus.v1.PictureService/ListChanges", &request).await,
+    match whole(&visitor, query.as_deref()).await {
+        Ok(request) => json::answer(&visitor, "/conspectus.v1.PictureService/ListChanges", &request).await,
         Err(status) => json::refused(&status),
     }
+}
+
+pub(super) async fn csv(visitor: Visitor, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    let question = whole(&visitor, query.as_deref()).await;
+    // A file has all pages.
+    let question = question.map(|request| ListChangesRequest { page_size: 0, page_token: String::new(), ..request });
+    file::answer(&visitor, question.map(files::Question::Changes), file::CSV, &headers).await
 }
 
 #[derive(Debug, Template)]
@@ -91,24 +127,14 @@ pub(super) async fn json(visitor: Visitor, RawQuery(query): RawQuery) -> Respons
 struct ChangesPage {
     after: i64,
     revision: i64,
+    form: Form,
     changes: Vec<ChangeView>,
     notes: Explained,
-    areas: Vec<Choice>,
-    indicators: Vec<Choice>,
-    agencies: Vec<Choice>,
     /// Where the later changes are; empty if these are all.
     next: String,
     /// Shows what will have changed since now.
     since_now: String,
-    files: [(&'static str, String); 3],
-}
-
-/// What a list offers.
-#[derive(Debug)]
-struct Choice {
-    id: String,
-    title: String,
-    is_chosen: bool,
+    files: Vec<FileLink>,
 }
 
 #[derive(Debug)]
@@ -130,7 +156,7 @@ struct ChangeView {
 }
 
 impl ChangesPage {
-    fn new(request: &ListChangesRequest, answer: &ListChangesResponse, lists: &Lists) -> Self {
+    fn new(parameters: &Parameters, request: &ListChangesRequest, answer: &ListChangesResponse, lists: &Lists) -> Self {
         let question = |after: i64| {
             Address::of("/changes")
                 .with("after", after.to_string())
@@ -140,27 +166,47 @@ impl ChangesPage {
         };
         let this = question(request.after_revision);
         let next = Some(&answer.next_page_token).filter(|token| !token.is_empty());
-        let areas = lists.areas.iter().map(|area| choice(&area.code, &area.name, &request.areas));
-        let indicators = lists.indicators.iter().map(|it| choice(&it.id, &it.title, &request.indicators));
-        let agencies = lists.agencies.iter().map(|agency| choice(&agency.id, &agency.name, &request.agencies));
         let mut notes = Notes::default();
         Self {
             after: request.after_revision,
             revision: answer.revision,
+            form: form(parameters, request, lists),
             changes: answer.changes.iter().map(|change| view(&mut notes, change, lists)).collect(),
             notes: notes.explained(),
-            areas: areas.collect(),
-            indicators: indicators.collect(),
-            agencies: agencies.collect(),
             next: next.map(|token| this.clone().with("page_token", token).href()).unwrap_or_default(),
             since_now: question(answer.revision).href(),
-            files: this.files(),
+            // A workbook of changes would serve nobody.
+            files: this.files().into_iter().filter(|(name, _)| *name != "Excel").collect(),
         }
     }
 }
 
-fn choice(id: &str, title: &str, chosen: &[String]) -> Choice {
-    Choice { id: id.to_owned(), title: visible(title).into_owned(), is_chosen: matches!(chosen, [one] if one == id) }
+fn form(parameters: &Parameters, request: &ListChangesRequest, lists: &Lists) -> Form {
+    let after = match parameters.text("after") {
+        text if text.is_empty() => request.after_revision.to_string(),
+        text => text,
+    };
+    let area = picture_form::area(&lists.areas, request.areas.join(","));
+    let indicators = lists.indicators.iter().map(|it| Choice::new(&it.id, visible(&it.title)));
+    let agencies = lists.agencies.iter().map(|it| Choice::new(&it.id, visible(&it.name)));
+    let fields = vec![
+        Field::text("after", "After revision", "Its number, such as 12; 0 for everything", after),
+        Field { hint: "With those within it".to_owned(), ..area },
+        one_of("indicator", "Indicator", indicators, &request.indicators),
+        one_of("agency", "Agency", agencies, &request.agencies),
+    ];
+    Form { action: "/changes", fields, button: "Show the changes", ..Form::default() }
+}
+
+/// A field with one choice for all, and one for what is asked for where that is several.
+fn one_of(name: &'static str, label: &'static str, known: impl Iterator<Item = Choice>, asked: &[String]) -> Field {
+    let value = asked.join(",");
+    let mut choices: Vec<Choice> = [Choice::new("", "All")].into_iter().chain(known).collect();
+    if choices.iter().all(|known| known.value != value) {
+        choices.push(Choice::new(&value, &value));
+    }
+    let input = Input::OneOf(vec![Group { choices, ..Group::default() }]);
+    Field { input, ..Field::text(name, label, "", value) }
 }
 
 fn view(notes: &mut Notes, change: &FigureChange, lists: &Lists) -> ChangeView {
@@ -168,8 +214,7 @@ fn view(notes: &mut Notes, change: &FigureChange, lists: &Lists) -> ChangeView {
     let figure = change.observation.as_ref().unwrap_or(&none);
     let before = change.before.as_ref().unwrap_or(&none);
     let kind = lists.indicators.iter().find(|indicator| indicator.id == figure.indicator).map(|it| it.kind());
-    let breakdown = figure.breakdown.iter().map(|it| format!("{}={}", it.dimension, it.category));
-    let breakdown = breakdown.collect::<Vec<_>>().join(",");
+    let breakdown = breakdown_text(&figure.breakdown);
     let history = Address::of("/history")
         .with("indicator", &figure.indicator)
         .with("agency", &change.agency)
@@ -219,6 +264,7 @@ fn value(figure: &Observation) -> String {
 mod tests {
     use super::*;
     use crate::rpc::proto::{Agency, Area, Indicator};
+    use crate::web::tests::main_of;
 
     #[test]
     fn a_change_says_what_was_there_what_is_and_why() {
@@ -268,6 +314,7 @@ mod tests {
         };
         let request =
             ListChangesRequest { after_revision: 6, areas: vec![text("E1")], ..ListChangesRequest::default() };
-        insta::assert_snapshot!(ChangesPage::new(&request, &answer, &lists).render().unwrap());
+        let page = ChangesPage::new(&Parameters::default(), &request, &answer, &lists);
+        insta::assert_snapshot!(main_of(&page));
     }
 }

@@ -9,7 +9,7 @@ use super::figure::{Explained, FigureView, Notes};
 use super::json;
 use super::names::Names;
 use super::page::Page;
-use super::question::{Address, AsOf, Parameters};
+use super::question::{Address, AsOf, FileLink, Parameters};
 use super::refusal::Refusal;
 use super::sentence;
 use super::subject::Subject;
@@ -77,7 +77,7 @@ struct ExplainPage {
     notes: Explained,
     picture: String,
     series: String,
-    files: [(&'static str, String); 3],
+    files: Vec<FileLink>,
 }
 
 #[derive(Debug)]
@@ -134,16 +134,20 @@ impl ExplainPage {
             contributions,
             missing: missing.map(|it| missing_text(it, names, indicator.kind())).collect(),
             notes: notes.explained(),
-            picture: Address::of("/picture").with("area", &request.area).with("period", &period).as_of(&as_of).href(),
+            picture: Address::of("/picture")
+                .with("area", &request.area)
+                .with("period", &period)
+                .with_as_of(&as_of)
+                .href(),
             series: Address::of("/indicator")
                 .with("indicator", &request.indicator)
                 .with("area", &request.area)
                 .with("to", &period)
                 .with("agency", &request.agency)
                 .with("breakdown", breakdown_text(&request.breakdown))
-                .as_of(&as_of)
+                .with_as_of(&as_of)
                 .href(),
-            files: question.as_of(&as_of).files(),
+            files: question.with_as_of(&as_of).as_json(),
         }
     }
 }
@@ -181,7 +185,7 @@ fn contribution(
             notes: notes.submitted(&found.markers, found.sample),
             revision: found.revision,
             accepted: found.accepted_at.as_ref().map(instant::text).unwrap_or_default(),
-            ..Submitted::new(&agency, &found.request_id, &found.source, &found.reason, &found.explanations)
+            ..Submitted::new(&found.request_id, &found.source, &found.reason, &found.explanations)
         },
         agency: visible(&names.agency(&agency)).into_owned(),
         area: visible(&names.area(&area)).into_owned(),

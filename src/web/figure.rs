@@ -6,7 +6,7 @@ use crate::model::marker::Marker;
 use crate::model::text::visible;
 use crate::rpc::proto::{Change, ChangeGap, ChangeUnit, Figure, Gap, Indicator, Kind};
 use crate::wording::figure::{
-    Containing, contained_in, coverage, coverage_words, discrepancy, gap_text, is_partial, marker_words, meaning,
+    Containing, contained_in, coverage, coverage_words, discrepancy, gap_text, is_partial, marker_words,
 };
 use crate::wording::number::{quantity, signed};
 use crate::wording::period::Span;
@@ -161,7 +161,7 @@ impl Notes {
         ];
         let said = said.into_iter().filter(|(is_used, ..)| *is_used);
         let markers = self.markers.iter().filter_map(|code| Marker::from_code(*code));
-        let markers = markers.map(|marker| (format!("[{marker}]"), meaning(marker)));
+        let markers = markers.map(|marker| (format!("[{marker}]"), marker.meaning().to_owned()));
         let meanings = markers.chain(said.map(|(_, word, meaning)| (word.to_owned(), meaning.to_owned()))).collect();
         Explained { meanings, disagreements: self.discrepancies }
     }

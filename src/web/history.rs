@@ -8,7 +8,7 @@ use super::figure::{Explained, Notes};
 use super::json;
 use super::names::Names;
 use super::page::Page;
-use super::question::{Address, Parameters};
+use super::question::{Address, FileLink, Parameters};
 use super::refusal::Refusal;
 use super::submitted::{Columns, Submitted, breakdown_text};
 use super::visitor::Visitor;
@@ -73,7 +73,7 @@ struct HistoryPage {
     /// Where the later values are; empty if these are all.
     next: String,
     explain: String,
-    files: [(&'static str, String); 3],
+    files: Vec<FileLink>,
 }
 
 #[derive(Debug)]
@@ -103,7 +103,7 @@ impl HistoryPage {
         let of = [names.area(&request.area), period, agency.clone(), breakdown_text(&request.breakdown)];
         let of: Vec<String> = of.into_iter().filter(|part| !part.is_empty()).collect();
         let mut notes = Notes::default();
-        let items: Vec<ItemView> = answer.items.iter().map(|item| view(&mut notes, request, item)).collect();
+        let items: Vec<ItemView> = answer.items.iter().map(|item| view(&mut notes, item)).collect();
         Self {
             title: visible(title).into_owned(),
             of: visible(&of.join(", ")).into_owned(),
@@ -114,12 +114,12 @@ impl HistoryPage {
             notes: notes.explained(),
             next: next.map(|token| question("/history").with("page_token", token).href()).unwrap_or_default(),
             explain: question("/explain").href(),
-            files: question("/history").files(),
+            files: question("/history").as_json(),
         }
     }
 }
 
-fn view(notes: &mut Notes, request: &GetHistoryRequest, item: &HistoryItem) -> ItemView {
+fn view(notes: &mut Notes, item: &HistoryItem) -> ItemView {
     ItemView {
         event: match item.event() {
             HistoryEvent::Unspecified => "",
@@ -132,7 +132,7 @@ fn view(notes: &mut Notes, request: &GetHistoryRequest, item: &HistoryItem) -> I
             notes: notes.submitted(&item.markers, item.sample),
             revision: item.revision,
             accepted: item.accepted_at.as_ref().map(instant::text).unwrap_or_default(),
-            ..Submitted::new(&request.agency, &item.request_id, &item.source, &item.reason, &item.explanations)
+            ..Submitted::new(&item.request_id, &item.source, &item.reason, &item.explanations)
         },
     }
 }

@@ -1,19 +1,29 @@
 //! The page: what people with a browser see and do, rendered here and usable without scripts.
 //!
 //! Every page calls the service in process, as whoever looks at it, through the guard (`http::Calls`): so it may show and
-//! do what that caller may over gRPC, and each read has its line in the audit log. An address is the whole question, so it
-//! can be kept and mailed.
+//! do what that caller may over gRPC, and each read has its line in the audit log. So nothing here decides what anybody may
+//! do. An address is the whole question, so it can be kept and mailed.
+//!
+//! [`sign_in`] begins and ends a [`session`]; [`csrf`] keeps other sites from using one; [`headers`] says what a
+//! browser may do with a page.
 
 mod about;
+mod account;
+mod address;
 mod as_of;
 mod assets;
+mod audit;
 mod catalogue;
 mod changes;
 mod chart;
 mod clock;
+mod cookie;
+pub mod csrf;
 mod explain;
 mod figure;
+mod file;
 mod form;
+pub mod headers;
 mod hierarchy;
 mod history;
 mod home;
@@ -21,6 +31,7 @@ mod indicator;
 mod json;
 mod keys;
 mod lists;
+mod local_path;
 mod names;
 mod page;
 mod picture;
@@ -30,6 +41,8 @@ mod reference;
 mod refusal;
 mod sentence;
 mod series;
+pub mod session;
+pub mod sign_in;
 mod subject;
 mod submitted;
 mod visitor;
@@ -37,19 +50,41 @@ mod visitor;
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
+use axum::response::Response;
 use axum::routing::get;
+use tonic::Code;
 use tonic::body::Body;
 use tonic::codegen::http;
 use tower::ServiceExt as _;
 
+pub use address::{NotAWebUrl, WebUrl};
+use clock::Clock;
+pub use cookie::CookieSecret;
+pub use local_path::LocalPath;
+use session::SignedInIdentity;
+use sign_in::{ProviderSettings, Randomness, Refusal, SignIns, TimeOfDay, WhoIsCalling, require_session};
 use visitor::Shared;
 
-use clock::Clock;
-
-use crate::model::timestamp::Timestamp;
+use crate::access::Role;
+use crate::http::Calls;
+use crate::model::id::IdentityId;
 use crate::net::Peer;
 use crate::rpc::Router;
+use crate::rpc::proto::GetCallerRequest;
+
+/// What the pages need of the server.
+pub(crate) struct Settings {
+    /// Where browsers reach them.
+    pub(crate) at: WebUrl,
+    /// Where one signs in besides with a key.
+    pub(crate) provider: Option<ProviderSettings>,
+    /// The time of day.
+    pub(crate) clock: TimeOfDay,
+    /// Random bytes.
+    pub(crate) random: Randomness,
+}
 
 /// The pages.
 #[derive(Clone)]
@@ -62,34 +97,54 @@ impl fmt::Debug for Pages {
 }
 
 impl Pages {
-    /// The pages, of what is behind the guard, by a clock.
-    pub(crate) fn new(router: Router, clock: Arc<dyn Fn() -> Timestamp + Send + Sync>) -> Self {
+    /// The pages, of what is behind the guard.
+    pub(crate) fn new(router: Router, settings: Settings) -> Self {
+        let Settings { at, provider, clock, random } = settings;
+        let who_is_calling = who_is_calling(router.clone());
+        let (stopwatch, days) = (Arc::new(Instant::now), Clock(Arc::clone(&clock)));
+        let sign_ins =
+            SignIns::new(sign_in::Settings { at: at.clone(), provider, who_is_calling, clock, stopwatch, random });
         let pages = axum::Router::new()
             .route("/", get(home::show))
             .route("/picture", get(picture::show))
             .route("/picture.json", get(picture::json))
+            .route("/picture.csv", get(picture::csv))
+            .route("/picture.xlsx", get(picture::workbook))
             .route("/explain", get(explain::show))
             .route("/explain.json", get(explain::json))
             .route("/history", get(history::show))
             .route("/history.json", get(history::json))
             .route("/indicator", get(indicator::show))
             .route("/indicator.json", get(indicator::json))
-            .route("/about", get(about::show))
-            .route("/about/api", get(reference::index))
-            .route("/about/api/{service}", get(reference::show))
-            .route("/about/openapi.json", get(about::openapi))
-            .route("/catalogue", get(catalogue::show))
-            .route("/catalogue/{list}", get(catalogue::json))
+            .route("/indicator.csv", get(indicator::csv))
+            .route("/indicator.xlsx", get(indicator::workbook))
             .route("/changes", get(changes::show))
             .route("/changes.json", get(changes::json))
+            .route("/changes.csv", get(changes::csv))
+            .route("/catalogue", get(catalogue::show))
+            .route("/catalogue/{list}", get(catalogue::json))
             .route("/keys", get(keys::show))
             .route("/keys.json", get(keys::json))
             .route("/keys/revoke", get(keys::confirm).post(keys::revoke))
-            .merge(assets::routes())
+            .route("/audit", get(audit::show))
+            .route("/audit.json", get(audit::json))
+            .route("/account", get(account::show))
+            .route("/about", get(about::show))
+            .route("/about.json", get(about::json))
             .fallback(refusal::not_found)
-            .layer(axum::middleware::map_response(page::secure))
-            .with_state(Shared { router, clock: Clock(clock) });
-        Self(pages)
+            .with_state(Shared { router, clock: days })
+            .layer(axum::middleware::from_fn_with_state(sign_ins.clone(), require_session));
+        // For anybody, whoever they are.
+        let open = assets::routes()
+            .route("/accessibility", get(about::accessibility))
+            .route("/about/api", get(reference::index))
+            .route("/about/api/{service}", get(reference::show))
+            .route("/about/openapi.json", get(about::openapi))
+            .layer(axum::middleware::map_response(move |mut answer: Response| {
+                headers::secure(&at, answer.headers_mut());
+                std::future::ready(answer)
+            }));
+        Self(pages.merge(sign_in::router(sign_ins)).merge(open))
     }
 
     /// Answers a request from a peer.
@@ -102,6 +157,31 @@ impl Pages {
         request.extensions_mut().insert(peer);
         async move { Ok(pages.oneshot(request.map(axum::body::Body::new)).await?.map(Body::new)) }
     }
+}
+
+/// Asks the service itself, as whoever signs in.
+fn who_is_calling(router: Router) -> WhoIsCalling {
+    Arc::new(move |call: http::Request<()>| {
+        let calls = Calls::as_sender_of(router.clone(), &call);
+        Box::pin(async move {
+            let calls = calls.ok_or_else(|| Refusal::Unavailable("The request comes from nowhere.".to_owned()))?;
+            let caller = calls.keys().get_caller(GetCallerRequest::default()).await.map_err(|status| {
+                let words = status.message().to_owned();
+                if status.code() == Code::Unauthenticated {
+                    Refusal::NotAccepted(words)
+                } else {
+                    Refusal::Unavailable(words)
+                }
+            })?;
+            let identity = caller.into_inner().identity.unwrap_or_default();
+            let known = IdentityId::parse(&identity.id).ok().zip(Role::from_code(identity.role));
+            let (id, role) = known.ok_or_else(|| {
+                // An open server: a key would be of nobody.
+                Refusal::NotAccepted("This server has no identities, so nobody can sign in.".to_owned())
+            })?;
+            Ok(SignedInIdentity { id, role })
+        })
+    })
 }
 
 #[cfg(test)]

@@ -2,21 +2,22 @@
 
 use askama::Template;
 use axum::extract::RawQuery;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use tonic::Code;
+use tonic::{Code, Status};
 
 use super::as_of::AsOfView;
 use super::figure::{ChangeView, Explained, FigureView, Notes};
 use super::form::Form;
 use super::home::{self, Home};
-use super::json;
 use super::page::Page;
 use super::picture_form;
-use super::question::{Address, AsOf, Parameters};
+use super::question::{Address, AsOf, FileLink, Parameters};
 use super::refusal::Refusal;
 use super::sentence;
 use super::visitor::Visitor;
+use super::{file, json};
+use crate::http::files;
 use crate::model::period::Period;
 use crate::model::text::visible;
 use crate::rpc::proto::{
@@ -109,6 +110,19 @@ pub(super) async fn json(visitor: Visitor, RawQuery(query): RawQuery) -> Respons
     }
 }
 
+pub(super) async fn csv(visitor: Visitor, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    file::answer(&visitor, as_file(query.as_deref()), file::CSV, &headers).await
+}
+
+pub(super) async fn workbook(visitor: Visitor, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    file::answer(&visitor, as_file(query.as_deref()), file::WORKBOOK, &headers).await
+}
+
+fn as_file(query: Option<&str>) -> Result<files::Question, Status> {
+    let (parameters, question) = read(query);
+    parameters.check().map(|()| files::Question::Picture(question.request))
+}
+
 #[derive(Debug, Template)]
 #[template(path = "picture.html")]
 struct PicturePage {
@@ -123,7 +137,7 @@ struct PicturePage {
     indicators: Vec<IndicatorView>,
     notes: Explained,
     sentences: Vec<String>,
-    files: [(&'static str, String); 3],
+    files: Vec<FileLink>,
 }
 
 /// An indicator's combined figure.
@@ -169,7 +183,7 @@ impl PicturePage {
         let headlines = answer.rows.iter().filter_map(|row| headline(&mut notes, &links, row)).take(HEADLINES_MAX);
         let headlines = headlines.collect();
         let indicators = answer.rows.iter().map(|row| indicator(&mut notes, &links, row)).collect();
-        let address = question.address().as_of(&question.as_of);
+        let address = question.address().with_as_of(&question.as_of);
         Self {
             heading: visible(&format!("{}, {}", area.name, name(&answer.period))).into_owned(),
             period: name(&answer.period),
@@ -196,14 +210,14 @@ impl Links<'_> {
     /// How a figure came about.
     fn explain(&self, indicator: &str, agency: &str) -> String {
         let address = Address::of("/explain").with("indicator", indicator).with("area", self.area);
-        address.with("period", self.period).with("agency", agency).as_of(&self.question.as_of).href()
+        address.with("period", self.period).with("agency", agency).with_as_of(&self.question.as_of).href()
     }
 
     /// The figures of an indicator over time.
     fn series(&self, indicator: &Indicator) -> String {
         let by = if indicator.across_agencies() == AcrossAgencies::SideBySide { "agency" } else { "" };
         let address = Address::of("/indicator").with("indicator", &indicator.id).with("area", self.area);
-        address.with("to", self.period).with("by", by).as_of(&self.question.as_of).href()
+        address.with("to", self.period).with("by", by).with_as_of(&self.question.as_of).href()
     }
 }
 

@@ -179,15 +179,20 @@ impl Address {
         self
     }
 
-    pub(super) fn as_of(self, as_of: &AsOf) -> Self {
+    pub(super) fn with_as_of(self, as_of: &AsOf) -> Self {
         let revision = if as_of.revision == 0 { String::new() } else { as_of.revision.to_string() };
         let time = as_of.time.as_ref().map(ToString::to_string).unwrap_or_default();
         self.with(AsOf::REVISION, revision).with(AsOf::INSTANT, time)
     }
 
     /// The same answer as files: the name of each form, and its address.
-    pub(super) fn files(&self) -> [(&'static str, String); 3] {
-        [("CSV", ".csv"), ("Excel", ".xlsx"), ("JSON", ".json")].map(|(name, ending)| (name, self.text(ending)))
+    pub(super) fn files(&self) -> Vec<FileLink> {
+        [("CSV", ".csv"), ("Excel", ".xlsx"), ("JSON", ".json")].map(|(name, ending)| (name, self.text(ending))).into()
+    }
+
+    /// The same, of an answer that is no table.
+    pub(super) fn as_json(&self) -> Vec<FileLink> {
+        vec![("JSON", self.text(".json"))]
     }
 
     /// The address.
@@ -202,6 +207,9 @@ impl Address {
         format!("{}{ending}{mark}{query}", self.path)
     }
 }
+
+/// The name of a file's form, and where it is.
+pub(super) type FileLink = (&'static str, String);
 
 #[cfg(test)]
 mod tests {
@@ -236,7 +244,7 @@ mod tests {
         assert_eq!(address.href(), "/explain?area=a+b%26%3C");
         let as_of = AsOf { revision: 0, time };
         assert_eq!(
-            address.as_of(&as_of).files()[2],
+            address.with_as_of(&as_of).files()[2],
             ("JSON", "/explain.json?area=a+b%26%3C&as_of=2022-09-30T17%3A00%3A00Z".to_owned())
         );
         assert_eq!(Address::of("/picture").files()[0], ("CSV", "/picture.csv".to_owned()));

@@ -1,8 +1,5 @@
 //! A submitted figure as pages show it: its text, where it came from, and what its sender said of it.
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-
-use super::question::Address;
 use crate::model::text::visible_lines;
 use crate::rpc::proto::{CategoryRef, CheckExplanation};
 
@@ -18,28 +15,19 @@ pub(super) struct Submitted {
     pub(super) accepted: String,
     /// The submission's own id; empty if none is left.
     pub(super) request_id: String,
-    /// The page of the submission and its receipt.
-    pub(super) receipt: String,
     pub(super) source: String,
     pub(super) reason: String,
     pub(super) explanations: Vec<String>,
 }
 
 impl Submitted {
-    /// Of a submission of an agency.
-    pub(super) fn new(
-        agency: &str,
-        request_id: &str,
-        source: &str,
-        reason: &str,
-        explanations: &[CheckExplanation],
-    ) -> Self {
+    /// Of a submission.
+    pub(super) fn new(request_id: &str, source: &str, reason: &str, explanations: &[CheckExplanation]) -> Self {
         let explanation = |CheckExplanation { check, explanation }: &CheckExplanation| match check.as_str() {
             "" => visible_lines(explanation).into_owned(),
             check => visible_lines(&format!("{check}: {explanation}")).into_owned(),
         };
         Self {
-            receipt: receipt(agency, request_id),
             request_id: request_id.to_owned(),
             source: visible_lines(source).into_owned(),
             reason: visible_lines(reason).into_owned(),
@@ -65,15 +53,6 @@ impl Columns {
             explanations: columns.explanations || !figure.explanations.is_empty(),
         })
     }
-}
-
-/// The page of a submission. An id may have any sign that is seen, a slash among them.
-fn receipt(agency: &str, request_id: &str) -> String {
-    if request_id.is_empty() {
-        return String::new();
-    }
-    let id = utf8_percent_encode(request_id, NON_ALPHANUMERIC);
-    format!("/submissions/{id}{}", Address::of("").with("agency", agency).href())
 }
 
 /// A breakdown as an address has it: `sex:female,age-band:0-to-4`; empty for the total.

@@ -2,11 +2,16 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use tonic::Status;
+use tonic::codegen::http::Request;
 
 use super::clock::Clock;
 use super::refusal::Refusal;
+use super::session::Session;
+use crate::access::Role;
 use crate::http::Calls;
 use crate::model::date::Date;
+use crate::model::timestamp::Timestamp;
 use crate::net::Peer;
 use crate::rpc::Router;
 
@@ -21,9 +26,16 @@ pub(super) struct Shared {
 #[derive(Debug, Clone)]
 pub(super) struct Visitor {
     pub(super) calls: Calls,
-    /// What each form that is sent by POST has as its first field, `csrf`.
+    /// Who has signed in.
+    pub(super) identity: String,
+    pub(super) role: Role,
+    /// What they read figures for; empty where nobody has to say.
+    pub(super) purpose: String,
+    /// What each form of theirs has as its first field.
     pub(super) csrf: String,
-    /// The day on which they look, in UTC.
+    /// When they look.
+    pub(super) now: Timestamp,
+    /// That day, in UTC.
     pub(super) today: Date,
 }
 
@@ -31,9 +43,25 @@ impl FromRequestParts<Shared> for Visitor {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Refusal> {
-        let peer = parts.extensions.get::<Peer>().cloned();
-        let peer = peer.ok_or_else(|| tonic::Status::internal("the request comes from nowhere"))?;
-        let calls = Calls::of(shared.router.clone(), peer, &parts.headers);
-        Ok(Self { calls, csrf: String::new(), today: shared.clock.today() })
+        let session =
+            parts.extensions.get::<Session>().ok_or_else(|| Status::unauthenticated("nobody has signed in"))?;
+        let mut call = Request::new(());
+        if let Some(peer) = parts.extensions.get::<Peer>() {
+            call.extensions_mut().insert(peer.clone());
+        }
+        session.authorise(&mut call);
+        let calls = Calls::as_sender_of(shared.router.clone(), &call);
+        let calls = calls.ok_or_else(|| Status::internal("the request comes from nowhere"))?;
+        let identity = session.identity();
+        let purpose = session.purpose().map(|purpose| purpose.as_str().to_owned()).unwrap_or_default();
+        Ok(Self {
+            calls,
+            identity: identity.id.to_string(),
+            role: identity.role,
+            purpose,
+            csrf: session.csrf().to_string(),
+            now: shared.clock.now(),
+            today: shared.clock.today(),
+        })
     }
 }

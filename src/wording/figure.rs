@@ -75,22 +75,6 @@ pub(crate) fn marker_words(marker: Marker) -> &'static str {
     }
 }
 
-/// What a marker says of a figure, with what a reader should know of it.
-pub(crate) fn meaning(marker: Marker) -> String {
-    let more = match marker {
-        Marker::Estimated => ", or combined from printed percentages",
-        Marker::Break => ": not comparable with what came before",
-        Marker::Confidential
-        | Marker::NotAvailable
-        | Marker::NotApplicable
-        | Marker::Low
-        | Marker::Unreliable
-        | Marker::Provisional
-        | Marker::Revised => "",
-    };
-    format!("{}{more}", marker_words(marker))
-}
-
 /// A figure that all of another lies within.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Containing {
@@ -182,9 +166,8 @@ mod tests {
     #[test]
     fn a_meaning_begins_with_the_words_of_the_marker() {
         for marker in Marker::ALL {
-            assert!(meaning(*marker).starts_with(marker_words(*marker)));
+            assert!(marker.meaning().starts_with(marker_words(*marker)));
         }
-        assert_eq!(meaning(Marker::Break), "a break in the series: not comparable with what came before");
     }
 
     #[test]

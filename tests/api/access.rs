@@ -12,10 +12,11 @@ use conspectus::rpc::client::catalogue_service_client::CatalogueServiceClient;
 use conspectus::rpc::client::key_service_client::KeyServiceClient;
 use conspectus::rpc::client::picture_service_client::PictureServiceClient;
 use conspectus::rpc::client::submission_service_client::SubmissionServiceClient;
+use conspectus::rpc::proto::get_caller_response::Credential;
 use conspectus::rpc::proto::stream_submissions_response::Result as StreamResult;
 use conspectus::rpc::proto::{
-    CreateKeyRequest, GetPictureRequest, GetSubmissionRequest, ListAreasRequest, ListKeysRequest, RevokeKeyRequest,
-    Role, RotateKeyRequest, StreamSubmissionsRequest, WatchPictureRequest,
+    CreateKeyRequest, GetCallerRequest, GetPictureRequest, GetSubmissionRequest, ListAreasRequest, ListKeysRequest,
+    RevokeKeyRequest, Role, RotateKeyRequest, SignIn, StreamSubmissionsRequest, WatchPictureRequest,
 };
 use conspectus::server::{self, Config, Error, Network};
 use prost::Message;
@@ -27,7 +28,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE, TestApp, endpoint, figure, health, refusal_text, submission};
-use crate::identities::{self, Condition, authorization, by, with};
+use crate::identities::{self, Condition, IDENTITIES, TestIdentity, authorization, by, with};
 use crate::raw;
 
 /// Streams must be cut off within a minute; when something changes, they are at once.
@@ -88,6 +89,32 @@ async fn a_key_is_made_used_replaced_and_revoked() {
 }
 
 #[tokio::test]
+async fn every_caller_learns_who_it_is() {
+    let app = TestApp::seeded(identities::seed).await;
+    let mut client = keys(&app);
+    for TestIdentity { name, role, agency, areas, .. } in &IDENTITIES {
+        let answer = client.get_caller(by(name, GetCallerRequest {})).await.unwrap().into_inner();
+        let identity = answer.identity.unwrap();
+        assert_eq!((identity.id.as_str(), identity.role), (*name, role.code()));
+        assert_eq!(identity.agency, agency.unwrap_or_default(), "{name}");
+        assert_eq!(identity.areas, *areas, "{name}");
+        let Some(Credential::Key(key)) = answer.credential else { panic!("{name}") };
+        let sent = authorization(name, Condition::Good).unwrap();
+        assert!(sent.starts_with(&format!("Bearer cps_{}_", key.id)) && key.expires_at.is_some(), "{name}");
+        assert_eq!(identity.keys, [], "of its other keys it learns nothing");
+        assert_eq!(answer.server_version, env!("CARGO_PKG_VERSION"));
+        assert!(answer.revision > 0 && answer.server_time.is_some());
+    }
+}
+
+#[tokio::test]
+async fn while_there_are_no_identities_nobody_in_particular_is_calling() {
+    let app = TestApp::empty().await;
+    let answer = keys(&app).get_caller(GetCallerRequest {}).await.unwrap().into_inner();
+    assert_eq!((answer.identity, answer.credential), (None, None));
+}
+
+#[tokio::test]
 async fn what_cannot_be_a_key_is_refused_with_every_reason() {
     let app = TestApp::seeded(identities::seed).await;
     let request = CreateKeyRequest {
@@ -96,6 +123,7 @@ async fn what_cannot_be_a_key_is_refused_with_every_reason() {
         sectors: vec![99],
         areas: vec!["?".to_owned()],
         certificates: vec!["no uri".to_owned()],
+        sign_ins: vec![SignIn { issuer: "http://login.example".to_owned(), subject: String::new() }],
         days: -1,
         ..CreateKeyRequest::default()
     };
@@ -105,6 +133,26 @@ async fn what_cannot_be_a_key_is_refused_with_every_reason() {
     let long = CreateKeyRequest { days: 10_000, ..new_analyst("long") };
     let long = refusal(keys(&app).create_key(by("operator", long)).await);
     insta::assert_snapshot!([many, orphan, long].join("\n"));
+}
+
+#[tokio::test]
+async fn whom_a_provider_knows_is_one_identity_until_it_is_revoked() {
+    let app = TestApp::seeded(identities::seed).await;
+    let sign_in = SignIn { issuer: "https://login.example".to_owned(), subject: "7".to_owned() };
+    let analyst =
+        |identity| CreateKeyRequest { without_key: true, sign_ins: vec![sign_in.clone()], ..new_analyst(identity) };
+    let made = keys(&app).create_key(by("operator", analyst("al"))).await.unwrap().into_inner();
+    assert!(made.secret.is_empty());
+    let listed = keys(&app).list_keys(by("operator", ListKeysRequest::default())).await.unwrap().into_inner();
+    let al = listed.identities.iter().find(|identity| identity.id == "al").unwrap();
+    assert_eq!((al.sign_ins.as_slice(), al.keys.len()), ([sign_in.clone()].as_slice(), 0));
+    let other = refusal(keys(&app).create_key(by("operator", analyst("bo"))).await);
+    assert!(other.ends_with("sign_ins: `7 at https://login.example` already identifies an identity"), "{other}");
+    let revoke = RevokeKeyRequest { identity: "al".to_owned(), key_id: String::new() };
+    keys(&app).revoke_key(by("operator", revoke)).await.unwrap();
+    keys(&app).create_key(by("operator", analyst("bo"))).await.unwrap();
+    let nobody = CreateKeyRequest { without_key: true, ..new_analyst("nobody") };
+    assert!(refusal(keys(&app).create_key(by("operator", nobody)).await).contains("at least one of the three"));
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use conspectus::rpc::proto::{
     WithdrawSubmissionResponse,
 };
 use conspectus::rpc::put_request;
-use conspectus::server::{self, Clock, Config, Network};
+use conspectus::server::{self, Clock, Config, Network, Web};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -294,7 +294,7 @@ impl Running {
         let address = listener.local_addr().unwrap();
         let pages = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let web = pages.local_addr().unwrap();
-        config.web = Some(pages.into());
+        config.web = Some(Web { listen: pages.into(), at: None, provider: None });
         let (stop, stopped) = oneshot::channel();
         let mut ended = tokio::spawn(server::run(listener, config, async { drop(stopped.await) }));
         let serving = async {

@@ -21,10 +21,10 @@ use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE, TestApp};
 pub(crate) struct TestIdentity {
     pub(crate) name: &'static str,
     pub(crate) role: Role,
-    agency: Option<&'static str>,
+    pub(crate) agency: Option<&'static str>,
     pub(crate) certificate: Option<&'static str>,
     sectors: &'static [Sector],
-    areas: &'static [&'static str],
+    pub(crate) areas: &'static [&'static str],
 }
 
 const fn identity(name: &'static str, role: Role) -> TestIdentity {
@@ -152,6 +152,7 @@ pub(crate) async fn seed(folder: &Path) {
                 } else {
                     Vec::new()
                 },
+                sign_ins: Vec::new(),
             },
             key: Some(key),
         };

@@ -89,7 +89,9 @@ async fn every_read_gives_by_json_and_by_address_what_it_gives_over_grpc() {
                     let mut by_json = DynamicMessage::deserialize(descriptor.output(), json.unwrap().unwrap()).unwrap();
                     let mut by_grpc = DynamicMessage::decode(descriptor.output(), &**by_grpc).unwrap();
                     for answer in [&mut by_json, &mut by_grpc] {
-                        answer.clear_field_by_name("as_of");
+                        for of_the_moment in ["as_of", "server_time"] {
+                            answer.clear_field_by_name(of_the_moment);
+                        }
                     }
                     assert_eq!(by_json, by_grpc, "{path}");
                     compared += 1;
@@ -324,6 +326,33 @@ fn an_origin_is_a_scheme_a_host_and_a_port() {
     ] {
         assert!(PageOrigin::parse(bad).is_err(), "{bad}");
     }
+}
+
+#[tokio::test]
+async fn a_browser_sees_what_arrives_of_its_caller() {
+    let app = TestApp::seeded(identities::seed).await;
+    let hello = async |key: Option<String>| {
+        let headers: Vec<_> = key.iter().map(|key| ("authorization", key.as_str())).collect();
+        let mut hello = send(app.address(), Method::GET, "/v1/hello", &headers, "").await.json();
+        let fields = hello.as_object_mut().unwrap();
+        assert_eq!(
+            (&fields["protocol"], &fields["tls"], &fields["address"]),
+            (&json!("HTTP/1.1"), &Value::Null, &json!("127.0.0.1"))
+        );
+        assert_eq!(fields["sent_credentials"], json!(key.is_some()));
+        ["caller", "identity", "role", "agency", "reason"]
+            .map(|name| fields.get(name).and_then(Value::as_str).unwrap_or("-").to_owned())
+            .join(" ")
+    };
+    assert_eq!(hello(None).await, "unknown - - - UNAUTHENTICATED");
+    assert_eq!(
+        hello(authorization("submitter", Condition::Good)).await,
+        format!("known submitter submitter {CHILDRENS_SERVICES} -")
+    );
+    assert_eq!(hello(authorization("reader", Condition::Expired)).await, "unknown - - - KEY_EXPIRED");
+    let open = TestApp::with_catalogue().await;
+    let answer = send(open.address(), Method::GET, "/v1/hello", &[], "").await;
+    assert_eq!(answer.json()["caller"], "anyone");
 }
 
 #[tokio::test]

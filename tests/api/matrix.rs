@@ -10,13 +10,13 @@ use std::fmt::Write as _;
 use conspectus::rpc::proto::stream_submissions_response::Result as StreamResult;
 use conspectus::rpc::proto::{
     AreaLevel, CompleteReturnRequest, CreateKeyRequest, ExplainFigureRequest, GetAgencyRequest, GetAreaRequest,
-    GetCalendarRequest, GetCompletenessRequest, GetDimensionRequest, GetHistoryRequest, GetIndicatorRequest,
-    GetPictureRequest, GetReconciliationRuleRequest, GetReturnRequest, GetSubmissionRequest, ListAgenciesRequest,
-    ListAreasRequest, ListCalendarsRequest, ListChangesRequest, ListDimensionsRequest, ListIndicatorsRequest,
-    ListKeysRequest, ListReconciliationRulesRequest, ListReturnsRequest, ListSubmissionsRequest, PutCatalogueRequest,
-    QueryAggregateRequest, ReconcileRequest, ReturnManifest, RevokeKeyRequest, Role, RotateKeyRequest,
-    StreamSubmissionsRequest, StreamSubmissionsResponse, VerifyReceiptRequest, WatchAggregateRequest,
-    WatchPictureRequest, WithdrawSubmissionRequest,
+    GetCalendarRequest, GetCallerRequest, GetCompletenessRequest, GetDimensionRequest, GetHistoryRequest,
+    GetIndicatorRequest, GetPictureRequest, GetReconciliationRuleRequest, GetReturnRequest, GetSubmissionRequest,
+    ListAgenciesRequest, ListAreasRequest, ListAuditLinesRequest, ListCalendarsRequest, ListChangesRequest,
+    ListDimensionsRequest, ListIndicatorsRequest, ListKeysRequest, ListReconciliationRulesRequest, ListReturnsRequest,
+    ListSubmissionsRequest, PutCatalogueRequest, QueryAggregateRequest, ReconcileRequest, ReturnManifest,
+    RevokeKeyRequest, Role, RotateKeyRequest, StreamSubmissionsRequest, StreamSubmissionsResponse,
+    VerifyReceiptRequest, WatchAggregateRequest, WatchPictureRequest, WithdrawSubmissionRequest,
 };
 use conspectus::rpc::{FILE_DESCRIPTOR_SET, METHODS};
 use hyper::{Method, StatusCode};
@@ -68,6 +68,16 @@ pub(crate) struct Row {
 
 const CATALOGUE: &[&str] =
     &["submitter", "corrector", "analyst", "analyst-of-social-care", "analyst-of-hampshire", "steward"];
+const EVERYBODY: &[&str] = &[
+    "submitter",
+    "corrector",
+    "reader",
+    "analyst",
+    "analyst-of-social-care",
+    "analyst-of-hampshire",
+    "steward",
+    "operator",
+];
 /// Submissions, by those who are of the agency.
 const OF_AGENCY: &[&str] = &["submitter/own", "corrector/own"];
 /// Figures of everybody's: nobody who is limited to a sector may see them.
@@ -90,6 +100,11 @@ fn aggregate(whose: Whose) -> QueryAggregateRequest {
 }
 
 pub(crate) const ROWS: &[Row] = &[
+    Row {
+        method: "AuditService/ListAuditLines",
+        allowed: &["operator"],
+        request: |_| ListAuditLinesRequest::default().encode_to_vec(),
+    },
     Row {
         method: "CatalogueService/PutCatalogue",
         allowed: &["steward"],
@@ -177,6 +192,11 @@ pub(crate) const ROWS: &[Row] = &[
         method: "KeyService/RevokeKey",
         allowed: &["operator"],
         request: |_| RevokeKeyRequest { identity: "nobody".to_owned(), ..RevokeKeyRequest::default() }.encode_to_vec(),
+    },
+    Row {
+        method: "KeyService/GetCaller",
+        allowed: EVERYBODY,
+        request: |_| GetCallerRequest::default().encode_to_vec(),
     },
     Row {
         method: "KeyService/ListKeys",

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use conspectus::rpc::FILE_DESCRIPTOR_SET;
 use conspectus::rpc::proto::{
     CategoryRef, CreateKeyRequest, ListSubmissionsRequest, Marker, Mean, Observation, Percentage,
-    QueryAggregateRequest, Ratio, Role, RotateKeyRequest, WithdrawSubmissionRequest, observation::Measure,
+    QueryAggregateRequest, Ratio, Role, RotateKeyRequest, SignIn, WithdrawSubmissionRequest, observation::Measure,
 };
 use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, ReflectMessage, Value};
@@ -61,6 +61,7 @@ fn created(role: Role, agency: &str, areas: &[&str]) -> CreateKeyRequest {
         agency: agency.to_owned(),
         areas: areas.iter().map(|code| (*code).to_owned()).collect(),
         certificates: vec!["urn:jo".to_owned()],
+        sign_ins: vec![SignIn { issuer: "https://login.example".to_owned(), subject: "jo".to_owned() }],
         ..CreateKeyRequest::default()
     }
 }
@@ -162,6 +163,8 @@ async fn a_character_that_cannot_be_seen_is_refused_in_every_text_and_never_quot
         "WithdrawSubmissionRequest.reason",
         "CreateKeyRequest.identity",
         "CreateKeyRequest.certificates",
+        "SignIn.issuer",
+        "SignIn.subject",
     ] {
         assert!(fields.iter().filter(|found| *found == field).count() >= HIDDEN.len(), "{field}");
     }

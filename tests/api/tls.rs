@@ -1,17 +1,30 @@
 //! Real certificates: who is let in by them, how they are replaced under load, and how those who are
-//! revoked are cut off.
+//! revoked are cut off. And the versions of TLS: which are accepted, and that none resumes a session.
 
+use std::net::SocketAddr;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use conspectus::net::tls::Files;
-use conspectus::rpc::proto::{GetAgencyRequest, ListSubmissionsRequest};
+use conspectus::net::tls::{Settings, Version};
+use conspectus::rpc::client::key_service_client::KeyServiceClient;
+use conspectus::rpc::proto::get_caller_response::Credential;
+use conspectus::rpc::proto::{GetAgencyRequest, GetCallerRequest, ListSubmissionsRequest};
 use conspectus::server::{self, Config, Network};
 use prost::Message;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{
+    ClientConfig, HandshakeKind, ProtocolVersion, RootCertStore, SupportedProtocolVersion, version,
+};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Status};
 
@@ -47,8 +60,9 @@ impl Certificates {
         self.0.path().join(name)
     }
 
-    fn files(&self) -> Files {
-        Files {
+    fn settings(&self) -> Settings {
+        Settings {
+            min: Version::default(),
             certificate: self.file("server.pem"),
             key: self.file("server-key.pem"),
             client_authorities: Some(self.file("ca.pem")),
@@ -58,7 +72,7 @@ impl Certificates {
     }
 
     /// A way to the server, with a client certificate or without.
-    fn reach(&self, app: std::net::SocketAddr, client: Option<&str>) -> Endpoint {
+    fn reach(&self, app: SocketAddr, client: Option<&str>) -> Endpoint {
         let read = |name: &str| std::fs::read(self.file(name)).unwrap();
         let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read("ca.pem")));
         let tls = match client {
@@ -71,7 +85,12 @@ impl Certificates {
     }
 
     async fn app(&self, seed: impl AsyncFnOnce(&Path)) -> TestApp {
-        let network = Network { tls: Some(self.files()), ..Network::default() };
+        self.app_with(seed, Version::default()).await
+    }
+
+    /// The same, with an oldest version of TLS.
+    async fn app_with(&self, seed: impl AsyncFnOnce(&Path), min: Version) -> TestApp {
+        let network = Network { tls: Some(Settings { min, ..self.settings() }), ..Network::default() };
         TestApp::seeded_with(seed, network, |address| self.reach(address, None)).await
     }
 }
@@ -111,6 +130,9 @@ async fn a_certificate_grants_exactly_what_its_identity_may_do() {
     ] {
         assert_eq!(code(&list(channel, agency, key).await), expected, "{agency}");
     }
+    let caller = KeyServiceClient::new(ours).get_caller(GetCallerRequest {}).await.unwrap().into_inner();
+    assert_eq!(caller.identity.unwrap().id, "submitter");
+    assert_eq!(caller.credential, Some(Credential::Certificate(CHILDRENS_SERVICES_URI.to_owned())));
 }
 
 #[tokio::test]
@@ -236,7 +258,7 @@ async fn reflection_answers_the_network_only_when_that_is_enabled() {
         identities::seed(folder.path()).await;
         let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
         let address = (std::net::Ipv4Addr::LOCALHOST, listener.local_addr().unwrap().port()).into();
-        let network = Network { tls: Some(certificates.files()), reflection, ..Network::default() };
+        let network = Network { tls: Some(certificates.settings()), reflection, ..Network::default() };
         let config = Config { network, ..Config::new(folder.path()) };
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let running = tokio::spawn(server::run(listener, config, async { drop(stopped.await) }));
@@ -249,5 +271,90 @@ async fn reflection_answers_the_network_only_when_that_is_enabled() {
         assert_eq!(code(&listed), if reflection { Code::Ok } else { Code::Unimplemented });
         drop(stop);
         running.await.unwrap().unwrap();
+    }
+}
+
+/// Clients that have TLS 1.2 alone, and 1.3 alone.
+const CLIENTS: [(&SupportedProtocolVersion, ProtocolVersion); 2] =
+    [(&version::TLS12, ProtocolVersion::TLSv1_2), (&version::TLS13, ProtocolVersion::TLSv1_3)];
+
+impl Certificates {
+    fn connector(&self, version: &'static SupportedProtocolVersion) -> TlsConnector {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(self.file("ca.pem")).unwrap()).unwrap();
+        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let builder = builder.with_protocol_versions(&[version]).unwrap();
+        let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        TlsConnector::from(Arc::new(config))
+    }
+}
+
+/// A connection whose server has begun to speak HTTP/2, so that whatever could resume its session was received too.
+async fn begin(connector: &TlsConnector, address: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut stream = connector.connect(name, TcpStream::connect(address).await?).await?;
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await?;
+    stream.read_exact(&mut [0; 9]).await?;
+    Ok(stream)
+}
+
+#[tokio::test]
+async fn tls_1_2_is_refused_unless_it_is_accepted_expressly() {
+    let certificates = Certificates::new();
+    for min in [Version::V1_3, Version::V1_2] {
+        let app = certificates.app_with(identities::seed, min).await;
+        for (client, expected) in CLIENTS {
+            let begun = begin(&certificates.connector(client), app.address()).await;
+            if min == Version::V1_3 && expected == ProtocolVersion::TLSv1_2 {
+                let refused = begun.unwrap_err().to_string();
+                assert!(refused.contains("ProtocolVersion"), "{refused}");
+            } else {
+                assert_eq!(begun.unwrap().get_ref().1.protocol_version(), Some(expected));
+            }
+        }
+    }
+}
+
+/// The certificate of a session that is resumed wouldn't be verified again.
+#[tokio::test]
+async fn no_version_of_tls_resumes_a_session() {
+    let certificates = Certificates::new();
+    let app = certificates.app_with(identities::seed, Version::V1_2).await;
+    for (client, version) in CLIENTS {
+        let connector = certificates.connector(client);
+        for _ in 0..2 {
+            let stream = begin(&connector, app.address()).await.unwrap();
+            assert_eq!(stream.get_ref().1.handshake_kind(), Some(HandshakeKind::Full), "{version:?}");
+        }
+    }
+}
+
+/// A client that shares no code with the server. Without `openssl` the test prints `skipped`, and passes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn old_ciphers_and_older_versions_are_never_accepted() {
+    if Command::new("openssl").arg("version").output().is_err() {
+        println!("skipped: there is no openssl");
+        return;
+    }
+    let certificates = Certificates::new();
+    let app = certificates.app_with(identities::seed, Version::V1_2).await;
+    for (options, accepted) in [
+        ("-tls1_3", true),
+        ("-tls1_2", true),
+        ("-tls1_2 -cipher ECDHE-ECDSA-AES128-GCM-SHA256", true),
+        ("-tls1_2 -cipher ECDHE-ECDSA-CHACHA20-POLY1305", true),
+        // CBC with a separate hash, and no ephemeral key exchange.
+        ("-tls1_2 -cipher ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES128-SHA256@SECLEVEL=0", false),
+        ("-tls1_2 -cipher AES128-GCM-SHA256:DHE-RSA-AES128-GCM-SHA256", false),
+        ("-tls1_1 -cipher ALL@SECLEVEL=0", false),
+    ] {
+        let mut command = Command::new("openssl");
+        command.args(["s_client", "-alpn", "h2", "-verify_return_error", "-CAfile"]).arg(certificates.file("ca.pem"));
+        command.args(["-servername", "localhost", "-connect", &app.address().to_string()]);
+        let output = command.args(options.split(' ')).stdin(Stdio::null()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.success(), accepted, "{options}: {said}");
+        assert!(accepted || said.contains("alert"), "the server refuses {options}, not the client: {said}");
     }
 }

@@ -135,6 +135,7 @@ impl World {
                 agency: None,
                 scope: Scope::default(),
                 certificates: Vec::new(),
+                sign_ins: Vec::new(),
             },
             key: Some(NewKey { id: secret.id(), hash: secret.hash(), expires_at }),
         };

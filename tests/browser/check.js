@@ -19,12 +19,38 @@ const CHROMIUM = '/usr/bin/chromium';
 const PURPOSE = 'looking at every page';
 const VALIDATOR_BYTES_MAX = 64 << 20;
 
+/** Where the page is. */
+let origin;
+/** The cookies of those who have signed in already. */
+const sessions = new Map();
+
+/** Signs in with a key as a person does, with the keyboard and without scripts. */
+async function session(browser, who) {
+  const key = process.env[`CONSPECTUS_KEY_${who.toUpperCase().replaceAll('-', '_')}`];
+  if (!key) throw new Error(`the demo has no key of ${who}`);
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const page = await context.newPage();
+  await page.goto(`${origin}/account`);
+  await page.locator('#key').focus();
+  await page.keyboard.type(key);
+  await page.keyboard.press('Enter');
+  await page.waitForURL((url) => ['/account', '/sign-in/purpose'].includes(url.pathname));
+  if (new URL(page.url()).pathname === '/sign-in/purpose') {
+    await page.locator('input[name=purpose], textarea[name=purpose]').focus();
+    await page.keyboard.type(PURPOSE);
+    await page.keyboard.press('Enter');
+    await page.waitForURL(`${origin}/account`);
+  }
+  const state = await context.storageState();
+  await context.close();
+  return state;
+}
+
 /** A browser's context of somebody who is signed in. */
 async function signIn(browser, who, options) {
-  const key = process.env[`CONSPECTUS_KEY_${who.toUpperCase().replaceAll('-', '_')}`];
-  if (who !== 'nobody' && !key) throw new Error(`the demo has no key of ${who}`);
-  const headers = key ? { authorization: `Bearer ${key}`, 'conspectus-purpose': PURPOSE } : {};
-  return browser.newContext({ ...options, extraHTTPHeaders: headers });
+  if (who === 'nobody') return browser.newContext(options);
+  if (!sessions.has(who)) sessions.set(who, await session(browser, who));
+  return browser.newContext({ ...options, storageState: sessions.get(who) });
 }
 
 /** The faults of pages in some modes, as one person sees them, and their HTML. `keep` gets the window of each for a picture. */
@@ -130,6 +156,7 @@ async function unnoticed(browser, address, folder) {
 }
 
 async function main(address, folder, pictures) {
+  origin = address;
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
   try {
     const missed = await unnoticed(browser, address, folder);

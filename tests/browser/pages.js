@@ -15,8 +15,10 @@ const CORRECTOR = 'portsmouth-data-lead';
 
 const PAGES = [
   { name: 'home', path: '/', as: [ANALYST, SUBMITTER] },
-  { name: 'not-signed-in', path: '/', as: ['nobody'], status: 401 },
-  { name: 'not-found', path: '/no-such-page', as: ['nobody'], status: 404 },
+  { name: 'sign-in', path: '/sign-in', as: ['nobody'] },
+  { name: 'purpose', path: '/sign-in/purpose', as: [ANALYST] },
+  { name: 'account', path: '/account', as: [ANALYST, SUBMITTER, OPERATOR] },
+  { name: 'not-found', path: '/no-such-page', as: [ANALYST], status: 404 },
   { name: 'picture', path: `/picture?area=${AREA}&period=FY2021-22`, as: [ANALYST] },
   { name: 'picture-of-made-up-figures', path: '/picture?area=HIPS&period=FY2020-21', as: [ANALYST] },
   { name: 'picture-as-of', path: `/picture?area=${AREA}&period=FY2021-22&as_of_revision=6`, as: [ANALYST] },
@@ -37,12 +39,17 @@ const PAGES = [
   { name: 'changes-since', path: '/changes?after=3', as: [ANALYST] },
   { name: 'changes-of-one-indicator', path: `/changes?after=0&indicator=${INDICATOR}&area=${AREA}`, as: [ANALYST] },
   { name: 'catalogue', path: '/catalogue', as: [ANALYST, SUBMITTER] },
+  { name: 'changes-refused', path: '/changes?after=x&area=NOWHERE', as: [ANALYST], status: 400 },
+  { name: 'catalogue-refused', path: '/catalogue?day=31.3.2019', as: [ANALYST], status: 400 },
   { name: 'catalogue-on-a-day', path: '/catalogue?day=2019-03-31', as: [ANALYST] },
-  { name: 'audit', path: '/audit', as: [OPERATOR] },
+  { name: 'audit', path: '/audit', as: [OPERATOR], isLive: true },
+  { name: 'audit-of-one', path: '/audit?identity=analyst&refusals=1', as: [OPERATOR], isLive: true },
+  { name: 'audit-refused', path: '/audit', as: [ANALYST, SUBMITTER], status: 403 },
   { name: 'keys', path: '/keys', as: [OPERATOR], isLive: true },
   { name: 'revoke', path: '/keys/revoke?identity=steward', as: [OPERATOR] },
   { name: 'keys-refused', path: '/keys', as: [ANALYST], status: 403 },
-  { name: 'about', path: '/about', as: ['nobody', ANALYST] },
+  { name: 'about', path: '/about', as: [ANALYST, OPERATOR], isLive: true },
+  { name: 'accessibility', path: '/accessibility', as: ['nobody'] },
   { name: 'api', path: '/about/api', as: ['nobody'] },
   { name: 'api-of-a-service', path: '/about/api/KeyService', as: ['nobody'] },
 ];
@@ -52,7 +59,6 @@ const NOT_YET = new Set([
   'due',
   'submit',
   'submissions',
-  'audit',
 ]);
 
 module.exports = { PAGES, NOT_YET };

@@ -62,9 +62,11 @@ impl Method {
             let role = match action {
                 Action::Submit | Action::ReadSubmissions => Role::Submitter,
                 Action::CorrectLocked => Role::Corrector,
-                Action::ReadCatalogue | Action::ReadFigures | Action::ReadCompleteness => Role::Analyst,
+                Action::ReadCatalogue | Action::ReadFigures | Action::ReadCompleteness | Action::ReadCaller => {
+                    Role::Analyst
+                }
                 Action::ChangeCatalogue => Role::Steward,
-                Action::ReadKeys | Action::ChangeKeys => Role::Operator,
+                Action::ReadKeys | Action::ChangeKeys | Action::ReadAudit => Role::Operator,
             };
             Self { path, form, role, input: method.input(), output: method.output() }
         };

@@ -415,6 +415,7 @@ fn create(name: &str, role: Role) -> AccessChange {
             agency: role.is_of_agency().then(|| AgencyId::parse(agency).unwrap()),
             scope: Scope::default(),
             certificates: Vec::new(),
+            sign_ins: Vec::new(),
         },
         key: Some(NewKey {
             id: secret.id(),

@@ -208,6 +208,7 @@ pub(crate) fn create(ix: usize, now: Timestamp) -> AccessChange {
         agency: None,
         scope: Scope::default(),
         certificates: Vec::new(),
+        sign_ins: Vec::new(),
     };
     let secret = secret(ix);
     let key = NewKey { id: secret.id(), hash: secret.hash(), expires_at: now.plus_hours(KEY_HOURS) };

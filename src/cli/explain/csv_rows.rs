@@ -1,9 +1,9 @@
 //! An explanation as CSV: a row of the figure, one of each missing slot, and one of each submitted figure that
 //! went into it.
 
-use super::super::figure_columns::{answer_fields, answer_headings};
 use super::super::format::{explanations, markers, time};
 use crate::rpc::proto::{Contribution, ExplainFigureRequest, ExplainFigureResponse, Figure, Missing, MissingReason};
+use crate::tables::{answer_cells, answer_headings, texts};
 
 /// What a row is, and of what.
 const KEYS: [&str; 6] = ["row", "indicator", "breakdown", "agency", "area", "period"];
@@ -41,7 +41,7 @@ fn figure_row(request: &ExplainFigureRequest, answer: &ExplainFigureResponse, fi
     submitted[0] = answer.revision.to_string();
     [
         keys(request, "figure", [&request.agency, &request.area, &request.period]),
-        answer_fields(Some(figure)),
+        texts(answer_cells(Some(figure))),
         empty(MISSING.len()),
         submitted,
         vec![answer.contribution_count.to_string(), answer.rule.clone(), answer.formula.clone()],
@@ -54,7 +54,7 @@ fn missing_row(request: &ExplainFigureRequest, missing: &Missing) -> Vec<String>
     let reason = if reason == MissingReason::Unspecified { "" } else { reason.as_str_name() };
     [
         keys(request, "missing", [&missing.agency, &missing.area, &missing.period]),
-        answer_fields(None),
+        texts(answer_cells(None)),
         vec![reason.to_owned(), missing.contained_in_area.clone(), missing.contained_in_period.clone()],
         empty(SUBMITTED.len() + FIGURE.len()),
     ]

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::super::catalogue_lookup::kind_of;
-use super::super::format::{coverage, difference, gap_text, number, thousands};
 use super::super::legend::{Legend, Marks};
 use super::super::printout::Printout;
 use super::super::table::{Align, Cell, Table};
 use crate::rpc::proto::{AggregateRow, Gap, Indicator, Kind, QueryAggregateResponse, Rank, Rate, Share};
+use crate::wording::figure::{coverage, gap_text};
+use crate::wording::number::{difference, number, thousands};
 
 /// The headings that depend on the query.
 #[derive(Debug)]

@@ -1,10 +1,11 @@
 //! What a dry run says of each figure: what it would change.
 
-use super::super::format::{counted, signed};
+use super::super::format::counted;
 use super::super::observation_text::{shown, value};
 use crate::figures::Figure;
 use crate::model::decimal::{Decimal, Quotient, Rounding};
 use crate::rpc::proto::{ObservationOutcome, Outcome};
+use crate::wording::number::signed;
 
 /// The most figures that are listed; the others are counted.
 const CHANGES_SHOWN_MAX: usize = 50;

@@ -4,12 +4,13 @@ use std::fmt::{self, Display, Formatter};
 use std::ops::AddAssign;
 
 use super::super::failure::Failure;
-use super::super::format::{counted, thousands};
+use super::super::format::counted;
 use super::dry_run as dry_run_report;
 use super::sheet::Sheet;
 use crate::figures::Figure;
 use crate::model::hex::Hex;
 use crate::rpc::proto::{Finding, Observation, Outcome, Receipt, SubmitObservationsResponse};
+use crate::wording::number::thousands;
 
 /// The receipt, and a line for each figure that it revised. `changed_since` is how many of the figures of
 /// a submission that was received before aren't what they were then.

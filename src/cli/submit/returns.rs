@@ -9,7 +9,7 @@ use super::super::common_args::Format;
 use super::super::connect::{Server, pages, problems};
 use super::super::failure::Failure;
 use super::super::figure_file;
-use super::super::format::{csv, json, thousands, time};
+use super::super::format::{csv, json, time};
 use super::super::output;
 use super::super::printout::Printout;
 use super::super::table::{Align, Table};
@@ -24,6 +24,7 @@ use crate::intake::review::OBSERVATIONS_MAX;
 use crate::rpc::proto::{
     GetReturnResponse, ListReturnsRequest, ListReturnsResponse, Return, ReturnManifest, SubmitObservationsRequest,
 };
+use crate::wording::number::thousands;
 
 /// List returns, show one, and say that one is complete.
 ///

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use rust_xlsxwriter::{Format, Workbook, Worksheet, XlsxError};
 
 use super::super::format::counted;
-use super::super::legend::meaning;
 use super::content::Content;
 use super::figures_sheet;
 use super::sheet::{self, Looks, index};
@@ -171,7 +170,7 @@ fn argument(file: &str) -> String {
 
 fn markers() -> Vec<[String; 3]> {
     let stands = |marker: Marker| if marker.is_absence() { "in the place of a number" } else { "beside a number" };
-    let row = |marker: &Marker| [marker.to_string(), meaning(*marker).to_owned(), stands(*marker).to_owned()];
+    let row = |marker: &Marker| [marker.to_string(), marker.meaning().to_owned(), stands(*marker).to_owned()];
     Marker::ALL.iter().map(row).collect()
 }
 

@@ -7,12 +7,13 @@ use tonic::Status;
 
 use super::super::connect::{Connection, Server, pages};
 use super::super::failure::{Exit, Failure};
-use super::super::observation_text::{breakdown, shown, value};
+use super::super::observation_text::{shown, value};
 use super::rows::Row;
 use crate::catalogue::items::Kind;
 use crate::model::period::{Frequency, Period};
 use crate::rpc::client::submission_service_client::SubmissionServiceClient;
 use crate::rpc::proto::{GetSubmissionRequest, ListSubmissionsRequest, Observation, Submission};
+use crate::tables::breakdown;
 
 /// How many of an agency's submissions are read at the most, the newest first.
 const SUBMISSIONS_READ_MAX: usize = 500;

@@ -2,7 +2,6 @@
 
 use rust_xlsxwriter::{DataValidation, DataValidationErrorStyle, Formula, Workbook, Worksheet, XlsxError};
 
-use super::super::legend::meaning;
 use super::bounds::Bounds;
 use super::content::Content;
 use super::lists;
@@ -193,7 +192,7 @@ fn number_check(definition: &IndicatorVersion, field: Field, bounds: &Bounds) ->
 /// The markers, to choose one from; several may be typed.
 fn marker_choice() -> Result<DataValidation, XlsxError> {
     let absences = Marker::ALL.iter().copied().filter(|marker| marker.is_absence());
-    let absences: Vec<String> = absences.map(|marker| format!("{marker} {}", meaning(marker))).collect();
+    let absences: Vec<String> = absences.map(|marker| format!("{marker} {}", marker.meaning())).collect();
     let message = format!(
         "In the place of a number: {}. The others stand beside one; the first sheet has them all. Several are separated \
          by spaces.",

@@ -1,7 +1,7 @@
 //! Who caused an entry, and changes to identities and their keys.
 
 use super::wire::{DecodeError, known, parse, parse_all, proto};
-use crate::access::{AccessChange, Actor, Credential, Identity, KeyHash, KeyId, NewKey, Role, Scope};
+use crate::access::{AccessChange, Actor, Credential, Identity, KeyHash, KeyId, NewKey, Role, Scope, SignIn};
 use crate::catalogue::items::Sector;
 use crate::model::timestamp::Timestamp;
 
@@ -12,11 +12,12 @@ pub(super) fn actor_to_proto(actor: &Actor) -> Option<proto::By> {
         Actor::Open => Some(kind(1)),
         Actor::Local => Some(kind(2)),
         Actor::Identity { id, credential } => {
-            let (key_id, certificate) = match credential {
-                Credential::Key(key) => (key.0.to_vec(), String::new()),
-                Credential::Certificate(uri) => (Vec::new(), uri.to_string()),
-            };
-            Some(proto::By { identity: id.to_string(), key_id, certificate, ..kind(3) })
+            let by = proto::By { identity: id.to_string(), ..kind(3) };
+            Some(match credential {
+                Credential::Key(key) => proto::By { key_id: key.0.to_vec(), ..by },
+                Credential::Certificate(uri) => proto::By { certificate: uri.to_string(), ..by },
+                Credential::SignIn(sign_in) => proto::By { sign_in: Some(sign_in_to_proto(sign_in)), ..by },
+            })
         }
     }
 }
@@ -27,10 +28,10 @@ pub(super) fn actor_from_proto(by: Option<proto::By>) -> Result<Actor, DecodeErr
         1 => Ok(Actor::Open),
         2 => Ok(Actor::Local),
         3 => {
-            let credential = if by.key_id.is_empty() {
-                Credential::Certificate(parse(&by.certificate)?)
-            } else {
-                Credential::Key(key_id(&by.key_id)?)
+            let credential = match by.sign_in {
+                Some(sign_in) => Credential::SignIn(sign_in_from_proto(&sign_in)?),
+                None if by.key_id.is_empty() => Credential::Certificate(parse(&by.certificate)?),
+                None => Credential::Key(key_id(&by.key_id)?),
             };
             Ok(Actor::Identity { id: parse(&by.identity)?, credential })
         }
@@ -49,6 +50,7 @@ pub(super) fn change_to_proto(change: &AccessChange) -> proto::AccessChange {
             areas: identity.scope.areas.iter().map(ToString::to_string).collect(),
             certificates: identity.certificates.iter().map(ToString::to_string).collect(),
             key: key.as_ref().map(key_to_proto),
+            sign_ins: identity.sign_ins.iter().map(sign_in_to_proto).collect(),
         }),
         AccessChange::Rotate { identity, key, older_until } => P::Rotated(proto::KeyRotated {
             id: identity.to_string(),
@@ -79,6 +81,7 @@ pub(super) fn change_from_proto(change: proto::AccessChange) -> Result<AccessCha
                         areas: parse_all(&created.areas)?.into_iter().collect(),
                     },
                     certificates: parse_all(&created.certificates)?,
+                    sign_ins: created.sign_ins.iter().map(sign_in_from_proto).collect::<Result<_, _>>()?,
                 },
                 key: created.key.map(key_from_proto).transpose()?,
             })
@@ -94,6 +97,14 @@ pub(super) fn change_from_proto(change: proto::AccessChange) -> Result<AccessCha
         }
         None => Err(DecodeError::new("a change of no known kind")),
     }
+}
+
+fn sign_in_to_proto(sign_in: &SignIn) -> proto::SignIn {
+    proto::SignIn { issuer: sign_in.issuer.to_string(), subject: sign_in.subject.to_string() }
+}
+
+fn sign_in_from_proto(sign_in: &proto::SignIn) -> Result<SignIn, DecodeError> {
+    Ok(SignIn { issuer: parse(&sign_in.issuer)?, subject: parse(&sign_in.subject)? })
 }
 
 fn key_to_proto(key: &NewKey) -> proto::NewKey {

@@ -119,7 +119,7 @@ fn body_from_proto(body: proto::entry::Body) -> Result<Body, DecodeError> {
             Body::Access(put.changes.into_iter().map(access::change_from_proto).collect::<Result<_, _>>()?)
         }
         P::AuditAnchor(anchor) => {
-            let chain = <[u8; 32]>::try_from(anchor.chain.as_ref())
+            let chain = <[u8; 32]>::try_from(anchor.chain.as_slice())
                 .map_err(|_| DecodeError::new("a chain hash of other than 32 bytes"))?;
             let proto::AuditAnchor { lines, lost_lines, lost_revisions, .. } = anchor;
             Body::AuditAnchor(AuditAnchor { lines, chain: ChainHash(chain), lost_lines, lost_revisions })
@@ -163,7 +163,7 @@ fn completion_from_proto(completion: &proto::ReturnCompletion) -> Result<ReturnC
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::{AccessChange, Credential, Identity, KeyHash, KeyId, NewKey, Role, Scope};
+    use crate::access::{AccessChange, Credential, Identity, KeyHash, KeyId, NewKey, Role, Scope, SignIn};
     use crate::catalogue::items::Sector;
     use crate::entry::Fingerprint;
     use crate::model::decimal::Decimal;
@@ -329,6 +329,28 @@ mod tests {
         assert_eq!(Hex(&encode(&entry)).to_string(), BEFORE_CALLERS);
     }
 
+    fn jo(credential: Credential) -> Actor {
+        Actor::Identity { id: "jo".parse().unwrap(), credential }
+    }
+
+    #[test]
+    fn a_sign_in_is_written_as_it_always_was_and_reads_back() {
+        let sign_in = SignIn { issuer: "https://login.example".parse().unwrap(), subject: "7|jo".parse().unwrap() };
+        let identity = Identity {
+            id: "al".parse().unwrap(),
+            role: Role::Analyst,
+            agency: None,
+            scope: Scope::default(),
+            certificates: Vec::new(),
+            sign_ins: vec![sign_in.clone()],
+        };
+        let body = Body::Access(vec![AccessChange::Create { identity, key: None }]);
+        let entry = Entry { at: Timestamp(7), actor: jo(Credential::SignIn(sign_in)), body };
+        let bytes = encode(&entry);
+        assert_eq!(decode(&bytes), Ok(entry));
+        insta::assert_snapshot!(lines_of_hex(&bytes));
+    }
+
     /// What is in journals must be read for ever.
     #[test]
     fn entries_are_written_as_they_always_were() {
@@ -343,6 +365,7 @@ mod tests {
             agency: agency.map(|agency| agency.parse().unwrap()),
             scope: Scope::default(),
             certificates: vec!["spiffe://a/b".parse().unwrap()],
+            sign_ins: Vec::new(),
         };
         let analyst = Identity {
             scope: Scope {
@@ -358,7 +381,6 @@ mod tests {
             AccessChange::Revoke { identity: "al".parse().unwrap(), key: Some(KeyId([1; 8])) },
             AccessChange::Revoke { identity: "feed".parse().unwrap(), key: None },
         ];
-        let jo = |credential| Actor::Identity { id: "jo".parse().unwrap(), credential };
         let entries = [
             Entry { at: Timestamp(7), actor: Actor::Open, body: withdrawal() },
             Entry { at: Timestamp(7), actor: Actor::Local, body: withdrawal() },

@@ -25,7 +25,7 @@ use crate::last_used::LastUsed;
 use crate::model::timestamp::Timestamp;
 use crate::net::Peer;
 use crate::rpc::status::{self, Reason};
-use crate::rpc::{Format, Gate};
+use crate::rpc::{Context, Format, Gate};
 
 /// Guards the services behind it.
 #[derive(Debug, Clone)]
@@ -68,6 +68,19 @@ impl Guard {
     /// Has reads and refusals written to a log, from before the gate opens.
     pub(crate) fn audit(&self, log: audit::Log) {
         self.0.auditor.open(log);
+    }
+
+    /// What reads and refusals are written to, where the server has it.
+    pub(crate) fn audit_log(&self) -> Option<&audit::Log> {
+        self.0.auditor.log()
+    }
+
+    /// What the services behind it work with.
+    ///
+    /// # Errors
+    /// While the journal is replayed.
+    pub(crate) fn context(&self) -> Result<&Context, Status> {
+        self.0.auditor.context()
     }
 
     /// The bounds of the calls.

@@ -3,7 +3,8 @@
 use crate::access::Action;
 
 /// What each method does, by its path.
-pub const METHODS: [(&str, Action); 35] = [
+pub const METHODS: [(&str, Action); 37] = [
+    ("/conspectus.v1.AuditService/ListAuditLines", Action::ReadAudit),
     ("/conspectus.v1.CatalogueService/GetAgency", Action::ReadCatalogue),
     ("/conspectus.v1.CatalogueService/GetArea", Action::ReadCatalogue),
     ("/conspectus.v1.CatalogueService/GetCalendar", Action::ReadCatalogue),
@@ -18,6 +19,7 @@ pub const METHODS: [(&str, Action); 35] = [
     ("/conspectus.v1.CatalogueService/ListReconciliationRules", Action::ReadCatalogue),
     ("/conspectus.v1.CatalogueService/PutCatalogue", Action::ChangeCatalogue),
     ("/conspectus.v1.KeyService/CreateKey", Action::ChangeKeys),
+    ("/conspectus.v1.KeyService/GetCaller", Action::ReadCaller),
     ("/conspectus.v1.KeyService/ListKeys", Action::ReadKeys),
     ("/conspectus.v1.KeyService/RevokeKey", Action::ChangeKeys),
     ("/conspectus.v1.KeyService/RotateKey", Action::ChangeKeys),

@@ -31,7 +31,7 @@ pub(crate) use layer::Answer;
 pub use layer::Guard;
 pub use limits::Limits;
 pub use methods::METHODS;
-pub(crate) use origin::PURPOSE_HEADER;
+pub(crate) use origin::{PURPOSE_HEADER, SignedIn};
 pub(crate) use places::{Place, Places};
 pub(crate) use question::Question;
 pub(crate) use receiving::{ReceivedRequest, Thread, Unanswered};

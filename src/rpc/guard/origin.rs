@@ -3,7 +3,7 @@
 use tonic::Status;
 use tonic::codegen::http;
 
-use crate::access::{self, Caller, Credentials, Purpose, Unauthenticated};
+use crate::access::{self, Caller, Credentials, Purpose, SignIn, Unauthenticated};
 use crate::audit;
 use crate::model::id::IdentityId;
 use crate::net::{NoLongerGood, Peer};
@@ -16,11 +16,17 @@ pub(crate) const PURPOSE_HEADER: &str = "conspectus-purpose";
 /// When one with too many connections may try again.
 const CONNECTIONS_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// The sign-in of the session at the page that a call is made for. It is an extension of the request, which nothing from
+/// the network can set.
+#[derive(Debug, Clone)]
+pub(crate) struct SignedIn(pub(crate) SignIn);
+
 /// What a call presents, kept for as long as it is open.
 #[derive(Debug)]
 pub(super) struct Origin {
     /// Empty when it comes twice.
     authorization: Option<http::HeaderValue>,
+    sign_in: Option<SignIn>,
     purpose: Option<Purpose>,
     peer: Option<Peer>,
 }
@@ -38,7 +44,8 @@ impl Origin {
         };
         // One that can't be read is none.
         let purpose = one(PURPOSE_HEADER).and_then(|text| Purpose::parse(text.to_str().unwrap_or_default()).ok());
-        Self { authorization: one("authorization"), purpose, peer }
+        let sign_in = request.extensions().get::<SignedIn>().map(|SignedIn(sign_in)| sign_in.clone());
+        Self { authorization: one("authorization"), sign_in, purpose, peer }
     }
 
     /// Who is calling, as of now: a stream asks again.
@@ -50,6 +57,7 @@ impl Origin {
         let certificate = certificate.map_err(|NoLongerGood| status::unauthenticated(Unauthenticated::Refused))?;
         let credentials = Credentials {
             authorization: self.authorization.as_ref().map(|header| header.to_str().unwrap_or_default()),
+            sign_in: self.sign_in.as_ref(),
             certificate: certificate.flatten(),
             purpose: self.purpose.clone(),
         };
@@ -86,5 +94,46 @@ impl Origin {
             purpose: self.purpose.as_ref().map(|purpose| purpose.as_str().to_owned()).unwrap_or_default(),
             ..audit::Line::without_call(event, String::new())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::{AccessChange, Identity, NewKey, Role, Scope, Secret};
+    use crate::intake::admit::ChangeAccess;
+    use crate::model::timestamp::Timestamp;
+
+    fn create(name: &str, role: Role, key: Option<NewKey>, sign_ins: Vec<SignIn>) -> AccessChange {
+        let (scope, certificates) = (Scope::default(), Vec::new());
+        let id = IdentityId::parse(name).unwrap();
+        AccessChange::Create { identity: Identity { id, role, agency: None, scope, certificates, sign_ins }, key }
+    }
+
+    #[tokio::test]
+    async fn whoever_has_signed_in_at_the_page_is_the_caller_until_they_are_revoked() {
+        let now = Timestamp(0);
+        let context = Context::in_memory(now);
+        let secret = Secret::from_random([1; Secret::RANDOM_BYTES]);
+        let key = NewKey { id: secret.id(), hash: secret.hash(), expires_at: now.plus_hours(1) };
+        let al = SignIn { issuer: "https://login.example".parse().unwrap(), subject: "al".parse().unwrap() };
+        let changes = vec![
+            create("jo", Role::Operator, Some(key), Vec::new()),
+            create("al", Role::Analyst, None, vec![al.clone()]),
+        ];
+        context.writer.write(ChangeAccess { changes, now }).await.unwrap();
+        let mut request = http::Request::new(());
+        assert!(Origin::of(&request, None).caller(&context).is_err());
+        request.extensions_mut().insert(SignedIn(al));
+        let origin = Origin::of(&request, None);
+        let caller = origin.caller(&context).unwrap();
+        assert_eq!(caller.actor().to_string(), "al by sign-in al at https://login.example");
+        assert_eq!(
+            origin.line(audit::Event::Read, Some(&caller), "").credential,
+            "sign-in al at https://login.example"
+        );
+        let changes = vec![AccessChange::Revoke { identity: IdentityId::parse("al").unwrap(), key: None }];
+        context.writer.write(ChangeAccess { changes, now }).await.unwrap();
+        assert!(origin.caller(&context).is_err());
     }
 }

@@ -16,7 +16,7 @@ use super::limits::{CallPermit, Limits};
 use super::origin::Origin;
 use super::question::{self, Question, Whole};
 use super::receiving::{CallReceiving, ReceivedRequest, Thread};
-use crate::access::{self, Action, Actor, Caller, Resource, Unauthenticated};
+use crate::access::{self, Action, Actor, Caller, Known, Resource, Unauthenticated};
 use crate::audit;
 use crate::intake::corrections::Locks;
 use crate::intake::writer::{Coming, Handle};
@@ -145,7 +145,9 @@ impl OpenCall {
             | Action::ReadCatalogue
             | Action::ReadFigures
             | Action::ReadCompleteness
-            | Action::ReadKeys => self.permit_question(|| self.question(message), resource),
+            | Action::ReadKeys
+            | Action::ReadAudit
+            | Action::ReadCaller => self.permit_question(|| self.question(message), resource),
         }
     }
 
@@ -227,6 +229,11 @@ impl OpenCall {
             Some(receiving) => receiving.thread_for(bytes).await,
             None => Ok(Thread::default()),
         }
+    }
+
+    /// Who is known to be calling, and by what; none when nobody in particular calls.
+    pub(crate) fn known(&self) -> Option<&Known> {
+        self.caller.known()
     }
 
     /// Whose call it is; none when nobody in particular calls.
@@ -330,14 +337,15 @@ mod tests {
     use tonic::codegen::http;
 
     use super::*;
-    use crate::access::{Credential, Identity, KeyId, Known, Role, Scope};
+    use crate::access::{Credential, Identity, KeyId, Role, Scope};
     use crate::rpc::Gate;
 
     #[tokio::test]
     async fn a_question_that_is_too_long_to_be_kept_is_not_answered() {
         let id = IdentityId::parse("analyst").unwrap();
         let scope = Scope::default();
-        let identity = Arc::new(Identity { id, role: Role::Analyst, agency: None, scope, certificates: Vec::new() });
+        let (certificates, sign_ins) = (Vec::new(), Vec::new());
+        let identity = Arc::new(Identity { id, role: Role::Analyst, agency: None, scope, certificates, sign_ins });
         let session = OpenCall {
             caller: Caller::Known(Known { identity, credential: Credential::Key(KeyId([0; 8])), purpose: None }),
             method: "",

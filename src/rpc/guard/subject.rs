@@ -169,7 +169,8 @@ macro_rules! subject {
 subject!(
     PutCatalogueRequest, GetAgencyRequest, GetAreaRequest, GetDimensionRequest, GetIndicatorRequest,
     GetReconciliationRuleRequest, ListAgenciesRequest, ListAreasRequest, ListDimensionsRequest, ListIndicatorsRequest,
-    ListReconciliationRulesRequest, GetCalendarRequest, ListCalendarsRequest, CreateKeyRequest, ListKeysRequest, RevokeKeyRequest, RotateKeyRequest:
+    ListReconciliationRulesRequest, GetCalendarRequest, ListCalendarsRequest, CreateKeyRequest, GetCallerRequest, ListKeysRequest, ListAuditLinesRequest,
+    RevokeKeyRequest, RotateKeyRequest:
     |_request| Resource::Any
 );
 

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use tonic::{Request, Response, Status};
 
 use super::read;
-use crate::access::{AccessChange, Identity, IdentityRecord, Key, NewKey, Role, Scope, Secret};
+use crate::access::{AccessChange, Credential, Identity, IdentityRecord, Key, NewKey, Role, Scope, Secret, SignIn};
 use crate::catalogue::items::Sector;
 use crate::intake::admit::ChangeAccess;
 use crate::intake::writer::Written;
 use crate::model::budget::Budget;
-use crate::model::id::{AgencyId, AreaCode, CertificateUri, IdentityId};
+use crate::model::id::{AgencyId, AreaCode, CertificateUri, IdentityId, Issuer, Subject};
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
 use crate::model::violation::{Lazy, Violations};
@@ -46,7 +46,8 @@ impl KeyService for Keys {
         request: Request<proto::CreateKeyRequest>,
     ) -> Result<Response<proto::CreateKeyResponse>, Status> {
         call::unary(&self.gate, request, |Call { context, session, message, received, .. }| async move {
-            let items = message.areas.len() + message.certificates.len() + message.sectors.len();
+            let names = message.certificates.len() + message.sign_ins.len();
+            let items = message.areas.len() + message.sectors.len() + names;
             let secret = if message.without_key { None } else { Some(random()?) };
             let created = || created(context, &message, secret.as_ref());
             let (created, expires_at) = received.work(items, created).await??;
@@ -120,6 +121,36 @@ impl KeyService for Keys {
         })
         .await
     }
+
+    async fn get_caller(
+        &self,
+        request: Request<proto::GetCallerRequest>,
+    ) -> Result<Response<proto::GetCallerResponse>, Status> {
+        call::unary(&self.gate, request, |Call { context, session, .. }| async move {
+            let (state, tail) = (context.newest(), context.reader.tail());
+            let known = session.known();
+            let record = known.and_then(|known| state.access().get(&known.identity.id));
+            let key = |id| Some(self.key_message(state.access().of_key(id)?.1));
+            Ok(proto::GetCallerResponse {
+                revision: number(state.revision()),
+                identity: record.map(identity_message),
+                credential: known.and_then(|known| match &known.credential {
+                    Credential::Key(id) => key(*id).map(proto::get_caller_response::Credential::Key),
+                    Credential::Certificate(uri) => {
+                        Some(proto::get_caller_response::Credential::Certificate(uri.to_string()))
+                    }
+                    Credential::SignIn(sign_in) => {
+                        Some(proto::get_caller_response::Credential::SignIn(sign_in_message(sign_in)))
+                    }
+                }),
+                newest_revision: number(tail.revision),
+                chain_hash: tail.hash.0.to_vec(),
+                server_version: env!("CARGO_PKG_VERSION").to_owned(),
+                server_time: Some(convert::timestamp((context.clock)())),
+            })
+        })
+        .await
+    }
 }
 
 /// Has a change written to the journal and to the audit log; its revision.
@@ -153,25 +184,11 @@ impl Keys {
             |record| {
                 // Once there is no budget left, no identity follows.
                 let _ = budget.spend(record.identity.scope.areas.len());
-                self.identity_message(record)
+                let keys = record.keys.iter().map(|key| self.key_message(key)).collect();
+                proto::Identity { keys, ..identity_message(record) }
             },
         );
         Ok(proto::ListKeysResponse { revision: number(state.revision()), identities, next_page_token })
-    }
-
-    fn identity_message(&self, record: &IdentityRecord) -> proto::Identity {
-        let IdentityRecord { identity, created_at, revoked_at, keys } = record;
-        proto::Identity {
-            id: identity.id.to_string(),
-            role: identity.role.code(),
-            agency: identity.agency.as_ref().map(ToString::to_string).unwrap_or_default(),
-            sectors: identity.scope.sectors.iter().map(|sector| sector.code()).collect(),
-            areas: identity.scope.areas.iter().map(ToString::to_string).collect(),
-            certificates: identity.certificates.iter().map(ToString::to_string).collect(),
-            created_at: Some(convert::timestamp(*created_at)),
-            revoked_at: revoked_at.map(convert::timestamp),
-            keys: keys.iter().map(|key| self.key_message(key)).collect(),
-        }
     }
 
     fn key_message(&self, key: &Key) -> proto::Key {
@@ -183,6 +200,27 @@ impl Keys {
             last_used_at: self.guard.last_used(key.id).map(convert::timestamp),
         }
     }
+}
+
+/// An identity, without its keys.
+fn identity_message(record: &IdentityRecord) -> proto::Identity {
+    let IdentityRecord { identity, created_at, revoked_at, keys: _ } = record;
+    proto::Identity {
+        id: identity.id.to_string(),
+        role: identity.role.code(),
+        agency: identity.agency.as_ref().map(ToString::to_string).unwrap_or_default(),
+        sectors: identity.scope.sectors.iter().map(|sector| sector.code()).collect(),
+        areas: identity.scope.areas.iter().map(ToString::to_string).collect(),
+        certificates: identity.certificates.iter().map(ToString::to_string).collect(),
+        created_at: Some(convert::timestamp(*created_at)),
+        revoked_at: revoked_at.map(convert::timestamp),
+        keys: Vec::new(),
+        sign_ins: identity.sign_ins.iter().map(sign_in_message).collect(),
+    }
+}
+
+fn sign_in_message(sign_in: &SignIn) -> proto::SignIn {
+    proto::SignIn { issuer: sign_in.issuer.to_string(), subject: sign_in.subject.to_string() }
 }
 
 fn random() -> Result<Secret, Status> {
@@ -262,5 +300,12 @@ fn identity(request: &proto::CreateKeyRequest, violations: &mut Violations) -> O
     for (index, uri) in request.certificates.iter().enumerate() {
         certificates.extend(violations.check(format_args!("certificates[{index}]"), CertificateUri::parse(uri)));
     }
-    Some(Identity { id: id?, role: role?, agency: agency.flatten(), scope: Scope { sectors, areas }, certificates })
+    let mut sign_ins = Vec::new();
+    for (index, message) in request.sign_ins.iter().enumerate() {
+        let issuer = violations.check(format_args!("sign_ins[{index}].issuer"), Issuer::parse(&message.issuer));
+        let subject = violations.check(format_args!("sign_ins[{index}].subject"), Subject::parse(&message.subject));
+        sign_ins.extend(issuer.zip(subject).map(|(issuer, subject)| SignIn { issuer, subject }));
+    }
+    let (agency, scope) = (agency.flatten(), Scope { sectors, areas });
+    Some(Identity { id: id?, role: role?, agency, scope, certificates, sign_ins })
 }

@@ -7,7 +7,7 @@ mod series;
 
 use askama::Template;
 use axum::extract::RawQuery;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tonic::{Code, Status};
 
@@ -18,13 +18,14 @@ use self::series::{Of, SeriesView};
 use super::as_of::AsOfView;
 use super::figure::{Explained, Notes};
 use super::form::{Choice, Field, Form, Group, Input};
-use super::json;
 use super::names::{self, Names};
 use super::page::Page;
 use super::picture_form;
-use super::question::{Address, Parameters};
+use super::question::{Address, FileLink, Parameters};
 use super::refusal::Refusal;
 use super::visitor::Visitor;
+use super::{file, json};
+use crate::http::files;
 use crate::model::text::visible;
 use crate::rpc::proto::{
     AcrossAgencies, Area, GetIndicatorRequest, Indicator, ListIndicatorsRequest, QueryAggregateResponse,
@@ -65,7 +66,7 @@ pub(super) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
     };
     let code = if refusal.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let page = IndicatorPage::new(&parameters, &question, &found, answer.as_ref(), peers, notes);
-    let form = refusal.iter().fold(page.form, |form, status| form.refused(status));
+    let form = refusal.iter().fold(page.form, Form::refused);
     Ok((code, Page(IndicatorPage { form, ..page })).into_response())
 }
 
@@ -87,13 +88,31 @@ pub(super) async fn json(visitor: Visitor, RawQuery(query): RawQuery) -> Respons
     }
 }
 
+pub(super) async fn csv(visitor: Visitor, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    file::answer(&visitor, as_file(query.as_deref()), file::CSV, &headers).await
+}
+
+pub(super) async fn workbook(visitor: Visitor, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    file::answer(&visitor, as_file(query.as_deref()), file::WORKBOOK, &headers).await
+}
+
+/// The series of a page. A page without one has no table.
+fn as_file(query: Option<&str>) -> Result<files::Question, Status> {
+    let (parameters, question) = Question::read(query);
+    parameters.check()?;
+    if !question.has_series() {
+        return Err(Status::not_found("This page has no table of figures: choose an indicator and an area first."));
+    }
+    Ok(files::Question::Figures(Box::new(question.series())))
+}
+
 /// The indicators that there are.
 #[derive(Debug, Template)]
 #[template(path = "indicators.html")]
 struct ListPage {
     /// Of each its address, its title and its unit.
     indicators: Vec<(String, String, String)>,
-    files: [(&'static str, String); 3],
+    files: Vec<FileLink>,
 }
 
 async fn list(visitor: &Visitor, question: &Question) -> Result<Response, Refusal> {
@@ -109,10 +128,10 @@ async fn list(visitor: &Visitor, question: &Question) -> Result<Response, Refusa
         }
     }
     let line = |it: Indicator| {
-        let address = Address::of("/indicator").with("indicator", it.id).as_of(&question.as_of);
+        let address = Address::of("/indicator").with("indicator", it.id).with_as_of(&question.as_of);
         (address.href(), visible(&it.title).into_owned(), visible(&it.unit).into_owned())
     };
-    let files = Address::of("/indicator").as_of(&question.as_of).files();
+    let files = Address::of("/indicator").with_as_of(&question.as_of).as_json();
     let page = ListPage { indicators: indicators.into_iter().map(line).collect(), files };
     Ok(Page(page).into_response())
 }
@@ -184,7 +203,7 @@ struct IndicatorPage {
     notes: Explained,
     /// The same over shorter periods, the picture, and whatever else there is to go on to.
     links: Vec<(&'static str, String)>,
-    files: [(&'static str, String); 3],
+    files: Vec<FileLink>,
 }
 
 impl IndicatorPage {
@@ -211,16 +230,16 @@ impl IndicatorPage {
             peers,
             notes: notes.explained(),
             links: if answer.is_some() { links(question, &indicator) } else { Vec::new() },
-            files: address.as_of(&question.as_of).files(),
+            files: address.with_as_of(&question.as_of).files(),
         }
     }
 }
 
 fn links(question: &Question, indicator: &Indicator) -> Vec<(&'static str, String)> {
-    let href = |question: Question| question.address().as_of(&question.as_of).href();
+    let href = |question: Question| question.address().with_as_of(&question.as_of).href();
     let finer = question.finer(indicator).map(|finer| ("The shorter periods of the last one", href(finer)));
     let picture = Address::of("/picture").with("area", &question.area).with("period", &question.to);
-    let picture = ("The picture of this area and the last period", picture.as_of(&question.as_of).href());
+    let picture = ("The picture of this area and the last period", picture.with_as_of(&question.as_of).href());
     finer.into_iter().chain([picture]).collect()
 }
 

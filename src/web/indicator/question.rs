@@ -161,7 +161,7 @@ impl Question {
             .with("period", period)
             .with("agency", agency)
             .with("breakdown", breakdown_text(&self.breakdown))
-            .as_of(&self.as_of)
+            .with_as_of(&self.as_of)
             .href()
     }
 }

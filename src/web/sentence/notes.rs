@@ -2,7 +2,7 @@
 
 use crate::model::marker::{Marker, Markers};
 use crate::rpc::proto::{Figure, Gap};
-use crate::wording::figure::{coverage_words, is_partial, marker_words, meaning};
+use crate::wording::figure::{coverage_words, is_partial, marker_words};
 
 /// What has to be known of a figure that stands alone.
 pub(super) fn notes(figure: &Figure) -> Vec<String> {
@@ -29,7 +29,7 @@ pub(super) fn notes_of_both(
     // A break before the earlier figure says nothing of a change after it.
     let (first, second) = (without_break(qualifiers(earlier)), without_break(qualifiers(later)));
     let both: Markers = first.iter().filter(|marker| second.contains(*marker)).collect();
-    let across = qualifiers(later).contains(Marker::Break).then(|| format!("across {}", meaning(Marker::Break)));
+    let across = qualifiers(later).contains(Marker::Break).then(|| format!("across {}", Marker::Break.meaning()));
     let made_up = match (earlier.sample, later.sample) {
         (true, true) => "both rest on made-up sample figures".to_owned(),
         (true, false) => format!("the figure {before} rests on made-up sample figures"),

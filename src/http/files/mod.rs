@@ -1,0 +1,126 @@
+//! Figures at an address: `GET /v1/figures.csv?indicator=…&area=…&from=…&to=…`, for whatever fetches an address and reads
+//! a table, such as Excel, Power BI, R and pandas.
+//!
+//! The question is that of the service's own message, and is asked of the service as any caller asks it: so permission,
+//! bounds, the turn to compute and the line of the audit log are the same, for each page. What the caller allows
+//! for time is not read here: a file is as many calls as it has pages, each within the server's own bound.
+
+mod credentials;
+mod csv;
+mod etag;
+mod form;
+mod pages;
+mod parameters;
+mod question;
+mod refusal;
+mod sheets;
+mod table;
+mod workbook;
+
+use std::fmt::Display;
+
+use axum::extract::{Request, State};
+use axum::routing::get;
+use http_body_util::Full;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codegen::http::{self, HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+
+use self::etag::ETag;
+pub(crate) use self::form::Form;
+use self::pages::Pages;
+use self::parameters::Parameters;
+use self::question::Kind;
+pub(crate) use self::question::Question;
+use self::table::Table;
+use super::calls::Calls;
+use crate::net::Peer;
+use crate::rpc::Router;
+
+/// The revision of a file, for whoever goes on from there.
+pub(super) const REVISION: HeaderName = HeaderName::from_static("conspectus-revision");
+
+/// The addresses. Changes are for programs, which read them one after the other: a workbook of them would serve nobody.
+const FILES: [(&str, Kind, Form); 5] = [
+    ("/v1/figures.csv", Kind::Figures, Form::Csv { has_bom: false }),
+    ("/v1/figures.xlsx", Kind::Figures, Form::Workbook),
+    ("/v1/picture.csv", Kind::Picture, Form::Csv { has_bom: false }),
+    ("/v1/picture.xlsx", Kind::Picture, Form::Workbook),
+    ("/v1/changes.csv", Kind::Changes, Form::Csv { has_bom: false }),
+];
+
+/// What answers at these addresses.
+pub(crate) fn routes() -> axum::Router<Router> {
+    FILES.into_iter().fold(axum::Router::new(), |routes, (path, kind, form)| {
+        let handler = move |State(router): State<Router>, request: Request| answer(router, kind, form, request);
+        routes.route(path, get(handler))
+    })
+}
+
+async fn answer(router: Router, kind: Kind, form: Form, request: Request) -> http::Response<Body> {
+    let (head, _) = request.into_parts();
+    let Some(peer) = head.extensions.get::<Peer>().cloned() else {
+        return refusal::response(&Status::internal("the request comes from nowhere"), &head.headers);
+    };
+    let mut parameters = Parameters::of(head.uri.query().unwrap_or_default());
+    let question = Question::take(kind, &mut parameters);
+    let form = match form {
+        Form::Csv { .. } => Form::Csv { has_bom: parameters.flag("bom") },
+        Form::Workbook => Form::Workbook,
+    };
+    let calls = Calls::of(router, peer, &credentials::headers(&head.headers, &mut parameters));
+    let problems = parameters.problems();
+    let file = if problems.is_empty() {
+        file(&calls, &question, form, &head.headers).await
+    } else {
+        Err(refusal::of_the_address(problems, &pages::review(&calls, &question).await))
+    };
+    file.unwrap_or_else(|status| refusal::response(&status, &head.headers))
+}
+
+/// The file that answers a question, or that it is the one that a request's caller has already.
+///
+/// # Errors
+/// What the service refuses; or that the file would be too large for its form.
+pub(crate) async fn file(
+    calls: &Calls,
+    question: &Question,
+    form: Form,
+    request: &HeaderMap,
+) -> Result<http::Response<Body>, Status> {
+    // Before the question: of an answer that doesn't say what it is of, the day isn't later than that.
+    let asked_at = calls.router().now()?;
+    let (head, pages) = Pages::first(calls, question).await?;
+    let since = calls.router().unchanged_since(head.revision, head.as_of.as_ref().unwrap_or(&asked_at))?;
+    let headings = Table::without_labels(question, &head, &since).headings();
+    let tag = ETag::of(question, form, &headings, &head, &since);
+    let mut response = if tag.is_known(request) {
+        let mut unchanged = http::Response::new(Body::empty());
+        *unchanged.status_mut() = StatusCode::NOT_MODIFIED;
+        unchanged
+    } else {
+        let table = Table::of(calls, question, &head, &since).await?;
+        let body = match form {
+            Form::Csv { has_bom } => Body::new(axum::body::Body::from_stream(csv::stream(table, pages, has_bom))),
+            Form::Workbook => Body::new(Full::from(workbook::bytes(question, &head, since, table, pages).await?)),
+        };
+        let mut response = http::Response::new(body);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(form.media_type()));
+        let name = format!("{}-r{}.{}", question.name(), head.revision, form.extension());
+        headers.insert(header::CONTENT_DISPOSITION, value(format_args!("inline; filename=\"{name}\"")));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        response
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::ETAG, tag.header());
+    // For its caller alone, who asks each time whether it is still so.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    headers.insert(REVISION, value(head.revision));
+    Ok(response)
+}
+
+/// A text of digits, letters and quotation marks as a header.
+fn value(text: impl Display) -> HeaderValue {
+    HeaderValue::try_from(text.to_string()).unwrap_or(HeaderValue::from_static(""))
+}

@@ -1,0 +1,115 @@
+//! A picture as a table: a row for each indicator by each agency, and one of all agencies together.
+
+use super::figure::{change_cells, change_headings};
+use super::{AsOf, Cell, answer_cells, answer_headings, headings};
+use crate::model::period::Period;
+use crate::rpc::proto::{Agency, Area, Change, Comparison, Figure, GetPictureRequest, Indicator, PictureRow};
+
+const KEYS: [&str; 10] = [
+    "indicator",
+    "indicator_title",
+    "unit",
+    "area",
+    "area_name",
+    "agency",
+    "agency_name",
+    "period",
+    "period_start",
+    "period_end",
+];
+
+/// The table of a picture.
+#[derive(Debug, Clone)]
+pub(crate) struct PictureTable {
+    area: Area,
+    period: String,
+    compares: bool,
+    as_of: AsOf,
+}
+
+impl PictureTable {
+    pub(crate) fn new(question: &GetPictureRequest, area: Area, period: String, as_of: AsOf) -> Self {
+        Self { area, period, compares: question.comparison() != Comparison::None, as_of }
+    }
+
+    pub(crate) fn headings(&self) -> Vec<String> {
+        let change = if self.compares { change_headings() } else { Vec::new() };
+        [headings(KEYS), answer_headings(), change, headings(AsOf::HEADINGS)].concat()
+    }
+
+    /// An indicator under these headings: by each agency, and by all together.
+    pub(crate) fn rows(&self, row: &PictureRow) -> Vec<Vec<Cell>> {
+        let indicator = row.indicator.clone().unwrap_or_default();
+        let cells = row.cells.iter().map(|cell| {
+            let Agency { id, name, .. } = cell.agency.clone().unwrap_or_default();
+            self.cells(&indicator, [id, name].map(Cell::Text), cell.figure.as_ref(), cell.change.as_ref())
+        });
+        let all = self.cells(&indicator, [Cell::All, Cell::All], row.combined.as_ref(), row.change.as_ref());
+        cells.chain([all]).collect()
+    }
+
+    fn cells(
+        &self,
+        indicator: &Indicator,
+        agency: [Cell; 2],
+        figure: Option<&Figure>,
+        change: Option<&Change>,
+    ) -> Vec<Cell> {
+        let mut cells = vec![Cell::text(&indicator.id), Cell::text(&indicator.title), Cell::text(&indicator.unit)];
+        cells.extend([Cell::text(&self.area.code), Cell::text(&self.area.name)]);
+        cells.extend(agency);
+        cells.extend(period(&self.period));
+        cells.extend(answer_cells(figure));
+        if self.compares {
+            cells.extend(change_cells(change));
+        }
+        cells.extend(self.as_of.cells());
+        cells
+    }
+}
+
+/// A period in canonical text, and its first and last day.
+pub(super) fn period(text: &str) -> [Cell; 3] {
+    let days =
+        text.parse::<Period>().map(|period| [period.start(), period.end()].map(|day| Cell::Text(day.to_string())));
+    let [first, last] = days.unwrap_or_else(|_| [Cell::Text(String::new()), Cell::Text(String::new())]);
+    [Cell::text(text), first, last]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rpc::proto::PictureCell;
+
+    #[test]
+    fn there_is_a_row_for_each_agency_and_one_for_all() {
+        let figure = |value: &str| Some(Figure { value: Some(value.to_owned()), ..Figure::default() });
+        let cell = |id: &str, value: &str| PictureCell {
+            agency: Some(Agency { id: id.to_owned(), ..Agency::default() }),
+            figure: figure(value),
+            change: None,
+        };
+        let row = PictureRow {
+            indicator: Some(Indicator { id: "ev".to_owned(), title: "Events".to_owned(), ..Indicator::default() }),
+            cells: vec![cell("care", "1"), cell("police", "2")],
+            combined: figure("3"),
+            change: Some(Change { from_period: "CY2020".to_owned(), from: figure("4"), ..Change::default() }),
+        };
+        let area = Area { code: "P".to_owned(), ..Area::default() };
+        let table = PictureTable::new(&GetPictureRequest::default(), area, "CY2021".to_owned(), AsOf::default());
+        let headings = table.headings();
+        let texts = table.rows(&row).into_iter().map(|cells| {
+            assert_eq!(cells.len(), headings.len());
+            let field = |name: &str| headings.iter().position(|heading| heading == name).unwrap();
+            let named = ["indicator", "area", "period", "period_end", "agency", "value", "from_value"];
+            named.map(|name| cells[field(name)].clone().into_field()).join(",")
+        });
+        assert_eq!(
+            texts.collect::<Vec<_>>(),
+            ["ev,P,CY2021,2021-12-31,care,1,", "ev,P,CY2021,2021-12-31,police,2,", "ev,P,CY2021,2021-12-31,,3,4"]
+        );
+        let none = GetPictureRequest { comparison: Comparison::None.into(), ..GetPictureRequest::default() };
+        let table = PictureTable::new(&none, Area::default(), String::new(), AsOf::default());
+        assert!(!table.headings().contains(&"from_value".to_owned()), "nothing is compared");
+    }
+}
