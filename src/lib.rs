@@ -11,6 +11,7 @@
 //! | [`web`] | the page: what people with a browser see and do |
 //! | [`http`] | the doors besides gRPC: JSON over HTTP |
 //! | `demo` | the demo's catalogue, figures and keys |
+//! | `submitting` | from the template to the receipt: what the command line and the page share |
 //! | `tables` | answers as tables: columns and cells |
 //! | [`figures`], `wording` | figures in spreadsheets; answers in words |
 //! | [`rpc`] | the served messages and methods: guarded, converted, answered |
@@ -40,6 +41,7 @@ pub mod picture;
 pub mod rpc;
 pub mod server;
 pub mod state;
+mod submitting;
 mod tables;
 pub mod web;
 mod wording;

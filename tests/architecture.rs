@@ -21,6 +21,7 @@ const LAYERS: &[&[&str]] = &[
     &["rpc"],
     &["figures", "wording"],
     &["tables"],
+    &["submitting"],
     &["demo", "http"],
     &["web"],
     &["server"],

@@ -2,55 +2,35 @@
 
 use std::collections::BTreeMap;
 
-use super::connect::{Server, pages, response};
+use tonic::Status;
+
+use super::connect::{Server, pages, refusal, response};
 use super::failure::Failure;
-use crate::catalogue::items;
-use crate::rpc::indicator_versions;
 use crate::rpc::proto::{
     Agency, Area, Calendar, Dimension, GetDimensionRequest, GetIndicatorRequest, Indicator, Kind, ListAgenciesRequest,
-    ListAreasRequest, ListCalendarsRequest, ListDimensionsRequest, ListIndicatorsRequest,
-    ListReconciliationRulesRequest, QueryAggregateRequest, ReconciliationRule,
+    ListCalendarsRequest, ListReconciliationRulesRequest, QueryAggregateRequest, ReconciliationRule,
 };
+use crate::submitting::catalogue;
+use crate::submitting::service::PAGE;
 use crate::tables::Labels;
-
-/// The largest page that the server gives.
-const PAGE: i32 = 1_000;
 
 /// The newest version of each indicator, by id.
 pub(super) async fn indicators(server: &Server) -> Result<BTreeMap<String, Indicator>, Failure> {
-    let mut client = server.catalogue().await?;
-    let mut found = BTreeMap::new();
-    let list = async |page_token| {
-        client.list_indicators(ListIndicatorsRequest { page_size: PAGE, page_token, as_of_revision: 0 }).await
-    };
-    pages(list, |page| {
-        found.extend(page.indicators.into_iter().map(|indicator| (indicator.id.clone(), indicator)));
-        page.next_page_token
-    })
-    .await?;
-    Ok(found)
+    found(catalogue::indicators(&mut server.catalogue().await?).await)
 }
 
-/// Indicators with all of their versions, by id.
-pub(super) async fn definitions(
-    server: &Server,
-    ids: impl IntoIterator<Item = &String>,
-) -> Result<BTreeMap<String, items::Indicator>, Failure> {
-    let mut client = server.catalogue().await?;
-    let mut found = BTreeMap::new();
-    for id in ids {
-        let request = GetIndicatorRequest { id: id.clone(), ..GetIndicatorRequest::default() };
-        let versions = response(client.get_indicator(request).await)?.versions;
-        let versions = indicator_versions(&versions).map_err(|unknown| {
-            Failure::failed(format!("the server's definition of `{id}` can't be read, upgrade this program: {unknown}"))
-        })?;
-        let mut versions = versions.into_iter();
-        let Some(first) = versions.next() else { continue };
-        let mut indicator = items::Indicator::new(first);
-        versions.for_each(|version| indicator.put(version));
-        found.insert(id.clone(), indicator);
-    }
-    Ok(found)
+/// The areas, by code.
+pub(super) async fn areas(server: &Server) -> Result<Vec<Area>, Failure> {
+    found(catalogue::areas(&mut server.catalogue().await?).await)
+}
+
+/// The breakdown dimensions, by id.
+pub(super) async fn dimensions(server: &Server) -> Result<Vec<Dimension>, Failure> {
+    found(catalogue::dimensions(&mut server.catalogue().await?).await)
+}
+
+fn found<T>(found: Result<T, Status>) -> Result<T, Failure> {
+    found.map_err(|status| refusal(&status, str::to_owned))
 }
 
 /// What the ids of the rows of a query's answer stand for.
@@ -92,35 +72,6 @@ pub(super) async fn agencies(server: &Server) -> Result<Vec<Agency>, Failure> {
     };
     pages(list, |page| {
         found.extend(page.agencies);
-        page.next_page_token
-    })
-    .await?;
-    Ok(found)
-}
-
-/// The areas, by code.
-pub(super) async fn areas(server: &Server) -> Result<Vec<Area>, Failure> {
-    let mut client = server.catalogue().await?;
-    let mut found = Vec::new();
-    let list =
-        async |page_token| client.list_areas(ListAreasRequest { page_size: PAGE, page_token, as_of_revision: 0 }).await;
-    pages(list, |page| {
-        found.extend(page.areas);
-        page.next_page_token
-    })
-    .await?;
-    Ok(found)
-}
-
-/// The breakdown dimensions, by id.
-pub(super) async fn dimensions(server: &Server) -> Result<Vec<Dimension>, Failure> {
-    let mut client = server.catalogue().await?;
-    let mut found = Vec::new();
-    let list = async |page_token| {
-        client.list_dimensions(ListDimensionsRequest { page_size: PAGE, page_token, as_of_revision: 0 }).await
-    };
-    pages(list, |page| {
-        found.extend(page.dimensions);
         page.next_page_token
     })
     .await?;

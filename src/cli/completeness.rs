@@ -4,13 +4,14 @@
 use clap::Parser;
 
 use super::common_args::{AsOf, Format, Periods};
-use super::connect::{Server, pages};
+use super::connect::{Server, refusal};
 use super::failure::Failure;
 use super::format::{csv, json, time};
 use super::printout::Printout;
 use super::table::{Align, Cell, Table};
 use crate::model::period::Frequency;
 use crate::rpc::proto::{GetCompletenessRequest, GetCompletenessResponse, PeriodMismatch, Slot, SlotStatus};
+use crate::submitting::expected::{self, status_words};
 
 /// Show which figures are expected of each agency, which it has reported, and how late the others are.
 #[derive(Debug, Parser)]
@@ -58,33 +59,13 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         page_size: 0,
         page_token: String::new(),
     };
-    let answer = fetch(&args.server, request).await?;
+    let answer = expected::of_area(&mut args.server.pictures().await?, request).await;
+    let answer = answer.map_err(|status| refusal(&status, str::to_owned))?;
     args.format.print(
         || json(&answer, "GetCompletenessResponse"),
         || csv(CSV_HEADINGS, answer.slots.iter().map(csv_row).chain(answer.period_mismatches.iter().map(mismatch_row))),
         || tables(&answer),
     )
-}
-
-/// Every slot, and the rates, which are the same on every page.
-pub(super) async fn fetch(
-    server: &Server,
-    request: GetCompletenessRequest,
-) -> Result<GetCompletenessResponse, Failure> {
-    let mut client = server.pictures().await?;
-    let mut answer = GetCompletenessResponse::default();
-    let get =
-        async |page_token| client.get_completeness(GetCompletenessRequest { page_token, ..request.clone() }).await;
-    pages(get, |page| {
-        answer.revision = page.revision;
-        answer.as_of = page.as_of;
-        answer.rates = page.rates;
-        answer.period_mismatches = page.period_mismatches;
-        answer.slots.extend(page.slots);
-        page.next_page_token
-    })
-    .await?;
-    Ok(answer)
 }
 
 fn tables(answer: &GetCompletenessResponse) -> Printout {
@@ -115,7 +96,7 @@ fn tables(answer: &GetCompletenessResponse) -> Printout {
     ]);
     for slot in &answer.slots {
         let keys = [&slot.agency, &slot.indicator, &slot.area, &slot.period, &slot.due].map(String::clone);
-        let status_text = status(slot.status()).to_owned();
+        let status_text = status_words(slot.status()).to_owned();
         let is_late = slot.status() == SlotStatus::Late;
         let status = if is_late { Cell::needing_care(status_text) } else { status_text.into() };
         let beside = [
@@ -152,17 +133,6 @@ fn frequency(mismatch: &PeriodMismatch) -> &'static str {
     Frequency::from_code(mismatch.frequency).map(Frequency::text).unwrap_or_default()
 }
 
-fn status(status: SlotStatus) -> &'static str {
-    match status {
-        SlotStatus::Unspecified => "",
-        SlotStatus::OnTime => "on time",
-        SlotStatus::ReportedLate => "reported late",
-        SlotStatus::Late => "late",
-        SlotStatus::NotDue => "not due yet",
-        SlotStatus::NotAvailable => "not available",
-    }
-}
-
 const CSV_HEADINGS: [&str; 12] = [
     "agency",
     "indicator",
@@ -185,7 +155,7 @@ fn csv_row(slot: &Slot) -> [String; 12] {
         slot.area.clone(),
         slot.period.clone(),
         slot.due.clone(),
-        status(slot.status()).to_owned(),
+        status_words(slot.status()).to_owned(),
         time(slot.received_at.as_ref()),
         slot.days_late.to_string(),
         slot.contained_in_area.clone(),

@@ -18,18 +18,19 @@ use hyper_util::rt::TokioIo;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Code, Response, Status};
-use tonic_types::{FieldViolation, StatusExt};
+use tonic_types::StatusExt;
 
 use super::deadline::{Deadline, Limit, Timed};
 use super::failure::{Exit, Failure, root_cause};
 use super::next_step::NextStep;
 use crate::access::Purpose;
 use crate::model::text::visible;
+use crate::rpc::Reason;
 use crate::rpc::client::catalogue_service_client::CatalogueServiceClient;
 use crate::rpc::client::key_service_client::KeyServiceClient;
 use crate::rpc::client::picture_service_client::PictureServiceClient;
 use crate::rpc::client::submission_service_client::SubmissionServiceClient;
-use crate::rpc::{Reason, omitted_count};
+use crate::submitting::Found;
 use credentials::{ERROR_BYTES_MAX, Headers, Hidden};
 use proxy::Proxy;
 pub(super) use route::{Route, Secured};
@@ -320,7 +321,7 @@ pub(super) fn refusal(status: &Status, location: impl Fn(&str) -> String) -> Fai
     if reason == Some(Reason::PurposeMissing) {
         return Failure::usage("say what you read figures for").and_try(NextStep::after(Reason::PurposeMissing));
     }
-    let violations = violations(status);
+    let violations = Found::of(status);
     if violations.listed.is_empty() {
         let step = match (info, reason) {
             (None, _) => without_reason(status),
@@ -360,26 +361,6 @@ fn without_reason(status: &Status) -> Option<NextStep> {
 /// How long a server asks to wait before the same is tried again.
 pub(super) fn retry_after(status: &Status) -> Option<Duration> {
     status.get_details_retry_info().and_then(|info| info.retry_delay)
-}
-
-/// What a server found wrong with a request.
-#[derive(Debug, Default)]
-pub(super) struct Found {
-    /// Each field, and a description of what can be seen.
-    pub(super) listed: Vec<(String, String)>,
-    /// How many more there are.
-    pub(super) omitted: usize,
-}
-
-/// What a server found wrong with a request.
-pub(super) fn violations(status: &Status) -> Found {
-    let mut violations = status.get_details_bad_request().map(|details| details.field_violations).unwrap_or_default();
-    let omitted = violations.last().and_then(omitted_count);
-    if omitted.is_some() {
-        violations.pop();
-    }
-    let shown = |it: FieldViolation| (visible(&it.field).into_owned(), visible(&it.description).into_owned());
-    Found { listed: violations.into_iter().map(shown).collect(), omitted: omitted.unwrap_or(0) }
 }
 
 /// The most problems that are listed; the others are counted.

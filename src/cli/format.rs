@@ -4,11 +4,13 @@ use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage};
 
 use super::failure::Failure;
-use crate::figures::cell::neutralised;
-use crate::model::marker::Marker;
-use crate::model::text::{visible_json, visible_lines};
+use crate::figures::cell;
+use crate::model::text::visible_json;
 use crate::rpc::FILE_DESCRIPTOR_SET;
 use crate::rpc::proto::CheckExplanation;
+pub(super) use crate::submitting::figure_file::markers;
+pub(super) use crate::wording::count::counted;
+pub(super) use crate::wording::instant::to_the_second as time;
 
 /// A message as protobuf's JSON, indented.
 pub(super) fn json(message: &impl Message, name: &str) -> Result<String, Failure> {
@@ -29,11 +31,6 @@ fn dynamic(message: &impl Message, name: &str) -> Result<DynamicMessage, Failure
     Ok(DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice())?)
 }
 
-/// A count and what is counted, in its singular or plural.
-pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}
-
 /// The explanations of a figure: those for single checks after the check.
 pub(super) fn explanations(explanations: &[CheckExplanation]) -> String {
     let text = |CheckExplanation { check, explanation }: &CheckExplanation| match check.as_str() {
@@ -43,34 +40,12 @@ pub(super) fn explanations(explanations: &[CheckExplanation]) -> String {
     explanations.iter().map(text).collect::<Vec<_>>().join("; ")
 }
 
-/// Rows as CSV, under a row of headings. A cell that a spreadsheet would take for a formula is
-/// [neutralised].
+/// Rows as CSV, under a row of headings, as [`cell::csv`] has them.
 pub(super) fn csv<'h, R: IntoIterator<Item = String>>(
     headings: impl IntoIterator<Item = &'h str>,
     rows: impl IntoIterator<Item = R>,
 ) -> Result<String, Failure> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(headings)?;
-    for row in rows {
-        for cell in row {
-            writer.write_field(neutralised(&visible_lines(&cell)).as_ref())?;
-        }
-        writer.write_record(None::<&[u8]>)?;
-    }
-    let bytes = writer.into_inner().map_err(|error| Failure::failed(error.to_string()))?;
-    Ok(String::from_utf8(bytes)?)
-}
-
-/// Markers as they are written in a spreadsheet: `e p`.
-pub(super) fn markers(codes: &[i32]) -> String {
-    let texts: Vec<&str> = codes.iter().filter_map(|code| Marker::from_code(*code)).map(Marker::text).collect();
-    texts.join(" ")
-}
-
-/// An instant to the second, in UTC.
-pub(super) fn time(at: Option<&prost_types::Timestamp>) -> String {
-    let whole = |at: &prost_types::Timestamp| prost_types::Timestamp { seconds: at.seconds, nanos: 0 };
-    at.map(|at| whole(at).to_string()).unwrap_or_default()
+    Ok(cell::csv(headings, rows)?)
 }
 
 #[cfg(test)]
@@ -94,10 +69,5 @@ mod tests {
         let agency = crate::rpc::proto::Agency { name: "a\u{202e}b".to_owned(), ..Default::default() };
         assert_eq!(json_line(&agency, "Agency").unwrap(), "{\"name\":\"a\\u202eb\"}");
         assert_eq!(json(&agency, "Agency").unwrap(), "{\n  \"name\": \"a\\u202eb\"\n}");
-    }
-
-    #[test]
-    fn only_one_is_singular() {
-        assert_eq!([0, 1, 2].map(|count| counted(count, "row", "rows")), ["0 rows", "1 row", "2 rows"]);
     }
 }

@@ -7,11 +7,12 @@ use clap::{Parser, Subcommand};
 use super::connect::{Server, response};
 use super::failure::Failure;
 use super::output;
-use super::receipt_file::ReceiptFile;
+use super::receipt_file;
 use crate::journal::ChainHash;
 use crate::model::revision::Revision;
 use crate::rpc::proto::VerifyReceiptRequest;
 use crate::server;
+use crate::submitting::ReceiptFile;
 
 /// Check receipts.
 #[derive(Debug, Parser)]
@@ -63,7 +64,7 @@ impl Asked {
             receipt,
             sender: Some((agency, request_id)),
         };
-        Ok(ReceiptFile::read(path)?.into_iter().map(asked).collect())
+        Ok(receipt_file::read(path)?.into_iter().map(asked).collect())
     }
 
     fn hash(&self) -> Result<ChainHash, Failure> {

@@ -5,20 +5,20 @@ use clap::{Parser, Subcommand};
 use super::common_args::Format;
 use super::connect::{Server, pages, response};
 use super::failure::Failure;
-use super::format::{counted, csv, json, markers, time};
+use super::format::{counted, csv, json, time};
 use super::legend::Legend;
 use super::observation_text::{FIGURE_COLUMNS, figure_cells};
 use super::output;
 use super::printout::Printout;
 use super::table::{Align, Table};
-use crate::figures::unambiguous;
 use crate::model::hex::Hex;
 use crate::model::text::visible;
 use crate::rpc::proto::{
-    GetSubmissionRequest, GetSubmissionResponse, ListSubmissionsRequest, ListSubmissionsResponse, Observation,
-    ObservationOutcome, Outcome, Submission, WithdrawSubmissionRequest,
+    GetSubmissionRequest, GetSubmissionResponse, ListSubmissionsRequest, ListSubmissionsResponse, ObservationOutcome,
+    Submission, WithdrawSubmissionRequest,
 };
-use crate::tables::{breakdown, measure};
+use crate::submitting::change::{did, effect};
+use crate::submitting::figure_file;
 
 /// The most items that a page may have.
 const PAGE: i32 = 1_000;
@@ -192,53 +192,9 @@ async fn show(server: &Server, agency: String, request_id: String, format: Forma
     }
     format.print(
         || json(&answer, "GetSubmissionResponse"),
-        || {
-            // Few withdraw figures: their column is only where it is needed.
-            let has_action = answer.observations.iter().any(|observation| observation.withdraw);
-            let columns = FILE_HEADINGS.len() - usize::from(!has_action);
-            let rows = answer.observations.iter().map(|it| file_row(it).into_iter().take(columns).collect::<Vec<_>>());
-            csv(FILE_HEADINGS.into_iter().take(columns), rows)
-        },
+        || Ok(figure_file::csv(&answer.observations)?),
         || shown(&answer),
     )
-}
-
-/// The columns of a file that is submitted.
-const FILE_HEADINGS: [&str; 13] = [
-    "indicator",
-    "area",
-    "period",
-    "breakdown",
-    "value",
-    "base",
-    "numerator",
-    "denominator",
-    "count",
-    "markers",
-    "note",
-    "explanation",
-    "action",
-];
-
-/// An observation as a row of the file that it came with.
-fn file_row(observation: &Observation) -> [String; 13] {
-    let [value, base, numerator, denominator, count] =
-        measure(observation.measure.as_ref()).map(Option::unwrap_or_default);
-    [
-        observation.indicator.clone(),
-        observation.area.clone(),
-        unambiguous(&observation.period),
-        breakdown(&observation.breakdown),
-        value,
-        base,
-        numerator,
-        denominator,
-        count,
-        markers(&observation.markers),
-        observation.note.clone(),
-        observation.explanation.clone(),
-        if observation.withdraw { "withdraw".to_owned() } else { String::new() },
-    ]
 }
 
 fn shown(answer: &GetSubmissionResponse) -> Printout {
@@ -275,35 +231,20 @@ fn shown(answer: &GetSubmissionResponse) -> Printout {
     let mut legend = Legend::default();
     for (figure, outcome) in answer.observations.iter().zip(&receipt.outcomes) {
         let flags = legend.submitted_flags(&figure.markers, false).to_owned();
-        table.push(figure_cells(figure).into_iter().chain([flags, outcome_text(outcome), figure.note.clone()]));
+        table.push(figure_cells(figure).into_iter().chain([flags, did(outcome), figure.note.clone()]));
     }
     Printout::from(format!("{}\n\n", lines.join("\n"))).table(table).text(legend.below())
-}
-
-fn outcome_text(outcome: &ObservationOutcome) -> String {
-    match outcome.outcome() {
-        Outcome::Unspecified => String::new(),
-        Outcome::New => "new".to_owned(),
-        Outcome::Revised => format!("revised from {}", outcome.revised_from),
-        Outcome::Unchanged => "unchanged".to_owned(),
-        Outcome::Withdrawn => format!("withdrew {}", outcome.revised_from),
-    }
 }
 
 async fn withdraw(server: &Server, request: WithdrawSubmissionRequest) -> Result<(), Failure> {
     let (id, is_check) = (request.request_id.clone(), request.validate_only);
     let answer = response(server.submissions().await?.withdraw_submission(request).await)?;
-    let restored = usize::try_from(answer.restored_count)?;
-    let removed = usize::try_from(answer.removed_count)?;
-    let effect = format!(
-        "{} back to the value before, {} no value any more",
-        counted(restored, "figure goes", "figures go"),
-        counted(removed, "has", "have")
-    );
+    let effect = effect(&answer);
+    let changes_nothing = answer.restored_count + answer.removed_count == 0;
     let text = match (answer.withdrawn_at_revision, is_check) {
         (0, _) => format!("Withdrawing `{id}` would do this: {effect}. Nothing was stored."),
         (at, true) => format!("`{id}` is withdrawn already, since revision {at}. Nothing was stored."),
-        (at, false) if restored + removed == 0 => {
+        (at, false) if changes_nothing => {
             format!("`{id}` is withdrawn since revision {at}; no figure changed.")
         }
         (at, false) => format!("`{id}` is withdrawn at revision {at}: {effect}."),

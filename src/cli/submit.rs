@@ -7,17 +7,14 @@ mod args;
 mod columns;
 mod completion;
 mod dry_run;
-mod filter;
 mod lane;
 mod large;
-mod part;
+mod names;
 mod problem_report;
 mod refused;
 mod report;
-mod request_id;
 mod returns;
 mod selection;
-mod sheet;
 mod tally;
 mod twice;
 
@@ -25,21 +22,21 @@ use std::sync::Arc;
 
 use tonic::Status;
 
-use super::connect::{Connection, Found, refusal, violations};
+use super::connect::{Connection, refusal};
 use super::failure::Failure;
 use super::figure_file;
 use super::format::json;
 use super::output;
-use super::receipt_file::ReceiptFile;
+use super::receipt_file;
 use crate::rpc::client::submission_service_client::SubmissionServiceClient;
 use crate::rpc::proto::{ObservationOutcome, Outcome, SubmitObservationsRequest, SubmitObservationsResponse};
+use crate::submitting::request_id::{self, Repeat};
+use crate::submitting::{Found, Sheet};
 pub(super) use args::Args;
-use filter::CatalogueNames;
 use large::Large;
+use names::catalogue_names;
 use refused::{refused, unchecked};
-use request_id::Repeat;
 pub(super) use returns::Args as ReturnArgs;
-use sheet::Sheet;
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
     if args.problems.as_ref().is_some_and(|report| report.path() == args.file) {
@@ -49,13 +46,14 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         return Err(Failure::usage(format!("--receipt: {} is there already; name a new file", path.display())));
     }
     let input = figure_file::open(&args.file)?;
-    let mut sheet = args.read(&input, None)?;
+    let selection = args.selection.selection()?;
+    let mut sheet = args.read(&input, &selection, None);
     if !sheet.is_sendable() {
         return Err(refused(&args, &sheet, &Found::default()));
     }
     let names = match sheet.needs_names {
         false => None,
-        true => match CatalogueNames::of(&args.server).await {
+        true => match catalogue_names(&args.server).await {
             Ok(names) => Some(Arc::new(names)),
             Err(failure) => return Err(unchecked(&args, &sheet, failure)),
         },
@@ -64,14 +62,14 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let is_large = sheet.parts.digests.len() > 1 || args.return_id.is_some() && sheet.reading.problems.is_empty();
     match &names {
         None => {}
-        Some(names) if is_large => sheet = args.read(&input, Some(names))?,
+        Some(names) if is_large => sheet = args.read(&input, &selection, Some(names)),
         Some(names) => names.put_into(&mut sheet.reading),
     }
     if is_large {
         if !sheet.reading.problems.is_empty() {
             return Err(refused(&args, &sheet, &Found::default()));
         }
-        return Large { args: &args, input, sheet: &sheet, names }.submit().await;
+        return Large { args: &args, selection, input, sheet: &sheet, names }.submit().await;
     }
     let mut call = match args.server.submissions().await {
         Ok(client) => Call { client, args: &args, sheet: &sheet },
@@ -123,8 +121,8 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     match &args.receipt {
         None => Ok(()),
         Some(path) => {
-            let receipt = ReceiptFile::of(&answer.receipt.unwrap_or_default(), &args.file);
-            ReceiptFile::write(&[receipt], path)
+            let receipt = receipt_file::receipt_of(&answer.receipt.unwrap_or_default(), &args.file);
+            receipt_file::write(&[receipt], path)
         }
     }
 }
@@ -180,7 +178,7 @@ impl Call<'_> {
     }
 
     fn failure(&self, status: &Status) -> Failure {
-        let found = violations(status);
+        let found = Found::of(status);
         if found.listed.is_empty() {
             return unchecked(self.args, self.sheet, refusal(status, str::to_owned));
         }

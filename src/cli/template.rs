@@ -1,38 +1,22 @@
 //! `conspectus template`: a spreadsheet to fill in, with a row for each figure that an agency is
 //! expected to report.
 
-mod bounds;
-mod content;
-mod cover;
-mod definitions_sheet;
-mod earlier;
-mod figures_sheet;
-mod lists;
-mod rows;
-mod sheet;
-mod workbook;
-
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
 
 use clap::Parser;
 
-use super::connect::{Server, response};
+use super::connect::{Server, refusal};
 use super::failure::Failure;
 use super::format::{self, counted};
+use super::output;
 use super::spreadsheet_path::SpreadsheetPath;
-use super::{catalogue_lookup, completeness, output};
 use crate::catalogue::items::Kind;
 use crate::figures::Field;
-use crate::intake::review::OBSERVATIONS_MAX;
-use crate::model::id::DimensionId;
-use crate::rpc::proto::{
-    Agency, Dimension, GetAgencyRequest, GetCompletenessRequest, GetCompletenessResponse, Slot, SlotStatus,
-};
-use content::Content;
-use rows::{Row, categories};
+use crate::submitting::template::rows::Row;
+use crate::submitting::template::{Error, Expected, Question};
 
 /// Make a spreadsheet to fill in and submit: a row for each figure that an agency is expected to report.
 ///
@@ -76,52 +60,41 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     if let Some(path) = args.output.as_ref().map(SpreadsheetPath::path).filter(|path| path.exists()) {
         return Err(Failure::usage(format!("--output: {} is there already; name a new file", path.display())));
     }
-    let agency = agency(&args).await?;
-    let expected = expected(&args, &agency).await?;
-    if expected.slots.is_empty() {
-        return match expected.any_expected {
+    let question = Question {
+        agency: args.agency,
+        periods: args.period,
+        areas: args.area,
+        indicators: args.indicator,
+        missing: args.missing,
+        breakdowns: args.breakdowns,
+    };
+    let (mut catalogue, mut pictures) = (args.server.catalogue().await?, args.server.pictures().await?);
+    let expected =
+        Expected::find(&mut catalogue, &mut pictures, &question).await.map_err(Error::from).map_err(failure)?;
+    let rows = expected.rows().map_err(failure)?;
+    if rows.is_empty() {
+        return match expected.any {
             // Not where the file goes.
             true => {
                 output::note(format_args!(
                     "No such figures are missing from {}: there is nothing to fill in.",
-                    agency.id
+                    question.agency
                 ));
                 Ok(())
             }
-            false => Err(Failure::refused(format!("no such figures are expected from {}", args.agency))),
+            false => Err(Failure::refused(format!("no such figures are expected from {}", question.agency))),
         };
-    }
-    let ids: BTreeSet<&String> = expected.slots.iter().map(|slot| &slot.indicator).collect();
-    let indicators = catalogue_lookup::definitions(&args.server, ids).await?;
-    let dimensions = catalogue_lookup::dimensions(&args.server).await?;
-    let rows = rows::of(&expected.slots, &indicators, &dimensions, args.breakdowns)?;
-    if rows.len() > OBSERVATIONS_MAX {
-        return Err(Failure::refused(format!(
-            "found {} rows; allowed in one submission: at most {OBSERVATIONS_MAX}. Name fewer periods, areas or indicators",
-            rows.len()
-        )));
     }
     match &args.output {
         None => output::print(csv(&rows)?),
         Some(SpreadsheetPath::Csv(path)) => write(path, csv(&rows)?.as_bytes(), &rows),
         Some(SpreadsheetPath::Workbook(path)) => {
-            let content = Content {
-                agency: &agency,
-                periods: &args.period,
-                made: format::time(expected.as_of.as_ref()),
-                revision: expected.revision,
-                rows: &rows,
-                earlier: &earlier::read(&args.server, &agency.id, &rows).await?,
-                places: &catalogue_lookup::areas(&args.server)
-                    .await?
-                    .into_iter()
-                    .map(|it| (it.code, it.name))
-                    .collect(),
-                categories: allowed_categories(&rows, &dimensions),
-                file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            };
-            write(path, &workbook::bytes(&content)?, &rows)?;
-            if let Some(note) = &content.earlier.note {
+            let file = path.file_name().unwrap_or_default().to_string_lossy();
+            let mut submissions = args.server.submissions().await?;
+            let made = expected.workbook(&mut catalogue, &mut submissions, &question, &rows, &file).await;
+            let (bytes, note) = made.map_err(failure)?;
+            write(path, &bytes, &rows)?;
+            if let Some(note) = &note {
                 output::note(note);
             }
             Ok(())
@@ -129,59 +102,13 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     }
 }
 
-async fn agency(args: &Args) -> Result<Agency, Failure> {
-    let mut client = args.server.catalogue().await?;
-    let request = GetAgencyRequest { id: args.agency.clone(), as_of_revision: 0 };
-    Ok(response(client.get_agency(request).await)?.agency.unwrap_or_default())
-}
-
-/// The figures to report, and whether any are expected at all.
-struct Expected {
-    slots: Vec<Slot>,
-    any_expected: bool,
-    revision: i64,
-    as_of: Option<prost_types::Timestamp>,
-}
-
-async fn expected(args: &Args, agency: &Agency) -> Result<Expected, Failure> {
-    let areas: BTreeSet<&String> = if args.area.is_empty() { &agency.areas } else { &args.area }.iter().collect();
-    // A county's answer has the figures of its districts too: each row is printed once.
-    let (mut slots, mut any_expected) = (BTreeMap::new(), false);
-    let mut newest = GetCompletenessResponse::default();
-    for area in areas {
-        let request = GetCompletenessRequest {
-            area: area.clone(),
-            periods: args.period.clone(),
-            indicators: args.indicator.clone(),
-            agencies: vec![args.agency.clone()],
-            // All areas are asked about at the instant of the first.
-            as_of_time: newest.as_of,
-            ..GetCompletenessRequest::default()
-        };
-        let answer = completeness::fetch(&args.server, request).await?;
-        any_expected |= !answer.slots.is_empty();
-        (newest.revision, newest.as_of) = (answer.revision, answer.as_of);
-        slots.extend(answer.slots.into_iter().filter(|slot| !args.missing || is_missing(slot)).map(|slot| {
-            let key = (slot.indicator.clone(), slot.area.clone(), slot.due.clone(), slot.period.clone());
-            (key, slot)
-        }));
+/// Why there is no template.
+fn failure(error: Error) -> Failure {
+    match error {
+        Error::Refused(status) => refusal(&status, str::to_owned),
+        Error::TooManyRows(_) => Failure::refused(error.to_string()),
+        Error::Period(_) | Error::Workbook(_) => error.into(),
     }
-    let slots = slots.into_values().collect();
-    Ok(Expected { slots, any_expected, revision: newest.revision, as_of: newest.as_of })
-}
-
-fn is_missing(slot: &Slot) -> bool {
-    match slot.status() {
-        SlotStatus::Late | SlotStatus::NotDue | SlotStatus::NotAvailable => true,
-        SlotStatus::Unspecified | SlotStatus::OnTime | SlotStatus::ReportedLate => false,
-    }
-}
-
-/// The categories of the dimensions that some row may be broken down by.
-fn allowed_categories(rows: &[Row<'_>], dimensions: &[Dimension]) -> Vec<rows::Category> {
-    let allowed: BTreeSet<&str> =
-        rows.iter().flat_map(|row| &row.definition.dimensions).map(DimensionId::as_str).collect();
-    dimensions.iter().filter(|dimension| allowed.contains(dimension.id.as_str())).flat_map(categories).collect()
 }
 
 /// Writes the file, which isn't there yet, and says what it has.
@@ -218,8 +145,12 @@ fn csv(rows: &[Row<'_>]) -> Result<String, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::catalogue::items::Indicator;
+    use crate::rpc::proto::{Dimension, Slot};
+    use crate::submitting::template::rows;
 
     #[test]
     fn the_columns_are_those_that_the_kinds_need() {

@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 
+use crate::model::text::visible_lines;
+
 /// What a spreadsheet takes for a formula when a cell begins with it.
 const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
@@ -18,6 +20,26 @@ pub(crate) fn neutralised(text: &str) -> Cow<'_, str> {
 /// The text of a cell that [`neutralised`] wrote.
 pub(crate) fn original(cell: &str) -> &str {
     cell.strip_prefix('\'').filter(|text| starts_formula(text)).unwrap_or(cell)
+}
+
+/// Rows as CSV, under a row of headings. A cell that a spreadsheet would take for a formula is [neutralised].
+///
+/// # Errors
+/// When a row can't be written.
+pub(crate) fn csv<'h, R: IntoIterator<Item = String>>(
+    headings: impl IntoIterator<Item = &'h str>,
+    rows: impl IntoIterator<Item = R>,
+) -> Result<String, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(headings)?;
+    for row in rows {
+        for cell in row {
+            writer.write_field(neutralised(&visible_lines(&cell)).as_ref())?;
+        }
+        writer.write_record(None::<&[u8]>)?;
+    }
+    let bytes = writer.into_inner().map_err(|error| std::io::Error::other(error.to_string()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Whether a formula's start comes first, after apostrophes or none.

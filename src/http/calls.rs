@@ -19,6 +19,7 @@ use crate::rpc::client::audit_service_client::AuditServiceClient;
 use crate::rpc::client::catalogue_service_client::CatalogueServiceClient;
 use crate::rpc::client::key_service_client::KeyServiceClient;
 use crate::rpc::client::picture_service_client::PictureServiceClient;
+use crate::rpc::client::submission_service_client::SubmissionServiceClient;
 use crate::rpc::{self, ERROR_BYTES_HEADER, Format, PURPOSE_HEADER, Router, SignedIn};
 
 /// More than any answer has: those are under 4 MiB.
@@ -67,6 +68,10 @@ impl Calls {
 
     pub(crate) fn pictures(&self) -> PictureServiceClient<Self> {
         PictureServiceClient::new(self.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX)
+    }
+
+    pub(crate) fn submissions(&self) -> SubmissionServiceClient<Self> {
+        SubmissionServiceClient::new(self.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX)
     }
 
     /// The answer of a method as JSON, with its status: what somebody who sends the same question to the JSON door gets.

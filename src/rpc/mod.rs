@@ -1,6 +1,6 @@
 //! The edge that partners' systems and internal tools talk to, between the served messages and the
-//! domain: nothing below it knows the messages. `figures`, `wording`, `demo`, `web` and `cli` use them as a client
-//! does, and `server` serves them. Of tonic, `net` knows nothing.
+//! domain: nothing below it knows the messages. `figures`, `wording`, `tables`, `submitting`, `demo`, `web` and `cli` use
+//! them as a client does, and `server` serves them. Of tonic, `net` knows nothing.
 //!
 //! A unary call goes the way of `call`, and a read the way of `services::read`. A handler converts the
 //! request, collecting every violation; has it written, or computes the answer on the newest durable
@@ -92,7 +92,7 @@ pub(crate) const LARGE_BYTES: usize = 256 << 10;
 
 /// Does work that takes long, when it `is_long`, on a thread that nobody else waits for: the others on this
 /// thread of the runtime are moved to another first. The turns of large requests bound how many there are.
-fn beside_the_runtime<T>(is_long: bool, work: impl FnOnce() -> T) -> T {
+pub(crate) fn beside_the_runtime<T>(is_long: bool, work: impl FnOnce() -> T) -> T {
     use tokio::runtime::{Handle, RuntimeFlavor};
     let runtime = Handle::try_current().ok().filter(|_| is_long).map(|runtime| runtime.runtime_flavor());
     match runtime {

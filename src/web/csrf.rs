@@ -5,8 +5,9 @@
 //! before the rest of a large upload is received.
 
 use std::fmt;
+use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::Request;
 use tokio_stream::StreamExt as _;
 use tonic::codegen::http::header::{CONTENT_TYPE, HeaderMap, ORIGIN};
@@ -18,6 +19,8 @@ use super::cookie::CookieSecret;
 pub const FIELD: &str = "csrf";
 /// How much of a form is looked at: its first field, with the longest boundary, takes less.
 const HEAD_BYTES_MAX: usize = 512;
+/// How long it may take to come.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a form has as its first field, `csrf`. It is a hash of the browser's cookie, and compared in constant time.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -62,13 +65,7 @@ pub async fn check(request: Request, token: CsrfToken, at: &WebUrl) -> Result<Re
     }
     let (parts, body) = request.into_parts();
     let mut rest = body.into_data_stream();
-    let mut head: Vec<Bytes> = Vec::new();
-    while head.iter().map(Bytes::len).sum::<usize>() < HEAD_BYTES_MAX {
-        match rest.next().await {
-            Some(chunk) => head.push(chunk.map_err(|_| Forged::Token)?),
-            None => break,
-        }
-    }
+    let head = head(&mut rest, HEAD_TIMEOUT).await?;
     let sent = first_field(&parts.headers, &head.concat());
     // `Hash` is compared in constant time.
     if sent != Some(token) {
@@ -76,6 +73,21 @@ pub async fn check(request: Request, token: CsrfToken, at: &WebUrl) -> Result<Re
     }
     let whole = tokio_stream::iter(head.into_iter().map(Ok)).chain(rest);
     Ok(Request::from_parts(parts, Body::from_stream(whole)))
+}
+
+/// As much of a form as is looked at, if it comes in time.
+async fn head(form: &mut BodyDataStream, within: Duration) -> Result<Vec<Bytes>, Forged> {
+    let received = async {
+        let mut head: Vec<Bytes> = Vec::new();
+        while head.iter().map(Bytes::len).sum::<usize>() < HEAD_BYTES_MAX {
+            match form.next().await {
+                Some(chunk) => head.push(chunk.map_err(|_| Forged::Token)?),
+                None => break,
+            }
+        }
+        Ok(head)
+    };
+    tokio::time::timeout(within, received).await.map_err(|_| Forged::Token)?
 }
 
 /// Whether the browser says that another site has sent it. One that says nothing leaves it to the token.
@@ -182,6 +194,13 @@ mod tests {
         ] {
             assert_eq!(sent(URLENCODED, form(), &other).await, Err(Forged::OtherSite), "{other:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_form_that_stops_coming_is_not_waited_for() {
+        let first = tokio_stream::iter([Ok::<_, Forged>(Bytes::from_static(b"csrf="))]);
+        let mut form = Body::from_stream(first.chain(tokio_stream::pending())).into_data_stream();
+        assert_eq!(head(&mut form, Duration::from_millis(20)).await, Err(Forged::Token));
     }
 
     #[tokio::test]

@@ -29,6 +29,8 @@ pub(super) struct FigureView {
 pub(super) struct ChangeView {
     /// The earlier figure, or why there is none.
     pub(super) from: String,
+    /// What has to be known of the earlier figure, and is not known of the later one.
+    pub(super) from_notes: Vec<String>,
     /// By how much, with its sign and its unit; or why it can't be said.
     pub(super) by: String,
     /// What has to be known of it; empty if nothing has.
@@ -121,9 +123,16 @@ impl Notes {
         }
     }
 
-    /// A change of a figure of an indicator and an area.
-    pub(super) fn change(&mut self, change: Option<&Change>, indicator: &Indicator, area: &str) -> ChangeView {
+    /// A change of an indicator and an area, to a figure that is shown beside it.
+    pub(super) fn change(
+        &mut self,
+        change: Option<&Change>,
+        to: &FigureView,
+        (indicator, area): (&Indicator, &str),
+    ) -> ChangeView {
         let Some(change) = change else { return ChangeView::default() };
+        let mut from_notes = change.from.as_ref().map(|from| self.notes(from)).unwrap_or_default();
+        from_notes.retain(|note| !to.notes.contains(note));
         let from = change.from.as_ref().map(|from| match &from.value {
             Some(value) => quantity(value, indicator.kind(), &indicator.unit),
             None => absence(from, indicator.kind(), area),
@@ -145,6 +154,7 @@ impl Notes {
         self.partial_change |= is_partial;
         ChangeView {
             from: visible(&from.unwrap_or_default()).into_owned(),
+            from_notes,
             by: visible(&by).into_owned(),
             note: if is_partial { PARTIAL_CHANGE } else { "" },
         }

@@ -128,7 +128,7 @@ fn view(notes: &mut Notes, item: &HistoryItem) -> ItemView {
             HistoryEvent::Withdrawn => "withdrawn",
         },
         submitted: Submitted {
-            value: visible(&item.value).into_owned(),
+            value: if item.value.is_empty() { "no value".to_owned() } else { visible(&item.value).into_owned() },
             notes: notes.submitted(&item.markers, item.sample),
             revision: item.revision,
             accepted: item.accepted_at.as_ref().map(instant::text).unwrap_or_default(),

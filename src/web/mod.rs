@@ -10,6 +10,7 @@
 mod about;
 mod account;
 mod address;
+mod agency;
 mod as_of;
 mod assets;
 mod audit;
@@ -19,6 +20,7 @@ mod chart;
 mod clock;
 mod cookie;
 pub mod csrf;
+mod due;
 mod explain;
 mod figure;
 mod file;
@@ -44,7 +46,11 @@ mod series;
 pub mod session;
 pub mod sign_in;
 mod subject;
+mod submission;
+mod submissions;
+mod submit;
 mod submitted;
+mod titles;
 mod visitor;
 
 use std::convert::Infallible;
@@ -53,7 +59,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use tonic::Code;
 use tonic::body::Body;
 use tonic::codegen::http;
@@ -106,6 +112,19 @@ impl Pages {
             SignIns::new(sign_in::Settings { at: at.clone(), provider, who_is_calling, clock, stopwatch, random });
         let pages = axum::Router::new()
             .route("/", get(home::show))
+            .route("/due", get(due::show))
+            .route("/due.json", get(due::json))
+            .route("/due/template.xlsx", get(due::template))
+            .route("/submissions", get(submissions::show))
+            .route("/submissions.json", get(submissions::json))
+            .route("/submission", get(submission::show))
+            .route("/submission.csv", get(submission::csv))
+            .route("/submission.json", get(submission::json))
+            .route("/submission/receipt", get(submission::receipt))
+            .route("/submission/withdraw", get(submission::ask).post(submission::withdraw))
+            .route("/submit", get(submit::show))
+            .route("/submit/check", post(submit::check))
+            .route("/submit/send", post(submit::send))
             .route("/picture", get(picture::show))
             .route("/picture.json", get(picture::json))
             .route("/picture.csv", get(picture::csv))
@@ -132,7 +151,7 @@ impl Pages {
             .route("/about", get(about::show))
             .route("/about.json", get(about::json))
             .fallback(refusal::not_found)
-            .with_state(Shared { router, clock: days })
+            .with_state(Shared { router, clock: days, uploads: submit::Places::default() })
             .layer(axum::middleware::from_fn_with_state(sign_ins.clone(), require_session));
         // For anybody, whoever they are.
         let open = assets::routes()

@@ -225,9 +225,10 @@ fn headline(notes: &mut Notes, links: &Links<'_>, row: &PictureRow) -> Option<He
     let indicator = row.indicator.clone().unwrap_or_default();
     let combined = row.combined.as_ref().filter(|figure| figure.value.is_some())?;
     let since = row.change.as_ref().map(|change| Span::Period(&change.from_period).name(indicator.kind()));
+    let figure = notes.figure(combined, &indicator, links.area);
     Some(Headline {
-        figure: notes.figure(combined, &indicator, links.area),
-        change: notes.change(row.change.as_ref(), &indicator, links.area),
+        change: notes.change(row.change.as_ref(), &figure, (&indicator, links.area)),
+        figure,
         since: since.unwrap_or_default(),
         href: links.explain(&indicator.id, ""),
         title: visible(&indicator.title).into_owned(),
@@ -238,11 +239,14 @@ fn headline(notes: &mut Notes, links: &Links<'_>, row: &PictureRow) -> Option<He
 fn indicator(notes: &mut Notes, links: &Links<'_>, row: &PictureRow) -> IndicatorView {
     let indicator = row.indicator.clone().unwrap_or_default();
     let combined = row.combined.clone().unwrap_or_default();
-    let mut line = |agency: &str, id: &str, figure: &Figure, change: Option<&Change>| RowView {
-        agency: visible(agency).into_owned(),
-        figure: notes.figure(figure, &indicator, links.area),
-        change: notes.change(change, &indicator, links.area),
-        href: links.explain(&indicator.id, id),
+    let mut line = |agency: &str, id: &str, figure: &Figure, change: Option<&Change>| {
+        let figure = notes.figure(figure, &indicator, links.area);
+        RowView {
+            agency: visible(agency).into_owned(),
+            change: notes.change(change, &figure, (&indicator, links.area)),
+            figure,
+            href: links.explain(&indicator.id, id),
+        }
     };
     let name = |cell: &PictureCell| cell.agency.clone().unwrap_or_default();
     let is_lead = |cell: &&PictureCell| name(cell).id == indicator.lead_agency;

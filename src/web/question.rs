@@ -2,15 +2,39 @@
 
 use std::borrow::Cow;
 
+use axum::extract::{FromRequestParts, Query};
+use axum::http::{StatusCode, request};
+use serde::de::DeserializeOwned;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
+use super::refusal::Refusal;
 use crate::catalogue::suggest::did_you_mean;
 use crate::model::nearest::nearest;
+use crate::model::text::visible;
 use crate::model::violation::Violations;
 use crate::rpc::proto::CategoryRef;
 use crate::rpc::{REQUEST_BYTES_MAX, invalid};
 use crate::wording::instant;
+
+/// The parameters of a page that has few: the fields of a type, which refuses unknown ones.
+#[derive(Debug)]
+pub(super) struct Known<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Known<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut request::Parts, _: &S) -> Result<Self, Refusal> {
+        match Query::try_from_uri(&parts.uri) {
+            Ok(Query(parameters)) => Ok(Self(parameters)),
+            Err(wrong) => Err(Refusal::of_page(
+                StatusCode::BAD_REQUEST,
+                "There is a problem with the question",
+                visible(&wrong.body_text()).into_owned(),
+            )),
+        }
+    }
+}
 
 /// The parameters of an address. One that is empty isn't there: a form sends all of its fields.
 #[derive(Debug, Default)]

@@ -9,13 +9,25 @@ use tonic_types::StatusExt as _;
 use super::page::Page;
 use crate::http::status_code;
 
-/// A refusal of the service, as a page.
+/// A refusal, as a page.
 #[derive(Debug)]
-pub(super) struct Refusal(Box<Status>);
+pub(super) enum Refusal {
+    /// The service's.
+    Service(Box<Status>),
+    /// The page's own.
+    Page(StatusCode, &'static str, String),
+}
 
 impl From<Status> for Refusal {
     fn from(status: Status) -> Self {
-        Self(Box::new(status))
+        Self::Service(Box::new(status))
+    }
+}
+
+impl Refusal {
+    /// The page's own: its status, its title, and what it says.
+    pub(super) fn of_page(status: StatusCode, title: &'static str, message: String) -> Self {
+        Self::Page(status, title, message)
     }
 }
 
@@ -30,7 +42,12 @@ struct RefusalPage {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let Self(status) = self;
+        let status = match self {
+            Self::Service(status) => status,
+            Self::Page(status, title, message) => {
+                return (status, Page(RefusalPage { title, message, problems: Vec::new() })).into_response();
+            }
+        };
         let problems = status.get_details_bad_request().map(|found| found.field_violations).unwrap_or_default();
         let problems = problems.into_iter().map(|problem| (problem.field, problem.description)).collect();
         let title = match status.code() {

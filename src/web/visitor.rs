@@ -1,6 +1,6 @@
 //! Who looks at a page.
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use tonic::Status;
 use tonic::codegen::http::Request;
@@ -8,6 +8,7 @@ use tonic::codegen::http::Request;
 use super::clock::Clock;
 use super::refusal::Refusal;
 use super::session::Session;
+use super::submit::Places;
 use crate::access::Role;
 use crate::http::Calls;
 use crate::model::date::Date;
@@ -16,9 +17,10 @@ use crate::net::Peer;
 use crate::rpc::Router;
 
 /// What the handlers of pages share.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, FromRef)]
 pub(super) struct Shared {
     pub(super) router: Router,
+    pub(super) uploads: Places,
     pub(super) clock: Clock,
 }
 

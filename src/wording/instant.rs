@@ -16,6 +16,12 @@ pub(crate) fn text(at: &Timestamp) -> String {
     format!("{day}, {:02}:{:02}:{:02} UTC", second / 3_600, second / 60 % 60, second % 60)
 }
 
+/// An instant to the second, as machines have it: `2022-09-30T17:00:00Z`; empty for none.
+pub(crate) fn to_the_second(at: Option<&Timestamp>) -> String {
+    let whole = |at: &Timestamp| Timestamp { seconds: at.seconds, nanos: 0 };
+    at.map(|at| whole(at).to_string()).unwrap_or_default()
+}
+
 /// Reads an instant, such as `2022-09-30T17:00:00Z`.
 ///
 /// # Errors

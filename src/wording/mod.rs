@@ -4,6 +4,7 @@
 //! grouped, and given a sign or a unit, and nothing is computed from it.
 
 pub(crate) mod check;
+pub(crate) mod count;
 pub(crate) mod figure;
 pub(crate) mod instant;
 pub(crate) mod number;

@@ -1,6 +1,7 @@
 //! From when on a server can be reached from the network.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
 
 use conspectus::server::{self, Config, Error, Listen, Network};
 use tempfile::TempDir;
@@ -50,7 +51,9 @@ async fn a_server_with_credentials_serves_the_network() {
             Err(_) => assert!(!running.is_finished()),
         }
     };
+    let start = Instant::now();
     while health(&channel, "").await != ServingStatus::Serving {
+        assert!(start.elapsed() < Duration::from_secs(60), "it doesn't serve");
         tokio::task::yield_now().await;
     }
     drop(stop);

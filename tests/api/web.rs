@@ -16,7 +16,7 @@ const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded")
 static SIGNED_IN: Mutex<BTreeMap<(SocketAddr, String), String>> = Mutex::new(BTreeMap::new());
 
 /// The cookie that an answer sets.
-fn cookie(answer: &Answer, name: &str) -> String {
+pub(crate) fn cookie(answer: &Answer, name: &str) -> String {
     let mut cookies = answer.headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
     let found = cookies.find(|cookie| cookie.starts_with(name) && !cookie.contains("Max-Age=0"));
     let found = found.unwrap_or_else(|| panic!("{answer:?}"));
@@ -28,17 +28,22 @@ pub(crate) fn csrf(html: &str) -> String {
     html.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
 }
 
+/// What a browser gets that nobody has signed in with yet, when a key is given.
+pub(crate) async fn try_sign_in(app: &TestApp, key: &str) -> Answer {
+    let form = send(app.web(), Method::GET, "/sign-in", &[], "").await;
+    let (browser, csrf) = (cookie(&form, "conspectus"), csrf(form.text()));
+    let fields = serde_urlencoded::to_string([("csrf", csrf.as_str()), ("next", "/account"), ("key", key)]).unwrap();
+    send(app.web(), Method::POST, "/sign-in", &[FORM, ("cookie", &browser)], fields).await
+}
+
 /// Signs in with somebody's good key, and says what figures are read for where that is asked; the session's cookie.
 pub(crate) async fn sign_in(app: &TestApp, who: &str) -> String {
     let known = SIGNED_IN.lock().unwrap().get(&(app.web(), who.to_owned())).cloned();
     if let Some(cookie) = known {
         return cookie;
     }
-    let form = send(app.web(), Method::GET, "/sign-in", &[], "").await;
-    let (browser, csrf_token) = (cookie(&form, "conspectus"), csrf(form.text()));
     let key = authorization(who, Condition::Good).unwrap();
-    let body = format!("csrf={csrf_token}&next=/account&key={}", key.trim_start_matches("Bearer "));
-    let answer = send(app.web(), Method::POST, "/sign-in", &[FORM, ("cookie", &browser)], body).await;
+    let answer = try_sign_in(app, key.trim_start_matches("Bearer ")).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text());
     let session = cookie(&answer, "conspectus");
     let account = send(app.web(), Method::GET, "/account", &[("cookie", &session)], "").await;

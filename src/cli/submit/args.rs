@@ -5,15 +5,13 @@ use std::path::PathBuf;
 use clap::Parser;
 
 use super::super::connect::Server;
-use super::super::failure::Failure;
 use super::super::progress::Progress;
 use super::super::spreadsheet_path::SpreadsheetPath;
-use super::filter::CatalogueNames;
-use super::part::PartSize;
-use super::selection::Selection;
-use super::sheet::Sheet;
+use super::selection::SelectionArgs;
 use crate::figures::input::Input;
 use crate::intake::review::OBSERVATIONS_MAX;
+use crate::submitting::part::PartSize;
+use crate::submitting::{CatalogueNames, Selection, Sheet};
 
 /// Submit the figures of a spreadsheet, a workbook (.xlsx) or a text file (CSV): all of them, or none if one is wrong.
 ///
@@ -32,7 +30,7 @@ pub(crate) struct Args {
     /// The columns title, unit and due aren't read. docs/files.md has all that is accepted.
     pub(super) file: PathBuf,
     #[command(flatten)]
-    pub(super) selection: Selection,
+    pub(super) selection: SelectionArgs,
     /// Your id for this submission, which is stored once. By default it is derived from the figures and
     /// from what stands where they go.
     #[arg(long)]
@@ -84,9 +82,9 @@ impl Args {
     }
 
     /// Reads the file once.
-    pub(super) fn read(&self, input: &Input, names: Option<&CatalogueNames>) -> Result<Sheet, Failure> {
+    pub(super) fn read(&self, input: &Input, selection: &Selection, names: Option<&CatalogueNames>) -> Sheet {
         let mut progress = Progress::new("Read", None);
-        Sheet::of(input, &self.selection, names, self.part_size(), |figures| {
+        Sheet::of(input, selection, names, self.part_size(), |figures| {
             // A small file is read before anybody can look.
             if figures > OBSERVATIONS_MAX as u64 && figures % 4_096 == 0 {
                 progress.at(figures);

@@ -7,11 +7,11 @@ use tonic::Code;
 
 use super::super::connect::{Server, refusal, response};
 use super::super::failure::Failure;
-use super::part::Surveyed;
 use crate::model::manifest::Totals;
 use crate::rpc::proto::{
     CompleteReturnRequest, CompleteReturnResponse, GetReturnRequest, GetReturnResponse, ReturnManifest, ReturnTotals,
 };
+use crate::submitting::part::Surveyed;
 
 /// What a return has: its submissions, and what the figures of its files come to.
 pub(super) fn manifest<'a>(parts: Vec<String>, files: impl IntoIterator<Item = &'a Surveyed>) -> ReturnManifest {

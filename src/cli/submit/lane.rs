@@ -13,12 +13,12 @@ use tonic::{Code, Status, Streaming};
 use super::super::connect::{Server, refusal, retry_after};
 use super::super::failure::{Exit, Failure};
 use super::columns::Packer;
-use super::part::Part;
-use super::request_id;
 use crate::rpc::proto::stream_submissions_response::Result as Answered;
 use crate::rpc::proto::{
     Refusal, StreamSubmissionsRequest, StreamSubmissionsResponse, SubmitObservationsRequest, SubmitObservationsResponse,
 };
+use crate::submitting::part::Part;
+use crate::submitting::request_id;
 
 /// How many parts may be without an answer. Their figures are in memory until then.
 const UNANSWERED_MAX: usize = 6;

@@ -9,26 +9,26 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tonic::{Code, Status};
 
-use super::super::connect::{refusal, violations};
+use super::super::connect::refusal;
 use super::super::failure::{Exit, Failure};
 use super::super::format::json_line;
 use super::super::output;
 use super::super::progress::Progress;
-use super::super::receipt_file::ReceiptFile;
+use super::super::receipt_file;
 use super::args::Args;
 use super::completion;
-use super::filter::{CatalogueNames, Filter};
 use super::lane::{Lane, Outcome};
-use super::part::{Part, Parts};
 use super::refused::refused_for;
-use super::request_id::{self, Digest};
-use super::sheet::Sheet;
 use super::tally::Tally;
 use super::twice;
 use crate::figures::input::Input;
 use crate::figures::problem::Problem;
 use crate::figures::{self, Taken};
 use crate::rpc::proto::{Refusal, SubmitObservationsRequest, SubmitObservationsResponse};
+use crate::submitting::filter::Filter;
+use crate::submitting::part::{Part, Parts};
+use crate::submitting::request_id::{self, Digest};
+use crate::submitting::{CatalogueNames, Found, Selection, Sheet};
 
 /// How many parts are read ahead of those that are sent.
 const READ_AHEAD: usize = 2;
@@ -39,6 +39,7 @@ const PROBLEMS_MAX: usize = 1_000;
 /// A large file, read once.
 pub(super) struct Large<'a> {
     pub(super) args: &'a Args,
+    pub(super) selection: Selection,
     pub(super) input: Input,
     pub(super) sheet: &'a Sheet,
     pub(super) names: Option<Arc<CatalogueNames>>,
@@ -48,7 +49,7 @@ impl Large<'_> {
     /// Sends the parts, and says what became of them.
     pub(super) async fn submit(self) -> Result<(), Failure> {
         self.check_arguments()?;
-        let twice = twice::problems(&self.input, &self.args.selection, self.names.as_deref(), self.sheet)?;
+        let twice = twice::problems(&self.input, &self.selection, self.names.as_deref(), self.sheet);
         if !twice.is_empty() {
             return Err(refused_for(self.args, self.sheet, twice, 0));
         }
@@ -61,7 +62,7 @@ impl Large<'_> {
             ended = completion::complete(&self.args.server, &head.agency, &head.return_id, manifest).await.map(drop);
         }
         if let (Some(path), receipts @ [_, ..]) = (&self.args.receipt, sent.tally.receipts()) {
-            ReceiptFile::write(receipts, path)?;
+            receipt_file::write(receipts, path)?;
         }
         self.report(ended, sent, &head.return_id)
     }
@@ -127,7 +128,7 @@ impl Large<'_> {
     }
 
     async fn send(&self, head: &SubmitObservationsRequest, sent: &mut Sent) -> Result<(), Failure> {
-        let (parts, reader) = self.read_again()?;
+        let (parts, reader) = self.read_again();
         let mut lane = Lane::new(&self.args.server, head.clone(), parts);
         let what = if head.validate_only { "Checked" } else { "Sent" };
         let mut progress = Progress::new(what, Some(self.sheet.parts.figures));
@@ -171,16 +172,15 @@ impl Large<'_> {
     }
 
     /// Reads the file once more, on a thread of its own, which hands over its parts.
-    fn read_again(&self) -> Result<(mpsc::Receiver<Part>, Reader), Failure> {
+    fn read_again(&self) -> (mpsc::Receiver<Part>, Reader) {
         let (to, parts) = mpsc::channel(READ_AHEAD);
-        let layout = self.args.selection.layout()?;
-        let (selection, size) = (self.args.selection.clone(), self.args.part_size());
+        let (selection, size) = (self.selection.clone(), self.args.part_size());
         let (input, names, digests) = (self.input.clone(), self.names.clone(), self.sheet.parts.digests.clone());
         let reader = tokio::task::spawn_blocking(move || {
             let mut filter = Filter::new(&selection, names.as_deref());
             let mut handover = Handover { digests: digests.into_iter(), to, ended: None };
             let mut parts = Parts::new(size);
-            let reading = figures::read_each(&input, &layout, |mut figure| {
+            let reading = figures::read_each(&input, &selection.layout, |mut figure| {
                 if let Err(instead) = filter.takes(&mut figure) {
                     return instead;
                 }
@@ -195,7 +195,7 @@ impl Large<'_> {
             let is_the_same = reading.problems.is_empty() && handover.digests.next().is_none();
             handover.ended.unwrap_or(if is_the_same { Ok(()) } else { Err(Changed) })
         });
-        Ok((parts, reader))
+        (parts, reader)
     }
 
     /// Finds out what is wrong with a part that was refused, by row and column, as of a small file.
@@ -220,7 +220,7 @@ impl Large<'_> {
             ..head.clone()
         };
         let answer = self.args.server.submissions().await?.submit_observations(check).await;
-        let found = answer.err().map(|status| violations(&status)).unwrap_or_default();
+        let found = answer.err().map(|status| Found::of(&status)).unwrap_or_default();
         sent.omitted += found.omitted;
         if found.listed.is_empty() {
             // It isn't refused any more, or for something that isn't a figure's.

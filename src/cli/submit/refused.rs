@@ -1,11 +1,11 @@
 //! Why a file is refused, in words: everything that is wrong with it, by row.
 
-use super::super::connect::{Found, problems};
+use super::super::connect::problems;
 use super::super::failure::Failure;
 use super::args::Args;
 use super::problem_report;
-use super::sheet::Sheet;
 use crate::figures::problem::{Problem, grouped};
+use crate::submitting::{Found, Sheet};
 
 /// Everything that is wrong, by row: what the file itself has, and what the server found.
 pub(super) fn refused(args: &Args, sheet: &Sheet, found: &Found) -> Failure {

@@ -1,16 +1,12 @@
 //! What a submission did, or would do, in words.
 
-use std::fmt::{self, Display, Formatter};
-use std::ops::AddAssign;
-
 use super::super::failure::Failure;
 use super::super::format::counted;
 use super::dry_run as dry_run_report;
-use super::sheet::Sheet;
 use crate::figures::Figure;
 use crate::model::hex::Hex;
 use crate::rpc::proto::{Finding, Observation, Outcome, Receipt, SubmitObservationsResponse};
-use crate::wording::number::thousands;
+use crate::submitting::{Counts, Sheet, standing};
 
 /// The receipt, and a line for each figure that it revised. `changed_since` is how many of the figures of
 /// a submission that was received before aren't what they were then.
@@ -67,47 +63,6 @@ fn found(row: u64, finding: &Finding) -> String {
     format!("  row {row}: found {found}; check `{check}` expects {expected}; {taken}")
 }
 
-/// How many figures did what.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Counts {
-    new: u64,
-    revised: u64,
-    unchanged: u64,
-    withdrawn: u64,
-}
-
-impl Counts {
-    pub(super) fn of(receipt: &Receipt) -> Self {
-        let Receipt { new_count, revised_count, unchanged_count, withdrawn_count, .. } = receipt;
-        let [new, revised, unchanged, withdrawn] = [new_count, revised_count, unchanged_count, withdrawn_count]
-            .map(|count| u64::try_from(*count).unwrap_or(0));
-        Self { new, revised, unchanged, withdrawn }
-    }
-
-    /// How many changed what stood.
-    pub(super) fn changed(self) -> u64 {
-        self.new + self.revised + self.withdrawn
-    }
-}
-
-impl AddAssign for Counts {
-    fn add_assign(&mut self, Self { new, revised, unchanged, withdrawn }: Self) {
-        self.new += new;
-        self.revised += revised;
-        self.unchanged += unchanged;
-        self.withdrawn += withdrawn;
-    }
-}
-
-impl Display for Counts {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let [new, revised, unchanged, withdrawn] =
-            [self.new, self.revised, self.unchanged, self.withdrawn].map(|count| thousands(&count.to_string()));
-        write!(f, "{new} new, {revised} revised, {unchanged} unchanged")?;
-        if self.withdrawn == 0 { Ok(()) } else { write!(f, ", {withdrawn} withdrawn") }
-    }
-}
-
 fn summary(receipt: &Receipt, already_received: bool, dry_run: bool) -> String {
     let counts = Counts::of(receipt);
     let hash = Hex(&receipt.chain_hash);
@@ -120,22 +75,10 @@ fn summary(receipt: &Receipt, already_received: bool, dry_run: bool) -> String {
 
 /// That every figure stands already, or is withdrawn already, and since when.
 pub(super) fn nothing_changes(checked: &SubmitObservationsResponse, submitted: &[Observation]) -> Vec<String> {
-    let outcomes = checked.receipt.iter().flat_map(|receipt| &receipt.outcomes);
-    let since: Vec<i64> = outcomes.map(|outcome| outcome.previous_revision).collect();
-    let first = since.iter().min().copied().unwrap_or_default();
-    let last = since.iter().max().copied().unwrap_or_default();
-    let withdrawn = submitted.iter().filter(|observation| observation.withdraw).count();
-    let stand = match (since.len(), withdrawn) {
-        (1, 0) => "this figure stands".to_owned(),
-        (1, _) => "this figure is withdrawn".to_owned(),
-        (count, 0) => format!("these {count} figures stand"),
-        (count, withdrawn) if count == withdrawn => format!("these {count} figures are withdrawn"),
-        (count, _) => format!("these {count} figures stand or are withdrawn"),
-    };
-    let since = if first == last { format!("revision {first}") } else { format!("revisions {first} to {last}") };
     vec![format!(
-        "Nothing would change: {stand} since {since}. Nothing was sent; --resubmit stores the file again as a new \
-         submission, with its notes and source, and the figures keep theirs."
+        "Nothing would change: {}. Nothing was sent; --resubmit stores the file again as a new submission, with its notes \
+         and source, and the figures keep theirs.",
+        standing(checked, submitted)
     )]
 }
 

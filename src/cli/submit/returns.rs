@@ -14,16 +14,16 @@ use super::super::output;
 use super::super::printout::Printout;
 use super::super::table::{Align, Table};
 use super::completion;
-use super::filter::CatalogueNames;
-use super::part::PartSize;
-use super::request_id::{self, Digest};
-use super::selection::Selection;
-use super::sheet::Sheet;
+use super::names::catalogue_names;
+use super::selection::SelectionArgs;
 use crate::figures::problem::grouped;
 use crate::intake::review::OBSERVATIONS_MAX;
 use crate::rpc::proto::{
     GetReturnResponse, ListReturnsRequest, ListReturnsResponse, Return, ReturnManifest, SubmitObservationsRequest,
 };
+use crate::submitting::part::PartSize;
+use crate::submitting::request_id::{self, Digest};
+use crate::submitting::{Selection, Sheet};
 use crate::wording::number::thousands;
 
 /// List returns, show one, and say that one is complete.
@@ -68,7 +68,7 @@ enum Verb {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
         #[command(flatten)]
-        selection: Box<Selection>,
+        selection: Box<SelectionArgs>,
         /// The source that they were submitted with.
         #[arg(long, default_value = "")]
         source: String,
@@ -106,7 +106,7 @@ pub(super) async fn run(Args { server, verb }: Args) -> Result<(), Failure> {
                 ..SubmitObservationsRequest::default()
             };
             let size = PartSize { figures: part_figures, ..PartSize::default() };
-            let manifest = manifest_of(&server, &files, &selection, &head, size).await?;
+            let manifest = manifest_of(&server, &files, &selection.selection()?, &head, size).await?;
             let (figures, parts) = (thousands(&manifest.figures.to_string()), manifest.parts.len());
             let answer = completion::complete(&server, &agency, &return_id, manifest).await?;
             let revision = answer.completed_at_revision;
@@ -131,10 +131,10 @@ async fn manifest_of(
     let (mut names, mut surveyed) = (None, Vec::new());
     for file in files {
         let input = figure_file::open(file)?;
-        let mut sheet = Sheet::of(&input, selection, names.as_ref(), size, |_| {})?;
+        let mut sheet = Sheet::of(&input, selection, names.as_ref(), size, |_| {});
         if sheet.needs_names {
-            names = Some(CatalogueNames::of(server).await?);
-            sheet = Sheet::of(&input, selection, names.as_ref(), size, |_| {})?;
+            names = Some(catalogue_names(server).await?);
+            sheet = Sheet::of(&input, selection, names.as_ref(), size, |_| {});
         }
         if !sheet.reading.problems.is_empty() {
             let lines: Vec<String> = grouped(sheet.reading.problems).iter().map(ToString::to_string).collect();

@@ -1,4 +1,4 @@
-//! Which rows of a file are submitted, and how it is laid out, as the arguments say.
+//! The arguments that say which rows of a file are submitted, and how it is laid out.
 
 use std::path::PathBuf;
 
@@ -7,10 +7,12 @@ use clap::{Parser, ValueEnum};
 use super::super::failure::Failure;
 use super::super::mapping;
 use crate::figures::{DatesAre, Field, Layout};
+use crate::submitting::Selection;
+use crate::submitting::selection::named_column;
 
 /// Which rows of a file are submitted, and how they are taken.
 #[derive(Debug, Clone, Parser)]
-pub(super) struct Selection {
+pub(super) struct SelectionArgs {
     /// The agency whose figures these are, by id.
     #[arg(short = 'a', long)]
     pub(super) agency: String,
@@ -32,26 +34,17 @@ pub(super) struct Selection {
     /// Leave out the rows of other agencies, if the file has an agency column. Without this they are
     /// refused.
     #[arg(long)]
-    pub(super) skip_other_agencies: bool,
+    skip_other_agencies: bool,
     /// Leave out the rows in which nothing was filled in: no number, no marker, no note and no explanation. Without
     /// this they are refused.
     #[arg(long)]
-    pub(super) skip_empty: bool,
+    skip_empty: bool,
     /// Only the rows of this report, if the file has a report column.
     #[arg(long)]
-    pub(super) report: Option<String>,
+    report: Option<String>,
     /// Take percentages as they are although all of an indicator are between 0 and 1.
     #[arg(long)]
-    pub(super) percentages_as_given: bool,
-}
-
-/// A column's name, and what it is called in the file.
-fn named_column(text: &str) -> Result<(Field, String), String> {
-    let named = text.split_once('=').and_then(|(name, heading)| Some((Field::named(name.trim())?, heading.trim())));
-    match named {
-        Some((field, heading)) if !heading.is_empty() => Ok((field, heading.to_owned())),
-        Some(_) | None => Err(format!("allowed: NAME=HEADING, with a name of {}", Field::allowed())),
-    }
+    percentages_as_given: bool,
 }
 
 /// What dates stand for.
@@ -63,9 +56,24 @@ enum Dates {
     Days,
 }
 
-impl Selection {
+impl SelectionArgs {
+    /// What is selected.
+    ///
+    /// # Errors
+    /// When the mapping can't be read.
+    pub(super) fn selection(&self) -> Result<Selection, Failure> {
+        Ok(Selection {
+            agency: self.agency.clone(),
+            layout: self.layout()?,
+            skip_other_agencies: self.skip_other_agencies,
+            skip_empty: self.skip_empty,
+            report: self.report.clone(),
+            percentages_as_given: self.percentages_as_given,
+        })
+    }
+
     /// How the file is laid out: by the mapping, and by what the other options say.
-    pub(super) fn layout(&self) -> Result<Layout, Failure> {
+    fn layout(&self) -> Result<Layout, Failure> {
         let mut layout = self.mapping.as_deref().map(mapping::read).transpose()?.unwrap_or_default();
         if self.sheet.is_some() {
             layout.sheet.clone_from(&self.sheet);

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use super::super::format::counted;
-use super::super::receipt_file::ReceiptFile;
-use super::part::Part;
-use super::report::{self, Counts};
+use super::super::receipt_file;
+use super::report;
 use crate::rpc::proto::SubmitObservationsResponse;
+use crate::submitting::part::Part;
+use crate::submitting::{Counts, ReceiptFile};
 
 /// The most lines of what checks found.
 const FOUND_SHOWN_MAX: usize = 50;
@@ -43,7 +44,7 @@ impl Tally {
         let (first, last) = self.revisions.unwrap_or((receipt.revision, receipt.revision));
         self.revisions = Some((first.min(receipt.revision), last.max(receipt.revision)));
         self.rows.push(part.rows());
-        self.receipts.push(ReceiptFile::of(&receipt, file));
+        self.receipts.push(receipt_file::receipt_of(&receipt, file));
     }
 
     pub(super) fn receipts(&self) -> &[ReceiptFile] {

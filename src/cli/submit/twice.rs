@@ -5,14 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::failure::Failure;
-use super::filter::{CatalogueNames, Filter};
-use super::part;
-use super::selection::Selection;
-use super::sheet::Sheet;
 use crate::figures::input::Input;
 use crate::figures::problem::Problem;
 use crate::figures::{self, Figure, Taken};
+use crate::submitting::filter::Filter;
+use crate::submitting::{CatalogueNames, Selection, Sheet, part};
 
 /// How many different figures are looked at; the others are reported once these are mended.
 const LOOKED_AT_MAX: usize = 1_000;
@@ -23,16 +20,16 @@ pub(super) fn problems(
     selection: &Selection,
     names: Option<&CatalogueNames>,
     sheet: &Sheet,
-) -> Result<Vec<Problem>, Failure> {
+) -> Vec<Problem> {
     let alike = &sheet.parts.alike;
     if alike.is_empty() {
-        return Ok(Vec::new());
+        return Vec::new();
     }
     let looked_at: BTreeSet<u64> = alike.iter().copied().take(LOOKED_AT_MAX).collect();
     let mut filter = Filter::new(selection, names);
     let mut first: BTreeMap<String, u64> = BTreeMap::new();
     let mut again: Vec<(Figure, u64, String)> = Vec::new();
-    figures::read_each(input, &selection.layout()?, |mut figure| {
+    figures::read_each(input, &selection.layout, |mut figure| {
         if let Err(instead) = filter.takes(&mut figure) {
             return instead;
         }
@@ -48,5 +45,5 @@ pub(super) fn problems(
     let problem = |(figure, row, place): &(Figure, u64, String)| {
         sheet.reading.problem(figure, None, &format!("the same figure as row {row}: {place}"))
     };
-    Ok(again.iter().filter_map(problem).collect())
+    again.iter().filter_map(problem).collect()
 }

@@ -134,5 +134,8 @@ fn against(row: &AggregateRow, indicator: &Indicator) -> String {
         }
         false => ("", number(value, indicator.kind())),
     };
-    format!("{}{unit} from {value}", signed(difference))
+    let is_made_up = benchmark.figure.as_ref().is_some_and(|figure| figure.sample);
+    let notes = [(benchmark.partial, ", partial"), (is_made_up, ", made up")];
+    let notes: String = notes.into_iter().filter(|(is_so, _)| *is_so).map(|(_, note)| note).collect();
+    format!("{}{unit} from {value}{notes}", signed(difference))
 }

@@ -88,13 +88,16 @@ impl Of<'_> {
             unit: &indicator.unit,
             points: &points,
         };
-        let row = |(row, point): (&AggregateRow, &crate::web::chart::Point)| RowView {
-            period: Span::Period(&row.period).name(indicator.kind()),
-            figure: notes.figure(&row.figure.clone().unwrap_or_default(), indicator, &area.code),
-            change: notes.change(row.change.as_ref(), indicator, &area.code),
-            rate: rate(row),
-            is_after_break: point.is_after_break,
-            href: question.explain(&AggregateRow { agency: agency.to_owned(), ..row.clone() }),
+        let row = |(row, point): (&AggregateRow, &crate::web::chart::Point)| {
+            let figure = notes.figure(&row.figure.clone().unwrap_or_default(), indicator, &area.code);
+            RowView {
+                period: Span::Period(&row.period).name(indicator.kind()),
+                change: notes.change(row.change.as_ref(), &figure, (indicator, &area.code)),
+                figure,
+                rate: rate(row),
+                is_after_break: point.is_after_break,
+                href: question.explain(&AggregateRow { agency: agency.to_owned(), ..row.clone() }),
+            }
         };
         SeriesView {
             chart: chart.svg(),
@@ -118,5 +121,7 @@ pub(super) fn rate(row: &AggregateRow) -> String {
     let Some(rate) = &row.rate else { return String::new() };
     let Some(value) = &rate.value else { return String::new() };
     let partial = if rate.partial { ", partial" } else { "" };
-    format!("{} per {}{partial}", thousands(value), thousands(&rate.per.to_string()))
+    let is_made_up = rate.population.as_ref().is_some_and(|population| population.sample);
+    let made_up = if is_made_up { ", of a made-up population" } else { "" };
+    format!("{} per {}{partial}{made_up}", thousands(value), thousands(&rate.per.to_string()))
 }

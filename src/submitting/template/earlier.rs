@@ -3,11 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tonic::Status;
+use tonic::{Code, Status};
 
-use super::super::connect::{Connection, Server, pages};
-use super::super::failure::{Exit, Failure};
-use super::super::observation_text::{shown, value};
+use super::super::service::{PAGE, Transport};
+use super::super::value::{shown, value};
 use super::rows::Row;
 use crate::catalogue::items::Kind;
 use crate::model::period::{Frequency, Period};
@@ -17,8 +16,6 @@ use crate::tables::breakdown;
 
 /// How many of an agency's submissions are read at the most, the newest first.
 const SUBMISSIONS_READ_MAX: usize = 500;
-/// How many items a page has at the most.
-const PAGE: i32 = 1_000;
 
 /// A figure: indicator, area, period and breakdown.
 type Key = (String, String, Period, String);
@@ -68,15 +65,18 @@ impl Earlier {
 }
 
 /// Reads what an agency reported for the periods before those of the rows.
-pub(super) async fn read(server: &Server, agency: &str, rows: &[Row<'_>]) -> Result<Earlier, Failure> {
-    let mut client = server.submissions().await?;
-    let submissions = match standing(&mut client, agency).await {
+pub(super) async fn read<T: Transport>(
+    client: &mut SubmissionServiceClient<T>,
+    agency: &str,
+    rows: &[Row<'_>],
+) -> Result<Earlier, Status> {
+    let submissions = match standing(client, agency).await {
         Ok(submissions) => submissions,
-        Err(Failure::Message(Exit::NotAllowed, _)) => {
+        Err(status) if matches!(status.code(), Code::PermissionDenied | Code::Unauthenticated) => {
             let note = "This key may not read the agency's submissions: what was reported before isn't shown.";
             return Ok(Earlier { note: Some(note.to_owned()), ..Earlier::default() });
         }
-        Err(failure) => return Err(failure),
+        Err(status) => return Err(status),
     };
     let before = |row: &Row<'_>| [row.period.previous(), row.period.year_before()].into_iter().flatten();
     let of_row = |row: &Row<'_>| before(row).map(|period| key(row, period)).collect::<Vec<_>>();
@@ -88,7 +88,7 @@ pub(super) async fn read(server: &Server, agency: &str, rows: &[Row<'_>]) -> Res
         if earlier.values.len() == wanted.len() {
             return Ok(earlier);
         }
-        for figure in figures(&mut client, submission).await? {
+        for figure in figures(client, submission).await? {
             let Some(key) = key_of(&figure, &kinds).filter(|key| wanted.contains(key)) else { continue };
             let sample = if submission.sample { " (made up)" } else { "" };
             // The newest submission that stands has the figure that stands.
@@ -104,36 +104,40 @@ pub(super) async fn read(server: &Server, agency: &str, rows: &[Row<'_>]) -> Res
 }
 
 /// An agency's submissions that weren't withdrawn, the newest first: as many as are read, and one more if there is one.
-async fn standing(client: &mut SubmissionServiceClient<Connection>, agency: &str) -> Result<Vec<Submission>, Failure> {
-    let mut found = Vec::new();
-    let get = async |page_token| -> Result<_, Status> {
+async fn standing<T: Transport>(
+    client: &mut SubmissionServiceClient<T>,
+    agency: &str,
+) -> Result<Vec<Submission>, Status> {
+    let (mut found, mut page_token) = (Vec::new(), String::new());
+    loop {
         let request = ListSubmissionsRequest { agency: agency.to_owned(), page_size: PAGE, page_token };
-        client.list_submissions(request).await
-    };
-    pages(get, |page| {
+        let page = client.list_submissions(request).await?.into_inner();
         found.extend(page.submissions.into_iter().filter(|submission| submission.withdrawn_at_revision == 0));
-        if found.len() > SUBMISSIONS_READ_MAX { String::new() } else { page.next_page_token }
-    })
-    .await?;
-    found.truncate(SUBMISSIONS_READ_MAX + 1);
-    Ok(found)
+        page_token = page.next_page_token;
+        if page_token.is_empty() || found.len() > SUBMISSIONS_READ_MAX {
+            found.truncate(SUBMISSIONS_READ_MAX + 1);
+            return Ok(found);
+        }
+    }
 }
 
 /// The figures of a submission.
-async fn figures(
-    client: &mut SubmissionServiceClient<Connection>,
+async fn figures<T: Transport>(
+    client: &mut SubmissionServiceClient<T>,
     submission: &Submission,
-) -> Result<Vec<Observation>, Failure> {
-    let (agency, request_id) = (submission.agency.clone(), submission.request_id.clone());
-    let request = GetSubmissionRequest { agency, request_id, page_size: PAGE, page_token: String::new() };
-    let mut found = Vec::new();
-    let get = async |page_token| client.get_submission(GetSubmissionRequest { page_token, ..request.clone() }).await;
-    pages(get, |page| {
+) -> Result<Vec<Observation>, Status> {
+    let (agency, request_id) = (&submission.agency, &submission.request_id);
+    let (mut found, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let (agency, request_id) = (agency.clone(), request_id.clone());
+        let request = GetSubmissionRequest { agency, request_id, page_size: PAGE, page_token };
+        let page = client.get_submission(request).await?.into_inner();
         found.extend(page.observations);
-        page.next_page_token
-    })
-    .await?;
-    Ok(found)
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return Ok(found);
+        }
+    }
 }
 
 fn key_of(figure: &Observation, kinds: &BTreeMap<&str, Kind>) -> Option<Key> {

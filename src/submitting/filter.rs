@@ -3,10 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use super::super::catalogue_lookup;
-use super::super::connect::Server;
-use super::super::failure::Failure;
-use super::super::format::counted;
 use super::selection::Selection;
 use crate::figures::empty_rows::EmptyRows;
 use crate::figures::names::{self, Names};
@@ -14,36 +10,37 @@ use crate::figures::problem::Problem;
 use crate::figures::{Field, Figure, PROBLEMS_MAX, Reading, Taken};
 use crate::model::decimal::Decimal;
 use crate::rpc::proto::observation::Measure;
+use crate::rpc::proto::{Area, Indicator};
+use crate::wording::count::counted;
 
-/// The names that the server's catalogue has.
-pub(super) struct CatalogueNames {
+/// The names that the catalogue has.
+#[derive(Debug)]
+pub(crate) struct CatalogueNames {
     indicators: Names,
     areas: Names,
 }
 
 impl CatalogueNames {
-    /// Asks the server.
-    pub(super) async fn of(server: &Server) -> Result<Self, Failure> {
-        let indicators = catalogue_lookup::indicators(server).await?.into_values();
-        let areas = catalogue_lookup::areas(server).await?;
-        let indicators = Names::of(indicators.map(|indicator| (indicator.id, indicator.title)));
-        let areas = Names::of(areas.into_iter().map(|area| (area.code, area.name)));
-        Ok(Self { indicators, areas })
+    /// Those of a catalogue's indicators and areas.
+    pub(crate) fn of(indicators: impl IntoIterator<Item = Indicator>, areas: impl IntoIterator<Item = Area>) -> Self {
+        let indicators = indicators.into_iter().map(|indicator| (indicator.id, indicator.title));
+        let areas = areas.into_iter().map(|area| (area.code, area.name));
+        Self { indicators: Names::of(indicators), areas: Names::of(areas) }
     }
 
     /// Puts ids in the places of names in all figures of a reading.
-    pub(super) fn put_into(&self, reading: &mut Reading) {
+    pub(crate) fn put_into(&self, reading: &mut Reading) {
         reading.take_names(&self.indicators, &self.areas);
     }
 }
 
 /// Takes the figures that are submitted.
-pub(super) struct Filter<'a> {
+pub(crate) struct Filter<'a> {
     selection: &'a Selection,
     /// What stands for names; none where they are left as they are.
     names: Option<&'a CatalogueNames>,
     /// Whether some of the figures have a text that isn't written as an id.
-    pub(super) needs_names: bool,
+    pub(crate) needs_names: bool,
     /// Those whose texts stand for no id, with why.
     refused: Vec<(Figure, Field, String)>,
     taken: u64,
@@ -56,7 +53,7 @@ pub(super) struct Filter<'a> {
 }
 
 impl<'a> Filter<'a> {
-    pub(super) fn new(selection: &'a Selection, names: Option<&'a CatalogueNames>) -> Self {
+    pub(crate) fn new(selection: &'a Selection, names: Option<&'a CatalogueNames>) -> Self {
         Self {
             selection,
             names,
@@ -71,7 +68,7 @@ impl<'a> Filter<'a> {
     }
 
     /// Whether a figure is submitted, or what becomes of it. Ids are put in the places of its names.
-    pub(super) fn takes(&mut self, figure: &mut Figure) -> Result<(), Taken> {
+    pub(crate) fn takes(&mut self, figure: &mut Figure) -> Result<(), Taken> {
         if self.selection.report.as_ref().is_some_and(|report| figure.report != *report) {
             *self.other_reports.entry(figure.report.clone()).or_default() += 1;
             return Err(Taken::No);
@@ -98,7 +95,7 @@ impl<'a> Filter<'a> {
     }
 
     /// What is wrong with the figures, as a reading of the file has them, and a line for each thing that is left out.
-    pub(super) fn finish(self, reading: &Reading) -> (Vec<Problem>, Vec<String>) {
+    pub(crate) fn finish(self, reading: &Reading) -> (Vec<Problem>, Vec<String>) {
         let Self { selection, mut others, other_reports, proportions, refused, taken, empty, .. } = self;
         let is_rest_empty = taken == 0 && reading.problems.is_empty();
         let mut problems: Vec<Problem> =

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use rust_xlsxwriter::{Format, Workbook, Worksheet, XlsxError};
 
-use super::super::format::counted;
 use super::content::Content;
 use super::figures_sheet;
 use super::sheet::{self, Looks, index};
 use crate::catalogue::checks::Severity;
 use crate::catalogue::items::Kind;
 use crate::model::marker::Marker;
+use crate::wording::count::counted;
 
 /// How wide its columns are, in characters.
 const WIDTHS: [u8; 3] = [14, 100, 26];

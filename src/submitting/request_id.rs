@@ -6,17 +6,17 @@ use crate::rpc::proto::{Observation, ObservationOutcome, SubmitObservationsReque
 
 /// What tells a submission apart from the very same before it.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Repeat {
+pub(crate) struct Repeat {
     /// How many times the very same was withdrawn.
-    pub(super) withdrawn: u32,
+    pub(crate) withdrawn: u32,
     /// For figures that stand already and are to be stored again, the newest revision before; otherwise 0.
-    pub(super) sent_again_at: i64,
+    pub(crate) sent_again_at: i64,
 }
 
 /// The id of a change: the same for the same figures in any order, from the same source, over what stands
 /// where they go. So an interrupted command may be run again; and figures that were submitted before, and
 /// changed since, are another submission.
-pub(super) fn of(request: &SubmitObservationsRequest, before: &[ObservationOutcome], repeat: Repeat) -> String {
+pub(crate) fn of(request: &SubmitObservationsRequest, before: &[ObservationOutcome], repeat: Repeat) -> String {
     let again = Some(repeat.sent_again_at).filter(|revision| *revision != 0);
     let figure = |(observation, before): (&Observation, &ObservationOutcome)| {
         let mut bytes = observation.encode_length_delimited_to_vec();
@@ -34,17 +34,36 @@ pub(super) fn of(request: &SubmitObservationsRequest, before: &[ObservationOutco
     hash(context, request, figures)
 }
 
+/// What stood where figures go, as whoever sent them saw it.
+pub(crate) fn seen(before: &[ObservationOutcome]) -> String {
+    let mut hasher = blake3::Hasher::new_derive_key("conspectus submit seen v1");
+    for outcome in before {
+        hasher.update(&outcome.outcome.to_be_bytes());
+        hasher.update(&outcome.previous_revision.to_be_bytes());
+    }
+    shortened(&hasher)
+}
+
+/// The id of a change over what was [`seen`] to stand, whatever stands by now: the same form sent twice is one submission.
+pub(crate) fn of_seen(request: &SubmitObservationsRequest, seen: &str, withdrawn: u32) -> String {
+    let mut hasher = head_hasher("conspectus submit seen request id v1", request);
+    hasher.update(blake3::hash(seen.as_bytes()).as_bytes());
+    hasher.update(&withdrawn.to_be_bytes());
+    hasher.update(digest(request.observations.iter()).as_bytes());
+    shortened(&hasher)
+}
+
 /// The id of a request that is only checked: none that is stored has it.
-pub(super) fn of_check(request: &SubmitObservationsRequest) -> String {
+pub(crate) fn of_check(request: &SubmitObservationsRequest) -> String {
     let figures = request.observations.iter().map(Message::encode_length_delimited_to_vec).collect();
     format!("check-{}", hash("conspectus submit check id v1", request, figures))
 }
 
 /// What a part of a large file has: the same for the same figures in any order.
-pub(super) type Digest = blake3::Hash;
+pub(crate) type Digest = blake3::Hash;
 
 /// The digest of some figures.
-pub(super) fn digest<'a>(observations: impl Iterator<Item = &'a Observation>) -> Digest {
+pub(crate) fn digest<'a>(observations: impl Iterator<Item = &'a Observation>) -> Digest {
     let mut figures: Vec<Vec<u8>> = observations.map(Message::encode_length_delimited_to_vec).collect();
     figures.sort_unstable();
     let mut hasher = blake3::Hasher::new_derive_key("conspectus submit part v1");
@@ -56,7 +75,7 @@ pub(super) fn digest<'a>(observations: impl Iterator<Item = &'a Observation>) ->
 
 /// The id of a part: the same for the same figures in any order, from the same source. One that was withdrawn is sent
 /// again as another, by how many times it was.
-pub(super) fn of_part(head: &SubmitObservationsRequest, part: Digest, withdrawn: u32) -> String {
+pub(crate) fn of_part(head: &SubmitObservationsRequest, part: Digest, withdrawn: u32) -> String {
     let mut hasher = head_hasher("conspectus submit part id v1", head);
     hasher.update(part.as_bytes());
     hasher.update(&withdrawn.to_be_bytes());
@@ -65,7 +84,7 @@ pub(super) fn of_part(head: &SubmitObservationsRequest, part: Digest, withdrawn:
 
 /// The id of the return that a large file is: the same for the same parts from the same source. One that was received
 /// whole and is sent again is another, by how many times it was.
-pub(super) fn of_return(head: &SubmitObservationsRequest, parts: &[Digest], resubmitted: u32) -> String {
+pub(crate) fn of_return(head: &SubmitObservationsRequest, parts: &[Digest], resubmitted: u32) -> String {
     let mut hasher = head_hasher("conspectus submit return id v1", head);
     for part in parts {
         hasher.update(part.as_bytes());
@@ -75,7 +94,7 @@ pub(super) fn of_return(head: &SubmitObservationsRequest, parts: &[Digest], resu
 }
 
 /// The id of a part that is only checked: none that is stored has it.
-pub(super) fn of_part_check(head: &SubmitObservationsRequest, part: Digest) -> String {
+pub(crate) fn of_part_check(head: &SubmitObservationsRequest, part: Digest) -> String {
     format!("check-{}", of_part(head, part, 0))
 }
 
@@ -131,6 +150,20 @@ mod tests {
 
     fn before(previous_revision: i64) -> ObservationOutcome {
         ObservationOutcome { outcome: Outcome::Revised.into(), previous_revision, ..ObservationOutcome::default() }
+    }
+
+    #[test]
+    fn a_form_that_is_sent_twice_has_one_id_and_another_form_another() {
+        let (new, revised) = (seen(&[before(0)]), seen(&[before(2)]));
+        let id = of_seen(&request(&["5"]), &new, 0);
+        assert_eq!(id, of_seen(&request(&["5"]), &new, 0));
+        for other in [
+            of_seen(&request(&["5"]), &revised, 0),
+            of_seen(&request(&["6"]), &new, 0),
+            of_seen(&request(&["5"]), &new, 1),
+        ] {
+            assert_ne!(other, id);
+        }
     }
 
     #[test]

@@ -2,40 +2,39 @@
 
 use std::collections::BTreeMap;
 
-use super::super::failure::Failure;
 use crate::catalogue::checks::CheckRule;
 use crate::catalogue::items::{Indicator, IndicatorVersion};
 use crate::figures::{Field, unambiguous};
 use crate::model::id::DimensionId;
-use crate::model::period::Period;
+use crate::model::period::{Period, PeriodError};
 use crate::rpc::proto::{Dimension, Slot};
 
 /// A figure to report.
 #[derive(Debug, Clone)]
-pub(super) struct Row<'a> {
-    pub(super) indicator: &'a Indicator,
+pub(crate) struct Row<'a> {
+    pub(crate) indicator: &'a Indicator,
     /// The definition in force for the period.
-    pub(super) definition: &'a IndicatorVersion,
-    pub(super) area: String,
-    pub(super) period: Period,
+    pub(crate) definition: &'a IndicatorVersion,
+    pub(crate) area: String,
+    pub(crate) period: Period,
     /// None for the total.
-    pub(super) category: Option<Category>,
+    pub(crate) category: Option<Category>,
     /// The day on which it is due.
-    pub(super) due: String,
+    pub(crate) due: String,
 }
 
 /// A category of a dimension.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Category {
+pub(crate) struct Category {
     /// As a file has it: `sex=female`.
-    pub(super) text: String,
-    pub(super) title: String,
-    pub(super) dimension_title: String,
+    pub(crate) text: String,
+    pub(crate) title: String,
+    pub(crate) dimension_title: String,
 }
 
 impl Row<'_> {
     /// What a cell of a column says of the figure; empty where there is something to fill in.
-    pub(super) fn given(&self, field: Field) -> String {
+    pub(crate) fn given(&self, field: Field) -> String {
         match field {
             Field::Indicator => self.definition.id.to_string(),
             Field::Title => match &self.category {
@@ -66,19 +65,19 @@ impl Row<'_> {
     }
 
     /// The breakdown as a file has it; empty for the total.
-    pub(super) fn breakdown(&self) -> &str {
+    pub(crate) fn breakdown(&self) -> &str {
         self.category.as_ref().map(|category| category.text.as_str()).unwrap_or_default()
     }
 }
 
 /// The rows of expected figures, in their order. After a total come the categories that a check expects with it, or with
 /// `all_breakdowns` those of each dimension that the indicator may be broken down by.
-pub(super) fn of<'a>(
+pub(crate) fn of<'a>(
     slots: &[Slot],
     indicators: &'a BTreeMap<String, Indicator>,
     dimensions: &[Dimension],
     all_breakdowns: bool,
-) -> Result<Vec<Row<'a>>, Failure> {
+) -> Result<Vec<Row<'a>>, PeriodError> {
     let mut rows = Vec::new();
     for slot in slots {
         let Some(indicator) = indicators.get(&slot.indicator) else { continue };
@@ -99,7 +98,7 @@ pub(super) fn of<'a>(
 }
 
 /// The categories of a dimension.
-pub(super) fn categories(dimension: &Dimension) -> impl Iterator<Item = Category> {
+pub(crate) fn categories(dimension: &Dimension) -> impl Iterator<Item = Category> {
     dimension.categories.iter().map(|category| Category {
         text: format!("{}={}", dimension.id, category.id),
         title: category.title.clone(),

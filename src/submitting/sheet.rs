@@ -1,8 +1,7 @@
 //! A file as it is submitted: its figures, or what is known of them where they are many; and what is wrong with it.
 
-use super::super::connect::Found;
-use super::super::failure::Failure;
 use super::filter::{CatalogueNames, Filter};
+use super::found::Found;
 use super::part::{PartSize, Survey, Surveyed};
 use super::selection::Selection;
 use crate::figures::input::Input;
@@ -11,31 +10,28 @@ use crate::figures::{self, Field, Figure, Reading, Taken};
 
 /// A file that was read once.
 #[derive(Debug)]
-pub(super) struct Sheet {
+pub(crate) struct Sheet {
     /// The figures to submit, where they are few, and what is wrong before the server has seen any of it.
-    pub(super) reading: Reading,
+    pub(crate) reading: Reading,
     /// What is known of its parts.
-    pub(super) parts: Surveyed,
+    pub(crate) parts: Surveyed,
     /// Whether names are to be taken for ids.
-    pub(super) needs_names: bool,
+    pub(crate) needs_names: bool,
     left_out: Vec<String>,
 }
 
 impl Sheet {
-    /// Reads the figures of a file that the arguments select. `seen` is told how many there were so far.
-    ///
-    /// # Errors
-    /// When the mapping can't be read.
-    pub(super) fn of(
+    /// Reads the figures of a file that are selected. `seen` is told how many there were so far.
+    pub(crate) fn of(
         input: &Input,
         selection: &Selection,
         names: Option<&CatalogueNames>,
         size: PartSize,
         mut seen: impl FnMut(u64),
-    ) -> Result<Self, Failure> {
+    ) -> Self {
         let mut filter = Filter::new(selection, names);
         let mut survey = Survey::new(size);
-        let mut reading = figures::read_each(input, &selection.layout()?, |mut figure| {
+        let mut reading = figures::read_each(input, &selection.layout, |mut figure| {
             if let Err(instead) = filter.takes(&mut figure) {
                 return instead;
             }
@@ -48,18 +44,18 @@ impl Sheet {
         reading.problems.extend(problems);
         let (figures, parts) = survey.finish();
         reading.figures = figures;
-        Ok(Self { reading, parts, needs_names, left_out })
+        Self { reading, parts, needs_names, left_out }
     }
 
     /// Whether the server can be asked about the figures.
-    pub(super) fn is_sendable(&self) -> bool {
+    pub(crate) fn is_sendable(&self) -> bool {
         let Reading { figures, problems, .. } = &self.reading;
         !figures.is_empty() || problems.is_empty()
     }
 
     /// What is wrong with the file, and what the server found wrong with its figures, by row, and how much more there
     /// is. A cell that couldn't be read is reported for that alone.
-    pub(super) fn all_problems(&self, found: &Found) -> (Vec<Problem>, usize) {
+    pub(crate) fn all_problems(&self, found: &Found) -> (Vec<Problem>, usize) {
         let figures = &self.reading.figures;
         let of_server = self.problems_of(figures, found);
         // The server found those cells too, and some of what it left out is about them.
@@ -70,7 +66,7 @@ impl Sheet {
     }
 
     /// What the server found wrong with some of the figures, where the file has it.
-    pub(super) fn problems_of(&self, figures: &[Figure], found: &Found) -> Vec<Problem> {
+    pub(crate) fn problems_of(&self, figures: &[Figure], found: &Found) -> Vec<Problem> {
         let of_file =
             |(field, description): &(String, String)| self.found(figures, field, &by_rows(figures, description));
         found.listed.iter().filter_map(of_file).collect()
@@ -94,13 +90,13 @@ impl Sheet {
     }
 
     /// A line for each thing to know of how the file was read, and for what is left out.
-    pub(super) fn notes(&self) -> Vec<String> {
+    pub(crate) fn notes(&self) -> Vec<String> {
         let notes = self.reading.notes.iter().map(|note| format!("  {note}"));
         notes.chain(self.left_out.iter().cloned()).collect()
     }
 
     /// A line for each thing to know of how the file was read.
-    pub(super) fn reading_notes(&self) -> Vec<String> {
+    pub(crate) fn reading_notes(&self) -> Vec<String> {
         self.reading.notes.iter().map(|note| format!("  {note}")).collect()
     }
 }

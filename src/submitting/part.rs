@@ -16,11 +16,11 @@ use crate::rpc::proto::{Observation, observation as proto};
 
 /// How large a part is.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct PartSize {
+pub(crate) struct PartSize {
     /// The most figures.
-    pub(super) figures: usize,
+    pub(crate) figures: usize,
     /// About the most bytes of notes and explanations.
-    pub(super) text_bytes: usize,
+    pub(crate) text_bytes: usize,
 }
 
 impl Default for PartSize {
@@ -32,9 +32,9 @@ impl Default for PartSize {
 
 /// Some figures of a file that are sent together.
 #[derive(Debug)]
-pub(super) struct Part {
-    pub(super) figures: Vec<Figure>,
-    pub(super) digest: Digest,
+pub(crate) struct Part {
+    pub(crate) figures: Vec<Figure>,
+    pub(crate) digest: Digest,
 }
 
 impl Part {
@@ -44,7 +44,7 @@ impl Part {
     }
 
     /// Its first row, and its last.
-    pub(super) fn rows(&self) -> (u64, u64) {
+    pub(crate) fn rows(&self) -> (u64, u64) {
         let row = |figure: Option<&Figure>| figure.map_or(0, |figure| figure.row);
         (row(self.figures.first()), row(self.figures.last()))
     }
@@ -52,19 +52,19 @@ impl Part {
 
 /// Puts figures together to parts.
 #[derive(Debug)]
-pub(super) struct Parts {
+pub(crate) struct Parts {
     size: PartSize,
     figures: Vec<Figure>,
     text_bytes: usize,
 }
 
 impl Parts {
-    pub(super) fn new(size: PartSize) -> Self {
+    pub(crate) fn new(size: PartSize) -> Self {
         Self { size, figures: Vec::new(), text_bytes: 0 }
     }
 
     /// Adds a figure; the part that it doesn't fit into any more is whole.
-    pub(super) fn add(&mut self, figure: Figure) -> Option<Vec<Figure>> {
+    pub(crate) fn add(&mut self, figure: Figure) -> Option<Vec<Figure>> {
         let text_bytes = figure.observation.note.len() + figure.observation.explanation.len();
         let is_full = self.figures.len() >= self.size.figures
             || !self.figures.is_empty() && self.text_bytes + text_bytes > self.size.text_bytes;
@@ -75,24 +75,24 @@ impl Parts {
     }
 
     /// The figures since the last part.
-    pub(super) fn take(&mut self) -> Vec<Figure> {
+    pub(crate) fn take(&mut self) -> Vec<Figure> {
         self.text_bytes = 0;
         std::mem::take(&mut self.figures)
     }
 
     /// The same as [`Self::add`], with the part as it is sent.
-    pub(super) fn add_to_send(&mut self, figure: Figure) -> Option<Part> {
+    pub(crate) fn add_to_send(&mut self, figure: Figure) -> Option<Part> {
         self.add(figure).map(Part::of)
     }
 
     /// The last part as it is sent; none where there are no more figures.
-    pub(super) fn last_to_send(&mut self) -> Option<Part> {
+    pub(crate) fn last_to_send(&mut self) -> Option<Part> {
         Some(self.take()).filter(|figures| !figures.is_empty()).map(Part::of)
     }
 }
 
 /// What is found out of a file's parts before any is sent: of each figure 8 bytes are kept, and of each part its digest.
-pub(super) struct Survey {
+pub(crate) struct Survey {
     parts: Parts,
     /// The first part, until there is a second.
     first: Option<Vec<Figure>>,
@@ -105,17 +105,17 @@ pub(super) struct Survey {
 
 /// What is known of the parts of a file.
 #[derive(Debug)]
-pub(super) struct Surveyed {
-    pub(super) digests: Vec<Digest>,
-    pub(super) figures: u64,
+pub(crate) struct Surveyed {
+    pub(crate) digests: Vec<Digest>,
+    pub(crate) figures: u64,
     /// What the figures come to, by indicator.
-    pub(super) totals: BTreeMap<String, Totals>,
+    pub(crate) totals: BTreeMap<String, Totals>,
     /// The hashes that several figures have, so that they may be the same one.
-    pub(super) alike: BTreeSet<u64>,
+    pub(crate) alike: BTreeSet<u64>,
 }
 
 impl Survey {
-    pub(super) fn new(size: PartSize) -> Self {
+    pub(crate) fn new(size: PartSize) -> Self {
         Self {
             parts: Parts::new(size),
             first: None,
@@ -126,7 +126,7 @@ impl Survey {
         }
     }
 
-    pub(super) fn add(&mut self, figure: Figure) {
+    pub(crate) fn add(&mut self, figure: Figure) {
         self.figures += 1;
         self.places.extend(place(&figure).map(|place| hash(&place)));
         add(&mut self.totals, &figure.observation);
@@ -141,12 +141,12 @@ impl Survey {
     }
 
     /// How many figures there were so far.
-    pub(super) fn figures(&self) -> u64 {
+    pub(crate) fn figures(&self) -> u64 {
         self.figures
     }
 
     /// The figures, where they are one part; and what is known of the parts.
-    pub(super) fn finish(mut self) -> (Vec<Figure>, Surveyed) {
+    pub(crate) fn finish(mut self) -> (Vec<Figure>, Surveyed) {
         let last = self.parts.take();
         if !last.is_empty() {
             self.take(last);
@@ -181,7 +181,7 @@ fn add(totals: &mut BTreeMap<String, Totals>, observation: &Observation) {
 }
 
 /// What a figure is of, in one notation: two with the same are the same figure. None where that couldn't be read.
-pub(super) fn place(figure: &Figure) -> Option<String> {
+pub(crate) fn place(figure: &Figure) -> Option<String> {
     use crate::figures::Field::{Area, Breakdown as Broken, Indicator, Period as When};
     if [Area, Broken, Indicator, When].iter().any(|field| figure.unread.contains(field)) {
         return None;
@@ -197,7 +197,7 @@ pub(super) fn place(figure: &Figure) -> Option<String> {
 }
 
 /// The same on every run.
-pub(super) fn hash(place: &str) -> u64 {
+pub(crate) fn hash(place: &str) -> u64 {
     FixedState::with_seed(0).hash_one(place)
 }
 

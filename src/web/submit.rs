@@ -1,0 +1,135 @@
+//! Submitting a file from a browser: it is checked, what it would change is shown, and it is sent; or every problem is
+//! shown at its cell.
+//!
+//! Between the steps the server keeps nothing. The file travels in the form, and is read again when it is sent: so what
+//! is sent is what was checked, by the same rules, and the service has the last word. The request's id comes from the
+//! figures and from what was seen to stand, so a form that is sent twice is stored once.
+
+mod draft;
+mod form;
+mod pages;
+mod places;
+mod preview;
+mod refused;
+mod step;
+mod upload;
+mod verdict;
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+
+use super::agency::{self, Whose};
+use super::page::Page;
+use super::question::Known;
+use super::refusal::Refusal;
+use super::visitor::Visitor;
+use crate::rpc::proto::SubmitObservationsRequest;
+use crate::submitting::{Found, request_id};
+use form::{FieldProblem, Form};
+use pages::SubmitPage;
+pub(super) use places::Places;
+use preview::explanation_field;
+use refused::Refused;
+use step::{Shown, Step, may_submit, seen_of};
+use verdict::{Verdict, verdict};
+
+/// The form.
+pub(super) async fn show(visitor: Visitor, Known(whose): Known<Whose>) -> Result<Response, Refusal> {
+    if whose.agency.is_empty()
+        && let Some(own) = agency::own(&visitor, "/submit").await?
+    {
+        return Ok(own);
+    }
+    may_submit(&visitor, &whose.agency).await?;
+    let agency = agency::find(&visitor, &whose.agency).await?;
+    Ok(Page(SubmitPage {
+        csrf: visitor.csrf,
+        agency: agency.id,
+        agency_name: agency.name,
+        file_name: String::new(),
+        form: Form::default(),
+        refused: Refused::default(),
+        problems: Vec::new(),
+        notes: Vec::new(),
+    })
+    .into_response())
+}
+
+/// Checks a file. Nothing is stored.
+pub(super) async fn check(
+    visitor: Visitor,
+    State(places): State<Places>,
+    Known(whose): Known<Whose>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let step = Step::begin(visitor, &places, &whose.agency, request).await?;
+    let Step { visitor, upload, .. } = &step;
+    if upload.file.is_empty() && upload.file_name.is_empty() {
+        return step.ask_again(vec![FieldProblem::new("file", "File", &"Choose a file")]).await;
+    }
+    let draft = match step.read(&places).await? {
+        Ok(draft) => draft,
+        Err(problems) => return step.ask_again(problems).await,
+    };
+    if !draft.sheet.is_sendable() {
+        return step.refuse(draft, Found::default()).await;
+    }
+    let request_id = request_id::of_check(&draft.request);
+    let request = SubmitObservationsRequest { request_id, ..draft.request.clone() };
+    match verdict(visitor, &request, |index| draft.is_unexplained(index)).await? {
+        Verdict::Refused(found) => step.refuse(draft, found).await,
+        Verdict::Acceptable { .. } if !draft.sheet.reading.problems.is_empty() => {
+            step.refuse(draft, Found::default()).await
+        }
+        Verdict::Acceptable { answer, asked } => step.preview(&draft, &answer, &asked, Shown::First).await,
+    }
+}
+
+/// Sends a file that was checked, with the answers to what was asked.
+pub(super) async fn send(
+    visitor: Visitor,
+    State(places): State<Places>,
+    Known(whose): Known<Whose>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let step = Step::begin(visitor, &places, &whose.agency, request).await?;
+    let mut draft = match step.read(&places).await? {
+        Ok(draft) if draft.sheet.is_sendable() => draft,
+        Ok(draft) => return step.refuse(draft, Found::default()).await,
+        Err(problems) => return step.ask_again(problems).await,
+    };
+    for index in 0..draft.request.observations.len() {
+        if draft.is_unexplained(index) {
+            step.upload.text(&explanation_field(index)).clone_into(&mut draft.request.observations[index].explanation);
+        }
+    }
+    if !draft.sheet.reading.problems.is_empty() {
+        return step.refuse(draft, Found::default()).await;
+    }
+    let (seen, mut withdrawn) = (step.upload.text("seen"), 0);
+    let request = loop {
+        let request_id = request_id::of_seen(&draft.request, seen, withdrawn);
+        let request = SubmitObservationsRequest { request_id, ..draft.request.clone() };
+        let (answer, asked) = match verdict(&step.visitor, &request, |index| draft.is_unexplained(index)).await? {
+            Verdict::Refused(found) => return step.refuse(draft, found).await,
+            Verdict::Acceptable { answer, asked } => (answer, asked),
+        };
+        if answer.withdrawn_at_revision != 0 {
+            // It was sent and withdrawn: this is one more.
+            withdrawn += 1;
+            continue;
+        }
+        if answer.already_received {
+            return Ok(step.received(&request, true));
+        }
+        if !asked.is_nothing() {
+            return step.preview(&draft, &answer, &asked, Shown::Unanswered).await;
+        }
+        if seen_of(&answer) != seen {
+            return step.preview(&draft, &answer, &asked, Shown::Changed).await;
+        }
+        break request;
+    };
+    let answer = step.visitor.calls.submissions().submit_observations(request.clone()).await?.into_inner();
+    Ok(step.received(&request, answer.already_received))
+}

@@ -1,0 +1,72 @@
+//! A file that was uploaded, read as a submission that isn't sent yet.
+
+use axum::body::Bytes;
+use tonic::Status;
+
+use super::super::visitor::Visitor;
+use super::form::Form;
+use super::places::Places;
+use super::upload::UPLOAD_TIMEOUT;
+use crate::figures::input::Input;
+use crate::rpc::proto::SubmitObservationsRequest;
+use crate::submitting::part::PartSize;
+use crate::submitting::{CatalogueNames, Selection, Sheet, catalogue};
+
+/// A submission that isn't sent yet.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) sheet: Sheet,
+    /// All of it but its id.
+    pub(super) request: SubmitObservationsRequest,
+}
+
+impl Draft {
+    /// Reads a file, when it is its turn.
+    ///
+    /// # Errors
+    /// When the turn doesn't come, or the service can't be asked for names.
+    pub(super) async fn read(
+        visitor: &Visitor,
+        places: &Places,
+        file: Bytes,
+        selection: Selection,
+        form: &Form,
+    ) -> Result<Self, Status> {
+        let busy = || Status::resource_exhausted("Other files are being read just now. Send yours again in a minute");
+        let turn = tokio::time::timeout(UPLOAD_TIMEOUT, places.reading()).await;
+        let turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
+        let agency = selection.agency.clone();
+        let read = move || {
+            // It goes on when the browser has gone away: so the turn ends here, and not with the request.
+            let _turn = turn;
+            Sheet::of(&Input::of(&file), &selection, None, PartSize::default(), |_| {})
+        };
+        let sheet = tokio::task::spawn_blocking(read).await;
+        let mut sheet = sheet.map_err(|_| Status::internal("the file can't be read"))?;
+        if sheet.needs_names {
+            let mut client = visitor.calls.catalogue();
+            let indicators = catalogue::indicators(&mut client).await?.into_values();
+            let names = CatalogueNames::of(indicators, catalogue::areas(&mut client).await?);
+            names.put_into(&mut sheet.reading);
+        }
+        let request = SubmitObservationsRequest {
+            agency,
+            observations: sheet.reading.figures.iter().map(|figure| figure.observation.clone()).collect(),
+            source: form.source.clone(),
+            sample: form.sample,
+            reason: form.reason.clone(),
+            ..SubmitObservationsRequest::default()
+        };
+        Ok(Self { sheet, request })
+    }
+
+    /// How many figures the file has, where they are more than one submission may have.
+    pub(super) fn too_many(&self) -> Option<u64> {
+        Some(self.sheet.parts.figures).filter(|_| self.sheet.parts.digests.len() > 1)
+    }
+
+    /// Whether the file has no explanation of a figure, so that one may be given on the page.
+    pub(super) fn is_unexplained(&self, index: usize) -> bool {
+        self.sheet.reading.figures.get(index).is_some_and(|figure| figure.observation.explanation.is_empty())
+    }
+}

@@ -1,0 +1,145 @@
+// A newcomer's first quarter of an hour, by keyboard alone and without scripts: the picture, why a figure is what it is, and a
+// return with mistakes that is mended, submitted, and its receipt kept.
+//
+// Usage: newcomer.js ADDRESS FOLDER, the address of the page of a server with the demo, its keys in the environment; a folder
+// for the receipt (receipt.toml) and for pictures of the steps.
+
+'use strict';
+
+const assert = require('node:assert');
+const fs = require('node:fs');
+const path = require('node:path');
+const { chromium } = require('playwright-core');
+
+const CHROMIUM = '/usr/bin/chromium';
+const DOCS = path.join(__dirname, '../../docs');
+/** After so many presses of the Tab key something isn't on the page. */
+const TABS_MAX = 300;
+const SUBMITTER = 'portsmouth-childrens-services';
+
+const key = (who) => process.env[`CONSPECTUS_KEY_${who.toUpperCase().replaceAll('-', '_')}`];
+
+/** Somebody with a keyboard in front of a page. */
+class Keyboard {
+  constructor(page, folder) {
+    this.page = page;
+    this.folder = folder;
+  }
+
+  /** Presses Tab until the focus is on something of this selector, and returns that. */
+  async reach(selector) {
+    for (let tabs = 0; tabs < TABS_MAX; tabs += 1) {
+      await this.page.keyboard.press('Tab');
+      const focused = this.page.locator(':focus');
+      if ((await focused.count()) > 0 && (await focused.evaluate((control, wanted) => control.matches(wanted), selector))) return focused;
+    }
+    throw new Error(`${this.page.url()}: the Tab key doesn't lead to ${selector}`);
+  }
+
+  /** Goes to a control, and presses Enter there; on to the page that this leads to. */
+  async enter(selector, pathname) {
+    await this.reach(selector);
+    await Promise.all([this.page.waitForURL((url) => url.pathname === pathname), this.page.keyboard.press('Enter')]);
+  }
+
+  async type(selector, text) {
+    await this.reach(selector);
+    await this.page.keyboard.type(text);
+  }
+
+  async choose(selector, file) {
+    await this.reach(selector);
+    const [chooser] = await Promise.all([this.page.waitForEvent('filechooser'), this.page.keyboard.press('Space')]);
+    await chooser.setFiles(file);
+  }
+
+  async download(selector, name) {
+    await this.reach(selector);
+    const [download] = await Promise.all([this.page.waitForEvent('download'), this.page.keyboard.press('Enter')]);
+    const file = path.join(this.folder, name);
+    await download.saveAs(file);
+    return fs.readFileSync(file);
+  }
+
+  /** The page as it is read, which must have all of these. */
+  async reads(...parts) {
+    const text = await this.page.locator('main').innerText();
+    for (const part of parts) assert(text.includes(part), `${this.page.url()} doesn't say ${part}:\n${text}`);
+  }
+
+  async picture(name) {
+    await this.page.screenshot({ path: path.join(this.folder, `${name}.png`) });
+  }
+}
+
+/** An analyst sees Hampshire's picture of a year, and asks why. */
+async function reads(keyboard, address) {
+  const { page } = keyboard;
+  await page.goto(address);
+  await keyboard.type('#key', key('analyst'));
+  await keyboard.picture('sign-in');
+  await keyboard.enter('button', '/sign-in/purpose');
+  await keyboard.type('#purpose', 'Section 11 audit');
+  await keyboard.enter('button', '/');
+  await keyboard.type('#area', 'Hampshire');
+  await keyboard.type('#period', 'FY2021-22');
+  await keyboard.enter('button', '/picture');
+  await keyboard.reads('Hampshire', '153,033', '+21.3%');
+  await keyboard.picture('picture');
+  await keyboard.enter('a[href*="indicator=initial-contacts"][href^="/indicator"]', '/indicator');
+  await keyboard.reads('Initial contacts in Hampshire rose from 126,153');
+  await keyboard.picture('indicator');
+  await page.goBack();
+  await keyboard.enter('a[href*="indicator=initial-contacts"][href^="/explain"]', '/explain');
+  await keyboard.reads('153,033', "Hampshire County Council Children's Services");
+  await keyboard.picture('explain');
+  await keyboard.enter('a[href="/account"]', '/account');
+  await keyboard.enter('form[action="/sign-out"] button', '/sign-in');
+}
+
+/** An agency uploads a return with mistakes, mends it, submits it and keeps the receipt. */
+async function submits(keyboard, address) {
+  const { page } = keyboard;
+  await page.goto(`${address}/due`);
+  await keyboard.type('#key', key(SUBMITTER));
+  await keyboard.enter('button', '/due');
+  await keyboard.enter('nav a[href="/submit"]', '/submit');
+  await keyboard.choose('#file', path.join(DOCS, 'return-with-mistakes.xlsx'));
+  await keyboard.enter('form[action^="/submit/check"] button', '/submit/check');
+  await keyboard.reads('3 problems in return-with-mistakes.xlsx', 'found `39.5`', 'found `n/a`', 'Nothing was stored.');
+  await keyboard.picture('problems');
+  const marked = await keyboard.download('a[download="problems.xlsx"]', 'problems.xlsx');
+  assert.equal(marked.subarray(0, 2).toString(), 'PK', 'the rows with their problems are no workbook');
+
+  // Three rows are empty on purpose, which is to be said.
+  await keyboard.choose('#file', path.join(DOCS, 'return.xlsx'));
+  await keyboard.reach('#skip_empty');
+  await page.keyboard.press('Space');
+  await keyboard.enter('form[action^="/submit/check"] button', '/submit/check');
+  await keyboard.reads('No problems were found. Sending it would give: 8 new, 0 revised, 0 unchanged. Nothing is stored yet.');
+  await keyboard.picture('preview');
+  await keyboard.enter('form[action^="/submit/send"] button', '/submission');
+  await keyboard.reads('Your figures were received.', '8 new', '395', '[x]');
+  await keyboard.picture('receipt');
+  const receipt = (await keyboard.download('a[href^="/submission/receipt"]', 'receipt.toml')).toString();
+  const hash = await page.locator('dd code').innerText();
+  assert(receipt.includes(`receipt = "${hash}"`), `the receipt is another than the page's:\n${receipt}`);
+}
+
+async function main(address, folder) {
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  try {
+    const context = await browser.newContext({ javaScriptEnabled: false, viewport: { width: 1100, height: 760 } });
+    const keyboard = new Keyboard(await context.newPage(), folder);
+    await reads(keyboard, address);
+    await submits(keyboard, address);
+    console.log("a newcomer's way, by keyboard alone and without scripts");
+  } finally {
+    await browser.close();
+  }
+}
+
+main(...process.argv.slice(2)).catch((error) => {
+  console.error(error);
+  process.exit(1);
+});
