@@ -9,6 +9,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
 
     let served = [
+        "conspectus/v1/audit_service.proto",
         "conspectus/v1/catalogue_service.proto",
         "conspectus/v1/key_service.proto",
         "conspectus/v1/picture_service.proto",

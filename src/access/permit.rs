@@ -30,13 +30,15 @@ pub enum Action {
     ReadKeys,
     /// Makes, replaces and revokes keys.
     ChangeKeys,
+    /// Reads the audit log.
+    ReadAudit,
     /// Reads who it is itself.
     ReadCaller,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Submit,
         Self::CorrectLocked,
         Self::ReadSubmissions,
@@ -46,6 +48,7 @@ impl Action {
         Self::ReadCompleteness,
         Self::ReadKeys,
         Self::ChangeKeys,
+        Self::ReadAudit,
         Self::ReadCaller,
     ];
 
@@ -58,6 +61,7 @@ impl Action {
             | Self::ReadFigures
             | Self::ReadCompleteness
             | Self::ReadKeys
+            | Self::ReadAudit
             | Self::ReadCaller => false,
         }
     }
@@ -106,7 +110,7 @@ pub(crate) const fn grant(role: Role, action: Action) -> Grant {
             Role::Steward => Everything,
             Role::Reader | Role::Operator => Nothing,
         },
-        Action::ReadKeys | Action::ChangeKeys => match role {
+        Action::ReadKeys | Action::ChangeKeys | Action::ReadAudit => match role {
             Role::Operator => Everything,
             Role::Submitter | Role::Corrector | Role::Reader | Role::Analyst | Role::Steward => Nothing,
         },

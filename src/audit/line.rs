@@ -23,7 +23,7 @@ const CHAIN_KEY: &str = ",\"chain\":\"";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Event {
-    /// Unpublished figures were read.
+    /// Unpublished figures were read, what an agency has submitted, or this log.
     Read,
     /// A call was refused.
     Refused,

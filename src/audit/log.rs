@@ -1,6 +1,6 @@
 //! The log as a server has it: opened against what the journal knows, and the queue of the thread that writes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex};
@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use tokio::sync::{oneshot, watch};
 
+use super::backwards::{LineStart, LinesBefore, lines_before};
 use super::file::LogFile;
 use super::line::{Error, Event, Line, LogTail};
 use super::questions::Questions;
@@ -40,6 +41,7 @@ pub struct Opened {
 /// Writes lines. Cheap to clone; the thread ends when the last clone is gone.
 #[derive(Debug, Clone)]
 pub struct Log {
+    path: Arc<PathBuf>,
     queue: SyncSender<Waiting>,
     is_refusing: Arc<AtomicBool>,
     refusals: Arc<Mutex<Refusals>>,
@@ -110,7 +112,7 @@ impl Log {
             .name("audit".to_owned())
             .spawn(move || writer.run(&waiting, now))
             .map_err(|source| Error::Io { path, source })?;
-        let log = Self { queue, is_refusing, refusals, progress };
+        let log = Self { path: Arc::new(folder.join(FILE_NAME)), queue, is_refusing, refusals, progress };
         Ok(Opened { log, lost_revisions, lost_lines: lost.is_some(), key_changes: since.key_changes, thread })
     }
 
@@ -144,6 +146,15 @@ impl Log {
         {
             refusals.count(at, &line);
         }
+    }
+
+    /// The lines before one; without one the newest. None when that one isn't there: the log goes on in another file
+    /// since. It reads the file, so it isn't for a thread that serves.
+    ///
+    /// # Errors
+    /// When the file can't be read, or isn't what was written.
+    pub(crate) fn lines_before(&self, end: Option<LineStart>) -> Result<Option<LinesBefore>, Error> {
+        lines_before(&self.path, self.progress().tail, end)
     }
 
     /// How far it has come.
@@ -211,7 +222,7 @@ mod tests {
     fn a_refusal_that_finds_the_queue_full_is_counted() {
         let (queue, _waiting) = mpsc::sync_channel(1);
         let progress = watch::Sender::new(Progress { tail: LogTail::START, files: 0 }).subscribe();
-        let log = Log { queue, is_refusing: Arc::default(), refusals: Arc::default(), progress };
+        let log = Log { path: Arc::default(), queue, is_refusing: Arc::default(), refusals: Arc::default(), progress };
         for _ in 0..3 {
             log.refused(Timestamp(0), Line::without_call(Event::Refused, String::new()));
         }

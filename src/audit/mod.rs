@@ -14,6 +14,7 @@
 //! the journal go back, without a word. A file that is moved away while the server runs is followed by a
 //! new one.
 
+mod backwards;
 mod file;
 mod line;
 mod log;
@@ -24,6 +25,7 @@ mod start;
 mod verify;
 mod writer;
 
+pub(crate) use backwards::LinesBefore;
 pub(crate) use line::SCOPE_BYTES_MAX;
 pub use line::{Error, Event, Line, LogTail, NumberedLine};
 pub use log::{FILE_NAME, Log, Opened};

@@ -15,6 +15,7 @@ use tonic::codegen::{BoxFuture, Service};
 use super::connect::{self, ERROR_BYTES_MAX};
 use super::error;
 use crate::net::Peer;
+use crate::rpc::client::audit_service_client::AuditServiceClient;
 use crate::rpc::client::catalogue_service_client::CatalogueServiceClient;
 use crate::rpc::client::key_service_client::KeyServiceClient;
 use crate::rpc::client::picture_service_client::PictureServiceClient;
@@ -51,6 +52,10 @@ impl Calls {
         let peer = request.extensions().get::<Peer>()?.clone();
         let signed_in = request.extensions().get::<SignedIn>().cloned();
         Some(Self { signed_in, ..Self::of(router, peer, request.headers()) })
+    }
+
+    pub(crate) fn audit(&self) -> AuditServiceClient<Self> {
+        AuditServiceClient::new(self.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX)
     }
 
     pub(crate) fn catalogue(&self) -> CatalogueServiceClient<Self> {

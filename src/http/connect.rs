@@ -72,7 +72,7 @@ pub(super) fn finished(mut answer: http::Response<Body>) -> http::Response<Body>
 }
 
 /// Whether a method only reads, as its proto says.
-pub(super) fn has_no_side_effects(method: &MethodDescriptor) -> bool {
+pub(crate) fn has_no_side_effects(method: &MethodDescriptor) -> bool {
     let options = method.method_descriptor_proto().options.as_ref();
     options.is_some_and(|options| options.idempotency_level() == IdempotencyLevel::NoSideEffects)
 }

@@ -11,11 +11,13 @@ use super::connect::has_no_side_effects;
 use crate::access::Action;
 use crate::rpc::{DESCRIPTORS, METHODS, PURPOSE_HEADER};
 
-const PACKAGE: &str = "conspectus.v1";
+/// The package of the served services.
+pub(crate) const PACKAGE: &str = "conspectus.v1";
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(document);
 
-pub(super) async fn answer() -> Json<&'static Value> {
+/// The description as it is served.
+pub(crate) async fn answer() -> Json<&'static Value> {
     Json(&DOCUMENT)
 }
 
@@ -246,7 +248,7 @@ fn short(full_name: &str) -> String {
 }
 
 /// What the proto says of an element, by its path in the file.
-pub(super) fn comment(file: &FileDescriptor, path: &[i32]) -> String {
+pub(crate) fn comment(file: &FileDescriptor, path: &[i32]) -> String {
     let locations = file.file_descriptor_proto().source_code_info.as_ref().map(|info| &*info.location);
     let location = locations.unwrap_or_default().iter().find(|location| location.path == path);
     let text = location.and_then(|location| location.leading_comments.as_deref()).unwrap_or_default();

@@ -6,6 +6,7 @@ use std::fmt;
 use super::history::{HistoryItem, item};
 use super::submitted::ROWS_A_STEP;
 use crate::catalogue::{AgencyIx, ApartSpans, AreaIx, IndicatorIx};
+use crate::model::observation::Value;
 use crate::model::period::Period;
 use crate::model::revision::Revision;
 use crate::state::columns::{Row, RowKey, Slab};
@@ -59,6 +60,8 @@ impl ChangeKey {
 pub(crate) struct FigureChange {
     pub(crate) key: ChangeKey,
     pub(crate) item: HistoryItem,
+    /// What it was until then, and whether that is made up; none if nothing was there, or it was withdrawn.
+    pub(crate) before: Option<(Value, bool)>,
 }
 
 /// The first changes by the revision that the view is as of: as many as are wanted, after one of them where it is given.
@@ -102,6 +105,15 @@ pub(crate) fn changes(
     }
     first
         .into_iter()
-        .map(|(key, (slab, row))| FigureChange { key, item: item(slab, &row, view.as_of.next()) })
+        .map(|(key, (slab, row))| FigureChange {
+            key,
+            item: item(slab, &row, view.as_of.next()),
+            before: before(slab, key),
+        })
         .collect()
+}
+
+fn before(slab: &Slab, change: ChangeKey) -> Option<(Value, bool)> {
+    let row = slab.row(change.figure, Revision(change.revision.0.checked_sub(1)?))?;
+    row.value().map(|value| (value, row.is_sample()))
 }

@@ -49,7 +49,7 @@ pub use {
     codec::{Encoded, Streamed, Submitted},
     context::{Context, Gate},
     guard::{Guard, Limits, METHODS, local},
-    services::{Catalogue, Keys, Picture, Submissions, new_secret},
+    services::{Audit, Catalogue, Keys, Picture, Submissions, new_secret},
 };
 #[cfg(feature = "server")]
 pub(crate) use {
@@ -90,7 +90,8 @@ macro_rules! proto_files {
 }
 
 /// The served protos: the path by which they import each other, and the text.
-pub(crate) const PROTO_FILES: [(&str, &str); 6] = proto_files![
+pub(crate) const PROTO_FILES: [(&str, &str); 7] = proto_files![
+    "audit_service.proto",
     "catalogue.proto",
     "catalogue_service.proto",
     "figures.proto",

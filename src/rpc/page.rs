@@ -265,6 +265,11 @@ impl Page {
         Taken { last: None, ..taken }
     }
 
+    /// The token of a page that starts after a key, where what was looked at for this one ends there.
+    pub(crate) fn token_after(&self, revision: Revision, key: String) -> String {
+        self.token(Position { revision, at: Timestamp::default() }, key)
+    }
+
     fn token(&self, of: Position, after: String) -> String {
         self.binding.as_ref().map(|binding| binding.token(&Start { of, after })).unwrap_or_default()
     }

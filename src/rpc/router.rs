@@ -13,12 +13,15 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 
 use super::format::Format;
 use super::guard::Answer;
+use super::proto::audit_service_server::AuditServiceServer;
 use super::proto::catalogue_service_server::CatalogueServiceServer;
 use super::proto::key_service_server::KeyServiceServer;
 use super::proto::picture_service_server::PictureServiceServer;
 use super::proto::submission_service_server::SubmissionServiceServer;
 use super::transcode;
-use super::{Catalogue, FILE_DESCRIPTOR_SET, Gate, Guard, Keys, Picture, RECEIVED_BYTES_MAX, Submissions, convert};
+use super::{
+    Audit, Catalogue, FILE_DESCRIPTOR_SET, Gate, Guard, Keys, Picture, RECEIVED_BYTES_MAX, Submissions, convert,
+};
 use crate::model::revision::Revision;
 use crate::net::Peer;
 
@@ -52,6 +55,7 @@ impl Router {
     ) -> Result<Self, tonic_reflection::server::Error> {
         let catalogue = CatalogueServiceServer::new(Catalogue(gate.clone()));
         let keys = KeyServiceServer::new(Keys::new(gate.clone(), guard.clone()));
+        let audit = AuditServiceServer::new(Audit::new(gate.clone(), guard.clone()));
         let pictures = PictureServiceServer::new(Picture::new(gate.clone()));
         let submissions = SubmissionServiceServer::new(Submissions::with_limits(gate.clone(), guard.limits()));
         let mut services = vec![
@@ -59,6 +63,7 @@ impl Router {
             named(pictures.max_decoding_message_size(RECEIVED_BYTES_MAX)),
             named(catalogue.max_decoding_message_size(RECEIVED_BYTES_MAX)),
             named(keys.max_decoding_message_size(RECEIVED_BYTES_MAX)),
+            named(audit.max_decoding_message_size(RECEIVED_BYTES_MAX)),
             named(health),
         ];
         if is_reflected {

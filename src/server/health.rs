@@ -4,14 +4,15 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 /// The services whose health is served, beside that of the server as a whole.
-const SERVICES: [&str; 4] = [
+const SERVICES: [&str; 5] = [
+    "conspectus.v1.AuditService",
     "conspectus.v1.CatalogueService",
     "conspectus.v1.KeyService",
     "conspectus.v1.PictureService",
     "conspectus.v1.SubmissionService",
 ];
-const PICTURES: &str = SERVICES[2];
-const SUBMISSIONS: &str = SERVICES[3];
+const PICTURES: &str = SERVICES[3];
+const SUBMISSIONS: &str = SERVICES[4];
 /// The clock, which is no service: nothing is refused when it is in doubt, and somebody must look at it.
 const CLOCK: &str = "conspectus.clock";
 

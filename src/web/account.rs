@@ -5,6 +5,7 @@ use axum::response::IntoResponse;
 
 use super::page::Page;
 use super::visitor::Visitor;
+use crate::access::Role;
 
 #[derive(Debug, Template)]
 #[template(path = "account.html")]
@@ -14,9 +15,10 @@ struct Account {
     /// What figures are read for; empty for who needn't say.
     purpose: String,
     csrf: String,
+    is_operator: bool,
 }
 
 pub(super) async fn show(visitor: Visitor) -> impl IntoResponse {
     let Visitor { identity, role, purpose, csrf, .. } = visitor;
-    Page(Account { identity, role: role.to_string(), purpose, csrf })
+    Page(Account { identity, role: role.to_string(), purpose, csrf, is_operator: role == Role::Operator })
 }

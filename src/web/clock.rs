@@ -11,9 +11,13 @@ use crate::model::timestamp::Timestamp;
 pub(super) struct Clock(pub(super) Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
 impl Clock {
+    pub(super) fn now(&self) -> Timestamp {
+        (self.0)()
+    }
+
     /// Today, in UTC.
     pub(super) fn today(&self) -> Date {
-        let Timestamp(microseconds) = (self.0)();
+        let Timestamp(microseconds) = self.now();
         Date::of_unix_seconds(microseconds.div_euclid(1_000_000))
     }
 }

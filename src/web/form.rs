@@ -126,6 +126,7 @@ fn parameter(field: &str) -> &str {
     match field {
         "as_of_time" => AsOf::INSTANT,
         "comparison" => "compare",
+        "after_revision" => "after",
         "period_range.first" => "from",
         "period_range.last" => "to",
         _ => match field.split(['[', '.']).next().unwrap_or_default() {

@@ -7,11 +7,15 @@
 //! [`sign_in`] begins and ends a [`session`]; [`csrf`] keeps other sites from using one; [`headers`] says what a
 //! browser may do with a page.
 
+mod about;
 mod account;
 mod address;
 mod agency;
 mod as_of;
 mod assets;
+mod audit;
+mod catalogue;
+mod changes;
 mod chart;
 mod clock;
 mod cookie;
@@ -22,16 +26,20 @@ mod figure;
 mod file;
 mod form;
 pub mod headers;
+mod hierarchy;
 mod history;
 mod home;
 mod indicator;
 mod json;
+mod keys;
+mod lists;
 mod local_path;
 mod names;
 mod page;
 mod picture;
 mod picture_form;
 mod question;
+mod reference;
 mod refusal;
 mod sentence;
 mod series;
@@ -129,15 +137,33 @@ impl Pages {
             .route("/indicator.json", get(indicator::json))
             .route("/indicator.csv", get(indicator::csv))
             .route("/indicator.xlsx", get(indicator::workbook))
+            .route("/changes", get(changes::show))
+            .route("/changes.json", get(changes::json))
+            .route("/changes.csv", get(changes::csv))
+            .route("/catalogue", get(catalogue::show))
+            .route("/catalogue/{list}", get(catalogue::json))
+            .route("/keys", get(keys::show))
+            .route("/keys.json", get(keys::json))
+            .route("/keys/revoke", get(keys::confirm).post(keys::revoke))
+            .route("/audit", get(audit::show))
+            .route("/audit.json", get(audit::json))
             .route("/account", get(account::show))
+            .route("/about", get(about::show))
+            .route("/about.json", get(about::json))
             .fallback(refusal::not_found)
             .with_state(Shared { router, clock: days, uploads: submit::Places::default() })
             .layer(axum::middleware::from_fn_with_state(sign_ins.clone(), require_session));
-        let assets = assets::routes().layer(axum::middleware::map_response(move |mut answer: Response| {
-            headers::secure(&at, answer.headers_mut());
-            std::future::ready(answer)
-        }));
-        Self(pages.merge(sign_in::router(sign_ins)).merge(assets))
+        // For anybody, whoever they are.
+        let open = assets::routes()
+            .route("/accessibility", get(about::accessibility))
+            .route("/about/api", get(reference::index))
+            .route("/about/api/{service}", get(reference::show))
+            .route("/about/openapi.json", get(about::openapi))
+            .layer(axum::middleware::map_response(move |mut answer: Response| {
+                headers::secure(&at, answer.headers_mut());
+                std::future::ready(answer)
+            }));
+        Self(pages.merge(sign_in::router(sign_ins)).merge(open))
     }
 
     /// Answers a request from a peer.

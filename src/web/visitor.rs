@@ -12,6 +12,7 @@ use super::submit::Places;
 use crate::access::Role;
 use crate::http::Calls;
 use crate::model::date::Date;
+use crate::model::timestamp::Timestamp;
 use crate::net::Peer;
 use crate::rpc::Router;
 
@@ -34,7 +35,9 @@ pub(super) struct Visitor {
     pub(super) purpose: String,
     /// What each form of theirs has as its first field.
     pub(super) csrf: String,
-    /// The day on which they look, in UTC.
+    /// When they look.
+    pub(super) now: Timestamp,
+    /// That day, in UTC.
     pub(super) today: Date,
 }
 
@@ -59,6 +62,7 @@ impl FromRequestParts<Shared> for Visitor {
             role: identity.role,
             purpose,
             csrf: session.csrf().to_string(),
+            now: shared.clock.now(),
             today: shared.clock.today(),
         })
     }

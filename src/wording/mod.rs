@@ -3,6 +3,7 @@
 //! It works on the served messages, as a client has them. A number stays that of the answer, digit by digit: it is
 //! grouped, and given a sign or a unit, and nothing is computed from it.
 
+pub(crate) mod check;
 pub(crate) mod count;
 pub(crate) mod figure;
 pub(crate) mod instant;

@@ -96,7 +96,8 @@ async fn a_change_says_what_the_figure_became_and_by_which_submission() {
         let figure = change.observation.as_ref().unwrap();
         let value = figure.measure.as_ref().map(|_| number(figure)).unwrap_or_default();
         let event = change.event().as_str_name().trim_start_matches("HISTORY_EVENT_");
-        format!("{} {event} {} {value} {}", change.revision, figure.indicator, change.request_id)
+        let before = change.before.as_ref().map(|before| format!(", was {}", number(before))).unwrap_or_default();
+        format!("{} {event} {} {value} {}{before}", change.revision, figure.indicator, change.request_id)
     };
     let list = async |request: ListChangesRequest| -> (i64, Vec<String>) {
         let ListChangesResponse { revision, changes, .. } =
@@ -105,10 +106,10 @@ async fn a_change_says_what_the_figure_became_and_by_which_submission() {
     };
     let all = [
         "2 SUBMITTED initial-contacts 5 a",
-        "3 SUBMITTED initial-contacts 6 b",
+        "3 SUBMITTED initial-contacts 6 b, was 5",
         "3 SUBMITTED referrals 1 b",
         // Another submission says the same of the contacts, so that they stay as they were.
-        "5 WITHDRAWN referrals  ",
+        "5 WITHDRAWN referrals  , was 1",
     ];
     assert_eq!(list(request(0)).await, (5, all.map(str::to_owned).to_vec()));
     assert_eq!(list(request(3)).await.1, [all[3]]);

@@ -42,6 +42,7 @@ mod unsent;
 mod watching;
 mod web;
 mod web_access;
+mod web_catalogue;
 mod web_reading;
 mod web_submit;
 mod weighing;

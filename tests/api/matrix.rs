@@ -12,11 +12,11 @@ use conspectus::rpc::proto::{
     AreaLevel, CompleteReturnRequest, CreateKeyRequest, ExplainFigureRequest, GetAgencyRequest, GetAreaRequest,
     GetCalendarRequest, GetCallerRequest, GetCompletenessRequest, GetDimensionRequest, GetHistoryRequest,
     GetIndicatorRequest, GetPictureRequest, GetReconciliationRuleRequest, GetReturnRequest, GetSubmissionRequest,
-    ListAgenciesRequest, ListAreasRequest, ListCalendarsRequest, ListChangesRequest, ListDimensionsRequest,
-    ListIndicatorsRequest, ListKeysRequest, ListReconciliationRulesRequest, ListReturnsRequest, ListSubmissionsRequest,
-    PutCatalogueRequest, QueryAggregateRequest, ReconcileRequest, ReturnManifest, RevokeKeyRequest, Role,
-    RotateKeyRequest, StreamSubmissionsRequest, StreamSubmissionsResponse, VerifyReceiptRequest, WatchAggregateRequest,
-    WatchPictureRequest, WithdrawSubmissionRequest,
+    ListAgenciesRequest, ListAreasRequest, ListAuditLinesRequest, ListCalendarsRequest, ListChangesRequest,
+    ListDimensionsRequest, ListIndicatorsRequest, ListKeysRequest, ListReconciliationRulesRequest, ListReturnsRequest,
+    ListSubmissionsRequest, PutCatalogueRequest, QueryAggregateRequest, ReconcileRequest, ReturnManifest,
+    RevokeKeyRequest, Role, RotateKeyRequest, StreamSubmissionsRequest, StreamSubmissionsResponse,
+    VerifyReceiptRequest, WatchAggregateRequest, WatchPictureRequest, WithdrawSubmissionRequest,
 };
 use conspectus::rpc::{FILE_DESCRIPTOR_SET, METHODS};
 use hyper::{Method, StatusCode};
@@ -100,6 +100,11 @@ fn aggregate(whose: Whose) -> QueryAggregateRequest {
 }
 
 pub(crate) const ROWS: &[Row] = &[
+    Row {
+        method: "AuditService/ListAuditLines",
+        allowed: &["operator"],
+        request: |_| ListAuditLinesRequest::default().encode_to_vec(),
+    },
     Row {
         method: "CatalogueService/PutCatalogue",
         allowed: &["steward"],

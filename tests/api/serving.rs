@@ -27,7 +27,8 @@ use crate::app::{
 use crate::raw::submit_bytes;
 
 const CONTACTS: &str = "initial-contacts";
-const SERVICES: [&str; 4] = [
+const SERVICES: [&str; 5] = [
+    "conspectus.v1.AuditService",
     "conspectus.v1.CatalogueService",
     "conspectus.v1.KeyService",
     "conspectus.v1.PictureService",

@@ -109,11 +109,14 @@ async function everyPage(browser, address, folder, pictures) {
     const file = `${page.name}-${who}-${mode}.png`;
     await window.screenshot({ path: path.join(pictures, file), fullPage: true });
   };
-  for (const who of new Set(pages.flatMap((page) => page.as))) {
+  const people = [...new Set(pages.flatMap((page) => page.as))];
+  const seen = people.map((who) => {
     const theirs = pages.filter((page) => page.as.includes(who));
-    const seen = await look(browser, who, theirs, { keep: pictures && keep(who) });
-    faults.push(...seen.faults);
-    for (const [name, html] of seen.html) files.push(write(folder, `${name}-${who}.html`, html));
+    return look(browser, who, theirs, { keep: pictures && keep(who) });
+  });
+  for (const [at, { faults: found, html }] of (await Promise.all(seen)).entries()) {
+    faults.push(...found);
+    for (const [name, text] of html) files.push(write(folder, `${name}-${people[at]}.html`, text));
   }
   for (const asset of ['style.css', 'icon.svg']) {
     files.push(write(folder, asset, await (await fetch(`${address}/${asset}`)).text()));
@@ -134,21 +137,22 @@ async function early(browser, address) {
   return found;
 }
 
+/** Whether a planted fault is found. */
+async function isFound(browser, address, folder, fault) {
+  const name = `planted-${fault.kind}`;
+  const page = { name, url: `${address}/`, status: 200 };
+  const modes = [fault.mode ?? 'wide'];
+  const { faults, html } = await look(browser, 'analyst', [page], { modes, prepare: (context) => plant(context, fault) });
+  const sheet = await (await fetch(`${address}/style.css`)).text();
+  const files = { html: html.get(name), css: fault.css?.(sheet) };
+  if (fault.kind in files) faults.push(...(await validate([write(folder, `${name}.${fault.kind}`, files[fault.kind])])));
+  return faults.some(({ kind }) => kind === fault.kind);
+}
+
 /** The kinds of planted faults that aren't found. */
 async function unnoticed(browser, address, folder) {
-  const missed = [];
-  const page = { name: 'planted', url: `${address}/`, status: 200 };
-  for (const fault of FAULTS) {
-    const modes = [fault.mode ?? 'wide'];
-    const { faults, html } = await look(browser, 'analyst', [page], { modes, prepare: (context) => plant(context, fault) });
-    if (fault.css || fault.kind === 'html') {
-      const sheet = await (await fetch(`${address}/style.css`)).text();
-      const files = [write(folder, 'planted.html', html.get('planted')), write(folder, 'planted.css', fault.css?.(sheet) ?? sheet)];
-      faults.push(...(await validate(files)));
-    }
-    if (!faults.some(({ kind }) => kind === fault.kind)) missed.push(fault.kind);
-  }
-  return missed;
+  const found = await Promise.all(FAULTS.map((fault) => isFound(browser, address, folder, fault)));
+  return FAULTS.filter((_, at) => !found[at]).map(({ kind }) => kind);
 }
 
 async function main(address, folder, pictures) {

@@ -54,7 +54,7 @@ def main(address, certificates):
     rows = json.loads((REPOSITORY / "tests" / "clients" / "matrix.json").read_text())
     pool = descriptor_pool.Default()
     services = [
-        pool.FindServiceByName(f"conspectus.v1.{name}Service") for name in ["Catalogue", "Key", "Picture", "Submission"]
+        pool.FindServiceByName(f"conspectus.v1.{name}Service") for name in ["Audit", "Catalogue", "Key", "Picture", "Submission"]
     ]
     methods = {(service.name, method.name): method for service in services for method in service.methods}
     named = {(row["service"], row["method"]) for row in rows}

@@ -66,7 +66,7 @@ impl Method {
                     Role::Analyst
                 }
                 Action::ChangeCatalogue => Role::Steward,
-                Action::ReadKeys | Action::ChangeKeys => Role::Operator,
+                Action::ReadKeys | Action::ChangeKeys | Action::ReadAudit => Role::Operator,
             };
             Self { path, form, role, input: method.input(), output: method.output() }
         };

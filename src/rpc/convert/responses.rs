@@ -86,7 +86,7 @@ pub(crate) fn history_item(
 }
 
 pub(crate) fn figure_change(state: &State, view: View<'_>, change: &FigureChange) -> proto::FigureChange {
-    let FigureChange { key: ChangeKey { revision, indicator, period, figure }, item } = change;
+    let FigureChange { key: ChangeKey { revision, indicator, period, figure }, item, before } = change;
     let ((event, value), catalogue) = (event(item), view.catalogue);
     let submission = state.submission_at(item.source);
     proto::FigureChange {
@@ -107,6 +107,12 @@ pub(crate) fn figure_change(state: &State, view: View<'_>, change: &FigureChange
         sample: item.sample,
         request_id: submission.map(|record| record.request_id.to_owned()).unwrap_or_default(),
         reason: state.reason(*revision).to_owned(),
+        before: before.map(|(value, _)| proto::Observation {
+            measure: convert::measure(&value),
+            markers: convert::markers(value.markers),
+            ..Default::default()
+        }),
+        before_sample: before.is_some_and(|(_, sample)| sample),
     }
 }
 

@@ -34,6 +34,11 @@ impl Auditor {
         self.0.gate.context()
     }
 
+    /// The log, where the server has one.
+    pub(super) fn log(&self) -> Option<&audit::Log> {
+        self.0.log.get()
+    }
+
     /// Writes a line, durably, and before it the whole question of a line that names it by its hash.
     ///
     /// # Errors

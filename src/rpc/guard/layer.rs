@@ -70,6 +70,11 @@ impl Guard {
         self.0.auditor.open(log);
     }
 
+    /// What reads and refusals are written to, where the server has it.
+    pub(crate) fn audit_log(&self) -> Option<&audit::Log> {
+        self.0.auditor.log()
+    }
+
     /// What the services behind it work with.
     ///
     /// # Errors

@@ -3,7 +3,8 @@
 use crate::access::Action;
 
 /// What each method does, by its path.
-pub const METHODS: [(&str, Action); 36] = [
+pub const METHODS: [(&str, Action); 37] = [
+    ("/conspectus.v1.AuditService/ListAuditLines", Action::ReadAudit),
     ("/conspectus.v1.CatalogueService/GetAgency", Action::ReadCatalogue),
     ("/conspectus.v1.CatalogueService/GetArea", Action::ReadCatalogue),
     ("/conspectus.v1.CatalogueService/GetCalendar", Action::ReadCatalogue),

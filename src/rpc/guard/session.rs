@@ -146,6 +146,7 @@ impl OpenCall {
             | Action::ReadFigures
             | Action::ReadCompleteness
             | Action::ReadKeys
+            | Action::ReadAudit
             | Action::ReadCaller => self.permit_question(|| self.question(message), resource),
         }
     }

@@ -169,7 +169,7 @@ macro_rules! subject {
 subject!(
     PutCatalogueRequest, GetAgencyRequest, GetAreaRequest, GetDimensionRequest, GetIndicatorRequest,
     GetReconciliationRuleRequest, ListAgenciesRequest, ListAreasRequest, ListDimensionsRequest, ListIndicatorsRequest,
-    ListReconciliationRulesRequest, GetCalendarRequest, ListCalendarsRequest, CreateKeyRequest, GetCallerRequest, ListKeysRequest,
+    ListReconciliationRulesRequest, GetCalendarRequest, ListCalendarsRequest, CreateKeyRequest, GetCallerRequest, ListKeysRequest, ListAuditLinesRequest,
     RevokeKeyRequest, RotateKeyRequest:
     |_request| Resource::Any
 );

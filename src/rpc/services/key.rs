@@ -127,7 +127,7 @@ impl KeyService for Keys {
         request: Request<proto::GetCallerRequest>,
     ) -> Result<Response<proto::GetCallerResponse>, Status> {
         call::unary(&self.gate, request, |Call { context, session, .. }| async move {
-            let state = context.newest();
+            let (state, tail) = (context.newest(), context.reader.tail());
             let known = session.known();
             let record = known.and_then(|known| state.access().get(&known.identity.id));
             let key = |id| Some(self.key_message(state.access().of_key(id)?.1));
@@ -143,6 +143,8 @@ impl KeyService for Keys {
                         Some(proto::get_caller_response::Credential::SignIn(sign_in_message(sign_in)))
                     }
                 }),
+                newest_revision: number(tail.revision),
+                chain_hash: tail.hash.0.to_vec(),
                 server_version: env!("CARGO_PKG_VERSION").to_owned(),
                 server_time: Some(convert::timestamp((context.clock)())),
             })

@@ -1,5 +1,6 @@
 //! The served methods: one file a service; `read`, `sent`, `stream` and `watch` are what they share.
 
+mod audit;
 mod catalogue;
 mod difference;
 mod key;
@@ -12,6 +13,7 @@ mod submission;
 mod watch;
 mod watched;
 
+pub use audit::Audit;
 pub use catalogue::Catalogue;
 pub use key::{Keys, new_secret};
 pub use picture::Picture;

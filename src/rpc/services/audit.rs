@@ -1,0 +1,129 @@
+//! The audit service: who read what, for operators.
+
+use tonic::{Request, Response, Status};
+
+use super::read;
+use crate::audit::{self, Event, LinesBefore, NumberedLine};
+use crate::model::budget::Stopped;
+use crate::model::id::IdentityId;
+use crate::model::revision::Revision;
+use crate::model::violation::Violations;
+use crate::rpc::call::{self, Call, Refusal};
+use crate::rpc::guard::Guard;
+use crate::rpc::page::{self, Paging, TokenBinding};
+use crate::rpc::proto::audit_service_server::AuditService;
+use crate::rpc::status::{self, Reason};
+use crate::rpc::{Gate, number, proto};
+
+/// Serves `conspectus.v1.AuditService`.
+#[derive(Debug, Clone)]
+pub struct Audit {
+    gate: Gate,
+    guard: Guard,
+}
+
+impl Audit {
+    /// The service behind a gate and a guard.
+    pub fn new(gate: Gate, guard: Guard) -> Self {
+        Self { gate, guard }
+    }
+}
+
+#[tonic::async_trait]
+impl AuditService for Audit {
+    async fn list_audit_lines(
+        &self,
+        request: Request<proto::ListAuditLinesRequest>,
+    ) -> Result<Response<proto::ListAuditLinesResponse>, Status> {
+        call::unary(&self.gate, request, |Call { context, session, message, .. }| async move {
+            let (revision, question) = (context.newest().revision(), session.question(&message));
+            let log = self.guard.audit_log().cloned();
+            let work = move |_: &_| list(log.as_ref(), revision, &message);
+            let answer = match session.compute().answer_from_disk(work).await {
+                Ok(answer) => answer?,
+                Err(Stopped::TooMuch) => return Err(read::smaller_pages().into()),
+                Err(Stopped::Left) => return Err(status::error(Reason::Stopping, "the server is stopping").into()),
+            };
+            session.audit_read(question, revision).await?;
+            Ok(answer)
+        })
+        .await
+    }
+}
+
+/// The lines that a request asks for, of what is read of the log for one page.
+fn list(
+    log: Option<&audit::Log>,
+    revision: Revision,
+    request: &proto::ListAuditLinesRequest,
+) -> Result<proto::ListAuditLinesResponse, Refusal> {
+    let mut violations = Violations::default();
+    let cleared = proto::ListAuditLinesRequest { page_size: 0, page_token: String::new(), ..request.clone() };
+    let binding = TokenBinding::of("ListAuditLines", &cleared);
+    let paging = Paging { binding, size: request.page_size, token: &request.page_token };
+    let page = paging.page(page::ITEMS, &mut violations);
+    if !request.identity.is_empty() {
+        violations.check("identity", IdentityId::parse(&request.identity));
+    }
+    violations.into_result(())?;
+    let end = page.after().and_then(|after| after.parse().ok());
+    let found =
+        log.map_or_else(|| Ok(Some(LinesBefore::default())), |log| log.lines_before(end)).map_err(unreadable)?;
+    let Some(LinesBefore { lines, rest }) = found else {
+        let mut violations = Violations::default();
+        violations
+            .add("page_token", "the audit log goes on in another file since; allowed: none, for its newest lines");
+        return Err(violations.into());
+    };
+    let wanted = lines.into_iter().filter(|(_, line)| is_wanted(request, line));
+    let (lines, next_page_token) =
+        page.cut(wanted, revision, |(start, _)| start.to_string(), |(_, line)| line_message(line));
+    let next_page_token = match rest {
+        Some(start) if next_page_token.is_empty() => page.token_after(revision, start.to_string()),
+        Some(_) | None => next_page_token,
+    };
+    Ok(proto::ListAuditLinesResponse { revision: number(revision), lines, next_page_token })
+}
+
+fn unreadable(error: audit::Error) -> Refusal {
+    tracing::error!(%error, "the audit log can't be read");
+    status::error(Reason::AuditUnavailable, "the audit log can't be read; the server's log says why").into()
+}
+
+fn is_wanted(request: &proto::ListAuditLinesRequest, NumberedLine { line, .. }: &NumberedLine) -> bool {
+    let is_refusal = match line.event {
+        Event::Refused | Event::RefusedMore => true,
+        Event::Read | Event::Keys | Event::Repaired | Event::Continued | Event::Lost | Event::OlderJournal => false,
+    };
+    (is_refusal || !request.only_refusals) && (request.identity.is_empty() || request.identity == line.identity)
+}
+
+fn line_message(NumberedLine { n, at, line }: &NumberedLine) -> proto::AuditLine {
+    proto::AuditLine {
+        number: number(Revision(*n)),
+        at: at.parse().ok(),
+        event: event(line.event).into(),
+        identity: line.identity.clone(),
+        credential: line.credential.clone(),
+        address: line.address.clone(),
+        method: line.method.clone(),
+        scope: line.scope.clone(),
+        question_hash: line.question.clone(),
+        purpose: line.purpose.clone(),
+        revision: number(Revision(line.revision)),
+        outcome: line.outcome.clone(),
+    }
+}
+
+fn event(event: Event) -> proto::AuditEvent {
+    match event {
+        Event::Read => proto::AuditEvent::Read,
+        Event::Refused => proto::AuditEvent::Refused,
+        Event::Keys => proto::AuditEvent::Keys,
+        Event::RefusedMore => proto::AuditEvent::RefusedMore,
+        Event::Repaired => proto::AuditEvent::Repaired,
+        Event::Continued => proto::AuditEvent::Continued,
+        Event::Lost => proto::AuditEvent::Lost,
+        Event::OlderJournal => proto::AuditEvent::OlderJournal,
+    }
+}
