@@ -36,6 +36,11 @@ impl Input {
         Ok(Self::Memory(bytes.into()))
     }
 
+    /// Whether all of it is in memory.
+    pub(super) const fn is_in_memory(&self) -> bool {
+        matches!(self, Self::Memory(_))
+    }
+
     /// How many bytes there are.
     pub(crate) fn bytes(&self) -> u64 {
         match self {

@@ -35,6 +35,9 @@ use crate::model::nearest::nearest;
 use crate::model::observation::Breakdown;
 use crate::model::violation::Quoted;
 
+/// The most problems of a mapping that are listed.
+const PROBLEMS_MAX: usize = 100;
+
 /// The most bytes that a mapping may have.
 const MAPPING_BYTES_MAX: usize = 1 << 20;
 
@@ -93,10 +96,16 @@ struct MappingReader<'t> {
 
 impl MappingReader<'_> {
     fn add(&mut self, at: Range<usize>, what: impl fmt::Display) {
+        // Each looks for its line from the start.
+        if self.problems.len() > PROBLEMS_MAX {
+            return;
+        }
         let before = self.text.get(..at.start).unwrap_or(self.text);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        self.problems.push(MappingProblem { line, column, what: what.to_string() });
+        let is_last = self.problems.len() == PROBLEMS_MAX;
+        let what = if is_last { "there are more problems: mend these first".to_owned() } else { what.to_string() };
+        self.problems.push(MappingProblem { line, column, what });
     }
 
     fn mapping(&mut self, table: &DeTable<'_>) {

@@ -14,6 +14,10 @@ use super::table::ROWS_MAX;
 /// The most bytes that a workbook may unpack to. Its sheets are read row by row.
 pub(crate) const UNPACKED_BYTES_MAX: u64 = 1 << 30;
 
+/// The same of a workbook that is in memory, as one that was uploaded: others wait until it is read. One of 10,000 figures
+/// unpacks to a tenth of that.
+const UNPACKED_IN_MEMORY_BYTES_MAX: u64 = 64 << 20;
+
 /// The most bytes that each of those parts may unpack to that are kept in memory: its texts, and its styles.
 pub(crate) const KEPT_BYTES_MAX: u64 = 128 << 20;
 
@@ -37,7 +41,7 @@ impl Package {
     /// # Errors
     /// Why it can't be read, as a sentence.
     pub(super) fn open(input: &Input) -> Result<Self, String> {
-        Self::open_within(input, UNPACKED_BYTES_MAX)
+        Self::open_within(input, if input.is_in_memory() { UNPACKED_IN_MEMORY_BYTES_MAX } else { UNPACKED_BYTES_MAX })
     }
 
     fn open_within(input: &Input, unpacked_bytes_max: u64) -> Result<Self, String> {
@@ -153,7 +157,7 @@ fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
 
 /// How much that is, in words.
 fn size(bytes: u64) -> String {
-    if bytes < 1 << 20 { format!("{bytes} bytes") } else { format!("{} MiB", bytes >> 20) }
+    if bytes < 1 << 20 { format!("{bytes} bytes") } else { format!("{} MiB", bytes.div_ceil(1 << 20)) }
 }
 
 /// A part of which the reader of workbooks makes more than its bytes.

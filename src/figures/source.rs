@@ -12,6 +12,9 @@ use super::text_file::{Separator, TextFile};
 use super::workbook::{WithoutValue, Workbook};
 use crate::model::violation::Quoted;
 
+/// The most sheets of a workbook: each is looked at for the columns.
+const SHEETS_MAX: usize = 250;
+
 /// What a file's rows are read from.
 pub(super) enum Source {
     Text(TextFile, Separator),
@@ -145,6 +148,10 @@ fn sheet_top(workbook: &mut Workbook, name: &str, layout: &Layout) -> Result<Tab
 fn sheet(input: &Input, layout: &Layout, notes: &mut Vec<String>) -> Result<(Source, Table), Problem> {
     let mut workbook = Workbook::open(input).map_err(Problem::of_file)?;
     let sheets = workbook.sheets();
+    if sheets.len() > SHEETS_MAX {
+        let what = format!("found a workbook of {} sheets; allowed: at most {SHEETS_MAX}", sheets.len());
+        return Err(Problem::of_file(what));
+    }
     let list = |names: &[&str]| names.iter().map(|name| Quoted(name).to_string()).collect::<Vec<_>>().join(", ");
     let all: Vec<&str> = sheets.iter().map(|sheet| sheet.name.as_str()).collect();
     if let Some(name) = &layout.sheet {

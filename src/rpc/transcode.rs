@@ -7,12 +7,14 @@
 //! The mapping: <https://protobuf.dev/programming-guides/json/>. A field that isn't known is refused: misspelt, it would
 //! silently not be asked for.
 
+use std::fmt;
 use std::sync::LazyLock;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http_body_util::{BodyExt, Full, Limited};
 use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::http;
@@ -22,10 +24,13 @@ use super::format::Format;
 use super::guard::{Answer, Session, Thread};
 use super::reason::Reason;
 use super::{FILE_DESCRIPTOR_SET, LARGE_BYTES, beside_the_runtime, status};
+use crate::model::text::visible;
 
 /// The most values that the JSON of a request has, objects and lists among them: decoded, each takes up to a hundred
 /// bytes. A submission of 10,000 figures has a third of that.
 const VALUES_MAX: usize = 500_000;
+/// More fields than any message has.
+const FIELDS_MAX: usize = 64;
 /// The largest request of a service that anyone may ask: it has a name.
 const OPEN_BYTES_MAX: usize = 4 << 10;
 /// Before each message of gRPC: whether it is compressed, and its length.
@@ -136,16 +141,83 @@ fn from_json(message: &MessageDescriptor, json: &[u8]) -> Result<Bytes, Status> 
         let what = format!("the request has more than {VALUES_MAX} values; allowed: {VALUES_MAX}. Send it in parts");
         return Err(invalid("", what));
     }
+    let not_json = |path: &str, error: &dyn std::fmt::Display| {
+        invalid(if [".", "?"].contains(&path) { "" } else { path }, format!("not JSON of this method: {error}"))
+    };
+    let once = serde_path_to_error::deserialize::<_, EachOnce>(&mut serde_json::Deserializer::from_slice(json));
+    once.map_err(|error| not_json(&error.path().to_string(), error.inner()))?;
     let mut json = serde_json::Deserializer::from_slice(json);
     let mut track = serde_path_to_error::Track::new();
     let decoded =
         DynamicMessage::deserialize(message.clone(), serde_path_to_error::Deserializer::new(&mut json, &mut track));
-    let decoded = decoded.map_err(|error| {
-        let path = track.path().to_string();
-        invalid(if [".", "?"].contains(&&*path) { "" } else { &path }, format!("not JSON of this method: {error}"))
-    })?;
-    json.end().map_err(|error| invalid("", format!("not JSON of this method: {error}")))?;
+    let decoded = decoded.map_err(|error| not_json(&track.path().to_string(), &error))?;
+    json.end().map_err(|error| not_json("", &error))?;
     Ok(decoded.encode_to_vec().into())
+}
+
+/// JSON in which no field of a message is there twice, by either of its names. Of two the last would count, and the first
+/// silently not be asked for.
+struct EachOnce;
+
+impl<'de> Deserialize<'de> for EachOnce {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for EachOnce {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
+        while items.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self, A::Error> {
+        // A message has few, so a set would cost more.
+        let mut names: Vec<String> = Vec::new();
+        while let Some(name) = fields.next_key::<String>()? {
+            fields.next_value::<Self>()?;
+            // `group_by` is `groupBy`.
+            let plain = name.replace('_', "").to_ascii_lowercase();
+            if names.contains(&plain) {
+                return Err(serde::de::Error::custom(format!("`{}` is there twice", visible(&name))));
+            }
+            // No message has more fields: of an object that has, the names are refused anyway.
+            if names.len() < FIELDS_MAX {
+                names.push(plain);
+            }
+        }
+        Ok(self)
+    }
 }
 
 /// How many values there are in JSON, or more.
@@ -202,6 +274,8 @@ mod tests {
             r#"{"observations":[{"indicator":"a"},{"indicatr":"a"}]}"#,
             r#"{"observations":[{"markers":["MARKER_NONE_SUCH"]}]}"#,
             r#"{"observations":{}}"#,
+            r#"{"observations":[{"indicator":"a"},{"period":"2021","period":"2022"}]}"#,
+            r#"{"validateOnly":true,"validate_only":false}"#,
             r#"{"agency":"a""#,
             r#"{} {}"#,
             "[]",

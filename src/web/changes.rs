@@ -213,7 +213,11 @@ fn view(notes: &mut Notes, change: &FigureChange, lists: &Lists) -> ChangeView {
     let none = Observation::default();
     let figure = change.observation.as_ref().unwrap_or(&none);
     let before = change.before.as_ref().unwrap_or(&none);
-    let kind = lists.indicators.iter().find(|indicator| indicator.id == figure.indicator).map(|it| it.kind());
+    let kind = lists
+        .indicators
+        .iter()
+        .find(|indicator| indicator.id == figure.indicator)
+        .map(crate::rpc::proto::Indicator::kind);
     let breakdown = breakdown_text(&figure.breakdown);
     let history = Address::of("/history")
         .with("indicator", &figure.indicator)

@@ -51,7 +51,9 @@ pub enum Forged {
     #[error("this form was sent by another site")]
     OtherSite,
     /// It has no token, or not this browser's.
-    #[error("this form is too old, or from another browser: go back, reload the page and send it again")]
+    #[error(
+        "this form was made before you signed in last, or for another browser. Open its page again, and fill it in there"
+    )]
     Token,
 }
 

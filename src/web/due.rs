@@ -118,6 +118,12 @@ async fn slots(visitor: &Visitor, question: &Question) -> Result<GetCompleteness
         ..request
     };
     answer.slots.extend(of_areas(&mut client, areas, &late).await?.slots);
+    // A quarter has a name in each kind of year that is asked about; here it has one.
+    for slot in &mut answer.slots {
+        if let Ok(period) = slot.period.parse::<Period>() {
+            slot.period = period.storage_key().to_string();
+        }
+    }
     Ok(answer)
 }
 

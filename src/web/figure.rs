@@ -29,7 +29,7 @@ pub(super) struct FigureView {
 pub(super) struct ChangeView {
     /// The earlier figure, or why there is none.
     pub(super) from: String,
-    /// What has to be known of the earlier figure, and is not known of the later one.
+    /// What has to be known of the earlier figure, also where it is what is known of the later one.
     pub(super) from_notes: Vec<String>,
     /// By how much, with its sign and its unit; or why it can't be said.
     pub(super) by: String,
@@ -78,7 +78,9 @@ impl Notes {
         if let Some(as_at) = &figure.as_at {
             notes.push(format!("as at {}", day(as_at)));
             self.as_at = true;
-        } else if is_partial(figure) {
+        }
+        // One that is as at an earlier period may lack more than the time since.
+        if is_partial(figure) {
             notes.push(PARTIAL.to_owned());
             self.partial = true;
         }
@@ -123,16 +125,10 @@ impl Notes {
         }
     }
 
-    /// A change of an indicator and an area, to a figure that is shown beside it.
-    pub(super) fn change(
-        &mut self,
-        change: Option<&Change>,
-        to: &FigureView,
-        (indicator, area): (&Indicator, &str),
-    ) -> ChangeView {
+    /// A change of a figure of an indicator and an area.
+    pub(super) fn change(&mut self, change: Option<&Change>, indicator: &Indicator, area: &str) -> ChangeView {
         let Some(change) = change else { return ChangeView::default() };
-        let mut from_notes = change.from.as_ref().map(|from| self.notes(from)).unwrap_or_default();
-        from_notes.retain(|note| !to.notes.contains(note));
+        let from_notes = change.from.as_ref().map(|from| self.notes(from)).unwrap_or_default();
         let from = change.from.as_ref().map(|from| match &from.value {
             Some(value) => quantity(value, indicator.kind(), &indicator.unit),
             None => absence(from, indicator.kind(), area),

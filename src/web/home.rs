@@ -26,8 +26,11 @@ impl Home {
 
 pub(super) async fn show(visitor: Visitor) -> Result<Response, Refusal> {
     // Who reads no figures begins with what there is for them.
-    if visitor.role == Role::Operator {
-        return Ok(Redirect::to("/keys").into_response());
+    match visitor.role {
+        Role::Operator => return Ok(Redirect::to("/keys").into_response()),
+        Role::Submitter | Role::Corrector => return Ok(Redirect::to("/due").into_response()),
+        Role::Steward => return Ok(Redirect::to("/catalogue").into_response()),
+        Role::Analyst | Role::Reader => {}
     }
     ask(&visitor, &Parameters::default()).await
 }

@@ -44,6 +44,7 @@ mod refusal;
 mod sentence;
 mod series;
 pub mod session;
+mod shares;
 pub mod sign_in;
 mod subject;
 mod submission;
@@ -51,6 +52,7 @@ mod submissions;
 mod submit;
 mod submitted;
 mod titles;
+mod untaken;
 mod visitor;
 
 use std::convert::Infallible;

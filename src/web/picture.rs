@@ -227,7 +227,7 @@ fn headline(notes: &mut Notes, links: &Links<'_>, row: &PictureRow) -> Option<He
     let since = row.change.as_ref().map(|change| Span::Period(&change.from_period).name(indicator.kind()));
     let figure = notes.figure(combined, &indicator, links.area);
     Some(Headline {
-        change: notes.change(row.change.as_ref(), &figure, (&indicator, links.area)),
+        change: notes.change(row.change.as_ref(), &indicator, links.area),
         figure,
         since: since.unwrap_or_default(),
         href: links.explain(&indicator.id, ""),
@@ -243,7 +243,7 @@ fn indicator(notes: &mut Notes, links: &Links<'_>, row: &PictureRow) -> Indicato
         let figure = notes.figure(figure, &indicator, links.area);
         RowView {
             agency: visible(agency).into_owned(),
-            change: notes.change(change, &figure, (&indicator, links.area)),
+            change: notes.change(change, &indicator, links.area),
             figure,
             href: links.explain(&indicator.id, id),
         }

@@ -116,6 +116,8 @@ fn page(question: &Question, answer: &GetSubmissionResponse, titles: &Titles) ->
     let figures =
         answer.observations.iter().zip(&receipt.outcomes).map(|(figure, outcome)| row(figure, outcome, titles));
     let received = match question.received.as_str() {
+        // An address may be kept: it says so only while it is so.
+        _ if submission.withdrawn_at_revision != 0 => "",
         "now" => "Your figures were received.",
         "before" => "These figures had been received before. Nothing was stored twice.",
         _ => "",

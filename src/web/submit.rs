@@ -67,7 +67,7 @@ pub(super) async fn check(
     if upload.file.is_empty() && upload.file_name.is_empty() {
         return step.ask_again(vec![FieldProblem::new("file", "File", &"Choose a file")]).await;
     }
-    let draft = match step.read(&places).await? {
+    let draft = match step.read().await? {
         Ok(draft) => draft,
         Err(problems) => return step.ask_again(problems).await,
     };
@@ -93,7 +93,7 @@ pub(super) async fn send(
     request: Request,
 ) -> Result<Response, Refusal> {
     let step = Step::begin(visitor, &places, &whose.agency, request).await?;
-    let mut draft = match step.read(&places).await? {
+    let mut draft = match step.read().await? {
         Ok(draft) if draft.sheet.is_sendable() => draft,
         Ok(draft) => return step.refuse(draft, Found::default()).await,
         Err(problems) => return step.ask_again(problems).await,

@@ -67,8 +67,9 @@ fn list(
     }
     violations.into_result(())?;
     let end = page.after().and_then(|after| after.parse().ok());
-    let found =
-        log.map_or_else(|| Ok(Some(LinesBefore::default())), |log| log.lines_before(end)).map_err(unreadable)?;
+    let found = log
+        .map_or_else(|| Ok(Some(LinesBefore::default())), |log| log.lines_before(end))
+        .map_err(|error| unreadable(&error))?;
     let Some(LinesBefore { lines, rest }) = found else {
         let mut violations = Violations::default();
         violations
@@ -85,7 +86,7 @@ fn list(
     Ok(proto::ListAuditLinesResponse { revision: number(revision), lines, next_page_token })
 }
 
-fn unreadable(error: audit::Error) -> Refusal {
+fn unreadable(error: &audit::Error) -> Refusal {
     tracing::error!(%error, "the audit log can't be read");
     status::error(Reason::AuditUnavailable, "the audit log can't be read; the server's log says why").into()
 }

@@ -5,6 +5,7 @@ use tonic::Status;
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use super::super::question::Address;
+use crate::model::violation::Quoted;
 use crate::rpc::proto::GetCompletenessRequest;
 use crate::wording::instant;
 
@@ -54,7 +55,7 @@ impl Question {
         let mut number = |field: &str, text: &str, allowed: &str| match text.trim() {
             "" => 0,
             text => text.parse().ok().filter(|number: &i64| *number > 0).unwrap_or_else(|| {
-                problems.add_bad_request_violation(field, format!("found `{text}`; allowed: {allowed}"));
+                problems.add_bad_request_violation(field, format!("found {}; allowed: {allowed}", Quoted(text)));
                 0
             }),
         };
@@ -65,7 +66,7 @@ impl Question {
             text => match instant::parse(text) {
                 Ok(time) => Some(time),
                 Err(allowed) => {
-                    problems.add_bad_request_violation("as_of", format!("found `{text}`; {allowed}"));
+                    problems.add_bad_request_violation("as_of", format!("found {}; {allowed}", Quoted(text)));
                     None
                 }
             },

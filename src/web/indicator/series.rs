@@ -92,7 +92,7 @@ impl Of<'_> {
             let figure = notes.figure(&row.figure.clone().unwrap_or_default(), indicator, &area.code);
             RowView {
                 period: Span::Period(&row.period).name(indicator.kind()),
-                change: notes.change(row.change.as_ref(), &figure, (indicator, &area.code)),
+                change: notes.change(row.change.as_ref(), indicator, &area.code),
                 figure,
                 rate: rate(row),
                 is_after_break: point.is_after_break,

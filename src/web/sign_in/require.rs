@@ -8,31 +8,44 @@ use tonic::codegen::http::{Method, StatusCode};
 use super::shared::{Refusal, SignIns};
 use crate::net::Peer;
 use crate::web::session::Session;
-use crate::web::{LocalPath, csrf, headers};
+use crate::web::{LocalPath, csrf, headers, refusal};
 
 /// Lets a request through that is of a session, as its extension [`Session`], and sends everybody else to sign in first.
 /// What changes anything must be a form of this session's, and an analyst must have said what figures are read for.
 /// Whoever is revoked is out within 15 seconds.
 pub async fn require_session(State(sign_ins): State<SignIns>, request: Request, next: Next) -> Response {
     let mut answer = match admitted(&sign_ins, request).await {
-        Ok(request) => next.run(request).await,
+        Ok((request, who)) => {
+            let answer = next.run(request).await;
+            sign_ins.untaken().count(&who, answer).await.unwrap_or_else(IntoResponse::into_response)
+        }
         Err(answer) => answer,
     };
     headers::secure(sign_ins.at(), answer.headers_mut());
     answer
 }
 
-async fn admitted(sign_ins: &SignIns, request: Request) -> Result<Request, Response> {
+/// The request with its session, and who that is of.
+async fn admitted(sign_ins: &SignIns, request: Request) -> Result<(Request, String), Response> {
     let is_read = [Method::GET, Method::HEAD].contains(request.method());
-    // What a form sends is lost by then.
-    let path = request.uri().path_and_query().filter(|_| is_read).map_or("/", |path| path.as_str());
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     let here = LocalPath::or_first(path);
-    let elsewhere = |page| Redirect::to(&here.after(page)).into_response();
+    let elsewhere = |page| {
+        if is_read {
+            return Redirect::to(&here.after(page)).into_response();
+        }
+        // What a form sends is lost by then: whoever has sent it must know.
+        let message = "Your session has ended, or you have signed out. What you sent was not taken: nothing was stored, and \
+                       nothing was changed. Sign in again on the page Your session, and then send it once more";
+        page_refusal(StatusCode::FORBIDDEN, "You are not signed in", message.to_owned())
+    };
     let session = sign_ins.session(request.headers()).ok_or_else(|| elsewhere("/sign-in"))?;
     let session = match confirmed(sign_ins, session, request.extensions().get::<Peer>().cloned()).await {
         Ok(session) => session,
         Err(Refusal::NotAccepted(_)) => return Err(elsewhere("/sign-in")),
-        Err(Refusal::Unavailable(words)) => return Err((StatusCode::SERVICE_UNAVAILABLE, words).into_response()),
+        Err(Refusal::Unavailable(words)) => {
+            return Err(page_refusal(StatusCode::SERVICE_UNAVAILABLE, "The service is busy", words));
+        }
     };
     if session.lacks_purpose() {
         return Err(elsewhere("/sign-in/purpose"));
@@ -40,12 +53,18 @@ async fn admitted(sign_ins: &SignIns, request: Request) -> Result<Request, Respo
     let mut request = if is_read {
         request
     } else {
-        csrf::check(request, session.csrf(), sign_ins.at())
-            .await
-            .map_err(|forged| (StatusCode::FORBIDDEN, forged.to_string()).into_response())?
+        csrf::check(request, session.csrf(), sign_ins.at()).await.map_err(|forged| {
+            let message = format!("Nothing was stored, and nothing was changed: {forged}");
+            page_refusal(StatusCode::FORBIDDEN, "This form can't be taken", message)
+        })?
     };
+    let who = session.identity().id.to_string();
     request.extensions_mut().insert(session);
-    Ok(request)
+    Ok((request, who))
+}
+
+fn page_refusal(status: StatusCode, title: &'static str, message: String) -> Response {
+    refusal::Refusal::of_page(status, title, message).into_response()
 }
 
 /// A session whose holder the service still knows, as it has said of late.

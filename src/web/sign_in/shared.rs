@@ -22,6 +22,7 @@ use crate::net::Peer;
 use crate::web::cookie::Cookie;
 use crate::web::csrf::CsrfToken;
 use crate::web::session::{self, Means, Session, Sessions, SignedInIdentity};
+use crate::web::untaken::Untaken;
 use crate::web::{CookieSecret, LocalPath, WebUrl};
 
 /// Asks the service who is calling, by a call that lacks no more than its method and its message.
@@ -77,6 +78,7 @@ struct Inner {
     sessions: Sessions,
     pending: PendingSignIns,
     attempts: Attempts,
+    untaken: Untaken,
 }
 
 impl fmt::Debug for SignIns {
@@ -90,7 +92,13 @@ impl SignIns {
     pub fn new(settings: Settings) -> Self {
         let provider = settings.provider.clone().map(|provider| Provider::new(provider, &settings.at));
         let (sessions, pending, attempts) = (Sessions::default(), PendingSignIns::default(), Attempts::default());
-        Self(Arc::new(Inner { settings, provider, sessions, pending, attempts }))
+        let untaken = Untaken::default();
+        Self(Arc::new(Inner { settings, provider, sessions, pending, attempts, untaken }))
+    }
+
+    /// The pages that browsers haven't taken yet.
+    pub(super) fn untaken(&self) -> &Untaken {
+        &self.0.untaken
     }
 
     /// Where browsers reach the page.

@@ -1,12 +1,14 @@
 //! A file that was uploaded, read as a submission that isn't sent yet.
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use tonic::Status;
 
+use super::super::shares::Held;
 use super::super::visitor::Visitor;
 use super::form::Form;
 use super::places::Places;
-use super::upload::UPLOAD_TIMEOUT;
 use crate::figures::input::Input;
 use crate::rpc::proto::SubmitObservationsRequest;
 use crate::submitting::part::PartSize;
@@ -27,22 +29,14 @@ impl Draft {
     /// When the turn doesn't come, or the service can't be asked for names.
     pub(super) async fn read(
         visitor: &Visitor,
-        places: &Places,
+        (places, place): (&Places, &Arc<Held>),
         file: Bytes,
         selection: Selection,
         form: &Form,
     ) -> Result<Self, Status> {
-        let busy = || Status::resource_exhausted("Other files are being read just now. Send yours again in a minute");
-        let turn = tokio::time::timeout(UPLOAD_TIMEOUT, places.reading()).await;
-        let turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
         let agency = selection.agency.clone();
-        let read = move || {
-            // It goes on when the browser has gone away: so the turn ends here, and not with the request.
-            let _turn = turn;
-            Sheet::of(&Input::of(&file), &selection, None, PartSize::default(), |_| {})
-        };
-        let sheet = tokio::task::spawn_blocking(read).await;
-        let mut sheet = sheet.map_err(|_| Status::internal("the file can't be read"))?;
+        let read = move || Sheet::of(&Input::of(&file), &selection, None, PartSize::default(), |_| {});
+        let mut sheet = places.work(place, read).await?;
         if sheet.needs_names {
             let mut client = visitor.calls.catalogue();
             let indicators = catalogue::indicators(&mut client).await?.into_values();

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::upload::Upload;
+use crate::figures::table::COLUMNS_MAX;
 use crate::figures::{DatesAre, Field, Layout};
 use crate::model::violation::Quoted;
 use crate::submitting::Selection;
@@ -78,6 +79,16 @@ impl Form {
         }
         if !self.sheet.is_empty() {
             layout.sheet = Some(self.sheet.clone());
+        }
+        for (field, label, text) in [
+            ("columns", "What columns are called", &self.columns),
+            ("ignored_columns", "Columns to leave out", &self.ignored_columns),
+        ] {
+            let found = lines(text).count();
+            if found > COLUMNS_MAX {
+                let what = format_args!("found {found} lines; allowed: at most {COLUMNS_MAX}");
+                return Err(vec![FieldProblem::new(field, label, &what)]);
+            }
         }
         for line in lines(&self.columns) {
             match named_column(line) {

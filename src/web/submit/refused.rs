@@ -51,7 +51,12 @@ impl Refused {
             problems: problems.iter().take(PROBLEMS_SHOWN_MAX).map(row).collect(),
             count: problems.len() + omitted,
             has_sheets: problems.iter().any(|problem| problem.sheet.is_some()),
-            marked: marked(&sheet.reading, &problems).unwrap_or_default(),
+            // Of what is wrong with the whole file no cell can be marked.
+            marked: if problems.iter().any(|problem| !problem.rows.is_empty()) {
+                marked(&sheet.reading, &problems).unwrap_or_default()
+            } else {
+                String::new()
+            },
             of_form: of_form.collect(),
         }
     }

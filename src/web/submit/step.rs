@@ -1,5 +1,7 @@
 //! A form that was received, on the way to its answer: to be filled in again, to be sent, or the receipt.
 
+use std::sync::Arc;
+
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -9,12 +11,13 @@ use super::super::agency;
 use super::super::page::Page;
 use super::super::question::Address;
 use super::super::refusal::Refusal;
+use super::super::shares::Held;
 use super::super::titles::Titles;
 use super::super::visitor::Visitor;
 use super::draft::Draft;
 use super::form::{FieldProblem, Form};
 use super::pages::{PreviewPage, SubmitPage};
-use super::places::{Place, Places};
+use super::places::Places;
 use super::preview::Preview;
 use super::refused::Refused;
 use super::upload::{self, UPLOAD_TIMEOUT, Upload};
@@ -43,7 +46,8 @@ pub(super) struct Step {
     pub(super) upload: Upload,
     form: Form,
     /// For as long as the file is in memory.
-    _place: Place,
+    place: Arc<Held>,
+    places: Places,
 }
 
 impl Step {
@@ -59,16 +63,18 @@ impl Step {
         let place = places.take(&agency.id)?;
         let upload = Upload::receive(request, UPLOAD_TIMEOUT).await.map_err(|refused| refusal(&refused))?;
         let form = Form::of(&upload);
-        Ok(Self { visitor, agency: agency.id, agency_name: agency.name, upload, form, _place: place })
+        Ok(Self { visitor, agency: agency.id, agency_name: agency.name, upload, form, place, places: places.clone() })
     }
 
     /// Reads the file; or what is wrong with the fields that say how.
-    pub(super) async fn read(&self, places: &Places) -> Result<Result<Draft, Vec<FieldProblem>>, Status> {
+    pub(super) async fn read(&self) -> Result<Result<Draft, Vec<FieldProblem>>, Status> {
         let selection = match self.form.selection(&self.agency) {
             Ok(selection) => selection,
             Err(problems) => return Ok(Err(problems)),
         };
-        let draft = Draft::read(&self.visitor, places, self.upload.file.clone(), selection, &self.form).await?;
+        let draft =
+            Draft::read(&self.visitor, (&self.places, &self.place), self.upload.file.clone(), selection, &self.form)
+                .await?;
         Ok(match draft.too_many() {
             None => Ok(draft),
             Some(figures) => {
@@ -92,8 +98,7 @@ impl Step {
     /// Everything that is wrong with a file.
     pub(super) async fn refuse(self, draft: Draft, found: Found) -> Result<Response, Refusal> {
         let notes = notes(&draft);
-        let refused = tokio::task::spawn_blocking(move || Refused::of(&draft.sheet, &found)).await;
-        let mut refused = refused.map_err(|_| Status::internal("the problems can't be listed"))?;
+        let mut refused = self.places.work(&self.place, move || Refused::of(&draft.sheet, &found)).await?;
         let problems = std::mem::take(&mut refused.of_form);
         Ok(self.form_page(refused, problems, notes))
     }
