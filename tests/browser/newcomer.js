@@ -130,7 +130,10 @@ async function main(address, folder) {
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
   try {
     const context = await browser.newContext({ javaScriptEnabled: false, viewport: { width: 1100, height: 760 } });
-    const keyboard = new Keyboard(await context.newPage(), folder);
+    const page = await context.newPage();
+    // From now on a press of a key opens no window of the system's, which nobody would see.
+    page.on('filechooser', () => {});
+    const keyboard = new Keyboard(page, folder);
     await reads(keyboard, address);
     await submits(keyboard, address);
     console.log("a newcomer's way, by keyboard alone and without scripts");
