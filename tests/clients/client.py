@@ -46,7 +46,7 @@ def generated():
     with tempfile.TemporaryDirectory() as stubs:
         generate(stubs)
         sys.path.insert(0, stubs)
-        for service in ("catalogue", "key", "picture", "submission"):
+        for service in ("audit", "catalogue", "key", "picture", "submission"):
             importlib.import_module(f"conspectus.v1.{service}_service_pb2")
         yield
 
