@@ -4,29 +4,45 @@ use std::collections::BTreeMap;
 
 use tonic::Status;
 
-use super::connect::{Server, pages, refusal, response};
+use super::connect::{Server, refusal, response};
 use super::failure::Failure;
 use crate::rpc::proto::{
-    Agency, Area, Calendar, Dimension, GetDimensionRequest, GetIndicatorRequest, Indicator, Kind, ListAgenciesRequest,
-    ListCalendarsRequest, ListReconciliationRulesRequest, QueryAggregateRequest, ReconciliationRule,
+    Agency, Area, Calendar, Dimension, GetDimensionRequest, GetIndicatorRequest, Indicator, Kind,
+    QueryAggregateRequest, ReconciliationRule,
 };
 use crate::submitting::catalogue;
-use crate::submitting::service::PAGE;
 use crate::tables::Labels;
 
 /// The newest version of each indicator, by id.
 pub(super) async fn indicators(server: &Server) -> Result<BTreeMap<String, Indicator>, Failure> {
-    found(catalogue::indicators(&mut server.catalogue().await?).await)
+    let indicators = found(catalogue::indicators(&mut server.catalogue().await?, 0).await)?;
+    Ok(indicators.into_iter().map(|indicator| (indicator.id.clone(), indicator)).collect())
 }
 
 /// The areas, by code.
 pub(super) async fn areas(server: &Server) -> Result<Vec<Area>, Failure> {
-    found(catalogue::areas(&mut server.catalogue().await?).await)
+    found(catalogue::areas(&mut server.catalogue().await?, 0).await)
+}
+
+/// The agencies, by id.
+pub(super) async fn agencies(server: &Server) -> Result<Vec<Agency>, Failure> {
+    found(catalogue::agencies(&mut server.catalogue().await?, 0).await)
 }
 
 /// The breakdown dimensions, by id.
 pub(super) async fn dimensions(server: &Server) -> Result<Vec<Dimension>, Failure> {
-    found(catalogue::dimensions(&mut server.catalogue().await?).await)
+    found(catalogue::dimensions(&mut server.catalogue().await?, 0).await)
+}
+
+/// The calendars, by id.
+pub(super) async fn calendars(server: &Server) -> Result<Vec<Calendar>, Failure> {
+    found(catalogue::calendars(&mut server.catalogue().await?, 0).await)
+}
+
+/// The reconciliation rules, by id.
+pub(super) async fn rules(server: &Server) -> Result<BTreeMap<String, ReconciliationRule>, Failure> {
+    let rules = found(catalogue::rules(&mut server.catalogue().await?, 0).await)?;
+    Ok(rules.into_iter().map(|rule| (rule.id.clone(), rule)).collect())
 }
 
 fn found<T>(found: Result<T, Status>) -> Result<T, Failure> {
@@ -61,52 +77,6 @@ async fn names(server: &Server) -> Result<Labels, Failure> {
     areas(server).await?.into_iter().for_each(|area| labels.add_area(area));
     agencies(server).await?.into_iter().for_each(|agency| labels.add_agency(agency));
     Ok(labels)
-}
-
-/// The agencies, by id.
-pub(super) async fn agencies(server: &Server) -> Result<Vec<Agency>, Failure> {
-    let mut client = server.catalogue().await?;
-    let mut found = Vec::new();
-    let list = async |page_token| {
-        client.list_agencies(ListAgenciesRequest { page_size: PAGE, page_token, as_of_revision: 0 }).await
-    };
-    pages(list, |page| {
-        found.extend(page.agencies);
-        page.next_page_token
-    })
-    .await?;
-    Ok(found)
-}
-
-/// The calendars, by id.
-pub(super) async fn calendars(server: &Server) -> Result<Vec<Calendar>, Failure> {
-    let mut client = server.catalogue().await?;
-    let mut found = Vec::new();
-    let list = async |page_token| {
-        client.list_calendars(ListCalendarsRequest { page_size: PAGE, page_token, as_of_revision: 0 }).await
-    };
-    pages(list, |page| {
-        found.extend(page.calendars);
-        page.next_page_token
-    })
-    .await?;
-    Ok(found)
-}
-
-/// The reconciliation rules, by id.
-pub(super) async fn rules(server: &Server) -> Result<BTreeMap<String, ReconciliationRule>, Failure> {
-    let mut client = server.catalogue().await?;
-    let mut found = BTreeMap::new();
-    let list = async |page_token| {
-        let request = ListReconciliationRulesRequest { page_size: PAGE, page_token, as_of_revision: 0 };
-        client.list_reconciliation_rules(request).await
-    };
-    pages(list, |page| {
-        found.extend(page.reconciliation_rules.into_iter().map(|rule| (rule.id.clone(), rule)));
-        page.next_page_token
-    })
-    .await?;
-    Ok(found)
 }
 
 /// The kind of an indicator; unspecified when the catalogue doesn't have it.

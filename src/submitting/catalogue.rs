@@ -1,4 +1,4 @@
-//! What the catalogue has, as a client reads it: the names of things, and the definitions of indicators.
+//! What the catalogue has, as a client reads it: its lists, each whole, and the definitions of indicators.
 
 use std::collections::BTreeMap;
 
@@ -9,31 +9,55 @@ use crate::catalogue::items;
 use crate::rpc::client::catalogue_service_client::CatalogueServiceClient;
 use crate::rpc::indicator_versions;
 use crate::rpc::proto::{
-    Area, Dimension, GetIndicatorRequest, Indicator, ListAreasRequest, ListDimensionsRequest, ListIndicatorsRequest,
+    Agency, Area, Calendar, Dimension, GetIndicatorRequest, Indicator, ListAgenciesRequest, ListAreasRequest,
+    ListCalendarsRequest, ListDimensionsRequest, ListIndicatorsRequest, ListReconciliationRulesRequest,
+    ReconciliationRule,
 };
 
-/// The newest version of each indicator, by id.
-///
-/// # Errors
-/// The service's refusal; so with the others.
-pub(crate) async fn indicators<T: Transport>(
-    client: &mut CatalogueServiceClient<T>,
-) -> Result<BTreeMap<String, Indicator>, Status> {
-    let (mut found, mut page_token) = (BTreeMap::new(), String::new());
-    loop {
-        let page = client
-            .list_indicators(ListIndicatorsRequest { page_size: PAGE, page_token, as_of_revision: 0 })
-            .await?
-            .into_inner();
-        found.extend(page.indicators.into_iter().map(|indicator| (indicator.id.clone(), indicator)));
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            return Ok(found);
+macro_rules! lists {
+    ($($(#[$doc:meta])* $name:ident = $method:ident($Request:ident), $items:ident of $Item:ident;)*) => {$(
+        $(#[$doc])*
+        /// As of a revision; 0 means the newest.
+        ///
+        /// # Errors
+        /// The service's refusal.
+        pub(crate) async fn $name<T: Transport>(
+            client: &mut CatalogueServiceClient<T>,
+            as_of_revision: i64,
+        ) -> Result<Vec<$Item>, Status> {
+            let (mut found, mut page_token) = (Vec::new(), String::new());
+            loop {
+                let request = $Request { page_size: PAGE, page_token, as_of_revision };
+                let page = client.$method(request).await?.into_inner();
+                found.extend(page.$items);
+                page_token = page.next_page_token;
+                if page_token.is_empty() {
+                    return Ok(found);
+                }
+            }
         }
-    }
+    )*};
+}
+
+lists! {
+    /// The areas, by code.
+    areas = list_areas(ListAreasRequest), areas of Area;
+    /// The agencies, by id.
+    agencies = list_agencies(ListAgenciesRequest), agencies of Agency;
+    /// The newest version of each indicator, by id.
+    indicators = list_indicators(ListIndicatorsRequest), indicators of Indicator;
+    /// The breakdown dimensions, by id.
+    dimensions = list_dimensions(ListDimensionsRequest), dimensions of Dimension;
+    /// The calendars, by id.
+    calendars = list_calendars(ListCalendarsRequest), calendars of Calendar;
+    /// The reconciliation rules, by id.
+    rules = list_reconciliation_rules(ListReconciliationRulesRequest), reconciliation_rules of ReconciliationRule;
 }
 
 /// Indicators with all of their versions, by id.
+///
+/// # Errors
+/// The service's refusal, or a definition that this program can't read.
 pub(crate) async fn definitions<T: Transport>(
     client: &mut CatalogueServiceClient<T>,
     ids: impl IntoIterator<Item = &String>,
@@ -54,34 +78,4 @@ pub(crate) async fn definitions<T: Transport>(
         found.insert(id.clone(), indicator);
     }
     Ok(found)
-}
-
-/// The areas, by code.
-pub(crate) async fn areas<T: Transport>(client: &mut CatalogueServiceClient<T>) -> Result<Vec<Area>, Status> {
-    let (mut found, mut page_token) = (Vec::new(), String::new());
-    loop {
-        let page =
-            client.list_areas(ListAreasRequest { page_size: PAGE, page_token, as_of_revision: 0 }).await?.into_inner();
-        found.extend(page.areas);
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            return Ok(found);
-        }
-    }
-}
-
-/// The breakdown dimensions, by id.
-pub(crate) async fn dimensions<T: Transport>(client: &mut CatalogueServiceClient<T>) -> Result<Vec<Dimension>, Status> {
-    let (mut found, mut page_token) = (Vec::new(), String::new());
-    loop {
-        let page = client
-            .list_dimensions(ListDimensionsRequest { page_size: PAGE, page_token, as_of_revision: 0 })
-            .await?
-            .into_inner();
-        found.extend(page.dimensions);
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            return Ok(found);
-        }
-    }
 }

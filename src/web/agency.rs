@@ -8,8 +8,8 @@ use tonic::Status;
 use super::page::Page;
 use super::question::Address;
 use super::visitor::Visitor;
-use crate::rpc::proto::{Agency, Area, GetAgencyRequest, GetCallerRequest, ListAgenciesRequest};
-use crate::submitting::service::PAGE;
+use crate::rpc::proto::{Agency, Area, GetAgencyRequest, GetCallerRequest};
+use crate::submitting::catalogue;
 
 /// The part of an address that names an agency.
 #[derive(Debug, Default, Deserialize)]
@@ -47,21 +47,8 @@ pub(super) async fn choose(
     path: &'static str,
     areas: Vec<Area>,
 ) -> Result<Response, Status> {
-    Ok(Page(Choose { title, path, agencies: all(visitor).await?, areas }).into_response())
-}
-
-/// The agencies of the catalogue.
-async fn all(visitor: &Visitor) -> Result<Vec<Agency>, Status> {
-    let (mut client, mut found, mut page_token) = (visitor.calls.catalogue(), Vec::new(), String::new());
-    loop {
-        let request = ListAgenciesRequest { page_size: PAGE, page_token, as_of_revision: 0 };
-        let page = client.list_agencies(request).await?.into_inner();
-        found.extend(page.agencies);
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            return Ok(found);
-        }
-    }
+    let agencies = catalogue::agencies(&mut visitor.calls.catalogue(), 0).await?;
+    Ok(Page(Choose { title, path, agencies, areas }).into_response())
 }
 
 /// An agency by its id.

@@ -9,7 +9,7 @@ use tonic::Code;
 use super::form::{Field, Form};
 use super::hierarchy::{self, EndedArea, LAST_DAY, Step};
 use super::json;
-use super::lists::{Lists, PAGE_SIZE};
+use super::lists::Lists;
 use super::page::Page;
 use super::question::{Address, AsOf, FileLink, Parameters};
 use super::refusal::{self, Refusal};
@@ -22,6 +22,7 @@ use crate::rpc::proto::{
     Agency, Calendar, Dimension, Indicator, ListAgenciesRequest, ListAreasRequest, ListCalendarsRequest,
     ListDimensionsRequest, ListIndicatorsRequest, ListReconciliationRulesRequest, ReconciliationRule,
 };
+use crate::submitting::service::PAGE;
 use crate::wording::check;
 
 const DAY: &str = "day";
@@ -54,8 +55,7 @@ fn form(parameters: &Parameters) -> Form {
 /// Each list as the service gives it: `/catalogue/areas.json`.
 pub(super) async fn json(visitor: Visitor, Path(name): Path<String>, RawQuery(query): RawQuery, at: Uri) -> Response {
     let mut parameters = Parameters::read(query.as_deref(), &["page_token", AsOf::REVISION]);
-    let (page_size, page_token, as_of_revision) =
-        (PAGE_SIZE, parameters.text("page_token"), parameters.as_of().revision);
+    let (page_size, page_token, as_of_revision) = (PAGE, parameters.text("page_token"), parameters.as_of().revision);
     if let Err(status) = parameters.check() {
         return json::refused(&status);
     }

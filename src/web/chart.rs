@@ -219,9 +219,9 @@ impl Drawing<'_> {
                 Some(place) => {
                     let is_alone = !self.continues(at) && !self.continues(at + 1);
                     let is_seen = !self.is_crowded() || is_alone || point.is_partial || point.is_made_up;
-                    let stub = if is_alone && point.is_provisional { dashes(place) } else { String::new() };
+                    let dash = if is_alone && point.is_provisional { dashes(place) } else { String::new() };
                     let spot = || spot(place, point.is_partial, point.is_made_up, &point.words);
-                    stub + &if is_seen { spot() } else { String::new() }
+                    dash + &if is_seen { spot() } else { String::new() }
                 }
             }
         };

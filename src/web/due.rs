@@ -77,7 +77,7 @@ pub(super) async fn show(visitor: Visitor, Known(question): Known<Question>) -> 
         if let Some(own) = agency::own(&visitor, "/due").await? {
             return Ok(own);
         }
-        let areas = catalogue::areas(&mut visitor.calls.catalogue()).await?;
+        let areas = catalogue::areas(&mut visitor.calls.catalogue(), 0).await?;
         return Ok(agency::choose(&visitor, "What is due", "/due", areas).await?);
     }
     let answer = slots(&visitor, &question).await?;

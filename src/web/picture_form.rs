@@ -3,12 +3,12 @@
 use tonic::Status;
 
 use super::form::{Choice, Field, Form, Group, Input};
-use super::names;
 use super::question::Parameters;
 use super::visitor::Visitor;
 use crate::catalogue::items::AreaLevel;
 use crate::model::period::{Frequency, Period};
 use crate::rpc::proto::{Area, GetCompletenessRequest, Kind};
+use crate::submitting::catalogue;
 use crate::wording::period::Span;
 
 /// More areas than these aren't listed: who asks about one of a country's wards knows its code.
@@ -25,13 +25,13 @@ pub(super) const PARAMETERS: [&str; 7] =
 
 /// The form, filled in as an address has it, with the areas of a revision.
 pub(super) async fn form(visitor: &Visitor, parameters: &Parameters, revision: i64) -> Result<Form, Status> {
-    let areas = names::areas(visitor, revision).await?;
+    let areas = catalogue::areas(&mut visitor.calls.catalogue(), revision).await?;
     Ok(filled(parameters, &areas, Vec::new()))
 }
 
 /// The form for a new question, which also offers periods: the newest in which something was reported.
 pub(super) async fn new_form(visitor: &Visitor, parameters: &Parameters) -> Result<Form, Status> {
-    let areas = names::areas(visitor, 0).await?;
+    let areas = catalogue::areas(&mut visitor.calls.catalogue(), 0).await?;
     let of = match parameters.text("area") {
         area if area.is_empty() => widest(&areas),
         area => Some(area),

@@ -113,24 +113,7 @@ impl Parameters {
     /// As of when.
     pub(super) fn as_of(&mut self) -> AsOf {
         let (revision, time) = (self.text(AsOf::REVISION), self.text(AsOf::INSTANT));
-        let revision = match revision.as_str() {
-            "" => 0,
-            text => text.parse().ok().filter(|revision| *revision > 0).unwrap_or_else(|| {
-                self.problems.add(AsOf::REVISION, format_args!("found `{text}`; allowed: a whole number above 0"));
-                0
-            }),
-        };
-        let time = match time.as_str() {
-            "" => None,
-            text => match instant::parse(text) {
-                Ok(time) => Some(time),
-                Err(allowed) => {
-                    self.problems.add(AsOf::INSTANT, format_args!("found `{text}`; {allowed}"));
-                    None
-                }
-            },
-        };
-        AsOf { revision, time }
+        AsOf::read(&revision, &time, &mut self.problems)
     }
 
     /// Notes a problem of a parameter.
@@ -176,6 +159,28 @@ pub(super) struct AsOf {
 impl AsOf {
     pub(super) const REVISION: &str = "as_of_revision";
     pub(super) const INSTANT: &str = "as_of";
+
+    /// Reads the two parameters, which may be empty, and notes what is wrong with them.
+    pub(super) fn read(revision: &str, time: &str, problems: &mut Violations) -> Self {
+        let revision = match revision.trim() {
+            "" => 0,
+            text => text.parse().ok().filter(|revision| *revision > 0).unwrap_or_else(|| {
+                problems.add(Self::REVISION, format_args!("found `{text}`; allowed: a whole number above 0"));
+                0
+            }),
+        };
+        let time = match time.trim() {
+            "" => None,
+            text => match instant::parse(text) {
+                Ok(time) => Some(time),
+                Err(allowed) => {
+                    problems.add(Self::INSTANT, format_args!("found `{text}`; {allowed}"));
+                    None
+                }
+            },
+        };
+        Self { revision, time }
+    }
 
     pub(super) fn is_newest(&self) -> bool {
         self.revision == 0 && self.time.is_none()

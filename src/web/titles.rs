@@ -20,8 +20,8 @@ impl Titles {
     /// Those of the catalogue.
     pub(super) async fn read(visitor: &Visitor) -> Result<Self, Status> {
         let mut client = visitor.calls.catalogue();
-        let indicators = catalogue::indicators(&mut client).await?.into_values().map(|it| (it.id, it.title)).collect();
-        let areas = catalogue::areas(&mut client).await?.into_iter().map(|it| (it.code, it.name)).collect();
+        let indicators = catalogue::indicators(&mut client, 0).await?.into_iter().map(|it| (it.id, it.title)).collect();
+        let areas = catalogue::areas(&mut client, 0).await?.into_iter().map(|it| (it.code, it.name)).collect();
         Ok(Self { indicators, areas })
     }
 

@@ -105,7 +105,7 @@ impl Expected {
         of.slots.retain(|slot| !question.missing || is_missing(slot));
         let ids: BTreeSet<&String> = of.slots.iter().map(|slot| &slot.indicator).collect();
         let indicators = catalogue::definitions(catalogue, ids).await?;
-        let dimensions = catalogue::dimensions(catalogue).await?;
+        let dimensions = catalogue::dimensions(catalogue, 0).await?;
         Ok(Self { agency, any, of, indicators, dimensions, breakdowns: question.breakdowns })
     }
 
@@ -132,7 +132,7 @@ impl Expected {
         file: &str,
     ) -> Result<(Vec<u8>, Option<String>), Error> {
         let earlier = earlier::read(submissions, &self.agency.id, rows).await?;
-        let areas = catalogue::areas(catalogue).await?;
+        let areas = catalogue::areas(catalogue, 0).await?;
         let content = Content {
             agency: &self.agency,
             periods: &question.periods,

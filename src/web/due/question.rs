@@ -2,12 +2,11 @@
 
 use serde::Deserialize;
 use tonic::Status;
-use tonic_types::{ErrorDetails, StatusExt as _};
 
-use super::super::question::Address;
-use crate::model::violation::Quoted;
+use super::super::question::{Address, AsOf};
+use crate::model::violation::Violations;
 use crate::rpc::proto::GetCompletenessRequest;
-use crate::wording::instant;
+use crate::rpc::{REQUEST_BYTES_MAX, invalid};
 
 /// What is asked for.
 #[derive(Debug, Default, Clone, Deserialize)]
@@ -51,36 +50,24 @@ impl Question {
     /// # Errors
     /// Every parameter that can't be read.
     pub(super) fn request(&self) -> Result<GetCompletenessRequest, Status> {
-        let mut problems = ErrorDetails::new();
-        let mut number = |field: &str, text: &str, allowed: &str| match text.trim() {
+        let mut problems = Violations::default();
+        let as_of = AsOf::read(&self.as_of_revision, &self.as_of, &mut problems);
+        let due_within_days = match self.within.trim() {
             "" => 0,
-            text => text.parse().ok().filter(|number: &i64| *number > 0).unwrap_or_else(|| {
-                problems.add_bad_request_violation(field, format!("found {}; allowed: {allowed}", Quoted(text)));
+            text => text.parse().ok().filter(|days: &i32| *days > 0).unwrap_or_else(|| {
+                problems.add("within", format_args!("found `{text}`; allowed: a number of days, 1 to 366"));
                 0
             }),
         };
-        let as_of_revision = number("as_of_revision", &self.as_of_revision, "a revision, such as 12");
-        let within = number("within", &self.within, "a number of days, 1 to 366");
-        let as_of_time = match self.as_of.trim() {
-            "" => None,
-            text => match instant::parse(text) {
-                Ok(time) => Some(time),
-                Err(allowed) => {
-                    problems.add_bad_request_violation("as_of", format!("found {}; {allowed}", Quoted(text)));
-                    None
-                }
-            },
-        };
-        if problems.bad_request().is_some() {
-            let message = "the address can't be read";
-            return Err(Status::with_error_details(tonic::Code::InvalidArgument, message, problems));
+        if !problems.is_empty() {
+            return Err(invalid(&problems, REQUEST_BYTES_MAX));
         }
         Ok(GetCompletenessRequest {
             indicators: listed(&self.indicator),
             agencies: listed(&self.agency),
-            as_of_revision,
-            as_of_time,
-            due_within_days: i32::try_from(within).unwrap_or(i32::MAX),
+            as_of_revision: as_of.revision,
+            as_of_time: as_of.time,
+            due_within_days,
             ..GetCompletenessRequest::default()
         })
     }
@@ -102,6 +89,8 @@ impl Question {
 
 #[cfg(test)]
 mod tests {
+    use tonic_types::StatusExt as _;
+
     use super::*;
 
     #[test]
@@ -114,6 +103,6 @@ mod tests {
         };
         let found = question.request().unwrap_err().get_details_bad_request().unwrap().field_violations;
         let fields: Vec<&str> = found.iter().map(|it| it.field.as_str()).collect();
-        assert_eq!(fields, ["as_of_revision", "within", "as_of"]);
+        assert_eq!(fields, ["as_of_revision", "as_of", "within"]);
     }
 }

@@ -18,7 +18,7 @@ use self::series::{Of, SeriesView};
 use super::as_of::AsOfView;
 use super::figure::{Explained, Notes};
 use super::form::{Choice, Field, Form, Group, Input};
-use super::names::{self, Names};
+use super::names::Names;
 use super::page::Page;
 use super::picture_form;
 use super::question::{Address, FileLink, Parameters};
@@ -30,9 +30,8 @@ use crate::model::text::visible;
 use crate::rpc::proto::{
     AcrossAgencies, Area, GetIndicatorRequest, Indicator, ListIndicatorsRequest, QueryAggregateResponse,
 };
-
-/// The largest page that the service gives.
-const PAGE_SIZE: i32 = 1_000;
+use crate::submitting::catalogue;
+use crate::submitting::service::PAGE;
 
 pub(super) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
     let (parameters, question) = Question::read(query.as_deref());
@@ -79,8 +78,7 @@ pub(super) async fn json(visitor: Visitor, RawQuery(query): RawQuery) -> Respons
     if question.has_series() {
         json::answer(&visitor, "/conspectus.v1.PictureService/QueryAggregate", &question.series()).await
     } else if question.indicator.is_empty() {
-        let request =
-            ListIndicatorsRequest { page_size: PAGE_SIZE, as_of_revision, ..ListIndicatorsRequest::default() };
+        let request = ListIndicatorsRequest { page_size: PAGE, as_of_revision, ..ListIndicatorsRequest::default() };
         json::answer(&visitor, "/conspectus.v1.CatalogueService/ListIndicators", &request).await
     } else {
         let request = GetIndicatorRequest { id: question.indicator, as_of_revision, ..GetIndicatorRequest::default() };
@@ -116,17 +114,7 @@ struct ListPage {
 }
 
 async fn list(visitor: &Visitor, question: &Question) -> Result<Response, Refusal> {
-    let (mut indicators, mut page_token) = (Vec::new(), String::new());
-    loop {
-        let request =
-            ListIndicatorsRequest { page_size: PAGE_SIZE, page_token, as_of_revision: question.as_of.revision };
-        let page = visitor.calls.catalogue().list_indicators(request).await?.into_inner();
-        indicators.extend(page.indicators);
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            break;
-        }
-    }
+    let indicators = catalogue::indicators(&mut visitor.calls.catalogue(), question.as_of.revision).await?;
     let line = |it: Indicator| {
         let address = Address::of("/indicator").with("indicator", it.id).with_as_of(&question.as_of);
         (address.href(), visible(&it.title).into_owned(), visible(&it.unit).into_owned())
@@ -147,7 +135,7 @@ impl Found {
     async fn of(visitor: &Visitor, id: &str, as_of_revision: i64) -> Result<Self, Status> {
         let request = GetIndicatorRequest { id: id.to_owned(), as_of_revision, ..GetIndicatorRequest::default() };
         let versions = visitor.calls.catalogue().get_indicator(request).await?.into_inner().versions;
-        let areas = names::areas(visitor, as_of_revision).await?;
+        let areas = catalogue::areas(&mut visitor.calls.catalogue(), as_of_revision).await?;
         Ok(Self { versions, areas, names: Names::of(visitor, as_of_revision).await? })
     }
 

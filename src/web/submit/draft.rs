@@ -39,8 +39,8 @@ impl Draft {
         let mut sheet = places.work(place, read).await?;
         if sheet.needs_names {
             let mut client = visitor.calls.catalogue();
-            let indicators = catalogue::indicators(&mut client).await?.into_values();
-            let names = CatalogueNames::of(indicators, catalogue::areas(&mut client).await?);
+            let indicators = catalogue::indicators(&mut client, 0).await?;
+            let names = CatalogueNames::of(indicators, catalogue::areas(&mut client, 0).await?);
             names.put_into(&mut sheet.reading);
         }
         let request = SubmitObservationsRequest {
