@@ -1,9 +1,10 @@
 //! A server for one test, and the short words that tests use to talk to it.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use conspectus::catalogue::CataloguePut;
@@ -76,6 +77,8 @@ struct Running {
     address: SocketAddr,
     web: SocketAddr,
     channel: Channel,
+    /// The cookies of those who have signed in to its pages, by who they are.
+    cookies: Mutex<BTreeMap<String, String>>,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<Result<(), server::Error>>,
 }
@@ -206,6 +209,12 @@ impl TestApp {
         self.running.as_ref().unwrap().address
     }
 
+    /// The cookies of those who have signed in to its pages, by who they are. They are this server's: another one
+    /// may listen later where it did.
+    pub(crate) fn cookies(&self) -> &Mutex<BTreeMap<String, String>> {
+        &self.running.as_ref().unwrap().cookies
+    }
+
     /// Where its pages are.
     pub(crate) fn web(&self) -> SocketAddr {
         self.running.as_ref().unwrap().web
@@ -305,7 +314,7 @@ impl Running {
             Ok::<_, Box<dyn std::error::Error>>(channel)
         };
         match serving.await {
-            Ok(channel) => Self { address, web, channel, stop, ended },
+            Ok(channel) => Self { address, web, channel, cookies: Mutex::default(), stop, ended },
             // Why the server ended says more than that it can't be reached.
             Err(error) => match tokio::time::timeout(DRAIN_TIMEOUT, &mut ended).await {
                 Ok(ended) => panic!("the server ended before it served: {ended:?}; {error}"),

@@ -1,9 +1,5 @@
 //! A browser of somebody who has signed in to the page.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::sync::Mutex;
-
 use hyper::{Method, StatusCode};
 
 use crate::app::TestApp;
@@ -11,9 +7,6 @@ use crate::http::{Answer, send};
 use crate::identities::{Condition, PURPOSE, authorization};
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
-
-/// The cookies of those who have signed in already, by the server's address and who they are.
-static SIGNED_IN: Mutex<BTreeMap<(SocketAddr, String), String>> = Mutex::new(BTreeMap::new());
 
 /// The cookie that an answer sets.
 pub(crate) fn cookie(answer: &Answer, name: &str) -> String {
@@ -38,7 +31,7 @@ pub(crate) async fn try_sign_in(app: &TestApp, key: &str) -> Answer {
 
 /// Signs in with somebody's good key, and says what figures are read for where that is asked; the session's cookie.
 pub(crate) async fn sign_in(app: &TestApp, who: &str) -> String {
-    let known = SIGNED_IN.lock().unwrap().get(&(app.web(), who.to_owned())).cloned();
+    let known = app.cookies().lock().unwrap().get(who).cloned();
     if let Some(cookie) = known {
         return cookie;
     }
@@ -53,7 +46,7 @@ pub(crate) async fn sign_in(app: &TestApp, who: &str) -> String {
         let stated = send(app.web(), Method::POST, "/sign-in/purpose", &[FORM, ("cookie", &session)], body).await;
         assert_eq!(stated.status, StatusCode::SEE_OTHER, "{}", stated.text());
     }
-    SIGNED_IN.lock().unwrap().insert((app.web(), who.to_owned()), session.clone());
+    app.cookies().lock().unwrap().insert(who.to_owned(), session.clone());
     session
 }
 
