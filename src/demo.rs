@@ -167,6 +167,7 @@ fn by_agency(
         reason: String::new(),
         columns: None,
         return_id: String::new(),
+        unchanged_since_revision: 0,
     };
     agencies.into_iter().map(request).collect()
 }

@@ -445,7 +445,7 @@ fn percentages_that_are_all_proportions_are_asked_about() {
     );
     for (first, options) in [("95.9", &["--dry-run"][..]), ("0.959", &["--dry-run", "--percentages-as-given"])] {
         let printed = sender.submit(file(first), options);
-        let summary = "No problems found. Submitting it would give: 3 new, 0 revised, 0 unchanged. Nothing was stored.";
+        let summary = "No problems found. As of revision 14, submitting it would give: 3 new, 0 revised, 0 unchanged. Nothing was stored.";
         assert_eq!(printed.lines().next(), Some(summary));
         assert!(printed.contains(&format!("row 2: assessments-timely E06000044 FY2020-21: new, {first} % of 40")));
     }
@@ -457,7 +457,7 @@ fn a_dry_run_says_figure_by_figure_what_would_change() {
     sender.submit(file(&["70", "5", "x"]), &[]);
     assert_eq!(
         sender.submit(file(&["72", "5", "84"]), &["--dry-run"]),
-        "No problems found. Submitting it would give: 0 new, 2 revised, 1 unchanged. Nothing was stored.\n  \
+        "No problems found. As of revision 15, submitting it would give: 0 new, 2 revised, 1 unchanged. Nothing was stored.\n  \
          row 2: missing-episodes E06000044 Apr 2021: 70 -> 72 (+2.9%)\n  \
          row 4: missing-episodes E06000044 June 2021: [x] -> 84"
     );
@@ -466,6 +466,22 @@ fn a_dry_run_says_figure_by_figure_what_would_change() {
     let rows = rows.replace("2010-11", "Nov 2010").replace("2011-12", "Dec 2011");
     let printed = sender.submit(format!("{HEADER}\n{rows}"), &["--dry-run"]);
     assert_eq!((printed.lines().count(), printed.lines().last()), (52, Some("  and 10 further changes")), "{printed}");
+}
+
+#[test]
+fn a_file_is_sent_only_over_what_its_dry_run_was_held_against() {
+    let sender = Sender::start();
+    sender.submit(file(&["70"]), &[]);
+    assert!(sender.submit(file(&["72"]), &["--dry-run"]).contains("As of revision 15, "));
+    sender.submit(file(&["71"]), &[]);
+    let held = sender.submit(file(&["72"]), &["--unchanged-since", "15"]);
+    assert_eq!(
+        held,
+        "5: conspectus: 1 of 1 figures changed after revision 15; check the submission again, which shows what stands now\n\
+         Try: --dry-run, which shows what stands now, and at which revision"
+    );
+    assert!(sender.submit(file(&["72"]), &["--unchanged-since", "16"]).contains("0 new, 1 revised"));
+    assert!(sender.submit(file(&["73"]), &["--unchanged-since", "0"]).contains("invalid value '0'"));
 }
 
 #[test]

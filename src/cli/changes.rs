@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use clap::Parser;
 use tonic::Status;
-use tonic_types::StatusExt;
 
 use super::catalogue_lookup;
 use super::connect::{Connection, Server, refusal};
@@ -108,7 +107,7 @@ async fn next_page(
 
 /// Whether nothing has changed yet.
 fn is_none_yet(status: &Status) -> bool {
-    status.get_details_error_info().is_some_and(|info| info.reason == Reason::RevisionNotReached.text())
+    Reason::of(status) == Some(Reason::RevisionNotReached)
 }
 
 /// Prints pages one after the other, each as soon as it is there.

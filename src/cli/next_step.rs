@@ -23,6 +23,8 @@ pub(super) enum NextStep {
     Returns,
     /// What a request id was used for.
     Submission,
+    /// What stands now, and what the file would do to it.
+    DryRun,
     /// What a return was completed with.
     Return,
     /// Who is calling, and for what.
@@ -62,6 +64,7 @@ impl NextStep {
         match reason {
             Reason::RequestIdReused => Some(Self::Submission),
             Reason::ReturnComplete => Some(Self::Return),
+            Reason::FiguresChanged => Some(Self::DryRun),
             Reason::RevisionNotReached => Some(Self::AnyRevision),
             Reason::Starting | Reason::Stopping => Some(Self::Health),
             Reason::Unauthenticated => Some(Self::GiveKey),
@@ -132,6 +135,7 @@ impl NextStep {
                 "conspectus submission show REQUEST_ID --agency AGENCY",
                 "which shows what was submitted under that id",
             ),
+            Self::DryRun => ("--dry-run", "which shows what stands now, and at which revision"),
             Self::GiveKey => ("--as NAME", "which takes the key from CONSPECTUS_KEY_NAME; or set CONSPECTUS_KEY"),
             Self::OtherKey => ("--as NAME", "the key of somebody who may; `conspectus key list` shows an operator who"),
             Self::RotateKey => ("conspectus key rotate NAME", "with an operator's key; it prints a new one for NAME"),

@@ -81,6 +81,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         source: args.source.clone(),
         sample: args.sample,
         reason: args.reason.clone(),
+        unchanged_since_revision: args.unchanged_since.unwrap_or_default(),
         ..SubmitObservationsRequest::default()
     };
     let check = SubmitObservationsRequest {

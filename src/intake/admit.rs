@@ -125,6 +125,18 @@ pub enum Rejection {
         /// The revision at which it was completed.
         revision: Revision,
     },
+    /// Other values stand by now than its sender has seen.
+    #[error(
+        "{changed} of {count} figures changed after revision {since}; check the submission again, which shows what stands now"
+    )]
+    FiguresChanged {
+        /// The revision that its sender has seen.
+        since: Revision,
+        /// How many of its figures have changed.
+        changed: usize,
+        /// How many it has.
+        count: usize,
+    },
     /// There is no such return.
     #[error("`{agency}` has no return `{return_id}`")]
     NoSuchReturn {
@@ -234,6 +246,7 @@ impl Command for Prepared {
         check_open_return(basis.state, submission, &mut violations)?;
         bound_breakdowns(basis, &submission.observations.dictionaries().breakdowns, &mut violations);
         violations.into_result(()).map_err(Rejection::Invalid)?;
+        self.check_unchanged(basis.state)?;
         let findings = self.findings(basis.state, basis.day(), basis.zone).map_err(Rejection::Invalid)?;
         Ok(Decision::Accept(self.body(), SubmissionEffect { outcomes: Vec::new(), findings }))
     }
@@ -255,11 +268,26 @@ impl Command for Prepared {
     }
 
     fn looks_at_figures(&self, state: &State) -> bool {
-        self.looks_at_others(state)
+        self.seen().is_some() || self.looks_at_others(state)
     }
 
     fn queued_bytes(&self) -> usize {
         self.bytes().len() + self.submission().observations.len() * size_of::<Line>()
+    }
+}
+
+impl Prepared {
+    /// What its sender saw must still stand, in each place that one of its figures goes to.
+    fn check_unchanged(&self, state: &State) -> Result<(), Rejection> {
+        let Some(since) = self.seen() else { return Ok(()) };
+        if !state.has_new_figures(&self.submission().agency, since) {
+            return Ok(());
+        }
+        let [then, now] = [since, state.revision()].map(|as_of| self.outcomes(state, as_of));
+        match then.iter().zip(&now).filter(|(then, now)| then != now).count() {
+            0 => Ok(()),
+            changed => Err(Rejection::FiguresChanged { since, changed, count: now.len() }),
+        }
     }
 }
 

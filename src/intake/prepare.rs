@@ -29,6 +29,7 @@ pub struct Prepared {
     ids: Option<Arc<ResolvedIds>>,
     locks: Locks,
     judged: Option<Judged>,
+    seen: Option<Revision>,
 }
 
 /// What the checks of a catalogue found of a submission.
@@ -53,7 +54,7 @@ impl Prepared {
         let submission = Arc::new(submission);
         let body = Body::Submission { submission: Arc::clone(&submission), fingerprint };
         let bytes = codec::encode_body(&body).into();
-        Self { submission, fingerprint, bytes, reviewed: None, ids: None, locks: Locks::Kept, judged: None }
+        Self { submission, fingerprint, bytes, reviewed: None, ids: None, locks: Locks::Kept, judged: None, seen: None }
     }
 
     /// A submission that is reviewed against a state today, and when it is admitted only if the catalogue or
@@ -102,6 +103,17 @@ impl Prepared {
     #[must_use]
     pub fn under(self, locks: Locks) -> Self {
         Self { locks, reviewed: None, judged: None, ..self }
+    }
+
+    /// The same, to be admitted only where what stood at a revision, which its sender has seen, still stands.
+    #[must_use]
+    pub fn unless_changed_since(self, seen: Revision) -> Self {
+        Self { seen: Some(seen), ..self }
+    }
+
+    /// The revision that its sender has seen, if it is to be admitted only where that still stands.
+    pub(crate) fn seen(&self) -> Option<Revision> {
+        self.seen
     }
 
     /// What the locks of periods mean for its sender.

@@ -1,6 +1,7 @@
 //! The stable reasons of errors, and the gRPC code that goes with each.
 
-use tonic::Code;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
 
 /// The stable reasons of errors: `ErrorInfo.reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub(crate) enum Reason {
     RequestIdReused,
     /// The return is complete, and takes no further submission.
     ReturnComplete,
+    /// Figures have changed since the revision that the sender has seen.
+    FiguresChanged,
     /// Too many writes are waiting.
     QueueFull,
     /// The request is too large to store as one entry.
@@ -63,11 +66,12 @@ pub(crate) enum Reason {
 
 impl Reason {
     /// All of them.
-    pub(crate) const ALL: [Self; 27] = [
+    pub(crate) const ALL: [Self; 28] = [
         Self::InvalidRequest,
         Self::NotFound,
         Self::RequestIdReused,
         Self::ReturnComplete,
+        Self::FiguresChanged,
         Self::QueueFull,
         Self::TooLarge,
         Self::NoRoom,
@@ -93,6 +97,11 @@ impl Reason {
         Self::NoRandomness,
     ];
 
+    /// The reason of an error, if it is one of these.
+    pub(crate) fn of(status: &Status) -> Option<Self> {
+        status.get_details_error_info().and_then(|info| Self::parse(&info.reason))
+    }
+
     /// The reason with this text.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.text() == text)
@@ -105,6 +114,7 @@ impl Reason {
             Self::NotFound => "NOT_FOUND",
             Self::RequestIdReused => "REQUEST_ID_REUSED",
             Self::ReturnComplete => "RETURN_COMPLETE",
+            Self::FiguresChanged => "FIGURES_CHANGED",
             Self::QueueFull => "QUEUE_FULL",
             Self::TooLarge => "TOO_LARGE",
             Self::NoRoom => "NO_ROOM",
@@ -138,6 +148,7 @@ impl Reason {
             Self::NotFound => Code::NotFound,
             Self::RequestIdReused => Code::AlreadyExists,
             Self::ReturnComplete => Code::FailedPrecondition,
+            Self::FiguresChanged => Code::Aborted,
             Self::QueueFull
             | Self::NoRoom
             | Self::TooManyWatchers

@@ -140,6 +140,7 @@ pub(crate) fn of_write(write: &WriteError, bytes_max: usize) -> Status {
         WriteError::Rejected(Rejection::Invalid(violations)) => invalid(violations, bytes_max),
         WriteError::Rejected(Rejection::RequestIdReused { .. }) => error(Reason::RequestIdReused, message),
         WriteError::Rejected(Rejection::ReturnComplete { .. }) => error(Reason::ReturnComplete, message),
+        WriteError::Rejected(Rejection::FiguresChanged { .. }) => error(Reason::FiguresChanged, message),
         WriteError::Rejected(Rejection::NoSuchReturn { return_id, .. }) => not_found(RETURN, return_id, message),
         WriteError::Rejected(Rejection::NoSuchSubmission { request_id, .. }) => {
             not_found(SUBMISSION, request_id, message)

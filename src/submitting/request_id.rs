@@ -34,21 +34,10 @@ pub(crate) fn of(request: &SubmitObservationsRequest, before: &[ObservationOutco
     hash(context, request, figures)
 }
 
-/// What stood where figures go, as whoever sent them saw it.
-pub(crate) fn seen(before: &[ObservationOutcome]) -> String {
-    let mut hasher = blake3::Hasher::new_derive_key("conspectus submit seen v1");
-    for outcome in before {
-        hasher.update(&outcome.outcome.to_be_bytes());
-        hasher.update(&outcome.previous_revision.to_be_bytes());
-    }
-    shortened(&hasher)
-}
-
-/// The id of a change over what was [`seen`] to stand, whatever stands by now: the same form sent twice is one submission.
-pub(crate) fn of_seen(request: &SubmitObservationsRequest, seen: &str, withdrawn: u32) -> String {
-    let mut hasher = head_hasher("conspectus submit seen request id v1", request);
-    hasher.update(blake3::hash(seen.as_bytes()).as_bytes());
-    hasher.update(&withdrawn.to_be_bytes());
+/// The id of a change to what stood at a revision, which its sender has seen: the same form sent twice is one submission.
+pub(crate) fn of_seen(request: &SubmitObservationsRequest) -> String {
+    let mut hasher = head_hasher("conspectus submit seen request id v2", request);
+    hasher.update(&request.unchanged_since_revision.to_be_bytes());
     hasher.update(digest(request.observations.iter()).as_bytes());
     shortened(&hasher)
 }
@@ -154,16 +143,12 @@ mod tests {
 
     #[test]
     fn a_form_that_is_sent_twice_has_one_id_and_another_form_another() {
-        let (new, revised) = (seen(&[before(0)]), seen(&[before(2)]));
-        let id = of_seen(&request(&["5"]), &new, 0);
-        assert_eq!(id, of_seen(&request(&["5"]), &new, 0));
-        for other in [
-            of_seen(&request(&["5"]), &revised, 0),
-            of_seen(&request(&["6"]), &new, 0),
-            of_seen(&request(&["5"]), &new, 1),
-        ] {
-            assert_ne!(other, id);
-        }
+        let seen_at = |unchanged_since_revision, numbers| {
+            of_seen(&SubmitObservationsRequest { unchanged_since_revision, ..request(numbers) })
+        };
+        assert_eq!(seen_at(7, &["5", "6"]), seen_at(7, &["6", "5"]));
+        assert_ne!(seen_at(7, &["5"]), seen_at(8, &["5"]));
+        assert_ne!(seen_at(7, &["5"]), seen_at(7, &["6"]));
     }
 
     #[test]

@@ -2,8 +2,9 @@
 //! shown at its cell.
 //!
 //! Between the steps the server keeps nothing. The file travels in the form, and is read again when it is sent: so what
-//! is sent is what was checked, by the same rules, and the service has the last word. The request's id comes from the
-//! figures and from what was seen to stand, so a form that is sent twice is stored once.
+//! is sent is what was checked, by the same rules, and the service has the last word. The form carries the revision that
+//! was looked at: where one of its figures has changed since, the service stores nothing. The request's id comes from the
+//! figures and that revision, so a form that is sent twice is stored once.
 
 mod draft;
 mod form;
@@ -30,8 +31,8 @@ use pages::SubmitPage;
 pub(super) use places::Places;
 use preview::explanation_field;
 use refused::Refused;
-use step::{Shown, Step, may_submit, seen_of};
-use verdict::{Verdict, verdict};
+use step::{Shown, Step, may_submit};
+use verdict::{Verdict, unless_changed, verdict};
 
 /// The form.
 pub(super) async fn show(visitor: Visitor, Known(whose): Known<Whose>) -> Result<Response, Refusal> {
@@ -63,26 +64,14 @@ pub(super) async fn check(
     request: Request,
 ) -> Result<Response, Refusal> {
     let step = Step::begin(visitor, &places, &whose.agency, request).await?;
-    let Step { visitor, upload, .. } = &step;
-    if upload.file.is_empty() && upload.file_name.is_empty() {
+    if step.upload.file.is_empty() && step.upload.file_name.is_empty() {
         return step.ask_again(vec![FieldProblem::new("file", "File", &"Choose a file")]).await;
     }
     let draft = match step.read().await? {
         Ok(draft) => draft,
         Err(problems) => return step.ask_again(problems).await,
     };
-    if !draft.sheet.is_sendable() {
-        return step.refuse(draft, Found::default()).await;
-    }
-    let request_id = request_id::of_check(&draft.request);
-    let request = SubmitObservationsRequest { request_id, ..draft.request.clone() };
-    match verdict(visitor, &request, |index| draft.is_unexplained(index)).await? {
-        Verdict::Refused(found) => step.refuse(draft, found).await,
-        Verdict::Acceptable { .. } if !draft.sheet.reading.problems.is_empty() => {
-            step.refuse(draft, Found::default()).await
-        }
-        Verdict::Acceptable { answer, asked } => step.preview(&draft, &answer, &asked, Shown::First).await,
-    }
+    step.checked(draft, Shown::First).await
 }
 
 /// Sends a file that was checked, with the answers to what was asked.
@@ -106,30 +95,31 @@ pub(super) async fn send(
     if !draft.sheet.reading.problems.is_empty() {
         return step.refuse(draft, Found::default()).await;
     }
-    let (seen, mut withdrawn) = (step.upload.text("seen"), 0);
-    let request = loop {
-        let request_id = request_id::of_seen(&draft.request, seen, withdrawn);
-        let request = SubmitObservationsRequest { request_id, ..draft.request.clone() };
-        let (answer, asked) = match verdict(&step.visitor, &request, |index| draft.is_unexplained(index)).await? {
-            Verdict::Refused(found) => return step.refuse(draft, found).await,
-            Verdict::Acceptable { answer, asked } => (answer, asked),
-        };
-        if answer.withdrawn_at_revision != 0 {
-            // It was sent and withdrawn: this is one more.
-            withdrawn += 1;
-            continue;
+    let Some(seen) = step.upload.text("seen").parse().ok().filter(|seen: &i64| *seen > 0) else {
+        return step.checked(draft, Shown::Changed).await;
+    };
+    let request = SubmitObservationsRequest { unchanged_since_revision: seen, ..draft.request.clone() };
+    let request = SubmitObservationsRequest { request_id: request_id::of_seen(&request), ..request };
+    let verdict = verdict(&step.visitor, &request, |index| draft.is_unexplained(index)).await;
+    match unless_changed(verdict)? {
+        None => return step.checked(draft, Shown::Changed).await,
+        Some(Verdict::Refused(found)) => return step.refuse(draft, found).await,
+        // As it was seen it was sent, and withdrawn since.
+        Some(Verdict::Acceptable { answer, .. }) if answer.withdrawn_at_revision != 0 => {
+            return step.checked(draft, Shown::Changed).await;
         }
-        if answer.already_received {
+        Some(Verdict::Acceptable { answer, .. }) if answer.already_received => {
             return Ok(step.received(&request, true));
         }
-        if !asked.is_nothing() {
+        Some(Verdict::Acceptable { answer, asked }) if !asked.is_nothing() => {
             return step.preview(&draft, &answer, &asked, Shown::Unanswered).await;
         }
-        if seen_of(&answer) != seen {
-            return step.preview(&draft, &answer, &asked, Shown::Changed).await;
-        }
-        break request;
-    };
-    let answer = step.visitor.calls.submissions().submit_observations(request.clone()).await?.into_inner();
-    Ok(step.received(&request, answer.already_received))
+        Some(Verdict::Acceptable { .. }) => {}
+    }
+    // It may change between the question and this: then nothing is stored either.
+    let sent = step.visitor.calls.submissions().submit_observations(request.clone()).await;
+    match unless_changed(sent.map(tonic::Response::into_inner))? {
+        None => step.checked(draft, Shown::Changed).await,
+        Some(answer) => Ok(step.received(&request, answer.already_received)),
+    }
 }

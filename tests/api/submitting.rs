@@ -5,6 +5,7 @@ use conspectus::rpc::proto::{
     GetSubmissionRequest, GetSubmissionResponse, ListSubmissionsRequest, Marker, Observation, Percentage,
     SubmitObservationsRequest, WithdrawSubmissionRequest,
 };
+use tokio::task::JoinSet;
 use tonic::{Code, Status};
 
 use crate::app::{
@@ -26,6 +27,60 @@ async fn get(app: &TestApp, request_id: &str) -> Result<GetSubmissionResponse, S
         ..Default::default()
     };
     Ok(app.submissions().get_submission(request).await?.into_inner())
+}
+
+#[tokio::test]
+async fn what_its_sender_has_not_seen_is_not_stored_over() {
+    let app = TestApp::with_catalogue().await;
+    let seen = app.receipt(submission("first", [contacts("5"), figure(CONTACTS, "FY2020-21", "4")])).await.revision;
+    let over = |request_id: &str, unchanged_since_revision, number: &str| SubmitObservationsRequest {
+        unchanged_since_revision,
+        ..submission(request_id, [contacts(number), figure(CONTACTS, "FY2020-21", "4")])
+    };
+    app.receipt(submission("elsewhere", [figure(CONTACTS, "FY2019-20", "3")])).await;
+    let second = over("second", seen, "6");
+    let receipt = app.receipt(second.clone()).await;
+    assert_eq!(outcome_texts(&receipt), ["revised from 5 of revision 2", "unchanged since 2"]);
+    // Sent again it is the same, though what it was sent over has changed.
+    let again = app.submissions().submit_observations(second).await.unwrap().into_inner();
+    assert!(again.already_received);
+
+    for validate_only in [true, false] {
+        let third = SubmitObservationsRequest { validate_only, ..over("third", seen, "7") };
+        let status = app.submissions().submit_observations(third).await.unwrap_err();
+        assert_eq!(
+            refusal_text(&status),
+            "Aborted FIGURES_CHANGED: 1 of 2 figures changed after revision 2; check the submission again, \
+             which shows what stands now"
+        );
+    }
+    for (wrong, found) in [(-1, "found -1"), (5, "found 5")] {
+        let status = app.submissions().submit_observations(over("fourth", wrong, "7")).await.unwrap_err();
+        let problem = format!("unchanged_since_revision: {found}; allowed: 0, or a revision up to 4, the newest");
+        assert_eq!(refusal_text(&status), format!("InvalidArgument INVALID_REQUEST\n  {problem}"));
+    }
+    assert!(get(&app, "third").await.is_err());
+    assert_eq!(
+        outcome_texts(&app.receipt(over("third", 4, "7")).await),
+        ["revised from 6 of revision 4", "unchanged since 2"]
+    );
+}
+
+#[tokio::test]
+async fn of_many_that_have_seen_the_same_one_is_stored() {
+    let app = TestApp::with_catalogue().await;
+    let seen = app.receipt(submission("first", [contacts("5")])).await.revision;
+    let sent: JoinSet<_> = (0..16)
+        .map(|number: i32| {
+            let mut client = app.submissions();
+            let one = submission(&format!("r{number}"), [contacts(&(100 + number).to_string())]);
+            let request = SubmitObservationsRequest { unchanged_since_revision: seen, ..one };
+            async move { client.submit_observations(request).await.map(drop).map_err(|status| status.code()) }
+        })
+        .collect();
+    let answers = sent.join_all().await;
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "{answers:?}");
+    assert!(answers.iter().all(|answer| matches!(answer, Ok(()) | Err(Code::Aborted))), "{answers:?}");
 }
 
 #[tokio::test]

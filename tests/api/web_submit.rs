@@ -308,6 +308,50 @@ async fn what_has_changed_since_the_check_is_shown_before_anything_is_stored() {
 }
 
 #[tokio::test]
+async fn of_two_forms_that_are_sent_at_the_same_moment_one_is_stored() {
+    let browser = Browser::of("submitter").await;
+    for round in 0..5 {
+        let file = |value: i32| format!("{HEAD}initial-contacts,E10000014,2021-22,{},\n", 1_000 * round + value);
+        let (one, other) = (file(1), file(2));
+        let (one, other) = (browser.check(one.as_bytes(), &[]).await, browser.check(other.as_bytes(), &[]).await);
+        let before = browser.count().await;
+        let answers = [("reason", "counted again")];
+        let (one, other) = tokio::join!(browser.send_checked(&one, &answers), browser.send_checked(&other, &answers));
+        let (sent, changed): (Vec<_>, Vec<_>) =
+            [one, other].into_iter().partition(|answer| answer.status == StatusCode::SEE_OTHER);
+        assert_eq!((sent.len(), changed.len(), browser.count().await), (1, 1, before + 1), "{round}");
+        assert!(changed[0].text().contains("What stands has changed since you checked the file."));
+    }
+}
+
+#[tokio::test]
+async fn a_form_without_the_revision_that_was_looked_at_is_shown_again() {
+    let browser = Browser::of("submitter").await;
+    let file = format!("{HEAD}initial-contacts,E10000014,2021-22,100,\n");
+    let checked = browser.check(file.as_bytes(), &[]).await;
+    let fields = hidden(checked.text());
+    for (seen, shown) in [
+        ("0", "What stands has changed since you checked the file."),
+        ("5f3c", "What stands has changed since you checked the file."),
+        ("99999999", "found 99999999; allowed: 0, or a revision up to"),
+    ] {
+        let fields: Vec<_> = fields
+            .iter()
+            .map(
+                |(name, value)| {
+                    if name == "seen" { (name.clone(), seen.to_owned()) } else { (name.clone(), value.clone()) }
+                },
+            )
+            .collect();
+        let answer =
+            browser.post("/submit/send?agency=hampshire-childrens-services", Form::default().texts(&fields)).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{seen}");
+        assert!(answer.text().contains(shown), "{seen}: {}", answer.text());
+    }
+    assert_eq!(browser.count().await, 0);
+}
+
+#[tokio::test]
 async fn a_submission_is_withdrawn_after_it_is_said_what_that_does_and_why() {
     let browser = Browser::of("submitter").await;
     let one = submission("one/../two?", [figure("initial-contacts", "FY2021-22", "100")]);

@@ -111,7 +111,7 @@ Sheet("filled.xlsx").looks_right()
 empty = len(rows) - 5
 checked = conspectus("submit", "filled.xlsx", "--dry-run", "--skip-empty")
 for expected in (
-    "No problems found. Submitting it would give: 6 new, 0 revised, 0 unchanged.",
+    "submitting it would give: 6 new, 0 revised, 0 unchanged.",
     f"row {timely}: assessments-timely E06000044 {period}: new, 1,130 of 1180",
     f"row {conversion}: s47-to-conference E06000044 {period}: new, 41.5 % of 200",
     f"row {cost}: placement-cost E06000044 {period}: new, -1,234",

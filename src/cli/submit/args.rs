@@ -55,6 +55,9 @@ pub(crate) struct Args {
     /// Only check: report what would happen, and store nothing.
     #[arg(short = 'n', long)]
     pub(super) dry_run: bool,
+    /// Store nothing if one of the figures has changed since this revision, such as the one that a dry run named.
+    #[arg(long, value_name = "REVISION", value_parser = clap::value_parser!(i64).range(1..))]
+    pub(super) unchanged_since: Option<i64>,
     /// Also write the problems to this file: a workbook with your own rows, each problem beside its row and
     /// its cell marked (a name in .xlsx), or a list of them (.csv). Without problems nothing is written.
     #[arg(long, value_name = "FILE")]

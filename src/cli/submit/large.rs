@@ -91,6 +91,7 @@ impl Large<'_> {
             reason: self.args.reason.clone(),
             sample: self.args.sample,
             validate_only: self.args.dry_run,
+            unchanged_since_revision: self.args.unchanged_since.unwrap_or_default(),
             ..SubmitObservationsRequest::default()
         };
         head.return_id = match &self.args.return_id {

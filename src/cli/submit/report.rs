@@ -17,7 +17,7 @@ pub(super) fn lines(
     changed_since: usize,
 ) -> Vec<String> {
     let receipt = answer.receipt.clone().unwrap_or_default();
-    let mut lines = vec![summary(&receipt, answer.already_received, dry_run)];
+    let mut lines = vec![summary(answer, &receipt, dry_run)];
     let figures = &sheet.reading.figures;
     if dry_run {
         lines.extend(dry_run_report::lines(figures, &receipt.outcomes));
@@ -63,12 +63,15 @@ fn found(row: u64, finding: &Finding) -> String {
     format!("  row {row}: found {found}; check `{check}` expects {expected}; {taken}")
 }
 
-fn summary(receipt: &Receipt, already_received: bool, dry_run: bool) -> String {
+fn summary(answer: &SubmitObservationsResponse, receipt: &Receipt, dry_run: bool) -> String {
     let counts = Counts::of(receipt);
     let hash = Hex(&receipt.chain_hash);
-    match (already_received, dry_run) {
+    match (answer.already_received, dry_run) {
         (true, _) => format!("Already received at revision {}: {counts}. Receipt {hash}", receipt.revision),
-        (false, true) => format!("No problems found. Submitting it would give: {counts}. Nothing was stored."),
+        (false, true) => format!(
+            "No problems found. As of revision {}, submitting it would give: {counts}. Nothing was stored.",
+            answer.revision
+        ),
         (false, false) => format!("Received at revision {}: {counts}. Receipt {hash}", receipt.revision),
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Tally {
     parts: usize,
     /// How many of the parts had been received before.
     received_before: usize,
+    /// What the first part of a dry run was held against: no other was held against an earlier one.
+    checked_at: Option<i64>,
     /// The first revision, and the last.
     revisions: Option<(i64, i64)>,
     /// The rows whose figures are stored, from the first of a part to the last; parts that follow each other as one.
@@ -39,6 +41,7 @@ impl Tally {
         self.found_omitted += lines.len().saturating_sub(room);
         self.found.extend(lines.into_iter().take(room));
         if receipt.revision == 0 {
+            self.checked_at = self.checked_at.or(Some(answer.revision));
             return;
         }
         let (first, last) = self.revisions.unwrap_or((receipt.revision, receipt.revision));
@@ -67,7 +70,11 @@ impl Tally {
         let parts_in_all = counted(*parts, "part", "parts");
         let (first, last) = self.revisions.unwrap_or_default();
         let mut lines = vec![if is_dry_run {
-            format!("No problems found. Submitting it in {parts_in_all} would give: {counts}. Nothing was stored.")
+            let checked_at = self.checked_at.unwrap_or_default();
+            format!(
+                "No problems found. As of revision {checked_at}, submitting it in {parts_in_all} would give: {counts}. \
+                 Nothing was stored."
+            )
         } else if received_before == parts {
             format!("Already received in {parts_in_all}, at revisions {first} to {last}: {counts}.")
         } else {

@@ -74,8 +74,7 @@ pub(super) fn invalid(what: &str) -> Status {
 
 /// A refusal by the names of the address's parameters.
 fn in_terms_of_the_address(status: &Status) -> Status {
-    let reason = status.get_details_error_info().and_then(|info| Reason::parse(&info.reason));
-    match reason {
+    match Reason::of(status) {
         Some(Reason::InvalidRequest) => {
             let mut problems = Violations::default();
             for problem in violations(status) {

@@ -37,6 +37,7 @@ pub struct SubmittedFields {
     pub(crate) sample: bool,
     pub(crate) reason: String,
     pub(crate) return_id: String,
+    pub(crate) unchanged_since_revision: i64,
     /// What came as messages, and what is wrong with it.
     pub(crate) observations: (DraftTable, Violations),
     pub(crate) columns: Option<FigureColumns>,
@@ -89,6 +90,7 @@ pub(super) struct SubmissionReader<'a> {
     sample: bool,
     reason: &'a str,
     return_id: &'a str,
+    unchanged_since_revision: i64,
     observations: ObservationReader<'a>,
     columns: Option<(FigureColumns, Counter)>,
 }
@@ -110,6 +112,7 @@ impl<'a> SubmissionReader<'a> {
                 (COLUMNS, value) => self.read_columns(value.bytes()?)?,
                 (8, value) => self.reason = value.text()?,
                 (9, value) => self.return_id = value.text()?,
+                (10, value) => self.unchanged_since_revision = value.number()?.cast_signed(),
                 _ => {}
             }
         }
@@ -133,6 +136,7 @@ impl<'a> SubmissionReader<'a> {
             sample: self.sample,
             reason: self.reason.to_owned(),
             return_id: self.return_id.to_owned(),
+            unchanged_since_revision: self.unchanged_since_revision,
             observations: self.observations.finish(),
             columns: self.columns.map(|(columns, _)| columns),
         }))
@@ -171,8 +175,7 @@ mod tests {
                 prop_assert_eq!(
                     (
                         heads(&read.agency, &read.request_id, &read.source, &read.reason, &read.return_id),
-                        read.validate_only,
-                        read.sample,
+                        (read.validate_only, read.sample, read.unchanged_since_revision),
                         read.0.columns
                     ),
                     (
@@ -183,8 +186,7 @@ mod tests {
                             &decoded.reason,
                             &decoded.return_id
                         ),
-                        decoded.validate_only,
-                        decoded.sample,
+                        (decoded.validate_only, decoded.sample, decoded.unchanged_since_revision),
                         decoded.columns
                     )
                 );
@@ -245,9 +247,10 @@ mod tests {
         let columns = (prop::collection::vec(text(), 0..3), prop::collection::vec(any::<i64>(), 0..4))
             .prop_map(|(areas, digits)| FigureColumns { areas, digits, ..FigureColumns::default() });
         let columns = prop_oneof![3 => Just(None), 1 => columns.prop_map(Some)];
-        let head = (text(), text(), text(), text(), text(), any::<bool>(), any::<bool>());
+        let head = (text(), text(), text(), text(), text(), (any::<bool>(), any::<bool>(), any::<i64>()));
         (head, prop::collection::vec(observation(), 0..6), columns).prop_map(
-            |((agency, request_id, source, reason, return_id, validate_only, sample), observations, columns)| {
+            |((agency, request_id, source, reason, return_id, flags), observations, columns)| {
+                let (validate_only, sample, unchanged_since_revision) = flags;
                 SubmitObservationsRequest {
                     agency,
                     request_id,
@@ -257,6 +260,7 @@ mod tests {
                     sample,
                     reason,
                     return_id,
+                    unchanged_since_revision,
                     columns,
                 }
             },

@@ -9,6 +9,7 @@ use crate::model::observations::Observations;
 use crate::model::submission::Submission;
 use crate::model::violation::Violations;
 use crate::rpc::codec::{Submitted, SubmittedFields};
+use crate::rpc::number;
 use crate::state::State;
 
 const SOURCE_CHARACTERS_MAX: usize = 500;
@@ -29,6 +30,7 @@ pub(crate) fn submission(
         sample,
         reason,
         return_id,
+        unchanged_since_revision,
         observations: (mut table, wrong),
         columns,
         ..
@@ -38,6 +40,13 @@ pub(crate) fn submission(
     let request_id = violations.check("request_id", RequestId::parse(&request_id));
     let return_id = Some(return_id).filter(|id| !id.is_empty());
     let return_id = return_id.map(|id| violations.check("return_id", ReturnId::parse(&id)));
+    let newest = number(state.revision());
+    if !(0..=newest).contains(&unchanged_since_revision) {
+        violations.add(
+            "unchanged_since_revision",
+            format_args!("found {unchanged_since_revision}; allowed: 0, or a revision up to {newest}, the newest"),
+        );
+    }
     let characters = source.chars().count();
     if characters > SOURCE_CHARACTERS_MAX {
         violations

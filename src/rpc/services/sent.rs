@@ -47,9 +47,14 @@ impl Sent {
         let today = context.today(&state);
         let form = if request.columns.is_some() { Form::Columns } else { Form::Messages };
         let validate_only = request.validate_only;
+        let seen = u64::try_from(request.unchanged_since_revision).ok().filter(|seen| *seen != 0).map(Revision);
         let submission = parse_submission::submission(&state, request, stream, today)?;
         let locks = session.locks(submission.agency.as_str());
         let prepared = Prepared::reviewed_for(submission, &state, today, &context.zone, locks)?;
+        let prepared = match seen {
+            Some(seen) => prepared.unless_changed_since(seen),
+            None => prepared,
+        };
         Ok(Self { prepared, form, validate_only })
     }
 

@@ -49,8 +49,8 @@ pub(super) struct PreviewPage {
     pub(super) file_name: String,
     pub(super) file_again: String,
     pub(super) form: Form,
-    /// What was seen to stand, as a hash.
-    pub(super) seen: String,
+    /// The revision that it is seen as of.
+    pub(super) seen: i64,
     pub(super) preview: Preview,
     /// What is still to be answered, where it was sent without.
     pub(super) problems: Vec<FieldProblem>,

@@ -21,7 +21,7 @@ use super::places::Places;
 use super::preview::Preview;
 use super::refused::Refused;
 use super::upload::{self, UPLOAD_TIMEOUT, Upload};
-use super::verdict::Asked;
+use super::verdict::{Asked, Verdict, verdict};
 use crate::model::submission::OBSERVATIONS_MAX;
 use crate::rpc::proto::{SubmitObservationsRequest, SubmitObservationsResponse};
 use crate::submitting::{Found, request_id};
@@ -117,6 +117,19 @@ impl Step {
         (StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response()
     }
 
+    /// What the service says to a file as things stand now. Nothing is stored.
+    pub(super) async fn checked(self, draft: Draft, why: Shown) -> Result<Response, Refusal> {
+        let request_id = request_id::of_check(&draft.request);
+        let request = SubmitObservationsRequest { request_id, ..draft.request.clone() };
+        match verdict(&self.visitor, &request, |index| draft.is_unexplained(index)).await? {
+            Verdict::Refused(found) => self.refuse(draft, found).await,
+            Verdict::Acceptable { .. } if !draft.sheet.reading.problems.is_empty() => {
+                self.refuse(draft, Found::default()).await
+            }
+            Verdict::Acceptable { answer, asked } => self.preview(&draft, &answer, &asked, why).await,
+        }
+    }
+
     /// What would change.
     pub(super) async fn preview(
         self,
@@ -134,7 +147,7 @@ impl Step {
             file_again: self.upload.file_again(),
             file_name: self.upload.file_name,
             form: self.form,
-            seen: seen_of(answer),
+            seen: answer.revision,
             problems: if why == Shown::Unanswered { preview.unanswered() } else { Vec::new() },
             has_changed: why == Shown::Changed,
             notes: notes(draft),
@@ -171,12 +184,6 @@ pub(super) async fn may_submit(visitor: &Visitor, agency: &str) -> Result<(), St
         Err(status) => Err(status),
         Ok(_) => Ok(()),
     }
-}
-
-/// What an answer says of what stands, as a hash.
-pub(super) fn seen_of(answer: &SubmitObservationsResponse) -> String {
-    let outcomes = answer.receipt.as_ref().map(|receipt| receipt.outcomes.as_slice());
-    request_id::seen(outcomes.unwrap_or_default())
 }
 
 /// What to know of how the file was read.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tonic::Status;
 
 use super::super::visitor::Visitor;
+use crate::rpc::Reason;
 use crate::rpc::proto::{SubmitObservationsRequest, SubmitObservationsResponse};
 use crate::submitting::Found;
 
@@ -101,6 +102,17 @@ pub(super) async fn verdict(
             return Ok(Verdict::Refused(found));
         }
         asked.fill(&mut trial);
+    }
+}
+
+/// An answer; none where figures have changed since they were seen.
+///
+/// # Errors
+/// Any other refusal.
+pub(super) fn unless_changed<T>(answer: Result<T, Status>) -> Result<Option<T>, Status> {
+    match answer {
+        Err(status) if Reason::of(&status) == Some(Reason::FiguresChanged) => Ok(None),
+        answer => answer.map(Some),
     }
 }
 

@@ -6,6 +6,7 @@ use conspectus::intake::admit::{Command as _, Decision, Rejection};
 use conspectus::intake::basis::Basis;
 use conspectus::intake::checks::Findings;
 use conspectus::intake::prepare::Prepared;
+use conspectus::model::revision::Revision;
 use conspectus::model::timestamp::Timestamp;
 use conspectus::model::violation::{Violation, Violations};
 use conspectus::model::zone::UTC;
@@ -17,6 +18,7 @@ use crate::model::checks::Found;
 use crate::model::corrections::Refused;
 use crate::model::question::{AsOf, HistoryQuestion, Question, What};
 use crate::model::sight::{Key, Sight};
+use crate::random::Random;
 use crate::service::Service;
 use crate::world::{History, Lived, checked_history, corrected};
 
@@ -125,6 +127,53 @@ fn submissions_are_checked_as_the_model_says() {
     println!("{submissions} submissions, {refusals} refused, found {counts:?}");
     let is_whole = seeds(WORLDS).end - seeds(WORLDS).start >= WORLDS;
     assert!(!is_whole || (counts.len() == 11 && counts.values().all(|count| *count > 10)), "{counts:?}");
+}
+
+/// A submission that is to be stored only over what its sender has seen is refused where one of its figures has changed
+/// since, of which the history says so.
+#[test]
+fn what_has_changed_since_it_was_seen_is_not_stored_over() {
+    let (mut stored, mut refused) = (0, 0);
+    for seed in seeds(WORLDS) {
+        let (history, mut random) = (corrected(seed, checked_history(seed)), Random(seed.rotate_left(16)));
+        let mut lived = History { commands: vec![], zone: history.zone.clone() }.live();
+        for (at, command) in &history.commands {
+            if let Command::Submit(prepared) = command
+                && let newest = lived.entries.len()
+                && newest > 0
+            {
+                let seen = usize::try_from(random.between(1, newest.try_into().unwrap())).unwrap();
+                let since = Revision(seen as u64);
+                let basis = Basis::durable(&lived.state, *at, &UTC);
+                let admitted = prepared.clone().unless_changed_since(since).admit(&basis);
+                let sight = Sight::of(&lived.entries, newest, *at, &lived.zone);
+                let has_changed = |key: &Key| {
+                    sight.items.iter().any(|it| it.revision > seen && !it.leaves_the_same && it.key.is(key))
+                };
+                let submission = prepared.submission();
+                let keys = submission.observations.iter().map(|it| Key::of(&submission.agency, &it));
+                let (count, changed) = (submission.observations.len(), keys.filter(has_changed).count());
+                match prepared.admit(&basis) {
+                    Ok(Decision::Accept(..)) if changed > 0 => {
+                        let expected = Err(Rejection::FiguresChanged { since, changed, count });
+                        let say = || format!("seed {seed}, seen {seen}\n{}\n{submission:#?}", history.read_out());
+                        assert_eq!(admitted, expected, "{}", say());
+                        refused += 1;
+                    }
+                    // Received before, it changes nothing; and nothing else lets it pass.
+                    otherwise => {
+                        let is_held_back_first = otherwise.is_err() && changed > 0;
+                        assert!(is_held_back_first || admitted == otherwise, "{admitted:?} {otherwise:?}");
+                        stored += usize::from(otherwise.is_ok());
+                    }
+                }
+            }
+            lived.take(command, *at);
+        }
+    }
+    println!("{stored} stored, {refused} refused");
+    let is_whole = seeds(WORLDS).end - seeds(WORLDS).start >= WORLDS;
+    assert!(!is_whole || (stored > 500 && refused > 50), "{stored} {refused}");
 }
 
 /// 20.18: the explanations of every figure at every change of it.
