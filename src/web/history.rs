@@ -3,17 +3,20 @@
 use askama::Template;
 use axum::extract::RawQuery;
 use axum::response::{IntoResponse, Response};
+use prost::Message as _;
+use tonic::Status;
 
 use super::figure::{Explained, Notes};
-use super::json;
 use super::names::Names;
 use super::page::Page;
 use super::question::{Address, FileLink, Parameters};
 use super::refusal::Refusal;
 use super::submitted::{Columns, Submitted, breakdown_text};
 use super::visitor::Visitor;
+use crate::http::files;
 use crate::model::text::visible;
 use crate::rpc::proto::{GetHistoryRequest, GetHistoryResponse, GetIndicatorRequest, HistoryEvent, HistoryItem, Kind};
+use crate::tables;
 use crate::wording::instant;
 use crate::wording::period::Span;
 
@@ -51,12 +54,14 @@ pub(super) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
     Ok(Page(HistoryPage::new(&request, &answer, &names, (&title, kind))).into_response())
 }
 
-pub(super) async fn json(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
+/// All values, not only the page's.
+pub(super) async fn file(_: Visitor, query: Option<String>) -> Result<files::Question, Status> {
     let (parameters, request) = read(query.as_deref());
-    match parameters.check() {
-        Ok(()) => json::answer(&visitor, "/conspectus.v1.PictureService/GetHistory", &request).await,
-        Err(status) => json::refused(&status),
-    }
+    parameters.check()?;
+    let names = files::Names::Indicators { ids: vec![request.indicator.clone()], dimension: String::new() };
+    let (method, message) = ("/conspectus.v1.PictureService/GetHistory", request.encode_to_vec());
+    let table = move |_: GetHistoryResponse, labels, _| tables::history(&request, &labels);
+    Ok(files::Question::new("history", (method, "items"), message, table).with_names(names))
 }
 
 #[derive(Debug, Template)]
@@ -114,7 +119,7 @@ impl HistoryPage {
             notes: notes.explained(),
             next: next.map(|token| question("/history").with("page_token", token).href()).unwrap_or_default(),
             explain: question("/explain").href(),
-            files: question("/history").as_json(),
+            files: question("/history").files(),
         }
     }
 }

@@ -7,8 +7,9 @@ mod series;
 
 use askama::Template;
 use axum::extract::RawQuery;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use prost::Message as _;
 use tonic::{Code, Status};
 
 use self::definition::DefinitionView;
@@ -21,17 +22,16 @@ use super::form::{Choice, Field, Form, Group, Input};
 use super::names::Names;
 use super::page::Page;
 use super::picture_form;
-use super::question::{Address, FileLink, Parameters};
+use super::question::{Address, AsOf, FileLink, Parameters};
 use super::refusal::Refusal;
 use super::visitor::Visitor;
-use super::{file, json};
 use crate::http::files;
 use crate::model::text::visible;
 use crate::rpc::proto::{
-    AcrossAgencies, Area, GetIndicatorRequest, Indicator, ListIndicatorsRequest, QueryAggregateResponse,
+    AcrossAgencies, Area, GetIndicatorRequest, GetIndicatorResponse, Indicator, QueryAggregateResponse,
 };
 use crate::submitting::catalogue;
-use crate::submitting::service::PAGE;
+use crate::tables;
 
 pub(super) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
     let (parameters, question) = Question::read(query.as_deref());
@@ -69,39 +69,23 @@ pub(super) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
     Ok((code, Page(IndicatorPage { form, ..page })).into_response())
 }
 
-pub(super) async fn json(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
+/// The series of a page; of one without the versions of the definition, or all indicators.
+pub(super) async fn file(visitor: Visitor, query: Option<String>) -> Result<files::Question, Status> {
     let (parameters, question) = Question::read(query.as_deref());
-    if let Err(status) = parameters.check() {
-        return json::refused(&status);
-    }
+    parameters.check()?;
     let as_of_revision = question.as_of.revision;
     if question.has_series() {
-        json::answer(&visitor, "/conspectus.v1.PictureService/QueryAggregate", &question.series()).await
-    } else if question.indicator.is_empty() {
-        let request = ListIndicatorsRequest { page_size: PAGE, as_of_revision, ..ListIndicatorsRequest::default() };
-        json::answer(&visitor, "/conspectus.v1.CatalogueService/ListIndicators", &request).await
-    } else {
-        let request = GetIndicatorRequest { id: question.indicator, as_of_revision, ..GetIndicatorRequest::default() };
-        json::answer(&visitor, "/conspectus.v1.CatalogueService/GetIndicator", &request).await
+        return Ok(files::Question::figures(question.series()));
     }
-}
-
-pub(super) async fn csv(visitor: Visitor, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    file::answer(&visitor, as_file(query.as_deref()), file::CSV, &headers).await
-}
-
-pub(super) async fn workbook(visitor: Visitor, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    file::answer(&visitor, as_file(query.as_deref()), file::WORKBOOK, &headers).await
-}
-
-/// The series of a page. A page without one has no table.
-fn as_file(query: Option<&str>) -> Result<files::Question, Status> {
-    let (parameters, question) = Question::read(query);
-    parameters.check()?;
-    if !question.has_series() {
-        return Err(Status::not_found("This page has no table of figures: choose an indicator and an area first."));
+    if question.indicator.is_empty() {
+        let of_revision = Some(as_of_revision).filter(|revision| *revision > 0);
+        return super::catalogue::indicators(visitor, of_revision.map(|it| format!("{}={it}", AsOf::REVISION))).await;
     }
-    Ok(files::Question::Figures(Box::new(question.series())))
+    let request = GetIndicatorRequest { id: question.indicator, as_of_revision, ..GetIndicatorRequest::default() };
+    let method = "/conspectus.v1.CatalogueService/GetIndicator";
+    let table = |_: GetIndicatorResponse, labels, as_of| tables::indicators(labels, as_of);
+    let file = files::Question::new("indicator", (method, "versions"), request.encode_to_vec(), table);
+    Ok(file.with_names(files::Names::Places))
 }
 
 /// The indicators that there are.
@@ -119,7 +103,7 @@ async fn list(visitor: &Visitor, question: &Question) -> Result<Response, Refusa
         let address = Address::of("/indicator").with("indicator", it.id).with_as_of(&question.as_of);
         (address.href(), visible(&it.title).into_owned(), visible(&it.unit).into_owned())
     };
-    let files = Address::of("/indicator").with_as_of(&question.as_of).as_json();
+    let files = Address::of("/indicator").with_as_of(&question.as_of).files();
     let page = ListPage { indicators: indicators.into_iter().map(line).collect(), files };
     Ok(Page(page).into_response())
 }
