@@ -14,6 +14,7 @@ use super::page::Page;
 use super::picture_form;
 use super::question::{Address, FileLink, Parameters};
 use super::refusal::Refusal;
+use super::scope::Scope;
 use super::submitted::breakdown_text;
 use super::visitor::Visitor;
 use crate::http::files::Question;
@@ -21,9 +22,7 @@ use crate::model::decimal::Decimal;
 use crate::model::marker::Marker;
 use crate::model::text::{visible, visible_lines};
 use crate::rpc::proto::observation::Measure;
-use crate::rpc::proto::{
-    FigureChange, GetCallerRequest, HistoryEvent, Kind, ListChangesRequest, ListChangesResponse, Observation,
-};
+use crate::rpc::proto::{FigureChange, HistoryEvent, Kind, ListChangesRequest, ListChangesResponse, Observation};
 use crate::wording::number::thousands;
 use crate::wording::{instant, period::Span};
 
@@ -86,13 +85,11 @@ async fn complete(
         request.after_revision = (lists.revision - REVISIONS_DEFAULT).max(0);
     }
     if request.areas.is_empty() {
-        let caller = visitor.calls.keys().get_caller(GetCallerRequest::default()).await?.into_inner();
-        let scope = caller.identity.unwrap_or_default();
-        request.areas = if scope.areas.is_empty() { hierarchy::tops(&lists.areas) } else { scope.areas };
-        if request.agencies.is_empty() && !scope.sectors.is_empty() {
-            let theirs = lists.agencies.iter().filter(|agency| scope.sectors.contains(&agency.sector));
-            request.agencies = theirs.map(|agency| agency.id.clone()).collect();
+        let scope = Scope::of(visitor).await?;
+        if request.agencies.is_empty() {
+            request.agencies = scope.agencies(&lists.agencies);
         }
+        request.areas = if scope.areas.is_empty() { hierarchy::tops(&lists.areas) } else { scope.areas };
     }
     Ok(request)
 }

@@ -11,6 +11,7 @@ use super::names::Names;
 use super::page::Page;
 use super::question::{Address, FileLink, Parameters};
 use super::refusal::Refusal;
+use super::reporters;
 use super::submitted::{Columns, Submitted, breakdown_text};
 use super::visitor::Visitor;
 use crate::http::files;
@@ -41,6 +42,10 @@ fn read(query: Option<&str>) -> (Parameters, GetHistoryRequest) {
 
 pub(super) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
     let (parameters, request) = read(query.as_deref());
+    if request.agency.is_empty() {
+        let agencies = parameters.with_those_of(reporters::of(&visitor, &request).await)?;
+        return Ok(reporters::choose(&agencies, &address("/history", &request)));
+    }
     let answer = visitor.calls.pictures().get_history(request.clone()).await;
     let answer = parameters.with_those_of(answer)?.into_inner();
     let names = Names::of(&visitor, answer.revision).await?;
@@ -55,9 +60,20 @@ pub(super) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
 }
 
 /// All values, not only the page's.
-pub(super) async fn file(_: Visitor, query: Option<String>) -> Result<files::Question, Status> {
-    let (parameters, request) = read(query.as_deref());
+pub(super) async fn file(visitor: Visitor, query: Option<String>) -> Result<files::Question, Status> {
+    let (mut parameters, mut request) = read(query.as_deref());
     parameters.check()?;
+    if request.agency.is_empty() {
+        request.agency = match &reporters::of(&visitor, &request).await?[..] {
+            [one] => one.id.clone(),
+            agencies => {
+                let ids: Vec<&str> = agencies.iter().map(|agency| agency.id.as_str()).collect();
+                parameters.add("agency", &format!("found nothing; allowed: {}", ids.join(", ")));
+                String::new()
+            }
+        };
+        parameters.check()?;
+    }
     let names = files::Names::Indicators { ids: vec![request.indicator.clone()], dimension: String::new() };
     let (method, message) = ("/conspectus.v1.PictureService/GetHistory", request.encode_to_vec());
     let table = move |_: GetHistoryResponse, labels, _| tables::history(&request, &labels);
@@ -94,14 +110,7 @@ impl HistoryPage {
         names: &Names,
         (title, kind): (&str, Kind),
     ) -> Self {
-        let question = |path| {
-            Address::of(path)
-                .with("indicator", &request.indicator)
-                .with("agency", &request.agency)
-                .with("area", &request.area)
-                .with("period", &request.period)
-                .with("breakdown", breakdown_text(&request.breakdown))
-        };
+        let question = |path| address(path, request);
         let next = Some(&answer.next_page_token).filter(|token| !token.is_empty());
         let agency = visible(&names.agency(&request.agency)).into_owned();
         let period = Span::Period(&request.period).name(kind);
@@ -122,6 +131,15 @@ impl HistoryPage {
             files: question("/history").files(),
         }
     }
+}
+
+fn address(path: &'static str, request: &GetHistoryRequest) -> Address {
+    Address::of(path)
+        .with("indicator", &request.indicator)
+        .with("agency", &request.agency)
+        .with("area", &request.area)
+        .with("period", &request.period)
+        .with("breakdown", breakdown_text(&request.breakdown))
 }
 
 fn view(notes: &mut Notes, item: &HistoryItem) -> ItemView {

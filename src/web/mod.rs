@@ -40,6 +40,8 @@ mod picture_form;
 mod question;
 mod reference;
 mod refusal;
+mod reporters;
+mod scope;
 mod sentence;
 mod series;
 pub mod session;

@@ -450,3 +450,36 @@ async fn what_others_wrote_is_only_ever_text() {
     assert!(text(&history).contains(HOSTILE));
     assert!(text(&history).contains("../../<x>?a#b&c%2F"), "{history}");
 }
+
+#[tokio::test]
+async fn a_history_without_an_agency_is_that_of_the_one_that_reports_or_asks_whose() {
+    let app = with_demo().await;
+    let one = get(&app, &format!("/history?indicator={CONTACTS}&area={HAMPSHIRE}&period=FY2018-19")).await;
+    let history =
+        format!("/history?indicator={CONTACTS}&area={HAMPSHIRE}&period=FY2018-19&agency={CHILDRENS_SERVICES}");
+    assert_eq!((one.status, one.header("location")), (StatusCode::SEE_OTHER, Some(&*history)));
+    let csv = page(&app, &format!("/history.csv?indicator={CONTACTS}&area={HAMPSHIRE}&period=FY2018-19")).await;
+    assert_eq!(csv, page(&app, &history.replace("/history?", "/history.csv?")).await);
+
+    let several = "indicator=children-missing&area=E10000014&period=FY2021-22";
+    let html = page(&app, &format!("/history?{several}")).await;
+    let links = html.split("<main").nth(1).unwrap().split("href=\"").skip(1).map(|it| it.split('"').next().unwrap());
+    let links: Vec<String> =
+        links.map(|link| link.replace("&#38;", "&")).filter(|it| it.starts_with("/history?")).collect();
+    assert!(links.len() > 1, "{html}");
+    for link in &links {
+        assert!(page(&app, link).await.contains("every value that was submitted"), "{link}");
+    }
+    let refused = get(&app, &format!("/history.xlsx?{several}")).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    for link in &links {
+        assert!(refused.text().contains(link.rsplit('=').next().unwrap()), "{link}: {}", refused.text());
+    }
+
+    // Whoever may see one sector is asked about its agencies alone.
+    let of_sector = get_as(&app, "analyst-of-social-care", &format!("/history?{several}")).await;
+    assert_eq!(of_sector.status, StatusCode::SEE_OTHER, "{}", of_sector.text());
+    let nobody = page(&app, "/history?indicator=children-missing&area=E10000014&period=FY1990-91").await;
+    assert!(nobody.contains("No agency is expected to report this figure"), "{nobody}");
+    assert_eq!(get(&app, "/history?indicator=none&area=E10000014&period=2022").await.status, StatusCode::BAD_REQUEST);
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::question::Question;
 use crate::model::text::visible;
-use crate::rpc::proto::{AggregateRow, Area, Gap, Indicator, QueryAggregateResponse};
+use crate::rpc::proto::{AggregateRow, Area, Indicator, QueryAggregateResponse};
 use crate::web::chart::Chart;
 use crate::web::figure::{ChangeView, FigureView, Notes};
 use crate::web::names::Names;
@@ -57,8 +57,11 @@ impl Of<'_> {
         let one = |(at, (agency, rows)): (usize, (&str, Vec<AggregateRow>))| {
             let agency = if agency.is_empty() { &self.question.agency } else { agency };
             // Nobody asked about years before there was anything.
-            let unasked =
-                if self.question.from.is_empty() { rows.iter().take_while(|row| is_void(row)).count() } else { 0 };
+            let unasked = if self.question.from.is_empty() {
+                rows.iter().take_while(|row| series::is_void(row)).count()
+            } else {
+                0
+            };
             self.one(notes, at, agency, rows.get(unasked..).filter(|rows| !rows.is_empty()).unwrap_or(&rows))
         };
         of_agencies.into_iter().enumerate().map(one).collect()
@@ -107,13 +110,6 @@ impl Of<'_> {
             sentence,
         }
     }
-}
-
-/// Whether nothing was reported, and nothing expected.
-fn is_void(row: &AggregateRow) -> bool {
-    row.figure.as_ref().is_none_or(|figure| {
-        figure.gap() == Gap::NotReported && figure.coverage.as_ref().is_none_or(|coverage| coverage.expected == 0)
-    })
 }
 
 /// A row's rate, and what it is per; empty if there is none.
