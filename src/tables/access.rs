@@ -1,6 +1,6 @@
 //! Who may call, who has called, and what answers, as tables: of keys, of the audit log, and of the service.
 
-use super::{AsOf, Cell, ListTable, code};
+use super::{Cell, ListTable, code};
 use crate::access::Role;
 use crate::catalogue::items::Sector;
 use crate::model::hex::Hex;
@@ -24,7 +24,7 @@ const KEYS: [&str; 14] = [
 ];
 
 /// The table of identities: a row for each of the credentials of one.
-pub(crate) fn keys(as_of: AsOf) -> ListTable<Identity> {
+pub(crate) fn keys(revision: i64) -> ListTable<Identity> {
     ListTable::new("Who may call, and their keys", KEYS, move |identity: &Identity| {
         let sectors = identity.sectors.iter().filter_map(|code| Sector::from_code(*code));
         let of = [
@@ -54,7 +54,7 @@ pub(crate) fn keys(as_of: AsOf) -> ListTable<Identity> {
                 Cell::instant(key.expires_at.as_ref()),
                 Cell::instant(key.revoked_at.as_ref()),
                 Cell::instant(key.last_used_at.as_ref()),
-                Cell::count(as_of.revision),
+                Cell::count(revision),
             ];
             of.iter().cloned().chain(own).collect()
         };

@@ -1,6 +1,6 @@
 //! The lists of the catalogue as tables, each with the revision that it is of.
 
-use super::{AsOf, Cell, Labels, ListTable, code, named};
+use super::{Cell, Labels, ListTable, code, named};
 use crate::catalogue::items::{AcrossAgencies, AreaLevel, Kind, Sector};
 use crate::model::period::Frequency;
 use crate::rpc::proto::{
@@ -24,7 +24,7 @@ const AREAS: [&str; 11] = [
 ];
 
 /// The table of areas: a row for each of the areas that one has lain in, one after the other.
-pub(crate) fn areas(labels: Labels, as_of: AsOf) -> ListTable<Area> {
+pub(crate) fn areas(labels: Labels, revision: i64) -> ListTable<Area> {
     ListTable::new("Areas", AREAS, move |area: &Area| {
         let top = [AreaParent::default()];
         let parents = if area.parents.is_empty() { &top[..] } else { &area.parents };
@@ -38,7 +38,7 @@ pub(crate) fn areas(labels: Labels, as_of: AsOf) -> ListTable<Area> {
                 Cell::Text(area.successors.join(" ")),
             ];
             cells.extend(named(&parent.code, |code| labels.area(code)));
-            cells.extend([Cell::text(&parent.valid_from), Cell::text(&parent.valid_to), Cell::count(as_of.revision)]);
+            cells.extend([Cell::text(&parent.valid_from), Cell::text(&parent.valid_to), Cell::count(revision)]);
             cells
         };
         parents.iter().map(row).collect()
@@ -48,7 +48,7 @@ pub(crate) fn areas(labels: Labels, as_of: AsOf) -> ListTable<Area> {
 const AGENCIES: [&str; 6] = ["agency", "agency_name", "sector", "area", "area_name", "revision"];
 
 /// The table of agencies: a row for each area that one may report for.
-pub(crate) fn agencies(labels: Labels, as_of: AsOf) -> ListTable<Agency> {
+pub(crate) fn agencies(labels: Labels, revision: i64) -> ListTable<Agency> {
     ListTable::new("Agencies", AGENCIES, move |agency: &Agency| {
         let none = [String::new()];
         let areas = if agency.areas.is_empty() { &none[..] } else { &agency.areas };
@@ -56,7 +56,7 @@ pub(crate) fn agencies(labels: Labels, as_of: AsOf) -> ListTable<Agency> {
             let mut cells =
                 vec![Cell::text(&agency.id), Cell::text(&agency.name), code(Sector::from_code(agency.sector))];
             cells.extend(named(area, |code| labels.area(code)));
-            cells.push(Cell::count(as_of.revision));
+            cells.push(Cell::count(revision));
             cells
         };
         areas.iter().map(row).collect()
@@ -97,7 +97,7 @@ const INDICATORS: [&str; 30] = [
 ];
 
 /// The table of indicators, or of the versions of one: a row for each definition.
-pub(crate) fn indicators(labels: Labels, as_of: AsOf) -> ListTable<Indicator> {
+pub(crate) fn indicators(labels: Labels, revision: i64) -> ListTable<Indicator> {
     ListTable::new("Indicators", INDICATORS, move |it: &Indicator| {
         let rate = it.rate.clone();
         let expected: Vec<&str> = it.expected_agencies.iter().map(|expected| expected.agency.as_str()).collect();
@@ -133,7 +133,7 @@ pub(crate) fn indicators(labels: Labels, as_of: AsOf) -> ListTable<Indicator> {
             Cell::text(&it.version_note),
             Cell::text(&it.source),
             Cell::Text(it.checks.iter().map(|check| check.id.as_str()).collect::<Vec<_>>().join(" ")),
-            Cell::count(as_of.revision),
+            Cell::count(revision),
         ]);
         vec![cells]
     })
@@ -161,7 +161,7 @@ const CHECKS: [&str; 9] = [
 ];
 
 /// The table of checks, of the indicators that have them: a row for each check.
-pub(crate) fn checks(_: Labels, as_of: AsOf) -> ListTable<Indicator> {
+pub(crate) fn checks(_: Labels, revision: i64) -> ListTable<Indicator> {
     ListTable::new("Checks", CHECKS, move |indicator: &Indicator| {
         let row = |it: &crate::rpc::proto::Check| {
             vec![
@@ -173,7 +173,7 @@ pub(crate) fn checks(_: Labels, as_of: AsOf) -> ListTable<Indicator> {
                 Cell::text(check::when_missing(it.missing_values())),
                 Cell::text(&it.tolerance),
                 Cell::text(&it.tolerance_percent),
-                Cell::count(as_of.revision),
+                Cell::count(revision),
             ]
         };
         indicator.checks.iter().map(row).collect()
@@ -183,11 +183,11 @@ pub(crate) fn checks(_: Labels, as_of: AsOf) -> ListTable<Indicator> {
 const DIMENSIONS: [&str; 5] = ["dimension", "dimension_title", "category", "category_title", "revision"];
 
 /// The table of what figures are broken down by: a row for each category of a dimension.
-pub(crate) fn dimensions(_: Labels, as_of: AsOf) -> ListTable<Dimension> {
+pub(crate) fn dimensions(_: Labels, revision: i64) -> ListTable<Dimension> {
     ListTable::new("Breakdowns", DIMENSIONS, move |dimension: &Dimension| {
         let row = |category: &crate::rpc::proto::Category| {
             let texts = [&dimension.id, &dimension.title, &category.id, &category.title];
-            texts.map(Cell::text).into_iter().chain([Cell::count(as_of.revision)]).collect()
+            texts.map(Cell::text).into_iter().chain([Cell::count(revision)]).collect()
         };
         dimension.categories.iter().map(row).collect()
     })
@@ -210,7 +210,7 @@ const RULES: [&str; 13] = [
 ];
 
 /// The table of reconciliation rules. A side without an agency is of all together.
-pub(crate) fn rules(labels: Labels, as_of: AsOf) -> ListTable<ReconciliationRule> {
+pub(crate) fn rules(labels: Labels, revision: i64) -> ListTable<ReconciliationRule> {
     ListTable::new("Reconciliation rules", RULES, move |rule: &ReconciliationRule| {
         let title = |id: &str| labels.indicator(id, None).title;
         let agency = |id: &str| {
@@ -221,7 +221,7 @@ pub(crate) fn rules(labels: Labels, as_of: AsOf) -> ListTable<ReconciliationRule
         cells.extend(agency(&rule.left_agency));
         cells.extend(named(&rule.right_indicator, title));
         cells.extend(agency(&rule.right_agency));
-        cells.extend([Cell::text(&rule.tolerance), Cell::text(&rule.tolerance_percent), Cell::count(as_of.revision)]);
+        cells.extend([Cell::text(&rule.tolerance), Cell::text(&rule.tolerance_percent), Cell::count(revision)]);
         vec![cells]
     })
 }
@@ -229,11 +229,11 @@ pub(crate) fn rules(labels: Labels, as_of: AsOf) -> ListTable<ReconciliationRule
 const CALENDARS: [&str; 5] = ["calendar", "calendar_title", "source", "holiday", "revision"];
 
 /// The table of calendars: a row for each holiday.
-pub(crate) fn calendars(_: Labels, as_of: AsOf) -> ListTable<Calendar> {
+pub(crate) fn calendars(_: Labels, revision: i64) -> ListTable<Calendar> {
     ListTable::new("Calendars", CALENDARS, move |calendar: &Calendar| {
         let row = |holiday: &String| {
             let texts = [&calendar.id, &calendar.title, &calendar.source, holiday];
-            texts.map(Cell::text).into_iter().chain([Cell::count(as_of.revision)]).collect()
+            texts.map(Cell::text).into_iter().chain([Cell::count(revision)]).collect()
         };
         calendar.holidays.iter().map(row).collect()
     })

@@ -26,7 +26,7 @@ use crate::rpc::proto::{
     ReconciliationRule,
 };
 use crate::submitting::service::PAGE;
-use crate::tables;
+use crate::tables::{self, AsOf as AnswerAsOf};
 use crate::wording::check;
 
 const DAY: &str = "day";
@@ -70,7 +70,7 @@ macro_rules! lists {
             let (as_of_revision, page_token) = read(query.as_deref())?;
             let request = $request { page_size: PAGE, page_token, as_of_revision }.encode_to_vec();
             let method = concat!("/conspectus.v1.CatalogueService/", $method);
-            let table = |_: $response, labels, as_of| $table(labels, as_of);
+            let table = |_: $response, labels, as_of: AnswerAsOf| $table(labels, as_of.revision);
             Ok(Question::new(stringify!($name), (method, $items), request, table).with_names(Names::$names))
         }
     )*};

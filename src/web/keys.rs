@@ -17,7 +17,7 @@ use crate::http::files::Question;
 use crate::model::text::visible;
 use crate::model::timestamp::Timestamp;
 use crate::rpc::proto::{Identity, ListKeysRequest, ListKeysResponse, RevokeKeyRequest};
-use crate::tables;
+use crate::tables::{self, AsOf};
 use crate::wording::instant;
 
 /// How many identities a page shows.
@@ -39,7 +39,7 @@ pub(super) async fn file(_: Visitor, query: Option<String>) -> Result<Question, 
     let (parameters, request) = read(query.as_deref());
     parameters.check()?;
     let (method, message) = ("/conspectus.v1.KeyService/ListKeys", request.encode_to_vec());
-    let table = |_: ListKeysResponse, _, as_of| tables::keys(as_of);
+    let table = |_: ListKeysResponse, _, as_of: AsOf| tables::keys(as_of.revision);
     // When a key was last used changes without a revision.
     Ok(Question::new("keys", (method, "identities"), message, table).of_the_moment())
 }

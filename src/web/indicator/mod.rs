@@ -85,7 +85,7 @@ pub(super) async fn file(visitor: Visitor, query: Option<String>) -> Result<file
     }
     let request = GetIndicatorRequest { id: question.indicator, as_of_revision, ..GetIndicatorRequest::default() };
     let method = "/conspectus.v1.CatalogueService/GetIndicator";
-    let table = |_: GetIndicatorResponse, labels, as_of| tables::indicators(labels, as_of);
+    let table = |_: GetIndicatorResponse, labels, as_of: tables::AsOf| tables::indicators(labels, as_of.revision);
     let file = files::Question::new("indicator", (method, "versions"), request.encode_to_vec(), table);
     Ok(file.with_names(files::Names::Places))
 }

@@ -51,17 +51,20 @@ pub(super) struct Of<'a> {
     pub(super) categories: &'a [Category],
 }
 
+/// What keeps a series apart: its agency, the place of its category among the others, and that.
+type Key<'a> = (&'a str, Option<usize>, &'a str);
+
 impl Of<'_> {
     /// The series of an answer, one for each agency and category that are kept apart; and whether there are more.
     pub(super) fn series(&self, notes: &mut Notes, answer: &QueryAggregateResponse) -> (Vec<SeriesView>, bool) {
-        let mut apart: BTreeMap<(&str, Option<usize>, &str), Vec<AggregateRow>> = BTreeMap::new();
+        let mut apart: BTreeMap<Key<'_>, Vec<AggregateRow>> = BTreeMap::new();
         for row in &answer.rows {
             // The total, which has no category, comes first.
             let place = self.categories.iter().position(|category| category.id == row.category);
             apart.entry((&row.agency, place, &row.category)).or_default().push(row.clone());
         }
         let is_cut = apart.len() > SERIES_MAX;
-        let one = |(at, ((agency, _, category), rows)): (usize, ((&str, Option<usize>, &str), Vec<AggregateRow>))| {
+        let one = |(at, ((agency, _, category), rows)): (usize, (Key<'_>, Vec<AggregateRow>))| {
             let agency = if agency.is_empty() { &self.question.agency } else { agency };
             // Nobody asked about years before there was anything.
             let unasked = if self.question.from.is_empty() {
