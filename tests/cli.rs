@@ -709,7 +709,7 @@ fn a_submission_is_listed_shown_as_the_file_that_it_was_and_taken_back() {
     };
     let effect = "2 figures go back to the value before, 0 have no value any more";
     assert_eq!(withdraw(&["--dry-run"]), format!("Withdrawing `second` would do this: {effect}. Nothing was stored."));
-    assert_eq!(sender.values("2021-04"), ["68", "70 [p]"]);
+    assert_eq!(sender.values("2021-04"), ["68", "70"]);
     assert_eq!(withdraw(&[]), format!("`second` is withdrawn at revision 17: {effect}."));
     assert_eq!(withdraw(&[]), "`second` is withdrawn since revision 17; no figure changed.");
     assert_eq!(withdraw(&["--dry-run"]), "`second` is withdrawn already, since revision 17. Nothing was stored.");
