@@ -551,6 +551,14 @@ async fn a_series_to_date_has_what_the_financial_year_has_so_far() {
     let names: Vec<&str> = shown.iter().map(|(of, _)| of.as_str()).collect();
     let expected = ["April 2020 to February 2021", "2020-21", "April 2021", "April to May 2021", "April to June 2021"];
     assert_eq!(names, expected);
+    // The month before is a part of it: it is compared with the year before, unless another is asked for.
+    for (compare, expected) in [("", "2020-06"), ("&compare=previous-period", "2021-05")] {
+        let json = get(&app, &format!("/indicator.json?{of}&year_to_date=1{compare}")).await.json();
+        assert_eq!(json["rows"][4]["change"]["fromPeriod"], expected, "{json}");
+        let html = page(&app, &format!("/indicator?{of}&year_to_date=1{compare}")).await;
+        assert!(html.contains(&format!("/indicator.csv?{}", of.replace('&', "&#38;"))), "{html}");
+        assert_eq!(html.contains("&#38;compare=previous-period"), !compare.is_empty(), "{html}");
+    }
     let main = html.split("<main").nth(1).unwrap();
     assert!(!main.contains("href=\"/explain?"), "no figure of its period: {main}");
     assert!(main.contains("name=\"year_to_date\" value=\"1\" checked"), "{main}");

@@ -245,11 +245,10 @@ fn form(parameters: &Parameters, question: &Question, found: &Found) -> Form {
         agencies.push(choice(&agency, &found.names.agency(&agency)));
     }
     let by = one_of(vec![choice("", "Combined, where that is right"), choice("agency", "Each for itself")]);
-    let compare = one_of(vec![
-        choice("", "The one before"),
-        choice("year-before", "The same a year before"),
-        choice("none", "Nothing"),
-    ]);
+    let before = [("previous-period", "The one before"), ("year-before", "The same a year before")];
+    // The one that is taken where none is chosen stands first.
+    let [first, second] = if question.year_to_date { [before[1], before[0]] } else { before };
+    let compare = one_of(vec![choice("", first.1), choice(second.0, second.1), choice("none", "Nothing")]);
     let tick = |name, label| Field { input: Input::Box, ..Field::text(name, label, "", text(name)) };
     let mut fields = vec![
         picture_form::area(&found.areas, text("area")),
@@ -262,6 +261,8 @@ fn form(parameters: &Parameters, question: &Question, found: &Found) -> Form {
     fields.extend(broken_down(parameters, &found.dimensions));
     fields.extend(indicator.rate.is_some().then(|| tick("rate", "With the rate")));
     let to_date = tick("year_to_date", "To date: each period with those before it in its financial year");
+    let to_date =
+        Field { hint: "Compared with the same a year before, unless another is chosen".to_owned(), ..to_date };
     fields.extend((adds_up_in_a_year(&indicator) || !to_date.value.is_empty()).then_some(to_date));
     fields.push(tick("rank", "With the area’s rank among others of its level"));
     fields.extend(Field::as_of(text("as_of_revision"), text("as_of")));

@@ -89,6 +89,8 @@ impl Question {
         let agency = self.by_agency.then_some(GroupBy::Agency);
         let groups = agency.into_iter().chain([GroupBy::Period]);
         let comparison = match self.comparison {
+            // A year to date only grows from one period to the next, and begins anew in April.
+            Comparison::Unspecified if self.year_to_date => Comparison::YearBefore,
             Comparison::Unspecified => Comparison::PreviousPeriod,
             given @ (Comparison::PreviousPeriod | Comparison::YearBefore | Comparison::None) => given,
         };
@@ -136,6 +138,7 @@ impl Question {
     /// Its address, but for the as-of.
     pub(super) fn address(&self) -> Address {
         let compare = match self.comparison {
+            Comparison::PreviousPeriod if self.year_to_date => "previous-period",
             Comparison::Unspecified | Comparison::PreviousPeriod => "",
             Comparison::YearBefore => "year-before",
             Comparison::None => "none",
