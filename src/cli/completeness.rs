@@ -11,7 +11,8 @@ use super::printout::Printout;
 use super::table::{Align, Cell, Table};
 use crate::model::period::Frequency;
 use crate::rpc::proto::{GetCompletenessRequest, GetCompletenessResponse, PeriodMismatch, Slot, SlotStatus};
-use crate::submitting::expected::{self, status_words};
+use crate::submitting::expected;
+use crate::wording::figure::slot_status;
 
 /// Show which figures are expected of each agency, which it has reported, and how late the others are.
 #[derive(Debug, Parser)]
@@ -96,7 +97,7 @@ fn tables(answer: &GetCompletenessResponse) -> Printout {
     ]);
     for slot in &answer.slots {
         let keys = [&slot.agency, &slot.indicator, &slot.area, &slot.period, &slot.due].map(String::clone);
-        let status_text = status_words(slot.status()).to_owned();
+        let status_text = slot_status(slot.status()).to_owned();
         let is_late = slot.status() == SlotStatus::Late;
         let status = if is_late { Cell::needing_care(status_text) } else { status_text.into() };
         let beside = [
@@ -155,7 +156,7 @@ fn csv_row(slot: &Slot) -> [String; 12] {
         slot.area.clone(),
         slot.period.clone(),
         slot.due.clone(),
-        status_words(slot.status()).to_owned(),
+        slot_status(slot.status()).to_owned(),
         time(slot.received_at.as_ref()),
         slot.days_late.to_string(),
         slot.contained_in_area.clone(),

@@ -1,19 +1,19 @@
 //! `conspectus explain`: why a figure is what it is.
 
-mod csv_rows;
-
 use clap::Parser;
 
+use super::catalogue_lookup;
 use super::common_args::{AsOf, BreakdownArg, Format};
 use super::connect::{Server, response};
 use super::failure::Failure;
-use super::format::{csv, explanations, json};
+use super::format::{csv, json};
 use super::legend::Legend;
 use super::printout::Printout;
-use super::table::{Align, Table};
+use super::table::{Align, Table as TextTable};
 use crate::rpc::proto::{
     CategoryRef, Contribution, ExplainFigureRequest, ExplainFigureResponse, Missing, MissingReason,
 };
+use crate::tables::{self, ExplanationTable, Labels, Table, explanations, texts};
 use crate::wording::figure::coverage;
 
 /// Show how a figure was computed: the rule, the sum, and every submitted figure that went into it.
@@ -52,9 +52,12 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     };
     let mut client = args.server.pictures().await?;
     let answer = response(client.explain_figure(request.clone()).await)?;
+    let labels = if args.format.csv { catalogue_lookup::all_labels(&args.server).await? } else { Labels::default() };
+    let as_of = tables::AsOf { revision: answer.revision, instant: answer.as_of };
+    let table = ExplanationTable::new(request.clone(), labels, as_of);
     args.format.print(
         || json(&answer, "ExplainFigureResponse"),
-        || csv(csv_rows::headings().iter().map(String::as_str), csv_rows::rows(&request, &answer)),
+        || csv(table.headings().iter().map(String::as_str), table.rows(&answer).into_iter().map(texts)),
         || text(&request, &answer),
     )
 }
@@ -107,8 +110,8 @@ fn missing_line(missing: &Missing) -> String {
 }
 
 /// The submitted figures that went into the answer.
-fn contributions(legend: &mut Legend, contributions: &[Contribution]) -> Table {
-    let mut table = Table::new([
+fn contributions(legend: &mut Legend, contributions: &[Contribution]) -> TextTable {
+    let mut table = TextTable::new([
         ("agency", Align::Left),
         ("area", Align::Left),
         ("period", Align::Left),

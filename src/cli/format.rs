@@ -7,8 +7,6 @@ use super::failure::Failure;
 use crate::figures::cell;
 use crate::model::text::visible_json;
 use crate::rpc::FILE_DESCRIPTOR_SET;
-use crate::rpc::proto::CheckExplanation;
-pub(super) use crate::submitting::figure_file::markers;
 pub(super) use crate::wording::count::counted;
 pub(super) use crate::wording::instant::to_the_second as time;
 
@@ -29,15 +27,6 @@ fn dynamic(message: &impl Message, name: &str) -> Result<DynamicMessage, Failure
         .get_message_by_name(&full_name)
         .ok_or_else(|| Failure::failed(format!("there is no message {full_name}")))?;
     Ok(DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice())?)
-}
-
-/// The explanations of a figure: those for single checks after the check.
-pub(super) fn explanations(explanations: &[CheckExplanation]) -> String {
-    let text = |CheckExplanation { check, explanation }: &CheckExplanation| match check.as_str() {
-        "" => explanation.clone(),
-        check => format!("{check}: {explanation}"),
-    };
-    explanations.iter().map(text).collect::<Vec<_>>().join("; ")
 }
 
 /// Rows as CSV, under a row of headings, as [`cell::csv`] has them.

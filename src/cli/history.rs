@@ -2,15 +2,16 @@
 
 use clap::Parser;
 
+use super::catalogue_lookup;
 use super::common_args::{BreakdownArg, Format};
 use super::connect::{Server, pages};
 use super::failure::Failure;
-use super::format::{csv, explanations, json, markers, time};
+use super::format::{csv, json, time};
 use super::legend::Legend;
 use super::printout::Printout;
-use super::table::{Align, Table};
-use crate::rpc::proto::{GetHistoryRequest, GetHistoryResponse, HistoryItem};
-use crate::tables::event;
+use super::table::{Align, Table as TextTable};
+use crate::rpc::proto::{GetHistoryRequest, GetHistoryResponse};
+use crate::tables::{self, Labels, Table, event, explanations, texts};
 
 /// Show every value that a submitted figure has had: when, by which submission, and why.
 #[derive(Debug, Parser)]
@@ -51,15 +52,17 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         page.next_page_token
     })
     .await?;
+    let labels = if args.format.csv { catalogue_lookup::all_labels(&args.server).await? } else { Labels::default() };
+    let rows = tables::history(&request, &labels);
     args.format.print(
         || json(&answer, "GetHistoryResponse"),
-        || csv(CSV_HEADINGS, answer.items.iter().map(csv_row)),
+        || csv(rows.headings().iter().map(String::as_str), answer.items.iter().flat_map(|it| rows.rows(it)).map(texts)),
         || table(&answer),
     )
 }
 
 fn table(answer: &GetHistoryResponse) -> Printout {
-    let mut table = Table::new([
+    let mut table = TextTable::new([
         ("revision", Align::Right),
         ("accepted", Align::Left),
         ("what", Align::Left),
@@ -89,22 +92,4 @@ fn table(answer: &GetHistoryResponse) -> Printout {
             .into();
     }
     Printout::default().table(table).text(legend.below())
-}
-
-const CSV_HEADINGS: [&str; 10] =
-    ["revision", "accepted_at", "event", "value", "markers", "sample", "request_id", "source", "explanation", "reason"];
-
-fn csv_row(item: &HistoryItem) -> [String; 10] {
-    [
-        item.revision.to_string(),
-        time(item.accepted_at.as_ref()),
-        event(item.event()).to_owned(),
-        item.value.clone(),
-        markers(&item.markers),
-        item.sample.to_string(),
-        item.request_id.clone(),
-        item.source.clone(),
-        explanations(&item.explanations),
-        item.reason.clone(),
-    ]
 }

@@ -69,7 +69,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         || {
             let (area, period) = (answer.area.clone().unwrap_or_default(), answer.period.clone());
             let as_of = AsOf { revision: answer.revision, instant: answer.as_of };
-            let table = PictureTable::new(&request, area, period, as_of);
+            let table = PictureTable::new(request.comparison(), area, period, as_of);
             let rows = answer.rows.iter().flat_map(|row| table.rows(row));
             csv(table.headings().iter().map(String::as_str), rows.map(texts))
         },

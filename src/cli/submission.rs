@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use super::catalogue_lookup;
 use super::common_args::Format;
 use super::connect::{Server, pages, response};
 use super::failure::Failure;
@@ -10,7 +11,7 @@ use super::legend::Legend;
 use super::observation_text::{FIGURE_COLUMNS, figure_cells};
 use super::output;
 use super::printout::Printout;
-use super::table::{Align, Table};
+use super::table::{Align, Table as TextTable};
 use crate::model::hex::Hex;
 use crate::model::text::visible;
 use crate::rpc::proto::{
@@ -19,6 +20,7 @@ use crate::rpc::proto::{
 };
 use crate::submitting::change::{did, effect};
 use crate::submitting::figure_file;
+use crate::tables::{self, Labels, Table, texts};
 
 /// The most items that a page may have.
 const PAGE: i32 = 1_000;
@@ -108,46 +110,20 @@ async fn list(server: &Server, agency: String, limit: u32, format: Format) -> Re
     let is_cut = !answer.next_page_token.is_empty() || answer.submissions.len() > limit;
     answer.submissions.truncate(limit);
     let rows = &answer.submissions;
+    let labels = if format.csv { catalogue_lookup::all_labels(server).await? } else { Labels::default() };
+    let table = tables::submissions(labels);
     format.print(
         || json(&answer, "ListSubmissionsResponse"),
-        || csv(LIST_HEADINGS, rows.iter().map(list_row)),
+        || csv(table.headings().iter().map(String::as_str), rows.iter().flat_map(|it| table.rows(it)).map(texts)),
         || list_table(rows, is_cut),
     )
-}
-
-const LIST_HEADINGS: [&str; 9] = [
-    "revision",
-    "accepted_at",
-    "agency",
-    "request_id",
-    "figures",
-    "source",
-    "sample",
-    "withdrawn_at_revision",
-    "return_id",
-];
-
-fn list_row(submission: &Submission) -> [String; 9] {
-    let Submission { agency, request_id, revision, observation_count, source, sample, .. } = submission;
-    let withdrawn = submission.withdrawn_at_revision;
-    [
-        revision.to_string(),
-        time(submission.accepted_at.as_ref()),
-        agency.clone(),
-        request_id.clone(),
-        observation_count.to_string(),
-        source.clone(),
-        sample.to_string(),
-        if withdrawn == 0 { String::new() } else { withdrawn.to_string() },
-        submission.return_id.clone(),
-    ]
 }
 
 fn list_table(submissions: &[Submission], is_cut: bool) -> Printout {
     if submissions.is_empty() {
         return "Nothing was submitted.\n".into();
     }
-    let mut table = Table::new([
+    let mut table = TextTable::new([
         ("revision", Align::Right),
         ("accepted", Align::Left),
         ("agency", Align::Left),
@@ -158,8 +134,16 @@ fn list_table(submissions: &[Submission], is_cut: bool) -> Printout {
         ("", Align::Left),
     ]);
     for submission in submissions {
-        let [revision, accepted, agency, request_id, figures, source, _, _, return_id] = list_row(submission);
-        table.push([revision, accepted, agency, request_id, figures, source, return_id, flags(submission)]);
+        table.push([
+            submission.revision.to_string(),
+            time(submission.accepted_at.as_ref()),
+            submission.agency.clone(),
+            submission.request_id.clone(),
+            submission.observation_count.to_string(),
+            submission.source.clone(),
+            submission.return_id.clone(),
+            flags(submission),
+        ]);
     }
     let more = if is_cut { "There are earlier ones: --limit shows more.\n" } else { "" };
     Printout::default().table(table).text(more)
@@ -227,7 +211,7 @@ fn shown(answer: &GetSubmissionResponse) -> Printout {
     let chain_hash = Hex(&receipt.chain_hash);
     lines.push(format!("Revision {}, receipt {chain_hash}", receipt.revision));
     let beside = [("", Align::Left), ("it was", Align::Left), ("note", Align::Wrap(40))];
-    let mut table = Table::new(FIGURE_COLUMNS.into_iter().chain(beside));
+    let mut table = TextTable::new(FIGURE_COLUMNS.into_iter().chain(beside));
     let mut legend = Legend::default();
     for (figure, outcome) in answer.observations.iter().zip(&receipt.outcomes) {
         let flags = legend.submitted_flags(&figure.markers, false).to_owned();

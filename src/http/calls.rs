@@ -5,7 +5,6 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
-use prost::Message;
 use prost_reflect::DynamicMessage;
 use tonic::Status;
 use tonic::body::Body;
@@ -75,7 +74,7 @@ impl Calls {
     }
 
     /// The answer of a method as JSON, with its status: what somebody who sends the same question to the JSON door gets.
-    pub(crate) async fn json(&self, path: &str, question: &impl Message) -> http::Response<Body> {
+    pub(super) async fn json(&self, path: &str, question: &[u8]) -> http::Response<Body> {
         match json(path, question) {
             Ok(question) => {
                 let question = Body::new(Full::from(question));
@@ -120,10 +119,10 @@ impl Calls {
 }
 
 /// A message of a method, as JSON.
-fn json(path: &str, message: &impl Message) -> Result<Vec<u8>, Status> {
+fn json(path: &str, message: &[u8]) -> Result<Vec<u8>, Status> {
     let method = rpc::method(path).ok_or_else(|| Status::internal(format!("there is no method {path}")))?;
     // It was made here, by the same protos.
-    let message = DynamicMessage::decode(method.input(), &*message.encode_to_vec());
+    let message = DynamicMessage::decode(method.input(), message);
     let message = message.map_err(|error| Status::internal(error.to_string()))?;
     serde_json::to_vec(&message).map_err(|error| Status::internal(error.to_string()))
 }

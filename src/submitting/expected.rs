@@ -6,7 +6,7 @@ use tonic::Status;
 
 use super::service::Transport;
 use crate::rpc::client::picture_service_client::PictureServiceClient;
-use crate::rpc::proto::{GetCompletenessRequest, GetCompletenessResponse, PeriodMismatch, SlotStatus};
+use crate::rpc::proto::{GetCompletenessRequest, GetCompletenessResponse, PeriodMismatch};
 
 /// Every slot of a question, and the rates, which are the same on every page.
 ///
@@ -63,16 +63,4 @@ pub(crate) async fn of_areas<T: Transport>(
     }
     let (slots, period_mismatches) = (slots.into_values().collect(), mismatches.into_values().collect());
     Ok(GetCompletenessResponse { slots, period_mismatches, ..newest })
-}
-
-/// What became of an expected figure, in words.
-pub(crate) fn status_words(status: SlotStatus) -> &'static str {
-    match status {
-        SlotStatus::Unspecified => "",
-        SlotStatus::OnTime => "on time",
-        SlotStatus::ReportedLate => "reported late",
-        SlotStatus::Late => "late",
-        SlotStatus::NotDue => "not due yet",
-        SlotStatus::NotAvailable => "not available",
-    }
 }

@@ -53,7 +53,7 @@ fn row(figure: &Observation) -> [String; 13] {
 }
 
 /// Markers as they are written in a spreadsheet: `e p`.
-pub(crate) fn markers(codes: &[i32]) -> String {
+fn markers(codes: &[i32]) -> String {
     let texts: Vec<&str> = codes.iter().filter_map(|code| Marker::from_code(*code)).map(Marker::text).collect();
     texts.join(" ")
 }

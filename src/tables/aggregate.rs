@@ -2,7 +2,9 @@
 //! why something isn't there. What wasn't asked for has no columns.
 
 use super::figure::{change_cells, change_headings, gap, nothing, text, value};
-use super::{AsOf, Cell, Labels, answer_cells, answer_headings, breakdown, figure_cells, figure_headings, headings};
+use super::{
+    AsOf, Cell, Labels, Table, answer_cells, answer_headings, breakdown, figure_cells, figure_headings, headings,
+};
 use crate::model::date::Date;
 use crate::model::period::Period;
 use crate::rpc::proto::{AggregateRow, Benchmark, Comparison, PeriodRange, QueryAggregateRequest, Rank, Rate, Share};
@@ -154,6 +156,22 @@ impl AggregateTable {
         let first_day = year.and_then(|parts| parts.first().copied()).unwrap_or(first).start();
         let name = if first == last { Cell::Text(last.to_string()) } else { Cell::All };
         (name, Some((first_day, last.end())))
+    }
+}
+
+impl Table for AggregateTable {
+    type Item = AggregateRow;
+
+    fn title(&self) -> String {
+        "Figures".to_owned()
+    }
+
+    fn headings(&self) -> Vec<String> {
+        self.headings()
+    }
+
+    fn rows(&self, row: &AggregateRow) -> Vec<Vec<Cell>> {
+        vec![self.cells(row)]
     }
 }
 

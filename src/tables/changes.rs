@@ -1,7 +1,7 @@
 //! Changed figures as a table: a row for each change, with the figure as it was submitted.
 
 use super::picture::period;
-use super::{Cell, Labels, breakdown, event, headings};
+use super::{Cell, Labels, Table, breakdown, event, headings};
 use crate::model::period::Period;
 use crate::rpc::proto::FigureChange;
 use crate::rpc::proto::observation::Measure;
@@ -24,7 +24,7 @@ const BEFORE: [&str; 14] = [
     "breakdown",
 ];
 /// The columns of a file that hold a submitted figure's numbers.
-const MEASURE_HEADINGS: [&str; 5] = ["value", "base", "numerator", "denominator", "count"];
+pub(super) const MEASURE_HEADINGS: [&str; 5] = ["value", "base", "numerator", "denominator", "count"];
 const AFTER: [&str; 4] = ["markers", "sample", "request_id", "reason"];
 
 /// The table of changes.
@@ -47,10 +47,9 @@ impl ChangesTable {
         let figure = change.observation.clone().unwrap_or_default();
         let last_day = figure.period.parse::<Period>().ok().map(Period::end);
         let label = self.labels.indicator(&figure.indicator, last_day);
-        let accepted = change.accepted_at.as_ref().map(ToString::to_string);
         let mut cells = vec![
             Cell::count(change.revision),
-            Cell::Text(accepted.unwrap_or_default()),
+            Cell::instant(change.accepted_at.as_ref()),
             Cell::text(event(change.event())),
             Cell::text(&change.agency),
             Cell::Text(self.labels.agency(&change.agency)),
@@ -70,6 +69,22 @@ impl ChangesTable {
             Cell::text(&change.reason),
         ]);
         cells
+    }
+}
+
+impl Table for ChangesTable {
+    type Item = FigureChange;
+
+    fn title(&self) -> String {
+        "Changes of submitted figures".to_owned()
+    }
+
+    fn headings(&self) -> Vec<String> {
+        self.headings()
+    }
+
+    fn rows(&self, change: &FigureChange) -> Vec<Vec<Cell>> {
+        vec![self.cells(change)]
     }
 }
 

@@ -6,20 +6,63 @@
 
 mod aggregate;
 mod changes;
+mod explanation;
 mod figure;
+mod history;
 mod labels;
+mod list;
 mod picture;
+mod submissions;
+
+// What only pages have as files.
+#[cfg(feature = "server")]
+mod access;
+#[cfg(feature = "server")]
+mod catalogue;
+#[cfg(feature = "server")]
+mod completeness;
+#[cfg(feature = "server")]
+mod submission;
 
 pub(crate) use aggregate::AggregateTable;
 pub(crate) use changes::{ChangesTable, measure};
+pub(crate) use explanation::ExplanationTable;
 pub(crate) use figure::{answer_cells, answer_headings, figure_cells, figure_headings};
+pub(crate) use history::history;
 pub(crate) use labels::Labels;
+pub(crate) use list::ListTable;
 pub(crate) use picture::PictureTable;
+pub(crate) use submissions::submissions;
+#[cfg(feature = "server")]
+pub(crate) use {
+    access::{about, audit, keys},
+    catalogue::{agencies, areas, calendars, checks, dimensions, indicators, rules},
+    completeness::completeness,
+    submission::submission,
+};
+
+use prost_types::Timestamp;
 
 use crate::figures::cell::neutralised;
+use crate::model::decimal::Decimal;
 use crate::model::marker::Marker;
 use crate::model::text::visible_lines;
-use crate::rpc::proto::{CategoryRef, HistoryEvent};
+use crate::rpc::proto::{CategoryRef, CheckExplanation, HistoryEvent};
+
+/// A table of an answer: its columns, and the rows that an item of the answer makes.
+pub(crate) trait Table {
+    /// The message of an item.
+    type Item;
+
+    /// What the table is called, in words.
+    fn title(&self) -> String;
+
+    /// The headings, each another.
+    fn headings(&self) -> Vec<String>;
+
+    /// The rows of an item, under these headings.
+    fn rows(&self, item: &Self::Item) -> Vec<Vec<Cell>>;
+}
 
 /// What stands in a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +91,30 @@ impl Cell {
     /// `true` or `false`.
     pub(crate) fn flag(is_so: bool) -> Self {
         Self::Text(is_so.to_string())
+    }
+
+    /// An instant; empty for none.
+    pub(crate) fn instant(at: Option<&Timestamp>) -> Self {
+        Self::Text(at.map(ToString::to_string).unwrap_or_default())
+    }
+
+    /// A revision, or another number from 1 on; 0 stands for none.
+    pub(crate) fn unless_0(number: impl Into<i64>) -> Self {
+        let number = number.into();
+        if number == 0 { Self::Text(String::new()) } else { Self::count(number) }
+    }
+
+    /// A submitted value, as the service writes it: a number where it is one, and in the place of one that isn't there the
+    /// marker that says why. Its other markers stand beside it.
+    pub(crate) fn submitted(value: &str) -> Self {
+        let (value, markers) =
+            value.split_once('[').map_or((value, ""), |(value, markers)| (value.trim_end(), markers));
+        let mut markers = markers.split(['[', ']', ' ']).filter_map(|marker| marker.parse::<Marker>().ok());
+        match (value, markers.find(|marker| marker.is_absence())) {
+            ("", Some(marker)) => Self::Missing(marker),
+            (value, _) if value.parse::<Decimal>().is_ok() => Self::Number(Some(value.to_owned())),
+            (value, _) => Self::text(value),
+        }
     }
 
     /// The markers of these codes.
@@ -86,14 +153,14 @@ pub(crate) struct AsOf {
     /// The revision.
     pub(crate) revision: i64,
     /// The instant, as a question can name it.
-    pub(crate) instant: Option<prost_types::Timestamp>,
+    pub(crate) instant: Option<Timestamp>,
 }
 
 impl AsOf {
     const HEADINGS: [&'static str; 2] = ["revision", "as_of"];
 
     fn cells(&self) -> [Cell; 2] {
-        [Cell::count(self.revision), Cell::text(self.instant.as_ref().map(ToString::to_string).unwrap_or_default())]
+        [Cell::count(self.revision), Cell::instant(self.instant.as_ref())]
     }
 }
 
@@ -112,6 +179,26 @@ pub(crate) fn breakdown(categories: &[CategoryRef]) -> String {
     categories.iter().map(|it| format!("{}={}", it.dimension, it.category)).collect::<Vec<_>>().join(";")
 }
 
+/// The explanations of a figure: those for single checks after the check.
+pub(crate) fn explanations(explanations: &[CheckExplanation]) -> String {
+    let text = |CheckExplanation { check, explanation }: &CheckExplanation| match check.as_str() {
+        "" => explanation.clone(),
+        check => format!("{check}: {explanation}"),
+    };
+    explanations.iter().map(text).collect::<Vec<_>>().join("; ")
+}
+
+/// A code in its own text, such as `upper-tier`; empty for none.
+#[cfg(feature = "server")]
+fn code<T: std::fmt::Display>(code: Option<T>) -> Cell {
+    Cell::Text(code.map(|code| code.to_string()).unwrap_or_default())
+}
+
+/// An id with what it stands for; empty for none.
+fn named(id: &str, label: impl FnOnce(&str) -> String) -> [Cell; 2] {
+    [Cell::text(id), Cell::Text(if id.is_empty() { String::new() } else { label(id) })]
+}
+
 fn headings<'h>(names: impl IntoIterator<Item = &'h str>) -> Vec<String> {
     names.into_iter().map(str::to_owned).collect()
 }
@@ -128,6 +215,10 @@ mod tests {
         assert_eq!(field(Cell::text("initial-contacts")), "initial-contacts");
         assert_eq!(field(Cell::Number(Some("-5.10".to_owned()))), "-5.10");
         assert_eq!(field(Cell::Missing(Marker::NotAvailable)), "");
+        assert_eq!(Cell::submitted("-5.10 [p]"), Cell::Number(Some("-5.10".to_owned())));
+        assert_eq!(Cell::submitted("[x]"), Cell::Missing(Marker::NotAvailable));
+        assert_eq!(Cell::submitted("87.90 % of 18496 [e]"), Cell::text("87.90 % of 18496"));
+        assert_eq!(Cell::submitted(""), Cell::text(""));
         assert_eq!(field(Cell::Markers(vec![Marker::Estimated, Marker::Provisional])), "e p");
     }
 }

@@ -1,9 +1,9 @@
 //! A picture as a table: a row for each indicator by each agency, and one of all agencies together.
 
 use super::figure::{change_cells, change_headings};
-use super::{AsOf, Cell, answer_cells, answer_headings, headings};
+use super::{AsOf, Cell, Table, answer_cells, answer_headings, headings};
 use crate::model::period::Period;
-use crate::rpc::proto::{Agency, Area, Change, Comparison, Figure, GetPictureRequest, Indicator, PictureRow};
+use crate::rpc::proto::{Agency, Area, Change, Comparison, Figure, Indicator, PictureRow};
 
 const KEYS: [&str; 10] = [
     "indicator",
@@ -28,8 +28,8 @@ pub(crate) struct PictureTable {
 }
 
 impl PictureTable {
-    pub(crate) fn new(question: &GetPictureRequest, area: Area, period: String, as_of: AsOf) -> Self {
-        Self { area, period, compares: question.comparison() != Comparison::None, as_of }
+    pub(crate) fn new(comparison: Comparison, area: Area, period: String, as_of: AsOf) -> Self {
+        Self { area, period, compares: comparison != Comparison::None, as_of }
     }
 
     pub(crate) fn headings(&self) -> Vec<String> {
@@ -68,6 +68,22 @@ impl PictureTable {
     }
 }
 
+impl Table for PictureTable {
+    type Item = PictureRow;
+
+    fn title(&self) -> String {
+        format!("Picture of {}, {}", self.area.name, self.period)
+    }
+
+    fn headings(&self) -> Vec<String> {
+        self.headings()
+    }
+
+    fn rows(&self, row: &PictureRow) -> Vec<Vec<Cell>> {
+        self.rows(row)
+    }
+}
+
 /// A period in canonical text, and its first and last day.
 pub(super) fn period(text: &str) -> [Cell; 3] {
     let days =
@@ -96,7 +112,7 @@ mod tests {
             change: Some(Change { from_period: "CY2020".to_owned(), from: figure("4"), ..Change::default() }),
         };
         let area = Area { code: "P".to_owned(), ..Area::default() };
-        let table = PictureTable::new(&GetPictureRequest::default(), area, "CY2021".to_owned(), AsOf::default());
+        let table = PictureTable::new(Comparison::Unspecified, area, "CY2021".to_owned(), AsOf::default());
         let headings = table.headings();
         let texts = table.rows(&row).into_iter().map(|cells| {
             assert_eq!(cells.len(), headings.len());
@@ -108,8 +124,7 @@ mod tests {
             texts.collect::<Vec<_>>(),
             ["ev,P,CY2021,2021-12-31,care,1,", "ev,P,CY2021,2021-12-31,police,2,", "ev,P,CY2021,2021-12-31,,3,4"]
         );
-        let none = GetPictureRequest { comparison: Comparison::None.into(), ..GetPictureRequest::default() };
-        let table = PictureTable::new(&none, Area::default(), String::new(), AsOf::default());
+        let table = PictureTable::new(Comparison::None, Area::default(), String::new(), AsOf::default());
         assert!(!table.headings().contains(&"from_value".to_owned()), "nothing is compared");
     }
 }

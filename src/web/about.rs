@@ -4,17 +4,20 @@ use askama::Template;
 use axum::Json;
 use axum::extract::RawQuery;
 use axum::response::{IntoResponse, Response};
+use prost::Message as _;
 use serde_json::Value;
+use tonic::Status;
 
-use super::json;
 use super::page::Page;
 use super::question::{Address, FileLink, Parameters};
 use super::refusal::Refusal;
 use super::visitor::Visitor;
 use crate::access::Role;
 use crate::http;
+use crate::http::files::Question;
 use crate::model::hex::Hex;
-use crate::rpc::proto::GetCallerRequest;
+use crate::rpc::proto::{GetCallerRequest, GetCallerResponse};
+use crate::tables;
 use crate::wording::instant;
 
 #[derive(Debug, Template)]
@@ -44,16 +47,17 @@ pub(super) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
         chain_hash: Hex(&answer.chain_hash).to_string(),
         time: answer.server_time.as_ref().map(instant::text).unwrap_or_default(),
         is_operator: visitor.role == Role::Operator,
-        files: Address::of("/about").as_json(),
+        files: Address::of("/about").files(),
     };
     Ok(Page(about).into_response())
 }
 
-pub(super) async fn json(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
-    match Parameters::read(query.as_deref(), &[]).check() {
-        Ok(()) => json::answer(&visitor, "/conspectus.v1.KeyService/GetCaller", &GetCallerRequest::default()).await,
-        Err(status) => json::refused(&status),
-    }
+/// A row: kept again and again, the chain hashes of many revisions stand below each other.
+pub(super) async fn file(_: Visitor, query: Option<String>) -> Result<Question, Status> {
+    Parameters::read(query.as_deref(), &[]).check()?;
+    let message = GetCallerRequest::default().encode_to_vec();
+    let table = |_: GetCallerResponse, _, _| tables::about();
+    Ok(Question::new("about", ("/conspectus.v1.KeyService/GetCaller", ""), message, table).of_the_moment())
 }
 
 /// For anybody, whoever they are: who can't sign in may need it most.

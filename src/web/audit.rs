@@ -4,16 +4,18 @@ use askama::Template;
 use axum::extract::RawQuery;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use tonic::Code;
+use prost::Message as _;
+use tonic::{Code, Status};
 
 use super::form::{Field, Form, Input};
-use super::json;
 use super::page::Page;
 use super::question::{Address, FileLink, Parameters};
 use super::refusal::Refusal;
 use super::visitor::Visitor;
+use crate::http::files::Question;
 use crate::model::text::visible;
 use crate::rpc::proto::{AuditEvent, AuditLine, ListAuditLinesRequest, ListAuditLinesResponse};
+use crate::tables;
 use crate::wording::instant;
 
 /// How many lines a page shows.
@@ -45,12 +47,13 @@ pub(super) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
     Ok((code, Page(AuditPage::new(&request, &answer, form))).into_response())
 }
 
-pub(super) async fn json(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
+/// All lines of the newest file, not only the page's.
+pub(super) async fn file(_: Visitor, query: Option<String>) -> Result<Question, Status> {
     let (parameters, request) = read(query.as_deref());
-    match parameters.check() {
-        Ok(()) => json::answer(&visitor, "/conspectus.v1.AuditService/ListAuditLines", &request).await,
-        Err(status) => json::refused(&status),
-    }
+    parameters.check()?;
+    let (method, message) = ("/conspectus.v1.AuditService/ListAuditLines", request.encode_to_vec());
+    let table = |_: ListAuditLinesResponse, _, _| tables::audit();
+    Ok(Question::new("audit", (method, "lines"), message, table).of_the_moment())
 }
 
 fn form(parameters: &Parameters) -> Form {
@@ -112,7 +115,7 @@ impl AuditPage {
             lines: answer.lines.iter().map(view).collect(),
             next: next.map(|token| this.clone().with("page_token", token).href()).unwrap_or_default(),
             is_continued: answer.lines.last().is_some_and(|line| is_first_of_another(line.event())),
-            files: this.as_json(),
+            files: this.files(),
         }
     }
 }

@@ -1,28 +1,32 @@
 //! Who reports, for where, and what is counted.
 
 use askama::Template;
-use axum::extract::{Path, RawQuery};
-use axum::http::{StatusCode, Uri};
+use axum::extract::RawQuery;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use tonic::Code;
+use prost::Message as _;
+use tonic::{Code, Status};
 
 use super::form::{Field, Form};
 use super::hierarchy::{self, EndedArea, LAST_DAY, Step};
-use super::json;
 use super::lists::Lists;
 use super::page::Page;
 use super::question::{Address, AsOf, FileLink, Parameters};
-use super::refusal::{self, Refusal};
+use super::refusal::Refusal;
 use super::visitor::Visitor;
 use crate::catalogue::items::{AcrossAgencies, Kind, Sector};
+use crate::http::files::{Names, Question};
 use crate::model::date::Date;
 use crate::model::period::Frequency;
 use crate::model::text::visible;
 use crate::rpc::proto::{
-    Agency, Calendar, Dimension, Indicator, ListAgenciesRequest, ListAreasRequest, ListCalendarsRequest,
-    ListDimensionsRequest, ListIndicatorsRequest, ListReconciliationRulesRequest, ReconciliationRule,
+    Agency, Calendar, Dimension, Indicator, ListAgenciesRequest, ListAgenciesResponse, ListAreasRequest,
+    ListAreasResponse, ListCalendarsRequest, ListCalendarsResponse, ListDimensionsRequest, ListDimensionsResponse,
+    ListIndicatorsRequest, ListIndicatorsResponse, ListReconciliationRulesRequest, ListReconciliationRulesResponse,
+    ReconciliationRule,
 };
 use crate::submitting::service::PAGE;
+use crate::tables::{self, AsOf as AnswerAsOf};
 use crate::wording::check;
 
 const DAY: &str = "day";
@@ -52,40 +56,35 @@ fn form(parameters: &Parameters) -> Form {
     Form { action: "/catalogue", fields, button: "Show the catalogue", ..Form::default() }
 }
 
-/// Each list as the service gives it: `/catalogue/areas.json`.
-pub(super) async fn json(visitor: Visitor, Path(name): Path<String>, RawQuery(query): RawQuery, at: Uri) -> Response {
-    let mut parameters = Parameters::read(query.as_deref(), &["page_token", AsOf::REVISION]);
-    let (page_size, page_token, as_of_revision) = (PAGE, parameters.text("page_token"), parameters.as_of().revision);
-    if let Err(status) = parameters.check() {
-        return json::refused(&status);
-    }
-    match name.as_str() {
-        "areas.json" => {
-            let request = ListAreasRequest { page_size, page_token, as_of_revision };
-            json::answer(&visitor, "/conspectus.v1.CatalogueService/ListAreas", &request).await
+/// What is asked of a list: the revision, and of JSON the page.
+fn read(query: Option<&str>) -> Result<(i64, String), Status> {
+    let mut parameters = Parameters::read(query, &["page_token", AsOf::REVISION]);
+    let asked = (parameters.as_of().revision, parameters.text("page_token"));
+    parameters.check().map(|()| asked)
+}
+
+/// The lists, each as files of its own: `/catalogue/areas.csv`.
+macro_rules! lists {
+    ($($name:ident: $method:literal, $items:literal, $request:ident -> $response:ident, $names:ident, $table:expr;)*) => {$(
+        pub(super) async fn $name(_: Visitor, query: Option<String>) -> Result<Question, Status> {
+            let (as_of_revision, page_token) = read(query.as_deref())?;
+            let request = $request { page_size: PAGE, page_token, as_of_revision }.encode_to_vec();
+            let method = concat!("/conspectus.v1.CatalogueService/", $method);
+            let table = |_: $response, labels, as_of: AnswerAsOf| $table(labels, as_of.revision);
+            Ok(Question::new(stringify!($name), (method, $items), request, table).with_names(Names::$names))
         }
-        "agencies.json" => {
-            let request = ListAgenciesRequest { page_size, page_token, as_of_revision };
-            json::answer(&visitor, "/conspectus.v1.CatalogueService/ListAgencies", &request).await
-        }
-        "indicators.json" => {
-            let request = ListIndicatorsRequest { page_size, page_token, as_of_revision };
-            json::answer(&visitor, "/conspectus.v1.CatalogueService/ListIndicators", &request).await
-        }
-        "dimensions.json" => {
-            let request = ListDimensionsRequest { page_size, page_token, as_of_revision };
-            json::answer(&visitor, "/conspectus.v1.CatalogueService/ListDimensions", &request).await
-        }
-        "calendars.json" => {
-            let request = ListCalendarsRequest { page_size, page_token, as_of_revision };
-            json::answer(&visitor, "/conspectus.v1.CatalogueService/ListCalendars", &request).await
-        }
-        "rules.json" => {
-            let request = ListReconciliationRulesRequest { page_size, page_token, as_of_revision };
-            json::answer(&visitor, "/conspectus.v1.CatalogueService/ListReconciliationRules", &request).await
-        }
-        _ => refusal::not_found(at).await,
-    }
+    )*};
+}
+
+lists! {
+    areas: "ListAreas", "areas", ListAreasRequest -> ListAreasResponse, Places, tables::areas;
+    agencies: "ListAgencies", "agencies", ListAgenciesRequest -> ListAgenciesResponse, Places, tables::agencies;
+    indicators: "ListIndicators", "indicators", ListIndicatorsRequest -> ListIndicatorsResponse, Places, tables::indicators;
+    checks: "ListIndicators", "indicators", ListIndicatorsRequest -> ListIndicatorsResponse, None, tables::checks;
+    dimensions: "ListDimensions", "dimensions", ListDimensionsRequest -> ListDimensionsResponse, None, tables::dimensions;
+    rules: "ListReconciliationRules", "reconciliation_rules",
+        ListReconciliationRulesRequest -> ListReconciliationRulesResponse, All, tables::rules;
+    calendars: "ListCalendars", "calendars", ListCalendarsRequest -> ListCalendarsResponse, None, tables::calendars;
 }
 
 /// The day as it was asked for; none for how things stand until further notice.
@@ -116,8 +115,8 @@ struct CataloguePage {
     dimensions: Vec<DimensionView>,
     rules: Vec<RuleView>,
     calendars: Vec<CalendarView>,
-    /// The names of the lists, and where each is as JSON.
-    files: Vec<FileLink>,
+    /// The names of the lists, and the files of each.
+    lists: Vec<(&'static str, Vec<FileLink>)>,
 }
 
 #[derive(Debug)]
@@ -182,7 +181,7 @@ fn words<T: std::fmt::Display>(code: Option<T>) -> String {
 impl CataloguePage {
     fn new(lists: &Lists, day: Option<Date>, as_of: &AsOf, form: Form) -> Self {
         let of_day = day.map_or_else(|| LAST_DAY.to_owned(), |day| day.to_string());
-        let file = |path| Address::of(path).with_as_of(as_of).href();
+        let files = |path| Address::of(path).with_as_of(as_of).files();
         Self {
             revision: lists.revision,
             day: day.map(|day| day.to_string()).unwrap_or_default(),
@@ -201,13 +200,14 @@ impl CataloguePage {
             dimensions: lists.dimensions.iter().map(dimension_view).collect(),
             rules: lists.rules.iter().map(|rule| rule_view(lists, rule)).collect(),
             calendars: lists.calendars.iter().map(calendar_view).collect(),
-            files: vec![
-                ("areas", file("/catalogue/areas.json")),
-                ("agencies", file("/catalogue/agencies.json")),
-                ("indicators", file("/catalogue/indicators.json")),
-                ("dimensions", file("/catalogue/dimensions.json")),
-                ("reconciliation rules", file("/catalogue/rules.json")),
-                ("calendars", file("/catalogue/calendars.json")),
+            lists: vec![
+                ("Areas", files("/catalogue/areas")),
+                ("Agencies", files("/catalogue/agencies")),
+                ("Indicators", files("/catalogue/indicators")),
+                ("Checks", files("/catalogue/checks")),
+                ("Breakdowns", files("/catalogue/dimensions")),
+                ("Reconciliation rules", files("/catalogue/rules")),
+                ("Calendars", files("/catalogue/calendars")),
             ],
         }
     }

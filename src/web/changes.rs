@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::RawQuery;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tonic::{Code, Status};
 
@@ -14,17 +14,15 @@ use super::page::Page;
 use super::picture_form;
 use super::question::{Address, FileLink, Parameters};
 use super::refusal::Refusal;
+use super::scope::Scope;
 use super::submitted::breakdown_text;
 use super::visitor::Visitor;
-use super::{file, json};
-use crate::http::files;
+use crate::http::files::Question;
 use crate::model::decimal::Decimal;
 use crate::model::marker::Marker;
 use crate::model::text::{visible, visible_lines};
 use crate::rpc::proto::observation::Measure;
-use crate::rpc::proto::{
-    FigureChange, GetCallerRequest, HistoryEvent, Kind, ListChangesRequest, ListChangesResponse, Observation,
-};
+use crate::rpc::proto::{FigureChange, HistoryEvent, Kind, ListChangesRequest, ListChangesResponse, Observation};
 use crate::wording::number::thousands;
 use crate::wording::{instant, period::Span};
 
@@ -87,39 +85,23 @@ async fn complete(
         request.after_revision = (lists.revision - REVISIONS_DEFAULT).max(0);
     }
     if request.areas.is_empty() {
-        let caller = visitor.calls.keys().get_caller(GetCallerRequest::default()).await?.into_inner();
-        let scope = caller.identity.unwrap_or_default();
-        request.areas = if scope.areas.is_empty() { hierarchy::tops(&lists.areas) } else { scope.areas };
-        if request.agencies.is_empty() && !scope.sectors.is_empty() {
-            let theirs = lists.agencies.iter().filter(|agency| scope.sectors.contains(&agency.sector));
-            request.agencies = theirs.map(|agency| agency.id.clone()).collect();
+        let scope = Scope::of(visitor).await?;
+        if request.agencies.is_empty() {
+            request.agencies = scope.agencies(&lists.agencies);
         }
+        request.areas = if scope.areas.is_empty() { hierarchy::tops(&lists.areas) } else { scope.areas };
     }
     Ok(request)
 }
 
-/// The question of an address, to be answered as a file.
-async fn whole(visitor: &Visitor, query: Option<&str>) -> Result<ListChangesRequest, Status> {
-    let (parameters, request) = read(query);
+pub(super) async fn file(visitor: Visitor, query: Option<String>) -> Result<Question, Status> {
+    let (parameters, request) = read(query.as_deref());
     parameters.check()?;
     if is_whole(&parameters) {
-        return Ok(request);
+        return Ok(Question::changes(&request));
     }
-    complete(visitor, &parameters, request, &Lists::of(visitor, 0).await?).await
-}
-
-pub(super) async fn json(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
-    match whole(&visitor, query.as_deref()).await {
-        Ok(request) => json::answer(&visitor, "/conspectus.v1.PictureService/ListChanges", &request).await,
-        Err(status) => json::refused(&status),
-    }
-}
-
-pub(super) async fn csv(visitor: Visitor, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    let question = whole(&visitor, query.as_deref()).await;
-    // A file has all pages.
-    let question = question.map(|request| ListChangesRequest { page_size: 0, page_token: String::new(), ..request });
-    file::answer(&visitor, question.map(files::Question::Changes), file::CSV, &headers).await
+    let lists = Lists::of(&visitor, 0).await?;
+    Ok(Question::changes(&complete(&visitor, &parameters, request, &lists).await?))
 }
 
 #[derive(Debug, Template)]
@@ -175,8 +157,7 @@ impl ChangesPage {
             notes: notes.explained(),
             next: next.map(|token| this.clone().with("page_token", token).href()).unwrap_or_default(),
             since_now: question(answer.revision).href(),
-            // A workbook of changes would serve nobody.
-            files: this.files().into_iter().filter(|(name, _)| *name != "Excel").collect(),
+            files: this.files(),
         }
     }
 }

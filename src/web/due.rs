@@ -7,22 +7,25 @@ use std::cmp::Reverse;
 use askama::Template;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use prost::Message as _;
 use tonic::Status;
 
 use super::agency;
-use super::json;
 use super::page::Page;
-use super::question::Known;
+use super::question::{FileLink, Known};
 use super::refusal::Refusal;
 use super::titles::Titles;
 use super::visitor::Visitor;
+use crate::http::files;
 use crate::model::date::Date;
 use crate::model::period::{Frequency, Period};
 use crate::rpc::proto::{GetCompletenessRequest, GetCompletenessResponse, Slot, SlotStatus};
 use crate::submitting::catalogue;
-use crate::submitting::expected::{of_areas, status_words};
+use crate::submitting::expected::of_areas;
 use crate::submitting::template::{self, Expected};
+use crate::tables;
 use crate::wording::count::grouped;
+use crate::wording::figure::slot_status;
 use crate::wording::instant;
 use question::{Question, listed};
 
@@ -48,7 +51,7 @@ struct DuePage {
     tables: Vec<Table>,
     /// The address of a workbook to fill in; empty for none.
     template: String,
-    json: String,
+    files: Vec<FileLink>,
 }
 
 /// Figures of one kind: late, due, or reported.
@@ -89,10 +92,15 @@ pub(super) async fn show(visitor: Visitor, Known(question): Known<Question>) -> 
     Ok(Page(page(&question, of.join(", "), &answer, &titles)).into_response())
 }
 
-/// The same as JSON: what the service answers for each area, put together.
-pub(super) async fn json(visitor: Visitor, Known(question): Known<Question>) -> Result<Response, Refusal> {
+/// What the service answers for each area, put together.
+pub(super) async fn file(visitor: Visitor, query: Option<String>) -> Result<files::Question, Status> {
+    let Known(question) = Known::<Question>::read(query.as_deref())?;
     let answer = slots(&visitor, &question).await?;
-    Ok(json::of_answer("/conspectus.v1.PictureService/GetCompleteness", &answer)?)
+    let request = GetCompletenessRequest { periods: listed(&question.period), ..question.request()? };
+    let (method, message) = ("/conspectus.v1.PictureService/GetCompleteness", request.encode_to_vec());
+    let table = |_: GetCompletenessResponse, labels, as_of| tables::completeness(labels, as_of);
+    let file = files::Question::new("due", (method, "slots"), message, table);
+    Ok(file.answered(&answer).with_names(files::Names::All))
 }
 
 /// Of the periods that are named every slot; otherwise those that are late, and those that are due next.
@@ -158,7 +166,7 @@ fn page(question: &Question, of: String, answer: &GetCompletenessResponse, title
         revision: answer.revision.to_string(),
         tables,
         template,
-        json: question.here("/due.json").href(),
+        files: question.here("/due").files(),
     }
 }
 
@@ -184,7 +192,7 @@ fn table(title: &'static str, none: &'static str, slots: &[&Slot], titles: &Titl
 }
 
 fn row(slot: &Slot, titles: &Titles) -> Row {
-    let status = status_words(slot.status());
+    let status = slot_status(slot.status());
     let status = match usize::try_from(slot.days_late) {
         Ok(days) if days > 0 => format!("{status}, by {}", grouped(days, "day", "days")),
         Ok(_) | Err(_) => status.to_owned(),

@@ -3,10 +3,11 @@
 use askama::Template;
 use axum::extract::RawQuery;
 use axum::response::{IntoResponse, Response};
+use prost::Message as _;
+use tonic::Status;
 
 use super::as_of::AsOfView;
 use super::figure::{Explained, FigureView, Notes};
-use super::json;
 use super::names::Names;
 use super::page::Page;
 use super::question::{Address, AsOf, FileLink, Parameters};
@@ -15,11 +16,13 @@ use super::sentence;
 use super::subject::Subject;
 use super::submitted::{Columns, Submitted, breakdown_text};
 use super::visitor::Visitor;
+use crate::http::files;
 use crate::model::period::Period;
 use crate::model::text::{visible, visible_lines};
 use crate::rpc::proto::{
     Area, Contribution, Derivation, ExplainFigureRequest, ExplainFigureResponse, Kind, Missing, MissingReason,
 };
+use crate::tables::ExplanationTable;
 use crate::wording::instant;
 use crate::wording::period::Span;
 
@@ -49,12 +52,12 @@ pub(super) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
     Ok(Page(ExplainPage::new(&request, &answer, &names)).into_response())
 }
 
-pub(super) async fn json(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
+pub(super) async fn file(_: Visitor, query: Option<String>) -> Result<files::Question, Status> {
     let (parameters, request) = read(query.as_deref());
-    match parameters.check() {
-        Ok(()) => json::answer(&visitor, "/conspectus.v1.PictureService/ExplainFigure", &request).await,
-        Err(status) => json::refused(&status),
-    }
+    parameters.check()?;
+    let (method, message) = ("/conspectus.v1.PictureService/ExplainFigure", request.encode_to_vec());
+    let table = move |_: ExplainFigureResponse, labels, as_of| ExplanationTable::new(request.clone(), labels, as_of);
+    Ok(files::Question::new("explanation", (method, ""), message, table).with_names(files::Names::Places))
 }
 
 #[derive(Debug, Template)]
@@ -147,7 +150,7 @@ impl ExplainPage {
                 .with("breakdown", breakdown_text(&request.breakdown))
                 .with_as_of(&as_of)
                 .href(),
-            files: question.with_as_of(&as_of).as_json(),
+            files: question.with_as_of(&as_of).files(),
         }
     }
 }

@@ -3,17 +3,21 @@
 use askama::Template;
 use axum::extract::RawQuery;
 use axum::response::{IntoResponse, Response};
+use prost::Message as _;
+use tonic::Status;
 
 use super::figure::{Explained, Notes};
-use super::json;
 use super::names::Names;
 use super::page::Page;
 use super::question::{Address, FileLink, Parameters};
 use super::refusal::Refusal;
+use super::reporters;
 use super::submitted::{Columns, Submitted, breakdown_text};
 use super::visitor::Visitor;
+use crate::http::files;
 use crate::model::text::visible;
 use crate::rpc::proto::{GetHistoryRequest, GetHistoryResponse, GetIndicatorRequest, HistoryEvent, HistoryItem, Kind};
+use crate::tables;
 use crate::wording::instant;
 use crate::wording::period::Span;
 
@@ -38,6 +42,10 @@ fn read(query: Option<&str>) -> (Parameters, GetHistoryRequest) {
 
 pub(super) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
     let (parameters, request) = read(query.as_deref());
+    if request.agency.is_empty() {
+        let agencies = parameters.with_those_of(reporters::of(&visitor, &request).await)?;
+        return Ok(reporters::choose(&agencies, &address("/history", &request)));
+    }
     let answer = visitor.calls.pictures().get_history(request.clone()).await;
     let answer = parameters.with_those_of(answer)?.into_inner();
     let names = Names::of(&visitor, answer.revision).await?;
@@ -51,12 +59,25 @@ pub(super) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
     Ok(Page(HistoryPage::new(&request, &answer, &names, (&title, kind))).into_response())
 }
 
-pub(super) async fn json(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
-    let (parameters, request) = read(query.as_deref());
-    match parameters.check() {
-        Ok(()) => json::answer(&visitor, "/conspectus.v1.PictureService/GetHistory", &request).await,
-        Err(status) => json::refused(&status),
+/// All values, not only the page's.
+pub(super) async fn file(visitor: Visitor, query: Option<String>) -> Result<files::Question, Status> {
+    let (mut parameters, mut request) = read(query.as_deref());
+    parameters.check()?;
+    if request.agency.is_empty() {
+        request.agency = match &reporters::of(&visitor, &request).await?[..] {
+            [one] => one.id.clone(),
+            agencies => {
+                let ids: Vec<&str> = agencies.iter().map(|agency| agency.id.as_str()).collect();
+                parameters.add("agency", &format!("found nothing; allowed: {}", ids.join(", ")));
+                String::new()
+            }
+        };
+        parameters.check()?;
     }
+    let names = files::Names::Indicators { ids: vec![request.indicator.clone()], dimension: String::new() };
+    let (method, message) = ("/conspectus.v1.PictureService/GetHistory", request.encode_to_vec());
+    let table = move |_: GetHistoryResponse, labels, _| tables::history(&request, &labels);
+    Ok(files::Question::new("history", (method, "items"), message, table).with_names(names))
 }
 
 #[derive(Debug, Template)]
@@ -89,14 +110,7 @@ impl HistoryPage {
         names: &Names,
         (title, kind): (&str, Kind),
     ) -> Self {
-        let question = |path| {
-            Address::of(path)
-                .with("indicator", &request.indicator)
-                .with("agency", &request.agency)
-                .with("area", &request.area)
-                .with("period", &request.period)
-                .with("breakdown", breakdown_text(&request.breakdown))
-        };
+        let question = |path| address(path, request);
         let next = Some(&answer.next_page_token).filter(|token| !token.is_empty());
         let agency = visible(&names.agency(&request.agency)).into_owned();
         let period = Span::Period(&request.period).name(kind);
@@ -114,9 +128,18 @@ impl HistoryPage {
             notes: notes.explained(),
             next: next.map(|token| question("/history").with("page_token", token).href()).unwrap_or_default(),
             explain: question("/explain").href(),
-            files: question("/history").as_json(),
+            files: question("/history").files(),
         }
     }
+}
+
+fn address(path: &'static str, request: &GetHistoryRequest) -> Address {
+    Address::of(path)
+        .with("indicator", &request.indicator)
+        .with("agency", &request.agency)
+        .with("area", &request.area)
+        .with("period", &request.period)
+        .with("breakdown", breakdown_text(&request.breakdown))
 }
 
 fn view(notes: &mut Notes, item: &HistoryItem) -> ItemView {

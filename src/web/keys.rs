@@ -4,18 +4,20 @@
 use askama::Template;
 use axum::extract::RawQuery;
 use axum::response::{IntoResponse, Redirect, Response};
+use prost::Message as _;
 use tonic::Status;
 
-use super::json;
 use super::page::Page;
 use super::question::{Address, FileLink, Parameters};
 use super::refusal::Refusal;
 use super::visitor::Visitor;
 use crate::access::Role;
 use crate::catalogue::items::Sector;
+use crate::http::files::Question;
 use crate::model::text::visible;
 use crate::model::timestamp::Timestamp;
 use crate::rpc::proto::{Identity, ListKeysRequest, ListKeysResponse, RevokeKeyRequest};
+use crate::tables::{self, AsOf};
 use crate::wording::instant;
 
 /// How many identities a page shows.
@@ -33,12 +35,13 @@ pub(super) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
     Ok(Page(KeysPage::new(&answer, visitor.now)).into_response())
 }
 
-pub(super) async fn json(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
+pub(super) async fn file(_: Visitor, query: Option<String>) -> Result<Question, Status> {
     let (parameters, request) = read(query.as_deref());
-    match parameters.check() {
-        Ok(()) => json::answer(&visitor, "/conspectus.v1.KeyService/ListKeys", &request).await,
-        Err(status) => json::refused(&status),
-    }
+    parameters.check()?;
+    let (method, message) = ("/conspectus.v1.KeyService/ListKeys", request.encode_to_vec());
+    let table = |_: ListKeysResponse, _, as_of: AsOf| tables::keys(as_of.revision);
+    // When a key was last used changes without a revision.
+    Ok(Question::new("keys", (method, "identities"), message, table).of_the_moment())
 }
 
 /// Asks before it is done.
@@ -124,7 +127,7 @@ impl KeysPage {
             revision: answer.revision,
             identities: answer.identities.iter().map(|identity| identity_view(identity, now)).collect(),
             next: next.map(|token| page.clone().with("page_token", token).href()).unwrap_or_default(),
-            files: page.as_json(),
+            files: page.files(),
         }
     }
 }

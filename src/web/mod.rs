@@ -23,14 +23,13 @@ pub mod csrf;
 mod due;
 mod explain;
 mod figure;
-mod file;
+mod files;
 mod form;
 pub mod headers;
 mod hierarchy;
 mod history;
 mod home;
 mod indicator;
-mod json;
 mod keys;
 mod lists;
 mod local_path;
@@ -41,6 +40,8 @@ mod picture_form;
 mod question;
 mod reference;
 mod refusal;
+mod reporters;
+mod scope;
 mod sentence;
 mod series;
 pub mod session;
@@ -70,6 +71,7 @@ use tower::ServiceExt as _;
 pub use address::{NotAWebUrl, WebUrl};
 use clock::Clock;
 pub use cookie::CookieSecret;
+use files::Files as _;
 pub use local_path::LocalPath;
 use session::SignedInIdentity;
 use sign_in::{ProviderSettings, Randomness, Refusal, SignIns, TimeOfDay, WhoIsCalling, require_session};
@@ -115,43 +117,44 @@ impl Pages {
         let pages = axum::Router::new()
             .route("/", get(home::show))
             .route("/due", get(due::show))
-            .route("/due.json", get(due::json))
+            .files("/due", due::file)
             .route("/due/template.xlsx", get(due::template))
             .route("/submissions", get(submissions::show))
-            .route("/submissions.json", get(submissions::json))
+            .files("/submissions", submissions::file)
             .route("/submission", get(submission::show))
-            .route("/submission.csv", get(submission::csv))
-            .route("/submission.json", get(submission::json))
+            .files("/submission", submission::file)
+            .route("/submission/figures.csv", get(submission::figures))
             .route("/submission/receipt", get(submission::receipt))
             .route("/submission/withdraw", get(submission::ask).post(submission::withdraw))
             .route("/submit", get(submit::show))
             .route("/submit/check", post(submit::check))
             .route("/submit/send", post(submit::send))
             .route("/picture", get(picture::show))
-            .route("/picture.json", get(picture::json))
-            .route("/picture.csv", get(picture::csv))
-            .route("/picture.xlsx", get(picture::workbook))
+            .files("/picture", picture::file)
             .route("/explain", get(explain::show))
-            .route("/explain.json", get(explain::json))
+            .files("/explain", explain::file)
             .route("/history", get(history::show))
-            .route("/history.json", get(history::json))
+            .files("/history", history::file)
             .route("/indicator", get(indicator::show))
-            .route("/indicator.json", get(indicator::json))
-            .route("/indicator.csv", get(indicator::csv))
-            .route("/indicator.xlsx", get(indicator::workbook))
+            .files("/indicator", indicator::file)
             .route("/changes", get(changes::show))
-            .route("/changes.json", get(changes::json))
-            .route("/changes.csv", get(changes::csv))
+            .files("/changes", changes::file)
             .route("/catalogue", get(catalogue::show))
-            .route("/catalogue/{list}", get(catalogue::json))
+            .files("/catalogue/areas", catalogue::areas)
+            .files("/catalogue/agencies", catalogue::agencies)
+            .files("/catalogue/indicators", catalogue::indicators)
+            .files("/catalogue/checks", catalogue::checks)
+            .files("/catalogue/dimensions", catalogue::dimensions)
+            .files("/catalogue/rules", catalogue::rules)
+            .files("/catalogue/calendars", catalogue::calendars)
             .route("/keys", get(keys::show))
-            .route("/keys.json", get(keys::json))
+            .files("/keys", keys::file)
             .route("/keys/revoke", get(keys::confirm).post(keys::revoke))
             .route("/audit", get(audit::show))
-            .route("/audit.json", get(audit::json))
+            .files("/audit", audit::file)
             .route("/account", get(account::show))
             .route("/about", get(about::show))
-            .route("/about.json", get(about::json))
+            .files("/about", about::file)
             .fallback(refusal::not_found)
             .with_state(Shared { router, clock: days, uploads: submit::Places::default() })
             .layer(axum::middleware::from_fn_with_state(sign_ins.clone(), require_session));

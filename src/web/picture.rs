@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::RawQuery;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tonic::{Code, Status};
 
@@ -16,7 +16,6 @@ use super::question::{Address, AsOf, FileLink, Parameters};
 use super::refusal::Refusal;
 use super::sentence;
 use super::visitor::Visitor;
-use super::{file, json};
 use crate::http::files;
 use crate::model::period::Period;
 use crate::model::text::visible;
@@ -102,25 +101,9 @@ pub(super) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
     }
 }
 
-pub(super) async fn json(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
+pub(super) async fn file(_: Visitor, query: Option<String>) -> Result<files::Question, Status> {
     let (parameters, question) = read(query.as_deref());
-    match parameters.check() {
-        Ok(()) => json::answer(&visitor, "/conspectus.v1.PictureService/GetPicture", &question.request).await,
-        Err(status) => json::refused(&status),
-    }
-}
-
-pub(super) async fn csv(visitor: Visitor, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    file::answer(&visitor, as_file(query.as_deref()), file::CSV, &headers).await
-}
-
-pub(super) async fn workbook(visitor: Visitor, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    file::answer(&visitor, as_file(query.as_deref()), file::WORKBOOK, &headers).await
-}
-
-fn as_file(query: Option<&str>) -> Result<files::Question, Status> {
-    let (parameters, question) = read(query);
-    parameters.check().map(|()| files::Question::Picture(question.request))
+    parameters.check().map(|()| files::Question::picture(&question.request))
 }
 
 #[derive(Debug, Template)]

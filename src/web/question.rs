@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use axum::extract::{FromRequestParts, Query};
-use axum::http::{StatusCode, request};
+use axum::extract::FromRequestParts;
+use axum::http::request;
 use serde::de::DeserializeOwned;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -11,7 +11,6 @@ use tonic_types::StatusExt as _;
 use super::refusal::Refusal;
 use crate::catalogue::suggest::did_you_mean;
 use crate::model::nearest::nearest;
-use crate::model::text::visible;
 use crate::model::violation::Violations;
 use crate::rpc::proto::CategoryRef;
 use crate::rpc::{REQUEST_BYTES_MAX, invalid};
@@ -21,18 +20,25 @@ use crate::wording::instant;
 #[derive(Debug)]
 pub(super) struct Known<T>(pub(super) T);
 
+impl<T: DeserializeOwned> Known<T> {
+    /// Those of an address.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub(super) fn read(query: Option<&str>) -> Result<Self, Status> {
+        let mut problems = Violations::default();
+        match problems.check("", serde_urlencoded::from_str(query.unwrap_or_default())) {
+            Some(parameters) => Ok(Self(parameters)),
+            None => Err(invalid(&problems, REQUEST_BYTES_MAX)),
+        }
+    }
+}
+
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Known<T> {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut request::Parts, _: &S) -> Result<Self, Refusal> {
-        match Query::try_from_uri(&parts.uri) {
-            Ok(Query(parameters)) => Ok(Self(parameters)),
-            Err(wrong) => Err(Refusal::of_page(
-                StatusCode::BAD_REQUEST,
-                "There is a problem with the question",
-                visible(&wrong.body_text()).into_owned(),
-            )),
-        }
+        Ok(Self::read(parts.uri.query())?)
     }
 }
 
@@ -217,11 +223,6 @@ impl Address {
     /// The same answer as files: the name of each form, and its address.
     pub(super) fn files(&self) -> Vec<FileLink> {
         [("CSV", ".csv"), ("Excel", ".xlsx"), ("JSON", ".json")].map(|(name, ending)| (name, self.text(ending))).into()
-    }
-
-    /// The same, of an answer that is no table.
-    pub(super) fn as_json(&self) -> Vec<FileLink> {
-        vec![("JSON", self.text(".json"))]
     }
 
     /// The address.

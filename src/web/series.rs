@@ -44,6 +44,13 @@ pub(crate) fn sentence(subject: &Subject<'_>, rows: &[AggregateRow]) -> String {
     visible(&told.join(" ")).into_owned()
 }
 
+/// Whether nothing was reported, and nothing expected.
+pub(super) fn is_void(row: &AggregateRow) -> bool {
+    row.figure.as_ref().is_none_or(|figure| {
+        figure.gap() == Gap::NotReported && figure.coverage.as_ref().is_none_or(|coverage| coverage.expected == 0)
+    })
+}
+
 /// How many of the figures are made up.
 fn made_up(rows: &[AggregateRow]) -> &'static str {
     let valued = || rows.iter().filter_map(|row| row.figure.as_ref()).filter(|figure| figure.value.is_some());

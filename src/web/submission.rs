@@ -4,15 +4,16 @@ use askama::Template;
 use axum::Form;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use prost::Message as _;
 use serde::Deserialize;
 use tonic::Status;
 
-use super::json;
 use super::page::Page;
-use super::question::{Address, Known};
+use super::question::{Address, FileLink, Known};
 use super::refusal::Refusal;
 use super::titles::Titles;
 use super::visitor::Visitor;
+use crate::http::files;
 use crate::model::hex::Hex;
 use crate::model::text::{visible, visible_lines};
 use crate::rpc::proto::{
@@ -22,7 +23,7 @@ use crate::submitting::change::{did, effect};
 use crate::submitting::service::PAGE;
 use crate::submitting::value::{shown, value};
 use crate::submitting::{Counts, Found, ReceiptFile, figure_file};
-use crate::tables::breakdown;
+use crate::tables::{self, breakdown};
 use crate::wording::instant;
 use crate::wording::number::thousands;
 
@@ -74,8 +75,9 @@ struct SubmissionPage {
     withdrawn: String,
     figures: Vec<Row>,
     receipt_file: String,
-    csv: String,
-    json: String,
+    /// The address of the figures as they were submitted, to be corrected.
+    as_submitted: String,
+    files: Vec<FileLink>,
     withdraw: String,
     /// The address of further figures; empty for none.
     further: String,
@@ -100,9 +102,12 @@ pub(super) async fn show(visitor: Visitor, Known(question): Known<Question>) -> 
     Ok(Page(page(&question, &answer, &titles)).into_response())
 }
 
-/// The same as JSON.
-pub(super) async fn json(visitor: Visitor, Known(question): Known<Question>) -> Response {
-    json::answer(&visitor, "/conspectus.v1.SubmissionService/GetSubmission", &question.request()).await
+/// All figures with what each did, not only the page's.
+pub(super) async fn file(_: Visitor, query: Option<String>) -> Result<files::Question, Status> {
+    let Known(question) = Known::<Question>::read(query.as_deref())?;
+    let (method, message) = ("/conspectus.v1.SubmissionService/GetSubmission", question.request().encode_to_vec());
+    let table = |_: GetSubmissionResponse, labels, _| tables::submission(labels);
+    Ok(files::Question::new("submission", (method, ""), message, table).with_names(files::Names::All))
 }
 
 fn page(question: &Question, answer: &GetSubmissionResponse, titles: &Titles) -> SubmissionPage {
@@ -134,8 +139,8 @@ fn page(question: &Question, answer: &GetSubmissionResponse, titles: &Titles) ->
         sample: submission.sample,
         figures: figures.collect(),
         receipt_file: question.at("/submission/receipt").href(),
-        csv: question.at("/submission.csv").href(),
-        json: question.at("/submission.json").href(),
+        as_submitted: question.at("/submission/figures.csv").href(),
+        files: question.at("/submission").files(),
         withdraw: if submission.withdrawn_at_revision == 0 {
             question.at("/submission/withdraw").href()
         } else {
@@ -178,7 +183,7 @@ pub(super) async fn receipt(visitor: Visitor, Known(question): Known<Question>) 
 }
 
 /// The figures as the file that was submitted.
-pub(super) async fn csv(visitor: Visitor, Known(question): Known<Question>) -> Result<Response, Refusal> {
+pub(super) async fn figures(visitor: Visitor, Known(question): Known<Question>) -> Result<Response, Refusal> {
     let (mut client, mut request, mut figures) = (visitor.calls.submissions(), question.request(), Vec::new());
     request.page_token = String::new();
     let revision = loop {

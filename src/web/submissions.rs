@@ -2,16 +2,19 @@
 
 use askama::Template;
 use axum::response::{IntoResponse, Response};
+use prost::Message as _;
 use serde::Deserialize;
+use tonic::Status;
 
 use super::agency;
-use super::json;
 use super::page::Page;
-use super::question::{Address, Known};
+use super::question::{Address, FileLink, Known};
 use super::refusal::Refusal;
 use super::visitor::Visitor;
+use crate::http::files;
 use crate::model::text::visible;
 use crate::rpc::proto::{ListSubmissionsRequest, ListSubmissionsResponse, Submission};
+use crate::tables;
 use crate::wording::instant;
 use crate::wording::number::thousands;
 
@@ -41,6 +44,7 @@ struct SubmissionsPage {
     /// The address of those before; empty for none.
     earlier: String,
     revision: String,
+    files: Vec<FileLink>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -66,9 +70,13 @@ pub(super) async fn show(visitor: Visitor, Known(question): Known<Question>) -> 
     Ok(Page(page(agency.id, agency.name, &answer)).into_response())
 }
 
-/// The same as JSON.
-pub(super) async fn json(visitor: Visitor, Known(question): Known<Question>) -> Response {
-    json::answer(&visitor, "/conspectus.v1.SubmissionService/ListSubmissions", &question.request()).await
+/// All submissions, not only the page's.
+pub(super) async fn file(_: Visitor, query: Option<String>) -> Result<files::Question, Status> {
+    let Known(question) = Known::<Question>::read(query.as_deref())?;
+    let (method, message) = ("/conspectus.v1.SubmissionService/ListSubmissions", question.request().encode_to_vec());
+    let table = |_: ListSubmissionsResponse, labels, _| tables::submissions(labels);
+    let file = files::Question::new("submissions", (method, "submissions"), message, table);
+    Ok(file.with_names(files::Names::Places))
 }
 
 fn page(agency: String, agency_name: String, answer: &ListSubmissionsResponse) -> SubmissionsPage {
@@ -80,6 +88,7 @@ fn page(agency: String, agency_name: String, answer: &ListSubmissionsResponse) -
         rows: answer.submissions.iter().map(row).collect(),
         earlier,
         revision: thousands(&answer.revision.to_string()),
+        files: Address::of("/submissions").with("agency", &*agency).files(),
         agency,
         agency_name,
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::number::{difference, number};
 use crate::model::marker::Marker;
 use crate::rpc::proto::{
-    AcrossAgencies, Coverage, Discrepancy, DiscrepancyKind, Figure, Gap, Indicator, Kind, Missing,
+    AcrossAgencies, Coverage, Discrepancy, DiscrepancyKind, Figure, Gap, Indicator, Kind, Missing, SlotStatus,
 };
 
 /// Why there is no value, in a cell of a table.
@@ -25,6 +25,18 @@ pub(crate) fn gap_text(gap: Gap) -> &'static str {
         Gap::PopulationNotBrokenDown => "no population by category",
         Gap::NegativePart => "part below zero",
         Gap::Partial => "partial",
+    }
+}
+
+/// What became of an expected figure.
+pub(crate) fn slot_status(status: SlotStatus) -> &'static str {
+    match status {
+        SlotStatus::Unspecified => "",
+        SlotStatus::OnTime => "on time",
+        SlotStatus::ReportedLate => "reported late",
+        SlotStatus::Late => "late",
+        SlotStatus::NotDue => "not due yet",
+        SlotStatus::NotAvailable => "not available",
     }
 }
 

@@ -43,6 +43,7 @@ mod watching;
 mod web;
 mod web_access;
 mod web_catalogue;
+mod web_files;
 mod web_reading;
 mod web_submit;
 mod weighing;

@@ -430,6 +430,10 @@ async fn what_others_wrote_is_only_ever_text() {
         format!("/history?indicator=bad&agency={CHILDRENS_SERVICES}&area=BAD&period=2020-21"),
         format!("/picture?area={reflected}&period={reflected}&as_of={reflected}&{reflected}=1"),
         format!("/indicator?indicator={reflected}"),
+        "/history?indicator=bad&area=BAD&period=2020-21".to_owned(),
+        format!("/history?indicator=bad&area={reflected}&period={reflected}"),
+        format!("/history.csv?indicator=bad&area={reflected}&period={reflected}"),
+        format!("/indicator?indicator=bad&area=BAD&to=2020-21&by_dimension={reflected}&year_to_date={reflected}"),
         format!("/indicator?indicator=bad&area={reflected}&to={reflected}&agency={reflected}&breakdown={reflected}"),
         format!("/explain?indicator={reflected}&area=BAD&period=2020-21&agency={reflected}"),
         format!("/history?indicator=bad&agency={reflected}&area=BAD&period={reflected}&page_token={reflected}"),
@@ -449,4 +453,137 @@ async fn what_others_wrote_is_only_ever_text() {
         page(&app, &format!("/history?indicator=bad&agency={CHILDRENS_SERVICES}&area=BAD&period=2020-21")).await;
     assert!(text(&history).contains(HOSTILE));
     assert!(text(&history).contains("../../<x>?a#b&c%2F"), "{history}");
+}
+
+#[tokio::test]
+async fn a_history_without_an_agency_is_that_of_the_one_that_reports_or_asks_whose() {
+    let app = with_demo().await;
+    let one = get(&app, &format!("/history?indicator={CONTACTS}&area={HAMPSHIRE}&period=FY2018-19")).await;
+    let history =
+        format!("/history?indicator={CONTACTS}&area={HAMPSHIRE}&period=FY2018-19&agency={CHILDRENS_SERVICES}");
+    assert_eq!((one.status, one.header("location")), (StatusCode::SEE_OTHER, Some(&*history)));
+    let csv = page(&app, &format!("/history.csv?indicator={CONTACTS}&area={HAMPSHIRE}&period=FY2018-19")).await;
+    assert_eq!(csv, page(&app, &history.replace("/history?", "/history.csv?")).await);
+
+    let several = "indicator=children-missing&area=E10000014&period=FY2021-22";
+    let html = page(&app, &format!("/history?{several}")).await;
+    let links = html.split("<main").nth(1).unwrap().split("href=\"").skip(1).map(|it| it.split('"').next().unwrap());
+    let links: Vec<String> =
+        links.map(|link| link.replace("&#38;", "&")).filter(|it| it.starts_with("/history?")).collect();
+    assert!(links.len() > 1, "{html}");
+    for link in &links {
+        assert!(page(&app, link).await.contains("every value that was submitted"), "{link}");
+    }
+    let refused = get(&app, &format!("/history.xlsx?{several}")).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    for link in &links {
+        assert!(refused.text().contains(link.rsplit('=').next().unwrap()), "{link}: {}", refused.text());
+    }
+
+    // Whoever may see one sector is asked about its agencies alone.
+    let of_sector = get_as(&app, "analyst-of-social-care", &format!("/history?{several}")).await;
+    assert_eq!(of_sector.status, StatusCode::SEE_OTHER, "{}", of_sector.text());
+    let nobody = page(&app, "/history?indicator=children-missing&area=E10000014&period=FY1990-91").await;
+    assert!(nobody.contains("No agency is expected to report this figure"), "{nobody}");
+    assert_eq!(get(&app, "/history?indicator=none&area=E10000014&period=2022").await.status, StatusCode::BAD_REQUEST);
+}
+
+/// The figures of a page's tables, row by row: what the row is of, and its number.
+fn figures(html: &str) -> Vec<(String, String)> {
+    let rows = html.split("<tr><th scope=\"row\">").skip(1).filter(|row| row.contains("<td class=\"number\">"));
+    let cell = |row: &str| {
+        let (of, rest) = row.split_once("</th>").unwrap();
+        (text(of), number(&text(rest.split("<td class=\"number\">").nth(1).unwrap().split("</td>").next().unwrap())))
+    };
+    rows.map(cell).collect()
+}
+
+#[tokio::test]
+async fn a_series_is_broken_down_by_a_field_of_its_form_and_each_figure_leads_to_its_own_explanation() {
+    let app = with_demo().await;
+    let of = format!(
+        "indicator=missing-episodes&area={HAMPSHIRE}&from=FY2021-22&to=FY2021-22&agency=hampshire-constabulary"
+    );
+    let html = page(&app, &format!("/indicator?{of}&by_dimension=sex")).await;
+    let request = QueryAggregateRequest {
+        agencies: vec!["hampshire-constabulary".to_owned()],
+        by_dimension: "sex".to_owned(),
+        ..query(["missing-episodes"], ["FY2021-22"], [GroupBy::Period])
+    };
+    let rows = app.pictures().query_aggregate(by("analyst", request)).await.unwrap().into_inner().rows;
+    let values: Vec<String> = rows.iter().map(|row| value(&row.figure)).collect();
+    assert!(values.len() == 4 && values[1..] == ["2082", "1735", "38"], "{values:?}");
+    assert_eq!(figures(&html).into_iter().map(|(_, value)| value).collect::<Vec<_>>(), values);
+    for (heading, category) in [("total", ""), ("Female", "female"), ("Male", "male")] {
+        assert!(html.contains(&format!("<h2>Hampshire and Isle of Wight Constabulary, {heading}</h2>")), "{html}");
+        let category = if category.is_empty() { String::new() } else { format!("&#38;breakdown=sex%3A{category}") };
+        assert!(html.contains(&format!("&#38;agency=hampshire-constabulary{category}\"")), "{category}: {html}");
+    }
+    // One category alone, as the form's other field asks for it.
+    let female = page(&app, &format!("/indicator?{of}&breakdown=sex%3Afemale")).await;
+    assert_eq!(figures(&female)[0].1, "2082");
+    assert!(female.contains("<option value=\"sex:female\" selected>Female</option>"), "{female}");
+    let csv = page(&app, &format!("/indicator.csv?{of}&by_dimension=sex")).await;
+    assert!(csv.contains(",female,Female,2082,"), "{csv}");
+    let refused = get(&app, &format!("/indicator?{of}&by_dimension=shoe-size")).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    assert!(refused.text().contains("<a href=\"#by_dimension\">"), "{}", refused.text());
+}
+
+#[tokio::test]
+async fn a_series_to_date_has_what_the_financial_year_has_so_far() {
+    let app = with_demo().await;
+    let of =
+        format!("indicator=missing-episodes&area={HAMPSHIRE}&from=2021-02&to=2021-06&agency=hampshire-constabulary");
+    let request = QueryAggregateRequest {
+        agencies: vec!["hampshire-constabulary".to_owned()],
+        period_range: Some(PeriodRange { first: "2021-02".to_owned(), last: "2021-06".to_owned() }),
+        year_to_date: true,
+        ..query(["missing-episodes"], [], [GroupBy::Period])
+    };
+    let rows = app.pictures().query_aggregate(by("analyst", request)).await.unwrap().into_inner().rows;
+    let html = page(&app, &format!("/indicator?{of}&year_to_date=1")).await;
+    let shown = figures(&html);
+    assert_eq!(
+        shown.iter().map(|(_, it)| it.clone()).collect::<Vec<_>>(),
+        rows.iter().map(|row| value(&row.figure)).collect::<Vec<_>>()
+    );
+    let names: Vec<&str> = shown.iter().map(|(of, _)| of.as_str()).collect();
+    let expected = ["April 2020 to February 2021", "2020-21", "April 2021", "April to May 2021", "April to June 2021"];
+    assert_eq!(names, expected);
+    // The month before is a part of it: it is compared with the year before, unless another is asked for.
+    for (compare, expected) in [("", "2020-06"), ("&compare=previous-period", "2021-05")] {
+        let json = get(&app, &format!("/indicator.json?{of}&year_to_date=1{compare}")).await.json();
+        assert_eq!(json["rows"][4]["change"]["fromPeriod"], expected, "{json}");
+        let html = page(&app, &format!("/indicator?{of}&year_to_date=1{compare}")).await;
+        assert!(html.contains(&format!("/indicator.csv?{}", of.replace('&', "&#38;"))), "{html}");
+        assert_eq!(html.contains("&#38;compare=previous-period"), !compare.is_empty(), "{html}");
+    }
+    let main = html.split("<main").nth(1).unwrap();
+    assert!(!main.contains("href=\"/explain?"), "no figure of its period: {main}");
+    assert!(main.contains("name=\"year_to_date\" value=\"1\" checked"), "{main}");
+    assert!(main.contains("in April to June 2021"), "{main}");
+}
+
+#[tokio::test]
+async fn a_form_asks_only_for_what_has_an_effect() {
+    let app = with_demo().await;
+    for (path, expected) in [
+        // By month, events with dimensions; by year, a ratio without; by quarter, a stock with; by quarter, distinct people.
+        ("/indicator?indicator=missing-episodes", [true, true, true]),
+        ("/indicator?indicator=assessments-timely", [false, false, false]),
+        ("/indicator?indicator=children-looked-after", [true, true, false]),
+        ("/indicator?indicator=children-missing", [true, true, false]),
+        ("/picture?area=E10000014&period=FY2021-22", [false, false, false]),
+    ] {
+        let html = page(&app, path).await;
+        let fields = ["breakdown", "by_dimension", "year_to_date"];
+        let found = fields.map(|field| html.contains(&format!("name=\"{field}\"")));
+        assert_eq!(found, expected, "{path}");
+    }
+    let asked = page(&app, "/indicator?indicator=children-missing&year_to_date=1").await;
+    assert!(
+        asked.contains("name=\"year_to_date\" value=\"1\" checked"),
+        "what was asked for can be taken back: {asked}"
+    );
 }

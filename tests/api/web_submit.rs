@@ -198,7 +198,7 @@ async fn a_file_is_checked_then_sent_and_its_receipt_kept_and_sending_twice_stor
     let name = format!("attachment; filename=\"receipt-{}.toml\"", stored.receipt.as_ref().unwrap().revision);
     assert_eq!(file.header("content-disposition"), Some(name.as_str()));
     assert!(text.contains("file = \"figures.csv\"") && text.contains(&format!("receipt = \"{hash}\"")), "{text}");
-    let csv = browser.get(&receipt.replace("/submission?", "/submission.csv?")).await;
+    let csv = browser.get(&receipt.replace("/submission?", "/submission/figures.csv?")).await;
     assert!(csv.text().starts_with("indicator,area,period,breakdown,value"), "{}", csv.text());
     assert!(csv.text().contains("initial-contacts,E10000014,FY2021-22,,153033"), "{}", csv.text());
     let json = browser.get(&receipt.replace("/submission?", "/submission.json?")).await.json();
@@ -448,9 +448,14 @@ async fn nobody_submits_withdraws_or_sees_what_they_may_not_over_grpc() {
     let question = format!("agency={CHILDRENS_SERVICES}&request_id=one");
     for who in ["reader", "analyst", "steward", "operator"] {
         browser.as_other(who).await;
-        for path in
-            ["/submission", "/submission/receipt", "/submission.csv", "/submission.json", "/submission/withdraw"]
-        {
+        for path in [
+            "/submission",
+            "/submission/receipt",
+            "/submission/figures.csv",
+            "/submission.csv",
+            "/submission.json",
+            "/submission/withdraw",
+        ] {
             assert_eq!(browser.get(&format!("{path}?{question}")).await.status, StatusCode::FORBIDDEN, "{who} {path}");
         }
         let list = format!("/submissions?agency={CHILDRENS_SERVICES}");

@@ -10,7 +10,7 @@ use futures_util::stream::try_unfold;
 use tonic::Status;
 
 use super::pages::Pages;
-use super::table::Table;
+use super::question::Rows;
 use crate::tables::Cell;
 
 /// From how many bytes on what is written is sent.
@@ -20,7 +20,11 @@ const CHUNK_BYTES: usize = 32 << 10;
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// The file, in chunks.
-pub(super) fn stream(table: Table, pages: Pages, has_bom: bool) -> impl Stream<Item = Result<Bytes, Status>> + Send {
+pub(super) fn stream(
+    table: Box<dyn Rows>,
+    pages: Pages,
+    has_bom: bool,
+) -> impl Stream<Item = Result<Bytes, Status>> + Send {
     let head = table.headings();
     try_unfold((table, pages, Some(head)), move |(table, mut pages, head)| async move {
         let mut chunk = BytesMut::new();
@@ -31,8 +35,8 @@ pub(super) fn stream(table: Table, pages: Pages, has_bom: bool) -> impl Stream<I
             chunk.put_slice(&lines([head])?);
         }
         while chunk.len() < CHUNK_BYTES {
-            let Some(row) = pages.next_row().await? else { break };
-            let rows = table.rows(&row)?.into_iter();
+            let Some(item) = pages.next_item().await? else { break };
+            let rows = table.rows(&item)?.into_iter();
             chunk.put_slice(&lines(rows.map(|cells| cells.into_iter().map(Cell::into_field).collect()))?);
         }
         Ok((!chunk.is_empty()).then(|| (chunk.freeze(), (table, pages, None))))

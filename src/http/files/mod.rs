@@ -9,12 +9,14 @@ mod credentials;
 mod csv;
 mod etag;
 mod form;
+mod json;
+mod labels;
 mod pages;
 mod parameters;
 mod question;
 mod refusal;
+mod served;
 mod sheets;
-mod table;
 mod workbook;
 
 use std::fmt::Display;
@@ -28,25 +30,28 @@ use tonic::codegen::http::{self, HeaderMap, HeaderName, HeaderValue, StatusCode,
 
 use self::etag::ETag;
 pub(crate) use self::form::Form;
+pub(crate) use self::json::json;
+pub(crate) use self::labels::Names;
 use self::pages::Pages;
 use self::parameters::Parameters;
-use self::question::Kind;
 pub(crate) use self::question::Question;
-use self::table::Table;
+use self::served::Kind;
 use super::calls::Calls;
 use crate::net::Peer;
 use crate::rpc::Router;
+use crate::tables::Labels;
 
 /// The revision of a file, for whoever goes on from there.
 pub(super) const REVISION: HeaderName = HeaderName::from_static("conspectus-revision");
 
-/// The addresses. Changes are for programs, which read them one after the other: a workbook of them would serve nobody.
-const FILES: [(&str, Kind, Form); 5] = [
+/// The addresses.
+const FILES: [(&str, Kind, Form); 6] = [
     ("/v1/figures.csv", Kind::Figures, Form::Csv { has_bom: false }),
     ("/v1/figures.xlsx", Kind::Figures, Form::Workbook),
     ("/v1/picture.csv", Kind::Picture, Form::Csv { has_bom: false }),
     ("/v1/picture.xlsx", Kind::Picture, Form::Workbook),
     ("/v1/changes.csv", Kind::Changes, Form::Csv { has_bom: false }),
+    ("/v1/changes.xlsx", Kind::Changes, Form::Workbook),
 ];
 
 /// What answers at these addresses.
@@ -63,7 +68,7 @@ async fn answer(router: Router, kind: Kind, form: Form, request: Request) -> htt
         return refusal::response(&Status::internal("the request comes from nowhere"), &head.headers);
     };
     let mut parameters = Parameters::of(head.uri.query().unwrap_or_default());
-    let question = Question::take(kind, &mut parameters);
+    let question = kind.take(&mut parameters);
     let form = match form {
         Form::Csv { .. } => Form::Csv { has_bom: parameters.flag("bom") },
         Form::Workbook => Form::Workbook,
@@ -91,15 +96,16 @@ pub(crate) async fn file(
     // Before the question: of an answer that doesn't say what it is of, the day isn't later than that.
     let asked_at = calls.router().now()?;
     let (head, pages) = Pages::first(calls, question).await?;
-    let since = calls.router().unchanged_since(head.revision, head.as_of.as_ref().unwrap_or(&asked_at))?;
-    let headings = Table::without_labels(question, &head, &since).headings();
-    let tag = ETag::of(question, form, &headings, &head, &since);
-    let mut response = if tag.is_known(request) {
+    let of = head.as_of.as_ref().unwrap_or(&asked_at);
+    let since = if question.is_of_a_revision() { calls.router().unchanged_since(head.revision, of)? } else { *of };
+    let headings = question.table(&head, &since, Labels::default())?.headings();
+    let tag = question.is_of_a_revision().then(|| ETag::of(question, form, &headings, &head, &since));
+    let mut response = if tag.as_ref().is_some_and(|tag| tag.is_known(request)) {
         let mut unchanged = http::Response::new(Body::empty());
         *unchanged.status_mut() = StatusCode::NOT_MODIFIED;
         unchanged
     } else {
-        let table = Table::of(calls, question, &head, &since).await?;
+        let table = question.table(&head, &since, question.names().read(calls, head.revision).await?)?;
         let body = match form {
             Form::Csv { has_bom } => Body::new(axum::body::Body::from_stream(csv::stream(table, pages, has_bom))),
             Form::Workbook => Body::new(Full::from(workbook::bytes(question, &head, since, table, pages).await?)),
@@ -113,9 +119,11 @@ pub(crate) async fn file(
         response
     };
     let headers = response.headers_mut();
-    headers.insert(header::ETAG, tag.header());
     // For its caller alone, who asks each time whether it is still so.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    if let Some(tag) = tag {
+        headers.insert(header::ETAG, tag.header());
+    }
     headers.insert(REVISION, value(head.revision));
     Ok(response)
 }

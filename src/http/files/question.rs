@@ -1,214 +1,220 @@
-//! The question that an address asks, as the message by which gRPC would ask it. All of a message's fields have a
-//! parameter, but for those of its pages.
+//! A question that a file answers: the message, the method that it is put to, and the table that its answer makes.
+//!
+//! What is kept of an answer are the bytes as the service sent them. From them the items are taken one by one, by the
+//! descriptor of the method, whichever it is; so a table needs the type of an item alone.
 
-use super::parameters::Parameters;
-use crate::catalogue::items::AreaLevel;
-use crate::model::observation::Breakdown;
-use crate::model::violation::Quoted;
-use crate::rpc::proto::{
-    AreasAsOf, CategoryRef, Comparison, GetPictureRequest, GroupBy, ListChangesRequest, PeriodRange,
-    QueryAggregateRequest,
-};
-use crate::wording::instant;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use prost::Message;
+use prost_reflect::{DynamicMessage, MethodDescriptor, ReflectMessage as _, Value};
+use prost_types::Timestamp;
+use tonic::Status;
+
+use super::labels::Names;
+use crate::model::protobuf::{Fields, Value as Field};
+use crate::rpc;
+use crate::tables::{AsOf, Cell, Labels, Table};
+
+/// The most items of a page that every method with pages gives.
+const PAGE_ITEMS: i32 = 1_000;
 
 /// A question that a file answers.
-#[derive(Debug, Clone)]
-pub(crate) enum Question {
-    /// Figures of some indicators, areas, agencies and periods.
-    Figures(Box<QueryAggregateRequest>),
-    /// The picture of an area and a period.
-    Picture(GetPictureRequest),
-    /// What changed after a revision.
-    Changes(ListChangesRequest),
+#[derive(Clone)]
+pub(crate) struct Question {
+    /// What a file of it is called.
+    name: &'static str,
+    /// The method that answers it, by its path.
+    method: &'static str,
+    /// The field of the answer that has the items of the table; empty where the whole answer is one.
+    items: &'static str,
+    request: Vec<u8>,
+    /// The answer, where it was put together of several before.
+    answer: Option<Bytes>,
+    names: Names,
+    page_items: i32,
+    is_of_a_revision: bool,
+    table: TableOf,
 }
 
-/// Of which kind it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Figures,
-    Picture,
-    Changes,
+impl fmt::Debug for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Question").field("name", &self.name).finish_non_exhaustive()
+    }
 }
+
+/// Makes the table of an answer: of its first page without items, and of what its ids stand for.
+type TableOf = Arc<dyn Fn(&[u8], Labels, AsOf) -> Result<Box<dyn Rows>, Status> + Send + Sync>;
 
 impl Question {
-    /// The question that the parameters ask.
-    pub(super) fn take(kind: Kind, parameters: &mut Parameters) -> Self {
-        match kind {
-            Kind::Figures => Self::Figures(Box::new(figures(parameters))),
-            Kind::Picture => Self::Picture(picture(parameters)),
-            Kind::Changes => Self::Changes(changes(parameters)),
-        }
+    /// A question to a method, given by its path and the field of its answer that has the items, and how a table is made of
+    /// its answer.
+    pub(crate) fn new<A, T>(
+        name: &'static str,
+        (method, items): (&'static str, &'static str),
+        request: Vec<u8>,
+        table: impl Fn(A, Labels, AsOf) -> T + Send + Sync + 'static,
+    ) -> Self
+    where
+        A: Message + Default,
+        T: Table<Item: Message + Default> + Send + 'static,
+    {
+        let table: TableOf = Arc::new(move |answer, labels, as_of| {
+            let answer = A::decode(answer).map_err(|error| unreadable(&error))?;
+            Ok(Box::new(table(answer, labels, as_of)))
+        });
+        let (answer, names, page_items, is_of_a_revision) = (None, Names::None, PAGE_ITEMS, true);
+        Self { name, method, items, request, answer, names, page_items, is_of_a_revision, table }
     }
 
-    /// What a file of it is called.
+    /// With the names of what stands in the answer.
+    #[must_use]
+    pub(crate) fn with_names(self, names: Names) -> Self {
+        Self { names, ..self }
+    }
+
+    /// In pages of so many items, where the method gives more than others.
+    #[must_use]
+    pub(super) fn in_pages_of(self, page_items: i32) -> Self {
+        Self { page_items, ..self }
+    }
+
+    /// Whose answer changes although the revision and the day are the same.
+    #[must_use]
+    pub(crate) fn of_the_moment(self) -> Self {
+        Self { is_of_a_revision: false, ..self }
+    }
+
+    /// With the answer, which was put together of several.
+    #[must_use]
+    pub(crate) fn answered(self, answer: &impl Message) -> Self {
+        Self { answer: Some(answer.encode_to_vec().into()), ..self }
+    }
+
     pub(super) fn name(&self) -> &'static str {
-        match self {
-            Self::Figures(_) => "figures",
-            Self::Picture(_) => "picture",
-            Self::Changes(_) => "changes",
+        self.name
+    }
+
+    pub(super) fn method(&self) -> &'static str {
+        self.method
+    }
+
+    pub(super) fn request(&self) -> &[u8] {
+        &self.request
+    }
+
+    pub(super) fn answer(&self) -> Option<&Bytes> {
+        self.answer.as_ref()
+    }
+
+    pub(super) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Whether its answer is the same until the next revision or day.
+    pub(super) fn is_of_a_revision(&self) -> bool {
+        self.is_of_a_revision
+    }
+
+    /// The table of an answer.
+    pub(super) fn table(&self, head: &Head, since: &Timestamp, labels: Labels) -> Result<Box<dyn Rows>, Status> {
+        (self.table)(&head.answer, labels, AsOf { revision: head.revision, instant: Some(*since) })
+    }
+
+    /// The message of a page.
+    pub(super) fn page(&self, page_token: String) -> Result<Vec<u8>, Status> {
+        let page = [("page_size", Value::I32(self.page_items)), ("page_token", Value::String(page_token))];
+        Ok(self.message(page)?.encode_to_vec())
+    }
+
+    /// The message with other values of some fields, of those that it has.
+    pub(super) fn message<const N: usize>(&self, fields: [(&str, Value); N]) -> Result<DynamicMessage, Status> {
+        let message = DynamicMessage::decode(self.descriptor()?.input(), &*self.request);
+        let mut message = message.map_err(|error| unreadable(&error))?;
+        for (name, value) in fields {
+            if let Some(field) = message.descriptor().get_field_by_name(name) {
+                message.set_field(&field, value);
+            }
         }
+        Ok(message)
     }
-}
 
-fn figures(parameters: &mut Parameters) -> QueryAggregateRequest {
-    let groups = [
-        ("indicator", GroupBy::Indicator),
-        ("area", GroupBy::Area),
-        ("agency", GroupBy::Agency),
-        ("period", GroupBy::Period),
-    ];
-    QueryAggregateRequest {
-        indicators: parameters.list("indicator"),
-        areas: parameters.list("area"),
-        area_level: parameters.parsed("area_level").map_or(0, AreaLevel::code),
-        agencies: parameters.list("agency"),
-        periods: parameters.list("period"),
-        period_range: period_range(parameters),
-        group_by: parameters.choices("by", &groups).into_iter().map(i32::from).collect(),
-        breakdown: breakdown(parameters),
-        by_dimension: parameters.one("by_dimension").unwrap_or_default(),
-        comparison: comparison(parameters),
-        compare_with: parameters.one("compare_with").unwrap_or_default(),
-        compare_across_breaks: parameters.flag("across_breaks"),
-        year_to_date: parameters.flag("year_to_date"),
-        rate: parameters.flag("rate"),
-        share: parameters.flag("share"),
-        rank: parameters.flag("rank"),
-        benchmark_areas: parameters.list("benchmark"),
-        areas_as_of: areas_as_of(parameters),
-        as_of_revision: parameters.number("as_of_revision"),
-        as_of_time: instant(parameters),
-        min_revision: parameters.number("min_revision"),
-        page_size: 0,
-        page_token: String::new(),
-    }
-}
-
-fn picture(parameters: &mut Parameters) -> GetPictureRequest {
-    GetPictureRequest {
-        area: parameters.one("area").unwrap_or_default(),
-        period: parameters.one("period").unwrap_or_default(),
-        indicators: parameters.list("indicator"),
-        comparison: comparison(parameters),
-        compare_with: parameters.one("compare_with").unwrap_or_default(),
-        areas_as_of: areas_as_of(parameters),
-        as_of_revision: parameters.number("as_of_revision"),
-        as_of_time: instant(parameters),
-        min_revision: parameters.number("min_revision"),
-    }
-}
-
-fn changes(parameters: &mut Parameters) -> ListChangesRequest {
-    ListChangesRequest {
-        after_revision: parameters.number("after"),
-        areas: parameters.list("area"),
-        indicators: parameters.list("indicator"),
-        agencies: parameters.list("agency"),
-        min_revision: parameters.number("min_revision"),
-        page_size: 0,
-        page_token: String::new(),
-    }
-}
-
-fn comparison(parameters: &mut Parameters) -> i32 {
-    let comparisons =
-        [("previous", Comparison::PreviousPeriod), ("year-before", Comparison::YearBefore), ("none", Comparison::None)];
-    parameters.choice("compare", &comparisons).unwrap_or_default().into()
-}
-
-fn areas_as_of(parameters: &mut Parameters) -> i32 {
-    parameters.choice("areas_as_of", &[("then", AreasAsOf::Then), ("now", AreasAsOf::Now)]).unwrap_or_default().into()
-}
-
-fn period_range(parameters: &mut Parameters) -> Option<PeriodRange> {
-    match (parameters.one("from"), parameters.one("to")) {
-        (Some(first), Some(last)) => Some(PeriodRange { first, last }),
-        (Some(_), None) => {
-            parameters.problem("to", "found nothing beside `from`; allowed: the last period of a range");
-            None
-        }
-        (None, Some(_)) => {
-            parameters.problem("from", "found nothing beside `to`; allowed: the first period of a range");
-            None
-        }
-        (None, None) => None,
-    }
-}
-
-/// `sex:female`, as addresses have it, or `sex=female`, as files do.
-fn breakdown(parameters: &mut Parameters) -> Vec<CategoryRef> {
-    let text = parameters.list("breakdown").join(";").replace(':', "=");
-    let breakdown = text.parse::<Breakdown>().map_err(|error| parameters.problem("breakdown", error));
-    let category = |(dimension, category): &(_, _)| CategoryRef {
-        dimension: ToString::to_string(dimension),
-        category: ToString::to_string(category),
-    };
-    breakdown.iter().flat_map(Breakdown::iter).map(category).collect()
-}
-
-fn instant(parameters: &mut Parameters) -> Option<prost_types::Timestamp> {
-    let text = parameters.one("as_of")?;
-    let wrong = |allowed| format!("found {}; {allowed}; in an address, %2B for +", Quoted(&text));
-    instant::parse(&text).map_err(|allowed| parameters.problem("as_of", wrong(allowed))).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use prost::Message as _;
-    use prost_reflect::DynamicMessage;
-
-    use super::*;
-    use crate::rpc::DESCRIPTORS;
-
-    /// The fields of a message that an address sets.
-    fn fields(kind: Kind, query: &str) -> Vec<String> {
-        let mut parameters = Parameters::of(query);
-        let (name, bytes) = match Question::take(kind, &mut parameters) {
-            Question::Figures(message) => ("QueryAggregateRequest", message.encode_to_vec()),
-            Question::Picture(message) => ("GetPictureRequest", message.encode_to_vec()),
-            Question::Changes(message) => ("ListChangesRequest", message.encode_to_vec()),
+    /// The page that is in an answer.
+    pub(super) fn read(&self, answer: &Bytes) -> Result<Page, Status> {
+        let output = self.descriptor()?.output();
+        let items = output.get_field_by_name(self.items).map(|field| field.number());
+        let (rest, items) = match items {
+            Some(number) => split(answer, number)?,
+            None => (answer.to_vec(), vec![answer.clone()]),
         };
-        assert!(parameters.problems().is_empty());
-        let descriptor = DESCRIPTORS.get_message_by_name(&format!("conspectus.v1.{name}")).unwrap();
-        let message = DynamicMessage::decode(descriptor.clone(), &*bytes).unwrap();
-        let unset = descriptor.fields().filter(|field| !message.has_field(field));
-        unset.map(|field| field.name().to_owned()).collect()
+        let head = DynamicMessage::decode(output, &*rest).map_err(|error| unreadable(&error))?;
+        let field = |name| head.get_field_by_name(name);
+        let as_of = head.has_field_by_name("as_of").then(|| field("as_of")).flatten();
+        let as_of = as_of.and_then(|as_of| as_of.as_message().and_then(|as_of| as_of.transcode_to().ok()));
+        let next_page_token = field("next_page_token").and_then(|token| token.as_str().map(str::to_owned));
+        let revision = field("revision").and_then(|revision| revision.as_i64()).unwrap_or_default();
+        let head = Head { revision, as_of, answer: rest };
+        Ok(Page { head, items, next_page_token: next_page_token.unwrap_or_default() })
     }
 
-    #[test]
-    fn every_field_but_those_of_pages_has_a_parameter() {
-        let figures = "indicator=a&area=E1&area_level=district&agency=b&period=2021-22&from=2021-04&to=2022-03\
-            &by=area,period&breakdown=sex:female&by_dimension=age&compare=year-before&compare_with=2020-21\
-            &across_breaks=1&year_to_date=1&rate=1&share=1&rank=1&benchmark=E2&areas_as_of=now&as_of_revision=3\
-            &as_of=2022-09-30T18:00:00%2B01:00&min_revision=2";
-        assert_eq!(fields(Kind::Figures, figures), ["page_size", "page_token"]);
-        let picture = "area=E1&period=2021-22&indicator=a&compare=none&compare_with=2020-21&areas_as_of=then\
-            &as_of_revision=3&as_of=2022-09-30T17:00:00Z&min_revision=2";
-        assert_eq!(fields(Kind::Picture, picture), Vec::<String>::new());
-        let changes = "after=7&area=E1&indicator=a&agency=b&min_revision=2";
-        assert_eq!(fields(Kind::Changes, changes), ["page_size", "page_token"]);
+    fn descriptor(&self) -> Result<MethodDescriptor, Status> {
+        rpc::method(self.method).ok_or_else(|| Status::internal(format!("there is no method {}", self.method)))
     }
+}
 
-    #[test]
-    fn a_breakdown_is_written_as_addresses_or_as_files_have_it() {
-        for query in [
-            "breakdown=sex:female,age:0-to-4",
-            "breakdown=sex=female;age=0-to-4",
-            "breakdown=sex:female&breakdown=age:0-to-4",
-        ] {
-            let mut parameters = Parameters::of(query);
-            let found: Vec<String> =
-                breakdown(&mut parameters).into_iter().map(|it| it.dimension + " " + &it.category).collect();
-            assert_eq!(found, ["age 0-to-4", "sex female"], "{query}");
+/// A page of an answer, its items as they were sent.
+pub(super) struct Page {
+    pub(super) head: Head,
+    pub(super) items: Vec<Bytes>,
+    pub(super) next_page_token: String,
+}
+
+/// What an answer says besides its items.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Head {
+    pub(super) revision: i64,
+    /// The instant that it is of, where it says so.
+    pub(super) as_of: Option<Timestamp>,
+    /// The message without them.
+    pub(super) answer: Vec<u8>,
+}
+
+/// A message without a repeated field, and what that has.
+fn split(message: &Bytes, number: u32) -> Result<(Vec<u8>, Vec<Bytes>), Status> {
+    let (mut fields, mut rest, mut items) = (Fields::of(message), Vec::new(), Vec::new());
+    loop {
+        let before = fields.rest();
+        let Some(field) = fields.next() else { return Ok((rest, items)) };
+        match field.map_err(|error| unreadable(&error))? {
+            (found, Field::Bytes(item)) if found == number => items.push(message.slice_ref(item)),
+            _ => rest.extend_from_slice(&before[..before.len() - fields.rest().len()]),
         }
     }
+}
 
-    #[test]
-    fn what_cannot_be_read_is_said_with_what_can() {
-        let query = "from=2021-04&breakdown=sex&as_of=2022-09-30&area_level=borough";
-        let mut parameters = Parameters::of(query);
-        Question::take(Kind::Figures, &mut parameters);
-        let problems: String = parameters.problems().iter().map(|problem| format!("{problem}\n")).collect();
-        insta::assert_snapshot!(problems);
+/// The rows of a table, of the bytes of an answer's items.
+pub(super) trait Rows: Send {
+    fn title(&self) -> String;
+    fn headings(&self) -> Vec<String>;
+    fn rows(&self, item: &[u8]) -> Result<Vec<Vec<Cell>>, Status>;
+}
+
+impl<T: Table<Item: Message + Default> + Send> Rows for T {
+    fn title(&self) -> String {
+        Table::title(self)
     }
+
+    fn headings(&self) -> Vec<String> {
+        Table::headings(self)
+    }
+
+    fn rows(&self, item: &[u8]) -> Result<Vec<Vec<Cell>>, Status> {
+        Ok(Table::rows(self, &T::Item::decode(item).map_err(|error| unreadable(&error))?))
+    }
+}
+
+/// The service's own answer isn't what it should be.
+fn unreadable(error: &impl fmt::Display) -> Status {
+    Status::internal(format!("an answer can't be read: {error}"))
 }

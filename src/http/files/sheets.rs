@@ -26,7 +26,7 @@ pub(super) struct Content {
     /// What the cover says, a line each.
     pub(super) cover: Vec<String>,
     /// What the sheet of the table is called.
-    pub(super) sheet: &'static str,
+    pub(super) sheet: String,
     pub(super) headings: Vec<String>,
     pub(super) rows: Vec<Vec<Cell>>,
     /// What the notes explain: a code, and what it means.
@@ -52,7 +52,7 @@ impl Content {
         let notes: Vec<Vec<Cell>> = self.notes.iter().map(|row| row.clone().map(Cell::Text).to_vec()).collect();
         table(sheet, &looks, "notes", &["Shorthand".to_owned(), "Meaning".to_owned()], &notes)?;
         sheet.set_column_width(0, 34)?.set_column_width(1, TEXT_WIDTH)?;
-        let sheet = workbook.add_worksheet().set_name(self.sheet)?;
+        let sheet = workbook.add_worksheet().set_name(&self.sheet)?;
         text_sheet(sheet, &looks, &self.title, &["This worksheet contains one table.".to_owned()])?;
         table(sheet, &looks, &self.sheet.to_lowercase(), &self.headings, &self.rows)?;
         sheet.set_autofit_max_width(WIDTH_PIXELS_MAX).autofit();
@@ -165,7 +165,15 @@ mod tests {
         let headings = ["area", "value", "markers", "agency"].map(str::to_owned).to_vec();
         let cover = vec!["As of today.".to_owned()];
         let notes = vec![["[x]", "not available"].map(str::to_owned)];
-        Content { title: "Figures".to_owned(), cover, sheet: "Figures", headings, rows, notes, made: 1_664_557_200 }
+        Content {
+            title: "Figures".to_owned(),
+            cover,
+            sheet: "Figures".to_owned(),
+            headings,
+            rows,
+            notes,
+            made: 1_664_557_200,
+        }
     }
 
     /// All cells of a sheet, row by row.

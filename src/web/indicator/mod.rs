@@ -7,8 +7,9 @@ mod series;
 
 use askama::Template;
 use axum::extract::RawQuery;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use prost::Message as _;
 use tonic::{Code, Status};
 
 use self::definition::DefinitionView;
@@ -21,17 +22,18 @@ use super::form::{Choice, Field, Form, Group, Input};
 use super::names::Names;
 use super::page::Page;
 use super::picture_form;
-use super::question::{Address, FileLink, Parameters};
+use super::question::{Address, AsOf, FileLink, Parameters};
 use super::refusal::Refusal;
 use super::visitor::Visitor;
-use super::{file, json};
 use crate::http::files;
+use crate::model::period::Frequency;
 use crate::model::text::visible;
 use crate::rpc::proto::{
-    AcrossAgencies, Area, GetIndicatorRequest, Indicator, ListIndicatorsRequest, QueryAggregateResponse,
+    AcrossAgencies, Area, Category, Dimension, GetIndicatorRequest, GetIndicatorResponse, Indicator, Kind,
+    QueryAggregateResponse,
 };
 use crate::submitting::catalogue;
-use crate::submitting::service::PAGE;
+use crate::tables;
 
 pub(super) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
     let (parameters, question) = Question::read(query.as_deref());
@@ -69,39 +71,23 @@ pub(super) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
     Ok((code, Page(IndicatorPage { form, ..page })).into_response())
 }
 
-pub(super) async fn json(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
+/// The series of a page; of one without the versions of the definition, or all indicators.
+pub(super) async fn file(visitor: Visitor, query: Option<String>) -> Result<files::Question, Status> {
     let (parameters, question) = Question::read(query.as_deref());
-    if let Err(status) = parameters.check() {
-        return json::refused(&status);
-    }
+    parameters.check()?;
     let as_of_revision = question.as_of.revision;
     if question.has_series() {
-        json::answer(&visitor, "/conspectus.v1.PictureService/QueryAggregate", &question.series()).await
-    } else if question.indicator.is_empty() {
-        let request = ListIndicatorsRequest { page_size: PAGE, as_of_revision, ..ListIndicatorsRequest::default() };
-        json::answer(&visitor, "/conspectus.v1.CatalogueService/ListIndicators", &request).await
-    } else {
-        let request = GetIndicatorRequest { id: question.indicator, as_of_revision, ..GetIndicatorRequest::default() };
-        json::answer(&visitor, "/conspectus.v1.CatalogueService/GetIndicator", &request).await
+        return Ok(files::Question::figures(question.series()));
     }
-}
-
-pub(super) async fn csv(visitor: Visitor, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    file::answer(&visitor, as_file(query.as_deref()), file::CSV, &headers).await
-}
-
-pub(super) async fn workbook(visitor: Visitor, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    file::answer(&visitor, as_file(query.as_deref()), file::WORKBOOK, &headers).await
-}
-
-/// The series of a page. A page without one has no table.
-fn as_file(query: Option<&str>) -> Result<files::Question, Status> {
-    let (parameters, question) = Question::read(query);
-    parameters.check()?;
-    if !question.has_series() {
-        return Err(Status::not_found("This page has no table of figures: choose an indicator and an area first."));
+    if question.indicator.is_empty() {
+        let of_revision = Some(as_of_revision).filter(|revision| *revision > 0);
+        return super::catalogue::indicators(visitor, of_revision.map(|it| format!("{}={it}", AsOf::REVISION))).await;
     }
-    Ok(files::Question::Figures(Box::new(question.series())))
+    let request = GetIndicatorRequest { id: question.indicator, as_of_revision, ..GetIndicatorRequest::default() };
+    let method = "/conspectus.v1.CatalogueService/GetIndicator";
+    let table = |_: GetIndicatorResponse, labels, as_of: tables::AsOf| tables::indicators(labels, as_of.revision);
+    let file = files::Question::new("indicator", (method, "versions"), request.encode_to_vec(), table);
+    Ok(file.with_names(files::Names::Places))
 }
 
 /// The indicators that there are.
@@ -119,7 +105,7 @@ async fn list(visitor: &Visitor, question: &Question) -> Result<Response, Refusa
         let address = Address::of("/indicator").with("indicator", it.id).with_as_of(&question.as_of);
         (address.href(), visible(&it.title).into_owned(), visible(&it.unit).into_owned())
     };
-    let files = Address::of("/indicator").with_as_of(&question.as_of).as_json();
+    let files = Address::of("/indicator").with_as_of(&question.as_of).files();
     let page = ListPage { indicators: indicators.into_iter().map(line).collect(), files };
     Ok(Page(page).into_response())
 }
@@ -129,6 +115,8 @@ struct Found {
     versions: Vec<Indicator>,
     areas: Vec<Area>,
     names: Names,
+    /// What the newest version may be broken down by.
+    dimensions: Vec<Dimension>,
 }
 
 impl Found {
@@ -136,7 +124,17 @@ impl Found {
         let request = GetIndicatorRequest { id: id.to_owned(), as_of_revision, ..GetIndicatorRequest::default() };
         let versions = visitor.calls.catalogue().get_indicator(request).await?.into_inner().versions;
         let areas = catalogue::areas(&mut visitor.calls.catalogue(), as_of_revision).await?;
-        Ok(Self { versions, areas, names: Names::of(visitor, as_of_revision).await? })
+        let names = Names::of(visitor, as_of_revision).await?;
+        let mut dimensions = catalogue::dimensions(&mut visitor.calls.catalogue(), as_of_revision).await?;
+        let newest = versions.last();
+        dimensions.retain(|dimension| newest.is_some_and(|newest| newest.dimensions.contains(&dimension.id)));
+        Ok(Self { versions, areas, names, dimensions })
+    }
+
+    /// The categories of a dimension; none of one that it hasn't.
+    fn categories(&self, dimension: &str) -> &[Category] {
+        let found = self.dimensions.iter().find(|known| known.id == dimension);
+        found.map(|found| &found.categories[..]).unwrap_or_default()
     }
 
     fn newest(&self) -> Indicator {
@@ -187,6 +185,8 @@ struct IndicatorPage {
     series: Vec<SeriesView>,
     /// Whether there are more rows than are shown.
     is_cut: bool,
+    /// Whether each period stands for what its financial year has up to its end.
+    is_year_to_date: bool,
     peers: Option<PeersView>,
     notes: Explained,
     /// The same over shorter periods, the picture, and whatever else there is to go on to.
@@ -204,17 +204,19 @@ impl IndicatorPage {
         mut notes: Notes,
     ) -> Self {
         let indicator = found.newest();
-        let of = Of { question, indicator: &indicator, names: &found.names };
+        let categories = found.categories(&question.by_dimension);
+        let of = Of { question, indicator: &indicator, names: &found.names, categories };
         let address = question.address();
         let as_of = answer.map(|it| AsOfView::new(&address, &question.as_of, it.revision, it.as_of.as_ref()));
-        let series = answer.map(|answer| of.series(&mut notes, answer)).unwrap_or_default();
+        let (series, is_cut) = answer.map(|answer| of.series(&mut notes, answer)).unwrap_or_default();
         Self {
             definition: DefinitionView::new(&found.versions, &found.names),
             area: answer.map(|_| visible(&found.names.area(&question.area)).into_owned()).unwrap_or_default(),
             as_of,
             form: form(parameters, question, found),
             series,
-            is_cut: answer.is_some_and(|answer| !answer.next_page_token.is_empty()),
+            is_cut: is_cut || answer.is_some_and(|answer| !answer.next_page_token.is_empty()),
+            is_year_to_date: question.year_to_date,
             peers,
             notes: notes.explained(),
             links: if answer.is_some() { links(question, &indicator) } else { Vec::new() },
@@ -243,11 +245,10 @@ fn form(parameters: &Parameters, question: &Question, found: &Found) -> Form {
         agencies.push(choice(&agency, &found.names.agency(&agency)));
     }
     let by = one_of(vec![choice("", "Combined, where that is right"), choice("agency", "Each for itself")]);
-    let compare = one_of(vec![
-        choice("", "The one before"),
-        choice("year-before", "The same a year before"),
-        choice("none", "Nothing"),
-    ]);
+    let before = [("previous-period", "The one before"), ("year-before", "The same a year before")];
+    // The one that is taken where none is chosen stands first.
+    let [first, second] = if question.year_to_date { [before[1], before[0]] } else { before };
+    let compare = one_of(vec![choice("", first.1), choice(second.0, second.1), choice("none", "Nothing")]);
     let tick = |name, label| Field { input: Input::Box, ..Field::text(name, label, "", text(name)) };
     let mut fields = vec![
         picture_form::area(&found.areas, text("area")),
@@ -257,18 +258,59 @@ fn form(parameters: &Parameters, question: &Question, found: &Found) -> Form {
         Field { input: one_of(agencies), ..Field::text("agency", "Agency", "", agency) },
         Field { input: compare, ..Field::text("compare", "Compare each period with", "", text("compare")) },
     ];
+    fields.extend(broken_down(parameters, &found.dimensions));
     fields.extend(indicator.rate.is_some().then(|| tick("rate", "With the rate")));
+    let to_date = tick("year_to_date", "To date: each period with those before it in its financial year");
+    let to_date =
+        Field { hint: "Compared with the same a year before, unless another is chosen".to_owned(), ..to_date };
+    fields.extend((adds_up_in_a_year(&indicator) || !to_date.value.is_empty()).then_some(to_date));
     fields.push(tick("rank", "With the area’s rank among others of its level"));
     fields.extend(Field::as_of(text("as_of_revision"), text("as_of")));
-    let breakdown = Some(("breakdown", text("breakdown"))).filter(|(_, text)| !text.is_empty());
-    let hidden = [("indicator", question.indicator.clone())].into_iter().chain(breakdown).collect();
+    let hidden = vec![("indicator", question.indicator.clone())];
     Form { action: "/indicator", fields, hidden, button: "Show the figures", ..Form::default() }
+}
+
+/// The fields that ask for categories: one alone, or all of a dimension. There are none of an indicator without dimensions,
+/// unless the address has asked: what it asks for is seen beside what is wrong with it.
+fn broken_down(parameters: &Parameters, dimensions: &[Dimension]) -> Vec<Field> {
+    let of = |dimension: &Dimension| Group {
+        label: visible(&dimension.title).into_owned(),
+        choices: dimension
+            .categories
+            .iter()
+            .map(|category| Choice::new(format!("{}:{}", dimension.id, category.id), visible(&category.title)))
+            .collect(),
+    };
+    let each = |dimension: &Dimension| Choice::new(&dimension.id, visible(&dimension.title));
+    let alone = |choice: Choice| Group { choices: vec![choice], ..Group::default() };
+    let all = [alone(Choice::new("", "All together"))].into_iter().chain(dimensions.iter().map(of)).collect();
+    let none = Group { choices: vec![Choice::new("", "None")], ..Group::default() };
+    let dimension = Group { choices: dimensions.iter().map(each).collect(), ..Group::default() };
+    let fields =
+        [("breakdown", "Only one category", all), ("by_dimension", "With each category of", vec![none, dimension])];
+    let field = |(name, label, mut groups): (&'static str, &'static str, Vec<Group>)| {
+        let value = parameters.text(name);
+        if groups.iter().flat_map(|group| &group.choices).all(|known| known.value != value) {
+            groups.push(alone(Choice::new(&value, &value)));
+        }
+        Field { input: Input::OneOf(groups), ..Field::text(name, label, "", value) }
+    };
+    let fields = fields.into_iter().map(field);
+    fields.filter(|field| !dimensions.is_empty() || !field.value.is_empty()).collect()
+}
+
+/// Whether a year to date is another figure than that of its last period: of what is reported more often than once a year,
+/// and adds up or is weighted over time.
+fn adds_up_in_a_year(indicator: &Indicator) -> bool {
+    let often = [Frequency::Month, Frequency::Quarter, Frequency::HalfYear];
+    let is_often = Frequency::from_code(indicator.frequency).is_some_and(|frequency| often.contains(&frequency));
+    is_often && matches!(indicator.kind(), Kind::Events | Kind::Ratio | Kind::Mean | Kind::Amount)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rpc::proto::{AggregateRow, Benchmark, ChangeGap, Kind, Rank};
+    use crate::rpc::proto::{AggregateRow, Benchmark, ChangeGap, Rank};
     use crate::web::tests::{change, figure, indicator, main_of};
 
     #[test]
@@ -317,7 +359,8 @@ mod tests {
         };
         let query = "indicator=timely&area=E1&from=2019-20&to=FY2021-22&rank=1&as_of=2022-09-30T17:00:00Z";
         let (parameters, question) = Question::read(Some(query));
-        let found = Found { versions: vec![first, second], areas: Vec::new(), names: Names::default() };
+        let found =
+            Found { versions: vec![first, second], areas: Vec::new(), names: Names::default(), dimensions: Vec::new() };
         let mut notes = Notes::default();
         let peers = PeersView::new(&mut notes, (&question, &found.newest(), &found.names), "TOP", &peers);
         let page = IndicatorPage::new(&parameters, &question, &found, Some(&answer), Some(peers), notes);

@@ -10,8 +10,8 @@ use crate::web::figure::{FigureView, Notes};
 use crate::web::names::Names;
 use crate::web::sentence;
 use crate::web::subject::Subject;
+use crate::web::submitted::breakdown_text;
 use crate::wording::number::{number, signed, thousands};
-use crate::wording::period::Span;
 
 /// The areas of a level within another.
 #[derive(Debug, Default)]
@@ -63,8 +63,8 @@ impl PeersView {
                 area: &area(&row.area),
                 agency: &if question.agency.is_empty() { String::new() } else { names.agency(&question.agency) },
                 lead: &names.agency(&indicator.lead_agency),
-                category: "",
-                periods: Span::Period(&question.to),
+                category: &breakdown_text(&question.breakdown),
+                periods: question.span(&question.to),
             };
             sentence::aggregate(&subject, row)
         });
@@ -88,7 +88,7 @@ impl PeersView {
             has_rates: answer.rows.iter().any(|row| row.rate.is_some()),
             has_benchmark: answer.rows.iter().any(|row| row.benchmark.is_some()),
             within: visible(&names.area(within)).into_owned(),
-            period: Span::Period(&question.to).name(indicator.kind()),
+            period: question.span(&question.to).name(indicator.kind()),
             sentence: own.unwrap_or_default(),
             why_none: "",
         }

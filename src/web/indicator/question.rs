@@ -6,13 +6,14 @@ use crate::rpc::proto::{
 };
 use crate::web::question::{Address, AsOf, Parameters};
 use crate::web::submitted::breakdown_text;
+use crate::wording::period::Span;
 
 /// How many periods are shown, unless an address says from when on.
 const PERIODS_DEFAULT: usize = 12;
 /// How many rows are shown.
 const ROWS_MAX: i32 = 1_000;
 
-const PARAMETERS: [&str; 12] = [
+const PARAMETERS: [&str; 14] = [
     "indicator",
     "area",
     "from",
@@ -20,7 +21,9 @@ const PARAMETERS: [&str; 12] = [
     "by",
     "agency",
     "breakdown",
+    "by_dimension",
     "compare",
+    "year_to_date",
     "rate",
     "rank",
     "as_of_revision",
@@ -39,7 +42,11 @@ pub(super) struct Question {
     pub(super) by_agency: bool,
     pub(super) agency: String,
     pub(super) breakdown: Vec<CategoryRef>,
+    /// The dimension of whose categories there are series besides; empty for none.
+    pub(super) by_dimension: String,
     comparison: Comparison,
+    /// Whether each period stands for what its financial year has up to its end.
+    pub(super) year_to_date: bool,
     pub(super) rate: bool,
     /// Whether the area's rank among others of its level is asked for.
     pub(super) rank: bool,
@@ -59,6 +66,8 @@ impl Question {
             by_agency: parameters.choice("by", &[("agency", true)]),
             agency: parameters.text("agency"),
             breakdown: parameters.breakdown(),
+            by_dimension: parameters.text("by_dimension"),
+            year_to_date: parameters.is_set("year_to_date"),
             comparison: parameters.choice("compare", &comparison),
             rate: parameters.is_set("rate"),
             rank: parameters.is_set("rank"),
@@ -80,6 +89,8 @@ impl Question {
         let agency = self.by_agency.then_some(GroupBy::Agency);
         let groups = agency.into_iter().chain([GroupBy::Period]);
         let comparison = match self.comparison {
+            // A year to date only grows from one period to the next, and begins anew in April.
+            Comparison::Unspecified if self.year_to_date => Comparison::YearBefore,
             Comparison::Unspecified => Comparison::PreviousPeriod,
             given @ (Comparison::PreviousPeriod | Comparison::YearBefore | Comparison::None) => given,
         };
@@ -89,6 +100,7 @@ impl Question {
             period_range: Some(PeriodRange { first, last: self.to.clone() }),
             group_by: groups.map(i32::from).collect(),
             comparison: comparison.into(),
+            by_dimension: self.by_dimension.clone(),
             page_size: ROWS_MAX,
             ..self.common()
         }
@@ -116,6 +128,7 @@ impl Question {
             agencies: Some(self.agency.clone()).into_iter().filter(|agency| !agency.is_empty()).collect(),
             breakdown: self.breakdown.clone(),
             rate: self.rate,
+            year_to_date: self.year_to_date,
             as_of_revision: self.as_of.revision,
             as_of_time: self.as_of.time,
             ..QueryAggregateRequest::default()
@@ -125,6 +138,7 @@ impl Question {
     /// Its address, but for the as-of.
     pub(super) fn address(&self) -> Address {
         let compare = match self.comparison {
+            Comparison::PreviousPeriod if self.year_to_date => "previous-period",
             Comparison::Unspecified | Comparison::PreviousPeriod => "",
             Comparison::YearBefore => "year-before",
             Comparison::None => "none",
@@ -138,7 +152,9 @@ impl Question {
             .with("by", if self.by_agency { "agency" } else { "" })
             .with("agency", &self.agency)
             .with("breakdown", breakdown_text(&self.breakdown))
+            .with("by_dimension", &self.by_dimension)
             .with("compare", compare)
+            .with("year_to_date", set(self.year_to_date))
             .with("rate", set(self.rate))
             .with("rank", set(self.rank))
     }
@@ -151,8 +167,19 @@ impl Question {
         Some(Self { from: first.to_string(), to: last.to_string(), ..self.clone() })
     }
 
-    /// How the figure of a row came about.
+    /// What a period stands for.
+    pub(super) fn span<'p>(&self, period: &'p str) -> Span<'p> {
+        if self.year_to_date { Span::YearTo(period) } else { Span::Period(period) }
+    }
+
+    /// How the figure of a row came about; empty of a year to date, which is no figure of its period.
     pub(super) fn explain(&self, row: &AggregateRow) -> String {
+        if self.year_to_date {
+            return String::new();
+        }
+        let category = CategoryRef { dimension: self.by_dimension.clone(), category: row.category.clone() };
+        let category = (!row.category.is_empty()).then_some(category);
+        let breakdown: Vec<CategoryRef> = self.breakdown.iter().cloned().chain(category).collect();
         let agency = if row.agency.is_empty() { &self.agency } else { &row.agency };
         let (area, period) = (or(&row.area, &self.area), or(&row.period, &self.to));
         Address::of("/explain")
@@ -160,7 +187,7 @@ impl Question {
             .with("area", area)
             .with("period", period)
             .with("agency", agency)
-            .with("breakdown", breakdown_text(&self.breakdown))
+            .with("breakdown", breakdown_text(&breakdown))
             .with_as_of(&self.as_of)
             .href()
     }
