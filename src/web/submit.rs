@@ -16,11 +16,11 @@ mod upload;
 mod verdict;
 
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 
 use super::agency::{self, Whose};
 use super::page::Page;
-use super::question::Known;
+use super::question::{Address, Known};
 use super::refusal::Refusal;
 use super::visitor::Visitor;
 use crate::rpc::proto::SubmitObservationsRequest;
@@ -55,6 +55,11 @@ pub(super) async fn show(visitor: Visitor, Known(whose): Known<Whose>) -> Result
     .into_response())
 }
 
+/// On to the form: a browser that opens the address of a step again sends nothing with it.
+pub(super) async fn back(Known(whose): Known<Whose>) -> Redirect {
+    Redirect::to(&Address::of("/submit").with("agency", whose.agency).href())
+}
+
 /// Checks a file. Nothing is stored.
 pub(super) async fn check(
     visitor: Visitor,
@@ -81,7 +86,7 @@ pub(super) async fn check(
         Verdict::Acceptable { .. } if !draft.sheet.reading.problems.is_empty() => {
             step.refuse(draft, Found::default()).await
         }
-        Verdict::Acceptable { answer, asked } => step.preview(&draft, &answer, &asked, Shown::First).await,
+        Verdict::Acceptable { answer, asked } => step.preview(draft, answer, asked, Shown::First).await,
     }
 }
 
@@ -123,10 +128,10 @@ pub(super) async fn send(
             return Ok(step.received(&request, true));
         }
         if !asked.is_nothing() {
-            return step.preview(&draft, &answer, &asked, Shown::Unanswered).await;
+            return step.preview(draft, answer, asked, Shown::Unanswered).await;
         }
         if seen_of(&answer) != seen {
-            return step.preview(&draft, &answer, &asked, Shown::Changed).await;
+            return step.preview(draft, answer, asked, Shown::Changed).await;
         }
         break request;
     };
