@@ -31,7 +31,7 @@ use super::receipt_file;
 use crate::rpc::client::submission_service_client::SubmissionServiceClient;
 use crate::rpc::proto::{ObservationOutcome, Outcome, SubmitObservationsRequest, SubmitObservationsResponse};
 use crate::submitting::request_id::{self, Repeat};
-use crate::submitting::{Found, Sheet};
+use crate::submitting::{Found, Sheet, others};
 pub(super) use args::Args;
 use large::Large;
 use names::catalogue_names;
@@ -155,8 +155,10 @@ struct Call<'a> {
 
 impl Call<'_> {
     async fn submit(&mut self, request: SubmitObservationsRequest) -> Result<SubmitObservationsResponse, Failure> {
-        let answer = self.client.submit_observations(request).await;
-        answer.map(tonic::Response::into_inner).map_err(|status| self.failure(&status))
+        match self.client.submit_observations(request.clone()).await {
+            Ok(answer) => Ok(answer.into_inner()),
+            Err(status) => Err(self.failure(&request, &status).await),
+        }
     }
 
     /// Submits what changes what stands. Where the same change was made and withdrawn before, without a
@@ -178,11 +180,11 @@ impl Call<'_> {
         }
     }
 
-    fn failure(&self, status: &Status) -> Failure {
+    async fn failure(&mut self, request: &SubmitObservationsRequest, status: &Status) -> Failure {
         let found = Found::of(status);
         if found.listed.is_empty() {
             return unchecked(self.args, self.sheet, refusal(status, str::to_owned));
         }
-        refused(self.args, self.sheet, &found)
+        refused(self.args, self.sheet, &others::found_with(&mut self.client, request, found).await)
     }
 }

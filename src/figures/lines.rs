@@ -7,6 +7,8 @@ use std::io::{self, BufRead};
 
 use csv_core::ReadRecordResult;
 
+use super::table::COLUMNS_MAX;
+
 /// The most bytes of a row: as many as its cells may have together. Past them a quotation mark isn't closed.
 const ROW_BYTES_MAX: usize = 16 << 20;
 
@@ -180,7 +182,7 @@ impl CellReader {
         Self { csv, text: vec![0; 1_024], ends: vec![0; 32] }
     }
 
-    /// The cells of a row, which has no line's end behind it.
+    /// The cells of a row, which has no line's end behind it: at most one more than a sheet has columns.
     fn of(&mut self, row: &[u8]) -> impl Iterator<Item = &[u8]> {
         let (mut read, mut written, mut count) = (0, 0, 0);
         loop {
@@ -191,7 +193,11 @@ impl CellReader {
             match result {
                 ReadRecordResult::InputEmpty => {}
                 ReadRecordResult::OutputFull => self.text.resize(self.text.len() * 2, 0),
-                ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
+                // What is in further columns counts only if it is any text at all: it is kept as that of one cell.
+                ReadRecordResult::OutputEndsFull if count > COLUMNS_MAX => count = COLUMNS_MAX,
+                ReadRecordResult::OutputEndsFull => {
+                    self.ends.resize((self.ends.len() * 2).min(COLUMNS_MAX + 1), 0);
+                }
                 ReadRecordResult::Record | ReadRecordResult::End => break,
             }
         }
@@ -234,6 +240,16 @@ mod tests {
     fn a_quotation_mark_that_is_closed_too_far_away_isnt_closed() {
         let text = format!("a\n\"{}\"\nb\n", "x".repeat(ROW_BYTES_MAX + (64 << 10)));
         assert_eq!(rows(&text, 8 << 10), [(1, Some(vec!["a".to_owned()])), (2, None)]);
+    }
+
+    #[test]
+    fn of_too_many_cells_no_more_are_made_than_show_that_they_are() {
+        for (last, expect) in [("", ""), ("x", "x")] {
+            let cells = rows(&format!("a{}{last}\nb\n", ",".repeat(100_000)), 8 << 10).remove(0).1.unwrap();
+            assert_eq!((cells.len(), cells[COLUMNS_MAX].as_str()), (COLUMNS_MAX + 1, expect));
+        }
+        let cells = rows(&",".repeat(COLUMNS_MAX - 1), 8 << 10).remove(0).1.unwrap();
+        assert_eq!(cells.len(), COLUMNS_MAX);
     }
 
     proptest! {

@@ -165,12 +165,12 @@ fn row<'a>(number: u64, cells: impl Iterator<Item = &'a [u8]>) -> Row {
     for (column, bytes) in cells.enumerate() {
         // The text was decoded as a whole, and is cut where there is a single byte.
         let text = std::str::from_utf8(bytes).unwrap_or_default();
-        let found = cell_of(text, column, &mut row.faults);
-        if column >= COLUMNS_MAX && !found.is_empty() {
+        if column < COLUMNS_MAX {
+            let found = cell_of(text, column, &mut row.faults);
+            row.cells.push(found);
+        } else if !Cell::text(text).is_empty() {
             row.faults.push(Fault { column: None, what: too_wide() });
-            break;
         }
-        row.cells.push(found);
     }
     row
 }

@@ -5,6 +5,7 @@ use tonic_types::{FieldViolation, StatusExt};
 
 use crate::model::text::visible;
 use crate::rpc::omitted_count;
+use crate::wording::count::counted;
 
 /// What the service found wrong with a request.
 #[derive(Debug, Default)]
@@ -13,9 +14,22 @@ pub(crate) struct Found {
     pub(crate) listed: Vec<(String, String)>,
     /// How many more there are.
     pub(crate) omitted: usize,
+    /// How many figures were left out when the others were checked.
+    pub(crate) left_out: usize,
 }
 
 impl Found {
+    /// What to know of how the other figures were checked.
+    pub(crate) fn note(&self) -> Option<String> {
+        let left_out = match self.left_out {
+            0 => return None,
+            count => {
+                counted(count, "row that has a problem of its own was", "rows that have problems of their own were")
+            }
+        };
+        Some(format!("The {left_out} left out when the others were compared with what was submitted before"))
+    }
+
     /// The violations of a refusal; none where it is refused for something else.
     pub(crate) fn of(status: &Status) -> Self {
         let mut violations =
@@ -25,6 +39,6 @@ impl Found {
             violations.pop();
         }
         let shown = |it: FieldViolation| (visible(&it.field).into_owned(), visible(&it.description).into_owned());
-        Self { listed: violations.into_iter().map(shown).collect(), omitted: omitted.unwrap_or(0) }
+        Self { listed: violations.into_iter().map(shown).collect(), omitted: omitted.unwrap_or(0), left_out: 0 }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A `template` is a workbook with a row for each figure that is `expected`. A file is read as a `sheet` of the figures
 //! that a `filter` takes, by the `selection`; one of more figures than a submission may have is cut into parts (`part`).
-//! What the service `found` wrong is reported at the file's rows. A submission's id is derived from its content
+//! What the service `found` wrong is reported at the file's rows, of the figures that are right by themselves too
+//! (`others`). A submission's id is derived from its content
 //! (`request_id`); what it would change is put into words by `change` and `value`; what it did is counted (`counts`); and its receipt can be kept (`receipt_file`).
 //!
 //! It calls the service as any client does, over whatever carries the calls (`service`).
@@ -14,6 +15,7 @@ pub(crate) mod expected;
 pub(crate) mod figure_file;
 pub(crate) mod filter;
 mod found;
+pub(crate) mod others;
 pub(crate) mod part;
 mod receipt_file;
 pub(crate) mod request_id;

@@ -62,7 +62,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::get;
 use tonic::Code;
 use tonic::body::Body;
 use tonic::codegen::http;
@@ -127,8 +127,8 @@ impl Pages {
             .route("/submission/receipt", get(submission::receipt))
             .route("/submission/withdraw", get(submission::ask).post(submission::withdraw))
             .route("/submit", get(submit::show))
-            .route("/submit/check", post(submit::check))
-            .route("/submit/send", post(submit::send))
+            .route("/submit/check", get(submit::back).post(submit::check))
+            .route("/submit/send", get(submit::back).post(submit::send))
             .route("/picture", get(picture::show))
             .files("/picture", picture::file)
             .route("/explain", get(explain::show))
@@ -156,6 +156,7 @@ impl Pages {
             .route("/about", get(about::show))
             .files("/about", about::file)
             .fallback(refusal::not_found)
+            .method_not_allowed_fallback(refusal::not_so)
             .with_state(Shared { router, clock: days, uploads: submit::Places::default() })
             .layer(axum::middleware::from_fn_with_state(sign_ins.clone(), require_session));
         // For anybody, whoever they are.

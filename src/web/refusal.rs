@@ -15,7 +15,7 @@ pub(super) enum Refusal {
     /// The service's.
     Service(Box<Status>),
     /// The page's own.
-    Page(StatusCode, &'static str, String),
+    Page(StatusCode, Box<RefusalPage>),
 }
 
 impl From<Status> for Refusal {
@@ -27,29 +27,39 @@ impl From<Status> for Refusal {
 impl Refusal {
     /// The page's own: its status, its title, and what it says.
     pub(super) fn of_page(status: StatusCode, title: &'static str, message: String) -> Self {
-        Self::Page(status, title, message)
+        Self::Page(status, Box::new(RefusalPage { title, message, ..RefusalPage::default() }))
+    }
+
+    /// The same of the page's own with where to go on: what the link says, and its address.
+    pub(super) fn with_link(mut self, words: &'static str, href: String) -> Self {
+        if let Self::Page(_, page) = &mut self {
+            page.links.push((words, href));
+        }
+        self
     }
 }
 
-#[derive(Debug, Template)]
+/// Why there is no answer, in words.
+#[derive(Debug, Default, Template)]
 #[template(path = "refusal.html")]
-struct RefusalPage {
+pub(super) struct RefusalPage {
     title: &'static str,
+    /// Empty where the problems say it.
     message: String,
     /// Each problem: its field, and what is wrong with it.
     problems: Vec<(String, String)>,
+    /// Where to go on.
+    links: Vec<(&'static str, String)>,
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = match self {
             Self::Service(status) => status,
-            Self::Page(status, title, message) => {
-                return (status, Page(RefusalPage { title, message, problems: Vec::new() })).into_response();
-            }
+            Self::Page(status, page) => return (status, Page(*page)).into_response(),
         };
         let problems = status.get_details_bad_request().map(|found| found.field_violations).unwrap_or_default();
-        let problems = problems.into_iter().map(|problem| (problem.field, problem.description)).collect();
+        let problems: Vec<_> = problems.into_iter().map(|problem| (problem.field, problem.description)).collect();
         let title = match status.code() {
             tonic::Code::InvalidArgument => "There is a problem with the question",
             tonic::Code::Unauthenticated => "You are not signed in",
@@ -69,7 +79,9 @@ impl IntoResponse for Refusal {
             | tonic::Code::Internal
             | tonic::Code::DataLoss => "That did not work",
         };
-        let page = RefusalPage { title, message: status.message().to_owned(), problems };
+        // The message of a status lists the same problems.
+        let message = if problems.is_empty() { status.message().to_owned() } else { String::new() };
+        let page = RefusalPage { title, message, problems, links: Vec::new() };
         (status_code(status.code()), Page(page)).into_response()
     }
 }
@@ -77,5 +89,16 @@ impl IntoResponse for Refusal {
 /// The page for an address at which there is none.
 pub(super) async fn not_found(address: Uri) -> Response {
     let message = format!("There is no page at {}.", address.path());
-    (StatusCode::NOT_FOUND, Page(RefusalPage { title: "Not found", message, problems: Vec::new() })).into_response()
+    Refusal::of_page(StatusCode::NOT_FOUND, "Not found", message).into_response()
+}
+
+/// The page for an address that only a form is sent to, or that no form is sent to.
+pub(super) async fn not_so(address: Uri) -> Refusal {
+    let message = format!(
+        "The address {} belongs to a form: it is reached by the button of the page that has the form, and can't be opened by \
+         itself. Nothing was stored, and nothing was changed.",
+        address.path()
+    );
+    Refusal::of_page(StatusCode::METHOD_NOT_ALLOWED, "Open the form first", message)
+        .with_link("The first page", "/".to_owned())
 }

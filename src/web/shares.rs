@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
 
 use crate::net::Share;
 
@@ -10,11 +13,27 @@ use crate::net::Share;
 pub(super) struct Shares {
     share: Share,
     taken: Arc<Mutex<BTreeMap<String, usize>>>,
+    given_back: Arc<Notify>,
 }
 
 impl Shares {
     pub(super) fn of(share: Share) -> Self {
-        Self { share, taken: Arc::default() }
+        Self { share, taken: Arc::default(), given_back: Arc::default() }
+    }
+
+    /// The same, once there is so much, if that is soon enough.
+    pub(super) async fn take_within(&self, within: Duration, who: &str, count: usize) -> Option<Held> {
+        let taken = async {
+            loop {
+                // From here on nothing that is given back is missed.
+                let given_back = self.given_back.notified();
+                match self.take(who, count) {
+                    Some(held) => break held,
+                    None => given_back.await,
+                }
+            }
+        };
+        tokio::time::timeout(within, taken).await.ok()
     }
 
     /// So much for somebody; none where they, or all together, have all that there may be.
@@ -35,6 +54,13 @@ pub(super) struct Held {
     count: usize,
 }
 
+impl Held {
+    /// Whose it is.
+    pub(super) fn who(&self) -> &str {
+        &self.who
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
         let mut taken = self.of.taken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -42,6 +68,8 @@ impl Drop for Held {
         if left > 0 {
             taken.insert(std::mem::take(&mut self.who), left);
         }
+        drop(taken);
+        self.of.given_back.notify_waiters();
     }
 }
 
@@ -63,5 +91,18 @@ mod tests {
         held.clear();
         assert!(shares.take("a", 2).is_some(), "what is dropped is given back");
         assert!(shares.taken.lock().unwrap().is_empty());
+    }
+    #[tokio::test]
+    async fn what_is_taken_is_waited_for_until_it_is_given_back_and_no_longer_than_is_said() {
+        let shares = Shares::of(Share { max: 1, of_identity_max: 1, kept: 0 });
+        let held = shares.take("a", 1).unwrap();
+        assert!(shares.take_within(Duration::from_millis(20), "b", 1).await.is_none());
+        let waiting = {
+            let shares = shares.clone();
+            tokio::spawn(async move { shares.take_within(Duration::from_secs(60), "b", 1).await.is_some() })
+        };
+        tokio::task::yield_now().await;
+        drop(held);
+        assert!(waiting.await.unwrap());
     }
 }

@@ -218,7 +218,11 @@ struct WithdrawPage {
 
 /// The form that withdraws a submission.
 #[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Withdrawal {
+    /// Checked before the form is read.
+    #[serde(default, rename = "csrf")]
+    _csrf: String,
     #[serde(default)]
     agency: String,
     #[serde(default)]

@@ -17,11 +17,11 @@ mod upload;
 mod verdict;
 
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 
 use super::agency::{self, Whose};
 use super::page::Page;
-use super::question::Known;
+use super::question::{Address, Known};
 use super::refusal::Refusal;
 use super::visitor::Visitor;
 use crate::rpc::proto::SubmitObservationsRequest;
@@ -54,6 +54,11 @@ pub(super) async fn show(visitor: Visitor, Known(whose): Known<Whose>) -> Result
         notes: Vec::new(),
     })
     .into_response())
+}
+
+/// On to the form: a browser that opens the address of a step again sends nothing with it.
+pub(super) async fn back(Known(whose): Known<Whose>) -> Redirect {
+    Redirect::to(&Address::of("/submit").with("agency", whose.agency).href())
 }
 
 /// Checks a file. Nothing is stored.
@@ -112,7 +117,7 @@ pub(super) async fn send(
             return Ok(step.received(&request, true));
         }
         Some(Verdict::Acceptable { answer, asked }) if !asked.is_nothing() => {
-            return step.preview(&draft, &answer, &asked, Shown::Unanswered).await;
+            return step.preview(draft, answer, asked, Shown::Unanswered).await;
         }
         Some(Verdict::Acceptable { .. }) => {}
     }

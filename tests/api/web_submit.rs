@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use conspectus::catalogue::CataloguePut;
+use conspectus::catalogue::items::IndicatorVersion;
 use conspectus::rpc::proto::{GetSubmissionRequest, GetSubmissionResponse, ListSubmissionsRequest};
 use conspectus::rpc::put_request;
 use hyper::{Method, StatusCode};
@@ -76,6 +77,15 @@ impl Browser {
     async fn send_checked(&self, checked: &Answer, answers: &[(&str, &str)]) -> Answer {
         let form = Form::default().texts(&hidden(checked.text())).texts(answers);
         self.post(&format!("/submit/send?agency={CHILDRENS_SERVICES}"), form).await
+    }
+
+    /// Has an indicator be defined otherwise.
+    async fn redefine(&self, indicator: &str, change: impl Fn(&mut IndicatorVersion)) {
+        let put: CataloguePut = toml::from_str(include_str!("../../data/catalogue.toml")).unwrap();
+        let mut put = CataloguePut { indicators: put.indicators, ..CataloguePut::default() };
+        put.indicators.retain(|version| version.id.as_str() == indicator);
+        put.indicators.iter_mut().for_each(change);
+        self.app.catalogue().put_catalogue(by("steward", put_request(&put, false))).await.unwrap();
     }
 
     async fn stored(&self, request_id: &str) -> GetSubmissionResponse {
@@ -247,17 +257,27 @@ async fn every_problem_is_shown_at_its_cell_and_the_file_is_given_back_with_them
 }
 
 #[tokio::test]
+async fn what_only_the_service_finds_is_reported_together_with_what_the_file_has() {
+    let browser = Browser::of("submitter").await;
+    browser.redefine("initial-contacts", |version| version.lock_days = Some(1)).await;
+    let lines = ["2022,5", "2021-22,x", "2020-21,5"].map(|line| format!("initial-contacts,E10000014,{line},\n"));
+    let refused = browser.check(format!("{HEAD}{}", lines.concat()).as_bytes(), &[]).await;
+    let text = unescaped(refused.text());
+    for part in [
+        ">3 problems in figures.csv</a>",
+        "<td>2</td><td>period (C)</td><td>found `2022`",
+        "<td>3</td><td>period (C)</td><td>found `2021-22`, which is locked",
+        "<td>4</td><td>period (C)</td><td>found `2020-21`, which is locked",
+        "The 1 row that has a problem of its own was left out",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[tokio::test]
 async fn what_a_check_asks_is_answered_on_the_page_and_so_is_a_reason_that_is_required() {
     let browser = Browser::of("submitter").await;
-    let mut put: CataloguePut = toml::from_str(include_str!("../../data/catalogue.toml")).unwrap();
-    put.indicators.retain(|version| version.id.as_str() == "missing-episodes");
-    put.indicators[0].correction_reason_required = true;
-    put.areas.clear();
-    put.agencies.clear();
-    put.dimensions.clear();
-    put.calendars.clear();
-    put.reconciliation_rules.clear();
-    browser.app.catalogue().put_catalogue(by("steward", put_request(&put, false))).await.unwrap();
+    browser.redefine("missing-episodes", |version| version.correction_reason_required = true).await;
     let before = [figure("missing-episodes", "2021-04", "100"), figure("missing-episodes", "2021-05", "100")];
     browser.app.submissions().submit_observations(by("submitter", submission("before", before))).await.unwrap();
 

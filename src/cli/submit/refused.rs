@@ -10,7 +10,10 @@ use crate::submitting::{Found, Sheet};
 /// Everything that is wrong, by row: what the file itself has, and what the server found.
 pub(super) fn refused(args: &Args, sheet: &Sheet, found: &Found) -> Failure {
     let (all, omitted) = sheet.all_problems(found);
-    refused_for(args, sheet, all, omitted)
+    match (found.note(), refused_for(args, sheet, all, omitted)) {
+        (Some(note), Failure::Message(exit, message)) => Failure::Message(exit, format!("{message}\n  {note}")),
+        (_, failure) => failure,
+    }
 }
 
 /// Everything that is wrong, and how much more there is.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use tonic::Status;
 
+use super::super::refusal::Refusal;
 use super::super::shares::Held;
 use super::super::visitor::Visitor;
 use super::form::Form;
@@ -33,7 +33,7 @@ impl Draft {
         file: Bytes,
         selection: Selection,
         form: &Form,
-    ) -> Result<Self, Status> {
+    ) -> Result<Self, Refusal> {
         let agency = selection.agency.clone();
         let read = move || Sheet::of(&Input::of(&file), &selection, None, PartSize::default(), |_| {});
         let mut sheet = places.work(place, read).await?;

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Status;
 
+use super::super::question::Address;
+use super::super::refusal::Refusal;
 use super::super::shares::{Held, Shares};
 use crate::net::Share;
 
@@ -13,6 +16,8 @@ use crate::net::Share;
 const UPLOADS: Share = Share { max: 4, of_identity_max: 2, kept: 1 };
 /// How many files are read at once. A workbook unpacks to much more than it has.
 const READINGS_MAX: usize = 1;
+/// How long a place is waited for: a form that was sent just before is most likely answered by then.
+const PLACE_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a turn to read a file is waited for.
 const TURN_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -30,12 +35,13 @@ impl Default for Places {
 }
 
 impl Places {
-    /// A place for an upload of an agency's.
+    /// A place for an upload of an agency's. It is waited for before any of the upload is received: so a form that is sent
+    /// twice is answered by the receipt of the first.
     ///
     /// # Errors
-    /// When all are taken.
-    pub(super) fn take(&self, agency: &str) -> Result<Arc<Held>, Status> {
-        self.uploads.take(agency, 1).map(Arc::new).ok_or_else(busy)
+    /// When none is given back in time.
+    pub(super) async fn take(&self, agency: &str) -> Result<Arc<Held>, Refusal> {
+        self.uploads.take_within(PLACE_TIMEOUT, agency, 1).await.map(Arc::new).ok_or_else(|| busy(agency))
     }
 
     /// Does what takes a whole file, when it is its turn, beside what serves others. It goes on when the browser has gone
@@ -47,18 +53,21 @@ impl Places {
         &self,
         place: &Arc<Held>,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Status> {
+    ) -> Result<T, Refusal> {
         let place = Arc::clone(place);
         let turn = tokio::time::timeout(TURN_TIMEOUT, Arc::clone(&self.readings).acquire_owned()).await;
-        let turn: OwnedSemaphorePermit = turn.map_err(|_| busy())?.map_err(|_| busy())?;
+        let turn: OwnedSemaphorePermit = turn.ok().and_then(Result::ok).ok_or_else(|| busy(place.who()))?;
         let work = move || {
             let _held = (place, turn);
             work()
         };
-        tokio::task::spawn_blocking(work).await.map_err(|_| Status::internal("the file can't be read"))
+        Ok(tokio::task::spawn_blocking(work).await.map_err(|_| Status::internal("the file can't be read"))?)
     }
 }
 
-fn busy() -> Status {
-    Status::resource_exhausted("Other files are being read just now. Nothing was stored. Send yours again in a minute")
+fn busy(agency: &str) -> Refusal {
+    let message = "Other files are being read just now, and yours was not read. If you pressed the button more than once, \
+                   what you sent first may have been stored: look at what was submitted. Otherwise send it again in a minute.";
+    Refusal::of_page(StatusCode::TOO_MANY_REQUESTS, "The service is busy", message.to_owned())
+        .with_link("What was submitted", Address::of("/submissions").with("agency", agency).href())
 }

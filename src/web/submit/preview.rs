@@ -15,6 +15,9 @@ use crate::wording::count::grouped;
 /// The most figures that are listed; the others are counted.
 const CHANGES_SHOWN_MAX: usize = 1_000;
 
+/// The most findings that are listed; the others are counted.
+const NOTED_SHOWN_MAX: usize = 1_000;
+
 /// What a submission would change.
 #[derive(Debug, Default)]
 pub(super) struct Preview {
@@ -27,6 +30,8 @@ pub(super) struct Preview {
     pub(super) omitted: String,
     /// What checks found and is noted.
     pub(super) noted: Vec<String>,
+    /// How many more that is.
+    pub(super) unlisted: usize,
     pub(super) questions: Vec<Question>,
     /// Why a reason is asked for.
     pub(super) reason_asked: Option<String>,
@@ -81,15 +86,17 @@ impl Preview {
             let index = usize::try_from(finding.observation).unwrap_or(usize::MAX);
             !asked.explanations.contains_key(&index)
         });
-        let noted = noted.filter_map(|finding| {
-            let row = figures.get(usize::try_from(finding.observation).ok()?)?.row;
-            let explained = match finding.explanation.as_str() {
-                "" => String::new(),
-                explanation => format!("; explained: {explanation}"),
-            };
-            let (found, expected) = (&finding.found, &finding.expected);
-            Some(format!("Row {row}: found {found}; check {} expects {expected}{explained}", finding.check))
-        });
+        let noted: Vec<String> = noted
+            .filter_map(|finding| {
+                let row = figures.get(usize::try_from(finding.observation).ok()?)?.row;
+                let explained = match finding.explanation.as_str() {
+                    "" => String::new(),
+                    explanation => format!("; explained: {explanation}"),
+                };
+                let (found, expected) = (&finding.found, &finding.expected);
+                Some(format!("Row {row}: found {found}; check {} expects {expected}{explained}", finding.check))
+            })
+            .collect();
         let question = |(index, found): (&usize, &String)| {
             let (figure, sent) = (figures.get(*index)?, draft.request.observations.get(*index)?);
             Some(Question {
@@ -106,7 +113,8 @@ impl Preview {
             standing: (counts.changed() == 0).then(|| standing(answer, &draft.request.observations)),
             changes: shown,
             omitted: if left_out == 0 { String::new() } else { grouped(left_out, "further change", "further changes") },
-            noted: noted.collect(),
+            unlisted: noted.len().saturating_sub(NOTED_SHOWN_MAX),
+            noted: noted.into_iter().take(NOTED_SHOWN_MAX).collect(),
             questions: asked.explanations.iter().filter_map(question).collect(),
             reason_asked: asked.reason.clone(),
             corrects: corrects || asked.reason.is_some(),

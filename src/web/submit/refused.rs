@@ -45,7 +45,7 @@ impl Refused {
             found.listed.iter().cloned().partition(|(field, _)| label(field).is_some());
         let of_form =
             of_form.iter().map(|(field, what)| FieldProblem::new(field, label(field).unwrap_or_default(), what));
-        let found = Found { listed: of_figures, omitted: found.omitted };
+        let found = Found { listed: of_figures, ..*found };
         let (problems, omitted) = sheet.all_problems(&found);
         Self {
             problems: problems.iter().take(PROBLEMS_SHOWN_MAX).map(row).collect(),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use askama::Template;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -60,14 +61,14 @@ impl Step {
     ) -> Result<Self, Refusal> {
         may_submit(&visitor, agency).await?;
         let agency = agency::find(&visitor, agency).await?;
-        let place = places.take(&agency.id)?;
+        let place = places.take(&agency.id).await?;
         let upload = Upload::receive(request, UPLOAD_TIMEOUT).await.map_err(|refused| refusal(&refused))?;
         let form = Form::of(&upload);
         Ok(Self { visitor, agency: agency.id, agency_name: agency.name, upload, form, place, places: places.clone() })
     }
 
     /// Reads the file; or what is wrong with the fields that say how.
-    pub(super) async fn read(&self) -> Result<Result<Draft, Vec<FieldProblem>>, Status> {
+    pub(super) async fn read(&self) -> Result<Result<Draft, Vec<FieldProblem>>, Refusal> {
         let selection = match self.form.selection(&self.agency) {
             Ok(selection) => selection,
             Err(problems) => return Ok(Err(problems)),
@@ -92,19 +93,22 @@ impl Step {
 
     /// The form again, with what is wrong with its fields.
     pub(super) async fn ask_again(self, problems: Vec<FieldProblem>) -> Result<Response, Refusal> {
-        Ok(self.form_page(Refused::default(), problems, Vec::new()))
+        self.answer(StatusCode::UNPROCESSABLE_ENTITY, |step| step.form_page(Refused::default(), problems, Vec::new()))
+            .await
     }
 
     /// Everything that is wrong with a file.
     pub(super) async fn refuse(self, draft: Draft, found: Found) -> Result<Response, Refusal> {
-        let notes = notes(&draft);
-        let mut refused = self.places.work(&self.place, move || Refused::of(&draft.sheet, &found)).await?;
-        let problems = std::mem::take(&mut refused.of_form);
-        Ok(self.form_page(refused, problems, notes))
+        let page = move |step: Self| {
+            let mut refused = Refused::of(&draft.sheet, &found);
+            let problems = std::mem::take(&mut refused.of_form);
+            step.form_page(refused, problems, notes(&draft).into_iter().chain(found.note()).collect())
+        };
+        self.answer(StatusCode::UNPROCESSABLE_ENTITY, page).await
     }
 
-    fn form_page(self, refused: Refused, problems: Vec<FieldProblem>, notes: Vec<String>) -> Response {
-        let page = SubmitPage {
+    fn form_page(self, refused: Refused, problems: Vec<FieldProblem>, notes: Vec<String>) -> SubmitPage {
+        SubmitPage {
             csrf: self.visitor.csrf,
             agency: self.agency,
             agency_name: self.agency_name,
@@ -113,8 +117,7 @@ impl Step {
             refused,
             problems,
             notes,
-        };
-        (StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response()
+        }
     }
 
     /// What the service says to a file as things stand now. Nothing is stored.
@@ -126,35 +129,48 @@ impl Step {
             Verdict::Acceptable { .. } if !draft.sheet.reading.problems.is_empty() => {
                 self.refuse(draft, Found::default()).await
             }
-            Verdict::Acceptable { answer, asked } => self.preview(&draft, &answer, &asked, why).await,
+            Verdict::Acceptable { answer, asked } => self.preview(draft, answer, asked, why).await,
         }
     }
 
     /// What would change.
     pub(super) async fn preview(
         self,
-        draft: &Draft,
-        answer: &SubmitObservationsResponse,
-        asked: &Asked,
+        draft: Draft,
+        answer: Box<SubmitObservationsResponse>,
+        asked: Asked,
         why: Shown,
     ) -> Result<Response, Refusal> {
         let titles = Titles::read(&self.visitor).await?;
-        let preview = Preview::of(draft, answer, asked, &titles);
-        let page = PreviewPage {
-            csrf: self.visitor.csrf,
-            agency: self.agency,
-            agency_name: self.agency_name,
-            file_again: self.upload.file_again(),
-            file_name: self.upload.file_name,
-            form: self.form,
-            seen: answer.revision,
-            problems: if why == Shown::Unanswered { preview.unanswered() } else { Vec::new() },
-            has_changed: why == Shown::Changed,
-            notes: notes(draft),
-            preview,
+        let page = move |step: Self| {
+            let preview = Preview::of(&draft, &answer, &asked, &titles);
+            PreviewPage {
+                csrf: step.visitor.csrf,
+                agency: step.agency,
+                agency_name: step.agency_name,
+                file_again: step.upload.file_again(),
+                file_name: step.upload.file_name,
+                form: step.form,
+                seen: answer.revision,
+                problems: if why == Shown::Unanswered { preview.unanswered() } else { Vec::new() },
+                has_changed: why == Shown::Changed,
+                notes: notes(&draft),
+                preview,
+            }
         };
         let status = if why == Shown::First { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-        Ok((status, Page(page)).into_response())
+        self.answer(status, page).await
+    }
+
+    /// A page that has a whole file in it, written where the file is read.
+    async fn answer<T: Template>(
+        self,
+        status: StatusCode,
+        page: impl FnOnce(Self) -> T + Send + 'static,
+    ) -> Result<Response, Refusal> {
+        let (places, place) = (self.places.clone(), Arc::clone(&self.place));
+        let written = places.work(&place, move || Page(page(self)).into_response()).await?;
+        Ok((status, written).into_response())
     }
 
     /// On to the receipt, which a reload doesn't send again.

@@ -7,7 +7,7 @@ use tonic::Status;
 use super::super::visitor::Visitor;
 use crate::rpc::Reason;
 use crate::rpc::proto::{SubmitObservationsRequest, SubmitObservationsResponse};
-use crate::submitting::Found;
+use crate::submitting::{Found, others};
 
 /// How often the service is asked: what a reason and explanations let pass may lead to one more question.
 const ROUNDS_MAX: usize = 4;
@@ -99,7 +99,7 @@ pub(super) async fn verdict(
             return Err(status);
         }
         if rounds == ROUNDS_MAX || !asked.take(&found, &can_be_explained) {
-            return Ok(Verdict::Refused(found));
+            return Ok(Verdict::Refused(others::found_with(&mut client, &trial, found).await));
         }
         asked.fill(&mut trial);
     }
@@ -122,7 +122,7 @@ mod tests {
 
     fn found(listed: &[(&str, &str)]) -> Found {
         let listed = listed.iter().map(|(field, what)| ((*field).to_owned(), (*what).to_owned())).collect();
-        Found { listed, omitted: 0 }
+        Found { listed, ..Found::default() }
     }
 
     #[test]
