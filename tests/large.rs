@@ -291,7 +291,7 @@ async fn a_dry_run_of_a_large_file_checks_every_part_and_stores_nothing() {
     let (world, rows) = (World::start().await, rows());
     assert_eq!(
         world.submitted(&rows, &["--dry-run"]),
-        "No problems found. Submitting it in 20 parts would give: 1,920 new, 0 revised, 0 unchanged. Nothing was stored."
+        "No problems found. As of revision 1, submitting it in 20 parts would give: 1,920 new, 0 revised, 0 unchanged. Nothing was stored."
     );
     assert_eq!(world.submissions().await, (0, 0));
     let usage = world.submitted(&rows, &["--request-id", "a"]);
@@ -344,7 +344,10 @@ async fn a_return_of_several_files_is_complete_once_all_of_them_have_arrived() {
     assert!(shown.contains(": complete since revision ") && shown.contains("900 figures in 10 parts"), "{shown}");
     let list = said_by(&mut world.verb(&["submission", "list", "--agency", AGENCY, "--csv"]));
     assert_eq!(list.lines().filter(|line| line.ends_with(",spring")).count(), 10, "{list}");
-    let id = list.lines().nth(1).and_then(|line| line.split(',').nth(3)).unwrap();
+    let mut csv = csv::Reader::from_reader(list.as_bytes());
+    let column = csv.headers().unwrap().iter().position(|heading| heading == "request_id").unwrap();
+    let newest = csv.records().next().unwrap().unwrap();
+    let id = &newest[column];
     let part = said_by(&mut world.verb(&["submission", "show", id, "--agency", AGENCY]));
     assert!(part.contains("\nIt is a part of return `spring`.\n"), "{part}");
 }

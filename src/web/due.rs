@@ -49,6 +49,8 @@ struct DuePage {
     as_of: String,
     revision: String,
     tables: Vec<Table>,
+    /// How far it was looked, where the address names no period; otherwise empty.
+    looked: String,
     /// The address of a workbook to fill in; empty for none.
     template: String,
     files: Vec<FileLink>,
@@ -165,9 +167,25 @@ fn page(question: &Question, of: String, answer: &GetCompletenessResponse, title
         as_of: answer.as_of.as_ref().map(instant::text).unwrap_or_default(),
         revision: answer.revision.to_string(),
         tables,
+        looked: looked(question),
         template,
         files: question.here("/due").files(),
     }
+}
+
+/// How far is looked where no period is named.
+fn looked(question: &Question) -> String {
+    if !question.period.is_empty() {
+        return String::new();
+    }
+    let ahead = match question.request() {
+        Ok(request) if request.due_within_days != 0 => request.due_within_days,
+        Ok(_) | Err(_) => DAYS_AHEAD,
+    };
+    format!(
+        "What is late is looked for in this year and the one before, whether financial, calendar or academic, and in the \
+         last {WEEKS_BACK} weeks for what is reported by the week; what is due next, {ahead} days ahead."
+    )
 }
 
 /// The address of a workbook with a row for each of an agency's figures that isn't reported.
@@ -198,7 +216,7 @@ fn row(slot: &Slot, titles: &Titles) -> Row {
         Ok(_) | Err(_) => status.to_owned(),
     };
     Row {
-        agency: slot.agency.clone(),
+        agency: titles.agency(&slot.agency),
         indicator: titles.indicator(&slot.indicator),
         area: titles.area(&slot.area),
         period: slot.period.clone(),
@@ -285,6 +303,7 @@ mod tests {
             ..GetCompletenessResponse::default()
         };
         let titles = Titles {
+            agencies: [("portsmouth".to_owned(), "Portsmouth Children's Services".to_owned())].into(),
             indicators: [("contacts".to_owned(), "Initial contacts".to_owned())].into(),
             areas: [("E06000044".to_owned(), "Portsmouth".to_owned())].into(),
         };

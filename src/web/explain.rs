@@ -22,6 +22,7 @@ use crate::model::text::{visible, visible_lines};
 use crate::rpc::proto::{
     Area, Contribution, Derivation, ExplainFigureRequest, ExplainFigureResponse, Kind, Missing, MissingReason,
 };
+use crate::submitting::value::shown;
 use crate::tables::ExplanationTable;
 use crate::wording::instant;
 use crate::wording::period::Span;
@@ -184,7 +185,7 @@ fn contribution(
         .with("breakdown", breakdown_text(&request.breakdown));
     ContributionView {
         submitted: Submitted {
-            value: visible(&found.value).into_owned(),
+            value: shown(&found.value),
             notes: notes.submitted(&found.markers, found.sample),
             revision: found.revision,
             accepted: found.accepted_at.as_ref().map(instant::text).unwrap_or_default(),

@@ -17,6 +17,7 @@ use super::visitor::Visitor;
 use crate::http::files;
 use crate::model::text::visible;
 use crate::rpc::proto::{GetHistoryRequest, GetHistoryResponse, GetIndicatorRequest, HistoryEvent, HistoryItem, Kind};
+use crate::submitting::value::shown;
 use crate::tables;
 use crate::wording::instant;
 use crate::wording::period::Span;
@@ -151,7 +152,7 @@ fn view(notes: &mut Notes, item: &HistoryItem) -> ItemView {
             HistoryEvent::Withdrawn => "withdrawn",
         },
         submitted: Submitted {
-            value: if item.value.is_empty() { "no value".to_owned() } else { visible(&item.value).into_owned() },
+            value: if item.value.is_empty() { "no value".to_owned() } else { shown(&item.value) },
             notes: notes.submitted(&item.markers, item.sample),
             revision: item.revision,
             accepted: item.accepted_at.as_ref().map(instant::text).unwrap_or_default(),

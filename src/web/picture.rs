@@ -153,6 +153,11 @@ struct RowView {
 }
 
 impl PicturePage {
+    /// Whether there may be more figures than those at the top.
+    fn has_more_headlines(&self) -> bool {
+        (HEADLINES_MAX..self.indicators.len()).contains(&self.headlines.len())
+    }
+
     fn new(question: &Question, answer: &GetPictureResponse, form: Form) -> Self {
         let area = answer.area.clone().unwrap_or_default();
         let name = |period: &str| match period.parse::<Period>() {

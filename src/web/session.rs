@@ -19,7 +19,7 @@ use crate::rpc::{PURPOSE_HEADER, SignedIn};
 /// How long somebody stays signed in at the most: a working day.
 pub(super) const AGE_MAX: Duration = Duration::from_secs(10 * 3_600);
 /// How long somebody stays signed in who does nothing.
-const IDLE_MAX: Duration = Duration::from_secs(30 * 60);
+pub(super) const IDLE_MAX: Duration = Duration::from_secs(30 * 60);
 /// How old the service's word may be that whoever has signed in still may.
 const CONFIRMED_MAX: Duration = Duration::from_secs(15);
 /// How many sessions there may be.

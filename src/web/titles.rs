@@ -9,11 +9,12 @@ use crate::rpc::proto::{CategoryRef, Observation};
 use crate::submitting::catalogue;
 use crate::tables::breakdown;
 
-/// The newest titles of indicators, and the names of areas.
+/// The newest titles of indicators, and the names of areas and agencies.
 #[derive(Debug, Default)]
 pub(super) struct Titles {
     pub(super) indicators: BTreeMap<String, String>,
     pub(super) areas: BTreeMap<String, String>,
+    pub(super) agencies: BTreeMap<String, String>,
 }
 
 impl Titles {
@@ -22,7 +23,8 @@ impl Titles {
         let mut client = visitor.calls.catalogue();
         let indicators = catalogue::indicators(&mut client, 0).await?.into_iter().map(|it| (it.id, it.title)).collect();
         let areas = catalogue::areas(&mut client, 0).await?.into_iter().map(|it| (it.code, it.name)).collect();
-        Ok(Self { indicators, areas })
+        let agencies = catalogue::agencies(&mut client, 0).await?.into_iter().map(|it| (it.id, it.name)).collect();
+        Ok(Self { indicators, areas, agencies })
     }
 
     /// An indicator's title; its id where it has none.
@@ -33,6 +35,11 @@ impl Titles {
     /// An area's name; its code where it has none.
     pub(super) fn area(&self, code: &str) -> String {
         title(&self.areas, code)
+    }
+
+    /// An agency's name; its id where it has none.
+    pub(super) fn agency(&self, id: &str) -> String {
+        title(&self.agencies, id)
     }
 
     /// What a figure is of: `Initial contacts, Hampshire, FY2021-22`.

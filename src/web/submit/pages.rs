@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::super::session::IDLE_MAX;
 use super::form::{FieldProblem, Form};
 use super::preview::Preview;
 use super::refused::Refused;
@@ -61,5 +62,12 @@ pub(super) struct PreviewPage {
 impl PreviewPage {
     fn is_wrong(&self, id: &str) -> bool {
         self.problems.iter().any(|problem| problem.id == id)
+    }
+}
+
+impl PreviewPage {
+    /// How many minutes there are to send it in: what was filled in is lost with the session.
+    fn minutes() -> u64 {
+        IDLE_MAX.as_secs() / 60
     }
 }

@@ -78,8 +78,11 @@ impl Preview {
         let counts = Counts::of(&receipt);
         let is_change = |outcome: &ObservationOutcome| outcome.outcome() != Outcome::Unchanged;
         let changed: Vec<_> = figures.iter().zip(&receipt.outcomes).filter(|(_, outcome)| is_change(outcome)).collect();
-        let shown: Vec<Change> =
-            changed.iter().take(CHANGES_SHOWN_MAX).map(|(figure, outcome)| change(figure, outcome, titles)).collect();
+        let shown: Vec<Change> = changed
+            .iter()
+            .take(CHANGES_SHOWN_MAX)
+            .map(|(figure, outcome)| change(figure, outcome, draft.request.sample, titles))
+            .collect();
         let left_out = changed.len() - shown.len();
         let corrects = receipt.revised_count + receipt.withdrawn_count > 0;
         let noted = receipt.findings.iter().filter(|finding| {
@@ -134,7 +137,7 @@ fn shown_value(figure: &Figure) -> String {
     shown(&value(&figure.observation))
 }
 
-fn change(figure: &Figure, outcome: &ObservationOutcome, titles: &Titles) -> Change {
+fn change(figure: &Figure, outcome: &ObservationOutcome, is_sample: bool, titles: &Titles) -> Change {
     let observation = &figure.observation;
     let becomes = value(observation);
     let (stands, percent) = match outcome.outcome() {
@@ -149,7 +152,8 @@ fn change(figure: &Figure, outcome: &ObservationOutcome, titles: &Titles) -> Cha
         period: observation.period.clone(),
         breakdown: breakdown(&observation.breakdown),
         stands,
-        becomes: shown(&becomes),
+        // In each row: made-up figures may come to stand where real ones do.
+        becomes: if is_sample { format!("{} (made up)", shown(&becomes)) } else { shown(&becomes) },
         percent: percent.unwrap_or_default(),
     }
 }
