@@ -8,7 +8,7 @@ use tonic::Status;
 use super::catalogue_lookup;
 use super::connect::{Connection, Server, refusal};
 use super::failure::Failure;
-use super::format::{csv, json_line, time};
+use super::format::{json_line, table_csv, time};
 use super::legend::Legend;
 use super::observation_text::{FIGURE_COLUMNS, figure_cells};
 use super::output;
@@ -18,7 +18,7 @@ use super::watch::{may_resume, reconnecting};
 use crate::rpc::Reason;
 use crate::rpc::client::picture_service_client::PictureServiceClient;
 use crate::rpc::proto::{FigureChange, ListChangesRequest, ListChangesResponse};
-use crate::tables::{ChangesTable, Labels, event, texts};
+use crate::tables::{self, Labels, ListTable, event};
 
 /// The most changes that a page may have.
 const PAGE: i32 = 10_000;
@@ -67,7 +67,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     };
     // Of what is added to the catalogue while changes are followed, there are ids alone.
     let labels = if args.csv { catalogue_lookup::all_labels(&args.server).await? } else { Labels::default() };
-    let mut printer = Printer { json: args.json, csv: args.csv.then(|| ChangesTable::new(labels)), is_first: true };
+    let mut printer = Printer { json: args.json, csv: args.csv.then(|| tables::changes(labels)), is_first: true };
     let mut client = args.server.pictures().await?;
     loop {
         let page = next_page(&mut client, &request).await?;
@@ -113,7 +113,7 @@ fn is_none_yet(status: &Status) -> bool {
 /// Prints pages one after the other, each as soon as it is there.
 struct Printer {
     json: bool,
-    csv: Option<ChangesTable>,
+    csv: Option<ListTable<FigureChange>>,
     is_first: bool,
 }
 
@@ -124,8 +124,7 @@ impl Printer {
             return output::print_line(json_line(page, "ListChangesResponse")?);
         }
         if let Some(table) = &self.csv {
-            let rows = page.changes.iter().map(|change| texts(table.cells(change)));
-            let text = csv(table.headings().iter().map(String::as_str), rows)?;
+            let text = table_csv(table, &page.changes)?;
             let rows = text.split_once('\n').map_or("", |(_, rows)| rows);
             return output::print(if is_first { &text } else { rows });
         }

@@ -6,14 +6,14 @@ use super::catalogue_lookup;
 use super::common_args::{AsOf, BreakdownArg, Format};
 use super::connect::{Server, response};
 use super::failure::Failure;
-use super::format::{csv, json};
+use super::format::{json, table_csv};
 use super::legend::Legend;
 use super::printout::Printout;
 use super::table::{Align, Table as TextTable};
 use crate::rpc::proto::{
     CategoryRef, Contribution, ExplainFigureRequest, ExplainFigureResponse, Missing, MissingReason,
 };
-use crate::tables::{self, ExplanationTable, Labels, Table, explanations, texts};
+use crate::tables::{self, ExplanationTable, Labels, explanations};
 use crate::wording::figure::coverage;
 
 /// Show how a figure was computed: the rule, the sum, and every submitted figure that went into it.
@@ -57,7 +57,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let table = ExplanationTable::new(request.clone(), labels, as_of);
     args.format.print(
         || json(&answer, "ExplainFigureResponse"),
-        || csv(table.headings().iter().map(String::as_str), table.rows(&answer).into_iter().map(texts)),
+        || table_csv(&table, [&answer]),
         || text(&request, &answer),
     )
 }

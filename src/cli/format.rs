@@ -7,6 +7,7 @@ use super::failure::Failure;
 use crate::figures::cell;
 use crate::model::text::visible_json;
 use crate::rpc::FILE_DESCRIPTOR_SET;
+use crate::tables::{self, Table};
 pub(super) use crate::wording::count::counted;
 pub(super) use crate::wording::instant::to_the_second as time;
 
@@ -35,6 +36,15 @@ pub(super) fn csv<'h, R: IntoIterator<Item = String>>(
     rows: impl IntoIterator<Item = R>,
 ) -> Result<String, Failure> {
     Ok(cell::csv(headings, rows)?)
+}
+
+/// A table of an answer as CSV.
+pub(super) fn table_csv<'i, T: Table<Item: 'i>>(
+    table: &T,
+    items: impl IntoIterator<Item = &'i T::Item>,
+) -> Result<String, Failure> {
+    let rows = items.into_iter().flat_map(|item| table.rows(item)).map(tables::texts);
+    csv(table.headings().iter().map(String::as_str), rows)
 }
 
 #[cfg(test)]

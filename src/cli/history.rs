@@ -6,12 +6,12 @@ use super::catalogue_lookup;
 use super::common_args::{BreakdownArg, Format};
 use super::connect::{Server, pages};
 use super::failure::Failure;
-use super::format::{csv, json, time};
+use super::format::{json, table_csv, time};
 use super::legend::Legend;
 use super::printout::Printout;
 use super::table::{Align, Table as TextTable};
 use crate::rpc::proto::{GetHistoryRequest, GetHistoryResponse};
-use crate::tables::{self, Labels, Table, event, explanations, texts};
+use crate::tables::{self, Labels, event, explanations};
 
 /// Show every value that a submitted figure has had: when, by which submission, and why.
 #[derive(Debug, Parser)]
@@ -53,12 +53,8 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     })
     .await?;
     let labels = if args.format.csv { catalogue_lookup::all_labels(&args.server).await? } else { Labels::default() };
-    let rows = tables::history(&request, &labels);
-    args.format.print(
-        || json(&answer, "GetHistoryResponse"),
-        || csv(rows.headings().iter().map(String::as_str), answer.items.iter().flat_map(|it| rows.rows(it)).map(texts)),
-        || table(&answer),
-    )
+    let values = tables::history(&request, &labels);
+    args.format.print(|| json(&answer, "GetHistoryResponse"), || table_csv(&values, &answer.items), || table(&answer))
 }
 
 fn table(answer: &GetHistoryResponse) -> Printout {

@@ -5,14 +5,14 @@ use clap::Parser;
 use super::common_args::{self, Format, Hierarchy};
 use super::connect::{Server, response};
 use super::failure::Failure;
-use super::format::{csv, json};
+use super::format::{json, table_csv};
 use super::legend::Legend;
 use super::printout::Printout;
 use super::table::{Align, Cell, Table};
 use crate::rpc::proto::{
     Change, Comparison, Figure, Gap, GetPictureRequest, GetPictureResponse, Indicator, PictureCell, PictureRow,
 };
-use crate::tables::{AsOf, PictureTable, texts};
+use crate::tables::{AsOf, PictureTable};
 use crate::wording::figure::coverage;
 
 /// Show the picture of an area and a period: every indicator by every agency, the combined figure,
@@ -70,8 +70,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
             let (area, period) = (answer.area.clone().unwrap_or_default(), answer.period.clone());
             let as_of = AsOf { revision: answer.revision, instant: answer.as_of };
             let table = PictureTable::new(request.comparison(), area, period, as_of);
-            let rows = answer.rows.iter().flat_map(|row| table.rows(row));
-            csv(table.headings().iter().map(String::as_str), rows.map(texts))
+            table_csv(&table, &answer.rows)
         },
         || table(&answer),
     )

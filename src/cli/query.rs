@@ -8,10 +8,10 @@ use super::catalogue_lookup;
 use super::common_args::{self, BreakdownArg, Format, Hierarchy, Periods};
 use super::connect::{Server, pages};
 use super::failure::Failure;
-use super::format::{csv, json};
+use super::format::{json, table_csv};
 use crate::catalogue::items::AreaLevel;
 use crate::rpc::proto::{Comparison, GroupBy, QueryAggregateRequest, QueryAggregateResponse};
-use crate::tables::{AggregateTable, AsOf, Labels, texts};
+use crate::tables::{AggregateTable, AsOf, Labels};
 
 /// Query figures of some indicators, areas, agencies and periods, kept apart or combined.
 #[derive(Debug, Parser)]
@@ -115,8 +115,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         || json(&answer, "QueryAggregateResponse"),
         || {
             let as_of = AsOf { revision: answer.revision, instant: answer.as_of };
-            let table = AggregateTable::new(request, labels, as_of);
-            csv(table.headings().iter().map(String::as_str), answer.rows.iter().map(|row| texts(table.cells(row))))
+            table_csv(&AggregateTable::new(request, labels, as_of), &answer.rows)
         },
         || table::table(&answer, &indicators, &headings),
     )

@@ -6,7 +6,7 @@ use super::catalogue_lookup;
 use super::common_args::Format;
 use super::connect::{Server, pages, response};
 use super::failure::Failure;
-use super::format::{counted, csv, json, time};
+use super::format::{counted, json, table_csv, time};
 use super::legend::Legend;
 use super::observation_text::{FIGURE_COLUMNS, figure_cells};
 use super::output;
@@ -20,7 +20,7 @@ use crate::rpc::proto::{
 };
 use crate::submitting::change::{did, effect};
 use crate::submitting::figure_file;
-use crate::tables::{self, Labels, Table, texts};
+use crate::tables::{self, Labels};
 
 /// The most items that a page may have.
 const PAGE: i32 = 1_000;
@@ -112,11 +112,7 @@ async fn list(server: &Server, agency: String, limit: u32, format: Format) -> Re
     let rows = &answer.submissions;
     let labels = if format.csv { catalogue_lookup::all_labels(server).await? } else { Labels::default() };
     let table = tables::submissions(labels);
-    format.print(
-        || json(&answer, "ListSubmissionsResponse"),
-        || csv(table.headings().iter().map(String::as_str), rows.iter().flat_map(|it| table.rows(it)).map(texts)),
-        || list_table(rows, is_cut),
-    )
+    format.print(|| json(&answer, "ListSubmissionsResponse"), || table_csv(&table, rows), || list_table(rows, is_cut))
 }
 
 fn list_table(submissions: &[Submission], is_cut: bool) -> Printout {

@@ -2,6 +2,7 @@
 //! why something isn't there. What wasn't asked for has no columns.
 
 use super::figure::{change_cells, change_headings, gap, nothing, text, value};
+use super::key::{self, named_or_all};
 use super::{
     AsOf, Cell, Labels, Table, answer_cells, answer_headings, breakdown, figure_cells, figure_headings, headings,
 };
@@ -9,19 +10,6 @@ use crate::model::date::Date;
 use crate::model::period::Period;
 use crate::rpc::proto::{AggregateRow, Benchmark, Comparison, PeriodRange, QueryAggregateRequest, Rank, Rate, Share};
 
-const KEYS: [&str; 11] = [
-    "indicator",
-    "indicator_title",
-    "unit",
-    "area",
-    "area_name",
-    "agency",
-    "agency_name",
-    "period",
-    "period_start",
-    "period_end",
-    "breakdown",
-];
 /// With rows for the categories of a dimension.
 const CATEGORY: [&str; 2] = ["category", "category_title"];
 const RATE: [&str; 5] = ["rate", "rate_per", "rate_gap", "rate_partial", "population_period"];
@@ -58,9 +46,59 @@ impl AggregateTable {
         Self { question, labels, as_of, asked }
     }
 
+    fn compares(&self) -> bool {
+        let asked = self.question.comparison();
+        !self.question.compare_with.is_empty() || !matches!(asked, Comparison::Unspecified | Comparison::None)
+    }
+
+    fn has_benchmark(&self) -> bool {
+        !self.question.benchmark_areas.is_empty()
+    }
+
+    /// What a row is of. What isn't kept apart is named where there is only one that it can be.
+    fn keys(&self, row: &AggregateRow) -> Vec<Cell> {
+        let areas = if self.question.area_level == 0 { &*self.question.areas } else { &[] };
+        let area = own_or_only(&row.area, areas);
+        let agency = own_or_only(&row.agency, &self.question.agencies);
+        let (period, days) = self.period(row);
+        let label = self.labels.indicator(&row.indicator, days.map(|(_, last)| last));
+        let [first_day, last_day] = days.map_or_else(
+            || [Cell::Text(String::new()), Cell::Text(String::new())],
+            |(first, last)| [Cell::Text(first.to_string()), Cell::Text(last.to_string())],
+        );
+        let indicator = [Cell::text(&row.indicator), Cell::Text(label.title), Cell::Text(label.unit)];
+        let area = named_or_all(area, |code| self.labels.area(code));
+        let agency = named_or_all(agency, |id| self.labels.agency(id));
+        let mut cells = key::answered(indicator, area, agency, [period, first_day, last_day]);
+        cells.push(Cell::Text(breakdown(&self.question.breakdown)));
+        if !self.question.by_dimension.is_empty() {
+            let category = Some(&*row.category).filter(|category| !category.is_empty());
+            cells.extend(named_or_all(category, |id| self.labels.category(id)));
+        }
+        cells
+    }
+
+    /// The period of a row, with its first and last day: of all that are asked for, where they are put together.
+    fn period(&self, row: &AggregateRow) -> (Cell, Option<(Date, Date)>) {
+        let own = row.period.parse::<Period>().ok().map(|period| (period, period));
+        let Some((first, last)) = own.or(self.asked) else { return (Cell::text(&row.period), None) };
+        let year = last.year_to_date().filter(|_| self.question.year_to_date);
+        let first_day = year.and_then(|parts| parts.first().copied()).unwrap_or(first).start();
+        let name = if first == last { Cell::Text(last.to_string()) } else { Cell::All };
+        (name, Some((first_day, last.end())))
+    }
+}
+
+impl Table for AggregateTable {
+    type Item = AggregateRow;
+
+    fn title(&self) -> String {
+        "Figures".to_owned()
+    }
+
     /// Of each heading of the answer whether it is there depends on the question alone.
-    pub(crate) fn headings(&self) -> Vec<String> {
-        let mut all = headings(KEYS);
+    fn headings(&self) -> Vec<String> {
+        let mut all = headings(key::ANSWERED.into_iter().chain(["breakdown"]));
         if !self.question.by_dimension.is_empty() {
             all.extend(headings(CATEGORY));
         }
@@ -92,7 +130,7 @@ impl AggregateTable {
     }
 
     /// A row under these headings.
-    pub(crate) fn cells(&self, row: &AggregateRow) -> Vec<Cell> {
+    fn rows(&self, row: &AggregateRow) -> Vec<Vec<Cell>> {
         let mut cells = self.keys(row);
         cells.extend(answer_cells(row.figure.as_ref()));
         if self.compares() {
@@ -114,79 +152,17 @@ impl AggregateTable {
             cells.extend(benchmark_population(row.benchmark.as_ref()));
         }
         cells.extend(self.as_of.cells());
-        cells
-    }
-
-    fn compares(&self) -> bool {
-        let asked = self.question.comparison();
-        !self.question.compare_with.is_empty() || !matches!(asked, Comparison::Unspecified | Comparison::None)
-    }
-
-    fn has_benchmark(&self) -> bool {
-        !self.question.benchmark_areas.is_empty()
-    }
-
-    /// What a row is of. What isn't kept apart is named where there is only one that it can be.
-    fn keys(&self, row: &AggregateRow) -> Vec<Cell> {
-        let areas = if self.question.area_level == 0 { &*self.question.areas } else { &[] };
-        let area = key(&row.area, areas);
-        let agency = key(&row.agency, &self.question.agencies);
-        let (period, days) = self.period(row);
-        let label = self.labels.indicator(&row.indicator, days.map(|(_, last)| last));
-        let [first_day, last_day] = days.map_or_else(
-            || [Cell::Text(String::new()), Cell::Text(String::new())],
-            |(first, last)| [Cell::Text(first.to_string()), Cell::Text(last.to_string())],
-        );
-        let mut cells = vec![Cell::text(&row.indicator), Cell::Text(label.title), Cell::Text(label.unit)];
-        cells.extend(named(area, |code| self.labels.area(code)));
-        cells.extend(named(agency, |id| self.labels.agency(id)));
-        cells.extend([period, first_day, last_day, Cell::Text(breakdown(&self.question.breakdown))]);
-        if !self.question.by_dimension.is_empty() {
-            let category = Some(&*row.category).filter(|category| !category.is_empty());
-            cells.extend(named(category, |id| self.labels.category(id)));
-        }
-        cells
-    }
-
-    /// The period of a row, with its first and last day: of all that are asked for, where they are put together.
-    fn period(&self, row: &AggregateRow) -> (Cell, Option<(Date, Date)>) {
-        let own = row.period.parse::<Period>().ok().map(|period| (period, period));
-        let Some((first, last)) = own.or(self.asked) else { return (Cell::text(&row.period), None) };
-        let year = last.year_to_date().filter(|_| self.question.year_to_date);
-        let first_day = year.and_then(|parts| parts.first().copied()).unwrap_or(first).start();
-        let name = if first == last { Cell::Text(last.to_string()) } else { Cell::All };
-        (name, Some((first_day, last.end())))
-    }
-}
-
-impl Table for AggregateTable {
-    type Item = AggregateRow;
-
-    fn title(&self) -> String {
-        "Figures".to_owned()
-    }
-
-    fn headings(&self) -> Vec<String> {
-        self.headings()
-    }
-
-    fn rows(&self, row: &AggregateRow) -> Vec<Vec<Cell>> {
-        vec![self.cells(row)]
+        vec![cells]
     }
 }
 
 /// What a row is of: its own key, or the only one that is asked for.
-fn key<'a>(own: &'a str, asked: &'a [String]) -> Option<&'a str> {
+fn own_or_only<'a>(own: &'a str, asked: &'a [String]) -> Option<&'a str> {
     match (own, asked) {
         ("", [one]) => Some(one),
         ("", _) => None,
         (own, _) => Some(own),
     }
-}
-
-/// An id and its label; without an id, of all.
-fn named(id: Option<&str>, label: impl Fn(&str) -> String) -> [Cell; 2] {
-    id.map_or([Cell::All, Cell::All], |id| [Cell::text(id), Cell::Text(label(id))])
 }
 
 fn rate(rate: Option<&Rate>) -> Vec<Cell> {
@@ -288,7 +264,7 @@ mod tests {
         labels.add_agency(Agency { id: "police".to_owned(), name: "The police".to_owned(), ..Agency::default() });
         let as_of = AsOf { revision: 14, instant: "2022-06-30T17:00:00.000001Z".parse().ok() };
         let table = AggregateTable::new(question, labels, as_of);
-        let (headings, cells) = (table.headings(), table.cells(row));
+        let (headings, cells) = (table.headings(), table.rows(row).remove(0));
         assert_eq!(headings.len(), cells.len());
         let fields = headings.into_iter().zip(cells.into_iter().map(Cell::into_field));
         fields.filter(|(_, field)| !field.is_empty()).map(|(heading, field)| format!("{heading}={field}\n")).collect()

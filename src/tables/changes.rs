@@ -1,65 +1,28 @@
 //! Changed figures as a table: a row for each change, with the figure as it was submitted.
 
-use super::picture::period;
-use super::{Cell, Labels, Table, breakdown, event, headings};
-use crate::model::period::Period;
+use super::key::{self, Submitted};
+use super::{Cell, Labels, ListTable, breakdown, event};
 use crate::rpc::proto::FigureChange;
 use crate::rpc::proto::observation::Measure;
 
-/// Before the numbers, and after them.
-const BEFORE: [&str; 14] = [
-    "revision",
-    "accepted_at",
-    "event",
-    "agency",
-    "agency_name",
-    "indicator",
-    "indicator_title",
-    "unit",
-    "area",
-    "area_name",
-    "period",
-    "period_start",
-    "period_end",
-    "breakdown",
-];
+/// Before what each figure is, and after its numbers.
+const BEFORE: [&str; 3] = ["revision", "accepted_at", "event"];
 /// The columns of a file that hold a submitted figure's numbers.
 pub(super) const MEASURE_HEADINGS: [&str; 5] = ["value", "base", "numerator", "denominator", "count"];
 const AFTER: [&str; 4] = ["markers", "sample", "request_id", "reason"];
 
-/// The table of changes.
-#[derive(Debug, Clone)]
-pub(crate) struct ChangesTable {
-    labels: Labels,
-}
-
-impl ChangesTable {
-    pub(crate) fn new(labels: Labels) -> Self {
-        Self { labels }
-    }
-
-    pub(crate) fn headings(&self) -> Vec<String> {
-        [headings(BEFORE), headings(MEASURE_HEADINGS), headings(AFTER)].concat()
-    }
-
-    /// A change under these headings.
-    pub(crate) fn cells(&self, change: &FigureChange) -> Vec<Cell> {
+/// The table of an answer.
+pub(crate) fn changes(labels: Labels) -> ListTable<FigureChange> {
+    let keys = BEFORE.into_iter().chain(key::SUBMITTED).chain(["breakdown"]);
+    let headings = keys.chain(MEASURE_HEADINGS).chain(AFTER);
+    ListTable::new("Changes of submitted figures", headings, move |change: &FigureChange| {
         let figure = change.observation.clone().unwrap_or_default();
-        let last_day = figure.period.parse::<Period>().ok().map(Period::end);
-        let label = self.labels.indicator(&figure.indicator, last_day);
         let mut cells = vec![
             Cell::count(change.revision),
             Cell::instant(change.accepted_at.as_ref()),
             Cell::text(event(change.event())),
-            Cell::text(&change.agency),
-            Cell::Text(self.labels.agency(&change.agency)),
-            Cell::text(&figure.indicator),
-            Cell::Text(label.title),
-            Cell::Text(label.unit),
-            Cell::text(&figure.area),
-            Cell::Text(self.labels.area(&figure.area)),
         ];
-        cells.extend(period(&figure.period));
+        cells.extend(Submitted::of(&change.agency, &figure).cells(&labels));
         cells.push(Cell::Text(breakdown(&figure.breakdown)));
         cells.extend(measure(figure.measure.as_ref()).map(Cell::Number));
         cells.extend([
@@ -68,24 +31,8 @@ impl ChangesTable {
             Cell::text(&change.request_id),
             Cell::text(&change.reason),
         ]);
-        cells
-    }
-}
-
-impl Table for ChangesTable {
-    type Item = FigureChange;
-
-    fn title(&self) -> String {
-        "Changes of submitted figures".to_owned()
-    }
-
-    fn headings(&self) -> Vec<String> {
-        self.headings()
-    }
-
-    fn rows(&self, change: &FigureChange) -> Vec<Vec<Cell>> {
-        vec![self.cells(change)]
-    }
+        vec![cells]
+    })
 }
 
 /// The numbers of a submitted figure, as its file has them: value, base, numerator, denominator and count.

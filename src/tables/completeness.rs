@@ -1,41 +1,20 @@
 //! What is expected as a table: a row for each figure, whether it was reported and when.
 
-use super::picture::period;
-use super::{AsOf, Cell, Labels, ListTable, named};
-use crate::model::period::Period;
+use super::key::{self, Submitted};
+use super::{AsOf, Cell, Labels, ListTable};
 use crate::rpc::proto::Slot;
 use crate::wording::figure::slot_status;
 
-const HEADINGS: [&str; 19] = [
-    "agency",
-    "agency_name",
-    "indicator",
-    "indicator_title",
-    "unit",
-    "area",
-    "area_name",
-    "period",
-    "period_start",
-    "period_end",
-    "due",
-    "status",
-    "received_at",
-    "days_late",
-    "contained_in_area",
-    "contained_in_period",
-    "locked_from",
-    "revision",
-    "as_of",
-];
+/// Behind the figure that is expected.
+const HEADINGS: [&str; 7] =
+    ["due", "status", "received_at", "days_late", "contained_in_area", "contained_in_period", "locked_from"];
 
 /// The table of an answer.
 pub(crate) fn completeness(labels: Labels, as_of: AsOf) -> ListTable<Slot> {
-    ListTable::new("Figures that are expected", HEADINGS, move |slot: &Slot| {
-        let label = labels.indicator(&slot.indicator, slot.period.parse().ok().map(Period::end));
-        let mut cells = Vec::from(named(&slot.agency, |id| labels.agency(id)));
-        cells.extend([Cell::text(&slot.indicator), Cell::Text(label.title), Cell::Text(label.unit)]);
-        cells.extend(named(&slot.area, |code| labels.area(code)));
-        cells.extend(period(&slot.period));
+    let headings = key::SUBMITTED.into_iter().chain(HEADINGS).chain(AsOf::HEADINGS);
+    ListTable::new("Figures that are expected", headings, move |slot: &Slot| {
+        let Slot { agency, indicator, area, period, .. } = slot;
+        let mut cells = Submitted { agency, indicator, area, period }.cells(&labels);
         cells.extend([
             Cell::text(&slot.due),
             Cell::text(slot_status(slot.status())),

@@ -1,26 +1,10 @@
 //! How a figure came about as a table: a row of the figure, one of each missing slot, and one of each submitted figure that
 //! went into it.
 
-use super::picture::period;
+use super::key::{self, named_or_all};
 use super::{AsOf, Cell, Labels, Table, answer_cells, answer_headings, breakdown, explanations, headings, named};
-use crate::model::period::Period;
 use crate::rpc::proto::{Contribution, ExplainFigureRequest, ExplainFigureResponse, Missing, MissingReason};
 
-/// What a row is, and of what.
-const KEYS: [&str; 12] = [
-    "row",
-    "indicator",
-    "indicator_title",
-    "unit",
-    "breakdown",
-    "agency",
-    "agency_name",
-    "area",
-    "area_name",
-    "period",
-    "period_start",
-    "period_end",
-];
 const MISSING: [&str; 3] = ["missing_reason", "contained_in_area", "contained_in_period"];
 const SUBMITTED: [&str; 6] = ["revision", "accepted_at", "request_id", "source", "explanation", "reason"];
 const FIGURE: [&str; 4] = ["contributions", "rule", "formula", "as_of"];
@@ -41,15 +25,10 @@ impl ExplanationTable {
     /// What a row is of: its agency, its area and its period.
     fn keys(&self, row: &str, answer: &ExplainFigureResponse, [agency, area, of]: [&str; 3]) -> Vec<Cell> {
         let (title, unit) = answer.indicator.as_ref().map(|it| (&*it.title, &*it.unit)).unwrap_or_default();
-        let mut cells = [row, &self.asked.indicator, title, unit].map(Cell::text).to_vec();
-        cells.push(Cell::Text(breakdown(&self.asked.breakdown)));
-        match agency {
-            "" => cells.extend([Cell::All, Cell::All]),
-            agency => cells.extend(named(agency, |id| self.labels.agency(id))),
-        }
-        cells.extend(named(area, |code| self.labels.area(code)));
-        cells.extend(period(&of.parse::<Period>().map_or_else(|_| of.to_owned(), |period| period.to_string())));
-        cells
+        let indicator = [&self.asked.indicator, title, unit].map(Cell::text);
+        let agency = named_or_all(Some(agency).filter(|id| !id.is_empty()), |id| self.labels.agency(id));
+        let of = key::answered(indicator, named(area, |code| self.labels.area(code)), agency, key::span(of));
+        [vec![Cell::text(row)], of, vec![Cell::Text(breakdown(&self.asked.breakdown))]].concat()
     }
 
     fn of_figure(&self, answer: &ExplainFigureResponse) -> Vec<Cell> {
@@ -117,7 +96,8 @@ impl Table for ExplanationTable {
     }
 
     fn headings(&self) -> Vec<String> {
-        [headings(KEYS), answer_headings(), headings(MISSING), headings(SUBMITTED), headings(FIGURE)].concat()
+        let keys = headings(["row"].into_iter().chain(key::ANSWERED).chain(["breakdown"]));
+        [keys, answer_headings(), headings(MISSING), headings(SUBMITTED), headings(FIGURE)].concat()
     }
 
     fn rows(&self, answer: &ExplainFigureResponse) -> Vec<Vec<Cell>> {

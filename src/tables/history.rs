@@ -1,21 +1,11 @@
 //! The history of a submitted figure as a table: a row for each value that it has had, the oldest first.
 
-use super::picture::period;
-use super::{Cell, Labels, ListTable, breakdown, event, explanations, named};
-use crate::model::period::Period;
+use super::key::{self, Submitted};
+use super::{Cell, Labels, ListTable, breakdown, event, explanations};
 use crate::rpc::proto::{GetHistoryRequest, HistoryItem};
 
-const HEADINGS: [&str; 21] = [
-    "indicator",
-    "indicator_title",
-    "unit",
-    "agency",
-    "agency_name",
-    "area",
-    "area_name",
-    "period",
-    "period_start",
-    "period_end",
+/// Behind the figure.
+const HEADINGS: [&str; 11] = [
     "breakdown",
     "revision",
     "accepted_at",
@@ -31,15 +21,13 @@ const HEADINGS: [&str; 21] = [
 
 /// The table of the answer to a question.
 pub(crate) fn history(asked: &GetHistoryRequest, labels: &Labels) -> ListTable<HistoryItem> {
-    let of = asked.period.parse::<Period>();
-    let label = labels.indicator(&asked.indicator, of.as_ref().ok().copied().map(Period::end));
-    let title = format!("{}: every value that was submitted", label.title);
-    let mut keys = vec![Cell::text(&asked.indicator), Cell::Text(label.title), Cell::Text(label.unit)];
-    keys.extend(named(&asked.agency, |id| labels.agency(id)));
-    keys.extend(named(&asked.area, |code| labels.area(code)));
-    keys.extend(period(&of.map_or_else(|_| asked.period.clone(), |period| period.to_string())));
+    let GetHistoryRequest { agency, indicator, area, period, .. } = asked;
+    let figure = Submitted { agency, indicator, area, period };
+    let title = format!("{}: every value that was submitted", figure.label(labels).title);
+    let mut keys = figure.cells(labels);
     keys.push(Cell::Text(breakdown(&asked.breakdown)));
-    ListTable::new(title, HEADINGS, move |item: &HistoryItem| vec![[keys.clone(), cells(item)].concat()])
+    let headings = key::SUBMITTED.into_iter().chain(HEADINGS);
+    ListTable::new(title, headings, move |item: &HistoryItem| vec![[keys.clone(), cells(item)].concat()])
 }
 
 fn cells(item: &HistoryItem) -> Vec<Cell> {

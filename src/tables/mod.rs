@@ -9,6 +9,7 @@ mod changes;
 mod explanation;
 mod figure;
 mod history;
+mod key;
 mod labels;
 mod list;
 mod picture;
@@ -25,7 +26,7 @@ mod completeness;
 mod submission;
 
 pub(crate) use aggregate::AggregateTable;
-pub(crate) use changes::{ChangesTable, measure};
+pub(crate) use changes::{changes, measure};
 pub(crate) use explanation::ExplanationTable;
 pub(crate) use figure::{answer_cells, answer_headings, figure_cells, figure_headings};
 pub(crate) use history::history;

@@ -1,22 +1,8 @@
 //! A picture as a table: a row for each indicator by each agency, and one of all agencies together.
 
 use super::figure::{change_cells, change_headings};
-use super::{AsOf, Cell, Table, answer_cells, answer_headings, headings};
-use crate::model::period::Period;
+use super::{AsOf, Cell, Table, answer_cells, answer_headings, headings, key};
 use crate::rpc::proto::{Agency, Area, Change, Comparison, Figure, Indicator, PictureRow};
-
-const KEYS: [&str; 10] = [
-    "indicator",
-    "indicator_title",
-    "unit",
-    "area",
-    "area_name",
-    "agency",
-    "agency_name",
-    "period",
-    "period_start",
-    "period_end",
-];
 
 /// The table of a picture.
 #[derive(Debug, Clone)]
@@ -32,22 +18,6 @@ impl PictureTable {
         Self { area, period, compares: comparison != Comparison::None, as_of }
     }
 
-    pub(crate) fn headings(&self) -> Vec<String> {
-        let change = if self.compares { change_headings() } else { Vec::new() };
-        [headings(KEYS), answer_headings(), change, headings(AsOf::HEADINGS)].concat()
-    }
-
-    /// An indicator under these headings: by each agency, and by all together.
-    pub(crate) fn rows(&self, row: &PictureRow) -> Vec<Vec<Cell>> {
-        let indicator = row.indicator.clone().unwrap_or_default();
-        let cells = row.cells.iter().map(|cell| {
-            let Agency { id, name, .. } = cell.agency.clone().unwrap_or_default();
-            self.cells(&indicator, [id, name].map(Cell::Text), cell.figure.as_ref(), cell.change.as_ref())
-        });
-        let all = self.cells(&indicator, [Cell::All, Cell::All], row.combined.as_ref(), row.change.as_ref());
-        cells.chain([all]).collect()
-    }
-
     fn cells(
         &self,
         indicator: &Indicator,
@@ -55,10 +25,9 @@ impl PictureTable {
         figure: Option<&Figure>,
         change: Option<&Change>,
     ) -> Vec<Cell> {
-        let mut cells = vec![Cell::text(&indicator.id), Cell::text(&indicator.title), Cell::text(&indicator.unit)];
-        cells.extend([Cell::text(&self.area.code), Cell::text(&self.area.name)]);
-        cells.extend(agency);
-        cells.extend(period(&self.period));
+        let indicator = [&indicator.id, &indicator.title, &indicator.unit].map(Cell::text);
+        let area = [&self.area.code, &self.area.name].map(Cell::text);
+        let mut cells = key::answered(indicator, area, agency, key::span(&self.period));
         cells.extend(answer_cells(figure));
         if self.compares {
             cells.extend(change_cells(change));
@@ -76,20 +45,20 @@ impl Table for PictureTable {
     }
 
     fn headings(&self) -> Vec<String> {
-        self.headings()
+        let change = if self.compares { change_headings() } else { Vec::new() };
+        [headings(key::ANSWERED), answer_headings(), change, headings(AsOf::HEADINGS)].concat()
     }
 
+    /// An indicator under these headings: by each agency, and by all together.
     fn rows(&self, row: &PictureRow) -> Vec<Vec<Cell>> {
-        self.rows(row)
+        let indicator = row.indicator.clone().unwrap_or_default();
+        let cells = row.cells.iter().map(|cell| {
+            let Agency { id, name, .. } = cell.agency.clone().unwrap_or_default();
+            self.cells(&indicator, [id, name].map(Cell::Text), cell.figure.as_ref(), cell.change.as_ref())
+        });
+        let all = self.cells(&indicator, [Cell::All, Cell::All], row.combined.as_ref(), row.change.as_ref());
+        cells.chain([all]).collect()
     }
-}
-
-/// A period in canonical text, and its first and last day.
-pub(super) fn period(text: &str) -> [Cell; 3] {
-    let days =
-        text.parse::<Period>().map(|period| [period.start(), period.end()].map(|day| Cell::Text(day.to_string())));
-    let [first, last] = days.unwrap_or_else(|_| [Cell::Text(String::new()), Cell::Text(String::new())]);
-    [Cell::text(text), first, last]
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::rpc::proto::{
     AreasAsOf, CategoryRef, Comparison, GetPictureRequest, GetPictureResponse, GroupBy, ListChangesRequest,
     ListChangesResponse, PeriodRange, QueryAggregateRequest, QueryAggregateResponse,
 };
-use crate::tables::{AggregateTable, ChangesTable, PictureTable};
+use crate::tables::{self, AggregateTable, PictureTable};
 use crate::wording::instant;
 
 /// Of which kind a question is.
@@ -63,11 +63,9 @@ impl Question {
     /// What changed after a revision.
     pub(crate) fn changes(request: &ListChangesRequest) -> Self {
         let (method, message) = ("/conspectus.v1.PictureService/ListChanges", request.encode_to_vec());
-        Self::new("changes", (method, "changes"), message, |_: ListChangesResponse, labels, _| {
-            ChangesTable::new(labels)
-        })
-        .with_names(Names::All)
-        .in_pages_of(PAGE_ROWS)
+        Self::new("changes", (method, "changes"), message, |_: ListChangesResponse, labels, _| tables::changes(labels))
+            .with_names(Names::All)
+            .in_pages_of(PAGE_ROWS)
     }
 }
 
