@@ -14,15 +14,18 @@ mod days;
 mod hierarchy;
 mod index;
 pub mod items;
+mod put;
 pub(crate) mod review;
 pub(crate) mod suggest;
+mod table;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use imbl::{OrdMap, Vector};
 
 pub(crate) use hierarchy::{ApartSpans, Hierarchy};
 pub use index::{AgencyIx, AreaIx, IndicatorIx};
+pub use put::{CataloguePut, PutOutcome, PutOutcomes};
 
 use crate::model::date::Date;
 use crate::model::id::{AgencyId, AreaCode, CalendarId, DimensionId, IndicatorId, RuleId};
@@ -31,135 +34,12 @@ use hierarchy::Hierarchies;
 use items::{
     Agency, Area, AreaLevel, Calendar, Dimension, Indicator, IndicatorVersion, Kind, ReconciliationRule, Validity,
 };
+use table::Table;
 
 /// The most agencies that a catalogue may hold.
 pub const AGENCIES_MAX: usize = 1 << 16;
 /// The most areas that a catalogue may hold.
 pub const AREAS_MAX: usize = 1 << 24;
-
-/// Items to create or change, all or none.
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct CataloguePut {
-    /// Areas, by code.
-    pub areas: Vec<Area>,
-    /// Agencies, by id.
-    pub agencies: Vec<Agency>,
-    /// Dimensions, by id.
-    pub dimensions: Vec<Dimension>,
-    /// Indicator versions, by id and `effective_from`.
-    pub indicators: Vec<IndicatorVersion>,
-    /// Reconciliation rules, by id.
-    pub reconciliation_rules: Vec<ReconciliationRule>,
-    /// Calendars, by id.
-    pub calendars: Vec<Calendar>,
-}
-
-/// What a put does to one item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PutOutcome {
-    /// It is new.
-    Created,
-    /// It is changed.
-    Updated,
-    /// It is already so.
-    Unchanged,
-    /// A further version of an indicator that is there.
-    VersionAdded,
-}
-
-/// What a put does to each of its items, in order.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct PutOutcomes {
-    /// To the areas.
-    pub areas: Vec<PutOutcome>,
-    /// To the agencies.
-    pub agencies: Vec<PutOutcome>,
-    /// To the dimensions.
-    pub dimensions: Vec<PutOutcome>,
-    /// To the indicator versions.
-    pub indicators: Vec<PutOutcome>,
-    /// To the reconciliation rules.
-    pub reconciliation_rules: Vec<PutOutcome>,
-    /// To the calendars.
-    pub calendars: Vec<PutOutcome>,
-}
-
-impl PutOutcomes {
-    /// Whether every item is already so.
-    pub(crate) fn nothing_changes(&self) -> bool {
-        let Self { areas, agencies, dimensions, indicators, reconciliation_rules, calendars } = self;
-        let all = [areas, agencies, dimensions, indicators, reconciliation_rules, calendars];
-        all.into_iter().flatten().all(|outcome| *outcome == PutOutcome::Unchanged)
-    }
-}
-
-/// Rows by key, each with an index that stays.
-#[derive(Debug, Clone)]
-struct Table<K: Ord + Clone, V> {
-    index: OrdMap<K, u32>,
-    rows: Vector<Arc<V>>,
-    /// By index, where a row comes by key; found when it is first asked for.
-    ranks: OnceLock<Arc<[u32]>>,
-}
-
-impl<K: Ord + Clone, V> Default for Table<K, V> {
-    fn default() -> Self {
-        Self { index: OrdMap::new(), rows: Vector::new(), ranks: OnceLock::new() }
-    }
-}
-
-impl<K: Ord + Clone, V: PartialEq> Table<K, V> {
-    fn get<Q>(&self, key: &Q) -> Option<(u32, &V)>
-    where
-        Q: Ord + ?Sized,
-        K: std::borrow::Borrow<Q>,
-    {
-        let ix = *self.index.get(key)?;
-        Some((ix, self.row(ix)))
-    }
-
-    fn row(&self, ix: u32) -> &V {
-        &self.rows[ix as usize]
-    }
-
-    fn put(&mut self, key: K, value: V) -> u32 {
-        if let Some(&ix) = self.index.get(&key) {
-            self.rows.set(ix as usize, Arc::new(value));
-            ix
-        } else {
-            let ix = u32::try_from(self.rows.len()).expect("review bounds the number of items");
-            self.index.insert(key, ix);
-            self.rows.push_back(Arc::new(value));
-            self.ranks = OnceLock::new();
-            ix
-        }
-    }
-
-    /// By index, where each row comes by key.
-    fn ranks(&self) -> &[u32] {
-        self.ranks.get_or_init(|| {
-            let mut ranks = vec![0; self.rows.len()];
-            self.index.values().zip(0..).for_each(|(ix, rank)| ranks[*ix as usize] = rank);
-            ranks.into()
-        })
-    }
-
-    fn outcome(&self, key: &K, value: &V) -> PutOutcome {
-        match self.get(key) {
-            None => PutOutcome::Created,
-            Some((_, known)) if known == value => PutOutcome::Unchanged,
-            Some(_) => PutOutcome::Updated,
-        }
-    }
-
-    /// The rows by key, after one key.
-    fn after<'a>(&'a self, key: Option<&K>) -> impl Iterator<Item = &'a V> {
-        use std::ops::Bound;
-        let from = key.map_or(Bound::Unbounded, |key| Bound::Excluded(key.clone()));
-        self.index.range((from, Bound::Unbounded)).map(|(_, ix)| self.row(*ix))
-    }
-}
 
 /// Who reports, for where, what is counted, and how it is broken down, at one revision.
 #[derive(Debug, Clone, Default)]
@@ -209,7 +89,7 @@ impl Catalogue {
 
     /// How many agencies there are.
     pub(crate) fn agency_count(&self) -> usize {
-        self.agencies.rows.len()
+        self.agencies.len()
     }
 
     /// An area by code.
@@ -254,7 +134,7 @@ impl Catalogue {
 
     /// How many areas there are.
     pub(crate) fn area_count(&self) -> usize {
-        self.areas.rows.len()
+        self.areas.len()
     }
 
     /// A dimension by id.
@@ -358,7 +238,7 @@ impl Catalogue {
     /// The areas as they lie within each other on a day.
     pub(crate) fn hierarchy(&self, day: Date) -> &Hierarchy {
         self.hierarchies.on(day, || {
-            let areas: Vec<_> = self.areas.rows.iter().map(|area| (area.level, self.parent_on(area, day))).collect();
+            let areas: Vec<_> = self.areas.iter().map(|area| (area.level, self.parent_on(area, day))).collect();
             Hierarchy::new(&areas, self.area_ranks())
         })
     }
@@ -437,7 +317,7 @@ impl Catalogue {
             self.has_bounded_areas |= area.validity() != Validity::default();
         }
         if !put.areas.is_empty() {
-            self.hierarchies = Arc::new(Hierarchies::new(self.areas.rows.iter().map(Arc::as_ref)));
+            self.hierarchies = Arc::new(Hierarchies::new(self.areas.iter()));
         }
         for agency in &put.agencies {
             self.put_agency(agency);

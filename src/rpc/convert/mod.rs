@@ -10,6 +10,7 @@ pub(crate) mod observations_model;
 pub(crate) mod parse_submission;
 pub(crate) mod queries;
 mod query_areas;
+pub(crate) mod query_periods;
 pub(crate) mod receipt;
 pub(crate) mod responses;
 pub(crate) mod rows;

@@ -5,7 +5,7 @@ use crate::access::Agencies;
 use crate::model::period::Period;
 use crate::model::violation::Violations;
 use crate::picture::change::Comparison;
-use crate::rpc::convert::queries;
+use crate::rpc::convert::query_periods;
 use crate::rpc::proto::{self, AreasAsOf};
 
 /// A request that reads.
@@ -66,12 +66,12 @@ fn period(text: &str) -> Vec<Period> {
 }
 
 fn periods(listed: &[String], range: Option<&proto::PeriodRange>) -> Vec<Period> {
-    queries::periods(listed, range, &mut Violations::default()).unwrap_or_default()
+    query_periods::periods(listed, range, &mut Violations::default()).unwrap_or_default()
 }
 
 /// The periods with those that they are compared with.
 fn compared(mut periods: Vec<Period>, code: i32, with: &str, default: Option<Comparison>) -> Vec<Period> {
-    let comparison = queries::comparison(code, with, default, &periods, &mut Violations::default());
+    let comparison = query_periods::comparison(code, with, default, &periods, &mut Violations::default());
     let earlier: Vec<Period> = periods.iter().filter_map(|period| comparison?.earlier(*period)).collect();
     periods.extend(earlier);
     periods
@@ -87,7 +87,7 @@ impl AuditScope for proto::GetPictureRequest {
     }
 
     fn periods(&self) -> Vec<Period> {
-        compared(period(&self.period), self.comparison, &self.compare_with, queries::PICTURE_COMPARISON)
+        compared(period(&self.period), self.comparison, &self.compare_with, query_periods::PICTURE_COMPARISON)
     }
 
     fn requested_state(&self) -> RequestedState<'_> {

@@ -12,7 +12,7 @@ use crate::catalogue::Catalogue;
 use crate::model::date::Date;
 use crate::model::revision::Revision;
 use crate::model::violation::Violations;
-use crate::rpc::convert::{self, queries};
+use crate::rpc::convert::{self, queries, query_periods};
 use crate::rpc::page::{self, Position};
 use crate::rpc::{Context, Submitted, proto};
 use crate::state::State;
@@ -100,7 +100,7 @@ impl<Q: AuditScope + Message> Subject for Q {
     }
 
     fn weight(&self) -> usize {
-        self.encoded_len() / BYTES_OF_A_THING + self.period_range().map_or(0, queries::periods_within)
+        self.encoded_len() / BYTES_OF_A_THING + self.period_range().map_or(0, query_periods::periods_within)
     }
 
     fn permitted(&self, session: &Session, resource: Resource<'_>) -> Result<(), Status> {
