@@ -86,10 +86,15 @@ impl IntoResponse for Refusal {
     }
 }
 
+/// A refusal of the page's own, as it is answered.
+pub(super) fn page_refusal(status: StatusCode, title: &'static str, message: String) -> Response {
+    Refusal::of_page(status, title, message).into_response()
+}
+
 /// The page for an address at which there is none.
 pub(super) async fn not_found(address: Uri) -> Response {
     let message = format!("There is no page at {}.", address.path());
-    Refusal::of_page(StatusCode::NOT_FOUND, "Not found", message).into_response()
+    page_refusal(StatusCode::NOT_FOUND, "Not found", message)
 }
 
 /// The page for an address that only a form is sent to, or that no form is sent to.

@@ -372,6 +372,20 @@ async fn a_form_without_the_revision_that_was_looked_at_is_shown_again() {
 }
 
 #[tokio::test]
+async fn the_address_of_a_form_that_is_opened_by_itself_leads_to_the_form_or_says_so() {
+    let browser = Browser::of("submitter").await;
+    for path in ["check", "send"] {
+        let answer = browser.get(&format!("/submit/{path}?agency={CHILDRENS_SERVICES}")).await;
+        assert_eq!(location(&answer), format!("/submit?agency={CHILDRENS_SERVICES}"), "{path}");
+    }
+    let sent = browser.post_fields("/due", &[]).await;
+    assert_eq!(sent.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert!(sent.text().contains("Nothing was stored, and nothing was changed."), "{}", sent.text());
+    let wrong = browser.get("/changes.csv?after=x").await;
+    assert_eq!(wrong.text().matches("found `x`; allowed").count(), 1, "{}", wrong.text());
+}
+
+#[tokio::test]
 async fn a_submission_is_withdrawn_after_it_is_said_what_that_does_and_why() {
     let browser = Browser::of("submitter").await;
     let one = submission("one/../two?", [figure("initial-contacts", "FY2021-22", "100")]);

@@ -16,6 +16,7 @@ use crate::model::violation::Quoted;
 use crate::net::Peer;
 use crate::web::LocalPath;
 use crate::web::cookie::Cookie;
+use crate::web::refusal::page_refusal;
 use crate::web::session::Means;
 
 /// What the provider sends back by the browser.
@@ -42,7 +43,7 @@ pub(super) async fn begin(
 
 async fn to_provider(sign_ins: &SignIns, next: LocalPath, parts: &Parts) -> Result<Response, Response> {
     sign_ins.attempt(&parts.extensions)?;
-    let provider = sign_ins.provider().ok_or_else(|| StatusCode::NOT_FOUND.into_response())?;
+    let provider = sign_ins.provider().ok_or_else(no_provider)?;
     let (browser, cookie) = sign_ins.browser(&parts.headers)?;
     let secrets = Secrets::from_random([sign_ins.random()?, sign_ins.random()?, sign_ins.random()?]);
     let now = sign_ins.instant();
@@ -68,10 +69,16 @@ pub(super) async fn finish(
     }
 }
 
+/// There is nowhere to sign in but here.
+fn no_provider() -> Response {
+    let words = "Nobody signs in to this service elsewhere. Sign in with a key, at /sign-in";
+    page_refusal(StatusCode::NOT_FOUND, "Not found", words.to_owned())
+}
+
 /// Who comes back from the provider, and where they were going.
 async fn back(sign_ins: &SignIns, callback: Callback, parts: &Parts) -> Result<(LocalPath, Means), Response> {
     sign_ins.attempt(&parts.extensions)?;
-    let provider = sign_ins.provider().ok_or_else(|| StatusCode::NOT_FOUND.into_response())?;
+    let provider = sign_ins.provider().ok_or_else(no_provider)?;
     let headers = &parts.headers;
     let now = sign_ins.instant();
     let browser = Cookie::SigningIn.read(sign_ins.at(), headers);

@@ -42,7 +42,7 @@ pub use provider::{NoClientSecret, ProviderSettings};
 pub use require::require_session;
 pub use shared::{Randomness, Refusal, Settings, SignIns, Stopwatch, TimeOfDay, WhoIsCalling};
 
-use super::headers;
+use super::{headers, refusal};
 
 /// The longest form that is taken: a key and a path are a fraction of it.
 const FORM_BYTES_MAX: usize = 8 << 10;
@@ -56,6 +56,7 @@ pub fn router(sign_ins: SignIns) -> Router {
         .route("/sign-in/callback", get(at_provider::finish))
         .route("/sign-in/purpose", get(purpose::form).post(purpose::state))
         .route("/sign-out", post(sign_out::sign_out))
+        .method_not_allowed_fallback(refusal::not_so)
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(axum::middleware::map_response(move |mut answer: Response| {
             headers::secure(&at, answer.headers_mut());

@@ -1,8 +1,6 @@
 //! What the browser shows while somebody signs in.
 
 use askama::Template;
-use axum::response::{Html, IntoResponse, Response};
-use tonic::codegen::http::StatusCode;
 
 use crate::web::LocalPath;
 use crate::web::csrf::CsrfToken;
@@ -55,17 +53,6 @@ pub(super) struct PurposePage {
     pub(super) identity: String,
     pub(super) purpose: String,
     pub(super) problem: Option<Problem>,
-}
-
-/// A page as an answer.
-pub(super) fn rendered(status: StatusCode, page: &impl Template) -> Response {
-    match page.render() {
-        Ok(html) => (status, Html(html)).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "a page can't be rendered");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    }
 }
 
 #[cfg(test)]

@@ -6,12 +6,13 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use tonic::codegen::http::{HeaderMap, StatusCode};
 
-use super::page::{self, Problem, PurposePage};
+use super::page::{Problem, PurposePage};
 use super::shared::SignIns;
 use super::with_key::Next;
 use crate::access::Purpose;
 use crate::web::LocalPath;
 use crate::web::csrf;
+use crate::web::page::Page;
 use crate::web::session::Session;
 
 #[derive(Deserialize)]
@@ -63,5 +64,5 @@ pub(super) async fn state(State(sign_ins): State<SignIns>, request: Request) -> 
 fn asked(session: &Session, next: LocalPath, purpose: &str, status: StatusCode, problem: Option<Problem>) -> Response {
     let identity = session.identity().id.to_string();
     let page = PurposePage { csrf: session.csrf(), next, identity, purpose: purpose.to_owned(), problem };
-    page::rendered(status, &page)
+    (status, Page(page)).into_response()
 }

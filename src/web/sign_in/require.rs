@@ -7,8 +7,9 @@ use tonic::codegen::http::{Method, StatusCode};
 
 use super::shared::{Refusal, SignIns};
 use crate::net::Peer;
+use crate::web::refusal::page_refusal;
 use crate::web::session::Session;
-use crate::web::{LocalPath, csrf, headers, refusal};
+use crate::web::{LocalPath, csrf, headers};
 
 /// Lets a request through that is of a session, as its extension [`Session`], and sends everybody else to sign in first.
 /// What changes anything must be a form of this session's, and an analyst must have said what figures are read for.
@@ -61,10 +62,6 @@ async fn admitted(sign_ins: &SignIns, request: Request) -> Result<(Request, Stri
     let who = session.identity().id.to_string();
     request.extensions_mut().insert(session);
     Ok((request, who))
-}
-
-fn page_refusal(status: StatusCode, title: &'static str, message: String) -> Response {
-    refusal::Refusal::of_page(status, title, message).into_response()
 }
 
 /// A session whose holder the service still knows, as it has said of late.

@@ -14,13 +14,15 @@ use tonic::codegen::http::header::{RETRY_AFTER, SET_COOKIE};
 use tonic::codegen::http::{Extensions, HeaderMap, HeaderValue, Request, StatusCode};
 
 use super::attempts::Attempts;
-use super::page::{self, Problem, SignInPage};
+use super::page::{Problem, SignInPage};
 use super::pending::{self, PendingSignIns};
 use super::provider::{Provider, ProviderSettings};
 use crate::model::timestamp::Timestamp;
 use crate::net::Peer;
 use crate::web::cookie::Cookie;
 use crate::web::csrf::CsrfToken;
+use crate::web::page::Page;
+use crate::web::refusal::page_refusal;
 use crate::web::session::{self, Means, Session, Sessions, SignedInIdentity};
 use crate::web::untaken::Untaken;
 use crate::web::{CookieSecret, LocalPath, WebUrl};
@@ -143,7 +145,8 @@ impl SignIns {
     pub(super) fn random(&self) -> Result<[u8; 32], Response> {
         (self.0.settings.random)().map_err(|error| {
             tracing::error!(%error, "the system gives no random bytes");
-            StatusCode::SERVICE_UNAVAILABLE.into_response()
+            let words = "The system of this server gives no random bytes. Try again in a minute";
+            page_refusal(StatusCode::SERVICE_UNAVAILABLE, "Nobody can sign in just now", words.to_owned())
         })
     }
 
@@ -156,8 +159,9 @@ impl SignIns {
         let address = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), Peer::address);
         self.0.attempts.take(address, self.instant()).map_err(|after| {
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-            let words = format!("Too many attempts to sign in. Try again in {seconds} s.");
-            (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, HeaderValue::from(seconds))], words).into_response()
+            let words = format!("Nobody was signed in. Try again in {seconds} s.");
+            let page = page_refusal(StatusCode::TOO_MANY_REQUESTS, "Too many attempts to sign in", words);
+            ([(RETRY_AFTER, HeaderValue::from(seconds))], page).into_response()
         })
     }
 
@@ -201,7 +205,7 @@ impl SignIns {
         };
         let provider = self.provider().map(|provider| provider.name().to_owned());
         let form = SignInPage { csrf: CsrfToken::of(&secret), next, provider, problem };
-        ([(SET_COOKIE, cookie)], page::rendered(status, &form)).into_response()
+        ([(SET_COOKIE, cookie)], (status, Page(form))).into_response()
     }
 
     /// Signs in whoever presented means, if the service accepts them, in a session of a new cookie: whoever knew a cookie

@@ -35,7 +35,12 @@ async fn a_key_begins_a_session_and_signing_out_ends_it() {
     let (who, token) = shown.text.rsplit_once(' ').unwrap();
     assert_eq!(who, "feed []");
     let stolen = browser.clone();
-    assert_eq!(browser.post("/sign-out", &[("csrf", &"0".repeat(64))]).await.status, StatusCode::FORBIDDEN);
+    let refused = browser.post("/sign-out", &[("csrf", &"0".repeat(64))]).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    assert!(refused.text.contains("You are still signed in: "), "{}", refused.text);
+    let opened = browser.get("/sign-out").await;
+    assert_eq!(opened.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert!(opened.text.contains("The address /sign-out belongs to a form"), "{}", opened.text);
     assert_eq!(browser.post("/sign-out", &[("csrf", token)]).await.location, "/sign-in");
     assert!(!browser.is_signed_in().await);
     assert!(!stolen.clone().is_signed_in().await, "the cookie is worth nothing any more");
@@ -278,7 +283,9 @@ async fn attempts_are_bounded() {
         assert_eq!(browser.post("/sign-in", &fields).await.status, StatusCode::BAD_REQUEST);
     }
     for path in ["/sign-in/provider", "/sign-in/callback?state=a&code=b"] {
-        assert_eq!(browser.get(path).await.status, StatusCode::TOO_MANY_REQUESTS, "{path}");
+        let refused = browser.get(path).await;
+        assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS, "{path}");
+        assert!(refused.text.contains("<h1>Too many attempts to sign in</h1>"), "{}", refused.text);
     }
     assert_eq!(browser.post("/sign-in", &fields).await.status, StatusCode::TOO_MANY_REQUESTS);
     world.wait(1);
