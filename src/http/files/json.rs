@@ -10,7 +10,6 @@ use tonic::codegen::http;
 use super::question::Question;
 use crate::http::calls::Calls;
 use crate::http::error;
-use crate::rpc;
 
 /// The answer, or why there is none.
 pub(crate) async fn json(calls: &Calls, question: &Question) -> http::Response<Body> {
@@ -22,8 +21,7 @@ pub(crate) async fn json(calls: &Calls, question: &Question) -> http::Response<B
 
 /// One that was put together of several of the method's.
 fn of_answer(question: &Question, answer: &[u8]) -> Result<http::Response<Body>, Status> {
-    let method = rpc::method(question.method()).ok_or_else(|| Status::internal("there is no such method"))?;
-    let answer =
-        DynamicMessage::decode(method.output(), answer).map_err(|error| Status::internal(error.to_string()))?;
+    let answer = DynamicMessage::decode(question.descriptor()?.output(), answer)
+        .map_err(|error| Status::internal(error.to_string()))?;
     Ok(Json(answer).into_response().map(Body::new))
 }

@@ -158,7 +158,8 @@ impl Question {
         Ok(Page { head, items, next_page_token: next_page_token.unwrap_or_default() })
     }
 
-    fn descriptor(&self) -> Result<MethodDescriptor, Status> {
+    /// The method.
+    pub(super) fn descriptor(&self) -> Result<MethodDescriptor, Status> {
         rpc::method(self.method).ok_or_else(|| Status::internal(format!("there is no method {}", self.method)))
     }
 }
