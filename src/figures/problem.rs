@@ -109,22 +109,21 @@ pub(crate) fn listed(rows: &[u64]) -> String {
 pub(crate) fn grouped(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems.sort_by_key(|problem| problem.rows.first().copied());
     let mut all: Vec<Problem> = Vec::new();
-    let mut places = BTreeMap::new();
+    let mut places: BTreeMap<_, usize> = BTreeMap::new();
     for problem in problems {
         let key = (problem.sheet.clone(), problem.column.clone(), problem.what.clone());
         match places.get(&key) {
-            Some(at) if !problem.rows.is_empty() => {
-                let known: &mut Problem = &mut all[*at];
-                known.rows.extend(problem.rows);
-                known.rows.sort_unstable();
-                known.rows.dedup();
-            }
-            Some(_) => {}
+            Some(&at) => all[at].rows.extend(problem.rows),
             None => {
                 places.insert(key, all.len());
                 all.push(problem);
             }
         }
+    }
+    // Once: of a hundred thousand rows with one problem, each would be sorted in again.
+    for problem in &mut all {
+        problem.rows.sort_unstable();
+        problem.rows.dedup();
     }
     all
 }

@@ -139,6 +139,7 @@ impl Pages {
             .files("/history", history::file)
             .route("/indicator", get(indicator::show))
             .files("/indicator", indicator::file)
+            .files("/indicator/areas", indicator::areas_file)
             .route("/changes", get(changes::show))
             .files("/changes", changes::file)
             .route("/catalogue", get(catalogue::show))

@@ -27,7 +27,7 @@ const fn get(path: &'static str, question: &'static str) -> Door {
 const AGENCY: &str = "agency=hampshire-childrens-services";
 const SUBMISSION: &str = "agency=hampshire-childrens-services&request_id=one";
 const PICTURE: &str = "area=E10000014&period=2020-21";
-const SERIES: &str = "indicator=initial-contacts&area=E10000014&to=2020-21";
+const SERIES: &str = "indicator=initial-contacts&area=E10000014&to=2020-21&rank=1";
 const FIGURE: &str = "indicator=initial-contacts&area=E10000014&period=2020-21";
 const HISTORY: &str = "indicator=initial-contacts&area=E10000014&period=2020-21&agency=hampshire-childrens-services";
 
@@ -79,9 +79,10 @@ const PAGES: [Door; 25] = [
 ];
 
 /// What is also files, by its address without their endings.
-pub(crate) const FILES: [(&str, &str); 18] = [
+pub(crate) const FILES: [(&str, &str); 19] = [
     ("/picture", PICTURE),
     ("/indicator", SERIES),
+    ("/indicator/areas", SERIES),
     ("/explain", FIGURE),
     ("/history", HISTORY),
     ("/due", "agency=hampshire-childrens-services&period=FY2020-21"),

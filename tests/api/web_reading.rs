@@ -386,8 +386,21 @@ async fn a_page_shows_a_role_what_it_may_see_over_grpc() {
         );
     }
     let ranked = format!("/indicator?indicator={CONTACTS}&area={HAMPSHIRE}&to=2020-21&rank=1");
+    let areas = ranked.replacen("/indicator?", "/indicator/areas.csv?", 1);
+    let all = get_as(&app, "analyst", &areas).await;
+    let (head, rows) = all.text().split_once('\n').unwrap();
+    assert!(head.contains(",rank,") && rows.lines().count() > 1 && rows.contains(HAMPSHIRE), "{}", all.text());
+    assert_eq!(get_as(&app, "analyst-of-hampshire", &areas).await.status, StatusCode::FORBIDDEN);
     let ranked = get_as(&app, "analyst-of-hampshire", &ranked).await;
     assert!(ranked.text().contains("You may not see the figures of the other areas."), "{}", ranked.text());
+    let incomplete = get_as(&app, "analyst", &format!("/indicator/areas.csv?indicator={CONTACTS}")).await;
+    assert!(
+        incomplete.status == StatusCode::BAD_REQUEST && incomplete.text().contains("area"),
+        "{}",
+        incomplete.text()
+    );
+    let alone = get_as(&app, "analyst", &areas.replace(HAMPSHIRE, "HIPS")).await;
+    assert_eq!((alone.status, alone.text().contains("lies in no other")), (StatusCode::NOT_FOUND, true));
 }
 
 /// What somebody might write who means harm.

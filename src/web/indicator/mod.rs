@@ -30,7 +30,7 @@ use crate::model::period::Frequency;
 use crate::model::text::visible;
 use crate::rpc::proto::{
     AcrossAgencies, Area, Category, Dimension, GetIndicatorRequest, GetIndicatorResponse, Indicator, Kind,
-    QueryAggregateResponse,
+    QueryAggregateRequest, QueryAggregateResponse,
 };
 use crate::submitting::catalogue;
 use crate::tables;
@@ -90,6 +90,15 @@ pub(super) async fn file(visitor: Visitor, query: Option<String>) -> Result<file
     Ok(file.with_names(files::Names::Places))
 }
 
+/// The areas of a page that ranks one among them.
+pub(super) async fn areas_file(visitor: Visitor, query: Option<String>) -> Result<files::Question, Status> {
+    let (mut parameters, question) = Question::read(query.as_deref());
+    question.needs_series(&mut parameters);
+    parameters.check()?;
+    let found = Found::of(&visitor, &question.indicator, question.as_of.revision).await?;
+    found.peers_question(&question).map(files::Question::figures).map_err(Status::not_found)
+}
+
 /// The indicators that there are.
 #[derive(Debug, Template)]
 #[template(path = "indicators.html")]
@@ -141,6 +150,21 @@ impl Found {
         self.versions.last().cloned().unwrap_or_default()
     }
 
+    /// What asks for the area that is asked about among the others of its level.
+    ///
+    /// # Errors
+    /// Why there is nothing to ask, in words.
+    fn peers_question(&self, question: &Question) -> Result<QueryAggregateRequest, &'static str> {
+        let indicator = self.newest();
+        let area = self.areas.iter().find(|area| area.code == question.area).cloned().unwrap_or_default();
+        let within = peers::parent(&area, &question.to)
+            .ok_or("The area lies in no other, whose areas it could be compared with.")?;
+        if question.agency.is_empty() && indicator.across_agencies() == AcrossAgencies::SideBySide {
+            return Err("The agencies’ figures stand side by side: choose one, to compare its areas.");
+        }
+        Ok(question.peers(&indicator, &within, area.level()))
+    }
+
     /// The area that is asked about among the others of its level.
     async fn peers(
         &self,
@@ -149,21 +173,17 @@ impl Found {
         answer: &QueryAggregateResponse,
         notes: &mut Notes,
     ) -> Result<PeersView, Status> {
-        let indicator = self.newest();
-        let area = self.areas.iter().find(|area| area.code == question.area).cloned().unwrap_or_default();
-        let Some(within) = peers::parent(&area, &question.to) else {
-            return Ok(PeersView::none("The area lies in no other, whose areas it could be compared with."));
+        let mut request = match self.peers_question(question) {
+            Ok(request) => request,
+            Err(why) => return Ok(PeersView::none(why)),
         };
-        if question.agency.is_empty() && indicator.across_agencies() == AcrossAgencies::SideBySide {
-            return Ok(PeersView::none("The agencies’ figures stand side by side: choose one, to compare its areas."));
-        }
-        let mut request = question.peers(&indicator, &within, area.level());
+        let within = request.areas.concat();
         // Of the same state, whatever has come since.
         request.as_of_revision = 0;
         request.as_of_time = answer.as_of;
         match visitor.calls.pictures().query_aggregate(request).await {
             Ok(answer) => {
-                let of = (question, &indicator, &self.names);
+                let of = (question, &self.newest(), &self.names);
                 Ok(PeersView::new(notes, of, &within, &answer.into_inner()))
             }
             Err(status) if status.code() == Code::PermissionDenied => {

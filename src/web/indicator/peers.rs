@@ -8,6 +8,7 @@ use crate::model::text::visible;
 use crate::rpc::proto::{AggregateRow, Area, AreaParent, Gap, Indicator, QueryAggregateResponse};
 use crate::web::figure::{FigureView, Notes};
 use crate::web::names::Names;
+use crate::web::question::FileLink;
 use crate::web::sentence;
 use crate::web::subject::Subject;
 use crate::web::submitted::breakdown_text;
@@ -27,6 +28,7 @@ pub(super) struct PeersView {
     pub(super) has_benchmark: bool,
     /// Why there are none; empty if there are.
     pub(super) why_none: &'static str,
+    pub(super) files: Vec<FileLink>,
 }
 
 /// An area's figure.
@@ -91,6 +93,7 @@ impl PeersView {
             period: question.span(&question.to).name(indicator.kind()),
             sentence: own.unwrap_or_default(),
             why_none: "",
+            files: question.peers_address().files(),
         }
     }
 }

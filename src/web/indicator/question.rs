@@ -73,19 +73,24 @@ impl Question {
             rank: parameters.is_set("rank"),
             as_of: parameters.as_of(),
         };
-        if !(question.has_series() || question.area.is_empty() && question.from.is_empty() && question.to.is_empty()) {
-            for (name, given, what) in [
-                ("area", &question.area, "choose the area whose figures are to be shown"),
-                ("to", &question.to, "say the last period to be shown, such as 2021-22"),
-            ] {
-                if given.is_empty() {
-                    parameters.add(name, what);
-                }
-            }
-        } else if !question.has_series() && question.as_of.time.is_some() {
+        if [&question.area, &question.from, &question.to].iter().any(|given| !given.is_empty()) {
+            question.needs_series(&mut parameters);
+        } else if question.as_of.time.is_some() {
             parameters.add(AsOf::INSTANT, "only figures are of an instant; allowed without an area: as_of_revision");
         }
         (parameters, question)
+    }
+
+    /// Adds what is missing for figures to be asked for.
+    pub(super) fn needs_series(&self, parameters: &mut Parameters) {
+        for (name, given, what) in [
+            ("area", &self.area, "choose the area whose figures are to be shown"),
+            ("to", &self.to, "say the last period to be shown, such as 2021-22"),
+        ] {
+            if given.is_empty() {
+                parameters.add(name, what);
+            }
+        }
     }
 
     /// Whether figures are asked for.
@@ -146,6 +151,15 @@ impl Question {
 
     /// Its address, but for the as-of.
     pub(super) fn address(&self) -> Address {
+        self.address_at("/indicator")
+    }
+
+    /// The address of the areas of which it ranks one, as files.
+    pub(super) fn peers_address(&self) -> Address {
+        self.address_at("/indicator/areas").with_as_of(&self.as_of)
+    }
+
+    fn address_at(&self, path: &'static str) -> Address {
         let compare = match self.comparison {
             Comparison::PreviousPeriod if self.year_to_date => "previous-period",
             Comparison::Unspecified | Comparison::PreviousPeriod => "",
@@ -153,7 +167,7 @@ impl Question {
             Comparison::None => "none",
         };
         let set = |is_set: bool| if is_set { "1" } else { "" };
-        Address::of("/indicator")
+        Address::of(path)
             .with("indicator", &self.indicator)
             .with("area", &self.area)
             .with("from", &self.from)
