@@ -8,7 +8,7 @@ use prost_reflect::{EnumDescriptor, FieldDescriptor, FileDescriptor, Kind, Messa
 use serde_json::{Map, Value, json};
 
 use super::connect::has_no_side_effects;
-use crate::access::Action;
+use crate::access::{Action, PURPOSE_ALLOWED};
 use crate::rpc::{DESCRIPTORS, METHODS, PURPOSE_HEADER};
 
 /// The package of the served services.
@@ -117,7 +117,7 @@ fn header_parameters(path: &str) -> Vec<Value> {
     if METHODS.contains(&(path, Action::ReadFigures)) {
         parameters.push(json!({
             "name": PURPOSE_HEADER, "in": "header", "required": false,
-            "description": "What the figures are read for. An analyst must say so.",
+            "description": format!("What the figures are read for, in UTF-8: {PURPOSE_ALLOWED}. An analyst must say so."),
             "schema": { "type": "string" },
         }));
     }
