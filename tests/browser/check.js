@@ -1,7 +1,7 @@
-// Looks at every page in a real browser, as those who may see it, in every mode.
+// Looks at every page in a real browser, as those who may see it: in every mode, or as far as engines differ.
 //
-// Usage: check.js ADDRESS FOLDER [PICTURES], the address of the page of a server with the demo, its keys in the environment; a
-// folder for what is validated, and one for a picture of each page.
+// Usage: check.js ENGINE ADDRESS FOLDER [PICTURES], the address of the page of a server with the demo, its keys in the environment;
+// a folder for what is validated, and one for a picture of each page.
 
 'use strict';
 
@@ -9,20 +9,24 @@ const { execFile } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { promisify } = require('node:util');
-const { chromium } = require('playwright-core');
 const vnu = require('vnu-jar');
+const { ENGINES } = require('./engines');
 const { FAULTS, plant } = require('./faults');
-const { MODES, inMode, withoutScripts } = require('./look');
+const { MODES, WALKED, inMode, withoutScripts } = require('./look');
 const { NOT_YET, PAGES } = require('./pages');
 
-const CHROMIUM = '/usr/bin/chromium';
 const PURPOSE = 'looking at every page';
 const VALIDATOR_BYTES_MAX = 64 << 20;
+/** Kinds of faults that are the same in every engine. */
+const FIRST_ONLY = ['scripts', 'html', 'css'];
 
 /** Where the page is. */
 let origin;
-/** The cookies of those who have signed in already. */
+/** The cookies of those who sign in. */
 const sessions = new Map();
+/** For how many more windows there is room, and who waits for one. */
+let room;
+const waiting = [];
 
 /** Signs in with a key as a person does, with the keyboard and without scripts. */
 async function session(browser, who) {
@@ -31,15 +35,15 @@ async function session(browser, who) {
   const context = await browser.newContext({ javaScriptEnabled: false });
   const page = await context.newPage();
   await page.goto(`${origin}/account`);
-  await page.locator('#key').focus();
+  await page.focus('#key');
   await page.keyboard.type(key);
   await page.keyboard.press('Enter');
   await page.waitForURL((url) => ['/account', '/sign-in/purpose'].includes(url.pathname));
   if (new URL(page.url()).pathname === '/sign-in/purpose') {
-    await page.locator('input[name=purpose], textarea[name=purpose]').focus();
+    await page.focus('#purpose');
     await page.keyboard.type(PURPOSE);
     await page.keyboard.press('Enter');
-    await page.waitForURL(`${origin}/account`);
+    await page.waitForURL((url) => url.href === `${origin}/account`);
   }
   const state = await context.storageState();
   await context.close();
@@ -49,34 +53,60 @@ async function session(browser, who) {
 /** A browser's context of somebody who is signed in. */
 async function signIn(browser, who, options) {
   if (who === 'nobody') return browser.newContext(options);
-  if (!sessions.has(who)) sessions.set(who, await session(browser, who));
-  return browser.newContext({ ...options, storageState: sessions.get(who) });
+  if (!sessions.has(who)) sessions.set(who, session(browser, who));
+  return browser.newContext({ ...options, storageState: await sessions.get(who) });
 }
 
-/** The faults of pages in some modes, as one person sees them, and their HTML. `keep` gets the window of each for a picture. */
-async function look(browser, who, pages, { modes = Object.keys(MODES), prepare, keep }) {
-  const faults = [];
-  const expected = new Map();
-  const each = async (mode, options, find) => {
+/** What is found in a window of somebody, as soon as there is room for one more. */
+async function inWindow(browser, who, options, find) {
+  if (room === 0) await new Promise((resolve) => waiting.push(resolve));
+  else room -= 1;
+  try {
     const context = await signIn(browser, who, options);
-    await prepare?.(context);
-    const window = await context.newPage();
+    const found = await find(await context.newPage());
+    await context.close();
+    return found;
+  } finally {
+    const next = waiting.shift();
+    if (next) next();
+    else room += 1;
+  }
+}
+
+/** The faults of pages as one person sees them in one mode; `find` is for each. */
+const look = (browser, who, mode, options, pages, find) =>
+  inWindow(browser, who, options, async (window) => {
+    const faults = [];
     for (const page of pages) {
       const found = await find(window, page);
       faults.push(...found.map((fault) => ({ ...fault, page: page.name, who, mode })));
-      await keep?.(window, page, mode);
     }
-    await context.close();
-  };
-  await each('without scripts', { javaScriptEnabled: false }, async (window, page) => {
+    return faults;
+  });
+
+/** The same in some modes; with what `read` found without scripts, if it did. `keep` gets the window of each for a picture. */
+async function inModes(browser, who, pages, modes, { read, keep }) {
+  const found = await Promise.all(
+    modes.map((mode) =>
+      look(browser, who, mode, MODES[mode], pages, async (window, page) => {
+        const faults = await inMode(window, mode, { ...page, expected: read?.get(page).text });
+        await keep?.(window, page, mode);
+        return faults;
+      }),
+    ),
+  );
+  return found.flat();
+}
+
+/** What pages are without scripts, and the faults of that. */
+async function reading(browser, who, pages) {
+  const read = new Map();
+  const faults = await look(browser, who, 'without scripts', { javaScriptEnabled: false }, pages, async (window, page) => {
     const found = await withoutScripts(window, page);
-    expected.set(page, found);
+    read.set(page, found);
     return found.faults;
   });
-  for (const mode of modes) {
-    await each(mode, MODES[mode], (window, page) => inMode(window, mode, { ...page, expected: expected.get(page).text }));
-  }
-  return { faults, html: new Map(pages.map((page) => [page.name, expected.get(page).html])) };
+  return { read, faults };
 }
 
 /** What the validator of the W3C says of files; each is named in what it says. */
@@ -99,74 +129,80 @@ const write = (folder, name, text) => {
 const show = ({ kind, page, who, mode, what }) => `${page}${who && ` as ${who}`}, ${mode}: ${kind}: ${what}`;
 
 /** Every page, as everybody who may see it. Pictures go to a folder, if there is one. */
-async function everyPage(browser, address, folder, pictures) {
-  const pages = PAGES.filter(({ name }) => !NOT_YET.has(name)).map((page) => ({ status: 200, url: address + page.path, ...page }));
-  const faults = [];
-  const files = [];
-  const keep = (who) => async (window, page, mode) => {
-    if (!(mode in MODES)) return;
-    await window.evaluate(() => document.activeElement.blur());
-    const file = `${page.name}-${who}-${mode}.png`;
-    await window.screenshot({ path: path.join(pictures, file), fullPage: true });
-  };
+async function everyPage(engine, browser, folder, pictures) {
+  const pages = PAGES.filter(({ name }) => !NOT_YET.has(name)).map((page) => ({ status: 200, url: origin + page.path, ...page }));
   const people = [...new Set(pages.flatMap((page) => page.as))];
-  const seen = people.map((who) => {
-    const theirs = pages.filter((page) => page.as.includes(who));
-    return look(browser, who, theirs, { keep: pictures && keep(who) });
+  const files = [];
+  const keep = pictures && (async (window, page, mode, who) => {
+    await window.evaluate(() => document.activeElement.blur());
+    await window.screenshot({ path: path.join(pictures, `${page.name}-${who}-${mode}.png`), fullPage: true });
   });
-  for (const [at, { faults: found, html }] of (await Promise.all(seen)).entries()) {
-    faults.push(...found);
-    for (const [name, text] of html) files.push(write(folder, `${name}-${people[at]}.html`, text));
+  const seen = people.map(async (who) => {
+    const theirs = pages.filter((page) => page.as.includes(who));
+    const kept = keep && ((window, page, mode) => keep(window, page, mode, who));
+    if (!engine.isFirst) return inModes(browser, who, theirs, WALKED, { keep: kept });
+    const { read, faults } = await reading(browser, who, theirs);
+    for (const [page, { html }] of read) files.push(write(folder, `${page.name}-${who}.html`, html));
+    return [...faults, ...(await inModes(browser, who, theirs, Object.keys(MODES), { read, keep: kept }))];
+  });
+  const faults = (await Promise.all(seen)).flat();
+  if (engine.isFirst) {
+    for (const asset of ['style.css', 'icon.svg']) {
+      files.push(write(folder, asset, await (await fetch(`${origin}/${asset}`)).text()));
+    }
+    faults.push(...(await validate(files)), ...(await early(browser)));
   }
-  for (const asset of ['style.css', 'icon.svg']) {
-    files.push(write(folder, asset, await (await fetch(`${address}/${asset}`)).text()));
-  }
-  faults.push(...(await validate(files)));
-  return { faults, looked: files.length };
+  return faults;
 }
 
 /** The pages that are said not to be there, and are. */
-async function early(browser, address) {
+async function early(browser) {
   const found = [];
   for (const page of PAGES.filter(({ name }) => NOT_YET.has(name))) {
-    const context = await signIn(browser, page.as[0], {});
-    const { faults } = await withoutScripts(await context.newPage(), { url: address + page.path, status: 404 });
+    const absent = { ...page, url: origin + page.path, status: 404 };
+    const { faults } = await reading(browser, page.as[0], [absent]);
     found.push(...faults.map(() => ({ kind: 'list', page: page.name, who: page.as[0], mode: '', what: 'it is there; take it off the list' })));
-    await context.close();
   }
   return found;
 }
 
-/** Whether a planted fault is found. */
-async function isFound(browser, address, folder, fault) {
-  const name = `planted-${fault.kind}`;
-  const page = { name, url: `${address}/`, status: 200 };
-  const modes = [fault.mode ?? 'wide'];
-  const { faults, html } = await look(browser, 'analyst', [page], { modes, prepare: (context) => plant(context, fault) });
-  const sheet = await (await fetch(`${address}/style.css`)).text();
-  const files = { html: html.get(name), css: fault.css?.(sheet) };
-  if (fault.kind in files) faults.push(...(await validate([write(folder, `${name}.${fault.kind}`, files[fault.kind])])));
-  return faults.some(({ kind }) => kind === fault.kind);
+/** The kinds of faults that are found where one is planted, and what is to be validated of it. */
+async function seenOf(engine, browser, folder, fault) {
+  const planted = await plant(origin, fault);
+  const page = { name: `planted-${fault.kind}`, url: `${planted.address}/`, status: 200 };
+  const { read, faults } = engine.isFirst ? await reading(browser, 'analyst', [page]) : { faults: [] };
+  faults.push(...(await inModes(browser, 'analyst', [page], [fault.mode ?? 'wide'], { read })));
+  const files = [];
+  if (fault.kind === 'html') files.push(write(folder, `${page.name}.html`, read.get(page).html));
+  if (fault.kind === 'css') files.push(write(folder, `${page.name}.css`, await (await fetch(`${planted.address}/style.css`)).text()));
+  planted.close();
+  return { kinds: faults.map(({ kind }) => kind), files };
 }
 
-/** The kinds of planted faults that aren't found. */
-async function unnoticed(browser, address, folder) {
-  const found = await Promise.all(FAULTS.map((fault) => isFound(browser, address, folder, fault)));
-  return FAULTS.filter((_, at) => !found[at]).map(({ kind }) => kind);
+/** Plants faults, of the kinds that are looked for, and sees that each is found. */
+async function plantEach(engine, browser, folder) {
+  const isSought = ({ kind }) => engine.isFirst || ![...engine.misses, ...FIRST_ONLY].includes(kind);
+  const faults = FAULTS.filter(isSought);
+  const seen = await Promise.all(faults.map((fault) => seenOf(engine, browser, folder, fault)));
+  const files = seen.flatMap((one) => one.files);
+  const invalid = files.length > 0 ? await validate(files) : [];
+  const isFound = ({ kind }, at) => [...seen[at].kinds, ...invalid.map((fault) => fault.kind)].includes(kind);
+  const missed = faults.filter((fault, at) => !isFound(fault, at)).map(({ kind }) => kind);
+  if (missed.length > 0) throw new Error(`faults that were planted aren't found: ${missed.join(', ')}`);
+  return faults.length;
 }
 
-async function main(address, folder, pictures) {
+async function main(name, address, folder, pictures) {
   origin = address;
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  const engine = ENGINES[name];
+  room = engine.windowsMax;
+  const browser = await engine.launch();
   try {
-    const missed = await unnoticed(browser, address, folder);
-    if (missed.length > 0) throw new Error(`faults that were planted aren't found: ${missed.join(', ')}`);
-    console.log(`${FAULTS.length} planted faults, each found`);
-    const { faults, looked } = await everyPage(browser, address, folder, pictures);
-    faults.push(...(await early(browser, address)));
-    for (const fault of faults) console.error(show(fault));
+    const planted = await plantEach(engine, browser, folder);
+    const faults = await everyPage(engine, browser, folder, pictures);
+    for (const fault of faults) console.error(`${name}: ${show(fault)}`);
     if (faults.length > 0) throw new Error(`${faults.length} faults`);
-    console.log(`${looked} pages and files in ${Object.keys(MODES).length + 1} modes, without a fault`);
+    console.log(`${name}: ${planted} planted faults, each found; ${PAGES.length} pages without a fault, in ${Math.round(process.uptime())} s`);
   } finally {
     await browser.close();
   }

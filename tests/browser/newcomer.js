@@ -1,7 +1,7 @@
 // A newcomer's first quarter of an hour, by keyboard alone and without scripts: the picture, why a figure is what it is, and a
-// return with mistakes that is mended, submitted, and its receipt kept.
+// return with mistakes that is mended, submitted, and its receipt kept. Then, with a mouse and an impatient hand, a correction.
 //
-// Usage: newcomer.js ADDRESS FOLDER, the address of the page of a server with the demo, its keys in the environment; a folder
+// Usage: newcomer.js ENGINE ADDRESS FOLDER, the address of the page of a server with the demo, its keys in the environment; a folder
 // for the receipt (receipt.toml) and for pictures of the steps.
 
 'use strict';
@@ -9,9 +9,9 @@
 const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
-const { chromium } = require('playwright-core');
+const { ENGINES } = require('./engines');
+const { until } = require('./until');
 
-const CHROMIUM = '/usr/bin/chromium';
 const DOCS = path.join(__dirname, '../../docs');
 /** After so many presses of the Tab key something isn't on the page. */
 const TABS_MAX = 300;
@@ -26,12 +26,11 @@ class Keyboard {
     this.folder = folder;
   }
 
-  /** Presses Tab until the focus is on something of this selector, and returns that. */
+  /** Presses Tab until the focus is on something of this selector. */
   async reach(selector) {
     for (let tabs = 0; tabs < TABS_MAX; tabs += 1) {
       await this.page.keyboard.press('Tab');
-      const focused = this.page.locator(':focus');
-      if ((await focused.count()) > 0 && (await focused.evaluate((control, wanted) => control.matches(wanted), selector))) return focused;
+      if (await this.page.evaluate((wanted) => document.activeElement.matches(wanted), selector)) return;
     }
     throw new Error(`${this.page.url()}: the Tab key doesn't lead to ${selector}`);
   }
@@ -39,7 +38,15 @@ class Keyboard {
   /** Goes to a control, and presses Enter there; on to the page that this leads to. */
   async enter(selector, pathname) {
     await this.reach(selector);
-    await Promise.all([this.page.waitForURL((url) => url.pathname === pathname), this.page.keyboard.press('Enter')]);
+    await this.leave(pathname, () => this.page.keyboard.press('Enter'));
+  }
+
+  /** Does what leads to another page, which may have the same address, and waits for that. */
+  async leave(pathname, act) {
+    await this.page.evaluate(() => (window.isLeft = true));
+    await act();
+    const isThere = (wanted) => !window.isLeft && location.pathname === wanted && document.readyState === 'complete';
+    await until(pathname, () => this.page.evaluate(isThere, pathname).catch(() => false));
   }
 
   async type(selector, text) {
@@ -63,7 +70,7 @@ class Keyboard {
 
   /** The page as it is read, which must have all of these. */
   async reads(...parts) {
-    const text = await this.page.locator('main').innerText();
+    const text = await this.page.innerText('main');
     for (const part of parts) assert(text.includes(part), `${this.page.url()} doesn't say ${part}:\n${text}`);
   }
 
@@ -122,12 +129,36 @@ async function submits(keyboard, address) {
   await keyboard.reads('Your figures were received.', '8 new', '395', '[x]');
   await keyboard.picture('receipt');
   const receipt = (await keyboard.download('a[href^="/submission/receipt"]', 'receipt.toml')).toString();
-  const hash = await page.locator('dd code').innerText();
+  const hash = await page.innerText('dd code');
   assert(receipt.includes(`receipt = "${hash}"`), `the receipt is another than the page's:\n${receipt}`);
 }
 
-async function main(address, folder) {
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+/** How often the agency has submitted. */
+async function submissions({ page }, address) {
+  await page.goto(`${address}/submissions?agency=${SUBMITTER}`);
+  return page.evaluate(() => document.querySelectorAll('tbody tr').length);
+}
+
+/** The agency corrects a figure, and clicks twice on the button that sends: one submission, and a receipt that is seen. */
+async function clicksTwice(keyboard, address) {
+  const { page } = keyboard;
+  const before = await submissions(keyboard, address);
+  await page.goto(`${address}/submit?agency=${SUBMITTER}`);
+  await keyboard.choose('#file', path.join(DOCS, 'return-corrected.xlsx'));
+  await keyboard.reach('summary');
+  await page.keyboard.press('Enter');
+  await keyboard.reach('#skip_empty');
+  await page.keyboard.press('Space');
+  await keyboard.enter('form[action^="/submit/check"] button', '/submit/check');
+  await keyboard.type('#reason', 'counted by hand');
+  await keyboard.leave('/submission', () => page.dblclick('form[action^="/submit/send"] button'));
+  await keyboard.reads('revised', 'Download the receipt');
+  await keyboard.picture('clicked-twice');
+  assert.equal(await submissions(keyboard, address), before + 1, 'a double click is not one submission');
+}
+
+async function main(name, address, folder) {
+  const browser = await ENGINES[name].launch();
   try {
     const context = await browser.newContext({ javaScriptEnabled: false, viewport: { width: 1100, height: 760 } });
     const page = await context.newPage();
@@ -136,7 +167,8 @@ async function main(address, folder) {
     const keyboard = new Keyboard(page, folder);
     await reads(keyboard, address);
     await submits(keyboard, address);
-    console.log("a newcomer's way, by keyboard alone and without scripts");
+    await clicksTwice(keyboard, address);
+    console.log(`${name}: a newcomer's way, in ${Math.round(process.uptime())} s`);
   } finally {
     await browser.close();
   }
