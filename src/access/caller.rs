@@ -1,6 +1,7 @@
 //! Who is calling, by what credential, and what for.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::identity::{Identity, SignIn};
@@ -112,6 +113,9 @@ pub struct Purpose(Arc<str>);
 pub struct NotAPurpose(String);
 
 impl Purpose {
+    /// How many characters it has.
+    pub(crate) const CHARACTERS: RangeInclusive<usize> = 3..=200;
+
     /// Parses a purpose: 3 to 200 printable ASCII characters, which is what a header takes.
     ///
     /// # Errors
@@ -119,7 +123,7 @@ impl Purpose {
     pub fn parse(text: &str) -> Result<Self, NotAPurpose> {
         let trimmed = text.trim();
         let printable = trimmed.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
-        if (3..=200).contains(&trimmed.len()) && printable {
+        if Self::CHARACTERS.contains(&trimmed.len()) && printable {
             Ok(Self(Arc::from(trimmed)))
         } else {
             Err(NotAPurpose(text.to_owned()))
