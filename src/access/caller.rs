@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::identity::{Identity, SignIn};
 use super::key::KeyId;
 use crate::model::id::{CertificateUri, IdentityId};
+use crate::model::text::{self, Layout};
 use crate::model::violation::Quoted;
 
 /// The one of its credentials by which a caller is known.
@@ -109,24 +110,26 @@ pub struct Purpose(Arc<str>);
 
 /// The text isn't a purpose.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("found {}; allowed: 3 to 200 printable ASCII characters", Quoted(.0))]
+#[error("found {}; allowed: {}", Quoted(.0), PURPOSE_ALLOWED)]
 pub struct NotAPurpose(String);
+
+/// What a purpose may be, in words.
+pub(crate) const PURPOSE_ALLOWED: &str = "3 to 200 characters on one line, each of which can be seen";
 
 impl Purpose {
     /// How many characters it has.
     pub(crate) const CHARACTERS: RangeInclusive<usize> = 3..=200;
 
-    /// Parses a purpose: 3 to 200 printable ASCII characters, which is what a header takes.
+    /// Parses a purpose: 3 to 200 characters on one line, none of them hidden.
     ///
     /// # Errors
     /// When the text isn't one.
-    pub fn parse(text: &str) -> Result<Self, NotAPurpose> {
-        let trimmed = text.trim();
-        let printable = trimmed.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
-        if Self::CHARACTERS.contains(&trimmed.len()) && printable {
+    pub fn parse(words: &str) -> Result<Self, NotAPurpose> {
+        let trimmed = words.trim();
+        if Self::CHARACTERS.contains(&trimmed.chars().count()) && text::check(trimmed, Layout::Line).is_ok() {
             Ok(Self(Arc::from(trimmed)))
         } else {
-            Err(NotAPurpose(text.to_owned()))
+            Err(NotAPurpose(words.to_owned()))
         }
     }
 

@@ -14,6 +14,7 @@ mod permit;
 mod register;
 
 pub use authenticate::{Credentials, Unauthenticated, authenticate};
+pub(crate) use caller::PURPOSE_ALLOWED;
 pub use caller::{Actor, Caller, Credential, Known, NotAPurpose, Purpose};
 pub use identity::{Identity, Role, Scope, SignIn};
 pub use key::{Key, KeyHash, KeyId, NewKey, Secret};

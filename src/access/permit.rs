@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::caller::Caller;
+use super::caller::{Caller, PURPOSE_ALLOWED};
 use super::identity::{Role, Scope};
 use crate::catalogue::{AreaIx, Catalogue, Hierarchy};
 use crate::model::date::Date;
@@ -167,7 +167,7 @@ pub(crate) enum Denied {
     #[error("this caller may not do this")]
     NotAllowed,
     /// It would be allowed for a stated purpose, and none was stated.
-    #[error("say what you read figures for, in the header `conspectus-purpose`: 3 to 200 printable ASCII characters")]
+    #[error("say what you read figures for, in the header `conspectus-purpose`: {}", PURPOSE_ALLOWED)]
     PurposeMissing,
 }
 

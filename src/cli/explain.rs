@@ -100,7 +100,7 @@ fn missing_line(missing: &Missing) -> String {
     let reason = match missing.reason() {
         MissingReason::Unspecified => String::new(),
         MissingReason::Late => ", late".to_owned(),
-        MissingReason::NotDue => ", not due yet".to_owned(),
+        MissingReason::NotDue => ", not due".to_owned(),
         MissingReason::NotAvailable => ", not available".to_owned(),
         MissingReason::Contained => {
             format!(", within {} {}", missing.contained_in_area, missing.contained_in_period)

@@ -55,7 +55,7 @@ impl Coverage {
 pub enum MissingReason {
     /// Its due date has passed.
     Late,
-    /// It isn't due yet.
+    /// Its due day has not passed, or nobody is expected to report its period.
     NotDue,
     /// The sender said that there is none.
     NotAvailable,

@@ -41,7 +41,7 @@ use crate::model::revision::Revision;
 
 pub use catalogue_items::put_request;
 pub use contract::ERROR_BYTES_HEADER;
-pub(crate) use contract::{PURPOSE_HEADER, omitted_count};
+pub(crate) use contract::{PURPOSE_HEADER, omitted_count, purpose_header};
 pub(crate) use put_catalogue::indicator_versions;
 pub(crate) use reason::Reason;
 #[cfg(feature = "server")]

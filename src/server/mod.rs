@@ -46,6 +46,7 @@ use crate::net::tls::{self, Tls};
 use crate::rpc::{Context, Gate, Guard, Router};
 use crate::state::{Fold, ResolvedIds, State};
 use crate::web::Pages;
+use crate::web::csrf::TokenKey;
 use crate::{audit, demo, net, web};
 
 /// How long a stop waits for the journal to record how far the audit log has come.
@@ -76,6 +77,9 @@ pub enum Error {
     /// The reflection service can't be built.
     #[error("the reflection service can't be built: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
+    /// The system gives no random bytes.
+    #[error("the system gives no random bytes, which the page needs: {0}")]
+    Random(#[from] getrandom::Error),
     /// The demo's figures were refused.
     #[error("the demo can't be loaded: {0}")]
     Demo(#[from] demo::Error),
@@ -87,7 +91,7 @@ pub enum Error {
     Unaudited(#[from] audit::Unwritten),
     /// The network can reach the server, and nobody has credentials.
     #[error(
-        "there are no credentials, so anyone who can reach {0} could read and write everything; listen on this machine only, or make a first key: `conspectus key create --data FOLDER --role operator`"
+        "there are no credentials, so anyone who can reach {0} could read and write everything; listen on this machine only, or make a first key: `conspectus key create NAME --data FOLDER --role operator`"
     )]
     Open(SocketAddr),
     /// The clock is behind what was written, and nobody has said that it is right.
@@ -135,7 +139,7 @@ pub async fn run(
         None => None,
         Some(web) => {
             config.network.check(web.listen.local_addr().map_err(Error::Listener)?)?;
-            Some(web.at(config.network.tls.is_some())?)
+            Some((web.at(config.network.tls.is_some())?, TokenKey::from_random(random()?)))
         }
     };
     let tls = match &config.network.tls {
@@ -154,9 +158,9 @@ pub async fn run(
     let (identities, found) = watch::channel(false);
     let (failed, bounds) = (Arc::new(Notify::new()), config.network.bounds);
     let start = Start { found, stopping: stopped.clone(), failed: Arc::clone(&failed) };
-    let web = config.web.take().zip(page).map(|(web, at)| {
+    let web = config.web.take().zip(page).map(|(web, (at, tokens))| {
         let Clock(clock) = config.clock.clone();
-        let settings = web::Settings { at, provider: web.provider, clock, random: Arc::new(random) };
+        let settings = web::Settings { at, provider: web.provider, clock, random: Arc::new(random), tokens };
         (start.clone(), web.listen, tls.clone(), Pages::new(router, settings), stopped.clone())
     });
     let until = stopped.clone();

@@ -10,12 +10,13 @@ use tonic::{Code, Status};
 use super::form::{Field, Form};
 use super::hierarchy::{self, EndedArea, LAST_DAY, Step};
 use super::lists::Lists;
+use super::names::Names;
 use super::page::Page;
 use super::question::{Address, AsOf, FileLink, Parameters};
 use super::refusal::Refusal;
 use super::visitor::Visitor;
 use crate::catalogue::items::{AcrossAgencies, Kind, Sector};
-use crate::http::files::{Names, Question};
+use crate::http::files::{self, Question};
 use crate::model::date::Date;
 use crate::model::period::Frequency;
 use crate::model::text::visible;
@@ -71,7 +72,7 @@ macro_rules! lists {
             let request = $request { page_size: PAGE, page_token, as_of_revision }.encode_to_vec();
             let method = concat!("/conspectus.v1.CatalogueService/", $method);
             let table = |_: $response, labels, as_of: AnswerAsOf| $table(labels, as_of.revision);
-            Ok(Question::new(stringify!($name), (method, $items), request, table).with_names(Names::$names))
+            Ok(Question::new(stringify!($name), (method, $items), request, table).with_names(files::Names::$names))
         }
     )*};
 }
@@ -180,6 +181,7 @@ fn words<T: std::fmt::Display>(code: Option<T>) -> String {
 
 impl CataloguePage {
     fn new(lists: &Lists, day: Option<Date>, as_of: &AsOf, form: Form) -> Self {
+        let names = Names::from(lists);
         let of_day = day.map_or_else(|| LAST_DAY.to_owned(), |day| day.to_string());
         let files = |path| Address::of(path).with_as_of(as_of).files();
         Self {
@@ -194,11 +196,11 @@ impl CataloguePage {
             form,
             steps: hierarchy::steps(&lists.areas, &of_day),
             ended: hierarchy::ended(&lists.areas, &of_day),
-            agencies: lists.agencies.iter().map(|agency| agency_view(lists, agency)).collect(),
-            indicators: lists.indicators.iter().map(|indicator| indicator_view(lists, indicator, as_of)).collect(),
+            agencies: lists.agencies.iter().map(|agency| agency_view(&names, agency)).collect(),
+            indicators: lists.indicators.iter().map(|indicator| indicator_view(&names, indicator, as_of)).collect(),
             checks: lists.indicators.iter().flat_map(check_views).collect(),
             dimensions: lists.dimensions.iter().map(dimension_view).collect(),
-            rules: lists.rules.iter().map(|rule| rule_view(lists, rule)).collect(),
+            rules: lists.rules.iter().map(|rule| rule_view(&names, rule)).collect(),
             calendars: lists.calendars.iter().map(calendar_view).collect(),
             lists: vec![
                 ("Areas", files("/catalogue/areas")),
@@ -213,8 +215,8 @@ impl CataloguePage {
     }
 }
 
-fn agency_view(lists: &Lists, agency: &Agency) -> AgencyView {
-    let areas: Vec<&str> = agency.areas.iter().map(|code| lists.area(code)).collect();
+fn agency_view(names: &Names, agency: &Agency) -> AgencyView {
+    let areas: Vec<String> = agency.areas.iter().map(|code| names.area(code)).collect();
     AgencyView {
         id: agency.id.clone(),
         name: seen(&agency.name),
@@ -223,10 +225,10 @@ fn agency_view(lists: &Lists, agency: &Agency) -> AgencyView {
     }
 }
 
-fn indicator_view(lists: &Lists, indicator: &Indicator, as_of: &AsOf) -> IndicatorView {
+fn indicator_view(names: &Names, indicator: &Indicator, as_of: &AsOf) -> IndicatorView {
     let lead = match indicator.lead_agency.as_str() {
         "" => String::new(),
-        lead => format!(" {}", lists.agency(lead)),
+        lead => format!(" {}", names.agency(lead)),
     };
     IndicatorView {
         id: indicator.id.clone(),
@@ -254,10 +256,10 @@ fn dimension_view(dimension: &Dimension) -> DimensionView {
     DimensionView { title: seen(&dimension.title), id: dimension.id.clone(), categories: categories.collect() }
 }
 
-fn rule_view(lists: &Lists, rule: &ReconciliationRule) -> RuleView {
+fn rule_view(names: &Names, rule: &ReconciliationRule) -> RuleView {
     let of = |indicator: &str, agency: &str| {
-        let title = lists.indicator(indicator);
-        seen(&if agency.is_empty() { title.to_owned() } else { format!("{title}, by {}", lists.agency(agency)) })
+        let title = names.indicator(indicator);
+        seen(&if agency.is_empty() { title } else { format!("{title}, by {}", names.agency(agency)) })
     };
     RuleView {
         title: seen(&rule.title),

@@ -10,6 +10,7 @@ use super::figure::{Explained, Notes};
 use super::form::{Choice, Field, Form, Group, Input};
 use super::hierarchy;
 use super::lists::Lists;
+use super::names::Names;
 use super::page::Page;
 use super::picture_form;
 use super::question::{Address, FileLink, Parameters};
@@ -148,12 +149,12 @@ impl ChangesPage {
         };
         let this = question(request.after_revision);
         let next = Some(&answer.next_page_token).filter(|token| !token.is_empty());
-        let mut notes = Notes::default();
+        let (mut notes, names) = (Notes::default(), Names::from(lists));
         Self {
             after: request.after_revision,
             revision: answer.revision,
             form: form(parameters, request, lists),
-            changes: answer.changes.iter().map(|change| view(&mut notes, change, lists)).collect(),
+            changes: answer.changes.iter().map(|change| view(&mut notes, change, (lists, &names))).collect(),
             notes: notes.explained(),
             next: next.map(|token| this.clone().with("page_token", token).href()).unwrap_or_default(),
             since_now: question(answer.revision).href(),
@@ -190,7 +191,7 @@ fn one_of(name: &'static str, label: &'static str, known: impl Iterator<Item = C
     Field { input, ..Field::text(name, label, "", value) }
 }
 
-fn view(notes: &mut Notes, change: &FigureChange, lists: &Lists) -> ChangeView {
+fn view(notes: &mut Notes, change: &FigureChange, (lists, names): (&Lists, &Names)) -> ChangeView {
     let none = Observation::default();
     let figure = change.observation.as_ref().unwrap_or(&none);
     let before = change.before.as_ref().unwrap_or(&none);
@@ -217,9 +218,9 @@ fn view(notes: &mut Notes, change: &FigureChange, lists: &Lists) -> ChangeView {
             HistoryEvent::Restored => "restored, as what replaced it was withdrawn",
             HistoryEvent::Withdrawn => "withdrawn",
         },
-        indicator: seen(lists.indicator(&figure.indicator)),
-        agency: seen(lists.agency(&change.agency)),
-        area: seen(lists.area(&figure.area)),
+        indicator: seen(&names.indicator(&figure.indicator)),
+        agency: seen(&names.agency(&change.agency)),
+        area: seen(&names.area(&figure.area)),
         period: Span::Period(&figure.period).name(kind.unwrap_or(Kind::Unspecified)),
         breakdown,
         before: value(before),

@@ -1,8 +1,8 @@
 //! That what a browser sends was meant by whoever sits at it, and not by another site that it shows.
 //!
 //! Two checks, of which each would do: the browser says that the request comes from the page itself, and the form has
-//! a token that only a page made for this browser has. The token is the form's first field, so that it is checked
-//! before the rest of a large upload is received.
+//! a token that only a page has which was made for whoever has signed in. The token is the form's first field, so that
+//! it is checked before the rest of a large upload is received.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use tonic::codegen::http::header::{CONTENT_TYPE, HeaderMap, ORIGIN};
 
 use super::address::WebUrl;
 use super::cookie::CookieSecret;
+use crate::model::id::IdentityId;
 
 /// The name of the form's first field.
 pub const FIELD: &str = "csrf";
@@ -22,13 +23,37 @@ const HEAD_BYTES_MAX: usize = 512;
 /// How long it may take to come.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a form has as its first field, `csrf`. It is a hash of the browser's cookie, and compared in constant time.
+/// What a form has as its first field, `csrf`; compared in constant time.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CsrfToken(blake3::Hash);
 
 impl CsrfToken {
+    /// That of a browser in which nobody has signed in: a hash of its cookie.
     pub(super) fn of(secret: &CookieSecret) -> Self {
         Self(secret.csrf())
+    }
+}
+
+/// What the tokens of everybody who has signed in are made with: random bytes that leave the server in no other form.
+#[derive(Clone)]
+pub struct TokenKey([u8; 32]);
+
+impl TokenKey {
+    /// The key that random bytes make.
+    pub fn from_random(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The token of an identity. It isn't of one session, so that a form that somebody has filled in for longer than
+    /// the session lasted can be sent once they have signed in again.
+    pub(super) fn of(&self, identity: &IdentityId) -> CsrfToken {
+        CsrfToken(blake3::keyed_hash(&self.0, identity.as_str().as_bytes()))
+    }
+}
+
+impl fmt::Debug for TokenKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenKey(..)")
     }
 }
 
@@ -44,20 +69,21 @@ impl fmt::Debug for CsrfToken {
     }
 }
 
-/// The request wasn't sent by a form of the page that was made for this browser.
+/// The request wasn't sent by a form of the page that was made for whoever has signed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Forged {
     /// Another site has sent it.
     #[error("this form was sent by another site")]
     OtherSite,
-    /// It has no token, or not this browser's.
+    /// It has no token, or another's.
     #[error(
-        "this form was made before you signed in last, or for another browser. Open its page again, and fill it in there"
+        "this form was made for somebody else, or before the server was last started. Open its page again, and fill it in \
+         there"
     )]
     Token,
 }
 
-/// Whether a form was sent by the page, from the browser that has a token. The request is given back whole.
+/// Whether a form was sent by the page, by whoever has a token. The request is given back whole.
 ///
 /// # Errors
 /// When it wasn't.

@@ -11,10 +11,10 @@ use prost::Message as _;
 use tonic::Status;
 
 use super::agency;
+use super::names::Names;
 use super::page::Page;
 use super::question::{FileLink, Known};
 use super::refusal::Refusal;
-use super::titles::Titles;
 use super::visitor::Visitor;
 use crate::http::files;
 use crate::model::date::Date;
@@ -86,12 +86,12 @@ pub(super) async fn show(visitor: Visitor, Known(question): Known<Question>) -> 
         return Ok(agency::choose(&visitor, "What is due", "/due", areas).await?);
     }
     let answer = slots(&visitor, &question).await?;
-    let titles = Titles::read(&visitor).await?;
-    let mut of: Vec<String> = listed(&question.area).iter().map(|area| titles.area(area)).collect();
+    let names = Names::of(&visitor, 0).await?;
+    let mut of: Vec<String> = listed(&question.area).iter().map(|area| names.area(area)).collect();
     if !question.agency.is_empty() {
         of.insert(0, agency::find(&visitor, &question.agency).await?.name);
     }
-    Ok(Page(page(&question, of.join(", "), &answer, &titles)).into_response())
+    Ok(Page(page(&question, of.join(", "), &answer, &names)).into_response())
 }
 
 /// What the service answers for each area, put together.
@@ -119,7 +119,7 @@ async fn slots(visitor: &Visitor, question: &Question) -> Result<GetCompleteness
     let ahead = if request.due_within_days == 0 { DAYS_AHEAD } else { request.due_within_days };
     let soon = GetCompletenessRequest { due_within_days: ahead, ..request.clone() };
     let mut answer = of_areas(&mut client, areas, &soon).await?;
-    let today = Date::of_unix_seconds(answer.as_of.as_ref().map_or(0, |as_of| as_of.seconds));
+    let today = day_of(&answer);
     let late = GetCompletenessRequest {
         periods: periods_before(today),
         late_only: true,
@@ -146,7 +146,7 @@ fn periods_before(today: Date) -> Vec<String> {
     years.chain(back(Frequency::Week, WEEKS_BACK)).map(|period| period.to_string()).collect()
 }
 
-fn page(question: &Question, of: String, answer: &GetCompletenessResponse, titles: &Titles) -> DuePage {
+fn page(question: &Question, of: String, answer: &GetCompletenessResponse, names: &Names) -> DuePage {
     let with = |status: &[SlotStatus]| -> Vec<&Slot> {
         answer.slots.iter().filter(|slot| status.contains(&slot.status())).collect()
     };
@@ -154,11 +154,11 @@ fn page(question: &Question, of: String, answer: &GetCompletenessResponse, title
     late.sort_by_key(|slot| (Reverse(slot.days_late), &slot.agency, &slot.indicator));
     due.sort_by_key(|slot| (&slot.due, &slot.agency, &slot.indicator));
     let reported = with(&[SlotStatus::OnTime, SlotStatus::ReportedLate, SlotStatus::NotAvailable]);
-    let template = template_of(question, late.iter().chain(&due));
+    let template = template_of(question, late.iter().chain(&due), day_of(answer));
     let mut tables =
-        vec![table("Late", "Nothing is late.", &late, titles), table("Due next", "Nothing is due.", &due, titles)];
+        vec![table("Late", "Nothing is late.", &late, names), table("Due next", "Nothing is due.", &due, names)];
     if !question.period.is_empty() {
-        tables.push(table("Reported", "Nothing is reported.", &reported, titles));
+        tables.push(table("Reported", "Nothing is reported.", &reported, names));
     }
     DuePage {
         of,
@@ -188,9 +188,15 @@ fn looked(question: &Question) -> String {
     )
 }
 
-/// The address of a workbook with a row for each of an agency's figures that isn't reported.
-fn template_of<'s>(question: &Question, slots: impl Iterator<Item = &'s &'s Slot>) -> String {
-    let mut periods: Vec<&str> = slots.map(|slot| slot.period.as_str()).collect();
+/// The day that an answer is of.
+fn day_of(answer: &GetCompletenessResponse) -> Date {
+    Date::of_unix_seconds(answer.as_of.as_ref().map_or(0, |as_of| as_of.seconds))
+}
+
+/// The address of a workbook with a row for each of an agency's figures that isn't reported, of the periods that are over.
+fn template_of<'s>(question: &Question, slots: impl Iterator<Item = &'s &'s Slot>, today: Date) -> String {
+    let is_over = |period: &str| period.parse::<Period>().is_ok_and(|period| period.end() < today);
+    let mut periods: Vec<&str> = slots.map(|slot| slot.period.as_str()).filter(|period| is_over(period)).collect();
     periods.sort_unstable();
     periods.dedup();
     if question.agency.is_empty() || periods.is_empty() || periods.len() > PERIODS_LINKED_MAX {
@@ -199,26 +205,26 @@ fn template_of<'s>(question: &Question, slots: impl Iterator<Item = &'s &'s Slot
     question.whose("/due/template.xlsx").with("period", periods.join(",")).with("missing", "1").href()
 }
 
-fn table(title: &'static str, none: &'static str, slots: &[&Slot], titles: &Titles) -> Table {
+fn table(title: &'static str, none: &'static str, slots: &[&Slot], names: &Names) -> Table {
     let left_out = slots.len().saturating_sub(SLOTS_SHOWN_MAX);
     Table {
         title,
         none,
-        rows: slots.iter().take(SLOTS_SHOWN_MAX).map(|slot| row(slot, titles)).collect(),
+        rows: slots.iter().take(SLOTS_SHOWN_MAX).map(|slot| row(slot, names)).collect(),
         omitted: if left_out == 0 { String::new() } else { grouped(left_out, "more figure", "more figures") },
     }
 }
 
-fn row(slot: &Slot, titles: &Titles) -> Row {
+fn row(slot: &Slot, names: &Names) -> Row {
     let status = slot_status(slot.status());
     let status = match usize::try_from(slot.days_late) {
         Ok(days) if days > 0 => format!("{status}, by {}", grouped(days, "day", "days")),
         Ok(_) | Err(_) => status.to_owned(),
     };
     Row {
-        agency: titles.agency(&slot.agency),
-        indicator: titles.indicator(&slot.indicator),
-        area: titles.area(&slot.area),
+        agency: names.agency(&slot.agency),
+        indicator: names.indicator(&slot.indicator),
+        area: names.area(&slot.area),
         period: slot.period.clone(),
         due: slot.due.clone(),
         status,
@@ -302,13 +308,13 @@ mod tests {
             ],
             ..GetCompletenessResponse::default()
         };
-        let titles = Titles {
+        let names = Names {
             agencies: [("portsmouth".to_owned(), "Portsmouth Children's Services".to_owned())].into(),
             indicators: [("contacts".to_owned(), "Initial contacts".to_owned())].into(),
             areas: [("E06000044".to_owned(), "Portsmouth".to_owned())].into(),
         };
         let question = Question { agency: "portsmouth".to_owned(), ..Question::default() };
-        let page = page(&question, "Portsmouth".to_owned(), &answer, &titles).render().unwrap();
+        let page = page(&question, "Portsmouth".to_owned(), &answer, &names).render().unwrap();
         insta::assert_snapshot!(page.split("<main").nth(1).unwrap());
     }
 }

@@ -215,7 +215,7 @@ fn missing_text(missing: &Missing, names: &Names, kind: Kind) -> String {
     let why = match missing.reason() {
         MissingReason::Unspecified => String::new(),
         MissingReason::Late => ": late".to_owned(),
-        MissingReason::NotDue => ": not due yet".to_owned(),
+        MissingReason::NotDue => ": not due".to_owned(),
         MissingReason::NotAvailable => ": submitted as not available".to_owned(),
         MissingReason::Contained => {
             let area = names.area(&missing.contained_in_area);

@@ -36,19 +36,4 @@ impl Lists {
             rules: catalogue::rules(&mut client, revision).await?,
         })
     }
-
-    /// The title of an indicator; its id if it isn't known.
-    pub(super) fn indicator<'a>(&'a self, id: &'a str) -> &'a str {
-        self.indicators.iter().find(|indicator| indicator.id == id).map_or(id, |indicator| &indicator.title)
-    }
-
-    /// The name of an agency; its id if it isn't known.
-    pub(super) fn agency<'a>(&'a self, id: &'a str) -> &'a str {
-        self.agencies.iter().find(|agency| agency.id == id).map_or(id, |agency| &agency.name)
-    }
-
-    /// The name of an area; its code if it isn't known.
-    pub(super) fn area<'a>(&'a self, code: &'a str) -> &'a str {
-        self.areas.iter().find(|area| area.code == code).map_or(code, |area| &area.name)
-    }
 }

@@ -52,7 +52,6 @@ mod submission;
 mod submissions;
 mod submit;
 mod submitted;
-mod titles;
 mod untaken;
 mod visitor;
 
@@ -71,6 +70,7 @@ use tower::ServiceExt as _;
 pub use address::{NotAWebUrl, WebUrl};
 use clock::Clock;
 pub use cookie::CookieSecret;
+use csrf::TokenKey;
 use files::Files as _;
 pub use local_path::LocalPath;
 use session::SignedInIdentity;
@@ -94,6 +94,8 @@ pub(crate) struct Settings {
     pub(crate) clock: TimeOfDay,
     /// Random bytes.
     pub(crate) random: Randomness,
+    /// What the tokens of forms are made with.
+    pub(crate) tokens: TokenKey,
 }
 
 /// The pages.
@@ -109,11 +111,11 @@ impl fmt::Debug for Pages {
 impl Pages {
     /// The pages, of what is behind the guard.
     pub(crate) fn new(router: Router, settings: Settings) -> Self {
-        let Settings { at, provider, clock, random } = settings;
+        let Settings { at, provider, clock, random, tokens } = settings;
         let who_is_calling = who_is_calling(router.clone());
         let (stopwatch, days) = (Arc::new(Instant::now), Clock(Arc::clone(&clock)));
-        let sign_ins =
-            SignIns::new(sign_in::Settings { at: at.clone(), provider, who_is_calling, clock, stopwatch, random });
+        let settings = sign_in::Settings { at: at.clone(), provider, who_is_calling, clock, stopwatch, random, tokens };
+        let sign_ins = SignIns::new(settings);
         let pages = axum::Router::new()
             .route("/", get(home::show))
             .route("/due", get(due::show))
@@ -202,7 +204,9 @@ fn who_is_calling(router: Router) -> WhoIsCalling {
             let known = IdentityId::parse(&identity.id).ok().zip(Role::from_code(identity.role));
             let (id, role) = known.ok_or_else(|| {
                 // An open server: a key would be of nobody.
-                Refusal::NotAccepted("This server has no identities, so nobody can sign in.".to_owned())
+                let words = "This server has no keys yet, so nobody can sign in. Whoever runs it makes the first: conspectus key \
+                             create NAME --role operator";
+                Refusal::NotAccepted(words.to_owned())
             })?;
             Ok(SignedInIdentity { id, role })
         })

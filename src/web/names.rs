@@ -1,17 +1,21 @@
-//! What ids stand for, as of the revision of an answer.
+//! What ids stand for.
 
 use std::collections::BTreeMap;
 
 use tonic::Status;
 
+use super::lists::Lists;
 use super::visitor::Visitor;
+use crate::rpc::proto::{Agency, Area, CategoryRef, Indicator, Observation};
 use crate::submitting::catalogue;
+use crate::tables::breakdown;
 
-/// The names of the agencies and areas of the catalogue.
+/// The newest titles of indicators, and the names of areas and agencies, by their ids.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    agencies: BTreeMap<String, String>,
-    areas: BTreeMap<String, String>,
+    pub(super) indicators: BTreeMap<String, String>,
+    pub(super) areas: BTreeMap<String, String>,
+    pub(super) agencies: BTreeMap<String, String>,
 }
 
 impl Names {
@@ -20,19 +24,49 @@ impl Names {
         let mut client = visitor.calls.catalogue();
         let areas = catalogue::areas(&mut client, revision).await?;
         let agencies = catalogue::agencies(&mut client, revision).await?;
-        Ok(Self {
-            areas: areas.into_iter().map(|area| (area.code, area.name)).collect(),
-            agencies: agencies.into_iter().map(|agency| (agency.id, agency.name)).collect(),
-        })
+        Ok(Self::in_lists(&catalogue::indicators(&mut client, revision).await?, &areas, &agencies))
     }
 
-    /// The name of an agency; its id if it isn't known.
-    pub(super) fn agency(&self, id: &str) -> String {
-        self.agencies.get(id).cloned().unwrap_or_else(|| id.to_owned())
+    fn in_lists(indicators: &[Indicator], areas: &[Area], agencies: &[Agency]) -> Self {
+        Self {
+            indicators: indicators.iter().map(|it| (it.id.clone(), it.title.clone())).collect(),
+            areas: areas.iter().map(|it| (it.code.clone(), it.name.clone())).collect(),
+            agencies: agencies.iter().map(|it| (it.id.clone(), it.name.clone())).collect(),
+        }
     }
 
-    /// The name of an area; its code if it isn't known.
+    /// An indicator's title; its id where it has none.
+    pub(super) fn indicator(&self, id: &str) -> String {
+        name(&self.indicators, id)
+    }
+
+    /// An area's name; its code where it has none.
     pub(super) fn area(&self, code: &str) -> String {
-        self.areas.get(code).cloned().unwrap_or_else(|| code.to_owned())
+        name(&self.areas, code)
     }
+
+    /// An agency's name; its id where it has none.
+    pub(super) fn agency(&self, id: &str) -> String {
+        name(&self.agencies, id)
+    }
+
+    /// What a figure is of: `Initial contacts, Hampshire, FY2021-22`.
+    pub(super) fn figure(&self, figure: &Observation) -> String {
+        let Observation { indicator, area, period, breakdown, .. } = figure;
+        format!("{}, {}, {period}{}", self.indicator(indicator), self.area(area), after_comma(breakdown))
+    }
+}
+
+impl From<&Lists> for Names {
+    fn from(lists: &Lists) -> Self {
+        Self::in_lists(&lists.indicators, &lists.areas, &lists.agencies)
+    }
+}
+
+fn name(names: &BTreeMap<String, String>, id: &str) -> String {
+    names.get(id).filter(|name| !name.is_empty()).map_or_else(|| id.to_owned(), Clone::clone)
+}
+
+fn after_comma(categories: &[CategoryRef]) -> String {
+    if categories.is_empty() { String::new() } else { format!(", {}", breakdown(categories)) }
 }

@@ -33,7 +33,15 @@ impl Refusal {
     /// The same of the page's own with where to go on: what the link says, and its address.
     pub(super) fn with_link(mut self, words: &'static str, href: String) -> Self {
         if let Self::Page(_, page) = &mut self {
-            page.links.push((words, href));
+            page.links.push(Link { words, href, is_apart: false });
+        }
+        self
+    }
+
+    /// The same with a link to a page beside this one, which stays open and can be loaded again.
+    pub(super) fn with_link_apart(mut self, words: &'static str, href: String) -> Self {
+        if let Self::Page(_, page) = &mut self {
+            page.links.push(Link { words, href, is_apart: true });
         }
         self
     }
@@ -49,7 +57,16 @@ pub(super) struct RefusalPage {
     /// Each problem: its field, and what is wrong with it.
     problems: Vec<(String, String)>,
     /// Where to go on.
-    links: Vec<(&'static str, String)>,
+    links: Vec<Link>,
+}
+
+/// Where to go on.
+#[derive(Debug)]
+struct Link {
+    words: &'static str,
+    href: String,
+    /// Whether it opens in another tab.
+    is_apart: bool,
 }
 
 impl IntoResponse for Refusal {

@@ -11,10 +11,10 @@ use tonic::codegen::http::header::AUTHORIZATION;
 use tonic::codegen::http::{HeaderValue, Request};
 
 use super::cookie::{CookieHash, CookieSecret};
-use super::csrf::CsrfToken;
+use super::csrf::{CsrfToken, TokenKey};
 use crate::access::{Purpose, Role, Secret, SignIn};
 use crate::model::id::IdentityId;
-use crate::rpc::{PURPOSE_HEADER, SignedIn};
+use crate::rpc::{PURPOSE_HEADER, SignedIn, purpose_header};
 
 /// How long somebody stays signed in at the most: a working day.
 pub(super) const AGE_MAX: Duration = Duration::from_secs(10 * 3_600);
@@ -106,7 +106,7 @@ impl Session {
         self.kept.purpose.is_none() && self.kept.identity.role == Role::Analyst
     }
 
-    /// What each form of this session's pages has as its first field, [`csrf::FIELD`](super::csrf::FIELD).
+    /// What each form of the pages of whoever has signed in has as its first field, [`csrf::FIELD`](super::csrf::FIELD).
     pub fn csrf(&self) -> CsrfToken {
         self.csrf
     }
@@ -115,8 +115,7 @@ impl Session {
     pub fn authorise<B>(&self, call: &mut Request<B>) {
         self.kept.means.authorise(call);
         if let Some(purpose) = &self.kept.purpose {
-            let header = HeaderValue::try_from(purpose.as_str()).expect("a purpose is what a header takes");
-            call.headers_mut().insert(PURPOSE_HEADER, header);
+            call.headers_mut().insert(PURPOSE_HEADER, purpose_header(purpose));
         }
     }
 
@@ -138,10 +137,18 @@ impl Kept {
 }
 
 /// All sessions, shared by clones.
-#[derive(Debug, Clone, Default)]
-pub struct Sessions(Arc<Mutex<BTreeMap<CookieHash, Kept>>>);
+#[derive(Debug, Clone)]
+pub struct Sessions {
+    tokens: TokenKey,
+    all: Arc<Mutex<BTreeMap<CookieHash, Kept>>>,
+}
 
 impl Sessions {
+    /// None yet. The tokens of their forms are made with a key.
+    pub(super) fn new(tokens: TokenKey) -> Self {
+        Self { tokens, all: Arc::default() }
+    }
+
     /// Begins the session of a new cookie. Where there are too many, the one that was used least recently ends: of the
     /// same identity, or of all.
     pub(super) fn begin(&self, secret: &CookieSecret, means: Means, identity: SignedInIdentity, now: Instant) {
@@ -169,7 +176,7 @@ impl Sessions {
         }
         let kept = all.get_mut(&hash)?;
         kept.used = now;
-        Some(Session { hash, csrf: CsrfToken::of(secret), kept: kept.clone() })
+        Some(Session { hash, csrf: self.tokens.of(&kept.identity.id), kept: kept.clone() })
     }
 
     /// Notes what figures are read for in a session from now on.
@@ -201,7 +208,7 @@ impl Sessions {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<CookieHash, Kept>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -217,6 +224,10 @@ mod tests {
     use super::*;
 
     const MINUTE: Duration = Duration::from_secs(60);
+
+    fn sessions() -> Sessions {
+        Sessions::new(TokenKey::from_random([3; 32]))
+    }
 
     fn secret(n: usize) -> CookieSecret {
         let mut bytes = [0; 32];
@@ -238,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_session_ends_when_nothing_is_done_in_it_and_after_a_working_day_at_the_latest() {
-        let (sessions, start) = (Sessions::default(), Instant::now());
+        let (sessions, start) = (sessions(), Instant::now());
         begin(&sessions, 1, "al", start);
         assert!(sessions.of(&secret(2), start).is_none());
         assert!(sessions.of(&secret(1), start + IDLE_MAX - MINUTE).is_some(), "and it is used");
@@ -255,7 +266,7 @@ mod tests {
 
     #[test]
     fn an_identitys_sessions_are_bounded_and_the_least_recently_used_makes_room() {
-        let (sessions, start) = (Sessions::default(), Instant::now());
+        let (sessions, start) = (sessions(), Instant::now());
         begin(&sessions, 1_000, "bo", start);
         for n in 0..SESSIONS_OF_IDENTITY_MAX {
             begin(&sessions, n, "al", start + MINUTE);
@@ -270,7 +281,7 @@ mod tests {
 
     #[test]
     fn all_sessions_together_are_bounded() {
-        let (sessions, start) = (Sessions::default(), Instant::now());
+        let (sessions, start) = (sessions(), Instant::now());
         for n in 0..SESSIONS_MAX {
             begin(&sessions, n, &format!("a-{}", n / SESSIONS_OF_IDENTITY_MAX), start + MINUTE);
         }
@@ -281,7 +292,7 @@ mod tests {
 
     #[test]
     fn one_session_ends_or_all_of_an_identity() {
-        let (sessions, now) = (Sessions::default(), Instant::now());
+        let (sessions, now) = (sessions(), Instant::now());
         for (n, name) in ["al", "al", "al", "bo"].into_iter().enumerate() {
             begin(&sessions, n, name, now);
         }
@@ -294,7 +305,7 @@ mod tests {
 
     #[test]
     fn an_analyst_says_what_for_and_a_call_says_it_on() {
-        let (sessions, now) = (Sessions::default(), Instant::now());
+        let (sessions, now) = (sessions(), Instant::now());
         let sign_in = SignIn { issuer: "https://login.example".parse().unwrap(), subject: "al".parse().unwrap() };
         sessions.begin(&secret(1), Means::Provider(sign_in.clone()), identity("al", Role::Analyst), now);
         let session = sessions.of(&secret(1), now).unwrap();
@@ -320,7 +331,7 @@ mod tests {
 
     #[test]
     fn that_somebody_still_may_is_asked_again_after_a_while() {
-        let (sessions, start) = (Sessions::default(), Instant::now());
+        let (sessions, start) = (sessions(), Instant::now());
         begin(&sessions, 1, "al", start);
         let is_to_be_confirmed = |now| sessions.of(&secret(1), now).unwrap().is_to_be_confirmed(now);
         let later = start + CONFIRMED_MAX;

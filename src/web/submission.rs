@@ -8,10 +8,10 @@ use prost::Message as _;
 use serde::Deserialize;
 use tonic::Status;
 
+use super::names::Names;
 use super::page::Page;
 use super::question::{Address, FileLink, Known};
 use super::refusal::Refusal;
-use super::titles::Titles;
 use super::visitor::Visitor;
 use crate::http::files;
 use crate::model::hex::Hex;
@@ -98,8 +98,8 @@ struct Row {
 /// The page of a submission.
 pub(super) async fn show(visitor: Visitor, Known(question): Known<Question>) -> Result<Response, Refusal> {
     let answer = visitor.calls.submissions().get_submission(question.request()).await?.into_inner();
-    let titles = Titles::read(&visitor).await?;
-    Ok(Page(page(&question, &answer, &titles)).into_response())
+    let names = Names::of(&visitor, 0).await?;
+    Ok(Page(page(&question, &answer, &names)).into_response())
 }
 
 /// All figures with what each did, not only the page's.
@@ -110,7 +110,7 @@ pub(super) async fn file(_: Visitor, query: Option<String>) -> Result<files::Que
     Ok(files::Question::new("submission", (method, ""), message, table).with_names(files::Names::All))
 }
 
-fn page(question: &Question, answer: &GetSubmissionResponse, titles: &Titles) -> SubmissionPage {
+fn page(question: &Question, answer: &GetSubmissionResponse, names: &Names) -> SubmissionPage {
     let (submission, receipt) =
         (answer.submission.clone().unwrap_or_default(), answer.receipt.clone().unwrap_or_default());
     let withdrawn = match (submission.withdrawn_at_revision, submission.withdrawal_reason.as_str()) {
@@ -119,7 +119,7 @@ fn page(question: &Question, answer: &GetSubmissionResponse, titles: &Titles) ->
         (at, reason) => format!("It was withdrawn at revision {}: {}", thousands(&at.to_string()), visible(reason)),
     };
     let figures =
-        answer.observations.iter().zip(&receipt.outcomes).map(|(figure, outcome)| row(figure, outcome, titles));
+        answer.observations.iter().zip(&receipt.outcomes).map(|(figure, outcome)| row(figure, outcome, names));
     let received = match question.received.as_str() {
         // An address may be kept: it says so only while it is so.
         _ if submission.withdrawn_at_revision != 0 => "",
@@ -156,10 +156,10 @@ fn page(question: &Question, answer: &GetSubmissionResponse, titles: &Titles) ->
     }
 }
 
-fn row(figure: &Observation, outcome: &ObservationOutcome, titles: &Titles) -> Row {
+fn row(figure: &Observation, outcome: &ObservationOutcome, names: &Names) -> Row {
     Row {
-        indicator: titles.indicator(&figure.indicator),
-        area: titles.area(&figure.area),
+        indicator: names.indicator(&figure.indicator),
+        area: names.area(&figure.area),
         period: figure.period.clone(),
         breakdown: breakdown(&figure.breakdown),
         value: shown(&value(figure)),

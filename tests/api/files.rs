@@ -249,10 +249,14 @@ async fn a_purpose_stands_in_the_header_or_in_the_address() {
     assert!(none.text().contains("in the address, as purpose=…, or in the header"), "{}", none.text());
     assert_eq!(ask(CONTACTS, Some("a test")).await.status, 200);
     assert_eq!(ask(&format!("{CONTACTS}&purpose=a+test"), None).await.status, 200);
+    assert_eq!(ask(&format!("{CONTACTS}&purpose=the+board%E2%80%99s+report"), None).await.status, 200);
+    let hidden = ask(&format!("{CONTACTS}&purpose=a%E2%80%AEtest"), None).await;
+    assert!(hidden.status == 403 && hidden.text().contains("each of which can be seen"), "{}", hidden.text());
     assert_eq!(ask(&format!("{CONTACTS}&purpose=a+test"), Some("a test")).await.status, 400);
     app.pictures().query_aggregate(by("analyst", query(["initial-contacts"], ["FY2021-22"], []))).await.unwrap();
     let log = std::fs::read_to_string(app.folder().join("audit.log")).unwrap();
     assert_eq!(log.matches("a test").count(), 2, "a line for each file: {log}");
+    assert_eq!(log.matches("the board’s report").count(), 1, "{log}");
 }
 
 #[tokio::test]

@@ -342,6 +342,12 @@ async fn every_problem_of_a_question_is_said_at_its_field() {
     let answer = get(&app, &format!("/indicator?indicator={CONTACTS}&area={HAMPSHIRE}&from=2022&to=2021-22")).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     assert!(answer.text().contains("<a href=\"#from\">") && answer.text().contains("Definition"), "{}", answer.text());
+    for (given, missing) in [(format!("&area={HAMPSHIRE}"), "to"), ("&to=2021-22".to_owned(), "area")] {
+        let answer = get(&app, &format!("/indicator?indicator={CONTACTS}{given}")).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        let problem = format!("<a href=\"#{missing}\">");
+        assert!(answer.text().contains(&problem) && answer.text().contains("Definition"), "{}", answer.text());
+    }
     assert_eq!(get(&app, "/explain?indicator=none").await.status, StatusCode::BAD_REQUEST);
     assert_eq!(get(&app, "/indicator?indicator=none").await.status, StatusCode::NOT_FOUND);
 }

@@ -202,6 +202,12 @@ async fn a_file_is_checked_then_sent_and_its_receipt_kept_and_sending_twice_stor
     assert_eq!(browser.count().await, 2, "the same form sent twice is stored once");
     let nothing = browser.check(file.as_bytes(), &[("source", "Case system")]).await;
     assert!(nothing.text().contains("There is nothing to send."), "{}", nothing.text());
+    for words in ["Your figures were received.", "These figures had been received before."] {
+        let anyway = location(&browser.send_checked(&nothing, &[]).await);
+        assert_ne!(parameter(&anyway, "request_id"), request_id);
+        assert!(browser.get(&anyway).await.text().contains(words), "{words}");
+        assert_eq!(browser.count().await, 3, "what changes nothing is stored once more where that is asked for");
+    }
 
     let file = browser.get(&receipt.replace("/submission?", "/submission/receipt?")).await;
     let text = file.text();

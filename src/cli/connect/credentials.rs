@@ -10,7 +10,7 @@ use tonic::{Request, Status};
 
 use super::super::failure::Failure;
 use crate::access::Purpose;
-use crate::rpc::{ERROR_BYTES_HEADER, PURPOSE_HEADER};
+use crate::rpc::{ERROR_BYTES_HEADER, PURPOSE_HEADER, purpose_header};
 
 /// The most bytes of error details that this client accepts.
 pub(super) const ERROR_BYTES_MAX: u32 = 1 << 20;
@@ -54,7 +54,7 @@ impl Headers {
             Ok::<_, Failure>(value)
         };
         let header = |purpose: &Purpose| {
-            let value = purpose.as_str().parse();
+            let value = MetadataValue::try_from(purpose_header(purpose).as_bytes());
             value.map_err(|_| Failure::usage("--purpose: it has characters that can't be sent"))
         };
         Ok(Self { authorization: key.map(bearer).transpose()?, purpose: purpose.map(header).transpose()? })

@@ -10,7 +10,7 @@ use tonic::codegen::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::parameters::Parameters;
 use crate::access::Purpose;
-use crate::rpc::PURPOSE_HEADER;
+use crate::rpc::{PURPOSE_HEADER, purpose_header};
 
 /// What a caller without credentials may send.
 pub(super) const CHALLENGES: [&str; 2] =
@@ -30,9 +30,9 @@ pub(super) fn headers(given: &HeaderMap, parameters: &mut Parameters) -> HeaderM
     if given.contains_key(PURPOSE_HEADER) {
         parameters.problem("purpose", format_args!("found the header {PURPOSE_HEADER} too; allowed: one of the two"));
     }
-    match Purpose::parse(&purpose).map(|_| HeaderValue::from_str(&purpose)) {
-        Ok(Ok(value)) => drop(headers.insert(HeaderName::from_static(PURPOSE_HEADER), value)),
-        Ok(Err(_)) | Err(_) => parameters.problem("purpose", "allowed: 3 to 200 printable ASCII characters"),
+    match Purpose::parse(&purpose) {
+        Ok(purpose) => drop(headers.insert(HeaderName::from_static(PURPOSE_HEADER), purpose_header(&purpose))),
+        Err(problem) => parameters.problem("purpose", problem),
     }
     headers
 }
@@ -61,7 +61,7 @@ mod tests {
         }
         let mut parameters = Parameters::of(query);
         let headers = headers(&given, &mut parameters);
-        let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
+        let text = |value: &HeaderValue| str::from_utf8(value.as_bytes()).unwrap().to_owned();
         let authorizations = headers.get_all(header::AUTHORIZATION).iter().map(text).collect();
         (authorizations, headers.get(PURPOSE_HEADER).map(text), parameters.problems().len())
     }
@@ -85,7 +85,8 @@ mod tests {
     fn a_purpose_may_stand_in_the_address() {
         let purpose = |query| (sent(&[], query).1, sent(&[], query).2);
         assert_eq!(purpose("purpose=the+annual+report"), (Some("the annual report".to_owned()), 0));
-        assert_eq!(purpose("purpose=%E2%80%93%E2%80%93%E2%80%93"), (None, 1));
+        assert_eq!(purpose("purpose=the+board%E2%80%99s+report"), (Some("the board’s report".to_owned()), 0));
+        assert_eq!(purpose("purpose=%E2%80%AEreport"), (None, 1));
         assert_eq!(purpose(""), (None, 0));
     }
 }

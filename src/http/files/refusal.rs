@@ -9,9 +9,10 @@ use tonic_types::{FieldViolation, StatusExt as _};
 
 use super::credentials::CHALLENGES;
 use super::fields::parameter;
+use crate::access::PURPOSE_ALLOWED;
 use crate::http::error;
 use crate::model::violation::Violations;
-use crate::rpc::{self, Reason};
+use crate::rpc::{self, PURPOSE_HEADER, Reason};
 
 /// As much as there may be.
 const ERROR_BYTES_MAX: usize = 1 << 20;
@@ -67,8 +68,10 @@ fn in_terms_of_the_address(status: &Status) -> Status {
             rpc::invalid(&problems, ERROR_BYTES_MAX)
         }
         Some(Reason::PurposeMissing) => {
-            let what = "say what you read figures for: in the address, as purpose=…, or in the header \
-                        `conspectus-purpose`: 3 to 200 printable ASCII characters";
+            let what = format!(
+                "say what you read figures for: in the address, as purpose=…, or in the header `{PURPOSE_HEADER}`: \
+                 {PURPOSE_ALLOWED}"
+            );
             Status::with_error_details(status.code(), what, status.get_error_details())
         }
         Some(_) | None => status.clone(),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::comment::comment;
-use crate::access::Purpose;
+use crate::access::{PURPOSE_ALLOWED, Purpose};
 use crate::http::files::{self, Address, Parameter, REVISION, Takes};
 use crate::http::hello;
 use crate::rpc::PURPOSE_HEADER;
@@ -138,7 +138,7 @@ fn hello() -> Value {
 pub(super) fn purpose_header() -> Value {
     json!({
         "name": PURPOSE_HEADER, "in": "header", "required": false,
-        "description": "What the figures are read for. An analyst must say so.",
+        "description": format!("What the figures are read for, in UTF-8: {PURPOSE_ALLOWED}. An analyst must say so."),
         "schema": purpose(),
     })
 }
@@ -147,6 +147,5 @@ fn purpose() -> Value {
     json!({
         "type": "string",
         "minLength": Purpose::CHARACTERS.start(), "maxLength": Purpose::CHARACTERS.end(),
-        "pattern": "^[ -~]*$",
     })
 }

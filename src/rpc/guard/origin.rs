@@ -8,7 +8,7 @@ use crate::audit;
 use crate::model::id::IdentityId;
 use crate::net::{NoLongerGood, Peer};
 use crate::rpc::Context;
-use crate::rpc::contract::PURPOSE_HEADER;
+use crate::rpc::contract::{PURPOSE_HEADER, purpose_of};
 use crate::rpc::status::{self, Reason};
 
 /// When one with too many connections may try again.
@@ -41,7 +41,7 @@ impl Origin {
             Some(one)
         };
         // One that can't be read is none.
-        let purpose = one(PURPOSE_HEADER).and_then(|text| Purpose::parse(text.to_str().unwrap_or_default()).ok());
+        let purpose = one(PURPOSE_HEADER).and_then(|header| purpose_of(&header));
         let sign_in = request.extensions().get::<SignedIn>().map(|SignedIn(sign_in)| sign_in.clone());
         Self { authorization: one("authorization"), sign_in, purpose, peer }
     }

@@ -73,7 +73,16 @@ impl Question {
             rank: parameters.is_set("rank"),
             as_of: parameters.as_of(),
         };
-        if !question.has_series() && question.as_of.time.is_some() {
+        if !(question.has_series() || question.area.is_empty() && question.from.is_empty() && question.to.is_empty()) {
+            for (name, given, what) in [
+                ("area", &question.area, "choose the area whose figures are to be shown"),
+                ("to", &question.to, "say the last period to be shown, such as 2021-22"),
+            ] {
+                if given.is_empty() {
+                    parameters.add(name, what);
+                }
+            }
+        } else if !question.has_series() && question.as_of.time.is_some() {
             parameters.add(AsOf::INSTANT, "only figures are of an instant; allowed without an area: as_of_revision");
         }
         (parameters, question)

@@ -7,7 +7,7 @@ use tonic::codegen::http::{Method, StatusCode};
 
 use super::shared::{Refusal, SignIns};
 use crate::net::Peer;
-use crate::web::refusal::page_refusal;
+use crate::web::refusal::{Refusal as RefusalPage, page_refusal};
 use crate::web::session::Session;
 use crate::web::{LocalPath, csrf, headers};
 
@@ -35,10 +35,14 @@ async fn admitted(sign_ins: &SignIns, request: Request) -> Result<(Request, Stri
         if is_read {
             return Redirect::to(&here.after(page)).into_response();
         }
-        // What a form sends is lost by then: whoever has sent it must know.
+        // The browser still has what its form sent, as long as this page stays open.
         let message = "Your session has ended, or you have signed out. What you sent was not taken: nothing was stored, and \
-                       nothing was changed. Sign in again on the page Your session, and then send it once more";
-        page_refusal(StatusCode::FORBIDDEN, "You are not signed in", message.to_owned())
+                       nothing was changed. It is not lost either. Keep this page open, sign in again in another tab, \
+                       then come back to this one and load it again: your browser asks whether it should send the same \
+                       once more.";
+        RefusalPage::of_page(StatusCode::FORBIDDEN, "You are not signed in", message.to_owned())
+            .with_link_apart("Sign in again, in another tab", "/account".to_owned())
+            .into_response()
     };
     let session = sign_ins.session(request.headers()).ok_or_else(|| elsewhere("/sign-in"))?;
     let session = match confirmed(sign_ins, session, request.extensions().get::<Peer>().cloned()).await {

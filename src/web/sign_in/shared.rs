@@ -20,7 +20,7 @@ use super::provider::{Provider, ProviderSettings};
 use crate::model::timestamp::Timestamp;
 use crate::net::Peer;
 use crate::web::cookie::Cookie;
-use crate::web::csrf::CsrfToken;
+use crate::web::csrf::{CsrfToken, TokenKey};
 use crate::web::page::Page;
 use crate::web::refusal::page_refusal;
 use crate::web::session::{self, Means, Session, Sessions, SignedInIdentity};
@@ -61,6 +61,8 @@ pub struct Settings {
     pub stopwatch: Stopwatch,
     /// Random bytes.
     pub random: Randomness,
+    /// What the tokens of forms are made with.
+    pub tokens: TokenKey,
 }
 
 impl fmt::Debug for Settings {
@@ -93,8 +95,8 @@ impl SignIns {
     /// None are signed in yet.
     pub fn new(settings: Settings) -> Self {
         let provider = settings.provider.clone().map(|provider| Provider::new(provider, &settings.at));
-        let (sessions, pending, attempts) = (Sessions::default(), PendingSignIns::default(), Attempts::default());
-        let untaken = Untaken::default();
+        let sessions = Sessions::new(settings.tokens.clone());
+        let (pending, attempts, untaken) = (PendingSignIns::default(), Attempts::default(), Untaken::default());
         Self(Arc::new(Inner { settings, provider, sessions, pending, attempts, untaken }))
     }
 

@@ -17,6 +17,7 @@ use super::{ProviderSettings, Refusal, Settings, SignIns, TimeOfDay, require_ses
 use crate::access::{Role, Secret};
 use crate::model::id::{IdentityId, Issuer};
 use crate::rpc::SignedIn;
+use crate::web::csrf::TokenKey;
 use crate::web::session::{Session, SignedInIdentity};
 
 pub(super) const AT: &str = "https://figures.example";
@@ -80,6 +81,7 @@ impl World {
                 let mut bytes = [0; 32];
                 getrandom::fill(&mut bytes).map(|()| bytes)
             }),
+            tokens: TokenKey::from_random([5; 32]),
         };
         let sign_ins = SignIns::new(settings);
         let pages = Router::new()

@@ -8,6 +8,7 @@ use super::test_provider::{CLIENT_ID, GOOD, Says, SignedBy, TestProvider};
 use super::test_world::{Browser, Shown, World, key};
 use super::{FORM_BYTES_MAX, Refusal};
 use crate::model::timestamp::Timestamp;
+use crate::web::session::IDLE_MAX;
 
 const NOW_SECONDS: i64 = 1_800_000_000;
 
@@ -87,7 +88,7 @@ async fn nobody_is_signed_in_by_another_site_nor_led_to_one() {
 }
 
 #[tokio::test]
-async fn a_form_is_taken_from_its_own_session_alone_and_whole() {
+async fn a_form_is_taken_from_whoever_it_was_made_for_alone_and_whole() {
     let (world, _) = mocked().await;
     let mut browser = world.browser();
     let shown = browser.post("/due", &[("csrf", &"0".repeat(64)), ("a", "b")]).await;
@@ -95,15 +96,36 @@ async fn a_form_is_taken_from_its_own_session_alone_and_whole() {
     assert!(shown.text.contains("What you sent was not taken: nothing was stored"), "{}", shown.text);
     browser.sign_in(&key(1), "/").await;
     let token = browser.get("/due").await.text.rsplit_once(' ').unwrap().1.to_owned();
-    let mut other = world.browser();
-    other.sign_in(&key(1), "/").await;
     for fields in [vec![("a", "b")], vec![("a", "b"), ("csrf", token.as_str())]] {
         assert_eq!(browser.post("/due", &fields).await.status, StatusCode::FORBIDDEN);
     }
     let fields = [("csrf", token.as_str()), ("a", "b")];
-    assert_eq!(other.post("/due", &fields).await.status, StatusCode::FORBIDDEN, "the same person's, elsewhere");
+    let mut other = world.browser();
+    other.sign_in(&key(2), "/").await;
+    assert_eq!(other.post("/due", &fields).await.status, StatusCode::FORBIDDEN, "it was made for another");
     let shown = browser.post("/due", &fields).await;
     assert_eq!((shown.status, shown.text), (StatusCode::OK, format!("csrf={token}&a=b")));
+}
+
+#[tokio::test]
+async fn a_form_that_took_longer_than_the_session_is_taken_after_signing_in_again() {
+    let (world, _) = mocked().await;
+    let mut browser = world.browser();
+    browser.sign_in(&key(1), "/").await;
+    let token = browser.get("/due").await.text.rsplit_once(' ').unwrap().1.to_owned();
+    let fields = [("csrf", token.as_str()), ("a", "b")];
+    world.wait(IDLE_MAX.as_secs());
+    let refused = browser.post("/due", &fields).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    for words in ["nothing was stored", "load it again", r#"<a href="/account" target="_blank""#] {
+        assert!(refused.text.contains(words), "{words}: {}", refused.text);
+    }
+    browser.sign_in(&key(1), "/").await;
+    assert_eq!(browser.post("/due", &fields).await.text, format!("csrf={token}&a=b"));
+    // Whoever sits at it by then may be somebody else.
+    world.wait(IDLE_MAX.as_secs());
+    browser.sign_in(&key(2), "/").await;
+    assert_eq!(browser.post("/due", &fields).await.status, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]
@@ -132,12 +154,12 @@ async fn whoever_the_provider_knows_is_signed_in_and_an_analyst_says_first_what_
     assert_eq!(sign_in_at(&provider, &mut browser).await.location, "/due");
     assert_eq!(browser.get("/due").await.location, "/sign-in/purpose?next=%2Fdue");
     let token = browser.token("/sign-in/purpose?next=%2Fdue").await;
-    let shown = browser.post("/sign-in/purpose", &[("csrf", &token), ("next", "/due"), ("purpose", "é")]).await;
+    let shown = browser.post("/sign-in/purpose", &[("csrf", &token), ("next", "/due"), ("purpose", "é–")]).await;
     assert_eq!(shown.status, StatusCode::BAD_REQUEST);
-    assert!(shown.text.contains("3 to 200 printable ASCII characters"), "{}", shown.text);
-    let fields = [("csrf", token.as_str()), ("next", "/due"), ("purpose", "the annual report")];
+    assert!(shown.text.contains("3 to 200 characters on one line"), "{}", shown.text);
+    let fields = [("csrf", token.as_str()), ("next", "/due"), ("purpose", "the board’s report – 2026")];
     assert_eq!(browser.post("/sign-in/purpose", &fields).await.location, "/due");
-    assert!(browser.get("/due").await.text.starts_with("al [the annual report] "));
+    assert!(browser.get("/due").await.text.starts_with("al [the board’s report – 2026] "));
     assert_eq!(world.browser().get("/sign-in/purpose").await.location, "/sign-in?next=%2F");
 }
 

@@ -1,6 +1,6 @@
 //! What a submission would change, value by value, and what is asked for before it is sent.
 
-use super::super::titles::Titles;
+use super::super::names::Names;
 use super::draft::Draft;
 use super::form::FieldProblem;
 use super::verdict::Asked;
@@ -72,7 +72,7 @@ pub(super) fn explanation_field(index: usize) -> String {
 
 impl Preview {
     /// What the service says of a draft, in words.
-    pub(super) fn of(draft: &Draft, answer: &SubmitObservationsResponse, asked: &Asked, titles: &Titles) -> Self {
+    pub(super) fn of(draft: &Draft, answer: &SubmitObservationsResponse, asked: &Asked, names: &Names) -> Self {
         let receipt = answer.receipt.clone().unwrap_or_default();
         let figures = &draft.sheet.reading.figures;
         let counts = Counts::of(&receipt);
@@ -81,7 +81,7 @@ impl Preview {
         let shown: Vec<Change> = changed
             .iter()
             .take(CHANGES_SHOWN_MAX)
-            .map(|(figure, outcome)| change(figure, outcome, draft.request.sample, titles))
+            .map(|(figure, outcome)| change(figure, outcome, draft.request.sample, names))
             .collect();
         let left_out = changed.len() - shown.len();
         let corrects = receipt.revised_count + receipt.withdrawn_count > 0;
@@ -105,7 +105,7 @@ impl Preview {
             Some(Question {
                 name: explanation_field(*index),
                 row: figure.row,
-                figure: titles.figure(&figure.observation),
+                figure: names.figure(&figure.observation),
                 value: shown_value(figure),
                 found: found.clone(),
                 answer: sent.explanation.clone(),
@@ -137,7 +137,7 @@ fn shown_value(figure: &Figure) -> String {
     shown(&value(&figure.observation))
 }
 
-fn change(figure: &Figure, outcome: &ObservationOutcome, is_sample: bool, titles: &Titles) -> Change {
+fn change(figure: &Figure, outcome: &ObservationOutcome, is_sample: bool, names: &Names) -> Change {
     let observation = &figure.observation;
     let becomes = value(observation);
     let (stands, percent) = match outcome.outcome() {
@@ -147,8 +147,8 @@ fn change(figure: &Figure, outcome: &ObservationOutcome, is_sample: bool, titles
     };
     Change {
         row: figure.row,
-        indicator: titles.indicator(&observation.indicator),
-        area: titles.area(&observation.area),
+        indicator: names.indicator(&observation.indicator),
+        area: names.area(&observation.area),
         period: observation.period.clone(),
         breakdown: breakdown(&observation.breakdown),
         stands,

@@ -9,11 +9,11 @@ use axum::response::{IntoResponse, Redirect, Response};
 use tonic::{Code, Status};
 
 use super::super::agency;
+use super::super::names::Names;
 use super::super::page::Page;
 use super::super::question::Address;
 use super::super::refusal::Refusal;
 use super::super::shares::Held;
-use super::super::titles::Titles;
 use super::super::visitor::Visitor;
 use super::draft::Draft;
 use super::form::{FieldProblem, Form};
@@ -141,9 +141,9 @@ impl Step {
         asked: Asked,
         why: Shown,
     ) -> Result<Response, Refusal> {
-        let titles = Titles::read(&self.visitor).await?;
+        let names = Names::of(&self.visitor, 0).await?;
         let page = move |step: Self| {
-            let preview = Preview::of(&draft, &answer, &asked, &titles);
+            let preview = Preview::of(&draft, &answer, &asked, &names);
             PreviewPage {
                 csrf: step.visitor.csrf,
                 agency: step.agency,
