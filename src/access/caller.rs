@@ -1,6 +1,7 @@
 //! Who is calling, by what credential, and what for.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::identity::{Identity, SignIn};
@@ -116,13 +117,16 @@ pub struct NotAPurpose(String);
 pub(crate) const PURPOSE_ALLOWED: &str = "3 to 200 characters on one line, each of which can be seen";
 
 impl Purpose {
+    /// How many characters it has.
+    pub(crate) const CHARACTERS: RangeInclusive<usize> = 3..=200;
+
     /// Parses a purpose: 3 to 200 characters on one line, none of them hidden.
     ///
     /// # Errors
     /// When the text isn't one.
     pub fn parse(words: &str) -> Result<Self, NotAPurpose> {
         let trimmed = words.trim();
-        if (3..=200).contains(&trimmed.chars().count()) && text::check(trimmed, Layout::Line).is_ok() {
+        if Self::CHARACTERS.contains(&trimmed.chars().count()) && text::check(trimmed, Layout::Line).is_ok() {
             Ok(Self(Arc::from(trimmed)))
         } else {
             Err(NotAPurpose(words.to_owned()))

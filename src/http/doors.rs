@@ -85,7 +85,7 @@ impl Doors {
             .max_age(PREFLIGHT_AGE);
         let others = axum::Router::new()
             .route("/openapi.json", get(openapi::answer))
-            .route("/v1/hello", get(hello::answer))
+            .route(hello::PATH, get(hello::answer))
             .merge(files::routes())
             .fallback(connect::answer)
             .with_state(router.clone())

@@ -5,6 +5,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::{Value, json};
 use tonic::Status;
 use tonic::codegen::http::header;
 use tonic_types::StatusExt as _;
@@ -15,6 +16,9 @@ use crate::access::Role;
 use crate::net::Peer;
 use crate::rpc::proto::{GetCallerRequest, GetCallerResponse};
 use crate::rpc::{Reason, Router};
+
+/// Where it is.
+pub(super) const PATH: &str = "/v1/hello";
 
 /// What the server sees of a caller.
 #[derive(Debug, Serialize)]
@@ -71,6 +75,31 @@ impl From<Status> for Caller {
         };
         Self::Unknown { reason, message: status.message().to_owned(), remedy }
     }
+}
+
+/// The answer as OpenAPI describes it.
+pub(super) fn schema() -> Value {
+    let text = |says: &str| json!({ "type": "string", "description": says });
+    json!({
+        "type": "object",
+        "properties": {
+            "service": { "type": "string", "const": "conspectus" },
+            "version": text("The server's version."),
+            "protocol": text("The version of HTTP that arrives, such as `HTTP/1.1`."),
+            "tls": { "type": ["string", "null"], "description": "`TLS 1.3` or `TLS 1.2`; null where nothing is encrypted, as behind a proxy that ends TLS." },
+            "address": text("Where the connection comes from: of a proxy's, the proxy."),
+            "sent_credentials": { "type": "boolean", "description": "Whether a header `authorization` has arrived: some proxies take it away." },
+            "caller": { "type": "string", "enum": ["anyone", "known", "unknown"], "description": "`anyone` as long as there are no identities." },
+            "identity": text("Of one that is known, its id."),
+            "role": text("Of one that is known."),
+            "agency": text("Of one that is known; empty if it is of none."),
+            "reason": text("Of one that isn't known, the stable reason, such as `KEY_EXPIRED`."),
+            "message": text("The same in words."),
+            "remedy": text("What to do about it."),
+        },
+        "required": ["service", "version", "protocol", "tls", "address", "sent_credentials", "caller"],
+        "additionalProperties": false,
+    })
 }
 
 pub(super) async fn answer(State(router): State<Router>, request: Request) -> Response {

@@ -420,3 +420,86 @@ async fn changes_after_a_revision_go_on_where_the_last_file_ended() {
     let tag = later.header("etag").unwrap();
     assert_eq!(get(app.address(), &path(2), &[("if-none-match", tag)]).await.status, 304);
 }
+
+/// Values that the demo's server takes, for each parameter that is described.
+const TAKEN: [(&str, &str); 25] = [
+    ("indicator", "initial-contacts"),
+    ("area", "E10000014"),
+    ("area_level", "district"),
+    ("agency", CHILDRENS_SERVICES),
+    ("period", "2021-22"),
+    ("from", "2021-22"),
+    ("to", "2021-22"),
+    ("by", "area"),
+    ("breakdown", "sex:female"),
+    ("by_dimension", "sex"),
+    ("compare", "previous"),
+    ("compare_with", "2020-21"),
+    ("across_breaks", "1"),
+    ("year_to_date", "1"),
+    ("rate", "1"),
+    ("share", "1"),
+    ("rank", "1"),
+    ("benchmark", "HIPS"),
+    ("areas_as_of", "now"),
+    ("as_of_revision", "1"),
+    ("as_of", "2022-09-30T17:00:00Z"),
+    ("min_revision", "1"),
+    ("purpose", "a test"),
+    ("bom", "1"),
+    ("after", "1"),
+];
+
+#[tokio::test]
+async fn the_parameters_that_are_described_are_those_that_are_read() {
+    let app = TestApp::with_demo().await;
+    let described = get(app.address(), "/openapi.json", &[]).await.json();
+    let mut met = Vec::new();
+    for (path, item) in described["paths"].as_object().unwrap().iter().filter(|(path, _)| path.ends_with(".csv")) {
+        let parameters = item["get"]["parameters"].as_array().unwrap();
+        let parameters: Vec<_> = parameters.iter().filter(|it| it["in"] == "query").collect();
+        let names: Vec<&str> = parameters.iter().map(|it| it["name"].as_str().unwrap()).collect();
+        met.extend(names.clone());
+        // Everything that it takes, and one thing more.
+        let query = |names: &[&str]| {
+            let value = |name: &&str| TAKEN.iter().find(|(taken, _)| taken == name).unwrap().1.replace(' ', "+");
+            let pairs: Vec<String> = names.iter().map(|name| format!("{name}={}", value(name))).collect();
+            format!("{path}?{}", pairs.join("&"))
+        };
+        let refused = get(app.address(), &query(&names), &[]).await;
+        assert!(!refused.text().contains("no such parameter"), "{}", refused.text());
+        for (other, _) in TAKEN.iter().filter(|(name, _)| !names.contains(name)) {
+            let refused = get(app.address(), &format!("{}&{other}=1", query(&names)), &[]).await;
+            assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{other}");
+            assert!(refused.text().contains(&format!("{other}: there is no such parameter")), "{}", refused.text());
+        }
+        // What must be given, and nothing without it.
+        let mut required: Vec<&str> =
+            parameters.iter().filter(|it| it["required"] == true).map(|it| it["name"].as_str().unwrap()).collect();
+        required.extend(names.contains(&"from").then_some("period"));
+        let taken = get(app.address(), &query(&required), &[]).await;
+        assert_eq!(taken.status, StatusCode::OK, "{}", taken.text());
+        for name in &required {
+            let others: Vec<&str> = required.iter().filter(|other| *other != name).copied().collect();
+            let refused = get(app.address(), &query(&others), &[]).await;
+            assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{name} of {path}");
+        }
+        // Each text of a code list, and nothing else in the place of one, of a number or of an instant.
+        for parameter in &parameters {
+            let name = parameter["name"].as_str().unwrap();
+            let schema = parameter["schema"].get("items").unwrap_or(&parameter["schema"]);
+            let texts = schema["enum"].as_array().into_iter().flatten().map(|text| (text.as_str().unwrap(), true));
+            let other = (schema["enum"].is_array() || schema["format"].is_string()).then_some(("other", false));
+            for (text, is_taken) in texts.chain(other) {
+                let answer = get(app.address(), &format!("{path}?{name}={text}"), &[]).await;
+                let is_refused = answer.text().contains(&format!("{name}: found `{text}`"));
+                assert_ne!(is_refused, is_taken, "{name}={text} at {path}: {}", answer.text());
+            }
+        }
+    }
+    met.sort_unstable();
+    met.dedup();
+    let mut taken = TAKEN.map(|(name, _)| name);
+    taken.sort_unstable();
+    assert_eq!(met, taken);
+}

@@ -331,10 +331,17 @@ fn an_origin_is_a_scheme_a_host_and_a_port() {
 #[tokio::test]
 async fn a_browser_sees_what_arrives_of_its_caller() {
     let app = TestApp::seeded(identities::seed).await;
+    let described = send(app.address(), Method::GET, "/openapi.json", &[], "").await.json();
+    let answer = &described["paths"]["/v1/hello"]["get"]["responses"]["200"];
+    let schema = &answer["content"]["application/json"]["schema"];
     let hello = async |key: Option<String>| {
         let headers: Vec<_> = key.iter().map(|key| ("authorization", key.as_str())).collect();
         let mut hello = send(app.address(), Method::GET, "/v1/hello", &headers, "").await.json();
         let fields = hello.as_object_mut().unwrap();
+        let is_described = |name: &String| schema["properties"].get(name).is_some();
+        assert!(fields.keys().all(is_described), "{fields:?}");
+        let mut required = schema["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap());
+        assert!(required.all(|name| fields.contains_key(name)), "{fields:?}");
         assert_eq!(
             (&fields["protocol"], &fields["tls"], &fields["address"]),
             (&json!("HTTP/1.1"), &Value::Null, &json!("127.0.0.1"))
@@ -362,7 +369,14 @@ async fn the_api_is_described_at_an_address_of_its_own() {
     assert_eq!(answer.status, StatusCode::OK);
     let described = answer.json();
     let streams = 3;
-    assert_eq!(described["paths"].as_object().unwrap().len(), METHODS.len() - streams);
+    let paths = described["paths"].as_object().unwrap();
+    let methods = paths.keys().filter(|path| path.starts_with("/conspectus.v1."));
+    assert_eq!(methods.count(), METHODS.len() - streams);
+    let addresses: Vec<&str> = paths.keys().map(String::as_str).filter(|path| path.starts_with("/v1/")).collect();
+    let files = ["changes", "figures", "picture"].map(|name| [format!("/v1/{name}.csv"), format!("/v1/{name}.xlsx")]);
+    let mut expected: Vec<String> = files.concat();
+    expected.insert(4, "/v1/hello".to_owned());
+    assert_eq!(addresses, expected);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Holds the service's statistics against a reference model, and against laws that they must obey.
 //!
 //! - `world`: random small worlds and questions about them, each from a seed.
-//! - `model`: docs/statistics.md in code, worked out slowly from the list of entries.
+//! - `model`: docs/statistics.md in code, worked out slowly from the list of entries; `returns`: the same for returns.
 //! - `service`, `answer`: the service, asked as a client asks it; an answer as the service and the model both have it.
 //! - `agree`: the service and the model give the same answer to every question.
 //! - `worked`: the model against numbers worked out by hand.
@@ -25,6 +25,8 @@ mod model;
 mod question;
 #[path = "../random/mod.rs"]
 mod random;
+#[path = "../returns/mod.rs"]
+mod returns;
 mod service;
 mod worked;
 mod world;

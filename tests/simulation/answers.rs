@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use conspectus::entry::{Body, Entry, Withdrawal};
 use conspectus::intake::admit::{Rejection, SubmissionEffect};
+use conspectus::intake::basis::Basis;
 use conspectus::intake::corrections::Locks;
 use conspectus::intake::writer::WriteError;
 use conspectus::model::date::Date;
@@ -12,22 +13,23 @@ use conspectus::model::submission::Submission;
 use conspectus::model::timestamp::Timestamp;
 use conspectus::model::violation::Violations;
 use conspectus::model::zone::UTC;
-use conspectus::state::Outcome;
+use conspectus::state::{Outcome, State};
 
-use crate::fixture;
+use crate::fixture::{self, AGENCIES, RETURNS};
 use crate::log::{Cell, Key, Log, lines};
 use crate::met::Thing;
-use crate::rules::{Found, Problem};
+use crate::returns::{Verdict, fields};
+use crate::rules::{Found, Problem, Refusal};
 use crate::sender::{Answer, Asked, Did};
 use crate::world::{Moment, World};
 
 impl World {
     /// A handler takes a submission by the entries up to a revision, or finds all that is wrong with it.
     pub(crate) fn check_prepared(&mut self, asked: Asked, by: Revision, found: Option<&Violations>) {
-        let Asked::Submit { agency, request, variant, locks } = asked else { return };
-        let submission = fixture::submission(agency, request, variant);
+        let Asked::Submit { content, locks, .. } = asked else { return };
+        let submission = fixture::submission(content);
         let problems = self.log.problems(by, self.log.day(by, self.now()), &submission, locks);
-        if fields(found) != fields_of(&problems) {
+        if found.map(fields).unwrap_or_default() != fields_of(&problems) {
             self.wrong(format!("a handler finds {found:?} wrong with {asked:?}, and there should be {problems:?}"));
         }
         problems.iter().for_each(|problem| self.met.count(problem.met_early()));
@@ -44,12 +46,13 @@ impl World {
                 if (logged.hash, logged.entry.at) != (*hash, *at) {
                     return Err("the hash or the time are another entry's".to_owned());
                 }
-                if !is_of(&logged.entry.body, asked) || asked.actor() != logged.entry.actor {
+                if !self.is_of(&logged.entry.body, asked) || asked.actor() != logged.entry.actor {
                     return Err("another entry is there".to_owned());
                 }
                 if self.published().revision() < *revision {
                     return Err("it isn't in the newest state".to_owned());
                 }
+                self.check_seen_stands(asked, *revision)?;
                 let mut met = check_did(&self.log, *revision, did)?;
                 met.extend(met_by_acceptance(&self.log, during[0].newest, *revision));
                 met.into_iter().for_each(|thing| self.met.count(thing));
@@ -59,8 +62,16 @@ impl World {
             }
             Answer::Already(Some(revision)) => match self.log.at(*revision) {
                 None => Err("it isn't durable".to_owned()),
-                Some(logged) if !is_of(&logged.entry.body, asked) => Err("another entry is there".to_owned()),
+                Some(logged) if !self.is_of(&logged.entry.body, asked) => Err("another entry is there".to_owned()),
                 Some(_) => {
+                    if let Asked::Complete { agency, of_return, seen, mistake } = asked {
+                        let said = self.log.said(agency, of_return, seen, mistake);
+                        let is_so = |it: &Moment| self.log.verdict(it.newest, &said) == Verdict::Already(*revision);
+                        if !during.iter().any(is_so) {
+                            return Err("it wasn't complete".to_owned());
+                        }
+                        self.met.count(Thing::CompleteAlready);
+                    }
                     self.met.count(Thing::Already);
                     Ok(true)
                 }
@@ -86,7 +97,11 @@ impl World {
             Asked::ChangeIndicator(version) => {
                 was_so(&|by| self.log.indicator(by) == Some(&fixture::INDICATORS[version]))
             }
-            Asked::Submit { .. } | Asked::Withdraw { .. } | Asked::Create(_) | Asked::Revoke(_) => {
+            Asked::Submit { .. }
+            | Asked::Withdraw { .. }
+            | Asked::Complete { .. }
+            | Asked::Create(_)
+            | Asked::Revoke(_) => {
                 return Err("it should say since when".to_owned());
             }
         };
@@ -97,16 +112,19 @@ impl World {
     fn check_rejected(&self, asked: Asked, during: &[Moment], rejection: &Rejection) -> Result<Vec<Thing>, String> {
         let (first, newest) = (during[0].newest, self.log.newest());
         let is_right = match (asked, rejection) {
-            (Asked::Submit { agency, request, variant, locks }, Rejection::Invalid(found)) => {
-                let submission = fixture::submission(agency, request, variant);
-                return self.check_invalid(&submission, locks, during, found);
+            (Asked::Submit { content, seen, locks }, _) => {
+                return self.check_refused(&fixture::submission(content), seen, locks, during, rejection);
             }
-            (Asked::Submit { agency, request, variant, .. }, Rejection::RequestIdReused { revision, .. }) => {
-                let sent = fixture::submission(agency, request, variant);
-                let is_other = |other: &Submission| {
-                    (&other.agency, &other.request_id) == (&sent.agency, &sent.request_id) && *other != sent
+            (Asked::Complete { agency, of_return, seen, mistake }, _) => {
+                let said = self.log.said(agency, of_return, seen, mistake);
+                let found = Verdict::of_rejection(rejection);
+                let is_so = |it: &Moment| found == Some(self.log.verdict(it.newest, &said));
+                return if during.iter().any(is_so) {
+                    let is_known = !matches!(rejection, Rejection::NoSuchReturn { .. });
+                    Ok(vec![if is_known { Thing::ManifestDiffers } else { Thing::NoSuchReturn }])
+                } else {
+                    Err("the return is otherwise".to_owned())
                 };
-                self.log.submissions(newest).any(|(at, other)| at == *revision && is_other(other))
             }
             (Asked::Withdraw { agency, request, .. }, Rejection::NoSuchSubmission { .. }) => {
                 let it = fixture::withdrawal(agency, request);
@@ -115,7 +133,7 @@ impl World {
             (Asked::Withdraw { agency, request, locks }, Rejection::Invalid(found)) => {
                 let it = fixture::withdrawal(agency, request);
                 let locked = |(by, on)| self.log.locked_periods(by, on, &it, locks);
-                let fields = fields(Some(found));
+                let fields = fields(found);
                 let is_right = self.grounds(during).into_iter().map(locked).any(|locked| locked == fields.len());
                 return if is_right && !fields.is_empty() && fields.iter().all(|field| field == "request_id") {
                     Ok(vec![Thing::WithdrawalLocked])
@@ -136,27 +154,95 @@ impl World {
         is_right.then(Vec::new).ok_or("nothing that is durable says so".to_owned())
     }
 
-    /// A submission is refused for all that was wrong with it at some moment.
-    fn check_invalid(
+    /// A submission is refused for what spoke against it at some moment, and all of that.
+    fn check_refused(
         &self,
         submission: &Submission,
+        seen: Option<Revision>,
         locks: Locks,
         during: &[Moment],
-        found: &Violations,
+        rejection: &Rejection,
     ) -> Result<Vec<Thing>, String> {
-        let problems = |(by, on)| self.log.problems(by, on, submission, locks);
-        let grounds = self.grounds(during);
-        let all: Vec<Vec<Problem>> = grounds.iter().map(|ground| problems(*ground)).collect();
-        let is_found = |problems: &&Vec<Problem>| !problems.is_empty() && fields_of(problems) == fields(Some(found));
-        let Some(refused) = all.iter().find(is_found) else {
-            return Err(format!("what was wrong with it is one of {all:?}"));
+        let refusal = |(by, on)| self.log.refusal(by, on, submission, seen, locks);
+        let is_said = |refusal: &Refusal| match (refusal, rejection) {
+            (Refusal::Reused(at), Rejection::RequestIdReused { revision, .. })
+            | (Refusal::ReturnComplete(at), Rejection::ReturnComplete { revision, .. }) => at == revision,
+            (Refusal::Changed(of), Rejection::FiguresChanged { since, changed, count }) => {
+                (of, seen, submission.observations.len()) == (changed, Some(*since), *count)
+            }
+            (Refusal::Problems(problems), Rejection::Invalid(found)) => fields_of(problems) == fields(found),
+            _ => false,
         };
-        let mut met: Vec<Thing> = refused.iter().map(Problem::met_late).collect();
+        let grounds = self.grounds(during);
+        let first = refusal(grounds[0]);
+        let Some(refused) = grounds.iter().copied().filter_map(refusal).find(is_said) else {
+            let all: Vec<_> = grounds.into_iter().map(refusal).collect();
+            return Err(format!("what speaks against it is one of {all:?}"));
+        };
+        let mut met = match &refused {
+            Refusal::Reused(_) => Vec::new(),
+            Refusal::ReturnComplete(_) => vec![Thing::ReturnComplete],
+            Refusal::Changed(_) => vec![Thing::FiguresChanged],
+            Refusal::Problems(problems) => problems.iter().map(Problem::met_late).collect(),
+        };
         let is_same_state = during.iter().all(|moment| moment.newest == during[0].newest);
-        if is_same_state && all[0].is_empty() && met.contains(&Thing::LateLocked) {
+        if is_same_state && first.is_none() && met.contains(&Thing::LateLocked) {
             met.push(Thing::LockedOvernight);
         }
+        if first.is_none() && met.contains(&Thing::FiguresChanged) {
+            met.push(Thing::LateFiguresChanged);
+        }
         Ok(met)
+    }
+
+    /// Whether an entry is what was asked for.
+    fn is_of(&self, body: &Body, asked: Asked) -> bool {
+        match (body, asked) {
+            (Body::Submission { submission, .. }, Asked::Submit { content, .. }) => {
+                **submission == fixture::submission(content)
+            }
+            (Body::Withdrawal(withdrawal), Asked::Withdraw { agency, request, .. }) => {
+                *withdrawal == fixture::withdrawal(agency, request)
+            }
+            (Body::ReturnCompletion(it), Asked::Complete { agency, of_return, seen, mistake }) => {
+                *it == self.log.said(agency, of_return, seen, mistake)
+            }
+            (Body::CataloguePut(put), Asked::ChangeAgency { agency, version }) => {
+                *put == fixture::change_of_agency(agency, version)
+            }
+            (Body::CataloguePut(put), Asked::ChangeIndicator(version)) => *put == fixture::change_of_indicator(version),
+            (Body::Access(changes), Asked::Create(identity)) => {
+                changes.iter().map(ToString::to_string).eq([fixture::create(identity, Timestamp(0)).to_string()])
+            }
+            (Body::Access(changes), Asked::Revoke(identity)) => *changes == [fixture::revoke(identity)],
+            _ => false,
+        }
+    }
+
+    /// What the sender of an accepted submission has seen stood until then.
+    fn check_seen_stands(&mut self, asked: Asked, accepted: Revision) -> Result<(), String> {
+        let Asked::Submit { content, seen: Some(seen), .. } = asked else { return Ok(()) };
+        let (submission, before) = (fixture::submission(content), Revision(accepted.0 - 1));
+        let changed = self.log.changed(seen, before, &submission);
+        if changed > 0 {
+            return Err(format!("{changed} of its figures have changed since revision {seen}"));
+        }
+        if self.log.submissions(before).any(|(at, it)| at > seen && it.agency == submission.agency) {
+            self.met.count(Thing::OthersChanged);
+        }
+        Ok(())
+    }
+
+    /// The returns of a state are what the log has by then: what becomes of their completion.
+    pub(crate) fn check_returns(&mut self, state: &State) {
+        let (by, basis) = (state.revision(), Basis::durable(state, self.now(), &UTC));
+        for (agency, of_return) in (0..AGENCIES.len()).flat_map(|agency| (0..RETURNS).map(move |it| (agency, it))) {
+            let said = self.log.said(agency, of_return, by, None);
+            let (found, expected) = (Verdict::of(&basis, &said), self.log.verdict(by, &said));
+            if found != expected {
+                self.wrong(format!("at revision {by}, {said:?} is answered {found:?}, and should be {expected:?}"));
+            }
+        }
     }
 
     /// The entries and the days by which something may have been decided on. The writer's time is the clock's, or just
@@ -212,6 +298,7 @@ fn check_did(log: &Log, revision: Revision, did: &Did) -> Result<Vec<Thing>, Str
             }
             Ok(met_by_withdrawal(log, revision, withdrawal))
         }
+        (Body::ReturnCompletion(_), Did::Nothing) => Ok(vec![Thing::Completed]),
         (Body::CataloguePut(_) | Body::Access(_), Did::Nothing) => Ok(Vec::new()),
         _ => Err("it is something else that it is said to have done".to_owned()),
     }
@@ -237,7 +324,11 @@ fn met_by_withdrawal(log: &Log, revision: Revision, withdrawal: &Withdrawal) -> 
         true => (!was.contains_key(&cell)).then_some(Thing::BroughtBack),
         false => said.contains(&cell).then_some(Thing::GoneAgain),
     });
-    met.collect()
+    let withdrawn = log.submissions(before).map(|(_, it)| it);
+    let mut withdrawn =
+        withdrawn.filter(|it| (&it.agency, &it.request_id) == (&withdrawal.agency, &withdrawal.request_id));
+    let was_complete = withdrawn.any(|it| log.return_of(before, it).is_some_and(|it| it.completed.is_some()));
+    met.chain(was_complete.then_some(Thing::OpenedAgain)).collect()
 }
 
 /// What the acceptance of a submission meets, beside what it did, that was queued at one revision and accepted at another.
@@ -252,34 +343,6 @@ fn met_by_acceptance(log: &Log, queued: Revision, accepted: Revision) -> Vec<Thi
     let is_unlocked = kept.iter().any(|problem| matches!(problem, Problem::Locked(_)));
     let met = [(is_overtaken, Thing::Overtaken), (is_unlocked, Thing::Unlocked)];
     met.into_iter().filter_map(|(is_met, thing)| is_met.then_some(thing)).collect()
-}
-
-/// Whether an entry is what was asked for.
-fn is_of(body: &Body, asked: Asked) -> bool {
-    match (body, asked) {
-        (Body::Submission { submission, .. }, Asked::Submit { agency, request, variant, .. }) => {
-            **submission == fixture::submission(agency, request, variant)
-        }
-        (Body::Withdrawal(withdrawal), Asked::Withdraw { agency, request, .. }) => {
-            *withdrawal == fixture::withdrawal(agency, request)
-        }
-        (Body::CataloguePut(put), Asked::ChangeAgency { agency, version }) => {
-            *put == fixture::change_of_agency(agency, version)
-        }
-        (Body::CataloguePut(put), Asked::ChangeIndicator(version)) => *put == fixture::change_of_indicator(version),
-        (Body::Access(changes), Asked::Create(identity)) => {
-            changes.iter().map(ToString::to_string).eq([fixture::create(identity, Timestamp(0)).to_string()])
-        }
-        (Body::Access(changes), Asked::Revoke(identity)) => *changes == [fixture::revoke(identity)],
-        _ => false,
-    }
-}
-
-/// The fields that something is wrong with, in order, each as often as there is something.
-fn fields(found: Option<&Violations>) -> Vec<String> {
-    let mut fields: Vec<String> = found.into_iter().flat_map(Violations::iter).map(|it| it.field.clone()).collect();
-    fields.sort();
-    fields
 }
 
 fn fields_of(problems: &[Problem]) -> Vec<String> {

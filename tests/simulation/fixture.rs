@@ -5,9 +5,10 @@ use std::sync::{Arc, LazyLock};
 use conspectus::access::{AccessChange, Actor, Credential, Credentials, Identity, NewKey, Role, Scope, Secret};
 use conspectus::catalogue::CataloguePut;
 use conspectus::catalogue::items::{Agency, IndicatorVersion};
-use conspectus::entry::Withdrawal;
+use conspectus::entry::{ReturnCompletion, Withdrawal};
 use conspectus::intake::corrections::Locks;
-use conspectus::model::id::{AgencyId, IdentityId};
+use conspectus::model::id::{AgencyId, IdentityId, ReturnId};
+use conspectus::model::manifest::Manifest;
 use conspectus::model::marker::Markers;
 use conspectus::model::observation::{Breakdown, Explanation, Measure, Observation, Value};
 use conspectus::model::period::Period;
@@ -100,9 +101,6 @@ enum Does {
 /// How many request ids each agency has.
 pub(crate) const REQUESTS: usize = 7;
 
-/// The request that sets all figures.
-pub(crate) const SETS_ALL: usize = 1;
-
 /// What each does to the figures of both areas in May, and then in June. Some say the same of a figure as others.
 const REQUESTS_DO: [[Does; 4]; REQUESTS] = {
     use Does::{Nothing, Sets, Withdraws};
@@ -122,6 +120,11 @@ pub(crate) const VARIANTS: usize = 6;
 /// In which way each request is mostly sent: so that enough of them are accepted.
 pub(crate) const USUAL_VARIANT: [usize; REQUESTS] = [0, 0, 3, 0, 1, 4, 1];
 
+/// How many returns each agency sends.
+pub(crate) const RETURNS: usize = 2;
+/// Which each request is mostly a part of.
+pub(crate) const USUAL_RETURN: [Option<usize>; REQUESTS] = [Some(0), None, Some(0), Some(1), None, Some(0), Some(1)];
+
 /// What else is sent: whether there is a reason, why the figures are right, and how much is added to each of them.
 fn variant(variant: usize) -> (bool, Option<Explanation>, usize) {
     let explanation = |check: Option<&str>| {
@@ -139,8 +142,19 @@ fn variant(variant: usize) -> (bool, Option<Explanation>, usize) {
     all[variant].clone()
 }
 
-/// What an agency sends under a request id.
-pub(crate) fn submission(agency: usize, request: usize, variant: usize) -> Submission {
+/// What an agency sends under a request id, in which variant and as a part of which return.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Content {
+    pub(crate) agency: usize,
+    pub(crate) request: usize,
+    pub(crate) variant: usize,
+    pub(crate) of_return: Option<usize>,
+}
+
+/// What the first figures come with: the request that sets all of them.
+pub(crate) const FIRST: Content = Content { agency: 0, request: 1, variant: 0, of_return: None };
+
+pub(crate) fn submission(Content { agency, request, variant, of_return }: Content) -> Submission {
     let (has_reason, explanation, more) = self::variant(variant);
     let observation = |(at, does): (usize, &Does)| {
         let (measure, explanation) = match *does {
@@ -168,7 +182,7 @@ pub(crate) fn submission(agency: usize, request: usize, variant: usize) -> Submi
         source: String::new(),
         sample: false,
         reason: if has_reason { "counted again".to_owned() } else { String::new() },
-        return_id: None,
+        return_id: of_return.map(return_id),
         observations: REQUESTS_DO[request].iter().enumerate().filter_map(observation).collect(),
     }
 }
@@ -176,6 +190,14 @@ pub(crate) fn submission(agency: usize, request: usize, variant: usize) -> Submi
 pub(crate) fn withdrawal(agency: usize, request: usize) -> Withdrawal {
     let request_id = request_id(request).parse().unwrap();
     Withdrawal { agency: agency_id(agency), request_id, reason: String::new() }
+}
+
+pub(crate) fn return_id(of: usize) -> ReturnId {
+    format!("return-{of}").parse().unwrap()
+}
+
+pub(crate) fn completion(agency: usize, of_return: usize, manifest: Manifest) -> ReturnCompletion {
+    ReturnCompletion { agency: agency_id(agency), return_id: return_id(of_return), manifest }
 }
 
 /// Who sends: somebody for whom the locks of periods hold, or a corrector.

@@ -10,6 +10,7 @@ use conspectus::state::State;
 
 use crate::fixture;
 use crate::log::Logged;
+use crate::returns::Verdict;
 use crate::world::World;
 
 impl World {
@@ -89,15 +90,18 @@ impl World {
             let (on, locks) = (UTC.date(*at), fixture::locks(actor));
             let wrong = match body {
                 Body::Submission { submission, .. } => {
-                    let problems = self.log.problems(before, on, submission, locks);
-                    (!problems.is_empty()).then(|| format!("{problems:?}"))
+                    let refusal = self.log.refusal(before, on, submission, None, locks);
+                    refusal.map(|refusal| format!("{refusal:?}"))
                 }
                 Body::Withdrawal(it) => {
                     let is_there = self.log.submission(before, &it.agency, &it.request_id).is_some();
                     let locked = self.log.locked_periods(before, on, it, locks);
                     (!is_there || locked > 0).then(|| format!("{locked} locked periods; is it there: {is_there}"))
                 }
-                Body::CataloguePut(_) | Body::Access(_) | Body::AuditAnchor(_) | Body::ReturnCompletion(_) => None,
+                Body::ReturnCompletion(it) => Some(self.log.verdict(before, it))
+                    .filter(|it| *it != Verdict::Completes)
+                    .map(|it| format!("{it:?}")),
+                Body::CataloguePut(_) | Body::Access(_) | Body::AuditAnchor(_) => None,
             };
             if let Some(wrong) = wrong {
                 self.wrong(format!("revision {} isn't allowed after those before it: {wrong}", before.next()));

@@ -88,6 +88,7 @@ impl World {
             self.wrong(format!("replay ends at revision {}", state.revision()));
         }
         self.check_receipts(state);
+        self.check_returns(state);
         self.check_seen(state, self.log.newest());
     }
 }

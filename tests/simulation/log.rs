@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use conspectus::access::AccessChange;
 use conspectus::catalogue::CataloguePut;
 use conspectus::catalogue::items::{Agency, IndicatorVersion};
-use conspectus::entry::{Body, Entry, Withdrawal};
+use conspectus::entry::{Body, Entry, ReturnCompletion, Withdrawal};
 use conspectus::journal::ChainHash;
 use conspectus::model::date::Date;
 use conspectus::model::id::{AgencyId, AreaCode, IdentityId, RequestId};
@@ -17,6 +17,9 @@ use conspectus::model::submission::Submission;
 use conspectus::model::timestamp::Timestamp;
 use conspectus::model::zone::UTC;
 use conspectus::state::columns::Withdrawn;
+
+use crate::fixture;
+use crate::returns::{MISTAKES, Return, Verdict};
 
 /// An entry as it was appended.
 pub(crate) struct Logged {
@@ -134,6 +137,42 @@ impl Log {
             before = figures;
         }
         since
+    }
+
+    /// How many figures of a submission have changed from one revision to another.
+    pub(crate) fn changed(&self, from: Revision, to: Revision, submission: &Submission) -> usize {
+        let since = self.since(to);
+        lines(submission).filter(|(cell, _)| since.get(cell).is_some_and(|since| *since > from)).count()
+    }
+
+    /// A return of an agency after the entries up to a revision.
+    pub(crate) fn return_of(&self, by: Revision, submission: &Submission) -> Option<Return> {
+        Return::after(&self.all(by), &submission.agency, submission.return_id.as_ref()?)
+    }
+
+    /// What somebody says that a return has, who saw that at a revision, and may make a mistake.
+    pub(crate) fn said(
+        &self,
+        agency: usize,
+        of_return: usize,
+        seen: Revision,
+        mistake: Option<usize>,
+    ) -> ReturnCompletion {
+        let known = Return::after(&self.all(seen), &fixture::agency_id(agency), &fixture::return_id(of_return));
+        let mut manifest = known.map(|it| it.manifest).unwrap_or_default();
+        if let Some(mistake) = mistake {
+            MISTAKES[mistake](&mut manifest);
+        }
+        fixture::completion(agency, of_return, manifest)
+    }
+
+    /// What becomes of a completion that is decided on by the entries up to a revision.
+    pub(crate) fn verdict(&self, by: Revision, completion: &ReturnCompletion) -> Verdict {
+        Verdict::after(&self.all(by), completion)
+    }
+
+    fn all(&self, up_to: Revision) -> Vec<&Body> {
+        self.bodies(up_to).map(|(_, body)| body).collect()
     }
 
     /// The figures that a withdrawal would change as of a revision, and whether there then is one.

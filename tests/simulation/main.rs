@@ -11,8 +11,8 @@
 //! - `run`, `life`: the process, from its first start to its last, and what each start must find.
 //! - `world`: what happens next; `journal`: what happens around a sync; `met`: whether the schedules are wild enough.
 //! - `sender`, `reader`: those that write, retry and give up, and those that hold what they have read.
-//! - `log`, `rules`: the reference model: which requests are stored at which revision, and the figures that follow; what
-//!   is allowed by them, and what each request then does.
+//! - `log`, `rules`, `returns`: the reference model: which requests are stored at which revision, and the figures and
+//!   returns that follow; what is allowed by them, and what each request then does.
 //! - `invariants`, `answers`: what must hold at each step, and of each answer.
 //! - `fixture`: the catalogue, and what is sent.
 //!
@@ -32,6 +32,8 @@ mod met;
 #[path = "../random/mod.rs"]
 mod random;
 mod reader;
+#[path = "../returns/mod.rs"]
+mod returns;
 mod rules;
 mod run;
 mod schedule;

@@ -46,6 +46,18 @@ things! {
     GoneAgain,
     /// It was refused for a locked period.
     WithdrawalLocked,
+    /// Figures had changed since a sender saw them, and some only after it was queued.
+    FiguresChanged,
+    LateFiguresChanged,
+    /// Those that it sent hadn't, and others of its agency had.
+    OthersChanged,
+    /// A return was completed, or its manifest differed; a part that came later was refused; a withdrawal opened it again.
+    Completed,
+    CompleteAlready,
+    NoSuchReturn,
+    ManifestDiffers,
+    ReturnComplete,
+    OpenedAgain,
     /// A handler refused a submission for this.
     NoReason,
     ForeignArea,

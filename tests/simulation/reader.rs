@@ -56,6 +56,7 @@ impl World {
                 if seen != before {
                     self.wrong(format!("a view as of revision {as_of} has changed from {before:?} to {seen:?}"));
                 }
+                self.check_returns(&state);
                 if self.schedule.below(3) > 0 {
                     self.readers[at] = Reader::Holds(state, as_of, before);
                 }
@@ -83,6 +84,7 @@ impl World {
         }
         let back = if self.schedule.one_in(3) { self.schedule.below(8) as u64 } else { 0 };
         let as_of = Revision(state.revision().0.saturating_sub(back));
+        self.check_returns(&state);
         let seen = self.check_seen(&state, as_of);
         Reader::Holds(state, as_of, seen)
     }

@@ -36,6 +36,19 @@ pub(crate) enum Problem {
     NeverWas(usize),
 }
 
+/// Why the writer refuses a submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Its request id was received at a revision with other content.
+    Reused(Revision),
+    /// Its return was completed at a revision.
+    ReturnComplete(Revision),
+    /// So many of its figures have changed since its sender saw them.
+    Changed(usize),
+    /// Something is wrong with it.
+    Problems(Vec<Problem>),
+}
+
 /// The field that it is a problem of.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -79,6 +92,32 @@ impl Problem {
 pub(crate) type Found = (usize, CheckId, Option<Explanation>);
 
 impl Log {
+    /// Why a submission is refused whose sender has seen a revision, maybe, when it is decided on by the entries up to
+    /// another and on a day. None when it is accepted, or was received before.
+    pub(crate) fn refusal(
+        &self,
+        by: Revision,
+        on: Date,
+        submission: &Submission,
+        seen: Option<Revision>,
+        locks: Locks,
+    ) -> Option<Refusal> {
+        let known = self
+            .submissions(by)
+            .find(|(_, it)| (&it.agency, &it.request_id) == (&submission.agency, &submission.request_id));
+        if let Some((revision, known)) = known {
+            return (known != submission).then_some(Refusal::Reused(revision));
+        }
+        if let Some((revision, _)) = self.return_of(by, submission).and_then(|it| it.completed) {
+            return Some(Refusal::ReturnComplete(revision));
+        }
+        let changed = seen.map_or(0, |seen| self.changed(seen, by, submission));
+        if changed > 0 && self.problems_by_itself(by, submission).is_empty() {
+            return Some(Refusal::Changed(changed));
+        }
+        Some(self.problems(by, on, submission, locks)).filter(|it| !it.is_empty()).map(Refusal::Problems)
+    }
+
     /// What is wrong with a submission when it is decided on by the entries up to a revision and on a day. Of one that was
     /// received before that isn't asked.
     pub(crate) fn problems(&self, by: Revision, on: Date, submission: &Submission, locks: Locks) -> Vec<Problem> {

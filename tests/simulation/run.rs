@@ -164,7 +164,7 @@ impl Simulation {
         };
         put(writer, handle.write(fixture::catalogue(indicator)));
         if has_figures {
-            put(writer, handle.write(Prepared::new(fixture::submission(0, fixture::SETS_ALL, 0))));
+            put(writer, handle.write(Prepared::new(fixture::submission(fixture::FIRST))));
         }
         self.world().has_begun = true;
     }

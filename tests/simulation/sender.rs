@@ -6,12 +6,12 @@ use std::task::{Context, Poll, Waker};
 
 use conspectus::access::Actor;
 use conspectus::catalogue::CataloguePut;
+use conspectus::entry::ReturnCompletion;
 use conspectus::intake::admit::{ChangeAccess, Rejection, SubmissionEffect, Withdraw};
 use conspectus::intake::corrections::Locks;
 use conspectus::intake::prepare::Prepared;
 use conspectus::intake::writer::{Handle, WriteError, Written};
 use conspectus::journal::ChainHash;
-use conspectus::model::date::Date;
 use conspectus::model::revision::Revision;
 use conspectus::model::timestamp::Timestamp;
 use conspectus::model::violation::Violations;
@@ -19,40 +19,72 @@ use conspectus::model::zone::UTC;
 use conspectus::state::State;
 use conspectus::state::columns::Withdrawn;
 
-use crate::fixture::{self, AGENCY_VERSIONS, IDENTITIES, INDICATORS, REQUESTS, USUAL_VARIANT, VARIANTS};
+use crate::fixture::{
+    self, AGENCY_VERSIONS, Content, IDENTITIES, INDICATORS, REQUESTS, RETURNS, USUAL_RETURN, USUAL_VARIANT, VARIANTS,
+};
+use crate::log::Log;
+use crate::returns::MISTAKES;
 use crate::schedule::Schedule;
 use crate::world::World;
 
 /// What is asked for, and by whom, so that it can be asked for again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asked {
-    Submit { agency: usize, request: usize, variant: usize, locks: Locks },
-    Withdraw { agency: usize, request: usize, locks: Locks },
-    ChangeAgency { agency: usize, version: usize },
+    /// Maybe only over what its sender saw at a revision.
+    Submit {
+        content: Content,
+        seen: Option<Revision>,
+        locks: Locks,
+    },
+    /// With what its sender saw at a revision that a return has, or a mistake in that.
+    Complete {
+        agency: usize,
+        of_return: usize,
+        seen: Revision,
+        mistake: Option<usize>,
+    },
+    Withdraw {
+        agency: usize,
+        request: usize,
+        locks: Locks,
+    },
+    ChangeAgency {
+        agency: usize,
+        version: usize,
+    },
     ChangeIndicator(usize),
     Create(usize),
     Revoke(usize),
 }
 
 impl Asked {
-    /// Anything, by somebody who has sent a request of an agency before, maybe.
-    fn any(schedule: &mut Schedule, sent: Option<(usize, usize)>) -> Self {
-        let kind = schedule.below(24);
+    /// Anything, by somebody who sees the newest revision, and has sent a submission before, maybe.
+    fn any(schedule: &mut Schedule, newest: Revision, sent: Option<Content>) -> Self {
+        let kind = schedule.below(26);
         let (agency, request) = (usize::from(schedule.one_in(3)), schedule.below(REQUESTS));
         let locks = if schedule.one_in(4) { Locks::Lifted } else { Locks::Kept };
         match kind {
             0..14 => {
                 let variant = if schedule.one_in(3) { schedule.below(VARIANTS) } else { USUAL_VARIANT[request] };
-                Self::Submit { agency, request, variant, locks }
+                let of_return = if schedule.one_in(8) { Some(schedule.below(RETURNS)) } else { USUAL_RETURN[request] };
+                let seen = schedule.one_in(3).then(|| seen(schedule, newest));
+                Self::Submit { content: Content { agency, request, variant, of_return }, seen, locks }
             }
             14..18 => {
-                let (agency, request) = sent.filter(|_| !schedule.one_in(4)).unwrap_or((agency, request));
+                let sent = sent.filter(|_| !schedule.one_in(4)).map(|it| (it.agency, it.request));
+                let (agency, request) = sent.unwrap_or((agency, request));
                 Self::Withdraw { agency, request, locks }
             }
             18 => Self::ChangeAgency { agency, version: schedule.below(AGENCY_VERSIONS) },
             19..22 => Self::ChangeIndicator(schedule.below(INDICATORS.len())),
             22 => Self::Create(schedule.below(IDENTITIES)),
-            _ => Self::Revoke(schedule.below(IDENTITIES)),
+            23 => Self::Revoke(schedule.below(IDENTITIES)),
+            _ => {
+                let sent = sent.filter(|_| !schedule.one_in(8)).and_then(|it| Some((it.agency, it.of_return?)));
+                let (agency, of_return) = sent.unwrap_or((agency, schedule.below(RETURNS)));
+                let mistake = schedule.one_in(4).then(|| schedule.below(MISTAKES.len()));
+                Self::Complete { agency, of_return, seen: seen(schedule, newest), mistake }
+            }
         }
     }
 
@@ -60,7 +92,11 @@ impl Asked {
     pub(crate) fn actor(self) -> Actor {
         match self {
             Self::Submit { locks, .. } | Self::Withdraw { locks, .. } => fixture::actor(locks),
-            Self::ChangeAgency { .. } | Self::ChangeIndicator(_) | Self::Create(_) | Self::Revoke(_) => Actor::Local,
+            Self::Complete { .. }
+            | Self::ChangeAgency { .. }
+            | Self::ChangeIndicator(_)
+            | Self::Create(_)
+            | Self::Revoke(_) => Actor::Local,
         }
     }
 
@@ -68,12 +104,19 @@ impl Asked {
     ///
     /// # Errors
     /// What it finds wrong with a submission.
-    fn prepare(self, state: &State, today: Date, now: Timestamp) -> Result<Command, Violations> {
+    fn prepare(self, log: &Log, state: &State, now: Timestamp) -> Result<Command, Violations> {
         let access = |change| Command::Access(ChangeAccess { changes: vec![change], now });
         Ok(match self {
-            Self::Submit { agency, request, variant, locks } => {
-                let submission = fixture::submission(agency, request, variant);
-                Command::Submit(Prepared::reviewed_for(submission, state, today, &UTC, locks)?)
+            Self::Submit { content, seen, locks } => {
+                let today = log.day(state.revision(), now);
+                let prepared = Prepared::reviewed_for(fixture::submission(content), state, today, &UTC, locks)?;
+                Command::Submit(match seen {
+                    Some(seen) => prepared.unless_changed_since(seen),
+                    None => prepared,
+                })
+            }
+            Self::Complete { agency, of_return, seen, mistake } => {
+                Command::Complete(log.said(agency, of_return, seen, mistake))
             }
             Self::Withdraw { agency, request, locks } => {
                 Command::Withdraw(Withdraw { withdrawal: fixture::withdrawal(agency, request), locks })
@@ -86,8 +129,15 @@ impl Asked {
     }
 }
 
+/// The revision that somebody has seen: the newest, or an old one.
+fn seen(schedule: &mut Schedule, newest: Revision) -> Revision {
+    let back = if schedule.one_in(3) { schedule.below(8) as u64 } else { 0 };
+    Revision(newest.0.saturating_sub(back).max(1))
+}
+
 pub(crate) enum Command {
     Submit(Prepared),
+    Complete(ReturnCompletion),
     Withdraw(Withdraw),
     Put(CataloguePut),
     Access(ChangeAccess),
@@ -140,6 +190,7 @@ impl Command {
             match self {
                 Self::Submit(prepared) => answer(handle.write(prepared).await, Did::Submitted, Some),
                 Self::Withdraw(withdraw) => answer(handle.write(withdraw).await, Did::Withdrew, Some),
+                Self::Complete(completion) => answer(handle.write(completion).await, |()| Did::Nothing, Some),
                 Self::Put(put) => answer(handle.write(put).await, |_| Did::Nothing, |_| None),
                 Self::Access(change) => answer(handle.write(change).await, |()| Did::Nothing, |never| match never {}),
             }
@@ -151,8 +202,8 @@ impl Command {
 pub(crate) struct Sender {
     /// What it has no answer to yet.
     asked: Option<Asked>,
-    /// The agency and the request of a submission that it has an answer to.
-    sent: Option<(usize, usize)>,
+    /// A submission that it has an answer to.
+    sent: Option<Content>,
     doing: Doing,
 }
 
@@ -190,7 +241,8 @@ impl World {
             Some(asked) => asked,
             None if self.is_ending => return,
             None => {
-                let asked = Asked::any(&mut self.schedule, self.senders[at].sent);
+                let newest = self.published().revision();
+                let asked = Asked::any(&mut self.schedule, newest, self.senders[at].sent);
                 *self.senders[at].asked.insert(asked)
             }
         };
@@ -199,7 +251,7 @@ impl World {
                 let (state, now) = (self.published(), self.now());
                 let by = state.revision();
                 self.trace(|| format!("sender {at} prepares {asked:?} by revision {by}"));
-                let prepared = asked.prepare(&state, self.log.day(by, now), now);
+                let prepared = asked.prepare(&self.log, &state, now);
                 self.check_prepared(asked, by, prepared.as_ref().err());
                 match prepared {
                     Ok(command) => self.senders[at].doing = Doing::Prepared(command),
@@ -226,8 +278,8 @@ impl World {
                 match self.check_answer(asked, queued, &answer) {
                     Ok(true) => {
                         self.senders[at].asked = None;
-                        if let Asked::Submit { agency, request, .. } = asked {
-                            self.senders[at].sent = Some((agency, request));
+                        if let Asked::Submit { content, .. } = asked {
+                            self.senders[at].sent = Some(content);
                         }
                     }
                     Ok(false) => {}

@@ -1,5 +1,8 @@
 //! The forms of a file: comma-separated values, or a workbook.
 
+/// The most cells of a table: a workbook is made in memory, where each takes some hundred bytes.
+pub(super) const CELLS_MAX: usize = 500_000;
+
 /// How a file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -14,6 +17,14 @@ impl Form {
         match self {
             Self::Csv { .. } => "csv",
             Self::Workbook => "xlsx",
+        }
+    }
+
+    /// How much a file may have.
+    pub(super) fn bounds(self) -> String {
+        match self {
+            Self::Csv { .. } => String::new(),
+            Self::Workbook => format!("A workbook has at most {CELLS_MAX} cells."),
         }
     }
 

@@ -8,6 +8,7 @@
 mod credentials;
 mod csv;
 mod etag;
+mod fields;
 mod form;
 mod json;
 mod labels;
@@ -24,6 +25,7 @@ use std::fmt::Display;
 use axum::extract::{Request, State};
 use axum::routing::get;
 use http_body_util::Full;
+use prost_reflect::FieldDescriptor;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::http::{self, HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -34,6 +36,7 @@ pub(crate) use self::json::json;
 pub(crate) use self::labels::Names;
 use self::pages::Pages;
 use self::parameters::Parameters;
+pub(super) use self::parameters::{Parameter, Takes};
 pub(crate) use self::question::Question;
 use self::served::Kind;
 use super::calls::Calls;
@@ -68,12 +71,8 @@ async fn answer(router: Router, kind: Kind, form: Form, request: Request) -> htt
         return refusal::response(&Status::internal("the request comes from nowhere"), &head.headers);
     };
     let mut parameters = Parameters::of(head.uri.query().unwrap_or_default());
-    let question = kind.take(&mut parameters);
-    let form = match form {
-        Form::Csv { .. } => Form::Csv { has_bom: parameters.flag("bom") },
-        Form::Workbook => Form::Workbook,
-    };
-    let calls = Calls::of(router, peer, &credentials::headers(&head.headers, &mut parameters));
+    let (question, form, headers) = read(kind, form, &head.headers, &mut parameters);
+    let calls = Calls::of(router, peer, &headers);
     let problems = parameters.problems();
     let file = if problems.is_empty() {
         file(&calls, &question, form, &head.headers).await
@@ -81,6 +80,56 @@ async fn answer(router: Router, kind: Kind, form: Form, request: Request) -> htt
         Err(refusal::of_the_address(problems, &pages::review(&calls, &question).await))
     };
     file.unwrap_or_else(|status| refusal::response(&status, &head.headers))
+}
+
+/// What an address asks, in which form, and the headers by which its caller asks.
+fn read(kind: Kind, form: Form, headers: &HeaderMap, parameters: &mut Parameters) -> (Question, Form, HeaderMap) {
+    let question = kind.take(parameters);
+    let form = match form {
+        Form::Csv { .. } => Form::Csv { has_bom: parameters.flag("bom") },
+        Form::Workbook => Form::Workbook,
+    };
+    (question, form, credentials::headers(headers, parameters))
+}
+
+/// An address, for its description.
+#[derive(Debug)]
+pub(super) struct Address {
+    pub(super) path: &'static str,
+    /// What it answers, in a sentence.
+    pub(super) summary: &'static str,
+    /// How much that may be.
+    pub(super) bounds: String,
+    /// The type of a file.
+    pub(super) media_type: &'static str,
+    /// The path of the method that answers.
+    pub(super) method: &'static str,
+    /// Those that are read, each with the field of the method's request that it sets, if it sets one.
+    pub(super) parameters: Vec<(Parameter, Option<FieldDescriptor>)>,
+    /// The parameters that must be given.
+    pub(super) required: &'static [&'static str],
+}
+
+/// The addresses. What the parameters are is found out by reading an address that has none.
+pub(super) fn addresses() -> impl Iterator<Item = Address> {
+    FILES.into_iter().map(|(path, kind, form)| {
+        let mut parameters = Parameters::of("");
+        let (question, form, _) = read(kind, form, &HeaderMap::new(), &mut parameters);
+        let request = question.descriptor().ok().map(|method| method.input());
+        let of_field = |it: Parameter| {
+            let field = request.as_ref().and_then(|request| fields::field(request, it.name));
+            (it, field)
+        };
+        Address {
+            path,
+            summary: kind.summary(),
+            bounds: [kind.bounds(), form.bounds()].join(" ").trim().to_owned(),
+            media_type: form.media_type(),
+            method: question.method(),
+            parameters: parameters.known().into_iter().map(of_field).collect(),
+            required: kind.required(),
+        }
+    })
 }
 
 /// The file that answers a question, or that it is the one that a request's caller has already.

@@ -2,11 +2,13 @@
 //! others are read on; at the end those are wrong that nobody took.
 
 use std::fmt::Display;
-use std::str::FromStr;
+
+use prost_types::Timestamp;
 
 use crate::catalogue::suggest::did_you_mean;
 use crate::model::nearest::nearest;
 use crate::model::violation::{Quoted, Violations};
+use crate::wording::instant;
 
 /// Names of parameters in which a key would be sent.
 const SECRETS: [&str; 10] = [
@@ -22,13 +24,38 @@ const SECRETS: [&str; 10] = [
     "secret",
 ];
 
+/// A parameter that is known, and what it takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::http) struct Parameter {
+    pub(in crate::http) name: &'static str,
+    pub(in crate::http) takes: Takes,
+}
+
+/// What a parameter takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::http) enum Takes {
+    Text,
+    Texts,
+    /// A whole number, 0 or more.
+    Number,
+    Instant,
+    OneOf(Vec<String>),
+    SomeOf(Vec<String>),
+}
+
+impl Takes {
+    fn texts<T>(choices: &[(&str, T)]) -> Vec<String> {
+        choices.iter().map(|(text, _)| (*text).to_owned()).collect()
+    }
+}
+
 /// The parameters of an address, and what is wrong with them.
 #[derive(Debug)]
 pub(super) struct Parameters {
     /// Those that nobody took yet, in the address's order.
     given: Vec<(String, String)>,
-    /// The names that were asked for.
-    known: Vec<&'static str>,
+    /// Those that were asked for.
+    known: Vec<Parameter>,
     problems: Violations,
 }
 
@@ -51,7 +78,11 @@ impl Parameters {
 
     /// The values of a parameter that may be given several times, or with several values separated by commas.
     pub(super) fn list(&mut self, name: &'static str) -> Vec<String> {
-        let given = self.take(name);
+        self.several(name, Takes::Texts)
+    }
+
+    fn several(&mut self, name: &'static str, takes: Takes) -> Vec<String> {
+        let given = self.take(name, takes);
         let values: Vec<String> =
             given.iter().flat_map(|value| value.split(',')).map(|value| value.trim().to_owned()).collect();
         if values.iter().any(String::is_empty) {
@@ -62,7 +93,11 @@ impl Parameters {
 
     /// The value of a parameter that may be given once.
     pub(super) fn one(&mut self, name: &'static str) -> Option<String> {
-        let given = self.take(name);
+        self.single(name, Takes::Text)
+    }
+
+    fn single(&mut self, name: &'static str, takes: Takes) -> Option<String> {
+        let given = self.take(name, takes);
         if given.len() > 1 {
             self.problems.add(name, format_args!("found it {} times; allowed: once", given.len()));
         }
@@ -74,15 +109,16 @@ impl Parameters {
         Some(value.trim().to_owned())
     }
 
-    /// The value of a parameter, parsed.
-    pub(super) fn parsed<T: FromStr<Err: Display>>(&mut self, name: &'static str) -> Option<T> {
-        let value = self.one(name)?;
-        self.problems.check(name, value.parse())
+    /// An instant.
+    pub(super) fn instant(&mut self, name: &'static str) -> Option<Timestamp> {
+        let text = self.single(name, Takes::Instant)?;
+        let wrong = |allowed| format!("found {}; {allowed}; in an address, %2B for +", Quoted(&text));
+        instant::parse(&text).map_err(|allowed| self.problem(name, wrong(allowed))).ok()
     }
 
     /// A whole number, 0 where it isn't given.
     pub(super) fn number(&mut self, name: &'static str) -> i64 {
-        let Some(value) = self.one(name) else { return 0 };
+        let Some(value) = self.single(name, Takes::Number) else { return 0 };
         value.parse().ok().filter(|number| *number >= 0).unwrap_or_else(|| {
             self.problems.add(name, format_args!("found {}; allowed: a whole number, 0 or more", Quoted(&value)));
             0
@@ -96,13 +132,13 @@ impl Parameters {
 
     /// One of some values by their texts.
     pub(super) fn choice<T: Copy>(&mut self, name: &'static str, choices: &[(&str, T)]) -> Option<T> {
-        let value = self.one(name)?;
+        let value = self.single(name, Takes::OneOf(Takes::texts(choices)))?;
         self.chosen(name, &value, choices)
     }
 
     /// Some of some values by their texts.
     pub(super) fn choices<T: Copy>(&mut self, name: &'static str, choices: &[(&str, T)]) -> Vec<T> {
-        let values = self.list(name);
+        let values = self.several(name, Takes::SomeOf(Takes::texts(choices)));
         values.iter().filter_map(|value| self.chosen(name, value, choices)).collect()
     }
 
@@ -122,21 +158,27 @@ impl Parameters {
         self.problems.add(name, what);
     }
 
+    /// All that are known, once those are asked for that there are.
+    pub(super) fn known(self) -> Vec<Parameter> {
+        self.known
+    }
+
     /// Everything that is wrong, once all that is known was taken: whatever is left isn't known.
     pub(super) fn problems(mut self) -> Violations {
+        let known: Vec<&str> = self.known.iter().map(|parameter| parameter.name).collect();
         for (name, _) in &self.given {
-            let meant = nearest(name, self.known.iter().copied());
+            let meant = nearest(name, known.iter().copied());
             let what = match meant {
                 Some(_) => format!("there is no such parameter{}", did_you_mean(meant)),
-                None => format!("there is no such parameter; allowed: {}", self.known.join(", ")),
+                None => format!("there is no such parameter; allowed: {}", known.join(", ")),
             };
             self.problems.add(name, what);
         }
         self.problems
     }
 
-    fn take(&mut self, name: &'static str) -> Vec<String> {
-        self.known.push(name);
+    fn take(&mut self, name: &'static str, takes: Takes) -> Vec<String> {
+        self.known.push(Parameter { name, takes });
         self.given.extract_if(.., |(given, _)| given == name).map(|(_, value)| value).collect()
     }
 }

@@ -8,6 +8,7 @@ use tonic::{Code, Status};
 use tonic_types::{FieldViolation, StatusExt as _};
 
 use super::credentials::CHALLENGES;
+use super::fields::parameter;
 use crate::access::PURPOSE_ALLOWED;
 use crate::http::error;
 use crate::model::violation::Violations;
@@ -15,23 +16,6 @@ use crate::rpc::{self, PURPOSE_HEADER, Reason};
 
 /// As much as there may be.
 const ERROR_BYTES_MAX: usize = 1 << 20;
-/// The parameters of fields that are called otherwise in messages.
-const PARAMETERS: [(&str, &str); 13] = [
-    ("indicators", "indicator"),
-    ("areas", "area"),
-    ("agencies", "agency"),
-    ("periods", "period"),
-    ("period_range.first", "from"),
-    ("period_range.last", "to"),
-    ("period_range", "from"),
-    ("group_by", "by"),
-    ("comparison", "compare"),
-    ("compare_across_breaks", "across_breaks"),
-    ("benchmark_areas", "benchmark"),
-    ("after_revision", "after"),
-    ("as_of_time", "as_of"),
-];
-
 /// The answer that a refusal is, to a request with these headers.
 pub(super) fn response(status: &Status, request: &HeaderMap) -> http::Response<Body> {
     let status = in_terms_of_the_address(status);
@@ -92,12 +76,6 @@ fn in_terms_of_the_address(status: &Status) -> Status {
         }
         Some(_) | None => status.clone(),
     }
-}
-
-/// The parameter by which an address sets a field; each item of a list by the same.
-fn parameter(field: &str) -> &str {
-    let list = field.split('[').next().unwrap_or_default();
-    PARAMETERS.iter().find(|(name, _)| *name == list).map_or(list, |(_, parameter)| parameter)
 }
 
 /// A description that names the parameters of a range.

@@ -8,13 +8,12 @@ use super::parameters::Parameters;
 use super::question::Question;
 use crate::catalogue::items::AreaLevel;
 use crate::model::observation::Breakdown;
-use crate::model::violation::Quoted;
+use crate::picture::question::QUERY_CELLS_MAX;
 use crate::rpc::proto::{
     AreasAsOf, CategoryRef, Comparison, GetPictureRequest, GetPictureResponse, GroupBy, ListChangesRequest,
     ListChangesResponse, PeriodRange, QueryAggregateRequest, QueryAggregateResponse,
 };
 use crate::tables::{self, AggregateTable, PictureTable};
-use crate::wording::instant;
 
 /// Of which kind a question is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +24,35 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// The parameters without which there is no question; of figures a period or a range of them too.
+    pub(super) fn required(self) -> &'static [&'static str] {
+        match self {
+            Self::Figures => &["indicator", "area"],
+            Self::Picture => &["area", "period"],
+            Self::Changes => &["area"],
+        }
+    }
+
+    /// What it asks for, in a sentence.
+    pub(super) fn summary(self) -> &'static str {
+        match self {
+            Self::Figures => "Figures of some indicators, areas, agencies and periods, kept apart or combined",
+            Self::Picture => "The picture of an area and a period",
+            Self::Changes => "Every submitted figure that changed after a revision",
+        }
+    }
+
+    /// What else there is to say.
+    pub(super) fn bounds(self) -> String {
+        match self {
+            Self::Figures => format!(
+                "Either `period` or both `from` and `to` must be given. At most {QUERY_CELLS_MAX} figures are computed."
+            ),
+            Self::Picture => String::new(),
+            Self::Changes => "There may be any number of changes.".to_owned(),
+        }
+    }
+
     /// The question that the parameters ask.
     pub(super) fn take(self, parameters: &mut Parameters) -> Question {
         match self {
@@ -76,10 +104,11 @@ fn figures(parameters: &mut Parameters) -> QueryAggregateRequest {
         ("agency", GroupBy::Agency),
         ("period", GroupBy::Period),
     ];
+    let levels: Vec<(&str, AreaLevel)> = AreaLevel::ALL.iter().map(|level| (level.text(), *level)).collect();
     QueryAggregateRequest {
         indicators: parameters.list("indicator"),
         areas: parameters.list("area"),
-        area_level: parameters.parsed("area_level").map_or(0, AreaLevel::code),
+        area_level: parameters.choice("area_level", &levels).map_or(0, AreaLevel::code),
         agencies: parameters.list("agency"),
         periods: parameters.list("period"),
         period_range: period_range(parameters),
@@ -96,7 +125,7 @@ fn figures(parameters: &mut Parameters) -> QueryAggregateRequest {
         benchmark_areas: parameters.list("benchmark"),
         areas_as_of: areas_as_of(parameters),
         as_of_revision: parameters.number("as_of_revision"),
-        as_of_time: instant(parameters),
+        as_of_time: parameters.instant("as_of"),
         min_revision: parameters.number("min_revision"),
         page_size: 0,
         page_token: String::new(),
@@ -112,7 +141,7 @@ fn picture(parameters: &mut Parameters) -> GetPictureRequest {
         compare_with: parameters.one("compare_with").unwrap_or_default(),
         areas_as_of: areas_as_of(parameters),
         as_of_revision: parameters.number("as_of_revision"),
-        as_of_time: instant(parameters),
+        as_of_time: parameters.instant("as_of"),
         min_revision: parameters.number("min_revision"),
     }
 }
@@ -163,12 +192,6 @@ fn breakdown(parameters: &mut Parameters) -> Vec<CategoryRef> {
         category: ToString::to_string(category),
     };
     breakdown.iter().flat_map(Breakdown::iter).map(category).collect()
-}
-
-fn instant(parameters: &mut Parameters) -> Option<prost_types::Timestamp> {
-    let text = parameters.one("as_of")?;
-    let wrong = |allowed| format!("found {}; {allowed}; in an address, %2B for +", Quoted(&text));
-    instant::parse(&text).map_err(|allowed| parameters.problem("as_of", wrong(allowed))).ok()
 }
 
 #[cfg(test)]

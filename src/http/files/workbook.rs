@@ -12,6 +12,7 @@ use prost_types::Timestamp;
 use tokio::sync::Semaphore;
 use tonic::Status;
 
+use super::form::CELLS_MAX;
 use super::pages::Pages;
 use super::question::{Head, Question, Rows};
 use super::refusal::invalid;
@@ -22,8 +23,6 @@ use crate::rpc::DESCRIPTORS;
 use crate::tables::Cell;
 use crate::wording::count::counted;
 
-/// The most cells of a table: a workbook is made in memory, where each takes some hundred bytes.
-const CELLS_MAX: usize = 500_000;
 /// The most bytes of the answer that it is made of: half of what may be on its way to one caller.
 const ANSWER_BYTES_MAX: usize = 8 << 20;
 /// How many are made at once; the others wait.

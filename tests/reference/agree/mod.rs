@@ -6,6 +6,7 @@ mod aspects;
 mod checks;
 mod keep;
 mod large;
+mod returns;
 mod shrink;
 mod slots;
 

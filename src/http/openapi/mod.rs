@@ -1,15 +1,20 @@
-//! The JSON lane described as OpenAPI 3.1, made of the protos' own descriptors and comments: <https://spec.openapis.org/oas/v3.1.1>.
+//! What is served over HTTP described as OpenAPI 3.1 (<https://spec.openapis.org/oas/v3.1.1>): the JSON lane, made of the protos'
+//! own descriptors and comments; and the addresses of files, made of the parameters that are read.
+
+mod addresses;
+mod comment;
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use axum::Json;
-use prost_reflect::{EnumDescriptor, FieldDescriptor, FileDescriptor, Kind, MessageDescriptor, MethodDescriptor};
+use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
 use serde_json::{Map, Value, json};
 
+pub(crate) use self::comment::comment;
 use super::connect::has_no_side_effects;
-use crate::access::{Action, PURPOSE_ALLOWED};
-use crate::rpc::{DESCRIPTORS, METHODS, PURPOSE_HEADER};
+use crate::access::Action;
+use crate::rpc::{DESCRIPTORS, METHODS};
 
 /// The package of the served services.
 pub(crate) const PACKAGE: &str = "conspectus.v1";
@@ -21,7 +26,7 @@ pub(crate) async fn answer() -> Json<&'static Value> {
     Json(&DOCUMENT)
 }
 
-/// The description of every unary method.
+/// The description of every unary method, and of every address.
 pub(crate) fn document() -> Value {
     let mut schemas = Schemas::default();
     let (mut paths, mut tags) = (Map::new(), Vec::new());
@@ -35,14 +40,16 @@ pub(crate) fn document() -> Value {
             paths.insert(path(&method), operations(&method, &mut schemas));
         }
     }
+    tags.push(addresses::tag());
+    paths.extend(addresses::paths());
     json!({
         "openapi": "3.1.1",
         "info": {
             "title": "conspectus",
             "version": env!("CARGO_PKG_VERSION"),
             "summary": env!("CARGO_PKG_DESCRIPTION"),
-            "description": "Every unary method of the gRPC API, as JSON by the Connect protocol. The streams are served over gRPC alone. \
-                A field that has its default (0, false, an empty text or list) is left out of an answer; an unknown field of a request is refused.",
+            "description": "Every unary method of the gRPC API, as JSON by the Connect protocol; and figures in files, at addresses. The streams are served \
+                over gRPC alone. A field that has its default (0, false, an empty text or list) is left out of an answer; an unknown field of a request is refused.",
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
         "servers": [{ "url": "/" }],
@@ -56,9 +63,11 @@ pub(crate) fn document() -> Value {
                     "description": "The call is refused. The status of HTTP goes with the code.",
                     "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } },
                 },
+                "NoFile": addresses::no_file(),
             },
             "securitySchemes": {
                 "key": { "type": "http", "scheme": "bearer", "description": "An API key, `cps_…`. A client certificate does instead." },
+                "password": { "type": "http", "scheme": "basic", "description": "Any name, with the API key as the password: for files alone." },
             },
         },
     })
@@ -115,11 +124,7 @@ fn header_parameters(path: &str) -> Vec<Value> {
         "schema": { "type": "integer", "minimum": 0 },
     })];
     if METHODS.contains(&(path, Action::ReadFigures)) {
-        parameters.push(json!({
-            "name": PURPOSE_HEADER, "in": "header", "required": false,
-            "description": format!("What the figures are read for, in UTF-8: {PURPOSE_ALLOWED}. An analyst must say so."),
-            "schema": { "type": "string" },
-        }));
+        parameters.push(addresses::purpose_header());
     }
     parameters
 }
@@ -247,17 +252,10 @@ fn short(full_name: &str) -> String {
     full_name.strip_prefix(PACKAGE).map_or(full_name, |name| name.trim_start_matches('.')).to_owned()
 }
 
-/// What the proto says of an element, by its path in the file.
-pub(crate) fn comment(file: &FileDescriptor, path: &[i32]) -> String {
-    let locations = file.file_descriptor_proto().source_code_info.as_ref().map(|info| &*info.location);
-    let location = locations.unwrap_or_default().iter().find(|location| location.path == path);
-    let text = location.and_then(|location| location.leading_comments.as_deref()).unwrap_or_default();
-    text.lines().map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end()).collect::<Vec<_>>().join("\n")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::files;
 
     #[test]
     fn every_unary_method_is_described_with_all_that_it_refers_to() {
@@ -272,6 +270,14 @@ mod tests {
         for reference in text.split("#/components/schemas/").skip(1) {
             let name = reference.split('"').next().unwrap();
             assert!(schemas.contains_key(name), "{name}");
+        }
+        for address in files::addresses() {
+            let described = paths[address.path]["get"]["parameters"].as_array().unwrap();
+            for (parameter, _) in address.parameters {
+                let described = described.iter().find(|it| it["name"] == parameter.name).unwrap();
+                let says = described["description"].as_str().unwrap();
+                assert!(!says.is_empty(), "{} of {} has no description", parameter.name, address.path);
+            }
         }
         for (name, schema) in schemas {
             assert!(schema["description"].as_str().is_some_and(|text| !text.is_empty()), "{name} has no description");
