@@ -11,10 +11,12 @@ mod error;
 pub(crate) mod files;
 mod hello;
 mod openapi;
+mod protos;
 
 pub(crate) use calls::Calls;
 pub(crate) use connect::has_no_side_effects;
 pub(crate) use doors::Doors;
 pub use doors::{NotAnOrigin, PageOrigin};
 pub(crate) use error::{response as error_response, status_code};
-pub(crate) use openapi::{PACKAGE as API_PACKAGE, answer as openapi_answer, comment, document as openapi};
+pub(crate) use openapi::{answer as openapi_answer, document as openapi};
+pub(crate) use protos::{PACKAGE as API_PACKAGE, comment};

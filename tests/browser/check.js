@@ -128,9 +128,12 @@ const write = (folder, name, text) => {
 
 const show = ({ kind, page, who, mode, what }) => `${page}${who && ` as ${who}`}, ${mode}: ${kind}: ${what}`;
 
+/** The pages that an engine looks at: a file is chosen by Playwright alone, though the newcomer does so in each engine. */
+const pagesOf = (engine) => PAGES.filter(({ name, upload }) => !NOT_YET.has(name) && (engine.isFirst || !upload));
+
 /** Every page, as everybody who may see it. Pictures go to a folder, if there is one. */
 async function everyPage(engine, browser, folder, pictures) {
-  const pages = PAGES.filter(({ name }) => !NOT_YET.has(name)).map((page) => ({ status: 200, url: origin + page.path, ...page }));
+  const pages = pagesOf(engine).map((page) => ({ status: 200, url: origin + page.path, ...page }));
   const people = [...new Set(pages.flatMap((page) => page.as))];
   const files = [];
   const keep = pictures && (async (window, page, mode, who) => {
@@ -202,7 +205,7 @@ async function main(name, address, folder, pictures) {
     const faults = await everyPage(engine, browser, folder, pictures);
     for (const fault of faults) console.error(`${name}: ${show(fault)}`);
     if (faults.length > 0) throw new Error(`${faults.length} faults`);
-    console.log(`${name}: ${planted} planted faults, each found; ${PAGES.length} pages without a fault, in ${Math.round(process.uptime())} s`);
+    console.log(`${name}: ${planted} planted faults, each found; ${pagesOf(engine).length} pages without a fault, in ${Math.round(process.uptime())} s`);
   } finally {
     await browser.close();
   }

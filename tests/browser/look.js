@@ -2,6 +2,7 @@
 
 'use strict';
 
+const path = require('node:path');
 const axe = require('axe-core');
 
 /** How a page is looked at. `narrow` is also 1280 px at 400%, and `zoomed` 1280 px at 200%. */
@@ -16,22 +17,40 @@ const MODES = {
 const WALKED = ['narrow', 'wide'];
 /** WCAG 2.2 at level AA, and what axe-core recommends besides: one h1, headings in order, landmarks. */
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+const DOCS = path.join(__dirname, '../../docs');
 /** How many controls of a page are gone through at the most. */
 const CONTROLS_MAX = 200;
 /** How many frames a control that has the focus may be out of sight. */
 const FRAMES_MAX = 60;
 
-/** The text that people read, without the time and the revision at which it is: the audit log's own entries raise that. */
-const text = async (page) => (await page.innerText('body')).replace(/\d{2}:\d{2}:\d{2} UTC|revision \d+/g, 'this moment');
+/** The words that people read, without the time and the revision at which it is: the audit log's own entries raise that. */
+const text = async (page) => {
+  const words = (await page.innerText('body')).replace(/\d{2}:\d{2}:\d{2} UTC|revision \d+/g, 'this moment');
+  // A narrow window has its line breaks elsewhere.
+  return words.replace(/\s+/g, ' ');
+};
+
+/** Opens a page; one that answers a form, by that form with a file of docs/. Its answer. */
+async function answered(page, { url, upload }) {
+  const answer = await page.goto(url, { waitUntil: 'load' });
+  if (!upload) return answer;
+  await page.setInputFiles('#file', path.join(DOCS, upload));
+  await page.click('summary');
+  await page.check('#skip_empty');
+  const isSent = (it) => it.request().method() === 'POST';
+  const [sent] = await Promise.all([page.waitForResponse(isSent), page.click('form[action^="/submit/check"] button')]);
+  await page.waitForLoadState('load');
+  return sent;
+}
 
 /** Opens a page and collects what the browser says meanwhile. */
-async function open(page, url, status) {
+async function open(page, { url, status, upload }) {
   const faults = [];
   const origin = new URL(url).origin;
   const heard = {
     console: (message) => {
       // Chromium says so of every answer that isn't a success, the page's own too.
-      const isStatus = message.text().startsWith('Failed to load resource') && message.location().url === url;
+      const isStatus = message.text().startsWith('Failed to load resource') && (message.location().url === url || upload);
       if (['error', 'warning'].includes(message.type()) && !isStatus) faults.push({ kind: 'console', what: message.text() });
     },
     pageerror: (error) => faults.push({ kind: 'console', what: String(error) }),
@@ -40,23 +59,23 @@ async function open(page, url, status) {
     },
   };
   for (const [event, listener] of Object.entries(heard)) page.on(event, listener);
-  const answer = await page.goto(url, { waitUntil: 'load' });
+  const answer = await answered(page, { url, upload });
   if (answer.status() !== status) faults.push({ kind: 'status', what: `${answer.status()} instead of ${status}` });
   const close = () => Object.entries(heard).forEach(([event, listener]) => page.off(event, listener));
   return { faults, answer, close };
 }
 
 /** The page as it is without scripts: its bytes, and what is read. */
-async function withoutScripts(page, { url, status }) {
-  const { faults, answer, close } = await open(page, url, status);
+async function withoutScripts(page, asked) {
+  const { faults, answer, close } = await open(page, asked);
   const found = { faults, html: await answer.text(), text: await text(page) };
   close();
   return found;
 }
 
 /** The page in one of the modes; `expected` is its text without scripts, where that is known. */
-async function inMode(page, mode, { url, status, isLive, expected }) {
-  const { faults, close } = await open(page, url, status);
+async function inMode(page, mode, { isLive, expected, ...asked }) {
+  const { faults, close } = await open(page, asked);
   if (expected !== undefined && !isLive && (await text(page)) !== expected) faults.push({ kind: 'scripts', what: 'the text without scripts is another' });
   const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
   if (content > window) faults.push({ kind: 'scroll', what: `${content} px wide in a window of ${window} px` });

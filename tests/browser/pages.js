@@ -1,7 +1,7 @@
 // The pages that are looked at, and by whom.
 //
 // `as` are identities of the demo, or `nobody`; `status` is the answer's, 200 unless it is said. What is live is another text each
-// time.
+// time. `upload` is a file of docs/ that the page's form checks: what is looked at is what that answers.
 
 'use strict';
 
@@ -40,6 +40,10 @@ const PAGES = [
   { name: 'due-choice', path: '/due', as: [SUBMITTER, ANALYST] },
   { name: 'submit', path: '/submit', as: [SUBMITTER, CORRECTOR] },
   { name: 'submit-a-file', path: `/submit?agency=${AGENCY}`, as: [SUBMITTER, CORRECTOR] },
+  { name: 'submit-problems', path: `/submit?agency=${AGENCY}`, upload: 'return-with-mistakes.xlsx', as: [SUBMITTER], status: 422 },
+  { name: 'submit-preview', path: `/submit?agency=${AGENCY}`, upload: 'return.xlsx', as: [SUBMITTER, CORRECTOR] },
+  { name: 'submission', path: `/submission?agency=${AGENCY}&request_id=demo-sample`, as: [SUBMITTER, CORRECTOR] },
+  { name: 'withdraw', path: `/submission/withdraw?agency=${AGENCY}&request_id=demo-sample`, as: [SUBMITTER] },
   { name: 'submissions', path: `/submissions?agency=${AGENCY}`, as: [SUBMITTER, CORRECTOR] },
   { name: 'changes', path: '/changes', as: [ANALYST] },
   { name: 'changes-since', path: '/changes?after=3', as: [ANALYST] },

@@ -42,9 +42,9 @@ impl Return {
         let withdrawn_at = |part: &&Submission| bodies.iter().position(|body| withdraws(body, part));
         // "The withdrawal of a submission opens it again."
         let opened_again = named.iter().filter_map(withdrawn_at).max();
-        let completed = bodies.iter().enumerate().rev().find_map(|(at, body)| match body {
-            Body::ReturnCompletion(it) if it.agency == *agency && it.return_id == *return_id => Some((at, it)),
-            _ => None,
+        let completed = bodies.iter().enumerate().rev().find_map(|(at, body)| {
+            let Body::ReturnCompletion(it) = body else { return None };
+            (it.agency == *agency && it.return_id == *return_id).then_some((at, it))
         });
         let completed = completed.filter(|(at, _)| opened_again.is_none_or(|opened| opened < *at));
         Some(Self {
@@ -89,12 +89,8 @@ impl Verdict {
 }
 
 fn part<'a>(body: &'a Body, agency: &AgencyId, return_id: &ReturnId) -> Option<&'a Submission> {
-    match body {
-        Body::Submission { submission, .. } => {
-            Some(&**submission).filter(|it| it.agency == *agency && it.return_id.as_ref() == Some(return_id))
-        }
-        _ => None,
-    }
+    let Body::Submission { submission, .. } = body else { return None };
+    Some(&**submission).filter(|it| it.agency == *agency && it.return_id.as_ref() == Some(return_id))
 }
 
 fn withdraws(body: &Body, submission: &Submission) -> bool {

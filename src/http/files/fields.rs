@@ -1,6 +1,6 @@
 //! The fields of messages, and the parameters by which an address sets them.
 
-use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
+use prost_reflect::{FieldDescriptor, MessageDescriptor};
 
 /// The parameters of fields that are called otherwise in messages.
 const PARAMETERS: [(&str, &str); 13] = [
@@ -34,8 +34,5 @@ pub(super) fn field(message: &MessageDescriptor, parameter: &str) -> Option<Fiel
 /// The field at a path of names.
 fn at(message: &MessageDescriptor, path: &str) -> Option<FieldDescriptor> {
     let Some((first, rest)) = path.split_once('.') else { return message.get_field_by_name(path) };
-    match message.get_field_by_name(first)?.kind() {
-        Kind::Message(message) => at(&message, rest),
-        _ => None,
-    }
+    at(message.get_field_by_name(first)?.kind().as_message()?, rest)
 }

@@ -17,7 +17,7 @@ use super::pages::Pages;
 use super::question::{Head, Question, Rows};
 use super::refusal::invalid;
 use super::sheets::Content;
-use crate::http::openapi::{PACKAGE as API_PACKAGE, comment};
+use crate::http::protos::{PACKAGE, comment};
 use crate::model::marker::Marker;
 use crate::rpc::DESCRIPTORS;
 use crate::tables::Cell;
@@ -180,7 +180,7 @@ fn markers(cell: &Cell) -> &[Marker] {
 
 /// The codes of the service's messages, with what each means.
 static CODES: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
-    let codes = DESCRIPTORS.all_enums().filter(|codes| codes.package_name() == API_PACKAGE);
+    let codes = DESCRIPTORS.all_enums().filter(|codes| codes.package_name() == PACKAGE);
     let of = |codes: EnumDescriptor| {
         let file = codes.parent_file();
         codes.values().map(|code| (code.name().to_owned(), comment(&file, code.path()))).collect::<Vec<_>>()

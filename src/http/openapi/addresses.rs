@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::comment::comment;
 use crate::access::{PURPOSE_ALLOWED, Purpose};
 use crate::http::files::{self, Address, Parameter, REVISION, Takes};
 use crate::http::hello;
+use crate::http::protos::comment;
 use crate::rpc::PURPOSE_HEADER;
 
 const TAG: &str = "Files";

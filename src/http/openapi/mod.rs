@@ -2,7 +2,6 @@
 //! own descriptors and comments; and the addresses of files, made of the parameters that are read.
 
 mod addresses;
-mod comment;
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -11,13 +10,10 @@ use axum::Json;
 use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
 use serde_json::{Map, Value, json};
 
-pub(crate) use self::comment::comment;
 use super::connect::has_no_side_effects;
+use super::protos::{PACKAGE, comment};
 use crate::access::Action;
 use crate::rpc::{DESCRIPTORS, METHODS};
-
-/// The package of the served services.
-pub(crate) const PACKAGE: &str = "conspectus.v1";
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(document);
 

@@ -98,9 +98,9 @@ fn of_return(submission: Submission, return_id: Option<ReturnId>, locks: Locks) 
 }
 
 fn received(lived: &Lived) -> impl Iterator<Item = &Submission> {
-    lived.entries.iter().filter_map(|entry| match &entry.body {
-        Body::Submission { submission, .. } => Some(submission.as_ref()),
-        _ => None,
+    lived.entries.iter().filter_map(|entry| {
+        let Body::Submission { submission, .. } = &entry.body else { return None };
+        Some(submission.as_ref())
     })
 }
 
@@ -136,11 +136,9 @@ fn taken(prepared: &Prepared, state: &State, at: Timestamp) -> Result<Option<Rev
 /// The same by the model: what is of no complete return is taken as if it were of none.
 fn expected(prepared: &Prepared, lived: &Lived, at: Timestamp) -> Result<Option<Revision>, Rejection> {
     let submission = prepared.submission();
-    let known = (1..).map(Revision).zip(&lived.entries).find_map(|(revision, entry)| match &entry.body {
-        Body::Submission { submission: it, .. } => {
-            ((&it.agency, &it.request_id) == (&submission.agency, &submission.request_id)).then_some((revision, it))
-        }
-        _ => None,
+    let known = (1..).map(Revision).zip(&lived.entries).find_map(|(revision, entry)| {
+        let Body::Submission { submission: it, .. } = &entry.body else { return None };
+        ((&it.agency, &it.request_id) == (&submission.agency, &submission.request_id)).then_some((revision, it))
     });
     if let Some((revision, known)) = known {
         let request_id = submission.request_id.to_string();

@@ -2,6 +2,9 @@
 
 use prost_reflect::FileDescriptor;
 
+/// The package of the served services.
+pub(crate) const PACKAGE: &str = "conspectus.v1";
+
 /// What the proto says of an element, by its path in the file.
 pub(crate) fn comment(file: &FileDescriptor, path: &[i32]) -> String {
     let locations = file.file_descriptor_proto().source_code_info.as_ref().map(|info| &*info.location);
