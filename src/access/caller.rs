@@ -113,7 +113,7 @@ pub struct Purpose(Arc<str>);
 #[error("found {}; allowed: {}", Quoted(.0), PURPOSE_ALLOWED)]
 pub struct NotAPurpose(String);
 
-/// What a purpose may be, in words.
+/// What a purpose may be, in words. The numbers are those of [`Purpose::CHARACTERS`].
 pub(crate) const PURPOSE_ALLOWED: &str = "3 to 200 characters on one line, each of which can be seen";
 
 impl Purpose {
@@ -136,5 +136,24 @@ impl Purpose {
     /// The words.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_purpose_is_a_line_of_characters_that_can_be_seen() {
+        let (least, most) = (*Purpose::CHARACTERS.start(), *Purpose::CHARACTERS.end());
+        assert!(PURPOSE_ALLOWED.starts_with(&format!("{least} to {most} characters ")));
+        for good in ["s47", "the board’s report – 2026", &"é".repeat(most), "  spaces around  "] {
+            assert_eq!(Purpose::parse(good).unwrap().as_str(), good.trim());
+        }
+        for bad in
+            ["", "ab", "é–", "   ab   ", &"é".repeat(most + 1), "two\nlines", "a\ttab", "a\u{202e}b", "a\u{200b}b"]
+        {
+            assert_eq!(Purpose::parse(bad), Err(NotAPurpose(bad.to_owned())), "{bad:?}");
+        }
     }
 }

@@ -49,7 +49,7 @@ pub(super) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
     let (parameters, request) = read(query.as_deref());
     let answer = visitor.calls.pictures().explain_figure(request.clone()).await;
     let answer = parameters.with_those_of(answer)?.into_inner();
-    let names = Names::of(&visitor, answer.revision).await?;
+    let names = Names::of_places(&visitor, answer.revision).await?;
     Ok(Page(ExplainPage::new(&request, &answer, &names)).into_response())
 }
 

@@ -49,7 +49,7 @@ pub(super) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
     }
     let answer = visitor.calls.pictures().get_history(request.clone()).await;
     let answer = parameters.with_those_of(answer)?.into_inner();
-    let names = Names::of(&visitor, answer.revision).await?;
+    let names = Names::of_places(&visitor, answer.revision).await?;
     let definition = GetIndicatorRequest {
         id: request.indicator.clone(),
         as_of_revision: answer.revision,

@@ -21,13 +21,20 @@ pub(super) struct Names {
 impl Names {
     /// Those of a revision; 0 means the newest.
     pub(super) async fn of(visitor: &Visitor, revision: i64) -> Result<Self, Status> {
-        let mut client = visitor.calls.catalogue();
-        let areas = catalogue::areas(&mut client, revision).await?;
-        let agencies = catalogue::agencies(&mut client, revision).await?;
-        Ok(Self::in_lists(&catalogue::indicators(&mut client, revision).await?, &areas, &agencies))
+        let indicators = catalogue::indicators(&mut visitor.calls.catalogue(), revision).await?;
+        let indicators = indicators.into_iter().map(|it| (it.id, it.title)).collect();
+        Ok(Self { indicators, ..Self::of_places(visitor, revision).await? })
     }
 
-    fn in_lists(indicators: &[Indicator], areas: &[Area], agencies: &[Agency]) -> Self {
+    /// Those of areas and agencies alone, for an answer that is of one indicator.
+    pub(super) async fn of_places(visitor: &Visitor, revision: i64) -> Result<Self, Status> {
+        let mut client = visitor.calls.catalogue();
+        let areas = catalogue::areas(&mut client, revision).await?;
+        Ok(Self::in_lists(&[], &areas, &catalogue::agencies(&mut client, revision).await?))
+    }
+
+    /// Those in lists of the catalogue.
+    pub(super) fn in_lists(indicators: &[Indicator], areas: &[Area], agencies: &[Agency]) -> Self {
         Self {
             indicators: indicators.iter().map(|it| (it.id.clone(), it.title.clone())).collect(),
             areas: areas.iter().map(|it| (it.code.clone(), it.name.clone())).collect(),

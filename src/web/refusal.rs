@@ -31,17 +31,18 @@ impl Refusal {
     }
 
     /// The same of the page's own with where to go on: what the link says, and its address.
-    pub(super) fn with_link(mut self, words: &'static str, href: String) -> Self {
-        if let Self::Page(_, page) = &mut self {
-            page.links.push(Link { words, href, is_apart: false });
-        }
-        self
+    pub(super) fn with_link(self, words: &'static str, href: String) -> Self {
+        self.with(Link { words, href, is_apart: false })
     }
 
     /// The same with a link to a page beside this one, which stays open and can be loaded again.
-    pub(super) fn with_link_apart(mut self, words: &'static str, href: String) -> Self {
+    pub(super) fn with_link_apart(self, words: &'static str, href: String) -> Self {
+        self.with(Link { words, href, is_apart: true })
+    }
+
+    fn with(mut self, link: Link) -> Self {
         if let Self::Page(_, page) = &mut self {
-            page.links.push(Link { words, href, is_apart: true });
+            page.links.push(link);
         }
         self
     }

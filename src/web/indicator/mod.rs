@@ -132,9 +132,10 @@ impl Found {
     async fn of(visitor: &Visitor, id: &str, as_of_revision: i64) -> Result<Self, Status> {
         let request = GetIndicatorRequest { id: id.to_owned(), as_of_revision, ..GetIndicatorRequest::default() };
         let versions = visitor.calls.catalogue().get_indicator(request).await?.into_inner().versions;
-        let areas = catalogue::areas(&mut visitor.calls.catalogue(), as_of_revision).await?;
-        let names = Names::of(visitor, as_of_revision).await?;
-        let mut dimensions = catalogue::dimensions(&mut visitor.calls.catalogue(), as_of_revision).await?;
+        let mut client = visitor.calls.catalogue();
+        let areas = catalogue::areas(&mut client, as_of_revision).await?;
+        let names = Names::in_lists(&[], &areas, &catalogue::agencies(&mut client, as_of_revision).await?);
+        let mut dimensions = catalogue::dimensions(&mut client, as_of_revision).await?;
         let newest = versions.last();
         dimensions.retain(|dimension| newest.is_some_and(|newest| newest.dimensions.contains(&dimension.id)));
         Ok(Self { versions, areas, names, dimensions })
