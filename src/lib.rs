@@ -22,6 +22,7 @@
 //! | [`access`] | who is calling, and what they may do |
 //! | [`catalogue`] | who reports, for where, what is counted |
 //! | [`journal`] | the append-only, hash-chained log: revisions and bytes |
+//! | `metrics` | what the modules' metrics have in common |
 //! | [`model`] | ids, periods, decimals, markers: plain types, parsed once |
 //!
 //! Without the feature `server`, which needs Unix, there is the command line that talks to a server: `cli`, `submitting`,
@@ -56,6 +57,8 @@ pub mod intake;
 pub mod journal;
 #[cfg(feature = "server")]
 mod last_used;
+#[cfg(feature = "server")]
+mod metrics;
 #[cfg(feature = "server")]
 pub mod net;
 #[cfg(feature = "server")]

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 /// The layers, the lowest first. Those of one row don't import each other.
 const LAYERS: &[&[&str]] = &[
     &["model"],
+    &["metrics"],
     &["journal"],
     &["catalogue"],
     &["access"],

@@ -7,6 +7,8 @@
 mod binary;
 #[path = "operating/drills.rs"]
 mod drills;
+#[path = "operating/metrics.rs"]
+mod metrics;
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write;

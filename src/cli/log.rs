@@ -129,6 +129,16 @@ fn filter(text: &str) -> Result<EnvFilter, String> {
     }
 }
 
+/// How many lines of this process are lost for good: an operator's figure, where `Counts` has what the next line says.
+static LINES_LOST: AtomicU64 = AtomicU64::new(0);
+
+/// Adds the log's metric.
+#[cfg(feature = "server")]
+pub(super) fn register(registry: &mut crate::metrics::Registry) {
+    let help = "Lines of the log that could not be written";
+    crate::metrics::counter(registry, "conspectus_log_lines_lost", help, || LINES_LOST.load(Ordering::Relaxed));
+}
+
 /// What wasn't written.
 #[derive(Default)]
 struct Counts {
@@ -153,6 +163,12 @@ struct OfKind {
 }
 
 impl Counts {
+    /// Counts a line that can't be written.
+    fn lose(&self) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
+        LINES_LOST.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn kinds(&self) -> MutexGuard<'_, BTreeMap<Kind, OfKind>> {
         self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -214,7 +230,7 @@ impl Lines {
             return;
         }
         if self.queue.try_send(Queued::Line(line)).is_err() {
-            self.counts.lost.fetch_add(1, Ordering::Relaxed);
+            self.counts.lose();
         }
     }
 }
@@ -280,7 +296,7 @@ fn write_queued(queued: &Receiver<Queued>, mut to: impl Write, counts: &Counts, 
 fn write_counting(to: &mut impl Write, text: &str, counts: &Counts) {
     let written = write_lost(to, counts).and_then(|()| to.write_all(text.as_bytes()));
     if written.is_err() {
-        counts.lost.fetch_add(1, Ordering::Relaxed);
+        counts.lose();
     }
 }
 

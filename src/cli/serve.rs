@@ -21,15 +21,16 @@ use super::failure::Failure;
 use super::output;
 use super::printout::Printout;
 use super::sign_in_args::SignInArgs;
-use super::{health, picture};
+use super::{health, log, picture};
 use crate::access::Secret;
 use crate::audit::Accepted;
 use crate::http::PageOrigin;
+use crate::metrics::Registry;
 use crate::model::id::IdentityId;
 use crate::model::zone::Zone;
 use crate::net::{self, tls};
 use crate::rpc::Limits;
-use crate::server::{self, Config, Listen, Network, Web};
+use crate::server::{self, Admin, Config, Listen, Network, Web};
 
 /// The purpose that the demo states when it reads figures.
 const DEMO_PURPOSE: &str = "trying the demo";
@@ -47,6 +48,12 @@ pub(super) struct Args {
     web: Option<SocketAddr>,
     #[command(flatten)]
     sign_in: SignInArgs,
+    /// Serve /metrics, /livez and /readyz, for monitoring, at this address too.
+    #[arg(long, env = "CONSPECTUS_ADMIN", value_name = "ADDRESS")]
+    admin: Option<SocketAddr>,
+    /// Serve them where the network can reach them, though no key is asked for there.
+    #[arg(long)]
+    allow_admin_network: bool,
     /// The data folder.
     #[arg(long, env = "CONSPECTUS_DATA", default_value = "conspectus-data")]
     data: PathBuf,
@@ -112,6 +119,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         .map_err(|error| Failure::failed(format!("can't listen on {}: {error}", args.listen)))?;
     let address = at.local_addr()?;
     let web = web(&args)?;
+    let admin = admin(&args)?;
     let page = web.as_ref().map(|web| web.listen.local_addr()).transpose()?;
     tracing::info!(%address, data = %args.data.display(), "starting");
     let mut demo_keys = None;
@@ -129,6 +137,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let config = Config {
         network,
         web,
+        admin,
         demo: args.demo,
         zone: args.time_zone,
         drain_timeout: Duration::from_secs(args.drain_seconds),
@@ -150,6 +159,17 @@ fn web(args: &Args) -> Result<Option<Web>, Failure> {
     let listen = Listen::bind(address)
         .map_err(|error| Failure::failed(format!("can't listen on {address} for the page: {error}")))?;
     Ok(Some(Web { listen, at: args.sign_in.web_url.clone(), provider: args.sign_in.provider()? }))
+}
+
+/// Where operators' tools ask.
+fn admin(args: &Args) -> Result<Option<Admin>, Failure> {
+    let Some(address) = args.admin else { return Ok(None) };
+    let allow_network = args.allow_admin_network;
+    let listen = Listen::bind(address)
+        .map_err(|error| Failure::failed(format!("can't listen on {address} for metrics: {error}")))?;
+    let mut metrics = Registry::default();
+    log::register(&mut metrics);
+    Ok(Some(Admin { listen, allow_network, metrics }))
 }
 
 /// Who is let in from the network, and how much of it.

@@ -12,6 +12,7 @@ use super::{Error, Listen};
 use crate::access::Secret;
 use crate::audit::Accepted;
 use crate::http::PageOrigin;
+use crate::metrics::Registry;
 use crate::model::id::IdentityId;
 use crate::model::timestamp::Timestamp;
 use crate::model::zone::Zone;
@@ -60,6 +61,8 @@ pub struct Config {
     pub demo_keys: Option<DemoKeys>,
     /// The page; none serves none.
     pub web: Option<Web>,
+    /// Where operators' tools ask; none asks nowhere.
+    pub admin: Option<Admin>,
     /// What an operator accepts that a start would otherwise refuse.
     pub accepted: Accepted,
 }
@@ -81,8 +84,31 @@ impl Config {
             reload: Arc::default(),
             demo_keys: None,
             web: None,
+            admin: None,
             accepted: Accepted::default(),
         }
+    }
+}
+
+/// Where operators' tools ask how the server is: its metrics, and whether it lives and is ready.
+#[derive(Debug)]
+pub struct Admin {
+    /// Where the server listens for them.
+    pub listen: Listen,
+    /// Listen where the network can reach it all the same: there is neither TLS nor are there credentials.
+    pub allow_network: bool,
+    /// What the program itself measures.
+    pub metrics: Registry,
+}
+
+impl Admin {
+    /// Refuses to listen where the network could, unless that is meant.
+    ///
+    /// # Errors
+    /// When the address isn't this machine's own, and that isn't allowed.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let address = self.listen.local_addr().map_err(Error::Listener)?;
+        if address.ip().is_loopback() || self.allow_network { Ok(()) } else { Err(Error::AdminOnNetwork(address)) }
     }
 }
 

@@ -5,6 +5,7 @@
 //! and to the network once it is known that there are identities; opens the gate when it is replayed;
 //! and on shutdown lets calls end within a deadline.
 
+mod admin;
 mod audited;
 mod clock;
 mod conditions;
@@ -12,6 +13,8 @@ mod config;
 mod health;
 mod listen;
 mod offline;
+mod process;
+mod readiness;
 mod serving;
 
 use std::future::Future;
@@ -23,25 +26,28 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{Notify, watch};
 use tonic_health::server::HealthReporter;
 
+use admin::Metrics;
 pub use audited::Unrevoked;
 use audited::{ON_THIS_MACHINE, Recorder};
 pub use clock::ClockBehind;
 use clock::{Newest, Watched};
 use conditions::Conditions;
 pub(crate) use config::DRAIN_TIMEOUT_MAX;
-pub use config::{Clock, Config, DemoKeys, Network, Web};
+pub use config::{Admin, Clock, Config, DemoKeys, Network, Web};
 use health::{end_watches, set_not_serving};
 pub use listen::Listen;
 use listen::Start;
 pub(crate) use offline::{catch_offline, change_access_offline, entries_offline};
+use readiness::{Phase, Readiness};
 
 use crate::access::Actor;
 use crate::entry::{Body, codec};
 use crate::http::Doors;
 use crate::intake::writer::{self, WriteError};
-use crate::journal::{self, DiskJournal, Journal};
+use crate::journal::{self, DiskJournal, Journal, ReplayProgress};
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
+use crate::net::Connections;
 use crate::net::tls::{self, Tls};
 use crate::rpc::{Context, Gate, Guard, Router};
 use crate::state::{Fold, ResolvedIds, State};
@@ -104,6 +110,11 @@ pub enum Error {
         "{0} can be reached from the network, and nothing is secret without TLS: give --tls-cert and --tls-key, or, behind a TLS proxy, --allow-plaintext-network"
     )]
     Plaintext(SocketAddr),
+    /// The network could ask for the metrics.
+    #[error(
+        "{0} can be reached from the network, and whoever asks there for metrics needs no key: listen on this machine, or say that it is meant with --allow-admin-network"
+    )]
+    AdminOnNetwork(SocketAddr),
     /// Nobody has said where browsers reach the page.
     #[error(
         "where do browsers reach the page at {0}? Give --web-url, such as --web-url https://figures.partner.example"
@@ -146,8 +157,16 @@ pub async fn run(
         Some(settings) => Some(Tls::start(settings.clone(), Arc::clone(&config.reload)).await?),
         None => None,
     };
+    let measured = Measured::begin(&mut config)?;
+    if let Some(tls) = &tls {
+        measured.metrics.add(|registry| tls.register(registry));
+    }
     let gate = Gate::default();
-    let guard = Guard::new(gate.clone(), config.network.limits);
+    let bounds = config.network.bounds;
+    let [api_connections, web_connections] = [Connections::new(bounds), Connections::new(bounds)];
+    let connections = [("api", Arc::clone(&api_connections)), ("web", Arc::clone(&web_connections))];
+    let guard = Guard::new(gate.clone(), config.network.limits, connections.into());
+    measured.metrics.add(|registry| guard.register(registry));
     let (health, health_service) = tonic_health::server::health_reporter();
     set_not_serving(&health).await;
     let (stop, stopped) = watch::channel(false);
@@ -156,7 +175,7 @@ pub async fn run(
     let router = Router::new(&gate, &guard, health_service, is_reflected)?;
     let doors = Doors::new(router.clone(), &config.network.page_origins);
     let (identities, found) = watch::channel(false);
-    let (failed, bounds) = (Arc::new(Notify::new()), config.network.bounds);
+    let failed = Arc::new(Notify::new());
     let start = Start { found, stopping: stopped.clone(), failed: Arc::clone(&failed) };
     let web = config.web.take().zip(page).map(|(web, (at, tokens))| {
         let Clock(clock) = config.clock.clone();
@@ -168,14 +187,14 @@ pub async fn run(
         let api = async {
             let Some(listener) = start.listen(at).await.map_err(Error::Listener)? else { return Ok(()) };
             let answer = move |peer, request| doors.answer(peer, request);
-            serving::serve(net::accept(listener, tls, bounds), answer, until).await;
+            serving::serve(net::accept(listener, tls, api_connections), answer, until).await;
             Ok::<_, Error>(())
         };
         let web = async {
             let Some((start, at, tls, pages, until)) = web else { return Ok(()) };
             let Some(listener) = start.listen(at).await.map_err(Error::Listener)? else { return Ok(()) };
             let answer = move |peer, request| pages.answer(peer, request);
-            serving::serve(net::accept(listener, tls, bounds), answer, until).await;
+            serving::serve(net::accept(listener, tls, web_connections), answer, until).await;
             Ok::<_, Error>(())
         };
         tokio::try_join!(api, web).map(drop)
@@ -187,9 +206,11 @@ pub async fn run(
         }
     };
 
-    let outcome = serve(&mut config, (address, identities), (&gate, &guard), &health, stopped, shutdown).await;
+    let outcome =
+        serve(&mut config, (address, identities), (&gate, &guard), &health, stopped, &measured, shutdown).await;
     let deadline = tokio::time::Instant::now() + config.drain_timeout.min(DRAIN_TIMEOUT_MAX);
     set_not_serving(&health).await;
+    measured.phase.send_replace(Phase::Stopping);
     end_watches(health).await;
     stop.send_replace(true);
     let abort = serving.abort_handle();
@@ -222,6 +243,39 @@ pub async fn run(
     Ok(())
 }
 
+/// What is known of the server while it runs, and where it is asked for.
+struct Measured {
+    metrics: Metrics,
+    replay: ReplayProgress,
+    phase: watch::Sender<Phase>,
+    _admin: Option<admin::Serving>,
+}
+
+impl Measured {
+    /// Begins to measure, and to be asked.
+    ///
+    /// # Errors
+    /// When the admin listener can't be.
+    fn begin(config: &mut Config) -> Result<Self, Error> {
+        let (phase, phases) = watch::channel(Phase::Starting);
+        let (admin, replay) = (config.admin.take(), ReplayProgress::default());
+        let readiness = Readiness::new(phases, replay.clone());
+        let Clock(clock) = &config.clock;
+        let (metrics, admin) = match admin {
+            None => (Metrics::default(), None),
+            Some(admin) => {
+                admin.check()?;
+                let metrics = Metrics::of(admin.metrics);
+                let serving = admin::start(admin.listen, metrics.clone(), readiness.clone());
+                (metrics, Some(serving.map_err(Error::Listener)?))
+            }
+        };
+        metrics.add(|registry| process::register(registry, clock()));
+        metrics.add(|registry| readiness.register(registry));
+        Ok(Self { metrics, replay, phase, _admin: admin })
+    }
+}
+
 /// What has to end after the calls: the recorder of the audit log, then the log, and the writer.
 struct Ending {
     writer: std::thread::JoinHandle<()>,
@@ -236,6 +290,7 @@ async fn serve(
     (gate, guard): (&Gate, &Guard),
     health: &HealthReporter,
     stopping: watch::Receiver<bool>,
+    measured: &Measured,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<Option<Ending>, Error> {
     let (folder, last_used, accepted) = (config.data.clone(), guard.clone(), config.accepted);
@@ -245,8 +300,9 @@ async fn serve(
     let is_accepted = config.accept_clock_behind_journal;
     let identities = Arc::new(identities);
     let found = Arc::clone(&identities);
+    let progress = measured.replay.clone();
     let mut opening = tokio::task::spawn_blocking(move || {
-        let (journal, mut fold) = replay_with(&folder, |replayed| {
+        let (journal, mut fold) = replay_with(&folder, &progress, |replayed| {
             if !*found.borrow() && replayed.has_identities() {
                 found.send_replace(true);
             }
@@ -262,6 +318,8 @@ async fn serve(
         opened = &mut opening => opened??,
         () = &mut shutdown => return Ok(None),
     };
+    measured.metrics.add(|registry| journal.register(registry));
+    measured.metrics.add(|registry| opened.log.register(registry));
     let reader = journal.reader();
     let running = writer::start(
         Box::new(journal),
@@ -272,6 +330,7 @@ async fn serve(
         },
         config.zone.clone(),
     );
+    measured.metrics.add(|registry| running.register(registry));
     let context = Context {
         writer: running.handle,
         state: running.state,
@@ -309,6 +368,7 @@ async fn serve(
         audit: opened.log,
         journal_failure: running.failure,
         clock: watched_clock,
+        phase: measured.phase.clone(),
     };
     tokio::select! {
         () = &mut shutdown => tracing::info!("stopping"),
@@ -342,11 +402,15 @@ async fn load_demo(context: &Context, audit: &audit::Log, receiver: Option<DemoK
 /// # Errors
 /// When the journal isn't what was written: it is then not served from.
 pub fn replay(folder: &Path) -> Result<(DiskJournal, Fold), journal::Error> {
-    replay_with(folder, |_| {})
+    replay_with(folder, &ReplayProgress::default(), |_| {})
 }
 
 /// The same; `applied` sees what is replayed after each entry.
-fn replay_with(folder: &Path, mut applied: impl FnMut(&Fold)) -> Result<(DiskJournal, Fold), journal::Error> {
+fn replay_with(
+    folder: &Path,
+    progress: &ReplayProgress,
+    mut applied: impl FnMut(&Fold),
+) -> Result<(DiskJournal, Fold), journal::Error> {
     let start = Instant::now();
     let mut replayed = Fold::default();
     // For the threads that decode: ids are looked up there in whatever catalogue is applied by then. It is of an earlier
@@ -361,7 +425,7 @@ fn replay_with(folder: &Path, mut applied: impl FnMut(&Fold)) -> Result<(DiskJou
         let ids = entry.submission().and_then(|submission| ResolvedIds::of(submission, &newest()));
         Ok::<_, journal::Error>((entry, ids))
     };
-    let journal = DiskJournal::open_and_replay(folder, decode, |(entry, ids)| {
+    let journal = DiskJournal::open_and_replay(folder, progress, decode, |(entry, ids)| {
         replayed.apply_resolved(&entry, ids.as_ref());
         if matches!(entry.body, Body::CataloguePut(_)) {
             *catalogue.lock().unwrap_or_else(PoisonError::into_inner) = replayed.catalogue();

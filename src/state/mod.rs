@@ -218,6 +218,11 @@ impl State {
         self.columns.withdrawal_effect(submission, self.revision().next(), &stands)
     }
 
+    /// How many figures were submitted, those that were since revised or withdrawn among them.
+    pub(crate) fn submitted_figures(&self) -> u64 {
+        self.submissions.figures()
+    }
+
     /// The submission that a withdrawal is of.
     fn withdrawn_by(&self, Withdrawal { agency, request_id, .. }: &Withdrawal) -> Revision {
         self.submission(agency, request_id).expect("admission knows the submission").revision

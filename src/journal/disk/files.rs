@@ -159,7 +159,7 @@ pub(super) fn forget_cached(path: &Path) -> Result<(), Error> {
 pub(crate) fn check_free_space(file: &File) -> Result<(), Error> {
     let disk = fstatvfs(file).map_err(|errno| Error::io("ask for free space")(errno.into()))?;
     match Space::of(&disk) {
-        Space::Enough | Space::Low { .. } => Ok(()),
+        Space::Enough { .. } | Space::Low { .. } => Ok(()),
         Space::Out { bytes_free } => Err(Error::NoRoom { bytes_free, bytes_min: FREE_BYTES_MIN }),
     }
 }
@@ -168,7 +168,10 @@ pub(crate) fn check_free_space(file: &File) -> Result<(), Error> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Space {
     /// Enough.
-    Enough,
+    Enough {
+        /// What is left.
+        bytes_free: u64,
+    },
     /// Still enough to write, and little enough to warn of.
     Low {
         /// What is left.
@@ -188,12 +191,19 @@ impl Space {
         Ok(Self::of(&disk))
     }
 
+    /// How many bytes are left.
+    pub(crate) fn bytes_free(self) -> u64 {
+        match self {
+            Self::Enough { bytes_free } | Self::Low { bytes_free } | Self::Out { bytes_free } => bytes_free,
+        }
+    }
+
     fn of(disk: &StatVfs) -> Self {
         let bytes_free = disk.f_bavail.saturating_mul(disk.f_frsize);
         match bytes_free {
             ..FREE_BYTES_MIN => Self::Out { bytes_free },
             FREE_BYTES_MIN..FREE_BYTES_LOW => Self::Low { bytes_free },
-            FREE_BYTES_LOW.. => Self::Enough,
+            FREE_BYTES_LOW.. => Self::Enough { bytes_free },
         }
     }
 }

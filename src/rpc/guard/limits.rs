@@ -81,6 +81,9 @@ impl Default for Limits {
 pub(super) static CORES: LazyLock<usize> =
     LazyLock::new(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
 
+/// How identities share the streams that watch: 256 at once.
+pub(crate) const WATCHERS: Share = Share { max: 256, of_identity_max: 64, kept: 4 };
+
 /// How far an identity may run ahead of its rate.
 const BURST: Duration = Duration::from_secs(2);
 /// When to try again, where that isn't known any better.
@@ -221,6 +224,16 @@ impl Calls {
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
         self.0.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many are open.
+    pub(super) fn in_all(&self) -> usize {
+        self.counts().all
+    }
+
+    /// How many each identity has open.
+    pub(super) fn of_identities(&self) -> BTreeMap<IdentityId, usize> {
+        self.counts().of_identity.iter().map(|(identity, load)| (identity.clone(), load.open)).collect()
     }
 
     /// A permit for a call of an identity, or of nobody in particular.
