@@ -15,6 +15,7 @@
 //! | `tables` | answers as tables: columns and cells |
 //! | [`figures`], `wording` | figures in spreadsheets; answers in words |
 //! | [`rpc`] | the served messages and methods: guarded, converted, answered |
+//! | `backup` | what a data folder holds, taken while it is served, and restored |
 //! | [`net`], [`audit`], `last_used` | connections and their TLS; the log of who read what; when keys were last used |
 //! | [`intake`], [`picture`] | the way in: review, admit, apply, append, publish; the way out: resolve, combine |
 //! | [`state`] | the fold of the journal's entries: catalogue, columns, submissions |
@@ -45,6 +46,8 @@ mod wording;
 
 #[cfg(feature = "server")]
 pub mod audit;
+#[cfg(feature = "server")]
+mod backup;
 #[cfg(feature = "server")]
 mod demo;
 #[cfg(feature = "server")]

@@ -19,6 +19,7 @@ const LAYERS: &[&[&str]] = &[
     &["state"],
     &["intake", "picture"],
     &["audit", "last_used", "net"],
+    &["backup"],
     &["rpc"],
     &["figures", "wording"],
     &["tables"],

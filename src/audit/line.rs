@@ -162,7 +162,7 @@ impl LogTail {
     ///
     /// # Errors
     /// What is wrong with it, in words.
-    pub(super) fn follow(self, line: &str) -> Result<(NumberedLine, Self), &'static str> {
+    pub(crate) fn follow(self, line: &str) -> Result<(NumberedLine, Self), &'static str> {
         let (text, tail, numbered) = parse(line)?;
         let before = if self == Self::START { numbered.before().unwrap_or(self) } else { self };
         if tail.n != before.n + 1 {

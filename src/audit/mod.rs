@@ -15,6 +15,7 @@
 //! new one.
 
 mod backwards;
+mod between;
 mod file;
 mod line;
 mod log;
@@ -26,11 +27,12 @@ mod verify;
 mod writer;
 
 pub(crate) use backwards::LinesBefore;
+pub(crate) use between::{lines_between, verify_folder};
 pub(crate) use line::SCOPE_BYTES_MAX;
 pub use line::{Error, Event, Line, LogTail, NumberedLine};
 pub use log::{FILE_NAME, Log, Opened};
 pub(crate) use newest::newest_line;
-pub(crate) use questions::QUESTION_BYTES_MAX;
+pub(crate) use questions::{QUESTION_BYTES_MAX, is_question, put_question};
 pub use questions::{QUESTIONS_FOLDER, read_question};
 pub use start::{Accepted, Known};
 pub use verify::verify;

@@ -65,6 +65,12 @@ impl Failure {
         Self::Message(Exit::Refused, message.into())
     }
 
+    /// Of a server that has something else to do.
+    #[cfg(feature = "server")]
+    pub(super) fn busy(message: impl Into<String>) -> Self {
+        Self::Message(Exit::Busy, message.into())
+    }
+
     /// The same, with what to type next.
     pub(super) fn and_try(self, step: Option<NextStep>) -> Self {
         match (self, step) {

@@ -7,6 +7,8 @@
 mod api;
 #[cfg(feature = "server")]
 mod audit;
+#[cfg(feature = "server")]
+mod backup;
 mod catalogue;
 mod catalogue_lookup;
 #[cfg(feature = "server")]
@@ -15,9 +17,13 @@ mod changes;
 mod common_args;
 mod completeness;
 mod connect;
+#[cfg(feature = "server")]
+mod control;
 mod deadline;
 mod doctor;
 mod explain;
+#[cfg(feature = "server")]
+mod export;
 mod failure;
 mod figure_file;
 mod format;
@@ -42,6 +48,8 @@ mod serve;
 #[cfg(feature = "server")]
 mod sign_in_args;
 mod spreadsheet_path;
+#[cfg(feature = "server")]
+mod status;
 mod submission;
 mod submit;
 mod table;
@@ -91,6 +99,18 @@ enum Verb {
     Key(key::Args),
     #[cfg(feature = "server")]
     Audit(audit::Args),
+    #[cfg(feature = "server")]
+    Status(status::Args),
+    #[cfg(feature = "server")]
+    Backup(backup::BackupArgs),
+    #[cfg(feature = "server")]
+    Restore(backup::RestoreArgs),
+    #[cfg(feature = "server")]
+    Verify(backup::VerifyArgs),
+    #[cfg(feature = "server")]
+    Export(export::ExportArgs),
+    #[cfg(feature = "server")]
+    Import(export::ImportArgs),
     #[cfg(feature = "server")]
     Cert(cert::Args),
     #[cfg(feature = "server")]
@@ -152,6 +172,18 @@ pub fn main() -> ExitCode {
             Verb::Key(args) => key::run(args).await,
             #[cfg(feature = "server")]
             Verb::Audit(args) => audit::run(&args),
+            #[cfg(feature = "server")]
+            Verb::Status(args) => status::run(args).await,
+            #[cfg(feature = "server")]
+            Verb::Backup(args) => backup::run(args).await,
+            #[cfg(feature = "server")]
+            Verb::Restore(args) => backup::run_restore(&args),
+            #[cfg(feature = "server")]
+            Verb::Verify(args) => backup::run_verify(args).await,
+            #[cfg(feature = "server")]
+            Verb::Export(args) => export::run(args).await,
+            #[cfg(feature = "server")]
+            Verb::Import(args) => export::run_import(&args),
             #[cfg(feature = "server")]
             Verb::Cert(args) => cert::run(args),
             #[cfg(feature = "server")]

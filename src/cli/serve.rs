@@ -93,6 +93,9 @@ pub(super) struct Args {
     /// How many seconds open calls have to end when the server stops.
     #[arg(long, env = "CONSPECTUS_DRAIN_SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(..=server::DRAIN_TIMEOUT_MAX.as_secs()))]
     drain_seconds: u64,
+    /// After how many days the journal and the audit log are read again, slowly, and verified; 0 for never.
+    #[arg(long, env = "CONSPECTUS_SCRUB_DAYS", default_value_t = 7, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(..=366))]
+    scrub_days: u16,
     /// Start though the clock is more than an hour behind what was written last: for when the clock is right now, and
     /// wasn't then. Entries are stamped as just after the newest one until the clock has passed it.
     #[arg(long)]
@@ -141,6 +144,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         demo: args.demo,
         zone: args.time_zone,
         drain_timeout: Duration::from_secs(args.drain_seconds),
+        scrub_every: (args.scrub_days > 0).then(|| Duration::from_secs(24 * 3_600) * u32::from(args.scrub_days)),
         accept_clock_behind_journal: args.accept_clock_behind_journal,
         reload,
         demo_keys,

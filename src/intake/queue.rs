@@ -166,6 +166,11 @@ impl Handle {
         );
     }
 
+    /// How many commands wait for the writer.
+    pub(crate) fn waiting_commands(&self) -> usize {
+        self.senders.0.waiting().commands.len()
+    }
+
     /// A handle whose entries are caused by this actor; otherwise it is whoever runs the machine.
     #[must_use]
     pub fn as_actor(&self, actor: Actor) -> Self {

@@ -24,6 +24,9 @@ use crate::web::sign_in::ProviderSettings;
 /// How long calls may take to end at a stop, by default.
 const DRAIN_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 
+/// How often everything is read again and verified, by default.
+const SCRUB_EVERY_DEFAULT: Duration = Duration::from_secs(7 * 24 * 3_600);
+
 /// Takes the demo's identities, each with its key.
 pub type DemoKeys = oneshot::Sender<Vec<(IdentityId, Secret)>>;
 
@@ -65,6 +68,8 @@ pub struct Config {
     pub admin: Option<Admin>,
     /// What an operator accepts that a start would otherwise refuse.
     pub accepted: Accepted,
+    /// How often the journal and the audit log are read again and verified; none for never.
+    pub scrub_every: Option<Duration>,
 }
 
 /// The longest that calls may take to end at a stop.
@@ -86,6 +91,7 @@ impl Config {
             web: None,
             admin: None,
             accepted: Accepted::default(),
+            scrub_every: Some(SCRUB_EVERY_DEFAULT),
         }
     }
 }

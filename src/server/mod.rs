@@ -10,12 +10,15 @@ mod audited;
 mod clock;
 mod conditions;
 mod config;
+mod control;
 mod health;
 mod listen;
 mod offline;
 mod process;
 mod readiness;
+mod scrub;
 mod serving;
+mod status;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -34,17 +37,23 @@ use clock::{Newest, Watched};
 use conditions::Conditions;
 pub(crate) use config::DRAIN_TIMEOUT_MAX;
 pub use config::{Admin, Clock, Config, DemoKeys, Network, Web};
+pub(crate) use control::{BackupRequest, Refused, VerifiedBackup, path as control_path, socket};
+use control::{Control, Served};
 use health::{end_watches, set_not_serving};
 pub use listen::Listen;
 use listen::Start;
-pub(crate) use offline::{catch_offline, change_access_offline, entries_offline};
+pub(crate) use offline::{OpenFolder, catch_offline, change_access_offline, entries_offline};
 use readiness::{Phase, Readiness};
+pub(crate) use scrub::Verified;
+use scrub::{Scrub, scrub_now_and_then};
+pub(crate) use status::{OpenCounts, Status, StoreStatus};
 
 use crate::access::Actor;
+use crate::backup::KnownBackups;
 use crate::entry::{Body, codec};
 use crate::http::Doors;
 use crate::intake::writer::{self, WriteError};
-use crate::journal::{self, DiskJournal, Journal, ReplayProgress};
+use crate::journal::{self, DiskJournal, FolderLock, Journal, ReplayProgress};
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
 use crate::net::Connections;
@@ -157,6 +166,8 @@ pub async fn run(
         Some(settings) => Some(Tls::start(settings.clone(), Arc::clone(&config.reload)).await?),
         None => None,
     };
+    // What another process has, or nobody can write to, isn't served: that is known before anybody can connect.
+    let lock = FolderLock::take(&config.data)?;
     let measured = Measured::begin(&mut config)?;
     if let Some(tls) = &tls {
         measured.metrics.add(|registry| tls.register(registry));
@@ -182,6 +193,15 @@ pub async fn run(
         let settings = web::Settings { at, provider: web.provider, clock, random: Arc::new(random), tokens };
         (start.clone(), web.listen, tls.clone(), Pages::new(router, settings), stopped.clone())
     });
+    let Clock(clock) = config.clock.clone();
+    let control = Control::new(clock(), measured.readiness(), guard.clone());
+    let controlling = match control::listen(&config.data) {
+        Ok(listener) => Some(tokio::spawn(control.clone().serve(listener, stopped.clone()))),
+        Err(error) => {
+            tracing::warn!(%error, "the control socket can't be had: no backup can be taken while this server runs");
+            None
+        }
+    };
     let until = stopped.clone();
     let serving = tokio::spawn(async move {
         let api = async {
@@ -206,8 +226,9 @@ pub async fn run(
         }
     };
 
-    let outcome =
-        serve(&mut config, (address, identities), (&gate, &guard), &health, stopped, &measured, shutdown).await;
+    let doors = (&gate, &guard, &control);
+    let at = (address, identities);
+    let outcome = serve(&mut config, (lock, &measured), at, doors, &health, stopped, shutdown).await;
     let deadline = tokio::time::Instant::now() + config.drain_timeout.min(DRAIN_TIMEOUT_MAX);
     set_not_serving(&health).await;
     measured.phase.send_replace(Phase::Stopping);
@@ -223,8 +244,13 @@ pub async fn run(
         }
     }
     guard.stop_computing();
-    save_last_used_now(guard, config.data).await;
+    save_last_used_now(guard, config.data.clone()).await;
     drop(gate);
+    drop(control);
+    if let Some(controlling) = controlling {
+        drop(controlling.await);
+        control::forget(&config.data);
+    }
     if let Some(Ending { writer, recording, audit }) = outcome? {
         // The calls have ended, and with them what they had to write.
         let recorded = async {
@@ -252,6 +278,11 @@ struct Measured {
 }
 
 impl Measured {
+    /// Whether the server is ready, for whoever asks.
+    fn readiness(&self) -> Readiness {
+        Readiness::new(self.phase.subscribe(), self.replay.clone())
+    }
+
     /// Begins to measure, and to be asked.
     ///
     /// # Errors
@@ -286,11 +317,11 @@ struct Ending {
 /// Opens the journal, replays it, opens the gate, and waits for the shutdown signal.
 async fn serve(
     config: &mut Config,
+    (lock, measured): (FolderLock, &Measured),
     (address, identities): (SocketAddr, watch::Sender<bool>),
-    (gate, guard): (&Gate, &Guard),
+    (gate, guard, control): (&Gate, &Guard, &Control),
     health: &HealthReporter,
     stopping: watch::Receiver<bool>,
-    measured: &Measured,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<Option<Ending>, Error> {
     let (folder, last_used, accepted) = (config.data.clone(), guard.clone(), config.accepted);
@@ -302,7 +333,7 @@ async fn serve(
     let found = Arc::clone(&identities);
     let progress = measured.replay.clone();
     let mut opening = tokio::task::spawn_blocking(move || {
-        let (journal, mut fold) = replay_with(&folder, &progress, |replayed| {
+        let (journal, mut fold) = replay_with(lock, &progress, |replayed| {
             if !*found.borrow() && replayed.has_identities() {
                 found.send_replace(true);
             }
@@ -361,6 +392,19 @@ async fn serve(
     let recording = tokio::spawn(recorder.run(context.stopping.clone()));
     tokio::spawn(save_last_used(guard.clone(), config.data.clone(), context.stopping.clone()));
     gate.open(context.clone());
+    let folder = config.data.clone();
+    let backups = KnownBackups::load(&folder).map_err(|source| Error::Folder { path: folder.clone(), source })?;
+    let (reader, clock) = (Arc::clone(&context.reader), Arc::clone(&context.clock));
+    let scrub = Arc::new(Scrub::after_start(reader, folder.clone(), opened.log.clone(), clock));
+    if let Some(every) = config.scrub_every {
+        tokio::spawn(scrub_now_and_then(Arc::clone(&scrub), every, context.stopping.clone()));
+    }
+    let (log, backups) = (opened.log.clone(), Arc::new(backups));
+    measured.metrics.add(|registry| {
+        scrub.register(registry);
+        backups.register(registry, Arc::clone(&context.clock));
+    });
+    control.open(Served { context: context.clone(), folder, log, scrub, backups });
     let conditions = Conditions {
         folder: config.data.clone(),
         context,
@@ -402,12 +446,12 @@ async fn load_demo(context: &Context, audit: &audit::Log, receiver: Option<DemoK
 /// # Errors
 /// When the journal isn't what was written: it is then not served from.
 pub fn replay(folder: &Path) -> Result<(DiskJournal, Fold), journal::Error> {
-    replay_with(folder, &ReplayProgress::default(), |_| {})
+    replay_with(FolderLock::take(folder)?, &ReplayProgress::default(), |_| {})
 }
 
 /// The same; `applied` sees what is replayed after each entry.
 fn replay_with(
-    folder: &Path,
+    lock: FolderLock,
     progress: &ReplayProgress,
     mut applied: impl FnMut(&Fold),
 ) -> Result<(DiskJournal, Fold), journal::Error> {
@@ -425,7 +469,7 @@ fn replay_with(
         let ids = entry.submission().and_then(|submission| ResolvedIds::of(submission, &newest()));
         Ok::<_, journal::Error>((entry, ids))
     };
-    let journal = DiskJournal::open_and_replay(folder, progress, decode, |(entry, ids)| {
+    let journal = DiskJournal::open_locked(lock, progress, decode, |(entry, ids)| {
         replayed.apply_resolved(&entry, ids.as_ref());
         if matches!(entry.body, Body::CataloguePut(_)) {
             *catalogue.lock().unwrap_or_else(PoisonError::into_inner) = replayed.catalogue();

@@ -21,20 +21,20 @@ pub(super) fn register(registry: &mut Registry, started: Timestamp) {
 }
 
 /// Where the system says.
-fn memory_bytes() -> Option<u64> {
+pub(super) fn memory_bytes() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kibibytes: u64 = resident.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kibibytes * 1_024)
 }
 
-fn open_files() -> Option<u64> {
+pub(super) fn open_files() -> Option<u64> {
     // Without the one that reads the list.
     Some((fs::read_dir("/proc/self/fd").ok()?.count() as u64).saturating_sub(1))
 }
 
 /// None where there is no limit.
-fn open_files_max() -> Option<u64> {
+pub(super) fn open_files_max() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 

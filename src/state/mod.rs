@@ -7,6 +7,7 @@
 //! A [`Fold`] is the one way in which a state changes, live and at the start. So replay equals live operation.
 
 pub mod columns;
+mod digest;
 mod explanations;
 mod fold;
 mod outcome;

@@ -20,7 +20,7 @@ mod snapshot_file;
 mod tests;
 mod wal;
 
-pub(crate) use files::{FREE_BYTES_MIN, Space, check_free_space, create_file, sync_folder};
+pub(crate) use files::{FREE_BYTES_MIN, FolderLock, Space, check_free_space, create_file, sync_folder};
 
 use super::contract::{Error, Journal, Reader, Tail};
 use super::over_store::{Records, Store, StoreJournal};
@@ -31,7 +31,7 @@ use crate::model::chain::ChainHash;
 use crate::model::revision::Revision;
 use control_file::ControlFile;
 use failpoints::Failpoints;
-use files::{FolderLock, Paths, exists};
+use files::{Paths, exists};
 use flusher::Flusher;
 use open::Opened;
 use prometheus_client::metrics::histogram::Histogram;
@@ -83,7 +83,21 @@ impl DiskJournal {
         decode: impl Fn(Revision, &[u8]) -> Result<T, Error> + Sync,
         apply: impl FnMut(T),
     ) -> Result<Self, Error> {
-        Self::open_with(folder, &Failpoints::none(), progress, decode, apply)
+        Self::open_locked(FolderLock::take(folder)?, progress, decode, apply)
+    }
+
+    /// As [`open_and_replay`](Self::open_and_replay), in a folder that is this process's already.
+    ///
+    /// # Errors
+    ///
+    /// As there, but for [`Error::Locked`].
+    pub(crate) fn open_locked<T: Send>(
+        lock: FolderLock,
+        progress: &ReplayProgress,
+        decode: impl Fn(Revision, &[u8]) -> Result<T, Error> + Sync,
+        apply: impl FnMut(T),
+    ) -> Result<Self, Error> {
+        Self::open_with(lock, &Failpoints::none(), progress, decode, apply)
     }
 
     /// Whether there is a journal in `folder`, or what is left of one.
@@ -97,13 +111,13 @@ impl DiskJournal {
     }
 
     fn open_with<T: Send>(
-        folder: &Path,
+        lock: FolderLock,
         failpoints: &Failpoints,
         progress: &ReplayProgress,
         decode: impl Fn(Revision, &[u8]) -> Result<T, Error> + Sync,
         apply: impl FnMut(T),
     ) -> Result<Self, Error> {
-        let opened = open::open(folder, failpoints, progress, decode, apply)?;
+        let opened = open::open(lock, failpoints, progress, decode, apply)?;
         let tail = opened.tail;
         let store = DiskStore::from(opened);
         Ok(Self { flushing: Some(store.start_flusher()?), journal: StoreJournal::new(store, tail) })

@@ -2,7 +2,7 @@
 
 use super::control_file::{ControlFile, Progress};
 use super::failpoints::Failpoints;
-use super::files::{FolderLock, Paths, check_writable, close_to_others, create_folder, exists, forget_cached, lock};
+use super::files::{FolderLock, Paths, check_writable, close_to_others, exists, forget_cached};
 use super::parallel_read;
 use super::sled_store::SledStore;
 use super::snapshot_file;
@@ -11,7 +11,6 @@ use crate::journal::contract::{Error, Tail};
 use crate::journal::progress::ReplayProgress;
 use crate::journal::record;
 use crate::model::revision::Revision;
-use std::path::Path;
 
 /// A journal whose every record is verified.
 pub(super) struct Opened {
@@ -24,20 +23,16 @@ pub(super) struct Opened {
     pub(super) lock: FolderLock,
 }
 
-/// Opens or creates the journal in `folder`. `decode` and `apply` are as for
+/// Opens or creates the journal in a folder that is locked. `decode` and `apply` are as for
 /// [`DiskJournal::open_and_replay`](super::DiskJournal::open_and_replay).
 pub(super) fn open<T: Send>(
-    folder: &Path,
+    lock: FolderLock,
     failpoints: &Failpoints,
     progress: &ReplayProgress,
     decode: impl Fn(Revision, &[u8]) -> Result<T, Error> + Sync,
     apply: impl FnMut(T),
 ) -> Result<Opened, Error> {
-    let paths = Paths::of(folder);
-    create_folder(folder)?;
-    // First of all: what is read from here on is nobody else's to change.
-    let lock = lock(folder)?;
-    check_writable(folder)?;
+    let paths = Paths::of(lock.path());
     // The control file comes before what it is there to check. sled comes last, because it makes an empty store of one
     // that has vanished.
     let (mut control, known) = open_control_file(&paths, failpoints)?;
