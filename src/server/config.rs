@@ -10,7 +10,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::{Error, Listen};
 use crate::access::Secret;
-use crate::audit::Accepted;
+use crate::audit::{Accepted, SegmentLimits};
 use crate::http::PageOrigin;
 use crate::model::id::IdentityId;
 use crate::model::timestamp::Timestamp;
@@ -62,6 +62,8 @@ pub struct Config {
     pub web: Option<Web>,
     /// What an operator accepts that a start would otherwise refuse.
     pub accepted: Accepted,
+    /// When a file of the audit log is closed, and the next begun.
+    pub audit_segments: SegmentLimits,
 }
 
 /// The longest that calls may take to end at a stop.
@@ -82,6 +84,7 @@ impl Config {
             demo_keys: None,
             web: None,
             accepted: Accepted::default(),
+            audit_segments: SegmentLimits::default(),
         }
     }
 }
