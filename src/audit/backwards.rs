@@ -6,13 +6,16 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::str::FromStr;
 
-use super::file::check_is_file;
 use super::line::{Error, LogTail, NumberedLine};
+use super::lines::check_is_file;
+use super::segments::{Segment, list};
 
+/// How often the files are looked for: a server may close one at the same time.
+const LOOKS_MAX: u32 = 3;
 /// How much of a file is read at once: 32 lines as long as any may be, and some thousands of usual ones.
 const PART_BYTES_MAX: u64 = 1 << 20;
 
-/// Where a line begins: its number, and its place in the file in bytes.
+/// Where a line begins: its number, and its place in its file in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LineStart {
     n: u64,
@@ -39,23 +42,51 @@ impl FromStr for LineStart {
 pub(crate) struct LinesBefore {
     /// The newest first, each with where it begins.
     pub(crate) lines: Vec<(LineStart, NumberedLine)>,
-    /// Where the oldest of them begins, if the file has older ones.
+    /// Where the oldest of them begins, if the log has older ones.
     pub(crate) rest: Option<LineStart>,
 }
 
-/// The lines before one; without one the newest, of which the last that was written came to `tail`. None when that one
-/// isn't there: the log goes on in another file since. What is being written isn't a line yet.
+/// The lines of a log before one; without one the newest, of which the last that was written came to `tail`. They are
+/// those of one file, so there may be older ones. None when that one isn't there: the log goes on without it since. What
+/// is being written isn't a line yet.
 ///
 /// # Errors
 /// When the file can't be read, or a line doesn't follow from the one before it.
-pub(super) fn lines_before(path: &Path, tail: LogTail, end: Option<LineStart>) -> Result<Option<LinesBefore>, Error> {
-    let part = match read_part(path, end.map(|end| end.offset)) {
-        Ok(part) => part,
-        // It was moved away, and nothing was written since.
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(end.is_none().then(LinesBefore::default)),
-        Err(source) => return Err(Error::Io { path: path.to_owned(), source }),
-    };
-    let Some((from, bytes)) = part else { return Ok(None) };
+pub(super) fn lines_before(log: &Path, tail: LogTail, end: Option<LineStart>) -> Result<Option<LinesBefore>, Error> {
+    check_is_file(log).map_err(|source| Error::Io { path: log.to_owned(), source })?;
+    for looks in 1.. {
+        let segments = list(log)?;
+        let found = match end {
+            None => segments.last(),
+            Some(end) => segments.iter().find(|segment| is_before(segment, end)),
+        };
+        // Nothing was written, or it was moved away and nothing was since.
+        let Some(segment) = found else { return Ok(end.is_none().then(LinesBefore::default)) };
+        match read_part(&segment.path, end.map(|end| end.offset).filter(|offset| *offset > 0)) {
+            Ok(Some(part)) => return lines_of(&segments, segment, part, (tail, end)),
+            Ok(None) => return Ok(None),
+            // It was closed since, and has another name.
+            Err(error) if error.kind() == ErrorKind::NotFound && looks < LOOKS_MAX => {}
+            Err(source) => return Err(Error::Io { path: segment.path.clone(), source }),
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a file has the line before another. At the beginning of its file that is the last of a file that is closed.
+fn is_before(segment: &Segment, end: LineStart) -> bool {
+    let n = end.n.saturating_sub(1);
+    let is_within = n > 0 && segment.first <= n && segment.last.is_none_or(|last| last >= n);
+    is_within && (end.offset > 0 || segment.last == Some(n))
+}
+
+/// The lines in a part of a file.
+fn lines_of(
+    segments: &[Segment],
+    segment: &Segment,
+    (from, bytes): (u64, Vec<u8>),
+    (tail, end): (LogTail, Option<LineStart>),
+) -> Result<Option<LinesBefore>, Error> {
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     if end.is_some() && whole != bytes.len() {
         return Ok(None);
@@ -65,7 +96,7 @@ pub(super) fn lines_before(path: &Path, tail: LogTail, end: Option<LineStart>) -
         0 => 0,
         _ => bytes[..whole].iter().position(|byte| *byte == b'\n').map_or(whole, |at| at + 1),
     };
-    let damaged = |n, what| Error::Damaged { path: path.to_owned(), n, what };
+    let damaged = |n, what| Error::Damaged { path: segment.path.clone(), n, what };
     let text = std::str::from_utf8(&bytes[first..whole]).map_err(|_| damaged(0, "a line isn't text"))?;
     let (mut lines, mut before, mut offset) = (Vec::new(), None::<LogTail>, from + first as u64);
     for line in text.split_terminator('\n') {
@@ -80,14 +111,14 @@ pub(super) fn lines_before(path: &Path, tail: LogTail, end: Option<LineStart>) -
     if end.is_some_and(|end| before.is_none_or(|last| last.n + 1 != end.n)) {
         return Ok(None);
     }
-    let rest = lines.first().map(|(start, _)| *start).filter(|start| start.offset > 0);
+    let has_older = |start: &LineStart| start.offset > 0 || segments.iter().any(|segment| is_before(segment, *start));
+    let rest = lines.first().map(|(start, _)| *start).filter(has_older);
     lines.reverse();
     Ok(Some(LinesBefore { lines, rest }))
 }
 
 /// The part of a file up to a place, or to its end, and where the part begins; none if the file isn't so long.
 fn read_part(path: &Path, end: Option<u64>) -> io::Result<Option<(u64, Vec<u8>)>> {
-    check_is_file(path)?;
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
     let end = end.unwrap_or(length);

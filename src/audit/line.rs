@@ -34,14 +34,17 @@ pub enum Event {
     /// A line that was cut off when the machine stopped, and never acknowledged, was dropped; `scope`
     /// says how many bytes.
     Repaired,
-    /// The first line of a file that goes on where another ended, which was moved away; `scope` says what
-    /// was found.
+    /// The first line of a file that goes on where another ended: `scope` is the name of that file where it was
+    /// closed, and else says what was done to it.
     Continued,
     /// The first line of a file that goes on after the last line that the journal knows of: lines that it
     /// knows of are lost, as an operator accepted; `scope` says which.
     Lost,
     /// The journal is older than this log, as an operator accepted; `scope` says by how much.
     OlderJournal,
+    /// The last line of a file that is full, or old enough; `scope` says what it is called from then on, and which line
+    /// begins the next.
+    Closed,
 }
 
 /// A line, before it has its number.
@@ -117,13 +120,22 @@ impl Line {
 }
 
 impl NumberedLine {
+    /// When, to the second; none when that isn't a time.
+    pub(crate) fn at(&self) -> Option<Timestamp> {
+        Some(Timestamp(self.at.parse::<jiff::Timestamp>().ok()?.as_microsecond()))
+    }
+
     /// Of the first line of a file that goes on where another ended, where that was.
     pub(super) fn before(&self) -> Option<LogTail> {
         let goes_on = match self.line.event {
             Event::Continued | Event::Lost => true,
-            Event::Read | Event::Refused | Event::Keys | Event::RefusedMore | Event::Repaired | Event::OlderJournal => {
-                false
-            }
+            Event::Read
+            | Event::Refused
+            | Event::Keys
+            | Event::RefusedMore
+            | Event::Repaired
+            | Event::OlderJournal
+            | Event::Closed => false,
         };
         let chain = ChainHash::parse(&self.line.previous).filter(|_| goes_on)?;
         Some(LogTail { n: self.n.checked_sub(1)?, chain })
@@ -162,7 +174,7 @@ impl LogTail {
     ///
     /// # Errors
     /// What is wrong with it, in words.
-    pub(crate) fn follow(self, line: &str) -> Result<(NumberedLine, Self), &'static str> {
+    pub(super) fn follow(self, line: &str) -> Result<(NumberedLine, Self), &'static str> {
         let (text, tail, numbered) = parse(line)?;
         let before = if self == Self::START { numbered.before().unwrap_or(self) } else { self };
         if tail.n != before.n + 1 {
@@ -229,6 +241,19 @@ pub enum Error {
         journal: u64,
         /// The newest revision in the log.
         seen: u64,
+    },
+    /// Lines aren't there, and nothing in the log says why.
+    #[error(
+        "lines {first} to {last} of the audit log are missing: {} goes on after them; put the files back that had them",
+        path.display()
+    )]
+    Missing {
+        /// The file that goes on after them.
+        path: PathBuf,
+        /// The first of them.
+        first: u64,
+        /// The last.
+        last: u64,
     },
     /// A line isn't what was written.
     #[error("the audit log {} is not what was written, at line {n}: {what}", path.display())]

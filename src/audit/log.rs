@@ -15,13 +15,12 @@ use super::file::LogFile;
 use super::line::{Error, Event, Line, LogTail};
 use super::questions::Questions;
 use super::refusals::Refusals;
+use super::segments::{FILE_NAME, closed};
 use super::start::{Accepted, Compared, Known, Since, compare};
-use super::writer::{Progress, Unwritten, Waiting, Writer, lock};
+use super::writer::{Progress, SegmentLimits, Unwritten, Waiting, Writer, lock};
 use crate::metrics::{self, Registry};
 use crate::model::timestamp::Timestamp;
 
-/// The file's name in the data folder.
-pub const FILE_NAME: &str = "audit.log";
 /// How many lines may wait to be written.
 const QUEUE_LINES_MAX: usize = 4_096;
 
@@ -58,7 +57,13 @@ impl Log {
     /// # Errors
     /// When the file can't be opened, lacks what the journal knows of, has seen revisions that the journal lacks, or
     /// isn't what was written; unless that is accepted.
-    pub fn open(folder: &Path, now: Timestamp, known: Known, accepted: Accepted) -> Result<Opened, Error> {
+    pub fn open(
+        folder: &Path,
+        now: Timestamp,
+        known: Known,
+        accepted: Accepted,
+        limits: SegmentLimits,
+    ) -> Result<Opened, Error> {
         let path = folder.join(FILE_NAME);
         let mut unreadable = None;
         let file = match LogFile::open(&path) {
@@ -79,6 +84,7 @@ impl Log {
         let syncs = metrics::sync_durations();
         let mut writer = Writer {
             file,
+            limits,
             questions,
             notes: Vec::new(),
             refusals: Arc::clone(&refusals),
@@ -88,16 +94,20 @@ impl Log {
             is_refusing: Arc::clone(&is_refusing),
             syncs: syncs.clone(),
         };
-        let bytes = writer.file.length();
-        if known.tail == LogTail::START && bytes > 0 {
-            tracing::info!(bytes, "the journal doesn't know the audit log yet: all of it is verified");
+        if known.tail == LogTail::START && writer.file.tail() != LogTail::START {
+            let lines = writer.file.tail().n;
+            tracing::info!(lines, "the journal doesn't know the audit log yet: all of it is verified");
         }
         let begun = Instant::now();
-        let (since, lost) = compared(&path, bytes, known, accepted)?;
+        let (since, lost) = compared(folder, known, accepted)?;
         let (lines, milliseconds) = (writer.file.tail().n, begun.elapsed().as_millis());
         tracing::info!(lines, milliseconds, "the audit log is compared with the journal");
         let lost = unreadable.or(lost);
         if let Some(why) = &lost {
+            // What else has the numbers of lines that come now.
+            for segment in closed(&path)?.into_iter().filter(|segment| segment.last > Some(known.tail.n)) {
+                LogFile::set_aside(&segment.path, known.tail.n + 1)?;
+            }
             let gone_on = writer.go_on(now, Event::Lost, format!("{why}; accepted at a start"), known.tail);
             gone_on.map_err(|source| Error::Io { path: path.clone(), source })?;
         }
@@ -112,7 +122,9 @@ impl Log {
             tracing::warn!("the journal is older than the audit log, as is accepted: {what}");
             writer.notes.push((now, Line::without_call(Event::OlderJournal, format!("{what}; accepted at a start"))));
         }
-        writer.group(Vec::new(), Refusals::counts_if_due);
+        // What a crash left undone of a rotation.
+        writer.watch(now);
+        writer.group(now, Vec::new(), Refusals::counts_if_due);
         let thread = thread::Builder::new()
             .name("audit".to_owned())
             .spawn(move || writer.run(&waiting, now))
@@ -174,7 +186,7 @@ impl Log {
         }
     }
 
-    /// The lines before one; without one the newest. None when that one isn't there: the log goes on in another file
+    /// The lines before one; without one the newest. None when that one isn't there: the log goes on without it
     /// since. It reads the file, so it isn't for a thread that serves.
     ///
     /// # Errors
@@ -190,11 +202,12 @@ impl Log {
 }
 
 /// What came after the lines that the journal knows of, and why those aren't there, when that is accepted.
-fn compared(path: &Path, bytes: u64, known: Known, accepted: Accepted) -> Result<(Since, Option<String>), Error> {
-    let Compared { since, lost } = match compare(path, bytes, known.tail) {
-        Err(Error::Damaged { n, what, .. }) => {
-            Compared { since: Since::default(), lost: Some(format!("line {n} is not what was written: {what}")) }
-        }
+fn compared(folder: &Path, known: Known, accepted: Accepted) -> Result<(Since, Option<String>), Error> {
+    let path = &folder.join(FILE_NAME);
+    let lost = |what| Compared { since: Since::default(), lost: Some(what) };
+    let Compared { since, lost } = match compare(folder, known.tail) {
+        Err(Error::Damaged { n, what, .. }) => lost(format!("line {n} is not what was written: {what}")),
+        Err(Error::Missing { first, last, .. }) => lost(format!("lines {first} to {last} are missing")),
         compared => compared?,
     };
     if since.revision > known.revision.0 {
@@ -233,12 +246,13 @@ mod tests {
             let mut text = String::new();
             let line = Line { revision, ..Line::without_call(Event::Read, String::new()) };
             let tail = file.tail().add(Timestamp(0), line, &mut text);
-            file.append(&text, tail).unwrap();
+            file.append(Timestamp(0), &text, (tail, false)).unwrap();
         }
         drop(file);
         let open = |revision| {
             let known = Known { tail: LogTail::START, revision: Revision(revision) };
-            Log::open(folder.path(), Timestamp(0), known, Accepted::default()).map(|opened| opened.lost_revisions)
+            let opened = Log::open(folder.path(), Timestamp(0), known, Accepted::default(), SegmentLimits::default());
+            opened.map(|opened| opened.lost_revisions)
         };
         assert!(matches!(open(4), Err(Error::OlderJournal { journal: 4, seen: 5, .. })));
         assert_eq!(open(5).unwrap(), 0);

@@ -1,7 +1,8 @@
 //! The audit log: who read unpublished figures, who was refused, who changed keys.
 //!
 //! A file of its own, `audit.log` in the data folder, that is only ever added to: a JSON object on
-//! each line, tied to all lines before it by its `chain`, as [`verify`] checks. It holds what was
+//! each line, tied to all lines before it by its `chain`, as [`verify`] checks. When it is full, or old, it is closed
+//! and has a name of its own, and the next goes on: all [`segments`], one after the other, are one log. It holds what was
 //! asked for and what for, never a figure and never a secret. A question that is too long for a line has
 //! a file, which the line names by its hash.
 //!
@@ -15,25 +16,32 @@
 //! new one.
 
 mod backwards;
-mod between;
 mod file;
 mod line;
+mod lines;
 mod log;
 mod newest;
 mod questions;
+mod reader;
 mod refusals;
+mod restored;
+#[cfg(test)]
+mod rotation_tests;
+mod segments;
 mod start;
 mod verify;
 mod writer;
 
 pub(crate) use backwards::LinesBefore;
-pub(crate) use between::{lines_between, verify_folder};
 pub(crate) use line::SCOPE_BYTES_MAX;
 pub use line::{Error, Event, Line, LogTail, NumberedLine};
-pub use log::{FILE_NAME, Log, Opened};
+pub use log::{Log, Opened};
 pub(crate) use newest::newest_line;
 pub(crate) use questions::{QUESTION_BYTES_MAX, is_question, put_question};
 pub use questions::{QUESTIONS_FOLDER, read_question};
+pub(crate) use reader::{follow_or_leap, lines_after};
+pub(crate) use restored::RestoredLog;
+pub use segments::FILE_NAME;
 pub use start::{Accepted, Known};
-pub use verify::verify;
-pub use writer::{Progress, Unwritten};
+pub use verify::{Taken, Verified, verify, verify_folder};
+pub use writer::{Progress, SegmentLimits, Unwritten};

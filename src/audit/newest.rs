@@ -1,12 +1,10 @@
 //! When the last line of a log was written.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::file::check_is_file;
-use super::line::{Error, LINE_BYTES_MAX, LogTail, NumberedLine};
-use super::log::FILE_NAME;
+use super::line::Error;
+use super::lines::check_is_file;
+use super::segments::{FILE_NAME, closed, last_line};
 use crate::model::timestamp::Timestamp;
 
 /// When the last whole line of a data folder's log was written; none when there is no such line, which opening the log
@@ -15,33 +13,23 @@ use crate::model::timestamp::Timestamp;
 /// # Errors
 /// When the file can't be read.
 pub(crate) fn newest_line(folder: &Path) -> Result<Option<Timestamp>, Error> {
-    let path = folder.join(FILE_NAME);
-    let read = || {
-        check_is_file(&path)?;
-        let mut file = File::open(&path)?;
-        let from = file.metadata()?.len().saturating_sub(2 * LINE_BYTES_MAX);
-        let mut end = Vec::new();
-        file.seek(SeekFrom::Start(from))?;
-        file.take(2 * LINE_BYTES_MAX).read_to_end(&mut end)?;
-        Ok::<_, std::io::Error>(end)
+    let log = folder.join(FILE_NAME);
+    check_is_file(&log).map_err(|source| Error::Io { path: log.clone(), source })?;
+    let last = match last_line(&log) {
+        // Between two files there is none that is written to.
+        Ok(None) if folder.exists() => closed(&log)?.pop().map_or(Ok(None), |segment| last_line(&segment.path)),
+        last => last,
     };
-    match read() {
-        Ok(end) => Ok(written_at(&end)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(Error::Io { path, source }),
+    match last {
+        Ok(last) => Ok(last.and_then(|(line, _)| line.at())),
+        Err(Error::Damaged { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
-}
-
-fn written_at(end: &[u8]) -> Option<Timestamp> {
-    let whole = end.iter().rposition(|byte| *byte == b'\n')?;
-    let last = std::str::from_utf8(end[..whole].rsplit(|byte| *byte == b'\n').next()?).ok()?;
-    let (NumberedLine { at, .. }, _) = LogTail::read(last).ok()?;
-    Some(Timestamp(at.parse::<jiff::Timestamp>().ok()?.as_microsecond()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::line::{Event, Line};
+    use super::super::line::{Event, Line, LogTail};
     use super::*;
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::line::{Error, Event, LogTail, NumberedLine};
-use super::verify::Lines;
+use super::reader::{lines_after, tail_at};
 use crate::model::revision::Revision;
 
 /// What the journal knows.
@@ -51,59 +51,47 @@ pub(super) struct Compared {
     pub(super) lost: Option<String>,
 }
 
-/// Finds the last line that the journal knows of, and follows the lines after it, within the first so many bytes of a
-/// file. What comes before it is tied to it
-/// by its chain; to read it all is for `verify`.
-pub(super) fn compare(path: &Path, bytes: u64, known: LogTail) -> Result<Compared, Error> {
-    let mut lines = Lines::open(path, bytes)?;
+/// Finds the last line that the journal knows of, and follows the lines after it. What comes before it is tied to it by
+/// its chain; to read it all is for `verify`.
+pub(super) fn compare(folder: &Path, known: LogTail) -> Result<Compared, Error> {
     let mut since = Since::default();
-    let mut lost = None;
-    let mut line = lines.next(1)?.map(str::to_owned);
-    let mut tail = match &line {
-        Some(first) => LogTail::before_first(first).map_err(|what| lines.damaged(1, what))?,
-        None => LogTail::START,
-    };
-    let mut n = tail.n;
-    while n < known.n {
-        let Some(text) = line else {
-            return Ok(Compared { since, lost: Some(format!("the file ends with line {n}")) });
-        };
-        n += 1;
-        // The last of them is checked itself, so the chain of the one before it is needed.
-        if n + 1 == known.n {
-            tail = LogTail::of_last(&text).map_err(|what| lines.damaged(n, what))?;
-        } else if n == known.n {
-            tail = tail.follow(&text).map_err(|what| lines.damaged(n, what))?.1;
-        }
-        line = lines.next(n + 1)?.map(str::to_owned);
-    }
     // Of a log of which the journal knows nothing, nothing is missing.
-    if known != LogTail::START && tail != known {
-        lost = Some(if n == known.n {
-            format!("its line {n} is another one")
-        } else {
-            format!("the file begins after line {n}")
-        });
+    let found = if known == LogTail::START { Some(known) } else { tail_at(folder, known.n)? };
+    let (after, lost) = match found {
+        Some(found) if found == known => (known, None),
+        Some(found) => (found, Some(format!("its line {} is another one", known.n))),
+        // It begins after that line, or ends before.
+        None => (LogTail::START, None),
+    };
+    let mut lines = lines_after(folder, after, u64::MAX);
+    let mut begins_after = None;
+    for line in &mut lines {
+        let line = line?;
+        begins_after.get_or_insert(line.tail.n - 1);
+        if line.tail.n > known.n {
+            since.take(line.numbered);
+        }
     }
-    while let Some(text) = line {
-        let (numbered, next) = tail.follow(&text).map_err(|what| lines.damaged(tail.n + 1, what))?;
-        since.take(numbered);
-        tail = next;
-        line = lines.next(tail.n + 1)?.map(str::to_owned);
-    }
+    let lost = lost.or_else(|| match begins_after {
+        _ if found.is_some() => None,
+        Some(n) if n > known.n => Some(format!("the log begins after line {n}")),
+        _ if lines.tail().n < known.n => Some(format!("the log ends with line {}", lines.tail().n)),
+        Some(_) | None => Some(format!("its line {} isn't there", known.n)),
+    });
     Ok(Compared { since, lost })
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::line::Line;
+    use super::super::segments::FILE_NAME;
     use super::*;
     use crate::model::timestamp::Timestamp;
 
     #[test]
     fn as_many_lines_as_the_journal_knows_of_are_not_enough_when_the_last_is_another() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log");
+        let path = folder.path().join(FILE_NAME);
         // Two logs of three lines that differ in the last one alone.
         let log = |last: &str| {
             let mut text = String::new();
@@ -115,7 +103,7 @@ mod tests {
         };
         let ((text, tail), (_, other)) = (log("c"), log("d"));
         std::fs::write(&path, &text).unwrap();
-        let lost = |known| compare(&path, text.len() as u64, known).unwrap().lost;
+        let lost = |known| compare(folder.path(), known).unwrap().lost;
         assert_eq!(lost(tail), None);
         assert_eq!(lost(other).unwrap(), "its line 3 is another one");
     }

@@ -1,45 +1,20 @@
-//! Reading a log, and checking that it is what was written.
+//! Checking that a log is what was written.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Take};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
-use super::line::{Error, LINE_BYTES_MAX, LogTail, NumberedLine};
+use super::line::{Error, Event, LogTail, NumberedLine};
+use super::lines::Lines;
+use super::reader::{lines_after, says_what_was_taken};
+use super::segments::{FILE_NAME, spans};
 
-/// The lines of a log, in order; what is in them isn't checked.
-pub(super) struct Lines {
-    path: PathBuf,
-    reader: BufReader<Take<File>>,
-    line: String,
-}
+/// How often, and how many times, the file is looked for that goes on after one that was closed just now.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+const LOOKS_MAX: u32 = 20;
+const NOTHING_AFTER: &str = "it closes its file, and there is none that goes on after it: a server that was stopped at that moment begins it at its next start; otherwise put the newest audit.log back";
 
-impl Lines {
-    /// Those within the first so many bytes of a file.
-    pub(super) fn open(path: &Path, bytes: u64) -> Result<Self, Error> {
-        let file = File::open(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
-        Ok(Self { path: path.to_owned(), reader: BufReader::new(file.take(bytes)), line: String::new() })
-    }
-
-    /// The next line, which has the number `n`; none at the end.
-    pub(super) fn next(&mut self, n: u64) -> Result<Option<&str>, Error> {
-        self.line.clear();
-        // The bound keeps damage from asking for memory: a line without an end is one that is cut off.
-        let read = Read::by_ref(&mut self.reader).take(LINE_BYTES_MAX).read_line(&mut self.line);
-        match read {
-            Ok(0) => Ok(None),
-            Ok(_) => self.line.strip_suffix('\n').map(Some).ok_or_else(|| self.damaged(n, "it is cut off")),
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(self.damaged(n, "it isn't text")),
-            Err(source) => Err(Error::Io { path: self.path.clone(), source }),
-        }
-    }
-
-    /// That a line isn't what was written.
-    pub(super) fn damaged(&self, n: u64, what: &'static str) -> Error {
-        Error::Damaged { path: self.path.clone(), n, what }
-    }
-}
-
-/// Reads a log from its beginning, hands each line to `each`, and checks that it is what was
+/// Reads one file of a log from its beginning, hands each line to `each`, and checks that it is what was
 /// written: every line, in order, and none left out but perhaps at the end. Of a file that goes on
 /// where another ended, whether it follows from that is for who has both: its first line says where
 /// that was.
@@ -47,7 +22,7 @@ impl Lines {
 /// # Errors
 /// At the first line that isn't.
 pub fn verify(path: &Path, each: &mut dyn FnMut(&NumberedLine)) -> Result<LogTail, Error> {
-    let mut lines = Lines::open(path, u64::MAX)?;
+    let mut lines = Lines::open(path)?;
     let mut tail = LogTail::START;
     while let Some(line) = lines.next(tail.n + 1)? {
         let followed = tail.follow(line);
@@ -55,7 +30,72 @@ pub fn verify(path: &Path, each: &mut dyn FnMut(&NumberedLine)) -> Result<LogTai
         each(&numbered);
         tail = next;
     }
-    Ok(tail)
+    if lines.is_cut_off() { Err(lines.damaged(tail.n + 1, "it is cut off")) } else { Ok(tail) }
+}
+
+/// What a log has, all its files together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// Where it ends.
+    pub tail: LogTail,
+    /// How many files it is in.
+    pub files: usize,
+    /// The lines that aren't there, and what the log says of it, in order.
+    pub taken: Vec<Taken>,
+}
+
+/// Lines that aren't there, as the log itself says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// The first of them.
+    pub first: u64,
+    /// The last.
+    pub last: u64,
+    /// The line that says so.
+    pub says: NumberedLine,
+}
+
+/// Reads a data folder's whole log, from its oldest line to its newest, across its files, hands each line to `each`, and
+/// checks that it is what was written: every line, in order; that each file is what its name says; and that lines are
+/// missing only where a line says so, as one does after a file that was moved away, or lost. A server may be writing.
+///
+/// # Errors
+/// At the first line, or file, that isn't.
+pub fn verify_folder(folder: &Path, each: &mut dyn FnMut(&NumberedLine)) -> Result<Verified, Error> {
+    // The names, and what is at the ends of the files; opening a file that is none would wait.
+    let spans = spans(folder)?;
+    let mut verified = Verified { tail: LogTail::START, files: spans.len(), taken: Vec::new() };
+    let mut lines = lines_after(folder, LogTail::START, u64::MAX);
+    let (mut is_closed, mut looks) = (false, 0);
+    loop {
+        let Some(line) = lines.next().transpose()? else {
+            looks += 1;
+            if is_closed && looks < LOOKS_MAX {
+                thread::sleep(LOOK_EVERY);
+                continue;
+            }
+            break;
+        };
+        let expected = verified.tail.n + 1;
+        if line.tail.n > expected {
+            if !says_what_was_taken(&line.numbered) {
+                let path = spans.first().map_or_else(|| folder.join(FILE_NAME), |span| span.path.clone());
+                return Err(Error::Missing { path, first: expected, last: line.tail.n - 1 });
+            }
+            verified.taken.push(Taken { first: expected, last: line.tail.n - 1, says: line.numbered.clone() });
+        }
+        each(&line.numbered);
+        is_closed = line.numbered.line.event == Event::Closed;
+        verified.tail = line.tail;
+    }
+    let Some(file) = lines.file() else { return Lines::open(&folder.join(FILE_NAME)).map(|_| verified) };
+    if file.is_cut_off() {
+        return Err(file.damaged(verified.tail.n + 1, "it is cut off"));
+    }
+    if is_closed {
+        return Err(file.damaged(verified.tail.n, NOTHING_AFTER));
+    }
+    Ok(verified)
 }
 
 #[cfg(test)]

@@ -54,6 +54,22 @@ pub struct Progress {
     pub files: u64,
 }
 
+/// When a file of the log is closed, and the next begun: with the line that takes it past one of these.
+#[derive(Debug, Clone, Copy)]
+pub struct SegmentLimits {
+    /// How long it may be, in bytes. The lines that became durable together stay together, so it may be some longer.
+    pub bytes_max: u64,
+    /// How long after its first line another may be written.
+    pub age_max: Duration,
+}
+
+impl Default for SegmentLimits {
+    /// 64 MiB, some 150,000 lines; 31 days.
+    fn default() -> Self {
+        Self { bytes_max: 64 << 20, age_max: Duration::from_secs(31 * 24 * 3_600) }
+    }
+}
+
 pub(super) type Reply = oneshot::Sender<Result<(), Unwritten>>;
 
 /// A line that waits to be written, and who waits for it.
@@ -78,6 +94,7 @@ pub(super) fn lock(refusals: &Mutex<Refusals>) -> MutexGuard<'_, Refusals> {
 /// What the thread works with.
 pub(super) struct Writer {
     pub(super) file: LogFile,
+    pub(super) limits: SegmentLimits,
     pub(super) questions: Questions,
     /// What a start has to say, until it is written.
     pub(super) notes: Vec<(Timestamp, Line)>,
@@ -109,24 +126,25 @@ impl Writer {
                 newest = (at, Instant::now());
             }
             self.watch(later(newest));
-            self.group(group, Refusals::counts_if_due);
+            self.group(later(newest), group, Refusals::counts_if_due);
         }
         // The next start looks for the file by its path: whoever moved it away just now finds a new one there, too.
         self.watch(later(newest));
-        self.group(Vec::new(), Refusals::all_counts);
+        self.group(later(newest), Vec::new(), Refusals::all_counts);
         for (_, line) in lock(&self.refusals).all_counts() {
             let Line { identity, outcome, scope, .. } = line;
             tracing::warn!(identity, outcome, "refusals that aren't in the audit log, which can't be written: {scope}");
         }
     }
 
-    /// Goes on in a new file when something was done to this one. Where it can't, nothing is written until it can. What
+    /// Goes on in a new file when this one is closed, or something was done to it. Where it can't, nothing is written until it can. What
     /// changes in that is logged.
-    fn watch(&mut self, at: Timestamp) {
+    pub(super) fn watch(&mut self, at: Timestamp) {
         if self.failed {
             return;
         }
         let trouble = match self.file.disturbance() {
+            _ if self.file.is_closed() => self.begin_next(at).err(),
             Ok(None) => matches!(self.ready(), Err(Unwritten::NoRoom)).then(|| "its disk is nearly full".to_owned()),
             Ok(Some(what)) => self.go_on_after(at, what).err(),
             Err(error) => Some(format!("it can't be looked at: {error}")),
@@ -141,6 +159,31 @@ impl Writer {
             None => tracing::info!("the audit log can be written again"),
         }
         self.trouble = trouble;
+    }
+
+    /// Begins the next file after this one, which is closed.
+    pub(super) fn begin_next(&mut self, at: Timestamp) -> Result<(), String> {
+        let taken = self.file.begin_next(at);
+        let taken = taken.map_err(|error| format!("its file is closed, and the next can't be begun: {error}"))?;
+        if let Some(what) = taken {
+            tracing::warn!("the audit log's file was disturbed as it was closed: {what}");
+        }
+        self.progress.send_modify(|progress| {
+            *progress = Progress { tail: self.file.tail(), files: progress.files + u64::from(taken.is_some()) };
+        });
+        Ok(())
+    }
+
+    /// Whether this file is to be closed once these bytes are in it.
+    fn is_full(&self, at: Timestamp, bytes: usize) -> bool {
+        let begun = self.file.begun();
+        // One that has nothing but where it goes on isn't closed.
+        if bytes == 0 && begun.is_none() {
+            return false;
+        }
+        let micros = begun.map_or(0, |begun| u64::try_from(at.0.saturating_sub(begun.0)).unwrap_or(0));
+        self.file.length() + bytes as u64 >= self.limits.bytes_max
+            || Duration::from_micros(micros) >= self.limits.age_max
     }
 
     /// Goes on in a new file after this one, to which something was done.
@@ -160,9 +203,14 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes lines and makes them durable together, then answers. What nobody waits for is kept until it can be
+    /// Writes lines and makes them durable together, then answers; and if the file is full, closes it with them. What nobody waits for is kept until it can be
     /// written: notes as they are, refusals by their number, which `counts` makes lines of.
-    pub(super) fn group(&mut self, mut group: Vec<Waiting>, counts: fn(&mut Refusals) -> Vec<(Timestamp, Line)>) {
+    pub(super) fn group(
+        &mut self,
+        now: Timestamp,
+        mut group: Vec<Waiting>,
+        counts: fn(&mut Refusals) -> Vec<(Timestamp, Line)>,
+    ) {
         let mut text = String::new();
         let mut replies = Vec::new();
         let mut tail = self.file.tail();
@@ -181,9 +229,19 @@ impl Writer {
             }
             replies.extend(reply.map(|reply| (reply, kept)));
         }
-        let written = if text.is_empty() { Ok(()) } else { self.append(&text, tail) };
+        let closes = ready.is_ok() && self.is_full(now, text.len());
+        if closes {
+            let last = tail.n + 1;
+            let scope = format!("{}; the next begins with line {}", self.file.closed_name(last), last + 1);
+            tail = tail.add(now, Line::without_call(Event::Closed, scope), &mut text);
+        }
+        let written = if text.is_empty() { Ok(()) } else { self.append(now, &text, (tail, closes)) };
         for (reply, kept) in replies {
             drop(reply.send(kept.and(written.clone())));
+        }
+        // They don't wait for the next file.
+        if closes {
+            self.watch(now);
         }
     }
 
@@ -196,7 +254,8 @@ impl Writer {
             if matches!(error, journal::Error::NoRoom { .. }) { Unwritten::NoRoom } else { Unwritten::Unavailable }
         })?;
         // What is written to a file that its path doesn't lead to any more would be lost with it.
-        if matches!(self.file.disturbance(), Ok(None)) { Ok(()) } else { Err(Unwritten::Unavailable) }
+        let is_ready = !self.file.is_closed() && matches!(self.file.disturbance(), Ok(None));
+        if is_ready { Ok(()) } else { Err(Unwritten::Unavailable) }
     }
 
     /// Keeps the whole question of a line that has its hash.
@@ -208,9 +267,9 @@ impl Writer {
         })
     }
 
-    fn append(&mut self, text: &str, tail: LogTail) -> Result<(), Unwritten> {
+    fn append(&mut self, now: Timestamp, text: &str, end: (LogTail, bool)) -> Result<(), Unwritten> {
         let begun = Instant::now();
-        self.file.append(text, tail).inspect(|()| self.syncs.observe(begun.elapsed().as_secs_f64())).map_err(
+        self.file.append(now, text, end).inspect(|()| self.syncs.observe(begun.elapsed().as_secs_f64())).map_err(
             |error| {
                 // What is on the disk now is known only when the file is opened again.
                 self.failed = true;
@@ -219,7 +278,7 @@ impl Writer {
                 Unwritten::Failed
             },
         )?;
-        self.progress.send_modify(|progress| progress.tail = tail);
+        self.progress.send_modify(|progress| progress.tail = end.0);
         Ok(())
     }
 }
@@ -241,7 +300,7 @@ mod tests {
         let (reply, mut answer) = oneshot::channel();
         let line = Line::without_call(Event::Read, String::new());
         let waiting = Waiting { at: Timestamp(0), line, question: None, reply: Some(reply) };
-        writer.group(vec![waiting], Refusals::counts_if_due);
+        writer.group(Timestamp(0), vec![waiting], Refusals::counts_if_due);
         answer.try_recv().unwrap()
     }
 
@@ -250,6 +309,7 @@ mod tests {
         let progress = watch::Sender::new(Progress { tail: file.tail(), files: 0 });
         Writer {
             file,
+            limits: SegmentLimits::default(),
             questions,
             notes: Vec::new(),
             refusals: Arc::default(),
@@ -296,7 +356,7 @@ mod tests {
         let (reply, mut answer) = oneshot::channel();
         let line = Line { question: "hash".to_owned(), ..Line::without_call(Event::Read, String::new()) };
         let waiting = Waiting { at: Timestamp(0), line, question: Some("whole".to_owned()), reply: Some(reply) };
-        writer.group(vec![waiting], Refusals::counts_if_due);
+        writer.group(Timestamp(0), vec![waiting], Refusals::counts_if_due);
         assert_eq!(answer.try_recv().unwrap(), Err(Unwritten::NotKept));
         assert_eq!(writer.file.tail(), LogTail::START);
         read(&mut writer).unwrap();
@@ -313,12 +373,16 @@ mod tests {
         writer.watch(Timestamp(1));
         assert_eq!(read(&mut writer), Err(Unwritten::Unavailable));
         let refusal = || (Timestamp(2), Line::without_call(Event::Refused, String::new()));
-        writer.group(vec![refusal(), refusal()].into_iter().map(Waiting::unanswered).collect(), Refusals::all_counts);
+        writer.group(
+            Timestamp(2),
+            vec![refusal(), refusal()].into_iter().map(Waiting::unanswered).collect(),
+            Refusals::all_counts,
+        );
         assert!(writer.is_refusing.load(Ordering::Relaxed));
 
         std::fs::remove_file(&path).unwrap();
         writer.watch(Timestamp(3));
-        writer.group(Vec::new(), Refusals::all_counts);
+        writer.group(Timestamp(3), Vec::new(), Refusals::all_counts);
         assert!(!writer.is_refusing.load(Ordering::Relaxed));
         let mut lines = Vec::new();
         verify(&path, &mut |line| lines.push((line.line.event, line.line.scope.clone()))).unwrap();
@@ -346,7 +410,8 @@ mod tests {
             outcome: "DENIED".to_owned(),
             previous: String::new(),
         };
-        writer.group(vec![Waiting::unanswered((Timestamp(1_648_746_061_999_999), line))], Refusals::counts_if_due);
+        let at = Timestamp(1_648_746_061_999_999);
+        writer.group(at, vec![Waiting::unanswered((at, line))], Refusals::counts_if_due);
         insta::assert_snapshot!(std::fs::read_to_string(&path).unwrap(), @r#"
         {"n":1,"at":"1970-01-01T00:00:00Z","event":"read","outcome":"OK","chain":"135ea823d665cf07281a25b63fa0959545e681ee4688e84e72bd7ac2832cdfaa"}
         {"n":2,"at":"2022-03-31T17:01:01Z","event":"refused","identity":"ann","credential":"k1","address":"127.0.0.1:9","method":"M","scope":"a \"quoted\" scope","purpose":"to see","revision":7,"outcome":"DENIED","chain":"6c01f32dd696bbabd0164ac0585f3422b8a79f3e60680b8ef3b1e635d1a4fd1e"}

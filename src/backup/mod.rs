@@ -59,6 +59,12 @@ pub(crate) enum Error {
         /// Where they differ.
         revision: Revision,
     },
+    /// The audit log isn't the one that is known.
+    #[error("the audit log has another line {n} than is known, or none: `conspectus audit --verify` says more")]
+    OtherLog {
+        /// The line.
+        n: u64,
+    },
     /// A backup isn't what was written.
     #[error("{name}: {what}")]
     Damaged {

@@ -104,7 +104,8 @@ impl<R: Read> Backup<R> {
                 Kind::AuditLines => {
                     let text = self.text(&content)?;
                     for line in text.split_terminator('\n') {
-                        let (numbered, tail) = audit.follow(line).map_err(|what| self.wrong(what))?;
+                        let (numbered, tail, _) =
+                            audit::follow_or_leap(audit, line).map_err(|what| self.wrong(what))?;
                         (audit, counted.audit_lines) = (tail, counted.audit_lines + 1);
                         asked.insert(numbered.line.question);
                     }

@@ -1,14 +1,14 @@
 //! Restoring a data folder from backups.
 
-use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io::Read;
+use std::path::Path;
 
 use super::Error;
 use super::read::{Sink, Whole, read_all};
-use crate::audit;
+use crate::audit::{self, RestoredLog};
 use crate::entry::codec;
-use crate::journal::{DiskJournal, Journal, Stored, create_file, sync_folder};
+use crate::journal::{DiskJournal, Journal, Stored, sync_folder};
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
 
@@ -90,9 +90,9 @@ fn fill<R: Read>(
     until: Until,
     folder: &Path,
 ) -> Result<Restored, Error> {
-    let mut filling = Filling { journal: DiskJournal::open(folder)?, until, folder, lines: None };
+    let mut filling = Filling { journal: DiskJournal::open(folder)?, until, folder, log: RestoredLog::new(folder) };
     let backups = read_all(backups, &mut filling)?;
-    let Filling { journal, lines, .. } = filling;
+    let Filling { journal, log, .. } = filling;
     let revision = journal.tail().revision;
     if let Until::Revision(wanted) = until
         && wanted != revision
@@ -100,9 +100,7 @@ fn fill<R: Read>(
         return Err(Error::NotReached { wanted, newest: revision });
     }
     journal.close()?;
-    if let Some((path, file)) = lines {
-        file.sync_all().map_err(|source| Error::Io { path, source })?;
-    }
+    log.finish()?;
     Ok(Restored { backups, revision })
 }
 
@@ -123,8 +121,7 @@ struct Filling<'a> {
     journal: DiskJournal,
     until: Until,
     folder: &'a Path,
-    /// The audit log, once there is one.
-    lines: Option<(PathBuf, File)>,
+    log: RestoredLog,
 }
 
 impl Filling<'_> {
@@ -156,16 +153,7 @@ impl Sink for Filling<'_> {
     }
 
     fn audit_lines(&mut self, text: &str) -> Result<(), Error> {
-        let path = self.folder.join(audit::FILE_NAME);
-        let (path, file) = match &mut self.lines {
-            Some((path, file)) => (path, file),
-            none => {
-                let file = create_file(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
-                let (path, file) = none.insert((path, file));
-                (path, file)
-            }
-        };
-        file.write_all(text.as_bytes()).map_err(|source| Error::Io { path: path.clone(), source })
+        Ok(self.log.add(text)?)
     }
 
     fn question(&mut self, hash: &str, text: &str) -> Result<(), Error> {

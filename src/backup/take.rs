@@ -110,8 +110,10 @@ fn audit_lines(
     mut write: impl FnMut(Kind, &[u8]) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let (mut text, mut questions) = (String::new(), BTreeSet::new());
-    for line in audit::lines_between(folder, from, to)? {
+    let mut end = from;
+    for line in audit::lines_after(folder, from, to.n) {
         let line = line?;
+        end = line.tail;
         if text.len() + line.text.len() >= LINES_BYTES {
             write(Kind::AuditLines, text.as_bytes())?;
             text.clear();
@@ -125,6 +127,9 @@ fn audit_lines(
     }
     if !text.is_empty() {
         write(Kind::AuditLines, text.as_bytes())?;
+    }
+    if end != to {
+        return Err(Error::OtherLog { n: to.n });
     }
     for hash in questions {
         // Of a refusal there is the hash alone; and old questions may have been moved away.

@@ -1,13 +1,17 @@
 //! Backups of small journals, in memory: taken, damaged in every way, and restored.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::*;
-use crate::audit::{Accepted, Event, Known, Line, Log, LogTail};
+use crate::audit::{Accepted, Event, Known, Line, Log, LogTail, SegmentLimits};
 use crate::catalogue::CataloguePut;
 use crate::entry::{Body, Entry, codec};
 use crate::journal::{DiskJournal, Journal, MemoryDisk, MemoryJournal, Tail};
 use crate::model::timestamp::Timestamp;
+
+/// The audit log of more than a few lines is in several files.
+const SEGMENTS: SegmentLimits = SegmentLimits { bytes_max: 1_500, age_max: Duration::MAX };
 
 /// A folder with an audit log, and a journal beside it.
 struct World {
@@ -20,7 +24,7 @@ impl World {
     fn new() -> Self {
         let (folder, journal) = (tempfile::tempdir().unwrap(), MemoryJournal::open(&MemoryDisk::new()).unwrap());
         let known = Known { tail: LogTail::START, revision: Revision::ZERO };
-        let opened = Log::open(folder.path(), Timestamp(0), known, Accepted::default()).unwrap();
+        let opened = Log::open(folder.path(), Timestamp(0), known, Accepted::default(), SEGMENTS).unwrap();
         Self { folder, journal, log: Some(opened.log) }
     }
 
@@ -60,6 +64,17 @@ fn restore_to(folder: &Path, backups: &[&[u8]], until: Until) -> Result<Restored
     restore(backups.iter().map(|bytes| Ok(("it".to_owned(), *bytes))), until, folder, |_, _| Ok(()))
 }
 
+/// The files of a folder's audit log, by name.
+fn audit_files(folder: &Path) -> Vec<(String, String)> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files = entries.filter(|path| path.is_file() && path.to_string_lossy().contains("audit"));
+    let mut files: Vec<_> = files
+        .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read_to_string(path).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
 fn tail_of(folder: &Path) -> Tail {
     DiskJournal::open(folder).unwrap().tail()
 }
@@ -83,8 +98,8 @@ async fn backups_that_go_on_from_each_other_restore_to_the_same_chain_and_the_sa
     let restored = restore_to(&folder, &all, Until::End).unwrap();
     assert!(restored.is_all());
     assert_eq!(tail_of(&folder), world.journal.tail());
-    let file = |folder: &Path| std::fs::read(folder.join(audit::FILE_NAME)).unwrap();
-    assert_eq!(file(&folder), file(world.folder.path()));
+    assert!(audit_files(&folder).len() > 3);
+    assert_eq!(audit_files(&folder), audit_files(world.folder.path()));
     let question = blake3::hash(b"what is asked at 7").to_hex();
     assert_eq!(audit::read_question(&folder, &question).unwrap(), "what is asked at 7");
 
@@ -97,7 +112,7 @@ async fn backups_that_go_on_from_each_other_restore_to_the_same_chain_and_the_sa
             let restored = restore_to(&folder, &all, until).unwrap();
             assert_eq!(restored.is_all(), revision == 46);
             assert_eq!(tail_of(&folder), Tail { revision: known.revision, hash: known.hash });
-            assert_eq!(file(&folder), file(world.folder.path()), "the audit log is whole");
+            assert_eq!(audit_files(&folder), audit_files(world.folder.path()), "the audit log is whole");
         }
     }
     let folder = scratch.path().join("none");
@@ -303,4 +318,29 @@ async fn an_export_imports_to_the_same_chain_and_any_line_that_was_changed_is_na
     refused(&[], 1);
     refused(&[&lines[0].replace("lines 1", "lines 2")], 1);
     refused(&[lines[0], lines[1].trim_end()], 2);
+}
+
+#[tokio::test]
+async fn an_audit_log_that_was_moved_away_between_two_backups_is_restored_with_what_there_is_of_it() {
+    let mut world = World::new();
+    world.add(2).await;
+    let first = world.take(None);
+    let previous = read(&[&first]).unwrap()[0].as_previous();
+    world.add(1).await;
+    std::fs::rename(world.folder.path().join(audit::FILE_NAME), world.folder.path().join("moved")).unwrap();
+    world.add(2).await;
+    let second = world.take(Some(previous));
+    read(&[&first, &second]).unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path().join("restored");
+    restore_to(&folder, &[&first, &second], Until::End).unwrap();
+    assert_eq!(tail_of(&folder), world.journal.tail());
+    let files = audit_files(&folder);
+    let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+    assert!(
+        matches!(names[..], ["audit.log", aside] if aside.starts_with("audit.log.set-aside-before-line-")),
+        "{names:?}"
+    );
+    let taken = audit::verify_folder(&folder, &mut |_| {}).unwrap().taken;
+    assert_eq!(taken.len(), 1, "the log says itself that lines aren't there");
 }

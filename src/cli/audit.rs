@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::output;
 use super::printout::Printout;
 use super::table::{Align, Table};
-use crate::audit::{self, Event, NumberedLine};
+use crate::audit::{self, Event, NumberedLine, Taken, Verified};
 use crate::model::text::visible_json;
 
 /// List the audit log of a data folder, and check that nothing in it was changed.
@@ -37,7 +37,7 @@ pub(super) struct Args {
     /// Print each line as a JSON object.
     #[arg(long)]
     json: bool,
-    /// Read this file instead of the folder's: one that was moved away.
+    /// Read this file alone, instead of all of the folder's: one that was moved away.
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
     /// Print the whole question of a line that has only its hash; list nothing.
@@ -51,8 +51,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     }
     let mut found = VecDeque::new();
     let mut first = None;
-    let path = args.file.clone().unwrap_or_else(|| args.data.join(audit::FILE_NAME));
-    let checked = audit::verify(&path, &mut |line| {
+    let each = &mut |line: &NumberedLine| {
         first.get_or_insert_with(|| line.clone());
         if !args.verify && is_wanted(args, line) {
             found.push_back(line.clone());
@@ -60,24 +59,44 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
                 found.pop_front();
             }
         }
-    });
+    };
+    let checked = match &args.file {
+        Some(file) => audit::verify(file, each).map(|tail| Verified { tail, files: 1, taken: Vec::new() }),
+        None => audit::verify_folder(&args.data, each),
+    };
     let printed = print(args, &found);
     // A log that was changed is a failure, whether or not anybody reads the list to its end.
-    let head = checked?;
+    let verified = checked?;
     printed?;
-    match first.filter(|first| first.n > 1) {
-        Some(first) => output::note(format_args!(
-            "Lines {} to {}, none changed. The file goes on after line {}, whose chain hash was {}: {}. Chain hash of the last: {}",
-            first.n,
-            head.n,
+    output::note(summary(&verified, first.as_ref(), args.file.is_some()));
+    Ok(())
+}
+
+/// What was read, and of lines that aren't there what the log says.
+fn summary(Verified { tail, files, taken }: &Verified, first: Option<&NumberedLine>, is_file: bool) -> String {
+    let mut text = match first.filter(|first| first.n > 1) {
+        Some(first) => format!("Lines {} to {}", first.n, tail.n),
+        None => format!("{} lines", tail.n),
+    };
+    if *files > 1 {
+        text += &format!(" in {files} files");
+    }
+    text += ", none changed.";
+    if let Some(first) = first.filter(|first| is_file && first.n > 1) {
+        text += &format!(
+            " The file goes on after line {}, whose chain hash was {}: {}.",
             first.n - 1,
             first.line.previous,
-            first.line.scope,
-            head.chain
-        )),
-        None => output::note(format_args!("{} lines, none changed. Chain hash of the last: {}", head.n, head.chain)),
+            first.line.scope
+        );
     }
-    Ok(())
+    for Taken { first, last, says } in taken {
+        text += &format!(
+            " Lines {first} to {last} aren't there, as line {} says of {}: {}.",
+            says.n, says.at, says.line.scope
+        );
+    }
+    text + &format!(" Chain hash of the last: {}", tail.chain)
 }
 
 fn print(args: &Args, lines: &VecDeque<NumberedLine>) -> Result<(), Failure> {
@@ -94,7 +113,13 @@ fn print(args: &Args, lines: &VecDeque<NumberedLine>) -> Result<(), Failure> {
 fn is_wanted(args: &Args, line: &NumberedLine) -> bool {
     let is_refusal = match line.line.event {
         Event::Refused | Event::RefusedMore => true,
-        Event::Read | Event::Keys | Event::Repaired | Event::Continued | Event::Lost | Event::OlderJournal => false,
+        Event::Read
+        | Event::Keys
+        | Event::Repaired
+        | Event::Continued
+        | Event::Lost
+        | Event::OlderJournal
+        | Event::Closed => false,
     };
     (!args.refused || is_refusal) && args.identity.as_ref().is_none_or(|identity| line.line.identity == *identity)
 }

@@ -170,6 +170,7 @@ fn lines(count: u64) -> String {
 pub(super) fn failure(error: backup::Error) -> Failure {
     let is_refused = match &error {
         backup::Error::OtherJournal { .. }
+        | backup::Error::OtherLog { .. }
         | backup::Error::Damaged { .. }
         | backup::Error::Order { .. }
         | backup::Error::Entry { .. }

@@ -23,7 +23,7 @@ use super::printout::Printout;
 use super::sign_in_args::SignInArgs;
 use super::{health, log, picture};
 use crate::access::Secret;
-use crate::audit::Accepted;
+use crate::audit::{Accepted, SegmentLimits};
 use crate::http::PageOrigin;
 use crate::metrics::Registry;
 use crate::model::id::IdentityId;
@@ -96,6 +96,12 @@ pub(super) struct Args {
     /// After how many days the journal and the audit log are read again, slowly, and verified; 0 for never.
     #[arg(long, env = "CONSPECTUS_SCRUB_DAYS", default_value_t = 7, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(..=366))]
     scrub_days: u16,
+    /// How long a file of the audit log may be before it is closed and the next begins, in MiB.
+    #[arg(long, env = "CONSPECTUS_AUDIT_SEGMENT_MIB", default_value_t = 64, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=65_536))]
+    audit_segment_mib: u64,
+    /// How many days after its first line a file of the audit log is closed all the same.
+    #[arg(long, env = "CONSPECTUS_AUDIT_SEGMENT_DAYS", default_value_t = 31, value_name = "DAYS", value_parser = clap::value_parser!(u64).range(1..=3_660))]
+    audit_segment_days: u64,
     /// Start though the clock is more than an hour behind what was written last: for when the clock is right now, and
     /// wasn't then. Entries are stamped as just after the newest one until the clock has passed it.
     #[arg(long)]
@@ -148,6 +154,10 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         accept_clock_behind_journal: args.accept_clock_behind_journal,
         reload,
         demo_keys,
+        audit_segments: SegmentLimits {
+            bytes_max: args.audit_segment_mib << 20,
+            age_max: Duration::from_secs(args.audit_segment_days * 24 * 3_600),
+        },
         accepted: Accepted { lost_lines: args.accept_lost_audit_lines, older_journal: args.accept_older_journal },
         ..Config::new(args.data)
     };

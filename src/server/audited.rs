@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::access::AccessChange;
-use crate::audit::{self, Accepted, Known, LogTail, Opened, Progress};
+use crate::audit::{self, Accepted, Known, LogTail, Opened, Progress, SegmentLimits};
 use crate::entry::AuditAnchor;
 use crate::intake::admit::ChangeAccess;
 use crate::intake::writer::{Handle, WriteError};
@@ -43,10 +43,16 @@ pub enum Unrevoked {
 ///
 /// # Errors
 /// When the log lacks lines or the journal is older, and that isn't accepted; or the log can't be opened.
-pub(super) fn open(folder: &Path, state: &State, at: Timestamp, accepted: Accepted) -> Result<Opened, audit::Error> {
+pub(super) fn open(
+    folder: &Path,
+    state: &State,
+    at: Timestamp,
+    accepted: Accepted,
+    limits: SegmentLimits,
+) -> Result<Opened, audit::Error> {
     let anchor = state.audit_anchor();
     let tail = anchor.map_or(LogTail::START, |anchor| LogTail { n: anchor.lines, chain: anchor.chain });
-    audit::Log::open(folder, at, Known { tail, revision: state.revision() }, accepted)
+    audit::Log::open(folder, at, Known { tail, revision: state.revision() }, accepted, limits)
 }
 
 /// Revokes again what an older journal doesn't know to be revoked, as far as the log knows it.

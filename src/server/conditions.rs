@@ -131,7 +131,8 @@ mod tests {
     async fn a_journal_that_failed_and_an_audit_log_that_takes_no_lines_are_faults() {
         let folder = tempfile::tempdir().unwrap();
         let known = audit::Known { tail: audit::LogTail::START, revision: Revision::ZERO };
-        let opened = audit::Log::open(folder.path(), Timestamp(0), known, audit::Accepted::default()).unwrap();
+        let (accepted, limits) = (audit::Accepted::default(), audit::SegmentLimits::default());
+        let opened = audit::Log::open(folder.path(), Timestamp(0), known, accepted, limits).unwrap();
         let (fail, journal_failure) = watch::channel(None);
         let mut conditions = Conditions {
             folder: folder.path().to_owned(),

@@ -10,7 +10,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::{Error, Listen};
 use crate::access::Secret;
-use crate::audit::Accepted;
+use crate::audit::{Accepted, SegmentLimits};
 use crate::http::PageOrigin;
 use crate::metrics::Registry;
 use crate::model::id::IdentityId;
@@ -70,6 +70,8 @@ pub struct Config {
     pub accepted: Accepted,
     /// How often the journal and the audit log are read again and verified; none for never.
     pub scrub_every: Option<Duration>,
+    /// When a file of the audit log is closed, and the next begun.
+    pub audit_segments: SegmentLimits,
 }
 
 /// The longest that calls may take to end at a stop.
@@ -92,6 +94,7 @@ impl Config {
             admin: None,
             accepted: Accepted::default(),
             scrub_every: Some(SCRUB_EVERY_DEFAULT),
+            audit_segments: SegmentLimits::default(),
         }
     }
 }

@@ -325,6 +325,7 @@ async fn serve(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<Option<Ending>, Error> {
     let (folder, last_used, accepted) = (config.data.clone(), guard.clone(), config.accepted);
+    let limits = config.audit_segments;
     let Clock(clock) = config.clock.clone();
     let opened_at = clock();
     let watched_clock = Watched::from(opened_at, Instant::now());
@@ -341,7 +342,7 @@ async fn serve(
         let state = fold.state();
         check_clock(&folder, &state, opened_at, is_accepted)?;
         last_used.used().load(&folder);
-        let audit = audited::open(&folder, &state, opened_at, accepted)?;
+        let audit = audited::open(&folder, &state, opened_at, accepted, limits)?;
         Ok::<_, Error>((journal, fold, audit))
     });
     tokio::pin!(shutdown);

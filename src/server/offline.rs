@@ -34,7 +34,7 @@ pub(crate) async fn change_access_offline(
     let state = fold.state();
     check_clock(folder, &state, now(), accept_clock_behind_journal)?;
     // A folder that a server would refuse is none to add a key to.
-    let opened = audited::open(folder, &state, now(), audit::Accepted::default())?;
+    let opened = audited::open(folder, &state, now(), audit::Accepted::default(), audit::SegmentLimits::default())?;
     let running = writer::start(Box::new(journal), fold, now, Zone::default());
     let line = audit::Line::without_call(audit::Event::Keys, format!("{ON_THIS_MACHINE}{change}"));
     let written = running.handle.write(ChangeAccess { changes: vec![change], now: now() }).await;
@@ -120,7 +120,7 @@ impl OpenFolder {
         // Opening would make a folder where there is none.
         std::fs::metadata(folder).map_err(found)?;
         let (journal, mut fold) = replay(folder)?;
-        let lines = audit::verify_folder(folder)?;
+        let lines = audit::verify_folder(folder, &mut |_| {})?.tail;
         let backups = KnownBackups::load(folder).map_err(found)?;
         Ok(Self { folder: folder.to_owned(), journal, state: fold.state(), lines, backups })
     }

@@ -114,7 +114,7 @@ impl AuditPage {
             form,
             lines: answer.lines.iter().map(view).collect(),
             next: next.map(|token| this.clone().with("page_token", token).href()).unwrap_or_default(),
-            is_continued: answer.lines.last().is_some_and(|line| is_first_of_another(line.event())),
+            is_continued: next.is_none() && answer.lines.last().is_some_and(|line| is_first_of_another(line.event())),
             files: this.files(),
         }
     }
@@ -139,6 +139,7 @@ fn view(line: &AuditLine) -> LineView {
             AuditEvent::Continued => "goes on after another file",
             AuditEvent::Lost => "lines before are lost, as was accepted",
             AuditEvent::OlderJournal => "the journal is older than this log, as was accepted",
+            AuditEvent::Closed => "closes its file of the log: the next goes on",
         },
         identity: seen(&line.identity),
         href: Address::of("/audit").with("identity", &line.identity).href(),

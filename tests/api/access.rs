@@ -277,7 +277,14 @@ async fn a_log_that_was_changed_anywhere_is_found_out_and_a_torn_end_is_repaired
     }
     std::fs::write(&path, [&good[..], b"{\"n\":6,\"at"].concat()).unwrap();
     let known = audit::Known { tail: audit::LogTail::START, revision: Revision(u64::MAX) };
-    let opened = audit::Log::open(app.folder(), Timestamp(0), known, audit::Accepted::default()).unwrap();
+    let opened = audit::Log::open(
+        app.folder(),
+        Timestamp(0),
+        known,
+        audit::Accepted::default(),
+        audit::SegmentLimits::default(),
+    )
+    .unwrap();
     drop(opened.log);
     opened.thread.join().unwrap();
     let mut last = None;

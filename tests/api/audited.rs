@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use conspectus::audit::{self, Accepted, Event, NumberedLine};
+use conspectus::audit::{self, Accepted, Event, NumberedLine, SegmentLimits};
 use conspectus::entry::{AuditAnchor, Body, codec};
 use conspectus::journal::{DiskJournal, Journal};
 use conspectus::model::revision::Revision;
@@ -440,9 +440,9 @@ async fn a_log_that_lacks_what_the_journal_knows_is_refused_at_the_start_until_t
             let (before, last) = text.trim_end().rsplit_once('\n').unwrap();
             fs::write(path, format!("{before}\n{}\n", last.replace("E10000014", "E06000046"))).unwrap();
         }),
-        ("the file ends with line 0", |path, _| fs::remove_file(path).unwrap()),
-        ("the file ends with line 0", |path, _| fs::write(path, b"").unwrap()),
-        ("the file ends with line 2", |path, older| fs::write(path, older).unwrap()),
+        ("the log ends with line 0", |path, _| fs::remove_file(path).unwrap()),
+        ("the log ends with line 0", |path, _| fs::write(path, b"").unwrap()),
+        ("the log ends with line 2", |path, older| fs::write(path, older).unwrap()),
         ("its line 5 is another one", |path, _| {
             // A log whose lines follow from each other, but not those of this one.
             let other = tempfile::tempdir().unwrap();
@@ -452,7 +452,8 @@ async fn a_log_that_lacks_what_the_journal_knows_is_refused_at_the_start_until_t
                 fs::write(log(other.path()), [fs::read(log(other.path())).unwrap_or_default(), vec![b'{'; 3]].concat())
                     .unwrap();
                 let at = conspectus::model::timestamp::Timestamp(n.into());
-                let opened = audit::Log::open(other.path(), at, known, Accepted::default()).unwrap();
+                let opened =
+                    audit::Log::open(other.path(), at, known, Accepted::default(), SegmentLimits::default()).unwrap();
                 drop(opened.log);
                 opened.thread.join().unwrap();
             }
@@ -671,11 +672,13 @@ async fn the_command_line_says_where_a_file_of_the_log_goes_on_and_prints_a_whol
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
     };
     let (listed, said) = audit(&[]);
-    assert!(said.contains("Lines 2 to 3, none changed. The file goes on after line 1, whose chain hash was"), "{said}");
+    assert!(said.contains("Lines 2 to 3, none changed. Lines 1 to 1 aren't there, as line 2 says of"), "{said}");
     let hash = lines(&app).pop().unwrap().line.question;
     assert!(listed.contains(&hash), "{listed}");
     let (question, _) = audit(&["--question", &hash]);
     assert!(question.contains("1987-06"), "{question}");
+    let (_, said) = audit(&["--file", path.to_str().unwrap()]);
+    assert!(said.contains("Lines 2 to 3, none changed. The file goes on after line 1, whose chain hash was"), "{said}");
     let (_, said) = audit(&["--file", moved.to_str().unwrap()]);
     assert!(said.contains("1 lines, none changed"), "{said}");
 }

@@ -94,7 +94,13 @@ fn unreadable(error: &audit::Error) -> Refusal {
 fn is_wanted(request: &proto::ListAuditLinesRequest, NumberedLine { line, .. }: &NumberedLine) -> bool {
     let is_refusal = match line.event {
         Event::Refused | Event::RefusedMore => true,
-        Event::Read | Event::Keys | Event::Repaired | Event::Continued | Event::Lost | Event::OlderJournal => false,
+        Event::Read
+        | Event::Keys
+        | Event::Repaired
+        | Event::Continued
+        | Event::Lost
+        | Event::OlderJournal
+        | Event::Closed => false,
     };
     (is_refusal || !request.only_refusals) && (request.identity.is_empty() || request.identity == line.identity)
 }
@@ -126,5 +132,6 @@ fn event(event: Event) -> proto::AuditEvent {
         Event::Continued => proto::AuditEvent::Continued,
         Event::Lost => proto::AuditEvent::Lost,
         Event::OlderJournal => proto::AuditEvent::OlderJournal,
+        Event::Closed => proto::AuditEvent::Closed,
     }
 }
