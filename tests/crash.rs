@@ -8,6 +8,8 @@
 mod binary;
 #[path = "crash/restoring.rs"]
 mod restoring;
+#[path = "crash/stopping.rs"]
+mod stopping;
 
 use binary::Server;
 use binary::load::{Acknowledged, Load, wrong_with};

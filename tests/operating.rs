@@ -7,6 +7,8 @@
 mod binary;
 #[path = "operating/drills.rs"]
 mod drills;
+#[path = "operating/life.rs"]
+mod life;
 #[path = "operating/metrics.rs"]
 mod metrics;
 

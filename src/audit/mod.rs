@@ -42,6 +42,7 @@ pub use questions::{QUESTIONS_FOLDER, read_question};
 pub(crate) use reader::{follow_or_leap, lines_after};
 pub(crate) use restored::RestoredLog;
 pub use segments::FILE_NAME;
+pub(crate) use segments::has_log;
 pub use start::{Accepted, Known};
 pub use verify::{Taken, Verified, verify, verify_folder};
 pub use writer::{Progress, SegmentLimits, Unwritten};

@@ -93,6 +93,10 @@ pub(super) struct Args {
     /// How many seconds open calls have to end when the server stops.
     #[arg(long, env = "CONSPECTUS_DRAIN_SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(..=server::DRAIN_TIMEOUT_MAX.as_secs()))]
     drain_seconds: u64,
+    /// How many seconds calls are still let in once the server is to stop, so that whoever balances load learns of it from
+    /// its health first.
+    #[arg(long, env = "CONSPECTUS_LAME_DUCK_SECONDS", default_value_t = 0, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=3_600))]
+    lame_duck_seconds: u64,
     /// After how many days the journal and the audit log are read again, slowly, and verified; 0 for never.
     #[arg(long, env = "CONSPECTUS_SCRUB_DAYS", default_value_t = 7, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(..=366))]
     scrub_days: u16,
@@ -150,6 +154,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         demo: args.demo,
         zone: args.time_zone,
         drain_timeout: Duration::from_secs(args.drain_seconds),
+        lame_duck: Duration::from_secs(args.lame_duck_seconds),
         scrub_every: (args.scrub_days > 0).then(|| Duration::from_secs(24 * 3_600) * u32::from(args.scrub_days)),
         accept_clock_behind_journal: args.accept_clock_behind_journal,
         reload,

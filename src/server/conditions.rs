@@ -10,6 +10,7 @@ use tonic_health::server::HealthReporter;
 use super::clock::Watched;
 use super::health::{Faults, set_serving};
 use super::readiness::Phase;
+use super::service_manager;
 use crate::audit;
 use crate::journal::{FREE_BYTES_MIN, Space};
 use crate::rpc::Context;
@@ -40,6 +41,7 @@ impl Conditions {
             if known.replace(faults) != Some(faults) {
                 set_serving(&self.health, faults).await;
             }
+            service_manager::tell_of_life(&faults.words());
             self.phase.send_replace(Phase::Serving { faults, disk_bytes_free: disk.known.map(Space::bytes_free) });
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}

@@ -49,6 +49,8 @@ pub struct Config {
     pub demo: bool,
     /// How long calls may take to end at a stop: a day at the most.
     pub drain_timeout: Duration,
+    /// How long calls are still let in at a stop, after health says that the server isn't serving.
+    pub lame_duck: Duration,
     /// The time of day; the system's, unless another is given. Durations are measured by the monotonic clock
     /// all the same.
     pub clock: Clock,
@@ -84,6 +86,7 @@ impl Config {
             data: data.into(),
             demo: false,
             drain_timeout: DRAIN_TIMEOUT_DEFAULT,
+            lame_duck: Duration::ZERO,
             clock: Clock(Arc::new(super::now)),
             zone: Zone::default(),
             network: Network::default(),

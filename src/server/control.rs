@@ -29,12 +29,13 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::audited::ON_THIS_MACHINE;
 use super::readiness::Readiness;
-use super::scrub::{Scrub, Verified};
+use super::scrub::Verified;
+use super::served::Served;
 use super::status::Status;
 use crate::audit::{self, LogTail};
-use crate::backup::{self, KnownBackup, KnownBackups, Manifest, Point, Previous};
+use crate::backup::{self, KnownBackup, Manifest, Point, Previous};
 use crate::model::timestamp::Timestamp;
-use crate::rpc::{Context, Guard};
+use crate::rpc::Guard;
 use crate::state::State as Figures;
 
 /// The socket's name in the data folder.
@@ -113,15 +114,6 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         (self.0, Json(self.1)).into_response()
     }
-}
-
-/// What is asked about, once the journal is replayed.
-pub(super) struct Served {
-    pub(super) context: Context,
-    pub(super) folder: PathBuf,
-    pub(super) log: audit::Log,
-    pub(super) scrub: Arc<Scrub>,
-    pub(super) backups: Arc<KnownBackups>,
 }
 
 /// The socket, and what is served on it.

@@ -17,6 +17,8 @@ mod offline;
 mod process;
 mod readiness;
 mod scrub;
+mod served;
+mod service_manager;
 mod serving;
 mod status;
 
@@ -37,8 +39,8 @@ use clock::{Newest, Watched};
 use conditions::Conditions;
 pub(crate) use config::DRAIN_TIMEOUT_MAX;
 pub use config::{Admin, Clock, Config, DemoKeys, Network, Web};
+use control::Control;
 pub(crate) use control::{BackupRequest, Refused, VerifiedBackup, path as control_path, socket};
-use control::{Control, Served};
 use health::{end_watches, set_not_serving};
 pub use listen::Listen;
 use listen::Start;
@@ -46,6 +48,7 @@ pub(crate) use offline::{OpenFolder, catch_offline, change_access_offline, entri
 use readiness::{Phase, Readiness};
 pub(crate) use scrub::Verified;
 use scrub::{Scrub, scrub_now_and_then};
+use served::Served;
 pub(crate) use status::{OpenCounts, Status, StoreStatus};
 
 use crate::access::Actor;
@@ -194,6 +197,7 @@ pub async fn run(
         (start.clone(), web.listen, tls.clone(), Pages::new(router, settings), stopped.clone())
     });
     let Clock(clock) = config.clock.clone();
+    tokio::spawn(service_manager::tell_of_start(measured.replay.clone(), measured.phase.subscribe()));
     let control = Control::new(clock(), measured.readiness(), guard.clone());
     let controlling = match control::listen(&config.data) {
         Ok(listener) => Some(tokio::spawn(control.clone().serve(listener, stopped.clone()))),
@@ -229,9 +233,15 @@ pub async fn run(
     let doors = (&gate, &guard, &control);
     let at = (address, identities);
     let outcome = serve(&mut config, (lock, &measured), at, doors, &health, stopped, shutdown).await;
-    let deadline = tokio::time::Instant::now() + config.drain_timeout.min(DRAIN_TIMEOUT_MAX);
     set_not_serving(&health).await;
     measured.phase.send_replace(Phase::Stopping);
+    let drain_timeout = config.drain_timeout.min(DRAIN_TIMEOUT_MAX);
+    service_manager::tell_of_stop(config.lame_duck + drain_timeout + RECORD_TIMEOUT);
+    if matches!(outcome, Ok(Some(_))) {
+        // Whoever balances load is told first, so that no call finds the door closed.
+        tokio::time::sleep(config.lame_duck).await;
+    }
+    let deadline = tokio::time::Instant::now() + drain_timeout;
     end_watches(health).await;
     stop.send_replace(true);
     let abort = serving.abort_handle();

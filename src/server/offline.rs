@@ -120,7 +120,8 @@ impl OpenFolder {
         // Opening would make a folder where there is none.
         std::fs::metadata(folder).map_err(found)?;
         let (journal, mut fold) = replay(folder)?;
-        let lines = audit::verify_folder(folder, &mut |_| {})?.tail;
+        let has_log = audit::has_log(folder)?;
+        let lines = if has_log { audit::verify_folder(folder, &mut |_| {})?.tail } else { LogTail::START };
         let backups = KnownBackups::load(folder).map_err(found)?;
         Ok(Self { folder: folder.to_owned(), journal, state: fold.state(), lines, backups })
     }

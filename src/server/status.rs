@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::control::Served;
 use super::process;
 use super::readiness::Readiness;
 use super::scrub::Verified;
+use super::served::Served;
 use crate::backup::KnownBackup;
 use crate::model::timestamp::Timestamp;
 use crate::rpc::{Guard, Open};
