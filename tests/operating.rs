@@ -7,6 +7,8 @@
 mod binary;
 #[path = "operating/drills.rs"]
 mod drills;
+#[path = "operating/settings.rs"]
+mod settings;
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write;

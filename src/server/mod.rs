@@ -28,8 +28,8 @@ use audited::{ON_THIS_MACHINE, Recorder};
 pub use clock::ClockBehind;
 use clock::{Newest, Watched};
 use conditions::Conditions;
-pub(crate) use config::DRAIN_TIMEOUT_MAX;
 pub use config::{Clock, Config, DemoKeys, Network, Web};
+pub(crate) use config::{DRAIN_TIMEOUT_MAX, check_encrypted, web_url};
 use health::{end_watches, set_not_serving};
 pub use listen::Listen;
 use listen::Start;
@@ -147,7 +147,7 @@ pub async fn run(
         None => None,
     };
     let gate = Gate::default();
-    let guard = Guard::new(gate.clone(), config.network.limits);
+    let guard = Guard::new(gate.clone(), config.network.limits.clone());
     let (health, health_service) = tonic_health::server::health_reporter();
     set_not_serving(&health).await;
     let (stop, stopped) = watch::channel(false);

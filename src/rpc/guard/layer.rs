@@ -57,9 +57,9 @@ impl Guard {
     /// A guard of the services behind a gate.
     pub fn new(gate: Gate, limits: Limits) -> Self {
         Self(Arc::new(Shared {
+            compute: Compute::new(limits.computing_max),
             calls: Calls::new(limits),
             receiving: Receiving::default(),
-            compute: Compute::new(limits.computing_max),
             auditor: Auditor::new(gate),
             used: LastUsed::default(),
         }))

@@ -29,7 +29,7 @@ pub(crate) use audit_scope::AuditScope;
 pub(crate) use compute::Compute;
 pub(crate) use layer::Answer;
 pub use layer::Guard;
-pub use limits::Limits;
+pub use limits::{CallRate, Limits};
 pub use methods::METHODS;
 pub(crate) use origin::SignedIn;
 pub(crate) use places::{Place, Places};
