@@ -11,6 +11,8 @@ mod drills;
 mod life;
 #[path = "operating/metrics.rs"]
 mod metrics;
+#[path = "operating/settings.rs"]
+mod settings;
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write;

@@ -86,6 +86,17 @@ impl Failure {
     }
 }
 
+#[cfg(feature = "server")]
+impl Failure {
+    /// It without line breaks, for the log.
+    pub(super) fn in_a_line(&self) -> String {
+        match self {
+            Self::Message(_, message) => message.replace(":\n  ", ": ").replace("\n  ", "; ").replace('\n', " "),
+            Self::OutputClosed => "nobody reads what is printed".to_owned(),
+        }
+    }
+}
+
 impl<E: std::error::Error> From<E> for Failure {
     fn from(error: E) -> Self {
         Self::failed(error.to_string())

@@ -48,6 +48,16 @@ pub struct Settings {
     pub reload_every: Duration,
 }
 
+impl Settings {
+    /// Reads the files once, as a start does. What will soon end is logged.
+    ///
+    /// # Errors
+    /// When they can't be used.
+    pub(crate) async fn check(&self) -> Result<(), Error> {
+        load(self, 0).await.map(|loaded| loaded.warn_of_ends())
+    }
+}
+
 /// Why TLS can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -141,13 +141,20 @@ impl Web {
     /// # Errors
     /// When the server listens where no browser goes without being told: at an address of the network, without TLS.
     pub(crate) fn at(&self, is_tls: bool) -> Result<WebUrl, Error> {
-        if let Some(at) = &self.at {
-            return Ok(at.clone());
+        match &self.at {
+            Some(at) => Ok(at.clone()),
+            None => web_url(self.listen.local_addr().map_err(Error::Listener)?, is_tls),
         }
-        let address = self.listen.local_addr().map_err(Error::Listener)?;
-        let scheme = if is_tls { "https" } else { "http" };
-        format!("{scheme}://{address}").parse().map_err(|_| Error::NoWebUrl(address))
     }
+}
+
+/// Where browsers reach a page, by where the server listens for them.
+///
+/// # Errors
+/// When no browser goes there without being told: to an address of the network, without TLS.
+pub(crate) fn web_url(address: SocketAddr, is_tls: bool) -> Result<WebUrl, Error> {
+    let scheme = if is_tls { "https" } else { "http" };
+    format!("{scheme}://{address}").parse().map_err(|_| Error::NoWebUrl(address))
 }
 
 /// Who is let in from the network, and how much of it.
@@ -173,9 +180,14 @@ impl Network {
     /// # Errors
     /// When the address isn't this machine's own, there is no TLS, and that isn't allowed.
     pub(crate) fn check(&self, address: SocketAddr) -> Result<(), Error> {
-        if address.ip().is_loopback() || self.tls.is_some() || self.allow_plaintext_network {
-            return Ok(());
-        }
-        Err(Error::Plaintext(address))
+        check_encrypted(address, self.tls.is_some() || self.allow_plaintext_network)
     }
+}
+
+/// Refuses an address that the network can reach, unless something encrypts.
+///
+/// # Errors
+/// When nothing does.
+pub(crate) fn check_encrypted(address: SocketAddr, is_encrypted: bool) -> Result<(), Error> {
+    if address.ip().is_loopback() || is_encrypted { Ok(()) } else { Err(Error::Plaintext(address)) }
 }

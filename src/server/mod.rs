@@ -37,8 +37,8 @@ use audited::{ON_THIS_MACHINE, Recorder};
 pub use clock::ClockBehind;
 use clock::{Newest, Watched};
 use conditions::Conditions;
-pub(crate) use config::DRAIN_TIMEOUT_MAX;
 pub use config::{Admin, Clock, Config, DemoKeys, Network, Web};
+pub(crate) use config::{DRAIN_TIMEOUT_MAX, check_encrypted, web_url};
 use control::Control;
 pub(crate) use control::{BackupRequest, Refused, VerifiedBackup, path as control_path, socket};
 use health::{end_watches, set_not_serving};
@@ -179,7 +179,7 @@ pub async fn run(
     let bounds = config.network.bounds;
     let [api_connections, web_connections] = [Connections::new(bounds), Connections::new(bounds)];
     let connections = [("api", Arc::clone(&api_connections)), ("web", Arc::clone(&web_connections))];
-    let guard = Guard::new(gate.clone(), config.network.limits, connections.into());
+    let guard = Guard::new(gate.clone(), config.network.limits.clone(), connections.into());
     measured.metrics.add(|registry| guard.register(registry));
     let (health, health_service) = tonic_health::server::health_reporter();
     set_not_serving(&health).await;

@@ -66,9 +66,9 @@ impl Guard {
     /// A guard of the services behind a gate, which are reached over connections of listeners with these names.
     pub(crate) fn new(gate: Gate, limits: Limits, connections: Vec<(&'static str, Arc<Connections>)>) -> Self {
         Self(Arc::new(Shared {
+            compute: Compute::new(limits.computing_max),
             calls: Calls::new(limits),
             receiving: Receiving::default(),
-            compute: Compute::new(limits.computing_max),
             auditor: Auditor::new(gate),
             used: LastUsed::default(),
             watchers: Places::new(WATCHERS),
