@@ -30,6 +30,8 @@ mod mapping;
 mod next_step;
 mod observation_text;
 mod output;
+#[cfg(feature = "server")]
+mod own_stderr;
 mod picture;
 mod printout;
 mod progress;
@@ -47,6 +49,8 @@ mod submit;
 mod table;
 mod template;
 mod terminal;
+#[cfg(feature = "server")]
+mod traces;
 mod watch;
 mod wrap;
 
@@ -110,6 +114,15 @@ impl Verb {
     fn is_server(&self) -> bool {
         false
     }
+
+    /// How its log is written.
+    fn log_format(&self) -> log::Format {
+        #[cfg(feature = "server")]
+        if let Self::Serve(args) = self {
+            return args.log_format;
+        }
+        log::Format::default()
+    }
 }
 
 /// Runs the command line of this process.
@@ -120,7 +133,7 @@ pub fn main() -> ExitCode {
     if is_server {
         serve::keep_few_arenas();
     }
-    let log = match Log::start() {
+    let log = match Log::start(cli.verb.log_format()) {
         Ok(log) => log,
         Err(failure) => return exit_code(Err(failure)),
     };

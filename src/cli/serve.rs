@@ -1,9 +1,6 @@
 //! `conspectus serve`: runs the server.
 
-use std::fs::File;
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -21,6 +18,7 @@ use super::failure::Failure;
 use super::output;
 use super::printout::Printout;
 use super::sign_in_args::SignInArgs;
+use super::traces::Traces;
 use super::{health, log, picture};
 use crate::access::Secret;
 use crate::audit::Accepted;
@@ -87,6 +85,9 @@ pub(super) struct Args {
     /// How many calls an identity may make in a second, on average.
     #[arg(long, env = "CONSPECTUS_CALLS_A_SECOND", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..))]
     calls_a_second: u32,
+    /// How the log is written, on standard error: as text, or as json, an object a line.
+    #[arg(long, env = "CONSPECTUS_LOG_FORMAT", default_value_t, value_name = "FORMAT")]
+    pub(super) log_format: log::Format,
     /// Load the demo's figures, once: two published reports, and made-up figures that are marked so.
     #[arg(long)]
     demo: bool,
@@ -134,7 +135,9 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
             }
         });
     }
+    let traces = Traces::start()?;
     let config = Config {
+        tracer: traces.as_ref().map(Traces::tracer),
         network,
         web,
         admin,
@@ -147,7 +150,11 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         accepted: Accepted { lost_lines: args.accept_lost_audit_lines, older_journal: args.accept_older_journal },
         ..Config::new(args.data)
     };
-    Ok(server::run(at, config, signal()).await?)
+    let ended = server::run(at, config, signal()).await;
+    if let Some(traces) = traces {
+        traces.end().await;
+    }
+    Ok(ended?)
 }
 
 /// Where the page is. The demo's is at the page's usual port if the server is at its own, and else at one that is free.
@@ -316,11 +323,6 @@ fn exports(keys: &[(IdentityId, Secret)]) -> String {
         "CONSPECTUS_KEY",
         key_variable("analyst")
     )
-}
-
-/// A handle of standard error for the log alone: while a write to it waits, the library's own, which has a lock, is free.
-pub(super) fn own_stderr() -> io::Result<File> {
-    Ok(File::from(io::stderr().as_fd().try_clone_to_owned()?))
 }
 
 /// Has a write past the system's limit of file sizes (`ulimit -f`) fail, as one to a full disk does. Unhandled, its signal

@@ -28,9 +28,9 @@ const BLOCK_BYTES: usize = 4_096;
 const RECORD_MAGIC: &[u8] = b"\xC1rec";
 
 /// The keys of a folder's callers.
-struct Keys {
-    submitter: String,
-    analyst: String,
+pub(crate) struct Keys {
+    pub(crate) submitter: String,
+    pub(crate) analyst: String,
 }
 
 /// The key in what a verb prints.
@@ -43,7 +43,7 @@ fn begin(data: &Path) -> (Server, Keys) {
     begin_as(data, Server::start)
 }
 
-fn begin_as(data: &Path, start: impl Fn(&Path) -> Server) -> (Server, Keys) {
+pub(crate) fn begin_as(data: &Path, start: impl Fn(&Path) -> Server) -> (Server, Keys) {
     let mut create = binary::command();
     create.args(["key", "create", "--new", "--role", "operator", "jo", "--data"]).arg(data);
     let created = create.output().unwrap();
@@ -82,25 +82,25 @@ fn try_submit(server: SocketAddr, keys: &Keys, figure: u32) -> Result<(u64, Stri
 
 impl Server {
     /// What a verb prints and says, and whether it succeeds.
-    fn verb(&self, key: &str, line: &str) -> (bool, String) {
+    pub(crate) fn verb(&self, key: &str, line: &str) -> (bool, String) {
         verb(self.address, "a drill", key, line)
     }
 
     /// The same, of one that must succeed.
-    fn does(&self, key: &str, line: &str) -> String {
+    pub(crate) fn does(&self, key: &str, line: &str) -> String {
         let (done, said) = self.verb(key, line);
         assert!(done, "{line}: {said}");
         said
     }
 
     /// The same, of one that must be refused.
-    fn refuses(&self, key: &str, line: &str, with: &str) {
+    pub(crate) fn refuses(&self, key: &str, line: &str, with: &str) {
         let (done, said) = self.verb(key, line);
         assert!(!done && said.contains(with), "{line}: {said}");
     }
 
     /// Submits a figure, and returns the revision and the receipt.
-    fn submit(&self, keys: &Keys, figure: u32) -> (u64, String) {
+    pub(crate) fn submit(&self, keys: &Keys, figure: u32) -> (u64, String) {
         try_submit(self.address, keys, figure).unwrap_or_else(|said| panic!("{said}"))
     }
 
@@ -112,10 +112,10 @@ impl Server {
     }
 }
 
-const READ: &str = "query --indicator initial-contacts --area E10000014 --period FY2021-22";
+pub(crate) const READ: &str = "query --indicator initial-contacts --area E10000014 --period FY2021-22";
 
 /// A sheet with one figure, and the verb that submits it.
-fn submission(figure: u32) -> (tempfile::NamedTempFile, String) {
+pub(crate) fn submission(figure: u32) -> (tempfile::NamedTempFile, String) {
     let mut sheet = tempfile::NamedTempFile::with_suffix(".csv").unwrap();
     write!(sheet, "indicator,area,period,value\ninitial-contacts,E10000014,FY2021-22,{figure}\n").unwrap();
     let line = format!("submit {} --agency {AGENCY}", sheet.path().display());
