@@ -9,6 +9,7 @@
 use std::env;
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -21,6 +22,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 /// What stands between what one command prints and the next.
 const MARK: &str = "\u{1}";
 
+/// The usual port.
+const PORT: &str = "50051";
 /// How long a page may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -82,7 +85,9 @@ fn is_line(said: &str, printed: &str) -> bool {
 
 /// Types a page's commands into a shell, and compares what they print.
 fn follow(page: &str) {
-    let text = std::fs::read_to_string(page).unwrap();
+    // Where the pages' server is, there may be another here.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let text = std::fs::read_to_string(page).unwrap().replace(PORT, &free.to_string());
     let steps = steps(&text);
     assert!(!steps.is_empty(), "{page} has no commands");
     let mut script = "exec 2>&1\n".to_owned();
@@ -95,8 +100,8 @@ fn follow(page: &str) {
     let paths = env::split_paths(&env::var_os("PATH").unwrap()).collect::<Vec<_>>();
     let paths = env::join_paths([program].into_iter().chain(paths)).unwrap();
     let mut command = Command::new("sh");
-    command.arg("-s").current_dir(folder.path()).env("PATH", paths).env("CONSPECTUS_LOG", "warn");
-    for name in ["CONSPECTUS_DATA", "CONSPECTUS_SERVER", "CONSPECTUS_KEY", "CONSPECTUS_PURPOSE"] {
+    command.arg("-s").current_dir(folder.path()).env("PATH", paths);
+    for name in ["CONSPECTUS_DATA", "CONSPECTUS_SERVER", "CONSPECTUS_KEY", "CONSPECTUS_PURPOSE", "CONSPECTUS_LOG"] {
         command.env_remove(name);
     }
     command.env("PAGES", env!("CARGO_MANIFEST_DIR"));
@@ -115,7 +120,8 @@ fn follow(page: &str) {
     let mut printed = String::new();
     shell.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
     drop(ended);
-    assert!(!watch.join().unwrap(), "{page}: not done after {PATIENCE:?}: {printed}");
+    let log = || std::fs::read_to_string(folder.path().join("server.log")).unwrap_or_default();
+    assert!(!watch.join().unwrap(), "{page}: not done after {PATIENCE:?}: {printed}\n--- the server's log\n{}", log());
     drop(shell.wait());
     let mut rest = printed.as_str();
     let mut wrong = String::new();

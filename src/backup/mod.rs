@@ -21,7 +21,7 @@ pub(crate) use lines::{export, import};
 pub(crate) use manifest::{Digests, Manifest, Point, Previous};
 pub(crate) use read::{Backup, Checked, Whole, read_all};
 pub(crate) use restore::{Restored, Until, restore};
-pub(crate) use take::take;
+pub(crate) use take::{has_come_by, take};
 
 pub(crate) use frame::FrameError;
 

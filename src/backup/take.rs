@@ -8,7 +8,7 @@ use super::Error;
 use super::frame::{CONTENT_BYTES_MAX, FrameWriter, Kind};
 use super::manifest::{Digests, Manifest, Point, Totals};
 use crate::audit::{self, LogTail};
-use crate::journal::{self, ChainHash, Reader, pack, record_bytes};
+use crate::journal::{self, Reader, Tail, pack, record_bytes};
 
 /// How large a record becomes before it is written.
 const RECORD_BYTES: usize = 256 << 10;
@@ -52,10 +52,20 @@ pub(crate) fn take(
 
 /// Refuses to go on from a backup of another journal.
 fn expect_same_journal(reader: &dyn Reader, from: Point) -> Result<(), Error> {
-    let revision = from.journal.revision;
-    let found =
-        if from == Point::START { Some(ChainHash::GENESIS) } else { reader.read(revision)?.map(|stored| stored.hash) };
-    if found == Some(from.journal.hash) { Ok(()) } else { Err(Error::OtherJournal { revision }) }
+    if has_come_by(reader, from.journal)? {
+        Ok(())
+    } else {
+        Err(Error::OtherJournal { revision: from.journal.revision })
+    }
+}
+
+/// Whether a journal has what another had when that ended at `tail`.
+///
+/// # Errors
+/// When it can't be read.
+pub(crate) fn has_come_by(reader: &dyn Reader, tail: Tail) -> Result<bool, journal::Error> {
+    // Each begins empty.
+    Ok(tail == Tail::EMPTY || reader.read(tail.revision)?.is_some_and(|stored| stored.hash == tail.hash))
 }
 
 /// The entries between two points as records, and how many they are.

@@ -217,6 +217,20 @@ async fn a_backup_goes_on_from_no_other_journals() {
 }
 
 #[tokio::test]
+async fn a_backup_goes_on_from_one_of_a_journal_without_an_entry() {
+    let mut world = World::new();
+    let line = Line::without_call(Event::Keys, String::new());
+    world.log.as_ref().unwrap().write(Timestamp(0), line, None).await.unwrap();
+    let first = world.take(None);
+    let previous = read(&[&first]).unwrap()[0].as_previous();
+    assert!(has_come_by(&*world.journal.reader(), previous.to.journal).unwrap());
+    world.add(2).await;
+    let second = world.take(Some(previous));
+    let scratch = tempfile::tempdir().unwrap();
+    restore_to(&scratch.path().join("restored"), &[&first, &second], Until::End).unwrap();
+}
+
+#[tokio::test]
 async fn a_folder_that_is_not_empty_or_half_restored_is_left_as_it_is() {
     let mut world = World::new();
     world.add(1).await;

@@ -58,6 +58,8 @@ impl Control {
             .header(header::HOST, "localhost")
             .header(header::CONTENT_TYPE, "application/json")
             .body(Full::from(body))?;
+        // The answer before may have just ended.
+        self.requests.ready().await?;
         let response = self.requests.send_request(request).await?;
         if response.status().is_success() {
             return Ok(response);

@@ -11,6 +11,7 @@ use crate::model::text::visible;
 const VARIABLE: &str = "CONSPECTUS_LOG";
 /// The verifier of certificates logs as an error what the command line says anyway.
 const FILTER_DEFAULT: &str = "info,rustls_platform_verifier=off";
+const FILTER_OF_VERBS: &str = "warn,rustls_platform_verifier=off";
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// What is logged: levels, of all modules or of some. What a text doesn't name is logged as without it: from `info` on.
@@ -26,13 +27,14 @@ pub(super) struct Filter(String);
 pub(super) struct NotAFilter(String);
 
 impl Filter {
-    /// That of the environment, for verbs that have no setting of it.
+    /// That of the environment, for verbs that have no setting of it; by default what goes wrong, since they print what they
+    /// have to say.
     ///
     /// # Errors
     /// When what stands there isn't one.
     pub(super) fn of_environment() -> Result<Self, Failure> {
         match std::env::var_os(VARIABLE) {
-            None => Ok(Self::default()),
+            None => Ok(Self(FILTER_OF_VERBS.to_owned())),
             Some(text) => {
                 text.to_string_lossy().parse().map_err(|error| Failure::usage(format!("{VARIABLE}: {error}")))
             }

@@ -59,10 +59,10 @@ pub(super) struct Args {
     #[command(flatten)]
     sign_in: SignInArgs,
     /// Serve /metrics, /livez and /readyz, for monitoring, at this address too.
-    #[arg(long, env = "CONSPECTUS_ADMIN", value_name = "ADDRESS")]
+    #[arg(long, env = "CONSPECTUS_ADMIN", value_name = "ADDRESS", value_parser = address)]
     admin: Option<SocketAddr>,
     /// Serve them where the network can reach them, though no key is asked for there.
-    #[arg(long)]
+    #[arg(long, env = "CONSPECTUS_ALLOW_ADMIN_NETWORK", default_value_t = false, default_missing_value = "true", num_args = 0..=1, require_equals = true, action = ArgAction::Set)]
     allow_admin_network: bool,
     /// The data folder.
     #[arg(long, env = "CONSPECTUS_DATA", default_value = "conspectus-data", value_name = "FOLDER", value_hint = ValueHint::DirPath)]

@@ -6,6 +6,7 @@ use clap::Parser;
 
 use super::control::Control;
 use super::failure::Failure;
+use super::format::counted;
 use super::output;
 use super::printout::Printout;
 use super::table::{Align, Table};
@@ -59,7 +60,14 @@ fn rows(status: &Status) -> Vec<(&'static str, String)> {
         ("version", status.version.clone()),
         ("process", format!("{}, since {}", status.process, status.started_at)),
         ("memory", status.memory_bytes.map_or_else(String::new, mebibytes)),
-        ("open", format!("{connections} connections, {calls} calls, {watchers} of them watching")),
+        (
+            "open",
+            format!(
+                "{}, {}, {watchers} of them watching",
+                counted(connections, "connection", "connections"),
+                counted(calls, "call", "calls")
+            ),
+        ),
     ];
     if let (Some(open), Some(max)) = (status.open_files, status.open_files_max) {
         rows.push(("files", format!("{open} open, of at most {max}")));
@@ -70,8 +78,8 @@ fn rows(status: &Status) -> Vec<(&'static str, String)> {
     rows.extend([
         ("revision", format!("{revision}{behind}")),
         ("figures", figures.to_string()),
-        ("waiting", format!("{queued} writes")),
-        ("audit log", format!("{audit_lines} lines")),
+        ("waiting", counted(*queued, "write", "writes")),
+        ("audit log", counted(usize::try_from(*audit_lines).unwrap_or(usize::MAX), "line", "lines")),
         ("verified", format!("at {}, up to revision {}", verified.at, verified.revision)),
     ]);
     if let Some(failure) = &store.scrub_failure {

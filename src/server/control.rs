@@ -369,8 +369,7 @@ async fn verified(
 ) -> Result<StatusCode, Refusal> {
     let served = control.served()?;
     let revision = to.journal.revision;
-    let found = served.context.reader.read(revision).map_err(Refusal::failed)?;
-    if found.map(|stored| stored.hash) != Some(to.journal.hash) {
+    if !backup::has_come_by(&*served.context.reader, to.journal).map_err(Refusal::failed)? {
         let what = "it is of another journal: the one here has another entry";
         return Err(Refusal::failed(format!("{what} at revision {revision}, or none")));
     }
