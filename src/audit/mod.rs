@@ -17,6 +17,7 @@
 
 mod backwards;
 mod file;
+mod filter;
 mod line;
 mod lines;
 mod log;
@@ -32,13 +33,16 @@ mod verify;
 mod writer;
 
 pub(crate) use backwards::LinesBefore;
+pub(crate) use filter::Filter;
 pub(crate) use line::SCOPE_BYTES_MAX;
 pub use line::{Error, Event, Line, LogTail, NumberedLine};
 pub use log::{Log, Opened};
 pub(crate) use newest::newest_line;
 pub(crate) use questions::QUESTION_BYTES_MAX;
 pub use questions::{QUESTIONS_FOLDER, read_question};
+pub(crate) use reader::{lines_after, tail_at};
 pub use segments::FILE_NAME;
 pub use start::{Accepted, Known};
+pub(crate) use verify::verify_within;
 pub use verify::{Taken, Verified, verify, verify_folder};
 pub use writer::{Progress, SegmentLimits, Unwritten};

@@ -7,11 +7,13 @@ use std::time::Duration;
 use super::line::{Error, Event, LogTail, NumberedLine};
 use super::lines::Lines;
 use super::reader::{lines_after, says_what_was_taken};
-use super::segments::{FILE_NAME, spans};
+use super::segments::{FILE_NAME, Span, spans};
+use crate::model::timestamp::Timestamp;
 
 /// How often, and how many times, the file is looked for that goes on after one that was closed just now.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const LOOKS_MAX: u32 = 20;
+const DAY_HOURS: i64 = 24;
 const NOTHING_AFTER: &str = "it closes its file, and there is none that goes on after it: a server that was stopped at that moment begins it at its next start; otherwise put the newest audit.log back";
 
 /// Reads one file of a log from its beginning, hands each line to `each`, and checks that it is what was
@@ -38,8 +40,10 @@ pub fn verify(path: &Path, each: &mut dyn FnMut(&NumberedLine)) -> Result<LogTai
 pub struct Verified {
     /// Where it ends.
     pub tail: LogTail,
-    /// How many files it is in.
+    /// How many files were read.
     pub files: usize,
+    /// How many were not, because all their lines are of another time.
+    pub skipped: usize,
     /// The lines that aren't there, and what the log says of it, in order.
     pub taken: Vec<Taken>,
 }
@@ -62,15 +66,40 @@ pub struct Taken {
 /// # Errors
 /// At the first line, or file, that isn't.
 pub fn verify_folder(folder: &Path, each: &mut dyn FnMut(&NumberedLine)) -> Result<Verified, Error> {
+    verify_within(folder, (None, None), each)
+}
+
+/// The same, of the files that may have lines from the first of two times on, and before the second: by their first and
+/// last lines, and a day more, since a clock may have been set. What is in the others isn't read.
+pub(crate) fn verify_within(
+    folder: &Path,
+    (since, until): (Option<Timestamp>, Option<Timestamp>),
+    each: &mut dyn FnMut(&NumberedLine),
+) -> Result<Verified, Error> {
     // The names, and what is at the ends of the files; opening a file that is none would wait.
     let spans = spans(folder)?;
-    let mut verified = Verified { tail: LogTail::START, files: spans.len(), taken: Vec::new() };
-    let mut lines = lines_after(folder, LogTail::START, u64::MAX);
+    let may_have = |span: &&Span| {
+        let (first, last) = span.times;
+        since.is_none_or(|since| last.plus_hours(DAY_HOURS) >= since)
+            && until.is_none_or(|until| first.plus_hours(-DAY_HOURS) < until)
+    };
+    let wanted: Vec<&Span> = spans.iter().filter(may_have).collect();
+    let skipped = spans.len() - wanted.len();
+    let (after, last) = match (wanted.first(), wanted.last()) {
+        _ if skipped == 0 => (LogTail::START, u64::MAX),
+        (Some(first), Some(last)) => (first.before, if last.is_closed { last.end.n } else { u64::MAX }),
+        (None, _) | (_, None) => {
+            let tail = spans.last().map_or(LogTail::START, |span| span.end);
+            return Ok(Verified { tail, files: 0, skipped, taken: Vec::new() });
+        }
+    };
+    let mut verified = Verified { tail: after, files: wanted.len(), skipped, taken: Vec::new() };
+    let mut lines = lines_after(folder, after, last);
     let (mut is_closed, mut looks) = (false, 0);
     loop {
         let Some(line) = lines.next().transpose()? else {
             looks += 1;
-            if is_closed && looks < LOOKS_MAX {
+            if is_closed && verified.tail.n < last && looks < LOOKS_MAX {
                 thread::sleep(LOOK_EVERY);
                 continue;
             }
@@ -92,7 +121,7 @@ pub fn verify_folder(folder: &Path, each: &mut dyn FnMut(&NumberedLine)) -> Resu
     if file.is_cut_off() {
         return Err(file.damaged(verified.tail.n + 1, "it is cut off"));
     }
-    if is_closed {
+    if is_closed && verified.tail.n < last {
         return Err(file.damaged(verified.tail.n, NOTHING_AFTER));
     }
     Ok(verified)
@@ -103,7 +132,6 @@ mod tests {
     use super::super::line::{Event, Line};
     use super::*;
     use crate::journal::ChainHash;
-    use crate::model::timestamp::Timestamp;
 
     #[test]
     fn a_file_goes_on_where_another_ended_by_its_first_line_alone_and_only_by_one_that_says_so() {

@@ -73,7 +73,7 @@ fn list(
     let Some(LinesBefore { lines, rest }) = found else {
         let mut violations = Violations::default();
         violations
-            .add("page_token", "the audit log goes on in another file since; allowed: none, for its newest lines");
+            .add("page_token", "the audit log goes on without that line since; allowed: none, for its newest lines");
         return Err(violations.into());
     };
     let wanted = lines.into_iter().filter(|(_, line)| is_wanted(request, line));
