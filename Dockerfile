@@ -1,4 +1,9 @@
-FROM rust:1-slim-bookworm AS build
+# Both images by tag. A release pins them by digest:
+#   docker build --build-arg RUST_IMAGE=rust@sha256:… --build-arg BASE_IMAGE=debian@sha256:… .
+ARG RUST_IMAGE=rust:1-slim-bookworm
+ARG BASE_IMAGE=debian:bookworm-slim
+
+FROM ${RUST_IMAGE} AS build
 WORKDIR /build
 
 # The dependencies, in a layer of their own: it stays until the manifest or a proto changes.
@@ -21,7 +26,11 @@ RUN touch src/lib.rs src/main.rs \
     && cargo build --release --locked --bin conspectus
 
 
-FROM debian:bookworm-slim
+FROM ${BASE_IMAGE}
+
+LABEL org.opencontainers.image.title="conspectus" \
+      org.opencontainers.image.description="Takes indicator figures from partner agencies over gRPC and answers for the multi-agency picture" \
+      org.opencontainers.image.licenses="MIT OR Apache-2.0"
 
 # A fixed uid, so that the volume can be given to it. A new volume takes its owner from here.
 RUN groupadd --gid 10001 conspectus \
@@ -37,6 +46,7 @@ ENV CONSPECTUS_DATA=/data \
     CONSPECTUS_LISTEN=0.0.0.0:50051
 VOLUME /data
 EXPOSE 50051
+# Nothing but /data is written, and /tmp where a backup is verified: run it with --read-only and --tmpfs /tmp.
 # Long journals take a while to replay; until then the server says that it isn't serving.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD ["conspectus", "health"]
 ENTRYPOINT ["conspectus"]

@@ -63,6 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .compile_fds(descriptors)?;
 
     let persisted = protox::compile(["conspectus/journal/v1/entry.proto"], ["proto"])?;
+    std::fs::write(out.join("conspectus.journal.v1.bin"), prost::Message::encode_to_vec(&persisted))?;
     tonic_prost_build::configure().build_client(false).build_server(false).compile_fds(persisted)?;
     Ok(())
 }

@@ -15,6 +15,7 @@
 //! | `tables` | answers as tables: columns and cells |
 //! | [`figures`], `wording` | figures in spreadsheets; answers in words |
 //! | [`rpc`] | the served messages and methods: guarded, converted, answered |
+//! | `backup` | what a data folder holds, taken while it is served, and restored |
 //! | [`net`], [`audit`], `last_used` | connections and their TLS; the log of who read what; when keys were last used |
 //! | [`intake`], [`picture`] | the way in: review, admit, apply, append, publish; the way out: resolve, combine |
 //! | [`state`] | the fold of the journal's entries: catalogue, columns, submissions |
@@ -22,6 +23,7 @@
 //! | [`access`] | who is calling, and what they may do |
 //! | [`catalogue`] | who reports, for where, what is counted |
 //! | [`journal`] | the append-only, hash-chained log: revisions and bytes |
+//! | `metrics` | what the modules' metrics have in common |
 //! | [`model`] | ids, periods, decimals, markers: plain types, parsed once |
 //!
 //! Without the feature `server`, which needs Unix, there is the command line that talks to a server: `cli`, `submitting`,
@@ -45,6 +47,8 @@ mod wording;
 #[cfg(feature = "server")]
 pub mod audit;
 #[cfg(feature = "server")]
+mod backup;
+#[cfg(feature = "server")]
 mod demo;
 #[cfg(feature = "server")]
 pub mod entry;
@@ -56,6 +60,8 @@ pub mod intake;
 pub mod journal;
 #[cfg(feature = "server")]
 mod last_used;
+#[cfg(feature = "server")]
+mod metrics;
 #[cfg(feature = "server")]
 pub mod net;
 #[cfg(feature = "server")]

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 /// The layers, the lowest first. Those of one row don't import each other.
 const LAYERS: &[&[&str]] = &[
     &["model"],
+    &["metrics"],
     &["journal"],
     &["catalogue"],
     &["access"],
@@ -18,6 +19,7 @@ const LAYERS: &[&[&str]] = &[
     &["state"],
     &["intake", "picture"],
     &["audit", "last_used", "net"],
+    &["backup"],
     &["rpc"],
     &["figures", "wording"],
     &["tables"],

@@ -8,6 +8,8 @@ mod binary;
 mod desktop;
 #[path = "cli/errors.rs"]
 mod errors;
+#[path = "cli/shells.rs"]
+mod shells;
 #[path = "cli/terminal.rs"]
 mod terminal;
 

@@ -1,11 +1,15 @@
 //! Kills the real server under load, again and again, and looks for submissions that were acknowledged and are lost,
-//! altered or doubled.
+//! altered or doubled; and backs it up under load, and restores it.
 //!
 //! `CONSPECTUS_KILLS=1000` sets the number of kills.
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test itself may")]
 
 mod binary;
+#[path = "crash/restoring.rs"]
+mod restoring;
+#[path = "crash/stopping.rs"]
+mod stopping;
 
 use binary::Server;
 use binary::load::{Acknowledged, Load, wrong_with};

@@ -68,6 +68,11 @@ fn a_first_return_goes_as_the_page_says() {
 }
 
 #[test]
+fn the_page_of_settings_prints_what_it_says() {
+    check("docs/configuration.md");
+}
+
+#[test]
 fn the_page_of_checks_prints_what_it_says() {
     check("docs/checks.md");
 }
@@ -191,6 +196,12 @@ const CLOSED_PIPE_VERBS: &[&str] = &[
     "health",
     "doctor",
     "doctor --json",
+    "config sample",
+    "config check",
+    "config print",
+    "config print --json",
+    "completions bash",
+    "manual",
 ];
 
 /// As `head` does: it takes what it needs, and closes the pipe.

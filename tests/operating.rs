@@ -7,6 +7,12 @@
 mod binary;
 #[path = "operating/drills.rs"]
 mod drills;
+#[path = "operating/life.rs"]
+mod life;
+#[path = "operating/metrics.rs"]
+mod metrics;
+#[path = "operating/settings.rs"]
+mod settings;
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write;

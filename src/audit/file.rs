@@ -218,7 +218,7 @@ impl LogFile {
 }
 
 /// Moves what is there instead out of the way, unless it is empty: nothing is ever deleted.
-fn set_aside(path: &Path, n: u64) -> io::Result<()> {
+pub(super) fn set_aside(path: &Path, n: u64) -> io::Result<()> {
     match fs::metadata(path) {
         Ok(found) if found.len() == 0 => return Ok(()),
         Ok(_) => {}

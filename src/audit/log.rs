@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
 
+use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::{oneshot, watch};
 
 use super::backwards::{LineStart, LinesBefore, lines_before};
@@ -17,6 +18,7 @@ use super::refusals::Refusals;
 use super::segments::{FILE_NAME, closed};
 use super::start::{Accepted, Compared, Known, Since, compare};
 use super::writer::{Progress, SegmentLimits, Unwritten, Waiting, Writer, lock};
+use crate::metrics::{self, Registry};
 use crate::model::timestamp::Timestamp;
 
 /// How many lines may wait to be written.
@@ -45,6 +47,7 @@ pub struct Log {
     is_refusing: Arc<AtomicBool>,
     refusals: Arc<Mutex<Refusals>>,
     progress: watch::Receiver<Progress>,
+    syncs: Histogram,
 }
 
 impl Log {
@@ -78,6 +81,7 @@ impl Log {
         let refusals = Arc::new(Mutex::new(Refusals::default()));
         let questions = Questions::open(folder)?;
         let is_refusing = Arc::<AtomicBool>::default();
+        let syncs = metrics::sync_durations();
         let mut writer = Writer {
             file,
             limits,
@@ -88,6 +92,7 @@ impl Log {
             failed: false,
             trouble: None,
             is_refusing: Arc::clone(&is_refusing),
+            syncs: syncs.clone(),
         };
         if known.tail == LogTail::START && writer.file.tail() != LogTail::START {
             let lines = writer.file.tail().n;
@@ -124,8 +129,29 @@ impl Log {
             .name("audit".to_owned())
             .spawn(move || writer.run(&waiting, now))
             .map_err(|source| Error::Io { path, source })?;
-        let log = Self { path: Arc::new(folder.join(FILE_NAME)), queue, is_refusing, refusals, progress };
+        let log = Self { path: Arc::new(folder.join(FILE_NAME)), queue, is_refusing, refusals, progress, syncs };
         Ok(Opened { log, lost_revisions, lost_lines: lost.is_some(), key_changes: since.key_changes, thread })
+    }
+
+    /// Adds its metrics.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        // Not the queue: the thread ends when the last of those who send is gone.
+        let (progress, is_refusing) = (self.progress.clone(), Arc::clone(&self.is_refusing));
+        metrics::register(
+            registry,
+            "conspectus_audit_sync_duration_seconds",
+            "How long it took to write lines of the audit log and make them durable",
+            self.syncs.clone(),
+        );
+        metrics::gauge(registry, "conspectus_audit_lines", "How many lines the audit log has", move || {
+            Some(progress.borrow().tail.n)
+        });
+        metrics::gauge(
+            registry,
+            "conspectus_audit_refusing",
+            "1 while the audit log takes no lines: what must be audited isn't answered",
+            move || Some(u64::from(is_refusing.load(Ordering::Relaxed))),
+        );
     }
 
     /// Whether it takes no lines, as of a moment ago: so that what must be audited isn't answered.
@@ -236,7 +262,8 @@ mod tests {
     fn a_refusal_that_finds_the_queue_full_is_counted() {
         let (queue, _waiting) = mpsc::sync_channel(1);
         let progress = watch::Sender::new(Progress { tail: LogTail::START, files: 0 }).subscribe();
-        let log = Log { path: Arc::default(), queue, is_refusing: Arc::default(), refusals: Arc::default(), progress };
+        let (is_refusing, syncs) = (Arc::default(), metrics::sync_durations());
+        let log = Log { path: Arc::default(), queue, is_refusing, refusals: Arc::default(), progress, syncs };
         for _ in 0..3 {
             log.refused(Timestamp(0), Line::without_call(Event::Refused, String::new()));
         }

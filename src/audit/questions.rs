@@ -82,6 +82,20 @@ fn sync(folder: &Path) -> io::Result<()> {
     sync_folder(folder).map_err(io::Error::other)
 }
 
+/// Whether a text is the question that goes by a hash.
+pub(crate) fn is_question(hash: &str, text: &str) -> bool {
+    blake3::hash(text.as_bytes()).to_hex().as_str() == hash.to_ascii_lowercase()
+}
+
+/// Puts a question into a data folder, as it was restored from a backup.
+///
+/// # Errors
+/// When it can't be written.
+pub(crate) fn put_question(data: &Path, hash: &str, text: &str) -> Result<(), Error> {
+    let mut questions = Questions::open(data)?;
+    questions.keep(hash, text).map_err(|source| Error::Io { path: questions.folder.join(hash), source })
+}
+
 /// Reads a question back from a data folder, by its hash.
 ///
 /// # Errors
@@ -95,7 +109,7 @@ pub fn read_question(data: &Path, hash: &str) -> Result<String, Error> {
         Err(io::Error::new(io::ErrorKind::InvalidInput, "a question goes by 64 hexadecimal digits"))
     };
     let text = read.map_err(|source| Error::Io { path: path.clone(), source })?;
-    if blake3::hash(text.as_bytes()).to_hex().as_str() != hash.to_ascii_lowercase() {
+    if !is_question(hash, &text) {
         return Err(Error::Damaged { path, n: 0, what: "the question isn't the one that was asked" });
     }
     Ok(text)

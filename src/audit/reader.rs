@@ -161,6 +161,21 @@ pub(super) fn says_what_was_taken(NumberedLine { line, .. }: &NumberedLine) -> b
     }
 }
 
+/// Reads the line of a log that comes after where it was, and returns it with where the log ends then; true if lines
+/// before it were left out, as it says itself.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub(crate) fn follow_or_leap(tail: LogTail, line: &str) -> Result<(NumberedLine, LogTail, bool), &'static str> {
+    match tail.follow(line) {
+        Ok((numbered, after)) => Ok((numbered, after, false)),
+        Err(what) => {
+            let (numbered, after) = LogTail::START.follow(line)?;
+            if after.n > tail.n && says_what_was_taken(&numbered) { Ok((numbered, after, true)) } else { Err(what) }
+        }
+    }
+}
+
 /// Where a log was with its line `n`, which is checked itself; none when it isn't there. Of one that was taken from the
 /// log, that is what the line after it says.
 ///

@@ -98,6 +98,15 @@ pub(super) fn list(log: &Path) -> Result<Vec<Segment>, Error> {
     Ok(segments)
 }
 
+/// Whether a data folder has a log, in whatever files. One has none before anybody is known there.
+///
+/// # Errors
+/// When the folder can't be read.
+pub(crate) fn has_log(folder: &Path) -> Result<bool, Error> {
+    let log = folder.join(FILE_NAME);
+    Ok(fs::symlink_metadata(&log).is_ok() || !closed(&log)?.is_empty())
+}
+
 /// The first line of a file; none when it has none, or there is no file.
 fn first_line(path: &Path) -> Result<Option<NumberedLine>, Error> {
     let mut lines = match Lines::open(path) {

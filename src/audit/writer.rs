@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::{oneshot, watch};
 
 use super::file::LogFile;
@@ -105,6 +106,8 @@ pub(super) struct Writer {
     pub(super) trouble: Option<String>,
     /// Whether no lines are taken, for whoever asks.
     pub(super) is_refusing: Arc<AtomicBool>,
+    /// How long it took to make lines durable.
+    pub(super) syncs: Histogram,
 }
 
 impl Writer {
@@ -265,13 +268,16 @@ impl Writer {
     }
 
     fn append(&mut self, now: Timestamp, text: &str, end: (LogTail, bool)) -> Result<(), Unwritten> {
-        self.file.append(now, text, end).map_err(|error| {
-            // What is on the disk now is known only when the file is opened again.
-            self.failed = true;
-            self.is_refusing.store(true, Ordering::Relaxed);
-            tracing::error!(%error, "the audit log failed: what must be audited isn't answered any more");
-            Unwritten::Failed
-        })?;
+        let begun = Instant::now();
+        self.file.append(now, text, end).inspect(|()| self.syncs.observe(begun.elapsed().as_secs_f64())).map_err(
+            |error| {
+                // What is on the disk now is known only when the file is opened again.
+                self.failed = true;
+                self.is_refusing.store(true, Ordering::Relaxed);
+                tracing::error!(%error, "the audit log failed: what must be audited isn't answered any more");
+                Unwritten::Failed
+            },
+        )?;
         self.progress.send_modify(|progress| progress.tail = end.0);
         Ok(())
     }
@@ -311,6 +317,7 @@ mod tests {
             failed: false,
             trouble: None,
             is_refusing: Arc::default(),
+            syncs: crate::metrics::sync_durations(),
         }
     }
 

@@ -11,6 +11,7 @@ use crate::rpc::PROTO_FILES;
 
 /// Print the API's description as OpenAPI, or write its protos to a folder. Needs no server.
 #[derive(Debug, Parser)]
+#[command(after_help = "Examples:\n  conspectus api --openapi\n  conspectus api --proto protos")]
 pub(super) struct Args {
     #[command(flatten)]
     what: What,

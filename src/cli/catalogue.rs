@@ -31,6 +31,7 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Create or change the items of a TOML file: all of them, or none if one is wrong.
+    #[command(after_help = "Examples:\n  conspectus catalogue put data/catalogue.toml --dry-run")]
     Put {
         /// The file, with tables [[areas]], [[agencies]], [[dimensions]], [[indicators]],
         /// [[reconciliation_rules]] and [[calendars]].
@@ -45,6 +46,7 @@ enum Verb {
     ///
     /// Steward's keys don't read figures, so it is done by whoever runs the machine, on the data folder of a server
     /// that is stopped or on a copy of one.
+    #[command(after_help = "Examples:\n  conspectus catalogue check draft.toml --data conspectus-data")]
     Check {
         /// The file: a catalogue, or the part of one that is to be put. Its checks are tried.
         file: PathBuf,
@@ -53,16 +55,22 @@ enum Verb {
         data: PathBuf,
     },
     /// List the agencies.
+    #[command(after_help = "Examples:\n  conspectus catalogue agencies")]
     Agencies,
     /// List the areas.
+    #[command(after_help = "Examples:\n  conspectus catalogue areas")]
     Areas,
     /// List the breakdown dimensions and their categories.
+    #[command(after_help = "Examples:\n  conspectus catalogue dimensions")]
     Dimensions,
     /// List the indicators.
+    #[command(after_help = "Examples:\n  conspectus catalogue indicators")]
     Indicators,
     /// List the reconciliation rules.
+    #[command(after_help = "Examples:\n  conspectus catalogue rules")]
     Rules,
     /// List the calendars and their holidays.
+    #[command(after_help = "Examples:\n  conspectus catalogue calendars")]
     Calendars,
 }
 

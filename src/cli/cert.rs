@@ -34,12 +34,14 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Make the authority: ca.pem, ca-key.pem, and an empty list of revoked certificates, ca-crl.pem.
+    #[command(after_help = "Examples:\n  conspectus cert authority")]
     Authority {
         /// How many days it is valid.
         #[arg(long, default_value_t = 365)]
         days: u32,
     },
     /// Make a server's certificate: NAME.pem and NAME-key.pem.
+    #[command(after_help = "Examples:\n  conspectus cert server --host figures.partner.example")]
     Server {
         /// The files' name.
         #[arg(long, default_value = "server")]
@@ -52,6 +54,7 @@ enum Verb {
         days: u32,
     },
     /// Make a client's certificate: NAME.pem and NAME-key.pem.
+    #[command(after_help = "Examples:\n  conspectus cert client portsmouth-feed --uri urn:partner:portsmouth-feed")]
     Client {
         /// The files' name.
         name: String,
@@ -63,6 +66,7 @@ enum Verb {
         days: u32,
     },
     /// Write the list of revoked certificates, ca-crl.pem: those of these names, and no others.
+    #[command(after_help = "Examples:\n  conspectus cert revoke portsmouth-feed")]
     Revoke {
         /// The files' names.
         names: Vec<String>,

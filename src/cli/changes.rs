@@ -30,6 +30,9 @@ const RECONNECT_DELAY: Duration = Duration::from_secs(1);
 /// To keep a copy, take all of it once, and then again and again what changed after the revision that the last answer
 /// names; or let --follow go on with each change as it comes.
 #[derive(Debug, Parser)]
+#[command(
+    after_help = "Examples:\n  conspectus changes --area HIPS --csv\n  conspectus changes --area HIPS --after 14 --follow"
+)]
 pub(super) struct Args {
     #[command(flatten)]
     server: Server,

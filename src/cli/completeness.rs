@@ -16,6 +16,9 @@ use crate::wording::figure::slot_status;
 
 /// Show which figures are expected of each agency, which it has reported, and how late the others are.
 #[derive(Debug, Parser)]
+#[command(
+    after_help = "Examples:\n  conspectus completeness HIPS --period FY2021-22 --late-only\n  conspectus completeness HIPS --agency hampshire-icb --due-within 14d"
+)]
 pub(super) struct Args {
     #[command(flatten)]
     server: Server,

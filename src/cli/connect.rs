@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, ValueHint};
 use hyper_util::rt::TokioIo;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint, Uri};
@@ -23,6 +23,7 @@ use tonic_types::StatusExt;
 use super::deadline::{Deadline, Limit, Timed};
 use super::failure::{Exit, Failure, root_cause};
 use super::next_step::NextStep;
+use super::secret::{Hidden, Ways};
 use crate::access::Purpose;
 use crate::model::text::visible;
 use crate::rpc::Reason;
@@ -31,7 +32,8 @@ use crate::rpc::client::key_service_client::KeyServiceClient;
 use crate::rpc::client::picture_service_client::PictureServiceClient;
 use crate::rpc::client::submission_service_client::SubmissionServiceClient;
 use crate::submitting::Found;
-use credentials::{ERROR_BYTES_MAX, Headers, Hidden};
+pub(super) use credentials::key_variable;
+use credentials::{ERROR_BYTES_MAX, Headers};
 use proxy::Proxy;
 pub(super) use route::{Route, Secured};
 use tls::Tls;
@@ -55,7 +57,14 @@ pub(super) struct Server {
     /// Your API key. Other users of this machine can see it on a command line: set the variable instead.
     #[arg(long, global = true, help_heading = HEADING, env = "CONSPECTUS_KEY", hide_env_values = true, value_name = "KEY")]
     key: Option<Hidden>,
-    /// Take the key from another variable: `--as portsmouth-feed` takes CONSPECTUS_KEY_PORTSMOUTH_FEED.
+    /// The file with your API key, instead of the key.
+    #[arg(long, global = true, help_heading = HEADING, env = "CONSPECTUS_KEY_FILE", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    key_file: Option<PathBuf>,
+    /// Where systemd keeps a service's credentials: the key is the one named `key`.
+    #[arg(long, global = true, hide = true, env = "CREDENTIALS_DIRECTORY", value_name = "FOLDER")]
+    credentials: Option<PathBuf>,
+    /// Take the key from another variable: `--as portsmouth-feed` takes CONSPECTUS_KEY_PORTSMOUTH_FEED, or the file that
+    /// CONSPECTUS_KEY_PORTSMOUTH_FEED_FILE names.
     #[arg(long = "as", global = true, help_heading = HEADING, value_name = "NAME")]
     key_name: Option<String>,
     /// What you read figures for. An analyst must state it, and the audit log records it.
@@ -66,7 +75,7 @@ pub(super) struct Server {
     #[arg(long, global = true, help_heading = HEADING, env = "CONSPECTUS_PROXY", hide_env_values = true, value_name = "URL")]
     proxy: Option<Hidden>,
     /// The authority that issued the server's certificate: PEM. By default those that this machine trusts.
-    #[arg(long, global = true, help_heading = HEADING, env = "CONSPECTUS_CA", value_name = "FILE")]
+    #[arg(long, global = true, help_heading = HEADING, env = "CONSPECTUS_CA", value_name = "FILE", value_hint = ValueHint::FilePath)]
     ca: Option<PathBuf>,
     /// Your client certificate, if the server accepts them: PEM.
     #[arg(long, global = true, help_heading = HEADING, env = "CONSPECTUS_CERT", value_name = "FILE", requires = "cert_key")]
@@ -94,6 +103,8 @@ impl Server {
         Self {
             server: format!("http://{address}"),
             key: None,
+            key_file: None,
+            credentials: None,
             key_name: None,
             purpose: None,
             // The server is on this machine.
@@ -190,7 +201,7 @@ impl Server {
 
     /// The same server, called without a key and a purpose.
     pub(super) fn anonymous(&self) -> Self {
-        Self { key: None, key_name: None, ..self.without_purpose() }
+        Self { key: None, key_file: None, credentials: None, key_name: None, ..self.without_purpose() }
     }
 
     /// What comes of a step, if it comes within the time that the server has to answer.
@@ -205,16 +216,24 @@ impl Server {
         })
     }
 
-    fn headers(&self, route: &Route) -> Result<Headers, Failure> {
-        let key = match &self.key_name {
-            None => self.key.clone().map(|Hidden(key)| key),
-            Some(name) => {
-                let variable = key_variable(name);
-                let found = std::env::var(&variable);
-                Some(found.map_err(|_| Failure::usage(format!("--as {name}: the variable {variable} isn't set")))?)
-            }
+    /// The key: that of the name, or else the caller's own.
+    ///
+    /// # Errors
+    /// When it is given twice, its file can't be used, or the name has none.
+    fn key(&self) -> Result<Option<Hidden>, Failure> {
+        let Some(name) = &self.key_name else {
+            let ways = Ways {
+                text: self.key.as_ref().map(|key| ("CONSPECTUS_KEY or --key", key)),
+                file: self.key_file.as_deref().map(|file| ("CONSPECTUS_KEY_FILE or --key-file", file)),
+                credential: (self.credentials.as_deref(), "key"),
+            };
+            return ways.secret();
         };
-        let key = key.filter(|key| !key.trim().is_empty());
+        credentials::key_of(name)
+    }
+
+    fn headers(&self, route: &Route) -> Result<Headers, Failure> {
+        let key = self.key()?.map(|Hidden(key)| key);
         if key.is_some() && !route.is_private() {
             let server = &self.server;
             let unencrypted = Failure::usage(format!("the key would cross the network unencrypted to {server}"));
@@ -285,11 +304,6 @@ impl Server {
     pub(super) async fn channel(&self) -> Result<Connection, Failure> {
         self.connect(Timed::Whole).await
     }
-}
-
-/// The variable that holds the key of a name.
-pub(super) fn key_variable(name: &str) -> String {
-    format!("CONSPECTUS_KEY_{}", name.to_uppercase().replace('-', "_"))
 }
 
 /// A server's response, or its refusal with the fields as they are.

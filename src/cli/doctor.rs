@@ -15,6 +15,7 @@ use super::output;
 /// Check the way to a server step by step: the address, the proxy, the connection, TLS, the clock, the key and what it
 /// opens. Each check is a line, with what would help where it failed.
 #[derive(Debug, Parser)]
+#[command(after_help = "Examples:\n  conspectus doctor --server https://figures.partner.example:50051")]
 pub(super) struct Args {
     #[command(flatten)]
     server: Server,

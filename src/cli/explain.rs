@@ -18,6 +18,7 @@ use crate::wording::figure::coverage;
 
 /// Show how a figure was computed: the rule, the sum, and every submitted figure that went into it.
 #[derive(Debug, Parser)]
+#[command(after_help = "Examples:\n  conspectus explain E10000014 FY2021-22 --indicator initial-contacts")]
 pub(super) struct Args {
     #[command(flatten)]
     server: Server,

@@ -65,6 +65,12 @@ impl Failure {
         Self::Message(Exit::Refused, message.into())
     }
 
+    /// Of a server that has something else to do.
+    #[cfg(feature = "server")]
+    pub(super) fn busy(message: impl Into<String>) -> Self {
+        Self::Message(Exit::Busy, message.into())
+    }
+
     /// The same, with what to type next.
     pub(super) fn and_try(self, step: Option<NextStep>) -> Self {
         match (self, step) {
@@ -77,6 +83,17 @@ impl Failure {
     /// Of a server that can't be reached.
     pub(super) fn unreachable(message: impl Into<String>) -> Self {
         Self::Message(Exit::Unreachable, message.into())
+    }
+}
+
+#[cfg(feature = "server")]
+impl Failure {
+    /// It without line breaks, for the log.
+    pub(super) fn in_a_line(&self) -> String {
+        match self {
+            Self::Message(_, message) => message.replace(":\n  ", ": ").replace("\n  ", "; ").replace('\n', " "),
+            Self::OutputClosed => "nobody reads what is printed".to_owned(),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use super::output;
 
 /// Check whether a server is serving; the exit status is 0 when it is.
 #[derive(Debug, Parser)]
+#[command(after_help = "Examples:\n  conspectus health\n  conspectus health --service conspectus.clock")]
 pub(super) struct Args {
     #[command(flatten)]
     server: Server,

@@ -15,6 +15,9 @@ use crate::tables::{self, Labels, event, explanations};
 
 /// Show every value that a submitted figure has had: when, by which submission, and why.
 #[derive(Debug, Parser)]
+#[command(
+    after_help = "Examples:\n  conspectus history E06000044 2021-04 --indicator missing-episodes --agency portsmouth-childrens-services"
+)]
 pub(super) struct Args {
     #[command(flatten)]
     server: Server,

@@ -31,6 +31,9 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Create an identity and its first key. The key is printed only this once.
+    #[command(
+        after_help = "Examples:\n  conspectus key create --new --data conspectus-data --role operator jo\n  conspectus key create portsmouth-feed --role submitter --agency portsmouth-childrens-services"
+    )]
     Create {
         /// The identity's name, such as portsmouth-feed.
         identity: String,
@@ -64,6 +67,7 @@ enum Verb {
         offline: offline::Args,
     },
     /// List the identities and their keys.
+    #[command(after_help = "Examples:\n  conspectus key list")]
     List {
         /// Print the answer as JSON.
         #[arg(long)]
@@ -71,6 +75,7 @@ enum Verb {
     },
     /// Create a further key for an identity. The key is printed only this once; the old one stays
     /// valid for a while.
+    #[command(after_help = "Examples:\n  conspectus key rotate portsmouth-feed")]
     Rotate {
         /// The identity's name.
         identity: String,
@@ -83,6 +88,7 @@ enum Verb {
     },
     /// Revoke one of an identity's keys, or the identity with all its keys, certificates and sign-ins: its name
     /// is never given again.
+    #[command(after_help = "Examples:\n  conspectus key revoke portsmouth-feed --key-id 0123456789abcdef")]
     Revoke {
         /// The identity's name.
         identity: String,

@@ -14,18 +14,14 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use tracing::{Level, Metadata};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::failure::Failure;
+use super::log_filter::Filter;
 use super::terminal;
 use crate::model::text::visible;
 use crate::model::timestamp::Timestamp;
 
-const VARIABLE: &str = "CONSPECTUS_LOG";
-/// The verifier of certificates logs as an error what the command line says anyway.
-const FILTER_DEFAULT: &str = "info,rustls_platform_verifier=off";
-const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 /// How many lines may wait to be written.
 const QUEUE_LINES_MAX: usize = 4_096;
 /// The longest line that is written whole.
@@ -41,7 +37,13 @@ const END_TIMEOUT: Duration = Duration::from_secs(1);
 /// The log of this process, until it is dropped: what was logged by then is written, unless nobody takes it.
 pub(super) struct Log {
     queue: SyncSender<Queued>,
+    #[cfg(feature = "server")]
+    change: FilterChange,
 }
+
+/// Has what is logged from now on pass another filter.
+#[cfg(feature = "server")]
+pub(super) type FilterChange = Arc<dyn Fn(&Filter) + Send + Sync>;
 
 enum Queued {
     Line(String),
@@ -50,17 +52,13 @@ enum Queued {
 }
 
 impl Log {
-    /// Has this process log to standard error.
+    /// Has this process log to standard error what passes the filter.
     ///
     /// # Errors
-    /// When the filter in the environment isn't one, or the system starts no thread.
-    pub(super) fn start() -> Result<Self, Failure> {
-        let filter = match std::env::var_os(VARIABLE) {
-            None => EnvFilter::new(FILTER_DEFAULT),
-            Some(text) => filter(&text.to_string_lossy()).map_err(Failure::usage)?,
-        };
+    /// When the system starts no thread.
+    pub(super) fn start(filter: &Filter) -> Result<Self, Failure> {
         #[cfg(feature = "server")]
-        let stderr = super::serve::own_stderr()?;
+        let stderr = super::own_stderr::open()?;
         #[cfg(not(feature = "server"))]
         let stderr = io::stderr();
         let is_terminal = stderr.is_terminal();
@@ -69,18 +67,35 @@ impl Log {
         let writing = Arc::clone(&counts);
         thread::Builder::new().name("log".to_owned()).spawn(move || write_queued(&queued, stderr, &writing, begun))?;
         let lines = Lines { queue: queue.clone(), counts, begun, is_terminal };
-        tracing_subscriber::fmt()
-            .with_env_filter(filter)
+        let subscriber = tracing_subscriber::fmt()
+            .with_env_filter(filter.compiled())
             .with_writer(lines)
             .with_ansi(terminal::has_colour(&io::stderr()))
             .with_target(false)
             .log_internal_errors(false)
-            .init();
+            .with_filter_reloading();
+        #[cfg(feature = "server")]
+        let change = {
+            let handle = subscriber.reload_handle();
+            // The subscriber is the process's, so it is never gone.
+            Arc::new(move |filter: &Filter| drop(handle.reload(filter.compiled())))
+        };
+        subscriber.init();
         std::panic::set_hook(Box::new(|panic| {
             let what = panic.to_string().replace('\n', " ");
             tracing::error!("a thread {what}");
         }));
-        Ok(Self { queue })
+        Ok(Self {
+            queue,
+            #[cfg(feature = "server")]
+            change,
+        })
+    }
+
+    /// What changes the filter.
+    #[cfg(feature = "server")]
+    pub(super) fn change(&self) -> FilterChange {
+        Arc::clone(&self.change)
     }
 
     /// Writes a line that isn't an event, if anybody takes it.
@@ -106,27 +121,14 @@ impl Drop for Log {
     }
 }
 
-/// The filter that a text stands for. What it doesn't name is logged as without it: from `info` on.
-///
-/// # Errors
-/// In words, when it isn't one. The library takes a word that is no level for the name of a module, and then logs
-/// nothing else.
-fn filter(text: &str) -> Result<EnvFilter, String> {
-    let is_level = |word: &str| LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word));
-    let text: String = text.split_whitespace().collect();
-    let mut parts = text.split(',').filter(|part| !part.is_empty());
-    let wrong = parts.find(|part| !is_level(part.rsplit_once('=').map_or(part, |(_, level)| level)));
-    let refused = |found: &str| {
-        let found = visible(found);
-        format!(
-            "{VARIABLE}: found `{found}`; allowed: {}, or with levels of their own for modules, such as warn,conspectus::net=debug",
-            LEVELS.join(", ")
-        )
-    };
-    match wrong {
-        Some(wrong) => Err(refused(wrong)),
-        None => EnvFilter::try_new(format!("info,{text}")).map_err(|_| refused(&text)),
-    }
+/// How many lines of this process are lost for good: an operator's figure, where `Counts` has what the next line says.
+static LINES_LOST: AtomicU64 = AtomicU64::new(0);
+
+/// Adds the log's metric.
+#[cfg(feature = "server")]
+pub(super) fn register(registry: &mut crate::metrics::Registry) {
+    let help = "Lines of the log that could not be written";
+    crate::metrics::counter(registry, "conspectus_log_lines_lost", help, || LINES_LOST.load(Ordering::Relaxed));
 }
 
 /// What wasn't written.
@@ -153,6 +155,12 @@ struct OfKind {
 }
 
 impl Counts {
+    /// Counts a line that can't be written.
+    fn lose(&self) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
+        LINES_LOST.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn kinds(&self) -> MutexGuard<'_, BTreeMap<Kind, OfKind>> {
         self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -214,7 +222,7 @@ impl Lines {
             return;
         }
         if self.queue.try_send(Queued::Line(line)).is_err() {
-            self.counts.lost.fetch_add(1, Ordering::Relaxed);
+            self.counts.lose();
         }
     }
 }
@@ -280,7 +288,7 @@ fn write_queued(queued: &Receiver<Queued>, mut to: impl Write, counts: &Counts, 
 fn write_counting(to: &mut impl Write, text: &str, counts: &Counts) {
     let written = write_lost(to, counts).and_then(|()| to.write_all(text.as_bytes()));
     if written.is_err() {
-        counts.lost.fetch_add(1, Ordering::Relaxed);
+        counts.lose();
     }
 }
 
@@ -299,22 +307,6 @@ fn write_lost(to: &mut impl Write, counts: &Counts) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_filter_without_a_level_is_refused_and_one_for_a_module_leaves_the_others_as_they_are() {
-        for (text, expect) in [
-            ("warn", "warn"),
-            ("WARN, conspectus::net = debug", "conspectus::net=debug,warn"),
-            ("conspectus::net=debug", "conspectus::net=debug,info"),
-            ("", "info"),
-        ] {
-            assert_eq!(filter(text).unwrap().to_string(), expect, "{text}");
-        }
-        for text in ["junk", "warn,junk", "conspectus=", "conspectus=loud", "[=info"] {
-            let refusal = filter(text).unwrap_err();
-            assert!(refusal.contains("allowed: off, error, warn, info, debug, trace, or"), "{text}: {refusal}");
-        }
-    }
 
     /// A file on a disk that is full for a while.
     struct Disk<'a> {
@@ -424,13 +416,13 @@ mod tests {
         // The log is a process's: this test is another one that panics.
         const PANICS: &str = "CONSPECTUS_TEST_PANICS";
         if std::env::var_os(PANICS).is_some() {
-            let log = Log::start().unwrap();
+            let log = Log::start(&Filter::default()).unwrap();
             thread::spawn(|| panic!("of two\nlines")).join().unwrap_err();
             drop(log);
             return;
         }
         let mut other = std::process::Command::new(std::env::current_exe().unwrap());
-        other.args(["--exact", "cli::log::tests::a_panic_is_a_line"]).env(PANICS, "1").env_remove(VARIABLE);
+        other.args(["--exact", "cli::log::tests::a_panic_is_a_line"]).env(PANICS, "1").env_remove("CONSPECTUS_LOG");
         let output = other.output().unwrap();
         let text = String::from_utf8(output.stderr).unwrap();
         let line = text.lines().find(|line| line.contains("ERROR")).unwrap_or_else(|| panic!("{text}"));

@@ -23,6 +23,7 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Check a mapping, and read a file by it. No server is asked; `submit --mapping … --dry-run` asks it.
+    #[command(after_help = "Examples:\n  conspectus mapping check our-return.toml our-return.csv")]
     Check {
         /// The mapping, a TOML file. docs/files.md says what it may have.
         mapping: PathBuf,

@@ -7,6 +7,8 @@
 mod api;
 #[cfg(feature = "server")]
 mod audit;
+#[cfg(feature = "server")]
+mod backup;
 mod catalogue;
 mod catalogue_lookup;
 #[cfg(feature = "server")]
@@ -14,10 +16,17 @@ mod cert;
 mod changes;
 mod common_args;
 mod completeness;
+mod completions;
+#[cfg(feature = "server")]
+mod config;
 mod connect;
+#[cfg(feature = "server")]
+mod control;
 mod deadline;
 mod doctor;
 mod explain;
+#[cfg(feature = "server")]
+mod export;
 mod failure;
 mod figure_file;
 mod format;
@@ -26,10 +35,14 @@ mod history;
 mod key;
 mod legend;
 mod log;
+mod log_filter;
+mod manual;
 mod mapping;
 mod next_step;
 mod observation_text;
 mod output;
+#[cfg(feature = "server")]
+mod own_stderr;
 mod picture;
 mod printout;
 mod progress;
@@ -37,11 +50,16 @@ mod query;
 mod receipt;
 mod receipt_file;
 mod reconcile;
+mod secret;
 #[cfg(feature = "server")]
 mod serve;
 #[cfg(feature = "server")]
+mod settings;
+#[cfg(feature = "server")]
 mod sign_in_args;
 mod spreadsheet_path;
+#[cfg(feature = "server")]
+mod status;
 mod submission;
 mod submit;
 mod table;
@@ -50,13 +68,17 @@ mod terminal;
 mod watch;
 mod wrap;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use failure::Failure;
 use log::Log;
+use log_filter::Filter;
+#[cfg(feature = "server")]
+use settings::Settings;
 
 /// How long the end waits for work in the background, such as a write that nobody takes.
 const END_TIMEOUT: Duration = Duration::from_secs(1);
@@ -72,7 +94,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     #[cfg(feature = "server")]
-    Serve(serve::Args),
+    Serve(Box<serve::Args>),
+    #[cfg(feature = "server")]
+    Config(config::Args),
     Template(template::Args),
     Submit(submit::Args),
     Submission(submission::Args),
@@ -92,11 +116,43 @@ enum Verb {
     #[cfg(feature = "server")]
     Audit(audit::Args),
     #[cfg(feature = "server")]
+    Status(status::Args),
+    #[cfg(feature = "server")]
+    Backup(backup::BackupArgs),
+    #[cfg(feature = "server")]
+    Restore(backup::RestoreArgs),
+    #[cfg(feature = "server")]
+    Verify(backup::VerifyArgs),
+    #[cfg(feature = "server")]
+    Export(export::ExportArgs),
+    #[cfg(feature = "server")]
+    Import(export::ImportArgs),
+    #[cfg(feature = "server")]
     Cert(cert::Args),
     #[cfg(feature = "server")]
     Api(api::Args),
     Health(health::Args),
     Doctor(doctor::Args),
+    Completions(completions::Args),
+    Manual(manual::Args),
+}
+
+/// What a command line comes to.
+struct Parsed {
+    cli: Cli,
+    #[cfg(feature = "server")]
+    settings: Settings,
+}
+
+#[cfg(feature = "server")]
+fn parse(line: &[OsString]) -> Result<Parsed, clap::Error> {
+    let (cli, settings) = settings::parse(line, &|name| std::env::var_os(name))?;
+    Ok(Parsed { cli, settings })
+}
+
+#[cfg(not(feature = "server"))]
+fn parse(line: &[OsString]) -> Result<Parsed, clap::Error> {
+    Ok(Parsed { cli: Cli::try_parse_from(line)? })
 }
 
 impl Verb {
@@ -110,17 +166,36 @@ impl Verb {
     fn is_server(&self) -> bool {
         false
     }
+
+    /// What it logs.
+    ///
+    /// # Errors
+    /// When what the environment has isn't a filter.
+    fn log_filter(&self) -> Result<Filter, Failure> {
+        #[cfg(feature = "server")]
+        if let Self::Serve(args) = self {
+            return Ok(args.log_filter().clone());
+        }
+        // What is wrong with the variable is among what this reports.
+        #[cfg(feature = "server")]
+        if matches!(self, Self::Config(_)) {
+            return Ok(Filter::of_environment().unwrap_or_default());
+        }
+        Filter::of_environment()
+    }
 }
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let line: Vec<OsString> = std::env::args_os().collect();
+    let parsed = parse(&line).unwrap_or_else(|error| error.exit());
+    let cli = parsed.cli;
     let is_server = cli.verb.is_server();
     #[cfg(feature = "server")]
     if is_server {
         serve::keep_few_arenas();
     }
-    let log = match Log::start() {
+    let log = match cli.verb.log_filter().and_then(|filter| Log::start(&filter)) {
         Ok(log) => log,
         Err(failure) => return exit_code(Err(failure)),
     };
@@ -133,7 +208,9 @@ pub fn main() -> ExitCode {
         serve::survive_file_size_limit()?;
         match cli.verb {
             #[cfg(feature = "server")]
-            Verb::Serve(args) => serve::run(args).await,
+            Verb::Serve(args) => serve::run(*args, parsed.settings, log.change()).await,
+            #[cfg(feature = "server")]
+            Verb::Config(args) => config::run(args, &parsed.settings).await,
             Verb::Template(args) => template::run(args).await,
             Verb::Submit(args) => submit::run(args).await,
             Verb::Submission(args) => submission::run(args).await,
@@ -153,11 +230,25 @@ pub fn main() -> ExitCode {
             #[cfg(feature = "server")]
             Verb::Audit(args) => audit::run(&args),
             #[cfg(feature = "server")]
+            Verb::Status(args) => status::run(args).await,
+            #[cfg(feature = "server")]
+            Verb::Backup(args) => backup::run(args).await,
+            #[cfg(feature = "server")]
+            Verb::Restore(args) => backup::run_restore(&args),
+            #[cfg(feature = "server")]
+            Verb::Verify(args) => backup::run_verify(args).await,
+            #[cfg(feature = "server")]
+            Verb::Export(args) => export::run(args).await,
+            #[cfg(feature = "server")]
+            Verb::Import(args) => export::run_import(&args),
+            #[cfg(feature = "server")]
             Verb::Cert(args) => cert::run(args),
             #[cfg(feature = "server")]
             Verb::Api(args) => api::run(&args),
             Verb::Health(args) => health::run(args).await,
             Verb::Doctor(args) => doctor::run(args).await,
+            Verb::Completions(args) => completions::run(&args, Cli::command()),
+            Verb::Manual(args) => manual::run(&args, Cli::command()),
         }
     });
     runtime.shutdown_timeout(END_TIMEOUT);
@@ -184,8 +275,6 @@ fn exit_code(result: Result<(), Failure>) -> ExitCode {
 mod tests {
     use std::collections::BTreeSet;
 
-    use clap::CommandFactory;
-
     use super::*;
 
     /// The options that have a letter, wherever they are.
@@ -211,5 +300,47 @@ mod tests {
             letters_used.extend(short);
         }
         assert_eq!(letters_used, LETTERS.map(|(_, letter)| letter).into());
+    }
+
+    /// The words of a line, as a shell splits it: quotes keep words together, and what follows a pipe or goes to a file
+    /// isn't the program's.
+    fn words(line: &str) -> Vec<String> {
+        let mut words = Vec::new();
+        for (at, part) in line.split('"').enumerate() {
+            if at % 2 == 1 {
+                words.push(part.to_owned());
+            } else {
+                let own = part.split_whitespace().take_while(|word| !["|", ">"].contains(word));
+                words.extend(own.map(str::to_owned));
+            }
+        }
+        words
+    }
+
+    /// Each verb that does something itself, by its words.
+    fn leaves(command: &clap::Command, path: &str) -> Vec<(String, clap::Command)> {
+        let path = format!("{path}{}", command.get_name());
+        if !command.has_subcommands() {
+            return vec![(path, command.clone())];
+        }
+        let below = command.get_subcommands().filter(|verb| verb.get_name() != "help");
+        below.flat_map(|verb| leaves(verb, &format!("{path} "))).collect()
+    }
+
+    #[test]
+    fn every_verb_has_examples_in_its_help_which_it_accepts() {
+        let mut command = Cli::command();
+        command.build();
+        for (path, verb) in leaves(&command, "") {
+            let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let lines = help.strip_prefix("Examples:\n").unwrap_or_else(|| panic!("{path} has no examples: {help}"));
+            for line in lines.lines() {
+                let line = line.strip_prefix("  ").unwrap_or_else(|| panic!("{path}: {line}"));
+                assert!(line == path || line.starts_with(&format!("{path} ")), "an example of {path}: {line}");
+                if let Err(error) = Cli::try_parse_from(words(line)) {
+                    panic!("{line}\n{error}");
+                }
+            }
+        }
     }
 }

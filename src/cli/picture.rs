@@ -18,6 +18,9 @@ use crate::wording::figure::coverage;
 /// Show the picture of an area and a period: every indicator by every agency, the combined figure,
 /// and the change since the period before.
 #[derive(Debug, Parser)]
+#[command(
+    after_help = "Examples:\n  conspectus picture E10000014 FY2021-22\n  conspectus picture HIPS FY2021-22 --indicator initial-contacts,missing-episodes"
+)]
 pub(super) struct Args {
     #[command(flatten)]
     server: Server,

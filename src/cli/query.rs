@@ -15,6 +15,9 @@ use crate::tables::{AggregateTable, AsOf, Labels};
 
 /// Query figures of some indicators, areas, agencies and periods, kept apart or combined.
 #[derive(Debug, Parser)]
+#[command(
+    after_help = "Examples:\n  conspectus query -i initial-contacts --area E10000014 -p FY2020-21,FY2021-22 --by period\n  conspectus query -i missing-episodes --area HIPS -p FY2021-22 --level upper-tier --by area --rate --rank"
+)]
 pub(super) struct Args {
     #[command(flatten)]
     server: Server,

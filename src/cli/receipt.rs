@@ -32,6 +32,7 @@ enum Verb {
     /// A submitter asks a running server about a submission of its own, by --agency and --request-id. Whoever runs the
     /// machine asks about any revision with --data, while no server runs on the folder: after a restore, the
     /// newest receipts that partners have show whether the backup was old.
+    #[command(after_help = "Examples:\n  conspectus receipt verify receipt.json")]
     Verify {
         /// The file that `submit --receipt` wrote, of which every receipt is checked; or the revision that the receipt
         /// names.

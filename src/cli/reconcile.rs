@@ -21,6 +21,7 @@ use crate::wording::number::difference;
 
 /// Show where two agencies' figures that should agree don't, by the catalogue's reconciliation rules.
 #[derive(Debug, Parser)]
+#[command(after_help = "Examples:\n  conspectus reconcile E10000014 --from 2021-01 --to 2021-12")]
 pub(super) struct Args {
     #[command(flatten)]
     server: Server,

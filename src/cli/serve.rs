@@ -1,35 +1,39 @@
 //! `conspectus serve`: runs the server.
 
-use std::fs::File;
-use std::io;
+mod reload;
+
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{ArgAction, Parser, ValueHint};
 use rustix::fs::Mode;
 use rustix::process::{Signal, umask};
 use tokio::signal::unix::SignalKind;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use super::connect::{Server, key_variable};
 use super::failure::Failure;
+use super::log::FilterChange;
+use super::log_filter::Filter;
 use super::output;
 use super::printout::Printout;
+use super::secret::warn_if_open;
+use super::settings::Settings;
 use super::sign_in_args::SignInArgs;
-use super::{health, picture};
+use super::{health, log, picture};
 use crate::access::Secret;
 use crate::audit::{Accepted, SegmentLimits};
 use crate::http::PageOrigin;
+use crate::metrics::Registry;
 use crate::model::id::IdentityId;
+use crate::model::violation::Quoted;
 use crate::model::zone::Zone;
 use crate::net::{self, tls};
-use crate::rpc::Limits;
-use crate::server::{self, Config, Listen, Network, Web};
+use crate::rpc::{CallRate, Limits};
+use crate::server::{self, Admin, Config, Listen, Network, Web};
 
 /// The purpose that the demo states when it reads figures.
 const DEMO_PURPOSE: &str = "trying the demo";
@@ -38,41 +42,53 @@ const WEB_PORT_DEFAULT: u16 = 50_080;
 
 /// Run the server, until Ctrl-C or SIGTERM.
 #[derive(Debug, Parser)]
+#[command(
+    after_help = "Examples:\n  conspectus serve --demo --data conspectus-demo\n  conspectus serve --config /etc/conspectus/conspectus.toml --listen 127.0.0.1:50051"
+)]
 pub(super) struct Args {
+    /// A file of settings, in TOML: what isn't given here or by a variable is taken from it.
+    #[arg(long, env = "CONSPECTUS_CONFIG", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    config: Option<PathBuf>,
     /// The address to listen on.
-    #[arg(long, env = "CONSPECTUS_LISTEN", default_value = LISTEN_DEFAULT)]
+    #[arg(long, env = "CONSPECTUS_LISTEN", default_value = LISTEN_DEFAULT, value_name = "ADDRESS", value_parser = address)]
     listen: SocketAddr,
     /// Serve the page, for browsers, at this address too. The demo does so at 127.0.0.1:50080, unless another is given.
-    #[arg(long, env = "CONSPECTUS_WEB", value_name = "ADDRESS")]
+    #[arg(long, env = "CONSPECTUS_WEB", value_name = "ADDRESS", value_parser = address)]
     web: Option<SocketAddr>,
     #[command(flatten)]
     sign_in: SignInArgs,
+    /// Serve /metrics, /livez and /readyz, for monitoring, at this address too.
+    #[arg(long, env = "CONSPECTUS_ADMIN", value_name = "ADDRESS")]
+    admin: Option<SocketAddr>,
+    /// Serve them where the network can reach them, though no key is asked for there.
+    #[arg(long)]
+    allow_admin_network: bool,
     /// The data folder.
-    #[arg(long, env = "CONSPECTUS_DATA", default_value = "conspectus-data")]
+    #[arg(long, env = "CONSPECTUS_DATA", default_value = "conspectus-data", value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     data: PathBuf,
     /// The time zone of days: of due dates, and of today.
     #[arg(long, env = "CONSPECTUS_TIME_ZONE", default_value = Zone::DEFAULT, value_name = "ZONE")]
     time_zone: Zone,
     /// The server's TLS certificate, with any intermediate certificates: PEM.
-    #[arg(long, env = "CONSPECTUS_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    #[arg(long, env = "CONSPECTUS_TLS_CERT", value_name = "FILE", value_hint = ValueHint::FilePath)]
     tls_cert: Option<PathBuf>,
     /// The certificate's private key: PEM.
-    #[arg(long, env = "CONSPECTUS_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    #[arg(long, env = "CONSPECTUS_TLS_KEY", value_name = "FILE", value_hint = ValueHint::FilePath)]
     tls_key: Option<PathBuf>,
     /// The oldest version of TLS that is accepted: 1.2 or 1.3.
-    #[arg(long, env = "CONSPECTUS_TLS_MIN", default_value_t, value_name = "VERSION", requires = "tls_cert")]
+    #[arg(long, env = "CONSPECTUS_TLS_MIN", default_value_t, value_name = "VERSION")]
     tls_min: tls::Version,
     /// The authorities whose client certificates are accepted: PEM.
-    #[arg(long, env = "CONSPECTUS_CLIENT_CA", value_name = "FILE", requires = "tls_cert")]
+    #[arg(long, env = "CONSPECTUS_CLIENT_CA", value_name = "FILE", value_hint = ValueHint::FilePath)]
     client_ca: Option<PathBuf>,
     /// The lists of revoked certificates of these authorities, one for each: PEM.
-    #[arg(long, env = "CONSPECTUS_CLIENT_CRL", value_name = "FILE", requires = "client_ca")]
+    #[arg(long, env = "CONSPECTUS_CLIENT_CRL", value_name = "FILE", value_hint = ValueHint::FilePath)]
     client_crl: Option<PathBuf>,
     /// Serve the network without TLS: only behind something that encrypts, such as a TLS proxy.
-    #[arg(long, conflicts_with = "tls_cert")]
+    #[arg(long, env = "CONSPECTUS_ALLOW_PLAINTEXT_NETWORK", default_value_t = false, default_missing_value = "true", num_args = 0..=1, require_equals = true, action = ArgAction::Set)]
     allow_plaintext_network: bool,
     /// Serve reflection to the network too; otherwise only to this machine.
-    #[arg(long)]
+    #[arg(long, env = "CONSPECTUS_REFLECTION", default_value_t = false, default_missing_value = "true", num_args = 0..=1, require_equals = true, action = ArgAction::Set)]
     reflection: bool,
     /// A page elsewhere whose scripts may call: its origin, such as https://intranet.example.gov.uk. May be given again.
     #[arg(long = "page-origin", env = "CONSPECTUS_PAGE_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
@@ -80,12 +96,23 @@ pub(super) struct Args {
     /// How many calls an identity may make in a second, on average.
     #[arg(long, env = "CONSPECTUS_CALLS_A_SECOND", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..))]
     calls_a_second: u32,
+    /// What to log: off, error, warn, info, debug or trace, or levels of their own for modules besides, such as
+    /// warn,conspectus::net=debug.
+    #[arg(long, env = "CONSPECTUS_LOG", default_value = "info", value_name = "FILTER")]
+    log: Filter,
     /// Load the demo's figures, once: two published reports, and made-up figures that are marked so.
     #[arg(long)]
     demo: bool,
     /// How many seconds open calls have to end when the server stops.
     #[arg(long, env = "CONSPECTUS_DRAIN_SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(..=server::DRAIN_TIMEOUT_MAX.as_secs()))]
     drain_seconds: u64,
+    /// How many seconds calls are still let in once the server is to stop, so that whoever balances load learns of it from
+    /// its health first.
+    #[arg(long, env = "CONSPECTUS_LAME_DUCK_SECONDS", default_value_t = 0, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=3_600))]
+    lame_duck_seconds: u64,
+    /// After how many days the journal and the audit log are read again, slowly, and verified; 0 for never.
+    #[arg(long, env = "CONSPECTUS_SCRUB_DAYS", default_value_t = 7, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(..=366))]
+    scrub_days: u16,
     /// How long a file of the audit log may be before it is closed and the next begins, in MiB.
     #[arg(long, env = "CONSPECTUS_AUDIT_SEGMENT_MIB", default_value_t = 64, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=65_536))]
     audit_segment_mib: u64,
@@ -106,11 +133,64 @@ pub(super) struct Args {
     accept_older_journal: bool,
 }
 
-pub(super) async fn run(args: Args) -> Result<(), Failure> {
+/// An address to listen on.
+///
+/// # Errors
+/// In words, when it isn't one.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let refused = |_| format!("found {}; allowed: an IP address and a port, such as {LISTEN_DEFAULT}", Quoted(text));
+    text.parse().map_err(refused)
+}
+
+impl Args {
+    /// What to log.
+    pub(super) fn log_filter(&self) -> &Filter {
+        &self.log
+    }
+
+    /// What a start would refuse, as far as that shows without one.
+    pub(super) async fn refused(&self) -> Vec<String> {
+        let mut refused = Vec::new();
+        let mut note = |result: Result<(), String>| refused.extend(result.err());
+        let tls = self.tls();
+        if let Some(tls) = &tls {
+            warn_if_open(&tls.key);
+            note(tls.check().await.map_err(|error| error.to_string()));
+        }
+        let (is_tls, is_allowed) = (tls.is_some(), self.allow_plaintext_network);
+        for address in std::iter::once(self.listen).chain(self.web) {
+            note(server::check_encrypted(address, is_tls || is_allowed).map_err(|error| error.to_string()));
+        }
+        if let (Some(address), None) = (self.web, &self.sign_in.web_url) {
+            note(server::web_url(address, is_tls).map(drop).map_err(|error| error.to_string()));
+        }
+        note(self.sign_in.provider().map(drop).map_err(|failure| failure.in_a_line()));
+        refused
+    }
+
+    fn tls(&self) -> Option<tls::Settings> {
+        let (certificate, key) = self.tls_cert.clone().zip(self.tls_key.clone())?;
+        Some(tls::Settings {
+            min: self.tls_min,
+            certificate,
+            key,
+            client_authorities: self.client_ca.clone(),
+            client_revocations: self.client_crl.clone(),
+            reload_every: tls::RELOAD_EVERY_DEFAULT,
+        })
+    }
+}
+
+pub(super) async fn run(args: Args, settings: Settings, change_filter: FilterChange) -> Result<(), Failure> {
+    settings.check(&[])?;
     // Also what other libraries create is its owner's alone.
     umask(Mode::RWXG | Mode::RWXO);
-    let reload = reload_at_hangup(args.tls_cert.is_some())?;
     let network = network(&args)?;
+    let rate = network.limits.calls_a_second_of_identity_max.clone();
+    let reload = reload::at_hangup(args.tls_cert.is_some(), settings, move |args: &Args| {
+        rate.set(args.calls_a_second);
+        change_filter(&args.log);
+    })?;
     // What is refused is never listened on: by its flags, before it is bound; for want of identities, before the
     // server listens.
     network.check(args.listen)?;
@@ -118,6 +198,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         .map_err(|error| Failure::failed(format!("can't listen on {}: {error}", args.listen)))?;
     let address = at.local_addr()?;
     let web = web(&args)?;
+    let admin = admin(&args)?;
     let page = web.as_ref().map(|web| web.listen.local_addr()).transpose()?;
     tracing::info!(%address, data = %args.data.display(), "starting");
     let mut demo_keys = None;
@@ -135,9 +216,12 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let config = Config {
         network,
         web,
+        admin,
         demo: args.demo,
         zone: args.time_zone,
         drain_timeout: Duration::from_secs(args.drain_seconds),
+        lame_duck: Duration::from_secs(args.lame_duck_seconds),
+        scrub_every: (args.scrub_days > 0).then(|| Duration::from_secs(24 * 3_600) * u32::from(args.scrub_days)),
         accept_clock_behind_journal: args.accept_clock_behind_journal,
         reload,
         demo_keys,
@@ -162,43 +246,33 @@ fn web(args: &Args) -> Result<Option<Web>, Failure> {
     Ok(Some(Web { listen, at: args.sign_in.web_url.clone(), provider: args.sign_in.provider()? }))
 }
 
+/// Where operators' tools ask.
+fn admin(args: &Args) -> Result<Option<Admin>, Failure> {
+    let Some(address) = args.admin else { return Ok(None) };
+    let allow_network = args.allow_admin_network;
+    let listen = Listen::bind(address)
+        .map_err(|error| Failure::failed(format!("can't listen on {address} for metrics: {error}")))?;
+    let mut metrics = Registry::default();
+    log::register(&mut metrics);
+    Ok(Some(Admin { listen, allow_network, metrics }))
+}
+
 /// Who is let in from the network, and how much of it.
 fn network(args: &Args) -> Result<Network, Failure> {
-    let tls = args.tls_cert.clone().zip(args.tls_key.clone()).map(|(certificate, key)| tls::Settings {
-        min: args.tls_min,
-        certificate,
-        key,
-        client_authorities: args.client_ca.clone(),
-        client_revocations: args.client_crl.clone(),
-        reload_every: tls::RELOAD_EVERY_DEFAULT,
-    });
     let bounds = bounds_within(descriptors())?;
+    let tls = args.tls();
+    if let Some(tls) = &tls {
+        warn_if_open(&tls.key);
+    }
+    let limits = Limits { calls_a_second_of_identity_max: CallRate::new(args.calls_a_second), ..Limits::default() };
     Ok(Network {
         tls,
         allow_plaintext_network: args.allow_plaintext_network,
         reflection: args.reflection,
         page_origins: args.page_origins.clone(),
         bounds,
-        limits: Limits { calls_a_second_of_identity_max: args.calls_a_second, ..Limits::default() },
+        limits,
     })
-}
-
-/// Has the certificates read again at SIGHUP, which would end the process otherwise.
-fn reload_at_hangup(is_tls: bool) -> Result<Arc<Notify>, Failure> {
-    let reload = Arc::new(Notify::new());
-    let mut hangup = tokio::signal::unix::signal(SignalKind::hangup())?;
-    let asked = Arc::clone(&reload);
-    tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
-            if is_tls {
-                tracing::info!("SIGHUP: the certificates are read again");
-            } else {
-                tracing::info!("SIGHUP: there are no certificates to read again");
-            }
-            asked.notify_one();
-        }
-    });
-    Ok(reload)
 }
 
 /// Has the allocator keep few arenas, by starting the program again: that can be said only before it starts. glibc has
@@ -306,11 +380,6 @@ fn exports(keys: &[(IdentityId, Secret)]) -> String {
         "CONSPECTUS_KEY",
         key_variable("analyst")
     )
-}
-
-/// A handle of standard error for the log alone: while a write to it waits, the library's own, which has a lock, is free.
-pub(super) fn own_stderr() -> io::Result<File> {
-    Ok(File::from(io::stderr().as_fd().try_clone_to_owned()?))
 }
 
 /// Has a write past the system's limit of file sizes (`ulimit -f`) fail, as one to a full disk does. Unhandled, its signal

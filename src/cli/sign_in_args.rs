@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, ValueHint};
 
 use super::failure::Failure;
+use super::secret::{Hidden, Ways};
 use crate::model::id::Issuer;
 use crate::web::WebUrl;
 use crate::web::sign_in::ProviderSettings;
@@ -17,20 +18,22 @@ pub(super) struct SignInArgs {
     #[arg(long, env = "CONSPECTUS_WEB_URL", value_name = "URL")]
     pub(super) web_url: Option<WebUrl>,
     /// The OpenID Connect provider at which people sign in: its issuer.
-    #[arg(long, env = "CONSPECTUS_OIDC_ISSUER", value_name = "URL", requires = "oidc_client_id", requires = "web_url")]
+    #[arg(long, env = "CONSPECTUS_OIDC_ISSUER", value_name = "URL")]
     oidc_issuer: Option<Issuer>,
     /// The id that the provider has given this server.
     #[arg(
         long,
         env = "CONSPECTUS_OIDC_CLIENT_ID",
         value_name = "ID",
-        requires = "oidc_issuer",
         value_parser = NonEmptyStringValueParser::new()
     )]
     oidc_client_id: Option<String>,
     /// The file with the secret that the provider has given this server, if it has.
-    #[arg(long, env = "CONSPECTUS_OIDC_CLIENT_SECRET_FILE", value_name = "FILE", requires = "oidc_issuer")]
+    #[arg(long, env = "CONSPECTUS_OIDC_CLIENT_SECRET_FILE", value_name = "FILE", value_hint = ValueHint::FilePath)]
     oidc_client_secret_file: Option<PathBuf>,
+    /// Where systemd keeps a service's credentials: the secret is the one named `oidc-client-secret`.
+    #[arg(long, hide = true, env = "CREDENTIALS_DIRECTORY", value_name = "FOLDER")]
+    credentials: Option<PathBuf>,
 }
 
 impl SignInArgs {
@@ -40,8 +43,13 @@ impl SignInArgs {
     /// When the secret can't be read.
     pub(super) fn provider(&self) -> Result<Option<ProviderSettings>, Failure> {
         let Some((issuer, id)) = self.oidc_issuer.clone().zip(self.oidc_client_id.clone()) else { return Ok(None) };
-        let settings = ProviderSettings::with_secret_file(issuer, id, self.oidc_client_secret_file.as_deref());
-        settings.map(Some).map_err(|error| Failure::failed(error.to_string()))
+        let ways = Ways {
+            text: None,
+            file: self.oidc_client_secret_file.as_deref().map(|file| ("oidc-client-secret-file", file)),
+            credential: (self.credentials.as_deref(), "oidc-client-secret"),
+        };
+        let secret = ways.secret()?.map(|Hidden(secret)| secret);
+        Ok(Some(ProviderSettings::new(issuer, id, secret)))
     }
 }
 
@@ -62,16 +70,13 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_has_an_issuer_an_id_and_somewhere_to_send_browsers_back_to() {
+    fn a_provider_has_an_issuer_and_an_id_and_what_is_no_url_is_refused() {
         let whole = "--web-url https://figures.example --oidc-issuer https://login.example --oidc-client-id figures";
         let settings = parsed(whole).unwrap().provider().unwrap().unwrap();
         assert_eq!((settings.issuer.as_str(), settings.client_id.as_str()), ("https://login.example", "figures"));
         assert!(settings.client_secret.is_none());
         assert!(parsed("--web-url https://figures.example").unwrap().provider().unwrap().is_none());
         for bad in [
-            "--oidc-issuer https://login.example --oidc-client-id figures",
-            "--web-url https://figures.example --oidc-issuer https://login.example",
-            "--web-url https://figures.example --oidc-client-id figures",
             "--web-url http://figures.example",
             "--web-url https://figures.example --oidc-issuer http://login.example --oidc-client-id figures",
         ] {
@@ -80,26 +85,19 @@ mod tests {
     }
 
     #[test]
-    fn the_secret_is_in_a_file_and_never_shown() {
+    fn the_secret_is_in_a_file_or_a_credential_and_never_shown() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("secret");
-        let line = format!(
-            "--web-url https://figures.example --oidc-issuer https://login.example --oidc-client-id figures \
-             --oidc-client-secret-file {}",
-            file.display()
-        );
-        let refused = || match parsed(&line).unwrap().provider() {
-            Err(Failure::Message(_, message)) => message,
-            found => panic!("{found:?}"),
-        };
-        assert!(refused().contains("No such file"), "{}", refused());
-        for bad in ["", " \n", "two words", "two\nlines\n"] {
-            std::fs::write(&file, bad).unwrap();
-            assert!(refused().ends_with("allowed: one line of 1 to 1000 bytes"), "{}", refused());
-        }
+        let line = "--web-url https://figures.example --oidc-issuer https://login.example --oidc-client-id figures";
+        let (file, credentials) = (folder.path().join("secret"), folder.path().join("credentials"));
+        std::fs::create_dir(&credentials).unwrap();
         std::fs::write(&file, "xyzzy\n").unwrap();
-        let settings = parsed(&line).unwrap().provider().unwrap().unwrap();
-        assert_eq!(settings.client_secret.as_ref().unwrap().secret(), "xyzzy");
-        assert!(!format!("{settings:?}").contains("xyzzy"));
+        std::fs::write(credentials.join("oidc-client-secret"), "plugh\n").unwrap();
+        let in_file = format!("{line} --oidc-client-secret-file {}", file.display());
+        let of_systemd = format!("{line} --credentials {}", credentials.display());
+        for (line, secret) in [(in_file, "xyzzy"), (of_systemd, "plugh")] {
+            let settings = parsed(&line).unwrap().provider().unwrap().unwrap();
+            assert_eq!(settings.client_secret.as_ref().unwrap().secret(), secret);
+            assert!(!format!("{settings:?}").contains(secret));
+        }
     }
 }

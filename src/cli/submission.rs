@@ -37,6 +37,7 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// List submissions, newest first.
+    #[command(after_help = "Examples:\n  conspectus submission list --agency portsmouth-childrens-services")]
     List {
         /// Only those of this agency, by id.
         #[arg(short = 'a', long, default_value = "")]
@@ -50,6 +51,9 @@ enum Verb {
     /// Show one submission: its figures as they were received, what each did, and the receipt.
     ///
     /// With --csv it is the file that was submitted: to correct it, change the cells that were wrong, and submit it again.
+    #[command(
+        after_help = "Examples:\n  conspectus submission show 71ab5eebc4ffb847be627c436b10d777 --agency portsmouth-childrens-services --csv"
+    )]
     Show {
         /// The request id that it was submitted under: `submission list` has it.
         request_id: String,
@@ -63,6 +67,9 @@ enum Verb {
     ///
     /// Nothing is erased: answers as of earlier revisions stay as they were. To correct single figures, submit them again;
     /// to withdraw some of them, submit them with `withdraw` in a column action.
+    #[command(
+        after_help = "Examples:\n  conspectus submission withdraw 71ab5eebc4ffb847be627c436b10d777 --agency portsmouth-childrens-services --reason \"The old file was sent again\" --dry-run"
+    )]
     Withdraw {
         /// The request id that it was submitted under.
         request_id: String,

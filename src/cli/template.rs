@@ -28,6 +28,9 @@ use crate::submitting::template::{Error, Expected, Question};
 /// year before and due are for you, and aren't read. In CSV a text that a spreadsheet would take for a formula has an
 /// apostrophe before it.
 #[derive(Debug, Parser)]
+#[command(
+    after_help = "Examples:\n  conspectus template --agency portsmouth-childrens-services --period FY2021-22-Q1 --output figures.xlsx"
+)]
 pub(super) struct Args {
     #[command(flatten)]
     server: Server,

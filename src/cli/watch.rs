@@ -23,6 +23,7 @@ use crate::wording::figure::coverage;
 ///
 /// If the connection breaks, it connects again and continues after the last change that it showed.
 #[derive(Debug, Parser)]
+#[command(after_help = "Examples:\n  conspectus watch E10000014 FY2021-22 --indicator missing-episodes")]
 pub(super) struct Args {
     #[command(flatten)]
     server: Server,

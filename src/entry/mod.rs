@@ -2,6 +2,7 @@
 
 pub mod codec;
 mod fingerprint;
+pub(crate) mod json;
 
 use std::sync::Arc;
 

@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 use super::admit::Command;
 use super::group_commit::{GroupCommit, Request, Taken, WriteError, WrittenOf};
 use crate::access::Actor;
+use crate::metrics::{self, Registry};
 use crate::model::id::AgencyId;
 use crate::model::timestamp::Timestamp;
 
@@ -153,6 +154,23 @@ impl Queue {
 }
 
 impl Handle {
+    /// Adds the queue's metric.
+    pub(super) fn register(&self, registry: &mut Registry) {
+        // Not the senders: the writer ends when the last of those is gone.
+        let queue = Arc::clone(&self.senders.0);
+        metrics::gauge(
+            registry,
+            "conspectus_journal_queue_commands",
+            "How many commands wait for the writer",
+            move || Some(queue.waiting().commands.len() as u64),
+        );
+    }
+
+    /// How many commands wait for the writer.
+    pub(crate) fn waiting_commands(&self) -> usize {
+        self.senders.0.waiting().commands.len()
+    }
+
     /// A handle whose entries are caused by this actor; otherwise it is whoever runs the machine.
     #[must_use]
     pub fn as_actor(&self, actor: Actor) -> Self {

@@ -19,6 +19,7 @@ pub(crate) use super::queue::{Coming, Pending};
 use super::queue::{Commands, GivenBack, QUEUE_COMMANDS_MAX, Queued, queue};
 use super::timeline::Timeline;
 use crate::journal::Journal;
+use crate::metrics::{self, Registry};
 use crate::model::timestamp::Timestamp;
 use crate::model::zone::Zone;
 use crate::state::{Fold, State};
@@ -49,6 +50,30 @@ pub struct Running {
     pub failure: watch::Receiver<Option<String>>,
     /// Ends when the last handle is gone and what was queued is answered.
     pub thread: thread::JoinHandle<()>,
+}
+
+impl Running {
+    /// Adds the metrics of the queue, and of what is durable.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        self.handle.register(registry);
+        let state = self.state.clone();
+        let revision = move || Some(state.borrow().revision().0);
+        metrics::gauge(registry, "conspectus_journal_revision", "The newest revision that is durable", revision);
+        let state = self.state.clone();
+        metrics::gauge(
+            registry,
+            "conspectus_observations",
+            "How many figures were submitted, those that were since revised or withdrawn among them",
+            move || Some(state.borrow().submitted_figures()),
+        );
+        let failure = self.failure.clone();
+        metrics::gauge(
+            registry,
+            "conspectus_journal_failed",
+            "1 once the journal failed: nothing is written until a restart",
+            move || Some(u64::from(failure.borrow().is_some())),
+        );
+    }
 }
 
 /// Starts the writer on a journal and the fold of its entries. `clock` gives the time, and `zone` the

@@ -11,11 +11,14 @@ mod contract;
 mod disk;
 mod memory;
 mod over_store;
+mod progress;
 mod record;
 
 pub use crate::model::chain::ChainHash;
 pub use contract::{Error, Journal, Reader, Stored, Tail};
 pub use disk::DiskJournal;
-pub(crate) use disk::{FREE_BYTES_MIN, Space, check_free_space, create_file, sync_folder};
+pub(crate) use disk::{FREE_BYTES_MIN, FolderLock, Space, check_free_space, create_file, sync_folder};
 pub use memory::{Fault, MemoryDisk, MemoryJournal};
+pub use progress::ReplayProgress;
 pub use record::{ENTRY_BYTES_MAX, RECORD_BYTES_MAX, record_bytes};
+pub(crate) use record::{pack, unpack};

@@ -14,7 +14,7 @@
 //! All numbers are big-endian. Compressed entries have before them the 4 bytes of their length as they are, which is
 //! checked before anything is made of them: damage can't ask for more memory than the largest record takes.
 
-use super::contract::{Error, Tail};
+use super::contract::{Error, Stored, Tail};
 use crate::model::chain::ChainHash;
 use crate::model::revision::Revision;
 use std::borrow::Cow;
@@ -113,6 +113,24 @@ pub(super) fn merge(records: &[&[u8]]) -> Option<Vec<u8>> {
     let checksum = blake3::hash(&out);
     out.extend(checksum.as_bytes());
     Some(out)
+}
+
+/// A group as a record that is kept elsewhere than in a journal, compressed where that pays, and where it ends.
+///
+/// # Errors
+/// [`Error::TooLarge`].
+pub(crate) fn pack(before: Tail, payloads: &[Vec<u8>]) -> Result<(Vec<u8>, Tail), Error> {
+    let Encoded { bytes, tail, .. } = encode(before, payloads)?;
+    Ok((merge(&[&bytes]).unwrap_or(bytes), tail))
+}
+
+/// The entries of a record from [`pack`] that follows `before`: framing, checksum and chain are verified.
+///
+/// # Errors
+/// [`Error::Corrupt`].
+pub(crate) fn unpack(before: Tail, bytes: &[u8]) -> Result<Vec<Stored>, Error> {
+    let record = decode_after(before, before.revision.next(), bytes)?;
+    Ok(record.entries().map(|(tail, payload)| Stored::at(tail, payload)).collect())
 }
 
 /// The first revision that bytes say they are a record of, whether or not they are one.

@@ -1,5 +1,5 @@
-//! Hash chains: each link ties its content to everything before it. The journal's entries form one, and the lines of
-//! the audit log another, by the same rule.
+//! Hash chains: each link ties its content to everything before it. The journal's entries form one, the lines of the
+//! audit log another, and the frames of a backup a third, by the same rule.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -46,6 +46,10 @@ pub(crate) static JOURNAL_ENTRIES: Chain =
 
 /// The audit log's. A line's content is its text up to its chain.
 pub(crate) static AUDIT_LINES: Chain = Chain(LazyLock::new(|| Hasher::new_derive_key("conspectus audit line v1")));
+
+/// A backup's. A frame's content is all of its bytes up to its hash.
+#[cfg(feature = "server")]
+pub(crate) static BACKUP_FRAMES: Chain = Chain(LazyLock::new(|| Hasher::new_derive_key("conspectus backup frame v1")));
 
 impl Chain {
     /// The hash of the link that follows `previous`; its content is that of `parts`, one after the other.

@@ -51,6 +51,12 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// How many whole seconds an instant is after another; 0 where it isn't.
+#[cfg(feature = "server")]
+pub(crate) fn seconds_between(Timestamp(from): Timestamp, Timestamp(to): Timestamp) -> u64 {
+    u64::try_from(to.saturating_sub(from) / 1_000_000).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

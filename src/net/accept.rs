@@ -1,6 +1,7 @@
 //! From a listener to connections that speak HTTP.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -10,17 +11,20 @@ use tokio_rustls::rustls::ProtocolVersion;
 
 use super::connection::{Connection, Stream};
 use super::peer::Peer;
-use super::permits::{Bounds, ConnectionPermit, Connections};
+use super::permits::{ConnectionPermit, Connections};
 use super::tls::{ClientCertificate, Tls};
 
 /// Accepts connections, until what it gives is dropped.
-pub(crate) fn accept(listener: TcpListener, tls: Option<Tls>, bounds: Bounds) -> mpsc::Receiver<Connection> {
+pub(crate) fn accept(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    connections: Arc<Connections>,
+) -> mpsc::Receiver<Connection> {
     /// Connections that wait to be taken over.
     const READY_MAX: usize = 64;
     /// How long it waits after the system could not give a connection, for want of descriptors say.
     const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
     let (ready, taken) = mpsc::channel(READY_MAX);
-    let connections = Connections::new(bounds);
     tokio::spawn(async move {
         loop {
             let accepted = tokio::select! {

@@ -45,6 +45,12 @@ impl Ends {
         certificates.iter().filter_map(one).collect()
     }
 
+    /// How many seconds are left until it ends; negative once it has.
+    pub(super) fn seconds_left(&self, now: SystemTime) -> i64 {
+        let seconds = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+        self.at.duration_since(now).map_or_else(|ended| -seconds(ended.duration()), seconds)
+    }
+
     /// What is to be said of it now: that it has ended, or soon will.
     pub(super) fn warning(&self, now: SystemTime) -> Option<String> {
         let left = self.at.duration_since(now).unwrap_or_default();
@@ -76,6 +82,8 @@ mod tests {
         let now = UNIX_EPOCH + 1_000 * DAY;
         let warning = |at| Ends { path: "server.pem".into(), subject: "CN=server".to_owned(), at }.warning(now);
         assert_eq!(warning(now + 15 * DAY), None);
+        let left = |at| Ends { path: "server.pem".into(), subject: String::new(), at }.seconds_left(now);
+        assert_eq!([left(now + DAY), left(now - DAY)], [86_400, -86_400]);
         let server = "the certificate of CN=server in server.pem, valid until";
         assert_eq!(warning(now + 13 * DAY), Some(format!("{server} 1972-10-10T00:00:00Z, ends soon: in 13 days")));
         assert_eq!(warning(now - DAY), Some(format!("{server} 1972-09-26T00:00:00Z, has expired")));

@@ -21,4 +21,5 @@ pub(crate) use cork::{Cork, OpenCalls};
 pub(crate) use linger::lingering;
 pub(crate) use peer::{NoLongerGood, Peer};
 pub use permits::Bounds;
+pub(crate) use permits::Connections;
 pub(crate) use share::{Full, Share};

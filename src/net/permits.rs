@@ -57,7 +57,7 @@ impl Default for Bounds {
 
 /// The connections that there are.
 #[derive(Debug)]
-pub(super) struct Connections {
+pub(crate) struct Connections {
     bounds: Bounds,
     counts: Mutex<Counts>,
 }
@@ -89,8 +89,18 @@ impl Counts {
 }
 
 impl Connections {
-    pub(super) fn new(bounds: Bounds) -> Arc<Self> {
+    pub(crate) fn new(bounds: Bounds) -> Arc<Self> {
         Arc::new(Self { bounds, counts: Mutex::default() })
+    }
+
+    /// How many there are.
+    pub(crate) fn in_all(&self) -> usize {
+        self.counts().all
+    }
+
+    /// Over how many each identity calls.
+    pub(crate) fn of_identities(&self) -> BTreeMap<IdentityId, usize> {
+        self.counts().of_identity.clone()
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {

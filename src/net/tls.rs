@@ -21,6 +21,7 @@ use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 
 use super::certificates::{Ends, sections};
 pub use super::tls_version::{NotAVersion, Version};
+use crate::metrics::{self, Registry};
 use crate::model::id::CertificateUri;
 
 /// How often the files are read again, by default.
@@ -45,6 +46,16 @@ pub struct Settings {
     pub client_revocations: Option<PathBuf>,
     /// How often the files are read again.
     pub reload_every: Duration,
+}
+
+impl Settings {
+    /// Reads the files once, as a start does. What will soon end is logged.
+    ///
+    /// # Errors
+    /// When they can't be used.
+    pub(crate) async fn check(&self) -> Result<(), Error> {
+        load(self, 0).await.map(|loaded| loaded.warn_of_ends())
+    }
 }
 
 /// Why TLS can't be used.
@@ -122,6 +133,17 @@ impl Tls {
         let (publish, current) = watch::channel(Arc::new(first));
         tokio::spawn(Reload::new(settings, publish).run(asked));
         Ok(Self(current))
+    }
+
+    /// Adds the metric of when certificates end.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        let current = self.0.clone();
+        metrics::gauge(
+            registry,
+            "conspectus_certificate_expiry_seconds",
+            "How long until the first of the server's certificates and its clients' authorities ends; negative once it has",
+            move || current.borrow().ends.iter().map(|ends| ends.seconds_left(SystemTime::now())).min(),
+        );
     }
 
     /// The configuration of the next connection.

@@ -14,6 +14,7 @@ pub(crate) mod completeness;
 mod contained;
 pub mod derivation;
 pub mod derived;
+pub(crate) mod digest;
 pub mod discrepancy;
 mod expected;
 pub mod explain;

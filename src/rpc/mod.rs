@@ -48,7 +48,7 @@ pub(crate) use reason::Reason;
 pub use {
     codec::{Encoded, Streamed, Submitted},
     context::{Context, Gate},
-    guard::{Guard, Limits, METHODS, local},
+    guard::{CallRate, Guard, Limits, Load, METHODS, Open, local},
     services::{Audit, Catalogue, Keys, Picture, Submissions, new_secret},
 };
 #[cfg(feature = "server")]

@@ -56,7 +56,7 @@ impl Router {
         let catalogue = CatalogueServiceServer::new(Catalogue(gate.clone()));
         let keys = KeyServiceServer::new(Keys::new(gate.clone(), guard.clone()));
         let audit = AuditServiceServer::new(Audit::new(gate.clone(), guard.clone()));
-        let pictures = PictureServiceServer::new(Picture::new(gate.clone()));
+        let pictures = PictureServiceServer::new(Picture::behind(gate.clone(), guard));
         let submissions = SubmissionServiceServer::new(Submissions::with_limits(gate.clone(), guard.limits()));
         let mut services = vec![
             named(submissions.max_decoding_message_size(RECEIVED_BYTES_MAX)),

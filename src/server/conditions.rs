@@ -9,6 +9,8 @@ use tonic_health::server::HealthReporter;
 
 use super::clock::Watched;
 use super::health::{Faults, set_serving};
+use super::readiness::Phase;
+use super::service_manager;
 use crate::audit;
 use crate::journal::{FREE_BYTES_MIN, Space};
 use crate::rpc::Context;
@@ -26,6 +28,8 @@ pub(super) struct Conditions {
     /// Why the journal takes no more entries.
     pub(super) journal_failure: watch::Receiver<Option<String>>,
     pub(super) clock: Watched,
+    /// Says what was found.
+    pub(super) phase: watch::Sender<Phase>,
 }
 
 impl Conditions {
@@ -37,6 +41,8 @@ impl Conditions {
             if known.replace(faults) != Some(faults) {
                 set_serving(&self.health, faults).await;
             }
+            service_manager::tell_of_life(&faults.words());
+            self.phase.send_replace(Phase::Serving { faults, disk_bytes_free: disk.known.map(Space::bytes_free) });
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 // A failure of the journal is known at once. It is the last change; a writer that is gone makes none.
@@ -82,17 +88,18 @@ impl Disk {
 
     fn note(&mut self, space: Space, folder: &str, now: Instant) {
         let before = self.known.replace(space);
-        let is_same = before
-            .map_or(space == Space::Enough, |before| std::mem::discriminant(&before) == std::mem::discriminant(&space));
-        let is_due = space != Space::Enough
-            && self.logged.is_some_and(|logged| now.saturating_duration_since(logged) >= REMIND_EVERY);
+        let is_enough = matches!(space, Space::Enough { .. });
+        let is_same =
+            before.map_or(is_enough, |before| std::mem::discriminant(&before) == std::mem::discriminant(&space));
+        let is_due =
+            !is_enough && self.logged.is_some_and(|logged| now.saturating_duration_since(logged) >= REMIND_EVERY);
         if is_same && !is_due {
             return;
         }
         self.logged = Some(now);
         let mib_min = FREE_BYTES_MIN >> 20;
         match space {
-            Space::Enough => tracing::info!(folder, "the disk has space again"),
+            Space::Enough { .. } => tracing::info!(folder, "the disk has space again"),
             Space::Low { bytes_free } => {
                 let mib_free = bytes_free >> 20;
                 tracing::warn!(
@@ -120,6 +127,8 @@ mod tests {
     use crate::model::timestamp::Timestamp;
     use crate::tests::logged;
 
+    const ENOUGH: Space = Space::Enough { bytes_free: 1 << 40 };
+
     #[tokio::test]
     async fn a_journal_that_failed_and_an_audit_log_that_takes_no_lines_are_faults() {
         let folder = tempfile::tempdir().unwrap();
@@ -134,6 +143,7 @@ mod tests {
             audit: opened.log.clone(),
             journal_failure,
             clock: Watched::from(Timestamp(0), Instant::now()),
+            phase: watch::channel(Phase::Starting).0,
         };
         let mut disk = Disk::default();
         let before = conditions.faults(&mut disk).await;
@@ -151,7 +161,7 @@ mod tests {
     fn that_there_is_space_again_is_logged() {
         let text = logged(|| {
             let mut disk = Disk::default();
-            for space in [Space::Out { bytes_free: 1 }, Space::Enough] {
+            for space in [Space::Out { bytes_free: 1 }, ENOUGH] {
                 disk.note(space, "data", Instant::now());
             }
         });
@@ -167,14 +177,14 @@ mod tests {
         let out = Space::Out { bytes_free: 1 };
         for (first, looks) in [
             // When it was looked at, what was found, and whether that was to be logged.
-            (Space::Enough, vec![(90, Space::Enough, false), (91, low(9), true)]),
+            (ENOUGH, vec![(90, ENOUGH, false), (91, low(9), true)]),
             (low(9), vec![(1, low(8), false), (59, low(7), false), (60, low(7), true), (61, low(7), false)]),
             (low(9), vec![(1, out, true), (2, out, false), (61, out, true), (62, low(9), true)]),
-            (out, vec![(1, Space::Enough, true), (100, Space::Enough, false)]),
+            (out, vec![(1, ENOUGH, true), (100, ENOUGH, false)]),
         ] {
             let mut disk = Disk::default();
             disk.note(first, "data", start);
-            assert_eq!(disk.logged.is_some(), first != Space::Enough, "at a start what is enough isn't said");
+            assert_eq!(disk.logged.is_some(), first != ENOUGH, "at a start what is enough isn't said");
             for (minute, space, is_logged) in looks {
                 let now = start + Duration::from_secs(minute * MINUTE);
                 disk.note(space, "data", now);

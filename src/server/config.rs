@@ -12,6 +12,7 @@ use super::{Error, Listen};
 use crate::access::Secret;
 use crate::audit::{Accepted, SegmentLimits};
 use crate::http::PageOrigin;
+use crate::metrics::Registry;
 use crate::model::id::IdentityId;
 use crate::model::timestamp::Timestamp;
 use crate::model::zone::Zone;
@@ -22,6 +23,9 @@ use crate::web::sign_in::ProviderSettings;
 
 /// How long calls may take to end at a stop, by default.
 const DRAIN_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
+
+/// How often everything is read again and verified, by default.
+const SCRUB_EVERY_DEFAULT: Duration = Duration::from_secs(7 * 24 * 3_600);
 
 /// Takes the demo's identities, each with its key.
 pub type DemoKeys = oneshot::Sender<Vec<(IdentityId, Secret)>>;
@@ -45,6 +49,8 @@ pub struct Config {
     pub demo: bool,
     /// How long calls may take to end at a stop: a day at the most.
     pub drain_timeout: Duration,
+    /// How long calls are still let in at a stop, after health says that the server isn't serving.
+    pub lame_duck: Duration,
     /// The time of day; the system's, unless another is given. Durations are measured by the monotonic clock
     /// all the same.
     pub clock: Clock,
@@ -60,8 +66,12 @@ pub struct Config {
     pub demo_keys: Option<DemoKeys>,
     /// The page; none serves none.
     pub web: Option<Web>,
+    /// Where operators' tools ask; none asks nowhere.
+    pub admin: Option<Admin>,
     /// What an operator accepts that a start would otherwise refuse.
     pub accepted: Accepted,
+    /// How often the journal and the audit log are read again and verified; none for never.
+    pub scrub_every: Option<Duration>,
     /// When a file of the audit log is closed, and the next begun.
     pub audit_segments: SegmentLimits,
 }
@@ -76,6 +86,7 @@ impl Config {
             data: data.into(),
             demo: false,
             drain_timeout: DRAIN_TIMEOUT_DEFAULT,
+            lame_duck: Duration::ZERO,
             clock: Clock(Arc::new(super::now)),
             zone: Zone::default(),
             network: Network::default(),
@@ -83,9 +94,33 @@ impl Config {
             reload: Arc::default(),
             demo_keys: None,
             web: None,
+            admin: None,
             accepted: Accepted::default(),
+            scrub_every: Some(SCRUB_EVERY_DEFAULT),
             audit_segments: SegmentLimits::default(),
         }
+    }
+}
+
+/// Where operators' tools ask how the server is: its metrics, and whether it lives and is ready.
+#[derive(Debug)]
+pub struct Admin {
+    /// Where the server listens for them.
+    pub listen: Listen,
+    /// Listen where the network can reach it all the same: there is neither TLS nor are there credentials.
+    pub allow_network: bool,
+    /// What the program itself measures.
+    pub metrics: Registry,
+}
+
+impl Admin {
+    /// Refuses to listen where the network could, unless that is meant.
+    ///
+    /// # Errors
+    /// When the address isn't this machine's own, and that isn't allowed.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let address = self.listen.local_addr().map_err(Error::Listener)?;
+        if address.ip().is_loopback() || self.allow_network { Ok(()) } else { Err(Error::AdminOnNetwork(address)) }
     }
 }
 
@@ -106,13 +141,20 @@ impl Web {
     /// # Errors
     /// When the server listens where no browser goes without being told: at an address of the network, without TLS.
     pub(crate) fn at(&self, is_tls: bool) -> Result<WebUrl, Error> {
-        if let Some(at) = &self.at {
-            return Ok(at.clone());
+        match &self.at {
+            Some(at) => Ok(at.clone()),
+            None => web_url(self.listen.local_addr().map_err(Error::Listener)?, is_tls),
         }
-        let address = self.listen.local_addr().map_err(Error::Listener)?;
-        let scheme = if is_tls { "https" } else { "http" };
-        format!("{scheme}://{address}").parse().map_err(|_| Error::NoWebUrl(address))
     }
+}
+
+/// Where browsers reach a page, by where the server listens for them.
+///
+/// # Errors
+/// When no browser goes there without being told: to an address of the network, without TLS.
+pub(crate) fn web_url(address: SocketAddr, is_tls: bool) -> Result<WebUrl, Error> {
+    let scheme = if is_tls { "https" } else { "http" };
+    format!("{scheme}://{address}").parse().map_err(|_| Error::NoWebUrl(address))
 }
 
 /// Who is let in from the network, and how much of it.
@@ -138,9 +180,14 @@ impl Network {
     /// # Errors
     /// When the address isn't this machine's own, there is no TLS, and that isn't allowed.
     pub(crate) fn check(&self, address: SocketAddr) -> Result<(), Error> {
-        if address.ip().is_loopback() || self.tls.is_some() || self.allow_plaintext_network {
-            return Ok(());
-        }
-        Err(Error::Plaintext(address))
+        check_encrypted(address, self.tls.is_some() || self.allow_plaintext_network)
     }
+}
+
+/// Refuses an address that the network can reach, unless something encrypts.
+///
+/// # Errors
+/// When nothing does.
+pub(crate) fn check_encrypted(address: SocketAddr, is_encrypted: bool) -> Result<(), Error> {
+    if address.ip().is_loopback() || is_encrypted { Ok(()) } else { Err(Error::Plaintext(address)) }
 }

@@ -30,6 +30,17 @@ pub(super) struct Faults {
 }
 
 impl Faults {
+    /// What they are, in words.
+    pub(super) fn words(self) -> Vec<&'static str> {
+        let all = [
+            (self.journal_failed, "the journal failed: nothing is written until a restart"),
+            (self.no_space, "the disk is nearly full: nothing is written"),
+            (self.audit_refuses, "the audit log takes no lines: what must be audited isn't answered"),
+            (self.clock_in_doubt, "the clock is behind the journal, or has jumped ahead"),
+        ];
+        all.into_iter().filter(|(is_so, _)| *is_so).map(|(_, words)| words).collect()
+    }
+
     /// The health of a service, of the clock, or of the server as a whole, which answers as long as it runs.
     fn status_of(self, name: &str) -> ServingStatus {
         let is_kept = match name {

@@ -50,7 +50,7 @@ impl Listen {
     }
 
     /// Listens.
-    fn listen(self) -> io::Result<TcpListener> {
+    pub(super) fn listen(self) -> io::Result<TcpListener> {
         match self {
             Self::Bound(socket) => {
                 let listener = socket.listen(BACKLOG)?;

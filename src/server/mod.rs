@@ -5,14 +5,22 @@
 //! and to the network once it is known that there are identities; opens the gate when it is replayed;
 //! and on shutdown lets calls end within a deadline.
 
+mod admin;
 mod audited;
 mod clock;
 mod conditions;
 mod config;
+mod control;
 mod health;
 mod listen;
 mod offline;
+mod process;
+mod readiness;
+mod scrub;
+mod served;
+mod service_manager;
 mod serving;
+mod status;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -23,25 +31,35 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{Notify, watch};
 use tonic_health::server::HealthReporter;
 
+use admin::Metrics;
 pub use audited::Unrevoked;
 use audited::{ON_THIS_MACHINE, Recorder};
 pub use clock::ClockBehind;
 use clock::{Newest, Watched};
 use conditions::Conditions;
-pub(crate) use config::DRAIN_TIMEOUT_MAX;
-pub use config::{Clock, Config, DemoKeys, Network, Web};
+pub use config::{Admin, Clock, Config, DemoKeys, Network, Web};
+pub(crate) use config::{DRAIN_TIMEOUT_MAX, check_encrypted, web_url};
+use control::Control;
+pub(crate) use control::{BackupRequest, Refused, VerifiedBackup, path as control_path, socket};
 use health::{end_watches, set_not_serving};
 pub use listen::Listen;
 use listen::Start;
-pub(crate) use offline::{catch_offline, change_access_offline, entries_offline};
+pub(crate) use offline::{OpenFolder, catch_offline, change_access_offline, entries_offline};
+use readiness::{Phase, Readiness};
+pub(crate) use scrub::Verified;
+use scrub::{Scrub, scrub_now_and_then};
+use served::Served;
+pub(crate) use status::{OpenCounts, Status, StoreStatus};
 
 use crate::access::Actor;
+use crate::backup::KnownBackups;
 use crate::entry::{Body, codec};
 use crate::http::Doors;
 use crate::intake::writer::{self, WriteError};
-use crate::journal::{self, DiskJournal, Journal};
+use crate::journal::{self, DiskJournal, FolderLock, Journal, ReplayProgress};
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
+use crate::net::Connections;
 use crate::net::tls::{self, Tls};
 use crate::rpc::{Context, Gate, Guard, Router};
 use crate::state::{Fold, ResolvedIds, State};
@@ -104,6 +122,11 @@ pub enum Error {
         "{0} can be reached from the network, and nothing is secret without TLS: give --tls-cert and --tls-key, or, behind a TLS proxy, --allow-plaintext-network"
     )]
     Plaintext(SocketAddr),
+    /// The network could ask for the metrics.
+    #[error(
+        "{0} can be reached from the network, and whoever asks there for metrics needs no key: listen on this machine, or say that it is meant with --allow-admin-network"
+    )]
+    AdminOnNetwork(SocketAddr),
     /// Nobody has said where browsers reach the page.
     #[error(
         "where do browsers reach the page at {0}? Give --web-url, such as --web-url https://figures.partner.example"
@@ -146,8 +169,18 @@ pub async fn run(
         Some(settings) => Some(Tls::start(settings.clone(), Arc::clone(&config.reload)).await?),
         None => None,
     };
+    // What another process has, or nobody can write to, isn't served: that is known before anybody can connect.
+    let lock = FolderLock::take(&config.data)?;
+    let measured = Measured::begin(&mut config)?;
+    if let Some(tls) = &tls {
+        measured.metrics.add(|registry| tls.register(registry));
+    }
     let gate = Gate::default();
-    let guard = Guard::new(gate.clone(), config.network.limits);
+    let bounds = config.network.bounds;
+    let [api_connections, web_connections] = [Connections::new(bounds), Connections::new(bounds)];
+    let connections = [("api", Arc::clone(&api_connections)), ("web", Arc::clone(&web_connections))];
+    let guard = Guard::new(gate.clone(), config.network.limits.clone(), connections.into());
+    measured.metrics.add(|registry| guard.register(registry));
     let (health, health_service) = tonic_health::server::health_reporter();
     set_not_serving(&health).await;
     let (stop, stopped) = watch::channel(false);
@@ -156,26 +189,36 @@ pub async fn run(
     let router = Router::new(&gate, &guard, health_service, is_reflected)?;
     let doors = Doors::new(router.clone(), &config.network.page_origins);
     let (identities, found) = watch::channel(false);
-    let (failed, bounds) = (Arc::new(Notify::new()), config.network.bounds);
+    let failed = Arc::new(Notify::new());
     let start = Start { found, stopping: stopped.clone(), failed: Arc::clone(&failed) };
     let web = config.web.take().zip(page).map(|(web, (at, tokens))| {
         let Clock(clock) = config.clock.clone();
         let settings = web::Settings { at, provider: web.provider, clock, random: Arc::new(random), tokens };
         (start.clone(), web.listen, tls.clone(), Pages::new(router, settings), stopped.clone())
     });
+    let Clock(clock) = config.clock.clone();
+    tokio::spawn(service_manager::tell_of_start(measured.replay.clone(), measured.phase.subscribe()));
+    let control = Control::new(clock(), measured.readiness(), guard.clone());
+    let controlling = match control::listen(&config.data) {
+        Ok(listener) => Some(tokio::spawn(control.clone().serve(listener, stopped.clone()))),
+        Err(error) => {
+            tracing::warn!(%error, "the control socket can't be had: no backup can be taken while this server runs");
+            None
+        }
+    };
     let until = stopped.clone();
     let serving = tokio::spawn(async move {
         let api = async {
             let Some(listener) = start.listen(at).await.map_err(Error::Listener)? else { return Ok(()) };
             let answer = move |peer, request| doors.answer(peer, request);
-            serving::serve(net::accept(listener, tls, bounds), answer, until).await;
+            serving::serve(net::accept(listener, tls, api_connections), answer, until).await;
             Ok::<_, Error>(())
         };
         let web = async {
             let Some((start, at, tls, pages, until)) = web else { return Ok(()) };
             let Some(listener) = start.listen(at).await.map_err(Error::Listener)? else { return Ok(()) };
             let answer = move |peer, request| pages.answer(peer, request);
-            serving::serve(net::accept(listener, tls, bounds), answer, until).await;
+            serving::serve(net::accept(listener, tls, web_connections), answer, until).await;
             Ok::<_, Error>(())
         };
         tokio::try_join!(api, web).map(drop)
@@ -187,9 +230,18 @@ pub async fn run(
         }
     };
 
-    let outcome = serve(&mut config, (address, identities), (&gate, &guard), &health, stopped, shutdown).await;
-    let deadline = tokio::time::Instant::now() + config.drain_timeout.min(DRAIN_TIMEOUT_MAX);
+    let doors = (&gate, &guard, &control);
+    let at = (address, identities);
+    let outcome = serve(&mut config, (lock, &measured), at, doors, &health, stopped, shutdown).await;
     set_not_serving(&health).await;
+    measured.phase.send_replace(Phase::Stopping);
+    let drain_timeout = config.drain_timeout.min(DRAIN_TIMEOUT_MAX);
+    service_manager::tell_of_stop(config.lame_duck + drain_timeout + RECORD_TIMEOUT);
+    if matches!(outcome, Ok(Some(_))) {
+        // Whoever balances load is told first, so that no call finds the door closed.
+        tokio::time::sleep(config.lame_duck).await;
+    }
+    let deadline = tokio::time::Instant::now() + drain_timeout;
     end_watches(health).await;
     stop.send_replace(true);
     let abort = serving.abort_handle();
@@ -202,8 +254,13 @@ pub async fn run(
         }
     }
     guard.stop_computing();
-    save_last_used_now(guard, config.data).await;
+    save_last_used_now(guard, config.data.clone()).await;
     drop(gate);
+    drop(control);
+    if let Some(controlling) = controlling {
+        drop(controlling.await);
+        control::forget(&config.data);
+    }
     if let Some(Ending { writer, recording, audit }) = outcome? {
         // The calls have ended, and with them what they had to write.
         let recorded = async {
@@ -222,6 +279,44 @@ pub async fn run(
     Ok(())
 }
 
+/// What is known of the server while it runs, and where it is asked for.
+struct Measured {
+    metrics: Metrics,
+    replay: ReplayProgress,
+    phase: watch::Sender<Phase>,
+    _admin: Option<admin::Serving>,
+}
+
+impl Measured {
+    /// Whether the server is ready, for whoever asks.
+    fn readiness(&self) -> Readiness {
+        Readiness::new(self.phase.subscribe(), self.replay.clone())
+    }
+
+    /// Begins to measure, and to be asked.
+    ///
+    /// # Errors
+    /// When the admin listener can't be.
+    fn begin(config: &mut Config) -> Result<Self, Error> {
+        let (phase, phases) = watch::channel(Phase::Starting);
+        let (admin, replay) = (config.admin.take(), ReplayProgress::default());
+        let readiness = Readiness::new(phases, replay.clone());
+        let Clock(clock) = &config.clock;
+        let (metrics, admin) = match admin {
+            None => (Metrics::default(), None),
+            Some(admin) => {
+                admin.check()?;
+                let metrics = Metrics::of(admin.metrics);
+                let serving = admin::start(admin.listen, metrics.clone(), readiness.clone());
+                (metrics, Some(serving.map_err(Error::Listener)?))
+            }
+        };
+        metrics.add(|registry| process::register(registry, clock()));
+        metrics.add(|registry| readiness.register(registry));
+        Ok(Self { metrics, replay, phase, _admin: admin })
+    }
+}
+
 /// What has to end after the calls: the recorder of the audit log, then the log, and the writer.
 struct Ending {
     writer: std::thread::JoinHandle<()>,
@@ -232,8 +327,9 @@ struct Ending {
 /// Opens the journal, replays it, opens the gate, and waits for the shutdown signal.
 async fn serve(
     config: &mut Config,
+    (lock, measured): (FolderLock, &Measured),
     (address, identities): (SocketAddr, watch::Sender<bool>),
-    (gate, guard): (&Gate, &Guard),
+    (gate, guard, control): (&Gate, &Guard, &Control),
     health: &HealthReporter,
     stopping: watch::Receiver<bool>,
     shutdown: impl Future<Output = ()> + Send,
@@ -246,8 +342,9 @@ async fn serve(
     let is_accepted = config.accept_clock_behind_journal;
     let identities = Arc::new(identities);
     let found = Arc::clone(&identities);
+    let progress = measured.replay.clone();
     let mut opening = tokio::task::spawn_blocking(move || {
-        let (journal, mut fold) = replay_with(&folder, |replayed| {
+        let (journal, mut fold) = replay_with(lock, &progress, |replayed| {
             if !*found.borrow() && replayed.has_identities() {
                 found.send_replace(true);
             }
@@ -263,6 +360,8 @@ async fn serve(
         opened = &mut opening => opened??,
         () = &mut shutdown => return Ok(None),
     };
+    measured.metrics.add(|registry| journal.register(registry));
+    measured.metrics.add(|registry| opened.log.register(registry));
     let reader = journal.reader();
     let running = writer::start(
         Box::new(journal),
@@ -273,6 +372,7 @@ async fn serve(
         },
         config.zone.clone(),
     );
+    measured.metrics.add(|registry| running.register(registry));
     let context = Context {
         writer: running.handle,
         state: running.state,
@@ -303,6 +403,19 @@ async fn serve(
     let recording = tokio::spawn(recorder.run(context.stopping.clone()));
     tokio::spawn(save_last_used(guard.clone(), config.data.clone(), context.stopping.clone()));
     gate.open(context.clone());
+    let folder = config.data.clone();
+    let backups = KnownBackups::load(&folder).map_err(|source| Error::Folder { path: folder.clone(), source })?;
+    let (reader, clock) = (Arc::clone(&context.reader), Arc::clone(&context.clock));
+    let scrub = Arc::new(Scrub::after_start(reader, folder.clone(), opened.log.clone(), clock));
+    if let Some(every) = config.scrub_every {
+        tokio::spawn(scrub_now_and_then(Arc::clone(&scrub), every, context.stopping.clone()));
+    }
+    let (log, backups) = (opened.log.clone(), Arc::new(backups));
+    measured.metrics.add(|registry| {
+        scrub.register(registry);
+        backups.register(registry, Arc::clone(&context.clock));
+    });
+    control.open(Served { context: context.clone(), folder, log, scrub, backups });
     let conditions = Conditions {
         folder: config.data.clone(),
         context,
@@ -310,6 +423,7 @@ async fn serve(
         audit: opened.log,
         journal_failure: running.failure,
         clock: watched_clock,
+        phase: measured.phase.clone(),
     };
     tokio::select! {
         () = &mut shutdown => tracing::info!("stopping"),
@@ -343,11 +457,15 @@ async fn load_demo(context: &Context, audit: &audit::Log, receiver: Option<DemoK
 /// # Errors
 /// When the journal isn't what was written: it is then not served from.
 pub fn replay(folder: &Path) -> Result<(DiskJournal, Fold), journal::Error> {
-    replay_with(folder, |_| {})
+    replay_with(FolderLock::take(folder)?, &ReplayProgress::default(), |_| {})
 }
 
 /// The same; `applied` sees what is replayed after each entry.
-fn replay_with(folder: &Path, mut applied: impl FnMut(&Fold)) -> Result<(DiskJournal, Fold), journal::Error> {
+fn replay_with(
+    lock: FolderLock,
+    progress: &ReplayProgress,
+    mut applied: impl FnMut(&Fold),
+) -> Result<(DiskJournal, Fold), journal::Error> {
     let start = Instant::now();
     let mut replayed = Fold::default();
     // For the threads that decode: ids are looked up there in whatever catalogue is applied by then. It is of an earlier
@@ -362,7 +480,7 @@ fn replay_with(folder: &Path, mut applied: impl FnMut(&Fold)) -> Result<(DiskJou
         let ids = entry.submission().and_then(|submission| ResolvedIds::of(submission, &newest()));
         Ok::<_, journal::Error>((entry, ids))
     };
-    let journal = DiskJournal::open_and_replay(folder, decode, |(entry, ids)| {
+    let journal = DiskJournal::open_locked(lock, progress, decode, |(entry, ids)| {
         replayed.apply_resolved(&entry, ids.as_ref());
         if matches!(entry.body, Body::CataloguePut(_)) {
             *catalogue.lock().unwrap_or_else(PoisonError::into_inner) = replayed.catalogue();

@@ -1,11 +1,15 @@
 //! What is done to a data folder that no server runs on.
 
-use std::path::Path;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use super::audited::{self, ON_THIS_MACHINE};
+use super::control::{BackupRequest, digests, point};
+use super::scrub::Verified;
 use super::{Error, check_clock, now, replay};
 use crate::access::AccessChange;
-use crate::audit;
+use crate::audit::{self, LogTail};
+use crate::backup::{self, Digests, KnownBackup, KnownBackups, Manifest};
 use crate::catalogue::CataloguePut;
 use crate::entry::codec;
 use crate::intake::admit::ChangeAccess;
@@ -15,6 +19,7 @@ use crate::journal::{self, ChainHash, DiskJournal, Journal};
 use crate::model::revision::Revision;
 use crate::model::violation::Violations;
 use crate::model::zone::Zone;
+use crate::state::State;
 
 /// Changes identities or keys.
 ///
@@ -92,4 +97,78 @@ pub(crate) fn entries_offline(folder: &Path, revisions: &[Revision]) -> Result<V
     let reader = journal.reader();
     let hash = |revision: &Revision| Ok(reader.read(*revision)?.map(|stored| stored.hash));
     revisions.iter().map(hash).collect()
+}
+
+/// A data folder that no server runs on, opened, replayed and verified.
+pub(crate) struct OpenFolder {
+    folder: PathBuf,
+    journal: DiskJournal,
+    state: State,
+    /// Where its audit log ends.
+    lines: LogTail,
+    /// The backups that are known of it.
+    pub(crate) backups: KnownBackups,
+}
+
+impl OpenFolder {
+    /// Opens one.
+    ///
+    /// # Errors
+    /// When there is no such folder, it is in use, or the journal or the audit log isn't what was written.
+    pub(crate) fn open(folder: &Path) -> Result<Self, Error> {
+        let found = |source| Error::Folder { path: folder.to_owned(), source };
+        // Opening would make a folder where there is none.
+        std::fs::metadata(folder).map_err(found)?;
+        let (journal, mut fold) = replay(folder)?;
+        let has_log = audit::has_log(folder)?;
+        let lines = if has_log { audit::verify_folder(folder, &mut |_| {})?.tail } else { LogTail::START };
+        let backups = KnownBackups::load(folder).map_err(found)?;
+        Ok(Self { folder: folder.to_owned(), journal, state: fold.state(), lines, backups })
+    }
+
+    /// What it comes to.
+    pub(crate) fn verified(&self) -> Verified {
+        Verified::of(now(), self.journal.tail(), self.lines)
+    }
+
+    /// Notes that a folder was restored from a backup; false when it isn't one of this folder's.
+    ///
+    /// # Errors
+    /// When it can't be noted.
+    pub(crate) fn note_verified(&self, id: &str) -> Result<bool, Error> {
+        self.backups.verified(id, now()).map_err(|source| Error::Folder { path: self.folder.clone(), source })
+    }
+
+    /// The hashes of its state and of what it answers.
+    pub(crate) fn digests(&self) -> Digests {
+        digests(&self.state)
+    }
+
+    /// Writes its journal as lines of JSON.
+    ///
+    /// # Errors
+    /// As [`backup::export`].
+    pub(crate) fn export(&self, out: impl Write) -> Result<(), backup::Error> {
+        backup::export(&*self.journal.reader(), out).map(drop)
+    }
+
+    /// Takes a backup.
+    ///
+    /// # Errors
+    /// As [`backup::take`].
+    pub(crate) fn backup(
+        &self,
+        BackupRequest { previous, note }: BackupRequest,
+        out: impl Write,
+    ) -> Result<(), backup::Error> {
+        let reader = self.journal.reader();
+        let to = point(&*reader, &self.state, self.lines)?;
+        let program = env!("CARGO_PKG_VERSION").to_owned();
+        let manifest = Manifest { program, taken_at: now().to_string(), note, previous, to };
+        let taken = backup::take((&*reader, &self.folder), &manifest, Some(self.digests()), out)?;
+        if let Err(error) = self.backups.add(KnownBackup::of(&manifest, &taken)) {
+            tracing::warn!(%error, "it can't be noted that a backup was taken");
+        }
+        Ok(())
+    }
 }

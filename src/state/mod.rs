@@ -7,6 +7,7 @@
 //! A [`Fold`] is the one way in which a state changes, live and at the start. So replay equals live operation.
 
 pub mod columns;
+mod digest;
 mod explanations;
 mod fold;
 mod outcome;
@@ -216,6 +217,11 @@ impl State {
         let submission = self.withdrawn_by(withdrawal);
         let stands = |other| other != submission && self.withdrawn_at(other).is_none();
         self.columns.withdrawal_effect(submission, self.revision().next(), &stands)
+    }
+
+    /// How many figures were submitted, those that were since revised or withdrawn among them.
+    pub(crate) fn submitted_figures(&self) -> u64 {
+        self.submissions.figures()
     }
 
     /// The submission that a withdrawal is of.

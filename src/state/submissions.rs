@@ -48,6 +48,8 @@ pub(super) struct Submissions<H = Hashing> {
     withdrawn: OrdMap<Revision, Revision>,
     /// The newest of those revisions.
     newest_withdrawal: Revision,
+    /// How many figures they have together.
+    figures: u64,
 }
 
 impl<H: BuildHasher> Submissions<H> {
@@ -58,6 +60,7 @@ impl<H: BuildHasher> Submissions<H> {
         submission: &Submission,
         fingerprint: Fingerprint,
     ) {
+        self.figures += submission.observations.len() as u64;
         let last = self.blocks.get_max().filter(|(_, block)| !block.is_full());
         let first = last.map_or(revision, |(first, _)| *first);
         // Readers may hold the last block: they keep it as it is.
@@ -65,6 +68,10 @@ impl<H: BuildHasher> Submissions<H> {
         block.push(narrow(revision), agency, submission, fingerprint);
         let hash = self.hash(agency, &submission.request_id);
         self.by_request.write().unwrap_or_else(PoisonError::into_inner).add(hash, narrow(revision));
+    }
+
+    pub(super) fn figures(&self) -> u64 {
+        self.figures
     }
 
     pub(super) fn withdraw(&mut self, submission: Revision, at: Revision) {

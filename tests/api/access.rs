@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use conspectus::audit::{self, Event, NumberedLine};
 use conspectus::model::revision::Revision;
 use conspectus::model::timestamp::Timestamp;
-use conspectus::rpc::Limits;
 use conspectus::rpc::client::catalogue_service_client::CatalogueServiceClient;
 use conspectus::rpc::client::key_service_client::KeyServiceClient;
 use conspectus::rpc::client::picture_service_client::PictureServiceClient;
@@ -18,6 +17,7 @@ use conspectus::rpc::proto::{
     CreateKeyRequest, GetCallerRequest, GetPictureRequest, GetSubmissionRequest, ListAreasRequest, ListKeysRequest,
     RevokeKeyRequest, Role, RotateKeyRequest, SignIn, StreamSubmissionsRequest, WatchPictureRequest,
 };
+use conspectus::rpc::{CallRate, Limits};
 use conspectus::server::{self, Config, Error, Network};
 use prost::Message;
 use tokio::net::TcpListener;
@@ -330,7 +330,7 @@ async fn without_credentials_it_listens_on_this_machine_only_and_without_tls_too
 
 #[tokio::test]
 async fn a_caller_over_its_rate_learns_when_to_try_again_while_others_and_health_are_answered() {
-    let limits = Limits { calls_a_second_of_identity_max: 1, ..Limits::default() };
+    let limits = Limits { calls_a_second_of_identity_max: CallRate::new(1), ..Limits::default() };
     let network = Network { limits, ..Network::default() };
     let app = TestApp::seeded_with(identities::seed, network, |address| endpoint("http", address)).await;
     let list =

@@ -246,7 +246,7 @@ async fn until_answered(app: &TestApp, question: fn() -> QueryAggregateRequest) 
 async fn few_untaken() -> (TestApp, usize) {
     let limits =
         Limits { untaken_bytes_of_identity_max: 200 << 10, untaken_bytes_kept_of_identity: 0, ..Limits::default() };
-    let app = app(limits).await;
+    let app = app(limits.clone()).await;
     let mut client = PictureServiceClient::new(app.channel());
     let bytes = client.query_aggregate(by("analyst", wide())).await.unwrap().into_inner().encoded_len();
     let most = limits.untaken_bytes_of_identity_max / bytes;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use conspectus::http::PageOrigin;
-use conspectus::rpc::{FILE_DESCRIPTOR_SET, METHODS};
+use conspectus::rpc::{CallRate, FILE_DESCRIPTOR_SET, METHODS};
 use conspectus::server::{Config, Network};
 use hyper::{Method, StatusCode};
 use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor};
@@ -256,7 +256,7 @@ async fn a_body_is_bounded_whether_its_length_is_said_or_not() {
 async fn who_calls_too_often_is_told_when_to_call_again() {
     let network = |limit| {
         let mut network = Network::default();
-        network.limits.calls_a_second_of_identity_max = limit;
+        network.limits.calls_a_second_of_identity_max = CallRate::new(limit);
         network
     };
     let reach = |address| crate::app::endpoint("http", address);

@@ -121,14 +121,18 @@ impl Server {
         self.address
     }
 
-    /// Asks it to stop, as SIGTERM does, and waits until it has ended; returns how long that took.
+    /// Asks it to stop, as SIGTERM does, and waits until it has ended well; returns how long that took.
     pub(crate) async fn terminate(mut self) -> Duration {
         let id = rustix::process::Pid::from_child(&self.process.0);
         let start = Instant::now();
         rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
-        while self.process.0.try_wait().unwrap().is_none() {
-            tokio::time::sleep(POLL_INTERVAL).await;
-        }
+        let status = loop {
+            match self.process.0.try_wait().unwrap() {
+                Some(status) => break status,
+                None => tokio::time::sleep(POLL_INTERVAL).await,
+            }
+        };
+        assert!(status.success(), "{status}");
         start.elapsed()
     }
 

@@ -28,9 +28,9 @@ const BLOCK_BYTES: usize = 4_096;
 const RECORD_MAGIC: &[u8] = b"\xC1rec";
 
 /// The keys of a folder's callers.
-struct Keys {
-    submitter: String,
-    analyst: String,
+pub(crate) struct Keys {
+    pub(crate) submitter: String,
+    pub(crate) analyst: String,
 }
 
 /// The key in what a verb prints.
@@ -43,7 +43,7 @@ fn begin(data: &Path) -> (Server, Keys) {
     begin_as(data, Server::start)
 }
 
-fn begin_as(data: &Path, start: impl Fn(&Path) -> Server) -> (Server, Keys) {
+pub(crate) fn begin_as(data: &Path, start: impl Fn(&Path) -> Server) -> (Server, Keys) {
     let mut create = binary::command();
     create.args(["key", "create", "--new", "--role", "operator", "jo", "--data"]).arg(data);
     let created = create.output().unwrap();
@@ -82,12 +82,12 @@ fn try_submit(server: SocketAddr, keys: &Keys, figure: u32) -> Result<(u64, Stri
 
 impl Server {
     /// What a verb prints and says, and whether it succeeds.
-    fn verb(&self, key: &str, line: &str) -> (bool, String) {
+    pub(crate) fn verb(&self, key: &str, line: &str) -> (bool, String) {
         verb(self.address, "a drill", key, line)
     }
 
     /// The same, of one that must succeed.
-    fn does(&self, key: &str, line: &str) -> String {
+    pub(crate) fn does(&self, key: &str, line: &str) -> String {
         let (done, said) = self.verb(key, line);
         assert!(done, "{line}: {said}");
         said

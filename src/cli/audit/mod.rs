@@ -22,6 +22,7 @@ use crate::model::timestamp::Timestamp;
 /// that it prints is the number of lines and the chain hash of the last one. Keep both elsewhere:
 /// with them you can see whether lines were cut off the end later.
 #[derive(Debug, Parser)]
+#[command(after_help = "Examples:\n  conspectus audit --data conspectus-data\n  conspectus audit --json")]
 pub(super) struct Args {
     /// The data folder.
     #[arg(long, env = "CONSPECTUS_DATA", default_value = "conspectus-data")]

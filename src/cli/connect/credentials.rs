@@ -1,36 +1,41 @@
 //! What a request says of its caller: its key, and what it reads for.
 
-use std::convert::Infallible;
-use std::fmt;
-use std::str::FromStr;
+use std::path::PathBuf;
 
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::{Request, Status};
 
 use super::super::failure::Failure;
+use super::super::secret::{Hidden, Ways};
 use crate::access::Purpose;
 use crate::rpc::{ERROR_BYTES_HEADER, PURPOSE_HEADER, purpose_header};
 
 /// The most bytes of error details that this client accepts.
 pub(super) const ERROR_BYTES_MAX: u32 = 1 << 20;
 
-/// A text that may have a secret in it, and is never shown.
-#[derive(Clone)]
-pub(super) struct Hidden(pub(super) String);
-
-impl FromStr for Hidden {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(Self(text.to_owned()))
-    }
+/// The variable that holds the key of a name.
+pub(crate) fn key_variable(name: &str) -> String {
+    format!("CONSPECTUS_KEY_{}", name.to_uppercase().replace('-', "_"))
 }
 
-impl fmt::Debug for Hidden {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Hidden(..)")
+/// The key of a name: in its variable, or in the file that another one names.
+///
+/// # Errors
+/// When neither is set or both are, or the file can't be used.
+pub(super) fn key_of(name: &str) -> Result<Option<Hidden>, Failure> {
+    let variable = key_variable(name);
+    let file_variable = format!("{variable}_FILE");
+    let (key, file) = (std::env::var(&variable).ok().map(Hidden), std::env::var_os(&file_variable).map(PathBuf::from));
+    if key.is_none() && file.is_none() {
+        return Err(Failure::usage(format!("--as {name}: the variable {variable} isn't set")));
     }
+    let ways = Ways {
+        text: key.as_ref().map(|key| (variable.as_str(), key)),
+        file: file.as_deref().map(|file| (file_variable.as_str(), file)),
+        credential: (None, ""),
+    };
+    ways.secret()
 }
 
 /// The headers of every request.

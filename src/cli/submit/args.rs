@@ -21,6 +21,9 @@ use crate::submitting::{CatalogueNames, Selection, Sheet};
 /// A file of more than 10,000 figures is sent in parts, once all of it can be read. Interrupted at any point, the same
 /// command goes on with what wasn't received.
 #[derive(Debug, Parser)]
+#[command(
+    after_help = "Examples:\n  conspectus submit figures.xlsx --agency portsmouth-childrens-services --dry-run\n  conspectus submit figures.xlsx --agency portsmouth-childrens-services --source \"Case system\""
+)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(super) server: Server,

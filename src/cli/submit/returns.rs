@@ -41,6 +41,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// List returns: which are complete, and which are open.
+    #[command(after_help = "Examples:\n  conspectus return list --agency portsmouth-childrens-services")]
     List {
         /// Only those of this agency, by id.
         #[arg(short = 'a', long, default_value = "")]
@@ -49,6 +50,7 @@ enum Verb {
         format: Format,
     },
     /// Show one return: what its submissions that stand have.
+    #[command(after_help = "Examples:\n  conspectus return show q1 --agency portsmouth-childrens-services")]
     Show {
         /// Its id.
         return_id: String,
@@ -61,6 +63,9 @@ enum Verb {
     },
     /// Say that a return is complete: what its files have is compared with what was received, and every difference is
     /// reported.
+    #[command(
+        after_help = "Examples:\n  conspectus return complete q1 contacts.csv referrals.csv --agency portsmouth-childrens-services"
+    )]
     Complete {
         /// Its id.
         return_id: String,

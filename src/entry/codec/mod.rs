@@ -86,6 +86,14 @@ pub fn decode(bytes: &[u8]) -> Result<Entry, DecodeError> {
     Ok(Entry { at: Timestamp(entry.accepted_at_micros), actor: access::actor_from_proto(entry.by)?, body })
 }
 
+/// When an entry was accepted.
+///
+/// # Errors
+/// When the bytes are no entry's.
+pub(crate) fn accepted_at(bytes: &[u8]) -> Result<Timestamp, DecodeError> {
+    envelope(bytes).map(|(entry, _)| Timestamp(entry.accepted_at_micros))
+}
+
 /// An entry but for its submission, where it has one, and that one's fields.
 fn envelope(bytes: &[u8]) -> Result<(proto::Entry, Option<&[u8]>), DecodeError> {
     let (mut entry, mut submission) = (proto::Entry::default(), None);

@@ -17,7 +17,7 @@ pub(super) mod proto {
 pub struct DecodeError(String);
 
 impl DecodeError {
-    pub(super) fn new(what: impl Display) -> Self {
+    pub(in crate::entry) fn new(what: impl Display) -> Self {
         Self(what.to_string())
     }
 }

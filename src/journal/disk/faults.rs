@@ -29,7 +29,7 @@ fn payload(n: u64, length: usize) -> Vec<u8> {
 }
 
 fn open(folder: &Path, failpoints: &Failpoints) -> Result<DiskJournal, Error> {
-    DiskJournal::open_with(folder, failpoints, |_, _| Ok(()), |()| ())
+    DiskJournal::open_with(FolderLock::take(folder)?, failpoints, &ReplayProgress::default(), |_, _| Ok(()), |()| ())
 }
 
 /// Small groups and a large one, before the store catches up and after, in two lives. Adds each acknowledged entry to

@@ -59,7 +59,7 @@ pub(super) fn exists(path: &Path) -> Result<bool, Error> {
 }
 
 /// Creates a folder that only its owner can look into; says so of one that is there and that others can, too.
-pub(super) fn create_folder(folder: &Path) -> Result<(), Error> {
+fn create_folder(folder: &Path) -> Result<(), Error> {
     let failed = || Error::io(format!("create the folder {}", folder.display()));
     if exists(folder)? {
         let mode = std::fs::metadata(folder).map_err(failed())?.permissions().mode();
@@ -114,27 +114,51 @@ pub(super) fn check_writable(folder: &Path) -> Result<(), Error> {
     }
 }
 
-/// A folder that is this process's alone, until this is dropped.
-pub(super) struct FolderLock(File);
+/// A data folder that is this process's alone, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct FolderLock {
+    path: PathBuf,
+    /// The file that says so to every version, and the folder itself: the file may be deleted.
+    locked: [File; 2],
+}
 
 impl Drop for FolderLock {
-    // Closing the file isn't enough: a process that is being started holds a copy of every open file for a moment,
+    // Closing a file isn't enough: a process that is being started holds a copy of every open file for a moment,
     // and with it the lock.
     fn drop(&mut self) {
-        if let Err(errno) = flock(&self.0, FlockOperation::Unlock) {
-            tracing::warn!(%errno, "a data folder can't be unlocked");
+        for file in &self.locked {
+            if let Err(errno) = flock(file, FlockOperation::Unlock) {
+                tracing::warn!(%errno, "a data folder can't be unlocked");
+            }
         }
     }
 }
 
-/// Takes the folder for this process.
-pub(super) fn lock(folder: &Path) -> Result<FolderLock, Error> {
-    let path = folder.join("lock");
-    let file = create_file(&path).map_err(Error::io(format!("create {}", path.display())))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(FolderLock(file)),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Locked { path: folder.to_owned() }),
-        Err(errno) => Err(Error::io(format!("lock {}", path.display()))(errno.into())),
+impl FolderLock {
+    /// Takes a folder for this process, which is created if it isn't there.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when it is another's, [`Error::Io`] when it can't be created or written to.
+    pub(crate) fn take(folder: &Path) -> Result<Self, Error> {
+        create_folder(folder)?;
+        let path = folder.join("lock");
+        let file = create_file(&path).map_err(Error::io(format!("create {}", path.display())))?;
+        let itself = File::open(folder).map_err(Error::io(format!("open {}", folder.display())))?;
+        let locked = Self { path: folder.to_owned(), locked: [file, itself] };
+        for file in &locked.locked {
+            match flock(file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {}
+                Err(rustix::io::Errno::WOULDBLOCK) => return Err(Error::Locked { path: folder.to_owned() }),
+                Err(errno) => return Err(Error::io(format!("lock {}", path.display()))(errno.into())),
+            }
+        }
+        check_writable(folder)?;
+        Ok(locked)
+    }
+
+    /// The folder.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 }
 
@@ -159,7 +183,7 @@ pub(super) fn forget_cached(path: &Path) -> Result<(), Error> {
 pub(crate) fn check_free_space(file: &File) -> Result<(), Error> {
     let disk = fstatvfs(file).map_err(|errno| Error::io("ask for free space")(errno.into()))?;
     match Space::of(&disk) {
-        Space::Enough | Space::Low { .. } => Ok(()),
+        Space::Enough { .. } | Space::Low { .. } => Ok(()),
         Space::Out { bytes_free } => Err(Error::NoRoom { bytes_free, bytes_min: FREE_BYTES_MIN }),
     }
 }
@@ -168,7 +192,10 @@ pub(crate) fn check_free_space(file: &File) -> Result<(), Error> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Space {
     /// Enough.
-    Enough,
+    Enough {
+        /// What is left.
+        bytes_free: u64,
+    },
     /// Still enough to write, and little enough to warn of.
     Low {
         /// What is left.
@@ -188,29 +215,47 @@ impl Space {
         Ok(Self::of(&disk))
     }
 
+    /// How many bytes are left.
+    pub(crate) fn bytes_free(self) -> u64 {
+        match self {
+            Self::Enough { bytes_free } | Self::Low { bytes_free } | Self::Out { bytes_free } => bytes_free,
+        }
+    }
+
     fn of(disk: &StatVfs) -> Self {
         let bytes_free = disk.f_bavail.saturating_mul(disk.f_frsize);
         match bytes_free {
             ..FREE_BYTES_MIN => Self::Out { bytes_free },
             FREE_BYTES_MIN..FREE_BYTES_LOW => Self::Low { bytes_free },
-            FREE_BYTES_LOW.. => Self::Enough,
+            FREE_BYTES_LOW.. => Self::Enough { bytes_free },
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::lock;
+    use super::FolderLock;
 
     /// What a process that is being started holds until it has become another program.
     #[test]
     fn a_copy_of_the_lock_doesnt_keep_the_folder() {
         let folder = tempfile::tempdir().unwrap();
-        let held = lock(folder.path()).unwrap();
-        let copy = held.0.try_clone().unwrap();
-        assert!(lock(folder.path()).is_err());
+        let held = FolderLock::take(folder.path()).unwrap();
+        let copies = held.locked.each_ref().map(|file| file.try_clone().unwrap());
+        assert!(FolderLock::take(folder.path()).is_err());
         drop(held);
-        assert!(lock(folder.path()).is_ok());
-        drop(copy);
+        assert!(FolderLock::take(folder.path()).is_ok());
+        drop(copies);
+    }
+
+    #[test]
+    fn a_folder_is_locked_though_the_lock_file_is_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = FolderLock::take(folder.path()).unwrap();
+        std::fs::remove_file(folder.path().join("lock")).unwrap();
+        let refused = FolderLock::take(folder.path()).unwrap_err();
+        assert!(refused.to_string().ends_with("is in use by another process"), "{refused}");
+        drop(held);
+        FolderLock::take(folder.path()).unwrap();
     }
 }

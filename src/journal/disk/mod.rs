@@ -20,18 +20,21 @@ mod snapshot_file;
 mod tests;
 mod wal;
 
-pub(crate) use files::{FREE_BYTES_MIN, Space, check_free_space, create_file, sync_folder};
+pub(crate) use files::{FREE_BYTES_MIN, FolderLock, Space, check_free_space, create_file, sync_folder};
 
 use super::contract::{Error, Journal, Reader, Tail};
 use super::over_store::{Records, Store, StoreJournal};
+use super::progress::ReplayProgress;
 use super::record::Encoded;
+use crate::metrics::{self, Registry};
 use crate::model::chain::ChainHash;
 use crate::model::revision::Revision;
 use control_file::ControlFile;
 use failpoints::Failpoints;
-use files::{FolderLock, Paths, exists};
+use files::{Paths, exists};
 use flusher::Flusher;
 use open::Opened;
+use prometheus_client::metrics::histogram::Histogram;
 use sled_store::SledStore;
 use std::{
     path::Path,
@@ -39,6 +42,9 @@ use std::{
     thread::{self, JoinHandle},
 };
 use wal::{Wal, WalRecord};
+
+/// The buckets of how many entries are appended together.
+const GROUP_ENTRIES: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
 
 /// A journal in a folder, open in one process at a time.
 ///
@@ -58,11 +64,13 @@ impl DiskJournal {
     /// [`Error::Locked`] when another process has it open, [`Error::Corrupt`] when anything is wrong or missing,
     /// [`Error::Io`].
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        Self::open_and_replay(folder, |_, _| Ok(()), |()| ())
+        Self::open_and_replay(folder, &ReplayProgress::default(), |_, _| Ok(()), |()| ())
     }
 
     /// As [`open`](Self::open), with the one pass over all entries that it takes: `decode` gets each entry's revision
     /// and payload, verified, on one of several threads, and `apply` gets the results, in order, on this one.
+    ///
+    /// How far it has come is in `progress`.
     ///
     /// What `apply` got is the journal's only if this returns `Ok`.
     ///
@@ -71,10 +79,25 @@ impl DiskJournal {
     /// As there, and whatever `decode` gives.
     pub(crate) fn open_and_replay<T: Send>(
         folder: &Path,
+        progress: &ReplayProgress,
         decode: impl Fn(Revision, &[u8]) -> Result<T, Error> + Sync,
         apply: impl FnMut(T),
     ) -> Result<Self, Error> {
-        Self::open_with(folder, &Failpoints::none(), decode, apply)
+        Self::open_locked(FolderLock::take(folder)?, progress, decode, apply)
+    }
+
+    /// As [`open_and_replay`](Self::open_and_replay), in a folder that is this process's already.
+    ///
+    /// # Errors
+    ///
+    /// As there, but for [`Error::Locked`].
+    pub(crate) fn open_locked<T: Send>(
+        lock: FolderLock,
+        progress: &ReplayProgress,
+        decode: impl Fn(Revision, &[u8]) -> Result<T, Error> + Sync,
+        apply: impl FnMut(T),
+    ) -> Result<Self, Error> {
+        Self::open_with(lock, &Failpoints::none(), progress, decode, apply)
     }
 
     /// Whether there is a journal in `folder`, or what is left of one.
@@ -88,15 +111,34 @@ impl DiskJournal {
     }
 
     fn open_with<T: Send>(
-        folder: &Path,
+        lock: FolderLock,
         failpoints: &Failpoints,
+        progress: &ReplayProgress,
         decode: impl Fn(Revision, &[u8]) -> Result<T, Error> + Sync,
         apply: impl FnMut(T),
     ) -> Result<Self, Error> {
-        let opened = open::open(folder, failpoints, decode, apply)?;
+        let opened = open::open(lock, failpoints, progress, decode, apply)?;
         let tail = opened.tail;
         let store = DiskStore::from(opened);
         Ok(Self { flushing: Some(store.start_flusher()?), journal: StoreJournal::new(store, tail) })
+    }
+
+    /// Adds its metrics.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        let DiskStore { wal, groups, .. } = self.journal.store();
+        let syncs = wal.lock().unwrap_or_else(PoisonError::into_inner).syncs.clone();
+        metrics::register(
+            registry,
+            "conspectus_journal_fsync_duration_seconds",
+            "How long the sync of the write-ahead log took that made a group durable",
+            syncs,
+        );
+        metrics::register(
+            registry,
+            "conspectus_journal_append_group_entries",
+            "How many entries were made durable together",
+            groups.clone(),
+        );
     }
 
     /// Closes the journal, and reports what dropping it would keep to itself.
@@ -158,6 +200,8 @@ impl Journal for DiskJournal {
 /// The write-ahead log and sled as one store of records.
 struct DiskStore {
     wal: Mutex<Wal>,
+    /// How many entries are appended together.
+    groups: Histogram,
     flusher: Arc<Flusher>,
     control: Arc<Mutex<ControlFile>>,
     // Fields are dropped in their order: the lock goes last, once sled has let go of its files.
@@ -169,6 +213,7 @@ impl From<Opened> for DiskStore {
     fn from(Opened { wal, unflushed, control, sled, lock, .. }: Opened) -> Self {
         Self {
             wal: Mutex::new(wal),
+            groups: Histogram::new(GROUP_ENTRIES),
             flusher: Arc::new(Flusher::new(unflushed)),
             control: Arc::new(Mutex::new(control)),
             sled: Arc::new(sled),
@@ -203,6 +248,7 @@ impl Store for DiskStore {
     fn put(&self, first: Revision, record: Encoded) -> Result<(), Error> {
         // What can be refused comes before the first byte is written: after it, every error is final.
         self.sled.check_free_space()?;
+        let entries = u32::try_from(record.tail.revision.0.saturating_sub(first.0) + 1).unwrap_or(u32::MAX);
         let mut wal = self.wal.lock().unwrap_or_else(PoisonError::into_inner);
         let span = wal.span_for(record.bytes.len());
         self.flusher.wait_for(&span)?;
@@ -212,6 +258,7 @@ impl Store for DiskStore {
         // caller moves the tail.
         let durable = wal.write(&span, &record.bytes).and_then(|()| self.control().write_tail(record.tail));
         durable.inspect_err(|failure| self.flusher.fail(failure.to_string()))?;
+        self.groups.observe(f64::from(entries));
         self.flusher.push(WalRecord { span, first, tail: record.tail, bytes: record.bytes });
         Ok(())
     }

@@ -2,15 +2,15 @@
 
 use super::control_file::{ControlFile, Progress};
 use super::failpoints::Failpoints;
-use super::files::{FolderLock, Paths, check_writable, close_to_others, create_folder, exists, forget_cached, lock};
+use super::files::{FolderLock, Paths, check_writable, close_to_others, exists, forget_cached};
 use super::parallel_read;
 use super::sled_store::SledStore;
 use super::snapshot_file;
 use super::wal::{Contents, Wal, WalRecord};
 use crate::journal::contract::{Error, Tail};
+use crate::journal::progress::ReplayProgress;
 use crate::journal::record;
 use crate::model::revision::Revision;
-use std::path::Path;
 
 /// A journal whose every record is verified.
 pub(super) struct Opened {
@@ -23,22 +23,20 @@ pub(super) struct Opened {
     pub(super) lock: FolderLock,
 }
 
-/// Opens or creates the journal in `folder`. `decode` and `apply` are as for
+/// Opens or creates the journal in a folder that is locked. `decode` and `apply` are as for
 /// [`DiskJournal::open_and_replay`](super::DiskJournal::open_and_replay).
 pub(super) fn open<T: Send>(
-    folder: &Path,
+    lock: FolderLock,
     failpoints: &Failpoints,
+    progress: &ReplayProgress,
     decode: impl Fn(Revision, &[u8]) -> Result<T, Error> + Sync,
     apply: impl FnMut(T),
 ) -> Result<Opened, Error> {
-    let paths = Paths::of(folder);
-    create_folder(folder)?;
-    // First of all: what is read from here on is nobody else's to change.
-    let lock = lock(folder)?;
-    check_writable(folder)?;
+    let paths = Paths::of(lock.path());
     // The control file comes before what it is there to check. sled comes last, because it makes an empty store of one
     // that has vanished.
     let (mut control, known) = open_control_file(&paths, failpoints)?;
+    progress.expect(known.tail.revision);
     let wal = open_wal(&paths, known, failpoints)?;
     let begun = known.tail != Tail::EMPTY || wal.as_ref().is_some_and(|(_, contents)| !contents.is_empty());
     if begun && !exists(&paths.db)? {
@@ -47,7 +45,7 @@ pub(super) fn open<T: Send>(
     }
     let sled = open_sled(&paths, known.stored, failpoints)?;
 
-    let mut verifier = Verifier { tail: Tail::EMPTY, known: known.tail, at_known: Tail::EMPTY, apply };
+    let mut verifier = Verifier { tail: Tail::EMPTY, known: known.tail, at_known: Tail::EMPTY, progress, apply };
     verifier.follow(sled.records(Revision(1), Revision(u64::MAX)), &decode)?;
     let stored = verifier.tail;
     if stored.revision < known.stored {
@@ -63,6 +61,7 @@ pub(super) fn open<T: Send>(
         None => (Wal::create(&paths.wal, verifier.end()?, failpoints)?.0, Vec::new()),
     };
     let tail = verifier.end()?;
+    progress.end();
 
     // The control file may only say what is durable. The write-ahead log is: it was read from the disk, or synced when
     // it was created. What opening has changed in sled isn't yet, so sled is synced before the control file is written.
@@ -119,15 +118,16 @@ fn open_sled(paths: &Paths, stored: Revision, failpoints: &Failpoints) -> Result
 }
 
 /// What has been verified so far, in order: each record must follow the one before.
-struct Verifier<F> {
+struct Verifier<'a, F> {
     tail: Tail,
     /// The tail that the control file knows, and the entry that is there instead.
     known: Tail,
     at_known: Tail,
+    progress: &'a ReplayProgress,
     apply: F,
 }
 
-impl<F> Verifier<F> {
+impl<F> Verifier<'_, F> {
     /// Takes records that follow those taken so far.
     fn follow<T: Send>(
         &mut self,
@@ -152,6 +152,7 @@ impl<F> Verifier<F> {
             (self.apply)(decoded);
         }
         self.tail = verified.tail;
+        self.progress.reach(self.tail.revision);
         Ok(())
     }
 

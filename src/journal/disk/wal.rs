@@ -27,14 +27,17 @@ use super::failpoints::Failpoints;
 use super::files::{create_file, sync_folder};
 use crate::journal::contract::{Error, Tail};
 use crate::journal::record::{self, Record};
+use crate::metrics::sync_durations;
 use crate::model::chain::ChainHash;
 use crate::model::revision::Revision;
+use prometheus_client::metrics::histogram::Histogram;
 use std::{
     fs::{File, OpenOptions},
     io::Read,
     ops::Range,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 /// How many bytes of records the ring holds. Part of the format.
@@ -57,6 +60,8 @@ pub(super) struct Wal {
     next: u64,
     /// How much of the ring the file has.
     grown_bytes: u64,
+    /// How long the syncs of records took.
+    pub(super) syncs: Histogram,
 }
 
 /// A record that is durable in the write-ahead log.
@@ -113,7 +118,7 @@ impl Wal {
         }
         let fresh = || Self::create(&self.path, tail, &self.failpoints);
         let (fresh, _) = self.failpoints.around("empty the write-ahead log", fresh)?;
-        *self = fresh;
+        *self = Self { syncs: self.syncs.clone(), ..fresh };
         Ok(())
     }
 
@@ -133,7 +138,14 @@ impl Wal {
         // A last block that is cut short is written anew.
         let grown_bytes = (ring.len() - ring.len() % BLOCK_BYTES) as u64;
         let next = contents.records.last().map_or(0, |newest| newest.offset + span_bytes(newest.bytes.len()) as u64);
-        let wal = Self { path: path.to_owned(), file, failpoints: failpoints.clone(), next, grown_bytes };
+        let wal = Self {
+            path: path.to_owned(),
+            file,
+            failpoints: failpoints.clone(),
+            next,
+            grown_bytes,
+            syncs: sync_durations(),
+        };
         Ok((wal, contents))
     }
 
@@ -207,7 +219,9 @@ impl Wal {
         self.failpoints.around("write to the write-ahead log", || {
             self.file.write_all_at(&bytes, BLOCK_BYTES as u64 + offset).map_err(io("write to"))
         })?;
+        let begun = Instant::now();
         self.failpoints.around("sync the write-ahead log", || self.file.sync_data().map_err(io("sync")))?;
+        self.syncs.observe(begun.elapsed().as_secs_f64());
         self.next = span.end;
         Ok(())
     }

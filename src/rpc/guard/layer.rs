@@ -13,17 +13,22 @@ use tonic::metadata::MetadataValue;
 use super::auditor::Auditor;
 use super::compute::Compute;
 use super::held::hold;
-use super::limits::{CallPermit, Calls, Limits};
+use super::limits::{CallPermit, Calls, Limits, WATCHERS};
+use super::load::Load;
 use super::messages::Bounded;
 use super::methods::{METHODS, OPEN_SERVICES, STREAM};
+use super::metrics::Metrics;
+use super::observed::ObservedCall;
 use super::origin::Origin;
+use super::places::Places;
 use super::receiving::{CallReceiving, Receiving};
 use super::session::{OpenCall, Remote, Session};
 use crate::access::{Action, Credential, KeyId, Resource};
 use crate::audit;
 use crate::last_used::LastUsed;
+use crate::metrics::{self, Registry};
 use crate::model::timestamp::Timestamp;
-use crate::net::Peer;
+use crate::net::{Connections, Peer};
 use crate::rpc::status::{self, Reason};
 use crate::rpc::{Context, Format, Gate};
 
@@ -38,6 +43,10 @@ struct Shared {
     compute: Compute,
     auditor: Auditor,
     used: LastUsed,
+    watchers: Places,
+    /// Those of each listener, by its name.
+    connections: Vec<(&'static str, Arc<Connections>)>,
+    metrics: Metrics,
 }
 
 /// What a service answers with. It has a status for everything that goes wrong.
@@ -54,15 +63,55 @@ struct Admitted {
 }
 
 impl Guard {
-    /// A guard of the services behind a gate.
-    pub fn new(gate: Gate, limits: Limits) -> Self {
+    /// A guard of the services behind a gate, which are reached over connections of listeners with these names.
+    pub(crate) fn new(gate: Gate, limits: Limits, connections: Vec<(&'static str, Arc<Connections>)>) -> Self {
         Self(Arc::new(Shared {
+            compute: Compute::new(limits.computing_max),
             calls: Calls::new(limits),
             receiving: Receiving::default(),
-            compute: Compute::new(limits.computing_max),
             auditor: Auditor::new(gate),
             used: LastUsed::default(),
+            watchers: Places::new(WATCHERS),
+            connections,
+            metrics: Metrics::default(),
         }))
+    }
+
+    /// Adds the metrics of calls, and of what is open.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        let Shared { calls, watchers, connections, metrics, .. } = &*self.0;
+        metrics.register(registry);
+        let calls = calls.clone();
+        let open = move || Some(calls.in_all() as u64);
+        metrics::gauge(
+            registry,
+            "conspectus_calls",
+            "Calls that are open, without those to health and reflection",
+            open,
+        );
+        let watchers = watchers.clone();
+        let open = move || Some(watchers.in_all() as u64);
+        metrics::gauge(registry, "conspectus_watchers", "Streams that watch an answer", open);
+        let connections = connections.clone();
+        let open = move || connections.iter().map(|(name, open)| (*name, open.in_all() as u64)).collect();
+        metrics::gauges(registry, "conspectus_connections", "Connections that are open", "listener", open);
+    }
+
+    /// What is open, and whose it is.
+    pub fn load(&self) -> Load {
+        let Shared { calls, watchers, connections, .. } = &*self.0;
+        let mut load = Load::default();
+        load.add(calls.in_all(), calls.of_identities(), |open| &mut open.calls);
+        load.add(watchers.in_all(), watchers.of_identities(), |open| &mut open.watchers);
+        for (_, connections) in connections {
+            load.add(connections.in_all(), connections.of_identities(), |open| &mut open.connections);
+        }
+        load
+    }
+
+    /// The places of streams that watch.
+    pub(crate) fn watchers(&self) -> &Places {
+        &self.0.watchers
     }
 
     /// Has reads and refusals written to a log, from before the gate opens.
@@ -117,6 +166,7 @@ impl Guard {
         mut request: http::Request<Body>,
         answer: &dyn Fn(http::Request<Body>) -> Answer,
     ) -> impl Future<Output = Result<http::Response<Body>, Infallible>> + use<> {
+        let observed = ObservedCall::begin(&self.0.metrics, request.uri().path());
         // All that the answer needs while it is waited for, so that a call that waits takes little memory.
         let begun = self.admission(peer, &request).map(|admitted| {
             let Some(Admitted { session, permit, receiving }) = admitted else { return (answer(request), None) };
@@ -132,9 +182,9 @@ impl Guard {
         async move {
             let (answer, guarded) = match begun {
                 Ok(begun) => begun,
-                Err(refusal) => return Ok(refusal.into_http()),
+                Err(refusal) => return Ok(observed.answered(refusal.into_http())),
             };
-            let Some((session, permit, allowed)) = guarded else { return answer.await };
+            let Some((session, permit, allowed)) = guarded else { return Ok(observed.answered(answer.await?)) };
             let answer = tokio::select! {
                 // An answer that is ready at the deadline is sent.
                 biased;
@@ -148,13 +198,13 @@ impl Guard {
             if let Some(refusal) = Status::from_header_map(answer.headers()) {
                 session.unsent(&refusal);
             }
-            Ok(answer)
+            Ok(observed.answered(answer))
         }
     }
 
     /// Lets a call in: who is calling, and that it may do this to something.
     fn admit<B>(&self, peer: Peer, request: &http::Request<B>) -> Result<Admitted, Status> {
-        let Shared { calls, receiving, compute, auditor, used } = &*self.0;
+        let Shared { calls, receiving, compute, auditor, used, .. } = &*self.0;
         let context = auditor.context()?;
         let method = METHODS.iter().find(|(path, _)| *path == request.uri().path());
         let origin = Origin::of(request, Some(peer));

@@ -2,7 +2,7 @@
 //! callers aren't slowed.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,28 @@ use crate::model::id::IdentityId;
 use crate::net::{Full, Share};
 use crate::rpc::status::{self, Reason};
 
+/// How many calls something may make in a second. Clones share it: a change counts from the next call on.
+#[derive(Debug, Clone)]
+pub struct CallRate(Arc<AtomicU32>);
+
+impl CallRate {
+    /// One of so many; none is taken for one.
+    pub fn new(calls_a_second: u32) -> Self {
+        Self(Arc::new(AtomicU32::new(calls_a_second)))
+    }
+
+    /// Changes it.
+    pub fn set(&self, calls_a_second: u32) {
+        self.0.store(calls_a_second, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> u32 {
+        self.0.load(Ordering::Relaxed).max(1)
+    }
+}
+
 /// Bounds of the calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Limits {
     /// How many may be open in all, streams and answers that are not yet taken among them. Health
     /// and reflection are not counted: they answer whatever the load.
@@ -24,7 +44,7 @@ pub struct Limits {
     /// How many are kept for each identity, whatever others have open.
     pub calls_kept_of_identity: usize,
     /// How many an identity may begin in a second, over time.
-    pub calls_a_second_of_identity_max: u32,
+    pub calls_a_second_of_identity_max: CallRate,
     /// How many answers that take more than a moment are computed at once in all: the others wait. Fewer than the cores, so
     /// that calls are served all the while. Of those that take a moment it is one more.
     pub computing_max: usize,
@@ -64,7 +84,7 @@ impl Default for Limits {
             calls_max: 2_048,
             calls_of_identity_max: 512,
             calls_kept_of_identity: 16,
-            calls_a_second_of_identity_max: 5_000,
+            calls_a_second_of_identity_max: CallRate::new(5_000),
             computing_max: (*CORES - 1).max(1),
             computing_of_identity_max: (*CORES / 2).max(1),
             untaken_bytes_max: 64 << 20,
@@ -80,6 +100,9 @@ impl Default for Limits {
 /// How many threads compute. The system takes tens of microseconds to say so, so it is asked once.
 pub(super) static CORES: LazyLock<usize> =
     LazyLock::new(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+
+/// How identities share the streams that watch: 256 at once.
+pub(crate) const WATCHERS: Share = Share { max: 256, of_identity_max: 64, kept: 4 };
 
 /// How far an identity may run ahead of its rate.
 const BURST: Duration = Duration::from_secs(2);
@@ -223,6 +246,16 @@ impl Calls {
         self.0.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many are open.
+    pub(super) fn in_all(&self) -> usize {
+        self.counts().all
+    }
+
+    /// How many each identity has open.
+    pub(super) fn of_identities(&self) -> BTreeMap<IdentityId, usize> {
+        self.counts().of_identity.iter().map(|(identity, load)| (identity.clone(), load.open)).collect()
+    }
+
     /// A permit for a call of an identity, or of nobody in particular.
     ///
     /// # Errors
@@ -257,7 +290,7 @@ impl Counts {
         });
         // The generic cell rate algorithm (GCRA): each call moves `used_up_to`, the theoretical arrival time, on
         // by the interval that the rate leaves between calls; it may be ahead of now by a burst.
-        let rate = limits.calls_a_second_of_identity_max.max(1);
+        let rate = limits.calls_a_second_of_identity_max.get();
         let ahead = load.used_up_to.saturating_duration_since(now);
         if ahead > BURST {
             let what = format!("allowed: {rate} calls a second");
@@ -296,19 +329,21 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: Limits = Limits {
-        calls_max: 3,
-        calls_of_identity_max: 2,
-        calls_kept_of_identity: 1,
-        calls_a_second_of_identity_max: 10,
-        computing_max: 1,
-        computing_of_identity_max: 1,
-        untaken_bytes_max: 3 * SMALL_BYTES,
-        untaken_bytes_of_identity_max: 2 * SMALL_BYTES,
-        untaken_bytes_kept_of_identity: SMALL_BYTES + 1,
-        call_timeout: Duration::from_secs(1),
-        stream_idle_timeout: Duration::from_secs(1),
-    };
+    fn limits() -> Limits {
+        Limits {
+            calls_max: 3,
+            calls_of_identity_max: 2,
+            calls_kept_of_identity: 1,
+            calls_a_second_of_identity_max: CallRate::new(10),
+            computing_max: 1,
+            computing_of_identity_max: 1,
+            untaken_bytes_max: 3 * SMALL_BYTES,
+            untaken_bytes_of_identity_max: 2 * SMALL_BYTES,
+            untaken_bytes_kept_of_identity: SMALL_BYTES + 1,
+            call_timeout: Duration::from_secs(1),
+            stream_idle_timeout: Duration::from_secs(1),
+        }
+    }
 
     fn id(name: &str) -> IdentityId {
         IdentityId::parse(name).unwrap()
@@ -320,7 +355,7 @@ mod tests {
 
     #[test]
     fn each_has_its_share_and_all_together_theirs() {
-        let (calls, now) = (Calls::new(LIMITS), Instant::now());
+        let (calls, now) = (Calls::new(limits()), Instant::now());
         let permit = |name: &str| calls.permit(Some(&id(name)), now);
         let (a, _b) = (permit("a").unwrap(), permit("a").unwrap());
         assert_eq!(reason(&permit("a").unwrap_err()), "RATE_LIMITED");
@@ -333,7 +368,7 @@ mod tests {
 
     #[test]
     fn who_calls_too_often_is_answered_when_to_try_again() {
-        let (calls, now) = (Calls::new(LIMITS), Instant::now());
+        let (calls, now) = (Calls::new(limits()), Instant::now());
         let permit = |name: &str, after: Duration| calls.permit(Some(&id(name)), now + after).map(drop);
         let burst = (0..100).take_while(|_| permit("a", Duration::ZERO).is_ok()).count();
         assert_eq!(burst, 21, "two seconds of ten, and the one that it began with");
@@ -350,7 +385,7 @@ mod tests {
 
     #[test]
     fn answers_that_are_not_taken_are_bounded_by_identity_and_in_all() {
-        let (calls, now) = (Calls::new(LIMITS), Instant::now());
+        let (calls, now) = (Calls::new(limits()), Instant::now());
         let permit = |name: &str| Arc::new(calls.permit(Some(&id(name)), now).unwrap());
         let (a, b) = (permit("a"), permit("b"));
         let large = SMALL_BYTES + 1;
@@ -372,7 +407,7 @@ mod tests {
 
     #[test]
     fn who_has_gone_is_forgotten() {
-        let (calls, now) = (Calls::new(LIMITS), Instant::now());
+        let (calls, now) = (Calls::new(limits()), Instant::now());
         drop(calls.permit(Some(&id("a")), now));
         let _b = calls.permit(Some(&id("b")), now + 2 * FORGET_AFTER);
         assert_eq!(calls.counts().of_identity.keys().map(IdentityId::as_str).collect::<Vec<_>>(), ["b"]);
@@ -380,7 +415,7 @@ mod tests {
 
     #[test]
     fn who_has_a_call_open_is_not_forgotten_however_long_ago_it_began() {
-        let (calls, now) = (Calls::new(LIMITS), Instant::now());
+        let (calls, now) = (Calls::new(limits()), Instant::now());
         let _open = [calls.permit(Some(&id("a")), now), calls.permit(Some(&id("a")), now)];
         let refused = calls.permit(Some(&id("a")), now + 2 * FORGET_AFTER).unwrap_err();
         assert_eq!(reason(&refused), "RATE_LIMITED");
@@ -388,7 +423,7 @@ mod tests {
 
     #[test]
     fn what_was_admitted_counts_once_until_it_is_taken_or_its_call_ends() {
-        let calls = Calls::new(LIMITS);
+        let calls = Calls::new(limits());
         let a = || Arc::new(calls.permit(Some(&id("a")), Instant::now()).unwrap());
         let large = 2 * SMALL_BYTES;
         let is_free = || a().hold(large).is_ok();

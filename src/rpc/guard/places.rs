@@ -29,6 +29,16 @@ impl Places {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How much is taken.
+    pub(super) fn in_all(&self) -> usize {
+        self.taken().in_all
+    }
+
+    /// How much each identity has.
+    pub(super) fn of_identities(&self) -> BTreeMap<IdentityId, usize> {
+        self.taken().of_identity.clone()
+    }
+
     /// A place for an identity, or for nobody in particular.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ use crate::rpc::convert::{queries, responses};
 use crate::rpc::guard::AuditScope as _;
 use crate::rpc::page::{self, Paging, ROWS, TokenBinding};
 use crate::rpc::proto::picture_service_server::PictureService;
-use crate::rpc::{Encoded, Gate, catalogue_items, count, proto};
+use crate::rpc::{Encoded, Gate, Guard, catalogue_items, count, proto};
 use crate::state::view::View;
 
 const CONTRIBUTIONS_MAX: usize = 1_000;
@@ -38,6 +38,11 @@ impl Picture {
     /// The service behind a gate.
     pub fn new(gate: Gate) -> Self {
         Self { gate, watchers: watch::Watchers::default() }
+    }
+
+    /// The same, on the places for watchers that a guard knows of.
+    pub(crate) fn behind(gate: Gate, guard: &Guard) -> Self {
+        Self { gate, watchers: watch::Watchers::on(guard.watchers().clone()) }
     }
 }
 

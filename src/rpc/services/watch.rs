@@ -29,14 +29,12 @@ use crate::net::{Full, Share};
 use crate::rpc::call::{Call, Refusal};
 use crate::rpc::context::Now;
 use crate::rpc::convert::snapshot::{Snapshot, in_future};
-use crate::rpc::guard::{CHECK_EVERY, Place, Places, Present, Question, Session, Subject};
+use crate::rpc::guard::{CHECK_EVERY, Place, Places, Present, Question, Session, Subject, WATCHERS};
 use crate::rpc::page::{Page, Position, ROWS};
 use crate::rpc::status::{self, Reason};
 use crate::rpc::{Context, Encoded};
 use crate::state::State;
 
-/// How many streams may watch at once.
-const WATCHERS_MAX: usize = 256;
 /// How long a reader may take to take a message.
 const READER_TIMEOUT: Duration = Duration::from_secs(30);
 /// After how long a message is computed again for which there was no room.
@@ -46,10 +44,7 @@ const GATHER: Duration = Duration::from_millis(20);
 /// The most rows of an answer that can be watched.
 const ROWS_MAX: usize = ROWS.max;
 
-/// How identities share them.
-const WATCHERS: Share = Share { max: WATCHERS_MAX, of_identity_max: WATCHERS_MAX / 4, kept: 4 };
-
-/// How they share the memory, in bytes, of what is known of the rows that they watch.
+/// How identities share the memory, in bytes, of what is known of the rows that they watch.
 const KNOWN: Share = Share { max: 64 << 20, of_identity_max: 16 << 20, kept: 1 << 20 };
 
 /// The places that watchers take.
@@ -61,11 +56,16 @@ pub(crate) struct Watchers {
 
 impl Default for Watchers {
     fn default() -> Self {
-        Self { watching: Places::new(WATCHERS), known: Places::new(KNOWN) }
+        Self::on(Places::new(WATCHERS))
     }
 }
 
 impl Watchers {
+    /// On places that others see taken too.
+    pub(crate) fn on(watching: Places) -> Self {
+        Self { watching, known: Places::new(KNOWN) }
+    }
+
     /// A place for one more watcher of a caller.
     fn take(&self, session: &Session) -> Result<Place, Status> {
         self.watching.take(session.identity()).map_err(|full| {
@@ -73,7 +73,7 @@ impl Watchers {
                 Full::OfIdentity => {
                     format!("allowed: {} streams that watch at once; end some of yours first", WATCHERS.of_identity_max)
                 }
-                Full::InAll => format!("{WATCHERS_MAX} streams watch already; try again later"),
+                Full::InAll => format!("{} streams watch already; try again later", WATCHERS.max),
             };
             status::exhausted(Reason::TooManyWatchers, what)
         })

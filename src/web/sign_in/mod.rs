@@ -38,7 +38,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::response::Response;
 use axum::routing::{get, post};
 
-pub use provider::{NoClientSecret, ProviderSettings};
+pub use provider::ProviderSettings;
 pub use require::require_session;
 pub use shared::{Randomness, Refusal, Settings, SignIns, Stopwatch, TimeOfDay, WhoIsCalling};
 

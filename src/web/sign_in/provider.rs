@@ -1,7 +1,6 @@
 //! Signing in at an OpenID Connect provider: the authorization code flow, with PKCE, state and nonce.
 
 use std::fmt;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -32,8 +31,6 @@ const TOKEN_AGE_MAX: Duration = Duration::from_secs(5 * 60);
 const METADATA_AGE_MAX: Duration = Duration::from_secs(3_600);
 /// How old, when a token is signed with a key that isn't known.
 const KEYS_AGE_MAX: Duration = Duration::from_secs(10);
-/// The longest client secret that is taken, in bytes.
-const CLIENT_SECRET_BYTES_MAX: usize = 1_000;
 /// How ID tokens may be signed: by a key of the provider's alone.
 const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
@@ -58,28 +55,10 @@ pub struct ProviderSettings {
     pub client_secret: Option<ClientSecret>,
 }
 
-/// A file of a client secret can't be used.
-#[derive(Debug, thiserror::Error)]
-#[error("the client secret {0}: {1}")]
-pub struct NoClientSecret(String, String);
-
 impl ProviderSettings {
-    /// Those with the secret in a file, which is its only line.
-    ///
-    /// # Errors
-    /// When there is no such file, or no secret in it.
-    pub fn with_secret_file(issuer: Issuer, client_id: String, file: Option<&Path>) -> Result<Self, NoClientSecret> {
-        let read = |file: &Path| {
-            let refused = |what: String| NoClientSecret(file.display().to_string(), what);
-            let text = std::fs::read_to_string(file).map_err(|error| refused(error.to_string()))?;
-            let secret = text.trim();
-            let is_secret = (1..=CLIENT_SECRET_BYTES_MAX).contains(&secret.len());
-            if !is_secret || secret.contains(char::is_whitespace) {
-                return Err(refused(format!("allowed: one line of 1 to {CLIENT_SECRET_BYTES_MAX} bytes")));
-            }
-            Ok(ClientSecret::new(secret.to_owned()))
-        };
-        Ok(Self { issuer, client_id, client_secret: file.map(read).transpose()? })
+    /// Those with the secret that the provider has given this server, if it has.
+    pub fn new(issuer: Issuer, client_id: String, client_secret: Option<String>) -> Self {
+        Self { issuer, client_id, client_secret: client_secret.map(ClientSecret::new) }
     }
 }
 
