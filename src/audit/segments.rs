@@ -14,7 +14,7 @@ pub const FILE_NAME: &str = "audit.log";
 /// How many links lead from a log's path to its file, at the most.
 const LINKS_MAX: usize = 16;
 /// How often files are looked for: a server may close one at the same time.
-pub(super) const LOOKS_MAX: u32 = 3;
+pub(super) const LOOKS_MAX: u32 = 10;
 
 /// A file of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
