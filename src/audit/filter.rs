@@ -40,7 +40,8 @@ impl Filter {
             | Event::Continued
             | Event::Lost
             | Event::OlderJournal
-            | Event::Closed => false,
+            | Event::Closed
+            | Event::Pruned => false,
         };
         let is_method = |method: &String| line.method == *method || line.method.rsplit('/').next() == Some(method);
         let is_purpose = |purpose: &String| line.purpose.to_lowercase().contains(&purpose.to_lowercase());

@@ -157,7 +157,8 @@ pub(super) fn says_what_was_taken(NumberedLine { line, .. }: &NumberedLine) -> b
         | Event::RefusedMore
         | Event::Repaired
         | Event::OlderJournal
-        | Event::Closed => false,
+        | Event::Closed
+        | Event::Pruned => false,
     }
 }
 

@@ -61,7 +61,8 @@ pub struct Taken {
 
 /// Reads a data folder's whole log, from its oldest line to its newest, across its files, hands each line to `each`, and
 /// checks that it is what was written: every line, in order; that each file is what its name says; and that lines are
-/// missing only where a line says so, as one does after a file that was moved away, or lost. A server may be writing.
+/// missing only where a line says so, as one does after a file that was moved away, or lost, or when the oldest files were
+/// deleted. A server may be writing.
 ///
 /// # Errors
 /// At the first line, or file, that isn't.
@@ -96,6 +97,8 @@ pub(crate) fn verify_within(
     let mut verified = Verified { tail: after, files: wanted.len(), skipped, taken: Vec::new() };
     let mut lines = lines_after(folder, after, last);
     let (mut is_closed, mut looks) = (false, 0);
+    // The last line before the oldest, whose chain that has, until a line says that it was deleted.
+    let mut unexplained: Option<LogTail> = None;
     loop {
         let Some(line) = lines.next().transpose()? else {
             looks += 1;
@@ -107,15 +110,25 @@ pub(crate) fn verify_within(
         };
         let expected = verified.tail.n + 1;
         if line.tail.n > expected {
-            if !says_what_was_taken(&line.numbered) {
-                let path = spans.first().map_or_else(|| folder.join(FILE_NAME), |span| span.path.clone());
-                return Err(Error::Missing { path, first: expected, last: line.tail.n - 1 });
+            if says_what_was_taken(&line.numbered) {
+                verified.taken.push(Taken { first: expected, last: line.tail.n - 1, says: line.numbered.clone() });
+            } else {
+                unexplained = line.numbered.before();
             }
-            verified.taken.push(Taken { first: expected, last: line.tail.n - 1, says: line.numbered.clone() });
+        }
+        // A crash while files were deleted leaves the newest of them.
+        let is_pruned =
+            |before: &mut LogTail| line.numbered.pruned().is_some_and(|last| before.n < last.n || *before == last);
+        if let Some(before) = unexplained.take_if(is_pruned) {
+            verified.taken.insert(0, Taken { first: 1, last: before.n, says: line.numbered.clone() });
         }
         each(&line.numbered);
         is_closed = line.numbered.line.event == Event::Closed;
         verified.tail = line.tail;
+    }
+    if let Some(before) = unexplained {
+        let path = spans.first().map_or_else(|| folder.join(FILE_NAME), |span| span.path.clone());
+        return Err(Error::Missing { path, first: 1, last: before.n });
     }
     let Some(file) = lines.file() else { return Lines::open(&folder.join(FILE_NAME)).map(|_| verified) };
     if file.is_cut_off() {

@@ -140,6 +140,7 @@ fn view(line: &AuditLine) -> LineView {
             AuditEvent::Lost => "lines before are lost, as was accepted",
             AuditEvent::OlderJournal => "the journal is older than this log, as was accepted",
             AuditEvent::Closed => "closes its file of the log: the next goes on",
+            AuditEvent::Pruned => "the oldest files of the log are deleted",
         },
         identity: seen(&line.identity),
         href: Address::of("/audit").with("identity", &line.identity).href(),

@@ -11,7 +11,7 @@ use conspectus::audit::{self, SegmentLimits};
 use conspectus::rpc::proto::GetPictureRequest;
 use conspectus::server::Config;
 
-use crate::app::{HAMPSHIRE, TestApp};
+use crate::app::{HAMPSHIRE, TestApp, TestClock};
 use crate::binary::command;
 use crate::identities::{self, by};
 
@@ -148,4 +148,78 @@ async fn who_read_what_of_an_area_is_found_over_all_files_and_files_of_other_tim
     let wrong = command().args(["audit", "--since", "March", "--data"]).arg(folder).output().unwrap();
     let said = String::from_utf8(wrong.stderr).unwrap();
     assert!(said.contains("allowed: a date such as 2026-03-01, or an instant"), "{said}");
+}
+
+fn prune(folder: &Path, args: &[&str]) -> (bool, String, String) {
+    let output = command().args(["audit", "prune"]).args(args).env("CONSPECTUS_DATA", folder).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+fn closed_files(folder: &Path) -> usize {
+    fs::read_dir(folder)
+        .unwrap()
+        .filter(|it| it.as_ref().unwrap().path().to_string_lossy().contains("/audit-0"))
+        .count()
+}
+
+fn has_line_1(folder: &Path) -> bool {
+    fs::read_dir(folder).unwrap().any(|it| it.unwrap().path().to_string_lossy().contains("/audit-000000000001-"))
+}
+
+#[tokio::test]
+async fn old_files_are_deleted_by_an_operators_rule_alone_and_the_log_says_so() {
+    let mut app = with_small_files().await;
+    for _ in 0..20 {
+        read(&app, HAMPSHIRE).await;
+    }
+    let folder = app.folder().to_owned();
+    let all = ["--before", "2100-01-01"];
+    let (is_done, _, said) = prune(&folder, &all);
+    assert!(!is_done && said.contains("in use"), "{said}");
+    app.stop().await;
+    let before = closed_files(&folder);
+    let (is_done, _, said) = prune(&folder, &["--keep-days", "30", "--yes"]);
+    assert!(is_done && said.contains("nothing is deleted"), "{said}");
+    let (is_done, listed, said) = prune(&folder, &all);
+    assert!(is_done && said.contains("With --yes these are deleted: lines 1 to "), "{said}");
+    assert_eq!((listed.lines().count(), closed_files(&folder)), (before, before));
+    let (is_done, listed, said) = prune(&folder, &[&all[..], &["--yes"]].concat());
+    assert!(is_done && said.contains("Deleted lines 1 to "), "{said}");
+    assert_eq!((listed.lines().count(), closed_files(&folder)), (before, 0));
+    let (_, said) = audit(&folder, &["--verify"]);
+    assert!(
+        said.contains("Lines 1 to ") && said.contains("conspectus audit prune --before 2100-01-01T00:00:00Z"),
+        "{said}"
+    );
+    let (is_done, _, said) = prune(&folder, &[]);
+    assert!(!is_done && said.contains("--before <TIME>|--keep-days <DAYS>"), "{said}");
+
+    // What is left goes on.
+    app.restart_as(|_| {}, |config| config).await;
+    read(&app, HAMPSHIRE).await;
+    app.stop().await;
+    audit(&folder, &["--verify"]);
+}
+
+#[tokio::test]
+async fn a_server_deletes_what_is_older_than_it_is_to_keep() {
+    let mut app = with_small_files().await;
+    for _ in 0..20 {
+        read(&app, HAMPSHIRE).await;
+    }
+    app.stop().await;
+    let folder = app.folder().to_owned();
+    assert!(has_line_1(&folder));
+    let later = TestClock::at("2099-01-01T00:00:00Z").clock();
+    app.restart_as(|_| {}, |config| Config { audit_keep_days: Some(30), clock: later, ..config }).await;
+    let deleted = async {
+        while has_line_1(&folder) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(LOOKS, deleted).await.unwrap();
+    app.stop().await;
+    let (_, said) = audit(&folder, &["--verify"]);
+    assert!(said.contains("are deleted: serve --audit-keep-days 30"), "{said}");
 }

@@ -1,13 +1,15 @@
 //! `conspectus audit`: who read what, who was refused, and who changed keys.
 
 mod follow;
+mod prune;
+mod since;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
-use clap::Parser;
-use jiff::tz::TimeZone;
+use clap::{Parser, Subcommand};
 
+use self::since::instant;
 use super::failure::Failure;
 use super::output;
 use super::printout::Printout;
@@ -22,8 +24,13 @@ use crate::model::timestamp::Timestamp;
 /// that it prints is the number of lines and the chain hash of the last one. Keep both elsewhere:
 /// with them you can see whether lines were cut off the end later.
 #[derive(Debug, Parser)]
-#[command(after_help = "Examples:\n  conspectus audit --data conspectus-data\n  conspectus audit --json")]
+#[command(
+    after_help = "Examples:\n  conspectus audit --data conspectus-data\n  conspectus audit --json",
+    args_conflicts_with_subcommands = true
+)]
 pub(super) struct Args {
+    #[command(subcommand)]
+    verb: Option<Verb>,
     /// The data folder.
     #[arg(long, env = "CONSPECTUS_DATA", default_value = "conspectus-data")]
     data: PathBuf,
@@ -74,19 +81,19 @@ pub(super) struct Args {
     after: u64,
 }
 
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Prune(prune::Args),
+}
+
 fn event(text: &str) -> Result<Event, String> {
     serde_json::from_value(text.into()).map_err(|error| error.to_string())
 }
 
-fn instant(text: &str) -> Result<Timestamp, String> {
-    let midnight = || TimeZone::UTC.to_timestamp(text.parse::<jiff::civil::Date>()?.at(0, 0, 0, 0));
-    let instant = text.parse::<jiff::Timestamp>().or_else(|_| midnight());
-    instant
-        .map(|instant| Timestamp(instant.as_microsecond()))
-        .map_err(|_| "allowed: a date such as 2026-03-01, or an instant such as 2026-03-01T09:00:00Z".to_owned())
-}
-
-pub(super) fn run(args: &Args) -> Result<(), Failure> {
+pub(super) async fn run(args: &Args) -> Result<(), Failure> {
+    if let Some(Verb::Prune(args)) = &args.verb {
+        return prune::run(args).await;
+    }
     if let Some(hash) = &args.question {
         return output::print_line(audit::read_question(&args.data, hash)?);
     }

@@ -100,7 +100,8 @@ fn is_wanted(request: &proto::ListAuditLinesRequest, NumberedLine { line, .. }: 
         | Event::Continued
         | Event::Lost
         | Event::OlderJournal
-        | Event::Closed => false,
+        | Event::Closed
+        | Event::Pruned => false,
     };
     (is_refusal || !request.only_refusals) && (request.identity.is_empty() || request.identity == line.identity)
 }
@@ -133,5 +134,6 @@ fn event(event: Event) -> proto::AuditEvent {
         Event::Lost => proto::AuditEvent::Lost,
         Event::OlderJournal => proto::AuditEvent::OlderJournal,
         Event::Closed => proto::AuditEvent::Closed,
+        Event::Pruned => proto::AuditEvent::Pruned,
     }
 }
