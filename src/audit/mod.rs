@@ -33,6 +33,8 @@ mod segments;
 mod start;
 mod verify;
 mod writer;
+#[cfg(test)]
+mod year_tests;
 
 pub(crate) use backwards::LinesBefore;
 pub(crate) use filter::Filter;
