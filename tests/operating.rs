@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test itself may")]
 
 mod binary;
+#[path = "operating/calls.rs"]
+mod calls;
 #[path = "operating/drills.rs"]
 mod drills;
 #[path = "operating/life.rs"]

@@ -47,8 +47,11 @@ fn steps(page: &str) -> Vec<Step> {
                     continue;
                 }
                 let step = steps.last_mut().expect("a block begins with a command");
-                if let Some(more) = text.strip_prefix("> ").filter(|_| step.command.ends_with('\\')) {
+                let more = text.strip_prefix("> ").filter(|_| step.printed.is_empty());
+                if let Some(more) = more.filter(|_| step.command.ends_with('\\')) {
                     step.command = format!("{}{}", step.command.trim_end_matches('\\'), more.trim_start());
+                } else if let Some(more) = more.filter(|_| step.command.contains("<<")) {
+                    step.command = format!("{}\n{more}", step.command);
                 } else if let Some(status) = text.strip_prefix("? ") {
                     step.status = status.parse().unwrap();
                 } else {
@@ -139,6 +142,11 @@ fn follow(page: &str) {
 #[test]
 fn the_page_about_backups_goes_as_it_says() {
     follow("docs/backups.md");
+}
+
+#[test]
+fn the_tasks_of_the_runbook_go_as_it_says() {
+    follow("docs/runbook.md");
 }
 
 #[test]

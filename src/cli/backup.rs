@@ -24,6 +24,9 @@ const STANDARD: &str = "-";
 /// A backup goes to a file that isn't there yet, or to standard output. It holds every figure: keep it as safe as the
 /// folder. It is only known to be good once it was restored: `conspectus verify --restore`.
 #[derive(Debug, Parser)]
+#[command(
+    after_help = "Examples:\n  conspectus backup monday.backup\n  conspectus backup tuesday.backup --after last\n  conspectus backup -"
+)]
 pub(super) struct BackupArgs {
     /// The file, or - for standard output.
     file: PathBuf,
@@ -43,6 +46,9 @@ pub(super) struct BackupArgs {
 /// The folder is there once all of it is restored and verified, and not before; a backup that isn't what was written
 /// leaves nothing behind.
 #[derive(Debug, Parser)]
+#[command(
+    after_help = "Examples:\n  conspectus restore monday.backup tuesday.backup --data restored\n  conspectus restore monday.backup --data as-it-was --until 2026-11-01T09:00:00Z"
+)]
 pub(super) struct RestoreArgs {
     /// The backups: files, or - for standard input.
     #[arg(required = true, value_name = "BACKUP")]
@@ -63,6 +69,7 @@ pub(super) struct RestoreArgs {
 /// Without backups it is the data folder, which the server reads if one runs on it. Receipts are checked by
 /// `conspectus receipt verify`.
 #[derive(Debug, Parser)]
+#[command(after_help = "Examples:\n  conspectus verify\n  conspectus verify --restore monday.backup tuesday.backup")]
 pub(super) struct VerifyArgs {
     /// The backups: a full one, and those that go on from it, in order; - is standard input.
     #[arg(value_name = "BACKUP")]

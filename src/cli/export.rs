@@ -18,6 +18,7 @@ use crate::server::{OpenFolder, control_path};
 /// docs/backups.md says what a line has. It is every figure: keep it as safe as the data folder. The audit log is lines of
 /// JSON already.
 #[derive(Debug, Parser)]
+#[command(after_help = "Examples:\n  conspectus export --data conspectus-data")]
 pub(super) struct ExportArgs {
     /// The data folder.
     #[arg(long, env = "CONSPECTUS_DATA", default_value = "conspectus-data")]
@@ -27,6 +28,7 @@ pub(super) struct ExportArgs {
 /// Make a data folder of lines that `conspectus export` printed: a journal with the same revisions and the same chain of
 /// hashes, so that every receipt stays as it is.
 #[derive(Debug, Parser)]
+#[command(after_help = "Examples:\n  conspectus import journal.jsonl --data imported")]
 pub(super) struct ImportArgs {
     /// The lines: a file, or - for standard input.
     file: PathBuf,

@@ -5,27 +5,29 @@
 //! panic is a line too. Of one kind of event, which strangers may cause, only so many lines in a while are written; the
 //! others are counted in one.
 
+mod format;
+
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use tracing::{Level, Metadata};
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer as _, reload};
 
 use super::failure::Failure;
 use super::log_filter::Filter;
 use super::terminal;
-use crate::model::text::visible;
-use crate::model::timestamp::Timestamp;
+pub(super) use format::Format;
 
 /// How many lines may wait to be written.
 const QUEUE_LINES_MAX: usize = 4_096;
-/// The longest line that is written whole.
-const LINE_BYTES_MAX: usize = 8 << 10;
 /// How many lines of one kind are written in each [`WINDOW`].
 const LINES_OF_KIND_MAX: u64 = 20;
 const WINDOW: Duration = Duration::from_secs(10);
@@ -36,6 +38,7 @@ const END_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The log of this process, until it is dropped: what was logged by then is written, unless nobody takes it.
 pub(super) struct Log {
+    format: Format,
     queue: SyncSender<Queued>,
     #[cfg(feature = "server")]
     change: FilterChange,
@@ -56,36 +59,35 @@ impl Log {
     ///
     /// # Errors
     /// When the system starts no thread.
-    pub(super) fn start(filter: &Filter) -> Result<Self, Failure> {
+    pub(super) fn start(format: Format, filter: &Filter) -> Result<Self, Failure> {
         #[cfg(feature = "server")]
         let stderr = super::own_stderr::open()?;
         #[cfg(not(feature = "server"))]
         let stderr = io::stderr();
         let is_terminal = stderr.is_terminal();
         let (queue, queued) = mpsc::sync_channel(QUEUE_LINES_MAX);
-        let (begun, counts) = (Instant::now(), Arc::new(Counts::default()));
+        let (begun, counts) = (Instant::now(), Arc::new(Counts::of(format)));
         let writing = Arc::clone(&counts);
         thread::Builder::new().name("log".to_owned()).spawn(move || write_queued(&queued, stderr, &writing, begun))?;
         let lines = Lines { queue: queue.clone(), counts, begun, is_terminal };
-        let subscriber = tracing_subscriber::fmt()
-            .with_env_filter(filter.compiled())
-            .with_writer(lines)
-            .with_ansi(terminal::has_colour(&io::stderr()))
-            .with_target(false)
-            .log_internal_errors(false)
-            .with_filter_reloading();
-        #[cfg(feature = "server")]
-        let change = {
-            let handle = subscriber.reload_handle();
-            // The subscriber is the process's, so it is never gone.
-            Arc::new(move |filter: &Filter| drop(handle.reload(filter.compiled())))
+        let (filtering, handle) = reload::Layer::new(filter.compiled());
+        let layer = fmt::layer().with_writer(lines).log_internal_errors(false);
+        let layer = match format {
+            Format::Text => layer.with_ansi(terminal::has_colour(&io::stderr())).with_target(false).boxed(),
+            Format::Json => layer.json().flatten_event(true).with_span_list(false).boxed(),
         };
-        subscriber.init();
+        tracing_subscriber::registry().with(filtering).with(layer).init();
+        #[cfg(not(feature = "server"))]
+        drop(handle);
+        // The subscriber is the process's, so it is never gone.
+        #[cfg(feature = "server")]
+        let change = Arc::new(move |filter: &Filter| drop(handle.reload(filter.compiled())));
         std::panic::set_hook(Box::new(|panic| {
             let what = panic.to_string().replace('\n', " ");
             tracing::error!("a thread {what}");
         }));
         Ok(Self {
+            format,
             queue,
             #[cfg(feature = "server")]
             change,
@@ -98,9 +100,13 @@ impl Log {
         Arc::clone(&self.change)
     }
 
-    /// Writes a line that isn't an event, if anybody takes it.
-    pub(super) fn write(&self, line: &str) {
-        drop(self.queue.try_send(Queued::Line(format!("{line}\n"))));
+    /// Writes why the program ends, if anybody takes it.
+    pub(super) fn write(&self, failure: &str) {
+        let line = match self.format {
+            Format::Text => format!("{failure}\n"),
+            Format::Json => self.format.own_line(Level::ERROR, failure),
+        };
+        drop(self.queue.try_send(Queued::Line(line)));
     }
 }
 
@@ -134,6 +140,7 @@ pub(super) fn register(registry: &mut crate::metrics::Registry) {
 /// What wasn't written.
 #[derive(Default)]
 struct Counts {
+    format: Format,
     /// Lines that could not be written.
     lost: AtomicU64,
     kinds: Mutex<BTreeMap<Kind, OfKind>>,
@@ -155,6 +162,10 @@ struct OfKind {
 }
 
 impl Counts {
+    fn of(format: Format) -> Self {
+        Self { format, ..Self::default() }
+    }
+
     /// Counts a line that can't be written.
     fn lose(&self) {
         self.lost.fetch_add(1, Ordering::Relaxed);
@@ -188,18 +199,12 @@ impl Counts {
         let mut kinds = self.kinds();
         let past = kinds.values_mut().filter(|of_kind| of_kind.more > 0 && of_kind.window < window);
         let count = |of_kind: &mut OfKind| {
-            let first = std::mem::take(&mut of_kind.first);
-            // What comes after its time.
-            let what = first.split_once(' ').map_or("", |(_, what)| what).trim();
-            line(&format!("{} more lines like this one, not written: {what}", std::mem::take(&mut of_kind.more)))
+            let what = self.format.what(&std::mem::take(&mut of_kind.first));
+            let more = std::mem::take(&mut of_kind.more);
+            self.format.own_line(Level::WARN, &format!("{more} more lines like this one, not written: {what}"))
         };
         past.map(count).collect()
     }
-}
-
-/// A line of the log itself.
-fn line(what: &str) -> String {
-    format!("{}  WARN {what}\n", Timestamp::of_system(SystemTime::now()))
 }
 
 /// Takes the lines from events.
@@ -212,12 +217,7 @@ struct Lines {
 
 impl Lines {
     fn take(&self, kind: Kind, bytes: &[u8]) {
-        let text = String::from_utf8_lossy(bytes);
-        let text = text.trim_end_matches('\n');
-        let end = (0..=text.len().min(LINE_BYTES_MAX)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        // On a terminal the colours are ours, and the library shows what isn't.
-        let mut line = if self.is_terminal { text[..end].to_owned() } else { visible(&text[..end]).into_owned() };
-        line.push_str(if end < text.len() { "…\n" } else { "\n" });
+        let line = self.counts.format.line(&String::from_utf8_lossy(bytes), self.is_terminal);
         if self.counts.is_one_too_many(kind, window(self.begun), &line) {
             return;
         }
@@ -296,7 +296,8 @@ fn write_counting(to: &mut impl Write, text: &str, counts: &Counts) {
 fn write_lost(to: &mut impl Write, counts: &Counts) -> io::Result<()> {
     let lost = counts.lost.load(Ordering::Relaxed);
     if lost > 0 {
-        let counted = line(&format!("{lost} lines of the log are lost: they could not be written"));
+        let counted = format!("{lost} lines of the log are lost: they could not be written");
+        let counted = counts.format.own_line(Level::WARN, &counted);
         // What is there may end in the beginning of a line.
         to.write_all(format!("\n{counted}").as_bytes())?;
         counts.lost.fetch_sub(lost, Ordering::Relaxed);
@@ -306,6 +307,7 @@ fn write_lost(to: &mut impl Write, counts: &Counts) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::format::LINE_BYTES_MAX;
     use super::*;
 
     /// A file on a disk that is full for a while.
@@ -416,7 +418,7 @@ mod tests {
         // The log is a process's: this test is another one that panics.
         const PANICS: &str = "CONSPECTUS_TEST_PANICS";
         if std::env::var_os(PANICS).is_some() {
-            let log = Log::start(&Filter::default()).unwrap();
+            let log = Log::start(Format::Text, &Filter::default()).unwrap();
             thread::spawn(|| panic!("of two\nlines")).join().unwrap_err();
             drop(log);
             return;

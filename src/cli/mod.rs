@@ -65,6 +65,8 @@ mod submit;
 mod table;
 mod template;
 mod terminal;
+#[cfg(feature = "server")]
+mod traces;
 mod watch;
 mod wrap;
 
@@ -183,6 +185,15 @@ impl Verb {
         }
         Filter::of_environment()
     }
+
+    /// How its log is written.
+    fn log_format(&self) -> log::Format {
+        #[cfg(feature = "server")]
+        if let Self::Serve(args) = self {
+            return args.log_format;
+        }
+        log::Format::default()
+    }
 }
 
 /// Runs the command line of this process.
@@ -195,7 +206,8 @@ pub fn main() -> ExitCode {
     if is_server {
         serve::keep_few_arenas();
     }
-    let log = match cli.verb.log_filter().and_then(|filter| Log::start(&filter)) {
+    let log_format = cli.verb.log_format();
+    let log = match cli.verb.log_filter().and_then(|filter| Log::start(log_format, &filter)) {
         Ok(log) => log,
         Err(failure) => return exit_code(Err(failure)),
     };

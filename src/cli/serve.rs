@@ -23,6 +23,7 @@ use super::printout::Printout;
 use super::secret::warn_if_open;
 use super::settings::Settings;
 use super::sign_in_args::SignInArgs;
+use super::traces::Traces;
 use super::{health, log, picture};
 use crate::access::Secret;
 use crate::audit::{Accepted, SegmentLimits};
@@ -100,6 +101,9 @@ pub(super) struct Args {
     /// warn,conspectus::net=debug.
     #[arg(long, env = "CONSPECTUS_LOG", default_value = "info", value_name = "FILTER")]
     log: Filter,
+    /// How the log is written, on standard error: as text, or as json, an object a line.
+    #[arg(long, env = "CONSPECTUS_LOG_FORMAT", default_value_t, value_name = "FORMAT")]
+    pub(super) log_format: log::Format,
     /// Load the demo's figures, once: two published reports, and made-up figures that are marked so.
     #[arg(long)]
     demo: bool,
@@ -216,7 +220,9 @@ pub(super) async fn run(args: Args, settings: Settings, change_filter: FilterCha
             }
         });
     }
+    let traces = Traces::start()?;
     let config = Config {
+        tracer: traces.as_ref().map(Traces::tracer),
         network,
         web,
         admin,
@@ -236,7 +242,11 @@ pub(super) async fn run(args: Args, settings: Settings, change_filter: FilterCha
         accepted: Accepted { lost_lines: args.accept_lost_audit_lines, older_journal: args.accept_older_journal },
         ..Config::new(args.data)
     };
-    Ok(server::run(at, config, signal()).await?)
+    let ended = server::run(at, config, signal()).await;
+    if let Some(traces) = traces {
+        traces.end().await;
+    }
+    Ok(ended?)
 }
 
 /// Where the page is. The demo's is at the page's usual port if the server is at its own, and else at one that is free.

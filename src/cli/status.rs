@@ -15,6 +15,7 @@ use crate::server::{OpenCounts, Status, StoreStatus, control_path};
 /// Show what the server that runs on a data folder is doing: what is open and whose, what waits, what was verified and
 /// backed up.
 #[derive(Debug, Parser)]
+#[command(after_help = "Examples:\n  conspectus status\n  conspectus status --json")]
 pub(super) struct Args {
     /// The data folder.
     #[arg(long, env = "CONSPECTUS_DATA", default_value = "conspectus-data")]

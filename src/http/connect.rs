@@ -18,7 +18,7 @@ use tonic::codegen::http::{self, HeaderMap, HeaderName, HeaderValue, Method, Sta
 
 use super::error;
 use crate::net::Peer;
-use crate::rpc::{self, ERROR_BYTES_HEADER, Format, PURPOSE_HEADER, Router};
+use crate::rpc::{self, ERROR_BYTES_HEADER, Format, PURPOSE_HEADER, REQUEST_ID_HEADER, Router};
 
 /// The headers of the protocol.
 pub(super) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
@@ -64,7 +64,10 @@ pub(super) async fn answer(State(router): State<Router>, request: Request) -> ht
 /// What the services answered to a [`call`], as it is sent.
 pub(super) fn finished(mut answer: http::Response<Body>) -> http::Response<Body> {
     if let Some(status) = Status::from_header_map(answer.headers()) {
-        return error::response(&status);
+        let request_id = answer.headers_mut().remove(REQUEST_ID_HEADER);
+        let mut refusal = error::response(&status);
+        refusal.headers_mut().extend(request_id.map(|id| (HeaderName::from_static(REQUEST_ID_HEADER), id)));
+        return refusal;
     }
     // What is live is asked for again.
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -133,7 +136,7 @@ fn headers(given: &HeaderMap) -> Result<HeaderMap, String> {
         return Err(format!("found {PROTOCOL_VERSION} {version:?}; allowed: 1"));
     }
     let mut headers = HeaderMap::new();
-    for name in [header::AUTHORIZATION.as_str(), PURPOSE_HEADER] {
+    for name in [header::AUTHORIZATION.as_str(), PURPOSE_HEADER, REQUEST_ID_HEADER, "traceparent", "tracestate"] {
         for value in given.get_all(name) {
             headers.append(HeaderName::from_static(name), value.clone());
         }

@@ -11,6 +11,10 @@ pub const ERROR_BYTES_HEADER: &str = "conspectus-error-bytes-max";
 /// The request header in which an analyst says what figures are read for, in UTF-8.
 pub(crate) const PURPOSE_HEADER: &str = "conspectus-purpose";
 
+/// The header by which a call is found again in the logs of its caller and of the server: taken from the request where it
+/// has a sane one, otherwise made, and sent back with the answer.
+pub(crate) const REQUEST_ID_HEADER: &str = "x-request-id";
+
 /// A purpose as the header has it.
 pub(crate) fn purpose_header(purpose: &Purpose) -> HeaderValue {
     HeaderValue::from_bytes(purpose.as_str().as_bytes()).expect("a purpose has no control characters")

@@ -41,21 +41,21 @@ use crate::model::revision::Revision;
 
 pub use catalogue_items::put_request;
 pub use contract::ERROR_BYTES_HEADER;
-pub(crate) use contract::{PURPOSE_HEADER, omitted_count, purpose_header};
+pub(crate) use contract::{PURPOSE_HEADER, REQUEST_ID_HEADER, omitted_count, purpose_header};
 pub(crate) use put_catalogue::indicator_versions;
 pub(crate) use reason::Reason;
 #[cfg(feature = "server")]
 pub use {
     codec::{Encoded, Streamed, Submitted},
     context::{Context, Gate},
-    guard::{CallRate, Guard, Limits, Load, METHODS, Open, local},
+    guard::{CallRate, Guard, Limits, Load, METHODS, Open, Tracer, local},
     services::{Audit, Catalogue, Keys, Picture, Submissions, new_secret},
 };
 #[cfg(feature = "server")]
 pub(crate) use {
     convert::snapshot::as_of,
     format::Format,
-    guard::SignedIn,
+    guard::{Observer, SignedIn},
     router::Router,
     status::invalid,
     transcode::{DESCRIPTORS, method},

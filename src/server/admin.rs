@@ -106,8 +106,10 @@ async fn scrape(State(metrics): State<Metrics>, headers: HeaderMap) -> Response 
 
 async fn ready(State(readiness): State<Readiness>) -> Response {
     let reasons = readiness.reasons();
-    if reasons.is_empty() {
-        return "ready\n".into_response();
+    match (readiness.lets_calls_in(), reasons.is_empty()) {
+        (true, true) => "ready\n".into_response(),
+        // What it can still do, it does: whoever balances load goes on sending.
+        (true, false) => format!("ready, but\n{}\n", reasons.join("\n")).into_response(),
+        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, reasons.join("\n") + "\n").into_response(),
     }
-    (StatusCode::SERVICE_UNAVAILABLE, reasons.join("\n") + "\n").into_response()
 }

@@ -17,7 +17,7 @@ use crate::model::id::IdentityId;
 use crate::model::timestamp::Timestamp;
 use crate::model::zone::Zone;
 use crate::net::{self, tls};
-use crate::rpc::Limits;
+use crate::rpc::{Limits, Tracer};
 use crate::web::WebUrl;
 use crate::web::sign_in::ProviderSettings;
 
@@ -68,6 +68,8 @@ pub struct Config {
     pub web: Option<Web>,
     /// Where operators' tools ask; none asks nowhere.
     pub admin: Option<Admin>,
+    /// What makes the spans of calls, where somebody takes traces.
+    pub tracer: Option<Tracer>,
     /// What an operator accepts that a start would otherwise refuse.
     pub accepted: Accepted,
     /// How often the journal and the audit log are read again and verified; none for never.
@@ -97,6 +99,7 @@ impl Config {
             demo_keys: None,
             web: None,
             admin: None,
+            tracer: None,
             accepted: Accepted::default(),
             scrub_every: Some(SCRUB_EVERY_DEFAULT),
             audit_segments: SegmentLimits::default(),

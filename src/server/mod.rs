@@ -13,6 +13,7 @@ mod config;
 mod control;
 mod health;
 mod listen;
+mod measured;
 mod offline;
 mod process;
 mod readiness;
@@ -32,7 +33,6 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{Notify, watch};
 use tonic_health::server::HealthReporter;
 
-use admin::Metrics;
 pub use audited::Unrevoked;
 use audited::{ON_THIS_MACHINE, Recorder};
 pub use clock::ClockBehind;
@@ -45,8 +45,9 @@ pub(crate) use control::{BackupRequest, Refused, VerifiedBackup, path as control
 use health::{end_watches, set_not_serving};
 pub use listen::Listen;
 use listen::Start;
+use measured::Measured;
 pub(crate) use offline::{OpenFolder, Pruned, catch_offline, change_access_offline, entries_offline, prune_offline};
-use readiness::{Phase, Readiness};
+use readiness::Phase;
 pub(crate) use retention::PruneRule;
 use retention::prune_now_and_then;
 pub(crate) use scrub::Verified;
@@ -64,7 +65,7 @@ use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
 use crate::net::Connections;
 use crate::net::tls::{self, Tls};
-use crate::rpc::{Context, Gate, Guard, Router};
+use crate::rpc::{Context, Gate, Guard, Observer, Router};
 use crate::state::{Fold, ResolvedIds, State};
 use crate::web::Pages;
 use crate::web::csrf::TokenKey;
@@ -177,7 +178,12 @@ pub async fn run(
     };
     // What another process has, or nobody can write to, isn't served: that is known before anybody can connect.
     let lock = FolderLock::take(&config.data)?;
-    let measured = Measured::begin(&mut config)?;
+    if let Some(admin) = &config.admin {
+        admin.check()?;
+    }
+    let Clock(clock) = &config.clock;
+    let admin = config.admin.take().map(|admin| (admin.listen, admin.metrics));
+    let measured = Measured::begin(admin, clock()).map_err(Error::Listener)?;
     if let Some(tls) = &tls {
         measured.metrics.add(|registry| tls.register(registry));
     }
@@ -185,7 +191,8 @@ pub async fn run(
     let bounds = config.network.bounds;
     let [api_connections, web_connections] = [Connections::new(bounds), Connections::new(bounds)];
     let connections = [("api", Arc::clone(&api_connections)), ("web", Arc::clone(&web_connections))];
-    let guard = Guard::new(gate.clone(), config.network.limits.clone(), connections.into());
+    let observer = Observer::new(u64::from_be_bytes(random()?), config.tracer.take());
+    let guard = Guard::new(gate.clone(), config.network.limits.clone(), connections.into(), observer);
     measured.metrics.add(|registry| guard.register(registry));
     let (health, health_service) = tonic_health::server::health_reporter();
     set_not_serving(&health).await;
@@ -283,44 +290,6 @@ pub async fn run(
         drop(tokio::time::timeout_at(deadline, tokio::task::spawn_blocking(move || writer.join())).await);
     }
     Ok(())
-}
-
-/// What is known of the server while it runs, and where it is asked for.
-struct Measured {
-    metrics: Metrics,
-    replay: ReplayProgress,
-    phase: watch::Sender<Phase>,
-    _admin: Option<admin::Serving>,
-}
-
-impl Measured {
-    /// Whether the server is ready, for whoever asks.
-    fn readiness(&self) -> Readiness {
-        Readiness::new(self.phase.subscribe(), self.replay.clone())
-    }
-
-    /// Begins to measure, and to be asked.
-    ///
-    /// # Errors
-    /// When the admin listener can't be.
-    fn begin(config: &mut Config) -> Result<Self, Error> {
-        let (phase, phases) = watch::channel(Phase::Starting);
-        let (admin, replay) = (config.admin.take(), ReplayProgress::default());
-        let readiness = Readiness::new(phases, replay.clone());
-        let Clock(clock) = &config.clock;
-        let (metrics, admin) = match admin {
-            None => (Metrics::default(), None),
-            Some(admin) => {
-                admin.check()?;
-                let metrics = Metrics::of(admin.metrics);
-                let serving = admin::start(admin.listen, metrics.clone(), readiness.clone());
-                (metrics, Some(serving.map_err(Error::Listener)?))
-            }
-        };
-        metrics.add(|registry| process::register(registry, clock()));
-        metrics.add(|registry| readiness.register(registry));
-        Ok(Self { metrics, replay, phase, _admin: admin })
-    }
 }
 
 /// What has to end after the calls: the recorder of the audit log, then the log, and the writer.
@@ -516,9 +485,9 @@ async fn save_last_used_now(guard: Guard, folder: PathBuf) {
     }
 }
 
-/// Random bytes of the system, for cookies.
-fn random() -> Result<[u8; 32], getrandom::Error> {
-    let mut bytes = [0; 32];
+/// Random bytes of the system.
+fn random<const BYTES: usize>() -> Result<[u8; BYTES], getrandom::Error> {
+    let mut bytes = [0; BYTES];
     getrandom::fill(&mut bytes)?;
     Ok(bytes)
 }

@@ -34,7 +34,12 @@ impl Readiness {
         Self { phase, replay }
     }
 
-    /// Why the server isn't ready; nothing when it is.
+    /// Whether calls are let in.
+    pub(super) fn lets_calls_in(&self) -> bool {
+        matches!(*self.phase.borrow(), Phase::Serving { .. })
+    }
+
+    /// Why the server doesn't do all of its work; nothing when it does.
     pub(super) fn reasons(&self) -> Vec<String> {
         match *self.phase.borrow() {
             Phase::Starting => vec![format!("the journal is being replayed: {} %", self.replay.thousandths() / 10)],
@@ -62,7 +67,12 @@ impl Readiness {
         metrics::gauge(registry, "conspectus_clock_in_doubt", help, clock_in_doubt);
         let readiness = self.clone();
         let ready = move || Some(u64::from(readiness.reasons().is_empty()));
-        metrics::gauge(registry, "conspectus_ready", "1 while the server does all of its work, as /readyz says", ready);
+        metrics::gauge(
+            registry,
+            "conspectus_ready",
+            "1 while the server does all of its work; /readyz says what it doesn't do",
+            ready,
+        );
     }
 }
 
@@ -75,6 +85,7 @@ mod tests {
         let (phase, phases) = watch::channel(Phase::Starting);
         let readiness = Readiness::new(phases, ReplayProgress::default());
         assert_eq!(readiness.reasons(), ["the journal is being replayed: 0 %"]);
+        assert!(!readiness.lets_calls_in());
         let serving = |faults| phase.send_replace(Phase::Serving { faults, disk_bytes_free: None });
         serving(Faults::default());
         assert_eq!(readiness.reasons(), [""; 0]);
@@ -83,7 +94,9 @@ mod tests {
             readiness.reasons(),
             ["the disk is nearly full: nothing is written", "the clock is behind the journal, or has jumped ahead"]
         );
+        assert!(readiness.lets_calls_in(), "what it can still do, it does");
         phase.send_replace(Phase::Stopping);
+        assert!(!readiness.lets_calls_in());
         assert_eq!(readiness.reasons(), ["the server is stopping"]);
     }
 }

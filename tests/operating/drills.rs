@@ -94,13 +94,13 @@ impl Server {
     }
 
     /// The same, of one that must be refused.
-    fn refuses(&self, key: &str, line: &str, with: &str) {
+    pub(crate) fn refuses(&self, key: &str, line: &str, with: &str) {
         let (done, said) = self.verb(key, line);
         assert!(!done && said.contains(with), "{line}: {said}");
     }
 
     /// Submits a figure, and returns the revision and the receipt.
-    fn submit(&self, keys: &Keys, figure: u32) -> (u64, String) {
+    pub(crate) fn submit(&self, keys: &Keys, figure: u32) -> (u64, String) {
         try_submit(self.address, keys, figure).unwrap_or_else(|said| panic!("{said}"))
     }
 
@@ -112,10 +112,10 @@ impl Server {
     }
 }
 
-const READ: &str = "query --indicator initial-contacts --area E10000014 --period FY2021-22";
+pub(crate) const READ: &str = "query --indicator initial-contacts --area E10000014 --period FY2021-22";
 
 /// A sheet with one figure, and the verb that submits it.
-fn submission(figure: u32) -> (tempfile::NamedTempFile, String) {
+pub(crate) fn submission(figure: u32) -> (tempfile::NamedTempFile, String) {
     let mut sheet = tempfile::NamedTempFile::with_suffix(".csv").unwrap();
     write!(sheet, "indicator,area,period,value\ninitial-contacts,E10000014,FY2021-22,{figure}\n").unwrap();
     let line = format!("submit {} --agency {AGENCY}", sheet.path().display());

@@ -43,6 +43,8 @@ pub(super) fn key_of(name: &str) -> Result<Option<Hidden>, Failure> {
 pub(crate) struct Headers {
     authorization: Option<MetadataValue<Ascii>>,
     purpose: Option<MetadataValue<Ascii>>,
+    /// The trace that this process is a part of, by the W3C's Trace Context.
+    trace: Vec<(&'static str, MetadataValue<Ascii>)>,
 }
 
 impl Headers {
@@ -62,8 +64,23 @@ impl Headers {
             let value = MetadataValue::try_from(purpose_header(purpose).as_bytes());
             value.map_err(|_| Failure::usage("--purpose: it has characters that can't be sent"))
         };
-        Ok(Self { authorization: key.map(bearer).transpose()?, purpose: purpose.map(header).transpose()? })
+        let (authorization, purpose) = (key.map(bearer).transpose()?, purpose.map(header).transpose()?);
+        Ok(Self { authorization, purpose, trace: trace_of(|name| std::env::var(name).ok()) })
     }
+}
+
+/// The headers of the trace that a parent process has in these variables, as far as it is one:
+/// `00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01`.
+fn trace_of(variable: impl Fn(&str) -> Option<String>) -> Vec<(&'static str, MetadataValue<Ascii>)> {
+    const LENGTHS: [usize; 4] = [2, 32, 16, 2];
+    let is_hex = |part: &str, length| part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_one = |text: &str| {
+        text.split('-').map(str::len).eq(LENGTHS)
+            && text.split('-').zip(LENGTHS).all(|(part, length)| is_hex(part, length))
+    };
+    let Some(parent) = variable("TRACEPARENT").filter(|parent| is_one(parent)) else { return Vec::new() };
+    let headers = [("traceparent", Some(parent)), ("tracestate", variable("TRACESTATE"))];
+    headers.into_iter().filter_map(|(name, value)| Some((name, value?.parse().ok()?))).collect()
 }
 
 impl Interceptor for Headers {
@@ -77,6 +94,28 @@ impl Interceptor for Headers {
         if let Some(purpose) = &self.purpose {
             metadata.insert(PURPOSE_HEADER, purpose.clone());
         }
+        for (name, value) in &self.trace {
+            metadata.insert(*name, value.clone());
+        }
         Ok(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_is_passed_on_and_what_is_none_is_not() {
+        let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let headers = |parent: &'static str| {
+            trace_of(move |name| Some(if name == "TRACEPARENT" { parent } else { "vendor=1" }.to_owned()))
+        };
+        let names: Vec<_> =
+            headers(parent).into_iter().map(|(name, value)| (name, value.to_str().unwrap().to_owned())).collect();
+        assert_eq!(names, [("traceparent", parent.to_owned()), ("tracestate", "vendor=1".to_owned())]);
+        for parent in ["", "00-4bf9-00f0-01", "00-4bf92f3577b34da6a3ce929d0e0e473x-00f067aa0ba902b7-01"] {
+            assert!(headers(parent).is_empty(), "{parent}");
+        }
     }
 }

@@ -134,6 +134,9 @@ impl Definition {
         match (error.kind(), reason) {
             // Many of our own types say it all themselves.
             (ErrorKind::ValueValidation, Some(reason)) if reason.contains("allowed: ") => reason,
+            (ErrorKind::ValueValidation, Some(reason)) if reason.contains("expected ") => {
+                format!("found {shown}: {reason}")
+            }
             (ErrorKind::ValueValidation, Some(reason)) => match self.defaults().first() {
                 Some(such) => format!("found {shown}: {reason}; allowed: such as {}", such.to_string_lossy()),
                 None => format!("found {shown}: {reason}; allowed: {}", self.value_name()),

@@ -9,6 +9,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, http};
 use tonic::metadata::MetadataValue;
+use tracing::Instrument as _;
 
 use super::auditor::Auditor;
 use super::compute::Compute;
@@ -17,8 +18,7 @@ use super::limits::{CallPermit, Calls, Limits, WATCHERS};
 use super::load::Load;
 use super::messages::Bounded;
 use super::methods::{METHODS, OPEN_SERVICES, STREAM};
-use super::metrics::Metrics;
-use super::observed::ObservedCall;
+use super::observed::{ObservedCall, Observer};
 use super::origin::Origin;
 use super::places::Places;
 use super::receiving::{CallReceiving, Receiving};
@@ -46,7 +46,7 @@ struct Shared {
     watchers: Places,
     /// Those of each listener, by its name.
     connections: Vec<(&'static str, Arc<Connections>)>,
-    metrics: Metrics,
+    observer: Arc<Observer>,
 }
 
 /// What a service answers with. It has a status for everything that goes wrong.
@@ -64,7 +64,12 @@ struct Admitted {
 
 impl Guard {
     /// A guard of the services behind a gate, which are reached over connections of listeners with these names.
-    pub(crate) fn new(gate: Gate, limits: Limits, connections: Vec<(&'static str, Arc<Connections>)>) -> Self {
+    pub(crate) fn new(
+        gate: Gate,
+        limits: Limits,
+        connections: Vec<(&'static str, Arc<Connections>)>,
+        observer: Observer,
+    ) -> Self {
         Self(Arc::new(Shared {
             compute: Compute::new(limits.computing_max),
             calls: Calls::new(limits),
@@ -73,14 +78,14 @@ impl Guard {
             used: LastUsed::default(),
             watchers: Places::new(WATCHERS),
             connections,
-            metrics: Metrics::default(),
+            observer: Arc::new(observer),
         }))
     }
 
     /// Adds the metrics of calls, and of what is open.
     pub(crate) fn register(&self, registry: &mut Registry) {
-        let Shared { calls, watchers, connections, metrics, .. } = &*self.0;
-        metrics.register(registry);
+        let Shared { calls, watchers, connections, observer, .. } = &*self.0;
+        observer.metrics.register(registry);
         let calls = calls.clone();
         let open = move || Some(calls.in_all() as u64);
         metrics::gauge(
@@ -153,9 +158,9 @@ impl Guard {
     }
 
     /// Whether a call from a peer is let in.
-    fn admission<B>(&self, peer: Peer, request: &http::Request<B>) -> Admission {
+    fn admission<B>(&self, peer: Peer, request: &http::Request<B>, observed: &mut ObservedCall) -> Admission {
         let is_open = OPEN_SERVICES.iter().any(|service| request.uri().path().starts_with(service));
-        if is_open { Ok(None) } else { self.admit(peer, request).map(Some) }
+        if is_open { Ok(None) } else { self.admit(peer, request, observed).map(Some) }
     }
 
     /// Answers a call from a peer by what is behind the guard, if it is let in. That is decided at once, before its message
@@ -166,9 +171,12 @@ impl Guard {
         mut request: http::Request<Body>,
         answer: &dyn Fn(http::Request<Body>) -> Answer,
     ) -> impl Future<Output = Result<http::Response<Body>, Infallible>> + use<> {
-        let observed = ObservedCall::begin(&self.0.metrics, request.uri().path());
+        let mut observed = ObservedCall::begin(&self.0.observer, request.uri().path(), request.headers());
         // All that the answer needs while it is waited for, so that a call that waits takes little memory.
-        let begun = self.admission(peer, &request).map(|admitted| {
+        let admitted = self.admission(peer, &request, &mut observed);
+        let span = observed.span();
+        let begun = admitted.map(|admitted| {
+            let within = span.enter();
             let Some(Admitted { session, permit, receiving }) = admitted else { return (answer(request), None) };
             let allowed = allowed(request.headers(), self.limits().call_timeout);
             let (is_one, bytes_max) = (session.method != STREAM, session.request_bytes_max());
@@ -177,9 +185,11 @@ impl Guard {
             // A message that isn't framed is received whole.
             let is_framed = request.extensions().get::<Format>().is_none();
             let request = if is_framed { request.map(bounded) } else { request };
-            (answer(request), Some((session, permit, allowed)))
+            let answer = answer(request);
+            drop(within);
+            (answer, Some((session, permit, allowed)))
         });
-        async move {
+        let answered = async move {
             let (answer, guarded) = match begun {
                 Ok(begun) => begun,
                 Err(refusal) => return Ok(observed.answered(refusal.into_http())),
@@ -199,11 +209,17 @@ impl Guard {
                 session.unsent(&refusal);
             }
             Ok(observed.answered(answer))
-        }
+        };
+        answered.instrument(span)
     }
 
     /// Lets a call in: who is calling, and that it may do this to something.
-    fn admit<B>(&self, peer: Peer, request: &http::Request<B>) -> Result<Admitted, Status> {
+    fn admit<B>(
+        &self,
+        peer: Peer,
+        request: &http::Request<B>,
+        observed: &mut ObservedCall,
+    ) -> Result<Admitted, Status> {
         let Shared { calls, receiving, compute, auditor, used, .. } = &*self.0;
         let context = auditor.context()?;
         let method = METHODS.iter().find(|(path, _)| *path == request.uri().path());
@@ -212,6 +228,7 @@ impl Guard {
             let method = method.map_or("", |(path, _)| path);
             auditor.refused(origin.line(audit::Event::Refused, None, method), status);
         })?;
+        observed.of(caller.known().map(|known| &known.identity.id));
         if let Some(Credential::Key(key)) = caller.known().map(|known| &known.credential) {
             used.note(*key, (context.clock)());
         }
@@ -219,8 +236,18 @@ impl Guard {
             *method.ok_or_else(|| status::error(Reason::Unimplemented, "there is no such method"))?;
         let remote = Some(Remote::new(origin, auditor.clone()));
         let compute = compute.clone();
-        let mut call =
-            OpenCall { caller, method, action, remote, compute, receiving: None, untaken: None, coming: None };
+        let mut call = OpenCall {
+            caller,
+            method,
+            action,
+            remote,
+            compute,
+            receiving: None,
+            untaken: None,
+            coming: None,
+            answered_at: observed.revision(),
+            trace: observed.trace(),
+        };
         call.permit(Resource::Any)?;
         uncompressed(request.headers())?;
         let identity = call.caller.known().map(|known| &known.identity.id);

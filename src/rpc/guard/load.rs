@@ -39,3 +39,20 @@ impl Load {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_open_is_summed_by_identity_and_who_has_nothing_open_is_left_out() {
+        let id = |name: &str| IdentityId::parse(name).unwrap();
+        let mut load = Load::default();
+        load.add(3, BTreeMap::from([(id("a"), 2), (id("b"), 0)]), |open| &mut open.calls);
+        load.add(1, BTreeMap::from([(id("a"), 1)]), |open| &mut open.connections);
+        load.add(2, BTreeMap::from([(id("c"), 2)]), |open| &mut open.connections);
+        assert_eq!(load.in_all, Open { calls: 3, watchers: 0, connections: 3 });
+        let of = |calls, connections| Open { calls, watchers: 0, connections };
+        assert_eq!(load.of_identity, BTreeMap::from([(id("a"), of(2, 1)), (id("c"), of(0, 2))]));
+    }
+}

@@ -13,9 +13,11 @@ use tonic::{Request, Status};
 use super::auditor::Auditor;
 use super::compute::Compute;
 use super::limits::{CallPermit, Limits};
+use super::observed::AnsweredAt;
 use super::origin::Origin;
 use super::question::{self, Question, Whole};
 use super::receiving::{CallReceiving, ReceivedRequest, Thread};
+use super::trace::Trace;
 use crate::access::{self, Action, Actor, Caller, Known, Resource, Unauthenticated};
 use crate::audit;
 use crate::intake::corrections::Locks;
@@ -50,6 +52,10 @@ pub(crate) struct OpenCall {
     pub(super) untaken: Option<Arc<CallPermit>>,
     /// By which the writer knows that its submission is on its way.
     pub(super) coming: Option<Arc<Coming>>,
+    /// The revision that it is answered at, for operators.
+    pub(super) answered_at: AnsweredAt,
+    /// Its trace, where somebody takes traces.
+    pub(super) trace: Option<Trace>,
 }
 
 /// What a call over the network has besides.
@@ -189,6 +195,17 @@ impl OpenCall {
         question::repeats(self.method, message)
     }
 
+    /// Notes the revision that the call is answered at, or has written, for operators.
+    pub(crate) fn answered_at(&self, revision: Revision) {
+        self.answered_at.note(revision);
+    }
+
+    /// Does a part of the call that it waits for, which is a part of its trace.
+    pub(crate) async fn traced<T>(&self, part: &'static str, work: impl Future<Output = T>) -> T {
+        let _span = self.trace.as_ref().map(|trace| Box::new(trace.part(part)));
+        work.await
+    }
+
     /// Whether the caller would be let in now.
     ///
     /// # Errors
@@ -288,6 +305,7 @@ impl OpenCall {
     }
 
     async fn audit(&self, event: audit::Event, question: Question, revision: Revision) -> Result<(), Status> {
+        self.answered_at(revision);
         let Some((remote, line)) = self.line(event, &question) else { return Ok(()) };
         let line = audit::Line { revision: revision.0, ..line };
         let whole = match question.whole {
@@ -298,7 +316,8 @@ impl OpenCall {
         // Before it is written: the call may be given up while it is.
         let last_read = (event == audit::Event::Read).then(|| line.clone());
         *remote.last_read() = last_read;
-        remote.auditor.write(line, whole).await.inspect_err(|_| *remote.last_read() = None)
+        let written = self.traced("write the audit log", remote.auditor.write(line, whole)).await;
+        written.inspect_err(|_| *remote.last_read() = None)
     }
 
     fn refused(&self, question: &Question, status: &Status) {
@@ -328,6 +347,8 @@ pub fn local<T>(message: T) -> Request<T> {
         receiving: None,
         untaken: None,
         coming: None,
+        answered_at: AnsweredAt::default(),
+        trace: None,
     }));
     request
 }
@@ -356,6 +377,8 @@ mod tests {
             receiving: None,
             untaken: None,
             coming: None,
+            answered_at: AnsweredAt::default(),
+            trace: None,
         };
         let audit = async |text: Option<&str>| {
             let whole = Some(Whole { hash: String::new(), text: text.map(str::to_owned) });

@@ -51,6 +51,7 @@ impl CatalogueService for Catalogue {
                     Written::Already(outcomes) => (context.newest().catalogue_revision(), outcomes),
                 }
             };
+            session.answered_at(revision);
             let codes =
                 |outcomes: &[PutOutcome]| outcomes.iter().map(|outcome| outcome_code(*outcome).into()).collect();
             Ok(proto::PutCatalogueResponse {

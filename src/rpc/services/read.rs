@@ -128,7 +128,7 @@ pub(crate) async fn unary<R: Read>(gate: &Gate, request: Request<R>) -> Result<R
         context.until_settled(as_of_time).await;
         let (read, context) = (Arc::new(message), context.clone());
         let answer = move |budget: &Budget| answer_page(&*read, &context, context.now(), budget, repeats.clone());
-        let answer = compute(session.compute(), answer, too_much::<R>).await?;
+        let answer = session.traced("compute", compute(session.compute(), answer, too_much::<R>)).await?;
         // What there is no room for isn't sent, and so it isn't read.
         let answer = answer.try_map(|answer| session.admit(answer.len()).map(|()| answer))?;
         Ok(Encoded(answer.audit(&session, &question).await?))

@@ -29,6 +29,9 @@ pub(super) async fn complete(
             Written::Accepted { revision, .. } | Written::Already(revision) => Some(revision),
         }
     };
+    if let Some(revision) = at {
+        session.answered_at(revision);
+    }
     let revision = number(context.newest().revision());
     Ok(proto::CompleteReturnResponse { revision, completed_at_revision: at.map_or(0, number) })
 }

@@ -79,7 +79,7 @@ impl Sent {
         context: &Context,
         session: &Session,
     ) -> Result<proto::SubmitObservationsResponse, Refusal> {
-        let written = session.writer(context).write(self.command()).await?;
+        let written = session.traced("write the journal", session.writer(context).write(self.command())).await?;
         self.answer(context, session, written).await
     }
 
@@ -117,6 +117,7 @@ impl Sent {
     ) -> Result<proto::SubmitObservationsResponse, Refusal> {
         match written {
             Written::Accepted { revision, hash, at, effect } => {
+                session.answered_at(revision);
                 let accepted = Some(Accepted { revision, hash, at });
                 let receipt = receipt(self.prepared.submission(), self.form, accepted, &effect);
                 Ok(response(&context.newest(), receipt, false))

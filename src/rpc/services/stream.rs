@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Status, Streaming};
+use tracing::Instrument as _;
 
 use super::sent::Sent;
 use crate::access::Resource;
@@ -107,11 +108,12 @@ pub(crate) fn start(
         dictionaries: StreamDictionaries::default(),
         dictionaries_place,
     };
-    tokio::spawn(async move {
+    let reading = async move {
         if let Err(last) = reading.run().await {
             final_permit.send((Step::End(last), Unanswered::default()));
         }
-    });
+    };
+    tokio::spawn(reading.in_current_span());
     let answer = move |(step, unanswered): (Step, Unanswered)| {
         let answering = Arc::clone(&answering);
         async move {

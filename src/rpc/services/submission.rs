@@ -99,6 +99,9 @@ impl SubmissionService for Submissions {
                     Written::Already(revision) => (Some(revision), None),
                 }
             };
+            if let Some(revision) = at {
+                session.answered_at(revision);
+            }
             Ok(proto::WithdrawSubmissionResponse {
                 revision: number(context.newest().revision()),
                 withdrawn_at_revision: at.map_or(0, number),

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
+use tracing::Instrument as _;
 
 use super::difference::{KeyedRows, Known, bytes_of, difference};
 use super::read::{self, AnswerInput, Read, Unaudited};
@@ -185,12 +186,13 @@ pub(crate) async fn start<W: Watch>(
         .clone()
         .try_reserve_owned()
         .map_err(|_| status::error(Reason::Stopping, "the stream closed"))?;
-    tokio::spawn(async move {
+    let watching = async move {
         let Err(ended) = watcher.run(now, (known, known_place), first).await;
         if let Some(why) = ended {
             final_permit.send(Err(why));
         }
-    });
+    };
+    tokio::spawn(watching.in_current_span());
     Ok(Box::pin(ReceiverStream::new(stream)))
 }
 
