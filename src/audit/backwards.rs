@@ -8,10 +8,8 @@ use std::str::FromStr;
 
 use super::line::{Error, LogTail, NumberedLine};
 use super::lines::check_is_file;
-use super::segments::{Segment, list};
+use super::segments::{LOOKS_MAX, Segment, list};
 
-/// How often the files are looked for: a server may close one at the same time.
-const LOOKS_MAX: u32 = 3;
 /// How much of a file is read at once: 32 lines as long as any may be, and some thousands of usual ones.
 const PART_BYTES_MAX: u64 = 1 << 20;
 
@@ -63,8 +61,14 @@ pub(super) fn lines_before(log: &Path, tail: LogTail, end: Option<LineStart>) ->
         // Nothing was written, or it was moved away and nothing was since.
         let Some(segment) = found else { return Ok(end.is_none().then(LinesBefore::default)) };
         match read_part(&segment.path, end.map(|end| end.offset).filter(|offset| *offset > 0)) {
-            Ok(Some(part)) => return lines_of(&segments, segment, part, (tail, end)),
-            Ok(None) => return Ok(None),
+            Ok(Some(part)) => {
+                let found = lines_of(&segments, segment, part, (tail, end))?;
+                if found.as_ref().is_some_and(|found| !found.lines.is_empty()) || looks >= LOOKS_MAX {
+                    return Ok(found);
+                }
+            }
+            Ok(None) if looks >= LOOKS_MAX => return Ok(None),
+            Ok(None) => {}
             // It was closed since, and has another name.
             Err(error) if error.kind() == ErrorKind::NotFound && looks < LOOKS_MAX => {}
             Err(source) => return Err(Error::Io { path: segment.path.clone(), source }),

@@ -45,6 +45,9 @@ pub enum Event {
     /// The last line of a file that is full, or old enough; `scope` says what it is called from then on, and which line
     /// begins the next.
     Closed,
+    /// The oldest files are deleted, by an operator's rule: `scope` says which lines they had, and the rule, and
+    /// `previous` is the chain of the last of those lines.
+    Pruned,
 }
 
 /// A line, before it has its number.
@@ -78,7 +81,8 @@ pub struct Line {
     pub revision: u64,
     /// `OK`, or the reason of the refusal.
     pub outcome: String,
-    /// Of the first line of a file that goes on where another ended, the chain of the line before it.
+    /// Of the first line of a file that goes on where another ended, the chain of the line before it; of a
+    /// [`Pruned`](Event::Pruned) one, that of the last line that is deleted.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub previous: String,
 }
@@ -117,6 +121,17 @@ impl Line {
             previous: String::new(),
         }
     }
+
+    /// That these lines are deleted, the last of which the log came to `end` with, by a rule in words.
+    pub(super) fn of_pruned(
+        (first, last): (u64, u64),
+        (from, to): (Timestamp, Timestamp),
+        rule: &str,
+        end: LogTail,
+    ) -> Self {
+        let scope = format!("lines {first} to {last}, of {from} to {to}, are deleted: {rule}");
+        Self { previous: end.chain.to_string(), ..Self::without_call(Event::Pruned, scope) }
+    }
 }
 
 impl NumberedLine {
@@ -135,10 +150,18 @@ impl NumberedLine {
             | Event::RefusedMore
             | Event::Repaired
             | Event::OlderJournal
-            | Event::Closed => false,
+            | Event::Closed
+            | Event::Pruned => false,
         };
         let chain = ChainHash::parse(&self.line.previous).filter(|_| goes_on)?;
         Some(LogTail { n: self.n.checked_sub(1)?, chain })
+    }
+
+    /// Of a line that says that lines are deleted, where the log was with the last of them.
+    pub(super) fn pruned(&self) -> Option<LogTail> {
+        let lines = self.line.scope.strip_prefix("lines ").filter(|_| self.line.event == Event::Pruned)?;
+        let (last, _) = lines.split_once(" to ")?.1.split_once(',')?;
+        Some(LogTail { n: last.parse().ok()?, chain: ChainHash::parse(&self.line.previous)? })
     }
 }
 
@@ -244,7 +267,7 @@ pub enum Error {
     },
     /// Lines aren't there, and nothing in the log says why.
     #[error(
-        "lines {first} to {last} of the audit log are missing: {} goes on after them; put the files back that had them",
+        "lines {first} to {last} of the audit log are missing: {} goes on after them; put the files back that had them, unless they were pruned",
         path.display()
     )]
     Missing {

@@ -26,12 +26,11 @@ impl Lines {
         Ok(Self { path: path.to_owned(), reader: BufReader::with_capacity(1 << 16, file), line: Vec::new() })
     }
 
-    /// Those from near line `n` on: not after it, and at most some hundred kilobytes before.
-    pub(super) fn open_near(path: &Path, n: u64) -> Result<Self, Error> {
-        let mut lines = Self::open(path)?;
-        let near = start_near(lines.reader.get_mut(), n).and_then(|at| lines.reader.seek(SeekFrom::Start(at)));
-        near.map_err(|source| Error::Io { path: path.to_owned(), source })?;
-        Ok(lines)
+    /// Goes to near line `n`: not after it, and at most some hundred kilobytes before.
+    pub(super) fn go_near(&mut self, n: u64) -> Result<(), Error> {
+        self.line.clear();
+        let near = start_near(self.reader.get_mut(), n).and_then(|at| self.reader.seek(SeekFrom::Start(at)));
+        near.map(drop).map_err(|source| Error::Io { path: self.path.clone(), source })
     }
 
     /// The next whole line, which has the number `n`; none at the end. What is written after that is found when it is
@@ -58,6 +57,11 @@ impl Lines {
     /// Whether the last line has no end, at the end of the file.
     pub(super) fn is_cut_off(&self) -> bool {
         self.line.last().is_some_and(|last| *last != b'\n')
+    }
+
+    /// Has what was read until now on the disk, whoever wrote it.
+    pub(super) fn sync(&self) -> Result<(), Error> {
+        self.reader.get_ref().sync_data().map_err(|source| Error::Io { path: self.path.clone(), source })
     }
 
     /// That a line isn't what was written.
@@ -143,7 +147,8 @@ mod tests {
         for n in (1..=5_000).step_by(97).chain([5_000, 5_001]) {
             let mut file = File::open(&path).unwrap();
             let start = start_near(&mut file, n).unwrap();
-            let mut lines = Lines::open_near(&path, n).unwrap();
+            let mut lines = Lines::open(&path).unwrap();
+            lines.go_near(n).unwrap();
             let first = LogTail::of_last(lines.next(0).unwrap().unwrap()).unwrap().n;
             assert!(first <= n && n - first < 2_000, "{n}: {first}");
             assert!(n < 4_000 || start > length / 2, "{n}: {start}");
@@ -171,7 +176,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         std::fs::write(&path, vec![b'x'; 1 << 20]).unwrap();
-        let mut lines = Lines::open_near(&path, 7).unwrap();
+        let mut lines = Lines::open(&path).unwrap();
+        lines.go_near(7).unwrap();
         let said = lines.next(1).unwrap_err().to_string();
         assert!(said.contains("line 1: it is longer than any line may be"), "{said}");
         assert!(lines.line.capacity() as u64 <= 2 * LINE_BYTES_MAX);

@@ -13,11 +13,12 @@ use tokio::sync::{oneshot, watch};
 use super::backwards::{LineStart, LinesBefore, lines_before};
 use super::file::LogFile;
 use super::line::{Error, Event, Line, LogTail};
+use super::prune::Prunable;
 use super::questions::Questions;
 use super::refusals::Refusals;
 use super::segments::{FILE_NAME, closed};
 use super::start::{Accepted, Compared, Known, Since, compare};
-use super::writer::{Progress, SegmentLimits, Unwritten, Waiting, Writer, lock};
+use super::writer::{NotPruned, Progress, Pruning, SegmentLimits, Unwritten, Waiting, Writer, lock};
 use crate::metrics::{self, Registry};
 use crate::model::timestamp::Timestamp;
 
@@ -44,6 +45,7 @@ pub struct Opened {
 pub struct Log {
     path: Arc<PathBuf>,
     queue: SyncSender<Waiting>,
+    prunings: SyncSender<Pruning>,
     is_refusing: Arc<AtomicBool>,
     refusals: Arc<Mutex<Refusals>>,
     progress: watch::Receiver<Progress>,
@@ -77,6 +79,7 @@ impl Log {
             opened => opened?,
         };
         let (queue, waiting) = mpsc::sync_channel(QUEUE_LINES_MAX);
+        let (prunings, pruning) = mpsc::sync_channel(1);
         let (sender, progress) = watch::channel(Progress { tail: file.tail(), files: 0 });
         let refusals = Arc::new(Mutex::new(Refusals::default()));
         let questions = Questions::open(folder)?;
@@ -127,9 +130,10 @@ impl Log {
         writer.group(now, Vec::new(), Refusals::counts_if_due);
         let thread = thread::Builder::new()
             .name("audit".to_owned())
-            .spawn(move || writer.run(&waiting, now))
+            .spawn(move || writer.run((&waiting, &pruning), now))
             .map_err(|source| Error::Io { path, source })?;
-        let log = Self { path: Arc::new(folder.join(FILE_NAME)), queue, is_refusing, refusals, progress, syncs };
+        let path = Arc::new(folder.join(FILE_NAME));
+        let log = Self { path, queue, prunings, is_refusing, refusals, progress, syncs };
         Ok(Opened { log, lost_revisions, lost_lines: lost.is_some(), key_changes: since.key_changes, thread })
     }
 
@@ -173,6 +177,19 @@ impl Log {
         answer.await.unwrap_or(Err(Unwritten::Failed))
     }
 
+    /// Has files deleted, as a line says that is durable before, and returns once they are.
+    ///
+    /// # Errors
+    /// When they aren't, or not all.
+    pub(crate) async fn prune(&self, prunable: Prunable) -> Result<(), NotPruned> {
+        let (reply, answer) = oneshot::channel();
+        self.prunings.try_send(Pruning { prunable, reply }).map_err(|error| match error {
+            TrySendError::Full(_) => Unwritten::Busy,
+            TrySendError::Disconnected(_) => Unwritten::Failed,
+        })?;
+        answer.await.unwrap_or(Err(Unwritten::Failed.into()))
+    }
+
     /// Has a refusal written soon, without an answer; or counted, when there are too many.
     pub(crate) fn refused(&self, at: Timestamp, line: Line) {
         let mut refusals = lock(&self.refusals);
@@ -214,6 +231,9 @@ fn compared(folder: &Path, known: Known, accepted: Accepted) -> Result<(Since, O
         if !accepted.older_journal {
             let (journal, seen) = (known.revision.0, since.revision);
             return Err(Error::OlderJournal { path: path.to_owned(), journal, seen });
+        }
+        if let Some(what) = &lost {
+            tracing::warn!("changes of keys in lines of the audit log that aren't there stay unknown: {what}");
         }
         // What such a journal knows of the log says nothing about it.
         return Ok((since, None));
@@ -263,7 +283,8 @@ mod tests {
         let (queue, _waiting) = mpsc::sync_channel(1);
         let progress = watch::Sender::new(Progress { tail: LogTail::START, files: 0 }).subscribe();
         let (is_refusing, syncs) = (Arc::default(), metrics::sync_durations());
-        let log = Log { path: Arc::default(), queue, is_refusing, refusals: Arc::default(), progress, syncs };
+        let (prunings, _) = mpsc::sync_channel(1);
+        let log = Log { path: Arc::default(), queue, prunings, is_refusing, refusals: Arc::default(), progress, syncs };
         for _ in 0..3 {
             log.refused(Timestamp(0), Line::without_call(Event::Refused, String::new()));
         }

@@ -17,10 +17,12 @@
 
 mod backwards;
 mod file;
+mod filter;
 mod line;
 mod lines;
 mod log;
 mod newest;
+mod prune;
 mod questions;
 mod reader;
 mod refusals;
@@ -31,18 +33,23 @@ mod segments;
 mod start;
 mod verify;
 mod writer;
+#[cfg(test)]
+mod year_tests;
 
 pub(crate) use backwards::LinesBefore;
+pub(crate) use filter::Filter;
 pub(crate) use line::SCOPE_BYTES_MAX;
 pub use line::{Error, Event, Line, LogTail, NumberedLine};
 pub use log::{Log, Opened};
 pub(crate) use newest::newest_line;
+pub(crate) use prune::{Prunable, Retention};
 pub(crate) use questions::{QUESTION_BYTES_MAX, is_question, put_question};
 pub use questions::{QUESTIONS_FOLDER, read_question};
-pub(crate) use reader::{follow_or_leap, lines_after};
+pub(crate) use reader::{follow_or_leap, lines_after, tail_at};
 pub(crate) use restored::RestoredLog;
 pub use segments::FILE_NAME;
 pub(crate) use segments::has_log;
 pub use start::{Accepted, Known};
+pub(crate) use verify::verify_within;
 pub use verify::{Taken, Verified, verify, verify_folder};
-pub use writer::{Progress, SegmentLimits, Unwritten};
+pub use writer::{NotPruned, Progress, SegmentLimits, Unwritten};

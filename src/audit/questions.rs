@@ -96,6 +96,20 @@ pub(crate) fn put_question(data: &Path, hash: &str, text: &str) -> Result<(), Er
     questions.keep(hash, text).map_err(|source| Error::Io { path: questions.folder.join(hash), source })
 }
 
+/// Whether a data folder has a file for the question of a line, if that names one.
+pub(super) fn is_kept(data: &Path, hash: &str) -> bool {
+    !hash.is_empty() && data.join(QUESTIONS_FOLDER).join(hash).is_file()
+}
+
+/// Deletes a question that no line names any more.
+pub(super) fn delete(data: &Path, hash: &str) -> Result<(), Error> {
+    let path = data.join(QUESTIONS_FOLDER).join(hash);
+    match fs::remove_file(&path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::Io { path, source }),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// Reads a question back from a data folder, by its hash.
 ///
 /// # Errors

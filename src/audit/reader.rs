@@ -5,10 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::line::{Error, Event, LogTail, NumberedLine};
 use super::lines::Lines;
-use super::segments::{self, FILE_NAME, Segment, span_of_name};
-
-/// How often the files are looked for: a server may close one at the same time.
-const LOOKS_MAX: usize = 3;
+use super::segments::{self, FILE_NAME, LOOKS_MAX, Segment, span_of_name};
 
 /// A line as it was written, and checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +63,11 @@ impl LinesAfter {
         self.tail
     }
 
+    /// Has what was read on the disk. Of a file before this one it was, once this one was begun.
+    pub(crate) fn sync(&self) -> Result<(), Error> {
+        self.lines.as_ref().map_or(Ok(()), Lines::sync)
+    }
+
     /// The file that it reads.
     pub(super) fn file(&self) -> Option<&Lines> {
         self.lines.as_ref()
@@ -108,15 +110,14 @@ impl LinesAfter {
                 None => segment.first <= next && segment.last.is_none_or(|last| last >= next),
             };
             if let Some(segment) = segments.iter().find(has_next) {
-                match Lines::open_near(&segment.path, next) {
-                    // It was closed, or pruned, since.
-                    Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound && looks < LOOKS_MAX => {}
-                    opened => {
-                        (self.lines, self.is_near) = (Some(opened?), segment.first < next);
-                        return Ok(true);
-                    }
+                if let Some(lines) = segment.open(next)? {
+                    (self.lines, self.is_near) = (Some(lines), segment.first < next);
+                    return Ok(true);
                 }
-                continue;
+                if looks < LOOKS_MAX {
+                    continue;
+                }
+                return Err(not_found(&segment.path));
             }
             let Some(after) = segments.iter().find(|segment| segment.first > next) else { return Ok(false) };
             if looks < LOOKS_MAX {
@@ -156,7 +157,8 @@ pub(super) fn says_what_was_taken(NumberedLine { line, .. }: &NumberedLine) -> b
         | Event::RefusedMore
         | Event::Repaired
         | Event::OlderJournal
-        | Event::Closed => false,
+        | Event::Closed
+        | Event::Pruned => false,
     }
 }
 
@@ -182,30 +184,39 @@ pub(crate) fn follow_or_leap(tail: LogTail, line: &str) -> Result<(NumberedLine,
 /// When the line isn't what was written, or can't be read.
 pub(crate) fn tail_at(folder: &Path, n: u64) -> Result<Option<LogTail>, Error> {
     let log = folder.join(FILE_NAME);
-    let segments = segments::list(&log)?;
-    let has = |segment: &&Segment| segment.first <= n && segment.last.is_none_or(|last| last >= n);
-    let Some(segment) = segments.iter().find(has) else {
-        // The line after it says its chain.
-        let Some(after) = segments.iter().find(|segment| n > 0 && segment.first == n + 1) else { return Ok(None) };
-        let mut lines = Lines::open(&after.path)?;
-        let before = lines.next(after.first)?.map(LogTail::before_first).transpose();
-        return before.map_err(|what| lines.damaged(after.first, what));
-    };
-    // The one before says its chain, which the line is checked with.
-    let mut lines = Lines::open_near(&segment.path, n.saturating_sub(1))?;
-    let mut before = None;
-    while let Some(text) = lines.next(n)? {
-        let tail = LogTail::of_last(text).map_err(|what| lines_damaged(&segment.path, n, what))?;
-        if tail.n >= n {
-            let from = before.unwrap_or(LogTail::START);
-            let followed = from.follow(text).map_err(|what| lines_damaged(&segment.path, n, what))?;
-            return Ok(Some(followed.1));
+    for _ in 0..LOOKS_MAX {
+        let segments = segments::list(&log)?;
+        let has = |segment: &&Segment| segment.first <= n && segment.last.is_none_or(|last| last >= n);
+        if let Some(segment) = segments.iter().find(has) {
+            // The one before says its chain, which the line is checked with.
+            let Some(lines) = segment.open(n.saturating_sub(1))? else { continue };
+            return tail_within(lines, n);
         }
-        before = Some(tail);
+        // The line after it says its chain.
+        if let Some(after) = segments.iter().find(|segment| n > 0 && segment.first == n + 1) {
+            let mut lines = Lines::open(&after.path)?;
+            let before = lines.next(after.first)?.map(LogTail::before_first).transpose();
+            return before.map_err(|what| lines.damaged(after.first, what));
+        }
     }
     Ok(None)
 }
 
-fn lines_damaged(path: &Path, n: u64, what: &'static str) -> Error {
-    Error::Damaged { path: path.to_owned(), n, what }
+/// Where a log was with its line `n`, by the lines of its file from before it on; none when the file ends before.
+fn tail_within(mut lines: Lines, n: u64) -> Result<Option<LogTail>, Error> {
+    let mut before = LogTail::START;
+    while let Some(text) = lines.next(n)? {
+        let text = text.to_owned();
+        let tail = LogTail::of_last(&text).map_err(|what| lines.damaged(n, what))?;
+        if tail.n >= n {
+            let followed = before.follow(&text).map_err(|what| lines.damaged(n, what))?.1;
+            return if followed.n == n { Ok(Some(followed)) } else { Err(lines.damaged(n, "it isn't there")) };
+        }
+        before = tail;
+    }
+    Ok(None)
+}
+
+fn not_found(path: &Path) -> Error {
+    Error::Io { path: path.to_owned(), source: ErrorKind::NotFound.into() }
 }

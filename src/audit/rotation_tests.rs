@@ -1,9 +1,12 @@
 //! The log over many files: as one log, after a crash at any step of a rotation, and with any of it changed.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::backwards::lines_before;
 use super::line::{Error, Event, Line, LogTail, NumberedLine};
 use super::log::Log;
 use super::reader::{RawLine, lines_after, tail_at};
@@ -100,10 +103,10 @@ fn a_reader_that_waits_finds_what_is_written_since_also_in_other_files() {
 #[test]
 fn a_file_is_closed_by_its_age_too_and_not_for_want_of_lines() {
     let folder = tempfile::tempdir().unwrap();
-    let lines = [0, 1, 30, 31, 32, 33, 90, 91].map(|day| (Timestamp(day * DAY), "read"));
+    let lines = [0, 1, 30, 32, 33, 34, 91, 92].map(|day| (Timestamp(day * DAY), "read"));
     write(folder.path(), LogTail::START, SegmentLimits::default(), &lines).unwrap();
     let spans: Vec<_> = spans(folder.path()).unwrap().into_iter().map(|span| (span.first, span.end.n)).collect();
-    // The reads of days 0 to 31, of 32 to 90, and of 91.
+    // The reads of days 0 to 32, of 33 to 91, and of 92.
     assert_eq!(spans, [(1, 5), (6, 10), (11, 12)]);
 }
 
@@ -267,4 +270,65 @@ fn what_an_earlier_version_wrote_goes_on_and_is_closed_as_the_first_file() {
     let first = closed_path(&folder.path().join(FILE_NAME), 1, 41);
     assert!(fs::read_to_string(first).unwrap().starts_with(&text));
     assert_eq!(verify_folder(folder.path(), &mut |_| {}).unwrap().tail.n, 43);
+}
+
+/// Writes the files of a log to another folder as a server does, step by step: lines, the closed file's name, the first
+/// line of the next.
+fn rotate_again(files: &[Vec<u8>], folder: &Path) {
+    let (live, mut first) = (folder.join(FILE_NAME), 1);
+    for (n, bytes) in files.iter().enumerate() {
+        let mut file = fs::OpenOptions::new().append(true).create(true).open(&live).unwrap();
+        bytes.split_inclusive(|byte| *byte == b'\n').for_each(|line| file.write_all(line).unwrap());
+        if n + 1 < files.len() {
+            std::thread::sleep(Duration::from_millis(1));
+            let last = first + bytes.iter().filter(|byte| **byte == b'\n').count() as u64 - 1;
+            fs::rename(&live, closed_path(&live, first, last)).unwrap();
+            first = last + 1;
+        }
+    }
+}
+
+#[test]
+fn whoever_reads_while_files_are_closed_finds_what_was_written() {
+    let whole = rotated();
+    let files: Vec<Vec<u8>> = paths(whole.path()).iter().map(|path| fs::read(path).unwrap()).collect();
+    let all = read(whole.path(), LogTail::START, u64::MAX);
+    for _ in 0..50 {
+        let folder = tempfile::tempdir().unwrap();
+        let is_done = AtomicBool::new(false);
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                rotate_again(&files, folder.path());
+                is_done.store(true, Ordering::Release);
+            });
+            let readers: [Box<dyn Fn() + Send>; 4] = [
+                Box::new(|| {
+                    let found = read(folder.path(), LogTail::START, u64::MAX);
+                    assert_eq!(found, all[..found.len()]);
+                }),
+                Box::new(|| {
+                    if let Some(tail) = tail_at(folder.path(), 9).unwrap() {
+                        assert_eq!(tail, all[8].tail);
+                        assert!(read(folder.path(), tail, u64::MAX).iter().zip(&all[9..]).all(|(one, two)| one == two));
+                    }
+                }),
+                // One that was closed just now may not be among them.
+                Box::new(|| drop(spans(folder.path()).unwrap())),
+                Box::new(|| {
+                    let newest = lines_before(&folder.path().join(FILE_NAME), LogTail::START, None).unwrap();
+                    let newest = newest.unwrap_or_default().lines;
+                    assert!(newest.iter().all(|(_, line)| *line == all[usize::try_from(line.n).unwrap() - 1].numbered));
+                }),
+            ];
+            for reader in readers {
+                let is_done = &is_done;
+                threads.spawn(move || {
+                    while !is_done.load(Ordering::Acquire) {
+                        reader();
+                    }
+                });
+            }
+        });
+        assert_eq!(read(folder.path(), LogTail::START, u64::MAX), all);
+    }
 }

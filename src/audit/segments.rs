@@ -13,6 +13,8 @@ use crate::model::timestamp::Timestamp;
 pub const FILE_NAME: &str = "audit.log";
 /// How many links lead from a log's path to its file, at the most.
 const LINKS_MAX: usize = 16;
+/// How often files are looked for: a server may close one at the same time.
+pub(super) const LOOKS_MAX: u32 = 10;
 
 /// A file of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +24,25 @@ pub(super) struct Segment {
     pub(super) first: u64,
     /// That of its last; none of the file that is written to.
     pub(super) last: Option<u64>,
+}
+
+impl Segment {
+    /// Opens it near line `n`; none when it has another name since, and perhaps another file is in its place: a server
+    /// has closed it.
+    pub(super) fn open(&self, n: u64) -> Result<Option<Lines>, Error> {
+        let mut lines = match Lines::open(&self.path) {
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        if self.last.is_none() {
+            let first = lines.next(self.first)?.map(LogTail::read).and_then(Result::ok);
+            if first.is_none_or(|(first, _)| first.n != self.first) {
+                return Ok(None);
+            }
+        }
+        lines.go_near(n)?;
+        Ok(Some(lines))
+    }
 }
 
 /// Where the file is that a path leads to, which may be a link's; there may be no file.
@@ -164,6 +185,9 @@ pub(crate) fn spans(folder: &Path) -> Result<Vec<Span>, Error> {
         let time = |line: &NumberedLine| line.at().ok_or_else(|| damaged(line.n, "its time isn't one"));
         let times = (time(&first)?, time(&last)?);
         let before = first.before().unwrap_or(LogTail::START);
+        if first.n != segment.first && segment.last.is_none() {
+            continue;
+        }
         if first.n != segment.first || before.n + 1 != first.n {
             return Err(damaged(segment.first, "the file begins with another line"));
         }

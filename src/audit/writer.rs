@@ -9,7 +9,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::{oneshot, watch};
 
 use super::file::LogFile;
-use super::line::{Event, Line, LogTail};
+use super::line::{Error, Event, Line, LogTail};
+use super::prune::Prunable;
 use super::questions::Questions;
 use super::refusals::Refusals;
 use crate::journal::{self, check_free_space};
@@ -43,6 +44,23 @@ pub enum Unwritten {
     /// The log failed, and is written no more until a restart.
     #[error("the audit log failed: what must be audited can't be read until a restart")]
     Failed,
+}
+
+/// Why files weren't deleted, or not all.
+#[derive(Debug, thiserror::Error)]
+pub enum NotPruned {
+    /// The line that says so can't be written: nothing was deleted.
+    #[error("nothing of the audit log was deleted, because its line that says so can't be written: {0}")]
+    Unwritten(#[from] Unwritten),
+    /// A file can't be read, or deleted. The line is there, and what is left is deleted the next time.
+    #[error("{0}")]
+    Log(#[from] Error),
+}
+
+/// What the thread is to delete, and who waits for it.
+pub(super) struct Pruning {
+    pub(super) prunable: Prunable,
+    pub(super) reply: oneshot::Sender<Result<(), NotPruned>>,
 }
 
 /// How far a log has come, for the journal to record.
@@ -112,7 +130,7 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Works until nobody can send anything any more. It was opened at `now`.
-    pub(super) fn run(mut self, waiting: &Receiver<Waiting>, now: Timestamp) {
+    pub(super) fn run(mut self, (waiting, prunings): (&Receiver<Waiting>, &Receiver<Pruning>), now: Timestamp) {
         let mut newest = (now, Instant::now());
         loop {
             // What gathered during the last sync is one group.
@@ -127,7 +145,9 @@ impl Writer {
             }
             self.watch(later(newest));
             self.group(later(newest), group, Refusals::counts_if_due);
+            self.prune_what_waits(prunings, later(newest));
         }
+        self.prune_what_waits(prunings, later(newest));
         // The next start looks for the file by its path: whoever moved it away just now finds a new one there, too.
         self.watch(later(newest));
         self.group(later(newest), Vec::new(), Refusals::all_counts);
@@ -135,6 +155,23 @@ impl Writer {
             let Line { identity, outcome, scope, .. } = line;
             tracing::warn!(identity, outcome, "refusals that aren't in the audit log, which can't be written: {scope}");
         }
+    }
+
+    fn prune_what_waits(&mut self, prunings: &Receiver<Pruning>, now: Timestamp) {
+        for Pruning { prunable, reply } in prunings.try_iter() {
+            // Nobody may be waiting for it any more.
+            drop(reply.send(self.prune(now, prunable)));
+        }
+    }
+
+    /// Deletes files once the line that says so is durable. Lines wait for it: no question is named meanwhile that goes
+    /// with them.
+    pub(super) fn prune(&mut self, now: Timestamp, prunable: Prunable) -> Result<(), NotPruned> {
+        let (reply, mut answer) = oneshot::channel();
+        let waiting = Waiting { at: now, line: prunable.line(), question: None, reply: Some(reply) };
+        self.group(now, vec![waiting], Refusals::counts_if_due);
+        answer.try_recv().unwrap_or(Err(Unwritten::Failed))?;
+        Ok(prunable.delete(self.file.tail().n)?)
     }
 
     /// Goes on in a new file when this one is closed, or something was done to it. Where it can't, nothing is written until it can. What

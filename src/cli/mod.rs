@@ -240,7 +240,7 @@ pub fn main() -> ExitCode {
             Verb::Catalogue(args) => catalogue::run(args).await,
             Verb::Key(args) => key::run(args).await,
             #[cfg(feature = "server")]
-            Verb::Audit(args) => audit::run(&args),
+            Verb::Audit(args) => audit::run(&args).await,
             #[cfg(feature = "server")]
             Verb::Status(args) => status::run(args).await,
             #[cfg(feature = "server")]

@@ -123,6 +123,9 @@ pub(super) struct Args {
     /// How many days after its first line a file of the audit log is closed all the same.
     #[arg(long, env = "CONSPECTUS_AUDIT_SEGMENT_DAYS", default_value_t = 31, value_name = "DAYS", value_parser = clap::value_parser!(u64).range(1..=3_660))]
     audit_segment_days: u64,
+    /// After how many days the audit log's closed files are deleted, which the log then says; without it they never are.
+    #[arg(long, env = "CONSPECTUS_AUDIT_KEEP_DAYS", value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=36_600))]
+    audit_keep_days: Option<u16>,
     /// Start though the clock is more than an hour behind what was written last: for when the clock is right now, and
     /// wasn't then. Entries are stamped as just after the newest one until the clock has passed it.
     #[arg(long)]
@@ -235,6 +238,7 @@ pub(super) async fn run(args: Args, settings: Settings, change_filter: FilterCha
             bytes_max: args.audit_segment_mib << 20,
             age_max: Duration::from_secs(args.audit_segment_days * 24 * 3_600),
         },
+        audit_keep_days: args.audit_keep_days,
         accepted: Accepted { lost_lines: args.accept_lost_audit_lines, older_journal: args.accept_older_journal },
         ..Config::new(args.data)
     };

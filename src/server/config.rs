@@ -76,6 +76,8 @@ pub struct Config {
     pub scrub_every: Option<Duration>,
     /// When a file of the audit log is closed, and the next begun.
     pub audit_segments: SegmentLimits,
+    /// How many days closed files of the audit log are kept; none for as long as they are there.
+    pub audit_keep_days: Option<u16>,
 }
 
 /// The longest that calls may take to end at a stop.
@@ -101,6 +103,7 @@ impl Config {
             accepted: Accepted::default(),
             scrub_every: Some(SCRUB_EVERY_DEFAULT),
             audit_segments: SegmentLimits::default(),
+            audit_keep_days: None,
         }
     }
 }

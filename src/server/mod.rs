@@ -17,6 +17,7 @@ mod measured;
 mod offline;
 mod process;
 mod readiness;
+mod retention;
 mod scrub;
 mod served;
 mod service_manager;
@@ -45,8 +46,10 @@ use health::{end_watches, set_not_serving};
 pub use listen::Listen;
 use listen::Start;
 use measured::Measured;
-pub(crate) use offline::{OpenFolder, catch_offline, change_access_offline, entries_offline};
+pub(crate) use offline::{OpenFolder, Pruned, catch_offline, change_access_offline, entries_offline, prune_offline};
 use readiness::Phase;
+pub(crate) use retention::PruneRule;
+use retention::prune_now_and_then;
 pub(crate) use scrub::Verified;
 use scrub::{Scrub, scrub_now_and_then};
 use served::Served;
@@ -108,6 +111,9 @@ pub enum Error {
     /// A change of keys isn't in the audit log.
     #[error("{0}")]
     Unaudited(#[from] audit::Unwritten),
+    /// Files of the audit log aren't deleted, or not all.
+    #[error("{0}")]
+    NotPruned(#[from] audit::NotPruned),
     /// The network can reach the server, and nobody has credentials.
     #[error(
         "there are no credentials, so anyone who can reach {0} could read and write everything; listen on this machine only, or make a first key: `conspectus key create NAME --data FOLDER --role operator`"
@@ -378,6 +384,9 @@ async fn serve(
     let scrub = Arc::new(Scrub::after_start(reader, folder.clone(), opened.log.clone(), clock));
     if let Some(every) = config.scrub_every {
         tokio::spawn(scrub_now_and_then(Arc::clone(&scrub), every, context.stopping.clone()));
+    }
+    if let Some(days) = config.audit_keep_days {
+        tokio::spawn(prune_now_and_then(context.clone(), (folder.clone(), opened.log.clone()), days));
     }
     let (log, backups) = (opened.log.clone(), Arc::new(backups));
     measured.metrics.add(|registry| {

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::audited::{self, ON_THIS_MACHINE};
 use super::control::{BackupRequest, digests, point};
+use super::retention::PruneRule;
 use super::scrub::Verified;
 use super::{Error, check_clock, now, replay};
 use crate::access::AccessChange;
-use crate::audit::{self, LogTail};
+use crate::audit::{self, LogTail, Prunable};
 use crate::backup::{self, Digests, KnownBackup, KnownBackups, Manifest};
 use crate::catalogue::CataloguePut;
 use crate::entry::codec;
@@ -17,6 +18,7 @@ use crate::intake::checks::{Caught, Grounds, catch};
 use crate::intake::writer::{self, Written};
 use crate::journal::{self, ChainHash, DiskJournal, Journal};
 use crate::model::revision::Revision;
+use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
 use crate::model::zone::Zone;
 use crate::state::State;
@@ -171,4 +173,45 @@ impl OpenFolder {
         }
         Ok(())
     }
+}
+
+/// What was deleted of a log, or would be.
+#[derive(Debug)]
+pub(crate) struct Pruned {
+    /// The files, the oldest first.
+    pub(crate) files: Vec<PathBuf>,
+    /// The numbers of their first line and their last.
+    pub(crate) lines: (u64, u64),
+    /// When these were written.
+    pub(crate) times: (Timestamp, Timestamp),
+    /// How many questions went with them.
+    pub(crate) questions: usize,
+}
+
+/// Deletes what is old enough in a data folder that no server runs on, if that is meant; none when nothing is.
+///
+/// # Errors
+/// When there is no such folder, the journal is in use, or it or the log isn't what was written: then nothing is deleted.
+pub(crate) async fn prune_offline(folder: &Path, rule: PruneRule, is_meant: bool) -> Result<Option<Pruned>, Error> {
+    // Opening would make a folder where there is none.
+    std::fs::metadata(folder).map_err(|source| Error::Folder { path: folder.to_owned(), source })?;
+    let (_journal, mut fold) = replay(folder)?;
+    let state = fold.state();
+    check_clock(folder, &state, now(), false)?;
+    let by = match rule {
+        PruneRule::Before(_) => "conspectus audit prune --before",
+        PruneRule::KeepDays(_) => "conspectus audit prune --keep-days",
+    };
+    let Some(prunable) = Prunable::of(folder, rule.retention(by, now(), &state))? else { return Ok(None) };
+    let (lines, times, questions) = (prunable.lines, prunable.times, prunable.questions.len());
+    let pruned = Pruned { files: prunable.files.clone(), lines, times, questions };
+    if is_meant {
+        // A folder that a server would refuse is none to delete of.
+        let opened = audited::open(folder, &state, now(), audit::Accepted::default(), audit::SegmentLimits::default())?;
+        let done = opened.log.prune(prunable).await;
+        drop(opened.log);
+        drop(tokio::task::spawn_blocking(move || opened.thread.join()).await?);
+        done?;
+    }
+    Ok(Some(pruned))
 }

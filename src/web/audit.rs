@@ -47,7 +47,7 @@ pub(super) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
     Ok((code, Page(AuditPage::new(&request, &answer, form))).into_response())
 }
 
-/// All lines of the newest file, not only the page's.
+/// All lines, not only the page's.
 pub(super) async fn file(_: Visitor, query: Option<String>) -> Result<Question, Status> {
     let (parameters, request) = read(query.as_deref());
     parameters.check()?;
@@ -72,7 +72,7 @@ struct AuditPage {
     of: String,
     form: Form,
     lines: Vec<LineView>,
-    /// Where the older lines are; empty if these are the oldest of the file.
+    /// Where the older lines are; empty if these are the oldest.
     next: String,
     /// That still older lines are in a file that was moved away.
     is_continued: bool,
@@ -140,6 +140,7 @@ fn view(line: &AuditLine) -> LineView {
             AuditEvent::Lost => "lines before are lost, as was accepted",
             AuditEvent::OlderJournal => "the journal is older than this log, as was accepted",
             AuditEvent::Closed => "closes its file of the log: the next goes on",
+            AuditEvent::Pruned => "the oldest files of the log are deleted",
         },
         identity: seen(&line.identity),
         href: Address::of("/audit").with("identity", &line.identity).href(),

@@ -6,6 +6,7 @@ mod access;
 mod answers;
 mod app;
 mod audited;
+mod audited_files;
 #[path = "../binary/mod.rs"]
 mod binary;
 mod changes;

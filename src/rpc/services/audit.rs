@@ -73,7 +73,7 @@ fn list(
     let Some(LinesBefore { lines, rest }) = found else {
         let mut violations = Violations::default();
         violations
-            .add("page_token", "the audit log goes on in another file since; allowed: none, for its newest lines");
+            .add("page_token", "the audit log goes on without that line since; allowed: none, for its newest lines");
         return Err(violations.into());
     };
     let wanted = lines.into_iter().filter(|(_, line)| is_wanted(request, line));
@@ -100,7 +100,8 @@ fn is_wanted(request: &proto::ListAuditLinesRequest, NumberedLine { line, .. }: 
         | Event::Continued
         | Event::Lost
         | Event::OlderJournal
-        | Event::Closed => false,
+        | Event::Closed
+        | Event::Pruned => false,
     };
     (is_refusal || !request.only_refusals) && (request.identity.is_empty() || request.identity == line.identity)
 }
@@ -133,5 +134,6 @@ fn event(event: Event) -> proto::AuditEvent {
         Event::Lost => proto::AuditEvent::Lost,
         Event::OlderJournal => proto::AuditEvent::OlderJournal,
         Event::Closed => proto::AuditEvent::Closed,
+        Event::Pruned => proto::AuditEvent::Pruned,
     }
 }

@@ -1,31 +1,60 @@
 //! `conspectus audit`: who read what, who was refused, and who changed keys.
 
+mod follow;
+mod prune;
+mod since;
+
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
+use self::since::instant;
 use super::failure::Failure;
 use super::output;
 use super::printout::Printout;
 use super::table::{Align, Table};
-use crate::audit::{self, Event, NumberedLine, Taken, Verified};
+use crate::audit::{self, Event, Filter, NumberedLine, Taken, Verified};
 use crate::model::text::visible_json;
+use crate::model::timestamp::Timestamp;
 
 /// List the audit log of a data folder, and check that nothing in it was changed.
 ///
-/// It reads the file, so run it on the server's machine; the server may be running. The last thing
+/// It reads the files, so run it on the server's machine; the server may be running. The last thing
 /// that it prints is the number of lines and the chain hash of the last one. Keep both elsewhere:
 /// with them you can see whether lines were cut off the end later.
 #[derive(Debug, Parser)]
-#[command(after_help = "Examples:\n  conspectus audit --data conspectus-data\n  conspectus audit --json")]
+#[command(
+    after_help = "Examples:\n  conspectus audit --data conspectus-data\n  conspectus audit --json",
+    args_conflicts_with_subcommands = true
+)]
 pub(super) struct Args {
+    #[command(subcommand)]
+    verb: Option<Verb>,
     /// The data folder.
     #[arg(long, env = "CONSPECTUS_DATA", default_value = "conspectus-data")]
     data: PathBuf,
     /// Only this identity's lines.
     #[arg(long)]
     identity: Option<String>,
+    /// Only lines of this method, such as GetPicture.
+    #[arg(long)]
+    method: Option<String>,
+    /// Only lines whose question names this area, by its code.
+    #[arg(long, value_name = "CODE")]
+    area: Option<String>,
+    /// Only lines about this, such as read or keys.
+    #[arg(long, value_parser = event)]
+    event: Option<Event>,
+    /// Only lines with this in their purpose, in capitals or not.
+    #[arg(long, value_name = "TEXT")]
+    purpose: Option<String>,
+    /// Only lines from then on: a date, which begins at midnight UTC, or an instant such as 2026-03-01T09:00:00Z.
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    since: Option<Timestamp>,
+    /// Only lines before then, given as for --since.
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    until: Option<Timestamp>,
     /// Only refusals.
     #[arg(long)]
     refused: bool,
@@ -33,7 +62,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "LINES", default_value_t = 1_000)]
     last: usize,
     /// Only check the log; list nothing.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["since", "until"])]
     verify: bool,
     /// Print each line as a JSON object.
     #[arg(long)]
@@ -44,17 +73,48 @@ pub(super) struct Args {
     /// Print the whole question of a line that has only its hash; list nothing.
     #[arg(long, value_name = "HASH")]
     question: Option<String>,
+    /// Print each line as it was written, once it is durable, until standard output is closed.
+    #[arg(long, requires = "json", conflicts_with_all = ["identity", "method", "area", "event", "purpose", "since", "until", "refused", "last", "verify", "file", "question"])]
+    follow: bool,
+    /// With --follow, go on after this line: the number of the last one that was taken.
+    #[arg(long, value_name = "LINE", default_value_t = 0, requires = "follow")]
+    after: u64,
 }
 
-pub(super) fn run(args: &Args) -> Result<(), Failure> {
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Prune(prune::Args),
+}
+
+fn event(text: &str) -> Result<Event, String> {
+    serde_json::from_value(text.into()).map_err(|error| error.to_string())
+}
+
+pub(super) async fn run(args: &Args) -> Result<(), Failure> {
+    if let Some(Verb::Prune(args)) = &args.verb {
+        return prune::run(args).await;
+    }
     if let Some(hash) = &args.question {
         return output::print_line(audit::read_question(&args.data, hash)?);
     }
+    if args.follow {
+        return follow::follow(&args.data, args.after);
+    }
+    let filter = Filter {
+        identity: args.identity.clone(),
+        method: args.method.clone(),
+        area: args.area.clone(),
+        event: args.event,
+        is_refusal: args.refused,
+        purpose: args.purpose.clone(),
+        since: args.since,
+        until: args.until,
+    };
     let mut found = VecDeque::new();
     let mut first = None;
     let each = &mut |line: &NumberedLine| {
         first.get_or_insert_with(|| line.clone());
-        if !args.verify && is_wanted(args, line) {
+        if !args.verify && filter.matches(line) {
             found.push_back(line.clone());
             if found.len() > args.last {
                 found.pop_front();
@@ -62,8 +122,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         }
     };
     let checked = match &args.file {
-        Some(file) => audit::verify(file, each).map(|tail| Verified { tail, files: 1, taken: Vec::new() }),
-        None => audit::verify_folder(&args.data, each),
+        Some(file) => audit::verify(file, each).map(|tail| Verified { tail, files: 1, skipped: 0, taken: Vec::new() }),
+        None => audit::verify_within(&args.data, (args.since, args.until), each),
     };
     let printed = print(args, &found);
     // A log that was changed is a failure, whether or not anybody reads the list to its end.
@@ -74,7 +134,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 /// What was read, and of lines that aren't there what the log says.
-fn summary(Verified { tail, files, taken }: &Verified, first: Option<&NumberedLine>, is_file: bool) -> String {
+fn summary(Verified { tail, files, skipped, taken }: &Verified, first: Option<&NumberedLine>, is_file: bool) -> String {
+    if *files == 0 && *skipped > 0 {
+        return format!("No file has lines of that time. None of {skipped} was read: --verify reads all.");
+    }
     let mut text = match first.filter(|first| first.n > 1) {
         Some(first) => format!("Lines {} to {}", first.n, tail.n),
         None => format!("{} lines", tail.n),
@@ -90,6 +153,9 @@ fn summary(Verified { tail, files, taken }: &Verified, first: Option<&NumberedLi
             first.line.previous,
             first.line.scope
         );
+    }
+    if *skipped > 0 {
+        text += &format!(" {skipped} files with lines of other times weren't read: --verify reads all.");
     }
     for Taken { first, last, says } in taken {
         text += &format!(
@@ -109,20 +175,6 @@ fn print(args: &Args, lines: &VecDeque<NumberedLine>) -> Result<(), Failure> {
     } else {
         output::show(&Printout::default().table(table(lines)))
     }
-}
-
-fn is_wanted(args: &Args, line: &NumberedLine) -> bool {
-    let is_refusal = match line.line.event {
-        Event::Refused | Event::RefusedMore => true,
-        Event::Read
-        | Event::Keys
-        | Event::Repaired
-        | Event::Continued
-        | Event::Lost
-        | Event::OlderJournal
-        | Event::Closed => false,
-    };
-    (!args.refused || is_refusal) && args.identity.as_ref().is_none_or(|identity| line.line.identity == *identity)
 }
 
 fn table(lines: &VecDeque<NumberedLine>) -> Table {

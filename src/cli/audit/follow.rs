@@ -1,0 +1,39 @@
+//! `conspectus audit --follow`: each line as it was written, once it is durable, for a program that keeps them elsewhere.
+
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use super::super::failure::Failure;
+use super::super::output;
+use crate::audit::{LogTail, lines_after, tail_at};
+
+/// How often lines are looked for when there are none.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How much is printed at once, about.
+const PART_BYTES: usize = 64 << 10;
+
+/// Prints the lines after line `after`, until standard output is closed or a line isn't what was written.
+pub(super) fn follow(data: &Path, after: u64) -> Result<(), Failure> {
+    let after = match after {
+        0 => LogTail::START,
+        n => tail_at(data, n)?
+            .ok_or_else(|| Failure::refused(format!("the audit log has no line {n}, to go on after")))?,
+    };
+    let mut lines = lines_after(data, after, u64::MAX);
+    loop {
+        let (mut part, mut found) = (String::new(), None);
+        while part.len() < PART_BYTES {
+            found = lines.next();
+            let Some(Ok(line)) = &found else { break };
+            part.push_str(&line.text);
+            part.push('\n');
+        }
+        if !part.is_empty() {
+            // What the server has written and not synced yet could be gone after a power cut.
+            lines.sync()?;
+            output::print(part)?;
+        }
+        found.transpose()?.map_or_else(|| thread::sleep(LOOK_EVERY), drop);
+    }
+}
