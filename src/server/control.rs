@@ -156,10 +156,13 @@ impl Control {
         let router = self.router();
         let (places, mut open) = (Arc::new(Semaphore::new(CONNECTIONS_MAX)), tokio::task::JoinSet::new());
         loop {
-            let place = Arc::clone(&places).acquire_owned().await;
-            let accepted = tokio::select! {
+            let accept = async {
+                let place = Arc::clone(&places).acquire_owned().await;
+                (listener.accept().await, place)
+            };
+            let (accepted, place) = tokio::select! {
                 _ = stopping.wait_for(|stop| *stop) => break,
-                accepted = listener.accept() => accepted,
+                accepted = accept => accepted,
             };
             let Ok((stream, _)) = accepted else {
                 // There are no file descriptors left, for a while.

@@ -11,12 +11,14 @@ mod clock;
 mod conditions;
 mod config;
 mod control;
+mod error;
 mod health;
 mod listen;
 mod measured;
 mod offline;
 mod process;
 mod readiness;
+mod replay;
 mod retention;
 mod scrub;
 mod served;
@@ -27,7 +29,7 @@ mod status;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{Notify, watch};
@@ -42,12 +44,15 @@ pub use config::{Admin, Clock, Config, DemoKeys, Network, Web};
 pub(crate) use config::{DRAIN_TIMEOUT_MAX, check_encrypted, web_url};
 use control::Control;
 pub(crate) use control::{BackupRequest, Refused, VerifiedBackup, path as control_path, socket};
+pub use error::Error;
 use health::{end_watches, set_not_serving};
 pub use listen::Listen;
 use listen::Start;
 use measured::Measured;
 pub(crate) use offline::{OpenFolder, Pruned, catch_offline, change_access_offline, entries_offline, prune_offline};
 use readiness::Phase;
+pub use replay::replay;
+use replay::replay_with;
 pub(crate) use retention::PruneRule;
 use retention::prune_now_and_then;
 pub(crate) use scrub::Verified;
@@ -57,16 +62,14 @@ pub(crate) use status::{OpenCounts, Status, StoreStatus};
 
 use crate::access::Actor;
 use crate::backup::KnownBackups;
-use crate::entry::{Body, codec};
 use crate::http::Doors;
-use crate::intake::writer::{self, WriteError};
-use crate::journal::{self, DiskJournal, FolderLock, Journal, ReplayProgress};
-use crate::model::revision::Revision;
+use crate::intake::writer;
+use crate::journal::{FolderLock, Journal};
 use crate::model::timestamp::Timestamp;
 use crate::net::Connections;
-use crate::net::tls::{self, Tls};
+use crate::net::tls::Tls;
 use crate::rpc::{Context, Gate, Guard, Observer, Router};
-use crate::state::{Fold, ResolvedIds, State};
+use crate::state::State;
 use crate::web::Pages;
 use crate::web::csrf::TokenKey;
 use crate::{audit, demo, net, web};
@@ -78,80 +81,6 @@ const RECORD_TIMEOUT: Duration = Duration::from_secs(5);
 const AUDIT_TIMEOUT_MIN: Duration = Duration::from_millis(200);
 /// How often the file of when keys were last used is written.
 const LAST_USED_EVERY: Duration = Duration::from_secs(60);
-
-/// Why a server stopped, or didn't start.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The journal can't be opened, or isn't what was written.
-    #[error("{0}")]
-    Journal(#[from] journal::Error),
-    /// What an older journal lacks can't be revoked again.
-    #[error("what was revoked since the older journal can't be revoked again: {0}")]
-    Unrevoked(#[from] Unrevoked),
-    /// There is no such data folder.
-    #[error("the data folder {}: {source}", path.display())]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// The reflection service can't be built.
-    #[error("the reflection service can't be built: {0}")]
-    Reflection(#[from] tonic_reflection::server::Error),
-    /// The system gives no random bytes.
-    #[error("the system gives no random bytes, which the page needs: {0}")]
-    Random(#[from] getrandom::Error),
-    /// The demo's figures were refused.
-    #[error("the demo can't be loaded: {0}")]
-    Demo(#[from] demo::Error),
-    /// The audit log can't be opened, or isn't what was written.
-    #[error("{0}")]
-    Audit(#[from] audit::Error),
-    /// A change of keys isn't in the audit log.
-    #[error("{0}")]
-    Unaudited(#[from] audit::Unwritten),
-    /// Files of the audit log aren't deleted, or not all.
-    #[error("{0}")]
-    NotPruned(#[from] audit::NotPruned),
-    /// The network can reach the server, and nobody has credentials.
-    #[error(
-        "there are no credentials, so anyone who can reach {0} could read and write everything; listen on this machine only, or make a first key: `conspectus key create NAME --data FOLDER --role operator`"
-    )]
-    Open(SocketAddr),
-    /// The clock is behind what was written, and nobody has said that it is right.
-    #[error(
-        "{0}. Set the clock; or, if it is right, go on with --accept-clock-behind-journal: until the clock has passed that time, entries are stamped as just after it, and keys expire by the clock"
-    )]
-    ClockBehind(#[from] ClockBehind),
-    /// Without TLS, the network could listen.
-    #[error(
-        "{0} can be reached from the network, and nothing is secret without TLS: give --tls-cert and --tls-key, or, behind a TLS proxy, --allow-plaintext-network"
-    )]
-    Plaintext(SocketAddr),
-    /// The network could ask for the metrics.
-    #[error(
-        "{0} can be reached from the network, and whoever asks there for metrics needs no key: listen on this machine, or say that it is meant with --allow-admin-network"
-    )]
-    AdminOnNetwork(SocketAddr),
-    /// Nobody has said where browsers reach the page.
-    #[error(
-        "where do browsers reach the page at {0}? Give --web-url, such as --web-url https://figures.partner.example"
-    )]
-    NoWebUrl(SocketAddr),
-    /// The certificates can't be used.
-    #[error("{0}")]
-    Tls(#[from] tls::Error),
-    /// The listener is gone.
-    #[error("the listener failed: {0}")]
-    Listener(std::io::Error),
-    /// A change was refused.
-    #[error("{0}")]
-    Write(WriteError),
-    /// A task of the server panicked.
-    #[error("a part of the server failed: {0}")]
-    Task(#[from] tokio::task::JoinError),
-}
 
 /// Serves at an address until the shutdown signal, then drains.
 ///
@@ -428,47 +357,6 @@ async fn load_demo(context: &Context, audit: &audit::Log, receiver: Option<DemoK
     // Nobody may be waiting for them any more.
     drop(receiver.send(keys));
     Ok(())
-}
-
-/// Opens the journal in a folder and replays it.
-///
-/// # Errors
-/// When the journal isn't what was written: it is then not served from.
-pub fn replay(folder: &Path) -> Result<(DiskJournal, Fold), journal::Error> {
-    replay_with(FolderLock::take(folder)?, &ReplayProgress::default(), |_| {})
-}
-
-/// The same; `applied` sees what is replayed after each entry.
-fn replay_with(
-    lock: FolderLock,
-    progress: &ReplayProgress,
-    mut applied: impl FnMut(&Fold),
-) -> Result<(DiskJournal, Fold), journal::Error> {
-    let start = Instant::now();
-    let mut replayed = Fold::default();
-    // For the threads that decode: ids are looked up there in whatever catalogue is applied by then. It is of an earlier
-    // revision than the entry, and an index stays; what it lacks is looked up when the entry is applied.
-    let catalogue = Mutex::new(replayed.catalogue());
-    let newest = || Arc::clone(&catalogue.lock().unwrap_or_else(PoisonError::into_inner));
-    let decode = |revision: Revision, payload: &[u8]| {
-        let entry = codec::decode(payload).map_err(|error| journal::Error::Corrupt {
-            location: format!("revision {revision}"),
-            what: error.to_string(),
-        })?;
-        let ids = entry.submission().and_then(|submission| ResolvedIds::of(submission, &newest()));
-        Ok::<_, journal::Error>((entry, ids))
-    };
-    let journal = DiskJournal::open_locked(lock, progress, decode, |(entry, ids)| {
-        replayed.apply_resolved(&entry, ids.as_ref());
-        if matches!(entry.body, Body::CataloguePut(_)) {
-            *catalogue.lock().unwrap_or_else(PoisonError::into_inner) = replayed.catalogue();
-        }
-        applied(&replayed);
-    })?;
-    replayed.settle();
-    let (tail, milliseconds) = (journal.tail(), start.elapsed().as_millis());
-    tracing::info!(revision = tail.revision.0, chain = %tail.hash, milliseconds, "the journal is replayed and its chain verified");
-    Ok((journal, replayed))
 }
 
 /// Writes when keys were last used to a file, now and then, until the stop.
