@@ -2,7 +2,7 @@
 //!
 //! A file of its own, `audit.log` in the data folder, that is only ever added to: a JSON object on
 //! each line, tied to all lines before it by its `chain`, as [`verify`] checks. When it is full, or old, it is closed
-//! and has a name of its own, and the next goes on: all [`segments`], one after the other, are one log. It holds what was
+//! and has a name of its own, and the next goes on: all of them, one after the other, are one log. It holds what was
 //! asked for and what for, never a figure and never a secret. A question that is too long for a line has
 //! a file, which the line names by its hash.
 //!
