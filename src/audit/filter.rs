@@ -32,20 +32,9 @@ impl Filter {
     /// Whether a line has all of it.
     pub(crate) fn matches(&self, numbered: &NumberedLine) -> bool {
         let line = &numbered.line;
-        let is_refusal = match line.event {
-            Event::Refused | Event::RefusedMore => true,
-            Event::Read
-            | Event::Keys
-            | Event::Repaired
-            | Event::Continued
-            | Event::Lost
-            | Event::OlderJournal
-            | Event::Closed
-            | Event::Pruned => false,
-        };
         let is_method = |method: &String| line.method == *method || line.method.rsplit('/').next() == Some(method);
         let is_purpose = |purpose: &String| line.purpose.to_lowercase().contains(&purpose.to_lowercase());
-        (is_refusal || !self.is_refusal)
+        (line.event.is_refusal() || !self.is_refusal)
             && self.event.is_none_or(|event| line.event == event)
             && self.identity.as_ref().is_none_or(|identity| line.identity == *identity)
             && self.method.as_ref().is_none_or(is_method)

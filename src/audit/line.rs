@@ -50,6 +50,23 @@ pub enum Event {
     Pruned,
 }
 
+impl Event {
+    /// Whether a line is about a refusal, or counts some.
+    pub(crate) const fn is_refusal(self) -> bool {
+        match self {
+            Self::Refused | Self::RefusedMore => true,
+            Self::Read
+            | Self::Keys
+            | Self::Repaired
+            | Self::Continued
+            | Self::Lost
+            | Self::OlderJournal
+            | Self::Closed
+            | Self::Pruned => false,
+        }
+    }
+}
+
 /// A line, before it has its number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {

@@ -1,5 +1,6 @@
 //! `conspectus serve`: runs the server.
 
+mod demo;
 mod reload;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,30 +15,23 @@ use rustix::process::{Signal, umask};
 use tokio::signal::unix::SignalKind;
 use tokio::sync::oneshot;
 
-use super::connect::{Server, key_variable};
 use super::failure::Failure;
+use super::log;
 use super::log::FilterChange;
 use super::log_filter::Filter;
-use super::output;
-use super::printout::Printout;
 use super::secret::warn_if_open;
 use super::settings::Settings;
 use super::sign_in_args::SignInArgs;
 use super::traces::Traces;
-use super::{health, log, picture};
-use crate::access::Secret;
 use crate::audit::{Accepted, SegmentLimits};
 use crate::http::PageOrigin;
 use crate::metrics::Registry;
-use crate::model::id::IdentityId;
 use crate::model::violation::Quoted;
 use crate::model::zone::Zone;
 use crate::net::{self, tls};
 use crate::rpc::{CallRate, Limits};
 use crate::server::{self, Admin, Config, Listen, Network, Web};
 
-/// The purpose that the demo states when it reads figures.
-const DEMO_PURPOSE: &str = "trying the demo";
 const LISTEN_DEFAULT: &str = "127.0.0.1:50051";
 const WEB_PORT_DEFAULT: u16 = 50_080;
 
@@ -215,7 +209,7 @@ pub(super) async fn run(args: Args, settings: Settings, change_filter: FilterCha
         let is_tls = args.tls_cert.is_some();
         tokio::spawn(async move {
             // The server goes on without a reader of its standard output.
-            if let Err(Failure::Message(_, message)) = show_demo(address, page, is_tls, keys).await {
+            if let Err(Failure::Message(_, message)) = demo::show(address, LISTEN_DEFAULT, page, is_tls, keys).await {
                 tracing::error!("the demo's picture can't be shown: {message}");
             }
         });
@@ -331,69 +325,6 @@ fn descriptors() -> usize {
     limit.current = limit.maximum;
     let allowed = if setrlimit(Resource::Nofile, limit).is_ok() { limit.current } else { soft };
     allowed.map_or(usize::MAX, |allowed| usize::try_from(allowed).unwrap_or(usize::MAX))
-}
-
-/// Once the server serves, queries it for a picture, as any client would, and prints it.
-async fn show_demo(
-    mut address: SocketAddr,
-    page: Option<SocketAddr>,
-    is_tls: bool,
-    keys: oneshot::Receiver<Vec<(IdentityId, Secret)>>,
-) -> Result<(), Failure> {
-    const CHECK_EVERY: Duration = Duration::from_millis(50);
-    if address.ip().is_unspecified() {
-        address.set_ip(Ipv4Addr::LOCALHOST.into());
-    }
-    let Ok(keys) = keys.await else { return Ok(()) };
-    let scheme = if is_tls { "https" } else { "http" };
-    let page = page.map_or_else(String::new, |page| format!(", and the page on {scheme}://{page}"));
-    if is_tls {
-        // Only the callers know the server's name and authority.
-        let text = format!(
-            "{}\nServing on {address}{page}. In another terminal, set these, and use --server and --ca.",
-            exports(&keys)
-        );
-        return print(Printout::default(), text).await;
-    }
-    let analyst = keys.iter().find(|(id, _)| id.as_str() == "analyst").map(|(_, secret)| secret.reveal());
-    let server = Server::at(address);
-    let server = match analyst {
-        Some(key) => server.with_key(key, DEMO_PURPOSE),
-        None => server,
-    };
-    while health::check(&server, String::new()).await.is_err() {
-        tokio::time::sleep(CHECK_EVERY).await;
-    }
-    let program = std::env::args().next().unwrap_or_else(|| "conspectus".to_owned());
-    let elsewhere =
-        if address.to_string() == LISTEN_DEFAULT { String::new() } else { format!(" --server http://{address}") };
-    let picture = picture::show(&server, "E10000014", "FY2021-22").await?;
-    let text = format!(
-        "\n{}\nServing on {address}{page}. In another terminal, set these, and query another picture, such as\n  {program} picture HIPS FY2020-21{elsewhere}",
-        exports(&keys)
-    );
-    print(picture, text).await
-}
-
-/// Prints on a thread that nothing waits for: standard output may stand still. The text has lines to paste, so it is never
-/// wrapped.
-async fn print(picture: Printout, text: String) -> Result<(), Failure> {
-    tokio::task::spawn_blocking(move || output::show(&picture).and_then(|()| output::print_line(text))).await?
-}
-
-/// The demo's keys, as lines for a shell. The analyst's is the default.
-fn exports(keys: &[(IdentityId, Secret)]) -> String {
-    if keys.is_empty() {
-        return "This data folder has identities of its own, so the demo created no keys.\n".to_owned();
-    }
-    let line =
-        |(id, secret): &(IdentityId, Secret)| format!("export {}={}\n", key_variable(id.as_str()), secret.reveal());
-    let lines: String = keys.iter().map(line).collect();
-    format!(
-        "{lines}export {}=\"${}\" CONSPECTUS_PURPOSE=\"{DEMO_PURPOSE}\"\n",
-        "CONSPECTUS_KEY",
-        key_variable("analyst")
-    )
 }
 
 /// Has a write past the system's limit of file sizes (`ulimit -f`) fail, as one to a full disk does. Unhandled, its signal

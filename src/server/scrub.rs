@@ -43,6 +43,14 @@ pub(crate) enum Error {
     /// The audit log isn't what was written, or can't be read.
     #[error("{0}")]
     Audit(#[from] audit::Error),
+    /// The audit log doesn't come to where it was written to.
+    #[error("the audit log ends with line {found}, and line {written} was written, or is another one")]
+    AuditEnd {
+        /// The last line that is found.
+        found: u64,
+        /// The last that was written.
+        written: u64,
+    },
     /// The server is stopping.
     #[error("the server is stopping")]
     Stopping,
@@ -123,7 +131,7 @@ impl Scrub {
                 tracing::info!(revision = verified.revision, chain = %verified.chain, audit_lines = verified.audit_lines, "the journal and the audit log are what was written");
             }
             Err(Error::Stopping) => {}
-            Err(error @ (Error::Journal(_) | Error::Audit(_))) => {
+            Err(error @ (Error::Journal(_) | Error::Audit(_) | Error::AuditEnd { .. })) => {
                 tracing::error!(%error, "the journal or the audit log isn't what was written: restore from a backup");
                 known.failure = Some(error.to_string());
             }
@@ -141,7 +149,7 @@ impl Scrub {
             }
             if goes_on { Ok(()) } else { Err(Error::Stopping) }
         };
-        let (lines, mut stopped) = (self.log.progress().tail, None);
+        let mut stopped = None;
         let tail = self.reader.scan(Revision::ZERO, &mut |stored| {
             paced(stored.payload.len()).map_err(|error| {
                 stopped = Some(error);
@@ -150,10 +158,23 @@ impl Scrub {
             })
         });
         let tail = tail.map_err(|error| stopped.unwrap_or(Error::Journal(error)))?;
-        for line in audit::lines_after(&self.folder, LogTail::START, lines.n) {
-            paced(line?.text.len())?;
-        }
+        let lines = match self.read_log(&mut paced) {
+            // A file may have been moved away or deleted meanwhile, which the log then says; damage stays.
+            Err(Error::Audit(_) | Error::AuditEnd { .. }) => self.read_log(&mut paced)?,
+            read => read?,
+        };
         Ok(Verified::of((self.clock)(), tail, lines))
+    }
+
+    /// Reads the audit log up to its newest line.
+    fn read_log(&self, paced: &mut impl FnMut(usize) -> Result<(), Error>) -> Result<LogTail, Error> {
+        let (written, mut found) = (self.log.progress().tail, LogTail::START);
+        for line in audit::lines_after(&self.folder, LogTail::START, written.n) {
+            let line = line?;
+            found = line.tail;
+            paced(line.text.len())?;
+        }
+        if found == written { Ok(found) } else { Err(Error::AuditEnd { found: found.n, written: written.n }) }
     }
 }
 
@@ -183,5 +204,91 @@ pub(super) async fn scrub_now_and_then(scrub: Arc<Scrub>, every: Duration, mut s
             })
         });
         next = if matches!(done.await, Ok(Ok(_))) { every } else { RETRY.min(every) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::{Accepted, Event, FILE_NAME, Known as KnownLog, Line, Log, SegmentLimits};
+    use crate::journal::{Journal, MemoryDisk, MemoryJournal, Stored};
+
+    /// A reader whose journal was damaged.
+    struct Damaged;
+
+    impl Reader for Damaged {
+        fn tail(&self) -> Tail {
+            Tail::EMPTY
+        }
+
+        fn read(&self, _: Revision) -> Result<Option<Stored>, journal::Error> {
+            Ok(None)
+        }
+
+        fn scan(
+            &self,
+            _: Revision,
+            _: &mut dyn FnMut(Stored) -> Result<(), journal::Error>,
+        ) -> Result<Tail, journal::Error> {
+            Err(journal::Error::Corrupt { location: "revision 7".to_owned(), what: "it is another".to_owned() })
+        }
+    }
+
+    /// A log of some lines, and what its file has.
+    async fn log(folder: &std::path::Path, lines: usize) -> (Log, String) {
+        let known = KnownLog { tail: LogTail::START, revision: Revision::ZERO };
+        let opened = Log::open(folder, Timestamp(0), known, Accepted::default(), SegmentLimits::default()).unwrap();
+        for _ in 0..lines {
+            let line = Line::without_call(Event::Read, "x".repeat(2_000));
+            opened.log.write(Timestamp(0), line, None).await.unwrap();
+        }
+        let text = std::fs::read_to_string(folder.join(FILE_NAME)).unwrap();
+        (opened.log, text)
+    }
+
+    #[tokio::test]
+    async fn what_is_not_what_was_written_is_found_and_stays_known_until_a_scrub_ends_well() {
+        let (folder, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (log, text) = log(folder.path(), 5).await;
+        let mut journal = MemoryJournal::open(&MemoryDisk::new()).unwrap();
+        journal.append(Revision::ZERO, &[vec![1; 10]]).unwrap();
+        let clock = Arc::new(|| Timestamp(0));
+        // The log is read where a copy of it is, which no writer watches.
+        let scrub = Scrub::after_start(journal.reader(), copy.path().to_owned(), log.clone(), clock.clone());
+        let read = |text: &str| {
+            std::fs::write(copy.path().join(FILE_NAME), text).unwrap();
+            scrub.run(|_| true).map(|verified| (verified.revision, verified.audit_lines))
+        };
+        assert_eq!(read(&text).unwrap(), (1, 5));
+        let last = text[..text.len() - 1].rfind('\n').unwrap() + 1;
+        assert!(matches!(read(&text[..last]), Err(Error::AuditEnd { found: 4, written: 5 })));
+        assert!(scrub.failure().unwrap().contains("ends with line 4"));
+        assert!(matches!(read(""), Err(Error::AuditEnd { found: 0, written: 5 })));
+        assert!(matches!(read(&text.replacen("xx", "xy", 1)), Err(Error::Audit(_))));
+        read(&text).unwrap();
+        assert_eq!(scrub.failure(), None);
+
+        let scrub = Scrub::after_start(Arc::new(Damaged), copy.path().to_owned(), log, clock);
+        assert!(scrub.run(|_| true).unwrap_err().to_string().contains("revision 7"));
+    }
+
+    #[tokio::test]
+    async fn a_scrub_pauses_after_each_part_and_ends_when_it_is_told_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, text) = log(folder.path(), 1_100).await;
+        assert!(text.len() as u64 > 2 * PART_BYTES);
+        let journal = MemoryJournal::open(&MemoryDisk::new()).unwrap();
+        let scrub = Scrub::after_start(journal.reader(), folder.path().to_owned(), log, Arc::new(|| Timestamp(0)));
+        let mut pauses = 0;
+        scrub
+            .run(|bytes| {
+                assert!(bytes >= PART_BYTES);
+                pauses += 1;
+                true
+            })
+            .unwrap();
+        assert_eq!(pauses, 2);
+        assert!(matches!(scrub.run(|_| false), Err(Error::Stopping)));
+        assert_eq!(scrub.failure(), None, "nothing is known to be wrong");
     }
 }

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -91,6 +91,18 @@ fn the_control_socket_is_its_owners_alone_and_outlives_no_server() {
     let server = Server::start(data.path());
     assert!(conspectus(data.path(), "verify").contains("Everything is what was written"));
     drop(server);
+}
+
+#[test]
+fn whoever_takes_every_place_on_the_control_socket_keeps_no_server_from_its_stop() {
+    let data = folder();
+    let mut server = Server::start(data.path());
+    let _idle: Vec<UnixStream> = (0..20).map(|_| UnixStream::connect(data.path().join("control")).unwrap()).collect();
+    let start = Instant::now();
+    server.signal(Signal::TERM);
+    assert!(ended(&mut server.process).success());
+    // Without a request a connection would be closed after ten seconds.
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
 
 #[test]

@@ -76,7 +76,9 @@ fn list(
             .add("page_token", "the audit log goes on without that line since; allowed: none, for its newest lines");
         return Err(violations.into());
     };
-    let wanted = lines.into_iter().filter(|(_, line)| is_wanted(request, line));
+    let identity = Some(request.identity.clone()).filter(|identity| !identity.is_empty());
+    let filter = audit::Filter { identity, is_refusal: request.only_refusals, ..audit::Filter::default() };
+    let wanted = lines.into_iter().filter(|(_, line)| filter.matches(line));
     let (lines, next_page_token) =
         page.cut(wanted, revision, |(start, _)| start.to_string(), |(_, line)| line_message(line));
     let next_page_token = match rest {
@@ -89,21 +91,6 @@ fn list(
 fn unreadable(error: &audit::Error) -> Refusal {
     tracing::error!(%error, "the audit log can't be read");
     status::error(Reason::AuditUnavailable, "the audit log can't be read; the server's log says why").into()
-}
-
-fn is_wanted(request: &proto::ListAuditLinesRequest, NumberedLine { line, .. }: &NumberedLine) -> bool {
-    let is_refusal = match line.event {
-        Event::Refused | Event::RefusedMore => true,
-        Event::Read
-        | Event::Keys
-        | Event::Repaired
-        | Event::Continued
-        | Event::Lost
-        | Event::OlderJournal
-        | Event::Closed
-        | Event::Pruned => false,
-    };
-    (is_refusal || !request.only_refusals) && (request.identity.is_empty() || request.identity == line.identity)
 }
 
 fn line_message(NumberedLine { n, at, line }: &NumberedLine) -> proto::AuditLine {
