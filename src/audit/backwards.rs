@@ -20,6 +20,13 @@ pub(crate) struct LineStart {
     offset: u64,
 }
 
+impl LineStart {
+    /// Where the file begins that has line `n` first, or will.
+    pub(super) const fn of_file(n: u64) -> Self {
+        Self { n, offset: 0 }
+    }
+}
+
 impl fmt::Display for LineStart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.n, self.offset)

@@ -10,12 +10,14 @@ use std::time::Instant;
 use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::{oneshot, watch};
 
-use super::backwards::{LineStart, LinesBefore, lines_before};
+use super::backwards::{LineStart, LinesBefore};
 use super::file::LogFile;
+use super::filter::Filter;
 use super::line::{Error, Event, Line, LogTail};
 use super::prune::Prunable;
 use super::questions::Questions;
 use super::refusals::Refusals;
+use super::search;
 use super::segments::{FILE_NAME, closed};
 use super::start::{Accepted, Compared, Known, Since, compare};
 use super::writer::{NotPruned, Progress, Pruning, SegmentLimits, Unwritten, Waiting, Writer, lock};
@@ -203,13 +205,19 @@ impl Log {
         }
     }
 
-    /// The lines before one; without one the newest. None when that one isn't there: the log goes on without it
-    /// since. It reads the file, so it isn't for a thread that serves.
+    /// The newest lines that a filter finds before one, or of all: at least so many, unless it has looked at 16 MiB of
+    /// the log before. None when that one isn't there: the log goes on without it since. It reads files, so it isn't for
+    /// a thread that serves.
     ///
     /// # Errors
-    /// When the file can't be read, or isn't what was written.
-    pub(crate) fn lines_before(&self, end: Option<LineStart>) -> Result<Option<LinesBefore>, Error> {
-        lines_before(&self.path, self.progress().tail, end)
+    /// When a file can't be read, or isn't what was written.
+    pub(crate) fn newest(
+        &self,
+        filter: &Filter,
+        before: Option<LineStart>,
+        wanted: usize,
+    ) -> Result<Option<LinesBefore>, Error> {
+        search::newest(&self.path, self.progress().tail, filter, before, wanted)
     }
 
     /// How far it has come.

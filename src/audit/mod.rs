@@ -29,6 +29,7 @@ mod refusals;
 mod restored;
 #[cfg(test)]
 mod rotation_tests;
+mod search;
 mod segments;
 mod start;
 mod verify;

@@ -15,6 +15,7 @@ pub const FILE_NAME: &str = "audit.log";
 const LINKS_MAX: usize = 16;
 /// How often files are looked for: a server may close one at the same time.
 pub(super) const LOOKS_MAX: u32 = 10;
+const DAY_HOURS: i64 = 24;
 
 /// A file of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,6 +162,16 @@ pub(crate) struct Span {
     pub(crate) times: (Timestamp, Timestamp),
     /// Whether no more is written to it.
     pub(crate) is_closed: bool,
+}
+
+/// Whether what was written between two times, of which the clock said the first before the second, may have lines from
+/// the first bound on and before the second: a day more counts, because a clock may have been set.
+pub(super) fn may_be_within(
+    (first, last): (Timestamp, Timestamp),
+    (since, until): (Option<Timestamp>, Option<Timestamp>),
+) -> bool {
+    since.is_none_or(|since| last.plus_hours(DAY_HOURS) >= since)
+        && until.is_none_or(|until| first.plus_hours(-DAY_HOURS) < until)
 }
 
 /// The segments of a data folder's log, in order, as their first and last lines have them. They are checked against

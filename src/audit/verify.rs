@@ -7,13 +7,12 @@ use std::time::Duration;
 use super::line::{Error, Event, LogTail, NumberedLine};
 use super::lines::Lines;
 use super::reader::{lines_after, says_what_was_taken};
-use super::segments::{FILE_NAME, Span, spans};
+use super::segments::{FILE_NAME, Span, may_be_within, spans};
 use crate::model::timestamp::Timestamp;
 
 /// How often, and how many times, the file is looked for that goes on after one that was closed just now.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const LOOKS_MAX: u32 = 20;
-const DAY_HOURS: i64 = 24;
 const NOTHING_AFTER: &str = "it closes its file, and there is none that goes on after it: a server that was stopped at that moment begins it at its next start; otherwise put the newest audit.log back";
 
 /// Reads one file of a log from its beginning, hands each line to `each`, and checks that it is what was
@@ -74,17 +73,12 @@ pub fn verify_folder(folder: &Path, each: &mut dyn FnMut(&NumberedLine)) -> Resu
 /// last lines, and a day more, since a clock may have been set. What is in the others isn't read.
 pub(crate) fn verify_within(
     folder: &Path,
-    (since, until): (Option<Timestamp>, Option<Timestamp>),
+    times: (Option<Timestamp>, Option<Timestamp>),
     each: &mut dyn FnMut(&NumberedLine),
 ) -> Result<Verified, Error> {
     // The names, and what is at the ends of the files; opening a file that is none would wait.
     let spans = spans(folder)?;
-    let may_have = |span: &&Span| {
-        let (first, last) = span.times;
-        since.is_none_or(|since| last.plus_hours(DAY_HOURS) >= since)
-            && until.is_none_or(|until| first.plus_hours(-DAY_HOURS) < until)
-    };
-    let wanted: Vec<&Span> = spans.iter().filter(may_have).collect();
+    let wanted: Vec<&Span> = spans.iter().filter(|span| may_be_within(span.times, times)).collect();
     let skipped = spans.len() - wanted.len();
     let (after, last) = match (wanted.first(), wanted.last()) {
         _ if skipped == 0 => (LogTail::START, u64::MAX),

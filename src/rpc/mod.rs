@@ -53,7 +53,7 @@ pub use {
 };
 #[cfg(feature = "server")]
 pub(crate) use {
-    convert::snapshot::as_of,
+    convert::{instant, snapshot::as_of},
     format::Format,
     guard::{Observer, SignedIn},
     router::Router,

@@ -122,6 +122,13 @@ impl Parameters {
         AsOf::read(&revision, &time, &mut self.problems)
     }
 
+    /// When what is asked for begins or ends; none if it isn't there.
+    pub(super) fn bound(&mut self, name: &str) -> Option<prost_types::Timestamp> {
+        let text = Some(self.text(name)).filter(|text| !text.is_empty())?;
+        let found = instant::parse_bound(&text).map_err(|allowed| format!("found `{text}`; {allowed}"));
+        self.problems.check(name, found)
+    }
+
     /// Notes a problem of a parameter.
     pub(super) fn add(&mut self, name: &str, what: &str) {
         self.problems.add(name, what);

@@ -35,6 +35,16 @@ pub(crate) fn parse(text: &str) -> Result<Timestamp, String> {
         .ok_or_else(|| "allowed: a date, a time and an offset, such as 2022-09-30T17:00:00Z".to_owned())
 }
 
+/// Reads when something begins or ends: an instant, or a date, which is from midnight in UTC on.
+///
+/// # Errors
+/// What is allowed.
+pub(crate) fn parse_bound(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|_| {
+        "allowed: a date such as 2026-03-01, from midnight UTC, or an instant such as 2026-03-01T09:00:00Z".to_owned()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,12 +3,13 @@
 use conspectus::rpc::client::audit_service_client::AuditServiceClient;
 use conspectus::rpc::client::key_service_client::KeyServiceClient;
 use conspectus::rpc::proto::{
-    AuditEvent, ListAreasRequest, ListAuditLinesRequest, ListAuditLinesResponse, ListKeysRequest, RotateKeyRequest,
-    SubmitObservationsRequest,
+    AuditEvent, AuditLine, ListAreasRequest, ListAuditLinesRequest, ListAuditLinesResponse, ListKeysRequest,
+    RotateKeyRequest, SubmitObservationsRequest,
 };
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 use tonic::Code;
+use tonic_types::StatusExt as _;
 
 use crate::app::{CHILDRENS_SERVICES, HAMPSHIRE, TestApp, figure, submission, withdrawal};
 use crate::http::{Answer, send};
@@ -287,6 +288,61 @@ async fn the_audit_log_says_who_read_what_and_that_it_was_read_and_has_no_figure
     let wrong = get_as(&app, "operator", "/audit?identity=No%20One&refusals=2&page_token=ff").await;
     assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
     for problem in ["href=\"#identity\"", "href=\"#refusals\"", "page_token: not a token"] {
+        assert!(wrong.text().contains(problem), "{problem}: {}", wrong.text());
+    }
+}
+
+#[tokio::test]
+async fn the_audit_log_is_searched_by_who_how_what_when_and_what_for() {
+    let app = TestApp::seeded(identities::seed).await;
+    page(&app, "analyst", &format!("/picture?area={HAMPSHIRE}&period=FY2021-22")).await;
+    get_as(&app, "steward", "/keys").await;
+    let all = lines(&app, "operator", ListAuditLinesRequest::default()).await.unwrap().lines;
+    let (oldest, newest) = (all.last().unwrap().at, all[0].at);
+    let none = ListAuditLinesRequest::default;
+    let pictures = ListAuditLinesRequest { method: "GetPicture".to_owned(), area: HAMPSHIRE.to_owned(), ..none() };
+    let path = "/conspectus.v1.PictureService/GetPicture".to_owned();
+    let later = |at: Option<prost_types::Timestamp>, seconds| {
+        at.map(|at| prost_types::Timestamp { seconds: at.seconds + seconds, nanos: 0 })
+    };
+    for (request, is_found) in [
+        (pictures.clone(), true),
+        (ListAuditLinesRequest { method: path, purpose: PURPOSE.to_uppercase(), ..pictures.clone() }, true),
+        (ListAuditLinesRequest { since: oldest, until: later(newest, 1), ..pictures.clone() }, true),
+        (ListAuditLinesRequest { event: AuditEvent::Read.into(), ..pictures.clone() }, true),
+        (ListAuditLinesRequest { event: AuditEvent::Refused.into(), ..pictures.clone() }, false),
+        (ListAuditLinesRequest { area: "E10000015".to_owned(), ..pictures.clone() }, false),
+        (ListAuditLinesRequest { purpose: "something else".to_owned(), ..pictures.clone() }, false),
+        (ListAuditLinesRequest { since: later(newest, 1), ..pictures.clone() }, false),
+        (ListAuditLinesRequest { until: oldest, ..pictures.clone() }, false),
+        (ListAuditLinesRequest { method: "Picture".to_owned(), ..pictures }, false),
+    ] {
+        let found = lines(&app, "operator", request.clone()).await.unwrap().lines;
+        let is_picture = |line: &AuditLine| line.identity == "analyst" && line.method.ends_with("/GetPicture");
+        assert_eq!(!found.is_empty(), is_found, "{request:?}");
+        assert!(found.iter().all(is_picture), "{request:?}: {found:?}");
+    }
+    let refused = ListAuditLinesRequest { area: "a b".to_owned(), event: 99, since: newest, until: newest, ..none() };
+    let refused = lines(&app, "operator", refused).await.unwrap_err();
+    let fields: Vec<String> =
+        refused.get_details_bad_request().unwrap().field_violations.into_iter().map(|it| it.field).collect();
+    assert_eq!(fields, ["area", "until", "event"]);
+
+    let address =
+        |more: &str| format!("/audit?method=GetPicture&area={HAMPSHIRE}&purpose=annual&since=2020-01-01{more}");
+    let html = page(&app, "operator", &address("&event=read")).await;
+    let rows: Vec<&str> = html.split("<tr>").skip(2).collect();
+    assert!(rows.len() == 1 && rows[0].contains("<td>GetPicture</td>"), "{html}");
+    assert!(html.contains("value=\"read\" selected") && html.contains("value=\"2020-01-01\""), "{html}");
+    assert!(
+        html.contains("/audit.csv?method=GetPicture&#38;area=E10000014&#38;event=read&#38;purpose=annual"),
+        "{html}"
+    );
+    let file = get_as(&app, "operator", &address("&until=2020-01-02").replace("/audit?", "/audit.csv?")).await;
+    assert_eq!(file.text().lines().count(), 1, "{}", file.text());
+    let wrong = get_as(&app, "operator", "/audit?event=reads&since=soon&until=2026-13-01&refusals=1").await;
+    assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
+    for problem in ["href=\"#event\"", "href=\"#since\"", "href=\"#until\"", "allowed: a date such as 2026-03-01"] {
         assert!(wrong.text().contains(problem), "{problem}: {}", wrong.text());
     }
 }

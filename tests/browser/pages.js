@@ -53,7 +53,7 @@ const PAGES = [
   { name: 'catalogue-refused', path: '/catalogue?day=31.3.2019', as: [ANALYST], status: 400 },
   { name: 'catalogue-on-a-day', path: '/catalogue?day=2019-03-31', as: [ANALYST] },
   { name: 'audit', path: '/audit', as: [OPERATOR], isLive: true },
-  { name: 'audit-of-one', path: '/audit?identity=analyst&refusals=1', as: [OPERATOR], isLive: true },
+  { name: 'audit-of-one', path: '/audit?identity=analyst&method=GetPicture&event=read&since=2026-01-01&refusals=1', as: [OPERATOR], isLive: true },
   { name: 'audit-refused', path: '/audit', as: [ANALYST, SUBMITTER], status: 403 },
   { name: 'keys', path: '/keys', as: [OPERATOR], isLive: true },
   { name: 'revoke', path: '/keys/revoke?identity=steward', as: [OPERATOR] },

@@ -2,14 +2,12 @@
 
 mod follow;
 mod prune;
-mod since;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use self::since::instant;
 use super::failure::Failure;
 use super::output;
 use super::printout::Printout;
@@ -17,6 +15,8 @@ use super::table::{Align, Table};
 use crate::audit::{self, Event, Filter, NumberedLine, Taken, Verified};
 use crate::model::text::visible_json;
 use crate::model::timestamp::Timestamp;
+use crate::rpc;
+use crate::wording::instant;
 
 /// List the audit log of a data folder, and check that nothing in it was changed.
 ///
@@ -84,6 +84,11 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Prune(prune::Args),
+}
+
+/// The time that a log is searched or pruned by.
+fn instant(text: &str) -> Result<Timestamp, String> {
+    instant::parse_bound(text).map(|at| rpc::instant(&at))
 }
 
 fn event(text: &str) -> Result<Event, String> {

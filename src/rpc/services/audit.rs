@@ -5,10 +5,11 @@ use tonic::{Request, Response, Status};
 use super::read;
 use crate::audit::{self, Event, LinesBefore, NumberedLine};
 use crate::model::budget::Stopped;
-use crate::model::id::IdentityId;
+use crate::model::id::{AreaCode, IdentityId};
 use crate::model::revision::Revision;
 use crate::model::violation::Violations;
 use crate::rpc::call::{self, Call, Refusal};
+use crate::rpc::convert;
 use crate::rpc::guard::Guard;
 use crate::rpc::page::{self, Paging, TokenBinding};
 use crate::rpc::proto::audit_service_server::AuditService;
@@ -62,13 +63,11 @@ fn list(
     let binding = TokenBinding::of("ListAuditLines", &cleared);
     let paging = Paging { binding, size: request.page_size, token: &request.page_token };
     let page = paging.page(page::ITEMS, &mut violations);
-    if !request.identity.is_empty() {
-        violations.check("identity", IdentityId::parse(&request.identity));
-    }
+    let filter = filter(request, &mut violations);
     violations.into_result(())?;
-    let end = page.after().and_then(|after| after.parse().ok());
+    let before = page.after().and_then(|after| after.parse().ok());
     let found = log
-        .map_or_else(|| Ok(Some(LinesBefore::default())), |log| log.lines_before(end))
+        .map_or_else(|| Ok(Some(LinesBefore::default())), |log| log.newest(&filter, before, page.size() + 1))
         .map_err(|error| unreadable(&error))?;
     let Some(LinesBefore { lines, rest }) = found else {
         let mut violations = Violations::default();
@@ -76,16 +75,44 @@ fn list(
             .add("page_token", "the audit log goes on without that line since; allowed: none, for its newest lines");
         return Err(violations.into());
     };
-    let identity = Some(request.identity.clone()).filter(|identity| !identity.is_empty());
-    let filter = audit::Filter { identity, is_refusal: request.only_refusals, ..audit::Filter::default() };
-    let wanted = lines.into_iter().filter(|(_, line)| filter.matches(line));
     let (lines, next_page_token) =
-        page.cut(wanted, revision, |(start, _)| start.to_string(), |(_, line)| line_message(line));
+        page.cut(lines, revision, |(start, _)| start.to_string(), |(_, line)| line_message(line));
     let next_page_token = match rest {
         Some(start) if next_page_token.is_empty() => page.token_after(revision, start.to_string()),
         Some(_) | None => next_page_token,
     };
     Ok(proto::ListAuditLinesResponse { revision: number(revision), lines, next_page_token })
+}
+
+/// What a request looks for.
+fn filter(request: &proto::ListAuditLinesRequest, violations: &mut Violations) -> audit::Filter {
+    let given = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    let (identity, area) = (given(&request.identity), given(&request.area));
+    if let Some(identity) = &identity {
+        violations.check("identity", IdentityId::parse(identity));
+    }
+    if let Some(area) = &area {
+        violations.check("area", AreaCode::parse(area));
+    }
+    let [since, until] = [&request.since, &request.until].map(|at| at.as_ref().map(convert::instant));
+    if since.zip(until).is_some_and(|(since, until)| until <= since) {
+        violations.add("until", "it isn't after `since`; allowed: a later instant, or none");
+    }
+    let event = proto::AuditEvent::try_from(request.event).map(event_of).unwrap_or_else(|_| {
+        let what = format_args!("found {}; allowed: a value of AuditEvent", request.event);
+        violations.add("event", what);
+        None
+    });
+    audit::Filter {
+        identity,
+        method: given(&request.method),
+        area,
+        event,
+        is_refusal: request.only_refusals,
+        purpose: given(&request.purpose),
+        since,
+        until,
+    }
 }
 
 fn unreadable(error: &audit::Error) -> Refusal {
@@ -122,5 +149,22 @@ fn event(event: Event) -> proto::AuditEvent {
         Event::OlderJournal => proto::AuditEvent::OlderJournal,
         Event::Closed => proto::AuditEvent::Closed,
         Event::Pruned => proto::AuditEvent::Pruned,
+    }
+}
+
+/// The event that a value stands for; none for the one that is unset.
+fn event_of(value: proto::AuditEvent) -> Option<Event> {
+    match value {
+        proto::AuditEvent::Unspecified => None,
+        proto::AuditEvent::Read => Some(Event::Read),
+        proto::AuditEvent::Refused => Some(Event::Refused),
+        proto::AuditEvent::Keys => Some(Event::Keys),
+        proto::AuditEvent::RefusedMore => Some(Event::RefusedMore),
+        proto::AuditEvent::Repaired => Some(Event::Repaired),
+        proto::AuditEvent::Continued => Some(Event::Continued),
+        proto::AuditEvent::Lost => Some(Event::Lost),
+        proto::AuditEvent::OlderJournal => Some(Event::OlderJournal),
+        proto::AuditEvent::Closed => Some(Event::Closed),
+        proto::AuditEvent::Pruned => Some(Event::Pruned),
     }
 }
