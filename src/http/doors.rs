@@ -15,7 +15,7 @@ use tower_http::cors::CorsLayer;
 use super::connect::{self, PROTOCOL_VERSION, TIMEOUT};
 use super::{files, hello, openapi};
 use crate::net::Peer;
-use crate::rpc::{ERROR_BYTES_HEADER, PURPOSE_HEADER, Router};
+use crate::rpc::{ERROR_BYTES_HEADER, PURPOSE_HEADER, REQUEST_ID_HEADER, Router};
 
 /// For how long a browser needn't ask again whether a page elsewhere may call.
 const PREFLIGHT_AGE: Duration = Duration::from_secs(2 * 3_600);
@@ -80,8 +80,16 @@ impl Doors {
                 TIMEOUT,
                 HeaderName::from_static(PURPOSE_HEADER),
                 HeaderName::from_static(ERROR_BYTES_HEADER),
+                HeaderName::from_static(REQUEST_ID_HEADER),
+                HeaderName::from_static("traceparent"),
+                HeaderName::from_static("tracestate"),
             ])
-            .expose_headers([header::RETRY_AFTER, header::ETAG, files::REVISION])
+            .expose_headers([
+                header::RETRY_AFTER,
+                header::ETAG,
+                files::REVISION,
+                HeaderName::from_static(REQUEST_ID_HEADER),
+            ])
             .max_age(PREFLIGHT_AGE);
         let others = axum::Router::new()
             .route("/openapi.json", get(openapi::answer))

@@ -307,6 +307,14 @@ async fn scripts_of_pages_elsewhere_may_call_from_origins_that_are_listed() {
             assert_eq!(allowed(other, method.clone()).await, None, "{other}");
         }
     }
+    let headers = [("origin", "https://intranet.example.gov.uk"), ("x-request-id", "from-a-page"), JSON];
+    let answer = send(app.address(), Method::POST, path, &headers, "{}").await;
+    assert_eq!(answer.header("x-request-id"), Some("from-a-page"));
+    assert!(answer.header("access-control-expose-headers").unwrap().contains("x-request-id"));
+    let asked = [("access-control-request-method", "POST"), ("access-control-request-headers", "x-request-id")];
+    let headers = [&[("origin", "https://intranet.example.gov.uk")], &asked[..]].concat();
+    let answer = send(app.address(), Method::OPTIONS, path, &headers, "").await;
+    assert!(answer.header("access-control-allow-headers").unwrap().contains("x-request-id"));
 }
 
 #[test]
