@@ -1,10 +1,16 @@
-# Both images by tag. A release pins them by digest:
+# Both images by tag: that of Rust has the toolchain that deploy/release names. A release pins them by digest:
 #   docker build --build-arg RUST_IMAGE=rust@sha256:… --build-arg BASE_IMAGE=debian@sha256:… .
-ARG RUST_IMAGE=rust:1-slim-bookworm
+ARG RUST_IMAGE=rust:1.95.0-slim-bookworm
 ARG BASE_IMAGE=debian:bookworm-slim
 
 FROM ${RUST_IMAGE} AS build
 WORKDIR /build
+
+# As deploy/release has it: the same bytes whenever it is built, no path of this stage, and the list of its crates within the
+# program, where scanners of images find it.
+ENV CARGO_INCREMENTAL=0 \
+    RUSTFLAGS="--remap-path-prefix=/build=/conspectus --remap-path-prefix=/usr/local/cargo/registry/src/index.crates.io-1949cf8c6b5b557f=/crates"
+RUN cargo install --quiet --locked cargo-auditable@0.7.7
 
 # The dependencies, in a layer of their own: it stays until the manifest or a proto changes.
 COPY Cargo.toml Cargo.lock build.rs ./
@@ -15,7 +21,7 @@ RUN sed -i -E '/^\[\[(bench|test|example)\]\]/,/^$/d' Cargo.toml \
     && mkdir src \
     && echo '//! A stand-in.' > src/lib.rs \
     && printf '//! A stand-in.\nfn main() {}\n' > src/main.rs \
-    && cargo build --release --locked --bin conspectus
+    && cargo auditable build --release --locked --bin conspectus
 
 COPY data data
 COPY templates templates
@@ -23,7 +29,7 @@ COPY src src
 # Copied files keep their times, which are older than the stand-in's: without the touch cargo would
 # take the stand-in for up to date.
 RUN touch src/lib.rs src/main.rs \
-    && cargo build --release --locked --bin conspectus
+    && cargo auditable build --release --locked --bin conspectus
 
 
 FROM ${BASE_IMAGE}

@@ -1,7 +1,8 @@
-"""The compose file and the manifests, as far as they can be checked without what runs them: they are YAML, what they mount is
-there, and the program takes the arguments that they give it."""
+"""The Dockerfile, the compose file and the manifests, as far as they can be checked without what runs them: they are YAML, what
+they copy and mount is there, and the program takes the arguments that they give it."""
 
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -65,7 +66,18 @@ for mount in container["volumeMounts"]:
     if mount["name"] not in volumes:
         problems.append(f"kubernetes: {mount['name']} is no volume")
 
+allowed = {line[1:] for line in pathlib.Path(".dockerignore").read_text().splitlines() if line.startswith("!")}
+for line in pathlib.Path("Dockerfile").read_text().splitlines():
+    if line.startswith("COPY ") and not line.startswith("COPY --from"):
+        problems += [f"Dockerfile: .dockerignore keeps {source} away" for source in line.split()[1:-1] if source not in allowed]
+# The image and the archive of a release are built by one toolchain, and list their crates by one program.
+image = pathlib.Path("Dockerfile").read_text()
+release = (deploy / "release").read_text()
+for pinned, there in [(r"RUSTUP_TOOLCHAIN=(\S+)", "rust:{}-"), (r"cargo-auditable@(\S+)", "cargo-auditable@{} ")]:
+    if (wanted := there.format(re.search(pinned, release)[1])) not in image.replace("\n", " "):
+        problems.append(f"Dockerfile: deploy/release has {wanted.strip()}")
+
 for problem in problems:
     print(problem)
-print("compose.yml and the manifests name what is there" if not problems else f"{len(problems)} problems")
+print("the Dockerfile, compose.yml and the manifests name what is there" if not problems else f"{len(problems)} problems")
 sys.exit(bool(problems))
