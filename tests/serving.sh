@@ -21,6 +21,18 @@ fail() {
     exit 1
 }
 
+# The server's program: the first argument, or what cargo builds. After `install` there is nothing more to do: what a script
+# needs of Debian is there, before anything is built.
+take_binary() {
+    if [ "${1-}" = install ]; then exit; fi
+    binary=${1-}
+    if [ -z "$binary" ]; then
+        cargo build --quiet --locked
+        binary=${CARGO_TARGET_DIR:-target}/debug/conspectus
+    fi
+    binary=$(realpath "$binary")
+}
+
 # Installs packages of Debian.
 install() {
     echo "installing $1"
