@@ -124,21 +124,12 @@ fn sh(commands: &str, folder: &Path) {
     assert!(output.status.success(), "{commands}: {}", String::from_utf8_lossy(&output.stdout));
 }
 
-/// A data folder that 0.1.0 left behind: the demo's catalogue at revision 1, then `docs/missing-episodes.csv`, then
-/// its correction.
-fn unpack_folder_of_0_1_0(data: &Path) {
-    sh(&format!("cp -r tests/journals/0.1.0 {}", data.display()), Path::new(env!("CARGO_MANIFEST_DIR")));
-    let packed = data.join("ahead.zst");
-    let ahead = zstd::bulk::decompress(&std::fs::read(&packed).unwrap(), 2 << 20).unwrap();
-    std::fs::write(data.join("ahead"), ahead).unwrap();
-    std::fs::remove_file(packed).unwrap();
-}
-
 #[tokio::test]
 async fn an_upgrade_as_the_note_says_keeps_every_receipt_and_a_copy_that_can_be_put_back() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("conspectus-data");
-    unpack_folder_of_0_1_0(&data);
+    // The demo's catalogue at revision 1, then `docs/missing-episodes.csv`, then its correction.
+    binary::folders::unpack("0.1.0", &data);
     sh("cp -a conspectus-data as-it-was", folder.path());
 
     copy_as_the_note_says("From 0.1 to 0.2", folder.path());

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::audit::LogTail;
-use crate::journal::{ChainHash, Tail};
+use crate::journal::{ChainHash, Format, LaterFormat, Tail, is_later_version};
 use crate::model::revision::Revision;
 
 /// Where the journal and the audit log are, together.
@@ -65,6 +65,36 @@ pub(crate) struct Previous {
     pub(crate) to: Point,
 }
 
+/// What a manifest begins with, and later versions keep, so that earlier ones know that they can't read the rest.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    /// The format of the data folder, and of the backup.
+    #[serde(default)]
+    format: u32,
+    /// The oldest version that reads it.
+    #[serde(default)]
+    read_by: String,
+}
+
+#[derive(Serialize)]
+struct Whole<'a> {
+    #[serde(flatten)]
+    head: Head,
+    #[serde(flatten)]
+    manifest: &'a Manifest,
+}
+
+/// Why a manifest can't be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unreadable {
+    /// A later version wrote it.
+    #[error("{0}")]
+    LaterFormat(LaterFormat),
+    /// It isn't one.
+    #[error("{0}")]
+    Json(#[from] serde_json::Error),
+}
+
 /// What a backup holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
@@ -83,6 +113,23 @@ pub(crate) struct Manifest {
 }
 
 impl Manifest {
+    /// Its text.
+    pub(super) fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let head = Head { format: Format::CURRENT.number, read_by: Format::CURRENT.since.to_owned() };
+        serde_json::to_vec(&Whole { head, manifest: self })
+    }
+
+    /// That of the backup that goes by a name.
+    pub(super) fn from_json(name: &str, json: &[u8]) -> Result<Self, Unreadable> {
+        // One without it is of the first format that had backups.
+        let Head { format, read_by } = serde_json::from_slice(json)?;
+        if format > Format::CURRENT.number && is_later_version(&read_by) {
+            let what = format_args!("the backup {name}");
+            return Err(Unreadable::LaterFormat(LaterFormat::new(what, format, &read_by)));
+        }
+        Ok(serde_json::from_slice(json)?)
+    }
+
     /// Where it begins.
     pub(crate) fn from(&self) -> Point {
         self.previous.as_ref().map_or(Point::START, |previous| previous.to)

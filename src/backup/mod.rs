@@ -25,6 +25,7 @@ pub(crate) use take::{has_come_by, take};
 
 pub(crate) use frame::FrameError;
 
+use crate::journal::LaterFormat;
 use crate::model::revision::Revision;
 use crate::{audit, journal};
 
@@ -73,6 +74,9 @@ pub(crate) enum Error {
         /// What is wrong, and where.
         what: FrameError,
     },
+    /// A later version took it.
+    #[error("{0}")]
+    LaterFormat(LaterFormat),
     /// A backup doesn't go on from the one before.
     #[error(
         "{name} goes on from the backup {found}; the one before it is {expected}. Give the full backup first, and then each that goes on from the one before"

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use super::Error;
 use super::frame::{FrameError, FrameReader, Kind};
-use super::manifest::{Manifest, Point, Previous, Totals};
+use super::manifest::{Manifest, Point, Previous, Totals, Unreadable};
 use crate::audit::{self, LogTail};
 use crate::journal::{Stored, Tail, unpack};
 
@@ -66,18 +66,20 @@ impl<R: Read> Backup<R> {
     /// Reads the beginning of a backup that goes by a name.
     ///
     /// # Errors
-    /// When it isn't one.
+    /// When it isn't one, or a later version took it.
     pub(crate) fn open(name: &str, from: R) -> Result<Self, Error> {
         let damaged = |what| Error::Damaged { name: name.to_owned(), what };
         let mut frames = FrameReader::begin(from).map_err(damaged)?;
         let manifest = match frames.next().map_err(damaged)? {
-            (Kind::Manifest, json) => serde_json::from_slice(&json),
+            (Kind::Manifest, json) => Manifest::from_json(name, &json),
             (Kind::Record | Kind::AuditLines | Kind::Question | Kind::End, _) => {
                 return Err(damaged(frames.damaged("it isn't the manifest, with which a backup begins")));
             }
         };
-        let manifest =
-            manifest.map_err(|error| damaged(frames.damaged(format!("its manifest can't be read: {error}"))))?;
+        let manifest = manifest.map_err(|error| match error {
+            Unreadable::LaterFormat(later) => Error::LaterFormat(later),
+            Unreadable::Json(error) => damaged(frames.damaged(format!("its manifest can't be read: {error}"))),
+        })?;
         Ok(Self { name: name.to_owned(), frames, manifest })
     }
 

@@ -37,7 +37,7 @@ pub(crate) fn take(
     let (from, to) = (manifest.from(), manifest.to);
     expect_same_journal(reader, from)?;
     let mut frames = FrameWriter::begin(out).map_err(Error::Out)?;
-    frames.write(Kind::Manifest, &serde_json::to_vec(manifest)?).map_err(Error::Out)?;
+    frames.write(Kind::Manifest, &manifest.to_json()?).map_err(Error::Out)?;
     let mut totals = Totals { digests, ..Totals::default() };
     totals.entries =
         journal_records(reader, from, to, |record| frames.write(Kind::Record, record).map_err(Error::Out))?;

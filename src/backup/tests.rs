@@ -252,6 +252,44 @@ async fn a_folder_that_is_not_empty_or_half_restored_is_left_as_it_is() {
     assert!(!folder.exists() && !scratch.path().join("refused.restoring").exists());
 }
 
+/// A backup that a version of another format took, of which this one knows no more than the beginning.
+fn of_another_format(manifest: &str) -> Vec<u8> {
+    let mut frames = super::frame::FrameWriter::begin(Vec::new()).unwrap();
+    frames.write(super::frame::Kind::Manifest, manifest.as_bytes()).unwrap();
+    frames.end().2
+}
+
+#[test]
+fn a_backup_of_a_later_format_is_refused_with_the_version_that_reads_it() {
+    let later = of_another_format(r#"{"format":99,"read_by":"9.1.0","all":"else"}"#);
+    let refused = |error: Error| {
+        assert!(matches!(error, Error::LaterFormat(_)), "{error}");
+        error.to_string().replace(env!("CARGO_PKG_VERSION"), "OWN")
+    };
+    insta::assert_snapshot!(refused(read(&[&later]).unwrap_err()), @"the backup backup 1 has format 99, which version 9.1.0 and later read, and this is version OWN, which reads formats up to 3: install version 9.1.0, or go back to the copy or the backup from before the upgrade");
+    let scratch = tempfile::tempdir().unwrap();
+    refused(restore_to(&scratch.path().join("restored"), &[&later], Until::End).unwrap_err());
+    assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
+    // One that says so without a version that could read it is damaged.
+    let error = read(&[&of_another_format(r#"{"format":99,"read_by":"0.3.0"}"#)]).unwrap_err();
+    assert!(matches!(error, Error::Damaged { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_backup_says_its_format_and_one_from_before_that_is_read_as_ever() {
+    let mut world = World::new();
+    world.add(2).await;
+    let backup = world.take(None);
+    let text = String::from_utf8_lossy(&backup).into_owned();
+    let head = r#"{"format":3,"read_by":"0.3.0","program":"0","#;
+    assert!(text.contains(head), "{text}");
+    let manifest = &text[text.find(head).unwrap()..];
+    let manifest = &manifest[..manifest.find("}}").unwrap() + 2];
+    let before = manifest.replace(r#""format":3,"read_by":"0.3.0","#, "");
+    let read = super::manifest::Manifest::from_json("backup", before.as_bytes()).unwrap();
+    assert_eq!(read, super::manifest::Manifest::from_json("backup", manifest.as_bytes()).unwrap());
+}
+
 #[test]
 fn the_newest_backup_that_restores_is_known_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();

@@ -179,6 +179,7 @@ pub(super) fn failure(error: backup::Error) -> Failure {
         backup::Error::OtherJournal { .. }
         | backup::Error::OtherLog { .. }
         | backup::Error::Damaged { .. }
+        | backup::Error::LaterFormat(_)
         | backup::Error::Order { .. }
         | backup::Error::Entry { .. }
         | backup::Error::Differs { .. }

@@ -38,6 +38,8 @@ mod log;
 mod log_filter;
 mod manual;
 mod mapping;
+#[cfg(feature = "server")]
+mod migrate;
 mod next_step;
 mod observation_text;
 mod output;
@@ -129,6 +131,8 @@ enum Verb {
     Export(export::ExportArgs),
     #[cfg(feature = "server")]
     Import(export::ImportArgs),
+    #[cfg(feature = "server")]
+    Migrate(migrate::Args),
     #[cfg(feature = "server")]
     Cert(cert::Args),
     #[cfg(feature = "server")]
@@ -253,6 +257,8 @@ pub fn main() -> ExitCode {
             Verb::Export(args) => export::run(args).await,
             #[cfg(feature = "server")]
             Verb::Import(args) => export::run_import(&args),
+            #[cfg(feature = "server")]
+            Verb::Migrate(args) => migrate::run(args).await,
             #[cfg(feature = "server")]
             Verb::Cert(args) => cert::run(args),
             #[cfg(feature = "server")]

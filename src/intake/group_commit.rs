@@ -280,6 +280,8 @@ impl GroupCommit {
             | JournalError::Poisoned { .. }
             | JournalError::Corrupt { .. }
             | JournalError::Locked { .. }
+            | JournalError::LaterFormat(_)
+            | JournalError::FormatFile { .. }
             | JournalError::Io { .. } => {
                 tracing::error!(%error, "the journal failed: no more writes are taken");
                 self.fail.send_replace(Some(error.to_string()));

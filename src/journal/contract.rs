@@ -1,5 +1,6 @@
 //! The contract of every engine of the journal, and its types.
 
+use super::format::LaterFormat;
 use crate::model::chain::{ChainHash, JOURNAL_ENTRIES};
 use crate::model::revision::Revision;
 use std::{fmt, path::PathBuf, sync::Arc};
@@ -153,6 +154,22 @@ pub enum Error {
     Locked {
         /// The journal's folder.
         path: PathBuf,
+    },
+    /// A later version has written to it.
+    #[error("{0}")]
+    LaterFormat(#[from] LaterFormat),
+    /// The file that says of which format the folder is can't be read as one.
+    #[error(
+        "{} isn't what any version writes there: it begins with {found}; restore the folder from a backup, or, if no version later than {own} has run on it, remove this file",
+        path.display()
+    )]
+    FormatFile {
+        /// The file.
+        path: PathBuf,
+        /// Its first line.
+        found: String,
+        /// The first version that writes what this one does.
+        own: &'static str,
     },
     /// The operating system, or the store beneath, reports an error.
     #[error("can't {doing}: {source}")]

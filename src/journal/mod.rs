@@ -9,6 +9,7 @@
 mod conformance;
 mod contract;
 mod disk;
+mod format;
 mod memory;
 mod over_store;
 mod progress;
@@ -17,7 +18,11 @@ mod record;
 pub use crate::model::chain::ChainHash;
 pub use contract::{Error, Journal, Reader, Stored, Tail};
 pub use disk::DiskJournal;
-pub(crate) use disk::{FREE_BYTES_MIN, FolderLock, Space, check_free_space, create_file, sync_folder};
+pub(crate) use disk::{
+    FREE_BYTES_MIN, FolderLock, Found, Space, check_format, check_free_space, create_file, sync_folder,
+};
+pub use format::LaterFormat;
+pub(crate) use format::{Format, is_later_version};
 pub use memory::{Fault, MemoryDisk, MemoryJournal};
 pub use progress::ReplayProgress;
 pub use record::{ENTRY_BYTES_MAX, RECORD_BYTES_MAX, record_bytes};

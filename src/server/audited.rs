@@ -39,7 +39,8 @@ pub enum Unrevoked {
     Unaudited(#[from] audit::Unwritten),
 }
 
-/// Opens the log of a data folder, compared with what its journal knows of it.
+/// Opens the log of a data folder, which says by now that it is of this version's format, compared with what its journal
+/// knows of it.
 ///
 /// # Errors
 /// When the log lacks lines or the journal is older, and that isn't accepted; or the log can't be opened.
@@ -117,6 +118,11 @@ impl Recorder {
             lost_revisions: opened.lost_revisions,
             is_recorded: true,
         }
+    }
+
+    /// Whether the journal took what was last recorded.
+    pub(super) fn is_recorded(&self) -> bool {
+        self.is_recorded
     }
 
     /// Records when it is due, until the stop.

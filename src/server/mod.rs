@@ -25,6 +25,7 @@ mod served;
 mod service_manager;
 mod serving;
 mod status;
+mod upgrade;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -59,6 +60,7 @@ pub(crate) use scrub::Verified;
 use scrub::{Scrub, scrub_now_and_then};
 use served::Served;
 pub(crate) use status::{OpenCounts, Status, StoreStatus};
+pub(crate) use upgrade::{Upgrade, UpgradeStep, upgrade};
 
 use crate::access::Actor;
 use crate::backup::KnownBackups;
@@ -256,6 +258,7 @@ async fn serve(
         let state = fold.state();
         check_clock(&folder, &state, opened_at, is_accepted)?;
         last_used.used().load(&folder);
+        journal.write_format()?;
         let audit = audited::open(&folder, &state, opened_at, accepted, limits)?;
         Ok::<_, Error>((journal, fold, audit))
     });

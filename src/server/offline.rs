@@ -9,13 +9,13 @@ use super::retention::PruneRule;
 use super::scrub::Verified;
 use super::{Error, check_clock, now, replay};
 use crate::access::AccessChange;
-use crate::audit::{self, LogTail, Prunable};
+use crate::audit::{self, LogTail, Opened, Prunable};
 use crate::backup::{self, Digests, KnownBackup, KnownBackups, Manifest};
 use crate::catalogue::CataloguePut;
 use crate::entry::codec;
 use crate::intake::admit::ChangeAccess;
 use crate::intake::checks::{Caught, Grounds, catch};
-use crate::intake::writer::{self, Written};
+use crate::intake::writer::{self, Running, Written};
 use crate::journal::{self, ChainHash, DiskJournal, Journal};
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
@@ -35,6 +35,7 @@ pub(crate) async fn change_access_offline(
     let (journal, mut fold) = replay(folder)?;
     let state = fold.state();
     check_clock(folder, &state, now(), accept_clock_behind_journal)?;
+    journal.write_format()?;
     // A folder that a server would refuse is none to add a key to.
     let opened = audited::open(folder, &state, now(), audit::Accepted::default(), audit::SegmentLimits::default())?;
     let running = writer::start(Box::new(journal), fold, now, Zone::default());
@@ -44,13 +45,19 @@ pub(crate) async fn change_access_offline(
         let line = audit::Line { revision: revision.0, ..line };
         opened.log.write(now(), line, None).await?;
     }
+    end(opened, running).await?;
+    written.map(drop).map_err(Error::Write)
+}
+
+/// Ends what was begun on a folder, which is closed then.
+pub(super) async fn end(opened: Opened, running: Running) -> Result<(), Error> {
     // While the folder is locked, the file is nobody else's.
     drop(opened.log);
     drop(tokio::task::spawn_blocking(move || opened.thread.join()).await?);
     drop(running.handle);
     // The journal is closed once the thread has ended.
     drop(tokio::task::spawn_blocking(move || running.thread.join()).await?);
-    written.map(drop).map_err(Error::Write)
+    Ok(())
 }
 
 /// What the checks of a draft would have caught of the submissions that stand, each as of when it came; or why the draft
@@ -195,7 +202,7 @@ pub(crate) struct Pruned {
 pub(crate) async fn prune_offline(folder: &Path, rule: PruneRule, is_meant: bool) -> Result<Option<Pruned>, Error> {
     // Opening would make a folder where there is none.
     std::fs::metadata(folder).map_err(|source| Error::Folder { path: folder.to_owned(), source })?;
-    let (_journal, mut fold) = replay(folder)?;
+    let (journal, mut fold) = replay(folder)?;
     let state = fold.state();
     check_clock(folder, &state, now(), false)?;
     let by = match rule {
@@ -206,6 +213,7 @@ pub(crate) async fn prune_offline(folder: &Path, rule: PruneRule, is_meant: bool
     let (lines, times, questions) = (prunable.lines, prunable.times, prunable.questions.len());
     let pruned = Pruned { files: prunable.files.clone(), lines, times, questions };
     if is_meant {
+        journal.write_format()?;
         // A folder that a server would refuse is none to delete of.
         let opened = audited::open(folder, &state, now(), audit::Accepted::default(), audit::SegmentLimits::default())?;
         let done = opened.log.prune(prunable).await;

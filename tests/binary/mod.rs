@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test that uses this uses its own part of it")]
 
 pub(crate) mod demo;
+pub(crate) mod folders;
 pub(crate) mod load;
 pub(crate) mod memory;
 

@@ -13,6 +13,7 @@ use super::output;
 use super::printout::Printout;
 use super::table::{Align, Table};
 use crate::audit::{self, Event, Filter, NumberedLine, Taken, Verified};
+use crate::journal::check_format;
 use crate::model::text::visible_json;
 use crate::model::timestamp::Timestamp;
 use crate::rpc;
@@ -98,6 +99,9 @@ fn event(text: &str) -> Result<Event, String> {
 pub(super) async fn run(args: &Args) -> Result<(), Failure> {
     if let Some(Verb::Prune(args)) = &args.verb {
         return prune::run(args).await;
+    }
+    if args.file.is_none() {
+        check_format(&args.data)?;
     }
     if let Some(hash) = &args.question {
         return output::print_line(audit::read_question(&args.data, hash)?);

@@ -4,9 +4,10 @@
 //! `CONSPECTUS_DAMAGES=20000` sets how many damages are done to each folder, `CONSPECTUS_SEED=1` draws others.
 
 use super::failpoints::Failpoints;
-use super::tests::copy_folder;
+use super::tests::{copy_folder, unpack_folder_before_wal};
 use super::*;
 use crate::journal::ENTRY_BYTES_MAX;
+use crate::journal::format::Format;
 use std::{
     env, fs, io,
     path::{Path, PathBuf},
@@ -186,6 +187,31 @@ fn a_process_that_dies_while_the_ring_goes_round_leaves_all_that_it_acknowledged
     }
 }
 
+/// A folder from before there was a write-ahead log, opened, and added to. It had seven entries.
+fn take_over(folder: &Path, failpoints: &Failpoints, acknowledged: &Mutex<Acknowledged>) -> Result<(), Error> {
+    unpack_folder_before_wal(folder);
+    let mut journal = open(folder, failpoints)?;
+    acknowledged.lock().unwrap().extend(hashes(&*journal.reader()));
+    let added = journal.append(Revision(7), &[payload(8, 20)])?;
+    acknowledged.lock().unwrap().extend(added);
+    journal.close()
+}
+
+#[test]
+fn a_process_that_dies_while_it_takes_a_folder_over_leaves_one_that_opens() {
+    let dir = memory();
+    let mut formats = Vec::new();
+    for (copy, acknowledged) in copies(dir.path(), 1, take_over) {
+        let format = format_of(&copy).unwrap().unwrap().number;
+        // What only this version reads isn't there before the folder says so.
+        assert!(format == Format::CURRENT.number || !copy.join("ahead").exists(), "{}", copy.display());
+        formats.push(format);
+        assert_kept(&copy, &acknowledged, &copy.display().to_string());
+        assert_eq!(format_of(&copy).unwrap(), Some(Format::CURRENT));
+    }
+    assert!(formats.is_sorted() && formats.first() == Some(&1) && formats.last() == Some(&3), "{formats:?}");
+}
+
 /// A closed folder, and one whose process died with entries that only the write-ahead log has.
 fn folders(dir: &Path) -> [(PathBuf, Acknowledged); 2] {
     let (closed, died) = (dir.join("journal"), dir.join("died"));
@@ -242,7 +268,7 @@ fn damage_to_any_file_at_any_place_is_refused_or_changes_nothing() {
             let what = format!("damage {nth} at {at} of {}", path.display());
             match open(&copy, &Failpoints::none()) {
                 Ok(journal) => assert_eq!(hashes(&*journal.reader()), acknowledged, "{what}"),
-                Err(Error::Corrupt { .. }) => refused += 1,
+                Err(Error::Corrupt { .. } | Error::FormatFile { .. }) => refused += 1,
                 Err(other) => panic!("{what}: {other}"),
             }
         }

@@ -1,8 +1,7 @@
-//! A journal's files: where they are, who may open them, the lock, what makes them durable, and the space that is left
-//! for them.
+//! A journal's files: where they are, who may open them, what makes them durable, and the space that is left for them.
 
 use crate::journal::contract::Error;
-use rustix::fs::{Advice, FlockOperation, StatVfs, fadvise, flock, fstatvfs, statvfs};
+use rustix::fs::{Advice, StatVfs, fadvise, fstatvfs, statvfs};
 use std::{
     fs::{DirBuilder, File, OpenOptions, Permissions},
     io,
@@ -23,8 +22,10 @@ pub(crate) const FREE_BYTES_MIN: u64 = 64 << 20;
 const FREE_BYTES_LOW: u64 = 1 << 30;
 
 /// Where a journal's files are. The names on disk are those that they had first, and part of the format.
+#[derive(Clone)]
 pub(super) struct Paths {
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
+    pub(super) format: PathBuf,
     pub(super) control: PathBuf,
     pub(super) wal: PathBuf,
     pub(super) sled: PathBuf,
@@ -37,6 +38,7 @@ impl Paths {
         let sled = folder.join("sled");
         Self {
             folder: folder.to_owned(),
+            format: folder.join("format"),
             control: folder.join("witness"),
             wal: folder.join("ahead"),
             db: sled.join("db"),
@@ -59,7 +61,7 @@ pub(super) fn exists(path: &Path) -> Result<bool, Error> {
 }
 
 /// Creates a folder that only its owner can look into; says so of one that is there and that others can, too.
-fn create_folder(folder: &Path) -> Result<(), Error> {
+pub(super) fn create_folder(folder: &Path) -> Result<(), Error> {
     let failed = || Error::io(format!("create the folder {}", folder.display()));
     if exists(folder)? {
         let mode = std::fs::metadata(folder).map_err(failed())?.permissions().mode();
@@ -85,21 +87,30 @@ pub(crate) fn create_file(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Takes from others than the owner the rights to a folder and its files, which were created by code that isn't ours.
-pub(super) fn close_to_others(folder: &Path) -> Result<(), Error> {
-    let close = || {
+/// A folder and its files to which others than the owner have rights, and the rights of each.
+pub(super) fn open_to_others(folder: &Path) -> Result<Vec<(PathBuf, u32)>, Error> {
+    let list = || {
+        let mut open = Vec::new();
         let within = std::fs::read_dir(folder)?.map(|entry| Ok::<_, io::Error>(entry?.path()));
         for path in std::iter::once(Ok(folder.to_owned())).chain(within) {
             let path = path?;
             let mode = std::fs::metadata(&path)?.permissions().mode();
             if mode & OTHERS != 0 {
-                // Another owner's stays as it is.
-                drop(std::fs::set_permissions(path, Permissions::from_mode(mode & 0o7777 & !OTHERS)));
+                open.push((path, mode));
             }
         }
-        Ok(())
+        Ok(open)
     };
-    close().map_err(Error::io(format!("list {}", folder.display())))
+    list().map_err(Error::io(format!("list {}", folder.display())))
+}
+
+/// Takes from others than the owner the rights to a folder and its files, which were created by code that isn't ours.
+pub(super) fn close_to_others(folder: &Path) -> Result<(), Error> {
+    for (path, mode) in open_to_others(folder)? {
+        // Another owner's stays as it is.
+        drop(std::fs::set_permissions(path, Permissions::from_mode(mode & 0o7777 & !OTHERS)));
+    }
+    Ok(())
 }
 
 /// Refuses a folder that no file can be created in. The files that are there may be writable all the same, so that
@@ -111,54 +122,6 @@ pub(super) fn check_writable(folder: &Path) -> Result<(), Error> {
         // A full disk can still be read from.
         Err(error) if error.kind() == io::ErrorKind::StorageFull => Ok(()),
         probed => probed.map_err(Error::io(format!("write to the folder {}", folder.display()))),
-    }
-}
-
-/// A data folder that is this process's alone, until this is dropped.
-#[derive(Debug)]
-pub(crate) struct FolderLock {
-    path: PathBuf,
-    /// The file that says so to every version, and the folder itself: the file may be deleted.
-    locked: [File; 2],
-}
-
-impl Drop for FolderLock {
-    // Closing a file isn't enough: a process that is being started holds a copy of every open file for a moment,
-    // and with it the lock.
-    fn drop(&mut self) {
-        for file in &self.locked {
-            if let Err(errno) = flock(file, FlockOperation::Unlock) {
-                tracing::warn!(%errno, "a data folder can't be unlocked");
-            }
-        }
-    }
-}
-
-impl FolderLock {
-    /// Takes a folder for this process, which is created if it isn't there.
-    ///
-    /// # Errors
-    /// [`Error::Locked`] when it is another's, [`Error::Io`] when it can't be created or written to.
-    pub(crate) fn take(folder: &Path) -> Result<Self, Error> {
-        create_folder(folder)?;
-        let path = folder.join("lock");
-        let file = create_file(&path).map_err(Error::io(format!("create {}", path.display())))?;
-        let itself = File::open(folder).map_err(Error::io(format!("open {}", folder.display())))?;
-        let locked = Self { path: folder.to_owned(), locked: [file, itself] };
-        for file in &locked.locked {
-            match flock(file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => {}
-                Err(rustix::io::Errno::WOULDBLOCK) => return Err(Error::Locked { path: folder.to_owned() }),
-                Err(errno) => return Err(Error::io(format!("lock {}", path.display()))(errno.into())),
-            }
-        }
-        check_writable(folder)?;
-        Ok(locked)
-    }
-
-    /// The folder.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
     }
 }
 
@@ -229,33 +192,5 @@ impl Space {
             FREE_BYTES_MIN..FREE_BYTES_LOW => Self::Low { bytes_free },
             FREE_BYTES_LOW.. => Self::Enough { bytes_free },
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::FolderLock;
-
-    /// What a process that is being started holds until it has become another program.
-    #[test]
-    fn a_copy_of_the_lock_doesnt_keep_the_folder() {
-        let folder = tempfile::tempdir().unwrap();
-        let held = FolderLock::take(folder.path()).unwrap();
-        let copies = held.locked.each_ref().map(|file| file.try_clone().unwrap());
-        assert!(FolderLock::take(folder.path()).is_err());
-        drop(held);
-        assert!(FolderLock::take(folder.path()).is_ok());
-        drop(copies);
-    }
-
-    #[test]
-    fn a_folder_is_locked_though_the_lock_file_is_deleted() {
-        let folder = tempfile::tempdir().unwrap();
-        let held = FolderLock::take(folder.path()).unwrap();
-        std::fs::remove_file(folder.path().join("lock")).unwrap();
-        let refused = FolderLock::take(folder.path()).unwrap_err();
-        assert!(refused.to_string().ends_with("is in use by another process"), "{refused}");
-        drop(held);
-        FolderLock::take(folder.path()).unwrap();
     }
 }

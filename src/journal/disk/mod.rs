@@ -1,7 +1,7 @@
 //! The engine on disk: a write-ahead log that makes appends durable, and sled, which keeps them.
 //!
-//! A journal's folder holds the files `lock`, `witness` (the [`ControlFile`]), `ahead` (the [`Wal`]) and `sled/` (the
-//! [`SledStore`]). An append is one write to the write-ahead log and one sync of it; a thread moves what has gathered
+//! A journal's folder holds the files `lock`, `format` (the [`FormatFile`]), `witness` (the [`ControlFile`]), `ahead`
+//! (the [`Wal`]) and `sled/` (the [`SledStore`]). An append is one write to the write-ahead log and one sync of it; a thread moves what has gathered
 //! there to sled (the [`Flusher`]). So an acknowledgement costs what the disk costs, and rests on a file that has no
 //! layout to lose; and neither of the two can lose something without the other or the control file showing it. A journal
 //! that is closed leaves its log empty.
@@ -12,6 +12,11 @@ mod failpoints;
 mod faults;
 mod files;
 mod flusher;
+mod folder_lock;
+mod format_file;
+#[cfg(test)]
+mod format_tests;
+mod look;
 mod open;
 mod parallel_read;
 mod sled_store;
@@ -20,7 +25,12 @@ mod snapshot_file;
 mod tests;
 mod wal;
 
-pub(crate) use files::{FREE_BYTES_MIN, FolderLock, Space, check_free_space, create_file, sync_folder};
+pub(crate) use files::{FREE_BYTES_MIN, Space, check_free_space, create_file, sync_folder};
+pub(crate) use folder_lock::FolderLock;
+pub(crate) use format_file::check_format;
+#[cfg(test)]
+use format_file::format_of;
+pub(crate) use look::Found;
 
 use super::contract::{Error, Journal, Reader, Tail};
 use super::over_store::{Records, Store, StoreJournal};
@@ -33,6 +43,7 @@ use control_file::ControlFile;
 use failpoints::Failpoints;
 use files::{Paths, exists};
 use flusher::Flusher;
+use format_file::FormatFile;
 use open::Opened;
 use prometheus_client::metrics::histogram::Histogram;
 use sled_store::SledStore;
@@ -108,6 +119,15 @@ impl DiskJournal {
     pub(crate) fn is_in(folder: &Path) -> Result<bool, Error> {
         let paths = Paths::of(folder);
         Ok(exists(&paths.control)? || exists(&paths.wal)? || exists(&paths.sled)?)
+    }
+
+    /// Has the folder say that it is of this version's format: for whoever is about to write something else to it than
+    /// entries of the journal, before which it is done in any case.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub(crate) fn write_format(&self) -> Result<(), Error> {
+        self.journal.store().write_format()
     }
 
     fn open_with<T: Send>(
@@ -199,6 +219,7 @@ impl Journal for DiskJournal {
 
 /// The write-ahead log and sled as one store of records.
 struct DiskStore {
+    format: FormatFile,
     wal: Mutex<Wal>,
     /// How many entries are appended together.
     groups: Histogram,
@@ -210,8 +231,9 @@ struct DiskStore {
 }
 
 impl From<Opened> for DiskStore {
-    fn from(Opened { wal, unflushed, control, sled, lock, .. }: Opened) -> Self {
+    fn from(Opened { format, wal, unflushed, control, sled, lock, .. }: Opened) -> Self {
         Self {
+            format,
             wal: Mutex::new(wal),
             groups: Histogram::new(GROUP_ENTRIES),
             flusher: Arc::new(Flusher::new(unflushed)),
@@ -225,6 +247,16 @@ impl From<Opened> for DiskStore {
 impl DiskStore {
     fn control(&self) -> MutexGuard<'_, ControlFile> {
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the folder say that it is of this version's format, in the control file too.
+    fn write_format(&self) -> Result<(), Error> {
+        if self.format.write_current()? {
+            let mut control = self.control();
+            control.write_known()?;
+            control.syncing()()?;
+        }
+        Ok(())
     }
 
     /// Empties the write-ahead log at the end, unless the store hasn't caught up, or the disk is nearly full.
@@ -256,7 +288,8 @@ impl Store for DiskStore {
         // ran ahead would, after a crash, refuse a journal that has lost nothing. And only then does the flusher get
         // the record, so that sled never has an entry that the log may still lose. Readers see it last, when the
         // caller moves the tail.
-        let durable = wal.write(&span, &record.bytes).and_then(|()| self.control().write_tail(record.tail));
+        let durable = self.write_format().and_then(|()| wal.write(&span, &record.bytes));
+        let durable = durable.and_then(|()| self.control().write_tail(record.tail));
         durable.inspect_err(|failure| self.flusher.fail(failure.to_string()))?;
         self.groups.observe(f64::from(entries));
         self.flusher.push(WalRecord { span, first, tail: record.tail, bytes: record.bytes });

@@ -2,12 +2,15 @@
 
 use super::control_file::{ControlFile, Progress};
 use super::failpoints::Failpoints;
-use super::files::{FolderLock, Paths, check_writable, close_to_others, exists, forget_cached};
+use super::files::{Paths, check_writable, close_to_others, exists, forget_cached};
+use super::folder_lock::FolderLock;
+use super::format_file::FormatFile;
 use super::parallel_read;
 use super::sled_store::SledStore;
 use super::snapshot_file;
 use super::wal::{Contents, Wal, WalRecord};
 use crate::journal::contract::{Error, Tail};
+use crate::journal::format::Format;
 use crate::journal::progress::ReplayProgress;
 use crate::journal::record;
 use crate::model::revision::Revision;
@@ -15,6 +18,7 @@ use crate::model::revision::Revision;
 /// A journal whose every record is verified.
 pub(super) struct Opened {
     pub(super) tail: Tail,
+    pub(super) format: FormatFile,
     pub(super) wal: Wal,
     /// What the write-ahead log has and the store hasn't, in order.
     pub(super) unflushed: Vec<WalRecord>,
@@ -33,9 +37,10 @@ pub(super) fn open<T: Send>(
     apply: impl FnMut(T),
 ) -> Result<Opened, Error> {
     let paths = Paths::of(lock.path());
-    // The control file comes before what it is there to check. sled comes last, because it makes an empty store of one
-    // that has vanished.
-    let (mut control, known) = open_control_file(&paths, failpoints)?;
+    // The format comes before all that it is of, and the control file before what it is there to check. sled comes last,
+    // because it makes an empty store of one that has vanished.
+    let format = FormatFile::open(&paths, failpoints)?;
+    let (mut control, known) = open_control_file(&paths, &format, failpoints)?;
     progress.expect(known.tail.revision);
     let wal = open_wal(&paths, known, failpoints)?;
     let begun = known.tail != Tail::EMPTY || wal.as_ref().is_some_and(|(_, contents)| !contents.is_empty());
@@ -58,7 +63,11 @@ pub(super) fn open<T: Send>(
             verifier.follow(unflushed.iter().map(|record| Ok((record.first, record.bytes.clone()))), &decode)?;
             (wal, unflushed)
         }
-        None => (Wal::create(&paths.wal, verifier.end()?, failpoints)?.0, Vec::new()),
+        None => {
+            let tail = verifier.end()?;
+            format.write_current()?;
+            (Wal::create(&paths.wal, tail, failpoints)?.0, Vec::new())
+        }
     };
     let tail = verifier.end()?;
     progress.end();
@@ -66,33 +75,43 @@ pub(super) fn open<T: Send>(
     // The control file may only say what is durable. The write-ahead log is: it was read from the disk, or synced when
     // it was created. What opening has changed in sled isn't yet, so sled is synced before the control file is written.
     sled.sync()?;
-    control.write(Progress { tail, stored: stored.revision, has_wal: true })?;
+    control.write(tail, stored.revision)?;
     // From now on a power cut leaves at least this known, however long the first flush takes to come.
     control.syncing()()?;
     // Before the first append is acknowledged: a synced file is lost with its folder's entry.
     paths.sync_folders()?;
-    Ok(Opened { tail, wal, unflushed, control, sled, lock })
+    Ok(Opened { tail, format, wal, unflushed, control, sled, lock })
 }
 
 /// The control file is there, or nothing is.
-fn open_control_file(paths: &Paths, failpoints: &Failpoints) -> Result<(ControlFile, Progress), Error> {
+fn open_control_file(
+    paths: &Paths,
+    format: &FormatFile,
+    failpoints: &Failpoints,
+) -> Result<(ControlFile, Progress), Error> {
     if !exists(&paths.control)? {
         let begun = exists(&paths.wal)? && !Wal::open(&paths.wal, failpoints)?.1.is_empty();
         if begun || exists(&paths.sled)? {
             return Err(Error::corrupt(paths.control.display(), "the file is missing, though there is a store"));
         }
+        format.write_current()?;
         // Creating the log syncs the folder too, so both files stay. One of them alone, and empty, is what a crash in
         // between leaves: a journal that was never begun.
         ControlFile::create(&paths.control)?;
         Wal::create(&paths.wal, Tail::EMPTY, failpoints)?;
     }
-    ControlFile::open(&paths.control, failpoints)
+    let (control, known) = ControlFile::open(&paths.control, &format.is_current, failpoints)?;
+    if known.format() == Format::CURRENT {
+        // It is so already, though somebody has taken the file away.
+        format.write_current()?;
+    }
+    Ok((control, known))
 }
 
 /// The write-ahead log is there, or nothing was ever appended, or the journal was last written to by a version that had
 /// none: then it is created once the store is verified, and whatever is there now is from a start that didn't end.
 fn open_wal(paths: &Paths, known: Progress, failpoints: &Failpoints) -> Result<Option<(Wal, Contents)>, Error> {
-    if !known.has_wal {
+    if !known.has_wal() {
         return Ok(None);
     }
     if exists(&paths.wal)? {

@@ -12,11 +12,7 @@ const CHECKSUM_BYTES: usize = 4;
 /// Renames the snapshot file that sled would read, where it is damaged, and names it in the log. What sled reads then is
 /// verified as ever.
 pub(super) fn set_aside_damaged(sled: &Path) -> Result<(), Error> {
-    let Some(path) = newest(sled)? else { return Ok(()) };
-    let bytes = fs::read(&path).map_err(Error::io(format!("read {}", path.display())))?;
-    if is_whole(&bytes) {
-        return Ok(());
-    }
+    let Some(path) = damaged(sled)? else { return Ok(()) };
     // sled looks for names that begin with `snap.`.
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let aside = path.with_file_name(format!("damaged-{name}"));
@@ -24,6 +20,13 @@ pub(super) fn set_aside_damaged(sled: &Path) -> Result<(), Error> {
     let (path, aside) = (path.display(), aside.display());
     tracing::warn!(%path, %aside, "a snapshot file of the store is damaged and is set aside: nothing is lost, but something has damaged the disk or the file");
     Ok(())
+}
+
+/// The snapshot file that sled would read, where it is damaged.
+pub(super) fn damaged(sled: &Path) -> Result<Option<PathBuf>, Error> {
+    let Some(path) = newest(sled)? else { return Ok(None) };
+    let bytes = fs::read(&path).map_err(Error::io(format!("read {}", path.display())))?;
+    Ok((!is_whole(&bytes)).then_some(path))
 }
 
 /// As sled chooses it: the last by name.

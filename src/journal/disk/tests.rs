@@ -325,15 +325,19 @@ fn more_than_the_ring_holds_goes_through_it() {
 }
 
 /// A folder as it was left before there was a write-ahead log: records at 1, 4, 5 and 7, one of them in three chunks.
-fn folder_before_the_write_ahead_log() -> tempfile::TempDir {
+pub(super) fn folder_before_the_write_ahead_log() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
+    unpack_folder_before_wal(&dir.path().join("journal"));
+    dir
+}
+
+pub(super) fn unpack_folder_before_wal(folder: &Path) {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journals/before-the-write-ahead-file");
-    copy_folder(&fixture, &dir.path().join("journal"));
-    let packed = dir.path().join("journal/sled/db.zst");
+    copy_folder(&fixture, folder);
+    let packed = folder.join("sled/db.zst");
     let db = zstd::bulk::decompress(&fs::read(&packed).unwrap(), 8 << 20).unwrap();
     fs::write(packed.with_extension(""), db).unwrap();
     fs::remove_file(packed).unwrap();
-    dir
 }
 
 #[test]

@@ -124,19 +124,9 @@ impl Wal {
 
     /// Opens the log and finds all whole records in it.
     pub(super) fn open(path: &Path, failpoints: &Failpoints) -> Result<(Self, Contents), Error> {
-        let read = || {
-            let mut file = OpenOptions::new().read(true).write(true).open(path)?;
-            let mut bytes = Vec::new();
-            Read::by_ref(&mut file).take(BLOCK_BYTES as u64 + RING_BYTES).read_to_end(&mut bytes)?;
-            Ok((file, bytes))
-        };
-        let (file, bytes) = read().map_err(Error::io(format!("read the write-ahead log {}", path.display())))?;
-        let base = parse_header(&bytes)
-            .ok_or_else(|| Error::corrupt(path.display(), "its first block doesn't match its checksum"))?;
-        let ring = bytes.get(BLOCK_BYTES..).unwrap_or_default();
-        let contents = Contents::find(base, ring);
+        let (file, contents, ring_bytes) = read(path, OpenOptions::new().read(true).write(true))?;
         // A last block that is cut short is written anew.
-        let grown_bytes = (ring.len() - ring.len() % BLOCK_BYTES) as u64;
+        let grown_bytes = (ring_bytes - ring_bytes % BLOCK_BYTES) as u64;
         let next = contents.records.last().map_or(0, |newest| newest.offset + span_bytes(newest.bytes.len()) as u64);
         let wal = Self {
             path: path.to_owned(),
@@ -156,7 +146,7 @@ impl Wal {
     ///
     /// [`Error::Corrupt`] when the log is older than the store, or has a hole.
     pub(super) fn records_after(&mut self, contents: Contents, stored: Tail) -> Result<Vec<WalRecord>, Error> {
-        let newest = contents.records.last().map_or(contents.base, |found| found.tail);
+        let newest = contents.newest();
         if newest.revision < stored.revision || (newest.revision == stored.revision && newest != stored) {
             let what = format!("the write-ahead log ends at {newest}, but the store has {stored}");
             return Err(Error::corrupt(self.path.display(), what));
@@ -227,7 +217,37 @@ impl Wal {
     }
 }
 
+/// Opens the file, and finds what it holds, and how many bytes of the ring it has.
+fn read(path: &Path, options: &OpenOptions) -> Result<(File, Contents, usize), Error> {
+    let read = || {
+        let mut file = options.open(path)?;
+        let mut bytes = Vec::new();
+        Read::by_ref(&mut file).take(BLOCK_BYTES as u64 + RING_BYTES).read_to_end(&mut bytes)?;
+        Ok((file, bytes))
+    };
+    let (file, bytes) = read().map_err(Error::io(format!("read the write-ahead log {}", path.display())))?;
+    let base = parse_header(&bytes)
+        .ok_or_else(|| Error::corrupt(path.display(), "its first block doesn't match its checksum"))?;
+    let ring = bytes.get(BLOCK_BYTES..).unwrap_or_default();
+    Ok((file, Contents::find(base, ring), ring.len()))
+}
+
 impl Contents {
+    /// What a log holds. Changes nothing.
+    pub(super) fn of(path: &Path) -> Result<Self, Error> {
+        read(path, OpenOptions::new().read(true)).map(|(_, contents, _)| contents)
+    }
+
+    /// The journal's tail with the newest whole record.
+    pub(super) fn newest(&self) -> Tail {
+        self.records.last().map_or(self.base, |found| found.tail)
+    }
+
+    /// Whether the record after a tail was begun and isn't whole.
+    pub(super) fn is_torn_after(&self, tail: Tail) -> bool {
+        self.torn.contains(&tail.revision.next())
+    }
+
     /// Looks for a record at each block. Blocks within a record that is whole aren't looked at: what an older record
     /// left there was written over.
     fn find(base: Tail, ring: &[u8]) -> Self {
