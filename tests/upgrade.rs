@@ -54,6 +54,24 @@ const GOLDEN: &[Golden] = &[
             "catalogue areas",
         ],
     },
+    // Until 0.3.0 is released, what main wrote: a closed file of the audit log, keys changed, an explained figure, a backup
+    // known, and a process that was killed with entries that only the write-ahead log has.
+    Golden {
+        version: "0.3.0-dev",
+        format: 3,
+        revision: 23,
+        chain: "900bced8268d48aab3b75e163355b67267e90e814302b0c314dc294716f075f1",
+        submission: (
+            "a639cf8cac9ff946bcc1262688958e06",
+            "f9938098b0470d086aa6db8beaf55c1c1bf813e234cd5eee5a0ffd1027af4efc",
+        ),
+        questions: &[
+            "history E06000044 2021-06 --indicator missing-episodes --agency hampshire-constabulary",
+            "explain -i missing-episodes --agency hampshire-constabulary E06000044 2021-06 --as-of 23",
+            "query --indicator ed-attendances-safeguarding-flag --area E10000014 --from FY2019-20 --to FY2021-22 --by period --as-of 23",
+            "catalogue areas",
+        ],
+    },
 ];
 
 /// Runs a line of arguments on a data folder: what it prints, with what differs each time left out.
@@ -165,7 +183,7 @@ async fn a_folder_of_every_version_is_taken_over_in_one_step_and_keeps_all_that_
         // What is only read stays the earlier version's.
         let verified = well("verify --data DATA", &copy);
         assert!(verified.contains(&end) && verified.contains(&chain), "{version}: {verified}");
-        assert!(golden.format > 2 || !copy.join("format").exists(), "{version}");
+        assert_eq!(copy.join("format").exists(), golden.format > 2, "{version}");
 
         let done = well("migrate --data DATA", &data);
         insta::assert_snapshot!(

@@ -147,7 +147,7 @@ async fn who_read_what_of_an_area_is_found_over_all_files_and_files_of_other_tim
     assert!(said.starts_with(&format!("{lines} lines in {files} files, none changed. Chain hash")), "{said}");
     let wrong = command().args(["audit", "--since", "March", "--data"]).arg(folder).output().unwrap();
     let said = String::from_utf8(wrong.stderr).unwrap();
-    assert!(said.contains("allowed: a date such as 2026-03-01, or an instant"), "{said}");
+    assert!(said.contains("allowed: a date such as 2026-03-01, from midnight UTC, or an instant"), "{said}");
 }
 
 fn prune(folder: &Path, args: &[&str]) -> (bool, String, String) {

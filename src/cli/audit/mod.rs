@@ -2,12 +2,14 @@
 
 mod follow;
 mod prune;
+mod since;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use self::since::instant;
 use super::failure::Failure;
 use super::output;
 use super::printout::Printout;
@@ -16,8 +18,6 @@ use crate::audit::{self, Event, Filter, NumberedLine, Taken, Verified};
 use crate::journal::check_format;
 use crate::model::text::visible_json;
 use crate::model::timestamp::Timestamp;
-use crate::rpc;
-use crate::wording::instant;
 
 /// List the audit log of a data folder, and check that nothing in it was changed.
 ///
@@ -85,11 +85,6 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Prune(prune::Args),
-}
-
-/// The time that a log is searched or pruned by.
-fn instant(text: &str) -> Result<Timestamp, String> {
-    instant::parse_bound(text).map(|at| rpc::instant(&at))
 }
 
 fn event(text: &str) -> Result<Event, String> {

@@ -7,7 +7,7 @@ use clap::{ArgGroup, Parser};
 use super::super::failure::Failure;
 use super::super::format::counted;
 use super::super::output;
-use super::instant;
+use super::since::instant;
 use crate::model::timestamp::Timestamp;
 use crate::server::{PruneRule, Pruned, prune_offline};
 
