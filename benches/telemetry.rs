@@ -1,9 +1,9 @@
-//! What telemetry costs: single submissions and audited reads of a server without it, and of one that is scraped each
-//! second, logs JSON, and traces every call to a collector that takes all. Run it by `cargo bench --bench telemetry`;
+//! What telemetry costs: single submissions and audited reads of a server without it, of one that is scraped each
+//! second and logs JSON, and of those that trace one call in ten, and each, to a collector on the same machine. Run it by `cargo bench --bench telemetry`;
 //! docs/performance.md has what it printed.
 //!
-//! The servers take turns, so that what else the machine does falls on all of them. A figure is the median of the rounds;
-//! the server's processor time is of all rounds together. With `CONSPECTUS_BEFORE=BINARY` another build takes part too,
+//! The servers take turns, so that what else the machine does falls on all of them. A figure is the median of the rounds,
+//! and each ratio the median of a round's; the server's processor time is of all rounds together. With `CONSPECTUS_BEFORE=BINARY` another build takes part too,
 //! without telemetry.
 
 #![expect(
@@ -30,7 +30,7 @@ use tokio::task::JoinSet;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
 
-const ROUNDS: usize = 15;
+const ROUNDS: usize = 25;
 const ROUND: Duration = Duration::from_secs(1);
 const CLIENTS: usize = 8;
 const AGENCY: &str = "portsmouth-childrens-services";
@@ -211,18 +211,18 @@ async fn measure() {
         servers.push(Server::start("before", Path::new(&before), &folder.path().join("before"), |_| {}).await);
     }
     servers.push(Server::start("without", &program, &folder.path().join("without"), |_| {}).await);
-    let with = |command: &mut Command| {
+    let scraped = |command: &mut Command| {
         command.args(["--admin", &admin.to_string(), "--log-format", "json"]);
-        command
-            .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{collector}"))
-            .env("OTEL_TRACES_SAMPLER", "always_on");
     };
-    servers
-        .push(Server::start("metrics, JSON log, every call traced", &program, &folder.path().join("with"), with).await);
-    let with = |command: &mut Command| {
-        command.args(["--log-format", "json"]);
-    };
-    servers.push(Server::start("JSON log alone", &program, &folder.path().join("log"), with).await);
+    servers.push(Server::start("metrics, JSON log", &program, &folder.path().join("scraped"), scraped).await);
+    for (name, ratio) in [("JSON log, one call in ten traced", "0.1"), ("JSON log, every call traced", "1")] {
+        let traced = |command: &mut Command| {
+            command.args(["--log-format", "json"]);
+            command.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{collector}"));
+            command.env("OTEL_TRACES_SAMPLER", "parentbased_traceidratio").env("OTEL_TRACES_SAMPLER_ARG", ratio);
+        };
+        servers.push(Server::start(name, &program, &folder.path().join(ratio), traced).await);
+    }
 
     let mut next = 0;
     for round in 0..=ROUNDS {
@@ -239,13 +239,17 @@ async fn measure() {
         let figures = |server: &Server| {
             (median(&server.rates[kind]), server.ticks[kind] as f64 * 10_000.0 / server.calls[kind] as f64)
         };
-        let (rate, took) = figures(&servers[0]);
+        let took = figures(&servers[0]).1;
+        let ratio = |server: &Server| {
+            let rounds = server.rates[kind].iter().zip(&servers[0].rates[kind]);
+            median(&rounds.map(|(rate, without)| rate / without).collect::<Vec<_>>())
+        };
         for server in &servers {
             let (found_rate, found_took) = figures(server);
             println!(
                 "| {} | {found_rate:.0} | {:.3} | {found_took:.1} µs | {:.3} |",
                 server.name,
-                found_rate / rate,
+                ratio(server),
                 found_took / took
             );
         }
