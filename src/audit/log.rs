@@ -19,7 +19,7 @@ use super::questions::Questions;
 use super::refusals::Refusals;
 use super::search;
 use super::segments::{FILE_NAME, closed};
-use super::start::{Accepted, Compared, Known, Since, compare};
+use super::start::{Accepted, Compared, KeyChange, Known, Since, compare};
 use super::writer::{NotPruned, Progress, Pruning, SegmentLimits, Unwritten, Waiting, Writer, lock};
 use crate::metrics::{self, Registry};
 use crate::model::timestamp::Timestamp;
@@ -36,8 +36,8 @@ pub struct Opened {
     pub lost_revisions: u64,
     /// Whether lines are lost that the journal knows of, as was accepted.
     pub lost_lines: bool,
-    /// The changes of keys, in words, that came after what the journal knows of the log.
-    pub key_changes: Vec<String>,
+    /// The changes of keys that came after what the journal knows of the log.
+    pub key_changes: Vec<KeyChange>,
     /// Ends when the last clone of the log is gone, and what was left to write is written.
     pub thread: thread::JoinHandle<()>,
 }

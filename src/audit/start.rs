@@ -24,20 +24,28 @@ pub struct Accepted {
     pub older_journal: bool,
 }
 
+/// A change of keys, as its line has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyChange {
+    /// The revision at which the journal has it; 0 for one that was made on the machine while no server ran.
+    pub revision: u64,
+    /// What it is.
+    pub words: String,
+}
+
 /// What the lines have that came after those that the journal knows of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Since {
     /// The newest revision.
     pub(super) revision: u64,
-    /// The changes of keys, in words.
-    pub(super) key_changes: Vec<String>,
+    pub(super) key_changes: Vec<KeyChange>,
 }
 
 impl Since {
     fn take(&mut self, NumberedLine { line, .. }: NumberedLine) {
         self.revision = self.revision.max(line.revision);
         if line.event == Event::Keys {
-            self.key_changes.push(line.scope);
+            self.key_changes.push(KeyChange { revision: line.revision, words: line.scope });
         }
     }
 }

@@ -60,6 +60,16 @@ pub(crate) enum Error {
         /// Where they differ.
         revision: Revision,
     },
+    /// The audit log lacks lines that came after the backup before it.
+    #[error(
+        "lines {first} to {last} of the audit log aren't there any more, and the backup to go on from hasn't got them: where they were pruned, take a full backup"
+    )]
+    Pruned {
+        /// The first of them.
+        first: u64,
+        /// The last of them.
+        last: u64,
+    },
     /// The audit log isn't the one that is known.
     #[error("the audit log has another line {n} than is known, or none: `conspectus audit --verify` says more")]
     OtherLog {

@@ -36,6 +36,7 @@ pub(crate) fn take(
 ) -> Result<Taken, Error> {
     let (from, to) = (manifest.from(), manifest.to);
     expect_same_journal(reader, from)?;
+    expect_not_pruned(folder, from, to.audit)?;
     let mut frames = FrameWriter::begin(out).map_err(Error::Out)?;
     frames.write(Kind::Manifest, &manifest.to_json()?).map_err(Error::Out)?;
     let mut totals = Totals { digests, ..Totals::default() };
@@ -48,6 +49,16 @@ pub(crate) fn take(
     let (hash, bytes, mut out) = frames.end();
     out.flush().map_err(Error::Out)?;
     Ok(Taken { id: hash.to_string(), bytes })
+}
+
+/// Refuses to go on from a backup after which lines of the audit log were deleted.
+fn expect_not_pruned(folder: &Path, from: Point, to: LogTail) -> Result<(), Error> {
+    match audit::lines_after(folder, from.audit, to.n).next() {
+        Some(Err(audit::Error::Missing { first, last, .. })) if from.audit != LogTail::START => {
+            Err(Error::Pruned { first, last })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Refuses to go on from a backup of another journal.

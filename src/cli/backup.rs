@@ -178,6 +178,7 @@ pub(super) fn failure(error: backup::Error) -> Failure {
     let is_refused = match &error {
         backup::Error::OtherJournal { .. }
         | backup::Error::OtherLog { .. }
+        | backup::Error::Pruned { .. }
         | backup::Error::Damaged { .. }
         | backup::Error::LaterFormat(_)
         | backup::Error::Order { .. }

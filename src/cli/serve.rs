@@ -165,6 +165,9 @@ impl Args {
         if let (Some(address), None) = (self.web, &self.sign_in.web_url) {
             note(server::web_url(address, is_tls).map(drop).map_err(|error| error.to_string()));
         }
+        if let Some(address) = self.admin {
+            note(server::check_admin(address, self.allow_admin_network).map_err(|error| error.to_string()));
+        }
         note(self.sign_in.provider().map(drop).map_err(|failure| failure.in_a_line()));
         refused
     }

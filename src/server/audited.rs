@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::access::AccessChange;
-use crate::audit::{self, Accepted, Known, LogTail, Opened, Progress, SegmentLimits};
+use crate::audit::{self, Accepted, KeyChange, Known, LogTail, Opened, Progress, SegmentLimits};
 use crate::entry::AuditAnchor;
 use crate::intake::admit::ChangeAccess;
 use crate::intake::writer::{Handle, WriteError};
@@ -69,10 +69,14 @@ pub(super) async fn revoke_again(
     if opened.lost_revisions == 0 {
         return Ok(());
     }
-    for words in &opened.key_changes {
+    let known = state.borrow().revision().0;
+    for KeyChange { revision, words } in &opened.key_changes {
         let words = words.strip_prefix(ON_THIS_MACHINE).unwrap_or(words);
         let Some(change) = AccessChange::parse_revocation(words) else {
-            tracing::warn!("a change of keys that the older journal lacks is lost: {words}");
+            // What the journal has recorded of the log last may be before changes that the journal has itself.
+            if !(1..=known).contains(revision) {
+                tracing::warn!("a change of keys that the older journal lacks is lost: {words}");
+            }
             continue;
         };
         let AccessChange::Revoke { identity, key } = &change else { continue };

@@ -125,9 +125,16 @@ impl Admin {
     /// # Errors
     /// When the address isn't this machine's own, and that isn't allowed.
     pub(super) fn check(&self) -> Result<(), Error> {
-        let address = self.listen.local_addr().map_err(Error::Listener)?;
-        if address.ip().is_loopback() || self.allow_network { Ok(()) } else { Err(Error::AdminOnNetwork(address)) }
+        check_admin(self.listen.local_addr().map_err(Error::Listener)?, self.allow_network)
     }
+}
+
+/// Refuses an admin address that the network can reach, unless that is meant.
+///
+/// # Errors
+/// When it isn't.
+pub(crate) fn check_admin(address: SocketAddr, is_allowed: bool) -> Result<(), Error> {
+    if address.ip().is_loopback() || is_allowed { Ok(()) } else { Err(Error::AdminOnNetwork(address)) }
 }
 
 /// Where the page is, and how people sign in to it.
@@ -157,9 +164,13 @@ impl Web {
 /// Where browsers reach a page, by where the server listens for them.
 ///
 /// # Errors
-/// When no browser goes there without being told: to an address of the network, without TLS.
+/// When no browser goes there without being told: to an address of the network, without TLS; to all of a machine's.
 pub(crate) fn web_url(address: SocketAddr, is_tls: bool) -> Result<WebUrl, Error> {
     let scheme = if is_tls { "https" } else { "http" };
+    // Every address of the machine is none that a browser has.
+    if address.ip().is_unspecified() {
+        return Err(Error::NoWebUrl(address));
+    }
     format!("{scheme}://{address}").parse().map_err(|_| Error::NoWebUrl(address))
 }
 

@@ -42,7 +42,7 @@ pub use clock::ClockBehind;
 use clock::{Newest, Watched};
 use conditions::Conditions;
 pub use config::{Admin, Clock, Config, DemoKeys, Network, Web};
-pub(crate) use config::{DRAIN_TIMEOUT_MAX, check_encrypted, web_url};
+pub(crate) use config::{DRAIN_TIMEOUT_MAX, check_admin, check_encrypted, web_url};
 use control::Control;
 pub(crate) use control::{BackupRequest, Refused, VerifiedBackup, path as control_path, socket};
 pub use error::Error;

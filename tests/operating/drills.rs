@@ -506,3 +506,25 @@ fn a_disk_that_fills_at_any_moment_under_a_server_loses_nothing_acknowledged_and
     let cut = events(&log(&data), Event::Repaired).len();
     println!("{} acknowledged, {} read, {refused} refused, {cut} lines cut short", receipts.len(), answered.len());
 }
+
+/// The newest audit log beside a restored backup: it has changes of keys that the backup has too, since the journal records
+/// only now and then how far the log has come.
+#[test]
+fn after_a_restore_the_changes_of_keys_that_are_lost_are_named_and_no_others() {
+    let (data, elsewhere) = (folder(), folder());
+    let mut create = binary::command();
+    create.args(["key", "create", "--new", "--role", "operator", "jo", "--data"]).arg(data.path());
+    let operator = key_in(&String::from_utf8(create.output().unwrap().stdout).unwrap());
+    let server = Server::start(data.path());
+    server.does(&operator, "key create in-the-backup --role analyst");
+    let (backup, restored) = (elsewhere.path().join("full"), elsewhere.path().join("restored"));
+    binary::run(["backup", backup.to_str().unwrap(), "--data", data.path().to_str().unwrap()]);
+    server.does(&operator, "key create lost --role analyst");
+    drop(server);
+    binary::run(["restore", backup.to_str().unwrap(), "--data", restored.to_str().unwrap()]);
+    fs::copy(log(data.path()), log(&restored)).unwrap();
+    let server = Server::start_with(|command| command.arg("--accept-older-journal"), &restored);
+    let said = server.stop().1;
+    let lost: Vec<&String> = said.iter().filter(|line| line.contains("that the older journal lacks is lost")).collect();
+    assert!(lost.len() == 1 && lost[0].contains("create lost"), "{lost:?}");
+}

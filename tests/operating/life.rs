@@ -2,9 +2,11 @@
 //! answers on its control socket.
 
 use std::fs;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, lchown};
 use std::os::unix::net::{UnixDatagram, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -128,4 +130,51 @@ fn a_server_that_is_to_stop_says_so_in_its_health_a_while_before_it_lets_nobody_
     assert!(status.contains("the server is stopping"), "{status}");
     assert!(ended(&mut server.process).success());
     assert!(start.elapsed() >= Duration::from_secs(2));
+}
+
+/// As an operator's shell and a timer's script run, beside a server that has a user of its own.
+#[test]
+fn what_root_does_in_the_folder_of_another_user_leaves_nothing_there_that_is_roots() {
+    const NOBODY: u32 = 65_534;
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        println!("skipped: this isn't root");
+        return;
+    }
+    let (scratch, data) = (folder(), folder());
+    let entries = |folder: &Path| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    let all = || entries(data.path()).into_iter().chain(entries(&data.path().join("sled"))).collect::<Vec<_>>();
+    conspectus(data.path(), "key create jo --role operator");
+    lchown(data.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+    all().iter().for_each(|path| lchown(path, Some(NOBODY), Some(NOBODY)).unwrap());
+    let backup = scratch.path().join("full").display().to_string();
+    for verb in [
+        "verify".to_owned(),
+        "key create kim --role operator".to_owned(),
+        format!("backup {backup}"),
+        format!("verify --restore {backup}"),
+        "migrate".to_owned(),
+    ] {
+        conspectus(data.path(), &verb);
+        let of_root = all().into_iter().filter(|path| fs::symlink_metadata(path).unwrap().uid() != NOBODY);
+        assert_eq!(of_root.collect::<Vec<_>>(), Vec::<PathBuf>::new(), "{verb}");
+    }
+}
+
+#[test]
+fn what_ships_the_audit_log_ends_with_its_reader_though_there_is_no_further_line() {
+    let data = folder();
+    conspectus(data.path(), "key create jo --role operator");
+    let mut command = binary::command();
+    command.args(["audit", "--follow", "--json", "--data"]).arg(data.path()).stdout(Stdio::piped());
+    let mut shipper = command.spawn().unwrap();
+    let mut first = String::new();
+    let mut reader = BufReader::new(shipper.stdout.take().unwrap());
+    reader.read_line(&mut first).unwrap();
+    assert!(first.starts_with("{\"n\":1,"), "{first}");
+    drop(reader);
+    let start = Instant::now();
+    while shipper.try_wait().unwrap().is_none() {
+        assert!(start.elapsed() < PATIENCE, "it goes on without a reader");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -103,6 +103,11 @@ fn files_that_settings_name_are_checked_with_them() {
         status == Some(1) && said.contains("nothing is secret without TLS") && said.contains("--web-url"),
         "{said}"
     );
+    let (status, said) = check("admin = \"0.0.0.0:0\"".to_owned());
+    assert!(status == Some(1) && said.contains("--allow-admin-network"), "{said}");
+    // A browser's address is none of `0.0.0.0`, with TLS either.
+    let (status, said) = check(tls("server-key.pem") + "web = \"0.0.0.0:0\"");
+    assert!(status == Some(1) && said.contains("where do browsers reach the page"), "{said}");
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! `conspectus audit --follow`: each line as it was written, once it is durable, for a program that keeps them elsewhere.
 
+use std::io;
 use std::path::Path;
-use std::thread;
 use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::super::failure::Failure;
 use super::super::output;
@@ -34,6 +36,20 @@ pub(super) fn follow(data: &Path, after: u64) -> Result<(), Failure> {
             lines.sync()?;
             output::print(part)?;
         }
-        found.transpose()?.map_or_else(|| thread::sleep(LOOK_EVERY), drop);
+        if found.transpose()?.is_none() && is_closed_within(LOOK_EVERY)? {
+            return Err(Failure::OutputClosed);
+        }
+    }
+}
+
+/// Waits, unless nobody reads standard output any more: without lines to write that would never be noticed.
+fn is_closed_within(wait: Duration) -> Result<bool, Failure> {
+    let stdout = io::stdout();
+    // Nothing is asked for: what can't be read any more is said all the same.
+    let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
+    let wait = Timespec { tv_sec: 0, tv_nsec: wait.subsec_nanos().into() };
+    match poll(&mut polled, Some(&wait)) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(polled[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)),
+        Err(errno) => Err(io::Error::from(errno).into()),
     }
 }

@@ -4,8 +4,10 @@ use super::files::{check_writable, create_file, create_folder};
 use super::format_file::check_format;
 use crate::journal::contract::Error;
 use rustix::fs::{FlockOperation, flock};
+use rustix::process::geteuid;
 use std::{
-    fs::File,
+    fs::{self, File},
+    os::unix::fs::{MetadataExt, lchown},
     path::{Path, PathBuf},
 };
 
@@ -23,6 +25,9 @@ impl Drop for FolderLock {
     // Closing a file isn't enough: a process that is being started holds a copy of every open file for a moment,
     // and with it the lock.
     fn drop(&mut self) {
+        if let Some(owner) = self.owner_but_root() {
+            hand_over(&self.path, owner);
+        }
         for file in &self.locked {
             if let Err(errno) = flock(file, FlockOperation::Unlock) {
                 tracing::warn!(%errno, "a data folder can't be unlocked");
@@ -72,9 +77,36 @@ impl FolderLock {
         Ok(false)
     }
 
+    /// Whose the folder is, where this is root and it is another's: a server that runs as that user opens no file of root's.
+    fn owner_but_root(&self) -> Option<(u32, u32)> {
+        let owner = self.locked[1].metadata().ok()?;
+        (geteuid().is_root() && owner.uid() != 0).then(|| (owner.uid(), owner.gid()))
+    }
+
     /// The folder.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// Gives what is root's in a folder to its owner.
+fn hand_over(folder: &Path, owner: (u32, u32)) {
+    let failed = |path: &Path, error| tracing::warn!(path = %path.display(), %error, "a file of root's stays root's");
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => return failed(folder, error),
+    };
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        // A link leads elsewhere, and what is there is somebody's own.
+        let Ok(found) = fs::symlink_metadata(&path) else { continue };
+        if found.uid() == 0
+            && let Err(error) = lchown(&path, Some(owner.0), Some(owner.1))
+        {
+            failed(&path, error);
+        }
+        if found.is_dir() {
+            hand_over(&path, owner);
+        }
     }
 }
 
