@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::caller::{Caller, Credential, Known, Purpose};
 use super::identity::SignIn;
-use super::key::{KeyHash, Secret};
+use super::key::{Key, KeyHash, Secret};
 use super::register::{IdentityRecord, Register};
 use crate::model::id::CertificateUri;
 use crate::model::timestamp::Timestamp;
@@ -69,19 +69,23 @@ pub fn authenticate(
     Ok(Caller::Known(Known { identity, credential, purpose: credentials.purpose.clone() }))
 }
 
+/// Whose key is presented, whether or not it is good still. Without its secret it is nobody's.
+pub(crate) fn holder<'r>(register: &'r Register, header: &str) -> Option<(&'r IdentityRecord, &'r Key)> {
+    let (scheme, text) = header.split_once(' ')?;
+    let secret = Secret::parse(text.trim()).ok()?;
+    let found = register.of_key(secret.id());
+    // A name that isn't known costs as much as one that is, and its hash is no secret's.
+    let kept = found.map_or(KeyHash::NONE, |(_, key)| key.hash);
+    let same = secret.hash() == kept;
+    found.filter(|_| same && scheme.eq_ignore_ascii_case("bearer"))
+}
+
 fn by_key<'r>(
     register: &'r Register,
     header: &str,
     at: Timestamp,
 ) -> Result<(&'r IdentityRecord, Credential), Unauthenticated> {
-    let (scheme, text) = header.split_once(' ').ok_or(Unauthenticated::Refused)?;
-    let secret = Secret::parse(text.trim()).map_err(|_| Unauthenticated::Refused)?;
-    let found = register.of_key(secret.id());
-    // A name that isn't known costs as much as one that is, and its hash is no secret's.
-    let kept = found.map_or(KeyHash::NONE, |(_, key)| key.hash);
-    let same = secret.hash() == kept;
-    let (record, key) =
-        found.filter(|_| same && scheme.eq_ignore_ascii_case("bearer")).ok_or(Unauthenticated::Refused)?;
+    let (record, key) = holder(register, header).ok_or(Unauthenticated::Refused)?;
     if key.revoked_at.is_some() {
         return Err(Unauthenticated::Refused);
     }

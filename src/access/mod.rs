@@ -13,6 +13,7 @@ mod key;
 mod permit;
 mod register;
 
+pub(crate) use authenticate::holder;
 pub use authenticate::{Credentials, Unauthenticated, authenticate};
 pub(crate) use caller::PURPOSE_ALLOWED;
 pub use caller::{Actor, Caller, Credential, Known, NotAPurpose, Purpose};

@@ -213,6 +213,27 @@ async fn a_sender_is_cut_off_once_its_key_is_revoked_and_that_is_in_the_audit_lo
     assert_eq!(refused, [("feed".to_owned(), "UNAUTHENTICATED".to_owned())]);
 }
 
+/// An operator can tell whose system still calls with an old key. Without its secret, the name of a key is anybody's.
+#[tokio::test]
+async fn whose_key_it_was_that_is_no_longer_good_is_in_the_audit_log_and_nobody_elses_name_is() {
+    let mut app = TestApp::seeded(identities::seed).await;
+    let conditions = [Condition::Expired, Condition::Revoked, Condition::Gone, Condition::Wrong, Condition::Malformed];
+    for condition in conditions {
+        let request = with(picture(), &authorization("analyst", condition).unwrap());
+        let mut pictures = PictureServiceClient::new(app.channel());
+        assert_eq!(pictures.get_picture(request).await.unwrap_err().code(), Code::Unauthenticated, "{condition:?}");
+    }
+    app.stop().await;
+    let mut named = Vec::new();
+    audit::verify(&app.folder().join(audit::FILE_NAME), &mut |NumberedLine { line, .. }| {
+        if line.event == Event::Refused {
+            named.push(!line.identity.is_empty() && line.credential.starts_with("key "));
+        }
+    })
+    .unwrap();
+    assert_eq!(named, [true, true, true, false, false]);
+}
+
 #[tokio::test]
 async fn every_read_and_refusal_is_in_the_audit_log_and_no_figure_or_secret_is() {
     let mut app = TestApp::seeded(identities::seed).await;

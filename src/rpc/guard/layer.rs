@@ -226,7 +226,7 @@ impl Guard {
         let origin = Origin::of(request, Some(peer));
         let caller = origin.caller(context).inspect_err(|status| {
             let method = method.map_or("", |(path, _)| path);
-            auditor.refused(origin.line(audit::Event::Refused, None, method), status);
+            auditor.refused(origin.line_of_unknown(context, method), status);
         })?;
         observed.of(caller.known().map(|known| &known.identity.id));
         if let Some(Credential::Key(key)) = caller.known().map(|known| &known.credential) {

@@ -3,7 +3,7 @@
 use tonic::Status;
 use tonic::codegen::http;
 
-use crate::access::{self, Caller, Credentials, Purpose, SignIn, Unauthenticated};
+use crate::access::{self, Caller, Credential, Credentials, Purpose, SignIn, Unauthenticated};
 use crate::audit;
 use crate::model::id::IdentityId;
 use crate::net::{NoLongerGood, Peer};
@@ -78,6 +78,22 @@ impl Origin {
                 Ok(())
             }
             (Some(_), Some(_)) | (None, _) => Ok(()),
+        }
+    }
+
+    /// A line of the audit log about a call whose caller isn't let in: with the name of whoever has a key that is no longer
+    /// good, so that they can be told. Whoever has no secret of ours stays unknown.
+    pub(super) fn line_of_unknown(&self, context: &Context, method: &str) -> audit::Line {
+        let line = self.line(audit::Event::Refused, None, method);
+        let state = context.newest();
+        let header = self.authorization.as_ref().and_then(|header| header.to_str().ok());
+        match header.and_then(|header| access::holder(state.access(), header)) {
+            Some((record, key)) => audit::Line {
+                identity: record.identity.id.to_string(),
+                credential: Credential::Key(key.id).to_string(),
+                ..line
+            },
+            None => line,
         }
     }
 
