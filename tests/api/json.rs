@@ -290,6 +290,15 @@ async fn who_is_not_known_is_asked_for_a_key() {
 }
 
 #[tokio::test]
+async fn a_call_whose_deadline_is_over_is_not_begun() {
+    let app = TestApp::with_catalogue().await;
+    for _ in 0..50 {
+        let late = post(&app, "CatalogueService/ListAreas", &[("connect-timeout-ms", "0")], &json!({})).await;
+        assert_eq!((late.status, refusal(&late).0.as_str()), (StatusCode::GATEWAY_TIMEOUT, "DEADLINE_EXCEEDED"));
+    }
+}
+
+#[tokio::test]
 async fn scripts_of_pages_elsewhere_may_call_from_origins_that_are_listed() {
     let mut app = TestApp::with_catalogue().await;
     let page_origins = vec![PageOrigin::parse("https://intranet.example.gov.uk").unwrap()];

@@ -196,9 +196,10 @@ impl Guard {
             };
             let Some((session, permit, allowed)) = guarded else { return Ok(observed.answered(answer.await?)) };
             let answer = tokio::select! {
-                // An answer that is ready at the deadline is sent.
+                // An answer that is ready at the deadline is sent. One whose deadline is over before it begins isn't begun: to
+                // wait for no time takes a millisecond.
                 biased;
-                answer = answer => hold(answer?, permit, session.action),
+                answer = answer, if !allowed.is_zero() => hold(answer?, permit, session.action),
                 () = tokio::time::sleep(allowed) => {
                     let what = format!("not answered within {} seconds", allowed.as_secs_f64());
                     status::error(Reason::DeadlineExceeded, what).into_http()
