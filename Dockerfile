@@ -9,7 +9,7 @@ WORKDIR /build
 # As deploy/release has it: the same bytes whenever it is built, no path of this stage, and the list of its crates within the
 # program, where scanners of images find it.
 ENV CARGO_INCREMENTAL=0 \
-    RUSTFLAGS="--remap-path-prefix=/build=/conspectus --remap-path-prefix=/usr/local/cargo/registry/src/index.crates.io-1949cf8c6b5b557f=/crates"
+    RUSTFLAGS="--remap-path-prefix=/build=/conspectus --remap-path-prefix=/usr/local/cargo=/cargo"
 RUN cargo install --quiet --locked cargo-auditable@0.7.7
 
 # The dependencies, in a layer of their own: it stays until the manifest or a proto changes.

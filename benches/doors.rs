@@ -11,14 +11,17 @@
     reason = "rates and ratios are for reading; whatever fails ends the benchmark"
 )]
 
-use std::io::{BufRead, BufReader};
+#[expect(dead_code, reason = "another benchmark asks for the process")]
+mod demo;
+
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use conspectus::rpc::client::picture_service_client::PictureServiceClient;
 use conspectus::rpc::proto::GetPictureRequest;
+use demo::Demo;
 use hdrhistogram::Histogram;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
@@ -36,19 +39,9 @@ const AREA: &str = "E10000014";
 const PERIOD: &str = "FY2021-22";
 const PURPOSE: &str = "the benchmark of the doors";
 
-/// A process, killed when dropped.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
 /// The demo's server.
 struct Server {
-    _process: Process,
+    _demo: Demo,
     address: SocketAddr,
     page: SocketAddr,
     key: String,
@@ -58,32 +51,16 @@ struct Server {
 
 impl Server {
     fn start(folder: &std::path::Path) -> Self {
-        let server = Command::new(env!("CARGO_BIN_EXE_conspectus"))
-            .args(["serve", "--demo", "--listen", "127.0.0.1:0", "--data"])
-            .arg(folder)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn();
-        let mut process = Process(server.unwrap());
-        let mut key = String::new();
-        for line in BufReader::new(process.0.stdout.take().unwrap()).lines() {
-            let line = line.unwrap();
-            if let Some(found) = line.strip_prefix("export CONSPECTUS_KEY_ANALYST=") {
-                found.clone_into(&mut key);
-            }
-            if let Some(found) = line.strip_prefix("Serving on ") {
-                let (address, page) = found.split_once(", and the page on http://").unwrap();
-                let page = page.split_once(". ").unwrap().0;
-                return Self {
-                    _process: process,
-                    address: address.parse().unwrap(),
-                    page: page.parse().unwrap(),
-                    key,
-                    cookie: String::new(),
-                };
-            }
+        let mut command = Command::new(env!("CARGO_BIN_EXE_conspectus"));
+        command.args(["serve", "--demo", "--listen", "127.0.0.1:0", "--data"]).arg(folder).stderr(Stdio::null());
+        let demo = Demo::start(&mut command);
+        Self {
+            address: demo.address.parse().unwrap(),
+            page: demo.page.as_ref().unwrap().parse().unwrap(),
+            key: demo.keys["ANALYST"].clone(),
+            cookie: String::new(),
+            _demo: demo,
         }
-        panic!("the server ended before it served")
     }
 }
 

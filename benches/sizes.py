@@ -143,19 +143,25 @@ class Sizes:
         server.stop()
         return self.start()
 
-    def files(self, server, empty):
-        disk_before, cpu_before = disk(self.data), server.cpu()
-        run(self.binary, "submit", self.folder / "scattered.csv", "--agency", AGENCY, "--server", f"http://{server.address}")
+    def sent(self, server, send, what, count, processor_digits, of, seconds_before=0):
+        """Adds what is taken by what is sent, of which there are so many; the server after its next start."""
+        before, disk_before, cpu_before = server.memory(), disk(self.data), server.cpu()
+        send()
         received, cpu = server.memory(), server.cpu() - cpu_before
         server.stop()
         on_disk = disk(self.data) - disk_before
         server = self.start()
-        count = self.figures
-        self.add("a figure of a large submission: memory, once received", f"{(received - empty) / count:.0f} bytes")
-        self.add("memory, after the next start", f"{(server.memory() - empty) / count:.0f} bytes")
+        self.add(f"{what}: memory, once received", f"{(received - before) / count:.0f} bytes")
+        self.add("memory, after the next start", f"{(server.memory() - before) / count:.0f} bytes")
         self.add("disk, which grows by 8 MiB", f"{on_disk / count:.1f} bytes")
-        self.add("processor", f"{cpu / count * 1e6:.1f} µs")
-        self.add("start to serving, of a million figures", f"{server.seconds * 1e6 / count:.1f} s")
+        self.add("processor", f"{cpu / count * 1e6:.{processor_digits}f} µs")
+        self.add(f"start to serving, of a million {of}", f"{(server.seconds - seconds_before) * 1e6 / count:.1f} s")
+        return server
+
+    def files(self, server, empty):
+        count, file = self.figures, self.folder / "scattered.csv"
+        send = lambda: run(self.binary, "submit", file, "--agency", AGENCY, "--server", f"http://{server.address}")
+        server = self.sent(server, send, "a figure of a large submission", count, 1, "figures")
         server.stop()
         full = self.folder / "full.backup"
         seconds, _ = timed(self.binary, "backup", full, "--data", self.data)
@@ -178,17 +184,8 @@ class Sizes:
             {"agency": AGENCY, "requestId": f"{number:036x}", "source": "the daily feed", "observations": [observation]}
             for number, observation in zip(range(count), observations)
         ]
-        before, disk_before, cpu_before, seconds_before = server.memory(), disk(self.data), server.cpu(), server.seconds
-        server.call_all("SubmissionService/SubmitObservations", messages)
-        received, cpu = server.memory(), server.cpu() - cpu_before
-        server.stop()
-        on_disk = disk(self.data) - disk_before
-        server = self.start()
-        self.add("a submission of one figure, by JSON: memory, once received", f"{(received - before) / count:.0f} bytes")
-        self.add("memory, after the next start", f"{(server.memory() - before) / count:.0f} bytes")
-        self.add("disk, which grows by 8 MiB", f"{on_disk / count:.1f} bytes")
-        self.add("processor", f"{cpu / count * 1e6:.0f} µs")
-        self.add("start to serving, of a million of them", f"{(server.seconds - seconds_before) * 1e6 / count:.1f} s")
+        send = lambda: server.call_all("SubmissionService/SubmitObservations", messages)
+        server = self.sent(server, send, "a submission of one figure, by JSON", count, 0, "of them", server.seconds)
         server.stop()
         backup = self.folder / "singles.backup"
         run(self.binary, "backup", backup, "--data", self.data)

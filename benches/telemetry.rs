@@ -13,10 +13,13 @@
     reason = "rates and ratios are for reading; whatever fails ends the benchmark"
 )]
 
-use std::io::{BufRead, BufReader, Read, Write};
+#[expect(dead_code, reason = "another benchmark asks for the page")]
+mod demo;
+
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -24,6 +27,7 @@ use conspectus::rpc::client::picture_service_client::PictureServiceClient;
 use conspectus::rpc::client::submission_service_client::SubmissionServiceClient;
 use conspectus::rpc::proto::observation::Measure;
 use conspectus::rpc::proto::{GetPictureRequest, Observation, SubmitObservationsRequest};
+use demo::Demo;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use tokio::task::JoinSet;
@@ -53,20 +57,10 @@ impl TraceService for Sink {
     }
 }
 
-/// A process, killed when dropped.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
 /// A demo's server.
 struct Server {
     name: &'static str,
-    process: Process,
+    demo: Demo,
     channel: Channel,
     submitter: String,
     analyst: String,
@@ -83,28 +77,18 @@ impl Server {
             .arg(folder);
         more(&mut command);
         // Somebody reads the log, as in production.
-        let log = std::fs::File::create(folder.with_extension("log")).unwrap();
-        let mut process = Process(command.stdout(Stdio::piped()).stderr(log).spawn().unwrap());
-        let (mut submitter, mut analyst) = (String::new(), String::new());
-        let mut lines = BufReader::new(process.0.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let address = loop {
-            let line = lines.next().expect("the server ended before it served");
-            if let Some(key) = line.strip_prefix("export CONSPECTUS_KEY_ANALYST=") {
-                key.clone_into(&mut analyst);
-            } else if let Some(key) = line.strip_prefix("export CONSPECTUS_KEY_PORTSMOUTH_CHILDRENS_SERVICES=") {
-                key.clone_into(&mut submitter);
-            } else if let Some(found) = line.strip_prefix("Serving on ") {
-                break found.split([',', ' ']).next().unwrap().trim_end_matches('.').to_owned();
-            }
-        };
-        let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+        command.stderr(std::fs::File::create(folder.with_extension("log")).unwrap());
+        let demo = Demo::start(&mut command);
+        let key = |name: &str| demo.keys[name].clone();
+        let (submitter, analyst) = (key("PORTSMOUTH_CHILDRENS_SERVICES"), key("ANALYST"));
+        let channel = Endpoint::from_shared(format!("http://{}", demo.address)).unwrap().connect().await.unwrap();
         let [calls, ticks] = [[0; 2]; 2];
-        Self { name, process, channel, submitter, analyst, calls, ticks, rates: Default::default() }
+        Self { name, demo, channel, submitter, analyst, calls, ticks, rates: Default::default() }
     }
 
     /// The processor time that it has taken, in hundredths of a second.
     fn ticks(&self) -> u64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.0.id())).unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.demo.process.0.id())).unwrap();
         let (_, fields) = stat.rsplit_once(") ").unwrap();
         let fields: Vec<&str> = fields.split(' ').collect();
         fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()

@@ -217,6 +217,27 @@ async fn a_backup_goes_on_from_no_other_journals() {
 }
 
 #[tokio::test]
+async fn a_backup_goes_on_from_none_whose_next_lines_were_pruned_and_writes_nothing_then() {
+    let mut world = World::new();
+    world.add(5).await;
+    let full = world.take(None);
+    let previous = read(&[&full]).unwrap().last().unwrap().as_previous();
+    world.add(40).await;
+    let files = audit_files(world.folder.path());
+    let closed: Vec<_> = files.iter().filter(|(name, _)| name.starts_with("audit-")).collect();
+    assert!(closed.len() > 2);
+    closed[..closed.len() - 1]
+        .iter()
+        .for_each(|(name, _)| std::fs::remove_file(world.folder.path().join(name)).unwrap());
+    let (program, taken_at) = ("0".to_owned(), Timestamp(0).to_string());
+    let manifest = Manifest { program, taken_at, note: String::new(), previous: Some(previous), to: world.point() };
+    let mut out = Vec::new();
+    let refused = take((&*world.journal.reader(), world.folder.path()), &manifest, None, &mut out).unwrap_err();
+    assert!(matches!(refused, Error::Pruned { first: 6.., .. }), "{refused}");
+    assert!(refused.to_string().ends_with("take a full backup") && out.is_empty(), "{refused}");
+}
+
+#[tokio::test]
 async fn a_backup_goes_on_from_one_of_a_journal_without_an_entry() {
     let mut world = World::new();
     let line = Line::without_call(Event::Keys, String::new());

@@ -13,20 +13,18 @@ pub(crate) struct Format {
     pub(crate) number: u32,
     /// The first version that wrote it, and so the oldest that reads it.
     pub(crate) since: &'static str,
-    /// What came with it.
-    pub(crate) brought: &'static str,
 }
 
 /// All of them. One is added when an earlier version couldn't read what this one writes, or would read it as something
 /// else; what has been released is never changed.
 pub(crate) const FORMATS: [Format; 3] = [
-    Format { number: 1, since: "0.1.0", brought: "the journal, in sled alone" },
-    Format { number: 2, since: "0.1.0", brought: "the write-ahead log" },
-    Format {
-        number: 3,
-        since: "0.3.0",
-        brought: "entries that record how far the audit log has come, completed returns, explanations, reasons, checks, calendars and sign-ins; the audit log in several files",
-    },
+    // The journal, in sled alone.
+    Format { number: 1, since: "0.1.0" },
+    // The write-ahead log.
+    Format { number: 2, since: "0.1.0" },
+    // Entries that record how far the audit log has come, completed returns, explanations, reasons, checks, calendars and
+    // sign-ins; the audit log in several files.
+    Format { number: 3, since: "0.3.0" },
 ];
 
 impl Format {
