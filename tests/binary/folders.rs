@@ -11,6 +11,10 @@ const FILE_BYTES_MAX: usize = 16 << 20;
 /// Makes a folder as a version left it. Files are stored packed where that pays.
 pub(crate) fn unpack(version: &str, to: &Path) {
     copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journals").join(version), to);
+    // sled's folder for large values, which is empty; a repository keeps no empty folders.
+    let blobs = to.join("sled/blobs");
+    fs::create_dir_all(&blobs).unwrap();
+    fs::set_permissions(blobs, Permissions::from_mode(0o755)).unwrap();
     // A server says of a folder that others can look into that they can.
     fs::set_permissions(to, Permissions::from_mode(0o700)).unwrap();
 }
