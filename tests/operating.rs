@@ -9,6 +9,8 @@ mod binary;
 mod calls;
 #[path = "operating/drills.rs"]
 mod drills;
+#[path = "operating/keeping.rs"]
+mod keeping;
 #[path = "operating/life.rs"]
 mod life;
 #[path = "operating/metrics.rs"]

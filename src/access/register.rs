@@ -146,6 +146,28 @@ impl Register {
         })
     }
 
+    /// Refuses changes after which no operator could make a key any more, unless none could before: only whoever may open
+    /// the data folder could then. A sign-in opens the page alone, which makes no keys.
+    pub(crate) fn review_operators(&self, changes: &[AccessChange], at: Timestamp) -> Violations {
+        let mut violations = Violations::default();
+        let mut after = self.clone();
+        after.apply(changes, at);
+        if self.has_operator(at) && !after.has_operator(at) {
+            violations.add(
+                "identity",
+                "no other operator has a valid key or a certificate, so nobody could make keys any more; create another operator first",
+            );
+        }
+        violations
+    }
+
+    fn has_operator(&self, at: Timestamp) -> bool {
+        self.iter().any(|IdentityRecord { identity, revoked_at, keys, .. }| {
+            let has_credential = !identity.certificates.is_empty() || keys.iter().any(|key| key.is_valid(at));
+            identity.role == Role::Operator && revoked_at.is_none() && has_credential
+        })
+    }
+
     /// Everything that is wrong with changes, made together at an instant, by the clock that keys expire by.
     pub(crate) fn review(&self, changes: &[AccessChange], catalogue: &Catalogue, at: Timestamp) -> Violations {
         let mut violations = Violations::default();
@@ -177,7 +199,8 @@ impl Register {
                 }
                 let Some(record) = self.known(identity, violations) else { return };
                 if record.keys.iter().filter(|key| key.is_valid(at)).count() >= KEYS_VALID_MAX {
-                    violations.add("identity", "found two valid keys; allowed: one. Revoke one first");
+                    let what = "found two valid keys, the old one and the new; allowed: no third. Revoke one first";
+                    violations.add("identity", what);
                 }
             }
             AccessChange::Revoke { identity, key } => {
@@ -474,6 +497,35 @@ mod tests {
         assert_eq!(who(&register, 3, HOUR), Err(Unauthenticated::Refused));
         assert_eq!(wrong(&register, rotate("al", key(4, 9 * HOUR), HOUR), HOUR), ["identity"]);
         assert_eq!(wrong(&register, create("al", Role::Reader, key(4, 9 * HOUR), &[]), HOUR), ["identity"]);
+    }
+
+    #[test]
+    fn the_last_operator_who_could_make_keys_stays() {
+        let mut register = with_operator();
+        let revoke =
+            |name: &str, key: Option<u8>| AccessChange::Revoke { identity: id(name), key: key.map(|n| secret(n).id()) };
+        let refused = |register: &Register, change: AccessChange, at: i64| {
+            !register.review_operators(&[change], Timestamp(at)).is_empty()
+        };
+        change(&mut register, create("al", Role::Analyst, key(2, 9 * HOUR), &[]), 0);
+        assert!(refused(&register, revoke("jo", None), 0) && refused(&register, revoke("jo", Some(1)), 0));
+        assert!(!refused(&register, revoke("al", None), 0), "who isn't one isn't missed");
+        // One who can only sign in can't make keys; one whose key has expired can't, either.
+        let signed_in = create_signed_in("bo", &[sign_in("https://a", "1")]);
+        let AccessChange::Create { identity, .. } = signed_in else { panic!() };
+        let identity = Identity { role: Role::Operator, ..identity };
+        change(&mut register, AccessChange::Create { identity, key: None }, 0);
+        assert!(refused(&register, revoke("jo", None), 0));
+        change(&mut register, create("kim", Role::Operator, key(3, HOUR), &[]), 0);
+        assert!(!refused(&register, revoke("jo", None), 0) && refused(&register, revoke("jo", None), HOUR));
+        change(&mut register, create("cy", Role::Operator, key(4, HOUR), &["urn:cy"]), 0);
+        assert!(!refused(&register, revoke("jo", None), HOUR));
+        // A key that was replaced may go, and whoever holds the new one stays.
+        change(&mut register, revoke("cy", None), HOUR);
+        change(&mut register, rotate("jo", key(5, 9 * HOUR), 5 * HOUR), HOUR);
+        assert!(!refused(&register, revoke("jo", Some(1)), HOUR) && refused(&register, revoke("jo", None), HOUR));
+        // Where no operator could before, nothing is lost.
+        assert!(!refused(&register, revoke("jo", None), 20 * HOUR));
     }
 
     #[test]

@@ -90,7 +90,7 @@ impl LogFile {
 
     /// Moves a file out of the way that isn't a log.
     pub(super) fn set_aside(path: &Path, n: u64) -> Result<(), Error> {
-        set_aside(path, n).map_err(|source| Error::Io { path: path.to_owned(), source })
+        set_aside_aloud(path, n).map_err(|source| Error::Io { path: path.to_owned(), source })
     }
 
     /// The file itself.
@@ -189,7 +189,7 @@ impl LogFile {
 
     /// Goes on in a new file, after `tail`, with a first line that says why.
     pub(super) fn go_on(&mut self, at: Timestamp, event: Event, why: String, tail: LogTail) -> io::Result<()> {
-        set_aside(&self.path, tail.n + 1)?;
+        set_aside_aloud(&self.path, tail.n + 1)?;
         let mut file = open_to_append(&self.path)?;
         let line = Line { previous: tail.chain.to_string(), ..Line::without_call(event, why) };
         let mut text = String::new();
@@ -217,12 +217,12 @@ impl LogFile {
     }
 }
 
-/// Moves what is there instead out of the way, unless it is empty: nothing is ever deleted.
-pub(super) fn set_aside(path: &Path, n: u64) -> io::Result<()> {
+/// Moves what is there instead out of the way, unless it is empty: nothing is ever deleted. Where it is then.
+pub(super) fn set_aside(path: &Path, n: u64) -> io::Result<Option<PathBuf>> {
     match fs::metadata(path) {
-        Ok(found) if found.len() == 0 => return Ok(()),
+        Ok(found) if found.len() == 0 => return Ok(None),
         Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     }
     let name = |count: u32| {
@@ -234,8 +234,16 @@ pub(super) fn set_aside(path: &Path, n: u64) -> io::Result<()> {
         PathBuf::from(name)
     };
     let free = (1..).map(name).find(|name| !name.exists()).unwrap_or_else(|| name(1));
-    tracing::warn!(from = %path.display(), to = %free.display(), "what is in the audit log's place is set aside");
-    fs::rename(path, free)
+    fs::rename(path, &free)?;
+    Ok(Some(free))
+}
+
+/// The same, as the log says.
+fn set_aside_aloud(path: &Path, n: u64) -> io::Result<()> {
+    if let Some(aside) = set_aside(path, n)? {
+        tracing::warn!(from = %path.display(), to = %aside.display(), "what is in the audit log's place is set aside");
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ impl Log {
         };
         let (queue, waiting) = mpsc::sync_channel(QUEUE_LINES_MAX);
         let (prunings, pruning) = mpsc::sync_channel(1);
-        let (sender, progress) = watch::channel(Progress { tail: file.tail(), files: 0 });
+        let (sender, progress) = watch::channel(Progress { tail: file.tail(), files: 0, disturbances: 0 });
         let refusals = Arc::new(Mutex::new(Refusals::default()));
         let questions = Questions::open(folder)?;
         let is_refusing = Arc::<AtomicBool>::default();
@@ -152,6 +152,13 @@ impl Log {
         metrics::gauge(registry, "conspectus_audit_lines", "How many lines the audit log has", move || {
             Some(progress.borrow().tail.n)
         });
+        let progress = self.progress.clone();
+        metrics::counter(
+            registry,
+            "conspectus_audit_disturbances",
+            "How often the audit log's file was moved away, cut or changed by something else, and the log went on in a new one",
+            move || progress.borrow().disturbances,
+        );
         metrics::gauge(
             registry,
             "conspectus_audit_refusing",
@@ -289,7 +296,7 @@ mod tests {
     #[test]
     fn a_refusal_that_finds_the_queue_full_is_counted() {
         let (queue, _waiting) = mpsc::sync_channel(1);
-        let progress = watch::Sender::new(Progress { tail: LogTail::START, files: 0 }).subscribe();
+        let progress = watch::Sender::new(Progress { tail: LogTail::START, files: 0, disturbances: 0 }).subscribe();
         let (is_refusing, syncs) = (Arc::default(), metrics::sync_durations());
         let (prunings, _) = mpsc::sync_channel(1);
         let log = Log { path: Arc::default(), queue, prunings, is_refusing, refusals: Arc::default(), progress, syncs };

@@ -52,6 +52,7 @@ pub(crate) use reader::{follow_or_leap, lines_after, tail_at};
 pub(crate) use restored::RestoredLog;
 pub use segments::FILE_NAME;
 pub(crate) use segments::has_log;
+pub(crate) use start::check_known;
 pub use start::{Accepted, KeyChange, Known};
 pub(crate) use verify::verify_within;
 pub use verify::{Taken, Verified, verify, verify_folder};

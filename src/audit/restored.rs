@@ -39,7 +39,8 @@ impl RestoredLog {
         let damaged = |what| Error::Damaged { path: self.path.clone(), n: self.tail.n + 1, what };
         let (numbered, tail, is_leap) = follow_or_leap(self.tail, line.trim_end_matches('\n')).map_err(damaged)?;
         if is_leap && self.close()?.is_some() {
-            // The file that it goes on after wasn't closed: it was disturbed, and what was in it isn't all here.
+            // The file that it goes on after wasn't closed: it was disturbed, and what was in it isn't all here. The log
+            // says so; here it is nothing new.
             set_aside(&self.path, tail.n).map_err(self.io())?;
         }
         let (file, first) = match &mut self.file {

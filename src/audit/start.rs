@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::line::{Error, Event, LogTail, NumberedLine};
 use super::reader::{lines_after, tail_at};
+use super::segments::FILE_NAME;
 use crate::model::revision::Revision;
 
 /// What the journal knows.
@@ -89,10 +90,19 @@ pub(super) fn compare(folder: &Path, known: LogTail) -> Result<Compared, Error> 
     Ok(Compared { since, lost })
 }
 
+/// Checks that a log has the last line that is known of it, to its journal or to the server that writes it, as a start
+/// does.
+///
+/// # Errors
+/// When it hasn't, or has another in its place; and when it can't be read, or isn't what was written.
+pub(crate) fn check_known(folder: &Path, known: LogTail) -> Result<(), Error> {
+    let Some(what) = compare(folder, known)?.lost else { return Ok(()) };
+    Err(Error::Lost { path: folder.join(FILE_NAME), known: known.n, what })
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::line::Line;
-    use super::super::segments::FILE_NAME;
     use super::*;
     use crate::model::timestamp::Timestamp;
 

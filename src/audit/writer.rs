@@ -70,6 +70,8 @@ pub struct Progress {
     pub tail: LogTail,
     /// How often it went on in a new file, since it was opened.
     pub files: u64,
+    /// How often that was because somebody moved the file away, cut it, or changed it.
+    pub disturbances: u64,
 }
 
 /// When a file of the log is closed, and the next begun: with the line that takes it past one of these.
@@ -206,7 +208,9 @@ impl Writer {
             tracing::warn!("the audit log's file was disturbed as it was closed: {what}");
         }
         self.progress.send_modify(|progress| {
-            *progress = Progress { tail: self.file.tail(), files: progress.files + u64::from(taken.is_some()) };
+            let more = u64::from(taken.is_some());
+            let (files, disturbances) = (progress.files + more, progress.disturbances + more);
+            *progress = Progress { tail: self.file.tail(), files, disturbances };
         });
         Ok(())
     }
@@ -228,6 +232,7 @@ impl Writer {
         let tail = self.file.tail();
         let gone_on = self.go_on(at, Event::Continued, format!("after line {}: {what}", tail.n), tail);
         gone_on.map_err(|error| format!("{what}, and it can't go on in a new file: {error}"))?;
+        self.progress.send_modify(|progress| progress.disturbances += 1);
         tracing::warn!(lines = tail.n, "the audit log was disturbed: {what}; it goes on in a new file");
         Ok(())
     }
@@ -235,7 +240,7 @@ impl Writer {
     pub(super) fn go_on(&mut self, at: Timestamp, event: Event, why: String, tail: LogTail) -> std::io::Result<()> {
         self.file.go_on(at, event, why, tail)?;
         self.progress.send_modify(|progress| {
-            *progress = Progress { tail: self.file.tail(), files: progress.files + 1 };
+            (progress.tail, progress.files) = (self.file.tail(), progress.files + 1);
         });
         Ok(())
     }
@@ -343,7 +348,7 @@ mod tests {
 
     fn writer(file: LogFile) -> Writer {
         let questions = Questions::open(Path::new("nowhere")).unwrap();
-        let progress = watch::Sender::new(Progress { tail: file.tail(), files: 0 });
+        let progress = watch::Sender::new(Progress { tail: file.tail(), files: 0, disturbances: 0 });
         Writer {
             file,
             limits: SegmentLimits::default(),

@@ -77,7 +77,9 @@ pub(crate) enum Error {
         n: u64,
     },
     /// A backup isn't what was written.
-    #[error("{name}: {what}")]
+    #[error(
+        "{name}: {what}; take a full backup now, if the folder is there, and restore from the backups before this one"
+    )]
     Damaged {
         /// The backup.
         name: String,
@@ -141,4 +143,30 @@ pub(crate) enum Error {
         /// The last that there is.
         newest: Revision,
     },
+}
+
+impl Error {
+    /// Whether the same would be refused again: what was given isn't what it must be, or what is there isn't what was
+    /// written. Otherwise something on this machine failed, such as a disk.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            Self::OtherJournal { .. }
+            | Self::OtherLog { .. }
+            | Self::Pruned { .. }
+            | Self::Damaged { .. }
+            | Self::LaterFormat(_)
+            | Self::Order { .. }
+            | Self::Entry { .. }
+            | Self::Differs { .. }
+            | Self::Line { .. }
+            | Self::NotReached { .. } => true,
+            Self::Journal(_)
+            | Self::Audit(_)
+            | Self::Out(_)
+            | Self::Json(_)
+            | Self::Io { .. }
+            | Self::Occupied { .. }
+            | Self::Leftover { .. } => false,
+        }
+    }
 }

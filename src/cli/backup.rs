@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 
+use super::advice::advice;
 use super::control::Control;
 use super::failure::Failure;
 use super::format::counted;
@@ -14,7 +15,7 @@ use crate::backup::{self, Backup, Checked, KnownBackup, Previous, Restored, Unti
 use crate::journal::sync_folder;
 use crate::model::revision::Revision;
 use crate::model::timestamp::Timestamp;
-use crate::server::{BackupRequest, OpenFolder, Verified, VerifiedBackup, control_path};
+use crate::server::{self, BackupRequest, OpenFolder, TakenBackup, Verified, VerifiedBackup, control_path};
 
 /// What stands for standard input and output.
 const STANDARD: &str = "-";
@@ -105,26 +106,44 @@ pub(super) async fn run(args: BackupArgs) -> Result<(), Failure> {
     let request = BackupRequest { previous, note: args.note.clone() };
     if args.file.as_os_str() == STANDARD {
         let mut out = Last::of(io::stdout());
-        write(control, open, request, &mut out).await?;
+        let taken = write((&mut control, open.as_ref()), request, &mut out).await?;
+        note_taken((&mut control, open.as_ref()), taken, out.last_hash()).await;
         output::note(format_args!("Backed up: {}", out.last_hash()));
         return Ok(());
     }
     let mut file = NewFile::create(&args.file)?;
-    write(control, open, request, &mut file.out).await?;
+    let taken = write((&mut control, open.as_ref()), request, &mut file.out).await?;
     let whole = file.finish()?;
+    note_taken((&mut control, open.as_ref()), taken, whole.id.clone()).await;
     output::print_line(format_args!("{}\n{}", described(&whole), whole.id))
 }
 
+/// Where a backup comes from: the server that runs on the folder, or the folder itself.
+type Source<'a> = (&'a mut Option<Control>, Option<&'a OpenFolder>);
+
+/// Writes it; what is to be known of it, where no server knows that.
 async fn write(
-    control: Option<Control>,
-    open: Option<OpenFolder>,
+    (control, open): Source<'_>,
     request: BackupRequest,
     out: &mut (impl Write + Send),
-) -> Result<(), Failure> {
+) -> Result<Option<KnownBackup>, Failure> {
     match (control, open) {
-        (Some(mut control), _) => control.stream(control_path::BACKUP, &request, out).await,
-        (None, Some(open)) => open.backup(request, out).map_err(failure),
+        (Some(control), _) => control.stream(control_path::BACKUP, &request, out).await.map(|()| None),
+        (None, Some(open)) => open.backup(request, out).map(Some).map_err(failure),
+        (None, None) => Ok(None),
+    }
+}
+
+/// Notes in the folder that a backup was taken, once all of it is where it was to go. Where that can't be noted, as on a
+/// disk that is full, it is a backup all the same.
+async fn note_taken((control, open): Source<'_>, taken: Option<KnownBackup>, id: String) {
+    let noted = match (control, open.zip(taken)) {
+        (Some(control), _) => control.post(control_path::TAKEN, &TakenBackup { id }).await,
+        (None, Some((open, taken))) => open.note_taken(taken).map_err(Failure::from),
         (None, None) => Ok(()),
+    };
+    if let Err(Failure::Message(_, why)) = noted {
+        output::note(format_args!("The backup is whole, and can't be noted in the data folder: {why}"));
     }
 }
 
@@ -173,28 +192,8 @@ fn lines(count: u64) -> String {
     counted(count, "line of the audit log", "lines of the audit log")
 }
 
-/// A backup that isn't what was written is refused each time; a disk that is full isn't.
 pub(super) fn failure(error: backup::Error) -> Failure {
-    let is_refused = match &error {
-        backup::Error::OtherJournal { .. }
-        | backup::Error::OtherLog { .. }
-        | backup::Error::Pruned { .. }
-        | backup::Error::Damaged { .. }
-        | backup::Error::LaterFormat(_)
-        | backup::Error::Order { .. }
-        | backup::Error::Entry { .. }
-        | backup::Error::Differs { .. }
-        | backup::Error::Line { .. }
-        | backup::Error::NotReached { .. } => true,
-        backup::Error::Journal(_)
-        | backup::Error::Audit(_)
-        | backup::Error::Out(_)
-        | backup::Error::Json(_)
-        | backup::Error::Io { .. }
-        | backup::Error::Occupied { .. }
-        | backup::Error::Leftover { .. } => false,
-    };
-    if is_refused { Failure::refused(error.to_string()) } else { error.into() }
+    if error.is_refusal() { Failure::refused(error.to_string()) } else { error.into() }
 }
 
 /// A file that is there once it is whole, checked and durable.
@@ -215,7 +214,11 @@ impl NewFile {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&fresh).map_err(|error| Failure::failed(format!("{}: {error}", fresh.display())))?;
+        let file = options.open(&fresh).map_err(|error| {
+            let is_nowhere = error.kind() == io::ErrorKind::NotFound;
+            let advice = if is_nowhere { "; make the folder first".to_owned() } else { advice(&error) };
+            Failure::failed(format!("can't write the backup {}: {error}{advice}", path.display()))
+        })?;
         Ok(Self { path: path.to_owned(), fresh, out: BufWriter::new(file) })
     }
 
@@ -338,9 +341,7 @@ pub(super) async fn run_verify(args: VerifyArgs) -> Result<(), Failure> {
     if args.backups.is_empty() {
         let verified = match Control::connect(&args.data).await? {
             Some(mut control) => control.post(control_path::VERIFY, &()).await?,
-            None => {
-                tokio::task::spawn_blocking(move || OpenFolder::open(&args.data).map(|open| open.verified())).await??
-            }
+            None => tokio::task::spawn_blocking(move || verify_folder(&args.data)).await??,
         };
         let Verified { revision, chain, audit_lines, .. } = verified;
         let lines = lines(audit_lines);
@@ -377,6 +378,13 @@ pub(super) async fn run_verify(args: VerifyArgs) -> Result<(), Failure> {
         last.id
     ))?;
     report(&args.data, last).await
+}
+
+/// Reads all of a folder that no server runs on.
+fn verify_folder(data: &Path) -> Result<Verified, server::Error> {
+    let open = OpenFolder::open(data)?;
+    open.check_log()?;
+    Ok(open.verified())
 }
 
 /// Notes where the data folder is that a backup restores.

@@ -8,7 +8,6 @@ mod tls;
 mod tunnel;
 mod unreachable;
 
-use std::error::Error;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,8 +19,9 @@ use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Code, Response, Status};
 use tonic_types::StatusExt;
 
+use super::causes::{causes, root_cause};
 use super::deadline::{Deadline, Limit, Timed};
-use super::failure::{Exit, Failure, root_cause};
+use super::failure::{Exit, Failure};
 use super::next_step::NextStep;
 use super::secret::{Hidden, Ways};
 use crate::access::Purpose;
@@ -173,18 +173,6 @@ impl Server {
         uri.ok_or_else(|| Failure::usage(format!("`{}` isn't an address; allowed: http(s)://HOST:PORT", self.server)))
     }
 
-    /// Why the server can't be reached, and what to do about it.
-    fn unreachable(&self, error: &tonic::transport::Error) -> Failure {
-        let first: &(dyn Error + 'static) = error;
-        let mut causes = std::iter::successors(Some(first), |cause| (*cause).source());
-        if let Some(why) = causes.find_map(|cause| cause.downcast_ref::<Unreachable>()) {
-            return why.clone().failure();
-        }
-        // It was connected to, and then didn't speak HTTP/2.
-        Failure::unreachable(format!("no server answers at {}: {}", self.server, root_cause(error)))
-            .and_try(Some(NextStep::Address))
-    }
-
     /// What it is called for.
     ///
     /// # Errors
@@ -243,9 +231,10 @@ impl Server {
     }
 
     async fn connect(&self, timed: Timed) -> Result<Connection, Failure> {
-        let limit = Limit { time: Duration::from_secs(self.timeout), timed, server: self.server.clone() };
         let origin = self.uri()?;
         let route = self.route()?;
+        let (time, server) = (Duration::from_secs(self.timeout), self.server.clone());
+        let limit = Limit { time, timed, server, route: route.clone() };
         let headers = self.headers(&route)?;
         // TLS is the route's: to the library the connection is plain.
         let mut endpoint = Endpoint::from_static("http://server").origin(origin);
@@ -264,7 +253,19 @@ impl Server {
             async move { way.connect().await.map(TokioIo::new) }
         });
         let channel = match tokio::time::timeout(limit.time, endpoint.connect_with_connector(connector)).await {
-            Ok(connected) => connected.map_err(|error| self.unreachable(&error))?,
+            Ok(Ok(connected)) => connected,
+            Ok(Err(error)) => {
+                let why = causes(&error).find_map(|cause| cause.downcast_ref::<Unreachable>().cloned());
+                let cause = root_cause(&error).to_string();
+                drop(error);
+                if let Some(why) = why {
+                    return Err(why.failure());
+                }
+                // It was connected to, and then didn't speak HTTP/2.
+                let instead = route.tls_instead().await;
+                let what = instead.unwrap_or_else(|| format!("no server answers at {}: {cause}", self.server));
+                return Err(Failure::unreachable(what).and_try(Some(NextStep::Address)));
+            }
             Err(_) => {
                 let silent = Failure::unreachable(limit.exceeded("didn't let anyone connect"));
                 let doctor = (!route.is_within_this_machine()).then_some(NextStep::Doctor);
@@ -368,7 +369,7 @@ fn without_reason(status: &Status) -> Option<NextStep> {
     match Exit::of(status) {
         Exit::Unreachable if status.code() == Code::DeadlineExceeded => Some(NextStep::Timeout),
         Exit::Unreachable => Some(NextStep::Address),
-        Exit::Failed | Exit::Usage | Exit::Refused | Exit::NotAllowed | Exit::Busy => None,
+        Exit::Failed | Exit::Usage | Exit::Refused | Exit::NotAllowed | Exit::Busy | Exit::StartRefused => None,
     }
 }
 

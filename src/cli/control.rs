@@ -13,8 +13,9 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 use tonic::codegen::http::{Method, Request, Response, StatusCode, header};
 
+use super::advice::advice;
 use super::failure::Failure;
-use crate::server::{Refused, socket};
+use crate::server::{BROKEN_OFF, Refused, socket};
 
 /// The longest answer that isn't a backup.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
@@ -31,7 +32,8 @@ impl Control {
     /// When it can't be known, or can't be connected to.
     pub(super) async fn connect(folder: &Path) -> Result<Option<Self>, Failure> {
         let failed = |error: io::Error| {
-            Failure::failed(format!("can't ask the server that runs on {}: {error}", folder.display()))
+            let advice = advice(&error);
+            Failure::failed(format!("can't ask the server that runs on {}: {error}{advice}", folder.display()))
         };
         let (path, _folder) = match socket(folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -57,6 +59,7 @@ impl Control {
             .uri(path)
             .header(header::HOST, "localhost")
             .header(header::CONTENT_TYPE, "application/json")
+            .header(header::TE, "trailers")
             .body(Full::from(body))?;
         // The answer before may have just ended.
         self.requests.ready().await?;
@@ -65,9 +68,7 @@ impl Control {
             return Ok(response);
         }
         let (status, answer) = (response.status(), read(response.into_body()).await?);
-        let message =
-            serde_json::from_slice(&answer).map_or_else(|_| status.to_string(), |Refused { message }| message);
-        Err(if status == StatusCode::UNPROCESSABLE_ENTITY { Failure::refused(message) } else { Failure::busy(message) })
+        Err(refusal(status, &answer))
     }
 
     /// What there is at an address.
@@ -104,12 +105,35 @@ impl Control {
         while let Some(frame) = answer.frame().await {
             let frame =
                 frame.map_err(|error| Failure::failed(format!("the server broke off; its log says why: {error}")))?;
-            if let Ok(bytes) = frame.into_data() {
-                out.write_all(&bytes)?;
+            match frame.into_data() {
+                Ok(bytes) => out.write_all(&bytes)?,
+                Err(frame) => {
+                    let trailers = frame.into_trailers().unwrap_or_default();
+                    if let Some(why) = trailers.get(BROKEN_OFF) {
+                        return Err(broken_off(why.as_bytes()));
+                    }
+                }
             }
         }
         Ok(out.flush()?)
     }
+}
+
+/// A refusal of the server.
+fn refusal(status: StatusCode, answer: &[u8]) -> Failure {
+    let message = serde_json::from_slice(answer).map_or_else(|_| status.to_string(), |Refused { message }| message);
+    match status {
+        StatusCode::UNPROCESSABLE_ENTITY => Failure::refused(message),
+        StatusCode::INTERNAL_SERVER_ERROR => Failure::failed(message),
+        _ => Failure::busy(message),
+    }
+}
+
+/// The same, of one that comes after a part of the answer: its status, and then what it would have answered.
+fn broken_off(why: &[u8]) -> Failure {
+    let (status, answer) = why.split_at(why.len().min(3));
+    let status = StatusCode::from_bytes(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    refusal(status, answer.trim_ascii_start())
 }
 
 async fn read(mut body: Incoming) -> Result<Vec<u8>, Failure> {

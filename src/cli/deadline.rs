@@ -13,7 +13,8 @@ use tonic::codegen::http;
 use tonic::{Code, Status};
 use tower::{BoxError, Service};
 
-use super::failure::root_cause;
+use super::causes::root_cause;
+use super::connect::Route;
 
 /// Which part of a call must have come when its time is up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,12 +26,14 @@ pub(super) enum Timed {
 }
 
 /// How long a call may take.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Limit {
     pub(super) time: Duration,
     pub(super) timed: Timed,
     /// The server's address, to name it.
     pub(super) server: String,
+    /// The way to it, to find out why a call breaks.
+    pub(super) route: Route,
 }
 
 impl Limit {
@@ -42,7 +45,7 @@ impl Limit {
 }
 
 /// A channel each of whose calls ends in time.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Deadline<S> {
     inner: S,
     limit: Limit,
@@ -74,8 +77,16 @@ where
         let answer = self.inner.call(request);
         Box::pin(async move {
             let answer = tokio::select! {
-                answer = answer => answer.map_err(|error| broken(error, &limit))?,
+                answer = answer => answer.map_err(|error| broken(error, &limit)),
                 () = &mut deadline => return Err(status(&limit).into()),
+            };
+            let answer = match answer {
+                Ok(answer) => answer,
+                Err(broken) => {
+                    let is_gone = matches!(broken.code(), Code::Unavailable | Code::Cancelled);
+                    let instead = if is_gone { limit.route.tls_instead().await } else { None };
+                    return Err(instead.map_or(broken, Status::unavailable).into());
+                }
             };
             Ok(match limit.timed {
                 Timed::Beginning => answer,

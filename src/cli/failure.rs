@@ -1,8 +1,19 @@
 //! Why a verb ends without having done all that was asked, and the status that the program ends with.
 
+use std::error::Error;
+
 use tonic::{Code, Status};
 
+#[cfg(feature = "server")]
+use super::advice::advice;
+#[cfg(feature = "server")]
+use super::causes::causes;
 use super::next_step::NextStep;
+#[cfg(feature = "server")]
+use crate::audit::Unwritten;
+#[cfg(feature = "server")]
+use crate::journal;
+use crate::rpc::Reason;
 
 /// The status that the program ends with: a contract that scripts rely on, listed in docs/scripts.md. 0 is that all was
 /// done.
@@ -20,11 +31,17 @@ pub(super) enum Exit {
     Unreachable = 5,
     /// The server has too much to do, or no room: the same may be done in a while.
     Busy = 6,
+    /// A server doesn't start on what is there: started again, it doesn't either.
+    StartRefused = 7,
 }
 
 impl Exit {
     /// That of a server's refusal.
     pub(super) fn of(status: &Status) -> Self {
+        // The server answers, and can't do this just now: its disk is nearly full, most of all.
+        if Reason::of(status) == Some(Reason::AuditUnavailable) {
+            return Self::Busy;
+        }
         match status.code() {
             Code::InvalidArgument
             | Code::NotFound
@@ -37,6 +54,16 @@ impl Exit {
             Code::ResourceExhausted => Self::Busy,
             Code::Ok | Code::Unknown | Code::Internal | Code::DataLoss => Self::Failed,
         }
+    }
+
+    /// That of an error of this machine: one that may be gone in a while, or any other.
+    #[cfg(feature = "server")]
+    fn of_error(error: &(dyn Error + 'static)) -> Self {
+        let is_busy = causes(error).any(|cause| {
+            matches!(cause.downcast_ref(), Some(journal::Error::Locked { .. } | journal::Error::NoRoom { .. }))
+                || matches!(cause.downcast_ref(), Some(Unwritten::Busy | Unwritten::NoRoom | Unwritten::Unavailable))
+        });
+        if is_busy { Self::Busy } else { Self::Failed }
     }
 }
 
@@ -66,7 +93,6 @@ impl Failure {
     }
 
     /// Of a server that has something else to do.
-    #[cfg(feature = "server")]
     pub(super) fn busy(message: impl Into<String>) -> Self {
         Self::Message(Exit::Busy, message.into())
     }
@@ -78,6 +104,16 @@ impl Failure {
             (Self::Message(exit, message), None) => Self::Message(exit, message),
             (Self::OutputClosed, _) => Self::OutputClosed,
         }
+    }
+
+    /// The same, with another step in the place of these.
+    pub(super) fn instead_of(self, steps: &[NextStep], other: NextStep) -> Self {
+        let Self::Message(exit, message) = self else { return self };
+        let lines: Vec<&str> = message.split('\n').collect();
+        let is_one = |line: &&&str| steps.iter().any(|step| step.to_string() == **line);
+        let kept: Vec<&str> = lines.iter().filter(|line| !is_one(line)).copied().collect();
+        let step = (kept.len() < lines.len()).then_some(other);
+        Self::Message(exit, kept.join("\n")).and_try(step)
     }
 
     /// Of a server that can't be reached.
@@ -97,24 +133,42 @@ impl Failure {
     }
 }
 
-impl<E: std::error::Error> From<E> for Failure {
+impl<E: Error + 'static> From<E> for Failure {
+    #[cfg(feature = "server")]
+    fn from(error: E) -> Self {
+        Self::Message(Exit::of_error(&error), format!("{error}{}", advice(&error)))
+    }
+
+    #[cfg(not(feature = "server"))]
     fn from(error: E) -> Self {
         Self::failed(error.to_string())
     }
 }
 
-/// The first cause of an error.
-pub(super) fn root_cause<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause
-}
-
 #[cfg(test)]
 mod tests {
+    #[cfg(feature = "server")]
+    use std::io;
+
     use super::*;
+
+    #[cfg(feature = "server")]
+    #[test]
+    fn an_error_of_the_system_says_what_to_do_and_one_that_passes_is_busy() {
+        let failure = |error: journal::Error| match Failure::from(crate::server::Error::from(error)) {
+            Failure::Message(exit, message) => (exit, message),
+            other @ Failure::OutputClosed => panic!("{other:?}"),
+        };
+        let io = |kind: io::ErrorKind| journal::Error::Io { doing: "open the store".to_owned(), source: kind.into() };
+        let (exit, message) = failure(io(io::ErrorKind::PermissionDenied));
+        assert!(message.contains("; this ran as the user "), "{message}");
+        assert_eq!(exit, Exit::Failed);
+        let (_, message) = failure(io(io::ErrorKind::StorageFull));
+        assert!(message.contains("copy it to another disk (`cp -a`)"), "{message}");
+        assert_eq!(failure(io(io::ErrorKind::Other)).1, "can't open the store: other error");
+        assert_eq!(failure(journal::Error::Locked { path: "data".into() }).0, Exit::Busy);
+        assert_eq!(failure(journal::Error::NoRoom { bytes_free: 1, bytes_min: 2 }).0, Exit::Busy);
+    }
 
     #[test]
     fn every_refusal_of_a_server_has_its_exit_status() {

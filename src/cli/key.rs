@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use super::connect::{Server, pages, response};
 use super::failure::Failure;
 use super::format::{json, time};
+use super::next_step::NextStep;
 use super::output;
 use super::printout::Printout;
 use super::table::{Align, Table};
@@ -141,8 +142,17 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
 
 async fn create(server: &Server, request: CreateKeyRequest) -> Result<(), Failure> {
     let identity = request.identity.clone();
-    let CreateKeyResponse { key_id, secret, expires_at, .. } =
-        response(server.keys().await?.create_key(request).await)?;
+    let is_operator = request.role == Role::Operator.code();
+    let mut client = server.keys().await.map_err(|failure| {
+        // The first operator's key is made before any server runs.
+        let step = (is_operator && cfg!(feature = "server")).then_some(NextStep::KeyInFolder);
+        failure.and_try(step)
+    })?;
+    let created = response(client.create_key(request).await);
+    // An operator may not list what isn't there.
+    let created =
+        created.map_err(|failure| failure.instead_of(&[NextStep::Agencies, NextStep::Areas], NextStep::PutCatalogue));
+    let CreateKeyResponse { key_id, secret, expires_at, .. } = created?;
     if secret.is_empty() {
         output::print_line(format_args!("`{identity}` is created; its certificates and sign-ins identify it"))
     } else {

@@ -4,6 +4,8 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 #[cfg(feature = "server")]
+mod advice;
+#[cfg(feature = "server")]
 mod api;
 #[cfg(feature = "server")]
 mod audit;
@@ -11,6 +13,7 @@ mod audit;
 mod backup;
 mod catalogue;
 mod catalogue_lookup;
+mod causes;
 #[cfg(feature = "server")]
 mod cert;
 mod changes;

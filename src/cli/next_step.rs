@@ -43,6 +43,12 @@ pub(super) enum NextStep {
     Serve,
     Timeout,
     Version,
+    /// The host of the server, or a proxy that knows it.
+    Host,
+    /// What comes before the keys of agencies and areas.
+    PutCatalogue,
+    /// An operator's key without a server.
+    KeyInFolder,
     /// Which proxy it is reached through.
     Proxy,
     ProxyPassword,
@@ -153,6 +159,18 @@ impl NextStep {
             Self::Health => ("conspectus health", "which says SERVING once it serves"),
             Self::Serve => ("conspectus serve", "which starts one here; or --server, with another address"),
             Self::Timeout => ("--timeout SECONDS", "which gives it longer"),
+            Self::Host => (
+                "--server https://HOST:PORT",
+                "with the host's name as whoever runs the server gives it; or --proxy http://HOST:PORT, where only a proxy knows that name",
+            ),
+            Self::PutCatalogue => (
+                "conspectus catalogue put FILE",
+                "with a steward's key, which `conspectus key create NAME --role steward` makes: agencies and areas are in the catalogue before they have keys",
+            ),
+            Self::KeyInFolder => (
+                "conspectus key create NAME --role operator --data FOLDER",
+                "on the server's machine while no server runs: for the first operator, or when every operator's key is lost",
+            ),
             Self::Version => ("conspectus --version", "to compare it with the server's"),
             Self::Proxy => ("--proxy http://HOST:PORT", "or an empty one, which uses none; or set CONSPECTUS_PROXY"),
             Self::ProxyPassword => (
@@ -251,6 +269,9 @@ mod tests {
             Step::Serve,
             Step::Timeout,
             Step::Version,
+            Step::Host,
+            Step::PutCatalogue,
+            Step::KeyInFolder,
             Step::Proxy,
             Step::ProxyPassword,
             Step::ProxyRule,

@@ -3,6 +3,7 @@
 mod demo;
 mod reload;
 
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -15,7 +16,8 @@ use rustix::process::{Signal, umask};
 use tokio::signal::unix::SignalKind;
 use tokio::sync::oneshot;
 
-use super::failure::Failure;
+use super::advice::this_user;
+use super::failure::{Exit, Failure};
 use super::log;
 use super::log::FilterChange;
 use super::log_filter::Filter;
@@ -23,8 +25,9 @@ use super::secret::warn_if_open;
 use super::settings::Settings;
 use super::sign_in_args::SignInArgs;
 use super::traces::Traces;
-use crate::audit::{Accepted, SegmentLimits};
+use crate::audit::{self, Accepted, SegmentLimits};
 use crate::http::PageOrigin;
+use crate::journal;
 use crate::metrics::Registry;
 use crate::model::violation::Quoted;
 use crate::model::zone::Zone;
@@ -150,25 +153,25 @@ impl Args {
     }
 
     /// What a start would refuse, as far as that shows without one.
-    pub(super) async fn refused(&self) -> Vec<String> {
+    pub(super) async fn refused(&self) -> Vec<Failure> {
         let mut refused = Vec::new();
-        let mut note = |result: Result<(), String>| refused.extend(result.err());
+        let mut note = |result: Result<(), Failure>| refused.extend(result.err());
         let tls = self.tls();
         if let Some(tls) = &tls {
             warn_if_open(&tls.key);
-            note(tls.check().await.map_err(|error| error.to_string()));
+            note(tls.check().await.map_err(Failure::from));
         }
         let (is_tls, is_allowed) = (tls.is_some(), self.allow_plaintext_network);
         for address in std::iter::once(self.listen).chain(self.web) {
-            note(server::check_encrypted(address, is_tls || is_allowed).map_err(|error| error.to_string()));
+            note(server::check_encrypted(address, is_tls || is_allowed).map_err(failure));
         }
         if let (Some(address), None) = (self.web, &self.sign_in.web_url) {
-            note(server::web_url(address, is_tls).map(drop).map_err(|error| error.to_string()));
+            note(server::web_url(address, is_tls).map(drop).map_err(failure));
         }
         if let Some(address) = self.admin {
-            note(server::check_admin(address, self.allow_admin_network).map_err(|error| error.to_string()));
+            note(server::check_admin(address, self.allow_admin_network).map_err(failure));
         }
-        note(self.sign_in.provider().map(drop).map_err(|failure| failure.in_a_line()));
+        note(self.sign_in.provider().map(drop));
         refused
     }
 
@@ -187,6 +190,9 @@ impl Args {
 
 pub(super) async fn run(args: Args, settings: Settings, change_filter: FilterChange) -> Result<(), Failure> {
     settings.check(&[])?;
+    for overridden in settings.overridden() {
+        tracing::warn!("{overridden}");
+    }
     // Also what other libraries create is its owner's alone.
     umask(Mode::RWXG | Mode::RWXO);
     let network = network(&args)?;
@@ -197,9 +203,8 @@ pub(super) async fn run(args: Args, settings: Settings, change_filter: FilterCha
     })?;
     // What is refused is never listened on: by its flags, before it is bound; for want of identities, before the
     // server listens.
-    network.check(args.listen)?;
-    let at = Listen::bind(args.listen)
-        .map_err(|error| Failure::failed(format!("can't listen on {}: {error}", args.listen)))?;
+    network.check(args.listen).map_err(failure)?;
+    let at = bind(args.listen, "")?;
     let address = at.local_addr()?;
     let web = web(&args)?;
     let admin = admin(&args)?;
@@ -243,7 +248,66 @@ pub(super) async fn run(args: Args, settings: Settings, change_filter: FilterCha
     if let Some(traces) = traces {
         traces.end().await;
     }
-    Ok(ended?)
+    ended.map_err(failure)
+}
+
+/// Why a server ends, or doesn't start, with the status by which whoever starts it again knows whether that is of any use.
+fn failure(error: server::Error) -> Failure {
+    use server::Error;
+    let exit = match &error {
+        Error::Plaintext(_) | Error::AdminOnNetwork(_) | Error::NoWebUrl(_) => Some(Exit::Usage),
+        Error::Open(_) => Some(Exit::StartRefused),
+        Error::Journal(error) => match error {
+            journal::Error::Corrupt { .. } | journal::Error::LaterFormat(_) | journal::Error::FormatFile { .. } => {
+                Some(Exit::StartRefused)
+            }
+            journal::Error::Conflict { .. }
+            | journal::Error::TooLarge { .. }
+            | journal::Error::NoRoom { .. }
+            | journal::Error::Poisoned { .. }
+            | journal::Error::Locked { .. }
+            | journal::Error::Io { .. } => None,
+        },
+        Error::Audit(error) => match error {
+            audit::Error::Lost { .. }
+            | audit::Error::OlderJournal { .. }
+            | audit::Error::Missing { .. }
+            | audit::Error::Damaged { .. } => Some(Exit::StartRefused),
+            audit::Error::Io { .. } => None,
+        },
+        // A clock may be set, and a file be put in its place, meanwhile.
+        Error::ClockBehind(_)
+        | Error::Tls(_)
+        | Error::Unrevoked(_)
+        | Error::Folder { .. }
+        | Error::Reflection(_)
+        | Error::Random(_)
+        | Error::Demo(_)
+        | Error::Unaudited(_)
+        | Error::NotPruned(_)
+        | Error::Listener(_)
+        | Error::Write(_)
+        | Error::Task(_) => None,
+    };
+    match (exit, Failure::from(error)) {
+        (Some(exit), Failure::Message(_, message)) => Failure::Message(exit, message),
+        (_, failure) => failure,
+    }
+}
+
+/// Listens at an address for something, which its error names.
+fn bind(address: SocketAddr, what: &str) -> Result<Listen, Failure> {
+    const PRIVILEGED_BELOW: u16 = 1_024;
+    Listen::bind(address).map_err(|error| {
+        let is_privileged = error.kind() == ErrorKind::PermissionDenied && address.port() < PRIVILEGED_BELOW;
+        let why = if is_privileged {
+            let user = this_user();
+            format!(": the user {user} may not listen on ports below {PRIVILEGED_BELOW}; docs/page.md has what to do")
+        } else {
+            String::new()
+        };
+        Failure::failed(format!("can't listen on {address}{what}: {error}{why}"))
+    })
 }
 
 /// Where the page is. The demo's is at the page's usual port if the server is at its own, and else at one that is free.
@@ -252,8 +316,7 @@ fn web(args: &Args) -> Result<Option<Web>, Failure> {
     let free = (Ipv4Addr::LOCALHOST, 0).into();
     let of_demo = if args.listen.to_string() == LISTEN_DEFAULT { usual } else { free };
     let Some(address) = args.web.or(args.demo.then_some(of_demo)) else { return Ok(None) };
-    let listen = Listen::bind(address)
-        .map_err(|error| Failure::failed(format!("can't listen on {address} for the page: {error}")))?;
+    let listen = bind(address, " for the page")?;
     Ok(Some(Web { listen, at: args.sign_in.web_url.clone(), provider: args.sign_in.provider()? }))
 }
 
@@ -261,8 +324,7 @@ fn web(args: &Args) -> Result<Option<Web>, Failure> {
 fn admin(args: &Args) -> Result<Option<Admin>, Failure> {
     let Some(address) = args.admin else { return Ok(None) };
     let allow_network = args.allow_admin_network;
-    let listen = Listen::bind(address)
-        .map_err(|error| Failure::failed(format!("can't listen on {address} for metrics: {error}")))?;
+    let listen = bind(address, " for metrics")?;
     let mut metrics = Registry::default();
     log::register(&mut metrics);
     Ok(Some(Admin { listen, allow_network, metrics }))

@@ -98,6 +98,11 @@ pub struct ChangeAccess {
     pub now: Timestamp,
 }
 
+/// The same, asked for by somebody who calls: it leaves an operator who can make keys. What is done on the machine
+/// itself, such as to revoke again what an older journal lacks, needn't.
+#[derive(Debug)]
+pub struct AskedAccess(pub ChangeAccess);
+
 /// Why a command isn't allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
@@ -366,6 +371,18 @@ impl Command for ChangeAccess {
         let Self { changes, now } = self;
         state.access().review(changes, state.catalogue(), *now).into_result(()).map_err(Rejection::Invalid)?;
         Ok(Decision::Accept(Body::Access(changes.clone()), ()))
+    }
+}
+
+impl Command for AskedAccess {
+    type Effect = ();
+    type Already = Infallible;
+
+    fn admit(&self, basis: &Basis<'_>) -> Result<DecisionOf<Self>, Rejection> {
+        let Self(change) = self;
+        let accepted = change.admit(basis)?;
+        let violations = basis.state.access().review_operators(&change.changes, change.now);
+        violations.into_result(accepted).map_err(Rejection::Invalid)
     }
 }
 

@@ -7,6 +7,7 @@
 //! start, when it is read again, and daily.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -61,7 +62,15 @@ impl Settings {
 /// Why TLS can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file can't be read, or isn't PEM of the right kind.
+    /// A file can't be read.
+    #[error("can't read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A file isn't PEM of the right kind.
     #[error("{}: {what}", path.display())]
     File {
         /// The file.
@@ -72,6 +81,14 @@ pub enum Error {
     /// TLS can't be set up at all.
     #[error("TLS: {0}")]
     Tls(#[from] rustls::Error),
+    /// The key is another certificate's.
+    #[error("{} and {}: the key isn't that of the certificate", certificate.display(), key.display())]
+    OtherKey {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// The key's.
+        key: PathBuf,
+    },
     /// The certificate and its key can't be used together.
     #[error("{} and {}: {source}", certificate.display(), key.display())]
     Pair {
@@ -217,9 +234,7 @@ async fn read(settings: &Settings) -> Result<Vec<Vec<u8>>, Error> {
     let paths = [Some(certificate), Some(key), client_authorities.as_ref(), client_revocations.as_ref()];
     let paths: Vec<PathBuf> = paths.into_iter().flatten().cloned().collect();
     let read = tokio::task::spawn_blocking(move || {
-        let one = |path: &PathBuf| {
-            std::fs::read(path).map_err(|error| Error::File { path: path.clone(), what: error.to_string() })
-        };
+        let one = |path: &PathBuf| std::fs::read(path).map_err(|source| Error::Read { path: path.clone(), source });
         paths.iter().map(one).collect()
     });
     read.await.unwrap_or_else(|error| Err(Error::File { path: PathBuf::new(), what: error.to_string() }))
@@ -261,8 +276,12 @@ async fn load(settings: &Settings, generation: u64) -> Result<Loaded, Error> {
         Some(clients) => builder.with_client_cert_verifier(Arc::clone(clients)),
     };
     let Settings { certificate, key: key_path, .. } = settings.clone();
-    let mut server =
-        builder.with_single_cert(chain, key).map_err(|source| Error::Pair { certificate, key: key_path, source })?;
+    let mut server = builder.with_single_cert(chain, key).map_err(|source| {
+        if source == rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch) {
+            return Error::OtherKey { certificate, key: key_path };
+        }
+        Error::Pair { certificate, key: key_path, source }
+    })?;
     server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     // A resumed session's certificate isn't verified again.
     server.session_storage = Arc::new(NoServerSessionStorage {});

@@ -51,9 +51,13 @@ pub(super) fn open(
     accepted: Accepted,
     limits: SegmentLimits,
 ) -> Result<Opened, audit::Error> {
-    let anchor = state.audit_anchor();
-    let tail = anchor.map_or(LogTail::START, |anchor| LogTail { n: anchor.lines, chain: anchor.chain });
-    audit::Log::open(folder, at, Known { tail, revision: state.revision() }, accepted, limits)
+    let known = Known { tail: known_tail(state), revision: state.revision() };
+    audit::Log::open(folder, at, known, accepted, limits)
+}
+
+/// Where the log was when the journal last recorded it.
+pub(super) fn known_tail(state: &State) -> LogTail {
+    state.audit_anchor().map_or(LogTail::START, |anchor| LogTail { n: anchor.lines, chain: anchor.chain })
 }
 
 /// Revokes again what an older journal doesn't know to be revoked, as far as the log knows it.

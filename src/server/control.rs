@@ -4,21 +4,24 @@
 //!
 //! It speaks HTTP/1.1 and JSON, to this program's own command line: [`path`] has the addresses.
 
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path as FsPath, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Json, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
+use http_body::Frame;
+use http_body_util::StreamBody;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -32,7 +35,7 @@ use super::readiness::Readiness;
 use super::scrub::Verified;
 use super::served::Served;
 use super::status::Status;
-use crate::audit::{self, LogTail};
+use crate::audit::{self, LogTail, Unwritten};
 use crate::backup::{self, KnownBackup, Manifest, Point, Previous};
 use crate::model::timestamp::Timestamp;
 use crate::rpc::Guard;
@@ -47,11 +50,15 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many bytes of a backup are handed on at once, and how many of these wait at the most.
 const CHUNK_BYTES: usize = 64 << 10;
 const CHUNKS_MAX: usize = 8;
+/// How many backups that were sent are remembered until their receiver says that it has them.
+const SENT_MAX: usize = 8;
 
 /// Where things are asked for.
 pub(crate) mod path {
     /// `POST` [`super::BackupRequest`]: a backup, as it is written to a file.
     pub(crate) const BACKUP: &str = "/backup";
+    /// `POST` [`super::TakenBackup`]: that all of a backup is where it was to go. It is known from then on.
+    pub(crate) const TAKEN: &str = "/taken";
     /// `GET`: what the server is doing, as [`crate::server::Status`].
     pub(crate) const STATUS: &str = "/status";
     /// `POST`: the journal as lines of JSON.
@@ -73,6 +80,13 @@ pub(crate) struct BackupRequest {
     pub(crate) note: String,
 }
 
+/// A backup that whoever asked for it has.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct TakenBackup {
+    /// Its id.
+    pub(crate) id: String,
+}
+
 /// A backup that was restored from.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct VerifiedBackup {
@@ -89,6 +103,9 @@ pub(crate) struct Refused {
     pub(crate) message: String,
 }
 
+/// The trailer of an answer that was broken off: the status that it would have had, and [`Refused`] as JSON.
+pub(crate) const BROKEN_OFF: HeaderName = HeaderName::from_static("conspectus-broken-off");
+
 /// A refusal, and its status.
 struct Refusal(StatusCode, Refused);
 
@@ -97,9 +114,14 @@ impl Refusal {
         Self(status, Refused { message: message.to_string() })
     }
 
-    /// That something can't be done, or not with what was sent.
-    fn failed(error: impl std::fmt::Display) -> Self {
+    /// That something can't be done with what was sent.
+    fn refused(error: impl std::fmt::Display) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, error)
+    }
+
+    /// That something on this machine failed.
+    fn failed(error: impl std::fmt::Display) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, error)
     }
 
     fn busy() -> Self {
@@ -107,6 +129,23 @@ impl Refusal {
             StatusCode::CONFLICT,
             "a backup is being taken already, or everything is being verified; try again later",
         )
+    }
+}
+
+impl From<backup::Error> for Refusal {
+    fn from(error: backup::Error) -> Self {
+        if error.is_refusal() { Self::refused(error) } else { Self::failed(error) }
+    }
+}
+
+impl From<audit::Unwritten> for Refusal {
+    fn from(error: audit::Unwritten) -> Self {
+        match error {
+            Unwritten::Busy | Unwritten::NoRoom | Unwritten::Unavailable => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, error)
+            }
+            Unwritten::TooLong | Unwritten::NotKept | Unwritten::Failed => Self::failed(error),
+        }
     }
 }
 
@@ -127,13 +166,21 @@ struct Inner {
     served: OnceLock<Served>,
     /// Backups and scrubs that are asked for: one at a time.
     turn: Arc<Semaphore>,
+    /// The newest backups that were sent, and aren't yet where they were to go.
+    sent: Mutex<VecDeque<KnownBackup>>,
+}
+
+impl Inner {
+    fn sent(&self) -> MutexGuard<'_, VecDeque<KnownBackup>> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Control {
     /// Before the journal is replayed, of a server that started at an instant.
     pub(super) fn new(started: Timestamp, readiness: Readiness, guard: Guard) -> Self {
         let (served, turn) = (OnceLock::new(), Arc::new(Semaphore::new(1)));
-        Self(Arc::new(Inner { started, readiness, guard, served, turn }))
+        Self(Arc::new(Inner { started, readiness, guard, served, turn, sent: Mutex::default() }))
     }
 
     /// Answers from now on.
@@ -188,6 +235,7 @@ impl Control {
             .route(path::BACKUPS, get(backups))
             .route(path::EXPORT, post(export))
             .route(path::STATUS, get(status))
+            .route(path::TAKEN, post(taken))
             .route(path::VERIFY, post(verify))
             .route(path::VERIFIED, post(verified))
             .with_state(self)
@@ -236,22 +284,41 @@ async fn status(State(control): State<Control>) -> Json<Status> {
 
 async fn take_backup(State(control): State<Control>, Json(request): Json<BackupRequest>) -> Result<Response, Refusal> {
     let (served, turn) = (control.served()?, control.turn()?);
-    let (state, manifest) = begin(served, request).map_err(Refusal::failed)?;
+    let (state, manifest) = begin(served, request)?;
     let (from, to) = (manifest.from().journal.revision, manifest.to.journal.revision);
     audit_reading(served, format!("a backup of the revisions after {from} up to {to}"), &manifest.note).await?;
     let (reader, folder) = (Arc::clone(&served.context.reader), served.folder.clone());
-    let backups = Arc::clone(&served.backups);
+    let inner = Arc::clone(&control.0);
     Ok(written(turn, move |out| {
         let digests = Some(digests(&state));
         drop(state);
         let taken = backup::take((&*reader, &folder), &manifest, digests, out)?;
         let (id, bytes) = (&taken.id, taken.bytes);
-        tracing::info!(%id, bytes, revision = to.0, "a backup was taken");
-        if let Err(error) = backups.add(KnownBackup::of(&manifest, &taken)) {
-            tracing::warn!(%error, "it can't be noted that a backup was taken");
+        tracing::info!(%id, bytes, revision = to.0, "a backup was sent");
+        let mut sent = inner.sent();
+        if sent.len() >= SENT_MAX {
+            sent.pop_front();
         }
+        sent.push_back(KnownBackup::of(&manifest, &taken));
         Ok(())
     }))
+}
+
+/// Only whoever asked for a backup knows that all of it has arrived.
+async fn taken(
+    State(control): State<Control>,
+    Json(TakenBackup { id }): Json<TakenBackup>,
+) -> Result<StatusCode, Refusal> {
+    let served = control.served()?;
+    let sent = {
+        let mut sent = control.0.sent();
+        let at = sent.iter().position(|backup| backup.id == id);
+        at.and_then(|at| sent.remove(at))
+    };
+    let sent = sent.ok_or_else(|| Refusal::refused(format!("no backup {id} was sent just now")))?;
+    served.backups.add(sent).map_err(Refusal::failed)?;
+    tracing::info!(%id, "a backup was taken");
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn export(State(control): State<Control>) -> Result<Response, Refusal> {
@@ -261,21 +328,30 @@ async fn export(State(control): State<Control>) -> Result<Response, Refusal> {
     Ok(written(turn, move |out| backup::export(&*reader, out).map(drop)))
 }
 
-/// An answer that is sent as it is written, on a thread of its own. One that can't be written to its end is broken off.
+/// An answer that is sent as it is written, on a thread of its own. One that can't be written to its end is broken off, and
+/// ends with why.
 fn written(
     turn: OwnedSemaphorePermit,
     write: impl FnOnce(Chunks) -> Result<(), backup::Error> + Send + 'static,
 ) -> Response {
-    let (chunks, body) = mpsc::channel::<io::Result<Bytes>>(CHUNKS_MAX);
+    let (chunks, body) = mpsc::channel::<io::Result<Frame<Bytes>>>(CHUNKS_MAX);
     tokio::task::spawn_blocking(move || {
         let _turn = turn;
         let out = Chunks { chunks: chunks.clone(), chunk: Vec::with_capacity(CHUNK_BYTES) };
         if let Err(error) = write(out) {
             tracing::warn!(%error, "what was asked for on the control socket was broken off");
-            drop(chunks.blocking_send(Err(io::Error::other(error.to_string()))));
+            drop(chunks.blocking_send(broken_off(error.into())));
         }
     });
-    Body::from_stream(ReceiverStream::new(body)).into_response()
+    let body = Body::new(StreamBody::new(ReceiverStream::new(body)));
+    ([(header::TRAILER, BROKEN_OFF.as_str())], body).into_response()
+}
+
+/// What ends an answer that is broken off.
+fn broken_off(Refusal(status, refused): Refusal) -> io::Result<Frame<Bytes>> {
+    let text = format!("{} {}", status.as_u16(), serde_json::to_string(&refused)?);
+    let value = HeaderValue::from_bytes(text.as_bytes()).map_err(io::Error::other)?;
+    Ok(Frame::trailers([(BROKEN_OFF, value)].into_iter().collect()))
 }
 
 /// What a backup that begins now has.
@@ -326,12 +402,12 @@ async fn audit_reading(served: &Served, what: String, purpose: &str) -> Result<(
         purpose: purpose.to_owned(),
         ..audit::Line::without_call(audit::Event::Read, scope)
     };
-    served.log.write((served.context.clock)(), line, None).await.map_err(Refusal::failed)
+    Ok(served.log.write((served.context.clock)(), line, None).await?)
 }
 
 /// Hands on what is written, in chunks.
 struct Chunks {
-    chunks: mpsc::Sender<io::Result<Bytes>>,
+    chunks: mpsc::Sender<io::Result<Frame<Bytes>>>,
     chunk: Vec<u8>,
 }
 
@@ -347,7 +423,7 @@ impl io::Write for Chunks {
     fn flush(&mut self) -> io::Result<()> {
         let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK_BYTES));
         let gone = |_| io::Error::new(io::ErrorKind::BrokenPipe, "whoever asked for it is gone");
-        self.chunks.blocking_send(Ok(chunk.into())).map_err(gone)
+        self.chunks.blocking_send(Ok(Frame::data(chunk.into()))).map_err(gone)
     }
 }
 
@@ -374,10 +450,10 @@ async fn verified(
     let revision = to.journal.revision;
     if !backup::has_come_by(&*served.context.reader, to.journal).map_err(Refusal::failed)? {
         let what = "it is of another journal: the one here has another entry";
-        return Err(Refusal::failed(format!("{what} at revision {revision}, or none")));
+        return Err(Refusal::refused(format!("{what} at revision {revision}, or none")));
     }
     if !served.backups.verified(&id, (served.context.clock)()).map_err(Refusal::failed)? {
-        return Err(Refusal::failed(format!("no backup {id} is known here")));
+        return Err(Refusal::refused(format!("no backup {id} is known here")));
     }
     tracing::info!(%id, %revision, "a folder was restored from a backup, and is what was backed up");
     Ok(StatusCode::NO_CONTENT)

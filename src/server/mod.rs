@@ -44,7 +44,9 @@ use conditions::Conditions;
 pub use config::{Admin, Clock, Config, DemoKeys, Network, Web};
 pub(crate) use config::{DRAIN_TIMEOUT_MAX, check_admin, check_encrypted, web_url};
 use control::Control;
-pub(crate) use control::{BackupRequest, Refused, VerifiedBackup, path as control_path, socket};
+pub(crate) use control::{
+    BROKEN_OFF, BackupRequest, Refused, TakenBackup, VerifiedBackup, path as control_path, socket,
+};
 pub use error::Error;
 use health::{end_watches, set_not_serving};
 pub use listen::Listen;

@@ -140,6 +140,19 @@ impl OpenFolder {
         Verified::of(now(), self.journal.tail(), self.lines)
     }
 
+    /// Checks that its audit log has what the journal knows of it, as a start does.
+    ///
+    /// # Errors
+    /// When it hasn't.
+    pub(crate) fn check_log(&self) -> Result<(), Error> {
+        Ok(audit::check_known(&self.folder, self.known_log())?)
+    }
+
+    /// Where its audit log was when the journal last recorded it.
+    pub(crate) fn known_log(&self) -> LogTail {
+        audited::known_tail(&self.state)
+    }
+
     /// Notes that a folder was restored from a backup; false when it isn't one of this folder's.
     ///
     /// # Errors
@@ -161,7 +174,7 @@ impl OpenFolder {
         backup::export(&*self.journal.reader(), out).map(drop)
     }
 
-    /// Takes a backup.
+    /// Takes a backup, which is [noted](Self::note_taken) once it is where it was to go.
     ///
     /// # Errors
     /// As [`backup::take`].
@@ -169,16 +182,21 @@ impl OpenFolder {
         &self,
         BackupRequest { previous, note }: BackupRequest,
         out: impl Write,
-    ) -> Result<(), backup::Error> {
+    ) -> Result<KnownBackup, backup::Error> {
         let reader = self.journal.reader();
         let to = point(&*reader, &self.state, self.lines)?;
         let program = env!("CARGO_PKG_VERSION").to_owned();
         let manifest = Manifest { program, taken_at: now().to_string(), note, previous, to };
         let taken = backup::take((&*reader, &self.folder), &manifest, Some(self.digests()), out)?;
-        if let Err(error) = self.backups.add(KnownBackup::of(&manifest, &taken)) {
-            tracing::warn!(%error, "it can't be noted that a backup was taken");
-        }
-        Ok(())
+        Ok(KnownBackup::of(&manifest, &taken))
+    }
+
+    /// Notes that a backup was taken.
+    ///
+    /// # Errors
+    /// When it can't be noted.
+    pub(crate) fn note_taken(&self, taken: KnownBackup) -> Result<(), Error> {
+        self.backups.add(taken).map_err(|source| Error::Folder { path: self.folder.clone(), source })
     }
 }
 

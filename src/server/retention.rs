@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::audit::{self, LogTail, Prunable, Retention};
+use super::audited::known_tail;
+use crate::audit::{self, Prunable, Retention};
 use crate::model::timestamp::Timestamp;
 use crate::rpc::Context;
 use crate::state::State;
@@ -28,9 +29,7 @@ impl PruneRule {
             Self::Before(before) => (before, format!("{by} {before}")),
             Self::KeepDays(days) => (now.plus_hours(-DAY_HOURS * i64::from(days)), format!("{by} {days}")),
         };
-        let known = state.audit_anchor();
-        let known = known.map_or(LogTail::START, |anchor| LogTail { n: anchor.lines, chain: anchor.chain });
-        Retention { before, known, rule }
+        Retention { before, known: known_tail(state), rule }
     }
 }
 

@@ -63,6 +63,8 @@ pub(crate) struct StoreStatus {
     pub(crate) figures: u64,
     /// How many lines the audit log has.
     pub(crate) audit_lines: u64,
+    /// The chain hash of the last of them.
+    pub(crate) audit_chain: String,
     /// What was verified last.
     pub(crate) verified: Verified,
     /// Why the last scrub didn't end well, if it didn't.
@@ -94,13 +96,14 @@ impl StoreStatus {
     fn of(Served { context, log, scrub, backups, .. }: &Served) -> Self {
         let state = context.newest();
         let (revision, durable) = (state.revision().0, context.reader.tail().revision.0);
-        let known = backups.all();
+        let (known, lines) = (backups.all(), log.progress().tail);
         Self {
             revision,
             lag: durable.saturating_sub(revision),
             queued: context.writer.waiting_commands(),
             figures: state.submitted_figures(),
-            audit_lines: log.progress().tail.n,
+            audit_lines: lines.n,
+            audit_chain: lines.chain.to_string(),
             verified: scrub.verified(),
             scrub_failure: scrub.failure(),
             newest_verified_backup: known.iter().rev().find(|backup| backup.verified_at.is_some()).cloned(),

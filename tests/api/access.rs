@@ -89,6 +89,18 @@ async fn a_key_is_made_used_replaced_and_revoked() {
 }
 
 #[tokio::test]
+async fn the_last_operator_who_can_make_keys_may_not_be_revoked() {
+    let app = TestApp::seeded(identities::seed).await;
+    let create =
+        CreateKeyRequest { identity: "kim".to_owned(), role: Role::Operator.into(), ..CreateKeyRequest::default() };
+    let revoke = |identity: &str| RevokeKeyRequest { identity: identity.to_owned(), ..RevokeKeyRequest::default() };
+    let refused = keys(&app).revoke_key(by("operator", revoke("operator"))).await;
+    assert!(refusal(refused).contains("nobody could make keys any more"));
+    keys(&app).create_key(by("operator", create)).await.unwrap();
+    keys(&app).revoke_key(by("operator", revoke("operator"))).await.unwrap();
+}
+
+#[tokio::test]
 async fn every_caller_learns_who_it_is() {
     let app = TestApp::seeded(identities::seed).await;
     let mut client = keys(&app);

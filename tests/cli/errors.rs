@@ -101,3 +101,43 @@ fn a_wrong_address_says_what_another_would_look_like() {
         assert_error(&mut verb(address), 2, &[&complaint]);
     }
 }
+
+#[test]
+fn what_is_in_the_way_of_a_key_is_put_there_by_somebody_else() {
+    let sender = Sender::start();
+    let catalogue = "Try: conspectus catalogue put FILE, with a steward's key, which `conspectus key create NAME --role steward` makes: agencies and areas are in the catalogue before they have keys";
+    let create = "key create feed --role submitter --agency nowhere --as operator";
+    assert_error(&mut sender.demo.verb(create), 3, &[catalogue]);
+    let folder = "Try: conspectus key create NAME --role operator --data FOLDER, on the server's machine while no server runs: for the first operator, or when every operator's key is lost";
+    let nobody = "key create jo --role operator --server http://127.0.0.1:1";
+    assert_error(&mut sender.demo.verb(nobody), 5, &[folder]);
+}
+
+#[test]
+fn a_server_with_tls_that_is_called_without_is_known_by_it() {
+    let (folder, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    for verb in ["authority", "server"] {
+        binary::run(["cert", "--folder", folder.path().to_str().unwrap(), verb]);
+    }
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut serve = binary::command();
+    serve.args(["serve", "--listen", &address.to_string(), "--data"]).arg(data.path());
+    serve.args(["--tls-cert", &path("server.pem"), "--tls-key", &path("server-key.pem")]);
+    let _server = binary::Process(serve.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let health = |server: &str| {
+        let mut command = binary::command();
+        command.args(["health", "--server", server, "--ca", &path("ca.pem")]);
+        command
+    };
+    let begun = Instant::now();
+    while !health(&format!("https://localhost:{}", address.port())).output().unwrap().status.success() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it doesn't serve");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let said = [
+        &format!("conspectus: the server at http://{address} speaks TLS"),
+        "Try: --server https://HOST:PORT, if it serves TLS; or another port",
+    ];
+    assert_error(&mut health(&format!("http://{address}")), 5, &said);
+}

@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpStream};
 use crate::{Server, binary, certificates, folder, free_address, refusal_to_serve, tls};
 
 /// The status of an answer over HTTP/1.1, and its text.
-fn get(address: SocketAddr, path: &str, accept: &str) -> (u16, String) {
+pub(crate) fn get(address: SocketAddr, path: &str, accept: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nhost: here\r\naccept: {accept}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();

@@ -20,7 +20,11 @@ pub(super) fn follow(data: &Path, after: u64) -> Result<(), Failure> {
     let after = match after {
         0 => LogTail::START,
         n => tail_at(data, n)?
-            .ok_or_else(|| Failure::refused(format!("the audit log has no line {n}, to go on after")))?,
+            .ok_or_else(|| {
+                let what = format!("the audit log has no line {n}, to go on after");
+                let advice = "where it was restored from a backup, go on after its last line, which `conspectus audit --verify` says, and begin a new file where they arrive (docs/audit.md)";
+                Failure::refused(format!("{what}: {advice}"))
+            })?,
     };
     let mut lines = lines_after(data, after, u64::MAX);
     loop {

@@ -5,19 +5,22 @@ mod prune;
 mod since;
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
 use self::since::instant;
+use super::control::Control;
 use super::failure::Failure;
 use super::output;
 use super::printout::Printout;
 use super::table::{Align, Table};
-use crate::audit::{self, Event, Filter, NumberedLine, Taken, Verified};
-use crate::journal::check_format;
+use crate::audit::{self, Event, Filter, LogTail, NumberedLine, Taken, Verified};
+use crate::journal::{DiskJournal, check_format};
+use crate::model::chain::ChainHash;
 use crate::model::text::visible_json;
 use crate::model::timestamp::Timestamp;
+use crate::server::{OpenFolder, Status, StoreStatus, control_path};
 
 /// List the audit log of a data folder, and check that nothing in it was changed.
 ///
@@ -62,7 +65,7 @@ pub(super) struct Args {
     /// At most this many lines, the last ones.
     #[arg(long, value_name = "LINES", default_value_t = 1_000)]
     last: usize,
-    /// Only check the log; list nothing.
+    /// Only check the log, also that it has the last line that the server, or the journal, knows of; list nothing.
     #[arg(long, conflicts_with_all = ["since", "until"])]
     verify: bool,
     /// Print each line as a JSON object.
@@ -125,6 +128,8 @@ pub(super) async fn run(args: &Args) -> Result<(), Failure> {
             }
         }
     };
+    // What is known by now is there when it is read.
+    let known = if args.verify && args.file.is_none() { known(&args.data).await? } else { LogTail::START };
     let checked = match &args.file {
         Some(file) => audit::verify(file, each).map(|tail| Verified { tail, files: 1, skipped: 0, taken: Vec::new() }),
         None => audit::verify_within(&args.data, (args.since, args.until), each),
@@ -133,8 +138,25 @@ pub(super) async fn run(args: &Args) -> Result<(), Failure> {
     // A log that was changed is a failure, whether or not anybody reads the list to its end.
     let verified = checked?;
     printed?;
+    audit::check_known(&args.data, known)?;
     output::note(summary(&verified, first.as_ref(), args.file.is_some()));
     Ok(())
+}
+
+/// Where a folder's log ends at least, as the server says that runs on it, or else its journal; the start where neither can.
+async fn known(data: &Path) -> Result<LogTail, Failure> {
+    if let Some(mut control) = Control::connect(data).await? {
+        let status: Status = control.get(control_path::STATUS).await?;
+        let Some(StoreStatus { audit_lines, audit_chain, .. }) = status.store else { return Ok(LogTail::START) };
+        let chain =
+            ChainHash::parse(&audit_chain).ok_or_else(|| Failure::failed("the server's answer has no chain"))?;
+        return Ok(LogTail { n: audit_lines, chain });
+    }
+    if !DiskJournal::is_in(data)? {
+        return Ok(LogTail::START);
+    }
+    let data = data.to_owned();
+    Ok(tokio::task::spawn_blocking(move || OpenFolder::open(&data).map(|open| open.known_log())).await??)
 }
 
 /// What was read, and of lines that aren't there what the log says.

@@ -8,8 +8,9 @@ use super::super::failure::Failure;
 use super::super::format::counted;
 use super::super::output;
 use super::since::instant;
+use crate::journal;
 use crate::model::timestamp::Timestamp;
-use crate::server::{PruneRule, Pruned, prune_offline};
+use crate::server::{self, PruneRule, Pruned, prune_offline};
 
 /// Delete the oldest files of the audit log, by your rule, on a data folder that no server runs on.
 ///
@@ -39,9 +40,13 @@ pub(super) struct Args {
 pub(super) async fn run(args: &Args) -> Result<(), Failure> {
     let rule = args.before.map(PruneRule::Before).or(args.keep_days.map(PruneRule::KeepDays));
     let rule = rule.ok_or_else(|| Failure::usage("--before or --keep-days is needed"))?;
-    let Some(Pruned { files, lines: (first, last), times: (from, to), questions }) =
-        prune_offline(&args.data, rule, args.yes).await?
-    else {
+    if let Some(before) = args.before.filter(|before| *before > server::now()) {
+        return Err(Failure::usage(format!(
+            "--before: found {before}, which is to come; allowed: a time that has passed"
+        )));
+    }
+    let pruned = prune_offline(&args.data, rule, args.yes).await.map_err(failure)?;
+    let Some(Pruned { files, lines: (first, last), times: (from, to), questions }) = pruned else {
         output::note("No closed file is old enough, and known to the journal: nothing is deleted.");
         return Ok(());
     };
@@ -57,4 +62,16 @@ pub(super) async fn run(args: &Args) -> Result<(), Failure> {
         format!("With --yes these are deleted: {what}.")
     });
     Ok(())
+}
+
+/// What isn't done where a server runs can be the server's to do.
+fn failure(error: server::Error) -> Failure {
+    let is_in_use = matches!(error, server::Error::Journal(journal::Error::Locked { .. }));
+    match Failure::from(error) {
+        Failure::Message(exit, message) if is_in_use => Failure::Message(
+            exit,
+            format!("{message}; stop the server first, or have it do so itself: serve --audit-keep-days DAYS"),
+        ),
+        other @ (Failure::Message(..) | Failure::OutputClosed) => other,
+    }
 }

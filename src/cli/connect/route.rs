@@ -1,20 +1,24 @@
 //! The way to a server: a connection, to it or to a proxy that passes it on, and TLS over that.
 
 use std::future::poll_fn;
+use std::time::Duration;
 
 use hyper_util::client::legacy::connect::HttpConnector;
-use tokio::io::{AsyncRead, AsyncWrite, BufReader};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tonic::codegen::http::{Uri, uri};
 use tower::Service;
 
-use super::super::failure::root_cause;
+use super::super::causes::root_cause;
 use super::super::next_step::NextStep;
 use super::proxy::{Proxy, is_this_machine};
 use super::tls::{ALPN_HTTP2, Tls, no_http2};
 use super::tunnel;
 use super::unreachable::Unreachable;
+
+/// How long it may take to find out whether a server that didn't answer speaks TLS.
+const TLS_LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A connection to a server, by whatever way.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -112,6 +116,21 @@ impl Route {
                 }),
             },
         })
+    }
+
+    /// That the server speaks TLS, where it is spoken to without and that breaks: it answers with an alert.
+    pub(crate) async fn tls_instead(&self) -> Option<String> {
+        const ALERT: u8 = 21;
+        if self.tls.is_some() {
+            return None;
+        }
+        let first = async {
+            let mut stream = self.pass_proxy(self.dial().await.ok()?).await.ok()?;
+            stream.write_all(b"GET / HTTP/1.0\r\n\r\n").await.ok()?;
+            stream.read_u8().await.ok()
+        };
+        let answer = tokio::time::timeout(TLS_LOOK_TIMEOUT, first).await.ok().flatten();
+        (answer == Some(ALERT)).then(|| format!("the server at {} speaks TLS", self.server))
     }
 
     /// Has the proxy pass the connection on, if there is one.

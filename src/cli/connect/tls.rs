@@ -16,7 +16,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
     AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error as TlsError,
-    ProtocolVersion, RootCertStore, SignatureScheme,
+    InconsistentKeys, ProtocolVersion, RootCertStore, SignatureScheme,
 };
 
 use super::super::failure::Failure;
@@ -68,7 +68,13 @@ impl Tls {
             Some((certificate, key)) => {
                 let chain = certificates(certificate)?;
                 let secret = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(in_file(key))?;
-                builder.with_client_auth_cert(chain, secret).map_err(in_file(certificate))?
+                builder.with_client_auth_cert(chain, secret).map_err(|error| {
+                    if error == TlsError::InconsistentKeys(InconsistentKeys::KeyMismatch) {
+                        let certificate = certificate.display();
+                        return in_file(key)(format!("the key isn't that of the certificate {certificate}"));
+                    }
+                    in_file(certificate)(error.to_string())
+                })?
             }
         };
         config.alpn_protocols = vec![ALPN_HTTP2.to_vec()];
@@ -143,10 +149,20 @@ impl Tls {
             );
         }
         if is(&[CertificateError::Expired]) || matches!(why, CertificateError::ExpiredContext { .. }) {
-            return (format!("({subject}) ended at {until}, by this machine's clock"), Some(NextStep::Doctor));
+            return (
+                format!(
+                    "({subject}) ended at {until}, by this machine's clock: if that is right, whoever runs the server has to renew it (docs/runbook.md, ConspectusCertificateEnded)"
+                ),
+                None,
+            );
         }
         if is(&[CertificateError::NotValidYet]) || matches!(why, CertificateError::NotValidYetContext { .. }) {
-            return (format!("({subject}) begins at {from}, by this machine's clock"), Some(NextStep::Doctor));
+            return (
+                format!(
+                    "({subject}) begins at {from}, by this machine's clock: if that is right, whoever runs the server has to wait with it, or get another"
+                ),
+                None,
+            );
         }
         if is(&[CertificateError::NotValidForName]) || matches!(why, CertificateError::NotValidForNameContext { .. }) {
             let names = if names.is_empty() { "no host".to_owned() } else { names.join(", ") };

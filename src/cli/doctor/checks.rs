@@ -123,7 +123,10 @@ async fn travel(server: &Server, route: &Route, report: &mut Report) -> Option<(
 async fn addresses(route: &Route) -> Result<String, Failure> {
     let (host, port) = route.first_hop();
     let found = lookup_host((host, port)).await.map_err(|error| {
-        Failure::unreachable(format!("there is no host {host}: {error}")).and_try(Some(NextStep::Proxy))
+        Failure::unreachable(format!("there is no host {host}: {error}")).and_try(Some(match route.proxy() {
+            None => NextStep::Host,
+            Some(_) => NextStep::Proxy,
+        }))
     })?;
     let found: Vec<String> = found.take(ADDRESSES_MAX).map(|address| address.ip().to_string()).collect();
     Ok(format!("{host} is {}", found.join(", ")))

@@ -94,6 +94,14 @@ impl Problem {
         Self { exit: Exit::Failed, text }
     }
 
+    /// What a start would say.
+    pub(crate) fn of_failure(failure: &Failure) -> Option<Self> {
+        match failure {
+            Failure::Message(exit, _) => Some(Self { exit: *exit, text: failure.in_a_line() }),
+            Failure::OutputClosed => None,
+        }
+    }
+
     /// Of what was given.
     pub(super) fn of_setting(text: String) -> Self {
         Self { exit: Exit::Usage, text }
@@ -108,6 +116,8 @@ pub(crate) struct Settings {
     pub(super) file: Option<PathBuf>,
     pub(super) all: Vec<Setting>,
     pub(super) problems: Vec<Problem>,
+    /// Lines of the file that have no effect, in words.
+    pub(super) overridden: Vec<String>,
 }
 
 impl Settings {
@@ -119,6 +129,11 @@ impl Settings {
     /// All of them, in the order of their definitions.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Setting> {
         self.all.iter()
+    }
+
+    /// The lines of the file that have no effect because a variable, which may be the service's own, goes before them.
+    pub(crate) fn overridden(&self) -> &[String] {
+        &self.overridden
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Setting> {

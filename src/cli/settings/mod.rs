@@ -89,6 +89,13 @@ fn resolve(command: &Command, flags: &ArgMatches, variable: Variables<'_>) -> Se
             given = refused.is_empty().then_some((values, Origin::Variable));
             settings.problems.extend(refused.into_iter().map(problem));
         }
+        if let (Some((values, Origin::Variable)), Some((unused, Origin::File(place)))) = (&given, from_file())
+            && *values != unused
+        {
+            let (file, name) = (settings.file().unwrap_or(Path::new("")).display(), definition.name());
+            let variable = definition.variable();
+            settings.overridden.push(format!("{file}:{place}: {name} has no effect: {variable} goes before it"));
+        }
         let (values, origin) = given.or_else(from_file).unwrap_or_else(|| (definition.defaults(), Origin::Default));
         settings.all.push(Setting { definition, values, origin });
     }

@@ -1,7 +1,7 @@
 //! Why a file is refused, in words: everything that is wrong with it, by row.
 
 use super::super::connect::problems;
-use super::super::failure::Failure;
+use super::super::failure::{Exit, Failure};
 use super::args::Args;
 use super::problem_report;
 use crate::figures::problem::{Problem, grouped};
@@ -41,6 +41,9 @@ pub(super) fn unchecked(args: &Args, sheet: &Sheet, failure: Failure) -> Failure
     match (sheet.reading.problems.is_empty(), refused(args, sheet, &Found::default()), failure) {
         (false, Failure::Message(exit, found), Failure::Message(_, why)) => {
             Failure::Message(exit, format!("{found}\nThe server checked nothing of it: {why}"))
+        }
+        (_, _, Failure::Message(Exit::Busy, why)) => {
+            Failure::busy(format!("{why}; nothing was stored, so send it again later"))
         }
         (_, _, failure) => failure,
     }

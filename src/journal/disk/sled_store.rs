@@ -195,7 +195,12 @@ fn catching_panics<T>(doing: &str, call: impl FnOnce() -> sled::Result<T>) -> Re
         Ok(Err(sled::Error::Io(source))) if source.kind() != io::ErrorKind::UnexpectedEof => {
             Err(Error::io(doing)(source))
         }
-        Ok(Err(damage)) => Err(Error::corrupt("the store", format!("can't {doing}: {damage}"))),
+        // Its own words are for whoever mends sled.
+        Ok(Err(damage @ sled::Error::Corruption { .. })) => {
+            tracing::debug!(%damage, "can't {doing}");
+            Err(Error::corrupt("the store", format!("can't {doing}: what it has isn't what was written")))
+        }
+        Ok(Err(other)) => Err(Error::corrupt("the store", format!("can't {doing}: {other}"))),
         Err(panic) => {
             Err(Error::corrupt("the store", format!("can't {doing}: sled panicked: {}", panic_message(&*panic))))
         }

@@ -9,14 +9,26 @@ use std::path::{Path, PathBuf};
 const LENGTH_BYTES: usize = 8;
 const CHECKSUM_BYTES: usize = 4;
 
-/// Renames the snapshot file that sled would read, where it is damaged, and names it in the log. What sled reads then is
-/// verified as ever.
+/// What ends the name of one that sled is writing. It reads it all the same.
+const UNFINISHED: &str = ".generating";
+
+/// Renames the snapshot file that sled would read, where it is damaged, and names it in the log; one that sled didn't
+/// finish, as on a full disk, is removed. What sled reads then is verified as ever.
 pub(super) fn set_aside_damaged(sled: &Path) -> Result<(), Error> {
-    let Some(path) = damaged(sled)? else { return Ok(()) };
-    // sled looks for names that begin with `snap.`.
+    while let Some(path) = damaged(sled)? {
+        set_aside(&path)?;
+    }
+    Ok(())
+}
+
+fn set_aside(path: &Path) -> Result<(), Error> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if name.ends_with(UNFINISHED) {
+        return fs::remove_file(path).map_err(Error::io(format!("remove {}", path.display())));
+    }
+    // sled looks for names that begin with `snap.`.
     let aside = path.with_file_name(format!("damaged-{name}"));
-    fs::rename(&path, &aside).map_err(Error::io(format!("rename {}", path.display())))?;
+    fs::rename(path, &aside).map_err(Error::io(format!("rename {}", path.display())))?;
     let (path, aside) = (path.display(), aside.display());
     tracing::warn!(%path, %aside, "a snapshot file of the store is damaged and is set aside: nothing is lost, but something has damaged the disk or the file");
     Ok(())
@@ -59,6 +71,17 @@ mod tests {
             fs::write(folder.path().join(name), "").unwrap();
         }
         assert_eq!(newest(folder.path()).unwrap(), Some(folder.path().join("snap.03")));
+    }
+
+    #[test]
+    fn what_was_never_finished_is_removed_and_what_is_damaged_is_kept_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["snap.01", "snap.02.generating"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        set_aside_damaged(folder.path()).unwrap();
+        let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["damaged-snap.01"]);
     }
 
     #[test]

@@ -360,5 +360,5 @@ fn a_folder_from_before_the_write_ahead_log_is_taken_over() {
 fn a_folder_from_before_the_write_ahead_log_that_lost_its_end_is_refused() {
     let dir = folder_before_the_write_ahead_log();
     let refused = refusal_of(&dir, |folder| fs::write(folder.join("sled/db"), b"").unwrap());
-    insta::assert_snapshot!(refused, @"the journal is damaged at the store: can't open the store: Read corrupted data at file offset Some(Inline(71)) backtrace (); restore it from a backup");
+    insta::assert_snapshot!(refused, @"the journal is damaged at the store: can't open the store: what it has isn't what was written; restore it from a backup");
 }

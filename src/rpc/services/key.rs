@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status};
 use super::read;
 use crate::access::{AccessChange, Credential, Identity, IdentityRecord, Key, NewKey, Role, Scope, Secret, SignIn};
 use crate::catalogue::items::Sector;
-use crate::intake::admit::ChangeAccess;
+use crate::intake::admit::{AskedAccess, ChangeAccess};
 use crate::intake::writer::Written;
 use crate::model::budget::Budget;
 use crate::model::id::{AgencyId, AreaCode, CertificateUri, IdentityId, Issuer, Subject};
@@ -156,7 +156,7 @@ impl KeyService for Keys {
 /// Has a change written to the journal and to the audit log; its revision.
 async fn change(context: &Context, session: &Session, change: AccessChange) -> Result<i64, Refusal> {
     let scope = change.to_string();
-    let command = ChangeAccess { changes: vec![change], now: (context.clock)() };
+    let command = AskedAccess(ChangeAccess { changes: vec![change], now: (context.clock)() });
     let Written::Accepted { revision, .. } = session.writer(context).write(command).await?;
     session.audit_key_change(scope, revision).await?;
     Ok(number(revision))
