@@ -98,7 +98,9 @@ class Page extends EventEmitter {
   async waitForEvent(event) {
     if (event === 'filechooser') return { setFiles: async (file) => this.session('POST', `element/${await this.#focused()}/value`, { text: file }) };
     const before = new Set(fs.readdirSync(this.downloads));
-    const name = await until('a download', () => fs.readdirSync(this.downloads).find((file) => !before.has(file) && !file.endsWith('.wkdownload')));
+    // The name is taken by an empty file, which what arrived replaces in the end.
+    const isWhole = (file) => !before.has(file) && !file.endsWith('.wkdownload') && fs.statSync(path.join(this.downloads, file)).size > 0;
+    const name = await until('a download', () => fs.readdirSync(this.downloads).find(isWhole));
     return { saveAs: async (file) => fs.copyFileSync(path.join(this.downloads, name), file) };
   }
 
