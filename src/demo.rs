@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::access::{AccessChange, Identity, NewKey, Role, Scope, Secret};
 use crate::catalogue::CataloguePut;
 use crate::figures::{self, Figure};
-use crate::intake::admit::ChangeAccess;
+use crate::intake::change_access::ChangeAccess;
 use crate::intake::writer::{WriteError, Written};
 use crate::model::id::{AgencyId, IdError, IdentityId};
 use crate::model::violation::Violations;

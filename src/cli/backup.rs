@@ -94,64 +94,70 @@ fn note(text: &str) -> Result<String, String> {
 }
 
 pub(super) async fn run(args: BackupArgs) -> Result<(), Failure> {
-    let (mut control, mut open) = (Control::connect(&args.data).await?, None);
-    if control.is_none() {
-        let data = args.data.clone();
-        open = Some(tokio::task::spawn_blocking(move || OpenFolder::open(&data)).await??);
-    }
+    let mut source = Source::of(&args.data).await?;
     let previous = match &args.after {
         None => None,
-        Some(after) => Some(previous(after, &known(&mut control, open.as_ref()).await?)?),
+        Some(after) => Some(previous(after, &source.known().await?)?),
     };
     let request = BackupRequest { previous, note: args.note.clone() };
     if args.file.as_os_str() == STANDARD {
         let mut out = Last::of(io::stdout());
-        let taken = write((&mut control, open.as_ref()), request, &mut out).await?;
-        note_taken((&mut control, open.as_ref()), taken, out.last_hash()).await;
+        source.write(request, &mut out).await?;
+        source.note(out.last_hash()).await;
         output::note(format_args!("Backed up: {}", out.last_hash()));
         return Ok(());
     }
     let mut file = NewFile::create(&args.file)?;
-    let taken = write((&mut control, open.as_ref()), request, &mut file.out).await?;
+    source.write(request, &mut file.out).await?;
     let whole = file.finish()?;
-    note_taken((&mut control, open.as_ref()), taken, whole.id.clone()).await;
+    source.note(whole.id.clone()).await;
     output::print_line(format_args!("{}\n{}", described(&whole), whole.id))
 }
 
-/// Where a backup comes from: the server that runs on the folder, or the folder itself.
-type Source<'a> = (&'a mut Option<Control>, Option<&'a OpenFolder>);
-
-/// Writes it; what is to be known of it, where no server knows that.
-async fn write(
-    (control, open): Source<'_>,
-    request: BackupRequest,
-    out: &mut (impl Write + Send),
-) -> Result<Option<KnownBackup>, Failure> {
-    match (control, open) {
-        (Some(control), _) => control.stream(control_path::BACKUP, &request, out).await.map(|()| None),
-        (None, Some(open)) => open.backup(request, out).map(Some).map_err(failure),
-        (None, None) => Ok(None),
-    }
+/// Where a backup comes from.
+enum Source {
+    /// The server that runs on the folder.
+    Server(Control),
+    /// The folder itself, which no server runs on, and what is to be noted there of the backup that was written.
+    Folder(Box<OpenFolder>, Option<KnownBackup>),
 }
 
-/// Notes in the folder that a backup was taken, once all of it is where it was to go. Where that can't be noted, as on a
-/// disk that is full, it is a backup all the same.
-async fn note_taken((control, open): Source<'_>, taken: Option<KnownBackup>, id: String) {
-    let noted = match (control, open.zip(taken)) {
-        (Some(control), _) => control.post(control_path::TAKEN, &TakenBackup { id }).await,
-        (None, Some((open, taken))) => open.note_taken(taken).map_err(Failure::from),
-        (None, None) => Ok(()),
-    };
-    if let Err(Failure::Message(_, why)) = noted {
-        output::note(format_args!("The backup is whole, and can't be noted in the data folder: {why}"));
+impl Source {
+    async fn of(data: &Path) -> Result<Self, Failure> {
+        if let Some(control) = Control::connect(data).await? {
+            return Ok(Self::Server(control));
+        }
+        let data = data.to_owned();
+        let open = tokio::task::spawn_blocking(move || OpenFolder::open(&data)).await??;
+        Ok(Self::Folder(Box::new(open), None))
     }
-}
 
-async fn known(control: &mut Option<Control>, open: Option<&OpenFolder>) -> Result<Vec<KnownBackup>, Failure> {
-    match (control, open) {
-        (Some(control), _) => control.get(control_path::BACKUPS).await,
-        (None, Some(open)) => Ok(open.backups.all()),
-        (None, None) => Ok(Vec::new()),
+    /// The backups that are known.
+    async fn known(&mut self) -> Result<Vec<KnownBackup>, Failure> {
+        match self {
+            Self::Server(control) => control.get(control_path::BACKUPS).await,
+            Self::Folder(open, _) => Ok(open.backups.all()),
+        }
+    }
+
+    async fn write(&mut self, request: BackupRequest, out: &mut (impl Write + Send)) -> Result<(), Failure> {
+        match self {
+            Self::Server(control) => control.stream(control_path::BACKUP, &request, out).await?,
+            Self::Folder(open, taken) => *taken = Some(open.backup(request, out).map_err(failure)?),
+        }
+        Ok(())
+    }
+
+    /// Notes in the folder that a backup was taken, once all of it is where it was to go. Where that can't be noted, as on
+    /// a disk that is full, it is a backup all the same.
+    async fn note(self, id: String) {
+        let noted = match self {
+            Self::Server(mut control) => control.post(control_path::TAKEN, &TakenBackup { id }).await,
+            Self::Folder(open, taken) => taken.map_or(Ok(()), |taken| open.note_taken(taken)).map_err(Failure::from),
+        };
+        if let Err(Failure::Message(_, why)) = noted {
+            output::note(format_args!("The backup is whole, and can't be noted in the data folder: {why}"));
+        }
     }
 }
 

@@ -252,16 +252,11 @@ impl Server {
             let way = way.clone();
             async move { way.connect().await.map(TokioIo::new) }
         });
-        let channel = match tokio::time::timeout(limit.time, endpoint.connect_with_connector(connector)).await {
-            Ok(Ok(connected)) => connected,
-            Ok(Err(error)) => {
-                let why = causes(&error).find_map(|cause| cause.downcast_ref::<Unreachable>().cloned());
-                let cause = root_cause(&error).to_string();
-                drop(error);
-                if let Some(why) = why {
-                    return Err(why.failure());
-                }
-                // It was connected to, and then didn't speak HTTP/2.
+        let connected = tokio::time::timeout(limit.time, endpoint.connect_with_connector(connector)).await;
+        let channel = match connected.map(|connected| connected.map_err(|error| NotConnected::of(&error))) {
+            Ok(Ok(channel)) => channel,
+            Ok(Err(NotConnected::Unreachable(why))) => return Err(why.failure()),
+            Ok(Err(NotConnected::NoHttp2(cause))) => {
                 let instead = route.tls_instead().await;
                 let what = instead.unwrap_or_else(|| format!("no server answers at {}: {cause}", self.server));
                 return Err(Failure::unreachable(what).and_try(Some(NextStep::Address)));
@@ -307,6 +302,21 @@ impl Server {
     }
 }
 
+/// Why there is no connection.
+enum NotConnected {
+    /// There is no way to the server.
+    Unreachable(Unreachable),
+    /// It was connected to, and then didn't speak HTTP/2.
+    NoHttp2(String),
+}
+
+impl NotConnected {
+    fn of(error: &tonic::transport::Error) -> Self {
+        let unreachable = causes(error).find_map(|cause| cause.downcast_ref::<Unreachable>().cloned());
+        unreachable.map_or_else(|| Self::NoHttp2(root_cause(error).to_string()), Self::Unreachable)
+    }
+}
+
 /// A server's response, or its refusal with the fields as they are.
 pub(super) fn response<A>(result: Result<Response<A>, Status>) -> Result<A, Failure> {
     result.map(Response::into_inner).map_err(|status| refusal(&status, str::to_owned))
@@ -330,6 +340,15 @@ pub(super) async fn pages<P>(
 /// A server's refusal: its violations, each on a line of its own when there are several. `location`
 /// turns a field into where the user wrote it.
 pub(super) fn refusal(status: &Status, location: impl Fn(&str) -> String) -> Failure {
+    refusal_to(status, location, |step| step)
+}
+
+/// The same, of a verb that leads on to other steps than those that help mostly.
+pub(super) fn refusal_to(
+    status: &Status,
+    location: impl Fn(&str) -> String,
+    lead: impl Fn(NextStep) -> NextStep,
+) -> Failure {
     let exit = Exit::of(status);
     let info = status.get_details_error_info();
     let reason = info.as_ref().and_then(|info| Reason::parse(&info.reason));
@@ -344,14 +363,15 @@ pub(super) fn refusal(status: &Status, location: impl Fn(&str) -> String) -> Fai
             // A later server's.
             (Some(_), None) => None,
         };
-        return Failure::Message(exit, visible(status.message()).into_owned()).and_try(step);
+        return Failure::Message(exit, visible(status.message()).into_owned()).and_try(step.map(lead));
     }
     let line = |(field, description): &(String, String)| {
         if field.is_empty() { description.clone() } else { format!("{}: {description}", location(field)) }
     };
     let lines: Vec<String> = violations.listed.iter().map(line).collect();
     let mut steps: Vec<NextStep> = Vec::new();
-    for step in violations.listed.iter().filter_map(|(_, description)| NextStep::of_problem(description)) {
+    let found = violations.listed.iter().filter_map(|(_, description)| NextStep::of_problem(description));
+    for step in found.map(lead) {
         if !steps.contains(&step) {
             steps.push(step);
         }

@@ -106,16 +106,6 @@ impl Failure {
         }
     }
 
-    /// The same, with another step in the place of these.
-    pub(super) fn instead_of(self, steps: &[NextStep], other: NextStep) -> Self {
-        let Self::Message(exit, message) = self else { return self };
-        let lines: Vec<&str> = message.split('\n').collect();
-        let is_one = |line: &&&str| steps.iter().any(|step| step.to_string() == **line);
-        let kept: Vec<&str> = lines.iter().filter(|line| !is_one(line)).copied().collect();
-        let step = (kept.len() < lines.len()).then_some(other);
-        Self::Message(exit, kept.join("\n")).and_try(step)
-    }
-
     /// Of a server that can't be reached.
     pub(super) fn unreachable(message: impl Into<String>) -> Self {
         Self::Message(Exit::Unreachable, message.into())

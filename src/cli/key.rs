@@ -5,7 +5,7 @@ mod offline;
 
 use clap::{Parser, Subcommand};
 
-use super::connect::{Server, pages, response};
+use super::connect::{Server, pages, refusal_to, response};
 use super::failure::Failure;
 use super::format::{json, time};
 use super::next_step::NextStep;
@@ -148,11 +148,9 @@ async fn create(server: &Server, request: CreateKeyRequest) -> Result<(), Failur
         let step = (is_operator && cfg!(feature = "server")).then_some(NextStep::KeyInFolder);
         failure.and_try(step)
     })?;
-    let created = response(client.create_key(request).await);
-    // An operator may not list what isn't there.
-    let created =
-        created.map_err(|failure| failure.instead_of(&[NextStep::Agencies, NextStep::Areas], NextStep::PutCatalogue));
-    let CreateKeyResponse { key_id, secret, expires_at, .. } = created?;
+    let created = client.create_key(request).await;
+    let created = created.map_err(|status| refusal_to(&status, str::to_owned, instead_of_listing))?;
+    let CreateKeyResponse { key_id, secret, expires_at, .. } = created.into_inner();
     if secret.is_empty() {
         output::print_line(format_args!("`{identity}` is created; its certificates and sign-ins identify it"))
     } else {
@@ -161,6 +159,11 @@ async fn create(server: &Server, request: CreateKeyRequest) -> Result<(), Failur
 }
 
 /// Only the key goes to standard output, for scripts.
+/// An operator may not list the agencies and areas that there are.
+fn instead_of_listing(step: NextStep) -> NextStep {
+    if matches!(step, NextStep::Agencies | NextStep::Areas) { NextStep::PutCatalogue } else { step }
+}
+
 fn print_key(identity: &str, key_id: &str, expires_at: &str, secret: &str) -> Result<(), Failure> {
     output::note(format_args!(
         "Key {key_id} of `{identity}` is valid until {expires_at}. It is printed only this once, and stored nowhere:"

@@ -1,9 +1,9 @@
 //! Deciding: whether a command becomes an entry. Pure: the command and its [`Basis`] in, the decision out.
 //!
-//! There are six commands: a [`CataloguePut`], a [`Prepared`] submission, [`Withdraw`], a `ReturnCompletion` (in
-//! `complete`), [`ChangeAccess`], and an [`AuditAnchor`]. What each is answered with follows from its type.
+//! The commands are a [`CataloguePut`], a [`Prepared`] submission, [`Withdraw`], a `ReturnCompletion` (in `complete`),
+//! changes of access (in [`change_access`](super::change_access)), and an [`AuditAnchor`]. What each is answered with
+//! follows from its type.
 
-use std::convert::Infallible;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -11,7 +11,6 @@ use super::basis::Basis;
 use super::checks::Findings;
 use super::corrections::{self, Locks};
 use super::prepare::Prepared;
-use crate::access::AccessChange;
 use crate::catalogue::{CataloguePut, PutOutcomes};
 use crate::entry::{AuditAnchor, Body, Entry, Withdrawal, codec};
 use crate::journal::ENTRY_BYTES_MAX;
@@ -21,7 +20,6 @@ use crate::model::observation::Breakdown;
 use crate::model::observations::Line;
 use crate::model::revision::Revision;
 use crate::model::submission::Submission;
-use crate::model::timestamp::Timestamp;
 use crate::model::violation::Violations;
 use crate::state::columns::{BreakdownIx, WithdrawalEffect, Withdrawn};
 use crate::state::{Outcome, ResolvedIds, State};
@@ -87,21 +85,6 @@ pub enum Decision<E, A> {
 
 /// The decision on a command of this type.
 pub type DecisionOf<C> = Decision<<C as Command>::Effect, <C as Command>::Already>;
-
-/// Changes to identities and their keys, all together.
-#[derive(Debug, Clone)]
-pub struct ChangeAccess {
-    /// The changes, made together.
-    pub changes: Vec<AccessChange>,
-    /// The clock's time, which keys expire by. That of the entry may be later: it is after every entry before it,
-    /// though the clock was ahead then.
-    pub now: Timestamp,
-}
-
-/// The same, asked for by somebody who calls: it leaves an operator who can make keys. What is done on the machine
-/// itself, such as to revoke again what an older journal lacks, needn't.
-#[derive(Debug)]
-pub struct AskedAccess(pub ChangeAccess);
 
 /// Why a command isn't allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -362,30 +345,6 @@ impl Command for Withdraw {
     }
 }
 
-impl Command for ChangeAccess {
-    type Effect = ();
-    /// A change is an entry each time.
-    type Already = Infallible;
-
-    fn admit(&self, Basis { state, .. }: &Basis<'_>) -> Result<DecisionOf<Self>, Rejection> {
-        let Self { changes, now } = self;
-        state.access().review(changes, state.catalogue(), *now).into_result(()).map_err(Rejection::Invalid)?;
-        Ok(Decision::Accept(Body::Access(changes.clone()), ()))
-    }
-}
-
-impl Command for AskedAccess {
-    type Effect = ();
-    type Already = Infallible;
-
-    fn admit(&self, basis: &Basis<'_>) -> Result<DecisionOf<Self>, Rejection> {
-        let Self(change) = self;
-        let accepted = change.admit(basis)?;
-        let violations = basis.state.access().review_operators(&change.changes, change.now);
-        violations.into_result(accepted).map_err(Rejection::Invalid)
-    }
-}
-
 impl Command for AuditAnchor {
     type Effect = ();
     /// That it is recorded.
@@ -404,6 +363,7 @@ mod tests {
     use super::*;
     use crate::access::Actor;
     use crate::entry::Fingerprint;
+    use crate::model::timestamp::Timestamp;
     use crate::model::zone::UTC;
     use crate::state::Fold;
 

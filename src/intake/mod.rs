@@ -3,6 +3,7 @@
 
 pub mod admit;
 pub mod basis;
+pub mod change_access;
 pub mod checks;
 mod complete;
 pub mod corrections;

@@ -302,7 +302,7 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::intake::admit::ChangeAccess;
+    use crate::intake::change_access::ChangeAccess;
 
     /// Longer than any test takes.
     const HOUR: Duration = Duration::from_secs(3_600);

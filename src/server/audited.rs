@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::access::AccessChange;
 use crate::audit::{self, Accepted, KeyChange, Known, LogTail, Opened, Progress, SegmentLimits};
 use crate::entry::AuditAnchor;
-use crate::intake::admit::ChangeAccess;
+use crate::intake::change_access::ChangeAccess;
 use crate::intake::writer::{Handle, WriteError};
 use crate::model::timestamp::Timestamp;
 use crate::state::State;

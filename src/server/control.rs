@@ -4,6 +4,9 @@
 //!
 //! It speaks HTTP/1.1 and JSON, to this program's own command line: [`path`] has the addresses.
 
+mod refusal;
+mod written;
+
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io;
@@ -14,28 +17,27 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Json, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
+use axum::response::Response;
 use axum::routing::{get, post};
-use bytes::Bytes;
-use http_body::Frame;
-use http_body_util::StreamBody;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use serde::{Deserialize, Serialize};
 use tokio::net::UnixListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
-use tokio_stream::wrappers::ReceiverStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::audited::ON_THIS_MACHINE;
+use self::refusal::Refusal;
+pub(crate) use self::refusal::Refused;
+pub(crate) use self::written::BROKEN_OFF;
+use self::written::written;
+use super::audited::{ON_THIS_MACHINE, known_tail};
 use super::readiness::Readiness;
 use super::scrub::Verified;
 use super::served::Served;
 use super::status::Status;
-use crate::audit::{self, LogTail, Unwritten};
+use crate::audit::{self, LogTail};
 use crate::backup::{self, KnownBackup, Manifest, Point, Previous};
 use crate::model::timestamp::Timestamp;
 use crate::rpc::Guard;
@@ -47,9 +49,6 @@ pub(crate) const SOCKET: &str = "control";
 const CONNECTIONS_MAX: usize = 8;
 /// How long the head of a request may take.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// How many bytes of a backup are handed on at once, and how many of these wait at the most.
-const CHUNK_BYTES: usize = 64 << 10;
-const CHUNKS_MAX: usize = 8;
 /// How many backups that were sent are remembered until their receiver says that it has them.
 const SENT_MAX: usize = 8;
 
@@ -94,65 +93,6 @@ pub(crate) struct VerifiedBackup {
     pub(crate) id: String,
     /// Where it ends.
     pub(crate) to: Point,
-}
-
-/// Why nothing is done.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Refused {
-    /// In words.
-    pub(crate) message: String,
-}
-
-/// The trailer of an answer that was broken off: the status that it would have had, and [`Refused`] as JSON.
-pub(crate) const BROKEN_OFF: HeaderName = HeaderName::from_static("conspectus-broken-off");
-
-/// A refusal, and its status.
-struct Refusal(StatusCode, Refused);
-
-impl Refusal {
-    fn new(status: StatusCode, message: impl std::fmt::Display) -> Self {
-        Self(status, Refused { message: message.to_string() })
-    }
-
-    /// That something can't be done with what was sent.
-    fn refused(error: impl std::fmt::Display) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, error)
-    }
-
-    /// That something on this machine failed.
-    fn failed(error: impl std::fmt::Display) -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, error)
-    }
-
-    fn busy() -> Self {
-        Self::new(
-            StatusCode::CONFLICT,
-            "a backup is being taken already, or everything is being verified; try again later",
-        )
-    }
-}
-
-impl From<backup::Error> for Refusal {
-    fn from(error: backup::Error) -> Self {
-        if error.is_refusal() { Self::refused(error) } else { Self::failed(error) }
-    }
-}
-
-impl From<audit::Unwritten> for Refusal {
-    fn from(error: audit::Unwritten) -> Self {
-        match error {
-            Unwritten::Busy | Unwritten::NoRoom | Unwritten::Unavailable => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, error)
-            }
-            Unwritten::TooLong | Unwritten::NotKept | Unwritten::Failed => Self::failed(error),
-        }
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        (self.0, Json(self.1)).into_response()
-    }
 }
 
 /// The socket, and what is served on it.
@@ -328,32 +268,6 @@ async fn export(State(control): State<Control>) -> Result<Response, Refusal> {
     Ok(written(turn, move |out| backup::export(&*reader, out).map(drop)))
 }
 
-/// An answer that is sent as it is written, on a thread of its own. One that can't be written to its end is broken off, and
-/// ends with why.
-fn written(
-    turn: OwnedSemaphorePermit,
-    write: impl FnOnce(Chunks) -> Result<(), backup::Error> + Send + 'static,
-) -> Response {
-    let (chunks, body) = mpsc::channel::<io::Result<Frame<Bytes>>>(CHUNKS_MAX);
-    tokio::task::spawn_blocking(move || {
-        let _turn = turn;
-        let out = Chunks { chunks: chunks.clone(), chunk: Vec::with_capacity(CHUNK_BYTES) };
-        if let Err(error) = write(out) {
-            tracing::warn!(%error, "what was asked for on the control socket was broken off");
-            drop(chunks.blocking_send(broken_off(error.into())));
-        }
-    });
-    let body = Body::new(StreamBody::new(ReceiverStream::new(body)));
-    ([(header::TRAILER, BROKEN_OFF.as_str())], body).into_response()
-}
-
-/// What ends an answer that is broken off.
-fn broken_off(Refusal(status, refused): Refusal) -> io::Result<Frame<Bytes>> {
-    let text = format!("{} {}", status.as_u16(), serde_json::to_string(&refused)?);
-    let value = HeaderValue::from_bytes(text.as_bytes()).map_err(io::Error::other)?;
-    Ok(Frame::trailers([(BROKEN_OFF, value)].into_iter().collect()))
-}
-
 /// What a backup that begins now has.
 fn begin(
     served: &Served,
@@ -379,8 +293,8 @@ pub(super) fn point(
         Some(stored) => crate::journal::Tail { revision, hash: stored.hash },
         None => crate::journal::Tail::EMPTY,
     };
-    let anchor = state.audit_anchor().map(|anchor| LogTail { n: anchor.lines, chain: anchor.chain });
-    let audit = anchor.filter(|anchor| anchor.n > lines.n).unwrap_or(lines);
+    let known = known_tail(state);
+    let audit = if known.n > lines.n { known } else { lines };
     Ok(Point { journal, audit })
 }
 
@@ -403,28 +317,6 @@ async fn audit_reading(served: &Served, what: String, purpose: &str) -> Result<(
         ..audit::Line::without_call(audit::Event::Read, scope)
     };
     Ok(served.log.write((served.context.clock)(), line, None).await?)
-}
-
-/// Hands on what is written, in chunks.
-struct Chunks {
-    chunks: mpsc::Sender<io::Result<Frame<Bytes>>>,
-    chunk: Vec<u8>,
-}
-
-impl io::Write for Chunks {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.chunk.extend_from_slice(bytes);
-        if self.chunk.len() >= CHUNK_BYTES {
-            self.flush()?;
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK_BYTES));
-        let gone = |_| io::Error::new(io::ErrorKind::BrokenPipe, "whoever asked for it is gone");
-        self.chunks.blocking_send(Ok(Frame::data(chunk.into()))).map_err(gone)
-    }
 }
 
 async fn backups(State(control): State<Control>) -> Result<Json<Vec<KnownBackup>>, Refusal> {

@@ -13,7 +13,7 @@ use crate::audit::{self, LogTail, Opened, Prunable};
 use crate::backup::{self, Digests, KnownBackup, KnownBackups, Manifest};
 use crate::catalogue::CataloguePut;
 use crate::entry::codec;
-use crate::intake::admit::ChangeAccess;
+use crate::intake::change_access::ChangeAccess;
 use crate::intake::checks::{Caught, Grounds, catch};
 use crate::intake::writer::{self, Running, Written};
 use crate::journal::{self, ChainHash, DiskJournal, Journal};

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use conspectus::access::{AccessChange, Identity, NewKey, Role, Scope, Secret};
 use conspectus::catalogue::CataloguePut;
 use conspectus::catalogue::items::Sector;
-use conspectus::intake::admit::ChangeAccess;
+use conspectus::intake::change_access::ChangeAccess;
 use conspectus::intake::writer;
 use conspectus::model::id::{AgencyId, AreaCode, CertificateUri, IdentityId};
 use conspectus::model::timestamp::Timestamp;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use conspectus::access::{AccessChange, Identity, NewKey, Role, Scope};
 use conspectus::catalogue::CataloguePut;
-use conspectus::intake::admit::ChangeAccess;
+use conspectus::intake::change_access::ChangeAccess;
 use conspectus::intake::prepare::Prepared;
 use conspectus::intake::writer;
 use conspectus::model::id::{AgencyId, IdentityId, RequestId};

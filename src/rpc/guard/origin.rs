@@ -115,7 +115,7 @@ impl Origin {
 mod tests {
     use super::*;
     use crate::access::{AccessChange, Identity, NewKey, Role, Scope, Secret};
-    use crate::intake::admit::ChangeAccess;
+    use crate::intake::change_access::ChangeAccess;
     use crate::model::timestamp::Timestamp;
 
     fn create(name: &str, role: Role, key: Option<NewKey>, sign_ins: Vec<SignIn>) -> AccessChange {

@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status};
 use super::read;
 use crate::access::{AccessChange, Credential, Identity, IdentityRecord, Key, NewKey, Role, Scope, Secret, SignIn};
 use crate::catalogue::items::Sector;
-use crate::intake::admit::{AskedAccess, ChangeAccess};
+use crate::intake::change_access::{AskedAccess, ChangeAccess};
 use crate::intake::writer::Written;
 use crate::model::budget::Budget;
 use crate::model::id::{AgencyId, AreaCode, CertificateUri, IdentityId, Issuer, Subject};
